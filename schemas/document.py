@@ -1,0 +1,154 @@
+"""The columns of a record on its way, and of a document in a shard.
+
+A record enters as a *capture* (bytes or text, with where it came from) and keeps its row to the end: a rejected one
+carries its verdict in the columns of `VERDICT`. Columns with a dot in their name are signals (`gopher.word_count`).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyarrow as pa
+
+TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
+METADATA: Final = pa.map_(pa.string(), pa.string())
+SPLITS: Final = ("train", "validation", "test")
+MAX_TEXT_BYTES: Final = 32_000_000
+"""A text above this is set aside as `error.too_large`: a batch holds at most this much."""
+MAX_BATCH_BYTES: Final = 32_000_000
+MAX_BATCH_ROWS: Final = 65_536
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+DOCUMENT: Final = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("text", pa.string()),
+        _required("source", pa.string()),
+        _required("source_id", pa.string()),
+        _required("content_hash", pa.string()),
+        _required("record_sha256", pa.string()),
+        _required("split", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("domain", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("license_source", pa.string()),
+        pa.field("language_score", pa.float32()),
+        pa.field("published_at", TIMESTAMP),
+        pa.field("fetched_at", TIMESTAMP),
+        pa.field("char_count", pa.int64()),
+        pa.field("word_count", pa.int64()),
+        pa.field("cluster_size", pa.int64()),
+        pa.field("cluster_id", pa.string()),
+        pa.field("metadata", METADATA),
+    ]
+)
+"""A document in a shard; views made by linguistic stages follow as further string columns."""
+
+OFFER: Final = pa.schema(
+    [
+        pa.field("source_id", pa.string()),
+        pa.field("record_sha256", pa.string()),
+        pa.field("url", pa.string()),
+        pa.field("title", pa.string()),
+        pa.field("license", pa.string()),
+        pa.field("license_source", pa.string()),
+        pa.field("published_at", TIMESTAMP),
+        pa.field("fetched_at", TIMESTAMP),
+        pa.field("metadata", METADATA),
+        pa.field("media_type", pa.string()),
+        pa.field("content", pa.binary()),
+        pa.field("text", pa.string()),
+        pa.field("offset", pa.int64()),
+        pa.field("length", pa.int64()),
+        pa.field("rule", pa.string()),
+        pa.field("message", pa.string()),
+    ]
+)
+"""What a loader offers: a record has `content` (bytes with their `media_type`, still to be extracted) or `text`, or the
+rule `error.<kind>` under which it is set aside. `offset` and `length` are bytes in the (decompressed) file."""
+
+VERDICT: Final = pa.schema(
+    [
+        pa.field("stage", pa.string()),
+        pa.field("rule", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("message", pa.string()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("sample_text", pa.string()),
+        pa.field("text_bytes", pa.int64()),
+    ]
+)
+"""Why a record is not published; all null while it lives (`text_bytes` is set when it is rejected)."""
+
+CAPTURE: Final = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("source", pa.string()),
+        _required("source_id", pa.string()),
+        _required("record_sha256", pa.string()),
+        *(OFFER.field(name) for name in ("url", "title", "license", "license_source", "published_at", "fetched_at")),
+        pa.field("language", pa.string()),
+        pa.field("language_score", pa.float32()),
+        *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text")),
+        pa.field("file", pa.string()),
+        *(OFFER.field(name) for name in ("offset", "length")),
+        *VERDICT,
+    ]
+)
+"""A record between two stages; stages add signals and views behind these columns."""
+
+LEDGER: Final = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("record_sha256", pa.string()),
+        pa.field("url", pa.string()),
+        _required("source", pa.string()),
+        _required("stage", pa.string()),
+        _required("rule", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("duplicate_of", pa.string()),
+        pa.field("sample_text", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("source_id", pa.string()),
+        pa.field("text_bytes", pa.int64()),
+    ]
+)
+"""One row for each capture that is not published, sorted by (`id`, `record_sha256`)."""
+
+ORIGIN: Final = pa.schema(
+    [
+        _required("id", pa.string()),
+        _required("record_sha256", pa.string()),
+        pa.field("file", pa.string()),
+        pa.field("offset", pa.int64()),
+        pa.field("length", pa.int64()),
+    ]
+)
+"""Where a capture lay; not part of a version's identity."""
+
+RAW_LEDGER: Final = pa.schema(
+    [
+        _required("url", pa.string()),
+        _required("source", pa.string()),
+        _required("stage", pa.string()),
+        _required("rule", pa.string()),
+        pa.field("message", pa.string()),
+        pa.field("referrer", pa.string()),
+        pa.field("depth", pa.int64()),
+        pa.field("at", TIMESTAMP),
+    ]
+)
+"""Pages that a crawl did not fetch, or fetched in vain: `stage` is ``crawl``, `rule` such as ``robots.disallowed``."""
+
+
+def is_signal(name: str) -> bool:
+    """Tell whether the column *name* is a signal."""
+    return "." in name

@@ -1,0 +1,146 @@
+"""The errors of corpusmill, by who must act.
+
+A message says where, what and the value; the hint says what to do. The command line prints both without a traceback
+and exits with `exit_code`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+
+class CorpusmillError(Exception):
+    """Base of all errors that a user can do something about.
+
+    Args:
+        message: What is wrong, with the value.
+        hint: A command or a change that helps.
+        file: The file the reader should open.
+        line: Line in *file*, from 1.
+        field: Name of the field at fault, dotted (``stages.3.near_dedup.bands``).
+        value: The value at fault, as it was read.
+    """
+
+    exit_code: ClassVar[int] = 1
+    code: ClassVar[str] = "failed"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        file: str | None = None,
+        line: int | None = None,
+        field: str | None = None,
+        value: Any = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.file = file
+        self.line = line
+        self.field = field
+        self.value = value
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
+        return f"{place}: {self.message}" if place else self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, self.__dict__)
+
+
+def _rebuild(kind: type[CorpusmillError], message: str, state: dict[str, Any]) -> CorpusmillError:
+    error = kind(message)
+    error.__dict__.update(state)
+    return error
+
+
+class UsageError(CorpusmillError):
+    """The command was called in a way that cannot work."""
+
+    exit_code = 2
+    code = "usage"
+
+
+class RecipeError(CorpusmillError):
+    """A recipe or configuration file must be edited; nothing was started."""
+
+    exit_code = 2
+    code = "recipe"
+
+
+class RecipeErrors(RecipeError):
+    """Several problems of one recipe, told together."""
+
+    def __init__(self, message: str, *, errors: tuple[RecipeError, ...] = (), **details: Any) -> None:
+        super().__init__(message, **details)
+        self.errors = errors
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors) or super().__str__()
+
+
+class SourceError(CorpusmillError):
+    """The world is not as the recipe says: a site, a file or a store does not answer as expected; look there."""
+
+    exit_code = 1
+    code = "source"
+
+
+class DamagedFileError(SourceError):
+    """A file is not what its manifest says it is."""
+
+    code = "damaged"
+
+
+class WorkError(CorpusmillError):
+    """A step failed and another try would fail the same way."""
+
+    code = "work"
+
+
+class ConservationError(WorkError):
+    """Records or bytes went missing between two stages: a mistake of ours, never published."""
+
+    code = "conservation"
+
+
+class ChecksFailedError(CorpusmillError):
+    """The corpus is whole, but not what the recipe's `checks` ask for."""
+
+    exit_code = 3
+    code = "checks"
+
+
+class UnfinishedError(CorpusmillError):
+    """The work stopped half-way and the same command finishes it: disk full, lock held, store unreachable."""
+
+    exit_code = 5
+    code = "unfinished"
+
+
+class MissingExtraError(UsageError):
+    """A part of corpusmill is not installed."""
+
+    code = "missing_extra"
+
+    @classmethod
+    def of(cls, extra: str, module: str) -> MissingExtraError:
+        """Give the error for *module*, which the extra *extra* installs."""
+        return cls(f"{module} is not installed", hint=f"pip install 'corpusmill[{extra}]'")
+
+
+class DataError(CorpusmillError):
+    """One bad record: it is set aside under the rule ``error.<kind>`` and the run goes on."""
+
+    code = "data"
+
+    def __init__(self, message: str, *, kind: str = "unreadable", **details: Any) -> None:
+        super().__init__(message, **details)
+        self.kind = kind
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule under which the record lands in the ledger."""
+        return f"error.{self.kind}"

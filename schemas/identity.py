@@ -1,0 +1,127 @@
+"""Names by content: what a document *is*, what it *says*, and where it goes.
+
+Nothing here depends on the position of a record, the machine or the run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from decimal import Decimal
+from typing import Any, Final
+
+_MASK_64: Final = (1 << 64) - 1
+ID_LENGTH: Final = 32
+"""Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
+
+
+def document_id(source: str, source_id: str) -> str:
+    """Give the `id` of the document *source_id* of *source*.
+
+    >>> document_id("site", "https://example.org/")
+    'bd0e139f08eb0a5e9abafaffbdd10407'
+    """
+    return hashlib.sha256(f"{source}\0{source_id}".encode()).hexdigest()[:ID_LENGTH]
+
+
+def content_hash(text: str) -> str:
+    """Give the `content_hash` of *text*: equal texts have equal hashes."""
+    return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
+
+
+def capture_hash(body: bytes) -> str:
+    """Give the `record_sha256` of a capture that is bytes."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def row_hash(row: Any) -> str:
+    """Give the `record_sha256` of a capture that is a row: equal for JSON Lines and Parquet."""
+    return capture_hash(canonical_json(row))
+
+
+def canonical_json(value: Any) -> bytes:
+    """Serialize *value* by RFC 8785: sorted keys, no spaces, shortest numbers.
+
+    Raises:
+        ValueError: A number is not finite, or text has a lone surrogate.
+
+    >>> canonical_json({"b": 1.0, "a": [None, "é"]})
+    b'{"a":[null,"\\xc3\\xa9"],"b":1}'
+    """
+    return "".join(_canonical(value)).encode()
+
+
+def _canonical(value: Any) -> list[str]:
+    match value:
+        case None:
+            return ["null"]
+        case bool():
+            return ["true" if value else "false"]
+        case int():
+            return [_canonical_number(value)]
+        case float():
+            return [_canonical_number(value)]
+        case str():
+            return [json.dumps(value, ensure_ascii=False)]
+        case list() | tuple():
+            parts = ["["]
+            for index, item in enumerate(value):
+                parts += [","] if index else []
+                parts += _canonical(item)
+            return [*parts, "]"]
+        case dict():
+            parts = ["{"]
+            for index, key in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
+                parts += [",", json.dumps(key, ensure_ascii=False), ":"] if index else [
+                    json.dumps(key, ensure_ascii=False),
+                    ":",
+                ]
+                parts += _canonical(value[key])
+            return [*parts, "}"]
+        case _:
+            raise ValueError(f"no JSON form for {type(value).__name__}")
+
+
+def _canonical_number(value: int | float) -> str:
+    """Write *value* as ECMAScript does; integers beyond 2^53 keep all digits, because ids often are that large."""
+    if isinstance(value, int):
+        return str(value)
+    if not math.isfinite(value):
+        raise ValueError(f"no JSON form for {value}")
+    if value == 0:
+        return "0"
+    sign, digits, exponent = Decimal(repr(value)).normalize().as_tuple()
+    assert isinstance(exponent, int), "the value is finite"
+    text = "".join(map(str, digits))
+    point = len(text) + exponent
+    if 0 < point <= 21:
+        number = text.ljust(point, "0") if exponent >= 0 else f"{text[:point]}.{text[point:]}"
+    elif -6 < point <= 0:
+        number = f"0.{'0' * -point}{text}"
+    else:
+        number = f"{text[0]}{'.' if text[1:] else ''}{text[1:]}e{point - 1:+d}"
+    return "-" * sign + number
+
+
+def splitmix64(value: int) -> int:
+    """Mix a 64-bit *value* (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195): a permutation of 0 … 2^64-1."""
+    value = (value + 0x9E3779B97F4A7C15) & _MASK_64
+    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK_64
+    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK_64
+    return value ^ (value >> 31)
+
+
+def first_64_bits(document: str) -> int:
+    """Give the first 64 bits of the id *document* as a number: its place on the line of shards."""
+    return int(document[:16], 16)
+
+
+def shard_of(document: str, shards: int) -> int:
+    """Give the shard, from 0, in which the id *document* lies when a split has *shards* shards."""
+    return first_64_bits(document) * shards >> 64
+
+
+def shard_count(text_bytes: int, target_bytes: int) -> int:
+    """Give the number of shards for *text_bytes* bytes of UTF-8 text."""
+    return max(1, -(-text_bytes // target_bytes))

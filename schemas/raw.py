@@ -1,0 +1,38 @@
+"""`raw/<source>/manifest.json`: the files that a source consists of, and how they were got."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+RAW_FORMAT_VERSION = 1
+
+
+class RawFile(BaseModel):
+    """One file of records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(description="Absolute path of a file in place; relative to the manifest when copied or crawled.")
+    name: str = Field(description="POSIX path from the pattern's fixed prefix: the `source_id` of a one-document file.")
+    size: int = Field(ge=0, description="Bytes.")
+    sha256: str
+
+
+class RawManifest(BaseModel):
+    """What a source held when it was crawled or loaded; written last, by rename."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format_version: int = RAW_FORMAT_VERSION
+    source: str
+    kind: Literal["crawl", "load"]
+    format: str = Field(description="Name of the loader that reads the files, as in `crawlers/registry.py`.")
+    finished: bool = Field(description="False while a crawl may be resumed.")
+    created_at: datetime
+    definition: dict[str, Any] = Field(description="The source as the recipe gives it, with defaults.")
+    files: tuple[RawFile, ...]
+    counts: dict[str, int] = Field(default_factory=dict, description="Records by kind, pages refused by rule.")
+    ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
