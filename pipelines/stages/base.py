@@ -91,24 +91,11 @@ def reject(
     """Give *batch* with a verdict on the rows of *mask* that have none yet.
 
     *value*, *threshold* (numbers) and *message* (text) are scalars or arrays of one value a row.
-
-    >>> batch = pa.RecordBatch.from_pylist([{"rule": None}, {"rule": "first.rule"}])
-    >>> reject(batch.select([]), np.array([True, True]), rule="x") is None
-    Traceback (most recent call last):
-    KeyError: 'rule'
     """
-    if "rule" not in batch.schema.names:
-        raise KeyError("rule")
     fresh = pc.and_(pa.array(mask, pa.bool_()), pc.is_null(batch["rule"]))
-    verdict = {"rule": rule, "value": value, "threshold": threshold, "message": message}
-    for name, given in verdict.items():
-        kind = VERDICT.field(name).type
-        filled = given.cast(kind) if isinstance(given, pa.Array) else pa.array(given, kind) if isinstance(
-            given, np.ndarray
-        ) else pa.scalar(given, kind)
+    for name, given in {"rule": rule, "value": value, "threshold": threshold, "message": message}.items():
         index = batch.schema.get_field_index(name)
-        if index < 0:
-            batch = batch.append_column(VERDICT.field(name), pc.if_else(fresh, filled, pa.scalar(None, kind)))
-        else:
-            batch = batch.set_column(index, batch.schema.field(name), pc.if_else(fresh, filled, batch[name]))
+        kind = VERDICT.field(name).type
+        filled = pa.array(given, kind) if isinstance(given, (pa.Array, np.ndarray)) else pa.scalar(given, kind)
+        batch = batch.set_column(index, batch.schema.field(name), pc.if_else(fresh, filled, batch[name]))
     return batch
