@@ -1,0 +1,160 @@
+"""`manifest.json` of a version: the truth about what was published. Everything else is an index made from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, Final
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from schemas.identity import canonical_json
+
+FORMAT_VERSION: Final = 1
+VERSION_ID_LENGTH: Final = 16
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class ShardFile(_Model):
+    """One Parquet file of documents."""
+
+    path: str = Field(description="Relative to the manifest.")
+    split: str
+    rows: int
+    bytes: int = Field(description="Size of the file.")
+    text_bytes: int = Field(description="UTF-8 bytes of all texts.")
+    sha256: str
+    logical_hash: str
+    first_id: str | None
+    last_id: str | None
+
+
+class SideFile(_Model):
+    """One Parquet file of the ledger, of signals or of origins."""
+
+    path: str
+    kind: str = Field(description="ledger, signals or origin.")
+    rows: int
+    bytes: int
+    sha256: str
+    logical_hash: str
+
+
+class StageCounts(_Model):
+    """The law of one stage: ``in + created = out + ledger``, ``in + added = out + ledger + cut`` (bytes of text)."""
+
+    name: str
+    documents_in: int
+    created: int = 0
+    documents_out: int
+    ledger: int
+    bytes_in: int
+    bytes_added: int = 0
+    bytes_out: int
+    bytes_ledger: int
+    bytes_cut: int = 0
+    rules: dict[str, int] = Field(default_factory=dict, description="Rejected documents by rule.")
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing was lost."""
+        return (
+            self.documents_in + self.created == self.documents_out + self.ledger
+            and self.bytes_in + self.bytes_added == self.bytes_out + self.bytes_ledger + self.bytes_cut
+            and self.ledger == sum(self.rules.values())
+        )
+
+
+class Counts(_Model):
+    """Captures of a run, and where they went."""
+
+    read: int
+    published: int
+    ledger: int
+    by_source: dict[str, dict[str, int]] = Field(default_factory=dict, description="read, published, ledger.")
+    stages: tuple[StageCounts, ...] = ()
+
+
+class StepCost(_Model):
+    """What a step cost when it was computed, be it in this run or in an earlier one."""
+
+    step: str
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    bytes: int = Field(description="Size of its output.")
+
+
+class InputFile(_Model):
+    """A raw file that the version was made from."""
+
+    path: str
+    name: str
+    size: int
+    sha256: str
+
+
+class InputSource(_Model):
+    """A source as it was when the version was made."""
+
+    source: str
+    kind: str
+    format: str
+    created_at: datetime
+    license: str | None = None
+    files: tuple[InputFile, ...]
+    counts: dict[str, int] = Field(default_factory=dict)
+
+
+class VersionManifest(_Model):
+    """What a version holds, from what it was made, and how."""
+
+    format_version: int = FORMAT_VERSION
+    dataset: str
+    version: str
+    parent: str | None
+    created_at: datetime
+    document_schema: list[dict[str, Any]] = Field(alias="schema", description="Name, type, nullable of each column.")
+    files: tuple[ShardFile, ...]
+    side_files: tuple[SideFile, ...]
+    counts: Counts
+    recipe: dict[str, Any]
+    inputs: tuple[InputSource, ...]
+    tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
+    cost: tuple[StepCost, ...]
+
+    def json_text(self) -> str:
+        """Give the manifest as it stands in the file."""
+        return self.model_dump_json(by_alias=True, indent=1) + "\n"
+
+
+def schema_as_json(schema: pa.Schema) -> list[dict[str, Any]]:
+    """Give the columns of *schema* as plain data.
+
+    >>> schema_as_json(pa.schema([pa.field("id", pa.string(), nullable=False)]))
+    [{'name': 'id', 'type': 'string', 'nullable': False}]
+    """
+    return [{"name": field.name, "type": str(field.type), "nullable": field.nullable} for field in schema]
+
+
+def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: Iterable[SideFile]) -> str:
+    """Give the id of the version with these files: equal data has an equal id on any machine.
+
+    Only what the files hold counts; times, costs, paths, the parent and the origin tables do not.
+    """
+    sides = list(side_files)
+    content = [
+        FORMAT_VERSION,
+        schema_as_json(schema),
+        [[shard.split, shard.rows, shard.logical_hash] for shard in sorted(shards, key=lambda shard: shard.path)],
+        *(
+            [side.logical_hash for side in sorted(sides, key=lambda side: side.path) if side.kind == kind]
+            for kind in ("ledger", "signals")
+        ),
+    ]
+    return hashlib.sha256(canonical_json(content)).hexdigest()[:VERSION_ID_LENGTH]
