@@ -1,0 +1,355 @@
+"""A recipe as a value: where records come from, what happens to them, how they are cut and checked.
+
+The models are strict and know no file: reading YAML with line numbers, looking up stages and loaders, and saying all
+errors at once is `pipelines.recipe`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from datetime import timedelta
+from fractions import Fraction
+from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
+
+NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
+DURATION_PATTERN: Final = r"^(never|[1-9][0-9]{0,5}[mhdw])$"
+SIZE_PATTERN: Final = r"^[0-9]+(\.[0-9]+)? ?(B|kB|KB|MB|GB|TB)$"
+_MINUTES: Final = {"w": 7 * 24 * 60, "d": 24 * 60, "h": 60, "m": 1}
+_BYTES: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_MAX_SHARD_BYTES: Final = 10**12
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Give the duration *text*: a whole number of minutes, hours, days or weeks, or ``never`` (None).
+
+    Raises:
+        ValueError: *text* has another form.
+
+    >>> parse_duration("12h")
+    datetime.timedelta(seconds=43200)
+    """
+    if not re.fullmatch(DURATION_PATTERN, text):
+        raise ValueError("not a duration: write a whole number and a unit, as in 30m, 12h, 7d or 2w, or never")
+    return None if text == "never" else timedelta(minutes=int(text[:-1]) * _MINUTES[text[-1]])
+
+
+def format_duration(duration: timedelta | None) -> str:
+    """Give *duration* (whole minutes) as a recipe writes it, in the largest unit without a rest.
+
+    >>> format_duration(timedelta(days=7)), format_duration(None)
+    ('1w', 'never')
+    """
+    if duration is None:
+        return "never"
+    minutes = duration // timedelta(minutes=1)
+    unit = next(unit for unit, size in _MINUTES.items() if minutes % size == 0)
+    return f"{minutes // _MINUTES[unit]}{unit}"
+
+
+def parse_size(text: str) -> int:
+    """Give the number of bytes that *text* stands for; 1 MB is 10^6 bytes.
+
+    Raises:
+        ValueError: *text* has another form, or is not a whole number of bytes.
+
+    >>> parse_size("256MB")
+    256000000
+    """
+    if not re.fullmatch(SIZE_PATTERN, text):
+        raise ValueError("not a size: write a number of bytes, or a number and a unit, as in 500kB, 256MB or 1.5GB")
+    unit = text.lstrip("0123456789. ")
+    size = Fraction(text.removesuffix(unit).strip()) * _BYTES[unit]
+    if size.denominator != 1:
+        raise ValueError("not a whole number of bytes")
+    return int(size)
+
+
+def _duration(value: Any) -> Any:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+def _size(value: Any) -> Any:
+    return parse_size(value) if isinstance(value, str) else value
+
+
+def _web_address(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("not a web address: it has to begin with http:// or https:// and name a host")
+    return value
+
+
+def _contact(value: str) -> str:
+    if re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", value):
+        return value
+    try:
+        return _web_address(value)
+    except ValueError:
+        raise ValueError("not a contact: write mailto:you@example.org or the https:// address of a page") from None
+
+
+def _pattern(value: str) -> str:
+    try:
+        re.compile(value)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return value
+
+
+Name: TypeAlias = Annotated[str, Field(pattern=NAME_PATTERN)]
+Duration: TypeAlias = Annotated[
+    timedelta | None,
+    BeforeValidator(_duration),
+    PlainSerializer(format_duration, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+]
+Bytes: TypeAlias = Annotated[
+    int,
+    BeforeValidator(_size),
+    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE_PATTERN}]}),
+]
+WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
+Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
+Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class CrawlSource(_Part):
+    """A web site, followed from its start pages."""
+
+    kind: ClassVar[Literal["crawl"]] = "crawl"
+    format: ClassVar[str] = "warc"
+
+    name: Name = Field(description="Name of the source; part of every document's id.")
+    start_urls: tuple[WebAddress, ...] = Field(min_length=1, description="Where the crawl begins.")
+    contact: Annotated[str, AfterValidator(_contact)] = Field(
+        description="How the site's owner reaches you, `mailto:…` or `https://…`; sent in the user agent."
+    )
+    allow: tuple[Pattern, ...] = Field(
+        default=(), description="Regular expressions; a page is followed when one is found in its URL; none: all."
+    )
+    deny: tuple[Pattern, ...] = Field(
+        default=(), description="Regular expressions; a page is left out when one is found in its URL."
+    )
+    max_pages: int | None = Field(default=10_000, ge=1, description="Pages to fetch; null: no bound.")
+    max_depth: int | None = Field(default=None, ge=0, description="Links to follow from a start page; null: no bound.")
+    delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to one host.")
+    allow_private: bool = Field(default=False, description="Fetch from private and loopback addresses too.")
+    respect: Literal["all"] = Field(default="all", description="Which wishes of a site are honoured.")
+    refresh: Duration = Field(default=None, description="Age after which `run` crawls again; `never` by default.")
+
+
+class LoadSource(_Part):
+    """Files of one format; fields beyond these are parameters of the format's loader."""
+
+    model_config = ConfigDict(frozen=True, extra="allow", strict=True)
+
+    kind: ClassVar[Literal["load"]] = "load"
+
+    name: Name = Field(description="Name of the source; part of every document's id.")
+    format: str = Field(min_length=1, description="Name of the loader that reads the files.")
+    path: str | tuple[str, ...] = Field(
+        description="File, folder or glob pattern, or a list of them, relative to the recipe's folder; `${NAME}` "
+        "stands for an environment variable."
+    )
+    license: str | None = Field(default=None, description="SPDX expression for records that carry no licence.")
+    text_field: str | None = Field(default=None, min_length=1, description="Field that holds the text.")
+    id_field: str | None = Field(default=None, min_length=1, description="Field that names a record.")
+    refresh: Duration = Field(default=None, description="Age after which `run` loads again; `never` by default.")
+
+    @field_validator("path")
+    @classmethod
+    def _not_empty(cls, path: str | tuple[str, ...]) -> str | tuple[str, ...]:
+        if not path or any(not item or "\0" in item for item in ((path,) if isinstance(path, str) else path)):
+            raise ValueError("a path may not be empty")
+        return path
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Paths as a tuple, as the recipe writes them."""
+        return (self.path,) if isinstance(self.path, str) else self.path
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Fields that only the format's loader knows."""
+        return dict(self.model_extra or {})
+
+    @property
+    def loader_params(self) -> dict[str, Any]:
+        """What the format's loader is built from: `options`, and `text_field` and `id_field` where they are given."""
+        fields = {"text_field": self.text_field, "id_field": self.id_field}
+        return {name: value for name, value in fields.items() if value is not None} | self.options
+
+
+Source: TypeAlias = CrawlSource | LoadSource
+SOURCE_KINDS: Final[dict[str, type[CrawlSource] | type[LoadSource]]] = {"crawl": CrawlSource, "load": LoadSource}
+
+
+def source_entry(source: Source) -> dict[str, Any]:
+    """Give *source* as a recipe writes it, with all defaults: ``{"load": {"name": …}}``."""
+    return {source.kind: source.model_dump(mode="json")}
+
+
+class StageEntry(_Part):
+    """A stage as the recipe lists it: its name in the registry, its parameters, its name in the plan."""
+
+    name: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    id: str = Field(description="The name; with `_2`, `_3`, … behind when the recipe lists the stage again.")
+
+
+class Split(_Part):
+    """How published documents are divided: by a hash, so that a document keeps its part as the corpus grows."""
+
+    train: Share = 0.98
+    validation: Share = 0.01
+    test: Share = 0.01
+    by: Literal["cluster", "id"] = Field(
+        default="cluster",
+        description="Keep near-duplicates in one part (`cluster`), or hash each document alone (`id`).",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Split:
+        if not math.isclose(total := self.train + self.validation + self.test, 1, rel_tol=0, abs_tol=1e-9):
+            raise ValueError(f"train, validation and test add up to {total:g}, they have to add up to 1")
+        return self
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Share of each part, in the order of `schemas.document.SPLITS`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}
+
+
+class Shards(_Part):
+    """How large the files of a version are."""
+
+    target_bytes: Bytes = Field(
+        default=256_000_000,
+        ge=1,
+        le=_MAX_SHARD_BYTES,
+        description="UTF-8 bytes of text in a shard; a number, or a size such as 256MB (1 MB = 10^6).",
+    )
+
+
+class Checks(_Part):
+    """What a corpus has to fulfil before it is published."""
+
+    max_rejected: Share | None = Field(default=None, description="Greatest share of documents in the ledger.")
+    min_documents: int | None = Field(default=None, ge=0, description="Least number of published documents.")
+    max_error_rate: Share = Field(default=0.01, description="Greatest share of records with a rule `error.…`.")
+
+
+class Recipe(_Part):
+    """Everything that decides what a version of a data set holds."""
+
+    dataset: Name = Field(description="Name of the data set.")
+    sources: tuple[Source, ...] = Field(min_length=1)
+    stages: tuple[StageEntry, ...] = Field(default=())
+    split: Split = Split()
+    shards: Shards = Shards()
+    checks: Checks = Checks()
+    incremental: bool = False
+
+    @field_validator("sources", mode="before")
+    @classmethod
+    def _read_sources(cls, entries: Any) -> Any:
+        return tuple(map(_read_source, entries)) if isinstance(entries, (list, tuple)) else entries
+
+    @field_validator("stages", mode="before")
+    @classmethod
+    def _read_stages(cls, entries: Any) -> Any:
+        return number_stages(entries) if isinstance(entries, (list, tuple)) else entries
+
+    @field_validator("sources")
+    @classmethod
+    def _distinct(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
+        twice = [name for name, times in Counter(source.name for source in sources).items() if times > 1]
+        if twice:
+            raise ValueError(f"two sources have the name {twice[0]!r}")
+        return sources
+
+    @field_validator("incremental")
+    @classmethod
+    def _built(cls, incremental: bool) -> bool:
+        if incremental:
+            raise ValueError("`incremental: true` is not built yet")
+        return incremental
+
+    @field_serializer("sources")
+    def _write_sources(self, sources: tuple[Source, ...]) -> list[dict[str, Any]]:
+        return [source_entry(source) for source in sources]
+
+    @field_serializer("stages")
+    def _write_stages(self, stages: tuple[StageEntry, ...]) -> list[Any]:
+        return [{stage.name: stage.params} if stage.params else stage.name for stage in stages]
+
+    def source(self, name: str) -> Source:
+        """Give the source called *name*.
+
+        Raises:
+            KeyError: There is none.
+        """
+        for source in self.sources:
+            if source.name == name:
+                return source
+        raise KeyError(name)
+
+
+def _read_source(entry: Any) -> Any:
+    match entry:
+        case CrawlSource() | LoadSource():
+            return entry
+        case {"crawl": dict() as fields, **rest} if not rest:
+            return CrawlSource.model_validate_json(json.dumps(fields))
+        case {"load": dict() as fields, **rest} if not rest:
+            return LoadSource.model_validate_json(json.dumps(fields))
+    raise ValueError("a source is `crawl: {…}` or `load: {…}`")
+
+
+def number_stages(entries: list[Any] | tuple[Any, ...]) -> tuple[StageEntry, ...]:
+    """Give the stages that *entries* (``"name"``, ``{"name": {…}}`` or `StageEntry`) list, with their ids.
+
+    >>> [stage.id for stage in number_stages(["stem", "pii", {"stem": {"into": "again"}}])]
+    ['stem', 'pii', 'stem_2']
+    """
+    seen: Counter[str] = Counter()
+    stages = []
+    for entry in entries:
+        name, params = _read_stage(entry)
+        seen[name] += 1
+        stages.append(StageEntry(name=name, params=params, id=f"{name}_{seen[name]}" if seen[name] > 1 else name))
+    return tuple(stages)
+
+
+def _read_stage(entry: Any) -> tuple[str, dict[str, Any]]:
+    match entry:
+        case StageEntry():
+            return entry.name, entry.params
+        case str():
+            return entry, {}
+        case dict() if len(entry) == 1:
+            name, params = next(iter(entry.items()))
+            if isinstance(name, str) and isinstance(params, dict | None):
+                return name, params or {}
+    raise ValueError("a stage is a name, or a name with its parameters: `name: {…}`")
