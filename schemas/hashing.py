@@ -82,6 +82,8 @@ class _Column:
             self._update_list(values)
         elif pa.types.is_string(kind) or pa.types.is_binary(kind):
             self._lengths.update(_int64(pc.binary_length(values)))
+            if values.null_count:  # bytes may lie under a null
+                values = values.fill_null("" if pa.types.is_string(kind) else b"")
             start, stop = _offsets(values)
             self._values.update(_data(values)[start:stop])
         elif pa.types.is_boolean(kind):
@@ -110,7 +112,7 @@ def _int64(lengths: pa.Array) -> bytes:
 
 
 def _offsets(values: pa.Array) -> tuple[int, int]:
-    """Give the range of bytes that *values* occupies; bytes under a null are dropped first."""
+    """Give the range of bytes that *values* occupies in its data buffer."""
     offsets = np.frombuffer(values.buffers()[1] or b"", np.int32)
     if not len(offsets):
         return 0, 0

@@ -1,0 +1,148 @@
+"""The local engine: a pool of processes on this machine; the reference for the others."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from pipelines.engines.runs import Run, run_from_json
+from pipelines.engines.tasks import Done, Task, do
+from schemas.errors import WorkError
+
+ATTEMPTS: Final = 3
+_ORPHAN_CHECK_S: Final = 1.0
+
+
+class LocalEngine:
+    """Does tasks in *workers* processes; with 0 in this process, where a dying task takes the run with it."""
+
+    name = "local"
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._workers = len(os.sched_getaffinity(0)) if workers is None and hasattr(os, "sched_getaffinity") else (
+            os.cpu_count() or 1 if workers is None else workers
+        )
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> LocalEngine:
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the workers."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._pool = None
+
+    def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
+        """Do independent *tasks*; give what each tells, in the order in which they finish."""
+        if self._workers == 0 or not tasks:
+            yield from map(do, tasks)
+            return
+        yield from self._map_in_pool(tasks)
+
+    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+        """Sort the input into runs, then merge the runs of each partition; the runs are removed at the end."""
+        runs: list[Run] = []
+        try:
+            for done in self.map(scatters):
+                runs += map(run_from_json, done.runs)
+                yield done
+            yield from self.map([replace(task, runs=_runs_of(runs, task.partition)) for task in gathers])
+        finally:
+            for run in runs:
+                Path(run.path).unlink(missing_ok=True)
+
+    def _map_in_pool(self, tasks: Sequence[Task]) -> Iterator[Done]:
+        waiting = deque(_Try(task) for task in tasks)
+        running: dict[Future[Done], _Try] = {}
+        while waiting or running:
+            try:
+                while waiting and len(running) < 2 * self._workers:
+                    attempt = waiting.popleft()
+                    try:
+                        running[self._executor().submit(do, attempt.task)] = attempt
+                    except BrokenProcessPool:
+                        waiting.appendleft(attempt)
+                        raise
+                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    done = future.result()
+                    del running[future]
+                    yield done
+            except BrokenProcessPool:
+                self._restart()
+                waiting.extendleft(_again(attempt, self._workers) for attempt in running.values())
+                running.clear()
+            except BaseException:
+                for future in running:
+                    future.cancel()
+                raise
+
+    def _executor(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self._workers,
+                mp_context=multiprocessing.get_context("spawn"),
+                initializer=start_worker,
+                initargs=(os.getpid(),),
+            )
+        return self._pool
+
+    def _restart(self) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Try:
+    task: Task
+    number: int = 1
+
+
+def _again(attempt: _Try, workers: int) -> _Try:
+    """Count an attempt that a dead worker took along.
+
+    A dead worker takes down the tasks of its neighbours too, so each task is granted that many more attempts.
+    """
+    if attempt.number >= ATTEMPTS * max(1, workers):
+        raise WorkError(
+            f"step {attempt.task.step}: a worker died {attempt.number} times at task {attempt.task.fingerprint[:12]}",
+            hint="out of memory? try --workers 1; `corpusmill runs` tells what was finished",
+        )
+    return _Try(attempt.task, attempt.number + 1)
+
+
+def _runs_of(runs: Sequence[Run], partition: int) -> tuple[Run, ...]:
+    return tuple(
+        replace(run, segments={partition: run.segments[partition]}) for run in runs if partition in run.segments
+    )
+
+
+def start_worker(parent: int) -> None:
+    """Prepare a worker: one thread for Arrow, and an end when the process *parent* is gone."""
+    pa.set_cpu_count(1)
+    pa.set_io_thread_count(1)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    with contextlib.suppress(KeyboardInterrupt):
+        while os.getppid() == parent:
+            time.sleep(_ORPHAN_CHECK_S)
+        os._exit(1)

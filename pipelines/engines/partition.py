@@ -1,0 +1,75 @@
+"""The partition of a row: our own hash of one column, equal on every engine and machine."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+_MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
+
+
+def splitmix64_column(values_N: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Mix each of N 64-bit values, as `schemas.identity.splitmix64` does one."""
+    mixed = values_N + np.uint64(0x9E3779B97F4A7C15)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def hash_column(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """Hash each value of *column* (integers, booleans, dates, times, strings or binary, no nulls) to 64 bits.
+
+    A number is mixed as it is; a string is a polynomial over its bytes with an odd multiplier, mixed with its length.
+
+    Raises:
+        ValueError: There are nulls or the type cannot be a key.
+    """
+    if column.null_count:
+        raise ValueError("a key column has nulls")
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_binary(kind):
+        return _hash_bytes(column)
+    if pa.types.is_boolean(kind):
+        return splitmix64_column(np.asarray(column).astype(np.uint64))
+    if pa.types.is_timestamp(kind):
+        column = column.view(pa.int64())
+    elif pa.types.is_date32(kind):
+        column = column.view(pa.int32())
+    elif not pa.types.is_integer(kind):
+        raise ValueError(f"a column of type {kind} cannot be a key")
+    return splitmix64_column(np.asarray(column).astype(np.int64).view(np.uint64))
+
+
+def _hash_bytes(column: pa.Array) -> npt.NDArray[np.uint64]:
+    buffers = column.buffers()
+    offsets = np.frombuffer(buffers[1], np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
+    lengths = np.diff(offsets)
+    if not lengths.any():
+        return splitmix64_column(lengths.astype(np.uint64))
+    data = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64) + np.uint64(1)
+    places = np.arange(len(data), dtype=np.int64) - np.repeat(offsets[:-1] - offsets[0], lengths)
+    with np.errstate(over="ignore"):
+        powers = np.cumprod(np.full(int(lengths.max()), _MULTIPLIER, np.uint64))
+        terms = np.concatenate([[np.uint64(0)], np.cumsum(data * powers[places], dtype=np.uint64)])
+        sums = terms[offsets[1:] - offsets[0]] - terms[offsets[:-1] - offsets[0]]
+        return splitmix64_column(sums ^ (lengths.astype(np.uint64) * _MULTIPLIER))
+
+
+def partition_numbers(column: pa.Array, parts: int, *, by_value: bool = False) -> npt.NDArray[np.int32]:
+    """Give the partition, from 0, of each row by its key.
+
+    Args:
+        by_value: The key is the partition's number itself.
+
+    Raises:
+        ValueError: A number is not in ``[0, parts)``.
+    """
+    if not by_value:
+        return (hash_column(column) % np.uint64(parts)).astype(np.int32)
+    numbers = np.asarray(column).astype(np.int64)
+    if len(numbers) and not (0 <= numbers.min() and numbers.max() < parts):
+        raise ValueError(f"partition numbers {numbers.min()} to {numbers.max()} for {parts} partitions")
+    return numbers.astype(np.int32)

@@ -1,0 +1,306 @@
+"""Tasks as plain data, and how a worker does one: the same code on every engine.
+
+A finished task is two files at its address in the store: ``<fingerprint>.arrow`` with its rows, and, last,
+``<fingerprint>.json`` that tells counts and costs. A task whose JSON stands is never done again.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import json
+import os
+import resource
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from pipelines.engines.base import Batches, Function, name_of, resolve
+from pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
+from pipelines.engines.context import TaskContext, running
+from pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
+from schemas.errors import WorkError
+
+TASK_FORMAT: Final = 1
+"""Part of every fingerprint: rises when the form of a task's output changes."""
+SLICE_BYTES: Final = 64 * 2**20
+"""A task of a map reads about this much of a step's output."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function by name and parameters, as it travels to a worker."""
+
+    name: str
+    params: str
+
+    @classmethod
+    def of(cls, function: Function) -> Call:
+        """Give the call of *function*."""
+        return cls(name_of(function), function.model_dump_json())
+
+
+@functools.lru_cache(maxsize=64)
+def built(call: Call) -> Callable[[Batches], Batches]:
+    """Build the function that *call* names; once in each worker."""
+    function: Function = resolve(call.name).model_validate_json(call.params)
+    return function.build()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A piece of input: batches ``[start, stop)`` of a task's output, or rows that stand in the task itself.
+
+    Args:
+        path: An Arrow IPC file, or None.
+        rows: Plain rows when there is no file (the slices of raw files).
+        through: Applied to the batches as they are read.
+    """
+
+    path: str | None = None
+    start: int = 0
+    stop: int | None = None
+    columns: tuple[str, ...] | None = None
+    rows: tuple[dict[str, Any], ...] = ()
+    through: Call | None = None
+
+    def batches(self, *, batch_rows: int | None = None) -> Iterator[pa.RecordBatch]:
+        """Read the piece; *batch_rows* cuts it into batches of that many rows (for tests of the promise)."""
+        stream: Iterator[pa.RecordBatch]
+        if self.path is None:
+            stream = iter([pa.RecordBatch.from_pylist(list(self.rows))])
+        else:
+            stream = IpcFile(Path(self.path), columns=self.columns).batches(self.start, self.stop)
+        if batch_rows is not None:
+            stream = bounded(stream, max_rows=batch_rows)
+        return stream if self.through is None else built(self.through)(stream)
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a worker needs to compute one piece of a step.
+
+    Args:
+        kind: ``map`` reads *sources*; ``scatter`` sorts them into runs for an exchange; ``gather`` merges the runs of
+            one *partition*.
+        out: Prefix of the output: the address in the store.
+        schema: Of the output, or of the exchanged rows for ``scatter``.
+    """
+
+    step: str
+    kind: str
+    fingerprint: str
+    out: str
+    schema: bytes
+    call: Call | None = None
+    sources: tuple[Source, ...] = ()
+    order: Order | None = None
+    partition: int = 0
+    slice: int = 0
+    runs: tuple[Run, ...] = ()
+    batch_rows: int | None = None
+
+    def as_json(self) -> str:
+        """Give the task as text that any engine can carry."""
+        return json.dumps({**asdict(self), "schema": self.schema.hex(), "runs": [run_as_json(run) for run in self.runs]})
+
+    @classmethod
+    def from_json(cls, text: str) -> Task:
+        """Read what `as_json` gave."""
+        data = json.loads(text)
+        data["schema"] = bytes.fromhex(data["schema"])
+        data["call"] = Call(**data["call"]) if data["call"] else None
+        data["sources"] = tuple(_source_from_json(source) for source in data["sources"])
+        data["order"] = _order_from_json(data["order"]) if data["order"] else None
+        data["runs"] = tuple(run_from_json(run) for run in data["runs"])
+        return cls(**data)
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        """The schema of the output."""
+        return pa.ipc.read_schema(pa.py_buffer(self.schema))
+
+
+def _source_from_json(data: dict[str, Any]) -> Source:
+    data["columns"] = tuple(data["columns"]) if data["columns"] is not None else None
+    data["rows"] = tuple(data["rows"])
+    data["through"] = Call(**data["through"]) if data["through"] else None
+    return Source(**data)
+
+
+def _order_from_json(data: dict[str, Any]) -> Order:
+    return Order(**{**data, "order": tuple(data["order"])})
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished task tells: the content of its JSON file."""
+
+    step: str
+    kind: str
+    fingerprint: str
+    partition: int
+    slice: int
+    rows: int
+    bytes: int
+    memory_bytes: int
+    slices: tuple[tuple[int, int], ...]
+    counters: dict[str, int]
+    files: dict[str, int]
+    cpu_s: float
+    wall_s: float
+    peak_mb: float
+    runs: tuple[dict[str, Any], ...] = ()
+
+    def as_json(self) -> str:
+        """Give it as text."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Done:
+        """Read what `as_json` gave."""
+        data = json.loads(text)
+        data["slices"] = tuple((start, stop) for start, stop in data["slices"])
+        data["runs"] = tuple(data["runs"])
+        return cls(**data)
+
+
+def address(store: Path, fingerprint: str) -> Path:
+    """Give the prefix of a task's files in *store*."""
+    return store / fingerprint[:2] / fingerprint
+
+
+def finished(out: Path) -> Done | None:
+    """Give what the task at *out* told when it finished, or None when its files are not whole."""
+    try:
+        done = Done.from_json(out.with_name(f"{out.name}.json").read_text())
+        sizes = {"arrow": done.bytes, **done.files} if not done.runs else {}
+        whole = all(out.with_name(f"{out.name}.{name}").stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+    return done if whole else None
+
+
+def do(task: Task) -> Done:
+    """Do *task* and leave its files at its address."""
+    if (done := finished(Path(task.out))) is not None and task.kind != "scatter":
+        return done
+    started, cpu = time.perf_counter(), time.process_time()
+    out = Path(task.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    context = TaskContext(out, partition=task.partition, attempt=uuid.uuid4().hex[:8])
+    with running(context):
+        try:
+            result = _scatter(task, out) if task.kind == "scatter" else _write(task, out, _output(task))
+            files = context.adopt_files()
+        except BaseException:
+            context.drop_files()
+            raise
+    done = Done(
+        step=task.step,
+        kind=task.kind,
+        fingerprint=task.fingerprint,
+        partition=task.partition,
+        slice=task.slice,
+        counters=dict(context.counters),
+        files=files,
+        cpu_s=round(time.process_time() - cpu, 4),
+        wall_s=round(time.perf_counter() - started, 4),
+        peak_mb=_peak_mb(),
+        **result,
+    )
+    if task.kind != "scatter":
+        _appear(out.with_name(f"{out.name}.json"), done.as_json())
+    return done
+
+
+def _appear(path: Path, text: str) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+def _peak_mb() -> float:
+    """Give the peak of this process. On Linux `ru_maxrss` starts with that of the parent, so the kernel is asked."""
+    if sys.platform == "linux":
+        status = Path("/proc/self/status").read_text()
+        return round(int(status.partition("VmHWM:")[2].split()[0]) / 2**10, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)
+
+
+def _input(task: Task) -> Iterator[pa.RecordBatch]:
+    if task.kind == "gather":
+        assert task.order is not None
+        stream = merged(task.runs, task.partition, task.order)
+        return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
+    return itertools.chain.from_iterable(source.batches(batch_rows=task.batch_rows) for source in task.sources)
+
+
+def _output(task: Task) -> Iterator[pa.RecordBatch]:
+    assert task.call is not None
+    return built(task.call)(_input(task))
+
+
+def _scatter(task: Task, out: Path) -> dict[str, Any]:
+    assert task.order is not None
+    schema = task.arrow_schema
+    moved = (_checked(task, conform(batch, schema)) for batch in _input(task))
+    runs = write_runs(moved, schema, task.order, prefix=out)
+    rows = sum(stop - start for run in runs for start, stop in run.segments.values())
+    return {
+        "rows": rows,
+        "bytes": sum(Path(run.path).stat().st_size for run in runs),
+        "memory_bytes": 0,
+        "slices": (),
+        "runs": tuple(run_as_json(run) for run in runs),
+    }
+
+
+def _checked(task: Task, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Give *batch* if its required columns, and the keys of the exchange, are all there.
+
+    Raises:
+        WorkError: A null where none may be: a mistake in the step.
+    """
+    keys = task.order.keys if task.order else ()
+    for index, column in enumerate(batch.schema):
+        if batch.column(index).null_count and (column.name in keys or not column.nullable):
+            raise WorkError(f"step {task.step}: column {column.name} has nulls", hint="this is a bug of the stage")
+    return batch
+
+
+def _write(task: Task, out: Path, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
+    schema = task.arrow_schema
+    writer = IpcWriter(out.with_name(f"{out.name}.arrow"), schema)
+    try:
+        for batch in joined(_checked(task, conform(batch, schema)) for batch in batches):
+            writer.write(batch)
+        size = writer.close()
+    except BaseException:
+        writer.abort()
+        raise
+    sizes = writer.batch_bytes
+    return {"rows": writer.rows, "bytes": size, "memory_bytes": sum(sizes), "slices": tuple(slices_of(sizes))}
+
+
+def slices_of(batch_bytes: Sequence[int], *, target: int = SLICE_BYTES) -> Iterator[tuple[int, int]]:
+    """Cut batches of the given sizes into ranges of about *target* bytes; at least one range.
+
+    >>> list(slices_of([40, 40, 40], target=80)), list(slices_of([]))
+    ([(0, 2), (2, 3)], [(0, 0)])
+    """
+    start = size = 0
+    for index, bytes_ in enumerate(batch_bytes):
+        if size and size + bytes_ > target:
+            yield start, index
+            start, size = index, 0
+        size += bytes_
+    yield start, len(batch_bytes)
+
+
