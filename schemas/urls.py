@@ -1,0 +1,198 @@
+"""Canonical URLs, rules ``url-v1``: the `source_id` of a page, so a change of a rule here changes ids.
+
+The URL as it was fetched is kept beside the canonical one; `rel=canonical` plays no part.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+import unicodedata
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+URL_RULES: Final = "url-v1"
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+MAX_URL_CHARACTERS: Final = 8192
+"""RFC 9110 §4.1 asks for at least 8,000 octets; a longer link is a mistake of the page that has it."""
+
+TRACKING_PREFIXES: Final = ("utm_", "mtm_", "hsa_")
+TRACKING_PARAMETERS: Final = frozenset(
+    (
+        "fbclid",
+        "gclid",
+        "gclsrc",
+        "gbraid",
+        "wbraid",
+        "dclid",
+        "msclkid",
+        "yclid",
+        "twclid",
+        "ttclid",
+        "igshid",
+        "mc_cid",
+        "mc_eid",
+        "mkt_tok",
+        "pk_campaign",
+        "pk_kwd",
+        "_hsenc",
+        "_hsmi",
+        "_ga",
+        "_gl",
+        "s_cid",
+        "vero_id",
+        "oly_anon_id",
+        "oly_enc_id",
+        "phpsessid",
+        "jsessionid",
+    )
+)
+"""Query parameters that name a campaign, a click or a session, never a page.
+
+Source: documentation of the systems that add them: Google Analytics and Ads (``utm_*``, ``gclid``, ``gclsrc``, ``gbraid``,
+``wbraid``, ``dclid``, ``_ga``, ``_gl``), Meta (``fbclid``, ``igshid``), Microsoft (``msclkid``), Yandex (``yclid``), X
+(``twclid``), TikTok (``ttclid``), Matomo (``mtm_*``, ``pk_*``), HubSpot (``hsa_*``, ``_hs*``), Mailchimp (``mc_*``),
+Marketo (``mkt_tok``), Adobe (``s_cid``), Vero, Omeda; PHP and Java servlets for the sessions.
+"""
+
+_UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_IN_PATH: Final = _UNRESERVED | frozenset(b"!$&'()*+,;=:@/")
+_IN_QUERY: Final = _IN_PATH | frozenset(b"?")
+_NEEDS_WORK: Final = re.compile(r"[^A-Za-z0-9\-._~!$&'()*+,;=:@/]")
+_ESCAPE: Final = re.compile(rb"%[0-9A-Fa-f]{2}|.", re.DOTALL)
+_DOTS: Final = re.compile(r"(^|/)\.\.?(/|$)")
+_HOST: Final = re.compile(r"[a-z0-9\-._~!$&'()*+,;=]+")
+_CONTROLS: Final = "".join(map(chr, range(0x21)))
+_DROPPED: Final = str.maketrans("", "", "\t\r\n")
+
+
+@lru_cache(maxsize=65_536)
+def canonical_url(url: str) -> str:
+    """Give the canonical form of the absolute web address *url* by the rules ``url-v1``.
+
+    Scheme and host in lower case, host in ASCII (IDNA), default port, user and fragment dropped, path without dot
+    segments and never empty, percent-encoding in its normal form (RFC 3986 §6.2.2), query parameters sorted by name
+    (equal names keep their order), empty and tracking ones removed.
+
+    Raises:
+        ValueError: *url* is not an absolute address of scheme http or https, its host or port cannot be, or it is too
+            long.
+
+    >>> canonical_url("HTTP://Example.ORG:80/a/../%7euser/?b=2&utm_source=x&a=1#top")
+    'http://example.org/~user/?a=1&b=2'
+    """
+    if len(url) > MAX_URL_CHARACTERS:
+        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
+    parts = urlsplit(_one_line(url))
+    if parts.scheme not in DEFAULT_PORTS:
+        raise ValueError(f"not a web address: {url!r}")
+    port = parts.port
+    place = _host(parts.hostname) + (f":{port}" if port not in (None, DEFAULT_PORTS[parts.scheme]) else "")
+    query = _query(parts.query)
+    return f"{parts.scheme}://{place}{_path(parts.path)}{'?' if query else ''}{query}"
+
+
+def authority(canonical: str) -> str:
+    """Give host and port of a canonical URL: what has one robots.txt.
+
+    >>> authority("https://example.org:8443/a")
+    'example.org:8443'
+    """
+    return canonical.split("/", 3)[2]
+
+
+def _one_line(url: str) -> str:
+    """Read *url* as a browser does: no surrounding blanks, no line ends, ``\\`` is ``/`` before the query."""
+    url = url.strip(_CONTROLS).translate(_DROPPED)
+    if "\\" not in url:
+        return url
+    end = min((at for at in (url.find("?"), url.find("#")) if at >= 0), default=len(url))
+    return url[:end].replace("\\", "/") + url[end:]
+
+
+def _host(host: str | None) -> str:
+    if not host:
+        raise ValueError("no host")
+    if ":" in host:
+        return f"[{ipaddress.IPv6Address(host.partition('%')[0]).compressed}]"
+    host = ".".join(_label(label) for label in _readable(host).split("."))
+    if not _HOST.fullmatch(host) or ".." in host or len(host) > 253:
+        raise ValueError(f"not a host: {host!r}")
+    return _number(host) or host
+
+
+def _readable(host: str) -> str:
+    """Undo percent-encoding, and map as UTS 46 does before it looks at labels."""
+    host = _decode_escapes(host) if "%" in host else host
+    if host.isascii():
+        return host.lower()
+    mapped = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", host.replace("。", ".")).lower())
+    return "".join(letter for letter in mapped if letter in "‌‍" or unicodedata.category(letter) != "Cf")
+
+
+def _decode_escapes(text: str) -> str:
+    raw = re.sub(rb"%([0-9A-Fa-f]{2})", lambda hit: bytes([int(hit[1], 16)]), text.encode())
+    return raw.decode()
+
+
+def _label(label: str) -> str:
+    """Give one label in ASCII; the four letters that IDNA 2008 took back (ß, ς, joiners) stay themselves."""
+    return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
+
+
+def _number(host: str) -> str | None:
+    """Give the four-part form of a host that is a number in some other spelling; None for a name."""
+    last = host.rstrip(".").rpartition(".")[2]
+    if not (last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last)):
+        return None
+    try:
+        return socket.inet_ntoa(socket.inet_aton(host.rstrip(".")))
+    except OSError as error:
+        raise ValueError(f"not an address: {host!r}") from error
+
+
+def _path(path: str) -> str:
+    if _NEEDS_WORK.search(path):
+        path = _escaped(path, allowed=_IN_PATH)
+    return _without_dots(path) if _DOTS.search(path) else path or "/"
+
+
+def _without_dots(path: str) -> str:
+    """Remove dot segments (RFC 3986 §5.2.4)."""
+    kept: list[str] = []
+    *parents, last = path.split("/")[1:]
+    for segment in (*parents, "" if last in (".", "..") else last):
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    if last == "..":
+        del kept[-2:-1]
+    return "/" + "/".join(kept)
+
+
+def _query(query: str) -> str:
+    if not query:
+        return ""
+    if _NEEDS_WORK.search(query):
+        query = _escaped(query, allowed=_IN_QUERY)
+    kept = [part for part in query.split("&") if part and not _is_tracking(part.partition("=")[0].lower())]
+    return "&".join(sorted(kept, key=lambda part: part.partition("=")[0]))
+
+
+def _is_tracking(name: str) -> bool:
+    return name in TRACKING_PARAMETERS or name.startswith(TRACKING_PREFIXES)
+
+
+def _escaped(text: str, *, allowed: frozenset[int]) -> str:
+    """Give *text* in ASCII with unreserved characters plain and all that is not *allowed* escaped."""
+
+    def normal(hit: re.Match[bytes]) -> bytes:
+        piece = hit[0]
+        code = int(piece[1:], 16) if len(piece) == 3 else piece[0]
+        plain = code in (_UNRESERVED if len(piece) == 3 else allowed)
+        return bytes([code]) if plain else b"%%%02X" % code
+
+    return _ESCAPE.sub(normal, text.encode("utf-8", "surrogatepass")).decode("ascii")
