@@ -1,0 +1,227 @@
+"""YAML whose every key and item knows its line, read without trust.
+
+The scalars are those of YAML 1.2: ``no`` is Norwegian and not false, ``1:30`` is text, ``010`` is ten. A file is
+bounded in bytes, depth and the size to which its aliases expand; only plain values come out.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+import yaml
+
+from schemas.errors import RecipeError
+
+Place: TypeAlias = tuple[str | int, ...]
+"""Keys and positions (from 0) that lead to a value."""
+
+MAX_FILE_BYTES: Final = 250_000
+MAX_NODES: Final = 50_000
+MAX_DEPTH: Final = 32
+_TAG: Final = "tag:yaml.org,2002:"
+_SCALARS: Final = {
+    "null": (r"~|null|Null|NULL|", "~nN\0"),
+    "bool": (r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    "int": (r"[-+]?[0-9][0-9_]*|0x[0-9a-fA-F]+|0o[0-7]+", "-+0123456789"),
+    "float": (
+        r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)",
+        "-+.0123456789",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class LocatedYaml:
+    """What a file says, and on which line (from 1) each key and item stands."""
+
+    file: str
+    value: Any
+    lines: Mapping[Place, int] = field(default_factory=dict)
+    errors: tuple[RecipeError, ...] = ()
+
+    def line(self, place: Place) -> int | None:
+        """Give the line of *place*, or of the nearest place around it that the file has."""
+        for length in range(len(place), -1, -1):
+            if (line := self.lines.get(place[:length])) is not None:
+                return line
+        return None
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's parser with the scalars of YAML 1.2."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+
+class _Dumper(yaml.SafeDumper):
+    """PyYAML's writer; it quotes what YAML 1.1 or 1.2 would take for something other than text."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:  # noqa: ARG002
+        super().increase_indent(flow, indentless=False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+for _kind, (_pattern, _first) in _SCALARS.items():
+    for _class in (_Loader, _Dumper):
+        _class.add_implicit_resolver(
+            f"{_TAG}{_kind}", re.compile(rf"^(?:{_pattern})$"), ["" if c == "\0" else c for c in _first]
+        )
+
+
+def dump_yaml(value: Any) -> str:
+    """Write *value* (plain values only) so that `parse_yaml` and any YAML 1.1 reader give it back."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
+
+
+def read_yaml(path: str | Path) -> LocatedYaml:
+    """Read the YAML file at *path*.
+
+    Raises:
+        RecipeError: There is no such file, or nothing in it can be read as YAML.
+    """
+    file = str(path)
+    try:
+        with Path(path).open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=_hint_for_missing(path)) from None
+    if len(data) > MAX_FILE_BYTES:
+        raise RecipeError(f"the file is larger than {MAX_FILE_BYTES} bytes", file=file, hint="is this a recipe?")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise RecipeError("not UTF-8 text", file=file, line=line, hint="save the file as UTF-8") from None
+    return parse_yaml(text, file=file)
+
+
+def _hint_for_missing(path: str | Path) -> str:
+    parent = Path(path).parent
+    others = sorted(parent.glob("*.y*ml"))[:5] if parent.is_dir() else []
+    if others:
+        return f"recipes in this folder: {', '.join(other.name for other in others)}"
+    return "`corpusmill init` writes a first recipe"
+
+
+def parse_yaml(text: str, *, file: str) -> LocatedYaml:
+    """Parse *text*; problems that leave the rest readable (a key given twice) are in `errors`.
+
+    Raises:
+        RecipeError: The text is not YAML, or goes beyond a bound.
+    """
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, file) from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f"not YAML: {' '.join(str(error).split())}", file=file) from None
+    except RecursionError:
+        raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", file=file) from None
+    if root is None:
+        raise RecipeError("the file is empty", file=file, hint="`corpusmill init` writes a first recipe")
+    reader = _Reader(file)
+    value = reader.value(root, ())
+    return LocatedYaml(file, value, reader.lines, tuple(reader.errors))
+
+
+def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> RecipeError:
+    mark = error.problem_mark or error.context_mark
+    problem = error.problem or error.context or "cannot be parsed"
+    hint = None
+    if "'\\t'" in problem:
+        hint = "YAML is indented with spaces, never with tabs"
+    elif "mapping values are not allowed" in problem:
+        hint = "look at the indentation; a text with `: ` in it needs quotes"
+    elif "undefined alias" in problem:
+        hint = "a text that begins with `*` needs quotes"
+    return RecipeError(f"not YAML: {problem}", file=file, line=mark.line + 1 if mark else None, hint=hint)
+
+
+class _Reader:
+    """Turns nodes into plain values, and notes lines and problems."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.lines: dict[Place, int] = {}
+        self.errors: list[RecipeError] = []
+        self._nodes = 0
+
+    def value(self, node: yaml.Node, place: Place) -> Any:
+        self._nodes += 1
+        self.lines.setdefault(place, node.start_mark.line + 1)
+        if len(place) > MAX_DEPTH:
+            raise self._error(f"nested deeper than {MAX_DEPTH} levels", node)
+        if self._nodes > MAX_NODES:
+            raise self._error(f"more than {MAX_NODES} values", node, hint="aliases (`*name`) count each time")
+        match node:
+            case yaml.MappingNode() if node.tag == f"{_TAG}map":
+                return self._mapping(node, place)
+            case yaml.SequenceNode() if node.tag == f"{_TAG}seq":
+                return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
+            case yaml.ScalarNode():
+                return self._scalar(node)
+        self.errors.append(self._error(f"tags such as `{node.tag}` are not allowed", node, hint="remove the tag"))
+        return None
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key_node, item in node.value:
+            key = self._key(key_node)
+            if key is None:
+                continue
+            line = key_node.start_mark.line + 1
+            if key in found:
+                first = self.lines[(*place, key)]
+                problem = f"field `{key}` is given twice, first in line {first}"
+                self.errors.append(self._error(problem, key_node, hint="keep one of them"))
+                continue
+            self.lines[(*place, key)] = line
+            found[key] = self.value(item, (*place, key))
+        return found
+
+    def _key(self, node: yaml.Node) -> str | None:
+        if isinstance(node, yaml.ScalarNode) and node.tag in {f"{_TAG}str", *(f"{_TAG}{kind}" for kind in _SCALARS)}:
+            return str(node.value)
+        self.errors.append(self._error("a key has to be text", node))
+        return None
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:
+        try:
+            return _convert(node.tag.removeprefix(_TAG), node.value)
+        except ValueError as error:
+            problem = str(error) if "finite" in str(error) else f"not a value of the tag `{node.tag}`"
+            self.errors.append(self._error(f"{problem}, got `{_short(node.value)}`", node))
+            return None
+
+    def _error(self, message: str, node: yaml.Node, *, hint: str | None = None) -> RecipeError:
+        return RecipeError(message, file=self.file, line=node.start_mark.line + 1, hint=hint)
+
+
+def _convert(kind: str, text: str) -> Any:
+    match kind:
+        case "str":
+            return text
+        case "null":
+            return None
+        case "bool":
+            return text.lower() == "true"
+        case "int":
+            base = {"0x": 16, "0o": 8}.get(text[:2], 10)
+            return int(text, base)
+        case "float":
+            number = float(text) if text.strip("+-").lower() not in {".inf", ".nan"} else math.inf
+            if not math.isfinite(number):
+                raise ValueError("a number has to be finite")
+            return number
+    raise ValueError(f"tags such as `{kind}` are not allowed")
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,73 @@
+"""The JSON Schema of recipes, for editors: with the parameters of every stage and every format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from pipelines.engines.base import resolve
+from schemas.recipe import CrawlSource, LoadSource, Recipe
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+
+
+def recipe_schema(*, stages: Mapping[str, str], loaders: Mapping[str, str]) -> dict[str, Any]:
+    """Give the JSON Schema (2020-12) of recipes.
+
+    Args:
+        stages: Table of stages, ``name -> "module:Class"``.
+        loaders: Table of loaders, of the same form.
+    """
+    definitions: dict[str, Any] = {}
+    schema = _of_model(Recipe, "recipe", definitions)
+    crawl = _reference(CrawlSource, "crawl", definitions)
+    loads = [_load(name, resolve(place), definitions) for name, place in loaders.items()]
+    schema["properties"]["sources"] |= {
+        "items": {"oneOf": [_entry("crawl", crawl), _entry("load", {"oneOf": loads})]},
+    }
+    models = {name: _reference(resolve(place), f"stage.{name}", definitions) for name, place in stages.items()}
+    schema["properties"]["stages"]["items"] = {
+        "anyOf": [{"enum": list(models)}, *(_entry(name, _or_null(model)) for name, model in models.items())]
+    }
+    used = {name: definition for name, definition in definitions.items() if not name.startswith("recipe.Load")}
+    return {"$schema": DIALECT, "title": "corpusmill recipe", **schema, "$defs": used}
+
+
+def _of_model(model: type[BaseModel], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of *model*; the models inside it go to *definitions*, their names under *prefix*."""
+    schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
+    for name, definition in schema.pop("$defs", {}).items():
+        definitions[f"{prefix}.{name}"] = definition
+    return schema
+
+
+def _reference(model: type[BaseModel], name: str, definitions: dict[str, Any]) -> dict[str, Any]:
+    definitions[name] = _of_model(model, name, definitions)
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _entry(name: str, value: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": {name: value}, "required": [name], "additionalProperties": False}
+
+
+def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _load(name: str, loader: type[BaseModel], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Give the schema of `load` for the format *name*: the shared fields and those of its loader."""
+    shared = _of_model(LoadSource, "load", definitions)
+    own = _of_model(loader, f"load.{name}", definitions)
+    optional = {"text_field", "id_field"} - loader.model_fields.keys()
+    fields = {key: value for key, value in shared["properties"].items() if key not in optional}
+    definitions[f"load.{name}"] = {
+        "title": f"load, format {name}",
+        "description": own.get("description", ""),
+        "type": "object",
+        "properties": fields | own.get("properties", {}) | {"format": {"const": name}},
+        "required": sorted({*shared["required"], *own.get("required", [])}),
+        "additionalProperties": False,
+    }
+    return {"$ref": f"#/$defs/load.{name}"}
