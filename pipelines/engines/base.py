@@ -68,6 +68,41 @@ def resolve(name: str) -> Any:
     return getattr(importlib.import_module(module), attribute)
 
 
+class Chain(Function):
+    """Several functions, one behind the other, without writing what passes between them."""
+
+    calls: tuple[tuple[str, str], ...]
+    """Name and JSON parameters of each function."""
+
+    @classmethod
+    def of(cls, *functions: Function) -> Chain:
+        """Give the chain of *functions*."""
+        return cls(calls=tuple((name_of(function), function.model_dump_json()) for function in functions))
+
+    def functions(self) -> list[Function]:
+        """Give the functions."""
+        return [resolve(name).model_validate_json(params) for name, params in self.calls]
+
+    def identity(self) -> dict[str, Any]:
+        return {"chain": [function.identity() for function in self.functions()]}
+
+    def bound(self, counters: Mapping[str, Counters]) -> Chain:
+        return Chain.of(*(function.bound(counters) for function in self.functions()))
+
+    def distributions(self) -> tuple[str, ...]:
+        return tuple(sorted({name for function in self.functions() for name in function.distributions()}))
+
+    def build(self) -> Callable[[Batches], Batches]:
+        built = [function.build() for function in self.functions()]
+
+        def run(batches: Batches) -> Batches:
+            for function in built:
+                batches = function(batches)
+            return batches
+
+        return run
+
+
 @dataclass(frozen=True)
 class Input:
     """A finished step as input, seen through a function.

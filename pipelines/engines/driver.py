@@ -10,7 +10,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -173,7 +173,12 @@ class Store:
 
 def identity_of(function: Function) -> dict[str, Any]:
     """Give what the output of *function* depends on, with the versions of the distributions behind it."""
-    return {**function.identity(), "tools": {name: _version(name) for name in function.distributions()}}
+    return {**function.identity(), "tools": distribution_versions(function.distributions())}
+
+
+def distribution_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Give the installed version of each distribution, None for one that is not there."""
+    return {name: _version(name) for name in names}
 
 
 def _version(distribution: str) -> str | None:

@@ -1,0 +1,116 @@
+"""The first step: raw files become captures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.engines.base import Batches, Function, resolve
+from pipelines.engines.context import task
+from pipelines.stages.apply import Law, settle, text_bytes
+from pipelines.stages.base import reject
+from schemas.document import CAPTURE, MAX_TEXT_BYTES
+from schemas.identity import capture_hash, document_id
+
+STAGE: Final = "read"
+"""Name of this stage in ledger and counts."""
+
+
+class Reader(Protocol):
+    """What this step needs of a loader."""
+
+    def read(self, path: str, *, name: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
+        """Give offered records, schema `OFFER`."""
+        ...
+
+
+class Read(Function):
+    """Reads slices of raw files: each row of the input names one.
+
+    Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``.
+    With *max_id*, records of greater ids are not taken (`--limit`).
+    """
+
+    max_id: str | None = None
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                for row in batch.to_pylist():
+                    yield from self._slice(row)
+
+        return run
+
+    def _slice(self, row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+        loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
+        for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"]):
+            captures = _captures(offers, row)
+            if self.max_id is not None:
+                captures = captures.filter(pc.less_equal(captures["id"], self.max_id))
+            yield _settled(captures, row["source"])
+
+
+def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
+    """Give *offers* as captures of their source, with id and licence."""
+    hashes = [value or capture_hash(message.encode()) for value, message in _pairs(offers, "record_sha256", "message")]
+    source_ids = [value or hashes[index] for index, value in enumerate(offers["source_id"].to_pylist())]
+    known = pc.is_valid(offers["license"])
+    given = {
+        "id": pa.array([document_id(row["source"], value) for value in source_ids], pa.string()),
+        "source": pa.array([row["source"]] * offers.num_rows, pa.string()),
+        "source_id": pa.array(source_ids, pa.string()),
+        "record_sha256": pa.array(hashes, pa.string()),
+        "file": pa.array([row["sha256"]] * offers.num_rows, pa.string()),
+        "license": pc.if_else(known, offers["license"], pa.scalar(row["license"], pa.string())),
+        "license_source": pc.if_else(
+            known, offers["license_source"], pa.scalar("recipe" if row["license"] else None, pa.string())
+        ),
+    }
+    names = set(offers.schema.names)
+    columns = [
+        given[field.name]
+        if field.name in given
+        else offers[field.name]
+        if field.name in names
+        else pa.nulls(offers.num_rows, field.type)
+        for field in CAPTURE
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=CAPTURE)
+
+
+def _pairs(offers: pa.RecordBatch, first: str, second: str) -> Iterator[tuple[str | None, str]]:
+    for value, other in zip(offers[first].to_pylist(), offers[second].to_pylist(), strict=True):
+        yield value, other or ""
+
+
+def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:
+    """Count the records, and set aside those that the loader could not read or that are too large."""
+    law = Law(STAGE)
+    law.count("documents_in", captures.num_rows)
+    law.count("bytes_in", text_bytes(captures["text"]))
+    task().count(f"read/{source}", captures.num_rows)
+    sizes = pc.fill_null(pc.binary_length(captures["text"]), 0)
+    large = pc.greater(sizes, MAX_TEXT_BYTES)
+    captures = reject(captures, large, rule="error.too_large", value=sizes, threshold=float(MAX_TEXT_BYTES))
+    return settle(captures, name=STAGE, law=law)
+
+
+def raw_row(
+    *, source: str, path: Path, name: str, sha256: str, start: int, end: int, loader: str, params: str, license: str | None
+) -> dict[str, Any]:
+    """Give the row by which `Read` finds a slice of a raw file."""
+    return {
+        "source": source,
+        "path": str(path),
+        "name": name,
+        "sha256": sha256,
+        "start": start,
+        "end": end,
+        "loader": loader,
+        "params": params,
+        "license": license,
+    }

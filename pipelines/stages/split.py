@@ -1,0 +1,67 @@
+"""The part of the corpus that a document belongs to, and its shard: functions of its id alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.engines.partition import splitmix64_column
+from schemas.document import SPLITS
+
+_UNIT: Final = 2.0**-64
+
+
+def first_64_bits(ids: pa.Array) -> npt.NDArray[np.uint64]:
+    """Give the first 64 bits of each id (32 hex characters) as numbers.
+
+    >>> first_64_bits(pa.array(["00000000000000ff" + "0" * 16])).tolist()
+    [255]
+    """
+    if not len(ids):
+        return np.empty(0, np.uint64)
+    buffers = ids.buffers()
+    offsets = np.frombuffer(buffers[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    digits = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]].reshape(len(ids), -1)[:, :16]
+    nibbles = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint64)
+    shifts = np.arange(60, -4, -4, dtype=np.uint64)
+    return np.bitwise_or.reduce(nibbles << shifts, axis=1)
+
+
+def splits(ids: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
+    """Give the split of each id as its place in `SPLITS`.
+
+    The bits of the id are mixed first, because their order already decides the shard. A split by cluster is a split by
+    the id of the kept document, and only kept documents are published: both agree.
+    """
+    places = splitmix64_column(first_64_bits(ids)).astype(np.float64) * _UNIT
+    bounds = np.cumsum([shares[name] for name in SPLITS])[:-1]
+    found = np.searchsorted(bounds, places, side="right")
+    empty = [index for index, name in enumerate(SPLITS) if shares[name] == 0]
+    if len(SPLITS) - 1 in empty:  # rounding of the sum must not send a document into a split of share 0
+        found = np.minimum(found, max(index for index in range(len(SPLITS)) if index not in empty))
+    return found.astype(np.int64)
+
+
+def shard_numbers(
+    ids: pa.Array, *, shares: Mapping[str, float], shards: Mapping[str, int]
+) -> npt.NDArray[np.int64]:
+    """Give the number of the shard of each id, over all splits in the order of `SPLITS`.
+
+    Args:
+        shards: Number of shards of each split; the ranges of ids are `schemas.identity.shard_of`.
+    """
+    counts = np.array([shards.get(name, 0) for name in SPLITS], np.uint64)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    part = splits(ids, shares)
+    return starts[part] + _scaled(first_64_bits(ids), counts[part]).astype(np.int64)
+
+
+def _scaled(bits: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Give ``bits * counts >> 64`` exactly, for counts below 2^32."""
+    low, high = bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)
+    carry = (low * counts) >> np.uint64(32)
+    return (high * counts + carry) >> np.uint64(32)
