@@ -1,0 +1,60 @@
+"""Errors carry where, what, the value and a hint, through processes and to the exit code."""
+
+import pickle
+
+import pytest
+
+from schemas import errors
+from schemas.errors import CorpusmillError, DataError, MissingExtraError, RecipeError, RecipeErrors
+
+KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CorpusmillError)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_error_survives_the_way_from_a_worker(kind: type[CorpusmillError]) -> None:
+    """The local engine's workers hand errors over by pickle; a lost hint would leave the user alone."""
+    error = kind("30 bands", hint="use 25", file="news.yaml", line=14, field="bands", value=[30])
+
+    back = pickle.loads(pickle.dumps(error))
+
+    assert type(back) is kind
+    assert vars(back) == vars(error)
+    assert str(back) == str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_has_an_exit_code_of_the_contract(kind: type[CorpusmillError]) -> None:
+    """Scripts and schedulers decide by the exit code whether another try helps."""
+    assert kind.exit_code in {1, 2, 3, 4, 5}
+    assert kind.__doc__
+
+
+def test_an_error_begins_with_its_place() -> None:
+    """`file:line: message` is what editors and terminals turn into a link."""
+    assert str(RecipeError("bad", file="news.yaml", line=14)) == "news.yaml:14: bad"
+    assert str(RecipeError("bad", file="news.yaml")) == "news.yaml: bad"
+    assert str(RecipeError("bad")) == "bad"
+
+
+def test_several_recipe_errors_are_told_together() -> None:
+    """Whoever repairs a recipe wants to see everything that is wrong with it."""
+    both = RecipeErrors("a", errors=(RecipeError("a", file="r.yaml", line=1), RecipeError("b", file="r.yaml", line=2)))
+
+    assert str(both) == "r.yaml:1: a\nr.yaml:2: b"
+    assert [error.message for error in pickle.loads(pickle.dumps(both)).errors] == ["a", "b"]
+
+
+def test_a_missing_extra_names_the_command_that_installs_it() -> None:
+    """The reader copies one line and goes on."""
+    error = MissingExtraError.of("spark", "pyspark")
+
+    assert error.message == "pyspark is not installed"
+    assert error.hint == "pip install 'corpusmill[spark]'"
+
+
+def test_a_bad_record_names_the_rule_it_is_counted_under() -> None:
+    """The ledger's rule of a broken record is `error.<kind>`, also after a worker handed it over."""
+    error = DataError("no text", kind="encoding")
+
+    assert error.rule == "error.encoding"
+    assert pickle.loads(pickle.dumps(error)).rule == "error.encoding"
