@@ -51,10 +51,10 @@ TRACKING_PARAMETERS: Final = frozenset(
 )
 """Query parameters that name a campaign, a click or a session, never a page.
 
-Source: documentation of the systems that add them: Google Analytics and Ads (``utm_*``, ``gclid``, ``gclsrc``, ``gbraid``,
-``wbraid``, ``dclid``, ``_ga``, ``_gl``), Meta (``fbclid``, ``igshid``), Microsoft (``msclkid``), Yandex (``yclid``), X
-(``twclid``), TikTok (``ttclid``), Matomo (``mtm_*``, ``pk_*``), HubSpot (``hsa_*``, ``_hs*``), Mailchimp (``mc_*``),
-Marketo (``mkt_tok``), Adobe (``s_cid``), Vero, Omeda; PHP and Java servlets for the sessions.
+Source: documentation of the systems that add them: Google Analytics and Ads (``utm_*``, ``gclid``, ``gclsrc``,
+``gbraid``, ``wbraid``, ``dclid``, ``_ga``, ``_gl``), Meta (``fbclid``, ``igshid``), Microsoft (``msclkid``), Yandex
+(``yclid``), X (``twclid``), TikTok (``ttclid``), Matomo (``mtm_*``, ``pk_*``), HubSpot (``hsa_*``, ``_hs*``), Mailchimp
+(``mc_*``), Marketo (``mkt_tok``), Adobe (``s_cid``), Vero, Omeda; PHP and Java servlets for the sessions.
 """
 
 _UNRESERVED: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")

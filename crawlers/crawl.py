@@ -1,0 +1,313 @@
+"""Crawl a source into its raw folder: archives, a ledger of what was refused, and a manifest that is written last.
+
+A crawl has a generation of files, numbered on from those of the crawl before. It is made beside them and takes their
+place when its manifest does, so that a reader never meets half a crawl.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from crawlers.frontier.refusal import UNREACHABLE
+from crawlers.frontier.store import Frontier, Link
+from crawlers.job import Job, Limits, tool_name
+from crawlers.warc import archive_name
+from schemas.document import RAW_LEDGER
+from schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
+from schemas.hashing import file_sha256
+from schemas.raw import RawFile, RawManifest
+from schemas.recipe import CrawlSource
+from schemas.urls import canonical_url
+
+Progress = Callable[[dict[str, int]], None]
+
+_LEDGER_ROWS: Final = 16_384
+_LOCK_PATIENCE_S: Final = 5.0
+"""A crawl whose parent was killed needs a moment to notice."""
+_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh"))
+"""Fields of a source that may change while a crawl is unfinished: they say nothing about what is fetched."""
+
+
+def crawl(
+    source: CrawlSource,
+    raw_dir: Path,
+    *,
+    progress: Progress | None = None,
+    limits: Limits = Limits(),  # noqa: B008 - a frozen value
+) -> RawManifest:
+    """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or go on with a crawl that was stopped.
+
+    A finished crawl is followed by a fresh one. A killed one goes on where it was: no page is lost or archived twice.
+
+    Args:
+        source: What to crawl.
+        raw_dir: Where the archives, the ledger and the manifest go; the queue lies in ``frontier/`` of the workspace.
+        progress: Gets ``pages`` and ``queued`` some times a second.
+        limits: What to bear from a server.
+
+    Raises:
+        SourceError: No page can be had from the start pages, and another try would not help.
+        UnfinishedError: Site or disk are not there, or another process crawls the source; the same call goes on later.
+    """
+    raw_dir = raw_dir.absolute()
+    path = raw_dir.parent.parent / "frontier" / f"{source.name}.db"
+    try:
+        raw_dir.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with _lock(path.with_suffix(".lock"), source.name) as lock:
+            job = _prepare(source, raw_dir, path, limits)
+            _run_process(job, progress, keep_open=lock)
+            return _finish(job)
+    except OSError as error:
+        hint = "free some space or correct the permissions, then run the same command: it goes on where it was"
+        raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
+
+
+@contextmanager
+def _lock(path: Path, name: str) -> Iterator[int]:
+    """Hold the lock of a source; the file names the holder. The lock lives as long as any process that inherited it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + _LOCK_PATIENCE_S
+        while not _locked(file):
+            if time.monotonic() > deadline:
+                holder = os.pread(file, 100, 0).decode("ascii", "replace").strip() or "unknown"
+                hint = "wait for it, or end it: what it fetched is kept"
+                raise UnfinishedError(f"source {name} is being crawled by process {holder}", hint=hint)
+            time.sleep(0.05)
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        yield file
+    finally:
+        os.close(file)
+
+
+def _locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+# -- before
+
+
+def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits) -> Job:
+    """Open the queue of the crawl that is unfinished, or of a new one, and say which files are its."""
+    definition = _definition(source)
+    frontier = Frontier(path)
+    if frontier.get("finished") != 0 or frontier.get("definition") != definition:
+        frontier.close()
+        for old in path.parent.glob(f"{path.name}*"):
+            old.unlink()
+        frontier = Frontier(path)
+        frontier.seed(Link(canonical_url(url), url, depth=0) for url in source.start_urls)
+        frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir))
+    frontier.retry()
+    first = frontier.get("first")
+    frontier.close()
+    job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=_tool(), limits=limits)
+    published = _read_manifest(raw_dir)
+    _sweep(raw_dir, published, first=first, name=source.name)
+    if published is None or not published.finished:
+        _write_manifest(job, RawManifest(**_about(job), finished=False, files=()))
+    return job
+
+
+def _definition(source: CrawlSource) -> str:
+    return json.dumps(source.model_dump(mode="json", exclude=set(_NOT_THE_CRAWL)), sort_keys=True)
+
+
+def _tool() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return tool_name(version("corpusmill"))
+    except PackageNotFoundError:
+        return tool_name("0")
+
+
+def _next_number(name: str, raw_dir: Path) -> int:
+    """Give the first number behind those of the files that are there."""
+    names = [path.name for pattern in (f"{name}-*.warc.gz", "ledger-*.parquet") for path in raw_dir.glob(pattern)]
+    numbers = [int(file.split(".")[0].rpartition("-")[2]) for file in names]
+    return max(numbers, default=-1) + 1
+
+
+def _sweep(raw_dir: Path, published: RawManifest | None, *, first: int, name: str) -> None:
+    """Remove what neither the published manifest nor the running crawl refers to."""
+    kept = {file.path for file in published.files} | set(published.ledger) if published else set()
+    for path in (*raw_dir.glob(f"{name}-*.warc.gz"), *raw_dir.glob("ledger-*.parquet"), *raw_dir.glob("*.tmp")):
+        if path.name not in kept and (path.suffix == ".tmp" or path.name < _first_names(name, first)[path.suffix]):
+            path.unlink()
+
+
+def _first_names(name: str, first: int) -> dict[str, str]:
+    return {".gz": archive_name(name, first), ".parquet": _ledger_name(first)}
+
+
+def _ledger_name(number: int) -> str:
+    return f"ledger-{number:05d}.parquet"
+
+
+# -- the process
+
+
+def _run_process(job: Job, progress: Progress | None, *, keep_open: int) -> None:
+    """Run Scrapy in a process of its own: its event loop cannot be started twice in one."""
+    root = str(Path(__file__).resolve().parent.parent)
+    path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crawlers.process"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": path},
+        pass_fds=(keep_open,),
+        text=True,
+    )
+    assert process.stdin is not None, "it is a pipe"
+    assert process.stdout is not None, "it is a pipe"
+    with process:
+        try:
+            process.stdin.write(job.to_json() + "\n")
+            process.stdin.flush()
+            last = _listen(process.stdout, progress)
+        finally:
+            # The process ends when its stdin does; `with` waits for it.
+            process.stdin.close()
+    _check(job, last, process.returncode)
+
+
+def _listen(lines: Iterator[str], progress: Progress | None) -> dict[str, Any]:
+    last: dict[str, Any] = {}
+    for line in lines:
+        last = json.loads(line)
+        if progress is not None and "progress" in last:
+            progress(last["progress"])
+        if "done" in last or "error" in last:
+            break
+    return last
+
+
+def _check(job: Job, last: dict[str, Any], code: int) -> None:
+    again = "run the same command: it goes on where it was"
+    if "error" in last:
+        message = f"crawl of {job.source.name}: {last['error']['message']}"
+        kinds: dict[str, type[CorpusmillError]] = {"unfinished": UnfinishedError, "work": WorkError}
+        raise kinds[last["error"]["kind"]](message, hint=again)
+    if "done" not in last:
+        raise UnfinishedError(f"crawl of {job.source.name}: its process ended with code {code}", hint=again)
+
+
+# -- behind
+
+
+def _finish(job: Job) -> RawManifest:
+    """Write ledger and manifest of a crawl whose queue is exhausted, then remove the files of the one before."""
+    frontier = Frontier(job.frontier)
+    try:
+        _check_pages(job, frontier)
+        manifest = RawManifest(
+            **_about(job),
+            finished=True,
+            files=tuple(_raw_file(path) for path in _archives(job)),
+            counts=frontier.counts(),
+            ledger=(_write_ledger(job, frontier).name,),
+        )
+        _write_manifest(job, manifest)
+        frontier.remember(finished=1)
+    finally:
+        frontier.close()
+    _sweep(job.raw_dir, manifest, first=job.first, name=job.source.name)
+    return manifest
+
+
+def _check_pages(job: Job, frontier: Frontier) -> None:
+    """Refuse a crawl that reached nothing, or that a host left half-way."""
+    start = job.source.start_urls[0]
+    budget = job.source.max_pages
+    if frontier.queued and (budget is None or frontier.pages < budget):
+        hint = "run the same command when it is back: it goes on where it was"
+        hosts = ", ".join(frontier.waiting_hosts)
+        raise UnfinishedError(f"{hosts} stopped answering, {frontier.queued} pages wait", hint=hint)
+    if frontier.pages:
+        return
+    seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
+    why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
+    frontier.remember(finished=1)
+    if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
+        hint = f"is {start} reachable from here? then run the same command"
+        raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
+    hint = "`allow_private: true` if the address is meant" if "address.private" in seen else _hint(seen)
+    raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
+
+
+def _hint(seen: dict[str, str | None]) -> str:
+    if "robots.disallowed" in seen:
+        return "the site does not want this; ask its owner, or choose other start_urls"
+    if "scope.offsite" in seen:
+        return "the start page leads to another host: give that one in start_urls"
+    return "correct start_urls"
+
+
+def _archives(job: Job) -> list[Path]:
+    first = archive_name(job.source.name, job.first)
+    return sorted(path for path in job.raw_dir.glob(f"{job.source.name}-*.warc.gz") if path.name >= first)
+
+
+def _raw_file(path: Path) -> RawFile:
+    return RawFile(path=path.name, name=path.name, size=path.stat().st_size, sha256=file_sha256(path))
+
+
+def _write_ledger(job: Job, frontier: Frontier) -> Path:
+    path = job.raw_dir / _ledger_name(job.first)
+    unready = path.with_suffix(".tmp")
+    rows = (
+        {
+            **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule, "message": message},
+            **{"referrer": referrer, "depth": depth, "at": at},
+        }
+        for url, referrer, depth, rule, message, at in frontier.ledger()
+    )
+    with pq.ParquetWriter(unready, RAW_LEDGER, compression="zstd") as writer:
+        while part := list(islice(rows, _LEDGER_ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=RAW_LEDGER))
+    unready.replace(path)
+    return path
+
+
+def _about(job: Job) -> dict[str, Any]:
+    return {
+        "source": job.source.name,
+        "kind": "crawl",
+        "format": "warc",
+        "created_at": datetime.now(UTC),
+        "definition": job.source.model_dump(mode="json"),
+    }
+
+
+def _read_manifest(raw_dir: Path) -> RawManifest | None:
+    path = raw_dir / "manifest.json"
+    return RawManifest.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _write_manifest(job: Job, manifest: RawManifest) -> None:
+    path = job.raw_dir / "manifest.json"
+    unready = path.with_suffix(".tmp")
+    unready.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    unready.replace(path)

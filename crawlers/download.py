@@ -1,0 +1,91 @@
+"""Scrapy's download handler for http and https: delay, tries, and the exchange itself."""
+
+from __future__ import annotations
+
+import asyncio
+from time import monotonic
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
+
+from scrapy import Request
+from scrapy.core.downloader.handlers.base import BaseDownloadHandler
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+
+from crawlers.frontier.refusal import Refusal
+from crawlers.frontier.robots import MAX_ROBOTS_BYTES
+from crawlers.http import Client
+from crawlers.job import HTML_TYPES, Job
+from crawlers.warc import Exchange
+
+if TYPE_CHECKING:
+    from crawlers.spiders.site import SiteSpider
+
+EXCHANGE: Final = "corpusmill_exchange"
+"""Where a request's `meta` holds what went over the wire."""
+FOR_ROBOTS: Final = "corpusmill_robots"
+"""Set in the `meta` of a request for a robots.txt: any answer is wanted."""
+
+
+class DownloadHandler(BaseDownloadHandler):
+    """Fetches with `crawlers.http`; Scrapy sees to it that a host has one request at a time, tries included."""
+
+    lazy = True
+
+    def __init__(self, crawler: Crawler) -> None:
+        super().__init__(crawler)
+        spider = cast("SiteSpider", crawler.spider)
+        self._job: Job = spider.job
+        self._delays = spider.delays
+        self._last: dict[str, float] = {}
+        self._client = Client(
+            user_agent=self._job.user_agent,
+            allow_private=self._job.source.allow_private,
+            timeout_s=self._job.limits.timeout_s,
+            max_bytes=self._job.limits.max_bytes,
+        )
+
+    async def download_request(self, request: Request) -> Response:
+        """Fetch *request*; what went over the wire lies in its `meta` behind `EXCHANGE`.
+
+        Raises:
+            Refusal: There is nothing to archive.
+        """
+        exchange = await self._tries(request.url, is_robots=bool(request.meta.get(FOR_ROBOTS)))
+        request.meta[EXCHANGE] = exchange
+        return Response(request.url, status=exchange.status, body=exchange.body, request=request)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.close()
+
+    async def _tries(self, url: str, *, is_robots: bool) -> Exchange:
+        limits = self._job.limits
+        for attempt in range(limits.retries):
+            try:
+                exchange = await self._try(url, is_robots=is_robots)
+            except Refusal as refusal:
+                if refusal.retry_after_s is None:
+                    raise
+                wait = refusal.retry_after_s
+            else:
+                if not is_robots or exchange.status < 500:
+                    return exchange
+                wait = 0.0
+            await asyncio.sleep(min(max(limits.backoff_s * 2**attempt, wait * limits.backoff_s), limits.max_wait_s))
+        return await self._try(url, is_robots=is_robots)
+
+    async def _try(self, url: str, *, is_robots: bool) -> Exchange:
+        host = urlsplit(url).hostname or ""
+        await self._turn(host)
+        if is_robots:
+            return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
+        return await self._client.get(url, media_types=HTML_TYPES)
+
+    async def _turn(self, host: str) -> None:
+        """Wait until the delay since the last request to *host* is over."""
+        delay = max(self._job.source.delay, self._delays.get(host, 0.0))
+        wait = self._last.get(host, -delay) + delay - monotonic()
+        if wait > 0:
+            await asyncio.sleep(wait)
+        self._last[host] = monotonic()

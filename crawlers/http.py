@@ -1,0 +1,365 @@
+"""An HTTP/1.1 client that keeps what it sent and got byte for byte, and connects to addresses that were judged.
+
+Scrapy's own handlers give headers in another order and spelling, and resolve a name a second time after it was judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+import ssl
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from crawlers.frontier.addresses import public_addresses
+from crawlers.frontier.refusal import Refusal
+from crawlers.warc import Exchange
+
+MAX_HEAD_BYTES: Final = 64 * 1024
+"""Of a response's status line and headers."""
+_CHUNK: Final = 256 * 1024
+_DRAINED: Final = 64 * 1024
+"""An unwanted body up to this size is read, so that the connection can be used again."""
+_STATUS: Final = re.compile(rb"HTTP/(1\.[01]) +(\d{3})(?: .*)?")
+_TRANSIENT: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
+"""Answers after which another try may help (RFC 9110 §15; RFC 6585 §4, RFC 8470 §5.2)."""
+_NO_BODY: Final = frozenset((204, 304))
+_ASKED: Final = {
+    "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
+    "Accept-Language": "*",
+    "Accept-Encoding": "gzip",
+}
+
+
+@dataclass(frozen=True)
+class Head:
+    """Status line and headers of a response; names in lower case, values joined by commas; `raw` lines without end."""
+
+    status: int
+    headers: dict[str, str]
+    raw: tuple[bytes, ...]
+    keeps_open: bool
+
+    @property
+    def media_type(self) -> str | None:
+        """The declared type, without parameters."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() or None
+
+
+class Client:
+    """Sends GET requests; one at a time to a host, which the caller sees to.
+
+    Args:
+        user_agent: Value of the header.
+        allow_private: Connect to private and loopback addresses too.
+        timeout_s: For a whole exchange, with name resolution and body.
+        max_bytes: Of a body as it is sent.
+    """
+
+    def __init__(self, *, user_agent: str, allow_private: bool, timeout_s: float, max_bytes: int) -> None:
+        self._user_agent = user_agent
+        self._allow_private = allow_private
+        self._timeout_s = timeout_s
+        self._max_bytes = max_bytes
+        self._idle: dict[tuple[str, str, int], _Connection] = {}
+        self._tls: ssl.SSLContext | None = None
+
+    async def get(self, url: str, *, media_types: frozenset[str] | None = None, cut_at: int | None = None) -> Exchange:
+        """Fetch *url*, without following a redirect.
+
+        Args:
+            media_types: A page is wanted: errors, and success of another declared type, are refused before the body.
+            cut_at: Cut the body at this many bytes, where otherwise `max_bytes` refuses it.
+
+        Raises:
+            Refusal: There is no response, or not one that is wanted (``error.*``, ``http.*``, ``content.*``).
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self._exchange(urlsplit(url), url, media_types, cut_at)
+        except TimeoutError as error:
+            raise Refusal("error.timeout", f"no answer in {self._timeout_s:g} s", retry_after_s=1) from error
+        except ssl.SSLError as error:
+            raise Refusal("error.tls", str(error.reason or error)) from error
+        except (OSError, asyncio.IncompleteReadError) as error:
+            raise Refusal("error.connection", _told(error), retry_after_s=1) from error
+
+    async def close(self) -> None:
+        """Close the connections that are kept."""
+        for connection in self._idle.values():
+            connection.close()
+        self._idle.clear()
+
+    async def _exchange(
+        self, place: SplitResult, url: str, media_types: frozenset[str] | None, cut_at: int | None
+    ) -> Exchange:
+        request = self._request(place)
+        at = datetime.now(UTC)
+        connection, head = await self._send(place, request)
+        done = False
+        try:
+            body, truncated = await self._body(connection, head, media_types, cut_at)
+            done = head.keeps_open and not truncated
+        except _Unread as unread:
+            done = head.keeps_open and unread.drained
+            raise unread.refusal from None
+        finally:
+            self._release(place, connection, keep=done)
+        raw = b"\r\n".join(_archived(line) for line in head.raw) + b"\r\n\r\n"
+        return Exchange(url, request, head.status, raw, head.headers, body, connection.address, at, truncated)
+
+    def _request(self, place: SplitResult) -> bytes:
+        target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+        host = place.netloc.rpartition("@")[2]
+        fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, "Connection": "keep-alive"}
+        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+
+    async def _send(self, place: SplitResult, request: bytes) -> tuple[_Connection, Head]:
+        """Send *request* on the connection that is kept, or on a new one when there is none or it has gone stale."""
+        kept = self._idle.pop(_key(place), None)
+        if kept is not None and not kept.reader.at_eof():
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                return kept, await kept.ask(request)
+        connection = await self._connect(place)
+        return connection, await connection.ask(request)
+
+    async def _connect(self, place: SplitResult) -> _Connection:
+        host, port = place.hostname or "", _key(place)[2]
+        if place.scheme == "https" and self._tls is None:
+            self._tls = ssl.create_default_context()
+        tls = self._tls if place.scheme == "https" else None
+        failure: OSError | None = None
+        for address in await public_addresses(host, port, allow_private=self._allow_private):
+            try:
+                reader, writer = await asyncio.open_connection(
+                    address, port, ssl=tls, server_hostname=host if tls else None, limit=MAX_HEAD_BYTES
+                )
+                return _Connection(reader, writer, address)
+            except ssl.SSLError:
+                raise
+            except OSError as error:
+                failure = error
+        assert failure is not None, "there is at least one address"
+        raise failure
+
+    async def _body(
+        self, connection: _Connection, head: Head, media_types: frozenset[str] | None, cut_at: int | None
+    ) -> tuple[bytes, bool]:
+        unwanted = _unwanted(head, media_types)
+        if unwanted is not None:
+            raise _Unread(unwanted, drained=await connection.drain(head))
+        limit = self._max_bytes if cut_at is None else cut_at
+        body, whole = await connection.body(head, limit)
+        if not whole and cut_at is None:
+            raise Refusal("error.too_large", f"body above {limit} bytes")
+        return body, not whole
+
+    def _release(self, place: SplitResult, connection: _Connection, *, keep: bool) -> None:
+        if keep:
+            self._idle[_key(place)] = connection
+        else:
+            connection.close()
+
+
+class _Unread(Exception):  # noqa: N818 - carries a refusal out
+    """The body is not wanted; `drained` when it was read all the same."""
+
+    def __init__(self, refusal: Refusal, *, drained: bool) -> None:
+        super().__init__(refusal.rule)
+        self.refusal = refusal
+        self.drained = drained
+
+
+class _Connection:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str) -> None:
+        self.reader = reader
+        self.address = address
+        self._writer = writer
+
+    def close(self) -> None:
+        self._writer.close()
+
+    async def ask(self, request: bytes) -> Head:
+        """Send *request* and read the head of the final response."""
+        try:
+            self._writer.write(request)
+            head = await self._head()
+            while 100 <= head.status < 200:
+                head = await self._head()
+        except BaseException:
+            self.close()
+            raise
+        return head
+
+    async def _head(self) -> Head:
+        lines: list[bytes] = []
+        size = 0
+        while True:
+            try:
+                line = await self.reader.readline()
+            except ValueError as error:
+                raise Refusal("error.bad_response", "a header line is too long") from error
+            if not line.endswith(b"\n"):
+                raise asyncio.IncompleteReadError(line, None)
+            size += len(line)
+            if size > MAX_HEAD_BYTES:
+                raise Refusal("error.bad_response", f"headers above {MAX_HEAD_BYTES} bytes")
+            line = line.rstrip(b"\r\n")
+            if not line:
+                return parse_head(lines)
+            lines.append(line)
+
+    async def drain(self, head: Head) -> bool:
+        """Read a small body away; False when it is not known to be small."""
+        try:
+            if int(head.headers.get("content-length", _DRAINED + 1)) > _DRAINED:
+                return False
+        except ValueError:
+            return False
+        return (await self.body(head, _DRAINED))[1]
+
+    async def body(self, head: Head, limit: int) -> tuple[bytes, bool]:
+        """Give the body without its framing, and whether it is whole (otherwise it is cut at *limit* bytes)."""
+        if head.status in _NO_BODY:
+            return b"", True
+        if "transfer-encoding" in head.headers:
+            return await self._chunked(head, limit)
+        declared = head.headers.get("content-length")
+        if declared is None:
+            return await self._to_end(limit)
+        lengths = {length.strip() for length in declared.split(",")}
+        if len(lengths) > 1 or not declared.strip()[:1].isdigit() or not (length := lengths.pop()).isdigit():
+            raise Refusal("error.bad_response", f"Content-Length: {declared[:100]}")
+        return await self.reader.readexactly(min(int(length), limit)), int(length) <= limit
+
+    async def _to_end(self, limit: int) -> tuple[bytes, bool]:
+        parts: list[bytes] = []
+        size = 0
+        while size <= limit:
+            part = await self.reader.read(_CHUNK)
+            if not part:
+                return b"".join(parts), True
+            parts.append(part)
+            size += len(part)
+        return b"".join(parts)[:limit], False
+
+    async def _chunked(self, head: Head, limit: int) -> tuple[bytes, bool]:
+        """Read chunks (RFC 9112 §7.1) and drop trailers."""
+        coding = head.headers["transfer-encoding"].lower()
+        if coding != "chunked":
+            raise Refusal("error.bad_response", f"Transfer-Encoding: {coding[:100]}")
+        parts: list[bytes] = []
+        size = 0
+        while length := await self._chunk_length():
+            if size + length > limit:
+                parts.append(await self.reader.readexactly(limit - size))
+                return b"".join(parts), False
+            parts.append(await self.reader.readexactly(length))
+            size += length
+            await self.reader.readline()
+        while (await self.reader.readline()).strip():
+            continue
+        return b"".join(parts), True
+
+    async def _chunk_length(self) -> int:
+        try:
+            line = await self.reader.readline()
+            if not line:
+                raise asyncio.IncompleteReadError(line, None)
+            digits = line.partition(b";")[0].strip()
+            if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", digits):
+                raise ValueError(digits)
+            return int(digits, 16)
+        except ValueError as error:
+            raise Refusal("error.bad_response", f"chunk length {str(error)[:100]}") from error
+
+
+def parse_head(lines: list[bytes]) -> Head:
+    """Read the lines of a response's head.
+
+    Lines without a colon are passed over, as browsers do.
+
+    Raises:
+        Refusal: ``error.bad_response``: it does not begin with a status line.
+
+    >>> parse_head([b"HTTP/1.1 200 OK", b"Vary: a", b"vary: b"]).headers
+    {'vary': 'a, b'}
+    """
+    hit = _STATUS.fullmatch(lines[0]) if lines else None
+    if hit is None:
+        raise Refusal("error.bad_response", f"not HTTP/1: {(lines or [b''])[0][:100]!r}")
+    headers: dict[str, str] = {}
+    name = ""
+    for line in lines[1:]:
+        text = line.decode("latin-1")
+        if text[0] in " \t" and name:
+            headers[name] += " " + text.strip()
+        elif ":" in text:
+            name, _, value = (part.strip() for part in text.partition(":"))
+            name = name.lower()
+            headers[name] = f"{headers[name]}, {value.strip()}" if name in headers else value.strip()
+    connection = headers.get("connection", "").lower()
+    keeps_open = "close" not in connection and (hit[1] == b"1.1" or "keep-alive" in connection)
+    framed = "content-length" in headers or "transfer-encoding" in headers or int(hit[2]) in _NO_BODY
+    return Head(int(hit[2]), headers, tuple(lines), keeps_open and framed)
+
+
+def decoded(exchange: Exchange, *, max_bytes: int) -> bytes:
+    """Give the body of *exchange* without its content encoding.
+
+    Raises:
+        Refusal: ``error.encoding``: it cannot be decoded; ``error.too_large``: it unfolds to more than *max_bytes*.
+    """
+    coding = exchange.headers.get("content-encoding", "identity").lower()
+    if coding in ("identity", ""):
+        return exchange.body
+    if coding not in ("gzip", "x-gzip", "deflate"):
+        raise Refusal("error.encoding", f"Content-Encoding: {coding[:100]}")
+    # 47: zlib finds out by itself whether a gzip or a zlib header begins the stream.
+    unpack = zlib.decompressobj(47)
+    try:
+        body = unpack.decompress(exchange.body, max_bytes + 1)
+    except zlib.error as error:
+        raise Refusal("error.encoding", f"{coding}: {error}") from error
+    if len(body) > max_bytes:
+        raise Refusal("error.too_large", f"body unfolds to more than {max_bytes} bytes")
+    if not unpack.eof and exchange.body and not exchange.truncated:
+        raise Refusal("error.encoding", f"{coding}: the stream ends too early")
+    return body
+
+
+def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:
+    """Give why a page of this head is not wanted; everything is when no media types are asked for."""
+    if media_types is None or 300 <= head.status < 400:
+        return None
+    if head.status != 200:
+        wait = _retry_after(head) if head.status in _TRANSIENT else None
+        return Refusal(f"http.{head.status}", head.raw[0].decode("latin-1")[:200], retry_after_s=wait)
+    if head.media_type in (None, *media_types):
+        return None
+    return Refusal("content.not_html", head.media_type or "")
+
+
+def _retry_after(head: Head) -> float:
+    """Give the seconds that the server asks to wait; a date is taken as one second."""
+    value = head.headers.get("retry-after", "")
+    return float(value) if value.isdecimal() and len(value) < 9 else 1.0
+
+
+def _archived(line: bytes) -> bytes:
+    return b"X-Crawler-" + line if line[:18].lower() == b"transfer-encoding:" else line
+
+
+def _key(place: SplitResult) -> tuple[str, str, int]:
+    return place.scheme, place.hostname or "", place.port or (443 if place.scheme == "https" else 80)
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, asyncio.IncompleteReadError):
+        return "the connection ended before the response did"
+    return str(error) or type(error).__name__

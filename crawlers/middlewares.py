@@ -1,0 +1,86 @@
+"""Downloader middleware: nothing is fetched that a robots.txt forbids, or whose robots.txt cannot be had."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+from urllib.parse import urljoin, urlsplit
+
+from scrapy import Request
+from scrapy.crawler import Crawler
+
+from crawlers.download import EXCHANGE, FOR_ROBOTS
+from crawlers.frontier.refusal import Refusal
+from crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
+from crawlers.http import decoded
+from crawlers.warc import Exchange
+
+if TYPE_CHECKING:
+    from crawlers.spiders.site import SiteSpider
+
+
+class RobotsMiddleware:
+    """Asks the robots.txt of each scheme, host and port once a crawl; archives the answers."""
+
+    def __init__(self, crawler: Crawler) -> None:
+        self._crawler = crawler
+        self._policies: dict[str, asyncio.Future[RobotsPolicy]] = {}
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> RobotsMiddleware:
+        """Give the middleware of a crawl."""
+        return cls(crawler)
+
+    async def process_request(self, request: Request) -> None:
+        """Let *request* pass.
+
+        Raises:
+            Refusal: ``robots.disallowed`` or ``robots.unreachable``.
+        """
+        if request.meta.get(FOR_ROBOTS):
+            return
+        policy = await self._policy(request.url)
+        if policy.unreachable is not None:
+            raise Refusal("robots.unreachable", policy.unreachable)
+        if not policy.allows(request.url):
+            raise Refusal("robots.disallowed", "robots.txt forbids it")
+
+    async def _policy(self, url: str) -> RobotsPolicy:
+        place = urlsplit(url)
+        site = f"{place.scheme}://{place.netloc}"
+        if site not in self._policies:
+            self._policies[site] = asyncio.ensure_future(self._ask(f"{site}/robots.txt"))
+        policy = await self._policies[site]
+        if place.hostname and policy.crawl_delay_s:
+            self._spider.delays[place.hostname] = policy.crawl_delay_s
+        return policy
+
+    @property
+    def _spider(self) -> SiteSpider:
+        return cast("SiteSpider", self._crawler.spider)
+
+    async def _ask(self, url: str) -> RobotsPolicy:
+        """Fetch the file at *url*; too long a chain of redirects counts as "there is none" (RFC 9309 §2.3.1.2)."""
+        for _ in range(MAX_ROBOTS_REDIRECTS + 1):
+            try:
+                exchange = await self._fetch(url)
+                body = decoded(exchange, max_bytes=self._spider.job.limits.max_bytes)
+            except Refusal as refusal:
+                return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
+            location = exchange.headers.get("location")
+            if not 300 <= exchange.status < 400 or location is None:
+                return RobotsPolicy.of(exchange.status, body)
+            try:
+                url = urljoin(url, location)
+            except ValueError:
+                break
+        return RobotsPolicy()
+
+    async def _fetch(self, url: str) -> Exchange:
+        if not url.startswith(("http://", "https://")):
+            raise Refusal("error.bad_response", f"redirect to {url[:200]}")
+        request = Request(url, meta={FOR_ROBOTS: True})
+        await self._crawler.engine.download_async(request)
+        exchange: Exchange = request.meta[EXCHANGE]
+        self._spider.archive_robots(exchange)
+        return exchange

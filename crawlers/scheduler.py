@@ -1,0 +1,39 @@
+"""Scrapy's scheduler on the durable frontier."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from scrapy import Request
+from scrapy.core.scheduler import BaseScheduler
+from scrapy.crawler import Crawler
+
+if TYPE_CHECKING:
+    from crawlers.spiders.site import SiteSpider
+
+
+class FrontierScheduler(BaseScheduler):
+    """Gives one URL of a host at a time; what a page links to enters the frontier when the page is settled."""
+
+    def __init__(self, spider: SiteSpider) -> None:
+        self._spider = spider
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> FrontierScheduler:
+        """Take the frontier from the spider."""
+        return cls(cast("SiteSpider", crawler.spider))
+
+    def has_pending_requests(self) -> bool:
+        """Tell whether the crawl goes on."""
+        return self._spider.failure is None and self._spider.frontier.has_work()
+
+    def enqueue_request(self, request: Request) -> bool:
+        """Refuse *request*: nothing but the frontier may start a download."""
+        raise NotImplementedError(f"{request.url} is not from the frontier")
+
+    def next_request(self) -> Request | None:
+        """Give the request for the next URL; None while every host with work is busy."""
+        if self._spider.failure is not None:
+            return None
+        entry = self._spider.frontier.take()
+        return None if entry is None else self._spider.request(entry)

@@ -1,0 +1,145 @@
+"""The spider that follows a site from its start pages."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import replace
+from typing import Any, cast
+from urllib.parse import urljoin
+
+from scrapy import Request, Spider, signals
+from scrapy.crawler import Crawler
+from scrapy.http import Response
+from twisted.python.failure import Failure
+from w3lib.url import safe_url_string
+
+from crawlers.download import EXCHANGE
+from crawlers.frontier.refusal import Refusal
+from crawlers.frontier.scope import Scope
+from crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from crawlers.http import decoded
+from crawlers.item_pipelines import Outcome
+from crawlers.job import MAX_REDIRECTS, Job
+from crawlers.links import page_links
+from crawlers.warc import Exchange, WarcWriter
+from schemas.urls import canonical_url
+
+_ENTRY = "corpusmill_entry"
+
+
+class SiteSpider(Spider):
+    """Follows links within the scope of a source.
+
+    Args:
+        job: The crawl.
+        frontier: Its queue.
+        writer: Its archive.
+        tell: Called after each URL.
+    """
+
+    name = "site"
+
+    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, tell: Callable[[], None]) -> None:
+        super().__init__()
+        self.job = job
+        self.frontier = frontier
+        self.failure: BaseException | None = None
+        self.delays: dict[str, float] = {}
+        self._writer = writer
+        self._tell = tell
+        self._robots = 0
+        source = job.source
+        self._scope = Scope.of(source.start_urls, allow=source.allow, deny=source.deny, max_depth=source.max_depth)
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SiteSpider:
+        """Give a spider that ends the crawl at the first mistake of ours: its page would never be settled."""
+        spider: SiteSpider = super().from_crawler(crawler, *args, **kwargs)
+        crawler.signals.connect(spider._spider_error, signals.spider_error)
+        return spider
+
+    def _spider_error(self, failure: Failure) -> None:
+        self.failure = self.failure or failure.value
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Give nothing: the start pages are in the frontier."""
+        nothing: tuple[Request, ...] = ()
+        for request in nothing:
+            yield request
+
+    def request(self, entry: Entry) -> Request:
+        """Give the request for *entry*."""
+        return Request(entry.url, callback=self.parse, errback=self.refused, meta={_ENTRY: entry})
+
+    def parse(self, response: Response) -> list[Outcome]:
+        """Give what became of a URL that answered."""
+        entry: Entry = response.meta[_ENTRY]
+        exchange: Exchange = response.meta[EXCHANGE]
+        try:
+            if exchange.status != 200:
+                return [self._redirect(entry, exchange)]
+            return [self._page(entry, exchange)]
+        except Refusal as refusal:
+            return [_refused(entry, refusal)]
+
+    def refused(self, failure: Failure) -> list[Outcome]:
+        """Give what became of a URL without a usable answer."""
+        if isinstance(failure.value, Refusal):
+            request: Request = cast("Any", failure).request
+            return [_refused(request.meta[_ENTRY], failure.value)]
+        self.failure = self.failure or failure.value
+        return []
+
+    def _page(self, entry: Entry, exchange: Exchange) -> Outcome:
+        if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
+            raise Refusal("content.not_html", "no declared type, and bytes that are not text")
+        body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
+        found = page_links(body, url=exchange.url, headers=exchange.headers)
+        links = (
+            *self._links(found.follow, depth=entry.depth + 1),
+            *self._links(found.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
+        )
+        if found.noindex:
+            message = "the page asks not to be kept"
+            return Outcome(entry, Settled(State.REFUSED, rule="robots.noindex", message=message, links=links))
+        return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body)), exchange)
+
+    def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
+        for url in urls:
+            try:
+                key = canonical_url(url)
+            except ValueError:
+                continue
+            yield Link(key, url, depth, rule=self._scope.rule(key, depth=depth) or rule)
+
+    def _redirect(self, entry: Entry, exchange: Exchange) -> Outcome:
+        location = exchange.headers.get("location")
+        if location is None or exchange.status not in (301, 302, 303, 307, 308):
+            raise Refusal(f"http.{exchange.status}", "no redirect to follow")
+        try:
+            url = safe_url_string(urljoin(exchange.url, location.partition("#")[0]))
+            key = canonical_url(url)
+        except ValueError as error:
+            raise Refusal("error.bad_redirect", f"{location[:200]!r}: {error}") from error
+        if key == entry.key or entry.redirects >= MAX_REDIRECTS:
+            raise Refusal("error.redirect_loop", f"after {entry.redirects} redirects to {url[:200]}")
+        target = Link(key, url, entry.depth, entry.redirects + 1, rule=self._scope.rule(key, depth=entry.depth))
+        return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
+
+    def archive_robots(self, exchange: Exchange) -> None:
+        """Archive an answer for robots.txt; it counts when the next URL is settled."""
+        self._writer.write(exchange)
+        self._robots += 1
+
+    def keep(self, outcome: Outcome) -> None:
+        """Archive *outcome* and settle its URL."""
+        if outcome.exchange is not None:
+            self._writer.write(outcome.exchange)
+        settled = replace(outcome.settled, robots=self._robots)
+        self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
+        self._robots = 0
+        self._tell()
+
+
+def _refused(entry: Entry, refusal: Refusal) -> Outcome:
+    return Outcome(entry, Settled(State.REFUSED, rule=refusal.rule, message=refusal.message))

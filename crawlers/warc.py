@@ -1,0 +1,158 @@
+"""Writing of WARC 1.1 files (ISO 28500:2017): one gzip member a record, so that any record can be read alone."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import uuid
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, Final
+
+GZIP_LEVEL: Final = 6
+_GZIP_WINDOW: Final = 31
+"""zlib's number for a gzip member (15) with its header (16)."""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request and its response, as they went over the wire.
+
+    Args:
+        url: The address that was asked.
+        request: Request line and headers with the empty line behind them.
+        status: Of the response.
+        head: Status line and headers of the response with the empty line. A `Transfer-Encoding` is renamed
+            `X-Crawler-Transfer-Encoding`, because `body` is without its framing.
+        headers: The response's headers; names in lower case, values joined by commas.
+        body: What was sent, content encodings (gzip) kept.
+        address: IP address of the server.
+        at: When the request was sent.
+        truncated: The body was cut at a limit.
+    """
+
+    url: str
+    request: bytes
+    status: int
+    head: bytes
+    headers: dict[str, str]
+    body: bytes
+    address: str
+    at: datetime
+    truncated: bool = False
+
+
+class WarcWriter:
+    """Appends records to ``<prefix>-<number>.warc.gz`` in *folder* and starts the next file at *max_bytes*.
+
+    Args:
+        number: The first file, cut at byte *end* before it is written to; it begins with a warcinfo record.
+        description: Fields of the warcinfo records.
+
+    A record is with the operating system when `write` returns, and on the disk when its file is closed.
+    """
+
+    def __init__(
+        self, folder: Path, prefix: str, *, number: int, end: int, max_bytes: int, description: dict[str, str]
+    ) -> None:
+        self._folder = folder
+        self._prefix = prefix
+        self._max_bytes = max_bytes
+        self._description = description
+        self.number = number
+        self._file = self._open(number, end=end)
+
+    @property
+    def end(self) -> int:
+        """Bytes of the file that is being written."""
+        return self._file.tell()
+
+    def _open(self, number: int, *, end: int) -> BinaryIO:
+        path = self._folder / archive_name(self._prefix, number)
+        file = path.open("ab")
+        file.truncate(end)
+        file.seek(end)
+        self._file = file
+        if not end:
+            self._append(_warcinfo(path.name, self._description))
+        return file
+
+    def write(self, exchange: Exchange) -> None:
+        """Append the response and the request of *exchange*."""
+        if self.end >= self._max_bytes:
+            self.close()
+            self.number += 1
+            self._open(self.number, end=0)
+        self._append(*exchange_records(exchange))
+
+    def _append(self, *records: bytes) -> None:
+        self._file.write(b"".join(zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file when the disk has it."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._file.close()
+
+
+def archive_name(prefix: str, number: int) -> str:
+    """Give the name of an archive.
+
+    >>> archive_name("site", 3)
+    'site-00003.warc.gz'
+    """
+    return f"{prefix}-{number:05d}.warc.gz"
+
+
+def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
+    """Give the response record of *exchange* and its request record."""
+    response_id, request_id = _record_id(), _record_id()
+    about = {"WARC-Date": _date(exchange.at), "WARC-Target-URI": exchange.url}
+    response = {
+        **about,
+        "WARC-IP-Address": exchange.address,
+        "WARC-Concurrent-To": request_id,
+        "WARC-Payload-Digest": _digest(exchange.body),
+        "Content-Type": "application/http; msgtype=response",
+    }
+    if exchange.truncated:
+        response["WARC-Truncated"] = "length"
+    request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
+    return (
+        _record("response", response_id, response, exchange.head + exchange.body),
+        _record("request", request_id, request, exchange.request),
+    )
+
+
+def _warcinfo(name: str, description: dict[str, str]) -> bytes:
+    fields = {"WARC-Date": _date(datetime.now(UTC)), "WARC-Filename": name}
+    block = "".join(f"{key}: {_plain(value)}\r\n" for key, value in description.items()).encode()
+    return _record("warcinfo", _record_id(), {**fields, "Content-Type": "application/warc-fields"}, block)
+
+
+def _record(kind: str, record_id: str, fields: dict[str, str], block: bytes) -> bytes:
+    lines = {"WARC-Type": kind, "WARC-Record-ID": record_id, **fields, "WARC-Block-Digest": _digest(block)}
+    head = "".join(f"{name}: {_plain(value)}\r\n" for name, value in lines.items())
+    return f"WARC/1.1\r\n{head}Content-Length: {len(block)}\r\n\r\n".encode() + block + b"\r\n\r\n"
+
+
+def _plain(value: str) -> str:
+    """Keep a value on its line."""
+    return " ".join(value.split())
+
+
+def _record_id() -> str:
+    return f"<urn:uuid:{uuid.uuid4()}>"
+
+
+def _date(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _digest(block: bytes) -> str:
+    """Give the digest in the labelled form that archives use: SHA-1 in base 32."""
+    return "sha1:" + base64.b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode("ascii")
