@@ -167,7 +167,7 @@ class _Reader:
                 return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
             case yaml.ScalarNode():
                 return self._scalar(node)
-        self.errors.append(self._error(f"tags such as `{node.tag}` are not allowed", node, hint="remove the tag"))
+        self.errors.append(self._forbidden_tag(node))
         return None
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
@@ -193,12 +193,19 @@ class _Reader:
         return None
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:
+        kind = node.tag.removeprefix(_TAG)
+        if kind not in {"str", *_SCALARS}:
+            self.errors.append(self._forbidden_tag(node))
+            return None
         try:
-            return _convert(node.tag.removeprefix(_TAG), node.value)
+            return _convert(kind, node.value)
         except ValueError as error:
-            problem = str(error) if "finite" in str(error) else f"not a value of the tag `{node.tag}`"
+            problem = str(error) if kind == "float" else f"not a value of the tag `{kind}`"
             self.errors.append(self._error(f"{problem}, got `{_short(node.value)}`", node))
             return None
+
+    def _forbidden_tag(self, node: yaml.Node) -> RecipeError:
+        return self._error(f"tags such as `{node.tag}` are not allowed", node, hint="remove the tag")
 
     def _error(self, message: str, node: yaml.Node, *, hint: str | None = None) -> RecipeError:
         return RecipeError(message, file=self.file, line=node.start_mark.line + 1, hint=hint)
@@ -206,21 +213,23 @@ class _Reader:
 
 def _convert(kind: str, text: str) -> Any:
     match kind:
-        case "str":
-            return text
         case "null":
             return None
         case "bool":
             return text.lower() == "true"
         case "int":
-            base = {"0x": 16, "0o": 8}.get(text[:2], 10)
-            return int(text, base)
+            return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
         case "float":
-            number = float(text) if text.strip("+-").lower() not in {".inf", ".nan"} else math.inf
-            if not math.isfinite(number):
-                raise ValueError("a number has to be finite")
-            return number
-    raise ValueError(f"tags such as `{kind}` are not allowed")
+            return _finite(text)
+    return text
+
+
+def _finite(text: str) -> float:
+    """Give the number *text*; ``1e999`` is infinite too."""
+    number = math.inf if text.strip("+-").lower() in {".inf", ".nan"} else float(text)
+    if not math.isfinite(number):
+        raise ValueError("a number has to be finite")
+    return number
 
 
 def _short(text: str) -> str:

@@ -60,13 +60,13 @@ def _load(name: str, loader: type[BaseModel], definitions: dict[str, Any]) -> di
     """Give the schema of `load` for the format *name*: the shared fields and those of its loader."""
     shared = _of_model(LoadSource, "load", definitions)
     own = _of_model(loader, f"load.{name}", definitions)
-    optional = {"text_field", "id_field"} - loader.model_fields.keys()
-    fields = {key: value for key, value in shared["properties"].items() if key not in optional}
+    fields = shared["properties"] | {key: {"type": "null"} for key in ("text_field", "id_field")}
+    fields |= {key: _or_null(value) if key in fields else value for key, value in own.get("properties", {}).items()}
     definitions[f"load.{name}"] = {
         "title": f"load, format {name}",
         "description": own.get("description", ""),
         "type": "object",
-        "properties": fields | own.get("properties", {}) | {"format": {"const": name}},
+        "properties": fields | {"format": {"const": name}},
         "required": sorted({*shared["required"], *own.get("required", [])}),
         "additionalProperties": False,
     }
