@@ -1,0 +1,168 @@
+"""Greedy near-duplicate removal: documents claim their place in order, and one that is too like a kept one goes.
+
+A document is removed when a kept document before it, with which it shares a band key, has a Jaccard similarity of at
+least the threshold; it names the most similar one. So clusters are stars around kept documents, never chains, and
+adding documents at the end of the order changes nothing before.
+
+Every decision is exact over the 64-bit shingle hashes. Two filters, which never decide wrongly, spare most comparisons:
+sizes (J >= t needs sizes within a factor t), and bitmaps: each set is a row of `BITMAP_BITS` parities, and two rows
+differ in no more bits than the sets do in members (Sandes, Teodoro, Melo 2017, arXiv:1711.07295), while J >= t allows
+at most ``(a + b) (1 - t) / (1 + t)`` different members. Without them many documents of one template, alike but below
+the threshold, would be compared with each other in full.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.engines.base import Batches, Function
+from pipelines.engines.batches import bounded
+
+BITMAP_BITS: Final = 2048
+_WORDS: Final = BITMAP_BITS // 64
+
+STAR: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("kept", pa.string(), nullable=False),
+        pa.field("similarity", pa.float64()),
+        pa.field("members", pa.int64(), nullable=False),
+    ]
+)
+"""A candidate's place: the star around `kept`. A removed one has a `similarity` and the `members` it stood for; a kept
+one stands in its own star, with all members that the removed ones of its star brought."""
+
+
+class Nearest(NamedTuple):
+    """The kept document, counted from 0 in the order of keeping, that is most like another one."""
+
+    place: int
+    similarity: float
+
+
+class Stars:
+    """The documents kept so far, found by band key.
+
+    Args:
+        threshold: Least Jaccard similarity at which a document goes, in (0, 1].
+    """
+
+    def __init__(self, *, threshold: float) -> None:
+        self._threshold = threshold
+        self._index: dict[int, array[int]] = {}
+        self._shingles: list[npt.NDArray[np.int64]] = []
+        self._sizes = np.zeros(64, np.int64)
+        self._bitmaps = np.zeros((64, _WORDS), np.uint64)
+
+    def __len__(self) -> int:
+        """Give the number of kept documents."""
+        return len(self._shingles)
+
+    def add(self, bands: Sequence[int], shingles: npt.NDArray[np.int64]) -> Nearest | None:
+        """Take the next document in order: give the kept one that it goes for, or keep it.
+
+        Args:
+            bands: Its band keys.
+            shingles: Its shingles, sorted and distinct, not empty.
+        """
+        bits = bitmap(shingles)
+        nearest = self._nearest(bands, shingles, bits)
+        if nearest is None:
+            self._keep(bands, shingles, bits)
+        return nearest
+
+    def _nearest(
+        self, bands: Sequence[int], shingles: npt.NDArray[np.int64], bits: npt.NDArray[np.uint64]
+    ) -> Nearest | None:
+        """Give the most similar kept document at or above the threshold, the first of equals."""
+        best: Nearest | None = None
+        for index in self._possible(self._sharing(bands), len(shingles), bits).tolist():
+            similarity = jaccard(shingles, self._shingles[index])
+            if similarity >= self._threshold and (best is None or similarity > best.similarity):
+                best = Nearest(index, similarity)
+        return best
+
+    def _sharing(self, bands: Sequence[int]) -> npt.NDArray[np.int32]:
+        """Give the kept documents that share one of *bands*, in order."""
+        buckets = [np.frombuffer(bucket, np.int32) for key in bands if (bucket := self._index.get(key)) is not None]
+        return np.unique(np.concatenate(buckets)) if buckets else np.empty(0, np.int32)
+
+    def _possible(
+        self, indexes: npt.NDArray[np.int32], size: int, bits: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int32]:
+        """Give those of *indexes* that the filters leave."""
+        sizes = self._sizes[indexes]
+        fits = (sizes >= self._threshold * size - 1e-6) & (sizes * self._threshold <= size + 1e-6)
+        indexes, sizes = indexes[fits], sizes[fits]
+        differing = np.bitwise_count(self._bitmaps[indexes] ^ bits).sum(axis=1, dtype=np.int64)
+        allowed = (sizes + size) * ((1 - self._threshold) / (1 + self._threshold))
+        possible: npt.NDArray[np.int32] = indexes[differing <= allowed + 1e-6]
+        return possible
+
+    def _keep(self, bands: Sequence[int], shingles: npt.NDArray[np.int64], bits: npt.NDArray[np.uint64]) -> None:
+        index = len(self._shingles)
+        if index == len(self._sizes):
+            self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
+            self._bitmaps = np.concatenate([self._bitmaps, np.zeros_like(self._bitmaps)])
+        self._shingles.append(shingles)
+        self._sizes[index] = len(shingles)
+        self._bitmaps[index] = bits
+        for key in bands:
+            self._index.setdefault(key, array("i")).append(index)
+
+
+def jaccard(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
+    """Give the Jaccard similarity of two sorted arrays of distinct values, not both empty.
+
+    >>> jaccard(np.array([1, 2, 3]), np.array([2, 3, 4]))
+    0.5
+    """
+    merged = np.sort(np.concatenate([one, other]))
+    shared = int(np.count_nonzero(merged[1:] == merged[:-1]))
+    return shared / (len(merged) - shared)
+
+
+def bitmap(shingles: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """Give the parities of *shingles* by their low bits: `BITMAP_BITS` bits in 64-bit words."""
+    counts = np.bincount(shingles & (BITMAP_BITS - 1), minlength=BITMAP_BITS)
+    return np.packbits((counts & 1).astype(np.bool_)).view(np.uint64)
+
+
+class Greedy(Function):
+    """Candidates in order to their stars."""
+
+    threshold: float
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Give the function over all `CANDIDATE` rows, sorted by (`priority`, `id`)."""
+        return lambda batches: stars(batches, threshold=self.threshold)
+
+
+def stars(batches: Batches, *, threshold: float) -> Iterator[pa.RecordBatch]:
+    """Give the `STAR` rows of all candidates of *batches*; memory grows with the kept ones' shingles."""
+    kept = Stars(threshold=threshold)
+    ids: list[str] = []
+    members: list[int] = []
+    for batch in batches:
+        removed: list[dict[str, Any]] = []
+        for index, (document, count, bands) in enumerate(
+            zip(*(batch[name].to_pylist() for name in ("id", "members", "bands")), strict=True)
+        ):
+            nearest = kept.add(bands, np.array(batch["shingles"][index].values))
+            if nearest is None:
+                ids.append(document)
+                members.append(count)
+            else:
+                members[nearest.place] += count
+                row = (document, ids[nearest.place], nearest.similarity, count)
+                removed.append(dict(zip(STAR.names, row, strict=True)))
+        yield pa.RecordBatch.from_pylist(removed, schema=STAR)
+    own = pa.array(ids, pa.string())
+    columns = [own, own, pa.nulls(len(ids), pa.float64()), pa.array(members, pa.int64())]
+    yield from bounded([pa.RecordBatch.from_arrays(columns, schema=STAR)])

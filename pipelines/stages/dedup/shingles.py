@@ -1,0 +1,163 @@
+"""Words and shingles of texts, as 64-bit hashes computed over whole columns.
+
+A word is ``re.findall(r"\\w+", text.lower())``; a shingle is `ngram` consecutive words; a text of fewer words is one
+shingle, and a text without words has none. Hashes depend on the words alone and are equal on every machine:
+
+- a word of up to `LONG_WORD` bytes of UTF-8 is read in little-endian pieces of 8 bytes (the last one padded with
+  zeros), folded by ``h = splitmix64(h ^ piece)`` from its length in bytes; a longer one is BLAKE2b of 8 bytes;
+- a shingle is ``splitmix64`` of the sum of its words' hashes, each times a power of `MULTIPLIER`.
+
+Shapes: B bytes of a column, W words, S shingles, D documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from collections.abc import Sequence
+from functools import cache
+from typing import Final, NamedTuple, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.engines.partition import splitmix64_column
+
+UInt64: TypeAlias = npt.NDArray[np.uint64]
+Int64: TypeAlias = npt.NDArray[np.int64]
+Bytes: TypeAlias = npt.NDArray[np.uint8]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+LONG_WORD: Final = 256
+"""Bytes; above it words are hashed one by one, so that a text of one word costs no more than another."""
+MULTIPLIER: Final = 0x94D049BB133111EB
+"""Odd, and 3 modulo 4: swapping two words changes the sum in all bits but one."""
+PADDING: Final = np.uint64(0xD6E8FEB86659FD93)
+"""Stands behind the words of a text that is shorter than a shingle."""
+_SEPARATOR: Final = b"\n"
+
+
+class Ragged(NamedTuple):
+    """Values of D documents, one after the other: document d has the ``counts_D[d]`` next ones."""
+
+    values: UInt64
+    counts_D: Int64  # noqa: N815
+
+
+def shingles(texts: Sequence[str], *, ngram: int) -> Ragged:
+    """Give the shingles of each text in the order of its words, repeated ones too.
+
+    >>> shingles(["Fish and chips", "fish AND chips!", "", "a b c d e f"], ngram=5).counts_D.tolist()
+    [1, 1, 0, 2]
+    """
+    words, counts_D = word_hashes(texts)  # noqa: N806
+    words, counts_D = _padded(words, counts_D, ngram=ngram)  # noqa: N806
+    if not len(words):
+        return Ragged(words, counts_D)
+    sums = _window_sums(words, ngram=ngram)
+    shingles_D = np.maximum(counts_D - (ngram - 1), 0)  # noqa: N806
+    return Ragged(splitmix64_column(sums[_inner_places(counts_D, shingles_D)]), shingles_D)
+
+
+def word_hashes(texts: Sequence[str]) -> Ragged:
+    """Give the hash of each word of each text, in order."""
+    lowered = [text.lower().encode() for text in texts]
+    joined = _SEPARATOR.join(lowered) + bytes(8)
+    is_word_B = _is_word(joined)  # noqa: N806
+    edges = np.flatnonzero(is_word_B[1:] != is_word_B[:-1]) + 1
+    if is_word_B[0]:
+        edges = np.concatenate([[0], edges])
+    starts_W, ends_W = edges[::2], edges[1::2]  # noqa: N806
+    ends_D = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # noqa: N806
+    counts_D = np.diff(np.searchsorted(starts_W, ends_D), prepend=0)  # noqa: N806
+    return Ragged(_hash_words(joined, starts_W, ends_W - starts_W), counts_D.astype(np.int64))
+
+
+def _hash_words(data: bytes, starts_W: Int64, lengths_W: Int64) -> UInt64:  # noqa: N803
+    """Hash the words of *data*, which has at least 7 more bytes behind the last word."""
+    pieces_B = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))  # noqa: N806
+    first = pieces_B[starts_W] & _LOW_BYTES[np.minimum(lengths_W, 8)]
+    hashes_W = splitmix64_column(lengths_W.astype(np.uint64) ^ first)  # noqa: N806
+    rest = np.flatnonzero((lengths_W > 8) & (lengths_W <= LONG_WORD))
+    for done in range(8, LONG_WORD, 8):
+        left = lengths_W[rest] - done
+        piece = pieces_B[starts_W[rest] + done] & _LOW_BYTES[np.minimum(left, 8)]
+        hashes_W[rest] = splitmix64_column(hashes_W[rest] ^ piece)
+        rest = rest[left > 8]
+        if not len(rest):
+            break
+    for index in np.flatnonzero(lengths_W > LONG_WORD):
+        word = data[starts_W[index] : starts_W[index] + lengths_W[index]]
+        hashes_W[index] = int.from_bytes(hashlib.blake2b(word, digest_size=8).digest(), "little")
+    return hashes_W
+
+
+_LOW_BYTES: Final = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+
+
+def _padded(words: UInt64, counts_D: Int64, *, ngram: int) -> Ragged:  # noqa: N803
+    """Fill up each text that has words, but fewer than *ngram*."""
+    missing_D = np.where(counts_D > 0, np.maximum(ngram - counts_D, 0), 0)  # noqa: N806
+    if not missing_D.any():
+        return Ragged(words, counts_D)
+    places = np.repeat(np.cumsum(counts_D), missing_D)
+    return Ragged(np.insert(words, places, PADDING), counts_D + missing_D)
+
+
+def _window_sums(words: UInt64, *, ngram: int) -> UInt64:
+    """Give, for each place, the weighted sum of the *ngram* words from there; sums across texts are among them."""
+    weights = [np.uint64(pow(MULTIPLIER, power, 1 << 64)) for power in range(ngram)]
+    count = len(words) - ngram + 1
+    sums = words[:count].copy()
+    for power in range(1, ngram):
+        sums += words[power : power + count] * weights[power]
+    return sums
+
+
+def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:  # noqa: N803
+    """Give the places at which a window lies in one text."""
+    first_D = np.cumsum(counts_D) - counts_D  # noqa: N806
+    shift_D = first_D - (np.cumsum(shingles_D) - shingles_D)  # noqa: N806
+    places: Int64 = np.arange(shingles_D.sum(), dtype=np.int64) + np.repeat(shift_D, shingles_D)
+    return places
+
+
+def _is_word(utf8: bytes) -> Bools:
+    """Tell for each byte of UTF-8 whether it belongs to a character of a word."""
+    utf8_B = np.frombuffer(utf8, np.uint8)  # noqa: N806
+    is_word_B = np.frombuffer(bytearray(utf8.translate(_ascii_words())), np.bool_)  # noqa: N806
+    heads = np.flatnonzero(utf8_B >= 0xC0)
+    if len(heads):
+        points, lengths = _code_points(utf8_B, heads)
+        is_word = _word_table()[points]
+        for step in range(4):
+            is_word_B[heads[is_word & (lengths > step)] + step] = True
+    return is_word_B
+
+
+def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:  # noqa: N803
+    """Decode the characters of two to four bytes that begin at *heads*: code points and lengths in bytes."""
+    first = utf8_B[heads].astype(np.int64)
+    lengths = 2 + (first >= 0xE0) + (first >= 0xF0)
+    points = first & (0x7F >> lengths)
+    for step in range(1, 4):
+        more = lengths > step
+        tail = utf8_B[np.where(more, heads + step, heads)].astype(np.int64) & 0x3F
+        points = np.where(more, points << 6 | tail, points)
+    return points, lengths
+
+
+@cache
+def _word_table() -> Bools:
+    """Tell for each code point whether ``\\w`` matches it; computed from `re` itself, 1.1 MB."""
+    table = np.zeros(sys.maxunicode + 1, np.bool_)
+    for match in re.finditer(r"\w+", "".join(map(chr, range(sys.maxunicode + 1)))):
+        table[match.start() : match.end()] = True
+    return table
+
+
+@cache
+def _ascii_words() -> bytes:
+    """Give the table that turns an ASCII character of a word into 1, each other byte into 0."""
+    return bytes(_word_table()[:128]) + bytes(128)

@@ -1,0 +1,90 @@
+"""MinHash signatures and their band keys, over whole columns.
+
+The permutations are datasketch's (`MinHash(scheme="affine32", seed=1)`), so a signature equals what datasketch computes
+from the same shingles; the loop runs over permutations instead of documents, which is several times faster than
+`MinHash.bulk` with hashes made before.
+
+Shapes: S shingles of all documents, D documents, P permutations, K bands of R rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import cache
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.engines.partition import splitmix64_column
+from pipelines.stages.dedup.shingles import Ragged
+
+UInt32: TypeAlias = npt.NDArray[np.uint32]
+Int64: TypeAlias = npt.NDArray[np.int64]
+
+SEED: Final = 1
+"""Of datasketch's permutations: another one gives other candidates."""
+_BLOCK: Final = 32_768
+"""Shingles worked on at a time: 128 KB, which stay in the cache while all permutations pass over them."""
+
+
+@cache
+def permutations(count: int) -> UInt32:
+    """Give datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*: shape (2, count)."""
+    from datasketch import MinHash  # imports scipy, which a recipe check need not pay for
+
+    return np.asarray(MinHash(num_perm=count, seed=SEED, scheme="affine32").permutations, np.uint32)
+
+
+def signatures(shingles: Ragged, *, count: int) -> UInt32:
+    """Give the MinHash signature of each document from the low 32 bits of its shingles: shape (D, count).
+
+    A document without shingles has the greatest value everywhere, as an empty `MinHash` has.
+    """
+    a_P, b_P = permutations(count)  # noqa: N806
+    mixed_S = _finalized(shingles.values.astype(np.uint32))  # noqa: N806
+    result_PD = np.full((count, len(shingles.counts_D)), 0xFFFFFFFF, np.uint32)  # noqa: N806
+    filled = np.flatnonzero(shingles.counts_D)
+    ends = np.cumsum(shingles.counts_D[filled])
+    for first, last in _blocks(ends):
+        start = ends[first] - shingles.counts_D[filled[first]]
+        hashes = mixed_S[start : ends[last - 1]]
+        starts = np.concatenate([[0], ends[first : last - 1] - start])
+        work = np.empty_like(hashes)
+        for p in range(count):
+            np.multiply(hashes, a_P[p], out=work)
+            np.add(work, b_P[p], out=work)
+            result_PD[p, filled[first:last]] = np.minimum.reduceat(work, starts)
+    return np.ascontiguousarray(result_PD.T)
+
+
+def _blocks(ends: Int64) -> list[tuple[int, int]]:
+    """Cut documents whose shingles end at *ends* into ranges of about `_BLOCK` shingles."""
+    if not len(ends):
+        return []
+    cuts = np.flatnonzero(np.diff(ends // _BLOCK)) + 1
+    edges = [0, *cuts.tolist(), len(ends)]
+    return list(itertools.pairwise(edges))
+
+
+def _finalized(hashes: UInt32) -> UInt32:
+    """Apply the finalizer of MurmurHash3 (Appleby 2011, public domain), with which datasketch begins."""
+    mixed = hashes ^ (hashes >> np.uint32(16))
+    mixed *= np.uint32(0x85EBCA6B)
+    mixed ^= mixed >> np.uint32(13)
+    mixed *= np.uint32(0xC2B2AE35)
+    mixed ^= mixed >> np.uint32(16)
+    return mixed
+
+
+def band_keys(signatures_DP: UInt32, *, bands: int, rows: int) -> npt.NDArray[np.int64]:  # noqa: N803
+    """Hash each band of each signature to 64 bits; equal keys of two bands of one number mean equal rows.
+
+    Returns:
+        Shape (D, bands); keys of different bands differ.
+    """
+    rows_DKR = signatures_DP.reshape(-1, bands, rows).astype(np.uint64)  # noqa: N806
+    keys_DK = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64), rows_DKR.shape[:2])  # noqa: N806
+    for row in range(rows):
+        keys_DK = splitmix64_column(keys_DK ^ rows_DKR[:, :, row])  # noqa: N806
+    return keys_DK.view(np.int64)
