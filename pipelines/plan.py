@@ -17,6 +17,7 @@ from pipelines.engines.driver import Plan, RawTask, distribution_versions
 from pipelines.stages.apply import Apply
 from pipelines.stages.assemble import JOINED, assemble_steps, joined_schema
 from pipelines.stages.base import CompareStage, MapStage, Stage
+from pipelines.stages.extract import Extract
 from pipelines.stages.identity import identity_steps
 from pipelines.stages.pii import Pii
 from pipelines.stages.read import STAGE as READ
@@ -143,7 +144,10 @@ class _Builder:
 
     def _read(self, stages: list[tuple[str, Stage]]) -> list[tuple[str, Stage]]:
         """Add the step that reads; the first stage, when it looks at one document at a time, runs in it."""
-        reader: Function = LimitedRead(step=LIMIT) if self.limit is not None else Read()
+        text_only = not any(isinstance(stage, Extract) for _, stage in stages)
+        reader: Function = Read(text_only=text_only)
+        if self.limit is not None:
+            reader = LimitedRead(text_only=text_only, step=LIMIT)
         tasks = tuple(_raw_tasks(self.sources))
         if self.limit is not None:
             tasks = self._add_limit(tasks, self.limit)
@@ -194,12 +198,13 @@ class _Builder:
             self._step(Map(part_name, (Input(self.documents),), function, self.schema, stage=name))
 
     def _identity(self) -> None:
-        suffix = f"_{self.assembled + 1}" if self.assembled else ""
-        steps = identity_steps(f"{IDENTITY}{suffix}", documents=self.documents)
-        self.steps += steps
-        self.fates = steps[-1].name
-        self.laws.append(self.fates)
-        self.compared[self.fates] = self.fates
+        """Add the step that keeps one capture of each document; after the first one it finds nothing more to do."""
+        name = f"{IDENTITY}_{self.assembled + 1}" if self.assembled else IDENTITY
+        self.steps += identity_steps(name=name, documents=self.documents)
+        self.fates = name
+        if name == IDENTITY:
+            self.laws.append(name)
+            self.compared[name] = name
 
     def _add_compare(self, name: str, stage: CompareStage) -> None:
         if self.fates is None:

@@ -257,7 +257,7 @@ class Checks(_Part):
 
     max_rejected: Share | None = Field(default=None, description="Greatest share of documents in the ledger.")
     min_documents: int | None = Field(default=None, ge=0, description="Least number of published documents.")
-    max_error_rate: Share = Field(default=0.01, description="Greatest share of records with a rule `error.…`.")
+    max_error_rate: Share | None = Field(default=None, description="Greatest share of records with a rule `error.…`.")
 
 
 class Recipe(_Part):

@@ -153,6 +153,14 @@ class Store:
             return None
         return None if None in done else (tuple(task for task in done if task is not None), moved_cpu_s)
 
+    def forget_step(self, step_fingerprint: str) -> None:
+        """Remove the manifest and the tasks of a step, if it was finished."""
+        there = self.read_step(step_fingerprint)
+        for task in there[0] if there is not None else ():
+            prefix = self.out(task.fingerprint)
+            prefix.with_name(f"{prefix.name}.json").unlink(missing_ok=True)
+        (self.steps / step_fingerprint / "manifest.json").unlink(missing_ok=True)
+
     def write_step(self, done: StepDone, *, description: Mapping[str, Any]) -> None:
         """Write the manifest of a step, by rename."""
         folder = self.steps / done.fingerprint
@@ -215,18 +223,22 @@ def _input_identity(source: Input) -> dict[str, Any]:
 
 
 def run_plan(
-    plan: Plan, store: Store, engine: Engine, *, observer: Observer, batch_rows: int | None = None
+    plan: Plan, store: Store, engine: Engine, *, observer: Observer, batch_rows: int | None = None, fresh: bool = False
 ) -> dict[str, StepDone]:
     """Run *plan* and give its finished steps by name.
 
     Args:
         batch_rows: Cut all inputs into batches of that many rows: for the tests that the output does not depend on it.
+        fresh: Do every task again, whatever is there.
 
     Raises:
         UnfinishedError: The disk is full or the store cannot be written; what was finished is kept.
         WorkError: A task failed, and would again.
     """
     known = fingerprints(plan)
+    if fresh:
+        for name in known.values():
+            store.forget_step(name)
     finished_steps: dict[str, StepDone] = {}
     for step in plan.steps:
         runner = _StepRunner(step, plan, store, engine, finished_steps, observer, batch_rows)

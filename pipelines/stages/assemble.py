@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from pipelines.engines.base import Batches, Counters, Exchange, Function, Input, Map, Step
 from pipelines.engines.context import task
 from pipelines.engines.groups import whole_groups
+from pipelines.stages.apply import Law
 from pipelines.stages.fates import FATE, NO_TIME
 from pipelines.stages.split import shard_numbers, splits
 from schemas.document import SPLITS, TIMESTAMP, VERDICT
@@ -38,14 +39,19 @@ JOINED: Final = pa.schema(
 
 
 class Census(Function):
-    """Counts the surviving bytes of each split; gives no rows. The driver reads the counters to number the shards."""
+    """Counts the surviving bytes of each split, and the rejected ones of each stage; gives no rows.
+
+    The driver reads the counters to number the shards.
+    """
 
     shares: dict[str, float]
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                living = batch.filter(pc.is_null(batch["rule"]))
+                alive = pc.is_null(batch["rule"])
+                living = batch.filter(alive)
+                _count_rejected(batch.filter(pc.invert(alive)))
                 part = splits(living["id"], self.shares)
                 sizes = np.bincount(part, weights=np.asarray(living["bytes"], float), minlength=len(SPLITS))
                 rows = np.bincount(part, minlength=len(SPLITS))
@@ -55,6 +61,15 @@ class Census(Function):
             yield from ()
 
         return run
+
+
+def _count_rejected(dead: pa.RecordBatch) -> None:
+    groups = pa.Table.from_batches([dead]).group_by(["stage", "rule"]).aggregate([("bytes", "sum"), ("bytes", "count")])
+    for group in groups.to_pylist():
+        law = Law(group["stage"])
+        law.count("ledger", group["bytes_count"])
+        law.count("bytes_ledger", group["bytes_sum"])
+        law.count(f"rule/{group['rule']}", group["bytes_count"])
 
 
 def shards_by_split(counters: Counters, *, shares: Mapping[str, float], target_bytes: int) -> dict[str, int]:
@@ -228,7 +243,7 @@ def assemble_steps(
     return (
         Map(
             census,
-            (Input(fates, columns=("id", "bytes", "rule")),),
+            (Input(fates, columns=("id", "bytes", "stage", "rule")),),
             Census(shares=dict(shares)),
             pa.schema([("id", pa.string())]),
         ),

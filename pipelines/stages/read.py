@@ -32,10 +32,12 @@ class Read(Function):
     """Reads slices of raw files: each row of the input names one.
 
     Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``.
-    With *max_id*, records of greater ids are not taken (`--limit`).
+    With *max_id*, records of greater ids are not taken (`--limit`). With *text_only*, records whose text has still to be
+    extracted are set aside: no stage of the recipe would do it.
     """
 
     max_id: str | None = None
+    text_only: bool = False
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -51,6 +53,8 @@ class Read(Function):
             captures = _captures(offers, row)
             if self.max_id is not None:
                 captures = captures.filter(pc.less_equal(captures["id"], self.max_id))
+            if self.text_only:
+                captures = _without_markup(captures)
             yield _settled(captures, row["source"])
 
 
@@ -85,6 +89,11 @@ def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
 def _pairs(offers: pa.RecordBatch, first: str, second: str) -> Iterator[tuple[str | None, str]]:
     for value, other in zip(offers[first].to_pylist(), offers[second].to_pylist(), strict=True):
         yield value, other or ""
+
+
+def _without_markup(captures: pa.RecordBatch) -> pa.RecordBatch:
+    markup = pc.and_(pc.is_null(captures["text"]), pc.is_valid(captures["content"]))
+    return reject(captures, markup, rule="read.not_extracted", message="the recipe has no stage `extract`")
 
 
 def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:

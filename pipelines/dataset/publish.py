@@ -1,0 +1,189 @@
+"""Publishing: the files of a version appear together, under the name that their content gives them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from pipelines.dataset import publications
+from pipelines.engines.batches import IpcFile
+from pipelines.engines.context import final_path
+from pipelines.engines.driver import StepDone, Store
+from schemas.manifest import (
+    Counts,
+    InputSource,
+    ShardFile,
+    SideFile,
+    StageCounts,
+    StepCost,
+    VersionManifest,
+    schema_as_json,
+    version_id,
+)
+
+_STAGING: Final = ".staging-"
+
+
+@dataclass(frozen=True)
+class WrittenFile:
+    """A file that the last step wrote: its row in that step's output, and where it lies."""
+
+    row: Mapping[str, Any]
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The name it gets in the version's folder."""
+        prefix = self.row["split"] if self.row["kind"] == "shard" else self.row["kind"]
+        return f"{prefix}-{self.row['index']:05d}-of-{self.row['count']:05d}.parquet"
+
+
+def written_files(done: StepDone, store: Store) -> list[WrittenFile]:
+    """Give the files that the step *done* wrote."""
+    found = []
+    for task in done.tasks:
+        prefix = store.out(task.fingerprint)
+        for batch in IpcFile(prefix.with_name(f"{prefix.name}.arrow")).batches():
+            found += [WrittenFile(row, final_path(prefix, row["file"])) for row in batch.to_pylist()]
+    return found
+
+
+def shard_files(files: list[WrittenFile]) -> tuple[ShardFile, ...]:
+    """Give the entries of the shards among *files*, in name order."""
+    facts = ("split", "rows", "bytes", "text_bytes", "sha256", "logical_hash", "first_id", "last_id")
+    shards = [file for file in files if file.row["kind"] == "shard"]
+    return tuple(
+        ShardFile(path=file.name, **{name: file.row[name] for name in facts})
+        for file in sorted(shards, key=lambda file: file.name)
+    )
+
+
+def side_files(files: list[WrittenFile]) -> tuple[SideFile, ...]:
+    """Give the entries of ledger, signals and origins among *files*, in name order."""
+    facts = ("kind", "rows", "bytes", "sha256", "logical_hash")
+    sides = [file for file in files if file.row["kind"] != "shard"]
+    return tuple(
+        SideFile(path=file.name, **{name: file.row[name] for name in facts})
+        for file in sorted(sides, key=lambda file: file.name)
+    )
+
+
+def make_manifest(
+    files: list[WrittenFile],
+    *,
+    dataset: str,
+    schema: pa.Schema,
+    parent: str | None,
+    created_at: datetime,
+    stages: tuple[StageCounts, ...],
+    by_source: dict[str, dict[str, int]],
+    recipe: dict[str, Any],
+    inputs: tuple[InputSource, ...],
+    tools: dict[str, str],
+    cost: tuple[StepCost, ...],
+) -> VersionManifest:
+    """Give the manifest of the version that *files* make."""
+    shards, sides = shard_files(files), side_files(files)
+    published = sum(shard.rows for shard in shards)
+    ledger = sum(side.rows for side in sides if side.kind == "ledger")
+    return VersionManifest(
+        dataset=dataset,
+        version=version_id(schema, shards=shards, side_files=sides),
+        parent=parent,
+        created_at=created_at,
+        schema=schema_as_json(schema),
+        files=shards,
+        side_files=sides,
+        counts=Counts(
+            read=published + ledger, published=published, ledger=ledger, by_source=by_source, stages=stages
+        ),
+        recipe=recipe,
+        inputs=inputs,
+        tools=tools,
+        cost=cost,
+    )
+
+
+def publish(
+    manifest: VersionManifest,
+    files: list[WrittenFile],
+    folder: Path,
+    *,
+    recipe_text: str,
+    describe: Callable[[Path], None],
+) -> tuple[Path, bool]:
+    """Publish a version of the data set in *folder*; give its path, and False if it was the current one before.
+
+    Args:
+        describe: Writes report, card and whatever else into the folder that it gets.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
+    target = folder / manifest.version
+    before = publications.current(folder)
+    if not (target / "manifest.json").exists():
+        with _staged(folder, manifest.version) as staging:
+            for file in files:
+                _link(file.path, staging / file.name)
+            (staging / "recipe.yaml").write_text(recipe_text)
+            (staging / "manifest.json").write_text(manifest.json_text())
+            describe(staging)
+            _on_disk(staging)
+            staging.replace(target)
+            _sync(folder)
+    if before == manifest.version and _is_logged(folder, manifest.version):
+        return target, False
+    publications.record(folder, action="publish", version=manifest.version, parent=before)
+    return target, before != manifest.version
+
+
+def _is_logged(folder: Path, version: str) -> bool:
+    log = folder / publications.LOG
+    return log.exists() and f'"{version}"' in log.read_text()
+
+
+@contextlib.contextmanager
+def _staged(folder: Path, version: str) -> Iterator[Path]:
+    staging = folder / f"{_STAGING}{version}"
+    staging.mkdir()
+    try:
+        yield staging
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a killed publication left; the caller holds the lock of the data set."""
+    for left in folder.glob(f"{_STAGING}*"):
+        shutil.rmtree(left)
+
+
+def _link(source: Path, target: Path) -> None:
+    """Give *source* a second name; copy it where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _on_disk(folder: Path) -> None:
+    """Make sure that everything in *folder* survives a power failure."""
+    for path in folder.iterdir():
+        _sync(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
