@@ -1,0 +1,81 @@
+"""The stage `normalize`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from pipelines.stages.normalize import characters, punctuation
+from pipelines.stages.normalize.contractions import CONTRACTIONS, contractions
+from pipelines.stages.normalize.mojibake import mojibake
+from pipelines.stages.normalize.operations import Operation, settle
+
+
+class Normalize(MapStage):
+    """Write every text in one way: Unicode form, encoding, controls, white space; on request case and punctuation.
+
+    Normalizing twice gives what normalizing once gives. A text of which nothing is left is rejected by the rule
+    `normalize.empty`.
+    """
+
+    unicode: Literal["NFC", "NFKC", "none"] = Field(
+        default="NFC",
+        description="Unicode normalization form; NFKC also replaces ligatures, full-width letters and such.",
+    )
+    mojibake: bool = Field(default=True, description="Repair text that was decoded with the wrong encoding (ftfy).")
+    control_characters: bool = Field(
+        default=True,
+        description="Remove controls, zero-width and bidi characters and soft hyphens; joiners stay where a script "
+        "needs them.",
+    )
+    whitespace: bool = Field(
+        default=True,
+        description="One newline for a line end, one space between words, no trailing spaces, at most one blank line, "
+        "nothing around the text; indentation stays.",
+    )
+    lowercase: bool = Field(default=False, description="Make letters lower case.")
+    punctuation: Literal["keep", "ascii", "remove"] = Field(
+        default="keep", description="`ascii`: quotation marks, dashes and ellipsis in ASCII; `remove`: no punctuation."
+    )
+    contractions: Literal["keep", "expand"] = Field(
+        default="keep", description="`expand`: write English contractions out (don't: do not)."
+    )
+
+    changes_text: ClassVar[bool] = True
+    depends: ClassVar[tuple[str, ...]] = ("ftfy",)
+    data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Give the operations that the parameters ask for, in the order in which they are applied."""
+        wanted = (
+            (self.mojibake, mojibake),
+            (self.control_characters or self.whitespace, characters.line_ends),
+            (self.control_characters, characters.invisible),
+            (self.control_characters, characters.joiners),
+            (self.unicode == "NFC", lambda: characters.unicode_form("NFC")),
+            (self.unicode == "NFKC", lambda: characters.unicode_form("NFKC")),
+            (self.contractions == "expand", contractions),
+            (self.punctuation == "ascii", punctuation.ascii_punctuation),
+            (self.punctuation == "remove", punctuation.no_punctuation),
+            (self.lowercase, characters.lowercase),
+            (self.whitespace, characters.whitespace),
+        )
+        return tuple(make() for is_wanted, make in wanted if is_wanted)
+
+    def build(self) -> Transform:
+        """Give the function; ftfy's pattern is compiled here."""
+        operations = self.operations()
+
+        def normalize(batch: pa.RecordBatch) -> pa.RecordBatch:
+            done = settle(batch["text"], operations)
+            at = batch.schema.get_field_index("text")
+            batch = batch.set_column(at, batch.schema.field(at), done.texts)
+            batch = batch.append_column(TEXT_ADDED, pa.array(done.added))
+            batch = batch.append_column(TEXT_CUT, pa.array(done.cut))
+            return reject(batch, pc.equal(done.texts, ""), rule="normalize.empty")
+
+        return normalize
