@@ -1,0 +1,34 @@
+"""HTML to text: decode, guard, parse, cut into blocks, choose the blocks of the main content, write them as text.
+
+    bytes ── decoding ──► markup ── guard ──► tree ── blocks ──► page ── choice ──► blocks ── rendering ──► text
+                                      └ beyond the limits: flat ────────────────────────────────────────────►
+
+Importing this package imports no parser; `Extract` and the functions are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pipelines.stages.extract.options import Favor, Options
+    from pipelines.stages.extract.page import Page, extract, extract_page
+    from pipelines.stages.extract.stage import Extract
+
+__all__ = ["Extract", "Favor", "Options", "Page", "extract", "extract_page"]
+
+_HOME: Final = {
+    "Extract": "stage",
+    "Favor": "options",
+    "Options": "options",
+    "Page": "page",
+    "extract": "page",
+    "extract_page": "page",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

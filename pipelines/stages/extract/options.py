@@ -1,0 +1,86 @@
+"""What a user may say about extraction, checked when the recipe is read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Favor: TypeAlias = Literal["precision", "balanced", "recall"]
+
+
+def _is_selector(selector: str) -> str:
+    from soupsieve import SelectorSyntaxError, compile
+
+    try:
+        compile(selector)
+    except SelectorSyntaxError as error:
+        raise ValueError(f"not a CSS selector: {selector!r} ({str(error).splitlines()[0]})") from error
+    return selector
+
+
+Selector: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_is_selector)]
+
+
+def _is_host(host: str) -> str:
+    if host != host.lower() or not host or set(host) & set("/:@ ?#*"):
+        raise ValueError(f"not a host name in lower case, without scheme, port or path: {host!r}")
+    return host
+
+
+Host: TypeAlias = Annotated[str, AfterValidator(_is_host)]
+
+
+class Selectors(BaseModel):
+    """CSS selectors of the elements that make up a page, and of those that do not belong to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    select: tuple[Selector, ...] = Field(
+        default=(),
+        description="Elements that hold the content: everything in them is kept, everything else is not. "
+        "A page on which nothing matches is treated as if this were empty.",
+    )
+    drop: tuple[Selector, ...] = Field(default=(), description="Elements removed before anything is looked at.")
+
+    def __bool__(self) -> bool:
+        return bool(self.select or self.drop)
+
+
+class Options(Selectors):
+    """How a page is read; the fields that `Extract` shares with `extract_page`."""
+
+    favor: Favor = Field(
+        default="balanced",
+        description="`precision` keeps less that is not content, `recall` loses less that is.",
+    )
+    sites: dict[Host, Selectors] = Field(
+        default_factory=dict,
+        description="Selectors for a host and the hosts below it; the longest name that fits is used: its `select` "
+        "takes the place of the general one when it has any, its `drop` comes on top.",
+    )
+
+    def selectors_for(self, url: str | None) -> Selectors:
+        """Give the selectors for the page at *url*.
+
+        >>> options = Options(drop=(".ad",), sites={"example.org": Selectors(select=("main",))})
+        >>> options.selectors_for("https://docs.example.org/a")
+        Selectors(select=('main',), drop=('.ad',))
+        """
+        site = self._site(_host(url)) if self.sites and url else None
+        if site is None:
+            return Selectors.model_construct(select=self.select, drop=self.drop)
+        return Selectors.model_construct(select=site.select or self.select, drop=self.drop + site.drop)
+
+    def _site(self, host: str) -> Selectors | None:
+        labels = host.split(".")
+        names = (".".join(labels[index:]) for index in range(len(labels)))
+        return next((self.sites[name] for name in names if name in self.sites), None)
+
+
+def _host(url: str | None) -> str:
+    try:
+        return urlsplit(url or "").hostname or ""
+    except ValueError:  # such as http://[bad
+        return ""

@@ -1,0 +1,144 @@
+"""The stage `extract`: captures with `content` become documents with `text`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from pipelines.stages.extract.options import Options
+from schemas.document import CAPTURE
+
+_FILLED: Final = ("title", "license", "license_source", "published_at")
+
+
+class Extract(MapStage, Options):
+    """Take the main text out of web pages, and what they say about themselves.
+
+    A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
+    `published_at`, `license` (with `license_source`) are filled where they are null, `metadata` gets the keys
+    `declared_language`, `canonical` and `license_url` where they are missing. `content` is null afterwards.
+
+    Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
+    `error.not_html`.
+    """
+
+    version: ClassVar[int] = 1
+    depends: ClassVar[tuple[str, ...]] = ("selectolax", "beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
+    changes_text: ClassVar[bool] = True
+
+    min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Give the two columns of a stage that changes text."""
+        return (pa.field(TEXT_ADDED, pa.int64()), pa.field(TEXT_CUT, pa.int64()))
+
+    def build(self) -> Transform:
+        """Load the parser and give the function."""
+        from pipelines.stages.extract.page import extract_page
+
+        def read(content: bytes, url: str | None, media_type: str | None) -> _Reading:
+            return _reading(extract_page, content, url, media_type, self)
+
+        def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
+            readings = [
+                read(content, url, kind) if content is not None else _UNTOUCHED
+                for content, url, kind in zip(
+                    _python(batch["content"]), _python(batch["url"]), _python(batch["media_type"]), strict=True
+                )
+            ]
+            return _judged(_filled(batch, readings), readings, self.min_characters)
+
+        return transform
+
+
+class _Reading:
+    """What came out of one record: the page, or the error that stands in its place."""
+
+    __slots__ = ("error", "kind", "page")
+
+    def __init__(self, page: Any = None, *, kind: str | None = None, error: str | None = None) -> None:
+        self.page, self.kind, self.error = page, kind, error
+
+
+_UNTOUCHED: Final = _Reading()
+
+
+def _reading(extract_page: Any, content: bytes, url: str | None, media_type: str | None, options: Options) -> _Reading:
+    from schemas.errors import DataError
+
+    try:
+        return _Reading(extract_page(content, url, media_type=media_type, options=options))
+    except DataError as error:
+        return _Reading(kind=error.rule, error=error.message)
+
+
+def _python(column: pa.Array) -> list[Any]:
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def _filled(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.RecordBatch:
+    """Give *batch* with the text and the evidence of the pages, without content, and with what was added."""
+    was_read = np.fromiter((reading is not _UNTOUCHED for reading in readings), np.bool_, len(readings))
+    before = _bytes(batch["text"])
+    text = pa.array([reading.page.text if reading.page else None for reading in readings], pa.string())
+    columns = {"text": pc.if_else(pa.array(was_read), text, batch["text"])}
+    for name in _FILLED:
+        columns[name] = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
+    given = pc.is_valid(batch["license"])  # a licence and its source belong together
+    columns["license_source"] = pc.if_else(given, batch["license_source"], columns["license_source"])
+    columns["metadata"] = _metadata(batch["metadata"], readings)
+    columns["content"] = pa.nulls(batch.num_rows, batch.schema.field("content").type)
+    for name, column in columns.items():
+        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
+    after = _bytes(batch["text"])
+    batch = batch.append_column(TEXT_ADDED, pa.array(np.maximum(after - before, 0)))
+    return batch.append_column(TEXT_CUT, pa.array(np.maximum(before - after, 0)))
+
+
+def _bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+    return np.asarray(pc.fill_null(pc.binary_length(text), 0)).astype(np.int64)
+
+
+def _evidence(reading: _Reading, name: str) -> str | datetime | None:
+    if reading.page is None:
+        return None
+    value: str | datetime | None = reading.page.title if name == "title" else getattr(reading.page.evidence, name)
+    return value
+
+
+def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
+    return pc.coalesce(column, pa.array(values, column.type))
+
+
+def _metadata(column: pa.Array, readings: Sequence[_Reading]) -> pa.Array:
+    """Give the metadata with the keys that pages add; a key that is there stays, keys are sorted."""
+    if not any(reading.page is not None and reading.page.evidence.metadata for reading in readings):
+        return column
+    merged = []
+    for given, reading in zip(_python(column), readings, strict=True):
+        found = reading.page.evidence.metadata if reading.page is not None else {}
+        merged.append(sorted({**found, **dict(given or [])}.items()) if found or given is not None else None)
+    return pa.array(merged, CAPTURE.field("metadata").type)
+
+
+def _judged(batch: pa.RecordBatch, readings: Sequence[_Reading], min_characters: int) -> pa.RecordBatch:
+    """Give *batch* with the verdicts on records that could not be read, and on pages without enough text."""
+    broken = np.array([reading.kind is not None for reading in readings], np.bool_)
+    if broken.any():
+        kinds = pa.array([reading.kind for reading in readings], pa.string())
+        batch = reject(
+            batch, broken, rule=kinds, message=pa.array([reading.error for reading in readings], pa.string())
+        )
+    read = np.array([reading.page is not None for reading in readings], np.bool_)
+    length = np.asarray(pc.fill_null(pc.utf8_length(batch["text"]), 0)).astype(np.int64)
+    batch = reject(batch, read & (length == 0), rule="extract.empty")
+    short = read & (length < min_characters)
+    return reject(batch, short, rule="extract.too_short", value=length.astype(float), threshold=float(min_characters))
