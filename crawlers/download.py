@@ -12,9 +12,9 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
+from crawlers.client import Client
 from crawlers.frontier.refusal import Refusal
 from crawlers.frontier.robots import MAX_ROBOTS_BYTES
-from crawlers.http import Client
 from crawlers.job import HTML_TYPES, Job
 from crawlers.warc import Exchange
 
@@ -28,7 +28,7 @@ FOR_ROBOTS: Final = "corpusmill_robots"
 
 
 class DownloadHandler(BaseDownloadHandler):
-    """Fetches with `crawlers.http`; Scrapy sees to it that a host has one request at a time, tries included."""
+    """Fetches with `crawlers.client`; Scrapy sees to it that a host has one request at a time, tries included."""
 
     lazy = True
 

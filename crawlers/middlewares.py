@@ -9,10 +9,10 @@ from urllib.parse import urljoin, urlsplit
 from scrapy import Request
 from scrapy.crawler import Crawler
 
+from crawlers.client import decoded
 from crawlers.download import EXCHANGE, FOR_ROBOTS
 from crawlers.frontier.refusal import Refusal
 from crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
-from crawlers.http import decoded
 from crawlers.warc import Exchange
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 from w3lib.url import safe_url_string
 
+from crawlers.client import decoded
 from crawlers.download import EXCHANGE
 from crawlers.frontier.refusal import Refusal
 from crawlers.frontier.scope import Scope
 from crawlers.frontier.store import Entry, Frontier, Link, Settled, State
-from crawlers.http import decoded
 from crawlers.item_pipelines import Outcome
 from crawlers.job import MAX_REDIRECTS, Job
 from crawlers.links import page_links
