@@ -1,0 +1,210 @@
+"""A look at somebody's files: which format each has, and in records, which field is the text and which one the id.
+
+Only the beginning of a file is read. The formats and their suffixes are those of the table of loaders.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import zstandard
+
+from pipelines.engines.base import resolve
+
+SAMPLE_BYTES: Final = 4_000_000
+SAMPLE_ROWS: Final = 200
+ID_FIELDS: Final = (
+    "id",
+    "_id",
+    "uuid",
+    "guid",
+    "doc_id",
+    "document_id",
+    "docid",
+    "article_id",
+    "page_id",
+    "pmid",
+    "doi",
+)
+"""Fields whose name says that they name a record; the first one that does so uniquely is taken. Then come addresses."""
+ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
+_TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
+
+
+@dataclass(frozen=True)
+class Records:
+    """What the fields of some records are good for; *text_field* None: none of them is a text."""
+
+    text_field: str | None
+    id_field: str | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Files of one format that one source can read.
+
+    Args:
+        format: Name of the loader; None: no loader reads these files.
+        suffix: What their names end with, as first seen.
+        files: Paths, sorted.
+        size: Bytes of all of them.
+        records: For formats of records.
+        note: Why they cannot be read.
+    """
+
+    format: str | None
+    suffix: str
+    files: tuple[Path, ...]
+    size: int
+    records: Records | None = None
+    note: str | None = None
+
+
+def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
+    """Give what there is at *start*, a file or a folder with all below it; hidden files are passed by.
+
+    Args:
+        loaders: Table of loaders, ``name -> "module:Class"``.
+    """
+    suffixes = {suffix: name for name, place in loaders.items() for suffix in resolve(place).suffixes}
+    groups: dict[tuple[Any, ...], list[Path]] = {}
+    for path in _files(start):
+        groups.setdefault(_kind(path, suffixes), []).append(path)
+    findings = [
+        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), records, note)
+        for (name, suffix, records, note), paths in groups.items()
+    ]
+    return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
+
+
+def _files(start: Path) -> Iterator[Path]:
+    if start.is_file():
+        yield start
+        return
+    for folder, folders, names in os.walk(start):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            path = Path(folder, name)
+            if not name.startswith(".") and path.is_file():
+                yield path
+
+
+def _kind(path: Path, suffixes: Mapping[str, str]) -> tuple[str | None, str, Records | None, str | None]:
+    """Give format, suffix, fields and note of the file at *path*."""
+    fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
+    if not fitting:
+        return None, path.suffix.lower() or path.name, None, "no loader reads these"
+    suffix = max(fitting, key=len)
+    name = suffixes[suffix]
+    if name in _TEXTS or name not in _SAMPLERS:
+        return name, suffix, None, None
+    try:
+        rows = _SAMPLERS[name](path)
+    except (OSError, ValueError, EOFError, zlib.error, zstandard.ZstdError, pa.ArrowException) as error:
+        return (
+            None,
+            suffix,
+            None,
+            f"cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
+        )
+    records = fields_of(rows)
+    if records.text_field is None:
+        return None, suffix, None, "no field with text in it" if rows else "no records in it"
+    return name, suffix, records, None
+
+
+def fields_of(rows: Sequence[Mapping[str, Any]]) -> Records:
+    """Give the field with the longest texts among those that half of *rows* have, and the field that names a record.
+
+    >>> fields_of([{"id": 7, "title": "One", "body": "A long story."}, {"id": 8, "title": "Two", "body": "Another."}])
+    Records(text_field='body', id_field='id')
+    """
+    lengths: Counter[str] = Counter()
+    present: Counter[str] = Counter()
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, str) and value.strip():
+                lengths[name] += len(value)
+                present[name] += 1
+    texts = [name for name in lengths if 2 * present[name] >= len(rows) and name not in ID_FIELDS]
+    text = max(texts, key=lambda name: (lengths[name] / present[name], name == "text"), default=None)
+    return Records(text, _id_field([row for row in rows if text in row], unlike=text))
+
+
+def _id_field(rows: Sequence[Mapping[str, Any]], *, unlike: str | None) -> str | None:
+    named = {name.lower(): name for row in rows for name in row}
+    for wanted in (*ID_FIELDS, *ADDRESS_FIELDS):
+        name = named.get(wanted)
+        if name is None or name == unlike:
+            continue
+        values = [row.get(name) for row in rows]
+        if all(isinstance(value, str | int) and value != "" for value in values) and len(set(values)) == len(values):
+            return name
+    return None
+
+
+def _json_rows(path: Path) -> list[Mapping[str, Any]]:
+    """Give the objects on the first lines of the file at *path*; lines that are none are passed by."""
+    data = _beginning(path)
+    lines = data.split(b"\n")
+    if len(data) == SAMPLE_BYTES:
+        lines.pop()
+    rows = []
+    for line in lines[:SAMPLE_ROWS]:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        rows += [row] if isinstance(row, dict) else []
+    return rows
+
+
+def _beginning(path: Path) -> bytes:
+    """Give the first bytes of the file at *path*, unpacked."""
+    with path.open("rb") as stream:
+        magic = stream.read(4)
+        stream.seek(0)
+        if magic[:2] == b"\x1f\x8b":
+            return gzip.open(stream).read(SAMPLE_BYTES)
+        if magic == b"\x28\xb5\x2f\xfd":
+            return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(SAMPLE_BYTES)
+        return stream.read(SAMPLE_BYTES)
+
+
+def _parquet_rows(path: Path) -> list[Mapping[str, Any]]:
+    """Give the first rows of the Parquet file at *path*: columns of text and whole numbers."""
+    with pq.ParquetFile(path) as file:
+        schema = file.schema_arrow
+        columns = [field.name for field in schema if _is_plain(field.type)]
+        batch = next(file.iter_batches(batch_size=SAMPLE_ROWS, columns=columns), None)
+    rows: list[Mapping[str, Any]] = [*batch.to_pylist()] if batch is not None else []
+    return rows
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_integer))
+
+
+_SAMPLERS: Final = {"jsonl": _json_rows, "parquet": _parquet_rows}
+
+
+def slug(text: str) -> str:
+    """Give *text* as a name that recipes allow, ``corpus`` where nothing is left.
+
+    >>> slug("My Notes (2024)")
+    'my-notes-2024'
+    """
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64].strip("-") or "corpus"

@@ -1,0 +1,127 @@
+"""Who may import whom, read off the syntax tree; and what the command must not load before it is used."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("schemas", "crawlers", "pipelines", "training")
+SCHEMAS_MAY = {"pydantic", "pydantic_core", "pyarrow", "numpy"}
+"""`numpy` comes with pyarrow's columns."""
+
+HEAVY = {
+    "pyspark": {"pipelines/engines/spark"},
+    "apache_beam": {"pipelines/engines/beam"},
+    "ray": {"pipelines/engines/ray"},
+    "torch": {"training/"},
+    "tokenizers": {"training/"},
+    "safetensors": {"training/"},
+    "spacy": {"pipelines/stages/linguistics/"},
+    "nltk": {"pipelines/stages/linguistics/"},
+    "scrapy": {"crawlers/"},
+    "twisted": {"crawlers/"},
+    "duckdb": {"pipelines/dataset/", "pipelines/reports/", "pipelines/web/"},
+    "pyiceberg": {"pipelines/dataset/"},
+    "pandas": set(),
+    "scipy": set(),
+}
+"""Where a heavy library may be imported when a module is; anywhere else only inside functions, and `pandas` nowhere."""
+
+
+def modules() -> list[Path]:
+    """Every module of the packages, and the command."""
+    found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return sorted([*found, ROOT / "corpusmill.py"])
+
+
+def names(node: ast.AST) -> Iterator[str]:
+    """What an import statement imports, by the full name."""
+    match node:
+        case ast.Import():
+            yield from (alias.name for alias in node.names)
+        case ast.ImportFrom(level=0, module=str() as module):
+            yield module
+
+
+def all_imports(tree: ast.Module) -> Iterator[str]:
+    """What a module imports anywhere, and the modules that it names to `importlib`."""
+    for node in ast.walk(tree):
+        yield from names(node)
+
+
+def early_imports(tree: ast.Module) -> Iterator[str]:
+    """What a module imports when it is imported: not what stands in functions or under `if TYPE_CHECKING`."""
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)):
+            continue
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+            continue
+        yield from names(node)
+        pending += ast.iter_child_nodes(node)
+
+
+def relative(path: Path) -> str:
+    """The path as the rules write it."""
+    return path.relative_to(ROOT).as_posix()
+
+
+MODULES = modules()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_packages_import_the_ground_and_never_each_other(path: Path) -> None:
+    """What crosses a border is a file format, so that each package can be replaced alone."""
+    package = path.relative_to(ROOT).parts[0]
+    roots = {name.partition(".")[0] for name in all_imports(ast.parse(path.read_text()))}
+
+    if path.name == "corpusmill.py":
+        return
+    allowed = {"schemas", package}
+    assert not (roots & set(PACKAGES)) - allowed
+    assert "corpusmill" not in roots
+    if package == "schemas":
+        assert roots <= {*sys.stdlib_module_names, *SCHEMAS_MAY, "schemas"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_heavy_libraries_are_imported_where_they_are_needed(path: Path) -> None:
+    """A command that needs no model does not wait for one to be imported."""
+    here = relative(path)
+
+    early = {name.partition(".")[0] for name in early_imports(ast.parse(path.read_text()))}
+
+    for library in early & HEAVY.keys():
+        assert any(here.startswith(place) for place in HEAVY[library]), f"{here} imports {library} at import"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_relative_imports_and_stars_are_not_used(path: Path) -> None:
+    """A full name says where something lives, also to the tests of this module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0
+            assert all(alias.name != "*" for alias in node.names)
+
+
+def test_every_folder_of_tests_is_a_package() -> None:
+    """Otherwise `tests/pipelines` would hide the real `pipelines`."""
+    folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
+
+    assert [relative(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
+
+
+@pytest.mark.parametrize("module", ["corpusmill", "pipelines.recipe", "pipelines.registry", "crawlers.registry"])
+def test_tables_and_the_command_load_no_heavy_library(module: str) -> None:
+    """`corpusmill --help` answers before a hand has left the keyboard."""
+    program = f"import {module}, sys; print(*sys.modules.keys() & set({sorted(HEAVY)}))"
+
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == []
