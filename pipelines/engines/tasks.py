@@ -12,20 +12,25 @@ import json
 import os
 import resource
 import sys
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.engines.base import Batches, Function, name_of, resolve
 from pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
 from pipelines.engines.context import TaskContext, running
+from pipelines.engines.partition import partition_numbers
 from pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
-from schemas.errors import WorkError
+from schemas import errors
+from schemas.errors import CorpusmillError, WorkError
 
 TASK_FORMAT: Final = 1
 """Part of every fingerprint: rises when the form of a task's output changes."""
@@ -187,14 +192,19 @@ def finished(out: Path) -> Done | None:
     return done if whole else None
 
 
-def do(task: Task) -> Done:
-    """Do *task* and leave its files at its address."""
+def do(task: Task, *, partition: int | None = None) -> Done:
+    """Do *task* and leave its files at its address.
+
+    Args:
+        partition: The number that the result bears, when it is not that of the runs.
+    """
+    number = task.partition if partition is None else partition
     if (done := finished(Path(task.out))) is not None and task.kind != "scatter":
         return done
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(task.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    context = TaskContext(out, partition=task.partition, attempt=uuid.uuid4().hex[:8])
+    context = TaskContext(out, partition=number, attempt=uuid.uuid4().hex[:8])
     with running(context):
         try:
             result = _scatter(task, out) if task.kind == "scatter" else _write(task, out, _output(task))
@@ -206,7 +216,7 @@ def do(task: Task) -> Done:
         step=task.step,
         kind=task.kind,
         fingerprint=task.fingerprint,
-        partition=task.partition,
+        partition=number,
         slice=task.slice,
         counters=dict(context.counters),
         files=files,
@@ -260,6 +270,47 @@ def _scatter(task: Task, out: Path) -> dict[str, Any]:
         "slices": (),
         "runs": tuple(run_as_json(run) for run in runs),
     }
+
+
+def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
+    """Give the rows that a ``scatter`` *task* moves, with the partition of each, for engines with a shuffle of their own."""
+    assert task.order is not None
+    schema = task.arrow_schema
+    for batch in bounded(_checked(task, conform(batch, schema)) for batch in _input(task)):
+        yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
+
+
+def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Done:
+    """Do a ``gather`` *task* on the rows of its partition, in any order, that another engine's shuffle brought."""
+    assert task.order is not None
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        alone = replace(task.order, parts=1, by_value=False)
+        moved = (conform(batch, schema) for batch in batches)
+        runs = write_runs(moved, schema, alone, prefix=Path(folder) / "run")
+        return do(replace(task, partition=0, order=alone, runs=tuple(runs)), partition=task.partition)
+
+
+def told(work: Callable[[], Done]) -> str:
+    """Do *work* and tell how it ended, as JSON that `heard` reads: how errors cross the border of another engine."""
+    try:
+        return json.dumps({"done": work().as_json()})
+    except CorpusmillError as error:
+        state = {name: value if isinstance(value, int | None) else str(value) for name, value in vars(error).items()}
+        return json.dumps({"error": type(error).__name__, "state": state})
+    except OSError as error:
+        return json.dumps({"errno": error.errno, "text": str(error)})
+
+
+def heard(text: str) -> Done:
+    """Give what `told` told, or raise what it met."""
+    told_ = json.loads(text)
+    if "done" in told_:
+        return Done.from_json(told_["done"])
+    if "error" in told_:
+        error: CorpusmillError = getattr(errors, told_["error"])(told_["state"]["message"])
+        error.__dict__.update(told_["state"])
+        raise error
+    raise OSError(told_["errno"], told_["text"])
 
 
 def _checked(task: Task, batch: pa.RecordBatch) -> pa.RecordBatch:
