@@ -1,0 +1,1 @@
+"""Loaders: one module a format, named in `crawlers.registry`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
@@ -19,7 +20,7 @@ class Loader(BaseModel, ABC):
     """Parameters of one format; the fields are the keys of `load` that change what is read.
 
     `suffixes` are the file names a folder is searched for. `uses_name` says that the file's name decides `source_id`,
-    so that it belongs to the task's fingerprint.
+    so that it belongs to the task's fingerprint. `depends` names distributions whose version decides what is read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -29,9 +30,20 @@ class Loader(BaseModel, ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     uses_name: ClassVar[bool] = False
 
-    def slices(self, path: str) -> list[tuple[int, int]]:
+    def slices(self, path: str) -> list[tuple[int, int]]:  # noqa: ARG002
         """Give the slices ``[start, end)`` of the file at *path*, in bytes, by the file alone; one by default."""
         return [(0, -1)]
+
+    def check(self, path: str) -> None:
+        """Refuse the file at *path* when its user has to act before anything is read (it looks at little of it).
+
+        Raises:
+            SourceError: Such as a Parquet file without the text column.
+        """
+
+    def count(self, path: str) -> dict[str, int]:  # noqa: ARG002
+        """Give the records in the file at *path* that are no documents, by kind; reads the file where there are any."""
+        return {}
 
     @abstractmethod
     def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
@@ -44,6 +56,12 @@ class Loader(BaseModel, ABC):
         Args:
             name: The file's POSIX path from the pattern's fixed prefix.
         """
+
+
+def cuts(path: str) -> list[tuple[int, int]]:
+    """Give the slices of `SLICE_BYTES` that cover the file at *path*; an empty file has one, too."""
+    size = Path(path).stat().st_size
+    return [(start, min(start + SLICE_BYTES, size)) for start in range(0, max(size, 1), SLICE_BYTES)]
 
 
 class Offers:

@@ -1,0 +1,96 @@
+"""Files that are one document each: pages and plain text."""
+
+from __future__ import annotations
+
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+
+from crawlers.loaders.base import Loader, Offers
+from crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
+from crawlers.loaders.streams import is_compressed, open_decompressed, sha256_of
+from schemas.errors import DataError, SourceError
+
+
+class OneDocument(Loader):
+    """A loader of files that are one document each; its `source_id` is the file's name.
+
+    `offer` gives the columns of `OFFER` that the bytes of a file decide, or raises `DataError`.
+    """
+
+    uses_name: ClassVar[bool] = True
+    max_bytes: ClassVar[int] = MAX_CONTENT_BYTES
+    """A file above this (decompressed) is `error.too_large`."""
+
+    @abstractmethod
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the columns for the (decompressed) bytes *data* of a file.
+
+        Raises:
+            DataError: They are no such document.
+        """
+
+    def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
+        """Give the one record, which begins at 0."""
+        if start > 0 or end == 0:
+            return
+        offers = Offers()
+        list(offers.add(source_id=name, offset=0, length=Path(path).stat().st_size, **self._columns(path)))
+        yield from offers.rest()
+
+    def _columns(self, path: str) -> dict[str, Any]:
+        digest: str | None = None
+        try:
+            data = whole_file(path, max_bytes=self.max_bytes)
+            digest = hashlib.sha256(data).hexdigest()
+            if not data.strip():
+                raise DataError("the file is empty", kind="empty")
+            return {"record_sha256": digest} | self.offer(data)
+        except DataError as error:
+            return {"record_sha256": digest or sha256_of(path), "rule": error.rule, "message": error.message}
+
+
+class Html(OneDocument):
+    """Web pages, still to be extracted; `.gz` is undone."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".html", ".htm", ".xhtml", ".html.gz", ".htm.gz")
+
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the page as it lies in the file."""
+        if is_binary(data):
+            raise DataError("these bytes are no page", kind="not_text")
+        return {"content": data, "media_type": "text/html"}
+
+
+class Text(OneDocument):
+    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding that can be told; `.gz` is undone."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".txt", ".text", ".txt.gz")
+    depends: ClassVar[tuple[str, ...]] = ("charset-normalizer",)
+
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the text, decoded."""
+        return {"text": decode(data)}
+
+
+def whole_file(path: str, *, max_bytes: int) -> bytes:
+    """Give the (decompressed) bytes of the file at *path*; no more than *max_bytes* are ever held.
+
+    Raises:
+        DataError: ``too_large``, or ``truncated`` when compressed bytes break off.
+        SourceError: The file cannot be read.
+    """
+    try:
+        size = Path(path).stat().st_size
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", file=path) from error
+    if size <= max_bytes or is_compressed(path):
+        with open_decompressed(path) as stream:
+            data = stream.read(max_bytes + 1)
+        if len(data) <= max_bytes:
+            return data
+    raise DataError(f"the document is above {max_bytes:,} bytes", kind="too_large")

@@ -1,0 +1,134 @@
+"""JSON Lines: plain, gzip or zstd (told by the first bytes), one object a line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar, Final, NoReturn
+
+import pyarrow as pa
+from pydantic import Field
+
+from crawlers.loaders.base import Loader, Offers, cuts
+from crawlers.loaders.rows import offer_of
+from crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
+
+MAX_LINE_BYTES: Final = 64_000_000
+"""Twice the largest text, for escapes and the other fields."""
+_READ_BYTES: Final = 1 << 20
+
+
+class JsonLines(Loader):
+    """Objects, one a line, in UTF-8 (RFC 8259); blank lines are no records."""
+
+    suffixes: ClassVar[tuple[str, ...]] = tuple(
+        f"{suffix}{packed}" for suffix in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz", ".zst")
+    )
+
+    text_field: str = Field(default="text", min_length=1, description="Field that holds the text.")
+    id_field: str = Field(default="id", min_length=1, description="Field that names a record; it may be missing.")
+
+    def slices(self, path: str) -> list[tuple[int, int]]:
+        """Give slices of a plain file: a record belongs to the one in which its line begins. One where compressed."""
+        return [(0, -1)] if is_compressed(path) else cuts(path)
+
+    def read(
+        self,
+        path: str,
+        *,
+        name: str,  # noqa: ARG002
+        start: int = 0,
+        end: int = -1,
+    ) -> Iterator[pa.RecordBatch]:
+        """Give the records whose lines begin in ``[start, end)`` of the (decompressed) bytes."""
+        offers = Offers()
+        with open_decompressed(path) as stream:
+            try:
+                for line in _lines(stream, start=start, end=end):
+                    yield from offers.add(**self._offer(line), offset=line.offset, length=line.length)
+            except BrokenStreamError as error:
+                whole = sha256_of(path)
+                yield from offers.add(source_id=whole, record_sha256=whole, rule=error.rule, message=error.message)
+        yield from offers.rest()
+
+    def _offer(self, line: _Line) -> dict[str, Any]:
+        if line.data is None:
+            return line.bad("too_large", f"the line has {line.length:,} bytes, more than {MAX_LINE_BYTES:,}")
+        try:
+            row = json.loads(line.data.decode(), parse_constant=_refuse)
+            if isinstance(row, dict):
+                return offer_of(row, text_field=self.text_field, id_field=self.id_field)
+        except UnicodeDecodeError as error:
+            return line.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the line")
+        except ValueError as error:
+            return line.bad("not_json", str(error))
+        except RecursionError:
+            return line.bad("not_json", "nested too deeply")
+        return line.bad("not_json", "the line is JSON, but not an object")
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line without its end; `data` is none where it is above `MAX_LINE_BYTES`."""
+
+    offset: int
+    length: int
+    data: bytes | None
+    digest: str | None = None
+
+    def bad(self, kind: str, message: str) -> dict[str, Any]:
+        digest = self.digest or hashlib.sha256(self.data or b"").hexdigest()
+        return {"source_id": digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
+
+
+def _lines(stream: BinaryIO, *, start: int, end: int) -> Iterator[_Line]:
+    """Give the lines that begin in ``[start, end)`` and are not blank."""
+    position = 0
+    if start > 0:
+        stream.seek(start - 1)
+        position = start - 1 + _skip_line(stream)
+    while end < 0 or position < end:
+        line, size = _line(stream, position)
+        if not size:
+            return
+        if line.data is None or line.length:
+            yield line
+        position += size
+
+
+def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
+    """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
+    parts, size, digest = [], 0, None
+    while piece := stream.readline(_READ_BYTES):
+        size += len(piece)
+        if digest is None:
+            parts.append(piece)
+            if size > MAX_LINE_BYTES + 2:  # its end, CR and LF, is no part of it
+                digest = hashlib.sha256(b"".join(parts))
+                parts.clear()
+        else:
+            digest.update(piece)
+        if piece.endswith(b"\n"):
+            break
+    if digest is not None:
+        return _Line(offset, size, None, digest.hexdigest()), size
+    data = b"".join(parts)
+    if offset == 0:
+        data = data.removeprefix(b"\xef\xbb\xbf")
+    data = data.strip(b" \t\r\n")
+    return _Line(offset, len(data), data), size
+
+
+def _skip_line(stream: BinaryIO) -> int:
+    size = 0
+    while piece := stream.readline(_READ_BYTES):
+        size += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return size
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON number")

@@ -1,0 +1,181 @@
+"""Markdown (CommonMark with tables) as readable text."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from functools import cache
+from itertools import pairwise
+from typing import Any, ClassVar, Final
+
+import yaml
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from crawlers.loaders.files import OneDocument
+from crawlers.loaders.media import decode
+
+MAX_MARKUP_BYTES: Final = 8_000_000
+"""A file of markup above this is `error.too_large`: its tree takes some fifty times its size."""
+_MAX_FRONT_MATTER: Final = 65_536
+_MAX_NESTING: Final = 100
+_FRONT_MATTER: Final = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+
+class Markdown(OneDocument):
+    """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".md", ".markdown", ".mdown", ".md.gz")
+    depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML", "charset-normalizer")
+    max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
+
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the text; the title is that of the front matter, else the first heading."""
+        front, body = front_matter(decode(data).replace("\r\n", "\n"))
+        tokens = parse(body)
+        title = front.pop("title", None) or _first_heading(tokens)
+        return {"text": plain_text(tokens), "title": title, "metadata": sorted(front.items()) or None}
+
+
+def parse(text: str) -> list[Token]:
+    """Give the tokens of the Markdown *text*."""
+    return _parser().parse(text)
+
+
+def plain_text(tokens: Sequence[Token]) -> str:
+    """Give the readable text of *tokens*: blocks with an empty line between, items of a list without.
+
+    >>> print(plain_text(parse("# A *b*\\n\\n- [c](d)\\n- e\\n\\n    code")))
+    A b
+    <BLANKLINE>
+    - c
+    - e
+    <BLANKLINE>
+      code
+    """
+    return _Page().render(tokens)
+
+
+def front_matter(text: str) -> tuple[dict[str, str], str]:
+    """Give the plain values of the YAML block at the beginning of *text*, as text, and what follows the block."""
+    found = _FRONT_MATTER.match(text)
+    if found is None or len(found[1]) > _MAX_FRONT_MATTER:
+        return {}, text
+    try:
+        values = yaml.safe_load(found[1])
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}, text
+    if not isinstance(values, dict):
+        return {}, text
+    return {str(name): plain for name, value in values.items() if (plain := _plain(value))}, text[found.end() :]
+
+
+def _plain(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case datetime() | date():
+            return value.isoformat()
+        case str() | int() | float():
+            return str(value)
+        case list():
+            return ", ".join(filter(None, (_plain(item) for item in value if not isinstance(item, list))))
+        case _:
+            return ""
+
+
+@cache
+def _parser() -> MarkdownIt:
+    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+
+
+def _first_heading(tokens: Sequence[Token]) -> str | None:
+    for opening, inline in pairwise(tokens):
+        if opening.type == "heading_open":
+            return " ".join(_words(inline.children or ()).split()) or None
+    return None
+
+
+class _Page:
+    """Lines of text, as blocks are met; knows the lists it is in."""
+
+    def __init__(self) -> None:
+        self._blocks: list[str] = []
+        self._lists: list[int | None] = []
+        self._mark = ""
+        self._cells: list[str] | None = None
+        self._is_tight = False
+
+    def render(self, tokens: Sequence[Token]) -> str:
+        for token in tokens:
+            self._take(token)
+        return "".join(self._blocks).strip("\n")
+
+    def _take(self, token: Token) -> None:
+        match token.type:
+            case "inline":
+                words = _words(token.children or ())
+                if self._cells is None:
+                    self._add(words)
+                else:
+                    self._cells.append(" ".join(words.split()))
+            case "fence" | "code_block":
+                self._add(token.content.rstrip("\n"))
+            case "html_block":
+                self._add(_without_tags(token.content).strip())
+            case "bullet_list_open":
+                self._lists.append(None)
+            case "ordered_list_open":
+                self._lists.append(int(token.attrs.get("start", 1)))
+            case "bullet_list_close" | "ordered_list_close":
+                self._lists.pop()
+            case "list_item_open":
+                self._open_item()
+            case "list_item_close":
+                self._mark = ""
+            case "tr_open":
+                self._cells = []
+            case "tr_close":
+                row, self._cells = self._cells or [], None
+                self._add(" | ".join(row), is_item=True)
+
+    def _open_item(self) -> None:
+        number = self._lists[-1]
+        if number is None:
+            self._mark = "- "
+        else:
+            self._mark = f"{number}. "
+            self._lists[-1] = number + 1
+
+    def _add(self, text: str, *, is_item: bool = False) -> None:
+        if not text:
+            return
+        is_item = is_item or bool(self._mark)
+        indent = "  " * (len(self._lists) - 1 if self._mark else len(self._lists))
+        first, *rest = text.split("\n")
+        hanging = indent + " " * len(self._mark)
+        lines = [indent + self._mark + first, *(hanging + line if line else "" for line in rest)]
+        self._blocks.append(("\n" if is_item and self._is_tight else "\n\n") + "\n".join(lines))
+        self._mark, self._is_tight = "", is_item
+
+
+def _words(children: Sequence[Token]) -> str:
+    return "".join(_pieces(children))
+
+
+def _pieces(children: Sequence[Token]) -> Iterator[str]:
+    for child in children:
+        match child.type:
+            case "text" | "code_inline" | "text_special":
+                yield child.content
+            case "softbreak" | "hardbreak":
+                yield "\n"
+            case "image":
+                yield _words(child.children or ())
+
+
+def _without_tags(markup: str) -> str:
+    return html.unescape(_TAG.sub("", markup))

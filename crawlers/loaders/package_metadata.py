@@ -1,0 +1,92 @@
+"""Metadata of Python distributions (``*.dist-info/METADATA``): the description is the document."""
+
+from __future__ import annotations
+
+import textwrap
+from email import message_from_string
+from email.message import Message
+from typing import Any, ClassVar, Final
+
+from crawlers.loaders import markdown
+from crawlers.loaders.files import OneDocument
+from crawlers.loaders.licenses import spdx, spdx_of_classifiers
+from crawlers.loaders.rows import is_too_large
+from schemas.errors import DataError
+
+_HOME_PAGES: Final = ("homepage", "home", "documentation", "repository", "source", "source code")
+
+
+class PackageMetadata(OneDocument):
+    """Core metadata of Python distributions; the description is read as the form it says it has, and is the text."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
+    depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "docutils")
+    max_bytes: ClassVar[int] = markdown.MAX_MARKUP_BYTES
+
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the description as text, with the headers that say what it describes."""
+        try:
+            headers = message_from_string(data.decode())
+        except UnicodeDecodeError as error:
+            raise DataError(f"not UTF-8: {error.reason} at byte {error.start:,}", kind="encoding") from None
+        text = _text(headers)
+        if is_too_large(text):
+            raise DataError("the description is too large", kind="too_large")
+        license, license_source = _license(headers)
+        return {
+            "text": text,
+            "title": ": ".join(filter(None, (_header(headers, "Name"), _header(headers, "Summary")))) or None,
+            "url": _home_page(headers),
+            "license": license,
+            "license_source": license_source,
+            "metadata": [(key, value) for key in ("Name", "Version") if (value := _header(headers, key))] or None,
+        }
+
+
+def _text(headers: Message) -> str:
+    description = _description(headers)
+    if not description.strip():
+        raise DataError("the distribution has no description", kind="no_text")
+    media_type = (_header(headers, "Description-Content-Type") or "text/x-rst").partition(";")[0].strip().lower()
+    if media_type == "text/markdown":
+        return markdown.plain_text(markdown.parse(description))
+    if media_type == "text/x-rst":
+        from crawlers.loaders import restructuredtext  # docutils is needed by some only
+
+        return restructuredtext.plain_text(restructuredtext.parse(description))
+    return description.strip()
+
+
+def _description(headers: Message) -> str:
+    """Give the body, or where it lay before metadata 2.1: a header whose lines are indented (with a bar in some)."""
+    body = headers.get_payload()
+    if isinstance(body, str) and body.strip():
+        return body
+    first, _, rest = str(headers.get("Description") or "").partition("\n")
+    lines = [line.removeprefix("       |") for line in rest.split("\n")]
+    return f"{first}\n{textwrap.dedent(chr(10).join(lines))}"
+
+
+def _license(headers: Message) -> tuple[str | None, str | None]:
+    """Give the licence and the header that says so; a licence that has no SPDX name is none."""
+    for name in ("License-Expression", "License"):
+        if found := spdx(_header(headers, name) or ""):
+            return found, f"metadata:{name}"
+    if found := spdx_of_classifiers([str(value) for value in headers.get_all("Classifier") or ()]):
+        return found, "metadata:Classifier"
+    return None, None
+
+
+def _home_page(headers: Message) -> str | None:
+    if found := _header(headers, "Home-page"):
+        return found
+    urls = {}
+    for value in headers.get_all("Project-URL") or ():
+        label, _, url = str(value).partition(",")
+        urls[label.strip().lower()] = url.strip()
+    return next((urls[label] for label in _HOME_PAGES if urls.get(label)), None)
+
+
+def _header(headers: Message, name: str) -> str | None:
+    value = " ".join(str(headers.get(name) or "").split())
+    return None if value in {"", "UNKNOWN"} else value

@@ -1,0 +1,199 @@
+"""Parquet: one record a row."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from difflib import get_close_matches
+from math import isfinite
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import Field
+
+from crawlers.loaders.base import SLICE_BYTES, Loader, Offers
+from crawlers.loaders.rows import offer_of
+from schemas.errors import DamagedFileError, SourceError
+
+_MAX_ROWS: Final = 1024
+_BATCH_BYTES: Final = 8_000_000
+
+
+class Parquet(Loader):
+    """Rows with a column of text. Every other column counts for the record's hash and its metadata.
+
+    A value takes the form it has in JSON Lines: times are ISO 8601 (to the microsecond; in UTC with ``Z`` where they
+    have a zone), bytes base64, decimals text, durations seconds; numbers that are not finite are null.
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")
+    id_field: str | None = Field(
+        default=None, min_length=1, description="Column that names a record; `id` where there is one."
+    )
+
+    def check(self, path: str) -> None:
+        """Look for the columns in the file's footer."""
+        _open(path, self).close()
+
+    def slices(self, path: str) -> list[tuple[int, int]]:
+        """Give slices that each hold the first byte of a row group at least."""
+        with _open(path, self) as file:
+            firsts = {_first_byte(file.metadata, group) // SLICE_BYTES for group in range(file.num_row_groups)}
+        return [(index * SLICE_BYTES, (index + 1) * SLICE_BYTES) for index in sorted(firsts)] or [(0, -1)]
+
+    def read(
+        self,
+        path: str,
+        *,
+        name: str,  # noqa: ARG002
+        start: int = 0,
+        end: int = -1,
+    ) -> Iterator[pa.RecordBatch]:
+        """Give the rows of the row groups whose first byte lies in ``[start, end)``; `offset` is that byte."""
+        offers = Offers()
+        with _open(path, self) as file:
+            for group in range(file.num_row_groups):
+                first = _first_byte(file.metadata, group)
+                if start <= first and (end < 0 or first < end):
+                    for row in _rows(file, group, path):
+                        offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
+                        yield from offers.add(**offer, offset=first)
+        yield from offers.rest()
+
+
+def _open(path: str, loader: Parquet) -> pq.ParquetFile:
+    try:
+        file = pq.ParquetFile(path, pre_buffer=False)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"not a readable Parquet file: {_one_line(error)}", file=path) from error
+    try:
+        _require(file.schema_arrow, loader.text_field, "text_field", path)
+        if loader.id_field is not None:
+            _require(file.schema_arrow, loader.id_field, "id_field", path)
+        _require_text(file.schema_arrow.field(loader.text_field), path)
+    except SourceError:
+        file.close()
+        raise
+    return file
+
+
+def _require(schema: pa.Schema, name: str, key: str, path: str) -> None:
+    if name not in schema.names:
+        columns = ", ".join(f"`{column}`" for column in schema.names)
+        nearest = next(iter(get_close_matches(name, schema.names, n=1, cutoff=0.5)), None) or _widest(schema)
+        raise SourceError(
+            f"has no column `{name}`; it has {columns or 'none'}",
+            file=path,
+            field=key,
+            value=name,
+            hint=f"{key}: {nearest}" if nearest else "name a file that has a column of text",
+        )
+
+
+def _require_text(field: pa.Field, path: str) -> None:
+    if not _is_text(field.type):
+        raise SourceError(
+            f"column `{field.name}` holds {field.type}, not text",
+            file=path,
+            field="text_field",
+            value=field.name,
+            hint="name a column of text with `text_field`",
+        )
+
+
+def _widest(schema: pa.Schema) -> str | None:
+    """Give a column of text to propose: one called as such columns often are, else the first."""
+    columns = [field.name for field in schema if _is_text(field.type)]
+    usual = ("content", "contents", "body", "article", "document", "raw_content", "markdown")
+    return next((name for name in usual if name in columns), next(iter(columns), None))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
+
+
+def _first_byte(metadata: pq.FileMetaData, group: int) -> int:
+    """Give the first byte of a row group: that of its first column's dictionary page, where it has one."""
+    row_group = metadata.row_group(group)
+    if not row_group.num_columns:
+        return 0
+    column = row_group.column(0)
+    pages = [column.dictionary_page_offset, column.data_page_offset]
+    return int(min(page for page in pages if page))
+
+
+def _rows(file: pq.ParquetFile, group: int, path: str) -> Iterator[dict[str, Any]]:
+    row_group = file.metadata.row_group(group)
+    row_bytes = max(1, row_group.total_byte_size // max(1, row_group.num_rows))
+    size = max(1, min(_MAX_ROWS, _BATCH_BYTES // row_bytes))
+    try:
+        for batch in file.iter_batches(batch_size=size, row_groups=[group], use_threads=False):
+            columns = [_values(column) for column in batch.columns]
+            for row in zip(*columns, strict=True):
+                yield dict(zip(batch.schema.names, row, strict=True))
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"row group {group} cannot be read: {_one_line(error)}", file=path) from error
+
+
+def _values(column: pa.Array) -> list[Any]:
+    """Give the values of *column* as JSON has them."""
+    kind = _in_microseconds(column.type)
+    if kind != column.type:
+        column = column.cast(kind, safe=False)
+    values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
+    if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or _is_text(kind):
+        return values
+    return [_json_value(value) for value in values]
+
+
+def _in_microseconds(kind: pa.DataType) -> pa.DataType:
+    """Give *kind* with times in microseconds and UTC, as Python has them, at every level."""
+    if pa.types.is_timestamp(kind):
+        return pa.timestamp("us", tz="UTC" if kind.tz else None)
+    if pa.types.is_time64(kind):
+        return pa.time64("us")
+    if pa.types.is_duration(kind):
+        return pa.duration("us")
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_in_microseconds(field.type)) for field in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(kind.key_type, kind.item_field.with_type(_in_microseconds(kind.item_type)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_in_microseconds(kind.value_type)))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_in_microseconds(kind.value_type)))
+    return kind
+
+
+def _json_value(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if isfinite(value) else None
+        case bytes():
+            return base64.b64encode(value).decode()
+        case datetime():
+            return value.isoformat() if value.tzinfo is None else value.astimezone(UTC).isoformat()[:-6] + "Z"
+        case date() | time():
+            return value.isoformat()
+        case timedelta():
+            return value / timedelta(seconds=1)
+        case Decimal() | UUID():
+            return str(value)
+        case dict():
+            return {str(_json_value(key)): _json_value(item) for key, item in value.items()}
+        case _:
+            return [_json_value(item) for item in value]
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300]

@@ -1,0 +1,215 @@
+"""reStructuredText as readable text, by docutils, with everything off that reads files, runs or tells the time."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
+
+from docutils import nodes
+from docutils.core import publish_doctree
+from docutils.parsers.rst import Directive, Parser, directives, roles
+
+from crawlers.loaders.files import OneDocument
+from crawlers.loaders.markdown import MAX_MARKUP_BYTES
+from crawlers.loaders.media import decode
+from schemas.errors import DataError
+
+_SETTINGS: Final = {
+    "_disable_config": True,
+    "file_insertion_enabled": False,
+    "raw_enabled": False,
+    "report_level": 5,
+    "halt_level": 6,
+    "input_encoding": "unicode",
+    "syntax_highlight": "none",
+    "smart_quotes": False,
+    "line_length_limit": MAX_MARKUP_BYTES,
+    "language_code": "en",
+    "doctitle_xform": True,
+    "docinfo_xform": True,
+    "sectsubtitle_xform": False,
+    "datestamp": None,
+    "strip_comments": True,
+}
+_ROLE: Final = re.compile(r":[A-Za-z][\w.+:-]*:`([^`]*)`")
+_TITLED: Final = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
+_OPTION: Final = re.compile(r":[\w -]+:(\s|\Z)")
+_SILENT: Final = (
+    nodes.comment,
+    nodes.substitution_definition,
+    nodes.target,
+    nodes.pending,
+    nodes.raw,
+    nodes.meta,
+    nodes.decoration,
+)
+
+
+class RestructuredText(OneDocument):
+    """reStructuredText files: text as with Markdown; the fields at the top become metadata."""
+
+    suffixes: ClassVar[tuple[str, ...]] = (".rst", ".rest", ".rst.gz")
+    depends: ClassVar[tuple[str, ...]] = ("docutils", "charset-normalizer")
+    max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
+
+    def offer(self, data: bytes) -> dict[str, Any]:
+        """Give the text; the title is the document's, else that of its first section."""
+        tree = parse(decode(data))
+        metadata = dict(_fields(tree))
+        title = metadata.pop("title", None) or _title(tree)
+        return {"text": plain_text(tree), "title": title, "metadata": sorted(metadata.items()) or None}
+
+
+class _Nothing(Directive):
+    """Stands for a directive whose result depends on the day."""
+
+    def run(self) -> list[nodes.Node]:
+        return []
+
+
+def parse(text: str) -> nodes.document:
+    """Give the tree of *text*. Errors in it are skipped; what one document defines is forgotten before the next.
+
+    Raises:
+        DataError: ``unreadable``, nested too deeply.
+    """
+    roles._roles.clear()  # type: ignore[attr-defined]  # a role that one file defines would hold for the next
+    directives.register_directive("date", _Nothing)
+    try:
+        tree: nodes.document = publish_doctree(
+            text,
+            parser=Parser(rfc2822=text.startswith("PEP:")),  # PEP 1: their fields have no colon in front
+            settings_overrides=_SETTINGS | {"warning_stream": io.StringIO()},
+        )
+    except RecursionError:
+        raise DataError("nested too deeply", kind="unreadable") from None
+    return tree
+
+
+def plain_text(tree: nodes.document) -> str:
+    """Give the readable text of *tree*, without the fields at its top.
+
+    >>> print(plain_text(parse("A *b*\\n=====\\n\\n- `c <http://d>`_\\n- e\\n\\n::\\n\\n  code")))
+    A b
+    <BLANKLINE>
+    - c
+    - e
+    <BLANKLINE>
+    code
+    """
+    return "\n\n".join(block for child in tree.children if not _is_header(child) for block in _blocks(child))
+
+
+def _blocks(node: nodes.Node) -> Iterator[str]:
+    """Give the blocks of *node*, none of them empty."""
+    if isinstance(node, nodes.system_message):
+        yield from _unknown_directive(node)
+    elif isinstance(node, _SILENT) or _is_contents(node):
+        return
+    elif isinstance(node, (nodes.bullet_list, nodes.enumerated_list)):
+        yield "\n".join(_items(node))
+    elif isinstance(node, nodes.row):
+        yield " | ".join(" ".join(_words(entry).split()) for entry in node.children)
+    elif isinstance(
+        node, (nodes.thead, nodes.tbody, nodes.field_list, nodes.docinfo, nodes.line_block, nodes.option_list)
+    ):
+        yield from filter(None, ["\n".join(block for child in node.children for block in _blocks(child))])
+    elif isinstance(node, (nodes.field, nodes.option_list_item)):
+        yield ": ".join(filter(None, (_words(child) for child in node.children)))
+    elif isinstance(node, nodes.definition):
+        yield from (_indented(block) for child in node.children for block in _blocks(child))
+    elif isinstance(node, nodes.image):
+        yield from filter(None, [node.get("alt", "")])
+    elif isinstance(node, (nodes.TextElement, nodes.line)):
+        yield from filter(None, [_words(node).strip("\n")])
+    else:
+        for child in node.children:
+            yield from _blocks(child)
+
+
+def _items(node: nodes.Element) -> Iterator[str]:
+    number = int(node.get("start", 1))
+    for index, item in enumerate(node.children):
+        mark = "- " if isinstance(node, nodes.bullet_list) else f"{number + index}. "
+        text = "\n\n".join(block for child in item.children for block in _blocks(child))
+        yield mark + _indented(text, " " * len(mark)).lstrip(" ")
+
+
+def _indented(text: str, by: str = "  ") -> str:
+    return "\n".join(by + line if line else "" for line in text.split("\n"))
+
+
+def _words(node: nodes.Node) -> str:
+    """Give the text in *node*, which holds words and inline marks."""
+    if isinstance(node, nodes.problematic):
+        return _ROLE.sub(_role_words, node.astext())
+    if isinstance(node, nodes.Text):
+        return str(node)
+    if isinstance(node, nodes.image):
+        return str(node.get("alt", ""))
+    if isinstance(node, (nodes.system_message, *_SILENT)) and not (isinstance(node, nodes.target) and node.children):
+        return ""
+    separator = "\n" if isinstance(node, (nodes.entry, nodes.field_body, nodes.description)) else ""
+    return separator.join(_words(child) for child in node.children)
+
+
+def _role_words(role: re.Match[str]) -> str:
+    """Give what Sphinx shows of a reference: its title, else its target, after ``~`` the last part of it.
+
+    >>> _ROLE.sub(_role_words, ":class:`~a.b.C`, :doc:`Title <d/e>`, :ref:`label`")
+    'C, Title, label'
+    """
+    if titled := _TITLED.fullmatch(role[1]):
+        return titled[1]
+    return role[1].rpartition(".")[2].removeprefix("~") if role[1].startswith("~") else role[1]
+
+
+def _unknown_directive(message: nodes.system_message) -> Iterator[str]:
+    """Give the words under a directive that docutils does not know (those of Sphinx, mostly)."""
+    block = next(iter(message.findall(nodes.literal_block)), None)
+    if block is None or "Unknown directive type" not in message.astext():
+        return
+    first, *rest = block.astext().split("\n")
+    argument = first.partition("::")[2].strip()
+    body = "\n".join(line.strip() for line in rest if not _OPTION.match(line.strip()))
+    text = _ROLE.sub(_role_words, "\n".join(filter(None, [argument, body.strip("\n")])))
+    yield from filter(None, [re.sub(r"\n{3,}", "\n\n", text).strip()])
+
+
+def _is_contents(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.topic) and "contents" in node.get("classes", ())
+
+
+def _is_header(node: nodes.Node) -> bool:
+    """Tell whether *node*, a child of the document, holds the fields at its top."""
+    if isinstance(node, nodes.docinfo):
+        return True
+    before = node.parent.children[: node.parent.index(node)]
+    return isinstance(node, nodes.field_list) and all(
+        isinstance(child, (nodes.title, nodes.comment)) for child in before
+    )
+
+
+def _title(tree: nodes.document) -> str | None:
+    heading = next(iter(tree.findall(nodes.title)), None)
+    return " ".join(_words(heading).split()) or None if heading is not None else None
+
+
+def _fields(tree: nodes.document) -> Iterator[tuple[str, str]]:
+    """Give the fields at the document's top, by lower-case name."""
+    for child in tree.children:
+        if _is_header(child):
+            for field in child.children:
+                name, value = _field(field)
+                if value:
+                    yield name, value
+
+
+def _field(node: nodes.Node) -> tuple[str, str]:
+    """Give name and value of a field; docutils makes an element of its own of those that it knows (``author``)."""
+    if isinstance(node, nodes.field):
+        name, value = (" ".join(_words(part).split()) for part in node.children)
+        return name.lower(), value
+    return type(node).__name__, " ".join(_words(node).split())

@@ -1,0 +1,122 @@
+"""A row of a data set (an object of JSON Lines, a row of Parquet) as an offered record.
+
+Its `record_sha256` is the hash of its canonical JSON; a field that is null counts as one that is absent, because a
+table has a null where an object has nothing. Its `source_id` is the id field (text or whole number), else that hash.
+Text fields that are called as below fill the columns of a document; every other field goes into `metadata` as text
+(nested values as canonical JSON), unless it is longer than `MAX_VALUE_CHARACTERS`, or the fields before it, by name,
+fill `MAX_METADATA_CHARACTERS`.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from crawlers.loaders.licenses import spdx
+from schemas.document import MAX_TEXT_BYTES
+from schemas.identity import canonical_json, capture_hash
+
+TITLE_FIELDS: Final = ("title",)
+URL_FIELDS: Final = ("url",)
+LICENSE_FIELDS: Final = ("license", "licence")
+PUBLISHED_FIELDS: Final = ("published_at", "published", "date")
+FETCHED_FIELDS: Final = ("fetched_at",)
+MAX_VALUE_CHARACTERS: Final = 4096
+MAX_METADATA_CHARACTERS: Final = 65_536
+
+
+def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str, Any]:
+    """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`."""
+    row = without_nulls(row)
+    try:
+        digest = capture_hash(canonical_json(row))
+    except UnicodeEncodeError:
+        return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
+    except ValueError as error:
+        return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
+    source_id = _id(row.get(id_field)) or digest
+    text = row.get(text_field)
+    if not isinstance(text, str):
+        problem = f"has no field `{text_field}`" if text is None else f"field `{text_field}` is {_kind(text)}, not text"
+        return _bad(digest, "no_text", problem, source_id)
+    if is_too_large(text):
+        return _bad(digest, "too_large", f"the text is above {MAX_TEXT_BYTES:,} bytes", source_id)
+    return {"source_id": source_id, "record_sha256": digest, "text": text} | _described(
+        row, used={text_field, id_field}
+    )
+
+
+def without_nulls(value: Any) -> Any:
+    """Give the JSON *value* without the fields of objects that are null."""
+    match value:
+        case dict():
+            return {name: without_nulls(item) for name, item in value.items() if item is not None}
+        case list():
+            return [without_nulls(item) for item in value]
+        case _:
+            return value
+
+
+def is_too_large(text: str) -> bool:
+    """Tell whether *text* has more than `MAX_TEXT_BYTES` bytes as UTF-8."""
+    return len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES
+
+
+def timestamp(value: Any) -> datetime | None:
+    """Give the time that the ISO 8601 text *value* stands for (UTC where it does not say), or none.
+
+    >>> timestamp("2020-03-29T09:04:10+02:00")
+    datetime.datetime(2020, 3, 29, 7, 4, 10, tzinfo=datetime.timezone.utc)
+    """
+    try:
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _bad(digest: str, kind: str, message: str, source_id: str | None = None) -> dict[str, Any]:
+    return {"source_id": source_id or digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
+
+
+def _id(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value or None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _kind(value: Any) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", list: "a list", dict: "an object"}
+    return names[type(value)]
+
+
+def _described(row: dict[str, Any], *, used: set[str]) -> dict[str, Any]:
+    """Give the columns that describe the document, and the rest as metadata."""
+    columns: dict[str, Any] = {}
+    for column, names, convert in (
+        ("title", TITLE_FIELDS, str),
+        ("url", URL_FIELDS, str),
+        ("license", LICENSE_FIELDS, spdx),
+        ("published_at", PUBLISHED_FIELDS, timestamp),
+        ("fetched_at", FETCHED_FIELDS, timestamp),
+    ):
+        for name in names:
+            value = row.get(name)
+            if isinstance(value, str) and value.strip() and (found := convert(value)) is not None:
+                columns[column] = found
+                used = used | {name}
+                if column == "license":
+                    columns["license_source"] = f"field:{name}"
+                break
+    return columns | {"metadata": _metadata(row, used=used) or None}
+
+
+def _metadata(row: dict[str, Any], *, used: set[str]) -> list[tuple[str, str]]:
+    found, size = [], 0
+    for name in sorted(row.keys() - used):
+        value = row[name]
+        text = value if isinstance(value, str) else canonical_json(value).decode()
+        if len(text) <= MAX_VALUE_CHARACTERS and size + len(name) + len(text) <= MAX_METADATA_CHARACTERS:
+            found.append((name, text))
+            size += len(name) + len(text)
+    return found

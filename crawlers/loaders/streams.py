@@ -1,0 +1,164 @@
+"""Bytes of a file, decompressed as they are read; a stream that breaks off says so, and never early."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, Any, BinaryIO, Final
+
+import zstandard
+
+from schemas.errors import DataError, SourceError
+
+GZIP_MAGIC: Final = b"\x1f\x8b"
+ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+MAX_WINDOW_BYTES: Final = 2**31
+"""Largest window of a zstd frame: what ``zstd --long=31`` writes, as the big public dumps do."""
+_PIECE_BYTES: Final = 1 << 14
+_OUTPUT_BYTES: Final = 1 << 20
+_ZSTD_PIECE_BYTES: Final = 1 << 10
+"""A block of four bytes can stand for 128 KiB (RFC 8878 §3.1.1.2), so a piece of this size gives at most 32 MiB."""
+_BUFFER_BYTES: Final = 1 << 18
+
+
+class BrokenStreamError(DataError):
+    """Compressed bytes end too early, or are not what they should be."""
+
+    def __init__(self, message: str, *, kind: str = "truncated", **details: Any) -> None:
+        super().__init__(message, kind=kind, **details)
+
+
+def open_file(path: str) -> io.BufferedReader:
+    """Open the file at *path* for reading.
+
+    Raises:
+        SourceError: It is missing or may not be read.
+    """
+    try:
+        return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", file=path) from error
+
+
+def open_decompressed(path: str) -> BinaryIO:
+    """Open the file at *path*; gzip (all members) and zstd (all frames), told by their first bytes, are undone.
+
+    Reading raises `BrokenStreamError` where the compressed bytes break off, after all that came before was given.
+    """
+    file = open_file(path)
+    match compression(file.peek(4)):
+        case "gzip":
+            return io.BufferedReader(_Pieces(file, _gunzip), _BUFFER_BYTES)
+        case "zstd":
+            return io.BufferedReader(_Pieces(file, _unzstd), _BUFFER_BYTES)
+        case _:
+            return file
+
+
+def is_compressed(path: str) -> bool:
+    """Tell whether the file at *path* begins as gzip or zstd does."""
+    with open_file(path) as file:
+        return compression(file.peek(4)) is not None
+
+
+def compression(head: bytes) -> str | None:
+    """Give the compression of a stream that begins with *head*: ``gzip``, ``zstd`` or none.
+
+    A zstd stream may begin with a skippable frame (RFC 8878 §3.1.2), such as the dictionary of a WARC file.
+    """
+    if head.startswith(GZIP_MAGIC):
+        return "gzip"
+    if head.startswith(ZSTD_MAGIC) or (head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5):
+        return "zstd"
+    return None
+
+
+def sha256_of(path: str, *, start: int = 0, end: int | None = None) -> str:
+    """Give the SHA-256 of the bytes ``[start, end)`` of the file at *path*, as they lie there."""
+    digest = hashlib.sha256()
+    with open_file(path) as file:
+        file.seek(start)
+        for piece in pieces(file, length=None if end is None else end - start):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def pieces(stream: IO[bytes], *, length: int | None = None) -> Iterator[bytes]:
+    """Give what *stream* holds, at most *length* bytes of it, in pieces of at most 1 MiB."""
+    while (length is None or length > 0) and (piece := stream.read(min(_OUTPUT_BYTES, length or _OUTPUT_BYTES))):
+        yield piece
+        length = None if length is None else length - len(piece)
+
+
+class _Pieces(io.RawIOBase):
+    """A stream over the pieces that *decode* makes of *file*."""
+
+    def __init__(self, file: BinaryIO, decode: Callable[[BinaryIO], Iterator[bytes]]) -> None:
+        self._file = file
+        self._pieces = decode(file)
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return 0
+            self._rest = memoryview(piece)
+        size = min(len(buffer), len(self._rest))
+        buffer[:size] = self._rest[:size]
+        self._rest = self._rest[size:]
+        return size
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _gunzip(file: BinaryIO) -> Iterator[bytes]:
+    """Undo gzip; members may follow each other, zeros may follow the last one (as tapes and block stores pad)."""
+    data = file.read(_PIECE_BYTES)
+    while data:
+        decoder, output = zlib.decompressobj(wbits=31), b""
+        while not decoder.eof:
+            holds_more = len(output) == _OUTPUT_BYTES
+            if not data and not holds_more and not (data := file.read(_PIECE_BYTES)):
+                raise BrokenStreamError("the gzip stream ends in the middle")
+            try:
+                output = decoder.decompress(data, _OUTPUT_BYTES)
+            except zlib.error as error:
+                raise BrokenStreamError(f"the gzip stream is damaged: {error}") from error
+            data = decoder.unconsumed_tail
+            if output:
+                yield output
+        data = _past_zeros(decoder.unused_data, file)
+
+
+def _past_zeros(data: bytes, file: BinaryIO) -> bytes:
+    """Give what follows the zeros at the beginning of *data*, or of *file* after it; nothing at its end."""
+    while not (rest := data.lstrip(b"\0")):
+        if not (data := file.read(_PIECE_BYTES)):
+            return b""
+    return rest
+
+
+def _unzstd(file: BinaryIO) -> Iterator[bytes]:
+    """Undo zstd, frame after frame, with windows up to `MAX_WINDOW_BYTES`."""
+    data = file.read(_ZSTD_PIECE_BYTES)
+    while data:
+        decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()
+        while not decoder.eof:
+            if not data and not (data := file.read(_ZSTD_PIECE_BYTES)):
+                raise BrokenStreamError("the zstd stream ends in the middle")
+            try:
+                output = decoder.decompress(data)
+            except zstandard.ZstdError as error:
+                raise BrokenStreamError(f"the zstd stream is damaged: {error}") from error
+            data = b""
+            if output:
+                yield output
+        data = decoder.unused_data or file.read(_ZSTD_PIECE_BYTES)

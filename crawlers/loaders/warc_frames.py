@@ -1,0 +1,307 @@
+"""Where records lie in a WARC file: stretches that can be read on their own, and the damage between them.
+
+A file of gzip members (one a record, as the standard asks for) can be read from the middle. A member's start is
+*proven* when intact members follow each other from it for more than 65,535 bytes, or to the end of the file. That
+cannot happen inside another member: bytes of a payload lie in a deflate stream as they are only in stored blocks,
+each of at most 65,535 bytes with five bytes of its own before it (RFC 1951 §3.2.4), so that a chain of archived
+members breaks there. A slice ``[start, end)`` reads from the first proven start at or after `start` to the first one
+at or after `end`: slices that touch neither miss nor repeat a record, and reading takes up again at the next proven
+start behind damage.
+
+In a file without compression the headers say how long records are: it is walked from its beginning by seeking.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO, Final
+
+MEMBER_MAGIC: Final = b"\x1f\x8b\x08"
+_RECORD_MAGIC: Final = b"WARC/"
+MAX_HELD_BYTES: Final = 8 << 20
+"""A member above this (decompressed) is read as a stream."""
+_MAX_STORED_BLOCK: Final = 65_535
+_MAX_PROOF_BYTES: Final = 1 << 32
+"""Decompressed; a larger member proves nothing, so that a bomb does not hold a search for ever."""
+_PIECE_BYTES: Final = 1 << 14
+_OUTPUT_BYTES: Final = 1 << 20
+_SCAN_BYTES: Final = 1 << 20
+_MAX_HEADER_BYTES: Final = 1 << 16
+_HEADER: Final = re.compile(rb"WARC/\d\.\d+\r?\n.*?\r?\n\r?\n", re.DOTALL)
+_LENGTH: Final = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,18})[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_NEXT: Final = re.compile(rb"\nWARC/[01]\.\d")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A stretch of the file, from *offset*, with one record or more in it; `stream` gives it decompressed.
+
+    `length` gives its bytes in the file, once `stream` was read to its end; none when it breaks off there, so that its
+    last record cannot be trusted.
+    """
+
+    offset: int
+    stream: BinaryIO
+    length: Callable[[], int | None]
+
+
+@dataclass(frozen=True)
+class Damage:
+    """A stretch ``[offset, end)`` of the file in which nothing can be read."""
+
+    offset: int
+    end: int
+    message: str
+    kind: str = "truncated"
+
+
+def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Damage]:
+    """Give the gzip members of *file* in the slice ``[start, end)``, and the damage between them.
+
+    A member that does not begin with a record goes on with the one before it.
+    """
+    size = file.seek(0, io.SEEK_END)
+    position = proven_start(file, start, size=size)
+    stop = size if end < 0 else proven_start(file, end, size=size)
+    member = _Member(file, position)
+    while position < stop:
+        chain = _Chain(file, member, position)
+        yield Frame(position, chain.stream(), chain.length)
+        while chain.read(_OUTPUT_BYTES):
+            continue
+        if (length := chain.length()) is not None:
+            position, member = position + length, chain.following
+            continue
+        after = proven_start(file, position + 1, size=size)
+        if not _is_blank(file, position, after):
+            yield Damage(position, after, chain.problem)
+        position, member = after, _Member(file, after)
+
+
+def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Damage]:
+    """Give the records of the uncompressed *file* that begin in ``[start, end)``, and the damage between them."""
+    size = file.seek(0, io.SEEK_END)
+    position = 0
+    while position < size and (end < 0 or position < end):
+        after, is_record = _next_record(file, position, size)
+        if position >= start:
+            if is_record:
+                yield Frame(position, _Section.of(file, position, after), partial(int, after - position))
+            elif not _is_blank(file, position, after):
+                yield Damage(position, after, "no WARC record begins here, or its end is missing")
+        position = after
+
+
+def proven_start(file: BinaryIO, position: int, *, size: int) -> int:
+    """Give the first proven start of a member at or after *position*; *size*, that of the file, where there is none."""
+    if position <= 0:
+        return 0
+    disproved: set[int] = set()
+    for candidate in _candidates(file, position, size):
+        if candidate not in disproved and _is_proven(file, candidate, size, disproved):
+            return candidate
+    return size
+
+
+def slices(file: BinaryIO, cuts: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Give *cuts* moved to proven starts, without empty ones."""
+    size = file.seek(0, io.SEEK_END)
+    starts = [0]
+    for cut, _ in cuts[1:]:
+        if cut > starts[-1] and (start := proven_start(file, cut, size=size)) > starts[-1]:
+            starts.append(start)
+    return [(start, end) for start, end in zip(starts, [*starts[1:], size], strict=True) if start < size or size == 0]
+
+
+def _candidates(file: BinaryIO, position: int, size: int) -> Iterator[int]:
+    while position < size:
+        file.seek(position)
+        block = file.read(_SCAN_BYTES)
+        found = block.find(MEMBER_MAGIC)
+        while found >= 0:
+            yield position + found
+            found = block.find(MEMBER_MAGIC, found + 1)
+        position += max(1, len(block) - len(MEMBER_MAGIC) + 1)
+
+
+def _is_proven(file: BinaryIO, candidate: int, size: int, disproved: set[int]) -> bool:
+    position: int | None = candidate
+    while position is not None and position < size and position - candidate <= _MAX_STORED_BLOCK:
+        disproved.add(position)  # if this chain breaks, so do those that begin inside it
+        position = _measured(file, position)
+    return position is not None
+
+
+def _is_blank(file: BinaryIO, start: int, end: int) -> bool:
+    """Tell whether nothing but white space and zeros lies in ``[start, end)``."""
+    file.seek(start)
+    while start < end and (piece := file.read(min(_SCAN_BYTES, end - start))):
+        if piece.strip(b"\0 \t\r\n"):
+            return False
+        start += len(piece)
+    return True
+
+
+def _measured(file: BinaryIO, position: int) -> int | None:
+    """Give the end of the member at *position*; none when it is damaged, or does not begin with a record."""
+    member = _Member(file, position)
+    if member.head != _RECORD_MAGIC:
+        return None
+    size = 0
+    while (piece := member.read(_OUTPUT_BYTES)) and size < _MAX_PROOF_BYTES:
+        size += len(piece)
+    return member.end
+
+
+class _Member:
+    """The gzip member that begins at *offset*, and its first bytes; read to its end, it knows whether it is whole."""
+
+    def __init__(self, file: BinaryIO, offset: int) -> None:
+        self._file = file
+        self._fed = offset
+        self._input = b""
+        self._decoder = zlib.decompressobj(wbits=31)
+        self._is_full = False
+        self.end: int | None = None
+        self.problem = ""
+        self._unread = b""
+        self.head = self._unread = self.read(len(_RECORD_MAGIC))
+
+    def read(self, size: int) -> bytes:
+        """Give *size* bytes, fewer where the member ends or breaks; then `end` or `problem` is set."""
+        parts, self._unread = [self._unread], b""
+        size -= len(parts[0])
+        while size > 0 and self.end is None and not self.problem:
+            output = self._next(min(size, _OUTPUT_BYTES))
+            parts.append(output)
+            size -= len(output)
+        return b"".join(parts)
+
+    def _next(self, size: int) -> bytes:
+        if not self._input and not self._is_full:
+            self._file.seek(self._fed)
+            self._input = self._file.read(_PIECE_BYTES)
+            self._fed += len(self._input)
+            if not self._input:
+                self.problem = "the gzip stream ends in the middle"
+                return b""
+        try:
+            output = self._decoder.decompress(self._input, size)
+        except zlib.error as error:
+            self.problem = f"the gzip stream is damaged: {error}"
+            return b""
+        self._is_full = len(output) == size
+        self._input = self._decoder.unconsumed_tail
+        if self._decoder.eof:
+            self.end = self._fed - len(self._decoder.unused_data)
+        return output
+
+
+class _Chain:
+    """A member, and those behind it that go on with its last record; `following` is the one that does not."""
+
+    def __init__(self, file: BinaryIO, member: _Member, position: int) -> None:
+        self._file = file
+        self._position = position
+        self._member = member
+        self.following = member
+
+    @property
+    def problem(self) -> str:
+        return self._member.problem
+
+    def stream(self) -> BinaryIO:
+        """Give a stream over the whole chain; one that is short is held."""
+        head = self.read(MAX_HELD_BYTES + 1)
+        return io.BytesIO(head) if len(head) <= MAX_HELD_BYTES else io.BufferedReader(_Joined(head, self))
+
+    def length(self) -> int | None:
+        """Give the bytes of the chain in the file; none while it was not read to its end, or has none."""
+        return None if self._member.end is None or self._member is self.following else self._member.end - self._position
+
+    def read(self, size: int) -> bytes:
+        """Give *size* bytes, fewer where the chain ends or breaks."""
+        data = self._member.read(size)
+        while len(data) < size and self._goes_on():
+            data += self._member.read(size - len(data))
+        return data
+
+    def _goes_on(self) -> bool:
+        if self._member.end is None or self._member is not self.following:
+            return False
+        self.following = _Member(self._file, self._member.end)
+        if self.following.problem or self.following.head == _RECORD_MAGIC:
+            return False
+        self._member = self.following
+        return True
+
+
+class _Joined(io.RawIOBase):
+    """What was read of a chain already, then the rest of it."""
+
+    def __init__(self, head: bytes, chain: _Chain) -> None:
+        self._head = io.BytesIO(head)
+        self._chain = chain
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._head.read(len(buffer)) or self._chain.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _next_record(file: BinaryIO, position: int, size: int) -> tuple[int, bool]:
+    """Give the end of the record at *position*, or, and False, where the next may begin when there is none."""
+    file.seek(position)
+    header = _HEADER.match(head := file.read(_MAX_HEADER_BYTES))
+    length = _LENGTH.search(header[0]) if header else None
+    if header is None or length is None or position + len(header[0]) + int(length[1]) > size:
+        return _search(file, position, size), False
+    end = position + len(header[0]) + int(length[1])
+    rest = head[end - position : end - position + 4]
+    if len(rest) < 4:
+        file.seek(end)
+        rest = file.read(4)
+    return end + len(rest) - len(rest.lstrip(b"\r\n")), True
+
+
+def _search(file: BinaryIO, position: int, size: int) -> int:
+    """Give the next place after *position* at which a record may begin."""
+    while position < size:
+        file.seek(position)
+        block = file.read(_SCAN_BYTES)
+        if found := _NEXT.search(block):
+            return position + found.start() + 1
+        position += max(1, len(block) - 8)
+    return size
+
+
+class _Section(io.RawIOBase):
+    """The bytes ``[start, end)`` of a file."""
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        self._file, self._position, self._end = file, start, end
+
+    @classmethod
+    def of(cls, file: BinaryIO, start: int, end: int) -> BinaryIO:
+        if end - start > MAX_HELD_BYTES:
+            return io.BufferedReader(cls(file, start, end))
+        file.seek(start)
+        return io.BytesIO(file.read(end - start))
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._position)
+        data = self._file.read(min(len(buffer), self._end - self._position))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
