@@ -1,5 +1,6 @@
 """A parsed page as *boxes* (elements that hold blocks) and *blocks* (paragraphs, headings, items, cells …) in order."""
 
+# ruff: noqa: SIM905 (sets of names read best as words in a string)
 from __future__ import annotations
 
 import re
@@ -12,18 +13,18 @@ if TYPE_CHECKING:
 
 _NO_TEXT: Final = frozenset(
     "head script style noscript template svg iframe object select textarea button input canvas audio video map "
-    "datalist meter progress dialog title".split()  # noqa: SIM905
+    "datalist meter progress dialog title".split()
 )
 """Elements whose text is not part of the page's running text."""
 _BOXES: Final = frozenset(
     "html body div p section article main header footer aside nav table caption tbody thead tfoot tr td th ul ol menu "
     "li dl dt dd pre listing plaintext xmp blockquote q-a figure figcaption h1 h2 h3 h4 h5 h6 form fieldset legend "
-    "address details summary center hr hgroup search frameset noframes".split()  # noqa: SIM905
+    "address details summary center hr hgroup search frameset noframes".split()
 )
 _HEADINGS: Final = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
 _KINDS: Final = {
     **dict.fromkeys(_HEADINGS, "heading"),
-    **dict.fromkeys(("li", "dt"), "item"),
+    "li": "item",
     **dict.fromkeys(("td", "th"), "cell"),
     **dict.fromkeys(("pre", "listing", "plaintext", "xmp"), "pre"),
     **dict.fromkeys(("figcaption", "caption", "legend", "summary"), "caption"),
@@ -50,7 +51,7 @@ BAD: Final = re.compile(
 """What class and id of an element suggest, in lower case; words of the web, gathered from many sites."""
 _BAD_TAGS: Final = frozenset(("nav", "footer", "aside", "menu", "search"))
 _BAD_ROLES: Final = frozenset(
-    "menu menubar complementary navigation alert alertdialog dialog banner contentinfo search tooltip".split()  # noqa: SIM905
+    "menu menubar complementary navigation alert alertdialog dialog banner contentinfo search tooltip".split()
 )
 _MAIN_TAGS: Final = frozenset(("article", "main"))
 _HIDDEN: Final = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)

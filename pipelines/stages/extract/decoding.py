@@ -1,5 +1,6 @@
 """Bytes to characters: what was declared, checked against what the bytes say."""
 
+# ruff: noqa: SIM905 (sets of names read best as words in a string)
 from __future__ import annotations
 
 import re
@@ -10,7 +11,7 @@ from w3lib.encoding import html_body_declared_encoding, http_content_type_encodi
 _WEB_ENCODINGS: Final = frozenset(
     "utf-8 cp866 iso8859-2 iso8859-3 iso8859-4 iso8859-5 iso8859-6 iso8859-7 iso8859-8 iso8859-10 iso8859-13 "
     "iso8859-14 iso8859-15 iso8859-16 koi8-r koi8-u mac-roman cp874 cp1250 cp1251 cp1252 cp1253 cp1254 cp1255 cp1256 "
-    "cp1257 cp1258 mac-cyrillic gb18030 big5hkscs euc_jp iso2022_jp cp932 cp949 utf-16 utf-16-le utf-16-be".split()  # noqa: SIM905
+    "cp1257 cp1258 mac-cyrillic gb18030 big5hkscs euc_jp iso2022_jp cp932 cp949 utf-16 utf-16-le utf-16-be".split()
 )
 """Python's names of the encodings in the WHATWG Encoding Standard; any other codec (`zip`, `rot13`) is never run."""
 _DEFAULT: Final = "cp1252"

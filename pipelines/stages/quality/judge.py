@@ -1,0 +1,112 @@
+"""Compare signals with bounds; no text is read here."""
+
+# ruff: noqa: N802, N803, N806, N815 (arrays carry their shape as a suffix)
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.stages.base import MapStage, Transform, reject
+from pipelines.stages.quality.profiles import Rule
+
+JUDGEMENT: Final = pa.schema(
+    [
+        pa.field("row", pa.int64(), nullable=False),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("value", pa.float64()),
+        pa.field("min", pa.float64()),
+        pa.field("max", pa.float64()),
+        pa.field("threshold", pa.float64()),
+        pa.field("passed", pa.bool_(), nullable=False),
+    ]
+)
+"""Every rule on every document: `row` counts the documents from 0, `threshold` is the bound that was crossed."""
+
+
+class Judge(MapStage):
+    """Reject a document at the first of the rules that it does not pass."""
+
+    version: ClassVar[int] = 1
+
+    rules: tuple[Rule, ...]
+
+    def build(self) -> Transform:
+        """Give the function; it reads the signals' columns only."""
+
+        def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
+            return _with_verdicts(batch, self.rules)
+
+        return transform
+
+
+def judge_all(signals: pa.RecordBatch | pa.Table, rules: Sequence[Rule]) -> pa.Table:
+    """Apply every one of *rules* to every document, from stored signals alone.
+
+    Args:
+        signals: A column for each signal, one row a document; other columns are ignored.
+        rules: Those whose signal has no column are left out.
+
+    Returns:
+        The columns of `JUDGEMENT`, the rules of a document together and in order. A value that is null passes.
+    """
+    known = [rule for rule in rules if rule.signal in signals.schema.names]
+    values_DR = _values(signals, known)
+    low_DR, high_DR = _beyond(values_DR, known)
+    lows, highs = _bounds(known)
+    documents = len(values_DR)
+    threshold_DR = np.where(low_DR, lows, np.where(high_DR, highs, np.nan))
+    return pa.table(
+        [
+            pa.array(np.repeat(np.arange(documents), len(known)), pa.int64()),
+            pa.array([rule.name for rule in known] * documents, pa.string()),
+            pa.array(values_DR.ravel(), from_pandas=True),
+            pa.array([rule.min for rule in known] * documents, pa.float64()),
+            pa.array([rule.max for rule in known] * documents, pa.float64()),
+            pa.array(threshold_DR.ravel(), from_pandas=True),
+            pa.array(~(low_DR | high_DR).ravel()),
+        ],
+        schema=JUDGEMENT,
+    )
+
+
+def _with_verdicts(batch: pa.RecordBatch, rules: Sequence[Rule]) -> pa.RecordBatch:
+    if not rules or not batch.num_rows:
+        return batch
+    values_DR = _values(batch, rules)
+    low_DR, high_DR = _beyond(values_DR, rules)
+    fails_DR = low_DR | high_DR
+    first_D = fails_DR.argmax(axis=1)
+    row_D = np.arange(len(first_D))
+    lows, highs = _bounds(rules)
+    return reject(
+        batch,
+        fails_DR.any(axis=1),
+        rule=pc.take(pa.array([rule.name for rule in rules]), pa.array(first_D)),
+        value=values_DR[row_D, first_D],
+        threshold=np.where(low_DR[row_D, first_D], lows[first_D], highs[first_D]),
+    )
+
+
+def _values(signals: pa.RecordBatch | pa.Table, rules: Sequence[Rule]) -> npt.NDArray[np.float64]:
+    """Give the signals of the rules, shape (D, R); null is NaN."""
+    columns = [
+        np.asarray(signals.column(rule.signal).cast(pa.float64()).to_numpy(zero_copy_only=False)) for rule in rules
+    ]
+    return np.stack(columns, axis=1) if columns else np.zeros((signals.num_rows, 0))
+
+
+def _bounds(rules: Sequence[Rule]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    lows = [-np.inf if rule.min is None else rule.min for rule in rules]
+    highs = [np.inf if rule.max is None else rule.max for rule in rules]
+    return np.array(lows, np.float64), np.array(highs, np.float64)
+
+
+def _beyond(values_DR: npt.NDArray[np.float64], rules: Sequence[Rule]) -> tuple[Any, Any]:
+    """Tell which values lie below and above the bounds; NaN lies nowhere."""
+    lows, highs = _bounds(rules)
+    return values_DR < lows, values_DR > highs

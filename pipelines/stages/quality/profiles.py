@@ -1,0 +1,104 @@
+"""Rules, and profiles: named lists of rules with bounds. Data, without a look at any text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_QUALITY: Final = 'arXiv:2112.11446, A1.1 "Quality Filtering"'
+_REPETITION: Final = 'arXiv:2112.11446, A1.1 "Repetition Removal", table A1'
+
+
+class Rule(BaseModel):
+    """A document passes when its signal lies within the bounds, both of which belong to it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(description="As it stands in the ledger; the same as the signal's unless two rules share one.")
+    signal: str = Field(description="Column that is compared.")
+    min: float | None = Field(default=None, description="Least value that passes; null: no bound.")
+    max: float | None = Field(default=None, description="Greatest value that passes; null: no bound.")
+    source: str = Field(default="recipe", description="Where the bounds are from.")
+
+    @model_validator(mode="after")
+    def _bounds_in_order(self) -> Rule:
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"{self.name}: min {self.min:g} is greater than max {self.max:g}")
+        return self
+
+
+def _rule(name: str, source: str, *, min: float | None = None, max: float | None = None) -> Rule:
+    return Rule(name=f"gopher.{name}", signal=f"gopher.{name}", min=min, max=max, source=source)
+
+
+GOPHER: Final = (
+    _rule("word_count", _QUALITY, min=50, max=100_000),
+    _rule("mean_word_length", _QUALITY, min=3, max=10),
+    _rule("symbol_ratio", _QUALITY, max=0.1),
+    _rule("bullet_lines", _QUALITY, max=0.9),
+    _rule("ellipsis_lines", _QUALITY, max=0.3),
+    _rule("alphabetic_words", _QUALITY, min=0.8),
+    _rule("stop_words", _QUALITY, min=2),
+    _rule("duplicate_lines", _REPETITION, max=0.3),
+    _rule("duplicate_paragraphs", _REPETITION, max=0.3),
+    _rule("duplicate_line_characters", _REPETITION, max=0.2),
+    _rule("duplicate_paragraph_characters", _REPETITION, max=0.2),
+    _rule("top_2_gram", _REPETITION, max=0.2),
+    _rule("top_3_gram", _REPETITION, max=0.18),
+    _rule("top_4_gram", _REPETITION, max=0.16),
+    _rule("duplicate_5_grams", _REPETITION, max=0.15),
+    _rule("duplicate_6_grams", _REPETITION, max=0.14),
+    _rule("duplicate_7_grams", _REPETITION, max=0.13),
+    _rule("duplicate_8_grams", _REPETITION, max=0.12),
+    _rule("duplicate_9_grams", _REPETITION, max=0.11),
+    _rule("duplicate_10_grams", _REPETITION, max=0.1),
+)
+"""The paper's rules and bounds for English, in its order."""
+
+
+def _with_bounds(
+    rules: tuple[Rule, ...], source: str, bounds: Mapping[str, tuple[float | None, float | None]]
+) -> tuple[Rule, ...]:
+    """Give *rules* with other bounds (min, max) for those named."""
+    return tuple(
+        rule.model_copy(update={"min": bounds[rule.name][0], "max": bounds[rule.name][1], "source": source})
+        if rule.name in bounds
+        else rule
+        for rule in rules
+    )
+
+
+DOCUMENTATION: Final = _with_bounds(
+    GOPHER,
+    "Gopher's rule, bound calibrated on the pydoc pages of Python 3.11's standard library",
+    {
+        "gopher.alphabetic_words": (0.7, None),
+        "gopher.duplicate_lines": (None, 0.5),
+        "gopher.duplicate_paragraphs": (None, 0.5),
+        "gopher.duplicate_line_characters": (None, 0.5),
+        "gopher.duplicate_paragraph_characters": (None, 0.5),
+        **{f"gopher.duplicate_{n}_grams": (None, 0.5) for n in range(5, 11)},
+    },
+)
+"""Gopher's rules with bounds for reference documentation.
+
+Two things are normal there that are a fault in prose. A class repeats the entries of the classes it inherits from, and
+a generator writes the same sentence under each of them ("Return repr(self)."): so the bounds on duplicate lines,
+paragraphs and n-grams are one half (at most half of a page may be repetition) instead of 0.1 … 0.3. And signatures and
+tables have words without letters (`*`, `->`, `=`): so 0.7 of the words need a letter instead of 0.8. All other bounds,
+those on the most frequent n-grams too, are the paper's: one phrase over and over is no documentation either."""
+
+PROFILES: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({"gopher": GOPHER, "documentation": DOCUMENTATION})
+"""The profiles by name."""
+
+
+def rules(profile: str) -> tuple[Rule, ...]:
+    """Give the rules of *profile* in the order in which they are applied.
+
+    Raises:
+        KeyError: There is no such profile.
+    """
+    return PROFILES[profile]

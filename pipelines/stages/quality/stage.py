@@ -1,0 +1,88 @@
+"""The stage `quality`: a profile of rules, with what a recipe changes about it."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import Annotated, Any, ClassVar
+
+import pyarrow as pa
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from pipelines.stages.base import MapStage, Transform
+from pipelines.stages.quality.judge import Judge
+from pipelines.stages.quality.measure import Measure
+from pipelines.stages.quality.profiles import PROFILES, Rule, rules
+from pipelines.stages.quality.signals import SIGNALS
+
+
+class Bound(BaseModel):
+    """Bounds in place of the profile's; a side that is null stays as the profile has it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min: float | None = Field(default=None, description="Least value that passes.")
+    max: float | None = Field(default=None, description="Greatest value that passes.")
+
+
+def _is_profile(name: str) -> str:
+    if name not in PROFILES:
+        raise ValueError(f"unknown profile {name!r}; {_nearest(name, PROFILES)}")
+    return name
+
+
+def _nearest(name: str, known: Any) -> str:
+    near = get_close_matches(name, list(known), 1)
+    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
+
+
+class Quality(MapStage):
+    """Reject documents whose signals lie beyond the bounds of a profile.
+
+    The first rule of the profile's order that a document does not pass is its verdict, with value and threshold.
+    Measured first (step `measure`), judged second, so a changed bound repeats the judging alone.
+    """
+
+    version: ClassVar[int] = 1
+
+    profile: Annotated[str, AfterValidator(_is_profile)] = Field(
+        default="gopher", description=f"Rules and their bounds: {', '.join(PROFILES)}."
+    )
+    bounds: dict[str, Bound] = Field(default_factory=dict, description="Other bounds, by rule: `{min, max}`.")
+    without: tuple[str, ...] = Field(default=(), description="Rules of the profile that are not applied.")
+
+    @model_validator(mode="after")
+    def _names_are_rules(self) -> Quality:
+        known = [rule.name for rule in PROFILES[self.profile]]
+        for name in (*self.bounds, *self.without):
+            if name not in known:
+                raise ValueError(f"profile {self.profile!r} has no rule {name!r}; {_nearest(name, known)}")
+        self.rules()
+        return self
+
+    def rules(self) -> tuple[Rule, ...]:
+        """Give the rules that are applied, in order."""
+        return tuple(
+            _bounded(rule, self.bounds.get(rule.name)) for rule in rules(self.profile) if rule.name not in self.without
+        )
+
+    def parts(self) -> tuple[tuple[str, MapStage], ...]:
+        """Give the measuring, which is the same for every profile, and the judging."""
+        return (("measure", Measure()), ("", Judge(rules=self.rules())))
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Give a field for each signal."""
+        return Measure().adds()
+
+    def build(self) -> Transform:
+        """Give both parts, one after the other."""
+        measure, judge = Measure(signals=tuple(SIGNALS)).build(), Judge(rules=self.rules()).build()
+        return lambda batch: judge(measure(batch))
+
+
+def _bounded(rule: Rule, bound: Bound | None) -> Rule:
+    """Give *rule* with the sides that *bound* has."""
+    if bound is None:
+        return rule
+    low = rule.min if bound.min is None else bound.min
+    high = rule.max if bound.max is None else bound.max
+    return Rule(name=rule.name, signal=rule.signal, min=low, max=high)
