@@ -78,14 +78,16 @@ class DownloadHandler(BaseDownloadHandler):
     async def _try(self, url: str, *, is_robots: bool) -> Exchange:
         host = urlsplit(url).hostname or ""
         await self._turn(host)
-        if is_robots:
-            return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
-        return await self._client.get(url, media_types=HTML_TYPES)
+        try:
+            if is_robots:
+                return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
+            return await self._client.get(url, media_types=HTML_TYPES)
+        finally:
+            self._last[host] = monotonic()
 
     async def _turn(self, host: str) -> None:
-        """Wait until the delay since the last request to *host* is over."""
+        """Wait until the delay since the end of the last exchange with *host* is over."""
         delay = max(self._job.source.delay, self._delays.get(host, 0.0))
         wait = self._last.get(host, -delay) + delay - monotonic()
         if wait > 0:
             await asyncio.sleep(wait)
-        self._last[host] = monotonic()

@@ -35,7 +35,7 @@ class RobotsMiddleware:
         """Let *request* pass.
 
         Raises:
-            Refusal: ``robots.disallowed`` or ``robots.unreachable``.
+            Refusal: ``robots.disallowed``, ``robots.unreachable`` or ``address.private``.
         """
         if request.meta.get(FOR_ROBOTS):
             return
@@ -66,6 +66,9 @@ class RobotsMiddleware:
                 exchange = await self._fetch(url)
                 body = decoded(exchange, max_bytes=self._spider.job.limits.max_bytes)
             except Refusal as refusal:
+                if refusal.rule == "address.private":
+                    # The same would be said of the page itself, and says more.
+                    raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
             location = exchange.headers.get("location")
             if not 300 <= exchange.status < 400 or location is None:

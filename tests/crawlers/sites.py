@@ -1,0 +1,155 @@
+"""A real web server on 127.0.0.1 whose pages a test writes down, and the crawl of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Lock, Thread
+from typing import Any
+
+import pyarrow.parquet as pq
+from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+from crawlers.job import Limits
+from schemas.raw import RawManifest
+from schemas.recipe import CrawlSource
+
+CONTACT = "mailto:crawl@example.org"
+QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01)
+
+
+@dataclass
+class Answer:
+    """What the server says: `hold_s` before it does; without `length` the end of the connection ends the body."""
+
+    body: bytes | str = b""
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=lambda: {"Content-Type": "text/html; charset=utf-8"})
+    hold_s: float = 0.0
+    length: int | None = -1
+    chunked: bool = False
+
+
+@dataclass
+class Site:
+    """A running server: `answers` by path, `seen` requests as (path, start, end) in seconds, and their headers."""
+
+    url: str
+    answers: dict[str, Answer]
+    seen: list[tuple[str, float, float]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    before: Callable[[str], None] | None = None
+
+    @property
+    def paths(self) -> list[str]:
+        """Paths that were asked for."""
+        return [path for path, _, _ in self.seen]
+
+
+def page(*links: str, text: str = "a page", head: str = "") -> Answer:
+    """Give a page with *links*."""
+    anchors = "".join(f'<a href="{link}">{link}</a> ' for link in links)
+    return Answer(f"<!doctype html><title>t</title>{head}<p>{text} {anchors}")
+
+
+@contextmanager
+def serve(answers: dict[str, Answer], *, host: str = "127.0.0.1") -> Iterator[Site]:
+    """Serve *answers*; a path that is not among them is 404."""
+    site = Site("", answers)
+    lock = Lock()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def do_GET(self) -> None:
+            began = time.monotonic()
+            if site.before is not None:
+                site.before(self.path)
+            answer = site.answers.get(self.path, Answer("not here", status=404))
+            time.sleep(answer.hold_s)
+            try:
+                self._say(answer)
+            except ConnectionError:
+                self.close_connection = True
+            with lock:
+                site.seen.append((self.path, began, time.monotonic()))
+                site.headers.append(dict(self.headers.items()))
+
+        def _say(self, answer: Answer) -> None:
+            body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            if answer.chunked:
+                self.send_header("Transfer-Encoding", "chunked")
+                parts = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+                body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+            elif answer.length is not None:
+                self.send_header("Content-Length", str(len(body) if answer.length < 0 else answer.length))
+            else:
+                self.close_connection = True
+            self.end_headers()
+            self.wfile.write(body)
+            if answer.length is not None and answer.length > len(body):
+                self.close_connection = True
+
+        def handle(self) -> None:
+            with suppress(ConnectionError):
+                super().handle()
+
+        def log_message(self, *args: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer((host, 0), Handler)
+    server.daemon_threads = True
+    site.url = f"http://{host}:{server.server_port}"
+    thread = Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)
+    thread.start()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def source_of(site: Site, *paths: str, **options: Any) -> CrawlSource:
+    """Give a source that begins at *paths* of *site*."""
+    starts = tuple(site.url + path for path in paths or ("/",))
+    given = {"name": "site", "contact": CONTACT, "delay": 0.0, "allow_private": True, "start_urls": starts}
+    return CrawlSource(**{**given, **options})
+
+
+def archived(raw_dir: Path) -> list[tuple[str, int, bytes]]:
+    """Give URL, status and body of each response in the archives, in order."""
+    found: list[tuple[str, int, bytes]] = []
+    for path in sorted(raw_dir.glob("*.warc.gz")):
+        with path.open("rb") as file:
+            for record in ArchiveIterator(file, record_types=WarcRecordType.response):
+                url = record.headers["WARC-Target-URI"]
+                found.append((url, record.http_headers.status_code, record.reader.read()))
+    return found
+
+
+def pages(raw_dir: Path) -> list[str]:
+    """Give the paths of the pages in the archives, sorted, robots.txt and redirects left out."""
+    return sorted(
+        "/" + url.split("/", 3)[3]
+        for url, status, _ in archived(raw_dir)
+        if status == 200 and not url.endswith("/robots.txt")
+    )
+
+
+def ledger(raw_dir: Path, manifest: RawManifest) -> dict[str, str]:
+    """Give the rule of each refused page by its path (another host: by its URL)."""
+    start = manifest.definition["start_urls"][0].split("/", 3)
+    rows = [row for name in manifest.ledger for row in pq.read_table(raw_dir / name).to_pylist()]
+    home = "/".join(start[:3])
+    rules = {row["url"].removeprefix(home): row["rule"] for row in rows}
+    assert len(rules) == len(rows), "a page stands once in the ledger"
+    return rules

@@ -1,0 +1,436 @@
+"""A crawl obeys the site, keeps within its bounds, and archives what the server sent."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import redirect_stdout
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from pydantic import ValidationError
+from warcio.checker import Checker
+
+from crawlers.crawl import crawl
+from crawlers.job import Limits
+from schemas.errors import SourceError, UnfinishedError
+from schemas.hashing import file_sha256
+from schemas.raw import RawManifest
+from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
+
+ROBOTS = Answer("User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"})
+
+
+@pytest.fixture
+def raw_dir(tmp_path: Path) -> Path:
+    return tmp_path / "raw" / "site"
+
+
+def _crawl(site: Site, raw_dir: Path, *paths: str, limits: Limits = QUICK, **options: object) -> RawManifest:
+    return crawl(source_of(site, *paths, **options), raw_dir, limits=limits)
+
+
+def _is_valid(raw_dir: Path) -> bool:
+    """Ask warcio's own checker, as `warcio check` does."""
+    checker = Checker(SimpleNamespace(inputs=[str(path) for path in raw_dir.glob("*.warc.gz")], verbose=False))
+    with redirect_stdout(io.StringIO()):
+        return checker.process_all() == 0
+
+
+def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_dir: Path) -> None:
+    """The one thing that a site's owner checks first."""
+    with serve({"/robots.txt": ROBOTS, "/": page("/a", "/private/b"), "/a": page()}) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == ["/", "/a"]
+    assert ledger(raw_dir, manifest) == {"/private/b": "robots.disallowed"}
+    assert "/private/b" not in site.paths
+    assert manifest.finished
+    assert manifest.counts["pages"] == 2
+    assert manifest.counts["robots"] == 1
+    assert manifest.counts["refused.robots.disallowed"] == 1
+    assert manifest.counts["responses"] == manifest.counts["requests"] == len(archived(raw_dir)) == 3
+    assert all(file.sha256 == file_sha256(raw_dir / file.path) for file in manifest.files)
+    assert all("+mailto:crawl@example.org" in headers["User-Agent"] for headers in site.headers)
+    assert _is_valid(raw_dir)
+
+
+@pytest.mark.parametrize(
+    "robots",
+    [
+        Answer("", status=500),
+        Answer("", status=503),
+        Answer("slow down", status=429),
+        Answer("User-agent: *", length=500),
+        Answer("", hold_s=1.0),
+    ],
+    ids=["500", "503", "429", "short", "timeout"],
+)
+def test_nothing_is_fetched_when_robots_txt_cannot_be_had(robots: Answer, raw_dir: Path) -> None:
+    """RFC 9309 §2.3.1.4: who cannot ask must assume that everything is forbidden."""
+    limits = Limits(timeout_s=0.3, retries=0)
+    with serve({"/robots.txt": robots, "/": page()}) as site, pytest.raises(UnfinishedError, match="robots"):
+        _crawl(site, raw_dir, limits=limits)
+
+    time.sleep(robots.hold_s)
+    assert set(site.paths) == {"/robots.txt"}
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 410])
+def test_a_missing_robots_txt_allows_everything(status: int, raw_dir: Path) -> None:
+    """RFC 9309 §2.3.1.3."""
+    with serve({"/robots.txt": Answer("no", status=status), "/": page()}) as site:
+        assert _crawl(site, raw_dir).counts["pages"] == 1
+
+
+def test_robots_txt_is_followed_over_redirects_and_asked_for_the_target_of_a_page(raw_dir: Path) -> None:
+    """A redirect must not lead around robots.txt, on whichever side it happens."""
+    answers = {
+        "/robots.txt": Answer(status=301, headers={"Location": "/real-robots.txt"}),
+        "/real-robots.txt": ROBOTS,
+        "/": page("/moved"),
+        "/moved": Answer(status=302, headers={"Location": "/private/b"}),
+        "/private/b": page(),
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert "/private/b" not in site.paths
+    assert ledger(raw_dir, manifest) == {"/private/b": "robots.disallowed"}
+    assert manifest.counts["redirects"] == 1
+    assert manifest.counts["robots"] == 2
+
+
+def test_a_recipe_without_a_contact_is_refused() -> None:
+    """A site's owner must be able to reach whoever crawls."""
+    with pytest.raises(ValidationError, match="contact"):
+        source_of(Site("http://example.org", {}), contact="")
+
+
+def test_requests_to_one_host_never_overlap_and_keep_the_delay(raw_dir: Path) -> None:
+    """One request at a time and a pause between two, robots.txt and a failed try included."""
+    names = [f"/{number}" for number in range(4)]
+    answers = {"/": page(*names), **{name: Answer("x", hold_s=0.02) for name in names}, "/3": Answer(status=503)}
+    with serve(answers) as site:
+        _crawl(site, raw_dir, delay=0.15)
+
+    times = sorted((began, ended) for _, began, ended in site.seen)
+    pairs = list(pairwise(times))
+    assert len(times) == 7
+    assert all(following[0] >= ended for (_, ended), following in pairs)
+    assert all(following[0] - began >= 0.15 for (began, _), following in pairs)
+
+
+def test_the_delay_that_a_site_asks_for_is_kept(raw_dir: Path) -> None:
+    """`Crawl-delay` counts when it is longer than the recipe's."""
+    robots = Answer("User-agent: corpusmill\nCrawl-delay: 0.2\n")
+    with serve({"/robots.txt": robots, "/": page("/a"), "/a": page()}) as site:
+        _crawl(site, raw_dir)
+
+    began = [began for _, began, _ in site.seen]
+    assert began[2] - began[1] >= 0.2
+
+
+def test_max_pages_bounds_the_archive_and_the_rest_is_in_the_ledger(raw_dir: Path) -> None:
+    """Redirects and missing pages do not use up the budget."""
+    answers = {
+        "/": page("/gone", "/moved", "/a", "/b", "/c"),
+        "/moved": Answer(status=301, headers={"Location": "/a"}),
+        **{name: page() for name in ("/a", "/b", "/c")},
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir, max_pages=3)
+
+    assert pages(raw_dir) == ["/", "/a", "/b"]
+    assert ledger(raw_dir, manifest) == {"/gone": "http.404", "/c": "budget.max_pages"}
+
+
+def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
+    """Depth 0 is a start page; a redirect is no step."""
+    answers = {
+        "/": page("/one"),
+        "/one": Answer(status=301, headers={"Location": "/1"}),
+        "/1": page("/2", "/"),
+        "/2": page(),
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir, max_depth=1)
+
+    assert pages(raw_dir) == ["/", "/1"]
+    assert ledger(raw_dir, manifest) == {"/2": "budget.max_depth"}
+
+
+def test_scope_is_the_hosts_of_the_start_pages_and_the_patterns(raw_dir: Path) -> None:
+    """Links elsewhere are counted once each and never asked for."""
+    answers = {"/": page("/in/a", "/in/old", "/out", "http://other.example/x", "//other.example/x"), "/in/a": page()}
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir, allow=("/in/",), deny=("old$",))
+
+    assert pages(raw_dir) == ["/", "/in/a"]
+    assert ledger(raw_dir, manifest) == {
+        "/in/old": "scope.denied",
+        "/out": "scope.not_allowed",
+        "http://other.example/x": "scope.offsite",
+    }
+
+
+def test_a_page_s_own_wishes_are_respected(raw_dir: Path) -> None:
+    """noindex pages are not kept, nofollow links not followed, in markup and in headers."""
+    html = {"Content-Type": "text/html"}
+    answers = {
+        "/": Answer('<a href="/a">a</a><a href="/b">b</a><a rel="external NoFollow" href="/c">c</a><a href=/d>d</a>'),
+        "/a": page("/e", head='<meta name="Robots" content="noindex">'),
+        "/b": Answer("<a href=/f>f</a>", headers={**html, "X-Robots-Tag": "none"}),
+        "/c": page(),
+        "/d": Answer("d", headers={**html, "X-Robots-Tag": "otherbot: noindex"}),
+        "/e": page(),
+        "/f": page(),
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == ["/", "/d", "/e"]
+    assert ledger(raw_dir, manifest) == {
+        "/a": "robots.noindex",
+        "/b": "robots.noindex",
+        "/c": "robots.nofollow",
+        "/f": "robots.nofollow",
+    }
+
+
+def test_one_page_is_fetched_once_however_its_url_is_spelled(raw_dir: Path) -> None:
+    """Identity is the canonical URL."""
+    answers = {"/": page("/a?x=1&y=2#top", "/a?y=2&x=1", "/b/../a?x=1&y=2&utm_source=z"), "/a?x=1&y=2": page()}
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert manifest.counts["pages"] == 2
+    assert ledger(raw_dir, manifest) == {}
+
+
+def test_what_is_archived_is_what_the_server_sent(raw_dir: Path) -> None:
+    """A compressed body stays compressed, headers keep order and spelling; chunks are put together."""
+    body = gzip.compress(b'<a href="/b">b</a>' * 200)
+    headers = {"x-ODD": "1", "Content-Encoding": "gzip", "Content-Type": "text/html", "X-odd": "2"}
+    answers = {
+        "/": Answer(body, headers=headers),
+        "/b": Answer("<p>" + "long " * 1000 + "<a href=/c>c</a>", chunked=True),
+        "/c": Answer("to the end", length=None),
+    }
+    with serve(answers) as site:
+        _crawl(site, raw_dir)
+
+    bodies = {url.removeprefix(site.url): content for url, _, content in archived(raw_dir)}
+    assert bodies["/"] == body
+    assert bodies["/b"] == answers["/b"].body.encode()
+    assert bodies["/c"] == b"to the end"
+    raw = gzip.decompress((raw_dir / "site-00000.warc.gz").read_bytes())
+    assert b"x-ODD: 1\r\nContent-Encoding: gzip\r\nContent-Type: text/html\r\nX-odd: 2\r\n" in raw
+    assert b"X-Crawler-Transfer-Encoding: chunked\r\n" in raw
+    assert _is_valid(raw_dir)
+
+
+def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: Path) -> None:
+    """Bad input is an answer: the crawl goes on, and says of each page what was wrong."""
+    html = {"Content-Type": "text/html"}
+    bad = ["/large", "/bomb", "/endless", "/image", "/untyped", "/broken", "/short", "/late", "/loop", "/nowhere"]
+    answers = {
+        "/": page(*bad, "/ok"),
+        "/large": Answer(b"x" * 300_000),
+        "/bomb": Answer(gzip.compress(b"x" * 300_000), headers={**html, "Content-Encoding": "gzip"}),
+        "/endless": Answer(b"x" * 300_000, length=None),
+        "/image": Answer(b"\x89PNG\0", headers={"Content-Type": "image/png"}),
+        "/untyped": Answer(b"\x89PNG\0\0", headers={}),
+        "/broken": Answer(b"not gzip", headers={**html, "Content-Encoding": "gzip"}),
+        "/short": Answer("half", length=1000),
+        "/late": Answer("late", hold_s=1.0),
+        "/loop": Answer(status=302, headers={"Location": "/loop?utm_source=again"}),
+        "/nowhere": Answer(status=302, headers={}),
+        "/ok": page(),
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir, limits=Limits(timeout_s=0.5, max_bytes=200_000, retries=0))
+
+    assert pages(raw_dir) == ["/", "/ok"]
+    assert ledger(raw_dir, manifest) == {
+        "/large": "error.too_large",
+        "/bomb": "error.too_large",
+        "/endless": "error.too_large",
+        "/image": "content.not_html",
+        "/untyped": "content.not_html",
+        "/broken": "error.encoding",
+        "/short": "error.connection",
+        "/late": "error.timeout",
+        "/loop": "error.redirect_loop",
+        "/nowhere": "http.302",
+    }
+    assert _is_valid(raw_dir)
+
+
+def test_a_failure_that_passes_costs_no_page(raw_dir: Path) -> None:
+    """A busy server is asked again."""
+    with serve({"/": page("/a"), "/a": Answer(status=503)}) as site:
+        site.before = lambda path: site.answers.update({"/a": page()}) if path in site.paths else None
+        _crawl(site, raw_dir)
+
+    assert site.paths.count("/a") == 2
+    assert pages(raw_dir) == ["/", "/a"]
+
+
+def test_a_private_address_is_refused_unless_the_recipe_allows_it(raw_dir: Path) -> None:
+    """A hostile link must not reach into the network of whoever crawls."""
+    with serve({"/": page()}) as site, pytest.raises(SourceError, match=r"address\.private") as caught:
+        _crawl(site, raw_dir, allow_private=False)
+
+    assert "allow_private" in (caught.value.hint or "")
+    assert site.seen == []
+
+
+def test_an_unreachable_site_can_be_crawled_later(raw_dir: Path) -> None:
+    """Exit 5: the same command does it once the site is there."""
+    with serve({"/": page()}) as site:
+        url, answers = site.url, site.answers
+    source = source_of(Site(url, answers))
+    with pytest.raises(UnfinishedError, match=r"error\.connection"):
+        crawl(source, raw_dir, limits=QUICK)
+
+    assert not RawManifest.model_validate_json((raw_dir / "manifest.json").read_bytes()).finished
+
+
+def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None:
+    """Pages that wait are not written off because a host was down."""
+    names = [f"/{number}" for number in range(20)]
+    answers = {"/": page(*names), **{name: page() for name in names}}
+    down = {name: Answer("", length=10) for name in names[5:]}
+    with serve({**answers, **down}) as site:
+        with pytest.raises(UnfinishedError, match="stopped answering"):
+            _crawl(site, raw_dir, limits=Limits(retries=0))
+        site.answers = answers
+        manifest = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == sorted(["/", *names])
+    assert manifest.finished
+    assert ledger(raw_dir, manifest) == {}
+    assert site.paths.count("/0") == 1
+
+
+def test_archives_rotate_at_their_size(raw_dir: Path) -> None:
+    """Each file stands alone, with its own warcinfo record."""
+    names = [f"/{number}" for number in range(6)]
+    answers = {"/": page(*names), **{name: Answer(os.urandom(3000).hex()) for name in names}}
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir, limits=Limits(archive_bytes=8000))
+
+    assert len(manifest.files) > 2
+    assert pages(raw_dir) == sorted(["/", *names])
+    assert all(gzip.decompress((raw_dir / file.path).read_bytes()).count(b"warcinfo") == 1 for file in manifest.files)
+    assert _is_valid(raw_dir)
+
+
+def test_a_second_crawl_replaces_the_first(raw_dir: Path) -> None:
+    """A finished crawl is followed by a fresh one; its files go when the new manifest is there."""
+    with serve({"/": page("/a"), "/a": page()}) as site:
+        first = _crawl(site, raw_dir)
+        site.answers["/"] = page()
+        second = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == ["/"]
+    assert {file.path for file in first.files}.isdisjoint(file.path for file in second.files)
+    on_disk = {path.name for path in raw_dir.iterdir()}
+    assert on_disk == {"manifest.json", *second.ledger, *(file.path for file in second.files)}
+
+
+def test_a_source_is_crawled_by_one_process_at_a_time(raw_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two crawls of one source would write into the same files."""
+    monkeypatch.setattr("crawlers.crawl._LOCK_PATIENCE_S", 0.1)
+    with serve({"/": page("/a"), "/a": Answer("a", hold_s=3.0)}) as site:
+        first = _start(site, raw_dir)
+        _wait_for(site, "/")
+
+        with pytest.raises(UnfinishedError, match=f"process {first.pid}"):
+            _crawl(site, raw_dir)
+
+        _kill(first)
+
+
+CRAWL = """
+import json, sys
+from pathlib import Path
+from crawlers.crawl import crawl
+from schemas.recipe import CrawlSource
+crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]))
+"""
+
+
+def _start(site: Site, raw_dir: Path) -> subprocess.Popen[bytes]:
+    source = json.dumps(source_of(site).model_dump(mode="json"))
+    root = str(Path(__file__).parents[2])
+    return subprocess.Popen(
+        [sys.executable, "-c", CRAWL, source, str(raw_dir)],
+        env=os.environ | {"PYTHONPATH": root},
+        start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _wait_for(site: Site, path: str) -> None:
+    deadline = time.monotonic() + 30
+    while path not in site.paths and time.monotonic() < deadline:
+        time.sleep(0.005)
+    assert path in site.paths
+
+
+def _kill(process: subprocess.Popen[bytes], *, group: bool = True) -> None:
+    if group:
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("group", [True, False], ids=["whole-group", "only-the-parent"])
+def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group: bool) -> None:
+    """kill -9 at two moments, then one more run: no page lost, none twice, at most one asked again each time."""
+    names = [f"/{number}" for number in range(60)]
+    answers = {"/": page(*names[:30]), "/7": page(*names[30:]), "/5": page("/private/b")}
+    answers |= {name: page() for name in names if name not in answers}
+    with serve({"/robots.txt": ROBOTS, **answers}) as site:
+        for milestone in ("/3", "/25"):
+            process = _start(site, raw_dir)
+            _wait_for(site, milestone)
+            _kill(process, group=group)
+        archive = raw_dir / "site-00000.warc.gz"
+        archive.write_bytes(archive.read_bytes() + b"\x1f\x8b\x08 torn")
+        manifest = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == sorted(["/", *names])
+    assert ledger(raw_dir, manifest) == {"/private/b": "robots.disallowed"}
+    assert manifest.finished
+    assert manifest.counts["pages"] == 61
+    assert manifest.counts["responses"] == len(archived(raw_dir))
+    asked = [path for path in site.paths if path != "/robots.txt"]
+    assert len(asked) - len(set(asked)) <= 2
+    assert _is_valid(raw_dir)
+
+
+def test_an_archive_that_lost_its_end_is_filled_up_again(raw_dir: Path) -> None:
+    """After a power cut the queue may know of pages that the disk does not have."""
+    names = [f"/{number}" for number in range(20)]
+    with serve({"/": page(*names), **{name: Answer(name * 400, hold_s=0.02) for name in names}}) as site:
+        process = _start(site, raw_dir)
+        _wait_for(site, "/12")
+        _kill(process)
+        archive = raw_dir / "site-00000.warc.gz"
+        os.truncate(archive, archive.stat().st_size // 2)
+        _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == sorted(["/", *names])
+    assert _is_valid(raw_dir)
