@@ -23,14 +23,19 @@ SUPERSEDED: Final = "identity.superseded"
 REPEATED: Final = "identity.repeated"
 """The kept capture has the same record."""
 _READ: Final = ("id", "record_sha256", "fetched_at", "text", "rule")
+_CLUSTER: Final = ("cluster_id", "cluster_size")
 
 
-def identity_steps(*, documents: str, name: str = STAGE) -> tuple[Step, ...]:
-    """Give the step *name*: the fates of all living captures of the step *documents*."""
+def identity_steps(*, documents: str, name: str = STAGE, clustered: bool = False) -> tuple[Step, ...]:
+    """Give the step *name*: the fates of all living captures of the step *documents*.
+
+    Args:
+        clustered: The documents have `cluster_id` and `cluster_size` from stages that compared them before: keep these.
+    """
     return (
         Exchange(
             name=name,
-            inputs=(Input(documents, through=Fates(), columns=_READ),),
+            inputs=(Input(documents, through=Fates(), columns=_READ + _CLUSTER if clustered else _READ),),
             by="id",
             order=("captured", "record_sha256", "content_hash"),
             function=Identity(),
@@ -73,6 +78,7 @@ def fates(batch: pa.RecordBatch) -> pa.RecordBatch:
         "content_hash": content_hashes(text),
         "bytes": pc.binary_length(text).cast(pa.int64()),
         "first_seen": captured,
+        **{name: living[name] for name in _CLUSTER if name in living.schema.names},
     }
     rows = living.num_rows
     filled = [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in FATE]

@@ -23,6 +23,7 @@ import pyarrow as pa
 
 from pipelines.engines.base import Batches, Function
 from pipelines.engines.batches import bounded
+from pipelines.stages.dedup.lists import list_rows
 
 BITMAP_BITS: Final = 2048
 _WORDS: Final = BITMAP_BITS // 64
@@ -97,6 +98,8 @@ class Stars:
         self, indexes: npt.NDArray[np.int32], size: int, bits: npt.NDArray[np.uint64]
     ) -> npt.NDArray[np.int32]:
         """Give those of *indexes* that the filters leave."""
+        if not len(indexes):
+            return indexes
         sizes = self._sizes[indexes]
         fits = (sizes >= self._threshold * size - 1e-6) & (sizes * self._threshold <= size + 1e-6)
         indexes, sizes = indexes[fits], sizes[fits]
@@ -110,7 +113,7 @@ class Stars:
         if index == len(self._sizes):
             self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
             self._bitmaps = np.concatenate([self._bitmaps, np.zeros_like(self._bitmaps)])
-        self._shingles.append(shingles)
+        self._shingles.append(shingles.copy())
         self._sizes[index] = len(shingles)
         self._bitmaps[index] = bits
         for key in bands:
@@ -151,10 +154,9 @@ def stars(batches: Batches, *, threshold: float) -> Iterator[pa.RecordBatch]:
     members: list[int] = []
     for batch in batches:
         removed: list[dict[str, Any]] = []
-        for index, (document, count, bands) in enumerate(
-            zip(*(batch[name].to_pylist() for name in ("id", "members", "bands")), strict=True)
-        ):
-            nearest = kept.add(bands, np.array(batch["shingles"][index].values))
+        rows = (batch[name].to_pylist() for name in ("id", "members", "bands"))
+        for document, count, bands, shingles in zip(*rows, list_rows(batch["shingles"]), strict=True):
+            nearest = kept.add(bands, shingles)
             if nearest is None:
                 ids.append(document)
                 members.append(count)

@@ -1,0 +1,211 @@
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipelines.engines.base import Exchange
+from pipelines.stages.dedup.exact import ExactDedup
+from pipelines.stages.dedup.near import RULE, NearDedup
+from pipelines.stages.identity import identity_steps
+from schemas.identity import document_id
+from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table
+from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
+
+FINDS_ALL = NearDedup(threshold=0.6, bands=200, rows=1)
+"""Bands of one row: two documents are candidates unless they are quite different."""
+contrary = st.builds(Contrary, parts=st.integers(1, 4), rows=st.sampled_from([1, 7, 1000]), seed=st.integers(0, 999))
+
+
+def fates_of(
+    captures: list[dict[str, Any]], *, stage: NearDedup = FINDS_ALL, how: Contrary | None = None
+) -> list[dict[str, Any]]:
+    steps = (
+        *identity_steps(documents="documents"),
+        *ExactDedup().steps("exact_dedup", documents="documents", fates="identity"),
+        *stage.steps("near_dedup", documents="documents", fates="exact_dedup"),
+    )
+    done = (how or Contrary(parts=1, rows=1000)).run(steps, {"documents": table(captures)})
+    return sorted_rows(done["near_dedup"], "id", "captured", "record_sha256")
+
+
+def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, tuple[str, float | None]]:
+    """Give for each document its star and its similarity, by comparing all with all, slowly."""
+
+    def age(one: dict[str, Any]) -> tuple[bool, Any, str]:
+        return one["fetched_at"] is None, one["fetched_at"], one["id"]
+
+    ordered = sorted(captures, key=lambda one: (age(one)[0], str(age(one)[1]), one["id"]))
+    different = {}
+    for one in ordered:
+        different.setdefault(one["text"], one)
+    kept: list[dict[str, Any]] = []
+    stars: dict[str, tuple[str, float | None]] = {}
+    for one in different.values():
+        near = [(similarity(one["text"], other["text"]), other["id"]) for other in kept]
+        best = max([pair for pair in near if pair[0] >= threshold], key=lambda pair: pair[0], default=None)
+        if best is None:
+            kept.append(one)
+        stars[one["id"]] = (one["id"], None) if best is None else (best[1], best[0])
+    return stars
+
+
+@settings(max_examples=40, deadline=None)
+@given(captures=families())
+def test_the_result_is_that_of_comparing_all_with_all(captures: list[dict[str, Any]]) -> None:
+    """Where the bands find all pairs, nothing but the definition decides."""
+    fates = [fate for fate in fates_of(captures) if fate["stage"] != "exact_dedup"]
+
+    expected = reference(captures, threshold=0.6)
+    assert {fate["id"]: (fate["cluster_id"], fate["value"]) for fate in fates} == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(captures=families(), how=contrary)
+def test_order_partitions_and_batches_do_not_matter(captures: list[dict[str, Any]], how: Contrary) -> None:
+    """Promise 1: the output is a function of the documents and the parameters."""
+    stage = NearDedup()
+
+    assert fates_of(captures, stage=stage, how=how) == fates_of(captures, stage=stage)
+
+
+@settings(max_examples=40, deadline=None)
+@given(captures=families())
+def test_each_removed_document_names_a_kept_one_that_is_like_it(captures: list[dict[str, Any]]) -> None:
+    """No orphans: what is removed is still there in another wording; and the sizes of the clusters add up."""
+    fates = fates_of(captures, stage=NearDedup())
+
+    texts = {one["id"]: one["text"] for one in captures}
+    kept = {fate["id"]: fate for fate in fates if fate["rule"] is None}
+    removed = [fate for fate in fates if fate["rule"] == RULE]
+    for fate in removed:
+        assert fate["duplicate_of"] == fate["cluster_id"]
+        assert fate["duplicate_of"] in kept
+        assert fate["value"] == similarity(texts[fate["id"]], texts[fate["duplicate_of"]]) >= fate["threshold"] == 0.8
+        assert fate["stage"] == "near_dedup"
+    assert all(fate["cluster_id"] == fate["id"] for fate in kept.values())
+    assert sum(fate["cluster_size"] for fate in kept.values()) == len(kept) + len(removed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(captures=families(), later=families())
+def test_documents_that_come_later_change_nothing_before(
+    captures: list[dict[str, Any]], later: list[dict[str, Any]]
+) -> None:
+    """A corpus grows without changing what was decided: the oldest is kept."""
+    before = [one | {"fetched_at": one["fetched_at"] or capture("", "")["fetched_at"]} for one in captures]
+    after = [capture(f"later {index}", one["text"], day=100 + index) for index, one in enumerate(later)]
+    after += [capture(f"copy {index}", one["text"] + " more", day=None) for index, one in enumerate(captures)]
+
+    def decided(fates: list[dict[str, Any]]) -> dict[str, Any]:
+        names = {one["id"] for one in before}
+        return {
+            fate["id"]: (fate["rule"], fate["duplicate_of"], fate["value"]) for fate in fates if fate["id"] in names
+        }
+
+    assert decided(fates_of(before)) == decided(fates_of(before + after))
+
+
+def test_a_removed_document_takes_no_part() -> None:
+    """An exact duplicate or an old capture must not remove anything, nor be counted."""
+    chance = random.Random(1)
+    words = prose(chance, 80)
+    text, close = " ".join(words), " ".join(edited(words, chance, 1))
+    captures = [
+        capture("a", text, day=1),
+        capture("b", text, day=2),
+        capture("c", close, day=0),
+        capture("c", "something else altogether, later", day=3),
+    ]
+
+    fates = fates_of(captures)
+
+    assert [fate["rule"] for fate in fates].count(RULE) == 0
+    (kept,) = [fate for fate in fates if fate["id"] == document_id("test", "a")]
+    assert (kept["rule"], kept["cluster_size"]) == (None, 1)
+
+
+def test_texts_without_words_are_never_near() -> None:
+    """They have no shingles, so there is nothing in which they are alike."""
+    fates = fates_of([capture("a", "..."), capture("b", "!!!"), capture("c", ""), capture("d", "?!")])
+
+    assert [fate["rule"] for fate in fates] == [None] * 4
+    assert all(fate["cluster_id"] == fate["id"] and fate["cluster_size"] == 1 for fate in fates)
+
+
+def test_short_texts_are_one_shingle() -> None:
+    """Fewer words than a shingle: the same words make a duplicate, others do not."""
+    captures = [capture("a", "Read me!", day=0), capture("b", "read me", day=1), capture("c", "read it", day=2)]
+
+    rules = {fate["id"]: fate["rule"] for fate in fates_of(captures)}
+
+    assert [rules[document_id("test", name)] for name in "abc"] == [None, RULE, None]
+
+
+def test_a_second_comparison_adds_up_clusters() -> None:
+    """`cluster_size` counts the documents that a kept one stands for, whichever stage found them."""
+    chance = random.Random(2)
+    words = prose(chance, 100)
+    texts = [" ".join(words), " ".join(edited(words, chance, 1)), " ".join(edited(words, chance, 4))]
+    assert similarity(texts[0], texts[2]) < 0.9
+    captures = [capture(f"{index}", text, day=index) for index, text in enumerate(texts)]
+    steps = (
+        *identity_steps(documents="d"),
+        *NearDedup(threshold=0.9).steps("near_dedup", documents="d", fates="identity"),
+        *NearDedup(threshold=0.6).steps("near_dedup_2", documents="d", fates="near_dedup"),
+    )
+
+    done = Contrary().run(steps, {"d": table(captures)})
+
+    fates = sorted_rows(done["near_dedup_2"], "captured")
+    assert [fate["stage"] for fate in fates] == [None, "near_dedup", "near_dedup_2"]
+    assert fates[0]["cluster_size"] == 3
+
+
+def test_no_document_at_all_is_fine() -> None:
+    """A filter before may have left nothing."""
+    assert fates_of([]) == []
+    assert fates_of([capture("a", None, rule="error.encoding")]) == []
+
+
+def test_between_steps_go_only_types_that_every_engine_carries() -> None:
+    """No unsigned, dictionary or large types; keys are not null."""
+    allowed = {pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
+    for step in NearDedup().steps("near_dedup", documents="d", fates="f"):
+        schemas = [step.schema, step.moved] if isinstance(step, Exchange) else [step.schema]
+        assert {kind for schema in schemas for kind in schema.types} <= allowed
+        if isinstance(step, Exchange):
+            assert not any(step.moved.field(key).nullable for key in (step.by, *step.order))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ('{"bands": 5, "rows": 20}', "5 bands × 20 rows find only 6% .* use `bands: 20` and `rows: 6`"),
+        ('{"bands": 300}', "need 1800 permutations, allowed are 1024"),
+        ('{"threshold": 1.5}', "less than or equal to 1"),
+        ('{"threshold": 0}', "greater than or equal to 0.3"),
+        ('{"ngram": 0}', "greater than or equal to 1"),
+        ('{"keep": "newest"}', "oldest"),
+        ('{"treshold": 0.8}', "Extra inputs"),
+        ('{"threshold": "high"}', "valid number"),
+    ],
+)
+def test_nonsense_is_refused_with_advice(given: str, message: str) -> None:
+    """Before any work starts, in words that say what to change."""
+    with pytest.raises(ValidationError, match=message):
+        NearDedup.model_validate_json(given, strict=True)
+
+
+@pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.95, 1])
+def test_every_threshold_works_without_further_parameters(threshold: float) -> None:
+    """Bands and rows that are left out suit the threshold, and are written into the resolved recipe."""
+    stage = NearDedup.model_validate_json(f'{{"threshold": {threshold}}}', strict=True)
+
+    assert NearDedup.model_validate_json(stage.model_dump_json(), strict=True) == stage
+    assert (stage.bands, stage.rows) == (20, 6) or threshold < 0.8

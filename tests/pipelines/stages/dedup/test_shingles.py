@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import random
+import re
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from pipelines.stages.dedup.shingles import LONG_WORD, Ragged, shingles, word_hashes
+from tests.pipelines.stages.dedup.corpus import shingle_set
+
+ALPHABET = "aB_1 .-'\n\0éΣσςİßЖ字한٣²㋿😀\u0301\u200d"
+TEXTS = st.lists(st.text(st.sampled_from(ALPHABET)) | st.text(max_size=40), max_size=12)
+
+
+def rows(ragged: Ragged) -> list[list[int]]:
+    return (
+        [part.tolist() for part in np.split(ragged.values, np.cumsum(ragged.counts_D)[:-1])]
+        if len(ragged.counts_D)
+        else []
+    )
+
+
+@given(texts=TEXTS)
+@example(texts=["a" * 7, "a" * 8, "a" * 9, "a" * 16, "a" * 17, "a" * LONG_WORD, "a" * (LONG_WORD + 1)])
+@example(texts=["ΑΣ", "ΑΣ Β", "ΑΣ", "Β"])
+def test_words_are_those_of_the_contract(texts: list[str]) -> None:
+    r"""Equal hashes exactly where ``re.findall(r"\w+", text.lower())`` gives equal words, in any script."""
+    words = [re.findall(r"\w+", text.lower()) for text in texts]
+
+    hashes = rows(word_hashes(texts))
+
+    assert [len(one) for one in hashes] == [len(one) for one in words]
+    pairs = {
+        (word, hash_) for row, found in zip(words, hashes, strict=True) for word, hash_ in zip(row, found, strict=True)
+    }
+    assert len({word for word, _ in pairs}) == len(pairs) == len({hash_ for _, hash_ in pairs})
+
+
+@given(texts=TEXTS, ngram=st.integers(1, 6))
+@example(texts=["a b", "a b", "b a", "a", "a b c d e", "a b c d e f"], ngram=5)
+def test_shingles_are_those_of_the_contract(texts: list[str], ngram: int) -> None:
+    """As many distinct shingles, in each text and over all, as the slow definition gives; none without words."""
+    expected = [shingle_set(text, ngram=ngram) for text in texts]
+
+    hashes = [set(row) for row in rows(shingles(texts, ngram=ngram))]
+
+    assert [len(row) for row in hashes] == [len(row) for row in expected]
+    assert len(set().union(*hashes)) == len(set().union(*expected))
+
+
+@given(texts=TEXTS, cut=st.integers(0, 12))
+def test_the_shingles_of_a_text_do_not_depend_on_its_neighbours(texts: list[str], cut: int) -> None:
+    """Batches may be cut anywhere."""
+    whole = rows(shingles(texts, ngram=5))
+
+    assert whole == rows(shingles(texts[:cut], ngram=5)) + rows(shingles(texts[cut:], ngram=5))
+
+
+def test_hashes_are_the_same_on_every_machine() -> None:
+    """They are stored, and compared with those of other runs: a change is a new version of the stage."""
+    hashes = rows(shingles(["The quick brown fox jumps.", "Fußgänger überqueren", "x" * 300], ngram=5))
+
+    assert hashes == [[11953783772147031168], [2759637128280313205], [9772421301155961988]]
+
+
+@pytest.mark.parametrize("letters", ["abcdefgh", "ab"])
+def test_no_two_of_many_words_collide(letters: str) -> None:
+    """64 bits of a good hash: 100,000 words have no two equal ones."""
+    chance = random.Random(1)
+    words = {"".join(chance.choices(letters, k=chance.randrange(4, 40))) for _ in range(100_000)}
+
+    assert len(np.unique(word_hashes([" ".join(words)]).values)) == len(words)
+
+
+def test_one_word_of_many_megabytes_is_not_dear() -> None:
+    """A page of base64 must not hold a worker up: hashing it piece by piece would take minutes."""
+    (count,) = shingles(["x" * 8_000_000], ngram=5).counts_D.tolist()
+
+    assert count == 1
