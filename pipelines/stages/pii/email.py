@@ -1,0 +1,31 @@
+"""Addresses for e-mail (RFC 5321, section 4.5.3.1: at most 64 characters before the @)."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from pipelines.stages.pii.kinds import Kind
+
+_LETTER: Final = "A-Za-zÀ-ÖØ-öø-ʯͰ-ϿЀ-ԯ"
+"""ASCII, and the alphabets whose letters may stand in an address (RFC 6531). Chinese or Thai, which write no space
+before an address, are not among them: the words before it are no part of it."""
+_SIGN: Final = f"{_LETTER}0-9"
+_PATTERN: Final = re.compile(
+    rf"(?<![{_SIGN}_+])[{_SIGN}_+][{_SIGN}_.+%'-]{{0,63}}@"
+    rf"(?:[{_SIGN}][{_SIGN}-]{{0,62}}\.){{1,8}}(?:xn--[A-Za-z0-9-]{{2,59}}|[{_LETTER}]{{2,24}})(?![{_SIGN}])"
+)
+_USER_OF_URL: Final = re.compile(r"://[^\s/@<>\"]{0,200}\Z")
+_PIXEL_RATIO: Final = re.compile(r"@\dx\.")
+
+
+def _is_personal(found: re.Match[str]) -> bool:
+    text, start = found.string, found.start()
+    if _USER_OF_URL.search(text[max(0, start - 210) : start]) or _PIXEL_RATIO.search(found[0]):
+        return False
+    is_repository = found[0].startswith("git@") and text[found.end() : found.end() + 1] == ":"
+    return not is_repository
+
+
+EMAIL: Final = Kind("email", rf"@[{_SIGN}]", _PATTERN, _is_personal)
+"""Not: ``user@host`` in a URL, ``git@host:``, ``image@2x.png``."""

@@ -1,0 +1,49 @@
+"""Addresses of machines on the public internet.
+
+Addresses that name nobody are left: private, loopback, link-local, documentation, multicast and reserved ranges of the
+IANA registries (RFC 6890 and its updates, read in 2026). The ranges are written down here because those that Python's
+`ipaddress` knows changed between patch releases.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Final
+
+from pipelines.stages.pii.kinds import Kind
+
+_V4: Final = r"(?<![0-9A-Za-z_.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|\.\d)"
+_V6: Final = r"(?<![0-9A-Za-z_:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{1,34}(?<!:)(?![0-9A-Za-z_]|:[0-9A-Fa-f:])"
+_PATTERN: Final = re.compile(f"{_V4}|{_V6}", re.ASCII)
+
+_NOBODY: Final = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.0.0.0/24"),
+        *("192.0.2.0/24", "192.88.99.0/24", "192.168.0.0/16", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24"),
+        *("224.0.0.0/4", "240.0.0.0/4", "2001:2::/48", "2001:db8::/32", "3fff::/20"),
+    )
+)
+"""Besides, the expression takes only IPv6 addresses in 2000::/3, which is all that is assigned to networks."""
+
+_NUMBERED: Final = re.compile(
+    r"(?:\b(?:v|rv|ver|version|release|build|firmware|section|sec|chapter|figure|fig|table|clause)[ .:=#]{0,3}"
+    r"|§ ?|[A-Za-z]/)\Z",
+    re.IGNORECASE,
+)
+"""What stands before four numbers that are a version, as in ``Opera/9.5.0.1``, or the number of a section."""
+
+
+def _is_personal(found: re.Match[str]) -> bool:
+    text, start = found.string, found.start()
+    try:
+        address = ipaddress.ip_address(found[0])
+    except ValueError:
+        return False
+    if address.version == 4 and _NUMBERED.search(text[max(0, start - 16) : start]):
+        return False
+    return not any(address in network for network in _NOBODY)
+
+
+IP: Final = Kind("ip", r"\d\.\d{1,3}\.\d{1,3}\.\d|[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]", _PATTERN, _is_personal)

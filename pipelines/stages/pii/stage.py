@@ -1,0 +1,87 @@
+"""The stage `pii`."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator
+
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
+
+_NOT_BUILT: Final = ("phone", "iban", "key")
+
+
+class Pii(MapStage):
+    """Find personal data and mask it, drop its documents, or count it.
+
+    Signals: `pii.<kind>`, the number found in each document. With `action: drop` a document is rejected by the rule
+    `pii.<kind>` of the first kind found in it.
+    """
+
+    kinds: tuple[str, ...] = Field(
+        default=tuple(KINDS),
+        min_length=1,
+        description="What to look for: `email`; `ip` (public addresses); `card` (payment cards).",
+        json_schema_extra={"items": {"enum": list(KINDS)}},
+    )
+    action: Literal["mask", "drop", "count"] = Field(
+        default="mask",
+        description="`mask`: write <EMAIL>, <IP>, <CARD> instead; `drop`: reject the document; `count`: do nothing.",
+    )
+
+    changes_text: ClassVar[bool] = True
+
+    @field_validator("kinds")
+    @classmethod
+    def _built(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
+        for kind in kinds:
+            if kind not in KINDS:
+                problem = "is not built yet" if kind in _NOT_BUILT else "is no kind of personal data"
+                raise ValueError(f"`{kind}` {problem}; there are: {', '.join(KINDS)}")
+        return tuple(kind for kind in KINDS if kind in kinds)
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Give the counts."""
+        return tuple(pa.field(f"pii.{kind}", pa.int64()) for kind in self.kinds)
+
+    def mask_column(self, texts: pa.StringArray) -> pa.StringArray:
+        """Give *texts* (nulls stay) with all personal data of `kinds` masked, whatever the action is."""
+        return mask_column(texts, self.kinds)
+
+    def build(self) -> Transform:
+        """Give the function."""
+        kinds = in_order(self.kinds)
+
+        def pii(batch: pa.RecordBatch) -> pa.RecordBatch:
+            before = batch["text"]
+            found = find(before, kinds)
+            after = found.texts if self.action == "mask" else before
+            at = batch.schema.get_field_index("text")
+            batch = batch.set_column(at, batch.schema.field(at), after)
+            for field in self.adds():
+                batch = batch.append_column(field, pa.array(found.counts[field.name.removeprefix("pii.")]))
+            batch = _with_account(batch, before, after, found.counts)
+            return _dropped(batch, found.counts) if self.action == "drop" else batch
+
+        return pii
+
+
+def _with_account(
+    batch: pa.RecordBatch, before: pa.StringArray, after: pa.StringArray, counts: Counts
+) -> pa.RecordBatch:
+    added = np.zeros(len(before), np.int64)
+    if after is not before:
+        for name, count in counts.items():
+            added += count * len(KINDS[name].placeholder)
+    cut = pc.binary_length(before).to_numpy() + added - pc.binary_length(after).to_numpy()
+    return batch.append_column(TEXT_ADDED, pa.array(added)).append_column(TEXT_CUT, pa.array(cut, pa.int64()))
+
+
+def _dropped(batch: pa.RecordBatch, counts: Counts) -> pa.RecordBatch:
+    for name, count in counts.items():
+        batch = reject(batch, count > 0, rule=f"pii.{name}", value=count, threshold=0)
+    return batch

@@ -1,0 +1,254 @@
+"""Personal data: what is masked, what is left, and that masking twice is masking once."""
+
+from __future__ import annotations
+
+import time
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT
+from pipelines.stages.pii import Pii, mask
+from pipelines.stages.pii.mask import KINDS
+from tests.pipelines.stages.captures import captures
+
+PIECES = [
+    *(
+        "jane.doe@example.org",
+        "a@b.co",
+        "git@github.com:",
+        "http://u:p@h.org",
+        "@",
+        ".",
+        "-",
+        "+",
+        "_",
+        " ",
+        ",",
+        ":",
+        "://",
+        "\n",
+    ),
+    *("8.8.8.8", "10.0.0.1", "1.2.3", "2a00:1450:4001:81b::200e", "2001:db8::1", "::", "version ", "v", "x/", "§"),
+    *(
+        "4111 1111 1111 1111",
+        "4111111111111111",
+        "5500-0000-0000-0004",
+        "378282246310005",
+        "4",
+        "0",
+        "a",
+        "é",
+        "邮",
+        "<IP>",
+    ),
+]
+texts = st.one_of(st.text(max_size=30), st.lists(st.sampled_from(PIECES), max_size=10).map("".join))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Mail jane.doe+x@mail.example.co.uk, please.", "Mail <EMAIL>, please."),
+        ("<JANE@EXAMPLE.ORG>; mailto:j_d@example.org?subject=x", "<<EMAIL>>; mailto:<EMAIL>?subject=x"),
+        ("jürgen@bücher.example 联系foo@bar.cn。", "<EMAIL> 联系<EMAIL>。"),
+        ("-joe@example.com- 'ann@example.com'", "-<EMAIL>- '<EMAIL>'"),
+        ("https://example.org/?to=joe@example.org", "https://example.org/?to=<EMAIL>"),
+    ],
+)
+def test_addresses_for_mail_are_masked(text: str, expected: str) -> None:
+    """Golden output."""
+    assert mask(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ftp://anonymous:secret@ftp.example.org/pub",
+        "git clone git@github.com:python/cpython.git",
+        "logo@2x.png and logo@3x.webp",
+        "@decorator.method, a @ b.com, x@y, react@18.2.0",
+        f"{'a' * 70}@example.org",
+    ],
+)
+def test_what_only_looks_like_an_address_for_mail_stays(text: str) -> None:
+    """A mask in the wrong place destroys text."""
+    assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("from 8.8.8.8:53, and [2a00:1450:4001:81b::200e]:443.", "from <IP>:53, and [<IP>]:443."),
+        ("http://93.184.216.34/x ::ffff:93.184.216.34", "http://<IP>/x ::ffff:<IP>"),
+        ("2606:2800:220:1:248:1893:25c8:1946: it answers", "<IP>: it answers"),
+    ],
+)
+def test_public_addresses_of_machines_are_masked(text: str, expected: str) -> None:
+    """Golden output."""
+    assert mask(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "10.0.0.1 127.0.0.1 192.168.1.1 172.16.0.9 169.254.0.1 224.0.0.1 255.255.255.255 0.0.0.0",
+        "192.0.2.1 198.51.100.7 203.0.113.5 2001:db8::1 fe80::1 ::1 fc00::7",
+        "999.1.1.1 8.8.8 8.8.8.8.8 1.2.3.4a",
+        "version 1.2.3.4, v1.2.3.4, Version: 5.6.7.8, release 6.7.8.9, Opera/9.5.0.1, § 1.2.3.4, section 2.3.4.5",
+        "12:34:56, std::dec, 2024:01:02, aa:bb:cc:dd:ee:ff, 2001:zz::1",
+    ],
+)
+def test_addresses_of_nobody_and_versions_stay(text: str) -> None:
+    """Private, loopback and documentation addresses name no one."""
+    assert mask(text) == text
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *("4111111111111111", "4111 1111 1111 1111", "4111-1111-1111-1111", "4222222222222", "5555555555554444"),
+        *(
+            "2223003122003222",
+            "378282246310005",
+            "3782 822463 10005",
+            "30569309025904",
+            "3056 930902 5904",
+            "6011111111111117",
+        ),
+        *("3530111333300000", "6200000000000005", "2200000000000004", "6759649826438453"),
+    ],
+)
+def test_numbers_of_cards_are_masked(number: str) -> None:
+    """The issuers' published test numbers."""
+    assert mask(f"Card: {number}, valid.") == "Card: <CARD>, valid."
+    assert mask(f"卡号{number}。") == "卡号<CARD>。"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "4111111111111112 1234567890123452 9780306406157",
+        "04111111111111111 41111111111111110 1-4111-1111-1111-1111 4111-1111-1111-1111-1111-1111",
+        "٤١١١١١١١١١١١١١١١ 0.4111111111111111 a4111111111111111 4111111111111111f 4111 1111-1111 1111",
+    ],
+)
+def test_other_long_numbers_stay(text: str) -> None:
+    """Wrong check digits, unknown issuers, parts of longer numbers, fractions and hashes are no cards."""
+    assert mask(text) == text
+
+
+def test_actions_mask_drop_or_count() -> None:
+    """The same finds, three consequences; `value` says how many."""
+    batch = captures(["nothing here", "a@b.org c@d.org 8.8.8.8", "4111111111111111"])
+
+    outs = {action: Pii(action=action).build()(batch) for action in ("mask", "drop", "count")}
+
+    for out in outs.values():
+        assert [out[f"pii.{kind}"].to_pylist() for kind in KINDS] == [[0, 2, 0], [0, 1, 0], [0, 0, 1]]
+    assert outs["mask"]["text"].to_pylist() == ["nothing here", "<EMAIL> <EMAIL> <IP>", "<CARD>"]
+    assert outs["drop"]["text"].equals(batch["text"])
+    assert outs["count"]["text"].equals(batch["text"])
+    assert outs["drop"]["rule"].to_pylist() == [None, "pii.email", "pii.card"]
+    assert outs["drop"]["value"].to_pylist() == [None, 2.0, 1.0]
+    assert outs["mask"]["rule"].null_count == outs["count"]["rule"].null_count == 3
+
+
+def test_only_the_kinds_asked_for_are_looked_for() -> None:
+    """And their order in the recipe changes nothing."""
+    stage = Pii(kinds=("ip", "email"))
+
+    assert stage == Pii(kinds=("email", "ip", "email"))
+    assert [field.name for field in stage.adds()] == ["pii.email", "pii.ip"]
+    assert stage.mask_column(pa.array(["a@b.org 4111111111111111", None])).to_pylist() == [
+        "<EMAIL> 4111111111111111",
+        None,
+    ]
+
+
+@given(text=texts, kinds=st.sets(st.sampled_from(list(KINDS))))
+@settings(max_examples=500)
+def test_masking_twice_is_masking_once(text: str, kinds: set[str]) -> None:
+    """Samples of the ledger are masked again when they are shown."""
+    once = mask(text, kinds)
+
+    assert mask(once, kinds) == once
+
+
+@given(batch=st.lists(texts, min_size=1, max_size=8), action=st.sampled_from(["mask", "drop", "count"]))
+@settings(max_examples=100, deadline=None)
+def test_a_text_does_not_depend_on_its_neighbours_and_its_bytes_are_accounted_for(
+    batch: list[str], action: str
+) -> None:
+    """Batches are cut anywhere, the compiled scan misses nothing, and `before + added = after + cut`."""
+    out = Pii.model_validate({"action": action}).build()(captures(batch))
+
+    assert out["text"].to_pylist() == ([mask(text) for text in batch] if action == "mask" else batch)
+    columns = (out["text"].to_pylist(), out[TEXT_ADDED].to_pylist(), out[TEXT_CUT].to_pylist())
+    for before, after, added, cut in zip(batch, *columns, strict=True):
+        assert len(before.encode()) + added == len(after.encode()) + cut
+        assert added >= 0
+        assert cut >= 0
+
+
+@given(text=texts)
+@settings(max_examples=300)
+def test_the_scan_matches_wherever_the_expression_does(text: str) -> None:
+    """A text without a hit is never looked at again."""
+    for kind in KINDS.values():
+        assert not kind.pattern.search(text) or pc.match_substring_regex(pa.array([text]), kind.scan)[0].as_py()
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "a",
+        "a.",
+        "1",
+        "1.",
+        "1.1.1.1.",
+        "4111-",
+        "4111 ",
+        "@",
+        "a@",
+        "a@a.",
+        "2001:",
+        ":",
+        "-",
+        "a.b@",
+        "://",
+        "\u0301",
+        "8.8.8.8 ",
+        "a@b.co ",
+    ],
+)
+@pytest.mark.parametrize("end", ["", "@example.org", "x"])
+def test_a_hostile_text_takes_linear_time(unit: str, end: str) -> None:
+    """A quadratic expression needs hours for a megabyte."""
+    hostile = unit * (250_000 // len(unit)) + end
+    start = time.process_time()
+
+    mask(hostile)
+
+    assert time.process_time() - start < 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("phone", "`phone` is not built yet"), ("iban", "`iban` is not built yet"), ("emial", "no kind of personal data")],
+)
+def test_kinds_that_are_not_built_are_refused_by_name(kind: str, told: str) -> None:
+    """A recipe must not promise a masking that does not happen."""
+    with pytest.raises(ValidationError, match=told):
+        Pii.model_validate_json(f'{{"kinds": ["email", "{kind}"]}}', strict=True)
+
+
+def test_no_kinds_are_refused_and_no_rows_are_not() -> None:
+    """A stage that looks for nothing is a mistake; an empty batch is not."""
+    with pytest.raises(ValidationError):
+        Pii(kinds=())
+    assert Pii().build()(captures([])).num_rows == 0
