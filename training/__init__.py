@@ -1,0 +1,41 @@
+"""From a published version to a trained model: tokenizer, packed data, training, evaluation.
+
+Importing this package loads neither torch nor tokenizers; the functions below do when they are first asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from schemas.errors import MissingExtraError
+
+if TYPE_CHECKING:
+    from training.config import TrainConfig, load_config
+    from training.data.tokenizer import train_tokenizer
+    from training.evaluation.generation import generate
+    from training.evaluation.likelihood import evaluate
+    from training.trainer import fit
+
+__all__ = ["TrainConfig", "evaluate", "fit", "generate", "load_config", "train_tokenizer"]
+
+_HOMES: Final = {
+    "TrainConfig": "training.config",
+    "evaluate": "training.evaluation.likelihood",
+    "fit": "training.trainer",
+    "generate": "training.evaluation.generation",
+    "load_config": "training.config",
+    "train_tokenizer": "training.data.tokenizer",
+}
+_EXTRA: Final = frozenset({"numpy", "safetensors", "tokenizers", "torch"})
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name in _EXTRA:
+            raise MissingExtraError.of("train", error.name) from error
+        raise

@@ -1,0 +1,189 @@
+"""Checkpoints: a folder with the weights, the optimizer and a state in JSON; nothing in it is ever unpickled.
+
+A checkpoint is written under a draft name and renamed when it is whole, so that one that can be seen can be used.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch import Tensor
+
+from schemas.errors import DamagedFileError, UnfinishedError, UsageError
+from training.config import ModelConfig
+from training.data.tokenizer import TOKENIZER_FILE, load_tokenizer
+from training.models.gpt import GPT
+
+FORMAT_VERSION: Final = 1
+FOLDER: Final = "checkpoints"
+_WEIGHTS: Final = "model.safetensors"
+_OPTIMIZER: Final = "optimizer.safetensors"
+_STATE: Final = "state.json"
+_DRAFT: Final = ".draft-"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to be used, and where it came from."""
+
+    path: Path
+    model: GPT
+    tokenizer: Tokenizer
+    state: dict[str, Any]
+
+
+def load_model(path: Path | str) -> Loaded:
+    """Read the model at *path*: a run's folder (then its newest checkpoint) or a checkpoint.
+
+    Raises:
+        UsageError: There is none.
+        DamagedFileError: A file of it cannot be read.
+    """
+    path = Path(path)
+    checkpoint = path if (path / _STATE).is_file() else newest_checkpoint(path)
+    if checkpoint is None:
+        raise UsageError(f"{path} holds no trained model", hint="train one with `corpusmill train CONFIG`")
+    state = read_state(checkpoint)
+    model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
+    load_weights(checkpoint, model)
+    return Loaded(checkpoint, model.eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
+
+
+def newest_checkpoint(run: Path) -> Path | None:
+    """Give the checkpoint of the highest step in the run's folder *run*."""
+    return max((run / FOLDER).glob("step-*"), default=None)
+
+
+def write_checkpoint(
+    run: Path, *, model: GPT, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
+) -> Path:
+    """Write the checkpoint of the step that *state* names, and remove all but the newest *keep*.
+
+    Raises:
+        UnfinishedError: The disk is full or cannot be written; the checkpoints before are whole.
+    """
+    folder = run / FOLDER
+    final = folder / f"step-{state['step']:08d}"
+    draft = folder / f"{_DRAFT}{final.name}-{os.getpid()}"
+    with writing(run):
+        for left in folder.glob(f"{_DRAFT}*"):
+            shutil.rmtree(left, ignore_errors=True)
+        draft.mkdir(parents=True)
+        save_file(_weights(model), draft / _WEIGHTS)
+        save_file(_optimizer_tensors(model, optimizer), draft / _OPTIMIZER)
+        (draft / _STATE).write_text(json.dumps({"format_version": FORMAT_VERSION, **state}, indent=1) + "\n")
+        for file in (*draft.iterdir(), draft):
+            _sync(file)
+        if final.exists():  # of an earlier attempt at the same step: equal but for times
+            shutil.rmtree(final)
+        draft.rename(final)
+        _sync(folder)
+    for old in sorted(folder.glob("step-*"))[:-keep]:
+        shutil.rmtree(old)
+    return final
+
+
+def read_state(checkpoint: Path) -> dict[str, Any]:
+    """Read what *checkpoint* says of itself.
+
+    Raises:
+        DamagedFileError: It cannot be read, or a later corpusmill wrote it.
+    """
+    file = checkpoint / _STATE
+    try:
+        state: dict[str, Any] = json.loads(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise _damaged(file, error) from None
+    if state.get("format_version") != FORMAT_VERSION:
+        raise DamagedFileError(
+            f"a checkpoint of format {state.get('format_version')}, this corpusmill reads {FORMAT_VERSION}",
+            file=str(file),
+            hint="use the corpusmill that wrote it",
+        )
+    return state
+
+
+def load_weights(checkpoint: Path, model: GPT) -> None:
+    """Fill *model* with the weights in *checkpoint*."""
+    tensors = _read(checkpoint / _WEIGHTS)
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise _damaged(checkpoint / _WEIGHTS, error) from None
+
+
+def load_optimizer(checkpoint: Path, *, model: GPT, optimizer: torch.optim.Optimizer) -> None:
+    """Fill *optimizer*, which works on *model*, with the moments in *checkpoint*."""
+    tensors = _read(checkpoint / _OPTIMIZER)
+    for name, parameter in model.named_parameters():
+        moments = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        optimizer.state[parameter] = {
+            key: value if key == "step" and not _is_fused(optimizer) else value.to(parameter.device)
+            for key, value in moments.items()
+        }
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say so plainly when a disk is full or refuses to be written.
+
+    Raises:
+        UnfinishedError: Writing under *path* failed.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
+        reason = "the disk is full" if full else str(error)
+        hint = "make room, then run the same command: it goes on from the last checkpoint"
+        raise UnfinishedError(f"cannot write: {reason}", file=str(path), hint=hint) from error
+
+
+def _weights(model: GPT) -> dict[str, Tensor]:
+    return {name: tensor.detach().contiguous() for name, tensor in model.state_dict().items()}
+
+
+def _optimizer_tensors(model: GPT, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    return {
+        f"{key}/{name}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state[parameter].items()
+    }
+
+
+def _is_fused(optimizer: torch.optim.Optimizer) -> bool:
+    return bool(optimizer.defaults.get("fused"))
+
+
+def _read(file: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(file)
+    except (OSError, SafetensorError) as error:
+        raise _damaged(file, error) from None
+
+
+def _damaged(file: Path, error: Exception) -> DamagedFileError:
+    return DamagedFileError(
+        f"the checkpoint cannot be read: {error}", file=str(file), hint=f"remove {file.parent}: the one before is used"
+    )
+
+
+def _sync(path: Path) -> None:
+    """Bring *path* to the disk, so that it survives a loss of power once it is renamed."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

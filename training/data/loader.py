@@ -1,0 +1,75 @@
+"""Batches from a `PackedDataset`, made in this process or in workers, with a state that is exact in both cases."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+from training.data.packed import PackedDataset, Row
+
+
+class BatchLoader:
+    """Batches of a rank: one row of each of its lanes, in the order of lanes.
+
+    The state is that of the batches taken, however far workers have read ahead.
+
+    Args:
+        dataset: Gives the rows; its state follows.
+        num_workers: Processes that tokenize; 0 is this one, any other number divides the rank's lanes.
+
+    Yields:
+        int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may be smaller.
+    """
+
+    def __init__(self, dataset: PackedDataset, *, num_workers: int = 0) -> None:
+        self._dataset = dataset
+        self._num_workers = num_workers
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        rows = iter(self._rows())
+        while batch := list(itertools.islice(rows, len(self._dataset.rank_lanes))):
+            for row in batch:
+                self._dataset.follow(row)
+            yield torch.stack([torch.from_numpy(row.tokens) for row in batch])
+
+    def state_dict(self) -> dict[str, Any]:
+        """Give the state after the last batch that was taken."""
+        return self._dataset.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on after the batch at which *state* was taken; see `PackedDataset.load_state_dict`."""
+        self._dataset.load_state_dict(state)
+
+    def _rows(self) -> Iterator[Row]:
+        if not self._num_workers:
+            return self._dataset.rows()
+        # Workers are asked in turn, and worker w has every W-th lane from w on: rows come in the order of lanes.
+        # Spawned, because a fork of a process with threads (torch's, Arrow's, the tokenizer's) may hang.
+        return iter(
+            DataLoader(
+                _Rows(self._dataset),
+                batch_size=None,
+                collate_fn=_as_it_is,
+                num_workers=self._num_workers,
+                multiprocessing_context="spawn",
+            )
+        )
+
+
+class _Rows(IterableDataset[Row]):
+    """The rows of a data set with their cursors, which travel from the worker with them."""
+
+    def __init__(self, dataset: PackedDataset) -> None:
+        self._dataset = dataset
+
+    def __iter__(self) -> Iterator[Row]:
+        return self._dataset.rows()
+
+
+def _as_it_is(row: Row) -> Row:
+    """Keep torch from turning the cursor's numbers into tensors."""
+    return row

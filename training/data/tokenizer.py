@@ -1,0 +1,130 @@
+"""Byte-level BPE: trained from the texts of a version, any text comes back byte by byte.
+
+Sennrich et al. 2016 (doi:10.18653/v1/P16-1162) on bytes, as in GPT-2 (Radford et al. 2019).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import tokenizers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from schemas.errors import SourceError, UsageError
+from training.data.shards import Corpus, open_corpus
+
+END_OF_TEXT: Final = "<|endoftext|>"
+TOKENIZER_FILE: Final = "tokenizer.json"
+LINEAGE_FILE: Final = "tokenizer-lineage.json"
+
+
+def train_tokenizer(
+    version: Path | str, *, vocabulary_size: int = 8192, out: Path | str, split: str = "train", text_column: str = "text"
+) -> dict[str, Any]:
+    """Train a tokenizer from the split *split* of *version* and write it to the folder *out*.
+
+    Equal texts give equal bytes of `tokenizer.json`, whatever the order of documents. Reads the split once; memory
+    grows with the number of distinct words.
+
+    Returns:
+        The lineage, also written beside it: `path, vocabulary_size, max_vocabulary_size, dataset, version, split, documents, bytes, sha256`.
+
+    Raises:
+        UsageError: *vocabulary_size* is below 257 (the bytes and the end of text).
+        SourceError: The split has no text.
+    """
+    if vocabulary_size < 257:
+        raise UsageError(f"vocabulary_size {vocabulary_size} is below 257", hint="256 bytes and the end of text need 257")
+    corpus = open_corpus(version, split=split, text_column=text_column)
+    tally = {"documents": 0, "bytes": 0}
+    tokenizer = _untrained()
+    tokenizer.train_from_iterator(_counted(corpus, tally), trainer=_trainer(vocabulary_size))
+    if not tally["bytes"]:
+        raise SourceError(f"the split `{split}` of {version} has no text", hint="a tokenizer is trained from text")
+    content = tokenizer.to_str(pretty=True)
+    lineage = {
+        "path": str(Path(out) / TOKENIZER_FILE),
+        "vocabulary_size": tokenizer.get_vocab_size(),
+        "max_vocabulary_size": vocabulary_size,
+        "dataset": corpus.dataset,
+        "version": corpus.version,
+        "split": split,
+        **tally,
+        "sha256": hashlib.sha256(content.encode()).hexdigest(),
+        "tokenizers": tokenizers.__version__,
+    }
+    Path(out).mkdir(parents=True, exist_ok=True)
+    write_text(Path(out) / LINEAGE_FILE, json.dumps(lineage | {"path": TOKENIZER_FILE}, indent=1) + "\n")
+    write_text(Path(out) / TOKENIZER_FILE, content)
+    return lineage
+
+
+def load_tokenizer(source: Path | str | Tokenizer) -> Tokenizer:
+    """Read the tokenizer at *source*: a `tokenizer.json`, or a folder with one.
+
+    Text that reads ``<|endoftext|>`` is tokenized as text: only the packer writes the special token.
+
+    Raises:
+        UsageError: There is none, it cannot be read, or it has no token ``<|endoftext|>``.
+    """
+    tokenizer = source if isinstance(source, Tokenizer) else _read(Path(source))
+    if tokenizer.token_to_id(END_OF_TEXT) is None:
+        raise UsageError(f"the tokenizer has no token {END_OF_TEXT}", hint="train one with `corpusmill tokenizer`")
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+def fingerprint(tokenizer: Tokenizer) -> str:
+    """Give 16 hex characters that stand for *tokenizer*."""
+    return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write *text* so that *path* holds all of it or what it held before."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def _read(path: Path) -> Tokenizer:
+    file = path / TOKENIZER_FILE if path.is_dir() else path
+    if not file.is_file():
+        raise UsageError(f"{file} is not there", hint="train one with `corpusmill tokenizer VERSION`")
+    try:
+        return Tokenizer.from_str(file.read_text(encoding="utf-8"))
+    except Exception as error:  # noqa: BLE001 - the library raises plain Exception
+        raise UsageError(f"not a tokenizer: {error}", file=str(file)) from None
+
+
+def _untrained() -> Tokenizer:
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def _trainer(vocabulary_size: int) -> Any:
+    return trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=[END_OF_TEXT],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        min_frequency=2,
+        show_progress=False,
+    )
+
+
+def _counted(corpus: Corpus, tally: dict[str, int]) -> Iterator[list[str]]:
+    """Give the texts of *corpus* in lists, adding documents and UTF-8 bytes to *tally*."""
+    for batch in corpus.batches((corpus.text_column,)):
+        texts = batch.column(0).drop_null()
+        tally["documents"] += len(texts)
+        texts = texts.to_pylist()
+        tally["bytes"] += sum(len(text.encode()) for text in texts)
+        yield texts

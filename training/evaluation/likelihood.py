@@ -1,0 +1,223 @@
+"""How well a model predicts held-out text, in nats a token and in bits a byte.
+
+Shapes: B windows, S tokens, V vocabulary.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal, NamedTuple
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from torch.nn import functional
+
+from schemas.errors import SourceError, UsageError
+from training.checkpoint import load_model
+from training.data.packing import Tokens
+from training.data.shards import Corpus, open_corpus
+from training.data.tokenizer import END_OF_TEXT
+from training.evaluation.trigram import count_trigrams
+
+_BATCH_TOKENS: Final = 8192
+_BULK_CHARACTERS: Final = 1 << 20
+_NO_SOURCE: Final = ""
+
+
+class Document(NamedTuple):
+    """A text to score, and the source it is counted under."""
+
+    text: str
+    source: str = _NO_SOURCE
+
+
+@dataclass
+class Tally:
+    """What documents cost: the sum of negative log likelihoods, and what it is to be divided by."""
+
+    nats: float = 0.0
+    documents: int = 0
+    tokens: int = 0
+    bytes: int = 0
+
+    @property
+    def loss(self) -> float:
+        """Nats a token; nan without tokens."""
+        return self.nats / self.tokens if self.tokens else math.nan
+
+    @property
+    def perplexity(self) -> float:
+        """The exponential of the loss; infinite above what a float holds."""
+        return math.exp(self.loss) if not self.loss > 700 else math.inf
+
+    @property
+    def bits_per_byte(self) -> float:
+        """Bits for each byte of UTF-8: does not depend on the tokenizer, so models can be compared."""
+        return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
+
+
+@dataclass
+class Score:
+    """The tally of all documents and of each source."""
+
+    total: Tally = field(default_factory=Tally)
+    by_source: dict[str, Tally] = field(default_factory=lambda: defaultdict(Tally))
+
+    def add(self, source: str, **amounts: float) -> None:
+        """Add *amounts* to the total and to *source*."""
+        for tally in (self.total, self.by_source[source]):
+            for name, amount in amounts.items():
+                setattr(tally, name, getattr(tally, name) + amount)
+
+
+def evaluate(
+    model_dir: Path | str,
+    version_dir: Path | str,
+    *,
+    split: str = "validation",
+    baseline: Literal["trigram"] | None = None,
+    text_column: str = "text",
+) -> dict[str, Any]:
+    """Score the model in *model_dir* (a run's folder or a checkpoint) on the split *split* of *version_dir*.
+
+    Returns:
+        `loss` (nats a token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
+        and which `model`, `step`, `version` and `split`. With *baseline*, `baseline` has the bits per byte of a byte
+        trigram model (`training.evaluation.trigram`) of the train split, on the same documents, and `gain`, by how
+        much the model is better. Non-finite numbers are None.
+
+    Raises:
+        UsageError: No such model or version, or an unknown baseline.
+        SourceError: The split has no text.
+    """
+    if baseline not in {None, "trigram"}:
+        raise UsageError(f"unknown baseline {baseline!r}", hint="the baseline is `trigram`")
+    loaded = load_model(model_dir)
+    corpus = open_corpus(version_dir, split=split, text_column=text_column)
+    score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
+    if not score.total.bytes:
+        raise SourceError(f"the split `{split}` of {version_dir} has no text", hint="name another `--split`")
+    result = _told(score.total) | {"by_source": {name: _told(tally) for name, tally in sorted(score.by_source.items())}}
+    result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}
+    if baseline is None:
+        return result
+    bits = trigram_bits_per_byte(corpus, open_corpus(version_dir, split="train", text_column=text_column))
+    return result | {"baseline": {"name": "trigram", "bits_per_byte": bits, "gain": bits - score.total.bits_per_byte}}
+
+
+def trigram_bits_per_byte(corpus: Corpus, training: Corpus) -> float:
+    """Give what a byte trigram model of *training* costs on *corpus*."""
+    model = count_trigrams(document.text.encode() for document in documents(training))
+    return model.bits_per_byte(document.text.encode() for document in documents(corpus))
+
+
+def documents(corpus: Corpus, *, max_bytes: int | None = None) -> Iterator[Document]:
+    """Give the documents of *corpus* in file order, until they hold *max_bytes* or more bytes of UTF-8."""
+    size = 0
+    for batch in corpus.batches((corpus.text_column, "source")):
+        texts = batch.column(corpus.text_column).to_pylist()
+        named = "source" in batch.schema.names
+        sources = batch.column("source").to_pylist() if named else [_NO_SOURCE] * len(texts)
+        for text, source in zip(texts, sources, strict=True):
+            if text:
+                yield Document(text, source or _NO_SOURCE)
+                size += len(text.encode())
+                if max_bytes is not None and size >= max_bytes:
+                    return
+
+
+def score_documents(
+    model: nn.Module,
+    tokenizer: Tokenizer,
+    texts: Iterable[Document],
+    *,
+    forward: Callable[[Tensor], Tensor] | None = None,
+) -> Score:
+    """Give what *model* makes of *texts*.
+
+    Each document stands alone: its tokens are predicted from ``<|endoftext|>`` and the tokens before, in windows of
+    the model's sequence length that do not overlap; its own end is not predicted. So the bits are those of its
+    bytes, as with the trigram baseline.
+
+    Args:
+        forward: How to call the model (for mixed precision); the model itself if None.
+    """
+    score = Score()
+    training = model.training
+    model.eval()
+    with torch.inference_mode():
+        for bulk in _bulks(texts):
+            _score_bulk(model, tokenizer, bulk, score, forward=forward or model)
+    model.train(training)
+    return score
+
+
+def _score_bulk(
+    model: Any, tokenizer: Tokenizer, bulk: list[Document], score: Score, *, forward: Callable[[Tensor], Tensor]
+) -> None:
+    end = tokenizer.token_to_id(END_OF_TEXT)
+    windows: list[tuple[int, Tokens]] = []
+    encodings = tokenizer.encode_batch_fast([document.text for document in bulk], add_special_tokens=False)
+    for number, (document, encoding) in enumerate(zip(bulk, encodings, strict=True)):
+        tokens = np.array([end, *encoding.ids], dtype=np.int64)
+        score.add(document.source, documents=1, tokens=len(tokens) - 1, bytes=len(document.text.encode()))
+        windows += [(number, window) for window in _windows(tokens, length=model.config.sequence_length)]
+    windows.sort(key=lambda window: len(window[1]))  # stable: windows of one length pass together, unpadded
+    per_batch = max(1, _BATCH_TOKENS // model.config.sequence_length)
+    device = next(model.parameters()).device
+    for start in range(0, len(windows), per_batch):
+        batch = windows[start : start + per_batch]
+        for (number, _), nats in zip(batch, _nats([window for _, window in batch], forward, device), strict=True):
+            score.add(bulk[number].source, nats=nats)
+
+
+def _windows(tokens: Tokens, *, length: int) -> Iterator[Tokens]:
+    """Cut *tokens* so that each but the first is the target of one window: parts overlap by one token."""
+    for start in range(0, len(tokens) - 1, length):
+        yield tokens[start : start + length + 1]
+
+
+def _nats(windows: list[Tokens], forward: Callable[[Tensor], Tensor], device: torch.device) -> list[float]:
+    """Give the negative log likelihood of each of *windows*, which are sorted by length."""
+    padded = np.zeros((len(windows), len(windows[-1])), dtype=np.int64)
+    targets = np.full_like(padded, -100)  # cross entropy's "no target"
+    for row, window in enumerate(windows):
+        padded[row, : len(window)] = targets[row, : len(window)] = window
+    tokens_BS = torch.from_numpy(padded).to(device)  # noqa: N806
+    targets_BS = torch.from_numpy(targets).to(device)  # noqa: N806
+    logits_BSV = forward(tokens_BS[:, :-1]).float()  # noqa: N806
+    nats_BS = functional.cross_entropy(logits_BSV.transpose(1, 2), targets_BS[:, 1:], reduction="none")  # noqa: N806
+    return nats_BS.double().sum(dim=1).tolist()
+
+
+def _bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
+    bulk: list[Document] = []
+    size = 0
+    for document in texts:
+        bulk.append(document)
+        size += len(document.text)
+        if size >= _BULK_CHARACTERS:
+            yield bulk
+            bulk, size = [], 0
+    if bulk:
+        yield bulk
+
+
+def _told(tally: Tally) -> dict[str, Any]:
+    def finite(value: float) -> float | None:
+        return value if math.isfinite(value) else None
+
+    return {
+        "loss": finite(tally.loss),
+        "perplexity": finite(tally.perplexity),
+        "bits_per_byte": finite(tally.bits_per_byte),
+        "documents": tally.documents,
+        "tokens": tally.tokens,
+        "bytes": tally.bytes,
+    }

@@ -1,0 +1,51 @@
+"""`metrics.jsonl`: one line for each step, in order, each step once, however often the run was killed."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any, Final
+
+METRICS_FILE: Final = "metrics.jsonl"
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """Give the lines of the file at *path*, up to one that a kill cut short; none when there is no file."""
+    if not path.is_file():
+        return []
+    lines = []
+    for line in path.read_bytes().splitlines():
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            break
+    return lines
+
+
+class MetricsFile:
+    """Appends lines to the file at *path*.
+
+    Args:
+        last_step: The step to go on after: later lines, left by a killed run, are dropped.
+    """
+
+    def __init__(self, path: Path, *, last_step: int) -> None:
+        kept = [line for line in read_metrics(path) if line["step"] <= last_step]
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
+        draft.replace(path)
+        self._file = path.open("a", encoding="utf-8")
+
+    def write(self, line: dict[str, Any]) -> None:
+        """Append *line*; it outlives this process."""
+        self._file.write(f"{json.dumps(line)}\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Bring all lines to the disk."""
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()

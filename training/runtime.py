@@ -1,0 +1,72 @@
+"""The machine under a run: device, precision, threads, and the switches that make it repeatable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+
+import torch
+
+from schemas.errors import UsageError
+from training.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where a run computes.
+
+    Attributes:
+        threads: Threads of the CPU; another number adds in another order, so losses differ in their last digits.
+    """
+
+    device: torch.device
+    mixed: bool
+    threads: int
+
+    @property
+    def precision(self) -> str:
+        """Numbers that matrices are multiplied in; weights are always float32."""
+        return "bfloat16" if self.mixed else "float32"
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Give the context in which the model is called."""
+        return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.mixed else nullcontext()
+
+
+@contextmanager
+def repeatable(config: TrainConfig) -> Iterator[Runtime]:
+    """Set torch up as *config* says, and as it was before afterwards.
+
+    Raises:
+        UsageError: A GPU is asked for that is not there.
+    """
+    device = _device(config.device)
+    mixed = config.precision == "bfloat16" or (config.precision == "auto" and _has_bfloat16(device))
+    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    filled = torch.utils.deterministic.fill_uninitialized_memory
+    threads = config.threads or os.cpu_count() or 1
+    try:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it only helps to find mistakes, and costs time
+        yield Runtime(device, mixed, threads)
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        torch.utils.deterministic.fill_uninitialized_memory = filled
+
+
+def _device(wanted: str) -> torch.device:
+    present = torch.cuda.is_available()
+    if wanted == "cuda" and not present:
+        raise UsageError("`device: cuda`, but torch sees no GPU", hint="use `device: auto`")
+    if wanted == "cpu" or not present:
+        return torch.device("cpu")
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
+    return torch.device("cuda")
+
+
+def _has_bfloat16(device: torch.device) -> bool:
+    return device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,0 +1,462 @@
+"""`fit`: train a GPT on a version, in a way that can be stopped at any instant and goes on to the same losses."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import logging
+import math
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor
+from torch.nn import functional
+
+from schemas.errors import SourceError, UnfinishedError, UsageError, WorkError
+from training.checkpoint import (
+    FOLDER,
+    load_optimizer,
+    load_weights,
+    newest_checkpoint,
+    read_state,
+    write_checkpoint,
+    writing,
+)
+from training.config import HARMLESS, TrainConfig, config_yaml, load_config
+from training.data.loader import BatchLoader
+from training.data.packed import PackedDataset
+from training.data.shards import Corpus, open_corpus
+from training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
+from training.evaluation.generation import generate
+from training.evaluation.likelihood import documents, score_documents
+from training.metrics import METRICS_FILE, MetricsFile, read_metrics
+from training.models.gpt import GPT
+from training.page import model_card, run_page
+from training.runtime import Runtime, repeatable
+from training.schedules import cosine_with_warm_up
+
+logger = logging.getLogger(__name__)
+
+_LOCK: Final = ".lock"
+_SAMPLE_TOKENS: Final = 120
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a run is; its text is a line for a terminal."""
+
+    run: str
+    step: int
+    steps: int
+    loss: float
+    validation_loss: float | None
+    bits_per_byte: float | None
+    tokens_per_s: float
+
+    def __str__(self) -> str:
+        validation = "" if self.bits_per_byte is None else f", validation {self.bits_per_byte:.3f} bits/byte"
+        return (
+            f"train {self.run}: step {self.step:,} of {self.steps:,}, loss {self.loss:.3f}{validation}, "
+            f"{self.tokens_per_s:,.0f} tokens/s"
+        )
+
+
+def fit(
+    config: TrainConfig | Path | str,
+    *,
+    version_dir: Path | str,
+    workspace: Path | str,
+    resume: bool = True,
+    progress: Callable[[Progress], None] | None = None,
+    verify: bool = True,
+    num_workers: int = 0,
+) -> dict[str, Any]:
+    """Train the run that *config* describes on the version in *version_dir*; its folder is `<workspace>/models/<run>`.
+
+    A run that was stopped goes on from its last checkpoint, to the losses that it would have had; one that is done is
+    left as it is. The number of workers changes nothing in the result.
+
+    Args:
+        config: The configuration, or the path of one.
+        version_dir: Folder of the version (or a folder or file of Parquet with a column `text`).
+        workspace: Where `models/` is.
+        resume: False throws away what the run has done before.
+        progress: Called after each step.
+        verify: Compare the shards with the manifest's SHA-256 first.
+        num_workers: Processes that tokenize; 0 does it in this one.
+
+    Returns:
+        `status` (``trained``, ``unchanged`` or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
+        validation_loss, bits_per_byte, tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
+
+    Raises:
+        RecipeError: The configuration is wrong.
+        UsageError: The run was begun with another configuration, or on another version.
+        SourceError: The train split has no text; `DamagedFileError`: a file is not what it should be.
+        UnfinishedError: Another process trains this run, or the disk is full.
+        WorkError: The loss is no longer a number.
+    """
+    config = config if isinstance(config, TrainConfig) else load_config(config)
+    folder = Path(workspace) / "models" / config.run
+    corpus = open_corpus(version_dir, split="train")
+    if not corpus.rows:
+        raise SourceError(f"the split `train` of {version_dir} is empty", hint="give `train` a share in the recipe's `split`")
+    validation = open_corpus(version_dir, split="validation")
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder), repeatable(config) as runtime:
+        if not resume:
+            _forget(folder)
+        run = _Run(config, folder, corpus, validation, runtime, num_workers=num_workers)
+        if verify and run.step < config.steps:
+            corpus.verify()
+            validation.verify()
+        return run.train(progress=progress)
+
+
+@dataclass
+class _Totals:
+    """What a run has done since its beginning."""
+
+    step: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+    train_loss: float | None = None
+    validation_loss: float | None = None
+    bits_per_byte: float | None = None
+    validated_at: int = 0
+    validation: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def tokens_per_s(self) -> float:
+        return self.tokens / self.seconds if self.seconds else 0.0
+
+
+class _Run:
+    """A run in memory: model, optimizer, data, and what it has done."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: Path,
+        corpus: Corpus,
+        validation: Corpus,
+        runtime: Runtime,
+        *,
+        num_workers: int,
+    ) -> None:
+        self.config, self.folder, self.runtime = config, folder, runtime
+        self.corpus, self.validation = corpus, validation
+        self.warnings: list[str] = []
+        checkpoint = newest_checkpoint(folder)
+        state = None if checkpoint is None else self._checked(read_state(checkpoint))
+        self.tokenizer = _tokenizer(config, folder, corpus)
+        self.model = GPT(config.model, vocabulary_size=self.tokenizer.get_vocab_size())
+        self.model.reset_parameters(seed=config.seed)
+        self.model.to(runtime.device)
+        self.optimizer = _adamw(config, self.model)
+        self.loader = _loader(config, corpus, self.tokenizer, num_workers=num_workers)
+        self.totals = _Totals()
+        if checkpoint is not None and state is not None:
+            load_weights(checkpoint, self.model)
+            load_optimizer(checkpoint, model=self.model, optimizer=self.optimizer)
+            self.loader.load_state_dict(state["data"])
+            self.totals = _Totals(**state["totals"])
+
+    @property
+    def step(self) -> int:
+        """Steps made."""
+        return self.totals.step
+
+    def train(self, *, progress: Callable[[Progress], None] | None) -> dict[str, Any]:
+        """Make the steps that are left."""
+        self._warn()
+        if self.step >= self.config.steps:
+            return self._result("unchanged")
+        write_text(self.folder / "config.yaml", config_yaml(self.config))
+        metrics = MetricsFile(self.folder / METRICS_FILE, last_step=self.step)
+        try:
+            with writing(self.folder), contextlib.closing(metrics):
+                self._make_steps(metrics, progress=progress)
+        finally:
+            write_text(self.folder / "index.html", run_page(self._facts(), read_metrics(self.folder / METRICS_FILE)))
+        sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed)
+        write_text(self.folder / "README.md", model_card(self._facts(), sample=sample))
+        return self._result("trained" if self.step >= self.config.steps else "stopped")
+
+    def _make_steps(self, metrics: MetricsFile, *, progress: Callable[[Progress], None] | None) -> None:
+        started = last = time.monotonic()
+        for batch in self.loader:
+            line = self._make_step(batch)
+            now = time.monotonic()
+            self.totals.seconds += now - last
+            stop = self._is_over(now - started)
+            if stop or self.step % self.config.validate_every == 0:
+                line |= self._validate()
+            metrics.write(line | {"tokens": self.totals.tokens, "seconds": round(self.totals.seconds, 3)})
+            if stop or self.step % self.config.checkpoint_every == 0:
+                metrics.sync()
+                self._save()
+            if progress is not None:
+                progress(self._progress())
+            if stop:
+                return
+            last = time.monotonic()
+
+    def _make_step(self, batch_BS: Tensor) -> dict[str, Any]:  # noqa: N803
+        """Make one step of the optimizer with the whole batch, shape (sequences, sequence_length + 1)."""
+        config = self.config
+        rate = config.optimizer.learning_rate * cosine_with_warm_up(
+            self.step,
+            steps=config.steps,
+            warm_up_steps=config.schedule.warm_up_steps,
+            final_fraction=config.schedule.final_fraction,
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        loss = 0.0
+        for part in batch_BS.to(self.runtime.device).chunk(config.batch.accumulation):
+            part_loss = self._loss(part) / config.batch.accumulation
+            part_loss.backward()  # type: ignore[no-untyped-call]
+            loss += part_loss.item()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.optimizer.clip or math.inf).item()
+        if not math.isfinite(loss + norm):
+            raise WorkError(
+                f"the loss is {loss} and its gradient {norm} at step {self.step + 1}",
+                hint="use a lower `optimizer.learning_rate` or a longer `schedule.warm_up_steps`",
+            )
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.totals.step += 1
+        self.totals.tokens += batch_BS.shape[0] * config.model.sequence_length
+        self.totals.train_loss = loss
+        return {"step": self.step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
+
+    def _loss(self, rows_BS: Tensor) -> Tensor:  # noqa: N803
+        logits_BSV = self._logits(rows_BS[:, :-1])  # noqa: N806
+        return functional.cross_entropy(logits_BSV.flatten(0, 1), rows_BS[:, 1:].flatten())
+
+    def _logits(self, tokens_BS: Tensor) -> Tensor:  # noqa: N803
+        with self.runtime.autocast():
+            return self.model(tokens_BS).float()  # type: ignore[no-any-return]
+
+    def _validate(self) -> dict[str, Any]:
+        if not self.validation.rows:
+            return {}
+        texts = documents(self.validation, max_bytes=self.config.validation_bytes)
+        total = score_documents(self.model, self.tokenizer, texts, forward=self._logits).total
+        if not total.bytes:
+            return {}
+        self.totals.validation_loss, self.totals.bits_per_byte = total.loss, total.bits_per_byte
+        self.totals.validated_at = self.step
+        self.totals.validation = {"documents": total.documents, "bytes": total.bytes}
+        return {"validation_loss": total.loss, "bits_per_byte": total.bits_per_byte}
+
+    def _is_over(self, seconds: float) -> bool:
+        minutes = self.config.max_minutes
+        return self.step >= self.config.steps or (minutes is not None and seconds >= 60 * minutes)
+
+    def _save(self) -> None:
+        write_checkpoint(
+            self.folder,
+            model=self.model,
+            optimizer=self.optimizer,
+            keep=self.config.keep_checkpoints,
+            state={
+                "run": self.config.run,
+                "step": self.step,
+                "totals": vars(self.totals),
+                "lineage": _lineage(self.corpus, self.folder),
+                "model": self.config.model.model_dump(mode="json"),
+                "vocabulary_size": self.tokenizer.get_vocab_size(),
+                "config": self.config.model_dump(mode="json"),
+                "runtime": self._runtime_facts(),
+                "data": self.loader.state_dict(),
+            },
+        )
+
+    def _checked(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Refuse to go on from *state* when that would not give what a run from the beginning gives."""
+        saved, wanted = state["config"], self.config.model_dump(mode="json")
+        hint = "name another `run`, or begin again with `--fresh`"
+        for name, value in wanted.items():
+            if name not in HARMLESS | {"version"} and saved.get(name) != value:
+                raise UsageError(
+                    f"the run `{self.config.run}` was begun with {_difference(name, saved.get(name), value)}", hint=hint
+                )
+        if state["lineage"]["version"] != self.corpus.version:
+            raise UsageError(
+                f"the run `{self.config.run}` was begun on version {state['lineage']['version']}, "
+                f"this is {self.corpus.version}",
+                hint=hint,
+            )
+        for name, value in self._runtime_facts().items():
+            if name in {"torch", "device", "precision", "threads"} and state["runtime"].get(name) != value:
+                self.warnings.append(
+                    f"resumed with {name} {value}, begun with {state['runtime'].get(name)}: "
+                    "losses may differ in their last digits"
+                )
+        return state
+
+    def _warn(self) -> None:
+        if not self.validation.rows:
+            self.warnings.append("the split `validation` is empty: no validation loss is measured")
+        for warning in self.warnings:
+            logger.warning(warning, extra={"run": self.config.run})
+
+    def _runtime_facts(self) -> dict[str, Any]:
+        runtime = self.runtime
+        return {
+            "torch": torch.__version__,
+            "device": runtime.device.type,
+            "precision": runtime.precision,
+            "threads": runtime.threads,
+        }
+
+    def _facts(self) -> dict[str, Any]:
+        totals = self.totals
+        return {
+            "run": self.config.run,
+            "dataset": self.corpus.dataset,
+            "version": self.corpus.version,
+            "report": _lineage(self.corpus, self.folder)["report"],
+            "step": totals.step,
+            "steps": self.config.steps,
+            "train_loss": totals.train_loss,
+            "validation_loss": totals.validation_loss,
+            "bits_per_byte": totals.bits_per_byte,
+            "validated_on": totals.validation or None,
+            "tokens": totals.tokens,
+            "tokens_per_s": round(totals.tokens_per_s),
+            "parameters": self.model.parameter_count(),
+            "model": self.config.model.model_dump(),
+            "vocabulary_size": self.tokenizer.get_vocab_size(),
+            "runtime": self._runtime_facts(),
+        }
+
+    def _progress(self) -> Progress:
+        totals = self.totals
+        return Progress(
+            run=self.config.run,
+            step=totals.step,
+            steps=self.config.steps,
+            loss=totals.train_loss or 0.0,
+            validation_loss=totals.validation_loss,
+            bits_per_byte=totals.bits_per_byte,
+            tokens_per_s=totals.tokens_per_s,
+        )
+
+    def _result(self, status: str) -> dict[str, Any]:
+        names = ("run", "step", "steps", "train_loss", "validation_loss", "bits_per_byte", "tokens", "tokens_per_s")
+        facts = self._facts()
+        return {
+            "status": status,
+            "path": str(self.folder),
+            **{name: facts[name] for name in (*names, "parameters", "dataset", "version")},
+            "checkpoint": str(newest_checkpoint(self.folder)),
+            "warnings": self.warnings,
+        }
+
+
+def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
+    chosen = config.optimizer
+    return torch.optim.AdamW(
+        model.parameter_groups(weight_decay=chosen.weight_decay),
+        lr=chosen.learning_rate,
+        betas=(chosen.beta1, chosen.beta2),
+        eps=chosen.epsilon,
+        fused=True,
+    )
+
+
+def _loader(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_workers: int) -> BatchLoader:
+    dataset = PackedDataset(
+        corpus,
+        tokenizer,
+        config.model.sequence_length,
+        batch_size=config.batch.sequences,
+        seed=config.seed,
+        epochs=None,
+        targets=True,
+    )
+    return BatchLoader(dataset, num_workers=num_workers)
+
+
+def _tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenizer:
+    """Give the run's tokenizer: the one in its folder when it was made as *config* says, else a new one."""
+    if config.tokenizer.path is not None:
+        tokenizer = load_tokenizer(config.tokenizer.path)
+        with writing(folder):
+            write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
+        return tokenizer
+    made = folder / LINEAGE_FILE
+    wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
+    if not (folder / TOKENIZER_FILE).is_file() or not _says(made, wanted):
+        with writing(folder):
+            train_tokenizer(corpus.path, vocabulary_size=config.tokenizer.trained_size, out=folder)
+    return load_tokenizer(folder)
+
+
+def _says(path: Path, wanted: dict[str, Any]) -> bool:
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    file = path.with_name(TOKENIZER_FILE)
+    return (
+        all(said.get(name) == value for name, value in wanted.items())
+        and said.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
+    )
+
+
+def _lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Say from which data the run comes; paths are relative to the run's folder, so that a workspace can be moved."""
+    report = corpus.report
+    return {
+        "dataset": corpus.dataset,
+        "version": corpus.version,
+        "path": os.path.relpath(corpus.path, folder),
+        "report": None if report is None else os.path.relpath(report, folder),
+    }
+
+
+def _difference(name: str, saved: Any, wanted: Any) -> str:
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        part = next(key for key in wanted if saved.get(key) != wanted[key])
+        return _difference(f"{name}.{part}", saved.get(part), wanted[part])
+    return f"`{name}: {json.dumps(saved)}`, the configuration has {json.dumps(wanted)}"
+
+
+def _forget(folder: Path) -> None:
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    for name in (METRICS_FILE, "index.html", "README.md", TOKENIZER_FILE, LINEAGE_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in *folder*; the lock goes with this process, however it ends."""
+    with (folder / _LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise UnfinishedError(
+                f"the run `{folder.name}` is being trained by process {holder}",
+                file=str(folder),
+                hint="wait for it, or name another `run`",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
