@@ -31,7 +31,8 @@ def bounded(
         if batch.num_rows == 1:
             yield batch
             continue
-        middle = min(max_rows, (batch.num_rows + 1) // 2)
+        pieces = -(-batch.num_rows // max_rows)
+        middle = pieces // 2 * max_rows or (batch.num_rows + 1) // 2
         yield from bounded([batch.slice(0, middle)], max_rows=max_rows, max_bytes=max_bytes)
         yield from bounded([batch.slice(middle)], max_rows=max_rows, max_bytes=max_bytes)
 
