@@ -19,6 +19,10 @@ class RawFile(BaseModel):
     name: str = Field(description="POSIX path from the pattern's fixed prefix: the `source_id` of a one-document file.")
     size: int = Field(ge=0, description="Bytes.")
     sha256: str
+    modified_ns: int | None = Field(
+        default=None,
+        description="Last change, nanoseconds since 1970: a file with this and `size` is unchanged.",
+    )
 
 
 class RawManifest(BaseModel):

@@ -71,7 +71,9 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"not a readable Parquet file: {_one_line(error)}", file=path) from error
+        raise DamagedFileError(
+            f"not a readable Parquet file: {_one_line(error)}", file=path, hint="fetch the file again, or take it out"
+        ) from error
     try:
         _require(file.schema_arrow, loader.text_field, "text_field", path)
         if loader.id_field is not None:

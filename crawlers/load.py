@@ -1,0 +1,244 @@
+"""Registers the files of a `load` source: which they are and what they hold, so that a run sees when one changed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from importlib import import_module
+from itertools import pairwise
+from pathlib import Path
+from typing import Final, TypeAlias
+
+from pydantic import ValidationError
+
+from crawlers.loaders.base import Loader
+from crawlers.patterns import Match, matching_files
+from crawlers.registry import LOADERS
+from schemas.errors import RecipeError, SourceError, UnfinishedError
+from schemas.raw import RawFile, RawManifest
+from schemas.recipe import LoadSource, Source
+
+Progress: TypeAlias = Callable[[int, int], None]
+"""Is told how many bytes were read so far, and of how many."""
+
+MANIFEST: Final = "manifest.json"
+COPIES: Final = "files"
+_PIECE_BYTES: Final = 1 << 20
+
+
+def load(
+    source: LoadSource, raw_dir: Path, *, base: Path, copy: bool = False, progress: Progress | None = None
+) -> RawManifest:
+    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once or twice.
+
+    Args:
+        base: The recipe's folder, at which relative paths begin.
+        copy: Keep a copy of each file in *raw_dir*, named by its content; else files stay in place.
+
+    Raises:
+        RecipeError: The format is unknown, or does not know a field.
+        SourceError: No file matches, one cannot be read, or its loader refuses it.
+        UnfinishedError: *raw_dir* cannot be written.
+    """
+    loader = loader_of(source)
+    matches = _matches(source, loader, base=base)
+    for match in matches:
+        loader.check(str(match.path))
+    counts: Counter[str] = Counter()
+    files = []
+    for match in _with_progress(matches, progress):
+        files.append(_copied(match, raw_dir) if copy else _in_place(match))
+        counts.update(loader.count(str(match.path)))
+    manifest = RawManifest(
+        source=source.name,
+        kind="load",
+        format=source.format,
+        finished=True,
+        created_at=datetime.now(UTC),
+        definition=source.model_dump(mode="json"),
+        files=tuple(files),
+        counts=dict(sorted(counts.items())),
+    )
+    _write(raw_dir / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    return manifest
+
+
+def loader_of(source: Source) -> Loader:
+    """Give the loader that reads the files of *source*, with the parameters that the recipe gives.
+
+    Raises:
+        RecipeError: The format is unknown, does not know a field, or refuses its value.
+    """
+    place = LOADERS.get(source.format)
+    if place is None:
+        raise _unknown_format(source.format)
+    module, _, name = place.partition(":")
+    kind: type[Loader] = getattr(import_module(module), name)
+    params = source.loader_params if isinstance(source, LoadSource) else {}
+    if unknown := sorted(params.keys() - kind.model_fields.keys()):
+        raise _unknown_field(source.format, unknown[0], params[unknown[0]], list(kind.model_fields))
+    try:
+        return kind.model_validate_json(json.dumps(params), strict=True)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"]))
+        raise RecipeError(f"field `{field}`: {first['msg']}", field=field, value=first["input"]) from None
+
+
+def changed_files(manifest: RawManifest, *, raw_dir: Path | None = None) -> list[RawFile]:
+    """Give the files of *manifest* that are missing or hold something else now.
+
+    A file of which size and time are as they were is taken as unchanged without being read. Paths that are relative
+    (copies, archives of a crawl) begin at *raw_dir*.
+    """
+    return [file for file in manifest.files if _is_changed(file, (raw_dir or Path()) / file.path)]
+
+
+def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
+    """Give the names of the files that *source* means now and that are not in *manifest*.
+
+    Raises:
+        RecipeError, SourceError: As `load`.
+    """
+    known = {file.name for file in manifest.files}
+    return [match.name for match in _matches(source, loader_of(source), base=base) if match.name not in known]
+
+
+def _unknown_format(name: str) -> RecipeError:
+    close = get_close_matches(name, LOADERS, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"formats: {', '.join(LOADERS)}"
+    return RecipeError(f"format {name!r} is not known", field="format", value=name, hint=hint)
+
+
+def _unknown_field(form: str, field: str, value: object, known: list[str]) -> RecipeError:
+    close = get_close_matches(field, known, n=1)
+    usual = ["name", "format", "path", "license", *known, "refresh"]
+    hint = f"did you mean `{close[0]}`?" if close else f"fields of {form}: {', '.join(usual)}"
+    return RecipeError(f"format {form} has no field `{field}`", field=field, value=value, hint=hint)
+
+
+def _matches(source: LoadSource, loader: Loader, *, base: Path) -> list[Match]:
+    """Give the files that *source* means, each once, sorted by name and path."""
+    found: dict[Path, Match] = {}
+    for pattern in source.paths:
+        for match in matching_files(pattern, base=base, suffixes=loader.suffixes):
+            found.setdefault(match.path, match)
+    matches = sorted(found.values(), key=lambda match: (os.fsencode(match.name), os.fsencode(match.path)))
+    for match in matches:
+        if os.fsencode(match.name).decode(errors="replace") != match.name:
+            raise SourceError("the file's name is not UTF-8", file=repr(str(match.path)), hint="rename the file")
+    if loader.uses_name:
+        _refuse_repeated(matches)
+    return matches
+
+
+def _refuse_repeated(matches: list[Match]) -> None:
+    for one, other in pairwise(matches):
+        if one.name == other.name:
+            raise RecipeError(
+                f"two files would be one document, {one.name}: {one.path} and {other.path}",
+                field="path",
+                value=one.name,
+                hint=f"use one pattern from {os.path.commonpath([one.path, other.path])}, or two sources",
+            )
+
+
+def _with_progress(matches: list[Match], progress: Progress | None) -> Iterator[Match]:
+    sizes = [_status(match.path).st_size for match in matches]
+    done, total = 0, sum(sizes)
+    for match, size in zip(matches, sizes, strict=True):
+        yield match
+        done += size
+        if progress is not None:
+            progress(done, total)
+
+
+def _in_place(match: Match) -> RawFile:
+    before = _status(match.path)
+    digest = _sha256(match.path)
+    return RawFile(
+        path=str(match.path), name=match.name, size=before.st_size, sha256=digest, modified_ns=before.st_mtime_ns
+    )
+
+
+def _copied(match: Match, raw_dir: Path) -> RawFile:
+    """Copy a file under the hash of what was copied; the copy is what the manifest then speaks of."""
+    folder = raw_dir / COPIES
+    unready = folder / f"{os.getpid()}.tmp"
+    digest = hashlib.sha256()
+    size = 0
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with unready.open("wb") as copy:
+            for piece in _pieces(match.path):
+                copy.write(piece)
+                digest.update(piece)
+                size += len(piece)
+        name = digest.hexdigest() + "".join(match.path.suffixes[-2:])
+        unready.replace(folder / name)
+    except OSError as error:
+        raise _unwritable(folder, error) from error
+    finally:
+        unready.unlink(missing_ok=True)
+    modified_ns = (folder / name).stat().st_mtime_ns
+    return RawFile(
+        path=f"{COPIES}/{name}", name=match.name, size=size, sha256=digest.hexdigest(), modified_ns=modified_ns
+    )
+
+
+def _is_changed(file: RawFile, path: Path) -> bool:
+    try:
+        now = path.stat()
+        if now.st_size != file.size:
+            return True
+        return now.st_mtime_ns != file.modified_ns and _sha256(path) != file.sha256
+    except (OSError, SourceError):
+        return True
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    for piece in _pieces(path):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    try:
+        with path.open("rb", buffering=0) as file:
+            while piece := file.read(_PIECE_BYTES):
+                yield piece
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+
+
+def _write(path: Path, data: bytes) -> None:
+    unready = path.with_suffix(".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unready.write_bytes(data)
+        unready.replace(path)
+    except OSError as error:
+        raise _unwritable(path.parent, error) from error
+
+
+def _unwritable(folder: Path, error: OSError) -> UnfinishedError:
+    hint = (
+        "make room on the disk, then run the same command"
+        if error.errno == errno.ENOSPC
+        else "choose another workspace"
+    )
+    return UnfinishedError(f"cannot write: {error.strerror}", file=str(folder), hint=hint)

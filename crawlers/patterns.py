@@ -1,0 +1,153 @@
+"""Files that a `path` of a recipe means: one file, a folder, or a glob pattern.
+
+Hidden files and folders are skipped unless the pattern names them. A folder, and ``**``, is walked without following
+links to folders, and a file in it that is a link to somewhere outside is left out.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Final
+
+from schemas.errors import RecipeError, SourceError
+
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_ANY_DEPTH: Final = "**"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A file, and its POSIX path from the pattern's fixed prefix."""
+
+    path: Path
+    name: str
+
+
+def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> list[Match]:
+    """Give the files that *pattern* means, sorted by name; a relative one begins at the folder *base*.
+
+    Args:
+        suffixes: Ends of the file names that a folder is searched for; a pattern says itself which it means.
+
+    Raises:
+        RecipeError: An environment variable of *pattern* (``${NAME}``) is not set.
+        SourceError: There is no such file.
+    """
+    path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
+    if path.is_dir():
+        found = [Match(file, file.relative_to(path).as_posix()) for file in _files_under(path)]
+        matches = [match for match in found if match.name.lower().endswith(_lower(suffixes))]
+        if not matches:
+            raise _nothing_in(path, pattern, [match.name for match in found], suffixes)
+    elif path.exists():
+        matches = [Match(path, path.name)]
+    else:
+        prefix, parts = _split(path)
+        matches = [Match(file, file.relative_to(prefix).as_posix()) for file in _matching(prefix, parts)]
+        if not matches:
+            raise _nothing_at(path, pattern)
+    return sorted(matches, key=lambda match: match.name.encode(errors="surrogateescape"))
+
+
+def _expanded(pattern: str) -> str:
+    def value(variable: re.Match[str]) -> str:
+        if variable[1] not in os.environ:
+            name = variable[1]
+            raise RecipeError(f"the environment variable {name} is not set", field="path", hint=f"export {name}=…")
+        return os.environ[variable[1]]
+
+    return _VARIABLE.sub(value, pattern)
+
+
+def _lower(suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(suffix.lower() for suffix in suffixes)
+
+
+def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
+    """Give the part of *path* before the first wildcard, and the parts from there.
+
+    >>> _split(Path("/a/b/*.txt"))
+    (PosixPath('/a/b'), ('*.txt',))
+    """
+    parts = path.parts
+    fixed = next((index for index, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    return Path(*parts[:fixed]), parts[fixed:]
+
+
+def _matching(prefix: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+    if _ANY_DEPTH in parts:
+        for file in _files_under(prefix, hidden=any(part.startswith(".") for part in parts)):
+            if _fits(file.relative_to(prefix).parts, parts):
+                yield file
+    else:
+        for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob gives hidden files
+            if (prefix / name).is_file():
+                yield prefix / name
+
+
+def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+    """Tell whether the path *names* fits the pattern *parts*; ``**`` stands for any number of folders.
+
+    >>> _fits(("a", "b", "c.txt"), ("**", "*.txt")), _fits(("c.txt",), ("**", "*.txt")), _fits(("a",), ("**", "*.txt"))
+    (True, True, False)
+    """
+    if not parts:
+        return not names
+    if parts[0] == _ANY_DEPTH:
+        return _fits(names, parts[1:]) or (bool(names) and not _is_hidden(names[0], "") and _fits(names[1:], parts))
+    if not names or _is_hidden(names[0], parts[0]):
+        return False
+    return fnmatchcase(names[0], parts[0]) and _fits(names[1:], parts[1:])
+
+
+def _is_hidden(name: str, part: str) -> bool:
+    return name.startswith(".") and not part.startswith(".")
+
+
+def _files_under(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
+    """Give the files at any depth under *folder* that do not lie outside it in truth."""
+    root = folder.resolve()
+    for place, folders, files in os.walk(folder):
+        folders[:] = [name for name in folders if hidden or not name.startswith(".")]
+        for name in files:
+            path = Path(place, name)
+            is_inside = not path.is_symlink() or path.resolve().is_relative_to(root)
+            if is_inside and (hidden or not name.startswith(".")) and path.is_file():
+                yield path
+
+
+def _nothing_in(path: Path, pattern: str, names: list[str], suffixes: tuple[str, ...]) -> SourceError:
+    there = sorted({Path(name).suffix or Path(name).name for name in names})
+    about = f"it holds files of the kinds {', '.join(there[:8])}" if there else "it is empty"
+    wanted = ", ".join(suffixes)
+    hint = (
+        f"name the files with a pattern, such as `{pattern.rstrip('/')}/**/*{there[0]}`" if there else "choose another"
+    )
+    return SourceError(
+        f"the folder has no file that ends in {wanted}; {about}", file=str(path), field="path", value=pattern, hint=hint
+    )
+
+
+def _nothing_at(path: Path, pattern: str) -> SourceError:
+    return SourceError(f"no file matches {pattern}", field="path", value=pattern, hint=_where_it_ends(path))
+
+
+def _where_it_ends(path: Path) -> str:
+    """Tell how far the way to *path*, which matches nothing, exists, and what is there."""
+    place = _split(path)[0] if glob.has_magic(str(path)) else path
+    missing = ""
+    while not place.exists():
+        missing, place = place.name, place.parent
+    names = sorted(entry.name for entry in os.scandir(place)) if place.is_dir() else []
+    if missing and (close := get_close_matches(missing, names, n=1)):
+        return f"did you mean `{close[0]}` in {place}?"
+    if not missing and names:
+        return f"{place} holds {', '.join(names[:5])}{', …' if names[5:] else ''}"
+    return f"looked for {path}; {place} exists"
