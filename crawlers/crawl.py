@@ -9,6 +9,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import time
@@ -72,7 +73,7 @@ def crawl(
             job = _prepare(source, raw_dir, path, limits)
             _run_process(job, progress, keep_open=lock)
             return _finish(job)
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:
         hint = "free some space or correct the permissions, then run the same command: it goes on where it was"
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
 

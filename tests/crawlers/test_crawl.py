@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -320,6 +321,25 @@ def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None
     assert manifest.finished
     assert ledger(raw_dir, manifest) == {}
     assert site.paths.count("/0") == 1
+
+
+def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> None:
+    """Exit 5, and nothing half-written counts. A limit on the size of files stands for the disk."""
+    names = [f"/{number}" for number in range(30)]
+    answers = {"/": page(*names), **{name: Answer(os.urandom(6000).hex()) for name in names}}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with serve(answers) as site:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, hard))
+        try:
+            with pytest.raises(UnfinishedError):
+                _crawl(site, raw_dir)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert not RawManifest.model_validate_json((raw_dir / "manifest.json").read_bytes()).finished
+        _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == sorted(["/", *names])
+    assert _is_valid(raw_dir)
 
 
 def test_archives_rotate_at_their_size(raw_dir: Path) -> None:

@@ -1,0 +1,121 @@
+"""The queue gives each URL once, whatever happens to its process."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from crawlers.frontier.addresses import is_public
+from crawlers.frontier.robots import RobotsPolicy
+from crawlers.frontier.store import Frontier, Link, Settled, State
+
+NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=10, unique=True)
+STEPS = st.lists(st.sampled_from(("page", "refuse", "kill")), max_size=40)
+
+
+def _link(name: str, *, depth: int = 0, rule: str | None = None) -> Link:
+    url = f"http://{name}.example/"
+    return Link(url, url, depth, rule=rule)
+
+
+@settings(max_examples=25, deadline=None)
+@given(names=NAMES, later=NAMES, steps=STEPS)
+def test_each_url_is_settled_once_over_any_number_of_kills(
+    names: list[str], later: list[str], steps: list[str]
+) -> None:
+    """A killed process leaves one URL in flight; the next one gets it again and nothing else twice."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "queue.db"
+        frontier = Frontier(path)
+        frontier.seed(map(_link, names))
+        settled: list[str] = []
+        links = tuple(map(_link, later))
+
+        for step in [*steps, *["page"] * 20]:
+            entry = frontier.take()
+            if entry is None:
+                break
+            if step == "kill":
+                frontier.close()
+                frontier = Frontier(path)
+                continue
+            settled.append(entry.key)
+            state = State.PAGE if step == "page" else State.REFUSED
+            frontier.settle(entry, Settled(state, rule=None if step == "page" else "x", links=links), file=0, end=1)
+
+        assert not frontier.has_work()
+        assert sorted(settled) == sorted({link.key for link in (*map(_link, names), *links)})
+        frontier.close()
+
+
+def test_a_host_has_one_url_in_flight_and_hosts_take_turns(tmp_path: Path) -> None:
+    """Politeness begins in the queue."""
+    frontier = Frontier(tmp_path / "queue.db")
+    urls = [f"http://{host}.example/{number}" for host in "ab" for number in range(2)]
+    frontier.seed(Link(url, url, 0) for url in urls)
+
+    first, second = frontier.take(), frontier.take()
+    none = frontier.take()
+    assert first is not None
+    assert second is not None
+    frontier.settle(first, Settled(State.PAGE), file=0, end=1)
+    third = frontier.take()
+
+    assert {first.host, second.host} == {"a.example", "b.example"}
+    assert none is None
+    assert third is not None
+    assert third.host == first.host
+    frontier.close()
+
+
+def test_a_refused_link_that_is_followed_from_elsewhere_leaves_the_ledger(tmp_path: Path) -> None:
+    """The ledger lists pages that are not there, not links that were not taken."""
+    frontier = Frontier(tmp_path / "queue.db")
+    frontier.seed([_link("a"), _link("b", rule="budget.max_depth"), _link("c", rule="robots.nofollow")])
+    frontier.seed([_link("b")])
+
+    rules = {url: rule for url, _, _, rule, _, _ in frontier.ledger()}
+
+    assert rules["http://c.example/"] == "robots.nofollow"
+    assert rules["http://b.example/"] == "budget.max_pages"
+    frontier.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.215.14", True),
+        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("172.16.0.1", False),
+        ("192.168.1.1", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("0.0.0.0", False),
+        ("224.0.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("fd00::1", False),
+        ("::ffff:127.0.0.1", False),
+        ("64:ff9b::7f00:1", False),
+        ("2002:7f00:1::", False),
+    ],
+)
+def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
+    """Also where an IPv4 address hides in one of IPv6."""
+    assert is_public(address) is public
+
+
+def test_a_robots_txt_is_read_for_our_name() -> None:
+    """The most specific group counts, and the longest rule in it (RFC 9309 §2.2.1, §2.2.2)."""
+    text = b"\xef\xbb\xbfUser-agent: *\nDisallow: /\n\nUser-Agent: CorpusMill\nDisallow: /a\nAllow: /a/b\n"
+    policy = RobotsPolicy.of(200, text)
+
+    allowed = [path for path in ("/", "/a", "/a/b", "/c") if policy.allows(f"http://example.org{path}")]
+
+    assert allowed == ["/", "/a/b", "/c"]

@@ -1,0 +1,78 @@
+"""What a page says to a crawler is read as a browser and a search engine read it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.links import header_wishes, page_links
+
+URL = "http://example.org/a/b"
+
+
+def _follow(html: str | bytes, **headers: str) -> tuple[str, ...]:
+    body = html.encode() if isinstance(html, str) else html
+    return page_links(body, url=URL, headers={name.replace("_", "-"): value for name, value in headers.items()}).follow
+
+
+@pytest.mark.parametrize(
+    ("html", "links"),
+    [
+        ('<a href="c">', ("http://example.org/a/c",)),
+        ('<a href=" /c\n">', ("http://example.org/c",)),
+        ('<a href="//other.example/">', ("http://other.example/",)),
+        ('<a href="c#top"><a href="c">', ("http://example.org/a/c",)),
+        ('<a href="#top"><a href=""><a>', ()),
+        ('<a href="mailto:a@example.org"><a href="javascript:go()"><a href="ftp://example.org/">', ()),
+        ('<a href="http://[broken/">', ()),
+        ('<base href="/d/"><a href="c">', ("http://example.org/d/c",)),
+        ('<area href="c"><iframe src="d"></iframe>', ("http://example.org/a/c", "http://example.org/a/d")),
+        ('<meta http-equiv="Refresh" content="0; URL=\'/c\'">', ("http://example.org/c",)),
+        ('<a href="a b?c d">', ("http://example.org/a/a%20b?c%20d",)),
+        ("<!-- <a href=c> -->", ()),
+    ],
+)
+def test_links_are_absolute_and_of_the_web(html: str, links: tuple[str, ...]) -> None:
+    """Only what can be fetched over http becomes a URL to fetch."""
+    assert _follow(html) == links
+
+
+def test_a_link_is_encoded_as_its_page_is() -> None:
+    """The query of a URL is in the page's encoding, its path in UTF-8 (WHATWG URL, "percent-encode")."""
+    links = _follow('<meta charset="iso-8859-1"><a href="/é?q=é">'.encode("latin-1"))
+
+    assert links == ("http://example.org/%C3%A9?q=%E9",)
+
+
+def test_a_link_that_is_vouched_for_once_is_followed() -> None:
+    """rel=nofollow speaks of one link, not of its target."""
+    found = page_links(b'<a rel="nofollow" href=c></a><a href=c></a><a rel=nofollow href=d>', url=URL, headers={})
+
+    assert found.follow == ("http://example.org/a/c",)
+    assert found.nofollow == ("http://example.org/a/d",)
+
+
+@pytest.mark.parametrize(
+    ("value", "wishes"),
+    [
+        ("noindex", {"noindex"}),
+        ("NOINDEX, nofollow", {"noindex", "nofollow"}),
+        ("none", {"none", "noindex", "nofollow"}),
+        ("otherbot: noindex", set()),
+        ("otherbot: noindex, nofollow", set()),
+        ("corpusmill: noindex", {"noindex"}),
+        ("max-snippet:20, noindex", {"max-snippet:20", "noindex"}),
+    ],
+)
+def test_wishes_in_a_header_are_ours_or_another_crawler_s(value: str, wishes: set[str]) -> None:
+    """A wish that names another crawler is not for us."""
+    assert header_wishes(value) - {""} == wishes
+
+
+@given(body=st.binary(max_size=300), content_type=st.text(max_size=30))
+def test_no_page_is_too_broken_to_read(body: bytes, content_type: str) -> None:
+    """Whatever a server sends, reading it ends in links."""
+    found = page_links(b"<a href=" + body, url=URL, headers={"content-type": content_type})
+
+    assert all(link.startswith(("http://", "https://")) for link in found.follow)
