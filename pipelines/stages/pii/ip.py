@@ -28,11 +28,12 @@ _NOBODY: Final = tuple(
 """Besides, the expression takes only IPv6 addresses in 2000::/3, which is all that is assigned to networks."""
 
 _NUMBERED: Final = re.compile(
-    r"(?:\b(?:v|rv|ver|version|release|build|firmware|section|sec|chapter|figure|fig|table|clause)[ .:=#]{0,3}"
-    r"|§ ?|[A-Za-z]/)\Z",
+    r"(?:(?:version|release|build|firmware|kernel)[\s.:=#\"'(]{0,20}"
+    r"|\b(?:v|rv|ver|section|sec|chapter|figure|fig|table|clause)[ .:=#]{0,3}|§ ?|[A-Za-z]/)\Z",
     re.IGNORECASE,
 )
 """What stands before four numbers that are a version, as in ``Opera/9.5.0.1``, or the number of a section."""
+_CONTEXT: Final = 32
 
 
 def _is_personal(found: re.Match[str]) -> bool:
@@ -41,7 +42,7 @@ def _is_personal(found: re.Match[str]) -> bool:
         address = ipaddress.ip_address(found[0])
     except ValueError:
         return False
-    if address.version == 4 and _NUMBERED.search(text[max(0, start - 16) : start]):
+    if address.version == 4 and _NUMBERED.search(text[max(0, start - _CONTEXT) : start]):
         return False
     return not any(address in network for network in _NOBODY)
 

@@ -68,16 +68,21 @@ def masked(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[str, int]]:
 
 
 def find(texts: pa.StringArray, kinds: tuple[Kind, ...]) -> Masked:
-    """Mask all of *texts*; Python sees only those in which a scan of a kind matches."""
+    """Mask all of *texts*; Python sees only those in which a scan matches, and looks only for what was scanned.
+
+    That is the same as looking for all: a placeholder is not what a scan of another kind looks for.
+    """
     counts = {kind.name: np.zeros(len(texts), np.int64) for kind in kinds}
-    hits = np.zeros(len(texts), np.bool_)
-    for kind in kinds:
-        hits |= pc.fill_null(pc.match_substring_regex(texts, kind.scan), False).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(hits)
+    hits = np.zeros((len(kinds), len(texts)), np.bool_)
+    for number, kind in enumerate(kinds):
+        hits[number] = pc.fill_null(pc.match_substring_regex(texts, kind.scan), False).to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(hits.any(axis=0))
     if not len(rows):
         return Masked(texts, counts)
-    results = [masked(text, kinds) for text in texts.take(pa.array(rows)).to_pylist()]
-    for name, column in counts.items():
-        column[rows] = [found[name] for _, found in results]
-    new = pa.array([text for text, _ in results], pa.string())
-    return Masked(pc.replace_with_mask(texts, pa.array(hits), new), counts)
+    new = []
+    for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
+        text, found = masked(text, tuple(kind for kind, hit in zip(kinds, hits[:, row], strict=True) if hit))
+        new.append(text)
+        for name, count in found.items():
+            counts[name][row] = count
+    return Masked(pc.replace_with_mask(texts, pa.array(hits.any(axis=0)), pa.array(new, pa.string())), counts)
