@@ -94,6 +94,7 @@ def _write_run(batches: list[pa.RecordBatch], schema: pa.Schema, order: Order, p
 
 def _taken(table: pa.Table, positions: npt.NDArray[np.int64]) -> Iterator[pa.RecordBatch]:
     """Give the rows at *positions* in pieces of about `_BATCH_BYTES`."""
+    table = table.combine_chunks()  # else each piece copies all chunks of a text or list column: 20 times as dear
     rows = max(1, int(_BATCH_BYTES * max(1, table.num_rows) / max(1, table.nbytes)))
     for start in range(0, len(positions), rows):
         piece = table.take(pa.array(positions[start : start + rows])).combine_chunks()
