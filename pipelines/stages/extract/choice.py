@@ -51,14 +51,16 @@ def main_blocks(tree: Tree, favor: Favor = "balanced") -> list[Block]:
     """Give the blocks of the main content, in order; of a page without running text, what is not navigation.
 
     The best container is taken, unless it leaves too little, or most of the page's running text outside it: then the
-    page has no one container (reference documentation, forums, listings), and every part without a bad name counts.
+    page has no one container (forums, listings), and every part without a bad name counts. So it does on a page whose
+    markup names no part at all, neither content nor navigation (generated reference documentation, old pages).
     """
     bounds = _BOUNDS[favor]
     every = tree.blocks
     named = [block for block in every if not block.box.is_bad]
     whole = _cleaned(named, bounds)
+    is_marked = any(box.is_bad or box.in_main for box in tree.boxes)
     attempts: tuple[Callable[[], list[Block]], ...] = (
-        lambda: _cleaned(_in_best_container(tree, named, bounds), bounds),
+        lambda: _cleaned(_in_best_container(tree, named, bounds), bounds) if is_marked else whole,
         lambda: whole,
         lambda: _cleaned(_in_best_container(tree, every, bounds), bounds),
         lambda: [block for block in every if block.link_density <= bounds.max_link_density],

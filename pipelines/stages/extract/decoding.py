@@ -71,12 +71,11 @@ def _decode(data: bytes, media_type: str | None) -> str:
         return data[len(mark) :].decode(marked, "replace")
     declared = [http_content_type_encoding(media_type), html_body_declared_encoding(data)]
     known = [name for name in declared if name in _WEB_ENCODINGS]
-    if data.isascii() and "iso2022_jp" not in known:
-        return data.decode("ascii")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
+    if "iso2022_jp" not in known:  # whose bytes are all ASCII
+        try:
+            return data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
     if shape := _utf16_by_shape(data[:_SAMPLE_BYTES]):
         return data.decode(shape, "replace")
     for name in [*known, "utf-8"]:

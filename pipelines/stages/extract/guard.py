@@ -35,6 +35,9 @@ _NEVER_DEEP: Final = frozenset(
 def is_beyond_limits(markup: str) -> bool:
     """Tell whether parsing *markup* into a tree may take more than linear time, or a tree that is too large.
 
+    The answer may be yes for nothing (a script in which ``a<b`` stands thousands of times), and never no for nothing:
+    whoever skips scripts or comments here can be made to skip the markup that matters.
+
     >>> is_beyond_limits("<div>" * 500), is_beyond_limits("<div>" * 5_000)
     (False, True)
     """

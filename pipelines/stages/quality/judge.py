@@ -1,6 +1,6 @@
 """Compare signals with bounds; no text is read here."""
 
-# ruff: noqa: N802, N803, N806, N815 (arrays carry their shape as a suffix)
+# ruff: noqa: N803, N806 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -24,10 +24,11 @@ document without words are 0.
 characters; each character counts once |
 """
 
-# ruff: noqa: N802, N803, N806, N815 (arrays carry their shape as a suffix)
+# ruff: noqa: N803, N806 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -94,7 +95,7 @@ def _chunks(text: pa.StringArray) -> Iterable[pa.StringArray]:
     sizes = np.asarray(pc.fill_null(pc.binary_length(text), 0)).astype(np.int64)
     number = running(sizes)[:-1] // CHUNK_BYTES
     starts = np.flatnonzero(np.diff(number, prepend=-1)).tolist()
-    return [text.slice(start, end - start) for start, end in zip(starts, [*starts[1:], len(text)], strict=True)]
+    return [text.slice(start, end - start) for start, end in pairwise([*starts, len(text)])]
 
 
 def _measured(words: Words, names: tuple[str, ...]) -> Values:
@@ -148,7 +149,6 @@ def _stop_words(words: Words) -> Integers:
 
 def _by_line(words: Words) -> Values:
     lines = words.lines
-    ends = np.append(lines.starts_S[1:], len(words.id_W)) - 1
     bullet_U = np.asarray(pc.match_substring_regex(words.different, f"^[{BULLETS}]"))
     ellipsis_U = np.asarray(pc.or_(pc.ends_with(words.different, "..."), pc.ends_with(words.different, "…")))
     count = np.bincount(lines.document_S, minlength=words.documents)
@@ -158,7 +158,7 @@ def _by_line(words: Words) -> Values:
 
     return {
         "gopher.bullet_lines": share(lines_where(bullet_U[words.id_W[lines.starts_S]]), count),
-        "gopher.ellipsis_lines": share(lines_where(ellipsis_U[words.id_W[ends]]), count),
+        "gopher.ellipsis_lines": share(lines_where(ellipsis_U[words.id_W[lines.ends_S - 1]]), count),
     }
 
 

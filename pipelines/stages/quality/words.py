@@ -9,7 +9,7 @@ Shapes: D documents, W words, U different words, S lines or paragraphs (segments
   words are.
 """
 
-# ruff: noqa: N802, N803, N806, N815 (arrays carry their shape as a suffix)
+# ruff: noqa: N802, N806, N815 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -38,13 +38,15 @@ class Segments:
     """Runs of words: lines or paragraphs.
 
     Args:
-        starts_S: Number of the first word, ascending; each segment ends where the next begins.
+        starts_S: Number of the first word, ascending.
+        ends_S: Number of the word behind the last: where the next segment begins.
         document_S: Number of the document.
         id_S: Equal for equal segments, whatever document they are in.
         chars_S: Characters.
     """
 
     starts_S: Integers
+    ends_S: Integers
     document_S: Integers
     id_S: Integers
     chars_S: Integers
@@ -99,9 +101,9 @@ class Words:
         begins_W = np.ones(len(self.id_W), np.bool_)
         begins_W[1:] = (np.diff(self.line_W) >= feeds) | (np.diff(self.document_W) > 0)
         starts = np.flatnonzero(begins_W)
-        ends = np.append(starts[1:], len(self.id_W))
+        ends = np.append(starts, len(self.id_W))[1:]
         chars = self.chars_before[ends] - self.chars_before[starts]
-        return Segments(starts, self.document_W[starts], self._segment_ids(starts), chars)
+        return Segments(starts, ends, self.document_W[starts], self._segment_ids(starts), chars)
 
     def _segment_ids(self, starts: Integers) -> Integers:
         """Number the segments by their words; the numbers of words in a row are the bytes that are compared."""
