@@ -32,11 +32,11 @@ $(VENV)/pip.stamp:
 	@touch $@
 
 $(VENV)/demo.stamp: $(VENV)/pip.stamp $(RESOLVED)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[nlp,train]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[nlp,train]'
 	@touch $@
 
 $(VENV)/test.stamp: $(VENV)/pip.stamp $(RESOLVED)
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[all,test]'
+	$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[all,test]'
 	@touch $@ $(VENV)/demo.stamp
 
 demo: $(VENV)/demo.stamp

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pipelines.recipe_errors import hint_among
 from pipelines.sniff import Finding, look, slug
+from pipelines.source_paths import matches
 from schemas.errors import UnfinishedError, UsageError
 
 TEMPLATES: Final = ("files", "site")
@@ -172,8 +173,26 @@ def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *
     others = {path for finding in findings for path in finding.files} - own
     if any(path.name.endswith(ending) for path in others for ending in endings):
         return [_path(path, folder) for path in sorted(own)]
-    root = _path(start, folder)
-    return [f"{root}/**/{'*' if ending.startswith('.') else ''}{ending}" for ending in endings]
+    stars = [f"{'*' if ending.startswith('.') else ''}{ending}" for ending in endings]
+    if not folder.resolve().is_relative_to(start.resolve()):
+        return [f"{_path(start, folder)}/**/{star}" for star in stars]
+    return [f"{top}{star}" for top in _tops(start, own, folder) for star in stars if _catches(f"{top}{star}", folder)]
+
+
+def _tops(start: Path, files: Iterable[Path], folder: Path) -> list[str]:
+    """Give where patterns for *files* begin, folder by folder: the workspace will lie beside them."""
+    inner = sorted({path.relative_to(start).parts[0] for path in files if path.parent != start})
+    beside = [_prefix(start, folder)] if any(path.parent == start for path in files) else []
+    return beside + [f"{_prefix(start / name, folder)}**/" for name in inner]
+
+
+def _prefix(path: Path, folder: Path) -> str:
+    name = _path(path, folder)
+    return "" if name == "." else f"{name}/"
+
+
+def _catches(pattern: str, folder: Path) -> bool:
+    return matches(str(folder.resolve() / pattern))
 
 
 def _ending(path: Path, suffix: str) -> str:

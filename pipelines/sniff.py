@@ -93,11 +93,17 @@ def _files(start: Path) -> Iterator[Path]:
         yield start
         return
     for folder, folders, names in os.walk(start):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(
+            name for name in folders if not name.startswith(".") and not _is_workspace(Path(folder, name))
+        )
         for name in sorted(names):
             path = Path(folder, name)
             if not name.startswith(".") and path.is_file():
                 yield path
+
+
+def _is_workspace(folder: Path) -> bool:
+    return (folder / "corpusmill.db").exists()
 
 
 def _kind(path: Path, suffixes: Mapping[str, str]) -> tuple[str | None, str, Records | None, str | None]:
@@ -160,7 +166,7 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
     lines = data.split(b"\n")
     if len(data) == SAMPLE_BYTES:
         lines.pop()
-    rows = []
+    rows: list[Mapping[str, Any]] = []
     for line in lines[:SAMPLE_ROWS]:
         try:
             row = json.loads(line)

@@ -67,8 +67,9 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
     started = init(tmp_path, source=tmp_path, loaders=LOADERS)
 
     found = sources(read(started.recipe))
-    assert found["html"].paths == ("**/*.HTML", "**/*.html")
-    assert found["markdown"].path == "**/*.md"
+    assert found["html"].paths == ("pages/**/*.HTML", "pages/**/*.html")
+    assert found["markdown"].path == "pages/**/*.md"
+    assert found["parquet"].path == "*.parquet"
     assert {(s.text_field, s.id_field) for s in found.values() if s.format == "jsonl"} == {
         ("body", "url"),
         ("text", "id"),
@@ -76,6 +77,20 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
     assert (found["parquet"].text_field, found["parquet"].id_field) == ("body", "url")
     assert "1 × .pdf, 8.0 B: left out, no loader reads these" in started.saw
     assert "1 × .pdf" in started.recipe.read_text()
+
+
+def test_what_a_run_makes_is_no_input_of_the_next_one(tmp_path: Path) -> None:
+    """The workspace lies beside the files by default, and is full of Parquet."""
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
+    first = init(tmp_path, source=tmp_path, loaders=LOADERS)
+    (tmp_path / "corpus" / "versions").mkdir(parents=True)
+    (tmp_path / "corpus" / "corpusmill.db").touch()
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "corpus" / "versions" / "train.parquet")
+
+    second = init(tmp_path / "again", source=tmp_path, loaders=LOADERS)
+
+    assert sources(read(first.recipe))["parquet"].path == "*.parquet"
+    assert "1 × .parquet" in " ".join(second.saw)
 
 
 def test_files_with_other_fields_become_sources_of_their_own(tmp_path: Path) -> None:

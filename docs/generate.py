@@ -1,0 +1,258 @@
+"""Writes the generated pages of `docs/reference/` from the code: tables, models, docstrings, `--help`.
+
+``python docs/generate.py`` writes them, ``--check`` names those that are not up to date and ends with 1.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+import click  # noqa: E402
+from pydantic import BaseModel  # noqa: E402
+from pydantic_core import PydanticUndefined, to_jsonable_python  # noqa: E402
+
+from crawlers.registry import LOADERS  # noqa: E402
+from pipelines.engines.base import resolve  # noqa: E402
+from pipelines.registry import STAGES  # noqa: E402
+from schemas import document, errors  # noqa: E402
+from schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
+
+REFERENCE: Final = ROOT / "docs" / "reference"
+_MADE: Final = "<!-- Written by `make docs` from the code; edit that. -->\n\n"
+_WIDTH: Final = 100
+
+
+def pages() -> dict[str, str]:
+    """Give the text of every generated page, by file name."""
+    made = {
+        "stages.md": stages_page(),
+        "formats.md": formats_page(),
+        "recipe.md": recipe_page(),
+        "columns.md": columns_page(),
+        "command-line.md": command_line_page(),
+        "errors.md": errors_page(),
+    }
+    return {name: _MADE + text.rstrip() + "\n" for name, text in made.items()}
+
+
+def stages_page() -> str:
+    """Give the page of stages, in the order of the table."""
+    parts = [
+        "# Stages\n\nIn the order in which records usually meet them. Names and code meet in `pipelines/registry.py`; "
+        "parameters are written as `- name: {parameter: value}`.\n"
+    ]
+    for name, place in STAGES.items():
+        model = resolve(place)
+        extra = f"Needs the extra `{model.extra}`.\n\n" if model.extra else ""
+        parts.append(f"## {name}\n\n{_docstring(model)}\n\n{extra}Version {model.version}.\n\n{fields_table(model)}")
+    return "\n".join(parts)
+
+
+def formats_page() -> str:
+    """Give the page of formats that `load` reads."""
+    parts = ["# Formats\n\nWhat `format` of a `load` source may be, and the fields that each adds to it.\n"]
+    for name, place in LOADERS.items():
+        model = resolve(place)
+        found = f"In a folder: files named `{'`, `'.join(model.suffixes)}`.\n\n" if model.suffixes else ""
+        parts.append(f"## {name}\n\n{_docstring(model)}\n\n{found}{fields_table(model)}")
+    return "\n".join(parts)
+
+
+def recipe_page() -> str:
+    """Give the page of the recipe's fields."""
+    sections = {"crawl": CrawlSource, "load": LoadSource, "split": Split, "shards": Shards, "checks": Checks}
+    parts = [
+        "# Recipe\n\nEvery field of a recipe file. Durations are `30m`, `12h`, `7d`, `2w` or `never`; sizes are "
+        "a number of bytes or `500kB`, `256MB`, `1.5GB` (1 MB = 10^6 bytes). YAML is read as in version 1.2: "
+        "`no` is a text. `corpusmill schema` prints the same as a JSON Schema, for editors.\n",
+        f"## Sections\n\n{fields_table(Recipe)}",
+    ]
+    for name, model in sections.items():
+        parts.append(f"## {name}\n\n{_docstring(model)}\n\n{fields_table(model)}")
+    return "\n".join(parts)
+
+
+def columns_page() -> str:
+    """Give the page of the columns of every Parquet file that a version has."""
+    tables = {"Documents": document.DOCUMENT, "Ledger": document.LEDGER, "Origin": document.ORIGIN}
+    tables["Ledger of a crawl"] = document.RAW_LEDGER
+    parts = ["# Columns\n\nThe Parquet files of a version, and the ledger beside the raw files of a crawl.\n"]
+    for title, schema in tables.items():
+        rows = [(f"`{field.name}`", f"`{field.type}`", "yes" if field.nullable else "no") for field in schema]
+        parts.append(f"## {title}\n\n{table(('column', 'type', 'may be null'), rows)}")
+    return "\n".join(parts)
+
+
+def command_line_page() -> str:
+    """Give the page of the command, as `--help` prints it."""
+    group = _group()
+    parts = ["# Command line\n"]
+    for path, command in _commands(group, ("corpusmill",)):
+        context = click.Context(command, info_name=" ".join(path), max_content_width=_WIDTH, terminal_width=_WIDTH)
+        parts.append(f"## {' '.join(path)}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
+    return "\n".join(parts)
+
+
+def _group() -> click.Group:
+    os.environ["NO_COLOR"] = "1"
+    import corpusmill
+
+    return next(value for value in vars(corpusmill).values() if isinstance(value, click.Group))
+
+
+def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield path, command
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            if inner is not None:
+                yield from _commands(inner, (*path, name))
+
+
+def errors_page() -> str:
+    """Give the page of errors, exit codes, and the rules under which broken records are set aside."""
+    kinds = [
+        kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, errors.CorpusmillError)
+    ]
+    rows = [
+        (f"`{kind.code}`", str(kind.exit_code), f"`{kind.__name__}`", _docstring(kind).split("\n\n")[0])
+        for kind in kinds
+    ]
+    rules = [
+        (f"`error.{kind}`", ", ".join(f"`{place}`" for place in sorted(places))) for kind, places in _kinds().items()
+    ]
+    return (
+        "# Errors\n\nAn error names file, line, field and value, and says what to do. With `--json` it is also "
+        '`{"status": "failed", "error": {"code", "message", "hint", "file", "line", "field"}}` on standard output.\n\n'
+        f"{table(('code', 'exit code', 'class', 'meaning'), rows)}\n"
+        "Exit code 0 is done, 4 warnings under `--strict`, 130 interrupted.\n\n## Broken records\n\n"
+        "A record that cannot be used goes to the ledger under one of these rules, and the run goes on.\n\n"
+        f"{table(('rule', 'given by'), rules)}"
+    )
+
+
+def _kinds() -> dict[str, set[str]]:
+    """Give the kinds of broken records, and the modules that name them, read off the syntax tree."""
+    found: dict[str, set[str]] = {}
+    for package in ("crawlers", "pipelines"):
+        for path in sorted((ROOT / package).rglob("*.py")):
+            for kind in _kinds_in(ast.parse(path.read_text())):
+                found.setdefault(kind, set()).add(path.relative_to(ROOT).as_posix())
+    return dict(sorted(found.items()))
+
+
+def _kinds_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="DataError"), keywords=keywords):
+                for keyword in keywords:
+                    if keyword.arg == "kind" and isinstance(keyword.value, ast.Constant):
+                        yield str(keyword.value.value)
+            case ast.Constant(value=str() as text) if re.fullmatch(r"error\.[a-z_]+", text):
+                yield text.removeprefix("error.")
+
+
+def fields_table(model: type[BaseModel]) -> str:
+    """Give the fields of *model* as a table."""
+    properties = model.model_json_schema()
+    rows = [
+        (
+            f"`{name}`",
+            _type(properties["properties"][name], properties),
+            _default(field),
+            _escape(field.description or ""),
+        )
+        for name, field in model.model_fields.items()
+    ]
+    return table(("field", "type", "default", "meaning"), rows) if rows else "No parameters.\n"
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is PydanticUndefined:
+        return ""
+    return f"`{_escape(json.dumps(to_jsonable_python(value), ensure_ascii=False))}`"
+
+
+def _type(schema: dict[str, Any], whole: dict[str, Any]) -> str:
+    """Give a JSON Schema of one field in a few words."""
+    match schema:
+        case {"$ref": str() as reference}:
+            return _type(whole["$defs"][reference.rpartition("/")[2]], whole)
+        case {"allOf": [only]}:
+            return _type(only, whole)
+        case {"anyOf": list() as choices} | {"oneOf": list() as choices}:
+            return " or ".join(dict.fromkeys(_type(choice, whole) for choice in choices))
+        case {"enum": list() as values}:
+            return ", ".join(f"`{value}`" for value in values)
+        case {"const": value}:
+            return f"`{value}`"
+        case {"type": "array", "items": dict() as items}:
+            return f"list of {_type(items, whole)}"
+        case {"type": "object", "properties": dict() as fields}:
+            return f"fields {', '.join(f'`{name}`' for name in fields)}"
+    return _TYPES.get(schema.get("type", ""), "value") + _bounds(schema)
+
+
+_TYPES: Final = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "null": "null",
+    "object": "fields with values",
+    "array": "list",
+}
+
+
+def _bounds(schema: dict[str, Any]) -> str:
+    signs = {"minimum": "≥", "maximum": "≤", "exclusiveMinimum": ">", "exclusiveMaximum": "<"}
+    found = [f"{sign} {schema[key]:g}" for key, sign in signs.items() if key in schema]
+    return f" {', '.join(found)}" if found else ""
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """Give a Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "".join(f"| {' | '.join(cell.replace(chr(10), ' ') for cell in line)} |\n" for line in lines)
+
+
+def _docstring(thing: Any) -> str:
+    return re.sub(r"``(.+?)``", r"`\1`", inspect.cleandoc(thing.__doc__ or ""))
+
+
+def _escape(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+def main(arguments: list[str]) -> int:
+    """Write the pages, or with ``--check`` say which would change."""
+    REFERENCE.mkdir(parents=True, exist_ok=True)
+    outdated = []
+    for name, text in pages().items():
+        path = REFERENCE / name
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            outdated.append(name)
+            if "--check" not in arguments:
+                path.write_text(text, encoding="utf-8")
+    for name in outdated:
+        print(f"{'outdated' if '--check' in arguments else 'written'}: docs/reference/{name}", file=sys.stderr)
+    return 1 if outdated and "--check" in arguments else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

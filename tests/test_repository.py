@@ -1,0 +1,88 @@
+"""The ground of the repository: what installs, what CI calls, and recipes that work as they stand."""
+
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from crawlers.registry import LOADERS
+from pipelines.recipe import load_recipe
+
+ROOT = Path(__file__).parent.parent
+TARGETS = ("demo", "test", "quick", "lint", "types", "format", "docs", "bench", "clean")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+def normal(name: str) -> str:
+    """A distribution's name as the registry compares it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[<>=\[;! ]", name)[0]).lower()
+
+
+def test_constraints_pin_every_requirement() -> None:
+    """A requirement without a pin makes two installations of one commit differ."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
+    required = [
+        *PROJECT["dependencies"],
+        *(name for extra in PROJECT["optional-dependencies"].values() for name in extra),
+    ]
+
+    missing = {normal(name) for name in required} - {normal(name) for name in pins} - {"corpusmill"}
+
+    assert missing == set()
+    assert pins["torch"] == "2.13.0"
+
+
+def test_the_extra_all_has_every_part_that_users_install() -> None:
+    """`corpusmill[all]` means all; `ray` stays out, because it is large and no engine uses it yet."""
+    (everything,) = PROJECT["optional-dependencies"]["all"]
+
+    assert set(re.findall(r"[a-z]+", everything)) - {"corpusmill"} == PROJECT["optional-dependencies"].keys() - {
+        "all",
+        "ray",
+        "test",
+    }
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_make_knows_what_to_do_from_nothing(target: str, tmp_path: Path) -> None:
+    """Each target makes the environment it needs, so any of them may be the first command in a fresh clone."""
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+
+    planned = subprocess.run(
+        ["make", "--dry-run", target, f"VENV={tmp_path}/venv"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert (f"-m venv {tmp_path}/venv" in planned) == (target != "clean")
+    assert ("--constraint constraints.txt" in planned) == (target != "clean")
+
+
+def test_ci_runs_the_command_that_the_readme_names() -> None:
+    """What CI checks and what a contributor checks is the same thing."""
+    script = ROOT / ".ci" / "run"
+
+    assert os.access(script, os.X_OK)
+    assert "make test" in script.read_text()
+    assert "\nmake test " in (ROOT / "README.md").read_text()
+
+
+def test_the_demo_recipe_is_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Every field of it is known, and its patterns find the files of an installed distribution."""
+    information = tmp_path / "some-1.0.dist-info"
+    (information / "licenses").mkdir(parents=True)
+    for name in ("METADATA", "licenses/LICENSE", "licenses/COPYING.txt"):
+        (information / name).write_text("Name: some\n")
+    monkeypatch.setenv("CORPUSMILL_SITE_PACKAGES", str(tmp_path))
+
+    recipe = load_recipe(ROOT / "recipes" / "handbook.yaml", loaders=LOADERS).recipe
+
+    assert recipe.dataset == "handbook"
+    assert recipe.split.shares == {"train": 0.8, "validation": 0.1, "test": 0.1}
