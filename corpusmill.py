@@ -1,3 +1,274 @@
-"""corpusmill: from sources to a published corpus, its report and a model trained on it."""
+"""corpusmill: from sources to a published corpus, its report and a model trained on it.
+
+The command, and the same things as functions. Each sub-command is imported when it is used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from schemas.console import DEFAULT_WORKSPACE, Console
+
+if TYPE_CHECKING:
+    from pipelines.run import Acquisition
 
 __version__ = "0.1.0"
+
+COMMANDS: Final = {
+    "Start": {
+        "init": ("pipelines.commands.start:init", "Start a project, or write a recipe for your own files."),
+        "doctor": ("pipelines.commands.start:doctor", "Tell what this machine can do; --repair makes the index again."),
+        "schema": ("pipelines.commands.start:schema", "Print the JSON Schema of recipes."),
+        "try": ("pipelines.commands.one:try_", "Show one document on its way through all stages."),
+        "extract": ("pipelines.commands.one:extract", "Turn HTML into text."),
+    },
+    "Run": {
+        "plan": ("pipelines.commands.runs:plan", "Show what a run would do, and what is there already."),
+        "run": ("pipelines.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
+        "crawl": ("pipelines.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
+        "load": ("pipelines.commands.runs:load", "Register the files of a recipe, nothing else."),
+        "runs": ("pipelines.commands.runs:runs", "List the runs."),
+        "gc": ("pipelines.commands.runs:gc", "Remove what no version needs any more."),
+    },
+    "Look": {
+        "versions": ("pipelines.commands.versions:versions", "List the versions of a data set."),
+        "inspect": ("pipelines.commands.look:inspect", "Look at documents of a version."),
+        "explain": ("pipelines.commands.look:explain", "Tell the whole way of one document."),
+        "diff": ("pipelines.commands.versions:diff", "Compare two versions."),
+        "report": ("pipelines.commands.versions:report", "Make or show the quality report of a version."),
+        "check": ("pipelines.commands.versions:check", "Hold a version against checks; the exit code tells."),
+        "tag": ("pipelines.commands.versions:tag", "Name a version."),
+        "rollback": ("pipelines.commands.versions:rollback", "Make an earlier version the current one."),
+    },
+    "Train": {
+        "tokenizer": ("training.commands:tokenizer", "Train a tokenizer on a version."),
+        "train": ("training.commands:train", "Train a model on a version; resumes by itself."),
+        "evaluate": ("training.commands:evaluate", "Measure a model on a version."),
+        "generate": ("training.commands:generate", "Let a model write."),
+    },
+}
+"""The commands by what one does with them: where each one lives, and its help in one line. Reading it imports nothing."""
+
+
+def _command_table() -> dict[str, tuple[str, str]]:
+    return {name: entry for group in COMMANDS.values() for name, entry in group.items()}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_command_table())
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        entry = _command_table().get(cmd_name)
+        if entry is None:
+            return None
+        module, _, attribute = entry[0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command.params += [option for option in _shared_options() if option.name not in {p.name for p in command.params}]
+        return command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        if args and args[0] not in _command_table() and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], _command_table(), n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for title, group in COMMANDS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, text) for name, (_, text) in group.items()])
+
+
+def _set(name: str) -> Any:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        if value not in (None, False):
+            setattr(ctx.find_object(Console), name, value)
+
+    return callback
+
+
+def _shared_options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            ["--workspace"],
+            type=click.Path(path_type=Path, file_okay=False),
+            metavar="DIR",
+            expose_value=False,
+            callback=_set("workspace"),
+            help=f"Where raw files, tasks, versions and models lie.  [default: {DEFAULT_WORKSPACE}]",
+        ),
+        click.Option(
+            ["--json", "as_json"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("as_json"),
+            help="Print JSON on standard output.",
+        ),
+        click.Option(
+            ["--quiet", "-q"], is_flag=True, expose_value=False, callback=_set("quiet"), help="Say only what matters."
+        ),
+        click.Option(
+            ["--debug"], is_flag=True, expose_value=False, callback=_set("debug"), help="Show tracebacks of errors."
+        ),
+    ]
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="corpusmill")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """From a web site and files on disk to a published, explained and trainable text corpus."""
+    ctx.obj = Console(
+        workspace=Path(os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)),
+        quiet=bool(os.environ.get("CORPUSMILL_QUIET")),
+        debug=bool(os.environ.get("CORPUSMILL_DEBUG")),
+        parts=_Parts(),
+    )
+
+
+class _Parts(Mapping[str, Any]):
+    """What the packages hand to each other, made when it is asked for."""
+
+    _names = ("acquisition", "open_version", "version")
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "acquisition":
+            return acquisition()
+        if name == "open_version":
+            from pipelines.dataset import open_version
+
+            return open_version
+        if name == "version":
+            return __version__
+        raise KeyError(name)
+
+    def __iter__(self) -> Any:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def acquisition() -> Acquisition:
+    """Give what gets sources: the crawlers, for the pipelines that may not import them."""
+    from crawlers.acquisition import CrawlersAcquisition
+
+    return CrawlersAcquisition()
+
+
+def run(
+    recipe: str | Path,
+    *,
+    workspace: str | Path = DEFAULT_WORKSPACE,
+    engine: str = "local",
+    workers: int | None = None,
+    limit: int | None = None,
+    accept: bool = False,
+) -> dict[str, Any]:
+    """Run the *recipe* and publish what comes out; gives what ``corpusmill run --json`` prints.
+
+    Raises:
+        CorpusmillError: By who must act; see `schemas.errors`.
+    """
+    from pipelines.api import run_recipe
+
+    return run_recipe(
+        recipe,
+        workspace=Path(workspace),
+        acquisition=acquisition(),
+        engine=engine,
+        workers=workers,
+        limit=limit,
+        accept=accept,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command; ends the process with the exit code of CONTRACTS."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminated)
+    sys.exit(_run(arguments))
+
+
+def _terminated(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(arguments: list[str]) -> int:
+    as_json = "--json" in arguments
+    try:
+        code = cli.main(arguments, prog_name="corpusmill", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as exit_:
+        return exit_.exit_code
+    except click.ClickException as error:
+        message = error.format_message()
+        context = getattr(error, "ctx", None)
+        hint = f"`{context.command_path} --help` shows how" if context else "`corpusmill --help` lists the commands"
+        return _fail(message, hint=hint, code="usage", exit_code=2, as_json=as_json)
+    except (KeyboardInterrupt, click.Abort):
+        hint = "run the same command again: it goes on where it was"
+        return _fail("interrupted", hint=hint, code="interrupted", exit_code=130, as_json=as_json)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the one place where a user meets an error
+        return _report(error, arguments, as_json=as_json)
+
+
+def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
+    from schemas.errors import CorpusmillError
+
+    debug = "--debug" in arguments or bool(os.environ.get("CORPUSMILL_DEBUG"))
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, CorpusmillError):
+        details = {name: getattr(error, name) for name in ("file", "line", "field")}
+        return _fail(
+            str(error), hint=error.hint, code=error.code, exit_code=error.exit_code, as_json=as_json, **details
+        )
+    if isinstance(error, OSError):
+        from pipelines.engines.driver import as_unfinished
+
+        told = as_unfinished(error)
+        return _fail(str(told), hint=told.hint, code=told.code, exit_code=told.exit_code, as_json=as_json)
+    return _fail(
+        f"{type(error).__name__}: {error}",
+        hint="this is a mistake of corpusmill: please report it with what --debug prints",
+        code="internal",
+        exit_code=1,
+        as_json=as_json,
+    )
+
+
+def _fail(
+    message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any
+) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"\nhint: {hint}", file=sys.stderr)
+    if as_json:
+        content = {"code": code, "message": message, "hint": hint}
+        content |= dict.fromkeys(("file", "line", "field")) | details
+        print(json.dumps({"status": "failed", "error": content}, ensure_ascii=False, default=str))
+    return exit_code
+
+
+if __name__ == "__main__":
+    main()

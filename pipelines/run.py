@@ -26,7 +26,7 @@ from pipelines.engines.driver import (
 )
 from pipelines.plan import CorpusPlan, SourceInput, build_plan
 from pipelines.recipe import LoadedRecipe, refuse_other_definition, resolved_yaml
-from pipelines.reports import describe_version
+from pipelines.reports.describe import describe_version
 from pipelines.stages.assemble import JOINED
 from pipelines.workspace import Workspace
 from schemas.document import CAPTURE

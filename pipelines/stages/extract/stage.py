@@ -35,10 +35,6 @@ class Extract(MapStage, Options):
 
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
 
-    def adds(self) -> tuple[pa.Field, ...]:
-        """Give the two columns of a stage that changes text."""
-        return (pa.field(TEXT_ADDED, pa.int64()), pa.field(TEXT_CUT, pa.int64()))
-
     def build(self) -> Transform:
         """Load the parser and give the function."""
         from pipelines.stages.extract.page import extract_page

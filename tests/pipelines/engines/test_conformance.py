@@ -168,10 +168,10 @@ def plan(*, order: random.Random) -> Plan:
                 Label(label="both"),
                 LABELLED,
                 LABELLED,
-                parts=64,
+                parts=5,
             ),
             Map("digest", (Input("labels"),), Digest(), DIGESTED, whole=True),
-            Exchange("placed", (Input("digest"),), "partition", (), Pass(), PLACED, DIGESTED, parts=70, placement="value"),
+            Exchange("placed", (Input("digest"),), "partition", (), Pass(), PLACED, DIGESTED, parts=7, placement="value"),
         ),
         {"rows": tuple(tasks)},
     )

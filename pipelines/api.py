@@ -1,0 +1,80 @@
+"""A run from a recipe's path: what the command and the Python function share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.engines.driver import Engine, Observer
+from pipelines.progress import Silent
+from pipelines.recipe import LoadedRecipe, load_recipe
+from pipelines.run import Acquisition, Options, run
+from pipelines.workspace import Workspace
+from schemas.errors import UsageError
+
+ENGINES: Final = ("local", "spark", "beam")
+
+
+def make_engine(name: str, *, workers: int | None = None, master: str | None = None) -> Engine:
+    """Give the engine called *name*.
+
+    Raises:
+        UsageError: There is none, or it is not installed.
+    """
+    if name == "local":
+        from pipelines.engines.local import LocalEngine
+
+        return LocalEngine(workers)
+    if name == "spark":
+        from pipelines.engines.spark import SparkEngine
+
+        return SparkEngine(master or f"local[{workers or 2}]")
+    if name == "beam":
+        from pipelines.engines.beam import BeamEngine
+
+        return BeamEngine()
+    if name == "ray":
+        raise UsageError("the engine `ray` is not built yet", hint=f"engines: {', '.join(ENGINES)}")
+    raise UsageError(f"no engine is called {name!r}", hint=f"engines: {', '.join(ENGINES)}")
+
+
+def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
+    """Read the recipe at *path*; files of sources that the workspace holds need not be there.
+
+    Raises:
+        RecipeError: The recipe has problems; all are told.
+    """
+    raw = workspace.root / "raw"
+    present = {folder.name for folder in raw.iterdir()} if raw.is_dir() else set()
+    return load_recipe(path, loaders=acquisition.loaders, present=present)
+
+
+def run_recipe(
+    recipe: str | Path,
+    *,
+    workspace: Path,
+    acquisition: Acquisition,
+    engine: str = "local",
+    workers: int | None = None,
+    master: str | None = None,
+    observer: Observer | None = None,
+    limit: int | None = None,
+    accept: bool = False,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Run *recipe* in *workspace* and give what ``run --json`` prints."""
+    place = Workspace(workspace.absolute())
+    loaded = read_recipe(recipe, place, acquisition)
+    made = make_engine(engine, workers=workers, master=master)
+    try:
+        result = run(
+            loaded,
+            place,
+            made,
+            acquisition,
+            observer=observer or Silent(),
+            options=Options(limit=limit, accept=accept, fresh=fresh),
+        )
+    finally:
+        made.close()
+    return result.as_dict()
