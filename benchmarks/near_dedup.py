@@ -109,7 +109,7 @@ def _gathered(
 
 
 def _sorted(batches: list[pa.RecordBatch], function: Any, schema: pa.Schema, by: list[str]) -> list[pa.RecordBatch]:
-    table = pa.Table.from_batches(batches, schema=schema).sort_by([(name, "ascending") for name in by])
+    table = pa.Table.from_batches(batches, schema=schema).combine_chunks().sort_by([(name, "ascending") for name in by])
     return list(function(iter(table.to_batches(max_chunksize=8192))))
 
 

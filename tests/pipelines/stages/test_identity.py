@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.stages.fates import NO_TIME
@@ -87,6 +87,7 @@ def test_clusters_found_before_are_carried_on() -> None:
     assert [(row["cluster_id"], row["cluster_size"]) for row in done["identity"].to_pylist()] == [("x", 4)]
 
 
+@settings(deadline=None)
 @given(texts=st.lists(st.text(max_size=20)), cut=st.integers(0, 5))
 def test_hashes_of_a_column_are_those_of_its_texts(texts: list[str], cut: int) -> None:
     """The fast way and the definition agree, also on a slice of a column."""
@@ -95,6 +96,7 @@ def test_hashes_of_a_column_are_those_of_its_texts(texts: list[str], cut: int) -
     assert content_hashes(column).to_pylist() == [content_hash(text) for text in texts[cut:]]
 
 
+@settings(deadline=None)
 @given(
     captures=st.lists(
         st.builds(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.stages.dedup.exact import RULE, ExactDedup
@@ -71,6 +71,7 @@ def test_the_age_of_a_text_survives_a_recrawl() -> None:
     assert fates[document_id("test", "a")]["rule"] is None
 
 
+@settings(deadline=None)
 @given(
     captures=st.lists(
         st.builds(

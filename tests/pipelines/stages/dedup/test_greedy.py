@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.stages.dedup.greedy import Nearest, Stars, bitmap, jaccard
@@ -18,6 +18,7 @@ def as_array(values: set[int]) -> npt.NDArray[np.int64]:
     return np.array(sorted(values), np.int64)
 
 
+@settings(deadline=None)
 @given(sets=SETS, threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]))
 def test_filters_spare_comparisons_and_change_nothing(sets: list[set[int]], threshold: float) -> None:
     """Sizes and bitmaps may only leave out kept documents that cannot be alike."""
@@ -34,6 +35,7 @@ def test_filters_spare_comparisons_and_change_nothing(sets: list[set[int]], thre
     assert len(stars) == len(kept)
 
 
+@settings(deadline=None)
 @given(one=st.sets(st.integers(0, 5000)), other=st.sets(st.integers(0, 5000)))
 def test_bitmaps_differ_in_no_more_bits_than_sets_in_members(one: set[int], other: set[int]) -> None:
     """The bound that makes the filter exact."""

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.stages.dedup.shingles import LONG_WORD, Ragged, shingles, word_hashes
@@ -23,6 +23,7 @@ def rows(ragged: Ragged) -> list[list[int]]:
     )
 
 
+@settings(deadline=None)
 @given(texts=TEXTS)
 @example(texts=["a" * 7, "a" * 8, "a" * 9, "a" * 16, "a" * 17, "a" * LONG_WORD, "a" * (LONG_WORD + 1)])
 @example(texts=["ΑΣ", "ΑΣ Β", "ΑΣ", "Β"])
@@ -39,6 +40,7 @@ def test_words_are_those_of_the_contract(texts: list[str]) -> None:
     assert len({word for word, _ in pairs}) == len(pairs) == len({hash_ for _, hash_ in pairs})
 
 
+@settings(deadline=None)
 @given(texts=TEXTS, ngram=st.integers(1, 6))
 @example(texts=["a b", "a b", "b a", "a", "a b c d e", "a b c d e f"], ngram=5)
 def test_shingles_are_those_of_the_contract(texts: list[str], ngram: int) -> None:
@@ -51,6 +53,7 @@ def test_shingles_are_those_of_the_contract(texts: list[str], ngram: int) -> Non
     assert len(set().union(*hashes)) == len(set().union(*expected))
 
 
+@settings(deadline=None)
 @given(texts=TEXTS, cut=st.integers(0, 12))
 def test_the_shingles_of_a_text_do_not_depend_on_its_neighbours(texts: list[str], cut: int) -> None:
     """Batches may be cut anywhere."""

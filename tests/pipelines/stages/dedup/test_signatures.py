@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 from datasketch import MinHash
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.stages.dedup.banding import found_share
@@ -13,6 +13,7 @@ from pipelines.stages.dedup.signatures import SEED, band_keys, signatures
 from tests.pipelines.stages.dedup.corpus import edited, prose, similarity
 
 
+@settings(deadline=None)
 @given(texts=st.lists(st.text(st.sampled_from("ab cd e"), max_size=300), max_size=8), count=st.integers(1, 40))
 def test_signatures_are_those_of_datasketch(texts: list[str], count: int) -> None:
     """datasketch's tools (its index, its estimates) work on our signatures."""
