@@ -24,7 +24,7 @@ from pipelines.source_paths import UnsetVariableError, absolute_pattern, matches
 from pipelines.stages.base import Stage
 from schemas.errors import RecipeError
 from schemas.raw import RawManifest
-from schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages, source_entry
+from schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
 PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "line_dedup", "substring_dedup", "bias")
 PLANNED_FORMATS: Final = (
@@ -354,10 +354,17 @@ def resolved_yaml(recipe: Recipe) -> str:
     return "# The whole recipe, with every default.\n" + dump_yaml(recipe.model_dump(mode="json"))
 
 
+_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact"))
+"""Fields that say when a source is got and how politely, not what it is."""
+
+
 def source_definition(source: Source) -> dict[str, Any]:
-    """Give what makes *source* this source: its entry with all defaults, without `refresh`, which only says when."""
-    (kind, fields), *_ = source_entry(source).items()
-    return {"kind": kind} | {name: value for name, value in fields.items() if name != "refresh"}
+    """Give what makes *source* this source: its fields with all defaults, without those of time and manners."""
+    return _defining(source.model_dump(mode="json"))
+
+
+def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION}
 
 
 def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManifest, *, manifest: str | Path) -> None:
@@ -366,21 +373,16 @@ def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManife
     Raises:
         RecipeError: The workspace holds another source under this name.
     """
-    ours, theirs = source_definition(source), dict(raw.definition)
-    theirs.pop("refresh", None)
+    ours = {"kind": source.kind} | source_definition(source)
+    theirs = {"kind": raw.kind} | _defining(raw.definition)
     if ours == theirs:
         return
     differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
     first = differing[0]
-    place: Place = loaded.place_of_source(source.name)
-    for inner in ((*place, source.kind, first), (*place, source.kind), place):
-        if inner in loaded.located.lines:
-            place = inner
-            break
     raise loaded.error(
         f"the source `{source.name}` has another definition in {manifest}: {', '.join(differing)} differ"
         f" (`{first}` is {theirs.get(first)!r} there, {ours.get(first)!r} here)",
-        place,
+        (*loaded.place_of_source(source.name), source.kind, first),
         hint=f"give this source another name, or use another workspace, or remove {Path(manifest).parent}",
         value=ours.get(first),
     )
