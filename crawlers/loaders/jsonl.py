@@ -100,25 +100,37 @@ def _lines(stream: BinaryIO, *, start: int, end: int) -> Iterator[_Line]:
 
 def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
     """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
-    parts, size, digest = [], 0, None
+    parts, size = [], 0
     while piece := stream.readline(_READ_BYTES):
         size += len(piece)
-        if digest is None:
-            parts.append(piece)
-            if size > MAX_LINE_BYTES + 2:  # its end, CR and LF, is no part of it
-                digest = hashlib.sha256(b"".join(parts))
-                parts.clear()
-        else:
-            digest.update(piece)
+        parts.append(piece)
         if piece.endswith(b"\n"):
             break
-    if digest is not None:
-        return _Line(offset, size, None, digest.hexdigest()), size
+        if size > MAX_LINE_BYTES:
+            return _long_line(stream, offset, b"".join(parts))
     data = b"".join(parts)
     if offset == 0:
         data = data.removeprefix(b"\xef\xbb\xbf")
     data = data.strip(b" \t\r\n")
+    if len(data) > MAX_LINE_BYTES:
+        return _Line(offset, len(data), None, hashlib.sha256(data).hexdigest()), size
     return _Line(offset, len(data), data), size
+
+
+def _long_line(stream: BinaryIO, offset: int, head: bytes) -> tuple[_Line, int]:
+    """Give the line that begins with *head*, and its length with its end; the rest is hashed as it passes."""
+    digest, size = hashlib.sha256(), len(head)
+    digest.update(head[:-1])
+    held = head[-1:]  # a CR may belong to the line's end
+    while piece := stream.readline(_READ_BYTES):
+        size += len(piece)
+        held += piece
+        digest.update(held[:-2])
+        held = held[-2:]
+        if piece.endswith(b"\n"):
+            break
+    digest.update(held.removesuffix(b"\n").removesuffix(b"\r"))
+    return _Line(offset, size, None, digest.hexdigest()), size
 
 
 def _skip_line(stream: BinaryIO) -> int:

@@ -146,7 +146,7 @@ def _words(node: nodes.Node) -> str:
     if isinstance(node, nodes.problematic):
         return _ROLE.sub(_role_words, node.astext())
     if isinstance(node, nodes.Text):
-        return str(node)
+        return node.astext()
     if isinstance(node, nodes.image):
         return str(node.get("alt", ""))
     if isinstance(node, (nodes.system_message, *_SILENT)) and not (isinstance(node, nodes.target) and node.children):

@@ -247,13 +247,18 @@ class _Joined(io.RawIOBase):
     def __init__(self, head: bytes, chain: _Chain) -> None:
         self._head = io.BytesIO(head)
         self._chain = chain
+        self._position = 0
 
     def readable(self) -> bool:
         return True
 
+    def tell(self) -> int:
+        return self._position  # FastWARC asks, though it never seeks
+
     def readinto(self, buffer: Any) -> int:
         data = self._head.read(len(buffer)) or self._chain.read(len(buffer))
         buffer[: len(data)] = data
+        self._position += len(data)
         return len(data)
 
 
@@ -287,7 +292,7 @@ class _Section(io.RawIOBase):
     """The bytes ``[start, end)`` of a file."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
-        self._file, self._position, self._end = file, start, end
+        self._file, self._start, self._position, self._end = file, start, start, end
 
     @classmethod
     def of(cls, file: BinaryIO, start: int, end: int) -> BinaryIO:
@@ -298,6 +303,9 @@ class _Section(io.RawIOBase):
 
     def readable(self) -> bool:
         return True
+
+    def tell(self) -> int:
+        return self._position - self._start
 
     def readinto(self, buffer: Any) -> int:
         self._file.seek(self._position)

@@ -1,0 +1,45 @@
+"""Offered records as plain rows, and the sample files outside the repository."""
+
+from __future__ import annotations
+
+import os
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crawlers.loaders.base import Loader
+from schemas.document import MAX_BATCH_ROWS, OFFER
+
+Row = dict[str, Any]
+
+
+def rows(loader: Loader, path: Path, *, name: str = "name", start: int = 0, end: int = -1) -> list[Row]:
+    """Give what *loader* offers of the file at *path*, after a look at each batch."""
+    offered: list[Row] = []
+    for batch in loader.read(str(path), name=name, start=start, end=end):
+        batch.validate(full=True)
+        assert batch.schema == OFFER
+        assert 0 < batch.num_rows <= MAX_BATCH_ROWS
+        offered += batch.to_pylist()
+    for row in offered:
+        assert row["source_id"]
+        assert len(row["record_sha256"]) == 64
+        assert (row["rule"] is None) == (row["content"] is not None or row["text"] is not None)
+        assert row["rule"] is None or (row["rule"].startswith("error.") and row["message"])
+    return offered
+
+
+def in_slices(loader: Loader, path: Path, edges: list[int]) -> list[Row]:
+    """Give what *loader* offers of the slices between *edges*."""
+    return [row for start, end in pairwise(edges) for row in rows(loader, path, start=start, end=end)]
+
+
+def samples(folder: str, pattern: str = "*") -> list[Path]:
+    """Give the sample files of *folder*; the test is skipped where there are none."""
+    shared = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[4] / "shared"))
+    found = sorted((shared / "data" / "samples" / folder).glob(pattern))
+    if not found:
+        pytest.skip(f"no sample files in {shared}: set CORPUSMILL_SHARED")
+    return found

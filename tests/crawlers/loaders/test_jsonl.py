@@ -1,0 +1,217 @@
+"""JSON Lines: every line has an answer, whatever the file is cut into."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.loaders import jsonl
+from crawlers.loaders.jsonl import JsonLines
+from tests.crawlers.loaders.reading import in_slices, rows, samples
+
+LINE = b'{"id": "a", "text": "one"}\n'
+lines = st.lists(
+    st.one_of(
+        st.builds(
+            lambda text: json.dumps({"text": text}, ensure_ascii=False).encode(),
+            st.text(max_size=8).filter(str.isascii),
+        ),
+        st.sampled_from([b"", b"  ", b"no json", b"[1]", b"\xff", b'{"text": 1}', b'{"id": 7, "text": "\\u00e9"}']),
+    ),
+    max_size=12,
+)
+
+
+def file_of(folder: Path, data: bytes, name: str = "x.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+@given(lines=lines, end=st.sampled_from([b"\n", b"\r\n"]), ends=st.booleans(), data=st.data())
+def test_slices_give_what_the_whole_file_gives(lines: list[bytes], end: bytes, ends: bool, data: st.DataObject) -> None:
+    """A record belongs to one slice, wherever the cuts fall."""
+    content = end.join(lines) + (end if ends else b"")
+    cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=4))
+    with tempfile.TemporaryDirectory() as folder:
+        path = file_of(Path(folder), content)
+
+        whole = rows(JsonLines(), path)
+
+        assert in_slices(JsonLines(), path, sorted([0, *cuts, len(content)])) == whole
+        assert len(whole) == sum(bool(line.strip()) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        (b'{"text": ', "error.not_json"),
+        (b"[1, 2]", "error.not_json"),
+        (b'{"text": "a", "n": NaN}', "error.not_json"),
+        (b'{"text": "a", "n": 1e999}', "error.not_json"),
+        (b"[" * 100_000, "error.not_json"),
+        (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "error.not_json"),
+        (b'{"title": "a"}', "error.no_text"),
+        (b'{"text": null}', "error.no_text"),
+        (b'{"text": 17}', "error.no_text"),
+        (b'{"text": "\xff"}', "error.encoding"),
+        (b'{"text": "\\ud800"}', "error.encoding"),
+        (b'{"text": "a", "\\udfff": "b"}', "error.encoding"),
+    ],
+)
+def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: bytes, rule: str) -> None:
+    """One bad line costs one record."""
+    path = file_of(tmp_path, LINE + line + b"\n" + LINE.replace(b"one", b"two"))
+
+    offered = rows(JsonLines(), path)
+
+    assert [row["rule"] for row in offered] == [None, rule, None]
+    assert [row["text"] for row in offered] == ["one", None, "two"]
+
+
+def test_a_text_above_the_bound_is_too_large(tmp_path: Path) -> None:
+    """A batch holds 32 MB."""
+    path = file_of(tmp_path, json.dumps({"id": 1, "text": "a" * 32_000_001}).encode() + b"\n" + LINE)
+
+    offered = rows(JsonLines(), path)
+
+    assert [(row["source_id"], row["rule"]) for row in offered] == [("1", "error.too_large"), ("a", None)]
+
+
+def test_a_long_line_is_hashed_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The identity of a line that is too large to read is its content, too."""
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 100)
+    monkeypatch.setattr(jsonl, "_READ_BYTES", 16)
+    long = b'{"text": "' + b"x" * 200 + b'"}'
+    path = file_of(tmp_path, LINE + long + b"\n" + LINE)
+
+    offered = rows(JsonLines(), path)
+
+    assert [row["rule"] for row in offered] == [None, "error.too_large", None]
+    assert offered[1]["record_sha256"] == hashlib.sha256(long).hexdigest()
+
+
+def test_a_line_of_200_mb_takes_no_more_memory_than_its_bound(tmp_path: Path) -> None:
+    """A hostile line may not cost the worker its life."""
+    path = tmp_path / "long.jsonl"
+    with path.open("wb") as file:
+        file.write(LINE + b'{"text": "')
+        for _ in range(200):
+            file.write(b"x" * 1_000_000)
+        file.write(b'"}\n' + LINE)
+    script = (
+        "import resource, sys; from crawlers.loaders.jsonl import JsonLines\n"
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "before = peak(); rules = [r for b in JsonLines().read(sys.argv[1], name='') for r in b['rule'].to_pylist()]\n"
+        "print(rules, (peak() - before) // 1024)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+
+    rules, mebibytes = done.stdout.rsplit(maxsplit=1)
+    assert rules == "[None, 'error.too_large', None]"
+    assert int(mebibytes) < 160
+
+
+def pack_gzip(data: bytes) -> bytes:
+    return gzip.compress(data[:30]) + gzip.compress(data[30:])
+
+
+def pack_zstd(data: bytes) -> bytes:
+    params = zstandard.ZstdCompressionParameters(window_log=31, enable_ldm=True)
+    packer = zstandard.ZstdCompressor(compression_params=params).compressobj()  # no size in the frame, as from a pipe
+    return packer.compress(data[:50]) + packer.flush() + zstandard.compress(data[50:])
+
+
+@pytest.mark.parametrize("pack", [pack_gzip, pack_zstd])
+def test_compressed_lines_are_the_lines(tmp_path: Path, pack: object) -> None:
+    """Members and frames may follow each other, and windows may be as long as the big dumps have them."""
+    data = b"".join(json.dumps({"id": i, "text": f"text {i}"}).encode() + b"\n" for i in range(5000))
+    plain, packed = file_of(tmp_path, data), file_of(tmp_path, pack(data), "y.json.gz")  # type: ignore[operator]
+
+    assert JsonLines().slices(str(packed)) == [(0, -1)]
+    assert rows(JsonLines(), packed) == rows(JsonLines(), plain)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_stream_that_breaks_off_gives_what_came_before(tmp_path: Path, pack: object) -> None:
+    """The whole lines count, and the damage is one record, named by the file's content."""
+    data = b"".join(
+        json.dumps({"id": i, "text": hashlib.sha256(b"%d" % i).hexdigest()}).encode() + b"\n" for i in range(9000)
+    )
+    packed = pack(data)  # type: ignore[operator]
+    path = file_of(tmp_path, packed[: len(packed) * 2 // 3])
+
+    offered = rows(JsonLines(), path)
+
+    assert [row["source_id"] for row in offered[:-1]] == [str(i) for i in range(len(offered) - 1)]
+    assert len(offered) > 3000
+    assert offered[-1]["rule"] == "error.truncated"
+    assert offered[-1]["source_id"] == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_trailing_zeros_of_a_gzip_file_are_padding(tmp_path: Path) -> None:
+    """Block stores pad with them, and gzip ignores them."""
+    path = file_of(tmp_path, gzip.compress(LINE) + bytes(50_000))
+
+    assert [row["rule"] for row in rows(JsonLines(), path)] == [None]
+
+
+def test_output_beyond_the_buffer_is_not_lost_at_the_end(tmp_path: Path) -> None:
+    """A stream whose last bytes unfold to megabytes is whole."""
+    path = file_of(tmp_path, gzip.compress(b'{"text": "' + b"a" * 5_000_000 + b'"}'))
+
+    assert [len(row["text"]) for row in rows(JsonLines(), path)] == [5_000_000]
+
+
+def test_known_fields_describe_the_document_and_others_are_metadata(tmp_path: Path) -> None:
+    """Nothing that a row says is lost, if it is short."""
+    row = {
+        **{"text": "t", "id": "n1", "title": "T", "url": "https://a.example/", "license": "CC BY 4.0"},
+        **{"date": "2020-03-29T09:04:10Z", "stars": 3, "ok": True, "nested": {"b": [1], "a": None}, "long": "x" * 5000},
+    }
+    path = file_of(tmp_path, json.dumps(row).encode())
+
+    offered = rows(JsonLines(), path)[0]
+
+    assert (offered["source_id"], offered["title"], offered["url"]) == ("n1", "T", "https://a.example/")
+    assert (offered["license"], offered["license_source"]) == ("CC-BY-4.0", "field:license")
+    assert offered["published_at"] == datetime(2020, 3, 29, 9, 4, 10, tzinfo=UTC)
+    assert offered["metadata"] == [("nested", '{"b":[1]}'), ("ok", "true"), ("stars", "3")]
+
+
+def test_an_unknown_licence_stays_metadata(tmp_path: Path) -> None:
+    """A licence is an SPDX expression or unknown; what was written is kept beside it."""
+    path = file_of(tmp_path, b'{"text": "t", "license": "see the back cover"}')
+
+    offered = rows(JsonLines(), path)[0]
+
+    assert (offered["license"], offered["metadata"]) == (None, [("license", "see the back cover")])
+
+
+def test_a_record_without_an_id_is_named_by_its_content(tmp_path: Path) -> None:
+    """Never by its position: the same records in another order have the same ids."""
+    one, two = b'{"text": "one", "n": null}\n', b'{"text":"two"}\n'
+    path, reverse = file_of(tmp_path, one + two), file_of(tmp_path, two + one, "reverse.jsonl")
+
+    assert {row["source_id"] for row in rows(JsonLines(), path)} == {
+        row["source_id"] for row in rows(JsonLines(), reverse)
+    }
+    assert rows(JsonLines(), path)[0]["source_id"] == hashlib.sha256(b'{"text":"one"}').hexdigest()
+
+
+def test_every_sample_gives_an_answer() -> None:
+    """Real files, gzip and zstd."""
+    for path in samples("jsonl"):
+        assert rows(JsonLines(), path)

@@ -1,0 +1,257 @@
+"""Markdown, reStructuredText and package metadata become readable text."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from crawlers.loaders.base import Loader
+from crawlers.loaders.markdown import Markdown
+from crawlers.loaders.package_metadata import PackageMetadata
+from crawlers.loaders.restructuredtext import RestructuredText
+from tests.crawlers.loaders.reading import rows, samples
+
+
+def one(loader: Loader, folder: Path, text: str) -> dict[str, object]:
+    path = folder / "file"
+    path.write_text(dedent(text), encoding="utf-8")
+    (row,) = rows(loader, path)
+    return row
+
+
+def test_markdown_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
+    """Words stay, marks go; code stays as it is."""
+    row = one(
+        Markdown(),
+        tmp_path,
+        """\
+        ---
+        title: The *title*
+        tags: [a, b]
+        draft: true
+        deep: {a: {b: c}}
+        ---
+        # A `heading` &amp; more
+
+        A [link](https://a.example "t"), an ![image](i.png), a
+        line <b>broken</b>.
+
+        1. one
+           - inner
+        2. two
+
+        > quoted
+
+        | a | b |
+        |---|---|
+        | 1 |   |
+
+        ```python
+        if x:  # *not* marked
+            pass
+        ```
+
+        <div class="x">in <i>HTML</i><!-- not this --></div>
+        """,
+    )
+
+    assert row["title"] == "The *title*"
+    assert row["metadata"] == [("draft", "true"), ("tags", "a, b")]
+    assert row["text"] == dedent(
+        """\
+        A heading & more
+
+        A link, an image, a
+        line broken.
+
+        1. one
+          - inner
+        2. two
+
+        quoted
+
+        a | b
+        1 |\x20
+
+        if x:  # *not* marked
+            pass
+
+        in HTML"""
+    )
+
+
+def test_restructuredtext_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
+    """References show their words, directives of Sphinx their content."""
+    row = one(
+        RestructuredText(),
+        tmp_path,
+        """\
+        =====
+        Title
+        =====
+
+        :Author: A. Writer
+        :Version: 3
+
+        See `the site <https://a.example>`_, :class:`~a.b.Name` and :doc:`this page <other>`. [1]_
+
+        .. contents::
+
+        Section
+        -------
+
+        1. one
+        2. two
+
+           more
+
+        .. versionadded:: 2.0
+           New words with :ref:`label`.
+
+        .. note:: Mind this.
+
+        .. include:: /etc/passwd
+
+        .. raw:: html
+
+           <b>never</b>
+
+        term
+            its meaning
+
+        ::
+
+            code  here
+
+        .. a comment
+
+        .. [1] A footnote.
+        """,
+    )
+
+    assert row["title"] == "Title"
+    assert row["metadata"] == [("author", "A. Writer"), ("version", "3")]
+    assert row["text"] == dedent(
+        """\
+        Title
+
+        See the site, Name and this page. 1
+
+        Section
+
+        1. one
+        2. two
+
+           more
+
+        2.0
+        New words with label.
+
+        Mind this.
+
+        term
+
+          its meaning
+
+        code  here
+
+        1
+
+        A footnote."""
+    )
+
+
+def test_a_role_of_one_file_does_not_reach_the_next(tmp_path: Path) -> None:
+    """Output is a function of the document, not of what the worker read before."""
+    plain = "Some :shout:`words` here.\n"
+    before = one(RestructuredText(), tmp_path, plain)
+
+    one(RestructuredText(), tmp_path, ".. role:: shout(code)\n\n.. default-role:: shout\n\nSome :shout:`words`.\n")
+
+    assert one(RestructuredText(), tmp_path, plain) == before
+
+
+def test_the_day_does_not_enter_the_text(tmp_path: Path) -> None:
+    """Tomorrow the same file is the same document."""
+    row = one(RestructuredText(), tmp_path, ".. |today| date::\n\nMade on |today|, printed.\n")
+
+    assert "20" not in str(row["text"])
+
+
+def test_nothing_is_printed_about_bad_markup(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    """A library does not write to the terminal."""
+    one(RestructuredText(), tmp_path, "Title\n==\n\n`unclosed *x\n\n.. nonsense::\n\n - a\nb\n")
+
+    assert capfd.readouterr() == ("", "")
+
+
+def test_deep_nesting_is_an_answer(tmp_path: Path) -> None:
+    """Hostile markup costs one record."""
+    quotes = one(Markdown(), tmp_path, ">" * 5000 + " deep")
+    lists = one(RestructuredText(), tmp_path, "".join(" " * (2 * i) + f"- a{i}\n\n" for i in range(400)))
+
+    assert quotes["rule"] in {None, "error.empty"}
+    assert lists["rule"] in {None, "error.unreadable"}
+
+
+METADATA = """\
+Metadata-Version: 2.4
+Name: sample
+Version: 1.2
+Summary: A sample.
+Home-page: UNKNOWN
+Project-URL: Homepage, https://a.example/
+License-Expression: mit
+Classifier: License :: OSI Approved :: Apache Software License
+Description-Content-Type: {kind}
+
+# Head *line*
+
+Text.
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("text/markdown; charset=UTF-8", "Head line\n\nText."),
+        ("text/x-rst", "# Head line\n\nText."),
+        ("text/plain", "# Head *line*\n\nText."),
+    ],
+)
+def test_a_description_is_read_as_what_it_says_it_is(tmp_path: Path, kind: str, text: str) -> None:
+    """The headers describe it."""
+    row = one(PackageMetadata(), tmp_path, METADATA.format(kind=kind))
+
+    assert row["text"] == text
+    assert (row["title"], row["url"]) == ("sample: A sample.", "https://a.example/")
+    assert (row["license"], row["license_source"]) == ("MIT", "metadata:License-Expression")
+    assert row["metadata"] == [("Name", "sample"), ("Version", "1.2")]
+
+
+def test_an_old_description_in_a_header_is_found(tmp_path: Path) -> None:
+    """Before metadata 2.1 it lay there, indented."""
+    row = one(
+        PackageMetadata(), tmp_path, "Name: a\nLicense: BSD\nDescription: One\n       |===\n       |\n       |Two.\n"
+    )
+
+    assert (row["text"], row["license"]) == ("One\n\nTwo.", "LicenseRef-BSD")
+
+
+def test_metadata_without_a_description_is_set_aside(tmp_path: Path) -> None:
+    """A name is no document."""
+    assert one(PackageMetadata(), tmp_path, "Name: a\nVersion: 1\n\n")["rule"] == "error.no_text"
+
+
+@pytest.mark.parametrize(
+    ("loader", "folder", "pattern"), [(Markdown(), "markdown", "*.md"), (RestructuredText(), "rest", "*.rst")]
+)
+def test_every_sample_gives_an_answer(loader: Loader, folder: str, pattern: str) -> None:
+    """Chapters of a book, proposals and manuals, with a title each."""
+    for path in samples(folder, pattern):
+        row = rows(loader, path)[0]
+        assert row["rule"] is None
+        assert row["title"]
+        assert len(row["text"]) > path.stat().st_size * 0.35

@@ -1,0 +1,168 @@
+"""Parquet: the rows of a table are the records that JSON Lines would give."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from crawlers.loaders.jsonl import JsonLines
+from crawlers.loaders.parquet import Parquet
+from schemas.errors import DamagedFileError, SourceError
+from tests.crawlers.loaders.reading import in_slices, rows, samples
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+table_rows = st.lists(
+    st.fixed_dictionaries(
+        {
+            "id": st.one_of(st.none(), texts),
+            "text": st.one_of(st.none(), texts),
+            "score": st.one_of(st.none(), st.floats(allow_nan=False, allow_infinity=False)),
+            "stars": st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1)),
+            "tags": st.one_of(st.none(), st.lists(texts, max_size=3)),
+            "by": st.one_of(
+                st.none(), st.fixed_dictionaries({"name": st.one_of(st.none(), texts), "age": st.integers(0, 9)})
+            ),
+        }
+    ),
+    min_size=1,
+    max_size=6,
+)
+SCHEMA = pa.schema(
+    {
+        "id": pa.string(),
+        "text": pa.large_string(),
+        "score": pa.float64(),
+        "stars": pa.int64(),
+        "tags": pa.list_(pa.string()),
+        "by": pa.struct({"name": pa.string(), "age": pa.int64()}),
+    }
+)
+
+
+def write(folder: Path, table: pa.Table, **options: Any) -> Path:
+    path = folder / "x.parquet"
+    pq.write_table(table, path, **options)
+    return path
+
+
+def without_place(offered: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**row, "offset": None, "length": None} for row in offered]
+
+
+@given(table_rows)
+def test_rows_are_offered_as_json_lines_would_offer_them(table: list[dict[str, Any]]) -> None:
+    """The same records in another format are the same captures."""
+    with tempfile.TemporaryDirectory() as folder:
+        parquet = write(Path(folder), pa.Table.from_pylist(table, schema=SCHEMA))
+        lines = Path(folder) / "x.jsonl"
+        lines.write_text("".join(json.dumps(row) + "\n" for row in table))
+
+        assert without_place(rows(Parquet(), parquet)) == without_place(rows(JsonLines(), lines))
+
+
+def test_every_type_of_column_has_a_json_form(tmp_path: Path) -> None:
+    """A column of an unusual type may not stop a run; its form is the one that people write into JSON."""
+    columns = {
+        "text": pa.array(["t"]).dictionary_encode(),
+        "at": pa.array([datetime(2020, 1, 2, 3, 4, 5, 6, tzinfo=UTC)], pa.timestamp("ns", "America/New_York")),
+        "local": pa.array([datetime(2020, 1, 2)], pa.timestamp("s")),
+        "on": pa.array([date(2020, 1, 2)]),
+        "clock": pa.array([time(1, 2, 3)], pa.time64("ns")),
+        "took": pa.array([timedelta(seconds=1.5)], pa.duration("ns")),
+        "price": pa.array([Decimal("1.50")]),
+        "raw": pa.array([b"\x00\xff"]),
+        "nan": pa.array([float("nan")]),
+        "half": pa.array([0.5], pa.float16()),
+        "pairs": pa.array([[("b", 1), ("a", None)]], pa.map_(pa.string(), pa.int32())),
+        "deep": pa.array([[{"at": datetime(2020, 1, 2)}]], pa.list_(pa.struct({"at": pa.timestamp("ns")}))),
+        "words": pa.array([["x"]], pa.large_list(pa.large_string())),
+    }
+    path = write(tmp_path, pa.table(columns))
+
+    metadata = dict(rows(Parquet(), path)[0]["metadata"])
+
+    assert metadata == {
+        **{
+            "at": "2020-01-02T03:04:05.000006Z",
+            "local": "2020-01-02T00:00:00",
+            "on": "2020-01-02",
+            "clock": "01:02:03",
+        },
+        **{"took": "1.5", "price": "1.50", "raw": "AP8=", "half": "0.5", "pairs": '{"b":1}'},
+        **{"deep": '[{"at":"2020-01-02T00:00:00"}]', "words": '["x"]'},
+    }
+
+
+@pytest.mark.parametrize("edges", [[0, 10_000_000], [0, 300, 700, 10_000_000], [0, 4, 5, 6, 10_000_000]])
+def test_slices_give_what_the_whole_file_gives(tmp_path: Path, edges: list[int]) -> None:
+    """A row group belongs to the slice that holds its first byte."""
+    table = pa.table({"text": [f"text {i}" for i in range(500)], "id": list(range(500))})
+    path = write(tmp_path, table, row_group_size=40)
+
+    assert in_slices(Parquet(), path, edges) == rows(Parquet(), path)
+    assert Parquet().slices(str(path)) == [(0, 64 * 2**20)]
+
+
+def test_a_missing_text_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    """The user has to name it; the columns there are stand in the message."""
+    path = write(tmp_path, pa.table({"n": [1], "texts": ["a"]}))
+
+    with pytest.raises(SourceError, match="no column `text`; it has `n`, `texts`") as caught:
+        Parquet().check(str(path))
+
+    assert (caught.value.file, caught.value.hint) == (str(path), "text_field: texts")
+
+
+def test_a_text_column_of_numbers_is_refused(tmp_path: Path) -> None:
+    """Nobody means the numbers as documents."""
+    path = write(tmp_path, pa.table({"text": [1]}))
+
+    with pytest.raises(SourceError, match="holds int64, not text"):
+        rows(Parquet(), path)
+
+
+def test_a_missing_id_column_is_refused_only_when_it_was_asked_for(tmp_path: Path) -> None:
+    """`id` is a default, an `id_field` in the recipe is a promise."""
+    path = write(tmp_path, pa.table({"text": ["a"]}))
+
+    assert len(rows(Parquet(), path)) == 1
+    with pytest.raises(SourceError, match="no column `key`"):
+        rows(Parquet(id_field="key"), path)
+
+
+@pytest.mark.parametrize("keep", [0, 3, 0.5, 0.9])
+def test_a_damaged_file_is_named(tmp_path: Path, keep: float) -> None:
+    """A table without its footer cannot be read in part."""
+    path = write(tmp_path, pa.table({"text": ["a" * 1000]}))
+    path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size) if keep < 1 else keep])  # type: ignore[index]
+
+    with pytest.raises(DamagedFileError) as caught:
+        Parquet().slices(str(path))
+
+    assert caught.value.file == str(path)
+
+
+def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
+    """The footer is whole, the pages are not."""
+    path = write(tmp_path, pa.table({"text": [f"text {i}" for i in range(5000)]}), compression="zstd")
+    data = bytearray(path.read_bytes())
+    data[100:2000] = bytes(1900)
+    path.write_bytes(data)
+
+    with pytest.raises(DamagedFileError, match="row group 0"):
+        rows(Parquet(), path)
+
+
+def test_every_sample_gives_an_answer() -> None:
+    """Real files, one of them by Polars with large strings and ten row groups."""
+    assert sum(len(rows(Parquet(), path)) for path in samples("parquet")) == 612

@@ -1,0 +1,308 @@
+"""Web archives: each record once, from any slice, and an answer to every kind of damage."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import random
+import tempfile
+import zlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import fastwarc
+import pytest
+import zstandard
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from warcio.archiveiterator import ArchiveIterator
+
+from crawlers.loaders import warc_frames
+from crawlers.loaders.warc import Warc
+from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
+
+PAGE = b"<!doctype html><p>Hello"
+TYPE = b"Content-Type: text/html; charset=utf-8"
+
+
+def record(
+    block: bytes, *, kind: str = "response", url: str = "http://A.example/x?b=1&a=2#f", about: str = "application/http"
+) -> bytes:
+    head = [
+        *("WARC/1.1", f"WARC-Type: {kind}", f"WARC-Target-URI: {url}", "WARC-Date: 2024-05-06T07:08:09Z"),
+        *(f"Content-Type: {about}", f"Content-Length: {len(block)}"),
+    ]
+    return "\r\n".join(head).encode() + b"\r\n\r\n" + block + b"\r\n\r\n"
+
+
+def response(body: bytes = PAGE, *headers: bytes, status: bytes = b"200 OK", url: str = "http://a.example/") -> bytes:
+    return record(b"\r\n".join([b"HTTP/1.1 " + status, *(headers or (TYPE,))]) + b"\r\n\r\n" + body, url=url)
+
+
+def write(folder: Path, data: bytes, name: str = "x.warc.gz") -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def only(folder: Path, data: bytes) -> Row:
+    (row,) = rows(Warc(), write(folder, data, "x.warc"))
+    return row
+
+
+def noise(seed: int, size: int) -> bytes:
+    return b"<html>" + random.Random(seed).randbytes(size).hex().encode()
+
+
+def test_a_response_is_offered_with_where_and_when_it_was_fetched(tmp_path: Path) -> None:
+    """Identity is the canonical URL and the body's hash; the URL as fetched is kept."""
+    row = only(tmp_path, record(b"HTTP/1.1 200 OK\r\n" + TYPE + b"\r\n\r\n" + PAGE))
+
+    assert (row["source_id"], row["url"]) == ("http://a.example/x?a=2&b=1", "http://A.example/x?b=1&a=2#f")
+    assert (row["content"], row["media_type"]) == (PAGE, "text/html; charset=utf-8")
+    assert row["record_sha256"] == hashlib.sha256(PAGE).hexdigest()
+    assert row["fetched_at"] == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)
+
+
+def chunked(body: bytes) -> bytes:
+    return b"5\r\n" + body[:5] + b"\r\n" + f"{len(body) - 5:x};x=y\r\n".encode() + body[5:] + b"\r\n0\r\n\r\n"
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+def brotli(body: bytes) -> bytes:
+    path = Path(tempfile.mkdtemp()) / "x.br"
+    with fastwarc.stream_io.BrotliWriter(str(path)) as writer:
+        writer.write(body)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("body", "header"),
+    [
+        (chunked(PAGE), b"Transfer-Encoding: chunked"),
+        (gzip.compress(PAGE), b"Content-Encoding: gzip"),
+        (gzip.compress(gzip.compress(PAGE)), b"Content-Encoding: gzip, gzip"),
+        (zlib.compress(PAGE), b"Content-Encoding: deflate"),
+        (raw_deflate(PAGE), b"Content-Encoding: deflate"),
+        (brotli(PAGE), b"Content-Encoding: br"),
+        (zstandard.compress(PAGE), b"Content-Encoding: zstd"),
+        *((PAGE, b"Content-Encoding: " + coding) for coding in (b"gzip", b"deflate", b"br", b"zstd", b"nonsense")),
+        (PAGE, b"Transfer-Encoding: chunked"),
+    ],
+)
+def test_encodings_are_undone_where_they_are_real(tmp_path: Path, body: bytes, header: bytes) -> None:
+    """Archives often hold the body decoded and the header as it was."""
+    assert only(tmp_path, response(body, TYPE, header))["content"] == PAGE
+
+
+def test_a_bomb_is_too_large_before_it_has_unfolded(tmp_path: Path) -> None:
+    """The decoded body counts."""
+    bomb = gzip.compress(gzip.compress(bytes(300_000_000), 1))
+
+    assert only(tmp_path, response(bomb, TYPE, b"Content-Encoding: gzip, gzip"))["rule"] == "error.too_large"
+
+
+@pytest.mark.parametrize(
+    ("data", "rule"),
+    [
+        (response(b""), "error.empty"),
+        (response(b"\x89PNG\r\n", b"Content-Type: image/png"), "error.not_text"),
+        (response(b"%PDF-1.7", TYPE), "error.not_text"),
+        (response(PAGE, b"X: y"), None),
+        (response("grüße".encode("utf-16"), b"Content-Type: text/html; charset=utf-16"), None),
+        (record(b"plain words", kind="resource", about="text/plain"), None),
+        (record("Wörter".encode(), kind="conversion", about="text/plain"), None),
+        (record(b"W\xc3\xb6rter \xff", kind="conversion", about="text/plain"), "error.encoding"),
+    ],
+)
+def test_what_is_offered_is_a_document_or_says_why_not(tmp_path: Path, data: bytes, rule: str | None) -> None:
+    """A 200 response of another type is a rejected offer, not a silent loss."""
+    assert only(tmp_path, data)["rule"] == rule
+
+
+def test_other_records_are_counted_by_kind(tmp_path: Path) -> None:
+    """What is no document is not offered, and is not lost either."""
+    archive = [
+        *(record(b"", kind=kind) for kind in ("warcinfo", "request", "revisit", "metadata")),
+        response(PAGE),
+        response(PAGE, url="http://a.example/robots.txt"),
+        *(response(PAGE, status=status) for status in (b"301 x", b"404 x", b"503 x", b"206 x")),
+        record(b"not http at all"),
+        record(b"log", kind="resource", url="<metadata://gnu.org/log>", about="text/plain"),
+    ]
+    path = write(tmp_path, b"".join(map(gzip.compress, archive)))
+
+    assert len(rows(Warc(), path)) == 1
+    assert Warc().count(str(path)) == {
+        **{"client_error": 1, "metadata": 2, "not_http": 1, "other_status": 1, "redirect": 1, "request": 1},
+        **{"revisit": 1, "robots": 1, "server_error": 1, "warcinfo": 1},
+    }
+
+
+archives = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 40_000)), min_size=1, max_size=8)
+
+
+@settings(max_examples=40, deadline=None)
+@given(sizes=archives, is_packed=st.booleans(), hurt=st.one_of(st.none(), st.floats(0, 1)), data=st.data())
+def test_slices_give_what_the_whole_file_gives(
+    sizes: list[tuple[int, int]], is_packed: bool, hurt: float | None, data: st.DataObject
+) -> None:
+    """Each record belongs to one slice, wherever the cuts fall, in damaged files too."""
+    records = [response(noise(seed, size), url=f"http://a.example/{n}") for n, (seed, size) in enumerate(sizes)]
+    archive = bytearray(b"".join(map(gzip.compress, records) if is_packed else records))
+    if hurt is not None:
+        archive[int(hurt * (len(archive) - 1))] ^= 0xFF
+    cuts = data.draw(st.lists(st.integers(0, len(archive)), max_size=4))
+    with tempfile.TemporaryDirectory() as folder:
+        path = write(Path(folder), bytes(archive))
+
+        whole = rows(Warc(), path)
+
+        assert in_slices(Warc(), path, sorted([0, *cuts, len(archive)])) == whole
+        assert hurt is not None or [row["url"] for row in whole] == [f"http://a.example/{n}" for n in range(len(sizes))]
+
+
+@pytest.mark.parametrize("level", [0, 6])
+def test_an_archive_inside_an_archive_is_one_page_in_every_slice(tmp_path: Path, level: int) -> None:
+    """A packed archive that was fetched lies in the file as it is; its members are no records of ours."""
+    inner = b"".join(gzip.compress(response(noise(n, 20_000), url=f"http://inner.example/{n}")) for n in range(30))
+    records = [response(noise(n, 9_000), url=f"http://a.example/{n}") for n in range(20)]
+    records.insert(10, response(inner, TYPE))
+    archive = b"".join(gzip.compress(data, level) for data in records)
+    path = write(tmp_path, archive)
+
+    whole = rows(Warc(), path)
+
+    assert inner[:9000] in archive
+    assert len(whole) == 21
+    for cut in range(0, len(archive), len(archive) // 40):
+        assert in_slices(Warc(), path, [0, cut, len(archive)]) == whole
+
+
+def test_slices_begin_at_members_and_cover_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They come from the file alone, and none is empty."""
+    monkeypatch.setattr("crawlers.loaders.base.SLICE_BYTES", 100_000)
+    members = [gzip.compress(response(noise(n, 20_000))) for n in range(40)]
+    path = write(tmp_path, b"".join(members))
+    starts = {sum(map(len, members[:n])) for n in range(len(members))}
+
+    slices = Warc().slices(str(path))
+
+    assert len(slices) > 5
+    assert {start for start, _ in slices} <= starts
+    assert [end for _, end in slices] == [*(start for start, _ in slices[1:]), path.stat().st_size]
+    assert all(rows(Warc(), path, start=start, end=end) for start, end in slices)
+
+
+def test_damage_costs_the_records_it_hit(tmp_path: Path) -> None:
+    """The records before are offered, one row names the damage by its bytes, and reading takes up again behind it."""
+    members = [gzip.compress(response(noise(n, 40_000), url=f"http://a.example/{n}")) for n in range(9)]
+    members[3] = members[3][:2000] + b"\xff" * 500 + members[3][2500:]
+    path = write(tmp_path, b"".join(members))
+
+    offered = rows(Warc(), path)
+
+    assert [row["url"] for row in offered] == [
+        *(f"http://a.example/{n}" for n in range(3)),
+        None,
+        *(f"http://a.example/{n}" for n in range(4, 9)),
+    ]
+    assert offered[3]["rule"] == "error.truncated"
+    assert offered[3]["source_id"] == hashlib.sha256(members[3]).hexdigest()
+
+
+@pytest.mark.parametrize("held", [warc_frames.MAX_HELD_BYTES, 1000])
+def test_one_gzip_stream_over_the_whole_archive_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
+) -> None:
+    """Somebody ran gzip over a plain archive; cut off, it gives its whole records."""
+    monkeypatch.setattr(warc_frames, "MAX_HELD_BYTES", held)
+    packed = gzip.compress(b"".join(response(noise(n, 5000), url=f"http://a.example/{n}") for n in range(30)))
+
+    whole = rows(Warc(), write(tmp_path, packed))
+    clipped = rows(Warc(), write(tmp_path, packed[: len(packed) // 2]))
+
+    assert [row["url"] for row in whole] == [f"http://a.example/{n}" for n in range(30)]
+    assert clipped[-1]["rule"] == "error.truncated"
+    assert [row["url"] for row in clipped[:-1]] == [f"http://a.example/{n}" for n in range(len(clipped) - 1)]
+    assert 10 < len(clipped) < 17
+
+
+def test_members_that_cut_records_are_put_together(tmp_path: Path) -> None:
+    """Block-wise gzip (bgzip, pigz) knows nothing of records."""
+    archive = b"".join(response(noise(n, 5000), url=f"http://a.example/{n}") for n in range(9))
+    packed = b"".join(gzip.compress(archive[start : start + 7000]) for start in range(0, len(archive), 7000))
+
+    assert [row["url"] for row in rows(Warc(), write(tmp_path, packed))] == [f"http://a.example/{n}" for n in range(9)]
+
+
+def test_a_record_too_large_to_hold_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A film in the archive costs one row and no memory; the records behind it are read."""
+    monkeypatch.setattr("crawlers.loaders.warc._MAX_BLOCK_BYTES", 10_000)
+    monkeypatch.setattr(warc_frames, "MAX_HELD_BYTES", 1000)
+    records = [response(PAGE), response(noise(0, 20_000)), response(PAGE)]
+    for archive in (b"".join(map(gzip.compress, records)), b"".join(records)):
+        offered = rows(Warc(), write(tmp_path, archive))
+
+        assert [row["rule"] for row in offered] == [None, "error.too_large", None]
+
+
+def test_zstandard_archives_are_read(tmp_path: Path) -> None:
+    """One frame a record, as the zstd form of WARC has it."""
+    path = write(
+        tmp_path, b"".join(zstandard.compress(response(url=f"http://a.example/{n}")) for n in range(3)), "x.warc.zst"
+    )
+
+    assert [row["url"] for row in rows(Warc(), path)] == [f"http://a.example/{n}" for n in range(3)]
+
+
+@pytest.mark.parametrize(
+    "data", [b"no archive at all", gzip.compress(b"nor this"), b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfdxx"]
+)
+def test_what_is_no_archive_is_one_answer(tmp_path: Path, data: bytes) -> None:
+    """A text file called .warc does not stop a run."""
+    assert [row["rule"] for row in rows(Warc(), write(tmp_path, data))] in (["error.not_warc"], ["error.truncated"])
+
+
+def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
+    """A crawl that was killed at once leaves one; it is no error."""
+    assert rows(Warc(), write(tmp_path, b"")) == []
+
+
+def pages_by_warcio(path: Path) -> list[tuple[str, str]]:
+    """Give URL and body hash of the 200 responses, as another reader sees them."""
+    found = []
+    with path.open("rb") as file:
+        for item in ArchiveIterator(file):
+            if item.rec_type == "response" and item.http_headers and item.http_headers.get_statuscode() == "200":
+                url = item.rec_headers.get_header("WARC-Target-URI")
+                if not url.endswith("/robots.txt"):
+                    found.append((url, hashlib.sha256(item.content_stream().read()).hexdigest()))
+    return found
+
+
+@pytest.mark.parametrize("name", ["sample-0000", "sample-0001", "warcfile", "test", "whirlwind", "cc"])
+def test_another_reader_finds_the_same_bodies(name: str) -> None:
+    """Real archives, read by warcio too."""
+    (path,) = samples("warc", f"{name}.warc.gz")
+
+    ours = [(row["url"], row["record_sha256"]) for row in rows(Warc(), path) if row["content"] is not None]
+
+    assert ours
+    assert set(ours) <= set(pages_by_warcio(path))
+
+
+def test_every_sample_gives_an_answer() -> None:
+    """Archives with every quirk that other projects met; cut anywhere, they give the same."""
+    for path in [*samples("warc"), *samples("wet-wat")]:
+        size = path.stat().st_size
+
+        whole = rows(Warc(), path)
+
+        assert whole or Warc().count(str(path))
+        for cut in range(0, size, size // 9 + 1):
+            assert in_slices(Warc(), path, [0, cut, size]) == whole

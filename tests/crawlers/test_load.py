@@ -1,0 +1,225 @@
+"""Registering files: which a path means, what they hold, and whether they changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from crawlers.load import changed_files, load, loader_of, new_files
+from crawlers.loaders.jsonl import JsonLines
+from crawlers.registry import LOADERS
+from schemas.errors import CorpusmillError, RecipeError, SourceError, UnfinishedError
+from schemas.raw import RawManifest
+from schemas.recipe import CrawlSource, LoadSource
+
+
+def source(path: Any, form: str = "text", **fields: Any) -> LoadSource:
+    return LoadSource.model_validate_json(json.dumps({"name": "files", "format": form, "path": path, **fields}))
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    for name in ("b.txt", "a/one.txt", "a/deep/two.txt", "a/.hidden.txt", ".git/three.txt", "a/note.md", "x[1].txt"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"text of {name}")
+    return tmp_path
+
+
+def names(tree: Path, path: Any, **fields: Any) -> list[str]:
+    return [file.name for file in load(source(path, **fields), tree / "raw", base=tree).files]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("data", ["a/deep/two.txt", "a/one.txt", "b.txt", "x[1].txt"]),
+        ("data/", ["a/deep/two.txt", "a/one.txt", "b.txt", "x[1].txt"]),
+        ("data/a/note.md", ["note.md"]),
+        ("data/x[1].txt", ["x[1].txt"]),
+        ("data/*.txt", ["b.txt", "x[1].txt"]),
+        ("data/*/*", ["a/note.md", "a/one.txt"]),
+        ("data/**/*.txt", ["a/deep/two.txt", "a/one.txt", "b.txt", "x[1].txt"]),
+        ("data/a/**/*", ["deep/two.txt", "note.md", "one.txt"]),
+        ("data/.git/*", ["three.txt"]),
+        (["data/a/*.txt", "data/b.txt", "data/*.txt"], ["b.txt", "one.txt", "x[1].txt"]),
+    ],
+)
+def test_a_path_is_a_file_a_folder_or_a_pattern(tree: Path, path: Any, expected: list[str]) -> None:
+    """Names begin where the pattern's fixed part ends; hidden files are skipped; a file counts once."""
+    assert names(tree, path) == expected
+
+
+def test_a_path_may_begin_with_an_environment_variable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files lie is not part of a recipe's meaning."""
+    monkeypatch.setenv("SOMEWHERE", str(tree / "data"))
+
+    assert names(tree, "${SOMEWHERE}/*.txt") == ["b.txt", "x[1].txt"]
+    with pytest.raises(RecipeError, match="NOWHERE is not set"):
+        names(tree, "${NOWHERE}/*.txt")
+
+
+def test_links_that_lead_out_of_a_folder_are_not_followed(tree: Path) -> None:
+    """A folder that is given is all that is given."""
+    (tree / "secret").mkdir()
+    (tree / "secret" / "key.txt").write_text("key")
+    (tree / "data" / "out.txt").symlink_to(tree / "secret" / "key.txt")
+    (tree / "data" / "out").symlink_to(tree / "secret")
+    (tree / "data" / "loop").symlink_to(tree / "data")
+    (tree / "data" / "inside.txt").symlink_to("b.txt")
+
+    expected = ["a/deep/two.txt", "a/one.txt", "b.txt", "inside.txt", "x[1].txt"]
+
+    assert names(tree, "data") == expected
+    assert names(tree, "data/**/*.txt") == expected
+
+
+def test_the_manifest_says_what_the_files_hold(tree: Path) -> None:
+    """It is written last, and read back it is the same."""
+    told: list[tuple[int, int]] = []
+
+    manifest = load(source("data/*.txt"), tree / "raw", base=tree, progress=lambda *done: told.append(done))
+
+    file = manifest.files[0]
+    data = (tree / "data" / "b.txt").read_bytes()
+    assert (file.path, file.size, file.sha256) == (
+        str(tree / "data" / "b.txt"),
+        len(data),
+        hashlib.sha256(data).hexdigest(),
+    )
+    assert RawManifest.model_validate_json((tree / "raw" / "manifest.json").read_bytes()) == manifest
+    assert [path.name for path in (tree / "raw").iterdir()] == ["manifest.json"]
+    assert told[-1] == (sum(file.size for file in manifest.files),) * 2
+
+
+def test_equal_files_are_both_listed(tree: Path) -> None:
+    """Two names are two documents, even when they say the same."""
+    (tree / "data" / "c.txt").write_bytes((tree / "data" / "b.txt").read_bytes())
+
+    assert names(tree, "data/?.txt") == ["b.txt", "c.txt"]
+
+
+def test_a_copy_is_named_by_its_content_and_outlives_the_file(tree: Path) -> None:
+    """`--copy` keeps what was loaded."""
+    manifest = load(source("data/*.txt"), tree / "raw", base=tree, copy=True)
+
+    (tree / "data" / "b.txt").unlink()
+
+    file = manifest.files[0]
+    assert file.path == f"files/{file.sha256}.txt"
+    assert (tree / "raw" / file.path).read_text() == "text of b.txt"
+    assert changed_files(manifest, raw_dir=tree / "raw") == []
+
+
+def test_a_changed_file_is_noticed_by_its_content(tree: Path) -> None:
+    """Touching is no change; a change of equal length is one; so is a loss."""
+    manifest = load(source("data/**/*.txt"), tree / "raw", base=tree)
+    two, one, b, _ = (Path(file.path) for file in manifest.files)
+
+    os.utime(one, ns=(1, 1))
+    b.write_text(b.read_text().upper())
+    two.unlink()
+
+    assert [file.name for file in changed_files(manifest)] == ["a/deep/two.txt", "b.txt"]
+
+
+def test_new_files_are_found_without_reading_any(tree: Path) -> None:
+    """So that a run can say that `load` would get more."""
+    wanted = source("data/**/*.txt")
+    manifest = load(wanted, tree / "raw", base=tree)
+
+    (tree / "data" / "a" / "more.txt").write_text("more")
+
+    assert new_files(wanted, manifest, base=tree) == ["a/more.txt"]
+
+
+def test_two_files_that_would_be_one_document_are_refused(tree: Path) -> None:
+    """A name is an id; where it is not, equal names do no harm."""
+    for folder in ("p", "q"):
+        (tree / folder).mkdir()
+        (tree / folder / "x.jsonl").write_text('{"text": "a"}\n')
+
+    with pytest.raises(RecipeError, match="two files would be one document, x"):
+        names(tree, ["p/*", "q/*"])
+    assert names(tree, ["p/*", "q/*"], form="jsonl") == ["x.jsonl", "x.jsonl"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "hint"),
+    [
+        ({"path": "dato/*.txt"}, "no file matches dato/*.txt", "did you mean `data`"),
+        ({"path": "data/*.csv"}, "no file matches data/*.csv", "holds .git, a, b.txt"),
+        ({"path": "data", "form": "html"}, "no file that ends in .html", "data/**/*.md"),
+        ({"path": "data", "form": "htlm"}, "format 'htlm' is not known", "did you mean `html`?"),
+        ({"path": "data", "text_field": "body"}, "format text has no field `text_field`", "fields of text: name"),
+        ({"path": "x", "form": "jsonl", "textfield": "a"}, "no field `textfield`", "did you mean `text_field`?"),
+    ],
+)
+def test_a_source_that_cannot_be_found_says_what_is_there(
+    tree: Path, fields: dict[str, Any], message: str, hint: str
+) -> None:
+    """The reader has to change the recipe: the nearest name helps."""
+    with pytest.raises(CorpusmillError) as caught:
+        names(tree, **fields)
+
+    assert message in str(caught.value)
+    assert hint in str(caught.value.hint)
+
+
+def test_a_table_without_its_text_column_is_refused_before_any_work(tree: Path) -> None:
+    """Nothing is registered."""
+    pq.write_table(pa.table({"body": ["a"]}), tree / "t.parquet")
+
+    with pytest.raises(SourceError) as caught:
+        names(tree, "t.parquet", form="parquet")
+
+    assert (caught.value.file, caught.value.hint) == (str(tree / "t.parquet"), "text_field: body")
+    assert not (tree / "raw").exists()
+
+
+def test_a_workspace_that_cannot_be_written_is_an_unfinished_run(tree: Path) -> None:
+    """Exit 5: the same command works once there is room."""
+    (tree / "raw").write_text("a file where the folder should be")
+
+    with pytest.raises(UnfinishedError) as caught:
+        names(tree, "data")
+
+    assert caught.value.hint
+
+
+def test_every_format_in_the_table_has_a_loader() -> None:
+    """The table holds strings: a wrong one would be found by a user."""
+    for form in LOADERS:
+        assert loader_of(source("x", form)).suffixes
+
+
+def test_a_crawl_is_read_as_an_archive() -> None:
+    """Its files are WARC."""
+    crawl = CrawlSource.model_validate_json(
+        '{"name": "a", "start_urls": ["https://a.example/"], "contact": "mailto:a@b.example"}'
+    )
+
+    assert type(loader_of(crawl)).__name__ == "Warc"
+
+
+def test_fields_of_the_recipe_reach_the_loader() -> None:
+    """Strictly: a number is no field name."""
+    assert loader_of(source("x", "jsonl", text_field="body")) == JsonLines(text_field="body")
+    with pytest.raises(RecipeError, match="two_fields"):
+        loader_of(source("x", "jsonl", two_fields=True))
+
+
+def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
+    """They could not be written into a manifest."""
+    with open(os.fsencode(tree / "data") + b"/\xff.txt", "wb") as file:  # noqa: PTH123, a name that str has no form for
+        file.write(b"text")
+
+    with pytest.raises(SourceError, match="not UTF-8"):
+        names(tree, "data")
