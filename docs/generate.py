@@ -71,7 +71,13 @@ def formats_page() -> str:
 
 def recipe_page() -> str:
     """Give the page of the recipe's fields."""
-    sections = {"crawl": CrawlSource, "load": LoadSource, "split": Split, "shards": Shards, "checks": Checks}
+    sections: dict[str, type[BaseModel]] = {
+        "crawl": CrawlSource,
+        "load": LoadSource,
+        "split": Split,
+        "shards": Shards,
+        "checks": Checks,
+    }
     parts = [
         "# Recipe\n\nEvery field of a recipe file. Durations are `30m`, `12h`, `7d`, `2w` or `never`; sizes are "
         "a number of bytes or `500kB`, `256MB`, `1.5GB` (1 MB = 10^6 bytes). YAML is read as in version 1.2: "

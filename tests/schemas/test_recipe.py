@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from schemas.recipe import (
+    Checks,
     CrawlSource,
     LoadSource,
     Recipe,
@@ -49,7 +50,8 @@ def test_defaults_are_those_of_the_contract() -> None:
 
     assert recipe.split == Split(train=0.98, validation=0.01, test=0.01, by="cluster")
     assert recipe.shards.target_bytes == 256_000_000
-    assert recipe.checks.max_error_rate == 0.01
+    assert recipe.checks == Checks()
+    assert set(recipe.checks.model_dump().values()) == {None}
     crawl = recipe.source("site")
     assert isinstance(crawl, CrawlSource)
     assert (crawl.delay, crawl.allow_private, crawl.respect, crawl.refresh) == (1.0, False, "all", None)
@@ -166,5 +168,5 @@ def test_shares_that_add_up_to_one_are_allowed_and_no_others(train: float, rest:
 
     if min(shares.values()) >= 0:
         assert Split(**shares).shares == shares
-    with pytest.raises(ValidationError, match="add up|less than or equal|greater than or equal"):
+    with pytest.raises(ValidationError, match=r"add up|less than or equal|greater than or equal"):
         Split(**shares | {"train": train + 0.01})
