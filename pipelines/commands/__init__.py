@@ -1,0 +1,1 @@
+"""The commands of the corpus side; each is imported when it is called."""

@@ -1,0 +1,1 @@
+"""What runs a plan: the contract, the driver, and one module for each engine."""
