@@ -17,6 +17,7 @@ HOSTILE = {
     "deep text": "<div>word " * 20_000 + WORDS,
     "formatting": "<p><b>x" * 20_000 + WORDS,
     "misnested": "<b><i><p>text. " * 3_000 + WORDS,
+    "stray end tags": "</div></b>" * 3_000 + "<div>" * 3_000 + WORDS,
     "tables": "<table><tr><td>" * 5_000 + WORDS,
     "attributes": "<p " + " ".join(f"a{n}=1" for n in range(50_000)) + ">" + WORDS,
     "quoted attributes": "<p " + "".join(f"a{n}='<'" for n in range(50_000)) + ">" + WORDS,
