@@ -128,6 +128,25 @@ def test_a_removed_document_takes_no_part() -> None:
     assert all(fate["cluster_id"] == fate["id"] and fate["cluster_size"] == 1 for fate in living)
 
 
+def test_a_verdict_that_was_given_before_stays() -> None:
+    """The document is removed, but its old capture was superseded: each has its own row in the ledger."""
+    chance = random.Random(6)
+    words = prose(chance, 80)
+    captures = [
+        capture("first", " ".join(words), day=0),
+        capture("changed", " ".join(prose(chance, 80)), day=1),
+        capture("changed", " ".join(edited(words, chance, 1)), day=2),
+    ]
+
+    fates = [fate for fate in fates_of(captures) if fate["id"] == document_id("test", "changed")]
+
+    first = document_id("test", "first")
+    assert [(fate["stage"], fate["duplicate_of"], fate["cluster_id"]) for fate in fates] == [
+        ("identity", None, None),
+        ("near_dedup", first, first),
+    ]
+
+
 def test_texts_without_words_are_never_near() -> None:
     """They have no shingles, so there is nothing in which they are alike."""
     fates = fates_of([capture("a", "..."), capture("b", "!!!"), capture("c", ""), capture("d", "?!")])
