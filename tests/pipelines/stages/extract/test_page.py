@@ -30,7 +30,8 @@ def test_an_article_comes_out_without_what_surrounds_it() -> None:
     html = page(
         f"<header><nav><ul>{links}</ul></nav></header><main><article><h1>Harbour reopens</h1>"
         + "".join(f"<p>{n}. {STORY}</p>" for n in range(4))
-        + f"<div class=related-stories><p>{STORY} Inside.</p></div></article></main><aside class=related><p>{STORY} Related.</p></aside><footer><p>Copyright {STORY}</p>"
+        + f"<div class=related-stories><p>{STORY} Inside.</p></div></article></main>"
+        + f"<aside class=related><p>{STORY} Related.</p></aside><footer><p>Copyright {STORY}</p>"
     )
 
     text = extract(html)
