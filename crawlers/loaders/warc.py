@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final, cast
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecord
 from crawlers.loaders import warc_frames
 from crawlers.loaders.arc import arc_records
 from crawlers.loaders.base import Loader, Offers, cuts
-from crawlers.loaders.http_body import MAX_HEADER_BYTES, decoded_body, parse_head
+from crawlers.loaders.http_body import MAX_HEADER_BYTES, Response, decoded_body, parse_head
 from crawlers.loaders.media import DOCUMENT_TYPES, HEAD_BYTES, MAX_CONTENT_BYTES, decode, is_binary, looks_like_html
 from crawlers.loaders.rows import timestamp
 from crawlers.loaders.streams import BrokenStreamError, compression, open_decompressed, open_file, pieces, sha256_of
@@ -31,6 +32,7 @@ from schemas.identity import capture_hash
 from schemas.urls import canonical_url
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
+_DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
 
 
@@ -82,28 +84,24 @@ class Warc(Loader):
 
 @dataclass(frozen=True)
 class Block:
-    """What follows the headers of a record: the first bytes of it, and the hash of all."""
+    """What follows the headers of a record: the first bytes of it; where these are not all, the hash of all."""
 
     data: bytes
     length: int
-    is_short: bool
-    digest: str
+    is_short: bool = False
+    hash_of_all: str | None = None
 
     @classmethod
     def read(cls, stream: BinaryIO, length: int, *, max_bytes: int) -> Block:
         """Read the *length* bytes that *stream* should have, and hold no more than *max_bytes* of them."""
         data = stream.read(min(length, max_bytes)) if length else b""
+        if length <= max_bytes or len(data) < max_bytes:
+            return cls(data, len(data), is_short=len(data) < length)
         digest, size = hashlib.sha256(data), len(data)
-        if size == max_bytes:
-            for piece in pieces(stream, length=length - size):
-                digest.update(piece)
-                size += len(piece)
-        return cls(data, size, size < length, digest.hexdigest())
-
-    @property
-    def is_cut(self) -> bool:
-        """Whether not all of it is held."""
-        return self.length > len(self.data)
+        for piece in pieces(stream, length=length - size):
+            digest.update(piece)
+            size += len(piece)
+        return cls(data, size, is_short=size < length, hash_of_all=digest.hexdigest())
 
 
 @dataclass(frozen=True)
@@ -118,6 +116,11 @@ class Record:
     block: Block
     offset: int
     length: int | None = None
+
+    @cached_property
+    def response(self) -> Response | None:
+        """The head of what the server sent; none when this is no HTTP response."""
+        return parse_head(self.block.data) if self.type == "response" else None
 
 
 def _layout(path: str) -> str:
@@ -200,13 +203,15 @@ def _records_of_arc(path: str, *, max_bytes: int) -> Iterator[Record | warc_fram
 
 def _record(record: WarcRecord, offset: int, *, max_bytes: int) -> Record:
     headers = record.headers
+    kind = (headers.get("WARC-Type") or "unknown").strip().lower()
+    length = record.content_length if kind in _DOCUMENT_RECORDS else 0
     return Record(
-        type=(headers.get("WARC-Type") or "unknown").strip().lower(),
+        type=kind,
         url=(headers.get("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">"),
         date=headers.get("WARC-Date") or "",
         media_type=headers.get("Content-Type") or "",
         cut=headers.get("WARC-Truncated") or "",
-        block=Block.read(cast(BinaryIO, record.reader), record.content_length, max_bytes=max_bytes),
+        block=Block.read(cast(BinaryIO, record.reader), length, max_bytes=max_bytes),
         offset=offset,
     )
 
@@ -223,23 +228,22 @@ def _kind(record: Record) -> str | None:
         return "metadata" if urlsplit(record.url).scheme == "metadata" else None
     if record.type != "response":
         return record.type
-    response = parse_head(record.block.data)
-    if response is None:
+    if record.response is None:
         return "not_http"
     if urlsplit(record.url).path == "/robots.txt":
         return "robots"
-    return None if response.status == 200 else _KINDS.get(response.status // 100, "other_status")
+    return None if record.response.status == 200 else _KINDS.get(record.response.status // 100, "other_status")
 
 
 def _offer(record: Record) -> dict[str, Any] | None:
     """Give the columns of `OFFER` for *record*; none when it is not a document, but counted."""
     if _kind(record) is not None:
         return None
-    digest = record.block.digest
+    digest = None
     try:
         if record.block.is_short:
             raise DataError("the record ends before its length", kind="truncated")
-        if record.block.is_cut:
+        if record.block.hash_of_all:
             raise DataError(
                 f"the record has {record.block.length:,} bytes, too many for one document", kind="too_large"
             )
@@ -247,6 +251,7 @@ def _offer(record: Record) -> dict[str, Any] | None:
         digest = capture_hash(body)
         found = _content(record, media_type, body)
     except DataError as error:
+        digest = digest or record.block.hash_of_all or capture_hash(record.block.data)
         found = {"rule": error.rule, "message": error.message}
     return {
         "source_id": _source_id(record.url) or digest,
@@ -261,8 +266,7 @@ def _offer(record: Record) -> dict[str, Any] | None:
 
 def _body(record: Record) -> tuple[str, bytes]:
     """Give the media type, with its parameters, and the decoded body of *record*."""
-    block = record.block.data
-    response = parse_head(block) if record.type == "response" else None
+    block, response = record.block.data, record.response
     if response is None:
         return record.media_type, block
     body = decoded_body(block[response.head_bytes :], response, max_bytes=MAX_CONTENT_BYTES)
