@@ -27,6 +27,7 @@ from pipelines.engines.base import resolve  # noqa: E402
 from pipelines.registry import STAGES  # noqa: E402
 from schemas import document, errors  # noqa: E402
 from schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
+from training.config import TrainConfig  # noqa: E402
 
 REFERENCE: Final = ROOT / "docs" / "reference"
 _MADE: Final = "<!-- Written by `make docs` from the code; edit that. -->\n\n"
@@ -40,6 +41,7 @@ def pages() -> dict[str, str]:
         "formats.md": formats_page(),
         "recipe.md": recipe_page(),
         "columns.md": columns_page(),
+        "training.md": training_page(),
         "command-line.md": command_line_page(),
         "errors.md": errors_page(),
     }
@@ -97,6 +99,19 @@ def columns_page() -> str:
     for title, schema in tables.items():
         rows = [(f"`{field.name}`", f"`{field.type}`", "yes" if field.nullable else "no") for field in schema]
         parts.append(f"## {title}\n\n{table(('column', 'type', 'may be null'), rows)}")
+    return "\n".join(parts)
+
+
+def training_page() -> str:
+    """Give the page of the configuration of a training run."""
+    sections: dict[str, type[BaseModel]] = {
+        name: field.annotation
+        for name, field in TrainConfig.model_fields.items()
+        if inspect.isclass(field.annotation) and issubclass(field.annotation, BaseModel)
+    }
+    parts = [f"# Training\n\nEvery field of the file that `corpusmill train` reads.\n\n{fields_table(TrainConfig)}"]
+    for name, model in sections.items():
+        parts.append(f"## {name}\n\n{_docstring(model)}\n\n{fields_table(model)}")
     return "\n".join(parts)
 
 

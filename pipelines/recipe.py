@@ -29,7 +29,7 @@ from schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source
 PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "line_dedup", "substring_dedup", "bias")
 PLANNED_FORMATS: Final = (
     *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
-    *("sitemap", "wet", "wat", "csv", "arc", "xml"),
+    *("sitemap", "csv", "xml"),
 )
 """Names that the design has and this version does not: they are refused as such."""
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from crawlers.registry import LOADERS
 from pipelines.recipe import (
     PLANNED_FORMATS,
     PLANNED_STAGES,
@@ -311,4 +312,5 @@ def test_stages_of_other_distributions_join_the_table() -> None:
 def test_what_is_planned_is_not_in_the_tables() -> None:
     """A stage that is built is no longer refused as missing."""
     assert not set(PLANNED_STAGES) & set(STAGES)
+    assert not set(PLANNED_FORMATS) & set(LOADERS)
     assert len(set(PLANNED_FORMATS)) == len(PLANNED_FORMATS)
