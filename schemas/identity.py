@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 _MASK_64: Final = (1 << 64) - 1
+_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 ID_LENGTH: Final = 32
 """Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
 
@@ -52,6 +53,11 @@ def canonical_json(value: Any) -> bytes:
     return "".join(_canonical(value)).encode()
 
 
+def _utf16(key: str) -> bytes:
+    """RFC 8785 sorts keys by their UTF-16 code units."""
+    return key.encode("utf-16-be", "surrogatepass")
+
+
 def _canonical(value: Any) -> list[str]:
     match value:
         case None:
@@ -63,7 +69,7 @@ def _canonical(value: Any) -> list[str]:
         case float():
             return [_canonical_number(value)]
         case str():
-            return [json.dumps(value, ensure_ascii=False)]
+            return [_quoted(value)]
         case list() | tuple():
             parts = ["["]
             for index, item in enumerate(value):
@@ -72,11 +78,8 @@ def _canonical(value: Any) -> list[str]:
             return [*parts, "]"]
         case dict():
             parts = ["{"]
-            for index, key in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
-                parts += [",", json.dumps(key, ensure_ascii=False), ":"] if index else [
-                    json.dumps(key, ensure_ascii=False),
-                    ":",
-                ]
+            for index, key in enumerate(sorted(value, key=_utf16)):
+                parts += [",", _quoted(key), ":"] if index else [_quoted(key), ":"]
                 parts += _canonical(value[key])
             return [*parts, "}"]
         case _:
