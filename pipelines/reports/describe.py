@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.reports.card import make_card
-from pipelines.reports.croissant import make_croissant
-from pipelines.reports.report import make_report
+from pipelines.reports.card import write_card
+from pipelines.reports.croissant import write_croissant
+from pipelines.reports.report import write_report
+from pipelines.reports.statistics import statistics
 
 
 def describe_version(folder: Path) -> None:
-    """Write report, data card and Croissant description of the version in *folder*."""
-    make_report(folder)
-    make_card(folder)
-    make_croissant(folder)
+    """Write report, data card and Croissant description of the version in *folder*, which is read once.
+
+    The folder needs its `manifest.json` and the files that it lists; how the folder is called does not matter.
+    """
+    figures = statistics(folder)
+    write_report(figures, folder)
+    write_card(figures, folder)
+    write_croissant(figures, folder)

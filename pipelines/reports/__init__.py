@@ -1,0 +1,1 @@
+"""What a version tells about itself: quality report, data card, machine-readable description."""

@@ -1,0 +1,322 @@
+"""The data card of a version: `README.md`, with the front matter that hubs of data sets read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from pipelines.reports.page import stage_name, stage_params
+from pipelines.reports.statistics import statistics
+from pipelines.reports.wording import count, percent, plural, shortened, size
+
+_SIZE_CATEGORIES: Final = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+    (10**11, "10B<n<100B"),
+    (10**12, "100B<n<1T"),
+)
+_ROWS: Final = 20
+_STAGES: Final = {
+    "extract": "takes the main text out of pages and drops navigation, advertising and markup",
+    "normalize": "gives text one Unicode form and repairs white space and wrongly decoded characters",
+    "language": "identifies the language and keeps the languages wanted",
+    "quality": "measures signals and rejects documents beyond the bounds of a profile",
+    "pii": "finds personal data of fixed forms and masks it",
+    "exact_dedup": "keeps one of all documents with the same text",
+    "near_dedup": "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)",
+    "stop_words": "adds a view of the text without stop words",
+    "stem": "adds a view of the text in word stems",
+    "lemmatize": "adds a view of the text in lemmas",
+}
+_COLUMNS: Final = {
+    "id": "which document it is: 128 bits of SHA-256 over source and `source_id`, hexadecimal",
+    "text": "the text",
+    "source": "name of the source in the recipe",
+    "source_id": "the document's name inside its source: an address, a path or a native id",
+    "content_hash": "what it says: 128 bits of SHA-256 over the text, hexadecimal",
+    "record_sha256": "SHA-256 of the record it was made from",
+    "split": "train, validation or test",
+    "title": "title, where there is one",
+    "url": "address it was fetched from",
+    "domain": "registered domain of the address",
+    "language": "language found",
+    "license": "SPDX expression or `LicenseRef-…`; null is unknown",
+    "license_source": "where the licence stood",
+    "language_score": "certainty of the language, 0 to 1",
+    "published_at": "when it was published, where it says so",
+    "fetched_at": "when this text was first seen",
+    "char_count": "code points",
+    "word_count": "words (`\\w+`)",
+    "cluster_size": "near duplicates it stands for, itself among them",
+    "cluster_id": "id of the document that was kept for its near duplicates",
+    "metadata": "further facts by name",
+}
+
+
+def make_card(version_dir: Path) -> None:
+    """Write `README.md` of the version in *version_dir*.
+
+    Raises:
+        UsageError: There is no version.
+        DamagedFileError: A file is missing or unreadable.
+    """
+    write_card(statistics(version_dir), version_dir)
+
+
+def write_card(figures: dict[str, Any], folder: Path) -> None:
+    """Write the card made from *figures* (as `statistics` gives them) into *folder*."""
+    (folder / "README.md").write_text(card(figures), encoding="utf-8", errors="replace")
+
+
+def card(figures: dict[str, Any]) -> str:
+    """Give the card: front matter, then the page."""
+    front = yaml.safe_dump(front_matter(figures), sort_keys=False, allow_unicode=True, width=120)
+    parts = (_summary, _loading, _columns, _making, _sources, _licenses, _personal, _limits, _citation)
+    return f"---\n{front}---\n\n" + "\n\n".join(part(figures).strip() for part in parts) + "\n"
+
+
+def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
+    """Give what hubs read: licence, languages, size, and the files of each split."""
+    documents = figures["sizes"]["documents"]
+    languages = sorted(row["name"] for row in figures["languages"] if row["name"] and not row["is_rest"])
+    splits = [split["split"] for split in figures["splits"] if split["documents"]]
+    configs: list[dict[str, Any]] = []
+    if splits:
+        files = [{"split": name, "path": f"{name}-*.parquet"} for name in splits]
+        configs.append({"config_name": "default", "default": True, "data_files": files})
+    configs.append({"config_name": "ledger", "data_files": [{"split": "ledger", "path": "ledger-*.parquet"}]})
+    return {
+        "pretty_name": figures["dataset"],
+        **_license_fields(figures),
+        **({"language": languages} if languages else {}),
+        "size_categories": [next((name for limit, name in _SIZE_CATEGORIES if documents < limit), "n>1T")],
+        "task_categories": ["text-generation"],
+        "tags": ["corpusmill"],
+        "configs": configs,
+    }
+
+
+def license_names(figures: dict[str, Any]) -> list[str]:
+    """Give the licences of published documents, the most frequent first."""
+    return [row["name"] for row in figures["licenses"]["expressions"] if row["name"] and not row["is_rest"]]
+
+
+def _license_fields(figures: dict[str, Any]) -> dict[str, Any]:
+    """Give the hub's field: one id when all documents have it, else `other` with a name, or `unknown`."""
+    names = license_names(figures)
+    if not names:
+        return {"license": "unknown"}
+    if len(names) == 1 and not figures["licenses"]["unknown"] and not names[0].startswith("LicenseRef-"):
+        return {"license": names[0].lower()}
+    return {"license": "other", "license_name": "by-document"}
+
+
+def _summary(figures: dict[str, Any]) -> str:
+    sizes = figures["sizes"]
+    parent = f" It follows `{figures['parent']}`." if figures["parent"] else ""
+    return f"""# {figures["dataset"]}
+
+Version `{figures["version"]}`, published {figures["created_at"][:10]}.{parent}
+
+{plural(sizes["documents"], "document")}, {size(sizes["text_bytes"])} of text, {count(sizes["words"])} words, made by
+[corpusmill](https://github.com/corpusmill/corpusmill) from {plural(sizes["sources"], "source")}:
+{count(sizes["read"])} records were read, {count(sizes["ledger"])} are not published, and each of them is in the
+ledger with the reason. The quality report is [report.html](report.html), the same figures for programs are in
+[report.json](report.json).
+
+{
+        _table(
+            ("split", "documents", "text", "words", "files"),
+            [
+                (
+                    f"`{split['split']}`",
+                    count(split["documents"]),
+                    size(split["bytes"]),
+                    count(split["words"]),
+                    plural(split["shards"], "shard"),
+                )
+                for split in figures["splits"]
+            ],
+        )
+    }
+
+| other files | |
+|---|---|
+| `ledger-*.parquet` | one row for each record that is not published: rule, value, threshold |
+| `signals-*.parquet` | numbers measured on each document, joined by `id` |
+| `origin-*.parquet` | file and place of each record |
+| `manifest.json` | files with their SHA-256, counts, recipe, tools |
+| `croissant.json` | this description for programs |"""
+
+
+def _loading(figures: dict[str, Any]) -> str:
+    split = next((split["split"] for split in figures["splits"] if split["documents"]), "train")
+    return f"""## How to load it
+
+All shards are Parquet with one schema, sorted by `id`.
+
+```python
+import pyarrow.dataset as ds
+from pathlib import Path
+
+documents = ds.dataset(sorted(map(str, Path(".").glob("{split}-*.parquet"))))
+print(documents.head(3, columns=["id", "text"]))
+```
+
+```python
+from datasets import load_dataset
+
+documents = load_dataset("parquet", data_files="{split}-*.parquet", split="train", streaming=True)
+```
+
+```sql
+-- duckdb: published documents with a signal
+SELECT id, title, word_count FROM '{split}-*.parquet' ORDER BY word_count DESC LIMIT 10;
+SELECT stage, rule, count(*) FROM 'ledger-*.parquet' GROUP BY ALL ORDER BY 3 DESC;
+```
+
+To train on it, in the folder of a tokenizer or with its path:
+
+```python
+from training.data import PackedDataset
+
+rows = PackedDataset(".", "tokenizer.json", sequence_length=1024)
+```"""
+
+
+def _columns(figures: dict[str, Any]) -> str:
+    rows = [
+        (f"`{column['name']}`", column["type"], _COLUMNS.get(column["name"], "a view of the text, made by a stage"))
+        for column in figures["columns"]
+    ]
+    return f"## What is in a document\n\n{_table(('column', 'type', 'meaning'), rows)}"
+
+
+def _making(figures: dict[str, Any]) -> str:
+    lines = []
+    for number, entry in enumerate(figures["stages"], start=1):
+        name, params = stage_name(entry), stage_params(entry)
+        told = _STAGES.get(name, "a stage of another distribution")
+        lines.append(f"{number}. **{name}** {told}{f' (`{_code(params)}`)' if params else ''}.")
+    funnel = _table(
+        ("stage", "documents in", "documents out", "rejected", "text out"),
+        [
+            (stage["name"], count(stage["documents_in"]), count(stage["documents_out"]), count(stage["ledger"]),
+             size(stage["bytes_out"]))
+            for stage in figures["funnel"]
+        ],
+    )  # fmt: skip
+    listed = "\n".join(lines) or "No stage changed or rejected anything."
+    return f"""## How it was made
+
+The recipe is [recipe.yaml](recipe.yaml). Its stages, in their order:
+
+{listed}
+
+{funnel}
+
+Records go in, documents come out: nothing disappears between two stages. The same recipe on the same input gives the
+same files, byte for byte."""
+
+
+def _sources(figures: dict[str, Any]) -> str:
+    rows = [
+        (
+            _cell(source["source"]),
+            _cell(", ".join(filter(None, (source["kind"], source["format"]))) or "–"),
+            count(source["read"]),
+            count(source["documents"]),
+            size(source["bytes"]),
+            _cell(source["license"] or "as each document says"),
+        )
+        for source in figures["sources"][:_ROWS]
+    ]
+    more = len(figures["sources"]) - _ROWS
+    note = f"\n\nAnd {more} smaller sources: see `report.json`." if more > 0 else ""
+    return f"## Sources\n\n{_table(('source', 'read from', 'read', 'published', 'text', 'licence'), rows)}{note}"
+
+
+def _licenses(figures: dict[str, Any]) -> str:
+    documents = figures["sizes"]["documents"]
+    if not documents:
+        return "## Licences\n\nNo document is published."
+    rows = [
+        (_license(row["name"]), count(row["documents"]), percent(row["documents"] / documents))
+        for row in figures["licenses"]["expressions"][:_ROWS]
+    ]
+    return f"""## Licences
+
+Each document carries its licence in `license` and the evidence for it in `license_source`. There is no licence for the
+whole: use what you may use, for instance `WHERE license IN ('CC0-1.0', 'CC-BY-4.0')`. Unknown means that no licence was
+found, not that there is none to respect.
+
+{_table(("licence", "documents", "share"), rows)}"""
+
+
+def _license(name: str | None) -> str:
+    return "unknown" if name is None else f"`{_code(name)}`"
+
+
+def _personal(figures: dict[str, Any]) -> str:
+    found = figures["personal_data"]
+    if found["stage"] is None:
+        return "## Personal data\n\nThe recipe does not look for it: expect names, addresses and more in the texts."
+    rows = [(_cell(kind["kind"]), count(kind["items"]), count(kind["published_documents"])) for kind in found["kinds"]]
+    table = f"\n\n{_table(('kind', 'found', 'published documents with it'), rows)}" if rows else ""
+    action = _code(str(found["stage"].get("action", "mask")))
+    return f"""## Personal data
+
+The stage `pii` looked for personal data of fixed forms (action: `{action}`). Names, places and what a text tells of
+somebody are not found by it: a document may still be about a person. Whoever wants a document taken out can name its
+address or its `id` to the publisher.{table}"""
+
+
+def _limits(figures: dict[str, Any]) -> str:
+    sizes = figures["sizes"]
+    share = percent(sizes["ledger"] / sizes["read"]) if sizes["read"] else "0 %"
+    languages = [row["name"] or "unknown" for row in figures["languages"][:5]]
+    return f"""## Known limits
+
+- {share} of the records were left out by rules. Rules have side effects: short texts, lists, code and dialects are
+  rejected more often than news prose. The ledger and the report show what each rule took, with examples near the bound.
+- Language, licence and date are found by programs and can be wrong. Languages by number of documents:
+  {", ".join(map(_cell, languages)) or "none"}.
+- Texts are published as they were found. They contain what their authors wrote, errors and offence included.
+- Deduplication keeps one of several copies; it does not remove sentences that many documents share."""
+
+
+def _citation(figures: dict[str, Any]) -> str:
+    year = figures["created_at"][:4]
+    return f"""## How to cite
+
+```bibtex
+@misc{{{figures["dataset"]}-{figures["version"]},
+  title = {{{figures["dataset"]}, version {figures["version"]}}},
+  year = {{{year}}},
+  note = {{Made with corpusmill; version id {figures["version"]}}}
+}}
+```"""
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _cell(text: str) -> str:
+    """Give *text* from data so that it stays text in a table of Markdown."""
+    line = shortened(text, 80)
+    return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>|#&~" else letter for letter in line)
+
+
+def _code(text: str) -> str:
+    return shortened(text, 200).replace("`", "'").replace("|", "/")

@@ -1,0 +1,202 @@
+"""What is in a version: sources, licences, languages, lengths, dates, domains, splits; and what rules took from it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipelines.reports.tables import Tables, identifier
+from pipelines.reports.wording import shortened
+from schemas.document import SPLITS
+from schemas.manifest import VersionManifest
+
+TOP: Final = 50
+"""Entries of a list before the rest becomes one entry."""
+OTHERS: Final = "others"
+LARGEST: Final = 10
+TITLE_LENGTH: Final = 100
+"""Characters of a title or an address."""
+BINS_PER_DECADE: Final = 8
+_DAY_US: Final = 86_400_000_000
+
+
+def rules(tables: Tables) -> list[dict[str, Any]]:
+    """Give for each rule that rejected something: stage, rule, documents, bytes of text."""
+    return tables.rows(
+        """
+        SELECT stage, rule, count(*) AS documents, coalesce(sum(text_bytes), 0)::BIGINT AS bytes
+        FROM ledger GROUP BY stage, rule ORDER BY documents DESC, stage, rule
+        """
+    )
+
+
+def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Give for each source what was read, published and rejected, and the rule that took most of it."""
+    inputs = {source.source: source for source in manifest.inputs}
+    published = _by(tables, "SELECT source, count(*) AS n, sum(bytes)::BIGINT AS bytes FROM documents GROUP BY source")
+    taken = _by(
+        tables,
+        """
+        SELECT source, count(*) AS n, coalesce(sum(text_bytes), 0)::BIGINT AS bytes,
+            count(*) FILTER (WHERE duplicate_of IS NOT NULL) AS duplicates
+        FROM ledger GROUP BY source
+        """,
+    )
+    tops = _by(
+        tables,
+        """
+        SELECT source, rule, n FROM (
+            SELECT source, rule, count(*) AS n,
+                row_number() OVER (PARTITION BY source ORDER BY count(*) DESC, rule) AS place
+            FROM ledger GROUP BY source, rule
+        ) WHERE place = 1
+        """,
+    )
+    found = []
+    for name in sorted({*inputs, *published, *taken, *manifest.counts.by_source}):
+        kept, gone, top = published.get(name, {}), taken.get(name, {}), tops.get(name, {})
+        given = inputs.get(name)
+        found.append(
+            {
+                "source": name,
+                "kind": given.kind if given else None,
+                "format": given.format if given else None,
+                "license": given.license if given else None,
+                "files": len(given.files) if given else 0,
+                "read": kept.get("n", 0) + gone.get("n", 0),
+                "documents": kept.get("n", 0),
+                "bytes": kept.get("bytes", 0),
+                "rejected": gone.get("n", 0),
+                "rejected_bytes": gone.get("bytes", 0),
+                "duplicates": gone.get("duplicates", 0),
+                "top_rule": top.get("rule"),
+                "top_rule_documents": top.get("n", 0),
+            }
+        )
+    return sorted(found, key=lambda source: (-source["bytes"], source["source"]))
+
+
+def _by(tables: Tables, query: str) -> dict[str, dict[str, Any]]:
+    return {row["source"]: row for row in tables.rows(query)}
+
+
+def grouped(tables: Tables, column: str, *, top: int = TOP) -> list[dict[str, Any]]:
+    """Give documents and bytes by the values of *column*: the *top* largest, null among them, and `OTHERS`."""
+    return tables.rows(
+        f"""
+        WITH groups AS (
+            SELECT {identifier(column)} AS name, count(*) AS documents, sum(bytes)::BIGINT AS bytes
+            FROM documents GROUP BY ALL
+        ), placed AS (
+            SELECT *, row_number() OVER (ORDER BY documents DESC, bytes DESC, name) AS place FROM groups
+        )
+        SELECT CASE WHEN place <= {top} THEN name ELSE '{OTHERS}' END AS name, place > {top} AS is_rest,
+            sum(documents)::BIGINT AS documents, sum(bytes)::BIGINT AS bytes, count(*) AS values
+        FROM placed GROUP BY 1, 2, CASE WHEN place <= {top} THEN place ELSE {top} + 1 END ORDER BY min(place)
+        """
+    )
+
+
+def licenses(tables: Tables) -> dict[str, Any]:
+    """Give documents by licence and by where the licence was found; the name null is unknown."""
+    return {
+        "unknown": tables.row("SELECT count(*) AS n FROM documents WHERE license IS NULL")["n"],
+        "expressions": grouped(tables, "license"),
+        "evidence": grouped(tables, "license_source", top=20),
+    }
+
+
+def languages(tables: Tables) -> list[dict[str, Any]]:
+    """Give documents by language; the name null is unknown."""
+    return grouped(tables, "language")
+
+
+def domains(tables: Tables) -> list[dict[str, Any]]:
+    """Give documents by registered domain; the name null stands for documents without one."""
+    return grouped(tables, "domain", top=20)
+
+
+def lengths(tables: Tables) -> dict[str, Any]:
+    """Give the distribution of lengths: bytes in `BINS_PER_DECADE` bins a decade, and exact quantiles."""
+    bins = tables.rows(
+        f"""
+        SELECT CASE WHEN bytes = 0 THEN -1 ELSE floor({BINS_PER_DECADE} * log10(bytes))::INTEGER END AS bin,
+            count(*) AS documents
+        FROM documents GROUP BY bin ORDER BY bin
+        """
+    )
+    counts = {row["bin"]: row["documents"] for row in bins}
+    filled = range(min(counts), max(counts) + 1) if counts else range(0)
+    return {
+        "histogram": [
+            {
+                "from": 0 if index < 0 else 10 ** (index / BINS_PER_DECADE),
+                "to": 10 ** ((index + 1) / BINS_PER_DECADE),
+                "documents": counts.get(index, 0),
+            }
+            for index in filled
+        ],
+        "quantiles": {name: _quantiles(tables, name) for name in ("bytes", "char_count", "word_count")},
+    }
+
+
+def _quantiles(tables: Tables, column: str) -> dict[str, int]:
+    shares = {"min": 0.0, "p5": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
+    (found,) = tables.connection.execute(
+        f"SELECT quantile_disc({column}, {list(shares.values())}) FROM documents"
+    ).fetchone() or (None,)
+    return dict(zip(shares, found, strict=True)) if found else {}
+
+
+def dates(tables: Tables) -> dict[str, Any]:
+    """Give documents by year of publication, and the days between which they were fetched."""
+    years = tables.rows(
+        """
+        SELECT year(make_timestamp(published_us)) AS year, count(*) AS documents
+        FROM documents WHERE published_us IS NOT NULL GROUP BY year ORDER BY year
+        """
+    )
+    fetched = tables.row(
+        """
+        SELECT count(fetched_us) AS documents, strftime(make_timestamp(min(fetched_us)), '%Y-%m-%d') AS first,
+            strftime(make_timestamp(max(fetched_us)), '%Y-%m-%d') AS last
+        FROM documents
+        """
+    )
+    return {"years": years, "fetched": fetched}
+
+
+def largest_documents(tables: Tables) -> list[dict[str, Any]]:
+    """Give the longest documents."""
+    rows = tables.rows(
+        f"SELECT id, title, url, source, strlen(text) AS bytes FROM shards ORDER BY bytes DESC, id LIMIT {LARGEST}"
+    )
+    return [{**row, "title": shortened(row["title"], TITLE_LENGTH), "url": address(row["url"])} for row in rows]
+
+
+def address(url: str | None) -> str | None:
+    """Give *url* when it is short enough to be shown and followed."""
+    return shortened(url, 2 * TITLE_LENGTH) if url else None
+
+
+def splits(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Give for each split the share that the recipe asks for, and what it got."""
+    wanted = manifest.recipe.get("split", {})
+    found = {row["split"]: row for row in tables.rows(_SPLITS)}
+    return [
+        {
+            "split": name,
+            "wanted": wanted.get(name),
+            "documents": found.get(name, {}).get("documents", 0),
+            "bytes": found.get(name, {}).get("bytes", 0),
+            "words": found.get(name, {}).get("words", 0),
+            "shards": sum(shard.split == name for shard in manifest.files),
+            "shard_bytes": sum(shard.bytes for shard in manifest.files if shard.split == name),
+        }
+        for name in SPLITS
+    ]
+
+
+_SPLITS: Final = """
+    SELECT split, count(*) AS documents, sum(bytes)::BIGINT AS bytes, coalesce(sum(word_count), 0)::BIGINT AS words
+    FROM documents GROUP BY split
+"""

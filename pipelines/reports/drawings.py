@@ -1,0 +1,189 @@
+"""From the figures of a version to its charts: what is drawn, in which order, with which labels."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from markupsafe import Markup
+
+from pipelines.reports import charts, wording
+from pipelines.reports.signals import position
+
+_ROWS: Final = 12
+"""Bars of a chart; the rest becomes one bar."""
+_LABEL: Final = 34
+"""Characters of a label."""
+_SMALL_MULTIPLES: Final = 30
+_YEARS: Final = 60
+
+
+def drawings(figures: dict[str, Any]) -> dict[str, Any]:
+    """Give all charts of the report by name; None where there is nothing to draw."""
+    return {
+        "funnel_documents": _funnel(figures, unit="documents"),
+        "funnel_bytes": _funnel(figures, unit="bytes"),
+        "sources": _sources(figures),
+        "licenses": _grouped(
+            figures["licenses"]["expressions"], title="Documents by licence", unknown="unknown licence"
+        ),
+        "languages": _grouped(figures["languages"], title="Documents by language", unknown="unknown language"),
+        "domains": _grouped(figures["domains"], title="Documents by domain", unknown="no domain"),
+        "lengths": _lengths(figures),
+        "years": _years(figures),
+        "clusters": _clusters(figures),
+        "splits": _splits(figures),
+        "cost": _cost(figures),
+        "signals": [(item, _signal(item)) for item in figures["signals"][:_SMALL_MULTIPLES]],
+    }
+
+
+def _funnel(figures: dict[str, Any], *, unit: str) -> Markup:
+    write = wording.count if unit == "documents" else wording.size
+    created, ledger = ("created", "ledger") if unit == "documents" else ("bytes_added", "bytes_ledger")
+    flows = []
+    for stage in figures["funnel"]:
+        came = stage[f"{unit}_in"] + stage[created]
+        taken = stage[ledger] + (stage["bytes_cut"] if unit == "bytes" else 0)
+        share = f"−{write(taken)} · {wording.percent(taken / came)}" if taken else ""
+        flows.append(
+            charts.Flow(
+                stage["name"], stage[f"{unit}_in"], stage[f"{unit}_out"], taken, write(stage[f"{unit}_out"]), share
+            )
+        )
+    return charts.funnel(flows, title=f"{'Documents' if unit == 'documents' else 'Bytes of text'} through the stages")
+
+
+def _label(text: str) -> str:
+    return wording.shortened(text, _LABEL)
+
+
+def _sources(figures: dict[str, Any]) -> Markup:
+    found = sorted(figures["sources"], key=lambda source: (-source["read"], source["source"]))
+    items = [
+        charts.Bar(
+            _label(source["source"]),
+            source["read"],
+            f"{wording.count(source['documents'])} of {wording.count(source['read'])}",
+            rejected=source["rejected"],
+        )
+        for source in found[:_ROWS]
+    ]
+    return charts.bars(items, title="Records by source: published and rejected")
+
+
+def _grouped(rows: list[dict[str, Any]], *, title: str, unknown: str) -> Markup:
+    """Draw groups: the largest, then one for the rest; the unknown stays apart and quiet."""
+    total = sum(row["documents"] for row in rows) or 1
+    shown = [row for row in rows if not row["is_rest"]]
+    rest = sum(row["documents"] for row in [*shown[_ROWS:], *(row for row in rows if row["is_rest"])])
+    items = [
+        _share_bar(unknown if row["name"] is None else row["name"], row["documents"], total, quiet=row["name"] is None)
+        for row in shown[:_ROWS]
+    ]
+    if rest:
+        items.append(_share_bar("others", rest, total, quiet=True))
+    return charts.bars(items, title=title)
+
+
+def _share_bar(label: str, number: int, total: int, *, quiet: bool) -> charts.Bar:
+    return charts.Bar(
+        _label(label), number, f"{wording.count(number)} · {wording.percent(number / total)}", quiet=quiet
+    )
+
+
+def _lengths(figures: dict[str, Any]) -> Markup:
+    bins = figures["lengths"]["histogram"]
+    labels = [
+        (index / len(bins), wording.size(round(item["from"])))
+        for index, item in enumerate(bins)
+        if item["from"] > 0 and _is_power_of_ten(item["from"])
+    ]
+    if len(labels) < 2 and bins:
+        labels = [(0.0, wording.size(round(bins[0]["from"]))), (1.0, wording.size(round(bins[-1]["to"])))]
+    counts = [item["documents"] for item in bins]
+    description = "; ".join(
+        f"{wording.size(round(item['from']))} to {wording.size(round(item['to']))}: {wording.count(item['documents'])}"
+        for item in bins
+    )
+    return charts.histogram(counts, title="Documents by length in bytes", description=description, labels=labels)
+
+
+def _is_power_of_ten(number: float) -> bool:
+    return round(number) >= 1 and str(round(number)).strip("0") == "1"
+
+
+def _years(figures: dict[str, Any]) -> Markup | None:
+    counted = {row["year"]: row["documents"] for row in figures["dates"]["years"]}
+    if not counted:
+        return None
+    first, last = max(min(counted), max(counted) - _YEARS + 1), max(counted)
+    counts = [counted.get(year, 0) for year in range(first, last + 1)]
+    counts[0] += sum(number for year, number in counted.items() if year < first)
+    middle = 0.5 / len(counts)
+    earlier = "≤ " if min(counted) < first else ""
+    labels = [(middle, f"{earlier}{first}"), *([(1 - middle, str(last))] if last > first else [])]
+    description = "; ".join(f"{year}: {number}" for year, number in sorted(counted.items())[-12:])
+    return charts.histogram(counts, title="Documents by year of publication", description=description, labels=labels)
+
+
+def _clusters(figures: dict[str, Any]) -> Markup | None:
+    rows = [row for row in figures["duplicates"]["cluster_sizes"] if row["to"] > 1]
+    if not rows:
+        return None
+    items = [
+        charts.Bar(
+            f"{row['from']}–{row['to']} members" if row["from"] < row["to"] else f"{row['to']} members",
+            row["clusters"],
+            f"{wording.plural(row['clusters'], 'cluster')} of {wording.plural(row['documents'], 'document')}",
+        )
+        for row in rows
+    ]
+    return charts.bars(items, title="Clusters of near duplicates by size")
+
+
+def _splits(figures: dict[str, Any]) -> Markup:
+    total = figures["sizes"]["documents"] or 1
+    items = [
+        charts.Bar(row["split"], row["documents"], wording.percent(row["documents"] / total))
+        for row in figures["splits"]
+    ]
+    return charts.stacked_bar(items, title="Documents by split")
+
+
+def _cost(figures: dict[str, Any]) -> Markup:
+    total = figures["cost"]["cpu_s"] or 1
+    steps = sorted(figures["cost"]["steps"], key=lambda step: (-step["cpu_s"], step["step"]))[:_ROWS]
+    items = [
+        charts.Bar(
+            _label(step["step"]),
+            step["cpu_s"],
+            f"{wording.seconds(step['cpu_s'])} · {wording.percent(step['cpu_s'] / total)}",
+        )
+        for step in steps
+    ]
+    return charts.bars(items, title="CPU time by step")
+
+
+def _signal(item: dict[str, Any]) -> Markup:
+    axis = item["axis"]
+    marks = [
+        charts.Mark(
+            position(axis, bound["threshold"]), ("≥ " if bound["side"] == "min" else "≤ ") + _tick(bound["threshold"])
+        )
+        for bound in item["thresholds"]
+        if 0 <= position(axis, bound["threshold"]) <= 1
+    ]
+    numbers = item["quantiles"]
+    return charts.histogram(
+        item["kept"],
+        rejected=item["rejected"],
+        title=f"Distribution of {item['name']}",
+        description=f"median {_tick(numbers['median'])}, 90 % from {_tick(numbers['p5'])} to {_tick(numbers['p95'])}",
+        labels=((0.0, _tick(axis["from"])), (1.0, _tick(axis["to"]))),
+        marks=marks,
+        height=72,
+    )
+
+
+def _tick(number: float) -> str:
+    return wording.short_count(float(f"{number:.3g}"))

@@ -1,0 +1,156 @@
+"""Copies: how many were removed, how large the groups were, and whether one is in two splits."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipelines.reports.contents import TITLE_LENGTH, address
+from pipelines.reports.examples import TEXT_LENGTH
+from pipelines.reports.tables import Tables
+from pipelines.reports.wording import shortened
+from schemas.manifest import VersionManifest
+
+LARGEST_CLUSTERS: Final = 8
+PAIRS: Final = 4
+"""Removed documents that are shown beside the one that was kept."""
+WORDS_BEFORE: Final = 12
+"""Words that both texts share, before the difference that is shown."""
+_READ: Final = 4 * TEXT_LENGTH
+"""Characters that are read of a text, before white space is taken out of it."""
+
+
+def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
+    """Give removed copies by rule, sizes of clusters, the largest clusters, and pairs near the threshold."""
+    return {
+        "stages": [name for name in _stage_names(manifest) if name.endswith("_dedup")],
+        "rules": _by_rule(tables),
+        "by_source": _by_source(tables),
+        "cluster_sizes": _cluster_sizes(tables),
+        "largest": _largest(tables),
+        "pairs": _pairs(tables),
+    }
+
+
+def _stage_names(manifest: VersionManifest) -> list[str]:
+    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in manifest.recipe.get("stages", [])]
+
+
+def _by_rule(tables: Tables) -> list[dict[str, Any]]:
+    return tables.rows(
+        """
+        SELECT stage, rule, count(*) AS documents, coalesce(sum(text_bytes), 0)::BIGINT AS bytes,
+            count(DISTINCT duplicate_of) AS kept
+        FROM ledger WHERE duplicate_of IS NOT NULL GROUP BY stage, rule ORDER BY documents DESC, rule
+        """
+    )
+
+
+def _by_source(tables: Tables) -> list[dict[str, Any]]:
+    return tables.rows(
+        """
+        SELECT source, stage, count(*) AS documents FROM ledger WHERE duplicate_of IS NOT NULL
+        GROUP BY source, stage ORDER BY documents DESC, source, stage LIMIT 50
+        """
+    )
+
+
+def _cluster_sizes(tables: Tables) -> list[dict[str, Any]]:
+    """Give the number of clusters (kept documents with their near copies) by size: 1, 2, 3-4, 5-8, …"""
+    rows = tables.rows(
+        """
+        SELECT ceil(log2(cluster_size))::INTEGER AS bin, count(*) AS clusters, sum(cluster_size)::BIGINT AS documents
+        FROM documents WHERE cluster_size > 0 GROUP BY bin ORDER BY bin
+        """
+    )
+    return [
+        {
+            "from": 1 if row["bin"] == 0 else 2 ** (row["bin"] - 1) + 1,
+            "to": 2 ** row["bin"],
+            "clusters": row["clusters"],
+            "documents": row["documents"],
+        }
+        for row in rows
+    ]
+
+
+def _largest(tables: Tables) -> list[dict[str, Any]]:
+    """Give the kept documents that stand for most others: counted in clusters, or else in the ledger."""
+    rows = tables.rows(
+        f"""
+        WITH sizes AS (
+            SELECT id, cluster_size AS size FROM shards WHERE cluster_size > 1
+            UNION ALL
+            SELECT duplicate_of, count(*) + 1 FROM ledger WHERE duplicate_of IS NOT NULL GROUP BY duplicate_of
+        ), largest AS (
+            SELECT id, max(size) AS size FROM sizes SEMI JOIN (SELECT id FROM shards) USING (id)
+            GROUP BY id ORDER BY size DESC, id LIMIT {LARGEST_CLUSTERS}
+        )
+        SELECT id, size, title, url, source, left(text, {_READ}) AS text
+        FROM shards JOIN largest USING (id) ORDER BY size DESC, id
+        """
+    )
+    return [_told(row) for row in rows]
+
+
+def _pairs(tables: Tables) -> list[dict[str, Any]]:
+    """Give the removed near duplicates that are least like the document they went for."""
+    rows = tables.rows(
+        f"""
+        WITH removed AS (
+            SELECT id, duplicate_of, value, threshold, left(sample_text, {_READ}) AS removed,
+                CASE WHEN text_bytes > strlen(sample_text) THEN length(sample_text) ELSE {_READ} END AS seen
+            FROM ledger WHERE duplicate_of IS NOT NULL AND value IS NOT NULL AND sample_text IS NOT NULL
+            ORDER BY value, id LIMIT {PAIRS}
+        )
+        SELECT removed.* EXCLUDE (seen), left(text, seen) AS kept
+        FROM removed LEFT JOIN shards ON shards.id = duplicate_of ORDER BY value, removed.id
+        """
+    )
+    return [{**row, **from_first_difference(row["removed"], row["kept"])} for row in rows]
+
+
+def from_first_difference(removed: str, kept: str | None) -> dict[str, str]:
+    """Give both texts from shortly before the first word in which they differ.
+
+    >>> from_first_difference("a b x", "a b y")
+    {'removed': 'a b x', 'kept': 'a b y'}
+    """
+    words = removed.split(), (kept or "").split()
+    end = min(map(len, words)) if words[0] != words[1] else 0
+    same = next((place for place, (one, other) in enumerate(zip(*words, strict=False)) if one != other), end)
+    start = max(0, same - WORDS_BEFORE)
+    removed, kept = (f"{'… ' if start else ''}{' '.join(text[start:])}" for text in words)
+    return {"removed": shortened(removed, TEXT_LENGTH), "kept": shortened(kept, TEXT_LENGTH)}
+
+
+def _told(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **row,
+        "title": shortened(row["title"], TITLE_LENGTH),
+        "url": address(row["url"]),
+        "text": shortened(row["text"], TEXT_LENGTH),
+    }
+
+
+def leakage(tables: Tables) -> dict[str, int | None]:
+    """Give the number of texts, clusters and ids that stand in more than one split (ids: more than once).
+
+    `cluster_id` is None where near duplicates were not looked for.
+    """
+    clusters = tables.row("SELECT count(cluster_id) AS n FROM shards")["n"]
+    return {
+        "content_hash": _in_two_splits(tables, "content_hash"),
+        "cluster_id": _in_two_splits(tables, "cluster_id") if clusters else None,
+        "id": tables.row("SELECT count(*) - count(DISTINCT id) AS n FROM shards")["n"],
+    }
+
+
+def _in_two_splits(tables: Tables, column: str) -> int:
+    found: int = tables.row(
+        f"""
+        SELECT count(*) AS n FROM (
+            SELECT {column} FROM shards WHERE {column} IS NOT NULL GROUP BY {column} HAVING min(split) <> max(split)
+        )
+        """
+    )["n"]
+    return found

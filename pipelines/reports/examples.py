@@ -1,0 +1,140 @@
+"""Documents near a threshold: what a rule just took, and what it just left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from pipelines.reports.tables import Tables, identifier, quoted
+from pipelines.reports.wording import shortened
+from pipelines.stages.quality import Quality
+from schemas.manifest import VersionManifest
+
+TEXT_LENGTH: Final = 300
+"""Characters of an example."""
+NEAREST: Final = 2
+"""Examples on each side of a threshold."""
+MAX_BOUNDS: Final = 24
+MAX_ERRORS: Final = 12
+_COLUMN_OF_RULE: Final = {"language.low_score": "language_score"}
+"""Rules that judge a column of the document, which is no signal."""
+_WIDE: Final = 4 * TEXT_LENGTH
+"""Characters that are read of a text before white space is taken out of it."""
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A threshold of a rule: values below it (`side` min) or above it (max) are rejected."""
+
+    rule: str
+    signal: str
+    side: str
+    threshold: float
+
+
+def recipe_bounds(manifest: VersionManifest) -> list[Bound]:
+    """Give the bounds that the recipe's `quality` stages apply, those that rejected nothing too."""
+    return [bound for entry in manifest.recipe.get("stages", []) for bound in _stage_bounds(entry)]
+
+
+def _stage_bounds(entry: Any) -> Iterable[Bound]:
+    name, params = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
+    if name != "quality":
+        return
+    try:
+        stage = Quality.model_validate_json(json.dumps(params))
+    except ValidationError:  # made by another version of the program: the ledger tells the bounds that took something
+        return
+    for rule in stage.rules():
+        for side, threshold in (("min", rule.min), ("max", rule.max)):
+            if threshold is not None:
+                yield Bound(rule.name, rule.signal, side, threshold)
+
+
+def bounds(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Give the thresholds that rejected most, each with the nearest rejected and the nearest kept documents."""
+    signals = {bound.rule: bound.signal for bound in recipe_bounds(manifest)}
+    found = tables.rows(_HIT_BOUNDS)
+    for row in found:
+        name = signals.get(row["rule"]) or _COLUMN_OF_RULE.get(row["rule"]) or row["rule"]
+        row["signal"] = name if name in tables.signals else None
+    rejected = _nearest_rejected(tables)
+    kept = _nearest_kept(tables, found)
+    for place, row in enumerate(found):
+        key = (row["stage"], row["rule"], row["threshold"], row["side"])
+        row["nearest_rejected"] = rejected.get(key, [])
+        row["nearest_kept"] = kept[place]
+    return found
+
+
+_SIDE: Final = "CASE WHEN value < threshold THEN 'min' ELSE 'max' END"
+_JUDGED: Final = "value IS NOT NULL AND threshold IS NOT NULL AND duplicate_of IS NULL"
+_HIT_BOUNDS: Final = f"""
+    SELECT stage, rule, threshold, {_SIDE} AS side, count(*) AS rejected FROM ledger WHERE {_JUDGED}
+    GROUP BY ALL ORDER BY rejected DESC, stage, rule, threshold, side LIMIT {MAX_BOUNDS}
+"""
+_NEAREST_REJECTED: Final = f"""
+    SELECT stage, rule, threshold, {_SIDE} AS side, id, url, source, value, left(sample_text, {_WIDE}) AS text
+    FROM ledger WHERE {_JUDGED}
+    QUALIFY row_number() OVER (
+        PARTITION BY stage, rule, threshold, side
+        ORDER BY sample_text IS NULL, abs(value - threshold), id, record_sha256
+    ) <= {NEAREST}
+    ORDER BY sample_text IS NULL, abs(value - threshold), id
+"""
+
+
+def _nearest_rejected(tables: Tables) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
+    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for row in tables.rows(_NEAREST_REJECTED):
+        key = tuple(row.pop(name) for name in ("stage", "rule", "threshold", "side"))
+        found.setdefault(key, []).append(_shown(row))
+    return found
+
+
+def _nearest_kept(tables: Tables, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Give for each bound the published documents whose signal is nearest to it, in one pass over the signals."""
+    known = [(place, row) for place, row in enumerate(found) if row["signal"]]
+    kept: list[list[dict[str, Any]]] = [[] for _ in found]
+    if not known:
+        return kept
+    measures = tables.row(f"SELECT {', '.join(_nearest_of(row, place) for place, row in known)} FROM signals")
+    wanted = {item["id"] for place, _ in known for item in measures[f"b{place}"] or []}
+    texts = _documents(tables, wanted)
+    for place, _ in known:
+        items = measures[f"b{place}"] or []
+        kept[place] = [{**texts[item["id"]], "value": item["value"]} for item in items]
+    return kept
+
+
+def _nearest_of(row: dict[str, Any], place: int) -> str:
+    column, threshold = identifier(row["signal"]), f"{row['threshold']!r}::DOUBLE"
+    beyond = ">=" if row["side"] == "min" else "<="
+    item = f"{{'distance': abs({column} - {threshold}), 'id': id, 'value': {column}}}"
+    return f"min({item}, {NEAREST}) FILTER (WHERE published AND {column} {beyond} {threshold}) AS b{place}"
+
+
+def _documents(tables: Tables, ids: set[str]) -> dict[str, dict[str, Any]]:
+    if not ids:
+        return {}
+    wanted = ", ".join(quoted(document) for document in sorted(ids))
+    rows = tables.rows(f"SELECT id, url, source, left(text, {_WIDE}) AS text FROM shards WHERE id IN ({wanted})")
+    return {row["id"]: _shown(row) for row in rows}
+
+
+def errors(tables: Tables) -> list[dict[str, Any]]:
+    """Give the rules under which broken records were set aside, with some of their messages."""
+    return tables.rows(
+        f"""
+        SELECT rule, count(*) AS documents, list_sort(list_distinct(min(left(message, {TEXT_LENGTH}), 3))) AS messages
+        FROM ledger WHERE starts_with(rule, 'error.') GROUP BY rule ORDER BY documents DESC, rule LIMIT {MAX_ERRORS}
+        """
+    )
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    return {**row, "url": shortened(row["url"], 200) or None, "text": shortened(row["text"], TEXT_LENGTH) or None}

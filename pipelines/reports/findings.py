@@ -1,0 +1,197 @@
+"""What a reader should know first, in sentences: computed from the figures, each with its level."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any, Final, TypeAlias
+
+from pipelines.reports.wording import count, listed, percent, plural, seconds, size
+
+Finding: TypeAlias = dict[str, str]
+"""`level` (warning or info), `code` (stable), `text`, and `section`: where the report tells more."""
+
+SMALL_SHARE: Final = 0.01
+LARGE_REJECTED_SHARE: Final = 0.5
+LARGE_DUPLICATE_SHARE: Final = 0.1
+DOMINANT_SHARE: Final = 0.8
+LONG_DOCUMENT_SHARE: Final = 0.05
+SPLIT_TOLERANCE: Final = 0.5
+"""A split whose share is off by more than this part of what the recipe asks for is told."""
+SPLIT_MIN_EXPECTED: Final = 30
+"""Documents that a split should have before its share means anything."""
+MAX_FINDINGS: Final = 16
+_NAMED: Final = 3
+_RESTRICTED: Final = re.compile(r"\bCC-BY-(?:NC|ND)\b|-NC-|-ND-|-NC$|-ND$")
+
+
+def findings(figures: dict[str, Any]) -> list[Finding]:
+    """Give the findings on *figures* (as `statistics` gives them), warnings first."""
+    found = [
+        *_conservation(figures),
+        *_emptiness(figures),
+        *_leakage(figures),
+        *_errors(figures),
+        *_licenses(figures),
+        *_personal_data(figures),
+        *_rejections(figures),
+        *_duplicates(figures),
+        *_balance(figures),
+        *_cost(figures),
+    ]
+    return sorted(found, key=lambda finding: finding["level"] != "warning")[:MAX_FINDINGS]
+
+
+def _finding(level: str, code: str, section: str, text: str) -> Finding:
+    return {"level": level, "code": code, "section": section, "text": text}
+
+
+def _conservation(figures: dict[str, Any]) -> Iterator[Finding]:
+    law = figures["conservation"]
+    if not law["holds"]:
+        rows = law["rows"]
+        text = (
+            f"Records are missing: {count(law['read'])} were read, {count(rows['shards'])} are in the shards and "
+            f"{count(rows['ledger'])} in the ledger; the manifest counts {count(law['published'])} and "
+            f"{count(law['ledger'])}."
+        )
+        if law["broken_stages"]:
+            text += f" The account does not close at {listed(law['broken_stages'])}."
+        yield _finding("warning", "conservation", "funnel", text)
+
+
+def _emptiness(figures: dict[str, Any]) -> Iterator[Finding]:
+    documents = figures["sizes"]["documents"]
+    if not documents:
+        rules = [f"`{rule['rule']}`" for rule in figures["rules"][:_NAMED]]
+        why = f"; most went by {listed(rules)}" if rules else ""
+        read = plural(figures["sizes"]["read"], "record")
+        yield _finding("warning", "empty", "funnel", f"Nothing is published: {read} read{why}.")
+        return
+    for split in figures["splits"]:
+        wanted = split["wanted"] or 0
+        if wanted and not split["documents"]:
+            text = f"The split `{split['split']}` is empty; the recipe asks for {percent(wanted)}."
+            yield _finding("warning", "empty_split", "splits", text)
+        elif wanted * documents >= SPLIT_MIN_EXPECTED and abs(split["documents"] / documents - wanted) > (
+            SPLIT_TOLERANCE * wanted
+        ):
+            share = percent(split["documents"] / documents)
+            text = f"The split `{split['split']}` has {share} of the documents; the recipe asks for {percent(wanted)}."
+            yield _finding("warning", "uneven_split", "splits", text)
+
+
+def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:
+    leaks = figures["leakage"]
+    if leaks["id"]:
+        yield _finding(
+            "warning", "repeated_ids", "splits", f"{plural(leaks['id'], 'document')} stand in the shards twice."
+        )
+    if leaks["content_hash"]:
+        text = f"{plural(leaks['content_hash'], 'text')} stand in more than one split, character for character."
+        yield _finding("warning", "leaked_texts", "splits", text)
+    if leaks["cluster_id"]:
+        text = f"{plural(leaks['cluster_id'], 'cluster')} of near duplicates stand in more than one split."
+        yield _finding("warning", "leaked_clusters", "splits", text)
+    stages = figures["duplicates"]["stages"]
+    if figures["sizes"]["documents"] and "near_dedup" not in stages:
+        missing = "" if "exact_dedup" in stages else "exact or "
+        text = f"The recipe does not look for {missing}near duplicates: copies may be in it, and in two splits."
+        yield _finding("warning", "no_dedup", "duplicates", text)
+
+
+def _errors(figures: dict[str, Any]) -> Iterator[Finding]:
+    broken = sum(error["documents"] for error in figures["errors"])
+    if broken:
+        share = broken / max(1, figures["sizes"]["read"])
+        kinds = listed([f"`{error['rule']}`" for error in figures["errors"][:_NAMED]])
+        level = "warning" if share >= SMALL_SHARE else "info"
+        text = f"{plural(broken, 'record')} ({percent(share)}) could not be read: {kinds}."
+        yield _finding(level, "errors", "rules", text)
+
+
+def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:
+    documents = figures["sizes"]["documents"]
+    unknown = figures["licenses"]["unknown"]
+    if documents and unknown:
+        level = "warning" if unknown / documents >= SMALL_SHARE else "info"
+        text = f"The licence of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown."
+        yield _finding(level, "unknown_license", "licenses", text)
+    restricted = [row for row in figures["licenses"]["expressions"] if row["name"] and _RESTRICTED.search(row["name"])]
+    if restricted:
+        names = listed([row["name"] for row in restricted[:_NAMED]])
+        number = sum(row["documents"] for row in restricted)
+        text = f"{plural(number, 'document')} {_are(number)} under licences against commercial use or changes: {names}."
+        yield _finding("warning", "restricted_license", "licenses", text)
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _personal_data(figures: dict[str, Any]) -> Iterator[Finding]:
+    found = figures["personal_data"]
+    if not figures["sizes"]["documents"]:
+        return
+    if found["stage"] is None:
+        yield _finding("warning", "no_pii", "personal-data", "No stage of the recipe looks for personal data.")
+        return
+    kinds = [kind for kind in found["kinds"] if kind["published_items"]]
+    kinds.sort(key=lambda kind: (-kind["published_items"], kind["kind"]))
+    if kinds:
+        parts = listed([f"{count(kind['published_items'])} × {kind['kind']}" for kind in kinds[:_NAMED]])
+        done = {"mask": "masked", "remove": "removed"}.get(found["stage"].get("action", "mask"), "found")
+        yield _finding(
+            "info", "personal_data", "personal-data", f"Personal data {done} in published documents: {parts}."
+        )
+
+
+def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
+    for source in figures["sources"]:
+        other = source["rejected"] - source["duplicates"]
+        if source["read"] and other / source["read"] > LARGE_REJECTED_SHARE:
+            text = (
+                f"Source `{source['source']}`: {percent(source['rejected'] / source['read'])} of its records are "
+                f"rejected, most by `{source['top_rule']}` ({count(source['top_rule_documents'])})."
+            )
+            yield _finding("warning", "rejected_source", "sources", text)
+    rules = [rule for rule in figures["rules"] if not rule["rule"].endswith("_dedup.duplicate")]
+    if rules and rules[0]["documents"] >= SMALL_SHARE * figures["sizes"]["read"]:
+        share = percent(rules[0]["documents"] / figures["sizes"]["read"])
+        text = (
+            f"`{rules[0]['rule']}` took most: {plural(rules[0]['documents'], 'record')}, {share} of all that were read."
+        )
+        yield _finding("info", "top_rule", "rules", text)
+
+
+def _duplicates(figures: dict[str, Any]) -> Iterator[Finding]:
+    read = {source["source"]: source["read"] for source in figures["sources"]}
+    for row in figures["duplicates"]["by_source"][:_NAMED]:
+        share = row["documents"] / max(1, read.get(row["source"], 0))
+        if share >= LARGE_DUPLICATE_SHARE:
+            kind = {"exact_dedup": "Exact duplicates", "near_dedup": "Near duplicates"}.get(row["stage"], row["stage"])
+            text = f"{kind}: {percent(share)} of the records of `{row['source']}` were copies."
+            yield _finding("info", "duplicates", "duplicates", text)
+
+
+def _balance(figures: dict[str, Any]) -> Iterator[Finding]:
+    total = figures["sizes"]["text_bytes"]
+    if not total:
+        return
+    largest = figures["sources"][0]
+    if len(figures["sources"]) > 1 and largest["bytes"] / total >= DOMINANT_SHARE:
+        text = f"Source `{largest['source']}` makes up {percent(largest['bytes'] / total)} of the text."
+        yield _finding("info", "dominant_source", "sources", text)
+    longest = figures["largest_documents"][0]
+    if figures["sizes"]["documents"] > 1 / LONG_DOCUMENT_SHARE and longest["bytes"] / total >= LONG_DOCUMENT_SHARE:
+        text = f"One document makes up {percent(longest['bytes'] / total)} of the text ({size(longest['bytes'])})."
+        yield _finding("warning", "long_document", "lengths", text)
+
+
+def _cost(figures: dict[str, Any]) -> Iterator[Finding]:
+    cost = figures["cost"]
+    if cost["cpu_s"] > 0:
+        dearest = max(cost["steps"], key=lambda step: (step["cpu_s"], step["step"]))
+        share = percent(dearest["cpu_s"] / cost["cpu_s"])
+        text = f"All steps took {seconds(cost['cpu_s'])} of CPU time, {share} of it `{dearest['step']}`."
+        yield _finding("info", "cost", "cost", text)

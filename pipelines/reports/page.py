@@ -1,0 +1,132 @@
+"""From figures to the HTML page, whose size has a bound whatever the corpus is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import jinja2
+from markupsafe import Markup, escape
+
+from pipelines.reports import wording
+from pipelines.reports.drawings import drawings
+
+TEMPLATES: Final = Path(__file__).parent / "templates"
+MAX_BYTES: Final = 290_000
+"""Of the page; examples and tables get shorter until it fits."""
+_ROWS: Final = 12
+_LENGTHS: Final = (300, 160, 80, 0)
+"""Characters of an example, in the order in which they are tried."""
+
+
+def render(figures: dict[str, Any]) -> str:
+    """Give the page that shows *figures*, at most `MAX_BYTES` long."""
+    pages = (_rendered(figures, text_length=length) for length in _LENGTHS)
+    return next((page for page in pages if len(page.encode()) <= MAX_BYTES), None) or _rendered(
+        figures, text_length=None
+    )
+
+
+def _rendered(figures: dict[str, Any], *, text_length: int | None) -> str:
+    """Give the page with examples of *text_length* characters; None leaves them out and halves the tables."""
+    template = _environment().get_template("report.html")
+    return template.render(
+        f=figures,
+        charts=drawings(figures),
+        text_length=text_length or 0,
+        show_examples=text_length is not None,
+        rows=_ROWS if text_length is not None else _ROWS // 2,
+        created=datetime.fromisoformat(figures["created_at"]).strftime("%-d %B %Y, %H:%M UTC"),
+    )
+
+
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: dict[str, Callable[..., Any]] = {
+        "count": wording.count,
+        "size": wording.size,
+        "percent": wording.percent,
+        "seconds": wording.seconds,
+        "value": wording.value,
+        "cut": wording.shortened,
+        "short": wording.short_count,
+        "prose": prose,
+        "figure": figure,
+        "difference": difference,
+        "stage_name": stage_name,
+        "stage_params": stage_params,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def prose(text: str) -> Markup:
+    """Give *text* with what stands between grave accents as code.
+
+    >>> prose("by `a<b`")
+    Markup('by <code>a&lt;b</code>')
+    """
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part) for index, part in enumerate(parts)
+    )
+
+
+_FORMATS: Final[dict[str, Callable[[float], str]]] = {
+    "count": wording.count,
+    "size": wording.size,
+    "percent": wording.percent,
+    "seconds": wording.seconds,
+}
+
+
+def figure(number: float | None, kind: str) -> str:
+    """Give *number* as its *kind* is written."""
+    return "–" if number is None else _FORMATS[kind](number)
+
+
+def difference(row: dict[str, Any]) -> str:
+    """Give the difference of a row of a comparison, with its sign.
+
+    >>> difference({"difference": -5, "kind": "count", "there": 50})
+    '−5 (−10 %)'
+    """
+    number = row["difference"]
+    if number is None:
+        return "–"
+    if number == 0:
+        return "="
+    sign = "+" if number > 0 else "−"
+    if row["kind"] == "percent":
+        return f"{sign}{100 * abs(number):.1f} points"
+    relative = (
+        f" ({sign}{abs(number) / row['there']:.3g} ×)" if row["there"] and abs(number) > row["there"] * 9.995 else ""
+    )
+    if row["there"] and not relative:
+        relative = f" ({sign}{100 * abs(number) / row['there']:.3g} %)"
+    return f"{sign}{_FORMATS[row['kind']](abs(number))}{relative}"
+
+
+def stage_name(entry: Any) -> str:
+    """Give the name of a recipe's stage."""
+    return entry if isinstance(entry, str) else str(next(iter(entry)))
+
+
+def stage_params(entry: Any) -> str:
+    """Give the parameters of a recipe's stage in one line."""
+    if isinstance(entry, str):
+        return ""
+    params = next(iter(entry.values())) or {}
+    return ", ".join(f"{name}: {wording.shortened(_written(value), 80)}" for name, value in params.items())
+
+
+def _written(value: Any) -> str:
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, list | tuple) else str(value)

@@ -1,0 +1,146 @@
+"""How signals are distributed over kept and rejected documents, and what personal data was found."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from pipelines.reports.examples import recipe_bounds
+from pipelines.reports.tables import Tables, identifier, quoted
+from schemas.manifest import VersionManifest
+
+BINS: Final = 28
+MAX_SIGNALS: Final = 60
+SAMPLE: Final = 200_000
+"""Quantiles are those of the documents with this many smallest ids: ids are hashes, so it is a fair sample."""
+_LOGARITHMIC_FROM: Final = 100.0
+"""An axis that reaches this is logarithmic: counts have long tails, shares end at 1."""
+_PERSONAL: Final = "pii."
+_QUANTILES: Final = {"min": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+
+
+def personal_data(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
+    """Give what the `pii` stage found by kind: items and documents, in all and in published documents.
+
+    `stage` is None when the recipe has no such stage, else its parameters.
+    """
+    names = [name for name in tables.signals if name.startswith(_PERSONAL)]
+    stages = [entry if isinstance(entry, dict) else {entry: {}} for entry in manifest.recipe.get("stages", [])]
+    params = next((stage["pii"] for stage in stages if "pii" in stage), None)
+    return {"stage": params, "kinds": [_found(tables, name) for name in names]}
+
+
+def _found(tables: Tables, name: str) -> dict[str, Any]:
+    column = identifier(name)
+    row = tables.row(
+        f"""
+        SELECT coalesce(sum({column}), 0)::BIGINT AS items, count(*) FILTER (WHERE {column} > 0) AS documents,
+            coalesce(sum({column}) FILTER (WHERE published), 0)::BIGINT AS published_items,
+            count(*) FILTER (WHERE published AND {column} > 0) AS published_documents
+        FROM signals
+        """
+    )
+    return {"kind": name.removeprefix(_PERSONAL), **row}
+
+
+def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Give for each signal its quantiles and a histogram of kept and rejected documents, with the thresholds.
+
+    Those that a rule judges come first. A value beyond the axis counts in the bin at its end.
+    """
+    names = [name for name in tables.signals if not name.startswith(_PERSONAL)]
+    thresholds = _thresholds(manifest, tables)
+    names.sort(key=lambda name: (name not in thresholds, name))
+    names = names[:MAX_SIGNALS]
+    quantiles = _quantiles(tables, names)
+    return [_distribution(tables, name, quantiles[name], thresholds.get(name, [])) for name in names if quantiles[name]]
+
+
+def _thresholds(manifest: VersionManifest, tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    """Give the thresholds of each signal: those of the recipe, and those in the ledger of rules named like a signal."""
+    found = {(bound.signal, bound.side, bound.threshold) for bound in recipe_bounds(manifest)}
+    rows = tables.rows(
+        """
+        SELECT DISTINCT rule, CASE WHEN value < threshold THEN 'min' ELSE 'max' END AS side, threshold FROM ledger
+        WHERE value IS NOT NULL AND threshold IS NOT NULL
+        """
+    )
+    found |= {(row["rule"], row["side"], row["threshold"]) for row in rows if row["rule"] in tables.signals}
+    thresholds: dict[str, list[dict[str, Any]]] = {}
+    for signal, side, threshold in sorted(found):
+        thresholds.setdefault(signal, []).append({"side": side, "threshold": threshold})
+    return thresholds
+
+
+def _quantiles(tables: Tables, names: list[str]) -> dict[str, dict[str, float]]:
+    if not names:
+        return {}
+    measured = tables.row("SELECT count(*) AS n FROM signals")["n"]
+    last = min((1 << 128) - 1, (1 << 128) * SAMPLE // max(1, measured))
+    shares = list(_QUANTILES.values())
+    columns = [f"quantile_disc({identifier(name)}, {shares}) FILTER (isfinite({identifier(name)}))" for name in names]
+    row = tables.connection.execute(f"SELECT {', '.join(columns)} FROM signals WHERE id <= {quoted(f'{last:032x}')}")
+    found = row.fetchone() or ()
+    return {name: dict(zip(_QUANTILES, values or (), strict=False)) for name, values in zip(names, found, strict=True)}
+
+
+def _distribution(
+    tables: Tables, name: str, quantiles: dict[str, float], thresholds: list[dict[str, Any]]
+) -> dict[str, Any]:
+    axis = make_axis(quantiles, [item["threshold"] for item in thresholds])
+    column = identifier(name)
+    place = f"log10(1 + greatest({column}, 0))" if axis["scale"] == "log" else f"{column}::DOUBLE"
+    low, high = (_placed(axis, axis[end]) for end in ("from", "to"))
+    share = f"({place} - {low!r}) / {high - low!r}"
+    rows = tables.rows(
+        f"""
+        SELECT published, count(*) AS documents,
+            greatest(0, least({axis["bins"]} - 1, floor({share} * {axis["bins"]})))::INTEGER AS bin
+        FROM signals WHERE isfinite({column}) GROUP BY published, bin
+        """
+    )
+    counts = {(row["published"], row["bin"]): row["documents"] for row in rows}
+    kept, rejected = ([counts.get((is_kept, i), 0) for i in range(axis["bins"])] for is_kept in (True, False))
+    return {
+        "name": name,
+        "measured": sum(kept) + sum(rejected),
+        "quantiles": quantiles,
+        "thresholds": thresholds,
+        "axis": axis,
+        "kept": kept,
+        "rejected": rejected,
+    }
+
+
+def make_axis(quantiles: dict[str, float], thresholds: list[float]) -> dict[str, Any]:
+    """Give the axis of a histogram: its ends, its scale (linear, or log: log10 of 1 + value) and its bins.
+
+    It holds 98 % of the values, and the thresholds unless all values lie far from them.
+    """
+    low, high = quantiles["p1"], quantiles["p99"]
+    span = high - low or abs(high) or 1.0
+    near = [bound for bound in thresholds if low - 3 * span <= bound <= high + 3 * span]
+    low, high = min([low, *near]), max([high, *near])
+    if low >= 0 and high >= _LOGARITHMIC_FROM:
+        return {"scale": "log", "from": low, "to": high if high > low else low * 2, "bins": BINS}
+    if low == high:
+        low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
+    is_whole = all(value == int(value) for value in quantiles.values())
+    if is_whole and high - low < BINS:
+        low, high = math.floor(low), math.floor(high) + 1
+        return {"scale": "linear", "from": low, "to": high, "bins": high - low}
+    return {"scale": "linear", "from": low, "to": high, "bins": BINS}
+
+
+def position(axis: dict[str, Any], number: float) -> float:
+    """Give the place of *number* on *axis*: 0 at its beginning, 1 at its end.
+
+    >>> position({"scale": "linear", "from": 0, "to": 2, "bins": 4}, 0.5)
+    0.25
+    """
+    low, high, here = (_placed(axis, value) for value in (axis["from"], axis["to"], number))
+    return (here - low) / (high - low)
+
+
+def _placed(axis: dict[str, Any], number: float) -> float:
+    return math.log10(1 + max(number, 0)) if axis["scale"] == "log" else float(number)

@@ -1,0 +1,126 @@
+"""The figures of a version, computed from its files alone: plain data, the same for the same folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.reports import contents, duplicates, examples, signals
+from pipelines.reports.tables import Tables, open_tables
+from schemas.errors import UsageError
+from schemas.manifest import StageCounts, StepCost, VersionManifest
+
+FORMAT_VERSION: Final = 1
+BYTES_PER_TOKEN: Final = 4
+"""Bytes of English text in a token of a byte-level BPE with some 32,000 entries, roughly: for an estimate before there
+is a tokenizer."""
+
+
+def read_manifest(version_dir: Path) -> VersionManifest:
+    """Give the manifest of the version in *version_dir*.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = version_dir / "manifest.json"
+    if not path.is_file():
+        raise UsageError(
+            f"no version: {version_dir} has no manifest.json", hint="give the folder of a published version"
+        )
+    return VersionManifest.model_validate_json(path.read_text())
+
+
+def statistics(version_dir: Path) -> dict[str, Any]:
+    """Give the figures of the version in *version_dir*; reads all of its files, in bounded memory.
+
+    Texts in it are shortened to `examples.TEXT_LENGTH` characters, lists to their largest entries.
+
+    Raises:
+        UsageError: There is no version.
+        DamagedFileError: A file is missing or unreadable.
+    """
+    manifest = read_manifest(version_dir)
+    with open_tables(version_dir, manifest) as tables:
+        return {
+            "format_version": FORMAT_VERSION,
+            **_head(manifest),
+            "sizes": _sizes(manifest, tables),
+            "conservation": _conservation(manifest, tables),
+            "funnel": [_funnel_stage(stage) for stage in manifest.counts.stages],
+            "rules": contents.rules(tables),
+            "bounds": examples.bounds(manifest, tables),
+            "errors": examples.errors(tables),
+            "sources": contents.sources(manifest, tables),
+            "licenses": contents.licenses(tables),
+            "languages": contents.languages(tables),
+            "lengths": contents.lengths(tables),
+            "dates": contents.dates(tables),
+            "domains": contents.domains(tables),
+            "largest_documents": contents.largest_documents(tables),
+            "duplicates": duplicates.duplicates(manifest, tables),
+            "personal_data": signals.personal_data(manifest, tables),
+            "signals": signals.distributions(manifest, tables),
+            "splits": contents.splits(manifest, tables),
+            "leakage": duplicates.leakage(tables),
+            "cost": _cost(manifest.cost),
+        }
+
+
+def _head(manifest: VersionManifest) -> dict[str, Any]:
+    return {
+        "dataset": manifest.dataset,
+        "version": manifest.version,
+        "parent": manifest.parent,
+        "created_at": manifest.created_at.isoformat(),
+        "stages": manifest.recipe.get("stages", []),
+        "tools": manifest.tools,
+        "columns": manifest.document_schema,
+    }
+
+
+def _sizes(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
+    totals = tables.row(
+        """
+        SELECT count(*) AS documents, coalesce(sum(bytes), 0)::BIGINT AS text_bytes,
+            coalesce(sum(char_count), 0)::BIGINT AS characters, coalesce(sum(word_count), 0)::BIGINT AS words
+        FROM documents
+        """
+    )
+    return {
+        **totals,
+        "tokens_estimated": totals["text_bytes"] // BYTES_PER_TOKEN,
+        "shards": len(manifest.files),
+        "shard_bytes": sum(shard.bytes for shard in manifest.files),
+        "sources": len(manifest.counts.by_source) or len(manifest.inputs),
+        "read": manifest.counts.read,
+        "ledger": manifest.counts.ledger,
+    }
+
+
+def _conservation(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
+    counts = manifest.counts
+    rows = tables.row("SELECT (SELECT count(*) FROM documents) AS shards, (SELECT count(*) FROM ledger) AS ledger")
+    broken = [stage.name for stage in counts.stages if not stage.holds]
+    as_counted = (rows["shards"], rows["ledger"]) == (counts.published, counts.ledger)
+    return {
+        "read": counts.read,
+        "published": counts.published,
+        "ledger": counts.ledger,
+        "rows": rows,
+        "broken_stages": broken,
+        "holds": counts.read == counts.published + counts.ledger and as_counted and not broken,
+    }
+
+
+def _funnel_stage(stage: StageCounts) -> dict[str, Any]:
+    return {**stage.model_dump(exclude={"rules"}), "holds": stage.holds}
+
+
+def _cost(cost: tuple[StepCost, ...]) -> dict[str, Any]:
+    return {
+        "steps": [step.model_dump() for step in cost],
+        "cpu_s": round(sum(step.cpu_s for step in cost), 3),
+        "wall_s": round(sum(step.wall_s for step in cost), 3),
+        "peak_mb": max((step.peak_mb for step in cost), default=0.0),
+        "bytes": sum(step.bytes for step in cost),
+    }

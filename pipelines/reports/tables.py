@@ -1,0 +1,150 @@
+"""The files of a version as tables of DuckDB: in bounded memory, with no way out of the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from schemas.document import DOCUMENT, LEDGER
+from schemas.errors import DamagedFileError
+from schemas.manifest import VersionManifest
+
+MEMORY_LIMIT: Final = "768MB"
+"""What DuckDB may use before it works on disk."""
+THREADS: Final = 2
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
+    "threads": THREADS,
+    "memory_limit": MEMORY_LIMIT,
+    "preserve_insertion_order": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+}
+_FACTS: Final = """
+    SELECT source, domain, language, license, license_source, split, strlen(text) AS bytes, char_count, word_count,
+        cluster_size, epoch_us(published_at) AS published_us, epoch_us(fetched_at) AS fetched_us
+    FROM shards
+"""
+_SIGNALS: Final = """
+    SELECT coalesce(measured.id, kept.id) AS id, kept.id IS NOT NULL AS published, kept.language_score,
+        measured.* EXCLUDE (id)
+    FROM measured FULL JOIN (SELECT id, language_score FROM shards) AS kept ON measured.id = kept.id
+"""
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A connection with the views `shards` and `ledger`, and the tables `documents` and `signals`.
+
+    `documents` has a row for each published document, with its numbers and labels but without id and text; times are
+    microseconds since 1970. `signals` has a row for each document that was measured or published: `id`, `published`,
+    and its signals, to which `language_score` counts here.
+    """
+
+    connection: duckdb.DuckDBPyConnection
+    signals: tuple[str, ...]
+    """Names of the signals."""
+
+    def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Give the rows of *query* as dictionaries."""
+        result = self.connection.execute(query, parameters)
+        names = [column[0] for column in result.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+
+    def row(self, query: str, *parameters: Any) -> dict[str, Any]:
+        """Give the only row of *query*."""
+        (found,) = self.rows(query, *parameters)
+        return found
+
+
+@contextlib.contextmanager
+def open_tables(version_dir: Path, manifest: VersionManifest) -> Iterator[Tables]:
+    """Open the tables of the version in *version_dir*; scratch files lie in a folder of their own.
+
+    Raises:
+        DamagedFileError: A file of the manifest is missing, or is no Parquet file.
+    """
+    folder = version_dir.resolve()
+    files = _files(folder, manifest)
+    signals = _signal_names(files["signals"])
+    with (
+        tempfile.TemporaryDirectory(prefix="corpusmill-report-") as scratch,
+        contextlib.closing(duckdb.connect(f"{scratch}/report.duckdb", config=_SETTINGS)) as connection,
+    ):
+        _confine(connection, folder, scratch)
+        _define(connection, files, manifest)
+        yield Tables(connection, signals)
+
+
+def _files(folder: Path, manifest: VersionManifest) -> dict[str, list[str]]:
+    files: dict[str, list[str]] = {"shards": [], "ledger": [], "signals": [], "origin": []}
+    for shard in manifest.files:
+        files["shards"].append(str(folder / shard.path))
+    for side in manifest.side_files:
+        files.setdefault(side.kind, []).append(str(folder / side.path))
+    for path in (path for paths in files.values() for path in paths):
+        if not Path(path).is_file():
+            raise DamagedFileError("the file is in the manifest but not in the folder", file=path)
+    return files
+
+
+def _signal_names(paths: list[str]) -> tuple[str, ...]:
+    if not paths:
+        return ("language_score",)
+    try:
+        return ("language_score", *(name for name in pq.read_schema(paths[0]).names if name != "id"))
+    except pa.ArrowInvalid as error:
+        raise DamagedFileError(f"not a Parquet file: {error}", file=paths[0]) from error
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, folder: Path, scratch: str) -> None:
+    connection.execute(f"SET temp_directory = {quoted(scratch)}")
+    connection.execute(f"SET allowed_directories = [{quoted(f'{folder}/')}, {quoted(f'{scratch}/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _define(connection: duckdb.DuckDBPyConnection, files: dict[str, list[str]], manifest: VersionManifest) -> None:
+    for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
+        connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}")
+    connection.execute(f"CREATE VIEW measured AS {_source(files['signals'], pa.schema([('id', pa.string())]))}")
+    try:
+        connection.execute(f"CREATE TABLE documents AS {_FACTS}")
+        connection.execute(f"CREATE TABLE signals AS {_SIGNALS}")
+    except duckdb.Error as error:
+        first = manifest.files[0].path if manifest.files else None
+        raise DamagedFileError(f"the shards cannot be read: {error}", file=first) from error
+
+
+def _source(paths: list[str], schema: pa.Schema) -> str:
+    """Give a query for the rows of *paths*; one without rows where there are no files."""
+    if paths:
+        return f"SELECT * FROM read_parquet([{', '.join(map(quoted, paths))}])"
+    types = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT"}
+    columns = [f"NULL::{types.get(field.type, 'TIMESTAMPTZ')} AS {identifier(field.name)}" for field in schema]
+    return f"SELECT {', '.join(columns)} WHERE false"
+
+
+def quoted(text: str) -> str:
+    """Give *text* as a literal of SQL.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Give *name* as an identifier of SQL.
+
+    >>> identifier("gopher.word_count")
+    '"gopher.word_count"'
+    """
+    return '"' + name.replace('"', '""') + '"'
