@@ -56,7 +56,7 @@ COMMANDS: Final = {
         "generate": ("training.commands:generate", "Let a model write."),
     },
 }
-"""The commands by what one does with them: where each one lives, and its help in one line. Reading it imports nothing."""
+"""The commands, by what one does with them: where each one lives, and its help in one line."""
 
 
 def _command_table() -> dict[str, tuple[str, str]]:
@@ -75,7 +75,9 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = entry[0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        command.params += [option for option in _shared_options() if option.name not in {p.name for p in command.params}]
+        command.params += [
+            option for option in _shared_options() if option.name not in {p.name for p in command.params}
+        ]
         return command
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
@@ -257,9 +259,7 @@ def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
     )
 
 
-def _fail(
-    message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any
-) -> int:
+def _fail(message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any) -> int:
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"\nhint: {hint}", file=sys.stderr)

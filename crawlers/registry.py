@@ -1,4 +1,4 @@
-"""The formats that `load` reads: a name in a recipe, and where its loader lives. Strings: reading it imports nothing."""
+"""The formats that `load` reads: a name in a recipe, and where its loader lives. Reading it imports nothing."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Mapping
 
@@ -26,7 +27,7 @@ def stage_counts(plan: CorpusPlan, done: Mapping[str, StepDone]) -> tuple[StageC
         plain = {name: n for name, n in found.items() if not name.startswith("rule/")}
         if law in plan.compared:
             plain = _compared(plain, counts[-1])
-        counts.append(StageCounts(**{**_ZERO, **plain, "name": law, "rules": rules}))
+        counts.append(StageCounts.model_validate({**_ZERO, **plain, "name": law, "rules": rules}))
     return tuple(counts)
 
 
@@ -75,7 +76,7 @@ def check_laws(
     for stage in counts:
         if not stage.holds:
             raise ConservationError(f"stage {stage.name}: in is not out + ledger: {stage.model_dump_json()}")
-    for before, after in zip(counts, counts[1:], strict=False):
+    for before, after in itertools.pairwise(counts):
         _equal(f"{before.name} gave and {after.name} took", before.documents_out, after.documents_in, "documents")
         _equal(f"{before.name} gave and {after.name} took", before.bytes_out, after.bytes_in, "bytes of text")
     by_name = {stage.name: stage for stage in counts}

@@ -30,7 +30,7 @@ class Silent:
 
 
 class Lines:
-    """Writes one line for each finished step on standard error: read, kept, rejected by rule, documents/s, time left."""
+    """Writes a line for each step on standard error: documents read, kept, rejected by rule, documents/s, time left."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -82,7 +82,8 @@ class Lines:
 def summary(name: str, counters: dict[str, int], *, seconds: float | None) -> str:
     """Give what a step did with documents, from its counters; empty for a step that counts none.
 
-    >>> summary("pii", {"law/pii/documents_in": 10, "law/pii/documents_out": 9, "law/pii/rule/pii.email": 1}, seconds=None)
+    >>> counters = {"law/pii/documents_in": 10, "law/pii/documents_out": 9, "law/pii/rule/pii.email": 1}
+    >>> summary("pii", counters, seconds=None)
     '10 in, 9 kept, 1 pii.email'
     """
     laws = [counter.split("/")[1] for counter in counters if counter.startswith("law/")]
@@ -93,7 +94,11 @@ def summary(name: str, counters: dict[str, int], *, seconds: float | None) -> st
     taken = counters.get(f"law/{first}/documents_in", 0)
     kept = counters.get(f"law/{last}/documents_out", 0)
     rules = Counter(
-        {counter.split("/", 3)[3]: n for counter, n in counters.items() if counter.startswith("law/") and "/rule/" in counter}
+        {
+            counter.split("/", 3)[3]: n
+            for counter, n in counters.items()
+            if counter.startswith("law/") and "/rule/" in counter
+        }
     )
     parts = [f"{taken:,} in, {kept:,} kept"] if taken or kept else []
     parts += [f"{n:,} {rule}" for rule, n in rules.most_common(_RULES_SHOWN)]

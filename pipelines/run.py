@@ -149,7 +149,7 @@ def run(
     acquisition: Acquisition,
     *,
     observer: Observer,
-    options: Options = Options(),  # noqa: B008 - a frozen value
+    options: Options = Options(),
 ) -> Result:
     """Run the recipe and publish what comes out; resumes by itself.
 
@@ -206,7 +206,9 @@ class _Run:
             batch_rows=self.options.batch_rows,
             fresh=self.options.fresh,
         )
-        self.workspace.update_run(self.name, steps=[{"name": s.name, "fingerprint": s.fingerprint} for s in done.values()])
+        self.workspace.update_run(
+            self.name, steps=[{"name": s.name, "fingerprint": s.fingerprint} for s in done.values()]
+        )
         try:
             return self._publish(plan, store, done, inputs)
         except OSError as error:
@@ -231,7 +233,7 @@ class _Run:
         needed, free = disk_bytes(inputs), self.workspace.free_bytes()
         if needed > free:
             raise UnfinishedError(
-                f"the run may need {needed / 1e9:.1f} GB of disk, {free / 1e9:.1f} GB are free at {self.workspace.root}",
+                f"the run may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free at {self.workspace.root}",
                 hint="free space (`corpusmill gc`), or give another folder with --workspace",
             )
 
@@ -294,7 +296,9 @@ def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
     read = max(1, counts.read)
     failed = []
     if checks.max_rejected is not None and counts.ledger > checks.max_rejected * read:
-        failed.append(f"max_rejected: {counts.ledger} of {counts.read} documents are rejected, above {checks.max_rejected:g}")
+        failed.append(
+            f"max_rejected: {counts.ledger} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
+        )
     if checks.min_documents is not None and counts.published < checks.min_documents:
         failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
     if checks.max_error_rate is not None and errors > checks.max_error_rate * read:

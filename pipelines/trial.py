@@ -85,9 +85,7 @@ def _reader_of(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> tu
     raise UsageError(f"no source of the recipe reads {path.name}", hint=f"formats: {', '.join(acquisition.loaders)}")
 
 
-def _crawled(
-    loaded: LoadedRecipe, url: str, place: Workspace, acquisition: Acquisition
-) -> Iterator[pa.RecordBatch]:
+def _crawled(loaded: LoadedRecipe, url: str, place: Workspace, acquisition: Acquisition) -> Iterator[pa.RecordBatch]:
     for source in loaded.recipe.sources:
         manifest = place.raw_manifest(source.name)
         if manifest is None or manifest.kind != "crawl":

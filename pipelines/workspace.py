@@ -130,7 +130,8 @@ class Workspace:
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
         with contextlib.closing(self.connect()) as connection:
             connection.execute(
-                "INSERT INTO runs (run, dataset, recipe, engine, started_at, status, pid, host) VALUES (?,?,?,?,?,?,?,?)",
+                "INSERT INTO runs (run, dataset, recipe, engine, started_at, status, pid, host)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
                 (run, dataset, recipe, engine, now_text(), "running", os.getpid(), socket.gethostname()),
             )
         return run

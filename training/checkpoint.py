@@ -56,7 +56,8 @@ def load_model(path: Path | str) -> Loaded:
     if checkpoint is None:
         raise UsageError(f"{path} holds no trained model", hint="train one with `corpusmill train CONFIG`")
     state = read_state(checkpoint)
-    model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
+    with torch.random.fork_rng(devices=[]):  # torch draws first weights that are not used
+        model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
     load_weights(checkpoint, model)
     return Loaded(checkpoint, model.eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
 

@@ -1,4 +1,4 @@
-"""The commands that train, measure and use models. A version is named as everywhere; the command hands in who finds it."""
+"""The commands that train, measure and use models. Who finds versions is handed in by the command."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
         console.data(told)
     else:
         size = told["bytes"] / 1e6
-        console.text(f"{told['path']}: {told['vocabulary_size']:,} tokens from {told['documents']:,} documents, {size:.1f} MB")
+        console.text(
+            f"{told['path']}: {told['vocabulary_size']:,} tokens from {told['documents']:,} documents, {size:.1f} MB"
+        )
 
 
 @click.command()
@@ -95,14 +97,17 @@ def _progress(console: Console) -> Any:
 def _trained(told: dict[str, Any]) -> str:
     bits = told["bits_per_byte"]
     measured = "" if bits is None else f", {bits:.3f} bits per byte on the validation split"
-    return f"{told['status']} {told['run']} at step {told['step']:,}{measured}\n  {told['path']}\n  {told['path']}/index.html"
+    first = f"{told['status']} {told['run']} at step {told['step']:,}{measured}"
+    return f"{first}\n  {told['path']}\n  {told['path']}/index.html"
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("version", required=False)
 @click.option("--split", default="validation", show_default=True)
-@click.option("--baseline", type=click.Choice(["trigram"]), help="Compare with a byte-trigram model of the training text.")
+@click.option(
+    "--baseline", type=click.Choice(["trigram"]), help="Compare with a byte-trigram model of the training text."
+)
 @click.pass_obj
 def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
     """Measure MODEL (a run's name, its folder, or a checkpoint) on VERSION, by default the one it was trained on."""
@@ -114,12 +119,16 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
     if console.as_json:
         console.data(told)
         return
-    console.text(f"{told['bits_per_byte']:.3f} bits per byte, loss {told['loss']:.3f} on {told['documents']:,} documents")
+    console.text(
+        f"{told['bits_per_byte']:.3f} bits per byte, loss {told['loss']:.3f} on {told['documents']:,} documents"
+    )
     for name, source in told["by_source"].items():
         console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {source['documents']:,} documents")
     if baseline:
         found = told["baseline"]
-        console.text(f"{found['name']}: {found['bits_per_byte']:.3f} bits per byte; the model is {found['gain']:.3f} better")
+        console.text(
+            f"{found['name']}: {found['bits_per_byte']:.3f} bits per byte; the model is {found['gain']:.3f} better"
+        )
 
 
 def _trained_on(console: Console, model: Path) -> Path:
@@ -129,7 +138,9 @@ def _trained_on(console: Console, model: Path) -> Path:
     lineage = load_model(model).state.get("lineage", {})
     dataset, version = lineage.get("dataset"), lineage.get("version")
     if not dataset or not version:
-        raise UsageError(f"{model} does not tell what it was trained on", hint="name the version: evaluate MODEL VERSION")
+        raise UsageError(
+            f"{model} does not tell what it was trained on", hint="name the version: evaluate MODEL VERSION"
+        )
     return _version_folder(console, f"{dataset}@{version}")
 
 
@@ -137,11 +148,15 @@ def _trained_on(console: Console, model: Path) -> Path:
 @click.argument("model", type=click.Path(path_type=Path))
 @click.option("--prompt", default="", help="Beginning of the text.  [default: a new document]")
 @click.option("--max-tokens", type=click.IntRange(0), default=200, show_default=True)
-@click.option("--temperature", type=click.FloatRange(0), default=0.8, show_default=True, help="0 takes the likeliest token.")
-@click.option("--top-k", type=click.IntRange(1), default=50, show_default=True, help="Draw from the K likeliest tokens.")
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=0.8, show_default=True, help="0 takes the likeliest token."
+)
+@click.option(
+    "--top-k", type=click.IntRange(1), default=50, show_default=True, help="Draw from the K likeliest tokens."
+)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.pass_obj
-def generate(console: Console, model: Path, prompt: str, **options: Any) -> None:
+def generate(console: Console, /, model: Path, prompt: str, **options: Any) -> None:
     """Let MODEL (a run's name, its folder, or a checkpoint) continue a text."""
     from training import generate as write
 

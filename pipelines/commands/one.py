@@ -34,7 +34,9 @@ def extract(console: Console, files: tuple[Path, ...], form: str, url: str | Non
 def _pages(files: tuple[Path, ...]) -> list[tuple[str, bytes]]:
     if not files or files == (Path("-"),):
         if sys.stdin.isatty():
-            raise UsageError("no file is given", hint="corpusmill extract page.html, or cat page.html | corpusmill extract")
+            raise UsageError(
+                "no file is given", hint="corpusmill extract page.html, or cat page.html | corpusmill extract"
+            )
         return [("-", sys.stdin.buffer.read())]
     pages = []
     for file in files:

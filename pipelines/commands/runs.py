@@ -25,7 +25,7 @@ _EXIT_WARNINGS = 4
 @click.option("--fresh", is_flag=True, help="Compute everything again.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
 @click.pass_obj
-def run(console: Console, recipe: Path, strict: bool, **options: Any) -> int:
+def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
     """Run RECIPE and publish a version of its data set.
 
     What was computed before is used again; a run that was killed goes on where it was.
@@ -113,7 +113,9 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
     sources = [source for source in loaded.recipe.sources if source.kind == kind and only in (None, source.name)]
     if not sources:
         names = ", ".join(f"{s.name} ({s.kind})" for s in loaded.recipe.sources)
-        raise UsageError(f"{recipe} has no source to {kind}{f' called {only!r}' if only else ''}", hint=f"it has: {names}")
+        raise UsageError(
+            f"{recipe} has no source to {kind}{f' called {only!r}' if only else ''}", hint=f"it has: {names}"
+        )
     workspace.make()
     for source in sources:
         console.say(f"{kind} {source.name}")
@@ -124,7 +126,9 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
             console.data(told)
         else:
             counts = ", ".join(f"{name} {n:,}" for name, n in manifest.counts.items())
-            console.text(f"{source.name}: {len(manifest.files)} files, {size / 1e6:,.1f} MB{f' ({counts})' if counts else ''}")
+            console.text(
+                f"{source.name}: {len(manifest.files)} files, {size / 1e6:,.1f} MB{f' ({counts})' if counts else ''}"
+            )
 
 
 @click.command()
@@ -144,7 +148,9 @@ def runs(console: Console, dataset: str | None) -> None:
 
 
 @click.command()
-@click.option("--keep", type=click.IntRange(1), metavar="N", help="Keep the tasks of the N newest versions of each data set.")
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N", help="Keep the tasks of the N newest versions of each data set."
+)
 @click.option("--dry-run", is_flag=True, help="Tell what would go.")
 @click.pass_obj
 def gc(console: Console, keep: int | None, dry_run: bool) -> None:
@@ -158,5 +164,3 @@ def gc(console: Console, keep: int | None, dry_run: bool) -> None:
     else:
         verb = "would remove" if dry_run else "removed"
         console.text(f"{verb} {told['tasks']:,} tasks and {told['steps']:,} steps, {told['bytes'] / 1e6:,.1f} MB")
-
-

@@ -1,1 +1,18 @@
-"""Versions: their files, their manifest, the catalog, and what can be asked of them."""
+"""Versions of a data set: how they are written, published, found, compared and explained."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.dataset.version import Version, open_version
+
+__all__ = ["Version", "open_version"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from pipelines.dataset import version
+
+        return getattr(version, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

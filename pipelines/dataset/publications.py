@@ -40,7 +40,7 @@ def read_manifest(folder: Path) -> VersionManifest:
 def publications(dataset: Path) -> list[dict[str, Any]]:
     """Give the publications of the data set in the folder *dataset*, oldest first.
 
-    A last line that was torn by a crash is left out; versions that the log does not name (it was lost, or the crash came
+    A last line that was torn by a crash is left out; versions that the log does not name (it was lost, or a crash came
     before the line was written) follow by the time of their manifest.
     """
     entries = []
@@ -54,7 +54,12 @@ def publications(dataset: Path) -> list[dict[str, Any]]:
     found = [read_manifest(path.parent) for path in dataset.glob("[0-9a-f]*/manifest.json")]
     adopted = sorted((m for m in found if m.version not in known), key=lambda m: (m.created_at, m.version))
     entries += [
-        {"action": "publish", "version": m.version, "parent": m.parent, "at": m.created_at.isoformat(timespec="seconds")}
+        {
+            "action": "publish",
+            "version": m.version,
+            "parent": m.parent,
+            "at": m.created_at.isoformat(timespec="seconds"),
+        }
         for m in adopted
     ]
     return [entry for entry in entries if (dataset / entry["version"] / "manifest.json").exists()]

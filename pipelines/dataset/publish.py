@@ -102,9 +102,7 @@ def make_manifest(
         schema=schema_as_json(schema),
         files=shards,
         side_files=sides,
-        counts=Counts(
-            read=published + ledger, published=published, ledger=ledger, by_source=by_source, stages=stages
-        ),
+        counts=Counts(read=published + ledger, published=published, ledger=ledger, by_source=by_source, stages=stages),
         recipe=recipe,
         inputs=inputs,
         tools=tools,

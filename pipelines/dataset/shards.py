@@ -139,7 +139,9 @@ class WriteShard(Function):
         for kind, file in files.items():
             file.close()
             place = (split, index, count) if kind == "shard" else (None, task().partition, total)
-            rows.append({"kind": kind, "file": f"{kind}.parquet", **file.facts(), **dict(zip(_PLACE, place, strict=True))})
+            rows.append(
+                {"kind": kind, "file": f"{kind}.parquet", **file.facts(), **dict(zip(_PLACE, place, strict=True))}
+            )
         return pa.RecordBatch.from_pylist(rows, schema=WRITTEN)
 
     def _place(self, partition: int) -> tuple[str, int, int]:

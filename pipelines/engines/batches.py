@@ -62,9 +62,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """
     names = set(batch.schema.names)
     columns = [
-        batch.column(field.name).cast(field.type)
-        if field.name in names
-        else pa.nulls(batch.num_rows, field.type)
+        batch.column(field.name).cast(field.type) if field.name in names else pa.nulls(batch.num_rows, field.type)
         for field in schema
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -19,7 +19,7 @@ from schemas.errors import MissingExtraError
 try:
     import apache_beam as beam
     from apache_beam.options.pipeline_options import PipelineOptions
-    from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+    from apache_beam.runners.portability.fn_api_runner.fn_runner import FnApiRunner
 except ImportError as error:
     raise MissingExtraError.of("beam", "apache_beam") from error
 
@@ -36,12 +36,7 @@ class BeamEngine:
         """Do independent *tasks*."""
         with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
             with _pipeline() as pipeline:
-                (
-                    pipeline
-                    | beam.Create([task.as_json() for task in tasks])
-                    | beam.Reshuffle()
-                    | beam.Map(_do, folder)
-                )
+                (pipeline | beam.Create([task.as_json() for task in tasks]) | beam.Reshuffle() | beam.Map(_do, folder))
             yield from _results(folder)
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
@@ -58,7 +53,7 @@ class BeamEngine:
                 # A partition without rows is gathered too.
                 empty = pipeline | "partitions" >> beam.Create([(number, b"") for number in wanted])
                 grouped = (rows, empty) | beam.Flatten() | beam.GroupByKey()
-                grouped | beam.Map(_gather, wanted, moved, folder)  # type: ignore[operator]
+                grouped | beam.Map(_gather, wanted, moved, folder)
             yield from _results(folder)
 
 

@@ -395,5 +395,3 @@ class _StepRunner:
                 sources=(source,),
                 partition=0,
             )
-
-

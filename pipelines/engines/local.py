@@ -31,8 +31,10 @@ class LocalEngine:
     name = "local"
 
     def __init__(self, workers: int | None = None) -> None:
-        self._workers = len(os.sched_getaffinity(0)) if workers is None and hasattr(os, "sched_getaffinity") else (
-            os.cpu_count() or 1 if workers is None else workers
+        self._workers = (
+            len(os.sched_getaffinity(0))
+            if workers is None and hasattr(os, "sched_getaffinity")
+            else (os.cpu_count() or 1 if workers is None else workers)
         )
         self._pool: ProcessPoolExecutor | None = None
 

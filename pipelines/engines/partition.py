@@ -1,5 +1,7 @@
 """The partition of a row: our own hash of one column, equal on every engine and machine."""
 
+# ruff: noqa: N803 - names of arrays end in their shape
+
 from __future__ import annotations
 
 from typing import Final
@@ -70,6 +72,6 @@ def partition_numbers(column: pa.Array, parts: int, *, by_value: bool = False) -
     if not by_value:
         return (hash_column(column) % np.uint64(parts)).astype(np.int32)
     numbers = np.asarray(column).astype(np.int64)
-    if len(numbers) and not (0 <= numbers.min() and numbers.max() < parts):
+    if len(numbers) and not (numbers.min() >= 0 and numbers.max() < parts):
         raise ValueError(f"partition numbers {numbers.min()} to {numbers.max()} for {parts} partitions")
     return numbers.astype(np.int32)

@@ -6,6 +6,7 @@ then takes the rows piece by piece: memory holds the keys of one partition and o
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,7 +78,7 @@ def _write_run(batches: list[pa.RecordBatch], schema: pa.Schema, order: Order, p
     numbers = numbers[positions]
     bounds = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1)) if len(numbers) else np.empty(0, np.int64)
     segments = {
-        int(numbers[start]): (int(start), int(stop)) for start, stop in zip(bounds[:-1], bounds[1:], strict=True)
+        int(numbers[start]): (int(start), int(stop)) for start, stop in itertools.pairwise(bounds)
     }
     writer = IpcWriter(path, schema)
     starts = [0]
@@ -161,7 +162,8 @@ class _Segment:
         """Read the key columns of all rows."""
         file = IpcFile(self._path, columns=self._keys)
         batches = [
-            batch for index, low, high in self._ranges(self._start, self._stop)
+            batch
+            for index, low, high in self._ranges(self._start, self._stop)
             for batch in [file.batch(index).slice(low, high - low)]
         ]
         return pa.Table.from_batches(batches).select(list(self._keys))
@@ -193,7 +195,11 @@ class _Segment:
 
 def run_as_json(run: Run) -> dict[str, Any]:
     """Give *run* as plain data."""
-    return {"path": run.path, "batch_starts": list(run.batch_starts), "segments": [[p, *s] for p, s in run.segments.items()]}
+    return {
+        "path": run.path,
+        "batch_starts": list(run.batch_starts),
+        "segments": [[p, *s] for p, s in run.segments.items()],
+    }
 
 
 def run_from_json(data: dict[str, Any]) -> Run:

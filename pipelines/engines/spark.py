@@ -1,7 +1,7 @@
 """The same plan on Spark: tasks are rows of a data frame, and an exchange is Spark's shuffle by our partition number.
 
-Each task leaves its output at its address, as the local engine does; so driver, workers and their successors have to see
-one store.
+Each task leaves its output at its address, as the local engine does; so driver, workers and their successors have to
+see one store.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class SparkEngine:
             self._spark = builder.getOrCreate()
         except Exception as error:  # the bridge to Java raises whatever the virtual machine did
             raise UnfinishedError(
-                f"Spark did not start with master {master!r}: {error}", hint="`corpusmill doctor` tells whether Java is there"
+                f"Spark did not start with master {master!r}: {error}",
+                hint="`corpusmill doctor` tells whether Java is there",
             ) from error
         self._spark.sparkContext.setLogLevel("ERROR")
 
@@ -111,9 +112,7 @@ def _scatter(columns: pa.Schema) -> Callable[[Iterator[pa.RecordBatch]], Iterato
     return run
 
 
-def _gather(
-    wanted: dict[int, str], moved: pa.Schema
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def _gather(wanted: dict[int, str], moved: pa.Schema) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     schema_bytes = moved.serialize().to_pybytes()
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

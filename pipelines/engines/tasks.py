@@ -113,7 +113,9 @@ class Task:
 
     def as_json(self) -> str:
         """Give the task as text that any engine can carry."""
-        return json.dumps({**asdict(self), "schema": self.schema.hex(), "runs": [run_as_json(run) for run in self.runs]})
+        return json.dumps(
+            {**asdict(self), "schema": self.schema.hex(), "runs": [run_as_json(run) for run in self.runs]}
+        )
 
     @classmethod
     def from_json(cls, text: str) -> Task:
@@ -273,7 +275,7 @@ def _scatter(task: Task, out: Path) -> dict[str, Any]:
 
 
 def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
-    """Give the rows that a ``scatter`` *task* moves, with the partition of each, for engines with a shuffle of their own."""
+    """Give the rows that a ``scatter`` *task* moves, and their partitions, for engines with a shuffle of their own."""
     assert task.order is not None
     schema = task.arrow_schema
     for batch in bounded(_checked(task, conform(batch, schema)) for batch in _input(task)):
@@ -353,5 +355,3 @@ def slices_of(batch_bytes: Sequence[int], *, target: int = SLICE_BYTES) -> Itera
             start, size = index, 0
         size += bytes_
     yield start, len(batch_bytes)
-
-

@@ -128,10 +128,10 @@ def _summary(figures: dict[str, Any]) -> str:
 Version `{figures["version"]}`, published {figures["created_at"][:10]}.{parent}
 
 {plural(sizes["documents"], "document")}, {size(sizes["text_bytes"])} of text, {count(sizes["words"])} words, made by
-[corpusmill](https://github.com/corpusmill/corpusmill) from {plural(sizes["sources"], "source")}:
-{count(sizes["read"])} records were read, {count(sizes["ledger"])} are not published, and each of them is in the
-ledger with the reason. The quality report is [report.html](report.html), the same figures for programs are in
-[report.json](report.json).
+[corpusmill](https://github.com/corpusmill/corpusmill) from {plural(sizes["sources"], "source")}.
+{count(sizes["read"])} records were read; the {count(sizes["ledger"])} that are not published are in the ledger, each
+with the reason. The quality report is [report.html](report.html); [report.json](report.json) has the same figures for
+programs.
 
 {
         _table(
@@ -179,17 +179,18 @@ documents = load_dataset("parquet", data_files="{split}-*.parquet", split="train
 ```
 
 ```sql
--- duckdb: published documents with a signal
+-- DuckDB: the longest documents, why records were left out, documents with their signals
 SELECT id, title, word_count FROM '{split}-*.parquet' ORDER BY word_count DESC LIMIT 10;
 SELECT stage, rule, count(*) FROM 'ledger-*.parquet' GROUP BY ALL ORDER BY 3 DESC;
+SELECT * FROM '{split}-*.parquet' JOIN 'signals-*.parquet' USING (id) LIMIT 10;
 ```
 
-To train on it, in the folder of a tokenizer or with its path:
+To train on it, packed into rows of tokens:
 
 ```python
 from training.data import PackedDataset
 
-rows = PackedDataset(".", "tokenizer.json", sequence_length=1024)
+rows = PackedDataset(".", "tokenizer.json", sequence_length=1024, split="{split}")
 ```"""
 
 

@@ -85,7 +85,7 @@ def _largest(tables: Tables) -> list[dict[str, Any]]:
             SELECT id, max(size) AS size FROM sizes SEMI JOIN (SELECT id FROM shards) USING (id)
             GROUP BY id ORDER BY size DESC, id LIMIT {LARGEST_CLUSTERS}
         )
-        SELECT id, size, title, url, source, left(text, {_READ}) AS text
+        SELECT id, size, coalesce(title, source_id) AS title, url, source, left(text, {_READ}) AS text
         FROM shards JOIN largest USING (id) ORDER BY size DESC, id
         """
     )
@@ -97,30 +97,37 @@ def _pairs(tables: Tables) -> list[dict[str, Any]]:
     rows = tables.rows(
         f"""
         WITH removed AS (
-            SELECT id, duplicate_of, value, threshold, left(sample_text, {_READ}) AS removed,
+            SELECT id, source_id, duplicate_of, value, threshold, left(sample_text, {_READ}) AS removed,
                 CASE WHEN text_bytes > strlen(sample_text) THEN length(sample_text) ELSE {_READ} END AS seen
-            FROM ledger WHERE duplicate_of IS NOT NULL AND value IS NOT NULL AND sample_text IS NOT NULL
-            ORDER BY value, id LIMIT {PAIRS}
+            FROM ledger WHERE duplicate_of IS NOT NULL AND value IS NOT NULL ORDER BY value, id LIMIT {PAIRS}
         )
-        SELECT removed.* EXCLUDE (seen), left(text, seen) AS kept
+        SELECT removed.* EXCLUDE (seen), shards.source_id AS kept_source_id, left(text, seen) AS kept
         FROM removed LEFT JOIN shards ON shards.id = duplicate_of ORDER BY value, removed.id
         """
     )
-    return [{**row, **from_first_difference(row["removed"], row["kept"])} for row in rows]
+    names = ("source_id", "kept_source_id")
+    return [
+        {
+            **row,
+            **{name: shortened(row[name], TITLE_LENGTH) for name in names},
+            **from_first_difference(row["removed"], row["kept"]),
+        }
+        for row in rows
+    ]
 
 
-def from_first_difference(removed: str, kept: str | None) -> dict[str, str]:
-    """Give both texts from shortly before the first word in which they differ.
+def from_first_difference(removed: str | None, kept: str | None) -> dict[str, str]:
+    """Give both texts from shortly before the first word in which they differ; from the beginning where one is unknown.
 
     >>> from_first_difference("a b x", "a b y")
     {'removed': 'a b x', 'kept': 'a b y'}
     """
-    words = removed.split(), (kept or "").split()
+    words = (removed or "").split(), (kept or "").split()
     end = min(map(len, words)) if words[0] != words[1] else 0
     same = next((place for place, (one, other) in enumerate(zip(*words, strict=False)) if one != other), end)
     start = max(0, same - WORDS_BEFORE)
-    removed, kept = (f"{'… ' if start else ''}{' '.join(text[start:])}" for text in words)
-    return {"removed": shortened(removed, TEXT_LENGTH), "kept": shortened(kept, TEXT_LENGTH)}
+    shown = (shortened(f"{'… ' if start else ''}{' '.join(text[start:])}", TEXT_LENGTH) for text in words)
+    return dict(zip(("removed", "kept"), shown, strict=True))
 
 
 def _told(row: dict[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,8 @@ TEXT_LENGTH: Final = 300
 """Characters of an example."""
 NEAREST: Final = 2
 """Examples on each side of a threshold."""
+_LOOKED_AT: Final = 24
+"""Rejected documents nearest to a threshold, of which those with a text are shown: the ledger has a sample of some."""
 MAX_BOUNDS: Final = 24
 MAX_ERRORS: Final = 12
 _COLUMN_OF_RULE: Final = {"language.low_score": "language_score"}
@@ -81,10 +83,9 @@ _NEAREST_REJECTED: Final = f"""
     SELECT stage, rule, threshold, {_SIDE} AS side, id, url, source, value, left(sample_text, {_WIDE}) AS text
     FROM ledger WHERE {_JUDGED}
     QUALIFY row_number() OVER (
-        PARTITION BY stage, rule, threshold, side
-        ORDER BY sample_text IS NULL, abs(value - threshold), id, record_sha256
-    ) <= {NEAREST}
-    ORDER BY sample_text IS NULL, abs(value - threshold), id
+        PARTITION BY stage, rule, threshold, side ORDER BY abs(value - threshold), id, record_sha256
+    ) <= {_LOOKED_AT}
+    ORDER BY abs(value - threshold), id
 """
 
 
@@ -93,7 +94,17 @@ def _nearest_rejected(tables: Tables) -> dict[tuple[Any, ...], list[dict[str, An
     for row in tables.rows(_NEAREST_REJECTED):
         key = tuple(row.pop(name) for name in ("stage", "rule", "threshold", "side"))
         found.setdefault(key, []).append(_shown(row))
-    return found
+    return {key: with_text_first(rows, NEAREST) for key, rows in found.items()}
+
+
+def with_text_first(rows: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
+    """Give *number* of *rows* in their order: those with a text, then others while there are too few.
+
+    >>> with_text_first([{"text": None}, {"text": "a"}, {"text": "b"}], 2)
+    [{'text': 'a'}, {'text': 'b'}]
+    """
+    chosen = sorted(range(len(rows)), key=lambda place: not rows[place]["text"])[:number]
+    return [rows[place] for place in sorted(chosen)]
 
 
 def _nearest_kept(tables: Tables, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Running a stage on a stream of captures: the living rows pass through it, the dead ones pass by, and both are counted.
+"""Running a stage on a stream of captures: living rows pass through it, dead ones pass by, both are counted.
 
 This is where the law of a stage is kept: nothing a stage does can lose a row or a byte unseen.
 """
@@ -205,9 +205,5 @@ def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
 def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """Give *batch* with the columns of *schema*, nulls where it has none."""
     names = set(batch.schema.names)
-    columns = [
-        batch[field.name] if field.name in names else pa.nulls(batch.num_rows, field.type) for field in schema
-    ]
+    columns = [batch[field.name] if field.name in names else pa.nulls(batch.num_rows, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
-
-

@@ -24,9 +24,7 @@ _FATE, _LIVING, _DEAD = 0, 1, 2
 """Order of the rows of one capture: its fates, then as many living captures, then those that were rejected before."""
 _KEYS: Final = ("shard", "id", "record_sha256", "captured", "tag")
 _PREFIX: Final = "fate_"
-_FATE_FIELDS: Final = tuple(
-    field for field in FATE if field.name not in ("id", "record_sha256", "captured", "bytes")
-)
+_FATE_FIELDS: Final = tuple(field for field in FATE if field.name not in ("id", "record_sha256", "captured", "bytes"))
 JOINED: Final = pa.schema(
     [
         pa.field("content_hash", pa.string()),

@@ -32,8 +32,8 @@ class Read(Function):
     """Reads slices of raw files: each row of the input names one.
 
     Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``.
-    With *max_id*, records of greater ids are not taken (`--limit`). With *text_only*, records whose text has still to be
-    extracted are set aside: no stage of the recipe would do it.
+    With *max_id*, records of greater ids are not taken (`--limit`). With *text_only*, records whose text has still to
+    be extracted are set aside: no stage of the recipe would do it.
     """
 
     max_id: str | None = None
@@ -109,7 +109,16 @@ def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:
 
 
 def raw_row(
-    *, source: str, path: Path, name: str, sha256: str, start: int, end: int, loader: str, params: str, license: str | None
+    *,
+    source: str,
+    path: Path,
+    name: str,
+    sha256: str,
+    start: int,
+    end: int,
+    loader: str,
+    params: str,
+    license: str | None,
 ) -> dict[str, Any]:
     """Give the row by which `Read` finds a slice of a raw file."""
     return {

@@ -28,7 +28,8 @@ def first_64_bits(ids: pa.Array) -> npt.NDArray[np.uint64]:
     digits = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]].reshape(len(ids), -1)[:, :16]
     nibbles = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint64)
     shifts = np.arange(60, -4, -4, dtype=np.uint64)
-    return np.bitwise_or.reduce(nibbles << shifts, axis=1)
+    bits: npt.NDArray[np.uint64] = np.bitwise_or.reduce(nibbles << shifts, axis=1)
+    return bits
 
 
 def splits(ids: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
@@ -46,9 +47,7 @@ def splits(ids: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def shard_numbers(
-    ids: pa.Array, *, shares: Mapping[str, float], shards: Mapping[str, int]
-) -> npt.NDArray[np.int64]:
+def shard_numbers(ids: pa.Array, *, shares: Mapping[str, float], shards: Mapping[str, int]) -> npt.NDArray[np.int64]:
     """Give the number of the shard of each id, over all splits in the order of `SPLITS`.
 
     Args:

@@ -171,7 +171,9 @@ def plan(*, order: random.Random) -> Plan:
                 parts=5,
             ),
             Map("digest", (Input("labels"),), Digest(), DIGESTED, whole=True),
-            Exchange("placed", (Input("digest"),), "partition", (), Pass(), PLACED, DIGESTED, parts=7, placement="value"),
+            Exchange(
+                "placed", (Input("digest"),), "partition", (), Pass(), PLACED, DIGESTED, parts=7, placement="value"
+            ),
         ),
         {"rows": tuple(tasks)},
     )

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from pipelines.engines.partition import partition_numbers
 from pipelines.engines.runs import Order, merged, run_as_json, run_from_json, write_runs
 
-SCHEMA = pa.schema([pa.field("k", pa.string(), nullable=False), pa.field("n", pa.int64(), nullable=False), ("t", pa.string())])
+SCHEMA = pa.schema(
+    [pa.field("k", pa.string(), nullable=False), pa.field("n", pa.int64(), nullable=False), ("t", pa.string())]
+)
 ROWS = st.lists(
     st.tuples(st.text(max_size=3), st.integers(-(2**63), 2**63 - 1), st.none() | st.text(max_size=5)), max_size=60
 )
@@ -27,7 +29,10 @@ def test_merging_runs_gives_each_partition_sorted_and_whole(
     order = Order("k", ("n",), parts)
     batches = [_batch(rows[start : start + cut]) for start in range(0, len(rows), cut)]
 
-    runs = [run_from_json(run_as_json(run)) for run in write_runs(batches, SCHEMA, order, prefix=tmp_path / "r", run_bytes=run_bytes)]
+    runs = [
+        run_from_json(run_as_json(run))
+        for run in write_runs(batches, SCHEMA, order, prefix=tmp_path / "r", run_bytes=run_bytes)
+    ]
     found = [[_keys(batch) for batch in merged(runs, partition, order)] for partition in range(parts)]
 
     flat = [[key for batch in part for key in batch] for part in found]

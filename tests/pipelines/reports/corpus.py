@@ -360,15 +360,14 @@ def _stage_counts(found: list[Capture], stages: list[str]) -> Iterator[StageCoun
         gone = [c for c in left if c.stage == name]
         stay = [c for c in left if c.stage != name]
         rules = {rule: sum(c.rule == rule for c in gone) for rule in sorted({str(c.rule) for c in gone})}
-        added = sum(c.bytes for c in left) if name == "read" else 0
+        came = sum(c.bytes for c in left)
         yield StageCounts(
             name=name,
-            documents_in=0 if name == "read" else len(left),
-            created=len(left) if name == "read" else 0,
+            documents_in=len(left),
             documents_out=len(stay),
             ledger=len(gone),
-            bytes_in=0 if name == "read" else sum(c.bytes for c in left),
-            bytes_added=added,
+            bytes_in=0 if name == "read" else came,
+            bytes_added=came if name == "read" else 0,
             bytes_out=sum(c.bytes for c in stay),
             bytes_ledger=sum(c.bytes for c in gone),
             rules=rules,

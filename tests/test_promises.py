@@ -1,0 +1,352 @@
+"""The five promises, tried on a small corpus the way a user would meet them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+import corpusmill
+from pipelines.api import make_engine
+from pipelines.dataset.publications import read_manifest
+from pipelines.engines.driver import Engine
+from pipelines.engines.tasks import built
+from pipelines.progress import Silent
+from pipelines.recipe import load_recipe
+from pipelines.run import Options, run
+from pipelines.stages.base import TEXT_CUT
+from pipelines.stages.pii import Pii
+from pipelines.workspace import Workspace
+from schemas.errors import ChecksFailedError, ConservationError, DamagedFileError, UnfinishedError
+from schemas.manifest import VersionManifest
+from tests.corpora import lines_of, records, write_lines, write_project
+
+KILLS = 5
+
+
+def run_once(
+    recipe: Path, workspace: Path, *, engine: Engine | None = None, **options: Any
+) -> tuple[dict[str, Any], VersionManifest]:
+    """Run *recipe*, by default in this process; give the result and the manifest."""
+    made = engine or make_engine("local", workers=0)
+    acquisition = corpusmill.acquisition()
+    loaded = load_recipe(recipe, loaders=acquisition.loaders)
+    result = run(loaded, Workspace(workspace), made, acquisition, observer=Silent(), options=Options(**options))
+    return result.as_dict(), read_manifest(Path(str(result.path)))
+
+
+def hashes(manifest: VersionManifest) -> list[tuple[str, str]]:
+    """Give the logical hash of every file that counts."""
+    sides = [side for side in manifest.side_files if side.kind != "origin"]
+    return [(file.path, file.logical_hash) for file in (*manifest.files, *sides)]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe with its files."""
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], VersionManifest]:
+    """What the recipe gives, computed in one process."""
+    return run_once(project, tmp_path_factory.mktemp("reference"))
+
+
+class TestSameRecipeSameBytes:
+    """Promise 1."""
+
+    @pytest.mark.parametrize("workers", [1, 3])
+    def test_the_number_of_workers_changes_nothing(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, workers: int
+    ) -> None:
+        """Processes decide how fast, not what."""
+        engine = make_engine("local", workers=workers)
+        try:
+            _, manifest = run_once(project, tmp_path, engine=engine)
+        finally:
+            engine.close()
+
+        assert manifest.version == reference[1].version
+        assert hashes(manifest) == hashes(reference[1])
+
+    @pytest.mark.parametrize(("files", "seed"), [(1, 5), (7, 11)])
+    def test_other_files_in_another_order_change_nothing(
+        self, reference: tuple[Any, VersionManifest], tmp_path: Path, files: int, seed: int
+    ) -> None:
+        """A record is what it is, wherever it lies."""
+        recipe = write_project(tmp_path / "project", files=files, seed=seed)
+
+        _, manifest = run_once(recipe, tmp_path / "workspace")
+
+        assert hashes(manifest) == hashes(reference[1])
+
+    def test_where_batches_are_cut_changes_nothing(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
+    ) -> None:
+        """A stage that looked at its neighbours in the batch would show here."""
+        _, manifest = run_once(project, tmp_path, batch_rows=1)
+
+        assert hashes(manifest) == hashes(reference[1])
+
+    @pytest.mark.engine
+    @pytest.mark.parametrize("name", ["beam", "spark"])
+    def test_another_engine_changes_nothing(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, name: str
+    ) -> None:
+        """When one machine is outgrown, the corpus stays the same."""
+        engine = make_engine(name)
+        try:
+            _, manifest = run_once(project, tmp_path, engine=engine)
+        finally:
+            engine.close()
+
+        assert hashes(manifest) == hashes(reference[1])
+
+    def test_equal_files_with_parts_of_other_sizes_hold_the_same_documents(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
+    ) -> None:
+        """Shards are ranges of ids: the corpus does not depend on their number."""
+        other = tmp_path / "recipe.yaml"
+        other.write_text(project.read_text().replace("30kB", "1MB").replace("path: ", f"path: {project.parent}/"))
+
+        _, manifest = run_once(other, tmp_path / "workspace")
+
+        assert manifest.counts.published == reference[1].counts.published
+        assert sum(file.split == "train" for file in manifest.files) == 1
+        assert sum(file.split == "train" for file in reference[1].files) > 1
+
+
+class TestNothingIsLostSilently:
+    """Promise 2."""
+
+    def test_every_stage_accounts_for_documents_and_bytes(self, reference: tuple[Any, VersionManifest]) -> None:
+        """In = out + ledger, and one stage takes what the one before it gave."""
+        stages = reference[1].counts.stages
+
+        assert all(stage.holds for stage in stages)
+        assert [s.documents_out for s in stages[:-1]] == [s.documents_in for s in stages[1:]]
+        assert [s.bytes_out for s in stages[:-1]] == [s.bytes_in for s in stages[1:]]
+        assert {s.name for s in stages} >= {
+            "read",
+            "extract",
+            "quality",
+            "pii",
+            "identity",
+            "exact_dedup",
+            "near_dedup",
+        }
+
+    def test_every_record_is_in_a_shard_or_in_the_ledger(
+        self, project: Path, reference: tuple[dict[str, Any], VersionManifest]
+    ) -> None:
+        """Counted against the input files, not against our own figures."""
+        folder = Path(reference[0]["path"])
+        published = _rows(folder, reference[1], "shard", ["id", "source_id", "source"])
+        ledger = _rows(folder, reference[1], "ledger", ["id", "source_id", "source", "rule", "duplicate_of"])
+
+        lines = sum(len(path.read_bytes().splitlines()) for path in (project.parent / "lines").iterdir())
+        pages = len(list((project.parent / "pages").iterdir()))
+
+        assert len(published) + len(ledger) == lines + pages
+        assert not {row["id"] for row in published} & {row["id"] for row in ledger}
+        kept = {row["id"] for row in published}
+        assert all(row["duplicate_of"] in kept for row in ledger if row["rule"] == "near_dedup.duplicate")
+        assert {row["rule"] for row in ledger} >= {
+            "error.not_json",
+            "error.no_text",
+            "error.encoding",
+            "error.empty",
+            "error.not_text",
+            "exact_dedup.duplicate",
+            "near_dedup.duplicate",
+            "gopher.word_count",
+        }
+
+    def test_samples_in_the_ledger_hold_no_personal_data(
+        self, reference: tuple[dict[str, Any], VersionManifest]
+    ) -> None:
+        """A rejected text was never masked by the stage; its sample has to be."""
+        folder = Path(reference[0]["path"])
+        rows = _rows(folder, reference[1], "ledger", ["sample_text"]) + _rows(folder, reference[1], "shard", ["text"])
+
+        texts = [text for row in rows for text in row.values() if text]
+        assert any("<EMAIL>" in text for text in texts)
+        assert not any("jane.roe@" in text or "4111" in text for text in texts)
+
+    def test_a_run_whose_account_does_not_add_up_fails(
+        self, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The law is checked on what was written: here a stage loses a byte and says nothing."""
+        original = Pii.build
+
+        def dishonest(self: Pii) -> Any:
+            honest = original(self)
+
+            def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
+                out = honest(batch)
+                index = out.schema.get_field_index(TEXT_CUT)
+                return out.set_column(index, out.schema.field(index), pc.add(out[TEXT_CUT], 1))
+
+            return transform
+
+        monkeypatch.setattr(Pii, "build", dishonest)
+        built.cache_clear()  # functions of earlier runs in this process are honest
+
+        with pytest.raises(ConservationError, match="pii"):
+            run_once(project, tmp_path)
+        built.cache_clear()
+        assert not list((tmp_path / "versions").glob("made/*/manifest.json"))
+
+
+class TestKilledItResumes:
+    """Promise 4."""
+
+    def test_killed_at_any_moment_it_gives_the_same_bytes(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
+    ) -> None:
+        """`kill -9` of the whole process group, five times, then a run to the end."""
+        duration = _timed_run(project, tmp_path / "timed")
+        workspace = tmp_path / "killed"
+
+        for number in range(KILLS):
+            _killed_run(project, workspace, after_s=duration * (0.25 + 0.7 * number / KILLS))
+        result = _command("run", str(project), "--workspace", str(workspace), "--workers", "2", "--json")
+
+        manifest = read_manifest(Path(json.loads(result.stdout)["path"]))
+        assert hashes(manifest) == hashes(reference[1])
+        assert not list((workspace / "versions").glob("*/.staging*"))
+
+    def test_killed_at_publication_what_was_published_stays_readable(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Between the files and the log, or before the files have their name: the next run finishes either."""
+        from pipelines.dataset import publications, publish
+
+        def die(*_: Any, **__: Any) -> None:
+            raise KeyboardInterrupt
+
+        for target, name in ((publish, "_on_disk"), (publications, "record")):
+            with monkeypatch.context() as patch:
+                patch.setattr(target, name, die)
+                with pytest.raises(KeyboardInterrupt):
+                    run_once(project, tmp_path)
+
+        result, manifest = run_once(project, tmp_path)
+
+        assert result["status"] == "published" or result["status"] == "unchanged"
+        assert hashes(manifest) == hashes(reference[1])
+        assert [entry["version"] for entry in publications.publications(tmp_path / "versions" / "made")] == [
+            manifest.version
+        ]
+
+    def test_a_second_run_reuses_every_step_and_publishes_nothing(self, project: Path, tmp_path: Path) -> None:
+        """The same input is the same version."""
+        first, _ = run_once(project, tmp_path)
+        second, _ = run_once(project, tmp_path)
+
+        assert (first["status"], second["status"]) == ("published", "unchanged")
+        assert all(step["cached"] for step in second["steps"])
+
+    def test_two_runs_of_one_data_set_do_not_meet(self, project: Path, tmp_path: Path) -> None:
+        """The second one is told who holds the lock, and ends with exit code 5."""
+        with (
+            Workspace(tmp_path).lock("dataset", "made"),
+            pytest.raises(UnfinishedError, match=f"process {os.getpid()}"),
+        ):
+            run_once(project, tmp_path)
+
+
+class TestBadInputIsAnAnswer:
+    """Promise 3, as far as a whole run shows it."""
+
+    def test_a_file_that_changed_since_it_was_loaded_is_named(self, tmp_path: Path) -> None:
+        """What the manifest promises is not there any more: nothing is published."""
+        recipe = write_project(tmp_path / "project")
+        run_once(recipe, tmp_path / "workspace")
+        changed = next((tmp_path / "project" / "lines").iterdir())
+        changed.write_bytes(changed.read_bytes() + b'{"id": "late", "text": "x"}\n')
+
+        with pytest.raises(DamagedFileError, match=changed.name) as caught:
+            run_once(recipe, tmp_path / "workspace")
+
+        assert "corpusmill load" in str(caught.value.hint)
+
+    def test_a_failed_check_publishes_nothing_unless_it_is_accepted(self, tmp_path: Path) -> None:
+        """The gate before publication, and its key."""
+        recipe = write_project(tmp_path / "project")
+        recipe.write_text(recipe.read_text() + "checks: {max_error_rate: 0.001, min_documents: 10000}\n")
+
+        with pytest.raises(
+            ChecksFailedError, match=r"min_documents: \d+ documents are left, below 10000; max_error_rate"
+        ):
+            run_once(recipe, tmp_path / "workspace")
+        result, _ = run_once(recipe, tmp_path / "workspace", accept=True)
+
+        assert result["status"] == "published"
+        assert len(result["warnings"]) >= 2
+
+    def test_repeated_ids_are_kept_once(self, tmp_path: Path) -> None:
+        """Two captures of one id: one is the document, the other is in the ledger with its reason."""
+        recipe = write_project(tmp_path / "project", count=20)
+        rows = records(20)
+        again = [rows[0], {**rows[1], "text": rows[1]["text"] + " And one sentence more for the road."}]
+        write_lines(tmp_path / "project" / "lines", lines_of(again)[:2], files=1, seed=8)
+
+        result, manifest = run_once(recipe, tmp_path / "workspace")
+
+        ledger = _rows(Path(result["path"]), manifest, "ledger", ["id", "rule"])
+        rules = [row["rule"] for row in ledger if row["rule"].startswith("identity.")]
+        assert sorted(rules) == ["identity.repeated", "identity.superseded"]
+
+    def test_a_sample_of_the_smallest_ids_is_a_data_set_of_its_own(
+        self, project: Path, reference: tuple[dict[str, Any], VersionManifest], tmp_path: Path
+    ) -> None:
+        """`--limit` looks at the whole way with few documents, and never replaces the real thing."""
+        result, manifest = run_once(project, tmp_path, limit=30)
+
+        found = _rows(Path(result["path"]), manifest, "origin", ["id"])
+        everything = _rows(Path(reference[0]["path"]), reference[1], "origin", ["id"])
+        assert result["dataset"] == "made-sample"
+        assert sorted({row["id"] for row in found}) == sorted({row["id"] for row in everything})[:30]
+
+
+def _rows(folder: Path, manifest: VersionManifest, kind: str, columns: list[str]) -> list[dict[str, Any]]:
+    names = (
+        [f.path for f in manifest.files] if kind == "shard" else [f.path for f in manifest.side_files if f.kind == kind]
+    )
+    return [row for name in names for row in pq.read_table(folder / name, columns=columns).to_pylist()]
+
+
+def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "corpusmill", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def _timed_run(recipe: Path, workspace: Path) -> float:
+    start = time.monotonic()
+    _command("run", str(recipe), "--workspace", str(workspace), "--workers", "2")
+    return time.monotonic() - start
+
+
+def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
+    """Start a run in a process group of its own and kill all of it."""
+    command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--workspace", str(workspace), "--workers", "2"]
+    process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        process.wait(after_s)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
