@@ -25,7 +25,10 @@ class TokenizerConfig(_Part):
     """The tokenizer: trained from the version, or a `tokenizer.json` that is there already."""
 
     vocabulary_size: int | None = Field(
-        default=None, ge=257, le=1_000_000, description="Tokens, 256 bytes and the end of text among them; 8192 if unset."
+        default=None,
+        ge=257,
+        le=1_000_000,
+        description="Tokens, 256 bytes and the end of text among them; 8192 if unset.",
     )
     path: str | None = Field(default=None, min_length=1, description="A tokenizer.json, relative to the configuration.")
 
@@ -122,11 +125,15 @@ class TrainConfig(_Part):
     @model_validator(mode="after")
     def _short_warm_up(self) -> TrainConfig:
         if self.schedule.warm_up_steps >= self.steps:
-            raise ValueError(f"`schedule.warm_up_steps` {self.schedule.warm_up_steps} leaves none of {self.steps} steps")
+            raise ValueError(
+                f"`schedule.warm_up_steps` {self.schedule.warm_up_steps} leaves none of {self.steps} steps"
+            )
         return self
 
 
-HARMLESS: Final = frozenset({"max_minutes", "validate_every", "validation_bytes", "checkpoint_every", "keep_checkpoints"})
+HARMLESS: Final = frozenset(
+    {"max_minutes", "validate_every", "validation_bytes", "checkpoint_every", "keep_checkpoints"}
+)
 """Fields that may differ when a run is resumed: the losses do not depend on them."""
 
 
@@ -141,7 +148,9 @@ def load_config(path: Path | str) -> TrainConfig:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
-        raise RecipeError(f"cannot read the configuration: {reason}", file=str(path), hint="give a YAML file") from error
+        raise RecipeError(
+            f"cannot read the configuration: {reason}", file=str(path), hint="give a YAML file"
+        ) from error
     return parse_config(text, file=str(path))
 
 
@@ -172,7 +181,7 @@ class _Loader(yaml.SafeLoader):
     """YAML 1.1 takes ``3e-4`` for text; here it is a number, as in YAML 1.2 and in every paper."""
 
 
-_Loader.add_implicit_resolver(  # type: ignore[no-untyped-call]
+_Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
 
@@ -196,14 +205,18 @@ def _plain(node: yaml.Node, *, file: str) -> Any:
     if isinstance(node, yaml.SequenceNode):
         return [_plain(item, file=file) for item in node.value]
     if isinstance(node, yaml.MappingNode):
-        keys = [key.value for key, _ in node.value]
-        for key, value in node.value:
-            if not isinstance(key.value, str) or keys.count(key.value) > 1:
-                raise RecipeError(f"field `{key.value}` stands twice", file=file, line=value.start_mark.line + 1)
+        seen = set()
+        for key, _ in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise RecipeError("the name of a field is a word", file=file, line=line)
+            if key.value in seen:
+                raise RecipeError(f"field `{key.value}` stands twice", file=file, line=line)
+            seen.add(key.value)
         return {key.value: _plain(value, file=file) for key, value in node.value}
     loader = _Loader("")
     try:
-        value = loader.construct_object(node)  # type: ignore[no-untyped-call]
+        value = loader.construct_object(node)
     except (yaml.YAMLError, ValueError):
         raise RecipeError("this value cannot be read", file=file, line=line, value=node.value) from None
     if isinstance(value, float) and not math.isfinite(value):

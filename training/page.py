@@ -24,9 +24,11 @@ _STYLE: Final = """
 }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); max-width: 48rem; margin: 2rem auto; padding: 0 1rem; }
 table { border-collapse: collapse; } td, th { text-align: left; padding: .2rem 1.5rem .2rem 0; vertical-align: top; }
-th { color: var(--soft); font-weight: 400; } svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 12px; }
+th { color: var(--soft); font-weight: 400; }
+svg { width: 100%; height: auto; } svg text { fill: var(--soft); font-size: 12px; }
 .grid { stroke: var(--line); } .one { stroke: var(--one); } .two { stroke: var(--two); }
-polyline { fill: none; stroke-width: 1.5; } .two { stroke-width: 2.5; } rect.one { fill: var(--one); } rect.two { fill: var(--two); }
+polyline { fill: none; stroke-width: 1.5; } .two { stroke-width: 2.5; }
+rect.one { fill: var(--one); } rect.two { fill: var(--two); }
 """
 
 
@@ -49,7 +51,9 @@ def run_page(summary: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
 def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
     """Give an SVG with training loss (smoothed) and validation loss, in nats a token, by step."""
     train = _thinned([(line["step"], line["loss"]) for line in metrics])
-    validation = [(line["step"], line["validation_loss"]) for line in metrics if line.get("validation_loss") is not None]
+    validation = [
+        (line["step"], line["validation_loss"]) for line in metrics if line.get("validation_loss") is not None
+    ]
     points = train + validation
     if not points:
         return "<p>No step has been made yet.</p>"
@@ -65,7 +69,9 @@ def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
 
 def model_card(summary: dict[str, Any], *, sample: str) -> str:
     """Give the model card: Markdown with the facts of *summary* and a *sample* of what the model writes."""
-    facts = "\n".join(f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items())
+    facts = "\n".join(
+        f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items()
+    )
     quoted = "\n".join(f"    {line}" for line in sample.splitlines())
     return f"""# {summary.get("run", "")}
 

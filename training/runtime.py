@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
+import torch.utils.deterministic as deterministic
 
 from schemas.errors import UsageError
 from training.config import TrainConfig
@@ -45,17 +46,19 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
     device = _device(config.device)
     mixed = config.precision == "bfloat16" or (config.precision == "auto" and _has_bfloat16(device))
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    filled = torch.utils.deterministic.fill_uninitialized_memory
+    filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
     threads = config.threads or os.cpu_count() or 1
     try:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # it only helps to find mistakes, and costs time
-        yield Runtime(device, mixed, threads)
+        # Filling only helps to find mistakes, and costs time.
+        deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+        with torch.random.fork_rng(devices=[]):  # torch draws first weights that are not used
+            yield Runtime(device, mixed, threads)
     finally:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
-        torch.utils.deterministic.fill_uninitialized_memory = filled
+        deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
 def _device(wanted: str) -> torch.device:

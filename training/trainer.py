@@ -1,17 +1,13 @@
 """`fit`: train a GPT on a version, in a way that can be stopped at any instant and goes on to the same losses."""
+# ruff: noqa: N803, N806 - names of tensors end in their shape
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
-import json
 import logging
 import math
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -21,9 +17,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from schemas.errors import SourceError, UnfinishedError, UsageError, WorkError
+from schemas.errors import SourceError, WorkError
 from training.checkpoint import (
-    FOLDER,
     load_optimizer,
     load_weights,
     newest_checkpoint,
@@ -31,22 +26,31 @@ from training.checkpoint import (
     write_checkpoint,
     writing,
 )
-from training.config import HARMLESS, TrainConfig, config_yaml, load_config
+from training.config import TrainConfig, config_yaml, load_config
 from training.data.loader import BatchLoader
 from training.data.packed import PackedDataset
 from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
+from training.data.tokenizer import write_text
 from training.evaluation.generation import generate
 from training.evaluation.likelihood import documents, score_documents
 from training.metrics import METRICS_FILE, MetricsFile, read_metrics
 from training.models.gpt import GPT
 from training.page import model_card, run_page
+from training.run_folder import (
+    CARD_FILE,
+    CONFIG_FILE,
+    PAGE_FILE,
+    forget,
+    lineage,
+    locked,
+    refuse_other_run,
+    run_tokenizer,
+)
 from training.runtime import Runtime, repeatable
 from training.schedules import cosine_with_warm_up
 
 logger = logging.getLogger(__name__)
 
-_LOCK: Final = ".lock"
 _SAMPLE_TOKENS: Final = 120
 
 
@@ -109,18 +113,19 @@ def fit(
     folder = Path(workspace) / "models" / config.run
     corpus = open_corpus(version_dir, split="train")
     if not corpus.rows:
-        raise SourceError(f"the split `train` of {version_dir} is empty", hint="give `train` a share in the recipe's `split`")
+        raise SourceError(
+            f"the split `train` of {version_dir} is empty", hint="give `train` a share in the recipe's `split`"
+        )
     validation = open_corpus(version_dir, split="validation")
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder), repeatable(config) as runtime:
+    with locked(folder), repeatable(config) as runtime:
         if not resume:
-            _forget(folder)
-        run = _Run(config, folder, corpus, validation, runtime, num_workers=num_workers)
-        if verify and run.step < config.steps:
+            forget(folder)
+        if verify and not _is_done(config, folder):
             corpus.verify()
             validation.verify()
-        return run.train(progress=progress)
+        return _Run(config, folder, corpus, validation, runtime, num_workers=num_workers).train(progress=progress)
 
 
 @dataclass
@@ -158,8 +163,8 @@ class _Run:
         self.corpus, self.validation = corpus, validation
         self.warnings: list[str] = []
         checkpoint = newest_checkpoint(folder)
-        state = None if checkpoint is None else self._checked(read_state(checkpoint))
-        self.tokenizer = _tokenizer(config, folder, corpus)
+        state = None if checkpoint is None else self._accepted(read_state(checkpoint))
+        self.tokenizer = run_tokenizer(config, folder, corpus)
         self.model = GPT(config.model, vocabulary_size=self.tokenizer.get_vocab_size())
         self.model.reset_parameters(seed=config.seed)
         self.model.to(runtime.device)
@@ -180,18 +185,28 @@ class _Run:
     def train(self, *, progress: Callable[[Progress], None] | None) -> dict[str, Any]:
         """Make the steps that are left."""
         self._warn()
-        if self.step >= self.config.steps:
-            return self._result("unchanged")
-        write_text(self.folder / "config.yaml", config_yaml(self.config))
+        status = "unchanged"
+        if self.step < self.config.steps:
+            with writing(self.folder):
+                self._make_steps_left(progress=progress)
+            status = "trained" if self.step >= self.config.steps else "stopped"
+        if status != "unchanged" or not (self.folder / CARD_FILE).is_file():
+            self._describe()
+        return self._result(status)
+
+    def _make_steps_left(self, *, progress: Callable[[Progress], None] | None) -> None:
+        write_text(self.folder / CONFIG_FILE, config_yaml(self.config))
         metrics = MetricsFile(self.folder / METRICS_FILE, last_step=self.step)
-        try:
-            with writing(self.folder), contextlib.closing(metrics):
-                self._make_steps(metrics, progress=progress)
-        finally:
-            write_text(self.folder / "index.html", run_page(self._facts(), read_metrics(self.folder / METRICS_FILE)))
+        with contextlib.closing(metrics):
+            self._make_steps(metrics, progress=progress)
+
+    def _describe(self) -> None:
+        """Write the page and the card: the card last, it says that both are there."""
+        lines = read_metrics(self.folder / METRICS_FILE)
         sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed)
-        write_text(self.folder / "README.md", model_card(self._facts(), sample=sample))
-        return self._result("trained" if self.step >= self.config.steps else "stopped")
+        with writing(self.folder):
+            write_text(self.folder / PAGE_FILE, run_page(self._facts(), lines))
+            write_text(self.folder / CARD_FILE, model_card(self._facts(), sample=sample))
 
     def _make_steps(self, metrics: MetricsFile, *, progress: Callable[[Progress], None] | None) -> None:
         started = last = time.monotonic()
@@ -212,7 +227,7 @@ class _Run:
                 return
             last = time.monotonic()
 
-    def _make_step(self, batch_BS: Tensor) -> dict[str, Any]:  # noqa: N803
+    def _make_step(self, batch_BS: Tensor) -> dict[str, Any]:
         """Make one step of the optimizer with the whole batch, shape (sequences, sequence_length + 1)."""
         config = self.config
         rate = config.optimizer.learning_rate * cosine_with_warm_up(
@@ -241,11 +256,11 @@ class _Run:
         self.totals.train_loss = loss
         return {"step": self.step, "loss": loss, "learning_rate": rate, "gradient_norm": norm}
 
-    def _loss(self, rows_BS: Tensor) -> Tensor:  # noqa: N803
-        logits_BSV = self._logits(rows_BS[:, :-1])  # noqa: N806
+    def _loss(self, rows_BS: Tensor) -> Tensor:
+        logits_BSV = self._logits(rows_BS[:, :-1])
         return functional.cross_entropy(logits_BSV.flatten(0, 1), rows_BS[:, 1:].flatten())
 
-    def _logits(self, tokens_BS: Tensor) -> Tensor:  # noqa: N803
+    def _logits(self, tokens_BS: Tensor) -> Tensor:
         with self.runtime.autocast():
             return self.model(tokens_BS).float()  # type: ignore[no-any-return]
 
@@ -275,7 +290,7 @@ class _Run:
                 "run": self.config.run,
                 "step": self.step,
                 "totals": vars(self.totals),
-                "lineage": _lineage(self.corpus, self.folder),
+                "lineage": lineage(self.corpus, self.folder),
                 "model": self.config.model.model_dump(mode="json"),
                 "vocabulary_size": self.tokenizer.get_vocab_size(),
                 "config": self.config.model_dump(mode="json"),
@@ -284,23 +299,11 @@ class _Run:
             },
         )
 
-    def _checked(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Refuse to go on from *state* when that would not give what a run from the beginning gives."""
-        saved, wanted = state["config"], self.config.model_dump(mode="json")
-        hint = "name another `run`, or begin again with `--fresh`"
-        for name, value in wanted.items():
-            if name not in HARMLESS | {"version"} and saved.get(name) != value:
-                raise UsageError(
-                    f"the run `{self.config.run}` was begun with {_difference(name, saved.get(name), value)}", hint=hint
-                )
-        if state["lineage"]["version"] != self.corpus.version:
-            raise UsageError(
-                f"the run `{self.config.run}` was begun on version {state['lineage']['version']}, "
-                f"this is {self.corpus.version}",
-                hint=hint,
-            )
+    def _accepted(self, state: dict[str, Any]) -> dict[str, Any]:
+        """Give *state* when this run may go on from it."""
+        refuse_other_run(state, config=self.config, corpus=self.corpus)
         for name, value in self._runtime_facts().items():
-            if name in {"torch", "device", "precision", "threads"} and state["runtime"].get(name) != value:
+            if state["runtime"].get(name) != value:
                 self.warnings.append(
                     f"resumed with {name} {value}, begun with {state['runtime'].get(name)}: "
                     "losses may differ in their last digits"
@@ -328,7 +331,7 @@ class _Run:
             "run": self.config.run,
             "dataset": self.corpus.dataset,
             "version": self.corpus.version,
-            "report": _lineage(self.corpus, self.folder)["report"],
+            "report": lineage(self.corpus, self.folder)["report"],
             "step": totals.step,
             "steps": self.config.steps,
             "train_loss": totals.train_loss,
@@ -367,6 +370,11 @@ class _Run:
         }
 
 
+def _is_done(config: TrainConfig, folder: Path) -> bool:
+    checkpoint = newest_checkpoint(folder)
+    return checkpoint is not None and bool(read_state(checkpoint)["step"] >= config.steps)
+
+
 def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:
     chosen = config.optimizer
     return torch.optim.AdamW(
@@ -389,74 +397,3 @@ def _loader(config: TrainConfig, corpus: Corpus, tokenizer: Tokenizer, *, num_wo
         targets=True,
     )
     return BatchLoader(dataset, num_workers=num_workers)
-
-
-def _tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenizer:
-    """Give the run's tokenizer: the one in its folder when it was made as *config* says, else a new one."""
-    if config.tokenizer.path is not None:
-        tokenizer = load_tokenizer(config.tokenizer.path)
-        with writing(folder):
-            write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
-        return tokenizer
-    made = folder / LINEAGE_FILE
-    wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
-    if not (folder / TOKENIZER_FILE).is_file() or not _says(made, wanted):
-        with writing(folder):
-            train_tokenizer(corpus.path, vocabulary_size=config.tokenizer.trained_size, out=folder)
-    return load_tokenizer(folder)
-
-
-def _says(path: Path, wanted: dict[str, Any]) -> bool:
-    try:
-        said = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return False
-    file = path.with_name(TOKENIZER_FILE)
-    return (
-        all(said.get(name) == value for name, value in wanted.items())
-        and said.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
-    )
-
-
-def _lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Say from which data the run comes; paths are relative to the run's folder, so that a workspace can be moved."""
-    report = corpus.report
-    return {
-        "dataset": corpus.dataset,
-        "version": corpus.version,
-        "path": os.path.relpath(corpus.path, folder),
-        "report": None if report is None else os.path.relpath(report, folder),
-    }
-
-
-def _difference(name: str, saved: Any, wanted: Any) -> str:
-    if isinstance(saved, dict) and isinstance(wanted, dict):
-        part = next(key for key in wanted if saved.get(key) != wanted[key])
-        return _difference(f"{name}.{part}", saved.get(part), wanted[part])
-    return f"`{name}: {json.dumps(saved)}`, the configuration has {json.dumps(wanted)}"
-
-
-def _forget(folder: Path) -> None:
-    shutil.rmtree(folder / FOLDER, ignore_errors=True)
-    for name in (METRICS_FILE, "index.html", "README.md", TOKENIZER_FILE, LINEAGE_FILE):
-        (folder / name).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in *folder*; the lock goes with this process, however it ends."""
-    with (folder / _LOCK).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise UnfinishedError(
-                f"the run `{folder.name}` is being trained by process {holder}",
-                file=str(folder),
-                hint="wait for it, or name another `run`",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield

@@ -22,7 +22,8 @@ class BatchLoader:
         num_workers: Processes that tokenize; 0 is this one, any other number divides the rank's lanes.
 
     Yields:
-        int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may be smaller.
+        int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may have
+        fewer rows.
     """
 
     def __init__(self, dataset: PackedDataset, *, num_workers: int = 0) -> None:
@@ -70,6 +71,6 @@ class _Rows(IterableDataset[Row]):
         return self._dataset.rows()
 
 
-def _as_it_is(row: Row) -> Row:
+def _as_it_is(row: Any) -> Any:
     """Keep torch from turning the cursor's numbers into tensors."""
     return row

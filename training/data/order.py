@@ -44,12 +44,12 @@ def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:
 
 
 def lane_windows(windows: int, *, lanes: int, lane: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Give the numbers of the windows of *lane* in *epoch*: all windows, shuffled, are dealt to the lanes like cards."""
+    """Give the numbers of the windows of *lane* in *epoch*: all, shuffled, are dealt to the lanes like cards."""
     return permutation(windows, seed, epoch)[lane::lanes]
 
 
 def _draws(size: int, *, start: int) -> npt.NDArray[np.uint64]:
-    """Give *size* outputs of SplitMix64 (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195) from the state *start*."""
+    """Give *size* outputs of SplitMix64 (see `schemas.identity.splitmix64`) from the state *start* on."""
     with np.errstate(over="ignore"):
         state = np.uint64(start) + _GAMMA * np.arange(1, size + 1, dtype=np.uint64)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

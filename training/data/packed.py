@@ -22,7 +22,7 @@ from schemas.errors import SourceError, UsageError
 from training.data.order import WINDOWS_PER_LANE, Cursor, lane_windows, permutation
 from training.data.packing import Tokens, pack
 from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import END_OF_TEXT, fingerprint, load_tokenizer
+from training.data.tokenizer import end_of_text, fingerprint, load_tokenizer
 
 STATE_FORMAT: Final = 1
 _BULK_CHARACTERS: Final = 1 << 18
@@ -90,7 +90,9 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         text_column: str = "text",
     ) -> None:
         _check(sequence_length=sequence_length, batch_size=batch_size, rank=rank, world_size=world_size)
-        self.corpus = version if isinstance(version, Corpus) else open_corpus(version, split=split, text_column=text_column)
+        self.corpus = (
+            version if isinstance(version, Corpus) else open_corpus(version, split=split, text_column=text_column)
+        )
         if not self.corpus.rows:
             raise SourceError(f"the split `{self.corpus.split}` of {self.corpus.path} has no documents")
         self.sequence_length = sequence_length
@@ -98,7 +100,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         self.seed = seed
         self.rank_lanes = range(rank, batch_size, world_size)
         self._tokenizer = load_tokenizer(tokenizer)
-        self._end = self._tokenizer.token_to_id(END_OF_TEXT)
+        self._end = end_of_text(self._tokenizer)
         self._windows = self.corpus.windows(at_least=WINDOWS_PER_LANE * batch_size)
         self._last_epoch = None if epochs is None else epoch + epochs
         self._targets = targets
@@ -146,7 +148,9 @@ class PackedDataset(IterableDataset[torch.Tensor]):
                 )
         missing = [lane for lane in self.rank_lanes if str(lane) not in state["cursors"]]
         if missing:
-            raise UsageError(f"the state lacks the lanes {missing}", hint="merge the states of all ranks: `merge_states`")
+            raise UsageError(
+                f"the state lacks the lanes {missing}", hint="merge the states of all ranks: `merge_states`"
+            )
         self._cursors = {lane: Cursor(*state["cursors"][str(lane)]) for lane in self.rank_lanes}
 
     def follow(self, row: Row) -> None:

@@ -172,7 +172,9 @@ def _loose_files(root: Path, *, split: str) -> list[Path]:
 
 def _shard(path: Path, text_column: str, entry: _Entry | None = None) -> Shard:
     if not path.is_file():
-        raise DamagedFileError("the file is missing", file=str(path), hint="run the recipe again, or copy the folder whole")
+        raise DamagedFileError(
+            "the file is missing", file=str(path), hint="run the recipe again, or copy the folder whole"
+        )
     size = path.stat().st_size
     if entry is not None and size != entry.bytes:
         raise _differs(str(path))

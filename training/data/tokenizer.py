@@ -24,7 +24,12 @@ LINEAGE_FILE: Final = "tokenizer-lineage.json"
 
 
 def train_tokenizer(
-    version: Path | str, *, vocabulary_size: int = 8192, out: Path | str, split: str = "train", text_column: str = "text"
+    version: Path | str,
+    *,
+    vocabulary_size: int = 8192,
+    out: Path | str,
+    split: str = "train",
+    text_column: str = "text",
 ) -> dict[str, Any]:
     """Train a tokenizer from the split *split* of *version* and write it to the folder *out*.
 
@@ -32,14 +37,17 @@ def train_tokenizer(
     grows with the number of distinct words.
 
     Returns:
-        The lineage, also written beside it: `path, vocabulary_size, max_vocabulary_size, dataset, version, split, documents, bytes, sha256`.
+        The lineage, also written beside it: `path, vocabulary_size, max_vocabulary_size, dataset, version, split,
+        documents, bytes, sha256`.
 
     Raises:
         UsageError: *vocabulary_size* is below 257 (the bytes and the end of text).
         SourceError: The split has no text.
     """
     if vocabulary_size < 257:
-        raise UsageError(f"vocabulary_size {vocabulary_size} is below 257", hint="256 bytes and the end of text need 257")
+        raise UsageError(
+            f"vocabulary_size {vocabulary_size} is below 257", hint="256 bytes and the end of text need 257"
+        )
     corpus = open_corpus(version, split=split, text_column=text_column)
     tally = {"documents": 0, "bytes": 0}
     tokenizer = _untrained()
@@ -73,12 +81,23 @@ def load_tokenizer(source: Path | str | Tokenizer) -> Tokenizer:
         UsageError: There is none, it cannot be read, or it has no token ``<|endoftext|>``.
     """
     tokenizer = source if isinstance(source, Tokenizer) else _read(Path(source))
-    if tokenizer.token_to_id(END_OF_TEXT) is None:
-        raise UsageError(f"the tokenizer has no token {END_OF_TEXT}", hint="train one with `corpusmill tokenizer`")
+    end_of_text(tokenizer)
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
     return tokenizer
+
+
+def end_of_text(tokenizer: Tokenizer) -> int:
+    """Give the number of the token ``<|endoftext|>``.
+
+    Raises:
+        UsageError: *tokenizer* has none.
+    """
+    token = tokenizer.token_to_id(END_OF_TEXT)
+    if token is None:
+        raise UsageError(f"the tokenizer has no token {END_OF_TEXT}", hint="train one with `corpusmill tokenizer`")
+    return int(token)
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:

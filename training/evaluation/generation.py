@@ -9,7 +9,7 @@ from torch import Tensor
 
 from schemas.errors import UsageError
 from training.checkpoint import load_model
-from training.data.tokenizer import END_OF_TEXT
+from training.data.tokenizer import end_of_text
 
 
 def generate(
@@ -39,8 +39,8 @@ def generate(
     if max_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1):
         raise UsageError("max_tokens and temperature have to be at least 0, top_k at least 1")
     loaded = load_model(model_dir)
-    end = loaded.tokenizer.token_to_id(END_OF_TEXT)
-    tokens = [end, *loaded.tokenizer.encode(prompt, add_special_tokens=False).ids]
+    end = end_of_text(loaded.tokenizer)
+    tokens: list[int] = [end, *loaded.tokenizer.encode(prompt, add_special_tokens=False).ids]
     first = len(tokens)
     generator = torch.Generator().manual_seed(seed)
     with torch.inference_mode():

@@ -2,6 +2,7 @@
 
 Shapes: B windows, S tokens, V vocabulary.
 """
+# ruff: noqa: N806 - names of tensors end in their shape
 
 from __future__ import annotations
 
@@ -22,7 +23,7 @@ from schemas.errors import SourceError, UsageError
 from training.checkpoint import load_model
 from training.data.packing import Tokens
 from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import END_OF_TEXT
+from training.data.tokenizer import end_of_text
 from training.evaluation.trigram import count_trigrams
 
 _BATCH_TOKENS: Final = 8192
@@ -161,7 +162,7 @@ def score_documents(
 def _score_bulk(
     model: Any, tokenizer: Tokenizer, bulk: list[Document], score: Score, *, forward: Callable[[Tensor], Tensor]
 ) -> None:
-    end = tokenizer.token_to_id(END_OF_TEXT)
+    end = end_of_text(tokenizer)
     windows: list[tuple[int, Tokens]] = []
     encodings = tokenizer.encode_batch_fast([document.text for document in bulk], add_special_tokens=False)
     for number, (document, encoding) in enumerate(zip(bulk, encodings, strict=True)):
@@ -189,10 +190,10 @@ def _nats(windows: list[Tokens], forward: Callable[[Tensor], Tensor], device: to
     targets = np.full_like(padded, -100)  # cross entropy's "no target"
     for row, window in enumerate(windows):
         padded[row, : len(window)] = targets[row, : len(window)] = window
-    tokens_BS = torch.from_numpy(padded).to(device)  # noqa: N806
-    targets_BS = torch.from_numpy(targets).to(device)  # noqa: N806
-    logits_BSV = forward(tokens_BS[:, :-1]).float()  # noqa: N806
-    nats_BS = functional.cross_entropy(logits_BSV.transpose(1, 2), targets_BS[:, 1:], reduction="none")  # noqa: N806
+    tokens_BS = torch.from_numpy(padded).to(device)
+    targets_BS = torch.from_numpy(targets).to(device)
+    logits_BSV = forward(tokens_BS[:, :-1]).float()
+    nats_BS = functional.cross_entropy(logits_BSV.transpose(1, 2), targets_BS[:, 1:], reduction="none")
     return nats_BS.double().sum(dim=1).tolist()
 
 

@@ -2,6 +2,7 @@
 
 Shapes: B sequences, S tokens, W width, H heads, D = W / H, V vocabulary.
 """
+# ruff: noqa: N803, N806 - names of tensors end in their shape
 
 from __future__ import annotations
 
@@ -30,22 +31,24 @@ class GPT(nn.Module):
         vocabulary_size: Number of tokens.
     """
 
+    turns: Tensor
+
     def __init__(self, config: ModelConfig, *, vocabulary_size: int) -> None:
         super().__init__()
         self.config = config
         self.embedding = nn.Embedding(vocabulary_size, config.width)
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.layers))
-        self.norm = nn.RMSNorm(config.width)
-        cos, sin = _rotations(config.sequence_length, config.width // config.heads)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
+        self.norm = _Norm(config.width)
+        turns = torch.stack(_rotations(config.sequence_length, config.width // config.heads))
+        self.register_buffer("turns", turns, persistent=False)
 
-    def forward(self, tokens_BS: Tensor) -> Tensor:  # noqa: N803 - the suffix is the shape
+    def forward(self, tokens_BS: Tensor) -> Tensor:
         """Give the logits of each next token, shape (B, S, V), for at most `sequence_length` tokens."""
         length = tokens_BS.shape[1]
+        cos, sin = self.turns[:, :length]
         hidden_BSW = self.embedding(tokens_BS)
         for block in self.blocks:
-            hidden_BSW = block(hidden_BSW, self.cos[:length], self.sin[:length])
+            hidden_BSW = block(hidden_BSW, cos, sin)
         return functional.linear(self.norm(hidden_BSW), self.embedding.weight)
 
     def reset_parameters(self, *, seed: int) -> None:
@@ -75,12 +78,12 @@ class GPT(nn.Module):
 class _Block(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         super().__init__()
-        self.attention_norm = nn.RMSNorm(config.width)
+        self.attention_norm = _Norm(config.width)
         self.attention = _Attention(config)
-        self.feed_forward_norm = nn.RMSNorm(config.width)
+        self.feed_forward_norm = _Norm(config.width)
         self.feed_forward = _FeedForward(config.width)
 
-    def forward(self, hidden_BSW: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, hidden_BSW: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         hidden_BSW = hidden_BSW + self.attention(self.attention_norm(hidden_BSW), cos, sin)
         return hidden_BSW + self.feed_forward(self.feed_forward_norm(hidden_BSW))  # type: ignore[no-any-return]
 
@@ -90,11 +93,11 @@ class _Attention(nn.Module):
         super().__init__()
         self.heads = config.heads
         self.into = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.query_norm = nn.RMSNorm(config.width // config.heads)
-        self.key_norm = nn.RMSNorm(config.width // config.heads)
+        self.query_norm = _Norm(config.width // config.heads)
+        self.key_norm = _Norm(config.width // config.heads)
         self.out = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, hidden_BSW: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, hidden_BSW: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
         parts = self.into(hidden_BSW).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)  # (B, H, S, D)
         query = _turned(self.query_norm(query), cos, sin)
@@ -109,8 +112,14 @@ class _FeedForward(nn.Module):
         self.into = nn.Linear(width, 4 * width, bias=False)
         self.out = nn.Linear(4 * width, width, bias=False)
 
-    def forward(self, hidden_BSW: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, hidden_BSW: Tensor) -> Tensor:
         return self.out(functional.relu(self.into(hidden_BSW)).square())  # type: ignore[no-any-return]
+
+
+class _Norm(nn.RMSNorm):
+    def forward(self, hidden: Tensor) -> Tensor:
+        # Under autocast the gain is float32 and the input may not be, for which torch has no fused form.
+        return functional.rms_norm(hidden, list(self.normalized_shape), self.weight.type_as(hidden), self.eps)
 
 
 def _rotations(length: int, size: int) -> tuple[Tensor, Tensor]:
@@ -120,7 +129,7 @@ def _rotations(length: int, size: int) -> tuple[Tensor, Tensor]:
     return angles.cos().float(), angles.sin().float()
 
 
-def _turned(heads_BHSD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:  # noqa: N803
+def _turned(heads_BHSD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs (first half, second half) of each head by the angle of their position."""
     first, second = heads_BHSD.chunk(2, dim=-1)
     turned = torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)

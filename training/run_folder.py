@@ -1,0 +1,121 @@
+"""The folder of a run, `models/<run>`: who holds it, its tokenizer, and whether what is in it belongs to the run.
+
+`config.yaml`, `tokenizer.json`, `checkpoints/step-…`, `metrics.jsonl`, `index.html`, and the card `README.md`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from tokenizers import Tokenizer
+
+from schemas.errors import UnfinishedError, UsageError
+from training.checkpoint import FOLDER, writing
+from training.config import HARMLESS, TrainConfig
+from training.data.shards import Corpus
+from training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
+from training.metrics import METRICS_FILE
+
+PAGE_FILE: Final = "index.html"
+CARD_FILE: Final = "README.md"
+CONFIG_FILE: Final = "config.yaml"
+_LOCK: Final = ".lock"
+
+
+def refuse_other_run(state: dict[str, Any], *, config: TrainConfig, corpus: Corpus) -> None:
+    """Refuse to go on from the checkpoint's *state* when that would not give what a run from the beginning gives.
+
+    Raises:
+        UsageError: *state* was made with another configuration, or on another version.
+    """
+    hint = "name another `run`, or begin again with `--fresh`"
+    wanted = config.model_dump(mode="json")
+    for name in sorted(wanted.keys() - HARMLESS - {"version"}):
+        saved = state["config"].get(name)
+        if saved != wanted[name]:
+            raise UsageError(
+                f"the run `{config.run}` was begun with {_difference(name, saved, wanted[name])}", hint=hint
+            )
+    begun = state["lineage"]["version"]
+    if begun != corpus.version:
+        raise UsageError(f"the run `{config.run}` was begun on version {begun}, this is {corpus.version}", hint=hint)
+
+
+def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenizer:
+    """Give the run's tokenizer: the one in its folder when it was made as *config* says, else a new one."""
+    if config.tokenizer.path is not None:
+        tokenizer = load_tokenizer(config.tokenizer.path)
+        with writing(folder):
+            write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
+        return tokenizer
+    made = folder / LINEAGE_FILE
+    wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
+    if not (folder / TOKENIZER_FILE).is_file() or not _says(made, wanted):
+        with writing(folder):
+            train_tokenizer(corpus.path, vocabulary_size=config.tokenizer.trained_size, out=folder)
+    return load_tokenizer(folder)
+
+
+def _says(path: Path, wanted: dict[str, Any]) -> bool:
+    try:
+        said = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return False
+    file = path.with_name(TOKENIZER_FILE)
+    return (
+        all(said.get(name) == value for name, value in wanted.items())
+        and said.get("sha256") == hashlib.sha256(file.read_bytes()).hexdigest()
+    )
+
+
+def lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
+    """Say from which data the run comes; paths are relative to the run's folder, so that a workspace can be moved."""
+    report = corpus.report
+    return {
+        "dataset": corpus.dataset,
+        "version": corpus.version,
+        "path": os.path.relpath(corpus.path, folder),
+        "report": None if report is None else os.path.relpath(report, folder),
+    }
+
+
+def _difference(name: str, saved: Any, wanted: Any) -> str:
+    if isinstance(saved, dict) and isinstance(wanted, dict):
+        part = next(key for key in wanted if saved.get(key) != wanted[key])
+        return _difference(f"{name}.{part}", saved.get(part), wanted[part])
+    return f"`{name}: {json.dumps(saved)}`, the configuration has {json.dumps(wanted)}"
+
+
+def forget(folder: Path) -> None:
+    """Throw away what a run has done, its tokenizer too."""
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+    for name in (METRICS_FILE, PAGE_FILE, CARD_FILE, TOKENIZER_FILE, LINEAGE_FILE):
+        (folder / name).unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes from training in *folder*; the lock goes with this process, however it ends."""
+    with (folder / _LOCK).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            holder = file.read().strip() or "unknown"
+            raise UnfinishedError(
+                f"the run `{folder.name}` is being trained by process {holder}",
+                file=str(folder),
+                hint="wait for it, or name another `run`",
+            ) from None
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
+        yield
