@@ -1,0 +1,59 @@
+"""What the linguistic stages have in common: each adds one column made from the text."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import ClassVar, Final
+
+import pyarrow as pa
+from pydantic import Field, field_validator
+
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform
+from schemas.document import CAPTURE, DOCUMENT
+
+_TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, TEXT_ADDED, TEXT_CUT))
+_NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+class View(MapStage):
+    """A stage that adds a column of texts."""
+
+    into: str = Field(description="Name of the column.")
+
+    is_view: ClassVar[bool] = True
+
+    @field_validator("into")
+    @classmethod
+    def _free(cls, into: str) -> str:
+        if into in _TAKEN:
+            raise ValueError(f"`{into}` is a column that every document has; choose another name")
+        if not _NAME.fullmatch(into):
+            raise ValueError(f"`{into}` is no name for a view: lower-case letters, digits and `_`, no dot")
+        return into
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Give the view."""
+        return (pa.field(self.into, pa.string()),)
+
+    @abstractmethod
+    def view(self) -> Callable[[pa.StringArray], pa.StringArray]:
+        """Give the function from texts (no nulls) to their views; called once in each worker."""
+
+    def build(self) -> Transform:
+        """Give the function over batches."""
+        view = self.view()
+        field = self.adds()[0]
+        return lambda batch: batch.append_column(field, view(batch["text"]))
+
+
+def one_of(value: str, allowed: frozenset[str], what: str) -> str:
+    """Give *value*.
+
+    Raises:
+        ValueError: It is not *allowed*; the message lists what is.
+    """
+    if value not in allowed:
+        raise ValueError(f"{what} `{value}`; there are: {', '.join(sorted(allowed))}")
+    return value
