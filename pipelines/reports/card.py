@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -87,7 +88,7 @@ def card(figures: dict[str, Any]) -> str:
 def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
     """Give what hubs read: licence, languages, size, and the files of each split."""
     documents = figures["sizes"]["documents"]
-    languages = sorted(row["name"] for row in figures["languages"] if row["name"] and not row["is_rest"])
+    codes = languages(figures)
     splits = [split["split"] for split in figures["splits"] if split["documents"]]
     configs: list[dict[str, Any]] = []
     if splits:
@@ -97,7 +98,7 @@ def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
     return {
         "pretty_name": figures["dataset"],
         **_license_fields(figures),
-        **({"language": languages} if languages else {}),
+        **({"language": codes} if codes else {}),
         "size_categories": [next((name for limit, name in _SIZE_CATEGORIES if documents < limit), "n>1T")],
         "task_categories": ["text-generation"],
         "tags": ["corpusmill"],
@@ -115,9 +116,24 @@ def _license_fields(figures: dict[str, Any]) -> dict[str, Any]:
     names = license_names(figures)
     if not names:
         return {"license": "unknown"}
-    if len(names) == 1 and not figures["licenses"]["unknown"] and not names[0].startswith("LicenseRef-"):
+    if len(names) == 1 and not figures["licenses"]["unknown"] and is_identifier(names[0]):
         return {"license": names[0].lower()}
     return {"license": "other", "license_name": "by-document"}
+
+
+def is_identifier(name: str) -> bool:
+    """Tell whether *name* looks like one identifier of the SPDX list, and not like an expression of several.
+
+    >>> is_identifier("CC-BY-4.0"), is_identifier("MIT OR ISC"), is_identifier("LicenseRef-BSD")
+    (True, False, False)
+    """
+    return re.fullmatch(r"(?!LicenseRef-)[A-Za-z0-9][A-Za-z0-9.+-]*", name) is not None
+
+
+def languages(figures: dict[str, Any]) -> list[str]:
+    """Give the codes of the languages of published documents, in the order of the alphabet."""
+    names = (row["name"] for row in figures["languages"] if row["name"] and not row["is_rest"])
+    return sorted(name for name in names if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", name))
 
 
 def _summary(figures: dict[str, Any]) -> str:
@@ -284,13 +300,13 @@ address or its `id` to the publisher.{table}"""
 def _limits(figures: dict[str, Any]) -> str:
     sizes = figures["sizes"]
     share = percent(sizes["ledger"] / sizes["read"]) if sizes["read"] else "0 %"
-    languages = [row["name"] or "unknown" for row in figures["languages"][:5]]
+    frequent = [row["name"] or "unknown" for row in figures["languages"][:5]]
     return f"""## Known limits
 
 - {share} of the records were left out by rules. Rules have side effects: short texts, lists, code and dialects are
   rejected more often than news prose. The ledger and the report show what each rule took, with examples near the bound.
 - Language, licence and date are found by programs and can be wrong. Languages by number of documents:
-  {", ".join(map(_cell, languages)) or "none"}.
+  {", ".join(map(_cell, frequent)) or "none"}.
 - Texts are published as they were found. They contain what their authors wrote, errors and offence included.
 - Deduplication keeps one of several copies; it does not remove sentences that many documents share."""
 

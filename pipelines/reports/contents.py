@@ -168,7 +168,10 @@ def dates(tables: Tables) -> dict[str, Any]:
 def largest_documents(tables: Tables) -> list[dict[str, Any]]:
     """Give the longest documents."""
     rows = tables.rows(
-        f"SELECT id, coalesce(title, source_id) AS title, url, source, strlen(text) AS bytes FROM shards ORDER BY bytes DESC, id LIMIT {LARGEST}"
+        f"""
+        SELECT id, coalesce(title, source_id) AS title, url, source, strlen(text) AS bytes
+        FROM shards ORDER BY bytes DESC, id LIMIT {LARGEST}
+        """
     )
     return [{**row, "title": shortened(row["title"], TITLE_LENGTH), "url": address(row["url"])} for row in rows]
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.reports.card import license_names
+from pipelines.reports.card import is_identifier, languages, license_names
 from pipelines.reports.statistics import read_manifest, statistics
 from pipelines.reports.wording import count, plural, size
 from schemas.document import SPLITS
@@ -109,7 +109,7 @@ def croissant(figures: dict[str, Any], manifest: VersionManifest, folder: Path) 
         "identifier": f"{manifest.dataset}@{manifest.version}",
         "datePublished": manifest.created_at.date().isoformat(),
         "license": [_license_url(name) for name in license_names(figures)] or ["https://spdx.org/licenses/NOASSERTION"],
-        "inLanguage": [row["name"] for row in figures["languages"] if row["name"] and not row["is_rest"]],
+        "inLanguage": languages(figures),
         "citeAs": f"@misc{{{manifest.dataset}-{manifest.version}, title={{{manifest.dataset}}}, "
         f"year={{{manifest.created_at.year}}}, note={{version {manifest.version}, made with corpusmill}}}}",
         "isLiveDataset": False,
@@ -145,8 +145,7 @@ def _description(figures: dict[str, Any]) -> str:
 
 def _license_url(name: str) -> str:
     """Give the page of an SPDX identifier; an expression of several, or a `LicenseRef-`, stays as it is."""
-    is_identifier = all(letter.isalnum() or letter in ".-+" for letter in name) and not name.startswith("LicenseRef-")
-    return f"https://spdx.org/licenses/{name}.html" if is_identifier else name
+    return f"https://spdx.org/licenses/{name}.html" if is_identifier(name) else name
 
 
 def _file_object(file: ShardFile | SideFile) -> dict[str, Any]:

@@ -42,6 +42,8 @@ def _funnel(figures: dict[str, Any], *, unit: str) -> Markup:
     created, ledger = ("created", "ledger") if unit == "documents" else ("bytes_added", "bytes_ledger")
     flows = []
     for stage in figures["funnel"]:
+        if _is_silent(stage):
+            continue
         came = stage[f"{unit}_in"] + stage[created]
         taken = stage[ledger] + (stage["bytes_cut"] if unit == "bytes" else 0)
         share = f"−{write(taken)} · {wording.percent(taken / came)}" if taken else ""
@@ -51,6 +53,11 @@ def _funnel(figures: dict[str, Any], *, unit: str) -> Markup:
             )
         )
     return charts.funnel(flows, title=f"{'Documents' if unit == 'documents' else 'Bytes of text'} through the stages")
+
+
+def _is_silent(stage: dict[str, Any]) -> bool:
+    """Tell whether *stage* is a part of another one (a dot in its name) and changed nothing: it only measured."""
+    return "." in stage["name"] and not any(stage[name] for name in ("created", "ledger", "bytes_added", "bytes_cut"))
 
 
 def _label(text: str) -> str:
@@ -175,7 +182,7 @@ def _signal(item: dict[str, Any]) -> Markup:
     ]
     numbers = item["quantiles"]
     return charts.histogram(
-        item["kept"],
+        item["passed"],
         rejected=item["rejected"],
         title=f"Distribution of {item['name']}",
         description=f"median {_tick(numbers['median'])}, 90 % from {_tick(numbers['p5'])} to {_tick(numbers['p95'])}",

@@ -158,9 +158,9 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
     rules = [rule for rule in figures["rules"] if not rule["rule"].endswith("_dedup.duplicate")]
     if rules and rules[0]["documents"] >= SMALL_SHARE * figures["sizes"]["read"]:
         share = percent(rules[0]["documents"] / figures["sizes"]["read"])
-        text = (
-            f"`{rules[0]['rule']}` took most: {plural(rules[0]['documents'], 'record')}, {share} of all that were read."
-        )
+        apart = "" if len(rules) == len(figures["rules"]) else "Apart from copies, "
+        taken = plural(rules[0]["documents"], "record")
+        text = f"{apart}`{rules[0]['rule']}` took most: {taken}, {share} of all that were read."
         yield _finding("info", "top_rule", "rules", text)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -38,7 +38,7 @@ def _rendered(figures: dict[str, Any], *, text_length: int | None) -> str:
         text_length=text_length or 0,
         show_examples=text_length is not None,
         rows=_ROWS if text_length is not None else _ROWS // 2,
-        created=datetime.fromisoformat(figures["created_at"]).strftime("%-d %B %Y, %H:%M UTC"),
+        created=datetime.fromisoformat(figures["created_at"]).astimezone(UTC).strftime("%-d %B %Y, %H:%M UTC"),
     )
 
 
@@ -58,6 +58,7 @@ def _environment() -> jinja2.Environment:
         "value": wording.value,
         "cut": wording.shortened,
         "short": wording.short_count,
+        "breakable": wording.breakable,
         "prose": prose,
         "figure": figure,
         "difference": difference,

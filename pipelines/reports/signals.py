@@ -1,4 +1,4 @@
-"""How signals are distributed over kept and rejected documents, and what personal data was found."""
+"""How signals are distributed over documents that passed and that were rejected, and what personal data was found."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ SAMPLE: Final = 200_000
 """Quantiles are those of the documents with this many smallest ids: ids are hashes, so it is a fair sample."""
 _LOGARITHMIC_FROM: Final = 100.0
 """An axis that reaches this is logarithmic: counts have long tails, shares end at 1."""
+_ROOM: Final = 0.06
+"""Part of an axis."""
 _PERSONAL: Final = "pii."
 _QUANTILES: Final = {"min": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
@@ -44,9 +46,10 @@ def _found(tables: Tables, name: str) -> dict[str, Any]:
 
 
 def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
-    """Give for each signal its quantiles and a histogram of kept and rejected documents, with the thresholds.
+    """Give for each signal its quantiles and a histogram of passed and rejected documents, with the thresholds.
 
-    Those that a rule judges come first. A value beyond the axis counts in the bin at its end.
+    A copy that was removed has passed: its signals are not why. Signals that a rule judges come first. A value beyond
+    the axis counts in the bin at its end.
     """
     names = [name for name in tables.signals if not name.startswith(_PERSONAL)]
     thresholds = _thresholds(manifest, tables)
@@ -94,20 +97,20 @@ def _distribution(
     share = f"({place} - {low!r}) / {high - low!r}"
     rows = tables.rows(
         f"""
-        SELECT published, count(*) AS documents,
+        SELECT passed, count(*) AS documents,
             greatest(0, least({axis["bins"]} - 1, floor({share} * {axis["bins"]})))::INTEGER AS bin
-        FROM signals WHERE isfinite({column}) GROUP BY published, bin
+        FROM signals WHERE isfinite({column}) GROUP BY passed, bin
         """
     )
-    counts = {(row["published"], row["bin"]): row["documents"] for row in rows}
-    kept, rejected = ([counts.get((is_kept, i), 0) for i in range(axis["bins"])] for is_kept in (True, False))
+    counts = {(row["passed"], row["bin"]): row["documents"] for row in rows}
+    passed, rejected = ([counts.get((has, i), 0) for i in range(axis["bins"])] for has in (True, False))
     return {
         "name": name,
-        "measured": sum(kept) + sum(rejected),
+        "measured": sum(passed) + sum(rejected),
         "quantiles": quantiles,
         "thresholds": thresholds,
         "axis": axis,
-        "kept": kept,
+        "passed": passed,
         "rejected": rejected,
     }
 
@@ -120,16 +123,22 @@ def make_axis(quantiles: dict[str, float], thresholds: list[float]) -> dict[str,
     low, high = quantiles["p1"], quantiles["p99"]
     span = high - low or abs(high) or 1.0
     near = [bound for bound in thresholds if low - 3 * span <= bound <= high + 3 * span]
-    low, high = min([low, *near]), max([high, *near])
+    low, high = _around(min([low, *near]), max([high, *near]), near, least=min(0.0, quantiles["min"]))
     if low >= 0 and high >= _LOGARITHMIC_FROM:
         return {"scale": "log", "from": low, "to": high if high > low else low * 2, "bins": BINS}
     if low == high:
         low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
     is_whole = all(value == int(value) for value in quantiles.values())
     if is_whole and high - low < BINS:
-        low, high = math.floor(low), math.floor(high) + 1
+        low, high = math.floor(low), math.ceil(high) + 1
         return {"scale": "linear", "from": low, "to": high, "bins": high - low}
     return {"scale": "linear", "from": low, "to": high, "bins": BINS}
+
+
+def _around(low: float, high: float, near: list[float], *, least: float) -> tuple[float, float]:
+    """Give the ends of an axis with some room behind a threshold that lies at one of them."""
+    room = (high - low) * _ROOM
+    return max(least, low - room) if low in near else low, high + room if high in near else high
 
 
 def position(axis: dict[str, Any], number: float) -> float:

@@ -33,9 +33,11 @@ _FACTS: Final = """
     FROM shards
 """
 _SIGNALS: Final = """
-    SELECT coalesce(measured.id, kept.id) AS id, kept.id IS NOT NULL AS published, kept.language_score,
-        measured.* EXCLUDE (id)
-    FROM measured FULL JOIN (SELECT id, language_score FROM shards) AS kept ON measured.id = kept.id
+    SELECT coalesce(measured.id, kept.id) AS id, kept.id IS NOT NULL AS published,
+        kept.id IS NOT NULL OR copies.id IS NOT NULL AS passed, kept.language_score, measured.* EXCLUDE (id)
+    FROM measured
+    FULL JOIN (SELECT id, language_score FROM shards) AS kept ON measured.id = kept.id
+    LEFT JOIN (SELECT DISTINCT id FROM ledger WHERE duplicate_of IS NOT NULL) AS copies ON measured.id = copies.id
 """
 
 
@@ -45,7 +47,7 @@ class Tables:
 
     `documents` has a row for each published document, with its numbers and labels but without id and text; times are
     microseconds since 1970. `signals` has a row for each document that was measured or published: `id`, `published`,
-    and its signals, to which `language_score` counts here.
+    `passed` (published, or removed only as a copy), and its signals, to which `language_score` counts here.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -90,18 +92,24 @@ def _files(folder: Path, manifest: VersionManifest) -> dict[str, list[str]]:
     for side in manifest.side_files:
         files.setdefault(side.kind, []).append(str(folder / side.path))
     for path in (path for paths in files.values() for path in paths):
-        if not Path(path).is_file():
-            raise DamagedFileError("the file is in the manifest but not in the folder", file=path)
+        _check_readable(path)
     return files
 
 
-def _signal_names(paths: list[str]) -> tuple[str, ...]:
-    if not paths:
-        return ("language_score",)
+def _check_readable(path: str) -> None:
+    """Read the footer of the file *path*, so that an error names the file and not a query."""
+    if not Path(path).is_file():
+        raise DamagedFileError("the file is in the manifest but not in the folder", file=path)
     try:
-        return ("language_score", *(name for name in pq.read_schema(paths[0]).names if name != "id"))
-    except pa.ArrowInvalid as error:
-        raise DamagedFileError(f"not a Parquet file: {error}", file=paths[0]) from error
+        pq.read_metadata(path)
+    except pa.ArrowException as error:
+        raise DamagedFileError(f"not a whole Parquet file: {error}", file=path) from error
+
+
+def _signal_names(paths: list[str]) -> tuple[str, ...]:
+    """Give the names of the signals in the files *paths*, which have one schema."""
+    measured = pq.read_schema(paths[0]).names if paths else []
+    return ("language_score", *(name for name in measured if name != "id"))
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, folder: Path, scratch: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from markupsafe import Markup, escape
+
 _CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -68,7 +70,7 @@ def seconds(number: float) -> str:
     """Give a duration.
 
     >>> seconds(0.25), seconds(75), seconds(7300)
-    ('0.25 s', '1 min 15 s', '2 h 2 min')
+    ('0.25 s', '1 min 15 s', '2 h 1 min')
     """
     if number < 60:
         return f"{number:.3g} s"
@@ -86,7 +88,7 @@ def value(number: float | None) -> str:
     """
     if number is None:
         return "–"
-    return f"{number:,.0f}" if abs(number) >= 1000 or number == int(number) else f"{number:.4g}"
+    return f"{number:,.0f}" if abs(number) >= 1000 or number == int(number) else f"{number:.3g}"
 
 
 def shortened(text: str | None, length: int) -> str:
@@ -97,6 +99,15 @@ def shortened(text: str | None, length: int) -> str:
     """
     line = " ".join(_CONTROL.sub("", text or "").split())
     return line if len(line) <= length else line[: length - 1].rstrip() + "…"
+
+
+def breakable(text: str) -> Markup:
+    """Give *text* as markup that may break its line behind an underscore or a dot.
+
+    >>> breakable("a_b<")
+    Markup('a_<wbr>b&lt;')
+    """
+    return Markup(re.sub(r"(?<=[_.])(?=\w)", "<wbr>", str(escape(text))))
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:

@@ -37,7 +37,7 @@ _WORDS = """
     field filter fingerprint frontier hash header ledger license manifest measure model order page
     parquet profile quality query record recipe row run schema sequence shard shingle signal
     signature source split stage step text token version
-""".split()  # noqa: SIM905
+""".split()
 
 
 @dataclass(frozen=True)

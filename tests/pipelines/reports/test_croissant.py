@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipelines.reports.croissant import make_croissant
+from schemas.hashing import file_sha256
+from tests.pipelines.reports.corpus import Capture, make_version
+
+
+def loaded(folder: Path) -> Any:
+    """Read the description with the reference library, whose own libraries give warnings of deprecation."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.simplefilter("ignore", FutureWarning)
+        import mlcroissant
+
+        return mlcroissant.Dataset(str(folder / "croissant.json"))
+
+
+def records(folder: Path, name: str) -> list[dict[str, Any]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return list(loaded(folder).records(name))
+
+
+def test_the_description_is_valid_without_a_warning(version: Path) -> None:
+    """What the reference validator says: no error, and nothing recommended is missing."""
+    issues = loaded(version).metadata.ctx.issues
+
+    assert issues.errors == set()
+    assert issues.warnings == set()
+
+
+def test_every_file_is_described_with_its_hash(version: Path) -> None:
+    """A description is worth as much as what it pins down."""
+    described = json.loads((version / "croissant.json").read_text())
+
+    files = {item["@id"]: item for item in described["distribution"] if item["@type"] == "cr:FileObject"}
+    assert set(files) >= {path.name for path in version.glob("*.parquet")}
+    assert described["conformsTo"].endswith("croissant/1.1")
+    assert described["version"].startswith("1.0.0+")
+
+
+@pytest.mark.parametrize(("name", "rows"), [("documents", 250), ("ledger", 150), ("signals", 370), ("origin", 400)])
+def test_records_are_read_through_the_description(version: Path, name: str, rows: int) -> None:
+    """The reference library finds files and columns by it."""
+    found = records(version, name)
+
+    assert len(found) == rows
+    assert len(found[0][f"{name}/id"]) == 32
+
+
+def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
+    """Copied from the manifest, which the publisher computed."""
+    folder = make_version(tmp_path / "v")
+    make_croissant(folder)
+
+    described = json.loads((folder / "croissant.json").read_text())
+
+    for item in described["distribution"]:
+        if item["@type"] == "cr:FileObject":
+            assert item["sha256"] == file_sha256(folder / item["contentUrl"])
+
+
+@pytest.mark.parametrize("items", [[], [Capture("s", "1", "a text", license="MIT OR Apache-2.0", language=None)]])
+def test_small_versions_are_valid_too(tmp_path: Path, items: list[Capture]) -> None:
+    """Without documents, languages, licences, signals."""
+    folder = make_version(tmp_path / "v", items, signals=False, near_dedup=False, views=False)
+    make_croissant(folder)
+
+    issues = loaded(folder).metadata.ctx.issues
+
+    assert issues.errors == set()
+    assert issues.warnings == set()
