@@ -31,6 +31,11 @@ IDENTITY: Final = "identity"
 ASSEMBLE: Final = "assemble"
 SHARDS: Final = "shards"
 LIMIT: Final = "limit"
+_SMALL_BYTES: Final = 2**20
+"""A file up to this size is read together with others."""
+_BUNDLE_FILES: Final = 32
+"""Small files in a task, in the mean."""
+_BUNDLE_BYTES: Final = 8 * 2**20
 
 
 class LoaderValue(Protocol):
@@ -248,31 +253,70 @@ class _Builder:
         self._step(Map(SHARDS, (Input(self.documents),), function, WRITTEN, whole=True, stage=SHARDS))
 
 
+@dataclass(frozen=True)
+class _Slice:
+    """A slice of a raw file: the row that names it, what of it decides the output, and its size in bytes."""
+
+    row: dict[str, Any]
+    identity: dict[str, Any]
+    size: int
+    is_small: bool
+
+
 def _raw_tasks(sources: Sequence[SourceInput]) -> Iterator[RawTask]:
+    """Give the tasks that read *sources*: a slice of a large file each, or a bundle of small files."""
     for source in sources:
-        loader: LoaderValue = resolve(source.loader).model_validate_json(source.params)
-        identity = {
-            "source": source.name,
-            "license": source.license,
-            "loader": [source.loader, loader.version, json.loads(source.params)],
-            "tools": distribution_versions(loader.depends),
-        }
-        for file in source.manifest.files:
-            path = source.path(file.path)
-            for start, end in loader.slices(str(path)):
-                row = raw_row(
-                    source=source.name,
-                    path=path,
-                    name=file.name,
-                    sha256=file.sha256,
-                    start=start,
-                    end=end,
-                    loader=source.loader,
-                    params=source.params,
-                    license=source.license,
-                )
-                name = file.name if loader.uses_name else None
-                yield RawTask(row, {**identity, "file": file.sha256, "slice": [start, end], "name": name})
+        slices = list(_slices(source))
+        for piece in slices:
+            if not piece.is_small:
+                yield RawTask((piece.row,), piece.identity)
+        for bundle in bundles([piece for piece in slices if piece.is_small]):
+            yield RawTask(tuple(piece.row for piece in bundle), [piece.identity for piece in bundle])
+
+
+def bundles(slices: list[_Slice]) -> Iterator[list[_Slice]]:
+    """Group small files, some `_BUNDLE_FILES` of them, so that a task costs more than its start.
+
+    Files are taken in the order of their hashes, and a bundle ends behind a file whose hash says so: a new file changes
+    the one bundle into which it falls, and no other.
+    """
+    bundle: list[_Slice] = []
+    size = 0
+    for piece in sorted(slices, key=lambda piece: (piece.row["sha256"], piece.row["name"])):
+        bundle.append(piece)
+        size += piece.size
+        if int(piece.row["sha256"][:8], 16) % _BUNDLE_FILES == 0 or size >= _BUNDLE_BYTES:
+            yield bundle
+            bundle, size = [], 0
+    if bundle:
+        yield bundle
+
+
+def _slices(source: SourceInput) -> Iterator[_Slice]:
+    loader: LoaderValue = resolve(source.loader).model_validate_json(source.params)
+    identity = {
+        "source": source.name,
+        "license": source.license,
+        "loader": [source.loader, loader.version, json.loads(source.params)],
+        "tools": distribution_versions(loader.depends),
+    }
+    for file in source.manifest.files:
+        path = source.path(file.path)
+        name = file.name if loader.uses_name else None
+        for start, end in loader.slices(str(path)):
+            row = raw_row(
+                source=source.name,
+                path=path,
+                name=file.name,
+                sha256=file.sha256,
+                start=start,
+                end=end,
+                loader=source.loader,
+                params=source.params,
+                license=source.license,
+            )
+            of = {**identity, "file": file.sha256, "slice": [start, end], "name": name}
+            yield _Slice(row, of, size=file.size, is_small=file.size <= _SMALL_BYTES)
 
 
 class Ids(Function):

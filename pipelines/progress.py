@@ -54,7 +54,7 @@ class Lines:
 
     def step_done(self, done: StepDone) -> None:
         """Write the finished line; helper steps of a stage that were reused say nothing."""
-        if self._console.quiet:
+        if self._console.quiet or ("." in done.name and not done.counters):
             return
         self._clear()
         seconds = time.monotonic() - self._started

@@ -22,6 +22,7 @@ from pipelines.engines.driver import (
     Store,
     as_unfinished,
     distribution_versions,
+    fingerprints,
     run_plan,
 )
 from pipelines.plan import CorpusPlan, SourceInput, build_plan
@@ -31,7 +32,7 @@ from pipelines.stages.assemble import JOINED
 from pipelines.workspace import Workspace
 from schemas.document import CAPTURE
 from schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
-from schemas.manifest import Counts, InputFile, InputSource, StepCost
+from schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
 from schemas.raw import RawFile, RawManifest
 from schemas.recipe import Checks, CrawlSource, LoadSource, Source
 
@@ -198,6 +199,9 @@ class _Run:
         self._refuse_small_disk(inputs)
         plan = planned(self.loaded, inputs, limit=self.options.limit)
         store = Store(self.workspace.root)
+        # Known before anything runs, so that `gc` leaves alone what this run is about to use.
+        steps = [{"name": name, "fingerprint": known} for name, known in fingerprints(plan.plan).items()]
+        self.workspace.update_run(self.name, steps=steps)
         done = run_plan(
             plan.plan,
             store,
@@ -205,9 +209,6 @@ class _Run:
             observer=self.observer,
             batch_rows=self.options.batch_rows,
             fresh=self.options.fresh,
-        )
-        self.workspace.update_run(
-            self.name, steps=[{"name": s.name, "fingerprint": s.fingerprint} for s in done.values()]
         )
         try:
             return self._publish(plan, store, done, inputs)
@@ -281,7 +282,7 @@ class _Run:
             version=manifest.version,
             path=str(target),
             counts={"read": counts.read, "published": counts.published, "ledger": counts.ledger},
-            steps=[_told(step) for step in done.values()],
+            steps=[_told(step, stages) for step in done.values()],
             warnings=warnings,
         )
 
@@ -292,7 +293,21 @@ def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
     Raises:
         ChecksFailedError: One failed; the message tells all that did.
     """
-    errors = sum(n for stage in counts.stages for rule, n in stage.rules.items() if rule.startswith("error."))
+    failed = failed_checks(counts, checks)
+    if failed and not accept:
+        raise ChecksFailedError(
+            "the recipe's checks failed, nothing is published: " + "; ".join(failed),
+            hint="look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept",
+        )
+    errors = broken_records(counts)
+    if errors and not failed:
+        failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
+    return failed
+
+
+def failed_checks(counts: Counts, checks: Checks) -> list[str]:
+    """Give the *checks* that *counts* fail, each with its figures."""
+    errors = broken_records(counts)
     read = max(1, counts.read)
     failed = []
     if checks.max_rejected is not None and counts.ledger > checks.max_rejected * read:
@@ -303,14 +318,12 @@ def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
         failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
     if checks.max_error_rate is not None and errors > checks.max_error_rate * read:
         failed.append(f"max_error_rate: {errors} of {counts.read} records are broken, above {checks.max_error_rate:g}")
-    if failed and not accept:
-        raise ChecksFailedError(
-            "the recipe's checks failed, nothing is published: " + "; ".join(failed),
-            hint="look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept",
-        )
-    if errors and not failed:
-        failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
     return failed
+
+
+def broken_records(counts: Counts) -> int:
+    """Give the number of records that could not be read: those of the rules ``error.…``."""
+    return sum(n for stage in counts.stages for rule, n in stage.rules.items() if rule.startswith("error."))
 
 
 def _empty_splits(loaded: LoadedRecipe, shards: tuple[Any, ...]) -> list[str]:
@@ -359,16 +372,10 @@ def _cost(step: StepDone) -> StepCost:
     )
 
 
-def rows_in_and_out(step: StepDone) -> tuple[int, int]:
-    """Give the living documents that went into and came out of a step; its rows where it counts no documents."""
-    stage = step.name
-    if f"law/{stage}/documents_in" not in step.counters and f"law/{stage}/documents_out" not in step.counters:
-        return step.rows, step.rows
-    return step.counters.get(f"law/{stage}/documents_in", 0), step.counters.get(f"law/{stage}/documents_out", 0)
-
-
-def _told(step: StepDone) -> dict[str, Any]:
-    documents_in, documents_out = rows_in_and_out(step)
+def _told(step: StepDone, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
+    """Give what ``--json`` tells of a step: the documents in and out of its stage, or its rows where it is none."""
+    law = next((stage for stage in stages if stage.name == step.name), None)
+    documents_in, documents_out = (law.documents_in, law.documents_out) if law else (step.rows, step.rows)
     return {
         "name": step.name,
         "fingerprint": step.fingerprint,

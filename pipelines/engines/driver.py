@@ -62,9 +62,9 @@ class Observer(Protocol):
 
 @dataclass(frozen=True)
 class RawTask:
-    """One task of a step that reads raw files: the row it gets, and what of it decides the output."""
+    """One task of a step that reads raw files: the rows it gets, and what of them decides the output."""
 
-    row: Mapping[str, Any]
+    rows: tuple[Mapping[str, Any], ...]
     identity: Any
 
 
@@ -338,7 +338,7 @@ class _StepRunner:
 
     def _raw_tasks(self, step: Map) -> Iterator[Task]:
         for index, raw in enumerate(self.plan.raw[step.name]):
-            source = Source(rows=(dict(raw.row),))
+            source = Source(rows=tuple(dict(row) for row in raw.rows))
             yield self._task(raw.identity, kind="map", sources=(source,), slice=index)
 
     def _slice_tasks(self, step: Map) -> Iterator[Task]:

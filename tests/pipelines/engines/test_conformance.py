@@ -151,7 +151,7 @@ class Silent:
 
 def plan(*, order: random.Random) -> Plan:
     """Give a plan with every verb; *order* shuffles the tasks, and so the order of ties."""
-    tasks = [RawTask({"seed": seed, "rows": rows}, [seed, rows]) for seed, rows in enumerate((40, 0, 25, 1, 60))]
+    tasks = [RawTask(({"seed": seed, "rows": rows},), [seed, rows]) for seed, rows in enumerate((40, 0, 25, 1, 60))]
     order.shuffle(tasks)
     return Plan(
         (
@@ -254,7 +254,7 @@ def test_a_second_run_finds_every_step_and_starts_nothing(engine: Engine, tmp_pa
 
 def test_an_error_of_a_source_crosses_the_engine_with_its_details(engine: Engine, tmp_path: Path) -> None:
     """The user sees file, line and hint, wherever the work was done."""
-    failing = Plan((Map("fail", (), Fail(), LABELLED),), {"fail": (RawTask({"x": 1}, 1),)})
+    failing = Plan((Map("fail", (), Fail(), LABELLED),), {"fail": (RawTask(({"x": 1},), 1),)})
 
     with pytest.raises(SourceError, match=r"x\.parquet:3: no such column") as caught:
         run_plan(failing, Store(tmp_path), engine, observer=Silent())

@@ -71,7 +71,7 @@ def plan(marks: Path, *sizes: int, label: str = "same", then: Function | None = 
         Map("map", (Input("count"),), then or Same(label=label), ROWS),
         Exchange("exchange", (Input("map"),), "n", (), Same(), ROWS, ROWS, parts=3),
     ]
-    return Plan(tuple(steps), {"count": tuple(RawTask({"of": size}, size) for size in sizes)})
+    return Plan(tuple(steps), {"count": tuple(RawTask(({"of": size},), size) for size in sizes)})
 
 
 @pytest.fixture
