@@ -58,7 +58,7 @@ def test_a_recrawl_with_equal_text_keeps_when_the_text_was_first_seen() -> None:
     fates = fates_of(
         [
             capture("a", "text", day=3, record="page 1"),
-            capture("a", "other", day=4),
+            capture("a", "other", day=1),
             capture("a", "text", day=5, record="page 2"),
             capture("a", "text", day=9, record="page 3"),
         ]
