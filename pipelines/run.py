@@ -234,7 +234,7 @@ class _Run:
         needed, free = disk_bytes(inputs), self.workspace.free_bytes()
         if needed > free:
             raise UnfinishedError(
-                f"the run may need {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free at {self.workspace.root}",
+                f"the run may need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {self.workspace.root}",
                 hint="free space (`corpusmill gc`), or give another folder with --workspace",
             )
 
