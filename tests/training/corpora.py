@@ -74,7 +74,7 @@ def tiny_config(**fields: object) -> TrainConfig:
         "validate_every": 5,
         "checkpoint_every": 4,
         "device": "cpu",
-        "threads": 2,
+        "threads": 1,
     }
     return TrainConfig.model_validate_json(json.dumps(tiny | fields))
 
