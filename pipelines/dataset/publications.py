@@ -43,26 +43,46 @@ def publications(dataset: Path) -> list[dict[str, Any]]:
     A last line that was torn by a crash is left out; versions that the log does not name (it was lost, or a crash came
     before the line was written) follow by the time of their manifest.
     """
-    entries = []
+    entries = _logged(dataset)
+    entries += _unlogged(dataset, {entry["version"] for entry in entries})
+    return [entry for entry in entries if (dataset / entry["version"] / "manifest.json").exists()]
+
+
+def _logged(dataset: Path) -> list[dict[str, Any]]:
     log = dataset / LOG
+    entries = []
     for line in log.read_text().splitlines() if log.exists() else ():
         try:
-            entries.append(json.loads(line))
+            entry = json.loads(line)
         except ValueError:
             continue
-    known = {entry["version"] for entry in entries}
-    found = [read_manifest(path.parent) for path in dataset.glob("[0-9a-f]*/manifest.json")]
-    adopted = sorted((m for m in found if m.version not in known), key=lambda m: (m.created_at, m.version))
-    entries += [
+        if isinstance(entry, dict) and "version" in entry and "at" in entry:
+            entries.append(entry)
+    return entries
+
+
+def _unlogged(dataset: Path, known: set[str]) -> list[dict[str, Any]]:
+    """Give publications for the versions that are there and not *known*, by the time of their manifest."""
+    paths = [path.parent for path in dataset.glob("[0-9a-f]*/manifest.json") if path.parent.name not in known]
+    found = sorted(map(read_manifest, paths), key=lambda manifest: (manifest.created_at, manifest.version))
+    return [
         {
             "action": "publish",
-            "version": m.version,
-            "parent": m.parent,
-            "at": m.created_at.isoformat(timespec="seconds"),
+            "version": manifest.version,
+            "parent": manifest.parent,
+            "at": manifest.created_at.isoformat(timespec="seconds"),
         }
-        for m in adopted
+        for manifest in found
     ]
-    return [entry for entry in entries if (dataset / entry["version"] / "manifest.json").exists()]
+
+
+def adopt(dataset: Path) -> int:
+    """Write the versions that the log does not name into it; give their number. The caller holds the lock."""
+    logged = {entry["version"] for entry in _logged(dataset)}
+    found = _unlogged(dataset, logged)
+    for entry in found:
+        record(dataset, action=entry["action"], version=entry["version"], parent=entry["parent"], at=entry["at"])
+    return len(found)
 
 
 def current(dataset: Path) -> str | None:
@@ -71,9 +91,9 @@ def current(dataset: Path) -> str | None:
     return str(entries[-1]["version"]) if entries else None
 
 
-def record(dataset: Path, *, action: str, version: str, parent: str | None) -> None:
-    """Append a line to the log, on disk before this returns."""
-    line = json.dumps({"action": action, "version": version, "parent": parent, "at": now_text()}, sort_keys=True)
+def record(dataset: Path, *, action: str, version: str, parent: str | None, at: str | None = None) -> None:
+    """Append a line to the log, on disk before this returns; *at* is the time, by default now."""
+    line = json.dumps({"action": action, "version": version, "parent": parent, "at": at or now_text()}, sort_keys=True)
     log = dataset / LOG
     torn = log.exists() and not log.read_bytes().endswith(b"\n") and log.stat().st_size > 0
     with log.open("a") as file:

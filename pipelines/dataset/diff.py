@@ -1,0 +1,184 @@
+"""What changed between two versions: by identity (`id`) and by what a document says (`content_hash`)."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any, Final
+
+import duckdb
+
+from pipelines.dataset.inspect import plain_rows
+from pipelines.dataset.tables import open_tables, quoted
+from pipelines.dataset.version import Version
+from schemas.errors import DamagedFileError
+
+EXAMPLES: Final = 3
+ABSENT: Final = "absent"
+"""Stands for a rule where the other version did not meet the document at all."""
+TEXT_LENGTH: Final = 300
+"""Characters of the text of an example."""
+MAX_DIFF_LINES: Final = 20
+MAX_COMPARED: Final = 200_000
+"""Characters of each text that are compared line by line: the time for it grows faster than the text."""
+_KINDS: Final = ("added", "removed", "changed", "unchanged")
+_COLUMNS: Final = ("id", "content_hash", "source")
+
+
+def diff(old: Version, new: Version, *, examples: int = EXAMPLES) -> dict[str, Any]:
+    """Tell which documents *new* has and *old* has not (added), the other way round (removed), and which texts changed.
+
+    `by_rule` tells which rule of the new version's ledger took the removed documents, and which rule of the old one's
+    the added documents had met; `absent` where the other version did not read them at all.
+
+    Reads ids, hashes and sources; shards that both versions share are not compared. Texts of the examples only.
+
+    Raises:
+        DamagedFileError: A file is missing or unreadable.
+    """
+    try:
+        with open_tables(
+            {
+                "old_shards": (old, "shard"),
+                "new_shards": (new, "shard"),
+                "old_ledger": (old, "ledger"),
+                "new_ledger": (new, "ledger"),
+            }
+        ) as connection:
+            _compare(connection, old, new)
+            by_source = _by_source(connection)
+            chosen = {kind: _chosen(connection, kind, examples) for kind in _KINDS[:3]}
+            by_rule = _by_rule(connection)
+    except duckdb.Error as error:
+        raise DamagedFileError(f"{old.name} and {new.name} cannot be compared: {error}") from error
+    return {
+        "old": {"name": old.name, "path": str(old.path)},
+        "new": {"name": new.name, "path": str(new.path)},
+        **{kind: sum(counts[kind] for counts in by_source.values()) for kind in _KINDS},
+        "by_source": by_source,
+        "by_rule": by_rule,
+        "examples": {
+            "added": _shown(new, chosen["added"]),
+            "removed": _shown(old, chosen["removed"]),
+            "changed": _changed(old, new, chosen["changed"]),
+        },
+    }
+
+
+def _compare(connection: duckdb.DuckDBPyConnection, old: Version, new: Version) -> None:
+    """Make the table ``differences``: a row for each document that is not in both versions with the same text."""
+    equal = _hashes(old) & _hashes(new)
+    connection.execute(
+        f"""
+        CREATE TEMP TABLE differences AS
+        SELECT coalesce(a.id, b.id) AS id, coalesce(b.source, a.source) AS source,
+            CASE WHEN a.id IS NULL THEN 'added' WHEN b.id IS NULL THEN 'removed' ELSE 'changed' END AS kind
+        FROM ({_unequal(old, "old_shards", equal)}) AS a FULL JOIN ({_unequal(new, "new_shards", equal)}) AS b
+            ON a.id = b.id
+        WHERE a.content_hash IS DISTINCT FROM b.content_hash
+        """
+    )
+
+
+def _hashes(version: Version) -> set[str]:
+    return {shard.logical_hash for shard in version.manifest.files}
+
+
+def _unequal(version: Version, view: str, equal: set[str]) -> str:
+    """Give a query for the documents of the shards that the other version does not have: equal shards, equal rows."""
+    paths = [version.path / shard.path for shard in version.manifest.files if shard.logical_hash not in equal]
+    columns = ", ".join(_COLUMNS)
+    if not paths:
+        return f"SELECT {columns} FROM {view} WHERE false"
+    return f"SELECT {columns} FROM read_parquet([{', '.join(quoted(str(path)) for path in paths)}])"
+
+
+def _by_source(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    """Count by source; what is in the new version and is neither added nor changed is unchanged."""
+    rows = connection.execute(
+        """
+        SELECT source, 'unchanged' AS kind, count(*) FROM new_shards GROUP BY source
+        UNION ALL SELECT source, kind, count(*) FROM differences GROUP BY source, kind
+        """
+    ).fetchall()
+    counts: dict[str, dict[str, int]] = {}
+    for source, kind, number in sorted(rows):
+        counts.setdefault(source, dict.fromkeys(_KINDS, 0))[kind] += number
+    for of_source in counts.values():
+        of_source["unchanged"] -= of_source["added"] + of_source["changed"]
+    return counts
+
+
+def _by_rule(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
+    counts: dict[str, dict[str, int]] = {}
+    for kind, ledger in (("removed", "new_ledger"), ("added", "old_ledger")):
+        for rule, number in connection.execute(
+            f"SELECT coalesce(rule, '{ABSENT}') AS rule, count(*) FROM ({_met(kind, ledger)}) GROUP BY ALL ORDER BY ALL"
+        ).fetchall():
+            counts.setdefault(rule, {"removed": 0, "added": 0})[kind] = number
+    return dict(sorted(counts.items(), key=lambda item: (-sum(item[1].values()), item[0])))
+
+
+def _met(kind: str, ledger: str) -> str:
+    """Give a query for the documents that were added or removed, with their verdict in the other version's *ledger*.
+
+    Of several captures of one document the verdict of the latest stage but `identity` counts.
+    """
+    return f"""
+        SELECT d.id, l.rule, l.value, l.threshold, l.duplicate_of
+        FROM differences AS d LEFT JOIN (
+            SELECT DISTINCT ON (id) * FROM {ledger} SEMI JOIN differences USING (id)
+            ORDER BY id, stage = 'identity', record_sha256
+        ) AS l ON l.id = d.id
+        WHERE d.kind = '{kind}'
+    """
+
+
+def _chosen(connection: duckdb.DuckDBPyConnection, kind: str, examples: int) -> list[dict[str, Any]]:
+    """Give the documents of *kind* with the smallest ids, and why they came or went."""
+    ledger = {"added": "old_ledger", "removed": "new_ledger"}.get(kind)
+    query = f"SELECT id FROM differences WHERE kind = '{kind}'" if ledger is None else _met(kind, ledger)
+    found = connection.sql(f"{query} ORDER BY id LIMIT {int(examples)}").to_arrow_table()
+    return plain_rows(found)
+
+
+def _shown(version: Version, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    documents = _documents(version, chosen)
+    return [{**documents[row["id"]], **row, "text": _short(documents[row["id"]]["text"])} for row in chosen]
+
+
+def _changed(old: Version, new: Version, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    before, after = _documents(old, chosen), _documents(new, chosen)
+    return [
+        {
+            **after[row["id"]],
+            "text": _short(after[row["id"]]["text"]),
+            "text_before": _short(before[row["id"]]["text"]),
+            "changes": changes(before[row["id"]]["text"], after[row["id"]]["text"]),
+        }
+        for row in chosen
+    ]
+
+
+def _documents(version: Version, chosen: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for row in chosen:
+        table = version.rows("shard", row["id"], columns=["id", "title", "url", "source", "source_id", "text"])
+        found[row["id"]] = plain_rows(table)[0]
+    return found
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_LENGTH else text[:TEXT_LENGTH] + "…"
+
+
+def changes(before: str, after: str) -> list[str]:
+    """Give the lines that changed as a unified diff, at most `MAX_DIFF_LINES` of them, without file names.
+
+    >>> changes("a\nb", "a\nc")
+    ['@@ -2 +2 @@', '-b', '+c']
+    """
+    one, other = (text[:MAX_COMPARED].splitlines() for text in (before, after))
+    lines = list(difflib.unified_diff(one, other, n=0, lineterm=""))[2:]
+    if len(lines) > MAX_DIFF_LINES:
+        lines = [*lines[:MAX_DIFF_LINES], f"… {len(lines) - MAX_DIFF_LINES:,} more lines"]
+    return [_short(line) for line in lines]

@@ -1,0 +1,86 @@
+"""Where a document comes from, and by what right: its record, the site's robots.txt, its licence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from pipelines.dataset.version import Version
+from pipelines.workspace import Workspace
+from schemas.errors import DamagedFileError
+
+MAX_RECORDS: Final = 100_000
+"""Records of archives in which a robots.txt is looked for: about five seconds."""
+_ROBOTS_HEAD: Final = 64
+
+
+def source_evidence(version: Version, workspace: Workspace, row: dict[str, Any]) -> dict[str, Any]:
+    """Tell about the source of *row* (a document or a row of the ledger), its record, robots.txt and licence."""
+    given = next((source for source in version.manifest.inputs if source.source == row["source"]), None)
+    license_ = row.get("license") or (given.license if given else None)
+    return {
+        "name": row["source"],
+        "kind": given.kind if given else None,
+        "format": given.format if given else None,
+        "source_id": row["source_id"],
+        "record_sha256": row["record_sha256"],
+        **record(version, row["id"], row["record_sha256"]),
+        "license": license_,
+        "license_source": row.get("license_source") or ("recipe" if license_ else None),
+        "robots": robots(workspace, row["source"], row["url"]) if given and given.kind == "crawl" else None,
+    }
+
+
+def record(version: Version, document: str, record_sha256: str) -> dict[str, Any]:
+    """Give file, offset and length (bytes) of a capture; all None when it is not known."""
+    for row in version.rows("origin", document).to_pylist():
+        if row["record_sha256"] == record_sha256:
+            return {name: row[name] for name in ("file", "offset", "length")}
+    return dict.fromkeys(("file", "offset", "length"))
+
+
+def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any] | None:
+    """Tell how the crawl of *source* was allowed to fetch *url*: the policy, and the archived robots.txt of its host.
+
+    None when the workspace does not hold the crawl any more.
+    """
+    manifest = workspace.raw_manifest(source)
+    if manifest is None or url is None:
+        return None
+    files = [workspace.raw(source) / file.path for file in manifest.files]
+    return {"respect": manifest.definition.get("respect", "all"), "answer": _robots_record(files, url)}
+
+
+def _robots_record(files: list[Path], url: str) -> dict[str, Any] | None:
+    """Give the first robots.txt of the host of *url* in *files*: a crawl asks for it before it asks for a page."""
+    from fastwarc.warc import ArchiveIterator, WarcRecordType
+
+    wanted = urlsplit(url)
+    seen = 0
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                for item in ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=False):
+                    seen += 1
+                    there = urlsplit(item.headers.get("WARC-Target-URI") or "")
+                    if there.path == "/robots.txt" and there.netloc == wanted.netloc:
+                        return _answer(item, path)
+                    if seen >= MAX_RECORDS:
+                        return None
+        except FileNotFoundError:
+            continue
+        except (OSError, ValueError) as error:
+            raise DamagedFileError(f"not a readable archive: {error}", file=str(path)) from error
+    return None
+
+
+def _answer(item: Any, path: Path) -> dict[str, Any]:
+    first = item.reader.read(_ROBOTS_HEAD).split(b"\r\n")[0].split()
+    return {
+        "url": item.headers.get("WARC-Target-URI"),
+        "status": int(first[1]) if len(first) > 1 and first[1].isdigit() else None,
+        "fetched_at": item.headers.get("WARC-Date"),
+        "file": str(path),
+        "offset": item.stream_pos,
+    }

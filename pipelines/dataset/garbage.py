@@ -1,0 +1,145 @@
+"""Removing what no version needs any more: tasks, steps, and what killed processes left. Versions are never touched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from pipelines.dataset import publications
+from pipelines.dataset.publish import sweep
+from pipelines.engines.driver import Store
+from pipelines.workspace import Workspace
+from schemas.errors import UnfinishedError
+
+_DATASET: Final = "dataset"
+
+
+@dataclass
+class _Garbage:
+    """What goes: task fingerprints with their files, steps, and loose files and folders."""
+
+    tasks: dict[str, list[Path]] = field(default_factory=dict)
+    steps: list[Path] = field(default_factory=list)
+    loose: list[Path] = field(default_factory=list)
+
+
+def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[str, Any]:
+    """Remove tasks and steps that no kept version and no running run refers to; tell how many, and the bytes freed.
+
+    A file that a version holds too (as a second name) frees nothing and is not counted as bytes.
+
+    Args:
+        keep: Keep what the newest so many versions of each data set need; None: what all versions need.
+
+    Raises:
+        UnfinishedError: A run has begun and does not know yet what it needs.
+    """
+    store = Store(workspace.root)
+    with _idle_datasets(workspace) as busy:
+        needed = _needed_steps(workspace, keep, busy)
+        garbage = _find(store, needed, is_busy=bool(busy))
+        freed = sum(map(_freed, _paths(garbage)))
+        if not dry_run:
+            _remove(garbage)
+            for folder in workspace.versions.glob("*/"):
+                if folder.name not in busy:
+                    sweep(folder)
+    return {"tasks": len(garbage.tasks), "steps": len(garbage.steps), "bytes": freed, "dry_run": dry_run}
+
+
+@contextlib.contextmanager
+def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
+    """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile; give the other ones."""
+    names = {path.name.removeprefix(f"{_DATASET}-").removesuffix(".lock") for path in _locks(workspace)}
+    names |= {run["dataset"] for run in workspace.runs()} | {path.name for path in workspace.versions.glob("*/")}
+    busy = set()
+    with contextlib.ExitStack() as stack:
+        for name in sorted(names):
+            try:
+                stack.enter_context(workspace.lock(_DATASET, name))
+            except UnfinishedError:
+                busy.add(name)
+        yield busy
+
+
+def _locks(workspace: Workspace) -> Iterable[Path]:
+    return (workspace.root / "locks").glob(f"{_DATASET}-*.lock")
+
+
+def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set[str]:
+    kept = {
+        (folder.name, version) for folder in workspace.versions.glob("*/") for version in _kept_versions(folder, keep)
+    }
+    needed: set[str] = set()
+    for run in workspace.runs():
+        is_running = run["status"] == "running" and run["dataset"] in busy
+        if is_running and not run["steps"]:
+            raise UnfinishedError(
+                f"the run {run['run']} of `{run['dataset']}` has begun and does not know yet what it needs",
+                hint="wait for it, then try again",
+            )
+        if is_running or (run["dataset"], run["version"]) in kept:
+            needed.update(step["fingerprint"] for step in run["steps"])
+    return needed
+
+
+def _kept_versions(folder: Path, keep: int | None) -> list[str]:
+    newest = [entry["version"] for entry in reversed(publications.publications(folder))]
+    return list(dict.fromkeys(newest))[:keep]
+
+
+def _find(store: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
+    """Find what is not needed. While a run is busy, tasks of no finished step are its, and stay."""
+    tasks_of = {path.parent.name: _tasks_of(path) for path in store.steps.glob("*/manifest.json")}
+    kept = {task for step in needed for task in tasks_of.get(step, ())}
+    listed = {task for tasks in tasks_of.values() for task in tasks}
+    garbage = _Garbage(steps=[path for path in store.steps.glob("*/") if path.name not in needed])
+    for path in _task_files(store):
+        name = path.name.partition(".")[0]
+        if name not in kept and (name in listed or not is_busy):
+            garbage.tasks.setdefault(name, []).append(path)
+    garbage.loose += [path for path in store.spill.glob("*") if path.name not in needed]
+    return garbage
+
+
+def _tasks_of(manifest: Path) -> list[str]:
+    try:
+        return list(json.loads(manifest.read_text())["tasks"])
+    except (ValueError, KeyError, OSError):
+        return []
+
+
+def _task_files(store: Store) -> Iterator[Path]:
+    """Give the files in ``tasks/<xx>/``, those of attempts that died among them."""
+    for folder in sorted(store.tasks.glob("*/")):
+        if folder != store.spill:
+            yield from sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _paths(garbage: _Garbage) -> Iterator[Path]:
+    for files in garbage.tasks.values():
+        yield from files
+    for path in (*garbage.steps, *garbage.loose):
+        yield from path.rglob("*") if path.is_dir() else (path,)
+
+
+def _freed(path: Path) -> int:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0
+    return status.st_size if path.is_file() and status.st_nlink == 1 else 0
+
+
+def _remove(garbage: _Garbage) -> None:
+    """Remove steps before their tasks, and a task's JSON first: what is half removed counts as not there."""
+    for path in (*garbage.steps, *garbage.loose):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for files in garbage.tasks.values():
+        for path in sorted(files, key=lambda path: path.suffix != ".json"):
+            path.unlink(missing_ok=True)

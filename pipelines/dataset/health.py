@@ -1,0 +1,141 @@
+"""Whether what lies in a workspace is what its manifests say, and making whole what is only an index."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.dataset import publications
+from pipelines.dataset.catalog import rebuild
+from pipelines.dataset.publish import sweep
+from pipelines.dataset.version import Version, version_in
+from pipelines.workspace import Workspace
+from schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
+from schemas.hashing import file_sha256
+
+
+def repaired(workspace: Workspace) -> list[dict[str, Any]]:
+    """Sweep what killed publications left, write down versions that the log does not name, make the catalog again.
+
+    Gives a row for each data set and one for the catalog, in the form of `pipelines.doctor.Check`.
+    """
+    rows = [_repaired_dataset(workspace, folder) for folder in _datasets(workspace)]
+    return [*rows, _repaired_catalog(workspace)]
+
+
+def _datasets(workspace: Workspace) -> list[Path]:
+    return sorted(path for path in workspace.versions.glob("*/") if not path.name.startswith("."))
+
+
+def _repaired_dataset(workspace: Workspace, folder: Path) -> dict[str, Any]:
+    name = f"data set {folder.name}"
+    try:
+        with workspace.lock("dataset", folder.name):
+            swept = len(list(folder.glob(".staging-*")))
+            sweep(folder)
+            adopted = publications.adopt(folder)
+            total = len(publications.publications(folder))
+    except UnfinishedError as error:
+        return _row(name, "warning", str(error), hint="repair again when it is done")
+    except DamagedFileError as error:
+        return _row(name, "damaged", str(error), hint=error.hint or "remove the folder of this version")
+    done = [f"{adopted} versions adopted"] * bool(adopted) + [f"{swept} unfinished publications removed"] * bool(swept)
+    return _row(name, "ok", ", ".join([f"{total} publications", *done]))
+
+
+def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
+    if not workspace.root.is_dir():
+        return _row("catalog", "ok", "no workspace yet")
+    moved = _set_aside(workspace.database)
+    try:
+        total = rebuild(workspace)
+    except (OSError, CorpusmillError, sqlite3.Error) as error:
+        return _row("catalog", "damaged", str(error), hint="`corpusmill doctor --verify` names damaged files")
+    found = f"made again: {total} publications"
+    return _row("catalog", "ok", found if moved is None else f"{found}; the damaged database is now {moved.name}")
+
+
+def _set_aside(database: Path) -> Path | None:
+    """Rename a database that SQLite cannot read; its list of runs is lost, and nothing that was published."""
+    if not database.exists():
+        return None
+    try:
+        with contextlib.closing(sqlite3.connect(database)) as connection:
+            (answer,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if answer == "ok":
+            return None
+    except sqlite3.OperationalError:  # in use
+        return None
+    except sqlite3.DatabaseError:
+        pass
+    aside = database.with_name(f"{database.name}.damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}")
+    database.replace(aside)
+    return aside
+
+
+def verified(workspace: Workspace) -> list[dict[str, Any]]:
+    """Read every file of every version, and every raw file, and compare SHA-256; give a row for each version and source.
+
+    A row for each file that is missing or another one has the status ``damaged`` and begins with its path.
+    """
+    rows: list[dict[str, Any]] = []
+    for folder in _datasets(workspace):
+        for path in sorted(folder.glob("[0-9a-f]*/manifest.json")):
+            rows += _verified_version(path.parent)
+    for path in sorted(workspace.root.glob("raw/*/manifest.json")):
+        rows += _verified_source(workspace, path.parent.name)
+    return rows
+
+
+def _verified_version(folder: Path) -> list[dict[str, Any]]:
+    name = f"version {folder.parent.name}@{folder.name}"
+    try:
+        version = version_in(folder)
+    except DamagedFileError as error:
+        return [_row(name, "damaged", str(error), hint="copy the version's folder again, or remove it")]
+    found = list(damaged_files(version))
+    hint = "copy the version's folder again, or run its recipe again after removing it"
+    files = len(version.manifest.files) + len(version.manifest.side_files)
+    return [_row(name, "damaged", told, hint=hint) for told in found] or [_row(name, "ok", f"{files} files")]
+
+
+def damaged_files(version: Version) -> Iterator[str]:
+    """Tell for each file of *version* that is not what its manifest says: its path, and what is wrong. Reads them all."""
+    for file in (*version.manifest.files, *version.manifest.side_files):
+        yield from _damage(version.path / file.path, size=file.bytes, sha256=file.sha256)
+
+
+def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
+    name = f"source {source}"
+    try:
+        manifest = workspace.raw_manifest(source)
+    except DamagedFileError as error:
+        return [_row(name, "damaged", str(error), hint=error.hint)]
+    assert manifest is not None, "its manifest was listed"
+    folder = workspace.raw(source)
+    found = [
+        told for file in manifest.files for told in _damage(folder / file.path, size=file.size, sha256=file.sha256)
+    ]
+    verb = "crawl" if manifest.kind == "crawl" else "load"
+    hint = f"`corpusmill {verb} RECIPE --source {source}` registers what is there now"
+    ok = _row(name, "ok", f"{len(manifest.files)} files")
+    return [_row(name, "damaged", told, hint=hint) for told in found] or [ok]
+
+
+def _damage(path: Path, *, size: int, sha256: str) -> Iterator[str]:
+    try:
+        there = path.stat().st_size
+        if there != size:
+            yield f"{path}: {there} bytes instead of {size}"
+        elif file_sha256(path) != sha256:
+            yield f"{path}: another SHA-256"
+    except OSError as error:
+        yield f"{path}: {error.strerror}"
+
+
+def _row(name: str, status: str, found: str, *, hint: str | None = None) -> dict[str, Any]:
+    return {"name": name, "status": status, "found": found, "hint": hint}

@@ -1,0 +1,232 @@
+"""Looking at the documents of a version: which ones, and what of them."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from difflib import get_close_matches
+from typing import Any, Final
+
+import duckdb
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.dataset.tables import identifier, open_tables, quoted, time_limit
+from pipelines.dataset.version import Version
+from schemas.document import LEDGER, SPLITS, is_signal
+from schemas.errors import UsageError
+
+TIMEOUT_S: Final = 60.0
+_BY_HASH: Final = {"documents": "md5(id), id", "ledger": "md5(id || record_sha256), id"}
+"""Orders in which the first rows are a sample: the same one in every order and cut of the files."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked of a version.
+
+    Args:
+        where: One SQL expression over the columns and signals; None: all rows.
+        sample: This many rows, chosen by a hash of their id.
+        limit: No more than this many rows.
+        columns: Names of columns and signals; none: all columns, and the signals that *where* names.
+        ledger: Look at what was rejected instead of the documents.
+    """
+
+    where: str | None = None
+    split: str | None = None
+    sample: int | None = None
+    limit: int | None = None
+    columns: tuple[str, ...] = ()
+    ledger: bool = False
+    timeout_s: float = TIMEOUT_S
+
+
+def inspect(version: Version, question: Question) -> Iterator[dict[str, Any]]:
+    """Give the documents (or ledger rows) that *question* asks for, in the order of the files.
+
+    Whole texts are read once, row group by row group; what decides which documents these are reads its columns only.
+
+    Raises:
+        UsageError: An expression, column or split that the version does not have; the hint has the nearest name.
+        DamagedFileError: A file is missing or unreadable.
+    """
+    _refuse_unknown(version, question)
+    if question.ledger:
+        return _rows(_ledger(version, question))
+    return _rows(_documents(version, question))
+
+
+def _refuse_unknown(version: Version, question: Question) -> None:
+    known = _names(version, question)
+    for name in question.columns:
+        if name not in known:
+            raise UsageError(f"{version.name} has no column {name!r}", hint=_hint(name, known), value=name)
+    if question.split is not None and (question.ledger or question.split not in SPLITS):
+        problem = "the ledger has no splits" if question.ledger else f"there is no split {question.split!r}"
+        raise UsageError(problem, hint=f"splits of documents: {', '.join(SPLITS)}", value=question.split)
+
+
+def _names(version: Version, question: Question) -> list[str]:
+    return [*(LEDGER.names if question.ledger else version.columns), *version.signals]
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return (f"did you mean `{near[0]}`? " if near else "") + _listed(known)
+
+
+def _listed(known: Sequence[str]) -> str:
+    columns, signals = ([name for name in known if is_signal(name) is it_is] for it_is in (False, True))
+    return f"columns: {', '.join(columns)}" + (f"; signals: {', '.join(signals)}" if signals else "")
+
+
+def _signals(version: Version, question: Question) -> list[str]:
+    """Give the signals that the question names; naming one in a piece of text costs a join and nothing else."""
+    where = question.where or ""
+    return [
+        name
+        for name in version.signals
+        if name in question.columns or re.search(rf"(?<![\w.]){re.escape(name)}(?!\w)", where, re.IGNORECASE)
+    ]
+
+
+def _documents(version: Version, question: Question) -> Iterator[pa.RecordBatch]:
+    signals = _signals(version, question)
+    columns = [name for name in question.columns or version.columns if name in version.columns]
+    order = [*question.columns] or [*columns, *signals]
+    chosen = None
+    if signals or question.where is not None or question.sample is not None:
+        chosen = _chosen(version, question, signals)
+    left = question.limit
+    ids = None if chosen is None else chosen["id"].combine_chunks()
+    for batch in version.documents(ids=ids, columns=list({"id": 0, **dict.fromkeys(columns)}), split=question.split):
+        kept = batch if left is None else batch.slice(0, left)
+        yield _joined(kept, chosen, signals).select(order)
+        left = None if left is None else left - kept.num_rows
+        if left == 0:
+            return
+
+
+def _chosen(version: Version, question: Question, signals: list[str]) -> pa.Table:
+    """Give id and *signals* of the documents that are asked for."""
+    with open_tables({"shards": (version, "shard"), "measured": (version, "signals")}) as connection:
+        _define_view(connection, "shards", version.columns, signals)
+        names = ["id", *signals]
+        return pa.Table.from_batches(_answer(connection, version, question, names=names, order="split, id"))
+
+
+def _joined(batch: pa.RecordBatch, chosen: pa.Table | None, signals: list[str]) -> pa.RecordBatch:
+    if chosen is None or not signals:
+        return batch
+    places = pc.index_in(batch["id"], value_set=chosen["id"].combine_chunks())
+    for name in signals:
+        batch = batch.append_column(name, chosen[name].combine_chunks().take(places))
+    return batch
+
+
+def _ledger(version: Version, question: Question) -> Iterator[pa.RecordBatch]:
+    signals = _signals(version, question)
+    with open_tables({"rejected": (version, "ledger"), "measured": (version, "signals")}) as connection:
+        _define_view(connection, "rejected", LEDGER.names, signals)
+        names = [*question.columns] or [*LEDGER.names, *signals]
+        yield from _answer(connection, version, question, names=names, order="id, record_sha256")
+
+
+def _define_view(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str], signals: list[str]) -> None:
+    """Make the view ``documents`` of *rows* with their *signals*.
+
+    A signal is there under its name in quotes (``"gopher.word_count"``) and, through a struct, without them.
+    """
+    shown = ["r.*", *(f"m.{identifier(name)}" for name in signals), *_structs(columns, signals)]
+    join = ""
+    if signals:
+        listed = ", ".join(map(identifier, signals))
+        join = (
+            f" LEFT JOIN (SELECT DISTINCT ON (id) id, {listed} FROM measured ORDER BY id, {listed}) AS m ON m.id = r.id"
+        )
+    connection.execute(f"CREATE VIEW documents AS SELECT {', '.join(shown)} FROM {rows} AS r{join}")
+
+
+def _structs(columns: Sequence[str], signals: list[str]) -> Iterator[str]:
+    families: dict[str, list[str]] = {}
+    for name in signals:
+        family, _, rest = name.partition(".")
+        if family not in columns and "." not in rest:
+            families.setdefault(family, []).append(name)
+    for family, members in families.items():
+        fields = ", ".join(f"{identifier(name.partition('.')[2])} := m.{identifier(name)}" for name in members)
+        yield f"struct_pack({fields}) AS {identifier(family)}"
+
+
+def _answer(
+    connection: duckdb.DuckDBPyConnection, version: Version, question: Question, *, names: list[str], order: str
+) -> Iterator[pa.RecordBatch]:
+    kind = "ledger" if question.ledger else "documents"
+    try:
+        with time_limit(connection, question.timeout_s):
+            found = connection.view("documents")
+            if question.split is not None:
+                found = found.filter(f"split = {quoted(question.split)}")
+            if question.where is not None:
+                # An expression and nothing more: its parser takes neither a second one nor a statement.
+                found = found.filter(duckdb.SQLExpression(question.where))
+            if question.sample is not None:
+                found = found.order(_BY_HASH[kind]).limit(question.sample)
+            found = found.order(order)
+            if question.limit is not None:
+                found = found.limit(question.limit)
+            yield from found.project(", ".join(map(identifier, names))).to_arrow_reader()
+    except duckdb.InterruptException:
+        raise
+    except duckdb.Error as error:
+        raise _broken(error, version, question) from error
+
+
+def _broken(error: duckdb.Error, version: Version, question: Question) -> UsageError:
+    """Give the error that tells what is wrong with an expression, with the nearest name for one that is unknown."""
+    message = " ".join(re.split(r"\n\n|LINE 1:|Candidate (?:bindings|tables|Entries)", str(error))[0].split())
+    known = _names(version, question)
+    unknown = _unknown_name(question.where or "", message, known)
+    if unknown is not None:
+        message = f"{version.name} has no column {unknown!r}"
+    hint = _listed(known) if unknown is None else _hint(unknown, known)
+    return UsageError(f"--where: {message}", hint=hint, value=question.where)
+
+
+def _unknown_name(where: str, message: str, known: Sequence[str]) -> str | None:
+    """Give the name in *where* that DuckDB did not find: it speaks of a signal in parts, as of a table and a column."""
+    told = re.search(r'(?:column|table|key|named) "([^"]+)"', message)
+    if told is None or "Binder Error" not in message:
+        return None
+    names = [name for name in re.findall(r"[^\W\d][\w.]*", where) if name not in known]
+    return next((name for name in names if told[1] in (name, *name.split("."))), None)
+
+
+def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
+    for batch in batches:
+        yield from plain_rows(batch)
+
+
+def plain_rows(rows: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
+    """Give *rows* as JSON can hold them: times in ISO 8601, maps as objects, numbers that are none as null.
+
+    >>> plain_rows(pa.table({"score": pa.array([0.1, float("nan")], pa.float32())}))
+    [{'score': 0.1}, {'score': None}]
+    """
+    for index, field in enumerate(rows.schema):
+        if pa.types.is_float32(field.type):
+            # By way of text, or 0.1 would become 0.10000000149011612.
+            rows = rows.set_column(index, field.name, rows.column(index).cast(pa.string()).cast(pa.float64()))
+    return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist(maps_as_pydicts="lossy")]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, datetime | date):
+        return value.isoformat()
+    return value

@@ -1,0 +1,125 @@
+"""Files of versions as tables of DuckDB, with nothing else of the machine in reach."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.dataset.version import Version
+from schemas.document import DOCUMENT, LEDGER, ORIGIN
+from schemas.errors import DamagedFileError, UsageError
+
+MEMORY_LIMIT: Final = "1GB"
+"""What DuckDB may use before it works on disk."""
+_SETTINGS: Final = {
+    "memory_limit": MEMORY_LIMIT,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_EMPTY: Final = {
+    "shard": DOCUMENT,
+    "ledger": LEDGER,
+    "signals": pa.schema([pa.field("id", pa.string())]),
+    "origin": ORIGIN,
+}
+"""Columns of a table of which a version has no file."""
+
+
+@contextlib.contextmanager
+def open_tables(views: Mapping[str, tuple[Version, str]]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a view for each name of *views* over the files of one kind of a version.
+
+    The connection can read those files and nothing else: no other file, no network, no extension, no Python object; and
+    its configuration is locked.
+
+    Raises:
+        DamagedFileError: A file is missing, or no Parquet file.
+    """
+    files = {name: version.files(kind) for name, (version, kind) in views.items()}
+    with _opened(files, {name: kind for name, (_, kind) in views.items()}) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def open_files(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open the view ``files`` over shards of one version, or of none."""
+    with _opened({"files": list(files)}, {"files": "shard"}) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def _opened(files: Mapping[str, list[Path]], kinds: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    with (
+        tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch,
+        contextlib.closing(duckdb.connect(config=_SETTINGS)) as connection,
+    ):
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SET temp_directory = {quoted(scratch)}")
+        _confine(connection, [path for paths in files.values() for path in paths], scratch)
+        for name, paths in files.items():
+            _define(connection, name, paths, _EMPTY[kinds[name]])
+        yield connection
+
+
+def _confine(connection: duckdb.DuckDBPyConnection, files: list[Path], scratch: str) -> None:
+    connection.execute(f"SET allowed_paths = [{', '.join(quoted(str(path)) for path in files)}]")
+    connection.execute(f"SET allowed_directories = [{quoted(scratch + '/')}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _define(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], empty: pa.Schema) -> None:
+    if not paths:
+        connection.register(name, empty.empty_table())
+        return
+    listed = ", ".join(quoted(str(path)) for path in paths)
+    try:
+        connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT * FROM read_parquet([{listed}])")
+    except duckdb.Error as error:
+        raise DamagedFileError(f"the files cannot be read: {error}", file=str(paths[0].parent)) from error
+
+
+@contextlib.contextmanager
+def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterator[None]:
+    """Stop a query that takes longer than *seconds*.
+
+    Raises:
+        UsageError: It did.
+    """
+    timer = threading.Timer(seconds, connection.interrupt)
+    timer.start()
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise UsageError(
+            f"the query took longer than {seconds:g} s", hint="ask for less, or give more time with --timeout"
+        ) from error
+    finally:
+        timer.cancel()
+        timer.join()
+
+
+def quoted(text: str) -> str:
+    """Give *text* as a literal of SQL.
+
+    >>> quoted("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def identifier(name: str) -> str:
+    """Give *name* as an identifier of SQL.
+
+    >>> identifier("gopher.word_count")
+    '"gopher.word_count"'
+    """
+    return '"' + name.replace('"', '""') + '"'

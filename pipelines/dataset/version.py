@@ -1,0 +1,265 @@
+"""A published version: found by its name, and its files."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from pipelines.dataset import publications
+from pipelines.workspace import Workspace
+from schemas.console import DEFAULT_WORKSPACE
+from schemas.document import SPLITS
+from schemas.errors import DamagedFileError, UsageError
+from schemas.identity import ID_LENGTH, shard_of
+from schemas.manifest import VERSION_ID_LENGTH, VersionManifest
+
+MIN_PREFIX: Final = 4
+"""Characters of a version id that may stand for the whole, where they are unique."""
+_SHARD: Final = "shard"
+
+
+@dataclass(frozen=True)
+class Version:
+    """A version in the folder *path*: usable as a path itself, without a catalog, wherever it lies."""
+
+    path: Path
+    manifest: VersionManifest = field(repr=False)
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    @property
+    def name(self) -> str:
+        """Data set and id: ``handbook@0123456789abcdef``."""
+        return f"{self.manifest.dataset}@{self.manifest.version}"
+
+    @property
+    def columns(self) -> list[str]:
+        """Names of the columns of a document."""
+        return [column["name"] for column in self.manifest.document_schema]
+
+    @property
+    def signals(self) -> list[str]:
+        """Names of the signals; none when nothing was measured."""
+        files = self.files("signals")
+        return [name for name in _schema(files[0]).names if name != "id"] if files else []
+
+    @property
+    def size(self) -> int:
+        """Bytes of all Parquet files."""
+        return sum(file.bytes for file in (*self.manifest.files, *self.manifest.side_files))
+
+    def files(self, kind: str, *, split: str | None = None) -> list[Path]:
+        """Give the files of one *kind* (shard, ledger, signals, origin) in name order.
+
+        Raises:
+            DamagedFileError: One is missing, or the manifest names one outside of the folder.
+        """
+        if kind == _SHARD:
+            names = [file.path for file in self.manifest.files if split in (None, file.split)]
+        else:
+            names = [file.path for file in self.manifest.side_files if file.kind == kind]
+        return [self._file(name) for name in sorted(names)]
+
+    def _file(self, name: str) -> Path:
+        if Path(name).name != name or name.startswith("."):
+            raise DamagedFileError(
+                f"the manifest names a file outside of its folder: {name}", file=str(self.path / "manifest.json")
+            )
+        path = self.path / name
+        if not path.is_file():
+            raise DamagedFileError("the file is missing", file=str(path), hint="copy the version's folder whole")
+        return path
+
+    def rows(self, kind: str, low: str, high: str | None = None, *, columns: list[str] | None = None) -> pa.Table:
+        """Give the rows of the files of *kind* whose id lies in ``[low, high]`` (by default *low* alone), in file order.
+
+        Reads the row groups that may hold such ids, nothing else.
+        """
+        high = low if high is None else high
+        wanted = (pc.field("id") >= low) & (pc.field("id") <= high)
+        tables = [
+            _readable(path, lambda path: pq.read_table(path, columns=columns, filters=wanted, use_threads=False))
+            for path in self._files_between(kind, low, high)
+        ]
+        return pa.concat_tables(tables) if tables else pa.table({})
+
+    def _files_between(self, kind: str, low: str, high: str) -> list[Path]:
+        if kind == _SHARD:
+            near = {
+                shard.path
+                for shard in self.manifest.files
+                if shard.first_id is not None and shard.last_id is not None
+                if shard.first_id <= high and low <= shard.last_id
+            }
+            return [path for path in self.files(_SHARD) if path.name in near]
+        files, places = self.files(kind), self._places()
+        if len(files) != len(places):
+            return files
+        return [
+            file
+            for file, (index, count) in zip(files, places, strict=True)
+            if shard_of(low, count) <= index <= shard_of(high, count)
+        ]
+
+    def _places(self) -> list[tuple[int, int]]:
+        """Give index and count of the shard that was written together with each ledger, in the order of these."""
+        counts = [sum(shard.split == split for shard in self.manifest.files) for split in SPLITS]
+        return [(index, count) for count in counts for index in range(count)]
+
+    def documents(
+        self, *, ids: pa.Array | None = None, columns: list[str] | None = None, split: str | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Give documents in file order, row group by row group; those of *ids* only where given."""
+        for path in self.files(_SHARD, split=split):
+            yield from _readable(path, lambda path: _groups(path, ids, columns))
+
+
+def _readable(path: Path, read: Any) -> Any:
+    try:
+        return read(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedFileError(f"the file cannot be read: {error}", file=str(path)) from error
+
+
+def _schema(path: Path) -> pa.Schema:
+    return _readable(path, pq.read_schema)
+
+
+def _groups(path: Path, ids: pa.Array | None, columns: list[str] | None) -> Iterable[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        for group in range(file.metadata.num_row_groups):
+            mask = None
+            if ids is not None:
+                mask = pc.is_in(file.read_row_group(group, columns=["id"])["id"], value_set=ids)
+                if not pc.any(mask).as_py():
+                    continue
+            table = file.read_row_group(group, columns=columns)
+            yield from (
+                (table if mask is None else table.filter(mask)).select(columns or table.schema.names).to_batches()
+            )
+
+
+def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | Workspace | None = None) -> Version:
+    """Open the version called *name_or_path*; only its manifest is read.
+
+    Args:
+        name_or_path: ``dataset@id`` (the beginning of an id is enough where it is unique), ``dataset@tag``, ``dataset``
+            (the current version), or the folder of a version.
+        workspace: Where names are looked up; by default the environment's, or ``./corpus``.
+
+    Raises:
+        UsageError: There is no such version.
+        DamagedFileError: Its manifest cannot be read.
+    """
+    if isinstance(name_or_path, Version):
+        return name_or_path
+    place = workspace_of(workspace)
+    if isinstance(name_or_path, os.PathLike) or _is_path(str(name_or_path)):
+        return version_in(Path(name_or_path))
+    dataset, at, what = str(name_or_path).partition("@")
+    if not at and dataset not in datasets(place) and (Path(dataset) / "manifest.json").is_file():
+        return version_in(Path(dataset))
+    folder = dataset_folder(place, dataset)
+    return version_in(folder / (find(folder, what) if at else _current(folder)))
+
+
+def workspace_of(workspace: str | Path | Workspace | None) -> Workspace:
+    """Give the workspace that is meant: *workspace*, or the one that the environment names."""
+    if isinstance(workspace, Workspace):
+        return workspace
+    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute())
+
+
+def _is_path(text: str) -> bool:
+    return "/" in text or os.sep in text or text.startswith(".")
+
+
+def version_in(folder: Path) -> Version:
+    """Open the version in *folder*."""
+    return Version(folder.absolute(), publications.read_manifest(folder))
+
+
+def datasets(workspace: Workspace) -> list[str]:
+    """Give the names of the data sets that have a version."""
+    return sorted({path.parent.parent.name for path in workspace.versions.glob("*/[0-9a-f]*/manifest.json")})
+
+
+def dataset_folder(workspace: Workspace, dataset: str) -> Path:
+    """Give the folder of a data set's versions.
+
+    Raises:
+        UsageError: There is no such data set; the hint has the nearest name.
+    """
+    known = datasets(workspace)
+    if dataset in known:
+        return workspace.versions / dataset
+    near = get_close_matches(dataset, known, 1)
+    if near:
+        hint = f"did you mean `{near[0]}`?"
+    elif known:
+        hint = f"there are: {', '.join(known)}"
+    else:
+        hint = f"nothing was published in {workspace.root} yet: `corpusmill run RECIPE` does, --workspace names another"
+    raise UsageError(f"there is no data set {dataset!r} in {workspace.root}", hint=hint, value=dataset)
+
+
+def version_ids(folder: Path) -> list[str]:
+    """Give the ids of the versions that lie in the folder of a data set."""
+    return sorted(path.parent.name for path in folder.glob("[0-9a-f]*/manifest.json"))
+
+
+def find(folder: Path, what: str) -> str:
+    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the folder of a data set.
+
+    Raises:
+        UsageError: None does, or several.
+    """
+    ids, names = version_ids(folder), publications.tags(folder)
+    if what in ids:
+        return what
+    if what in names:
+        return _tagged(names[what], ids, what)
+    near = [version for version in ids if version.startswith(what)] if len(what) >= MIN_PREFIX else []
+    if len(near) == 1:
+        return near[0]
+    if near:
+        raise UsageError(f"{len(near)} versions of {folder.name} begin with {what!r}", hint=", ".join(near))
+    guess = get_close_matches(what, [*names, *ids], 1)
+    hint = f"did you mean `{folder.name}@{guess[0]}`?" if guess else f"`corpusmill versions {folder.name}` lists them"
+    raise UsageError(f"{folder.name} has no version or tag {what!r}", hint=hint, value=what)
+
+
+def _tagged(version: str, ids: list[str], tag: str) -> str:
+    if version not in ids:
+        raise UsageError(f"the version {version}, which the tag {tag!r} names, is not there any more")
+    return version
+
+
+def _current(folder: Path) -> str:
+    version = publications.current(folder)
+    assert version is not None, "a data set has a version"
+    return version
+
+
+def is_version_id(text: str) -> bool:
+    """Tell whether *text* has the form of a version id."""
+    return re.fullmatch(rf"[0-9a-f]{{{VERSION_ID_LENGTH}}}", text) is not None
+
+
+def id_range(beginning: str) -> tuple[str, str]:
+    """Give the least and the greatest document id that begin so.
+
+    >>> id_range("ab")[1][:4]
+    'abff'
+    """
+    return beginning.ljust(ID_LENGTH, "0"), beginning.ljust(ID_LENGTH, "f")
