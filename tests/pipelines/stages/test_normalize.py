@@ -110,6 +110,15 @@ def test_normalizing_twice_is_normalizing_once(batch: list[str], stage: Normaliz
     assert normalized_batch(once, stage) == once
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("caf\u00c3\u200b\u00a9", "café"), ("e\u200b\u0301", "é"), ("a\u00ad \u2060 b", "a b"), ("<\u2060\u0338", "≮")],
+)
+def test_what_one_operation_uncovers_another_one_finds(text: str, expected: str) -> None:
+    """A zero-width space hides mojibake from the repair that comes before its removal."""
+    assert normalized(text) == expected
+
+
 @given(batch=batches, stage=parameters)
 @settings(max_examples=40, deadline=None)
 def test_a_text_does_not_depend_on_its_neighbours(batch: list[str], stage: Normalize) -> None:

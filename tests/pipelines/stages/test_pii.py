@@ -133,7 +133,7 @@ def test_numbers_of_cards_are_masked(number: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "4111111111111112 1234567890123452 9780306406157",
+        "4111111111111112 4111111111111113 5555555555554440 1234567890123452 9780306406157",
         "04111111111111111 41111111111111110 1-4111-1111-1111-1111 4111-1111-1111-1111-1111-1111",
         "٤١١١١١١١١١١١١١١١ 0.4111111111111111 a4111111111111111 4111111111111111f 4111 1111-1111 1111",
     ],
@@ -169,6 +169,13 @@ def test_only_the_kinds_asked_for_are_looked_for() -> None:
         "<EMAIL> 4111111111111111",
         None,
     ]
+
+
+def test_a_mask_that_uncovers_an_address_is_not_the_last() -> None:
+    """The user of a URL is no address until the host before it is gone."""
+    once = mask("x://8.8.8.8:ann@example.org")
+
+    assert once == mask(once) == "x://<IP>:<EMAIL>"
 
 
 @given(text=texts, kinds=st.sets(st.sampled_from(list(KINDS))))
