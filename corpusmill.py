@@ -20,6 +20,7 @@ from schemas.console import DEFAULT_WORKSPACE, Console
 
 if TYPE_CHECKING:
     from pipelines.run import Acquisition
+    from schemas.errors import RecipeErrors
 
 __version__ = "0.1.0"
 
@@ -233,13 +234,15 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
-    from schemas.errors import CorpusmillError
+    from schemas.errors import CorpusmillError, RecipeErrors
 
     debug = "--debug" in arguments or bool(os.environ.get("CORPUSMILL_DEBUG"))
     if debug:
         import traceback
 
         traceback.print_exception(error)
+    if isinstance(error, RecipeErrors):
+        return _report_all(error, as_json=as_json)
     if isinstance(error, CorpusmillError):
         details = {name: getattr(error, name) for name in ("file", "line", "field")}
         return _fail(
@@ -259,10 +262,26 @@ def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
     )
 
 
-def _fail(message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any) -> int:
+def _report_all(error: RecipeErrors, *, as_json: bool) -> int:
+    """Tell every problem of a recipe, each with its hint."""
+    told = []
+    for one in error.errors:
+        _say(str(one), one.hint)
+        told.append({"code": one.code, "message": str(one), "hint": one.hint, "file": one.file, "line": one.line})
+        told[-1] |= {"field": one.field, "value": one.value}
+    if as_json:
+        print(json.dumps({"status": "failed", "error": told[0], "errors": told}, ensure_ascii=False, default=str))
+    return error.exit_code
+
+
+def _say(message: str, hint: str | None) -> None:
     print(f"error: {message}", file=sys.stderr)
     if hint:
-        print(f"\nhint: {hint}", file=sys.stderr)
+        print(f"\nhint: {hint}\n", file=sys.stderr)
+
+
+def _fail(message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any) -> int:
+    _say(message, hint)
     if as_json:
         content = {"code": code, "message": message, "hint": hint}
         content |= dict.fromkeys(("file", "line", "field")) | details

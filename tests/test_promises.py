@@ -350,3 +350,21 @@ def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None:
+    """Joined by id they may not double a document, whatever captures of it there were."""
+    recipe = write_project(tmp_path / "project", count=20)
+    rows = records(20)
+    again = [{**row, "text": row["text"] + " And one sentence more for the road."} for row in rows]
+    write_lines(tmp_path / "project" / "lines", lines_of(again)[:20], files=1, seed=8)
+
+    result, manifest = run_once(recipe, tmp_path / "workspace")
+
+    folder = Path(result["path"])
+    signals = _rows(folder, manifest, "signals", ["id", "gopher.word_count"])
+    documents = {row["id"]: row["word_count"] for row in _rows(folder, manifest, "shard", ["id", "word_count"])}
+    assert len({row["id"] for row in signals}) == len(signals)
+    assert documents.keys() <= {row["id"] for row in signals}
+    superseded = [row for row in _rows(folder, manifest, "ledger", ["rule"]) if row["rule"] == "identity.superseded"]
+    assert len(superseded) > 10

@@ -15,7 +15,9 @@ import tldextract
 from pipelines.engines.base import Batches, Counters, Function, resolve
 from pipelines.engines.batches import conform
 from pipelines.engines.context import task
+from pipelines.engines.groups import run_starts, whole_groups
 from pipelines.stages.assemble import shards_by_split
+from pipelines.stages.fates import NO_TIME
 from schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
 from schemas.hashing import LogicalHash, file_sha256
 
@@ -67,7 +69,7 @@ class WriteShard(Function):
             where a file lies does not change what is published.
     """
 
-    version = 1
+    version = 2
     depends = ("pyarrow", "tldextract")
 
     census: str
@@ -104,7 +106,7 @@ class WriteShard(Function):
         def run(batches: Batches) -> Batches:
             files = {kind: ParquetFile(task().file(f"{kind}.parquet"), schema) for kind, schema in schemas.items()}
             try:
-                for batch in batches:
+                for batch in whole_groups(batches, by="id"):
                     self._write(batch, files, domains, mask)
                 yield self._written(files)
             finally:
@@ -199,11 +201,26 @@ def _with_paths(batch: pa.RecordBatch, paths: Mapping[str, str]) -> pa.RecordBat
 
 
 def _measured(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
-    """Give the rows in which any signal was measured."""
+    """Give one row for each document in which any signal was measured: that of the published capture, else the latest.
+
+    *batch* holds whole documents: all captures of each.
+    """
     any_valid = np.zeros(batch.num_rows, np.bool_)
     for name in names:
         any_valid |= np.asarray(pc.is_valid(batch[name]))
-    return batch.filter(pa.array(any_valid))
+    measured = batch.filter(pa.array(any_valid))
+    rank = pa.table(
+        {
+            "id": measured["id"],
+            "published": pc.is_null(measured["rule"]).cast(pa.int8()),
+            "captured": pc.fill_null(measured["fetched_at"].cast(pa.int64()), NO_TIME),
+            "record_sha256": measured["record_sha256"],
+        }
+    )
+    order = pc.sort_indices(rank, sort_keys=[(name, "ascending") for name in rank.column_names])
+    ordered = measured.take(order)
+    starts = run_starts(ordered["id"])
+    return ordered.take(pa.array(np.append(starts[1:], ordered.num_rows) - 1 if len(starts) else starts))
 
 
 class Domains:

@@ -187,11 +187,9 @@ def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
     if not count:
         return result
     law.count_rules(result["rule"])
-    sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(result["id"], 0, 1), pa.array(_SAMPLED_DIGITS)))
-    sample = pc.utf8_slice_codeunits(result["text"], 0, SAMPLE_CHARACTERS)
     changes = {
         "stage": pc.if_else(rejected, name, result["stage"]),
-        "sample_text": pc.if_else(sampled, sample, result["sample_text"]),
+        "sample_text": sample_texts(result, rejected),
         "text_bytes": pc.if_else(rejected, lengths.cast(pa.int64()), result["text_bytes"]),
         "text": pc.if_else(rejected, pa.scalar(None, pa.string()), result["text"]),
         "content": pc.if_else(rejected, pa.scalar(None, pa.binary()), result["content"]),
@@ -200,6 +198,12 @@ def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
         index = result.schema.get_field_index(column)
         result = result.set_column(index, result.schema.field(index), values)
     return result
+
+
+def sample_texts(batch: pa.RecordBatch, rejected: pa.BooleanArray) -> pa.StringArray:
+    """Give the column `sample_text` with the beginning of the text of the *rejected* rows that are sampled."""
+    sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(batch["id"], 0, 1), pa.array(_SAMPLED_DIGITS)))
+    return pc.if_else(sampled, pc.utf8_slice_codeunits(batch["text"], 0, SAMPLE_CHARACTERS), batch["sample_text"])
 
 
 def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from pipelines.engines.base import Batches, Counters, Exchange, Function, Input, Map, Step
 from pipelines.engines.context import task
 from pipelines.engines.groups import whole_groups
-from pipelines.stages.apply import Law
+from pipelines.stages.apply import Law, sample_texts
 from pipelines.stages.fates import FATE, NO_TIME
 from pipelines.stages.split import shard_numbers, splits
 from schemas.document import SPLITS, TIMESTAMP, VERDICT
@@ -135,6 +135,8 @@ class RouteFates(_Routed):
 class Join(Function):
     """Gives each living capture its fate: verdict, cluster, split, and when its text was first seen."""
 
+    version = 2
+
     columns: tuple[str, ...]
     """Columns of the documents, as they come in."""
     shares: dict[str, float]
@@ -160,6 +162,7 @@ class Join(Function):
         }
         rejected = pc.and_(met, pc.is_valid(fate[f"{_PREFIX}rule"]))
         lengths = pc.binary_length(wide["text"]).cast(pa.int64())
+        changes["sample_text"] = sample_texts(wide, rejected)
         changes["text_bytes"] = pc.if_else(rejected, lengths, wide["text_bytes"])
         changes["text"] = pc.if_else(rejected, pa.scalar(None, pa.string()), wide["text"])
         first = fate[f"{_PREFIX}first_seen"]

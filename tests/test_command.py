@@ -1,0 +1,184 @@
+"""The command as a user meets it: quick to answer, clear when it refuses, machine-readable when asked."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import corpusmill
+from tests.corpora import write_project
+
+HEAVY = ("pyspark", "apache_beam", "torch", "spacy", "nltk", "scrapy", "pandas", "pyarrow", "duckdb", "pydantic")
+
+
+def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "corpusmill", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=os.environ | {"NO_COLOR": "1"},
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
+def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
+    """A shell that completes, and a user who looks something up, wait for nothing."""
+    code = (
+        "import sys, contextlib, corpusmill\n"
+        "with contextlib.suppress(SystemExit):\n"
+        f"    corpusmill.main({arguments!r})\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stderr.strip() == "[]"
+    assert done.stdout
+
+
+def test_every_command_explains_itself() -> None:
+    """What the table offers exists, and its help names its options."""
+    from click.testing import CliRunner
+
+    for group in corpusmill.COMMANDS.values():
+        for name in group:
+            told = CliRunner().invoke(corpusmill.cli, [name, "--help"])
+            assert told.exit_code == 0, (name, told.exception)
+            assert "--json" in told.stdout
+            assert "--workspace" in told.stdout
+
+
+def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Path) -> None:
+    """Two mistakes are told at once, before anything starts."""
+    recipe = tmp_path / "news.yaml"
+    recipe.write_text(
+        "dataset: news\n"
+        "sources:\n"
+        "  - load: {name: a, format: jsonl, path: missing/*.jsonl}\n"
+        "stages:\n"
+        "  - normalise\n"
+        "  - near_dedup: {treshold: 0.8}\n"
+    )
+
+    done = command("run", str(recipe), "--workspace", str(tmp_path / "w"), "--json")
+
+    assert done.returncode == 2
+    for line, word in ((3, "missing"), (5, "normalize"), (6, "threshold")):
+        assert f"news.yaml:{line}:" in done.stderr
+        assert word in done.stderr
+    assert "Traceback" not in done.stderr
+    told = json.loads(done.stdout)
+    assert told["status"] == "failed"
+    assert [error["line"] for error in told["errors"]] == [3, 5, 6]
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["runn", "x.yaml"], ["No such command", "Did you mean `run`"]),
+        (["run"], ["Missing argument", "run --help"]),
+        (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
+        (["run", "recipe.yaml", "--engine", "ray"], ["not built yet"]),
+        (["run", "recipe.yaml", "--engine", "sparc"], ["no engine is called 'sparc'"]),
+    ],
+)
+def test_wrong_use_is_answered_with_a_hint_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    """No traceback, whatever was typed."""
+    write_project(tmp_path, count=5)
+
+    done = command(*arguments, cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert all(word in done.stderr for word in words), done.stderr
+    assert "hint: " in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_workspace_that_cannot_be_written_is_exit_code_5(tmp_path: Path) -> None:
+    """The user can mend it and run again."""
+    recipe = write_project(tmp_path, count=5)
+    (tmp_path / "file").write_text("in the way")
+
+    done = command("run", str(recipe), "--workspace", str(tmp_path / "file" / "corpus"))
+
+    assert done.returncode == 5
+    assert "cannot be written" in done.stderr
+
+
+def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
+    """Standard output holds the document that programs read, and nothing else."""
+    recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
+
+    before = json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)
+    ran = json.loads(command("run", str(recipe), "--workspace", workspace, "--json", "--workers", "1").stdout)
+    after = json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)
+    runs = [json.loads(line) for line in command("runs", "--workspace", workspace, "--json").stdout.splitlines()]
+
+    assert before["sources_missing"] == ["lines", "pages"]
+    assert not any(step["cached"] for step in before["steps"])
+    assert ran["status"] == "published"
+    assert ran["counts"]["read"] == ran["counts"]["published"] + ran["counts"]["ledger"]
+    assert {"name", "fingerprint", "cached", "in", "out", "cpu_s", "wall_s"} <= ran["steps"][0].keys()
+    assert all(step["cached"] for step in after["steps"])
+    assert [step["fingerprint"] for step in after["steps"]] == [step["fingerprint"] for step in ran["steps"]]
+    assert [(run["status"], run["version"]) for run in runs] == [("published", ran["version"])]
+
+
+def test_a_changed_bound_repeats_the_judging_and_says_so(tmp_path: Path) -> None:
+    """Signals are kept: a threshold is re-cut without touching the text again."""
+    recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
+    assert command("run", str(recipe), "--workspace", workspace, "--workers", "1").returncode == 0
+    recipe.write_text(
+        recipe.read_text().replace("profile: gopher", "profile: gopher, bounds: {gopher.word_count: {min: 60}}")
+    )
+
+    steps = {
+        step["name"]: step
+        for step in json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)["steps"]
+    }
+
+    assert steps["quality.measure"]["cached"]
+    assert not steps["quality"]["cached"]
+    assert "changed" in steps["quality"]["reason"]
+    assert "its input" in steps["pii"]["reason"]
+
+
+def test_extract_reads_a_file_and_standard_input(tmp_path: Path) -> None:
+    """The smallest useful thing, in a pipe."""
+    page = tmp_path / "page.html"
+    page.write_text("<title>Tide</title><p>" + "The harbour reopened on Tuesday after the storm. " * 5)
+
+    told = json.loads(command("extract", str(page), "--json").stdout)
+    piped = subprocess.run(
+        [sys.executable, "-m", "corpusmill", "extract"], input=page.read_bytes(), capture_output=True, check=True
+    )
+
+    assert told["file"] == str(page)
+    assert told["title"] == "Tide"
+    assert told["text"].startswith("The harbour reopened")
+    assert piped.stdout.decode().strip() == told["text"].strip()
+
+
+def test_try_shows_each_stage_and_writes_nothing(tmp_path: Path) -> None:
+    """A recipe is tuned on one document before it runs on a million."""
+    recipe = write_project(tmp_path, count=3)
+
+    done = command(
+        "try", str(recipe), str(tmp_path / "pages" / "page-1.html"), "--workspace", str(tmp_path / "w"), "--json"
+    )
+
+    told = json.loads(done.stdout)
+    assert [stage["stage"] for stage in told["stages"]][:3] == ["read", "extract", "normalize"]
+    assert told["title"] == "Page 1"
+    assert not (tmp_path / "w").exists()
