@@ -29,6 +29,7 @@ from pipelines.plan import CorpusPlan, SourceInput, build_plan
 from pipelines.recipe import LoadedRecipe, refuse_other_definition, resolved_yaml
 from pipelines.reports.describe import describe_version
 from pipelines.stages.assemble import JOINED
+from pipelines.stages.base import MapStage, Stage
 from pipelines.workspace import Workspace
 from schemas.document import CAPTURE
 from schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
@@ -135,7 +136,24 @@ def source_input(
 def planned(loaded: LoadedRecipe, inputs: list[SourceInput], *, limit: int | None) -> CorpusPlan:
     """Give the plan of the recipe over its sources."""
     stages = [(entry.id, stage) for entry, stage in zip(loaded.recipe.stages, loaded.stages, strict=True)]
+    _refuse_repeated_columns(loaded, stages)
     return build_plan(loaded.recipe, stages, inputs, limit=limit)
+
+
+def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage]]) -> None:
+    """Refuse a recipe in which two stages make a column of one name."""
+    makers: dict[str, str] = {}
+    for index, (name, stage) in enumerate(stages):
+        parts = stage.parts() if isinstance(stage, MapStage) else ()
+        for column in (field.name for _, part in parts for field in part.adds()):
+            if column in makers:
+                raise loaded.error(
+                    f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",
+                    ("stages", index),
+                    hint="give one of them another `into`, or keep one of the two stages",
+                    value=column,
+                )
+            makers[column] = name
 
 
 def disk_bytes(inputs: list[SourceInput]) -> int:
