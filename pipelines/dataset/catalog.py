@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING, Final
 import pyarrow.parquet as pq
 
 from pipelines.dataset import publications
-from pipelines.dataset.publications import read_manifest
+from pipelines.dataset.version import version_in
 from pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
-    from pyiceberg.table import Table
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table, Transaction
 
 NAMESPACE: Final = "corpusmill"
 _FOLDER: Final = "catalog"
+_NAME_MAPPING: Final = "schema.name-mapping.default"
+_PROPERTIES: Final = {"write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "5"}
+"""Of the table's own description, which grows with each publication, only the last ones stay."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,38 +71,63 @@ def index_version(workspace: Workspace, folder: Path) -> bool:
 
 
 def _publish(catalog: SqlCatalog, folder: Path, *, number: int) -> None:
-    manifest = read_manifest(folder)
-    paths = [str((folder / shard.path).absolute()) for shard in manifest.files]
+    """Make the version in *folder* the content of its table, in one commit: columns, files, snapshot and tag."""
+    from pyiceberg.table.update.snapshot import ManageSnapshots
+
+    version = version_in(folder)
+    paths = version.files("shard")
     schema = pq.read_schema(paths[0])
-    identifier = (NAMESPACE, manifest.dataset)
-    table = catalog.create_table_if_not_exists(identifier, schema=schema)
-    tag = f"v-{number}-{manifest.version}"
+    tag = f"v-{number}-{version.manifest.version}"
+    table = catalog.create_table_if_not_exists(
+        (NAMESPACE, version.manifest.dataset), schema=schema, properties=_PROPERTIES
+    )
     if tag in table.refs():
         return
-    with table.update_schema() as update:
-        update.union_by_name(schema)
+    old = [task.file for task in table.scan().plan_files()]
     with table.transaction() as transaction:
-        if table.current_snapshot() is not None:
-            transaction.delete("id is not null")
-        transaction.add_files(paths, check_duplicate_files=False)
-    _tag(table.refresh(), tag)
+        with transaction.update_schema() as update:
+            update.union_by_name(schema)
+        # Shards carry no field ids: their columns are found by name.
+        names = transaction.table_metadata.schema().name_mapping.model_dump_json()
+        transaction.set_properties({_NAME_MAPPING: names})
+        _replace_files(table, transaction, old, paths)
+        snapshot = transaction.table_metadata.current_snapshot_id
+        assert snapshot is not None, "one was made above"
+        with ManageSnapshots(transaction) as manage:
+            manage.create_tag(snapshot, tag)
 
 
-def _tag(table: Table, tag: str) -> None:
-    snapshot = table.current_snapshot()
-    if snapshot is not None:
-        table.manage_snapshots().create_tag(snapshot.snapshot_id, tag).commit()
+def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], paths: list[Path]) -> None:
+    from pyiceberg.io.pyarrow import parquet_file_to_data_file
+
+    with transaction.update_snapshot().overwrite() as overwrite:
+        for file in old:
+            overwrite.delete_data_file(file)
+        for path in paths:
+            overwrite.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, str(path)))
 
 
-def rebuild(workspace: Workspace) -> int:
-    """Make the catalog again from the versions that lie in the workspace; give the number of publications."""
+def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
+    """Make the catalog again from the versions in the workspace; give the number of publications, and what failed.
+
+    A damaged version is left out, so that the others can be found.
+    """
+    total, problems = 0, []
     with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
         for identifier in catalog.list_tables(NAMESPACE):
             catalog.drop_table(identifier)
         shutil.rmtree(workspace.root / _FOLDER, ignore_errors=True)
-        total = 0
-        for dataset in sorted(path for path in workspace.versions.glob("*") if path.is_dir()):
-            for number, entry in enumerate(publications.publications(dataset), start=1):
-                _publish(catalog, dataset / entry["version"], number=number)
+        for folder, number in _publications(workspace):
+            try:
+                _publish(catalog, folder, number=number)
                 total += 1
-    return total
+            except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
+                problems.append(f"{folder.parent.name}@{folder.name}: {error}")
+    return total, problems
+
+
+def _publications(workspace: Workspace) -> Iterator[tuple[Path, int]]:
+    """Give the folder of each publication, and its place in the history of its data set."""
+    for dataset in sorted(path for path in workspace.versions.glob("*") if path.is_dir()):
+        for number, entry in enumerate(publications.publications(dataset), start=1):
+            yield dataset / entry["version"], number

@@ -55,7 +55,7 @@ class Sighting:
 
     @property
     def verdict(self) -> dict[str, Any] | None:
-        """The row of the ledger that tells why the document is not published: that of the capture that came furthest."""
+        """The row of the ledger that tells why it is not published: that of the capture that came furthest."""
         if self.document is not None or not self.ledger:
             return None
         places = {stage.name: place for place, stage in enumerate(self.version.manifest.counts.stages)}

@@ -16,6 +16,7 @@ from pipelines.dataset.version import Version, version_in
 from pipelines.workspace import Workspace
 from schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
 from schemas.hashing import file_sha256
+from schemas.manifest import ShardFile, SideFile
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
@@ -52,9 +53,12 @@ def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
         return _row("catalog", "ok", "no workspace yet")
     moved = _set_aside(workspace.database)
     try:
-        total = rebuild(workspace)
+        total, problems = rebuild(workspace)
     except (OSError, CorpusmillError, sqlite3.Error) as error:
-        return _row("catalog", "damaged", str(error), hint="`corpusmill doctor --verify` names damaged files")
+        total, problems = 0, [str(error)]
+    if problems:
+        hint = "`corpusmill doctor --verify` names damaged files"
+        return _row("catalog", "damaged", "; ".join(problems), hint=hint)
     found = f"made again: {total} publications"
     return _row("catalog", "ok", found if moved is None else f"{found}; the damaged database is now {moved.name}")
 
@@ -78,7 +82,7 @@ def _set_aside(database: Path) -> Path | None:
 
 
 def verified(workspace: Workspace) -> list[dict[str, Any]]:
-    """Read every file of every version, and every raw file, and compare SHA-256; give a row for each version and source.
+    """Read every file of every version, and every raw file, and compare SHA-256; a row for each version and source.
 
     A row for each file that is missing or another one has the status ``damaged`` and begins with its path.
     """
@@ -104,8 +108,9 @@ def _verified_version(folder: Path) -> list[dict[str, Any]]:
 
 
 def damaged_files(version: Version) -> Iterator[str]:
-    """Tell for each file of *version* that is not what its manifest says: its path, and what is wrong. Reads them all."""
-    for file in (*version.manifest.files, *version.manifest.side_files):
+    """Tell for each file of *version* that is not what its manifest says: its path, and what is wrong."""
+    listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
+    for file in listed:
         yield from _damage(version.path / file.path, size=file.bytes, sha256=file.sha256)
 
 

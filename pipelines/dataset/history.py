@@ -116,7 +116,7 @@ def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tup
     """Make an earlier version of *dataset* the current one; give it, and the id of the one that was current.
 
     Args:
-        what: An id, its beginning, or a tag; by default the version that was current when the current one was published.
+        what: An id, its beginning, or a tag; by default the version that the current one followed.
 
     Raises:
         UsageError: There is no such version.
@@ -134,7 +134,7 @@ def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tup
 
 
 def _one_before(folder: Path, entries: list[dict[str, Any]]) -> str:
-    """Give the version that was current when the current one was published last: so two rollbacks are two steps back."""
+    """Give the version that was current when the current one was published: so two rollbacks are two steps back."""
     now = entries[-1]["version"]
     published = [entry for entry in entries if entry["version"] == now and entry.get("action") != "rollback"]
     parent = published[-1].get("parent") if published else None

@@ -18,7 +18,7 @@ from schemas.errors import DamagedFileError, UsageError
 
 MEMORY_LIMIT: Final = "1GB"
 """What DuckDB may use before it works on disk."""
-_SETTINGS: Final = {
+_SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": MEMORY_LIMIT,
     "autoinstall_known_extensions": False,
     "autoload_known_extensions": False,

@@ -34,7 +34,7 @@ def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[st
     steps: list[dict[str, Any]] = []
     for stage in stages:
         met = verdict if verdict is not None and verdict["stage"] == stage else None
-        rules = _rules(entries[stage]) if stage in entries else []
+        rules = _rules(entries[stage]) if stage in entries else ()
         if rules and signals.num_rows:
             steps += _judged(stage, rules, signals.slice(signals.num_rows - 1), met)
         elif met is not None:

@@ -56,7 +56,8 @@ class Version:
     @property
     def size(self) -> int:
         """Bytes of all Parquet files."""
-        return sum(file.bytes for file in (*self.manifest.files, *self.manifest.side_files))
+        shards, sides = self.manifest.files, self.manifest.side_files
+        return sum(shard.bytes for shard in shards) + sum(side.bytes for side in sides)
 
     def files(self, kind: str, *, split: str | None = None) -> list[Path]:
         """Give the files of one *kind* (shard, ledger, signals, origin) in name order.
@@ -81,7 +82,7 @@ class Version:
         return path
 
     def rows(self, kind: str, low: str, high: str | None = None, *, columns: list[str] | None = None) -> pa.Table:
-        """Give the rows of the files of *kind* whose id lies in ``[low, high]`` (by default *low* alone), in file order.
+        """Give the rows of the files of *kind* with an id in ``[low, high]`` (by default *low* alone), in file order.
 
         Reads the row groups that may hold such ids, nothing else.
         """
