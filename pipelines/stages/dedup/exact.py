@@ -28,7 +28,7 @@ class ExactDedup(CompareStage):
 
     version: ClassVar[int] = 1
 
-    def steps(self, name: str, *, documents: str, fates: str) -> tuple[Step, ...]:  # noqa: ARG002
+    def steps(self, name: str, *, documents: str, fates: str) -> tuple[Step, ...]:
         """Give one exchange of fates by `content_hash`."""
         return (
             Exchange(

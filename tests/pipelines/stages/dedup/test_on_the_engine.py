@@ -63,7 +63,7 @@ def fates_by_engine(corpus: pa.Table, folder: Path, *, files: int, workers: int,
     for number in range(files):
         path = folder / f"{number}.parquet"
         pq.write_table(corpus.take(list(range(number, corpus.num_rows, files))), path)
-        tasks.append(RawTask({"path": str(path)}, number))
+        tasks.append(RawTask(({"path": str(path)},), number))
     plan = Plan((Map("documents", (), ReadFile(), CAPTURE), *STEPS), {"documents": tuple(tasks)})
     engine = LocalEngine(workers)
     try:
