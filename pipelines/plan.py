@@ -205,7 +205,7 @@ class _Builder:
     def _identity(self) -> None:
         """Add the step that keeps one capture of each document; after the first one it finds nothing more to do."""
         name = f"{IDENTITY}_{self.assembled + 1}" if self.assembled else IDENTITY
-        self.steps += identity_steps(name=name, documents=self.documents)
+        self.steps += identity_steps(name=name, documents=self.documents, clustered=self.assembled > 0)
         self.fates = name
         if name == IDENTITY:
             self.laws.append(name)

@@ -58,7 +58,7 @@ def summary(run: Any, trained: Any, evaluated: Any, generated: Any, *, seconds: 
     counts, steps = run["counts"], run["steps"]
     reused = sum(step["cached"] for step in steps)
     version = Path(run["path"])
-    prefix = f"{'' if in_path() else Path(sys.executable).parent}/corpusmill".lstrip("/")
+    prefix = "corpusmill" if in_path() else str(Path(sys.executable).parent / "corpusmill")
     return f"""
 {reused} of {len(steps)} steps of the corpus were reused{", and the model" if trained["status"] == "unchanged" else ""}.
 {counts["read"]} records read, {counts["published"]} published, {counts["ledger"]} in the ledger with their reasons.

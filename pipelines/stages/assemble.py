@@ -15,6 +15,7 @@ from pipelines.engines.context import task
 from pipelines.engines.groups import whole_groups
 from pipelines.stages.apply import Law, sample_texts
 from pipelines.stages.fates import FATE, NO_TIME
+from pipelines.stages.identity import content_hashes
 from pipelines.stages.split import shard_numbers, splits
 from schemas.document import SPLITS, TIMESTAMP, VERDICT
 from schemas.errors import ConservationError
@@ -22,7 +23,7 @@ from schemas.identity import shard_count
 
 _FATE, _LIVING, _DEAD = 0, 1, 2
 """Order of the rows of one capture: its fates, then as many living captures, then those that were rejected before."""
-_KEYS: Final = ("shard", "id", "record_sha256", "captured", "tag")
+_KEYS: Final = ("shard", "id", "record_sha256", "captured", "text_hash", "tag")
 _PREFIX: Final = "fate_"
 _FATE_FIELDS: Final = tuple(field for field in FATE if field.name not in ("id", "record_sha256", "captured", "bytes"))
 JOINED: Final = pa.schema(
@@ -112,6 +113,7 @@ class RouteDocuments(_Routed):
                     batch,
                     shard=self.shard(batch["id"]),
                     captured=pc.fill_null(batch["fetched_at"].cast(pa.int64()), NO_TIME),
+                    text_hash=content_hashes(pc.fill_null(batch["text"], "")),
                     tag=pc.if_else(alive, _LIVING, _DEAD).cast(pa.int64()),
                 )
 
@@ -127,6 +129,7 @@ class RouteFates(_Routed):
                 keys = {name: batch[name] for name in ("id", "record_sha256", "captured")}
                 fate = {f"{_PREFIX}{field.name}": batch[field.name] for field in _FATE_FIELDS}
                 tags = pa.array(np.full(batch.num_rows, _FATE), pa.int64())
+                keys["text_hash"] = batch["content_hash"]
                 yield pa.record_batch({**keys, "shard": self.shard(batch["id"]), "tag": tags, **fate})
 
         return run
@@ -180,7 +183,8 @@ class Join(Function):
 def fate_rows(batch: pa.RecordBatch, tags: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Give for each row the row of its fate, -1 for rows without one.
 
-    Rows are sorted by capture and tag. Equal captures are interchangeable, so the first of them takes the first fate.
+    Rows are sorted by capture, text and tag. Equal captures with equal texts are interchangeable, so the first of them
+    takes the first fate.
 
     Raises:
         ConservationError: A capture has not as many fates as living rows.
@@ -202,7 +206,7 @@ def _changes(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
     """Tell for each row whether it begins a new capture."""
     changed = np.zeros(batch.num_rows, np.bool_)
     changed[:1] = True
-    for name in ("id", "record_sha256", "captured"):
+    for name in ("id", "record_sha256", "captured", "text_hash"):
         column = batch[name]
         if batch.num_rows > 1:
             changed[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, batch.num_rows - 1)))
@@ -220,6 +224,7 @@ def moved_schema(documents: pa.Schema) -> pa.Schema:
     required = {"id", "record_sha256"}
     fields = [field if field.name in required else field.with_nullable(True) for field in documents]
     keys = [pa.field(name, pa.int64(), nullable=False) for name in ("shard", "captured", "tag")]
+    keys.append(pa.field("text_hash", pa.string(), nullable=False))
     return pa.schema([*fields, *keys, *(pa.field(f"{_PREFIX}{f.name}", f.type) for f in _FATE_FIELDS)])
 
 
