@@ -166,7 +166,7 @@ class Client:
             connection.close()
 
 
-class _Unread(Exception):  # noqa: N818 - carries a refusal out
+class _Unread(Exception):
     """The body is not wanted; `drained` when it was read all the same."""
 
     def __init__(self, refusal: Refusal, *, drained: bool) -> None:

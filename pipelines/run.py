@@ -145,7 +145,7 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
     makers: dict[str, str] = {}
     for index, (name, stage) in enumerate(stages):
         parts = stage.parts() if isinstance(stage, MapStage) else ()
-        for column in (field.name for _, part in parts for field in part.adds()):
+        for column in (added.name for _, part in parts for added in part.adds()):
             if column in makers:
                 raise loaded.error(
                     f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",

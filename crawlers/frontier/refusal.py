@@ -8,7 +8,7 @@ UNREACHABLE: Final = frozenset(("error.connection", "error.dns", "error.timeout"
 """Rules that speak of a host, not of a page: seen on a host that answered before, they mean that it went away."""
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error: it lands in the ledger
+class Refusal(Exception):
     """Why a page is not in the archive.
 
     Args:

@@ -30,7 +30,7 @@ class Loader(BaseModel, ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     uses_name: ClassVar[bool] = False
 
-    def slices(self, path: str) -> list[tuple[int, int]]:  # noqa: ARG002
+    def slices(self, path: str) -> list[tuple[int, int]]:
         """Give the slices ``[start, end)`` of the file at *path*, in bytes, by the file alone; one by default."""
         return [(0, -1)]
 
@@ -41,7 +41,7 @@ class Loader(BaseModel, ABC):
             SourceError: Such as a Parquet file without the text column.
         """
 
-    def count(self, path: str) -> dict[str, int]:  # noqa: ARG002
+    def count(self, path: str) -> dict[str, int]:
         """Give the records in the file at *path* that are no documents, by kind; reads the file where there are any."""
         return {}
 

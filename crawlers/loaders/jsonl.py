@@ -38,7 +38,7 @@ class JsonLines(Loader):
         self,
         path: str,
         *,
-        name: str,  # noqa: ARG002
+        name: str,
         start: int = 0,
         end: int = -1,
     ) -> Iterator[pa.RecordBatch]:

@@ -18,7 +18,7 @@ GFDL-1.2-or-later GFDL-1.3-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only G
 LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MIT-CMU MPL-1.1 MPL-2.0 NCSA
 ODC-By-1.0 ODbL-1.0 OFL-1.1 PDDL-1.0 PSF-2.0 Python-2.0 Unicode-3.0 Unlicense UPL-1.0 Vim W3C WTFPL X11 Zlib
 ZPL-2.1
-""".split()  # noqa: SIM905
+""".split()
 _BY_LOWER: Final = {name.lower(): name for name in _IDENTIFIERS}
 _NAMES: Final = {
     "apache 2": "Apache-2.0",

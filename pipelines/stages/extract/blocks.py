@@ -1,6 +1,6 @@
 """A parsed page as *boxes* (elements that hold blocks) and *blocks* (paragraphs, headings, items, cells …) in order."""
 
-# ruff: noqa: SIM905 (sets of names read best as words in a string)
+
 from __future__ import annotations
 
 import re

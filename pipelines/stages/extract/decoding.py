@@ -1,6 +1,6 @@
 """Bytes to characters: what was declared, checked against what the bytes say."""
 
-# ruff: noqa: SIM905 (sets of names read best as words in a string)
+
 from __future__ import annotations
 
 import re

@@ -4,7 +4,7 @@ The parser takes time quadratic in the depth of the tree and in the attributes o
 are counts, never seconds, so that the answer does not depend on the machine.
 """
 
-# ruff: noqa: SIM905 (sets of names read best as words in a string)
+
 from __future__ import annotations
 
 import re

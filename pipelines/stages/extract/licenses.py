@@ -1,6 +1,6 @@
 """Addresses of licences to SPDX identifiers (SPDX License List 3.27)."""
 
-# ruff: noqa: SIM905 (sets of names read best as words in a string)
+
 from __future__ import annotations
 
 import re
