@@ -48,7 +48,7 @@ def crawl(
     raw_dir: Path,
     *,
     progress: Progress | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = Limits(),  # noqa: B008 - a frozen value
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or go on with a crawl that was stopped.
 

@@ -38,6 +38,6 @@ class ArchivePipeline:
         """Keep *item*; a failure (a full disk) ends the crawl."""
         try:
             self._spider.keep(item)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - handed on: the crawl ends with it
             self._spider.failure = error
         return item

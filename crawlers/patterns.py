@@ -87,7 +87,7 @@ def _matching(prefix: Path, parts: tuple[str, ...]) -> Iterator[Path]:
             if _fits(file.relative_to(prefix).parts, parts):
                 yield file
     else:
-        for name in glob.iglob(str(Path(*parts)), root_dir=prefix):
+        for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob gives hidden files
             if (prefix / name).is_file():
                 yield prefix / name
 

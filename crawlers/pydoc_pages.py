@@ -63,7 +63,7 @@ def masked(text: str) -> str:
 
 def _places() -> list[tuple[str, str]]:
     """Give the paths that pydoc may print, with what stands for them; longer ones first."""
-    stdlib = os.path.dirname(os.__file__)
+    stdlib = os.path.dirname(os.__file__)  # noqa: PTH120 - a string is what is printed
     places = {
         stdlib: "/python/lib",
         sys.executable: "/python/bin/python",

@@ -128,7 +128,7 @@ def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage) ->
         return transform(live)
     except (MemoryError, MissingExtraError):
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a stage stumbles over, the other rows go on
         if live.num_rows == 1:
             return _set_aside(transform, live, stage)
     half = live.num_rows // 2
@@ -145,7 +145,7 @@ def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage) -> pa
         rule, message = error.rule, str(error)
     except CorpusmillError:
         raise
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - see above
         _log.warning("stage failed on a document", extra={"id": row["id"][0].as_py(), "error": repr(error)})
         rule, message = "error.unexpected", f"{type(error).__name__}: {error}"
     row = reject(row, np.array([True]), rule=rule, message=message[:500])

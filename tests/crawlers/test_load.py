@@ -218,7 +218,7 @@ def test_fields_of_the_recipe_reach_the_loader() -> None:
 
 def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
     """They could not be written into a manifest."""
-    with open(os.fsencode(tree / "data") + b"/\xff.txt", "wb") as file:
+    with open(os.fsencode(tree / "data") + b"/\xff.txt", "wb") as file:  # noqa: PTH123, a name that str has no form for
         file.write(b"text")
 
     with pytest.raises(SourceError, match="not UTF-8"):

@@ -42,7 +42,7 @@ class Ragged(NamedTuple):
     """Values of D documents, one after the other: document d has the ``counts_D[d]`` next ones."""
 
     values: UInt64
-    counts_D: Int64
+    counts_D: Int64  # noqa: N815
 
 
 def shingles(texts: Sequence[str], *, ngram: int) -> Ragged:
@@ -51,12 +51,12 @@ def shingles(texts: Sequence[str], *, ngram: int) -> Ragged:
     >>> shingles(["Fish and chips", "fish AND chips!", "", "a b c d e f"], ngram=5).counts_D.tolist()
     [1, 1, 0, 2]
     """
-    words, counts_D = word_hashes(texts)
-    words, counts_D = _padded(words, counts_D, ngram=ngram)
+    words, counts_D = word_hashes(texts)  # noqa: N806
+    words, counts_D = _padded(words, counts_D, ngram=ngram)  # noqa: N806
     if not len(words):
         return Ragged(words, counts_D)
     sums = _window_sums(words, ngram=ngram)
-    shingles_D = np.maximum(counts_D - (ngram - 1), 0)
+    shingles_D = np.maximum(counts_D - (ngram - 1), 0)  # noqa: N806
     return Ragged(splitmix64_column(sums[_inner_places(counts_D, shingles_D)]), shingles_D)
 
 
@@ -64,21 +64,21 @@ def word_hashes(texts: Sequence[str]) -> Ragged:
     """Give the hash of each word of each text, in order."""
     lowered = [text.lower().encode() for text in texts]
     joined = _SEPARATOR.join(lowered) + bytes(8)
-    is_word_B = _is_word(joined)
+    is_word_B = _is_word(joined)  # noqa: N806
     edges = np.flatnonzero(is_word_B[1:] != is_word_B[:-1]) + 1
     if is_word_B[0]:
         edges = np.concatenate([[0], edges])
-    starts_W, ends_W = edges[::2], edges[1::2]
-    ends_D = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)
-    counts_D = np.diff(np.searchsorted(starts_W, ends_D), prepend=0)
+    starts_W, ends_W = edges[::2], edges[1::2]  # noqa: N806
+    ends_D = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # noqa: N806
+    counts_D = np.diff(np.searchsorted(starts_W, ends_D), prepend=0)  # noqa: N806
     return Ragged(_hash_words(joined, starts_W, ends_W - starts_W), counts_D.astype(np.int64))
 
 
-def _hash_words(data: bytes, starts_W: Int64, lengths_W: Int64) -> UInt64:
+def _hash_words(data: bytes, starts_W: Int64, lengths_W: Int64) -> UInt64:  # noqa: N803
     """Hash the words of *data*, which has at least 7 more bytes behind the last word."""
-    pieces_B = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))
+    pieces_B = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))  # noqa: N806
     first = pieces_B[starts_W] & _LOW_BYTES[np.minimum(lengths_W, 8)]
-    hashes_W = splitmix64_column(lengths_W.astype(np.uint64) ^ first)
+    hashes_W = splitmix64_column(lengths_W.astype(np.uint64) ^ first)  # noqa: N806
     rest = np.flatnonzero((lengths_W > 8) & (lengths_W <= LONG_WORD))
     for done in range(8, LONG_WORD, 8):
         left = lengths_W[rest] - done
@@ -96,9 +96,9 @@ def _hash_words(data: bytes, starts_W: Int64, lengths_W: Int64) -> UInt64:
 _LOW_BYTES: Final = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
 
 
-def _padded(words: UInt64, counts_D: Int64, *, ngram: int) -> Ragged:
+def _padded(words: UInt64, counts_D: Int64, *, ngram: int) -> Ragged:  # noqa: N803
     """Fill up each text that has words, but fewer than *ngram*."""
-    missing_D = np.where(counts_D > 0, np.maximum(ngram - counts_D, 0), 0)
+    missing_D = np.where(counts_D > 0, np.maximum(ngram - counts_D, 0), 0)  # noqa: N806
     if not missing_D.any():
         return Ragged(words, counts_D)
     places = np.repeat(np.cumsum(counts_D), missing_D)
@@ -115,18 +115,18 @@ def _window_sums(words: UInt64, *, ngram: int) -> UInt64:
     return sums
 
 
-def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:
+def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:  # noqa: N803
     """Give the places at which a window lies in one text."""
-    first_D = np.cumsum(counts_D) - counts_D
-    shift_D = first_D - (np.cumsum(shingles_D) - shingles_D)
+    first_D = np.cumsum(counts_D) - counts_D  # noqa: N806
+    shift_D = first_D - (np.cumsum(shingles_D) - shingles_D)  # noqa: N806
     places: Int64 = np.arange(shingles_D.sum(), dtype=np.int64) + np.repeat(shift_D, shingles_D)
     return places
 
 
 def _is_word(utf8: bytes) -> Bools:
     """Tell for each byte of UTF-8 whether it belongs to a character of a word."""
-    utf8_B = np.frombuffer(utf8, np.uint8)
-    is_word_B = np.frombuffer(bytearray(utf8.translate(_ascii_words())), np.bool_)
+    utf8_B = np.frombuffer(utf8, np.uint8)  # noqa: N806
+    is_word_B = np.frombuffer(bytearray(utf8.translate(_ascii_words())), np.bool_)  # noqa: N806
     heads = np.flatnonzero(utf8_B >= 0xC0)
     if len(heads):
         points, lengths = _code_points(utf8_B, heads)
@@ -136,7 +136,7 @@ def _is_word(utf8: bytes) -> Bools:
     return is_word_B
 
 
-def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:
+def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:  # noqa: N803
     """Decode the characters of two to four bytes that begin at *heads*: code points and lengths in bytes."""
     first = utf8_B[heads].astype(np.int64)
     lengths = 2 + (first >= 0xE0) + (first >= 0xF0)

@@ -41,9 +41,9 @@ def signatures(shingles: Ragged, *, count: int) -> UInt32:
 
     A document without shingles has the greatest value everywhere, as an empty `MinHash` has.
     """
-    a_P, b_P = permutations(count)
-    mixed_S = _finalized(shingles.values.astype(np.uint32))
-    result_PD = np.full((count, len(shingles.counts_D)), 0xFFFFFFFF, np.uint32)
+    a_P, b_P = permutations(count)  # noqa: N806
+    mixed_S = _finalized(shingles.values.astype(np.uint32))  # noqa: N806
+    result_PD = np.full((count, len(shingles.counts_D)), 0xFFFFFFFF, np.uint32)  # noqa: N806
     filled = np.flatnonzero(shingles.counts_D)
     ends = np.cumsum(shingles.counts_D[filled])
     for first, last in _blocks(ends):
@@ -77,14 +77,14 @@ def _finalized(hashes: UInt32) -> UInt32:
     return mixed
 
 
-def band_keys(signatures_DP: UInt32, *, bands: int, rows: int) -> npt.NDArray[np.int64]:
+def band_keys(signatures_DP: UInt32, *, bands: int, rows: int) -> npt.NDArray[np.int64]:  # noqa: N803
     """Hash each band of each signature to 64 bits; equal keys of two bands of one number mean equal rows.
 
     Returns:
         Shape (D, bands); keys of different bands differ.
     """
-    rows_DKR = signatures_DP.reshape(-1, bands, rows).astype(np.uint64)
-    keys_DK = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64), rows_DKR.shape[:2])
+    rows_DKR = signatures_DP.reshape(-1, bands, rows).astype(np.uint64)  # noqa: N806
+    keys_DK = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64), rows_DKR.shape[:2])  # noqa: N806
     for row in range(rows):
-        keys_DK = splitmix64_column(keys_DK ^ rows_DKR[:, :, row])
+        keys_DK = splitmix64_column(keys_DK ^ rows_DKR[:, :, row])  # noqa: N806
     return keys_DK.view(np.int64)

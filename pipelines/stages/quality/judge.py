@@ -1,6 +1,6 @@
 """Compare signals with bounds; no text is read here."""
 
-
+# ruff: noqa: N803, N806 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from collections.abc import Sequence

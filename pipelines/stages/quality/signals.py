@@ -24,7 +24,7 @@ document without words are 0.
 characters; each character counts once |
 """
 
-
+# ruff: noqa: N803, N806 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping

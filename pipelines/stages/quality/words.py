@@ -9,7 +9,7 @@ Shapes: D documents, W words, U different words, S lines or paragraphs (segments
   words are.
 """
 
-
+# ruff: noqa: N802, N806, N815 (arrays carry their shape as a suffix)
 from __future__ import annotations
 
 from dataclasses import dataclass
