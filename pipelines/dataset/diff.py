@@ -172,7 +172,7 @@ def _short(text: str) -> str:
 
 
 def changes(before: str, after: str) -> list[str]:
-    """Give the lines that changed as a unified diff, at most `MAX_DIFF_LINES` of them, without file names.
+    r"""Give the lines that changed as a unified diff, at most `MAX_DIFF_LINES` of them, without file names.
 
     >>> changes("a\nb", "a\nc")
     ['@@ -2 +2 @@', '-b', '+c']
