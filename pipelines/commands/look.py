@@ -113,7 +113,7 @@ def explain(console: Console, document: str, dataset: str | None) -> None:
     if console.as_json:
         console.data(told)
     else:
-        console.text(_told(told))
+        console.text(_told(told, document))
     if told["status"] == "unknown":
         console.say(
             "no version and no crawl knows it: `corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches"
@@ -122,11 +122,11 @@ def explain(console: Console, document: str, dataset: str | None) -> None:
         console.say(f"another document has this address: {other}")
 
 
-def _told(told: dict[str, Any]) -> str:
-    name = told.get("title") or told["url"] or told["source"].get("source_id") or told["id"] or "?"
+def _told(told: dict[str, Any], given: str) -> str:
+    name = told.get("title") or told["url"] or told["source"].get("source_id") or given
     lines = [f"{told['status']}: {name}"]
     lines += [f"  {key}: {told[key]}" for key in ("id", "url", "version") if told.get(key)]
-    lines += _told_source(told["source"])
+    lines += _told_source(told["source"], is_published=told["status"] == "published")
     lines += ["", "way", *(f"  {line}" for line in map(_told_step, _short_way(told["trail"])))] if told["trail"] else []
     if told["duplicate_of"]:
         kept = told["duplicate"] or {}
@@ -134,13 +134,18 @@ def _told(told: dict[str, Any]) -> str:
         lines += ["", f"duplicate of {told['duplicate_of']}  {place}".rstrip()]
     lines += _listed("removed as its copies", told.get("duplicates", ()), ("id", "rule", "source_id"))
     lines += _listed("other captures", told.get("captures", ()), ("record_sha256", "rule", "file"))
+    if told.get("refused"):
+        lines += [
+            "",
+            f"the last crawl refused it: {told['refused']['rule']}  {told['refused']['message'] or ''}".rstrip(),
+        ]
     lines += _listed("versions", told["versions"], ("dataset", "version", "status", "rule", "split"))
     if told.get("sample_text"):
         lines += ["", "text", *(f"    {line}" for line in _excerpt(told["sample_text"], whole=False).splitlines())]
     return "\n".join(lines)
 
 
-def _told_source(source: dict[str, Any]) -> list[str]:
+def _told_source(source: dict[str, Any], *, is_published: bool) -> list[str]:
     if not source:
         return []
     lines = [f"  source: {source['name']} ({', '.join(filter(None, (source['kind'], source.get('format'))))})"]
@@ -149,7 +154,7 @@ def _told_source(source: dict[str, Any]) -> list[str]:
         lines.append(f"  record: {source['file']}{place}")
     if source.get("license"):
         lines.append(f"  licence: {source['license']} (from: {source['license_source']})")
-    elif "license" in source:
+    elif is_published:
         lines.append("  licence: unknown")
     if source.get("robots"):
         answer = source["robots"]["answer"]
@@ -189,8 +194,10 @@ def _told_step(step: dict[str, Any]) -> str:
 
 def _bounds(step: dict[str, Any]) -> str:
     low, high = step.get("min"), step.get("max")
+    if low is not None and high is not None:
+        return f", allowed {low:g} to {high:g}"
     if low is not None or high is not None:
-        return f", allowed {'' if low is None else f'{low:g}'} … {'' if high is None else f'{high:g}'}"
+        return f", at least {low:g}" if high is None else f", at most {high:g}"
     return "" if step["threshold"] is None else f", bound {step['threshold']:g}"
 
 

@@ -209,14 +209,8 @@ def _told_report(figures: dict[str, Any]) -> str:
         sizes = {name: value for name, value in figures["sizes"].items() if isinstance(value, int | float)}
         lines += [table([{"figure": name.replace("_", " "), "": n} for name, n in sizes.items()], ["figure", ""]), ""]
         lines += [table(figures["rules"][:10], ["stage", "rule", "documents", "bytes"]), ""] if figures["rules"] else []
-    lines += [
-        f"{finding.get('level', '')}: {_finding(finding)}".lstrip(": ") for finding in figures.get("findings", ())
-    ]
+    lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]
     return "\n".join(lines).rstrip()
-
-
-def _finding(finding: dict[str, Any]) -> str:
-    return str(finding.get("text") or finding.get("message") or finding.get("title") or "")
 
 
 @click.command()
@@ -227,7 +221,7 @@ def _finding(finding: dict[str, Any]) -> str:
 @click.option("--fast", is_flag=True, help="Do not read the files to compare their SHA-256.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
 @click.pass_obj
-def check(console: Console, version: str, fast: bool, strict: bool, **bounds: Any) -> int:
+def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds: Any) -> int:
     """Hold VERSION against the checks of its recipe, or those given here; the exit code is 3 when one fails.
 
     Its files are compared with the manifest, too: a damaged one is exit code 1.

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pipelines.dataset.version import Version
 from pipelines.workspace import Workspace
 from schemas.errors import DamagedFileError
+from schemas.urls import canonical_url
 
 MAX_RECORDS: Final = 100_000
 """Records of archives in which a robots.txt is looked for: about five seconds."""
@@ -56,15 +57,15 @@ def _robots_record(files: list[Path], url: str) -> dict[str, Any] | None:
     """Give the first robots.txt of the host of *url* in *files*: a crawl asks for it before it asks for a page."""
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    wanted = urlsplit(url)
+    wanted = _place(url)
     seen = 0
     for path in files:
         try:
             with path.open("rb") as file:
                 for item in ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=False):
                     seen += 1
-                    there = urlsplit(item.headers.get("WARC-Target-URI") or "")
-                    if there.path == "/robots.txt" and there.netloc == wanted.netloc:
+                    there = item.headers.get("WARC-Target-URI") or ""
+                    if urlsplit(there).path == "/robots.txt" and _place(there) == wanted:
                         return _answer(item, path)
                     if seen >= MAX_RECORDS:
                         return None
@@ -73,6 +74,14 @@ def _robots_record(files: list[Path], url: str) -> dict[str, Any] | None:
         except (OSError, ValueError) as error:
             raise DamagedFileError(f"not a readable archive: {error}", file=str(path)) from error
     return None
+
+
+def _place(url: str) -> str:
+    """Give scheme, host and port of *url*: what has one robots.txt."""
+    try:
+        return "/".join(canonical_url(url).split("/", 3)[:3])
+    except ValueError:
+        return url
 
 
 def _answer(item: Any, path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.dataset import publications
-from pipelines.dataset.evidence import record, source_evidence
+from pipelines.dataset.evidence import record, robots, source_evidence
 from pipelines.dataset.inspect import plain_rows
 from pipelines.dataset.tables import open_tables
 from pipelines.dataset.trail import REJECTED, trail
@@ -213,6 +213,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "duplicate": None if kept is None else _short(known.version, kept),
         "duplicates": _duplicates(known) if verdict is None else [],
         "source": source_evidence(known.version, workspace, row),
+        "refused": _refused_now(workspace, row),
         "captures": _captures(known),
         "document": known.document,
         "sample_text": None if verdict is None else verdict["sample_text"],
@@ -254,8 +255,14 @@ def _refused(given: str, workspace: Workspace) -> dict[str, Any] | None:
         canonical = _spellings(row["url"])[0]
         identity = document_id(source, canonical)
         if identity.startswith(given) if by_id else {row["url"], canonical} & spellings:
-            return _told(identity, source, row)
+            return _told(workspace, identity, source, row)
     return None
+
+
+def _refused_now(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Give the row of the last crawl's ledger for a document that was fetched before; None when it is not there."""
+    urls = {row["url"], row["source_id"]} - {None}
+    return next((page for source, page in _refused_pages(workspace, urls) if source == row["source"]), None)
 
 
 def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -273,7 +280,7 @@ def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tupl
                 yield from ((path.parent.name, row) for row in plain_rows(batch))
 
 
-def _told(identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
+def _told(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
     step = {"stage": row["stage"], "rule": row["rule"], "value": None, "threshold": None, "verdict": REJECTED}
     return {
         **_unknown(identity),
@@ -285,6 +292,7 @@ def _told(identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
             "name": source,
             "kind": "crawl",
             **{name: row[name] for name in ("referrer", "depth", "at")},
+            "robots": robots(workspace, source, row["url"]),
         },
     }
 

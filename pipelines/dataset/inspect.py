@@ -103,6 +103,8 @@ def _documents(version: Version, question: Question) -> Iterator[pa.RecordBatch]
         chosen = _chosen(version, question, signals)
     left = question.limit
     ids = None if chosen is None else chosen["id"].combine_chunks()
+    if ids is not None and not len(ids):
+        return
     for batch in version.documents(ids=ids, columns=list({"id": 0, **dict.fromkeys(columns)}), split=question.split):
         kept = batch if left is None else batch.slice(0, left)
         yield _joined(kept, chosen, signals).select(order)
@@ -116,7 +118,8 @@ def _chosen(version: Version, question: Question, signals: list[str]) -> pa.Tabl
     with open_tables({"shards": (version, "shard"), "measured": (version, "signals")}) as connection:
         _define_view(connection, "shards", version.columns, signals)
         names = ["id", *signals]
-        return pa.Table.from_batches(_answer(connection, version, question, names=names, order="split, id"))
+        batches = list(_answer(connection, version, question, names=names, order="split, id"))
+    return pa.Table.from_batches(batches) if batches else pa.table({"id": pa.array([], pa.string())})
 
 
 def _joined(batch: pa.RecordBatch, chosen: pa.Table | None, signals: list[str]) -> pa.RecordBatch:

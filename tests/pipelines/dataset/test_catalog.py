@@ -1,0 +1,157 @@
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from pipelines.dataset import publications
+from pipelines.dataset.catalog import index_version, open_catalog, rebuild
+from pipelines.dataset.history import rollback
+from pipelines.dataset.version import Version
+from pipelines.workspace import Workspace
+from tests.pipelines.dataset.corpora import Doc, docs, publish_version
+
+
+@contextlib.contextmanager
+def table_of(workspace: Workspace, dataset: str = "my-docs") -> Iterator[Any]:
+    with contextlib.closing(open_catalog(workspace)) as catalog:
+        yield catalog.load_table(("corpusmill", dataset))
+
+
+def rows(version: Version) -> list[dict[str, Any]]:
+    found = [row for batch in version.documents() for row in batch.to_pylist()]
+    return sorted(found, key=lambda row: str(row["id"]))
+
+
+def scanned(table: Any, **scan: Any) -> list[dict[str, Any]]:
+    found: pa.Table = table.scan(**scan).to_arrow()
+    return sorted(found.to_pylist(), key=lambda row: str(row["id"]))
+
+
+def test_the_table_is_what_the_shards_hold(workspace: Workspace) -> None:
+    """Any tool that reads Iceberg reads our versions, maps and times too."""
+    version = publish_version(workspace, docs(range(20)), is_indexed=True)
+
+    with table_of(workspace) as table:
+        assert scanned(table) == rows(version)
+
+
+def test_each_publication_is_one_tagged_snapshot(workspace: Workspace) -> None:
+    """A version is read by its tag; the last publication is the table itself, after a rollback too."""
+    first = publish_version(workspace, docs(range(20)), is_indexed=True)
+    second = publish_version(workspace, docs(range(10, 25)), is_indexed=True)
+    rollback(workspace, "my-docs")
+
+    with table_of(workspace) as table:
+        tags = {name: ref.snapshot_id for name, ref in table.refs().items() if name != "main"}
+        one, two = first.manifest.version, second.manifest.version
+        assert sorted(tags) == [f"v-1-{one}", f"v-2-{two}", f"v-3-{one}"]
+        assert len(table.snapshots()) == 3
+        assert scanned(table) == rows(first)
+        assert scanned(table, snapshot_id=tags[f"v-2-{two}"]) == rows(second)
+
+
+def test_indexing_again_changes_nothing(workspace: Workspace) -> None:
+    """A run that publishes what is there already comes here, too."""
+    version = publish_version(workspace, docs(range(5)), is_indexed=True)
+
+    assert index_version(workspace, version.path)
+
+    with table_of(workspace) as table:
+        assert len(table.snapshots()) == 1
+
+
+def test_columns_may_come_and_go(workspace: Workspace) -> None:
+    """Views are columns of a version, not of a data set."""
+    publish_version(workspace, docs(range(5)), is_indexed=True)
+    wide = [Doc(f"{n}", f"text {n}", views={"lemmas": f"lemma {n}"}) for n in range(5)]
+    with_view = publish_version(workspace, wide, views=["lemmas"], is_indexed=True)
+    with table_of(workspace) as table:
+        assert scanned(table) == rows(with_view)
+
+    without = publish_version(workspace, docs(range(7)), is_indexed=True)
+
+    with table_of(workspace) as table:
+        assert scanned(table) == [{**row, "lemmas": None} for row in rows(without)]
+
+
+def test_empty_shards_are_no_obstacle(workspace: Workspace) -> None:
+    """A small corpus has splits without documents."""
+    version = publish_version(workspace, docs([1]), is_indexed=True)
+
+    with table_of(workspace) as table:
+        assert scanned(table) == rows(version)
+
+
+def test_a_moved_workspace_is_indexed_again(workspace: Workspace, tmp_path: Path) -> None:
+    """The catalog stores absolute paths; the manifests do not."""
+    versions = [
+        publish_version(workspace, docs(range(n)), at=datetime(2026, 1, n, tzinfo=UTC), is_indexed=True) for n in (3, 4)
+    ]
+    moved = Workspace(workspace.root.rename(tmp_path / "moved to here"))
+
+    assert rebuild(moved) == (2, [])
+
+    with table_of(moved) as table:
+        assert len(table.scan().to_arrow()) == versions[1].manifest.counts.published
+        assert all("moved to here" in task.file.file_path for task in table.scan().plan_files())
+    publish_version(moved, docs(range(9)), is_indexed=True)
+
+
+def test_the_catalog_lives_beside_the_runs(workspace: Workspace) -> None:
+    """One database; making the index again loses no history of runs."""
+    workspace.make()
+    run = workspace.start_run(dataset="my-docs", recipe="r", engine="local")
+    publish_version(workspace, docs(range(3)), is_indexed=True)
+
+    rebuild(workspace)
+
+    assert [row["run"] for row in workspace.runs()] == [run]
+
+
+def test_a_damaged_version_does_not_hide_the_others(workspace: Workspace) -> None:
+    """The index is made of what can be read, and tells what cannot."""
+    publish_version(workspace, docs(range(3)), dataset="good")
+    bad = publish_version(workspace, docs(range(4)), dataset="bad")
+    bad.files("shard")[0].unlink()
+
+    total, problems = rebuild(workspace)
+
+    assert total == 1
+    assert len(problems) == 1
+    assert problems[0].startswith(bad.name)
+
+
+def test_an_index_that_cannot_be_written_does_not_fail_the_run(
+    workspace: Workspace, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The version is published; the reader learns how to make the index again."""
+    version = publish_version(workspace, docs(range(3)))
+    workspace.database.write_bytes(b"this is no database, but somebody's notes" * 100)
+
+    assert not index_version(workspace, version.path)
+
+    assert "doctor --repair" in caplog.text
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(workspace.database).execute("SELECT 1 FROM runs")
+
+
+def test_a_catalog_that_was_thrown_away_is_made_from_the_log(workspace: Workspace) -> None:
+    """A version that stands twice in the history is two snapshots again."""
+    for n in (3, 4):
+        publish_version(workspace, docs(range(n)))
+    rollback(workspace, "my-docs")
+    shutil.rmtree(workspace.root / "catalog")
+    workspace.database.unlink()
+
+    assert rebuild(workspace) == (3, [])
+
+    with table_of(workspace) as table:
+        assert len(table.snapshots()) == 3
+        assert len(table.scan().to_arrow()) == 3
+    assert len(publications.publications(workspace.versions / "my-docs")) == 3

@@ -1,0 +1,306 @@
+import gzip
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipelines.dataset.explain import explain
+from pipelines.dataset.history import rollback
+from pipelines.workspace import Workspace
+from schemas.document import RAW_LEDGER
+from schemas.errors import DamagedFileError, UsageError
+from schemas.identity import document_id
+from tests.pipelines.dataset.corpora import Doc, docs, publish_version, write_raw
+
+PAGE = Doc(
+    "https://example.org/page",
+    "a page with some words on it",
+    source="site",
+    title="A page",
+    url="https://EXAMPLE.org:443/page?utm_source=x",
+)
+SHORT = Doc("short.md", "too few words", stage="quality", rule="gopher.word_count", value=3.0, threshold=5.0)
+COPY = Doc(
+    "copy.md", "a page with some words on it!", stage="near_dedup", rule="near_dedup.duplicate", value=0.9,
+    threshold=0.8, duplicate_of=PAGE.id,
+)  # fmt: skip
+FOREIGN = Doc("fr.md", "peu", stage="language", rule="language.not_kept", value=0.9, is_measured=False)
+CAPTURES = [*docs(range(20)), PAGE, SHORT, COPY, FOREIGN]
+
+
+def steps(told: dict[str, Any], stage: str) -> list[tuple[Any, ...]]:
+    names = ("rule", "value", "threshold", "verdict")
+    return [tuple(step[name] for name in names) for step in told["trail"] if step["stage"] == stage]
+
+
+def stages(told: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(step["stage"] for step in told["trail"]))
+
+
+def test_a_published_document_is_told_with_its_whole_way(workspace: Workspace) -> None:
+    """Each stage, each rule with its value and bound, its copies, its source."""
+    version = publish_version(workspace, CAPTURES)
+
+    told = explain(PAGE.id, workspace)
+
+    assert (told["id"], told["status"], told["url"], told["version"]) == (PAGE.id, "published", PAGE.url, version.name)
+    assert stages(told) == ["read", "extract", "language", "quality", "identity", "exact_dedup", "near_dedup"]
+    assert steps(told, "language") == [("language.low_score", 0.9, 0.5, "passed")]
+    assert steps(told, "quality")[0] == ("gopher.word_count", 7.0, None, "passed")
+    assert {step["verdict"] for step in told["trail"]} == {"passed"}
+    assert [row["id"] for row in told["duplicates"]] == [COPY.id]
+    assert (told["source"]["file"], told["source"]["offset"]) == ("/somewhere/site", 7)
+    assert (told["source"]["license"], told["source"]["license_source"]) == ("CC-BY-4.0", "recipe")
+    assert told["versions"] == [
+        {
+            **{"dataset": "my-docs", "version": version.manifest.version, "status": "published", "rule": None},
+            **{"split": told["document"]["split"], "current": True},
+        }
+    ]
+
+
+def test_a_rejected_document_is_told_with_every_rule(workspace: Workspace) -> None:
+    """The ledger has the first rule only; the signals tell what the others say."""
+    publish_version(workspace, CAPTURES)
+
+    told = explain(SHORT.id, workspace)
+
+    assert told["status"] == "rejected"
+    assert stages(told)[-1] == "quality"
+    assert steps(told, "quality")[0] == ("gopher.word_count", 3.0, 5.0, "rejected")
+    assert ("gopher.mean_word_length", pytest.approx(11 / 3), None, "passed") in steps(told, "quality")
+    assert told["sample_text"] == "too few words"
+
+
+def test_a_rule_that_would_have_rejected_too_is_told(workspace: Workspace) -> None:
+    """Loosening the first bound alone would not bring the document back."""
+    bad = replace(SHORT, source_id="bad.md", text="a b")
+    publish_version(workspace, [*CAPTURES, bad])
+
+    assert steps(explain(bad.id, workspace), "quality")[:2] == [
+        ("gopher.word_count", 2.0, 5.0, "rejected"),
+        ("gopher.mean_word_length", 1.0, 3.0, "failed"),
+    ]
+
+
+def test_a_copy_names_the_document_that_was_kept(workspace: Workspace) -> None:
+    """Removed for whom: the answer has to be a document one can look at."""
+    publish_version(workspace, CAPTURES)
+
+    told = explain(COPY.id, workspace)
+
+    assert told["duplicate_of"] == PAGE.id
+    assert told["duplicate"]["title"] == "A page"
+    assert steps(told, "near_dedup") == [("near_dedup.duplicate", 0.9, 0.8, "rejected")]
+
+
+def test_a_document_that_was_not_measured_has_no_rules(workspace: Workspace) -> None:
+    """Language comes before quality: there is nothing to recompute."""
+    publish_version(workspace, CAPTURES)
+
+    told = explain(FOREIGN.id, workspace)
+
+    assert [(step["stage"], step["verdict"]) for step in told["trail"]] == [
+        ("read", "passed"),
+        ("extract", "passed"),
+        ("language", "rejected"),
+    ]
+
+
+def test_other_captures_of_a_document_are_told_under_it(workspace: Workspace) -> None:
+    """A page that was crawled twice is one document."""
+    older = replace(PAGE, text="an older capture", stage="identity", rule="identity.superseded")
+    publish_version(workspace, [*CAPTURES, older])
+
+    told = explain(PAGE.id, workspace)
+
+    assert told["status"] == "published"
+    assert [(row["record_sha256"], row["rule"]) for row in told["captures"]] == [
+        (older.record_sha256, "identity.superseded")
+    ]
+
+
+def test_of_several_rejected_captures_the_one_that_came_furthest_is_told(workspace: Workspace) -> None:
+    """The older capture has no verdict of its own."""
+    older = replace(SHORT, text="an older capture", stage="identity", rule="identity.superseded", value=None)
+    publish_version(workspace, [*CAPTURES, older])
+
+    told = explain(SHORT.id, workspace)
+
+    assert told["versions"][0]["rule"] == "gopher.word_count"
+    assert [row["rule"] for row in told["captures"]] == ["identity.superseded"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        PAGE.id,
+        PAGE.id[:8],
+        "https://example.org/page",
+        "HTTPS://example.org/page?utm_campaign=y#part",
+        PAGE.url,
+    ],
+)
+def test_a_document_is_found_by_what_one_has(workspace: Workspace, given: str) -> None:
+    """A browser gives URLs, a ledger gives ids, people give beginnings of ids."""
+    publish_version(workspace, CAPTURES)
+
+    assert explain(given, workspace)["id"] == PAGE.id
+
+
+def test_a_file_is_found_by_its_name_and_a_url_in_any_column(workspace: Workspace) -> None:
+    """Ids of data sets say nothing to people, names of files do."""
+    listed = Doc("17", "a record of a data set", title="Record", url="https://example.org/record")
+    publish_version(workspace, [*CAPTURES, listed])
+
+    assert explain("short.md", workspace)["id"] == SHORT.id
+    assert explain("https://example.org/record", workspace)["id"] == listed.id
+
+
+def test_several_documents_with_one_address_are_all_named(workspace: Workspace) -> None:
+    """The first one is told; the reader learns of the others."""
+    pair = [Doc(name, f"text {name}", url="https://example.org/same") for name in "ab"]
+    publish_version(workspace, [*CAPTURES, *pair])
+
+    told = explain("https://example.org/same", workspace)
+
+    assert sorted([told["id"], *told["others"]]) == sorted(document.id for document in pair)
+
+
+def test_a_beginning_that_several_ids_share_is_refused(workspace: Workspace) -> None:
+    """Another document's way would be a wrong answer."""
+    found: dict[str, str] = {}
+    name = 0
+    while (start := document_id("docs", str(name))[:6]) not in found:
+        found[start] = str(name)
+        name += 1
+    publish_version(workspace, [Doc(found[start], "one"), Doc(str(name), "other")])
+
+    with pytest.raises(UsageError, match=f"2 documents have an id that begins with {start}"):
+        explain(start, workspace)
+
+
+@pytest.mark.parametrize("given", ["nothing", "0" * 32, "abcdef", "https://example.org/other", "it's", "x" * 9000])
+def test_what_nobody_knows_is_unknown(workspace: Workspace, given: str) -> None:
+    """It is an answer, not an error: also in a workspace with nothing in it."""
+    assert explain(given, workspace)["status"] == "unknown"
+
+    publish_version(workspace, CAPTURES)
+
+    told = explain(given, workspace)
+    assert told["status"] == "unknown"
+    assert (told["versions"], told["trail"], told["source"]) == ([], [], {})
+
+
+def test_the_current_version_decides_and_all_are_listed(workspace: Workspace) -> None:
+    """After a rollback, the older version is the one that counts."""
+    first = publish_version(workspace, CAPTURES, at=datetime(2026, 1, 1, tzinfo=UTC))
+    alive = replace(SHORT, stage=None, rule=None)
+    second = publish_version(workspace, [*docs(range(20)), PAGE, alive, FOREIGN], at=datetime(2026, 1, 2, tzinfo=UTC))
+    third = publish_version(workspace, docs(range(20)), at=datetime(2026, 1, 3, tzinfo=UTC))
+
+    newest = explain(SHORT.id, workspace)
+    rollback(workspace, "my-docs", first.manifest.version)
+    gone_back = explain(SHORT.id, workspace)
+
+    assert (newest["status"], newest["version"]) == ("published", second.name)
+    assert [row["version"] for row in newest["versions"]] == [v.manifest.version for v in (second, first)]
+    assert (gone_back["status"], gone_back["version"]) == ("rejected", first.name)
+    assert explain(docs([1])[0].id, workspace)["versions"][1]["version"] == third.manifest.version
+
+
+def test_one_data_set_can_be_asked_alone(workspace: Workspace) -> None:
+    """The same source may feed several data sets."""
+    publish_version(workspace, CAPTURES, dataset="one")
+    publish_version(workspace, docs(range(3)), dataset="two")
+
+    assert explain(PAGE.id, workspace, dataset="one")["status"] == "published"
+    assert explain(PAGE.id, workspace, dataset="two")["status"] == "unknown"
+    with pytest.raises(UsageError, match="no data set 'three'"):
+        explain(PAGE.id, workspace, dataset="three")
+
+
+def _archive(path: Path, pages: dict[str, bytes]) -> Path:
+    members = []
+    for url, body in pages.items():
+        block = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n" + body
+        fields = {
+            "WARC-Type": "response",
+            "WARC-Record-ID": f"<urn:uuid:{uuid.uuid4()}>",
+            "WARC-Date": "2026-05-01T12:00:00Z",
+            "WARC-Target-URI": url,
+            "Content-Type": "application/http; msgtype=response",
+            "Content-Length": str(len(block)),
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        members.append(gzip.compress(f"WARC/1.1\r\n{head}\r\n".encode() + block + b"\r\n\r\n"))
+    path.write_bytes(b"".join(members))
+    return path
+
+
+def _refused(workspace: Workspace, urls: dict[str, str]) -> tuple[str, ...]:
+    rows = [{"url": url, "source": "site", "stage": "crawl", "rule": rule} for url, rule in urls.items()]
+    folder = workspace.raw("site")
+    folder.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=RAW_LEDGER), folder / "ledger-00000.parquet")
+    return ("ledger-00000.parquet",)
+
+
+def test_the_robots_txt_that_allowed_a_page_is_shown(workspace: Workspace, tmp_path: Path) -> None:
+    """Evidence is the archived answer, not a promise."""
+    pages = {
+        "https://other.org/robots.txt": b"User-agent: *\nAllow: /",
+        "http://example.org/robots.txt": b"",
+        "https://example.org/robots.txt": b"User-agent: *\nDisallow: /private",
+        "https://example.org/page": b"page",
+    }
+    write_raw(workspace, "site", [_archive(tmp_path / "site.warc.gz", pages)], kind="crawl")
+    publish_version(workspace, CAPTURES, kinds={"site": "crawl"})
+
+    robots = explain(PAGE.id, workspace)["source"]["robots"]
+
+    assert robots["respect"] == "all"
+    assert (robots["answer"]["status"], robots["answer"]["file"]) == (200, str(tmp_path / "site.warc.gz"))
+    record = gzip.decompress((tmp_path / "site.warc.gz").read_bytes()[robots["answer"]["offset"] :])
+    assert b"WARC-Target-URI: https://example.org/robots.txt" in record[:600]
+
+
+@pytest.mark.parametrize("by_id", [False, True])
+def test_a_page_that_the_crawl_refused_is_rejected_by_it(workspace: Workspace, *, by_id: bool) -> None:
+    """It never became a document, and somebody will ask why."""
+    url = "https://example.org/private/x"
+    write_raw(
+        workspace, "site", [], kind="crawl", ledger=_refused(workspace, {url: "robots.disallowed", f"{url}y": "x"})
+    )
+
+    told = explain(document_id("site", url) if by_id else f"{url}#top", workspace)
+
+    assert (told["status"], told["url"], told["id"]) == ("rejected", url, document_id("site", url))
+    assert steps(told, "crawl") == [("robots.disallowed", None, None, "rejected")]
+
+
+def test_a_page_that_was_fetched_once_and_is_refused_now_says_both(workspace: Workspace) -> None:
+    """The published text is from before the site changed its mind."""
+    publish_version(workspace, CAPTURES, kinds={"site": "crawl"})
+    write_raw(workspace, "site", [], kind="crawl", ledger=_refused(workspace, {PAGE.source_id: "robots.disallowed"}))
+
+    told = explain(PAGE.id, workspace)
+
+    assert told["status"] == "published"
+    assert told["refused"]["rule"] == "robots.disallowed"
+
+
+def test_a_damaged_shard_is_named(workspace: Workspace) -> None:
+    """An answer from half of the files would be a wrong one."""
+    version = publish_version(workspace, CAPTURES)
+    for path in version.files("shard"):
+        path.unlink()
+        path.write_bytes(b"PAR1 this is no Parquet file PAR1")
+
+    with pytest.raises(DamagedFileError, match=r"-of-0000\d\.parquet"):
+        explain(PAGE.id, workspace)

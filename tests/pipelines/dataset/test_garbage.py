@@ -1,0 +1,155 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipelines.dataset.garbage import collect
+from pipelines.dataset.version import Version
+from pipelines.engines.driver import Store
+from pipelines.workspace import Workspace
+from schemas.errors import UnfinishedError
+from tests.pipelines.dataset.corpora import docs, publish_version
+
+
+def _step(workspace: Workspace, name: str, tasks: list[str]) -> None:
+    store = Store(workspace.root)
+    folder = store.steps / name
+    folder.mkdir(parents=True)
+    (folder / "manifest.json").write_text(json.dumps({"tasks": tasks, "moved_cpu_s": 0}))
+    for task in tasks:
+        _task(workspace, task)
+
+
+def _task(workspace: Workspace, name: str) -> list[Path]:
+    prefix = Store(workspace.root).out(name)
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    paths = [prefix.with_name(f"{name}.{end}") for end in ("json", "arrow", "shard.parquet")]
+    for path in paths:
+        path.write_bytes(b"x" * 100)
+    return paths
+
+
+def _run(workspace: Workspace, version: Version | None, *steps: str, status: str = "published") -> None:
+    workspace.make()
+    run = workspace.start_run(dataset="my-docs", recipe="r", engine="local")
+    found = None if version is None else version.manifest.version
+    rows = [{"name": step, "fingerprint": step} for step in steps]
+    workspace.update_run(run, status=status, version=found, steps=rows)
+
+
+def _left(workspace: Workspace) -> tuple[set[str], set[str]]:
+    store = Store(workspace.root)
+    tasks = {path.name.partition(".")[0] for path in store.tasks.glob("??/*")}
+    return {path.name for path in store.steps.iterdir()}, tasks
+
+
+@pytest.fixture
+def versions(workspace: Workspace) -> list[Version]:
+    """Two versions; their runs share the step ``read`` and a task."""
+    found = [publish_version(workspace, docs(range(n))) for n in (3, 4)]
+    _step(workspace, "read", ["aa01"])
+    _step(workspace, "old", ["bb01", "cc01"])
+    _step(workspace, "new", ["cc01", "dd01"])
+    _step(workspace, "lost", ["ee01"])
+    _task(workspace, "ff01")
+    _run(workspace, found[0], "read", "old")
+    _run(workspace, found[1], "read", "new")
+    _run(workspace, None, "read", "lost", status="failed")
+    return found
+
+
+def test_what_versions_need_stays(workspace: Workspace, versions: list[Version]) -> None:
+    """A run that changes one stage must not begin at the beginning."""
+    told = collect(workspace, keep=None, dry_run=False)
+
+    assert (told["tasks"], told["steps"], told["bytes"]) == (2, 1, 600 + len('{"tasks": ["ee01"], "moved_cpu_s": 0}'))
+    assert _left(workspace) == ({"read", "old", "new"}, {"aa01", "bb01", "cc01", "dd01"})
+
+
+def test_only_the_newest_versions_may_be_kept(workspace: Workspace, versions: list[Version]) -> None:
+    """A task that both need stays; the versions themselves stay always."""
+    collect(workspace, keep=1, dry_run=False)
+
+    assert _left(workspace) == ({"read", "new"}, {"aa01", "cc01", "dd01"})
+    assert all(path.is_file() for version in versions for path in version.files("shard"))
+
+
+def test_a_rehearsal_removes_nothing_and_tells_the_same(workspace: Workspace, versions: list[Version]) -> None:
+    """People look before they delete."""
+    before = _left(workspace)
+
+    rehearsed = collect(workspace, keep=1, dry_run=True)
+
+    assert _left(workspace) == before
+    assert {**collect(workspace, keep=1, dry_run=False), "dry_run": True} == rehearsed
+    assert collect(workspace, keep=1, dry_run=False)["tasks"] == 0
+
+
+def test_bytes_that_a_version_holds_too_are_not_freed(workspace: Workspace, versions: list[Version]) -> None:
+    """Shards are second names of tasks' files."""
+    before = collect(workspace, keep=None, dry_run=True)["bytes"]
+    os.link(Store(workspace.root).out("ff01").with_name("ff01.shard.parquet"), workspace.root / "held")
+
+    assert collect(workspace, keep=None, dry_run=True)["bytes"] == before - 100
+
+
+def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Version]) -> None:
+    """Half-written files, sorted runs, staged versions."""
+    store = Store(workspace.root)
+    (store.spill / "dead").mkdir(parents=True)
+    (store.spill / "dead" / "000000.arrow").write_bytes(b"x")
+    (store.tasks / "aa" / "aa01.arrow.123.tmp").write_bytes(b"x")
+    (store.tasks / "ab").mkdir()
+    (store.tasks / "ab" / "ab01.0-1.shard.parquet").write_bytes(b"x")
+    staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
+    staging.mkdir()
+
+    collect(workspace, keep=None, dry_run=False)
+
+    assert list(store.spill.iterdir()) == []
+    assert not staging.exists()
+    assert not (store.tasks / "ab" / "ab01.0-1.shard.parquet").exists()
+
+
+def test_a_running_run_keeps_what_it_needs_and_what_it_has_begun(workspace: Workspace, versions: list[Version]) -> None:
+    """It holds the lock of its data set; tasks without a finished step may be its."""
+    _run(workspace, None, "lost", "not-yet", status="running")
+    spill = Store(workspace.root).spill / "not-yet"
+    spill.mkdir(parents=True)
+    staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
+    staging.mkdir()
+
+    with workspace.lock("dataset", "my-docs"):
+        told = collect(workspace, keep=1, dry_run=False)
+
+    assert told["steps"] == 1
+    assert _left(workspace) == ({"read", "new", "lost"}, {"aa01", "cc01", "dd01", "ee01", "ff01"})
+    assert spill.is_dir()
+    assert staging.is_dir()
+
+
+def test_a_run_that_has_only_begun_is_waited_for(workspace: Workspace, versions: list[Version]) -> None:
+    """What it needs is not known yet."""
+    _run(workspace, None, status="running")
+
+    with (
+        workspace.lock("dataset", "my-docs"),
+        pytest.raises(UnfinishedError, match="does not know yet what it needs"),
+    ):
+        collect(workspace, keep=None, dry_run=False)
+
+
+def test_a_run_that_died_holds_no_lock_and_keeps_nothing(workspace: Workspace, versions: list[Version]) -> None:
+    """Its row says running for ever, on a machine that may be gone."""
+    _run(workspace, None, "lost", status="running")
+
+    collect(workspace, keep=None, dry_run=False)
+
+    assert "ee01" not in _left(workspace)[1]
+
+
+def test_an_empty_workspace_has_no_garbage(workspace: Workspace) -> None:
+    """Cleaning up before the first run is no mistake."""
+    assert collect(workspace, keep=None, dry_run=False) == {"tasks": 0, "steps": 0, "bytes": 0, "dry_run": False}
+    assert not workspace.root.exists()

@@ -1,0 +1,113 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.dataset import publications
+from pipelines.dataset.health import damaged_files, repaired, verified
+from pipelines.workspace import Workspace
+from tests.pipelines.dataset.corpora import docs, publish_version, write_raw
+
+
+def test_a_whole_workspace_is_ok(workspace: Workspace, tmp_path: Path) -> None:
+    """One line for each version and source."""
+    version = publish_version(workspace, docs(range(5)))
+    (tmp_path / "a.txt").write_text("a")
+    write_raw(workspace, "docs", [tmp_path / "a.txt"])
+
+    rows = verified(workspace)
+
+    assert [(row["name"], row["status"]) for row in rows] == [(f"version {version.name}", "ok"), ("source docs", "ok")]
+    assert set(rows[0]) == {"name", "status", "found", "hint"}
+
+
+@pytest.mark.parametrize("kind", ["shard", "ledger", "signals", "origin"])
+def test_one_changed_byte_is_found_and_named(workspace: Workspace, kind: str) -> None:
+    """Disks forget; the manifest does not."""
+    version = publish_version(workspace, docs(range(5)))
+    path = version.files(kind)[1]
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+    (row,) = verified(workspace)
+
+    assert (row["status"], row["found"]) == ("damaged", f"{path}: another SHA-256")
+    assert list(damaged_files(version)) == [row["found"]]
+
+
+def test_missing_and_cut_files_are_told_apart(workspace: Workspace, tmp_path: Path) -> None:
+    """What to do about them differs."""
+    version = publish_version(workspace, docs(range(5)))
+    gone, cut = version.files("shard")[:2]
+    gone.unlink()
+    cut.write_bytes(cut.read_bytes()[:-1])
+    raw = tmp_path / "a.txt"
+    raw.write_text("a")
+    write_raw(workspace, "docs", [raw])
+    raw.write_text("ab")
+
+    found = [row["found"] for row in verified(workspace)]
+
+    assert found[0] == f"{gone}: No such file or directory"
+    assert found[1].startswith(f"{cut}: ")
+    assert found[2] == f"{raw}: 2 bytes instead of 1"
+
+
+def test_broken_manifests_are_rows_and_no_crash(workspace: Workspace) -> None:
+    """The doctor looks at the rest all the same."""
+    version = publish_version(workspace, docs(range(5)))
+    (version.path / "manifest.json").write_text("{}")
+    write_raw(workspace, "docs", [])
+    (workspace.raw("docs") / "manifest.json").write_text("{")
+
+    assert [row["status"] for row in verified(workspace)] == ["damaged", "damaged"]
+    assert [row["status"] for row in repaired(workspace)] == ["ok", "damaged"]
+    (workspace.versions / "my-docs" / publications.LOG).unlink()
+    assert [row["status"] for row in repaired(workspace)] == ["damaged", "damaged"]
+
+
+def test_repairing_sweeps_adopts_and_indexes(workspace: Workspace) -> None:
+    """After a crash, a copy or a move, one command makes everything fit again."""
+    publish_version(workspace, docs(range(5)))
+    folder = workspace.versions / "my-docs"
+    (folder / publications.LOG).unlink()
+    (folder / ".staging-0123456789abcdef").mkdir()
+
+    rows = repaired(workspace)
+
+    assert rows[0]["found"] == "1 publications, 1 versions adopted, 1 unfinished publications removed"
+    assert rows[1]["found"] == "made again: 1 publications"
+    assert (folder / publications.LOG).exists()
+    assert [row["found"] for row in repaired(workspace)] == ["1 publications", "made again: 1 publications"]
+
+
+def test_a_data_set_in_use_is_left_alone(workspace: Workspace) -> None:
+    """What looks left behind may be in the making."""
+    publish_version(workspace, docs(range(5)))
+    staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
+    staging.mkdir()
+
+    with workspace.lock("dataset", "my-docs"):
+        rows = repaired(workspace)
+
+    assert rows[0]["status"] == "warning"
+    assert staging.is_dir()
+
+
+def test_a_database_that_is_none_is_set_aside(workspace: Workspace) -> None:
+    """The list of runs is lost, nothing that was published."""
+    publish_version(workspace, docs(range(5)))
+    workspace.database.write_bytes(b"these are somebody's notes" * 1000)
+
+    rows = repaired(workspace)
+
+    assert rows[1]["status"] == "ok"
+    assert "the damaged database is now corpusmill.db.damaged-" in rows[1]["found"]
+    assert workspace.runs() == []
+
+
+def test_there_may_be_nothing_to_look_at(workspace: Workspace) -> None:
+    """The doctor comes before the first run, too."""
+    assert verified(workspace) == []
+    assert [row["status"] for row in repaired(workspace)] == ["ok"]
+    assert not workspace.root.exists()

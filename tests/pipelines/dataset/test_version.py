@@ -1,0 +1,140 @@
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.dataset import open_version
+from pipelines.dataset.history import tag
+from pipelines.dataset.version import Version, id_range
+from pipelines.workspace import Workspace
+from schemas.errors import DamagedFileError, UsageError
+from tests.pipelines.dataset.corpora import Doc, docs, publish_version
+
+
+def test_a_version_is_found_by_all_its_names(workspace: Workspace) -> None:
+    """Every command takes the same five forms of a name."""
+    first = publish_version(workspace, docs(range(4)))
+    second = publish_version(workspace, docs(range(5)))
+    tag(workspace, first, "good")
+    name = first.manifest.version
+
+    found = [
+        open_version(text, workspace)
+        for text in (f"my-docs@{name}", f"my-docs@{name[:5]}", "my-docs@good", str(first.path), "my-docs")
+    ]
+
+    assert [version.path for version in found] == [first.path] * 4 + [second.path]
+
+
+def test_a_folder_needs_no_workspace(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A version can be copied anywhere and used there."""
+    version = publish_version(workspace, docs(range(4)))
+    version.path.rename(tmp_path / "copied")
+    monkeypatch.chdir(tmp_path)
+
+    assert open_version("copied", "nowhere").manifest == version.manifest
+    assert open_version(tmp_path / "copied").manifest == version.manifest
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("my-dosc", "did you mean `my-docs`?"),
+        ("something", "there are: my-docs"),
+        ("my-docs@goood", "did you mean `my-docs@good`?"),
+        ("my-docs@ffff", "lists them"),
+        ("./nowhere", "lists them"),
+        ("..", "lists them"),
+    ],
+)
+def test_a_name_that_means_nothing_is_answered_with_the_nearest(workspace: Workspace, name: str, hint: str) -> None:
+    """Most wrong names are slips of a finger."""
+    tag(workspace, publish_version(workspace, docs(range(4))), "good")
+
+    with pytest.raises(UsageError) as error:
+        open_version(name, workspace)
+
+    assert hint in str(error.value.hint)
+
+
+def test_a_beginning_that_two_versions_share_is_refused(workspace: Workspace) -> None:
+    """Guessing between two versions would be worse than asking."""
+    folder = publish_version(workspace, docs(range(4))).path
+    for name in ("abcd000000000000", "abcd111111111111"):
+        folder.parent.joinpath(name).mkdir()
+        (folder.parent / name / "manifest.json").write_bytes((folder / "manifest.json").read_bytes())
+
+    with pytest.raises(UsageError, match="2 versions of my-docs begin with 'abcd'"):
+        open_version("my-docs@abcd", workspace)
+
+
+def test_a_manifest_cannot_lead_out_of_its_folder(workspace: Workspace) -> None:
+    """A version may come from a stranger."""
+    version = publish_version(workspace, docs(range(4)))
+    text = (version.path / "manifest.json").read_text()
+    (version.path / "manifest.json").write_text(text.replace('"path": "train-', '"path": "../train-'))
+
+    with pytest.raises(DamagedFileError, match="outside of its folder"):
+        open_version(version.path).files("shard")
+
+
+def test_a_missing_file_is_named(workspace: Workspace) -> None:
+    """The reader has to know which file to bring."""
+    version = publish_version(workspace, docs(range(4)))
+    version.files("ledger")[1].unlink()
+
+    with pytest.raises(DamagedFileError, match=r"ledger-00001-of-00004\.parquet: the file is missing"):
+        version.files("ledger")
+
+
+def _all(version: Version, kind: str) -> list[str]:
+    return [row["id"] for path in version.files(kind) for row in pa.parquet.read_table(path).to_pylist()]
+
+
+def test_rows_are_found_in_the_file_that_has_them(workspace: Workspace) -> None:
+    """Only the files of one range of ids are opened: none that holds the document may be left out."""
+    captures = [*docs(range(30)), *docs(range(30, 60), stage="quality", rule="gopher.word_count")]
+    version = publish_version(workspace, captures)
+
+    for capture in captures:
+        shards = version.rows("shard", capture.id)
+        ledger = version.rows("ledger", capture.id)
+        assert (shards.num_rows, ledger.num_rows) == ((1, 0) if capture.rule is None else (0, 1))
+        assert version.rows("signals", capture.id).num_rows == version.rows("origin", capture.id).num_rows == 1
+    assert len(version._files_between("ledger", captures[0].id, captures[0].id)) == 3
+
+
+@given(digits=st.text("0123456789abcdef", min_size=1, max_size=32), rest=st.text("0123456789abcdef", max_size=32))
+def test_a_beginning_stands_for_all_ids_that_begin_so(digits: str, rest: str) -> None:
+    """The range is what makes a search by a beginning as quick as one by an id."""
+    low, high = id_range(digits)
+    document = (digits + rest).ljust(32, "7")[:32]
+
+    assert low <= document <= high
+    assert low.startswith(digits)
+    assert high.startswith(digits)
+
+
+def test_documents_come_in_file_order_and_only_those_asked_for(workspace: Workspace) -> None:
+    """Everything that shows documents reads them here."""
+    version = publish_version(workspace, docs(range(30)))
+    wanted = sorted(document.id for document in docs(range(5)))
+
+    everything = [row for batch in version.documents() for row in batch.to_pylist()]
+    some = [row for batch in version.documents(ids=pa.array(wanted), columns=["id"]) for row in batch.to_pylist()]
+    train = [row for batch in version.documents(split="train", columns=["id", "split"]) for row in batch.to_pylist()]
+
+    assert [row["id"] for row in everything] == _all(version, "shard")
+    assert sorted(row["id"] for row in some) == wanted
+    assert {row["split"] for row in train} == {"train"}
+
+
+def test_a_version_without_documents_can_be_read(workspace: Workspace) -> None:
+    """A recipe may reject everything, and then somebody wants to know why."""
+    version = publish_version(workspace, [Doc("a", stage="quality", rule="gopher.word_count")])
+
+    assert list(version.documents(columns=["id"])) == []
+    assert version.rows("shard", Doc("a").id).num_rows == 0
+    assert version.rows("ledger", Doc("a").id).num_rows == 1
