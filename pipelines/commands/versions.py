@@ -42,15 +42,15 @@ def versions(console: Console, dataset: str | None) -> None:
     from pipelines.dataset.history import history
 
     rows = history(_workspace(console), dataset)
-    if console.as_json:
+    if not rows:
+        console.say("no versions yet: `corpusmill run RECIPE` publishes one")
+    elif console.as_json:
         for row in rows:
             console.data(row)
-    elif rows:
+    else:
         shown = [{**row, "": "*" if row["current"] else "", "tags": ", ".join(row["tags"])} for row in rows]
         console.text(table(shown, ["", "dataset", "version", "action", "at", "documents", "bytes", "tags", "parent"]))
         console.say("* is what the name of the data set alone means")
-    else:
-        console.say("no versions yet: `corpusmill run RECIPE` publishes one")
 
 
 @click.command()

@@ -1,0 +1,39 @@
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import corpusmill
+from pipelines.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace(tmp_path / "corpus")
+
+
+@pytest.fixture
+def command(workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
+    """Gives what the command prints and its exit code, called in an empty folder."""
+    monkeypatch.chdir(workspace.root.parent)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run(*arguments: Any) -> Answer:
+        with pytest.raises(SystemExit) as end:
+            corpusmill.main([*map(str, arguments), "--workspace", str(workspace.root)])
+        printed = capsys.readouterr()
+        return Answer(int(end.value.code or 0), printed.out, printed.err)
+
+    return run
