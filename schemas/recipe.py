@@ -246,7 +246,7 @@ class Shards(_Part):
 
     target_bytes: Bytes = Field(
         default=256_000_000,
-        ge=1,
+        ge=1_000,
         le=_MAX_SHARD_BYTES,
         description="UTF-8 bytes of text in a shard; a number, or a size such as 256MB (1 MB = 10^6).",
     )

@@ -101,7 +101,7 @@ recipes = st.fixed_dictionaries(
         .filter(lambda split: split["test"] >= 0),
     },
     optional={
-        "shards": st.integers(1, 10**12).map(lambda size: {"target_bytes": size}),
+        "shards": st.integers(1_000, 10**12).map(lambda size: {"target_bytes": size}),
         "checks": st.fixed_dictionaries({"max_rejected": st.none() | st.floats(0, 1)}),
     },
 )
