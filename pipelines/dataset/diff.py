@@ -6,6 +6,7 @@ import difflib
 from typing import Any, Final
 
 import duckdb
+import pyarrow as pa
 
 from pipelines.dataset.inspect import plain_rows
 from pipelines.dataset.tables import open_tables, quoted
@@ -111,33 +112,35 @@ def _by_source(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int
 def _by_rule(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
     counts: dict[str, dict[str, int]] = {}
     for kind, ledger in (("removed", "new_ledger"), ("added", "old_ledger")):
+        met = _met(f"SELECT id FROM differences WHERE kind = '{kind}'", ledger)
         for rule, number in connection.execute(
-            f"SELECT coalesce(rule, '{ABSENT}') AS rule, count(*) FROM ({_met(kind, ledger)}) GROUP BY ALL ORDER BY ALL"
+            f"SELECT coalesce(rule, '{ABSENT}') AS rule, count(*) FROM ({met}) GROUP BY ALL ORDER BY ALL"
         ).fetchall():
             counts.setdefault(rule, {"removed": 0, "added": 0})[kind] = number
     return dict(sorted(counts.items(), key=lambda item: (-sum(item[1].values()), item[0])))
 
 
-def _met(kind: str, ledger: str) -> str:
-    """Give a query for the documents that were added or removed, with their verdict in the other version's *ledger*.
+def _met(ids: str, ledger: str) -> str:
+    """Give a query for the documents that the query *ids* gives, with their verdict in a *ledger*.
 
     Of several captures of one document the verdict of the latest stage but `identity` counts.
     """
     return f"""
-        SELECT d.id, l.rule, l.value, l.threshold, l.duplicate_of
-        FROM differences AS d LEFT JOIN (
-            SELECT DISTINCT ON (id) * FROM {ledger} SEMI JOIN differences USING (id)
-            ORDER BY id, stage = 'identity', record_sha256
-        ) AS l ON l.id = d.id
-        WHERE d.kind = '{kind}'
+        WITH asked AS ({ids})
+        SELECT asked.id, l.rule, l.value, l.threshold, l.duplicate_of
+        FROM asked LEFT JOIN (
+            SELECT DISTINCT ON (id) * FROM (
+                SELECT id, record_sha256, stage, rule, value, threshold, duplicate_of FROM {ledger}
+            ) SEMI JOIN asked USING (id) ORDER BY id, stage = 'identity', record_sha256
+        ) AS l ON l.id = asked.id
     """
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection, kind: str, examples: int) -> list[dict[str, Any]]:
     """Give the documents of *kind* with the smallest ids, and why they came or went."""
     ledger = {"added": "old_ledger", "removed": "new_ledger"}.get(kind)
-    query = f"SELECT id FROM differences WHERE kind = '{kind}'" if ledger is None else _met(kind, ledger)
-    found = connection.sql(f"{query} ORDER BY id LIMIT {int(examples)}").to_arrow_table()
+    ids = f"SELECT id FROM differences WHERE kind = '{kind}' ORDER BY id LIMIT {int(examples)}"
+    found = connection.sql(ids if ledger is None else f"{_met(ids, ledger)} ORDER BY asked.id").to_arrow_table()
     return plain_rows(found)
 
 
@@ -160,11 +163,9 @@ def _changed(old: Version, new: Version, chosen: list[dict[str, Any]]) -> list[d
 
 
 def _documents(version: Version, chosen: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for row in chosen:
-        table = version.rows("shard", row["id"], columns=["id", "title", "url", "source", "source_id", "text"])
-        found[row["id"]] = plain_rows(table)[0]
-    return found
+    ids = pa.array([row["id"] for row in chosen], pa.string())
+    batches = version.documents(ids=ids, columns=["id", "title", "url", "source", "source_id", "text"])
+    return {row["id"]: row for batch in batches for row in plain_rows(batch)}
 
 
 def _short(text: str) -> str:

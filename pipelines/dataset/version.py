@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,6 +27,8 @@ from schemas.manifest import VERSION_ID_LENGTH, VersionManifest
 MIN_PREFIX: Final = 4
 """Characters of a version id that may stand for the whole, where they are unique."""
 _SHARD: Final = "shard"
+_MANY: Final = 10_000
+"""Ids above which it is not worth asking which row groups hold any."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +54,10 @@ class Version:
     @property
     def signals(self) -> list[str]:
         """Names of the signals; none when nothing was measured."""
-        files = self.files("signals")
-        return [name for name in _schema(files[0]).names if name != "id"] if files else []
+        for path in self.files("signals"):
+            with _reading(path):
+                return [name for name in pq.read_schema(path).names if name != "id"]
+        return []
 
     @property
     def size(self) -> int:
@@ -87,11 +93,10 @@ class Version:
         Reads the row groups that may hold such ids, nothing else.
         """
         high = low if high is None else high
-        wanted = (pc.field("id") >= low) & (pc.field("id") <= high)
-        tables = [
-            _readable(path, lambda path: pq.read_table(path, columns=columns, filters=wanted, use_threads=False))
-            for path in self._files_between(kind, low, high)
-        ]
+        tables: list[pa.Table] = []
+        for path in self._files_between(kind, low, high):
+            with _reading(path):
+                tables += _between(path, low, high, columns)
         return pa.concat_tables(tables) if tables else pa.table({})
 
     def _files_between(self, kind: str, low: str, high: str) -> list[Path]:
@@ -122,32 +127,65 @@ class Version:
     ) -> Iterator[pa.RecordBatch]:
         """Give documents in file order, row group by row group; those of *ids* only where given."""
         for path in self.files(_SHARD, split=split):
-            yield from _readable(path, lambda path: _groups(path, ids, columns))
+            with _reading(path):
+                yield from _with_ids(path, ids, columns)
 
 
-def _readable(path: Path, read: Any) -> Any:
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Name the file in the error when it cannot be read."""
     try:
-        return read(path)
-    except (pa.ArrowInvalid, OSError) as error:
+        yield
+    except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(f"the file cannot be read: {error}", file=str(path)) from error
 
 
-def _schema(path: Path) -> pa.Schema:
-    return _readable(path, pq.read_schema)
-
-
-def _groups(path: Path, ids: pa.Array | None, columns: list[str] | None) -> Iterable[pa.RecordBatch]:
+def _between(path: Path, low: str, high: str, columns: list[str] | None) -> list[pa.Table]:
+    """Give the rows of a file whose id lies in ``[low, high]``: whole columns of the row groups that hold any."""
+    found = []
     with pq.ParquetFile(path) as file:
-        for group in range(file.metadata.num_row_groups):
-            mask = None
-            if ids is not None:
-                mask = pc.is_in(file.read_row_group(group, columns=["id"])["id"], value_set=ids)
-                if not pc.any(mask).as_py():
-                    continue
-            table = file.read_row_group(group, columns=columns)
-            yield from (
-                (table if mask is None else table.filter(mask)).select(columns or table.schema.names).to_batches()
-            )
+        for group in _row_groups(file, lambda first, last: first <= high and low <= last):
+            ids = _column(file, group, "id")
+            mask = pc.and_(pc.greater_equal(ids, pa.scalar(low)), pc.less_equal(ids, pa.scalar(high)))
+            if pc.any(mask).as_py():
+                found.append(_whole(file, group, columns).filter(mask))
+        return found or [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)]
+
+
+def _with_ids(path: Path, ids: pa.Array | None, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        for group in _row_groups(file, _holds_any(ids)):
+            mask = None if ids is None else pc.is_in(_column(file, group, "id"), value_set=ids)
+            if mask is not None and not pc.any(mask).as_py():
+                continue
+            table = _whole(file, group, columns)
+            yield from (table if mask is None else table.filter(mask)).to_batches()
+
+
+def _holds_any(ids: pa.Array | None) -> Callable[[str, str], bool]:
+    """Give a function that tells of a range whether one of *ids* may lie in it; of many ids, some will."""
+    if ids is None or len(ids) > _MANY:
+        return lambda _first, _last: True
+    ordered = sorted(ids.to_pylist())
+    return lambda first, last: bisect_left(ordered, first) < bisect_right(ordered, last)
+
+
+def _row_groups(file: pq.ParquetFile, is_wanted: Callable[[str, str], bool]) -> Iterator[int]:
+    """Give the row groups whose least and greatest id *is_wanted* accepts."""
+    place = file.schema.names.index("id")
+    for group in range(file.metadata.num_row_groups):
+        statistics = file.metadata.row_group(group).column(place).statistics
+        if statistics is None or not statistics.has_min_max or is_wanted(statistics.min, statistics.max):
+            yield group
+
+
+def _column(file: pq.ParquetFile, group: int, name: str) -> pa.ChunkedArray:
+    return file.read_row_group(group, columns=[name], use_threads=False)[name]
+
+
+def _whole(file: pq.ParquetFile, group: int, columns: list[str] | None) -> pa.Table:
+    table = file.read_row_group(group, columns=columns, use_threads=False)
+    return table.select(columns or table.schema.names)
 
 
 def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | Workspace | None = None) -> Version:
