@@ -72,7 +72,7 @@ def model_card(summary: dict[str, Any], *, sample: str) -> str:
     facts = "\n".join(
         f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items()
     )
-    quoted = "\n".join(f"    {line}" for line in sample.splitlines())
+    quoted = "\n".join(f"    {line}" for line in sample.strip("\n").splitlines())
     return f"""# {summary.get("run", "")}
 
 A small causal language model (GPT), trained from scratch on one version of a data set. `config.yaml` and that version

@@ -21,12 +21,17 @@ class BatchLoader:
         dataset: Gives the rows; its state follows.
         num_workers: Processes that tokenize; 0 is this one, any other number divides the rank's lanes.
 
+    Raises:
+        UsageError: The lanes cannot be shared equally by the workers.
+
     Yields:
         int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may have
         fewer rows.
     """
 
     def __init__(self, dataset: PackedDataset, *, num_workers: int = 0) -> None:
+        if num_workers:
+            dataset.lanes_of_worker(0, workers=num_workers)  # refuse before a process is started
         self._dataset = dataset
         self._num_workers = num_workers
 

@@ -168,16 +168,24 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             "lanes": self.lanes,
         }
 
+    def lanes_of_worker(self, worker: int, *, workers: int) -> range:
+        """Give the lanes of this rank that the worker *worker* of *workers* runs.
+
+        Raises:
+            UsageError: The lanes cannot be shared equally, which would change the order of rows.
+        """
+        if len(self.rank_lanes) % workers:
+            raise UsageError(
+                f"{len(self.rank_lanes)} lanes cannot be shared equally by {workers} workers",
+                hint="use a number of workers that divides the batch size of a rank",
+            )
+        return self.rank_lanes[worker::workers]
+
     def _own_lanes(self) -> range:
         worker = get_worker_info()
         if worker is None:
             return self.rank_lanes
-        if len(self.rank_lanes) % worker.num_workers:
-            raise UsageError(
-                f"{len(self.rank_lanes)} lanes cannot be shared equally by {worker.num_workers} workers",
-                hint="use a number of workers that divides the batch size of a rank",
-            )
-        return self.rank_lanes[worker.id :: worker.num_workers]
+        return self.lanes_of_worker(worker.id, workers=worker.num_workers)
 
     def _lane(self, lane: int, cursor: Cursor) -> Iterator[tuple[Tokens, Cursor]]:
         documents = self._documents(lane, cursor)
@@ -208,8 +216,11 @@ class PackedDataset(IterableDataset[torch.Tensor]):
 
     def _tokenized(self, texts: pa.ChunkedArray) -> Iterator[Tokens]:
         for bulk in _bulks(texts):
-            for encoding in self._tokenizer.encode_batch_fast(bulk, add_special_tokens=False):
-                yield np.array([*encoding.ids, self._end], dtype=np.int64)
+            # At once, because an encoding holds far more than its numbers, and every open lane holds a bulk.
+            yield from [
+                np.array([*encoding.ids, self._end], dtype=np.int64)
+                for encoding in self._tokenizer.encode_batch_fast(bulk, add_special_tokens=False)
+            ]
 
 
 def merge_states(states: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def _take(held: deque[tuple[Cursor, Tokens]], *, start: int, count: int) -> Toke
         count -= len(part)
         if not count:
             break
-        start = max(0, start - len(tokens))
+        start = 0
     return np.concatenate(parts)
 
 
