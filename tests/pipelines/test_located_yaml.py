@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipelines.located_yaml import MAX_FILE_BYTES, dump_yaml, parse_yaml, read_yaml
@@ -45,6 +45,7 @@ plain = st.recursive(
 
 
 @given(value=plain)
+@example(value={"\x85": None, "a": "one\u2028two"})
 def test_what_is_written_reads_back_as_the_same_value(value: Any) -> None:
     """A resolved recipe is the recipe, for us and for any other reader of YAML."""
     written = dump_yaml({"value": value})
