@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from pipelines.engines.attempts import is_alive
 from schemas.errors import DamagedFileError, UnfinishedError
 from schemas.raw import RawManifest
 
@@ -122,7 +123,15 @@ class Workspace:
         """Open the database."""
         connection = sqlite3.connect(self.database, timeout=30, isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.execute(_RUNS)
+        try:
+            connection.execute(_RUNS)
+        except sqlite3.OperationalError:
+            connection.close()
+            raise
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            hint = "`corpusmill doctor --repair` sets it aside and makes a new one; no version is lost"
+            raise DamagedFileError(f"not a database ({error})", file=str(self.database), hint=hint) from error
         return connection
 
     def start_run(self, *, dataset: str, recipe: str, engine: str) -> str:
@@ -165,19 +174,9 @@ def _held(path: Path, kind: str, name: str) -> UnfinishedError:
 
 
 def _seen(run: Mapping[str, Any]) -> dict[str, Any]:
-    if run["status"] == "running" and run["host"] == socket.gethostname() and not _alive(run["pid"]):
+    if run["status"] == "running" and run["host"] == socket.gethostname() and not is_alive(run["pid"]):
         return {**run, "status": "interrupted"}
     return dict(run)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def now_text() -> str:

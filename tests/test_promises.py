@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -368,3 +369,82 @@ def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None
     assert documents.keys() <= {row["id"] for row in signals}
     superseded = [row for row in _rows(folder, manifest, "ledger", ["rule"]) if row["rule"] == "identity.superseded"]
     assert len(superseded) > 10
+
+
+class TestDamageIsNoticed:
+    """What lies on disk is not trusted because it lies there."""
+
+    @pytest.mark.parametrize("damage", ["flipped byte", "missing shard", "torn manifest", "edited manifest"])
+    def test_a_damaged_version_is_named_not_called_unchanged(self, project: Path, tmp_path: Path, damage: str) -> None:
+        """The user learns which file, and how to get it back."""
+        result, manifest = run_once(project, tmp_path)
+        shard, told = Path(result["path"]) / manifest.files[0].path, Path(result["path"]) / "manifest.json"
+        match damage:
+            case "flipped byte":
+                data = bytearray(shard.read_bytes())
+                data[len(data) // 2] ^= 1
+                shard.unlink()
+                shard.write_bytes(data)
+            case "missing shard":
+                shard.unlink()
+            case "torn manifest":
+                told.write_text(told.read_text()[:500])
+            case "edited manifest":
+                counts = f'"published": {manifest.counts.published}'
+                told.write_text(told.read_text().replace(counts, '"published": 1', 1))
+
+        with pytest.raises(DamagedFileError) as caught:
+            run_once(project, tmp_path)
+
+        assert Path(str(caught.value.file)).name == (told.name if "manifest" in damage else shard.name)
+        assert "pydantic" not in str(caught.value)
+
+    def test_a_damaged_task_is_computed_again_before_it_is_published(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
+    ) -> None:
+        """A version shares its files with the tasks that wrote them: damage to one may not come back with the other."""
+        result, manifest = run_once(project, tmp_path)
+        shard = Path(result["path"]) / manifest.files[0].path
+        data = bytearray(shard.read_bytes())
+        data[len(data) // 2] ^= 1
+        shard.write_bytes(data)  # in place, so the task's file changes too
+        shutil.rmtree(result["path"])
+
+        with pytest.raises(UnfinishedError, match="damaged"):
+            run_once(project, tmp_path)
+        _, again = run_once(project, tmp_path)
+
+        assert hashes(again) == hashes(reference[1])
+
+    def test_a_killed_attempt_is_swept_by_the_next_one(self, project: Path, tmp_path: Path) -> None:
+        """A night of crashes may not fill the disk."""
+        from pipelines.engines.attempts import attempt_name
+
+        run_once(project, tmp_path)
+        done = next((tmp_path / "tasks").glob("*/*.json"))
+        dead = subprocess.run(
+            [sys.executable, "-c", "from pipelines.engines.attempts import attempt_name; print(attempt_name())"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        left = [done.with_name(f"{done.stem}.arrow.{dead}.tmp"), done.with_name(f"{done.stem}.{dead}.shard.parquet")]
+        ours = done.with_name(f"{done.stem}.arrow.{attempt_name()}.tmp")
+        for path in (*left, ours):
+            path.touch()
+        done.unlink()
+
+        run_once(project, tmp_path)
+
+        assert not any(path.exists() for path in left)
+        assert ours.exists()
+
+    def test_a_damaged_database_is_named_with_its_remedy(self, project: Path, tmp_path: Path) -> None:
+        """It holds nothing that could not be made again."""
+        run_once(project, tmp_path)
+        (tmp_path / "corpusmill.db").write_text("junk" * 300)
+
+        with pytest.raises(DamagedFileError, match=r"corpusmill\.db: not a database") as caught:
+            run_once(project, tmp_path)
+
+        assert "doctor --repair" in str(caught.value.hint)

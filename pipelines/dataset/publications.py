@@ -34,7 +34,9 @@ def read_manifest(folder: Path) -> VersionManifest:
     except FileNotFoundError:
         raise UsageError(f"{folder} holds no version", hint="`corpusmill versions` lists them") from None
     except ValidationError as error:
-        raise DamagedFileError(f"not a version's manifest: {error}", file=str(path)) from error
+        what = error.errors()[0]
+        place = ".".join(map(str, what["loc"])) or "the file"
+        raise DamagedFileError(f"not a version's manifest: {place}: {what['msg']}", file=str(path)) from error
 
 
 def publications(dataset: Path) -> list[dict[str, Any]]:

@@ -17,6 +17,8 @@ from pipelines.dataset import publications
 from pipelines.engines.batches import IpcFile
 from pipelines.engines.context import final_path
 from pipelines.engines.driver import StepDone, Store
+from schemas.errors import DamagedFileError, UnfinishedError
+from schemas.hashing import file_sha256
 from schemas.manifest import (
     Counts,
     InputSource,
@@ -38,6 +40,7 @@ class WrittenFile:
 
     row: Mapping[str, Any]
     path: Path
+    task: Path
 
     @property
     def name(self) -> str:
@@ -52,7 +55,7 @@ def written_files(done: StepDone, store: Store) -> list[WrittenFile]:
     for task in done.tasks:
         prefix = store.out(task.fingerprint)
         for batch in IpcFile(prefix.with_name(f"{prefix.name}.arrow")).batches():
-            found += [WrittenFile(row, final_path(prefix, row["file"])) for row in batch.to_pylist()]
+            found += [WrittenFile(row, final_path(prefix, row["file"]), prefix) for row in batch.to_pylist()]
     return found
 
 
@@ -122,14 +125,21 @@ def publish(
 
     Args:
         describe: Writes report, card and whatever else into the folder that it gets.
+
+    Raises:
+        DamagedFileError: The version is there already, and is not what it was.
+        UnfinishedError: A file that a task wrote is not what it was; the next run writes it again.
     """
     folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)
     target = folder / manifest.version
     before = publications.current(folder)
-    if not (target / "manifest.json").exists():
+    if target.exists():
+        _check_published(target, manifest)
+    else:
         with _staged(folder, manifest.version) as staging:
             for file in files:
+                _check_written(file)
                 _link(file.path, staging / file.name)
             (staging / "recipe.yaml").write_text(recipe_text)
             (staging / "manifest.json").write_text(manifest.json_text())
@@ -141,6 +151,36 @@ def publish(
         return target, False
     publications.record(folder, action="publish", version=manifest.version, parent=before)
     return target, before != manifest.version
+
+
+def _check_published(folder: Path, manifest: VersionManifest) -> None:
+    """Compare the version in *folder* with its own manifest, and that with what its recipe gave just now."""
+    hint = f"remove {folder} and run again: it is made anew from the tasks"
+    found = publications.read_manifest(folder)
+    if _content(found) != _content(manifest):
+        place = str(folder / "manifest.json")
+        raise DamagedFileError("the manifest does not tell what this version holds", file=place, hint=hint)
+    files: tuple[ShardFile | SideFile, ...] = (*found.files, *found.side_files)
+    for file in files:
+        path = folder / file.path
+        if not path.exists() or path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
+            raise DamagedFileError("the file is not what the manifest says", file=str(path), hint=hint)
+
+
+def _content(manifest: VersionManifest) -> list[Any]:
+    """Give what two manifests of one version have in common, whatever recipe and machine made them."""
+    files = [(file.path, file.rows, file.logical_hash) for file in manifest.files]
+    return [manifest.version, manifest.counts.read, manifest.counts.published, manifest.counts.ledger, *files]
+
+
+def _check_written(file: WrittenFile) -> None:
+    """Compare a file with what its task said of it; a task whose file is damaged counts as not done."""
+    if file_sha256(file.path) != file.row["sha256"]:
+        file.task.with_name(f"{file.task.name}.json").unlink(missing_ok=True)
+        raise UnfinishedError(
+            f"{file.path}: the output of a task was damaged",
+            hint="run the same command again: it computes this task anew",
+        )
 
 
 def _is_logged(folder: Path, version: str) -> bool:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
+from pipelines.engines.attempts import attempt_name
 from schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 from schemas.errors import DamagedFileError
 
@@ -73,7 +73,7 @@ class IpcWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
-        self._temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        self._temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
         self._sink = pa.OSFile(str(self._temporary), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=_COMPRESSION))

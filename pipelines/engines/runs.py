@@ -77,9 +77,7 @@ def _write_run(batches: list[pa.RecordBatch], schema: pa.Schema, order: Order, p
     positions = _sort_indices(table.select([PARTITION, *order.keys]))
     numbers = numbers[positions]
     bounds = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1)) if len(numbers) else np.empty(0, np.int64)
-    segments = {
-        int(numbers[start]): (int(start), int(stop)) for start, stop in itertools.pairwise(bounds)
-    }
+    segments = {int(numbers[start]): (int(start), int(stop)) for start, stop in itertools.pairwise(bounds)}
     writer = IpcWriter(path, schema)
     starts = [0]
     try:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-import os
 import resource
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -24,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.engines.attempts import attempt_name, sweep
 from pipelines.engines.base import Batches, Function, name_of, resolve
 from pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
 from pipelines.engines.context import TaskContext, running
@@ -206,7 +205,8 @@ def do(task: Task, *, partition: int | None = None) -> Done:
     started, cpu = time.perf_counter(), time.process_time()
     out = Path(task.out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    context = TaskContext(out, partition=number, attempt=uuid.uuid4().hex[:8])
+    sweep(out)
+    context = TaskContext(out, partition=number, attempt=attempt_name())
     with running(context):
         try:
             result = _scatter(task, out) if task.kind == "scatter" else _write(task, out, _output(task))
@@ -233,7 +233,7 @@ def do(task: Task, *, partition: int | None = None) -> Done:
 
 
 def _appear(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
     temporary.write_text(text)
     temporary.replace(path)
 

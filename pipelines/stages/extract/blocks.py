@@ -1,6 +1,5 @@
 """A parsed page as *boxes* (elements that hold blocks) and *blocks* (paragraphs, headings, items, cells …) in order."""
 
-
 from __future__ import annotations
 
 import re

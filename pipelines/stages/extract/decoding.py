@@ -1,6 +1,5 @@
 """Bytes to characters: what was declared, checked against what the bytes say."""
 
-
 from __future__ import annotations
 
 import re

@@ -4,7 +4,6 @@ The parser takes time quadratic in the depth of the tree and in the attributes o
 are counts, never seconds, so that the answer does not depend on the machine.
 """
 
-
 from __future__ import annotations
 
 import re

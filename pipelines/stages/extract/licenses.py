@@ -1,6 +1,5 @@
 """Addresses of licences to SPDX identifiers (SPDX License List 3.27)."""
 
-
 from __future__ import annotations
 
 import re

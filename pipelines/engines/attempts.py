@@ -1,0 +1,56 @@
+"""Names of files that are being written: they tell who writes, so that what a dead process left can be removed."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+import uuid
+import zlib
+from pathlib import Path
+from typing import Final
+
+_OLD_S: Final = 24 * 3600
+"""A file of another machine that was not touched for this long has no writer any more."""
+_NAME: Final = re.compile(r"\.a([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.")
+
+
+def attempt_name() -> str:
+    """Give a name for an attempt of this process, different each time: ``a<machine>-<process>-<random>``."""
+    return f"a{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def _machine() -> str:
+    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+
+
+def is_left_over(path: Path) -> bool:
+    """Tell whether the file at *path* belongs to an attempt whose process is gone."""
+    found = _NAME.search(path.name)
+    if found is None:
+        return False
+    if found[1] == _machine():
+        return not is_alive(int(found[2]))
+    try:
+        return time.time() - path.stat().st_mtime > _OLD_S
+    except FileNotFoundError:
+        return False
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether the process *pid* of this machine runs."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def sweep(prefix: Path) -> None:
+    """Remove what dead attempts at the files ``<prefix>.*`` left."""
+    for path in prefix.parent.glob(f"{prefix.name}.*"):
+        if is_left_over(path):
+            path.unlink(missing_ok=True)
