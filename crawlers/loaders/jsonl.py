@@ -6,18 +6,23 @@ import hashlib
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any, BinaryIO, ClassVar, Final, NoReturn
 
 import pyarrow as pa
 from pydantic import Field
 
 from crawlers.loaders.base import Loader, Offers, cuts
-from crawlers.loaders.rows import offer_of
+from crawlers.loaders.rows import MAX_DEPTH, offer_of
 from crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
 
 MAX_LINE_BYTES: Final = 64_000_000
 """Twice the largest text, for escapes and the other fields."""
+MAX_DIGITS: Final = 640
+"""Digits of a whole number: as many as Python reads at any setting of its own limit (``PYTHONINTMAXSTRDIGITS``)."""
 _READ_BYTES: Final = 1 << 20
+_NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
+_STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class JsonLines(Loader):
@@ -56,16 +61,16 @@ class JsonLines(Loader):
     def _offer(self, line: _Line) -> dict[str, Any]:
         if line.data is None:
             return line.bad("too_large", f"the line has {line.length:,} bytes, more than {MAX_LINE_BYTES:,}")
+        if _is_too_deep(line.data):
+            return line.bad("too_deep", f"nested deeper than {MAX_DEPTH} levels")
         try:
-            row = json.loads(line.data.decode(), parse_constant=_refuse)
+            row = _DECODER.decode(line.data.decode())
             if isinstance(row, dict):
                 return offer_of(row, text_field=self.text_field, id_field=self.id_field)
         except UnicodeDecodeError as error:
             return line.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the line")
         except ValueError as error:
             return line.bad("not_json", str(error))
-        except RecursionError:
-            return line.bad("not_json", "nested too deeply")
         return line.bad("not_json", "the line is JSON, but not an object")
 
 
@@ -142,5 +147,24 @@ def _skip_line(stream: BinaryIO) -> int:
     return size
 
 
+def _is_too_deep(data: bytes) -> bool:
+    """Tell whether *data*, as far as it is JSON, has more than `MAX_DEPTH` levels; without recursion."""
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+        return False
+    without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    outside_strings = b"".join(without_escapes.split(b'"')[::2])
+    brackets = outside_strings.translate(None, _NO_BRACKETS)
+    return max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH
+
+
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is no JSON number")
+
+
+def _whole_number(digits: str) -> int:
+    if len(digits) > MAX_DIGITS and len(digits.lstrip("-")) > MAX_DIGITS:
+        raise ValueError(f"a whole number has more than {MAX_DIGITS} digits")
+    return int(digits)
+
+
+_DECODER: Final = json.JSONDecoder(parse_constant=_refuse, parse_int=_whole_number)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from pydantic import Field
 
 from crawlers.loaders.base import SLICE_BYTES, Loader, Offers
-from crawlers.loaders.rows import offer_of
+from crawlers.loaders.rows import MAX_DEPTH, offer_of
 from schemas.errors import DamagedFileError, SourceError
 
 _MAX_ROWS: Final = 1024
@@ -75,6 +75,7 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
             f"not a readable Parquet file: {_one_line(error)}", file=path, hint="fetch the file again, or take it out"
         ) from error
     try:
+        _require_shallow(file.schema_arrow, path)
         _require(file.schema_arrow, loader.text_field, "text_field", path)
         if loader.id_field is not None:
             _require(file.schema_arrow, loader.id_field, "id_field", path)
@@ -107,6 +108,27 @@ def _require_text(field: pa.Field, path: str) -> None:
             value=field.name,
             hint="name a column of text with `text_field`",
         )
+
+
+def _require_shallow(schema: pa.Schema, path: str) -> None:
+    """Refuse a table whose rows would have more than `MAX_DEPTH` levels as JSON."""
+    depth, kinds = 0, [field.type for field in schema]
+    while kinds:
+        depth, kinds = depth + 1, [child for kind in kinds for child in _children(kind)]
+    if depth > MAX_DEPTH:
+        raise SourceError(
+            f"its columns are nested {depth} levels deep, more than {MAX_DEPTH}",
+            file=path,
+            hint="write the file without the nested column",
+        )
+
+
+def _children(kind: pa.DataType) -> list[pa.DataType]:
+    if pa.types.is_struct(kind):
+        return [field.type for field in kind]
+    if pa.types.is_map(kind):
+        return [kind.key_type, kind.item_type]
+    return [kind.value_type] if pa.types.is_nested(kind) and hasattr(kind, "value_type") else []
 
 
 def _widest(schema: pa.Schema) -> str | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import zstandard
@@ -17,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crawlers.loaders import jsonl
-from crawlers.loaders.jsonl import JsonLines
+from crawlers.loaders.jsonl import MAX_DIGITS, JsonLines
+from crawlers.loaders.rows import MAX_DEPTH
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
 LINE = b'{"id": "a", "text": "one"}\n'
@@ -60,7 +63,7 @@ def test_slices_give_what_the_whole_file_gives(lines: list[bytes], end: bytes, e
         (b"[1, 2]", "error.not_json"),
         (b'{"text": "a", "n": NaN}', "error.not_json"),
         (b'{"text": "a", "n": 1e999}', "error.not_json"),
-        (b"[" * 100_000, "error.not_json"),
+        (b"[" * 100_000, "error.too_deep"),
         (b'{"text": "a", "n": ' + b"9" * 5000 + b"}", "error.not_json"),
         (b'{"title": "a"}', "error.no_text"),
         (b'{"text": null}', "error.no_text"),
@@ -78,6 +81,43 @@ def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: b
 
     assert [row["rule"] for row in offered] == [None, rule, None]
     assert [row["text"] for row in offered] == ["one", None, "two"]
+
+
+def called_deeply(frames: int, path: Path) -> list[dict[str, Any]]:
+    return called_deeply(frames - 1, path) if frames else rows(JsonLines(), path)
+
+
+@pytest.mark.parametrize("frames", [0, 400])
+@pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"[\\\\\\"{": ', "}")])
+def test_depth_has_a_bound_that_no_stack_moves(tmp_path: Path, opens: str, closes: str, frames: int) -> None:
+    """Which rows pass decides the version, and engines call a loader from stacks of different heights."""
+    lines = [f'{{"text": "a", "deep": {opens * deep}1{closes * deep}}}\n' for deep in (MAX_DEPTH - 1, MAX_DEPTH)]
+    path = file_of(tmp_path, "".join(lines).encode())
+
+    assert [row["rule"] for row in called_deeply(frames, path)] == [None, "error.too_deep"]
+
+
+def test_brackets_side_by_side_or_in_a_text_are_not_deep(tmp_path: Path) -> None:
+    """Only nesting counts."""
+    path = file_of(tmp_path, json.dumps({"text": '\\"[{' * 99 + "\\", "wide": [[]] * 99}).encode())
+
+    assert [row["rule"] for row in rows(JsonLines(), path)] == [None]
+
+
+@pytest.mark.parametrize("setting", ["640", "4300", "0"])
+def test_digits_have_a_bound_that_no_setting_moves(tmp_path: Path, setting: str) -> None:
+    """A variable of the environment may not change a version."""
+    lines = [f'{{"text": "a", "n": -{"9" * digits}}}\n' for digits in (MAX_DIGITS, MAX_DIGITS + 1)]
+    path = file_of(tmp_path, "".join(lines).encode())
+    script = (
+        "import sys; from crawlers.loaders.jsonl import JsonLines\n"
+        "print([r for b in JsonLines().read(sys.argv[1], name='') for r in b['rule'].to_pylist()])"
+    )
+    environ = {**os.environ, "PYTHONINTMAXSTRDIGITS": setting}
+
+    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, env=environ)
+
+    assert done.stdout == "[None, 'error.not_json']\n", done.stderr
 
 
 def test_a_text_above_the_bound_is_too_large(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from crawlers.loaders.jsonl import JsonLines
 from crawlers.loaders.parquet import Parquet
+from crawlers.loaders.rows import MAX_DEPTH
 from schemas.errors import DamagedFileError, SourceError
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
@@ -166,3 +167,17 @@ def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
 def test_every_sample_gives_an_answer() -> None:
     """Real files, one of them by Polars with large strings and ten row groups."""
     assert sum(len(rows(Parquet(), path)) for path in samples("parquet")) == 612
+
+
+def test_nested_columns_have_the_depth_of_json_lines(tmp_path: Path) -> None:
+    """How deep a table may be is no matter of the caller's stack."""
+    value: Any = 1
+    for _ in range(MAX_DEPTH - 1):
+        value = [value]
+    good = write(tmp_path, pa.table({"text": ["a"], "deep": [value]}))
+
+    assert [row["rule"] for row in rows(Parquet(), good)] == [None]
+
+    deep = write(tmp_path, pa.table({"text": ["a"], "deep": [[value]]}))
+    with pytest.raises(SourceError, match="nested 65 levels deep, more than 64"):
+        Parquet().check(str(deep))
