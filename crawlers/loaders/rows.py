@@ -22,8 +22,8 @@ LICENSE_FIELDS: Final = ("license", "licence")
 PUBLISHED_FIELDS: Final = ("published_at", "published", "date")
 FETCHED_FIELDS: Final = ("fetched_at",)
 MAX_DEPTH: Final = 64
-"""Levels of objects and lists in a row, the row itself being the first. Real rows have fewer than ten. The bound is ours
-because Python's own counts the caller's frames too: a row would pass in one engine and fail in another."""
+"""Levels of objects and lists in a row, the row itself being the first. Real rows have fewer than ten. The bound is
+ours because Python's own counts the caller's frames too: a row would pass in one engine and fail in another."""
 MAX_VALUE_CHARACTERS: Final = 4096
 MAX_METADATA_CHARACTERS: Final = 65_536
 
