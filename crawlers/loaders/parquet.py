@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -76,6 +77,7 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         ) from error
     try:
         _require_shallow(file.schema_arrow, path)
+        _require_own_names(file.schema_arrow.names, path)
         _require(file.schema_arrow, loader.text_field, "text_field", path)
         if loader.id_field is not None:
             _require(file.schema_arrow, loader.id_field, "id_field", path)
@@ -120,6 +122,18 @@ def _require_shallow(schema: pa.Schema, path: str) -> None:
             f"its columns are nested {depth} levels deep, more than {MAX_DEPTH}",
             file=path,
             hint="write the file without the nested column",
+        )
+
+
+def _require_own_names(names: Sequence[str], path: str) -> None:
+    """Refuse a table that has no form as rows, because one column would hide another."""
+    repeated = next((name for name, count in Counter(names).items() if count > 1), None)
+    if repeated is not None:
+        raise SourceError(
+            f"two columns are called `{repeated}`",
+            file=path,
+            value=repeated,
+            hint="write the file again with a name of its own for each column",
         )
 
 

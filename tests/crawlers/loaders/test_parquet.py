@@ -181,3 +181,13 @@ def test_nested_columns_have_the_depth_of_json_lines(tmp_path: Path) -> None:
     deep = write(tmp_path, pa.table({"text": ["a"], "deep": [[value]]}))
     with pytest.raises(SourceError, match="nested 65 levels deep, more than 64"):
         Parquet().check(str(deep))
+
+
+@pytest.mark.parametrize("names", [("text", "text", "id"), ("text", "note", "note")])
+def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A row can hold one of them, and which would be chance."""
+    path = write(tmp_path, pa.table([pa.array(["a"])] * 3, names=list(names)))
+
+    with pytest.raises(SourceError, match=rf"two columns are called `{names[1]}`") as caught:
+        Parquet().check(str(path))
+    assert caught.value.file == str(path)
