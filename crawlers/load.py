@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -194,7 +195,7 @@ def _copied(match: Match, raw_dir: Path) -> RawFile:
 
 def _is_changed(file: RawFile, path: Path) -> bool:
     try:
-        now = path.stat()
+        now = _status(path)
         if now.st_size != file.size:
             return True
         return now.st_mtime_ns != file.modified_ns and _sha256(path) != file.sha256
@@ -219,10 +220,14 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 def _status(path: Path) -> os.stat_result:
+    """Give the status of a file that is regular: reading a pipe or a device may never end."""
     try:
-        return path.stat()
+        status = path.stat()
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise SourceError("not a regular file", file=str(path), hint="name a file")
+    return status
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -1,5 +1,6 @@
 """Files that a `path` of a recipe means: one file, a folder, or a glob pattern.
 
+Only regular files (or links to them) count, because a pipe or a device may never end.
 Hidden files and folders are skipped unless the pattern names them. A folder, and ``**``, is walked without following
 links to folders, and a file in it that is a link to somewhere outside is left out.
 """
@@ -38,7 +39,7 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> li
 
     Raises:
         RecipeError: An environment variable of *pattern* (``${NAME}``) is not set.
-        SourceError: There is no such file.
+        SourceError: There is no such file, or *pattern* is the path of a pipe, a socket or a device.
     """
     path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
     if path.is_dir():
@@ -46,8 +47,10 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> li
         matches = [match for match in found if match.name.lower().endswith(_lower(suffixes))]
         if not matches:
             raise _nothing_in(path, pattern, [match.name for match in found], suffixes)
-    elif path.exists():
+    elif path.is_file():
         matches = [Match(path, path.name)]
+    elif path.exists():
+        raise SourceError("not a regular file", file=str(path), field="path", value=pattern, hint="name a file")
     else:
         prefix, parts = _split(path)
         matches = [Match(file, file.relative_to(prefix).as_posix()) for file in _matching(prefix, parts)]

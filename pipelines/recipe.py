@@ -20,7 +20,7 @@ from pipelines.extras import missing_from
 from pipelines.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
 from pipelines.recipe_errors import Part, Problems, hint_among
 from pipelines.registry import ENTRY_POINTS, STAGES
-from pipelines.source_paths import UnsetVariableError, absolute_pattern, matches, path_hint
+from pipelines.source_paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
 from pipelines.stages.base import Stage
 from schemas.errors import RecipeError
 from schemas.raw import RawManifest
@@ -344,7 +344,9 @@ def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: P
     except UnsetVariableError as error:
         problems.add(f"{label}: field `path`: {error}, got `{path}`", place, hint=error.hint, value=path)
         return
-    if not matches(pattern):
+    if is_special(pattern):
+        problems.add(f"{label}: field `path`: not a regular file, got `{path}`", place, hint="name a file", value=path)
+    elif not matches(pattern):
         problem = f"{label}: field `path`: no such file, got `{path}`"
         problems.add(problem, place, hint=path_hint(pattern), value=path)
 

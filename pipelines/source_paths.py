@@ -43,8 +43,18 @@ def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.e
 
 
 def matches(pattern: str) -> bool:
-    """Tell whether there is a file or folder at *pattern*, taken as a path or else as a glob pattern."""
-    return Path(pattern).exists() or any(glob.iglob(pattern, recursive=True))  # noqa: PTH207, Path has no absolute patterns
+    """Tell whether there is a regular file or a folder at *pattern*, taken as a path or else as a glob pattern."""
+    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207, Path has no absolute patterns
+    return _can_be_read(Path(pattern)) or any(_can_be_read(Path(name)) for name in found)
+
+
+def is_special(path: str) -> bool:
+    """Tell whether *path* is a pipe, a socket or a device, which may never end."""
+    return Path(path).exists() and not _can_be_read(Path(path))
+
+
+def _can_be_read(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
 
 
 def path_hint(pattern: str) -> str:

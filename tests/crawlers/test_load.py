@@ -223,3 +223,26 @@ def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
 
     with pytest.raises(SourceError, match="not UTF-8"):
         names(tree, "data")
+
+
+def test_what_is_no_regular_file_is_not_read(tree: Path) -> None:
+    """A pipe without a writer, or a device, would hold a run for ever."""
+    os.mkfifo(tree / "data" / "pipe.txt")
+
+    for path in ("data/pipe.txt", "/dev/zero"):
+        with pytest.raises(SourceError, match="not a regular file"):
+            names(tree, path)
+    with pytest.raises(SourceError, match="no file matches"):
+        names(tree, "data/pipe*")
+    assert "pipe.txt" not in names(tree, "data") + names(tree, "data/*") + names(tree, "data/**/*")
+
+
+def test_a_file_that_became_a_pipe_has_changed(tree: Path) -> None:
+    """An empty file and a pipe have one size."""
+    path = tree / "data" / "empty.txt"
+    path.touch()
+    manifest = load(source("data/empty.txt"), tree / "raw", base=tree)
+    path.unlink()
+    os.mkfifo(path)
+
+    assert [file.name for file in changed_files(manifest)] == ["empty.txt"]

@@ -1,6 +1,7 @@
 """A recipe file: all problems at once, each with its line, and the resolved form that reads back equal."""
 
 import json
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,17 @@ def test_files_that_the_workspace_holds_are_not_looked_for(tmp_path: Path) -> No
 
     assert load(tmp_path, text, present={"notes"}).recipe.dataset == "handbook"
     assert load(tmp_path, text, check_inputs=False).recipe.dataset == "handbook"
+
+
+def test_a_path_that_is_no_regular_file_is_a_problem(tmp_path: Path) -> None:
+    """A pipe or a device would hold the run for ever."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+
+    for path in ("pipe.jsonl", "/dev/zero"):
+        assert problems(tmp_path, GOOD.replace("notes/*.jsonl", path)) == [
+            f"recipe.yaml:7: source 2 (`notes`): field `path`: not a regular file, got `{path}`; name a file"
+        ]
+    assert "no such file" in problems(tmp_path, GOOD.replace("notes/*.jsonl", "pip*.jsonl"))[0]
 
 
 def test_the_environment_counts_in_paths_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
