@@ -15,7 +15,9 @@ from schemas.errors import UsageError
 ENGINES: Final = ("local", "spark", "beam")
 
 
-def make_engine(name: str, *, workers: int | None = None, master: str | None = None) -> Engine:
+def make_engine(
+    name: str, *, workers: int | None = None, master: str | None = None, memory_bytes: int | None = None
+) -> Engine:
     """Give the engine called *name*.
 
     Raises:
@@ -24,7 +26,7 @@ def make_engine(name: str, *, workers: int | None = None, master: str | None = N
     if name == "local":
         from pipelines.engines.local import LocalEngine
 
-        return LocalEngine(workers)
+        return LocalEngine(workers, memory_bytes=memory_bytes)
     if name == "spark":
         from pipelines.engines.spark import SparkEngine
 
@@ -57,6 +59,7 @@ def run_recipe(
     engine: str = "local",
     workers: int | None = None,
     master: str | None = None,
+    memory_bytes: int | None = None,
     observer: Observer | None = None,
     limit: int | None = None,
     accept: bool = False,
@@ -65,7 +68,7 @@ def run_recipe(
     """Run *recipe* in *workspace* and give what ``run --json`` prints."""
     place = Workspace(workspace.absolute())
     loaded = read_recipe(recipe, place, acquisition)
-    made = make_engine(engine, workers=workers, master=master)
+    made = make_engine(engine, workers=workers, master=master, memory_bytes=memory_bytes)
     try:
         result = run(
             loaded,

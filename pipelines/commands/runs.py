@@ -19,13 +19,14 @@ _EXIT_WARNINGS = 4
 @RECIPE
 @click.option("--engine", default="local", show_default=True, help="local, spark or beam.")
 @click.option("--workers", type=click.IntRange(0), help="Processes.  [default: one a processor; 0: this one]")
+@click.option("--memory", metavar="SIZE", help="Bound on a worker's memory, as in 2GB.  [default: none]")
 @click.option("--master", help="Spark's master, as in local[2] or spark://host:7077.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="The N smallest ids only, as <dataset>-sample.")
 @click.option("--accept", is_flag=True, help="Publish even when a check fails.")
 @click.option("--fresh", is_flag=True, help="Compute everything again.")
 @click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
 @click.pass_obj
-def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
+def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **options: Any) -> int:
     """Run RECIPE and publish a version of its data set.
 
     What was computed before is used again; a run that was killed goes on where it was.
@@ -39,6 +40,7 @@ def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
         workspace=console.workspace,
         acquisition=console.parts["acquisition"],
         observer=Silent() if console.quiet else Lines(console),
+        memory_bytes=None if memory is None else _size(memory),
         **options,
     )
     for warning in result["warnings"]:
@@ -48,6 +50,15 @@ def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
     else:
         console.text(_told(result))
     return _EXIT_WARNINGS if strict and result["warnings"] else 0
+
+
+def _size(text: str) -> int:
+    from schemas.recipe import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"--memory {text}: {error}", hint="as in --memory 2GB") from None
 
 
 def _told(result: Mapping[str, Any]) -> str:

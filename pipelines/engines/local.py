@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import resource
 import threading
 import time
 from collections import deque
@@ -26,16 +27,17 @@ _ORPHAN_CHECK_S: Final = 1.0
 
 
 class LocalEngine:
-    """Does tasks in *workers* processes; with 0 in this process, where a dying task takes the run with it."""
+    """Does tasks in *workers* processes; with 0 in this process, where a dying task takes the run with it.
+
+    Args:
+        memory_bytes: What a worker may take for its data; a task that needs more fails, and not the machine.
+    """
 
     name = "local"
 
-    def __init__(self, workers: int | None = None) -> None:
-        self._workers = (
-            len(os.sched_getaffinity(0))
-            if workers is None and hasattr(os, "sched_getaffinity")
-            else (os.cpu_count() or 1 if workers is None else workers)
-        )
+    def __init__(self, workers: int | None = None, *, memory_bytes: int | None = None) -> None:
+        self._workers = _processors() if workers is None else workers
+        self._memory_bytes = memory_bytes
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> LocalEngine:
@@ -83,7 +85,7 @@ class LocalEngine:
                         raise
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    done = future.result()
+                    done = self._result(future, running[future].task)
                     del running[future]
                     yield done
             except BrokenProcessPool:
@@ -95,13 +97,23 @@ class LocalEngine:
                     future.cancel()
                 raise
 
+    def _result(self, future: Future[Done], task: Task) -> Done:
+        try:
+            return future.result()
+        except MemoryError as error:
+            limit = "" if self._memory_bytes is None else f" (limit: {self._memory_bytes / 1e6:,.0f} MB a worker)"
+            raise WorkError(
+                f"step {task.step}: task {task.fingerprint[:12]} needs more memory than there is{limit}",
+                hint="give more with --memory, or use fewer --workers",
+            ) from error
+
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
                 self._workers,
                 mp_context=multiprocessing.get_context("spawn"),
                 initializer=start_worker,
-                initargs=(os.getpid(),),
+                initargs=(os.getpid(), self._memory_bytes),
             )
         return self._pool
 
@@ -136,8 +148,16 @@ def _runs_of(runs: Sequence[Run], partition: int) -> tuple[Run, ...]:
     )
 
 
-def start_worker(parent: int) -> None:
-    """Prepare a worker: one thread for Arrow, and an end when the process *parent* is gone."""
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def start_worker(parent: int, memory_bytes: int | None = None) -> None:
+    """Prepare a worker: one thread for Arrow, its bound on memory, and an end when the process *parent* is gone."""
+    if memory_bytes is not None:
+        # Arrow's own pools set aside far more than they use, and all of it would count.
+        pa.set_memory_pool(pa.system_memory_pool())
+        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

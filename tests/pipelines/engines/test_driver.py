@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -154,6 +155,33 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Pat
         run(plan(marks, 3, then=Kill(marks=str(marks), always=True)), Store(tmp_path / "w"), workers=1)
 
     assert "--workers 1" in str(caught.value.hint)
+
+
+class Greedy(Function):
+    """Takes a gigabyte."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            taken = bytearray(10**9)
+            yield from batches
+            del taken
+
+        return run
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts all data of a process")
+def test_a_task_beyond_the_memory_limit_fails_alone_and_says_what_to_do(tmp_path: Path, marks: Path) -> None:
+    """The machine goes on, and so does what was finished."""
+    engine = LocalEngine(1, memory_bytes=700_000_000)
+    try:
+        with pytest.raises(WorkError, match=r"step map: task .* needs more memory .*700 MB") as caught:
+            run_plan(plan(marks, 3, then=Greedy()), Store(tmp_path / "w"), engine, observer=Silent())
+        done = run_plan(plan(marks, 3), Store(tmp_path / "w"), engine, observer=Silent())
+    finally:
+        engine.close()
+
+    assert "--memory" in str(caught.value.hint)
+    assert done["exchange"].rows == 3
 
 
 def test_a_store_that_cannot_be_written_is_told_and_can_be_resumed(tmp_path: Path, marks: Path) -> None:
