@@ -248,9 +248,16 @@ class _Builder:
             views=self._views(),
             signals=tuple((f.name, str(f.type)) for f in self.schema if is_signal(f.name)),
             mask=None if pii is None else (f"{Pii.__module__}:{Pii.__qualname__}", pii.model_dump_json()),
-            paths={file.sha256: str(s.path(file.path)) for s in self.sources for file in s.manifest.files},
+            paths=_paths(self.sources),
         )
         self._step(Map(SHARDS, (Input(self.documents),), function, WRITTEN, whole=True, stage=SHARDS))
+
+
+def _paths(sources: Sequence[SourceInput]) -> dict[str, str]:
+    """Give the path of each raw file by its hash, and by source, name and hash."""
+    files = [(source, file) for source in sources for file in source.manifest.files]
+    paths = {file.sha256: str(source.path(file.path)) for source, file in files}
+    return paths | {f"{s.name}/{file.name}/{file.sha256}": str(s.path(file.path)) for s, file in files}
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ RECIPE: Final = Path("recipes/handbook.yaml")
 TRAINING: Final = Path("recipes/train-handbook.yaml")
 PORT: Final = 8731
 PROMPT: Final = "The function returns"
+SAMPLE_LINES: Final = 8
 CORPUSMILL: Final = (sys.executable, "-m", "corpusmill")
 SITE: Final = (sys.executable, "-m", "crawlers.pydoc_site", str(DEMO / "site"), "--serve", str(PORT), "--")
 
@@ -69,15 +70,23 @@ def summary(run: Any, trained: Any, evaluated: Any, generated: Any, *, seconds: 
 
 It wrote:
 
-  {generated["text"].strip().replace(chr(10), chr(10) + "  ")}
+  {sample(generated["text"])}
 
-Done in {seconds:.0f} s. Next, look around (add --workspace {WORKSPACE}):
+Done in {seconds:.0f} s. Next, look around:
 
+  export CORPUSMILL_WORKSPACE={WORKSPACE}
   {prefix} inspect handbook --sample 3
-  {prefix} explain ID               any document's whole way, also of one that was dropped
+  {prefix} inspect handbook --ledger --sample 3   # what was left out; explain takes the ids
+  {prefix} explain http://127.0.0.1:{PORT}/private/drafts.html
   {prefix} versions
-  {prefix} init --from YOUR-FILES   a recipe for your own files
+  {prefix} init --from YOUR-FILES   # a recipe for your own files
 """
+
+
+def sample(text: str) -> str:
+    """Give the first lines of what the model wrote; a minute of training makes words, not sense."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return "\n  ".join(lines[:SAMPLE_LINES])
 
 
 def baseline(evaluated: Any) -> str:

@@ -353,6 +353,32 @@ def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
         process.wait()
 
 
+def test_equal_files_have_each_their_own_origin(tmp_path: Path) -> None:
+    """Where a document lay is evidence: of two equal files it may not name the other one."""
+    recipe = write_project(tmp_path / "project", count=5)
+    pages = tmp_path / "project" / "pages"
+    for number in range(3):
+        shutil.copy(pages / "page-1.html", pages / f"copy-{number}.html")
+
+    result, manifest = run_once(recipe, tmp_path / "workspace")
+
+    folder = Path(result["path"])
+    kinds = ("shard", "ledger")
+    names = {
+        row["id"]: row["source_id"]
+        for kind in kinds
+        for row in _rows(folder, manifest, kind, ["id", "source_id", "source"])
+        if row["source"] == "pages"
+    }
+    origins = {
+        row["id"]: row["file"] for row in _rows(folder, manifest, "origin", ["id", "file"]) if row["id"] in names
+    }
+    assert len(origins) == len(list(pages.iterdir()))
+    assert {origins[document]: name for document, name in names.items()} == {
+        str(path): path.name for path in pages.iterdir()
+    }
+
+
 def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None:
     """Joined by id they may not double a document, whatever captures of it there were."""
     recipe = write_project(tmp_path / "project", count=20)

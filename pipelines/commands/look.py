@@ -11,6 +11,8 @@ from schemas.errors import UsageError
 
 _EXCERPT: Final = 400
 """Characters of a text that are shown to people who do not ask for the whole."""
+_COLUMN: Final = 100
+"""Characters of any other column; views are as long as the text."""
 _SHOWN: Final = 10
 """Documents that are shown to people who do not say how many."""
 _HEADLINE: Final = ("id", "split", "source", "title")
@@ -80,7 +82,7 @@ def _told_row(row: dict[str, Any], *, whole: bool) -> str:
         if name not in (*_HEADLINE, "text", "sample_text") and value not in (None, {})
     }
     lines = ["  ".join(str(row[name]) for name in _HEADLINE if row.get(name) is not None)]
-    lines += [f"  {name}: {_shown(value)}" for name, value in known.items()]
+    lines += [f"  {name}: {_shown(value) if whole else _short(_shown(value))}" for name, value in known.items()]
     lines += ["", *(f"    {line}" for line in _excerpt(body, whole=whole).splitlines())] if body else []
     return "\n".join([*lines, ""])
 
@@ -89,6 +91,10 @@ def _shown(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{key}={item}" for key, item in value.items())
     return str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _COLUMN else text[:_COLUMN].rstrip() + " …"
 
 
 def _excerpt(text: str, *, whole: bool) -> str:

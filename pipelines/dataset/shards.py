@@ -65,11 +65,12 @@ class WriteShard(Function):
         views: Names of the string columns that follow those of `DOCUMENT`.
         signals: Name and Arrow type of each signal.
         mask: Place and JSON parameters of the recipe's `pii` stage, which the ledger's samples have to pass.
-        paths: The path of each raw file by its SHA-256, for the origin table; not part of the fingerprint, because
+        paths: The path of each raw file by its SHA-256, and by ``source/name/SHA-256``, as the name of a file may be
+            that of its document; for the origin table. Not part of the fingerprint, because
             where a file lies does not change what is published.
     """
 
-    version = 2
+    version = 3
     depends = ("pyarrow", "tldextract")
 
     census: str
@@ -194,10 +195,11 @@ def sorted_maps(maps: pa.MapArray) -> pa.MapArray:
 
 
 def _with_paths(batch: pa.RecordBatch, paths: Mapping[str, str]) -> pa.RecordBatch:
-    files = batch["file"].dictionary_encode()
-    names = pa.array([paths.get(value, value) for value in files.dictionary.to_pylist()], pa.string())
+    """Give *batch* with the path of each raw file in place of its hash; equal files are told apart by their name."""
+    rows = zip(*(batch[name].to_pylist() for name in ("source", "source_id", "file")), strict=True)
+    found = [paths.get(f"{source}/{name}/{file}", paths.get(file, file)) for source, name, file in rows]
     index = batch.schema.get_field_index("file")
-    return batch.set_column(index, batch.schema.field(index), names.take(files.indices))
+    return batch.set_column(index, batch.schema.field(index), pa.array(found, pa.string()))
 
 
 def _measured(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:

@@ -197,7 +197,9 @@ def _written(folder: Path, captures: Sequence[Doc], views: Sequence[str]) -> Ite
                 place = {"split": split, "index": index, "count": SHARDS[split]}
                 if kind != "shard":
                     place = {"split": None, "index": number, "count": sum(SHARDS.values())}
-                yield WrittenFile({"kind": kind, "file": path.name, **file.facts(), **place}, path)
+                yield WrittenFile(
+                    {"kind": kind, "file": path.name, **file.facts(), **place}, path, path.with_suffix("")
+                )
             number += 1
 
 
