@@ -5,19 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pipelines.api import read_recipe
-from pipelines.engines.base import Step
+from pipelines.engines.base import Step, resolve
 from pipelines.engines.driver import Store, fingerprints, identity_of
+from pipelines.plan import SourceInput
 from pipelines.run import Acquisition, disk_bytes, planned, source_input
 from pipelines.workspace import Workspace
+
+_RECORD_BYTES: Final = 3_000
+"""Mean size of a record of text, for estimates."""
 
 
 def explain_plan(
     recipe: str | Path, *, workspace: Path, acquisition: Acquisition, limit: int | None = None
 ) -> dict[str, Any]:
-    """Give what ``plan --json`` prints. Rows of a step that is not there are those of its last run, as an estimate."""
+    """Give what ``plan --json`` prints.
+
+    Rows of a step that is not there are an estimate: those of its last run, or the records that the files may hold.
+    """
     place = Workspace(workspace.absolute())
     loaded = read_recipe(recipe, place, acquisition)
     found = {source.name: place.raw_manifest(source.name) for source in loaded.recipe.sources}
@@ -32,10 +39,22 @@ def explain_plan(
     before = _last_steps(place, dataset)
     store = Store(place.root)
     steps: list[dict[str, Any]] = []
+    records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
-        steps.append(_told(step, known[step.name], before, store, {told["name"]: told for told in steps}))
+        told = _told(step, known[step.name], before, store, {told["name"]: told for told in steps})
+        steps.append({**told, "rows": records if told["rows"] is None else told["rows"]})
     missing = [name for name, manifest in found.items() if manifest is None]
     return {"dataset": dataset, "steps": steps, "disk_bytes": disk_bytes(inputs), "sources_missing": missing}
+
+
+def estimated_records(source: SourceInput) -> int:
+    """Estimate the records of a source that was got: pages of a crawl, files of one document, else by size."""
+    manifest = source.manifest
+    if manifest.kind == "crawl":
+        return manifest.counts.get("pages", 0)
+    if resolve(source.loader).uses_name:
+        return len(manifest.files)
+    return max(1, sum(file.size for file in manifest.files) // _RECORD_BYTES)
 
 
 def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:

@@ -126,6 +126,7 @@ def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
     runs = [json.loads(line) for line in command("runs", "--workspace", workspace, "--json").stdout.splitlines()]
 
     assert before["sources_missing"] == ["lines", "pages"]
+    assert {step["name"]: step["rows"] for step in after["steps"]}["extract"] == ran["counts"]["read"]
     assert not any(step["cached"] for step in before["steps"])
     assert ran["status"] == "published"
     assert ran["counts"]["read"] == ran["counts"]["published"] + ran["counts"]["ledger"]
