@@ -1,6 +1,6 @@
 """Licences as SPDX expressions, from the names that people write.
 
-Source of the identifiers: https://spdx.org/licenses/; of the classifiers: https://pypi.org/classifiers/. A name that
+Source of the identifiers: https://spdx.org/licenses/; of the classifiers: the list of trove classifiers. A name that
 stands for several licences ("BSD", "GPL") is not guessed: it becomes a `LicenseRef-`, or nothing.
 """
 
