@@ -1,0 +1,21 @@
+/* Trees over columns, and the choice of blocks. */
+#ifndef CORPUSMILL_MODEL_H
+#define CORPUSMILL_MODEL_H
+
+#include <stdint.h>
+
+#define MAX_TREE_DEPTH 8
+#define CHANCES 4096
+#define SCORE_BOUND 80000     /* of the table of chances; scores are in ten-thousandths of a unit of log odds */
+
+typedef struct {
+    int32_t trees, depth, bias;
+    const int32_t *features;      /* trees * depth: the column that is asked at each level of a tree */
+    const float *borders;         /* trees * depth: the answer is yes above it */
+    const int32_t *leaves;        /* trees * 2 ** depth: what is added to the score */
+} Stage;
+
+int score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores);
+void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uint16_t *chances);
+int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept);
+#endif

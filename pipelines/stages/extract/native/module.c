@@ -1,0 +1,545 @@
+/* The Python module `_reader`: a model, and the reading of one page. */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "features.h"
+#include "model.h"
+
+enum { MAX_STAGES = 2, MAX_RECORD_BYTES = 2000, MAX_SCRIPT_BYTES = 500000 };
+
+/* ---- Model ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct {
+    PyObject_HEAD
+    Lexicon names, words;
+    int stages;
+    Stage stage[MAX_STAGES];
+    void *owned[MAX_STAGES][3];
+    uint16_t chances[CHANCES];
+} Model;
+
+static int fill_lexicon(Lexicon *lexicon, const char *bytes, Py_ssize_t size) {
+    size_t count = (size_t)size / 6, slots = 16;      /* u32 key, i16 score, little-endian */
+    while (slots < 2 * count + 1) slots *= 2;
+    lexicon->at = calloc(slots, sizeof(Entry));
+    if (lexicon->at == NULL) return 0;
+    lexicon->mask = (uint32_t)slots - 1;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t key;
+        int16_t score;
+        memcpy(&key, bytes + 6 * i, 4);
+        memcpy(&score, bytes + 6 * i + 4, 2);
+        if (key == 0) key = 1;
+        uint32_t slot = key & lexicon->mask;
+        while (lexicon->at[slot].key != 0) slot = (slot + 1) & lexicon->mask;
+        lexicon->at[slot] = (Entry){key, score};
+    }
+    return 1;
+}
+
+static void *copied(PyObject *bytes, Py_ssize_t *size) {
+    char *at;
+    if (PyBytes_AsStringAndSize(bytes, &at, size) < 0) return NULL;
+    void *copy = malloc((size_t)*size + 1);
+    if (copy == NULL) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    memcpy(copy, at, (size_t)*size);
+    return copy;
+}
+
+/* (depth, bias, features, borders, leaves); every number is checked, so that a damaged file is an error, not a crash. */
+static int fill_stage(Model *model, PyObject *given) {
+    PyObject *parts[3];
+    Py_ssize_t sizes[3];
+    int index = model->stages;
+    Stage *stage = &model->stage[index];
+    if (!PyArg_ParseTuple(given, "iiSSS", &stage->depth, &stage->bias, &parts[0], &parts[1], &parts[2])) return 0;
+    model->stages++;
+    for (int i = 0; i < 3; i++)
+        if ((model->owned[index][i] = copied(parts[i], &sizes[i])) == NULL) return 0;
+    if (stage->depth < 1 || stage->depth > MAX_TREE_DEPTH) goto wrong;
+    stage->trees = (int32_t)(sizes[0] / 4 / stage->depth);
+    if (sizes[0] != (Py_ssize_t)stage->trees * stage->depth * 4 || sizes[1] != sizes[0]
+        || sizes[2] != ((Py_ssize_t)stage->trees << stage->depth) * 4)
+        goto wrong;
+    stage->features = model->owned[index][0];
+    stage->borders = model->owned[index][1];
+    stage->leaves = model->owned[index][2];
+    for (int32_t i = 0; i < stage->trees * stage->depth; i++)
+        if (stage->features[i] < 0 || stage->features[i] >= (index ? FEATURE_COUNT : FIRST_COUNT)) goto wrong;
+    return 1;
+wrong:
+    PyErr_SetString(PyExc_ValueError, "a stage of the model has parts of the wrong size");
+    return 0;
+}
+
+static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"names", "words", "stages", "chances", NULL};
+    const char *name_bytes, *word_bytes, *chance_bytes;
+    Py_ssize_t name_size, word_size, chance_size;
+    PyObject *stages;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "y#y#O!y#", names, &name_bytes, &name_size, &word_bytes, &word_size,
+                                     &PyTuple_Type, &stages, &chance_bytes, &chance_size))
+        return NULL;
+    if (PyTuple_Size(stages) > MAX_STAGES || chance_size != 2 * CHANCES) {
+        PyErr_SetString(PyExc_ValueError, "a model has at most two stages and a table of 4,096 chances");
+        return NULL;
+    }
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Model *self = (Model *)alloc(type, 0);
+    if (self == NULL) return NULL;
+    memcpy(self->chances, chance_bytes, sizeof self->chances);
+    if (!fill_lexicon(&self->names, name_bytes, name_size) || !fill_lexicon(&self->words, word_bytes, word_size)) {
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    for (Py_ssize_t i = 0; i < PyTuple_Size(stages); i++)
+        if (!fill_stage(self, PyTuple_GetItem(stages, i))) {
+            Py_DECREF(self);
+            return NULL;
+        }
+    return (PyObject *)self;
+}
+
+static void model_dealloc(PyObject *object) {
+    Model *self = (Model *)object;
+    free(self->names.at);
+    free(self->words.at);
+    for (int i = 0; i < MAX_STAGES; i++)
+        for (int k = 0; k < 3; k++) free(self->owned[i][k]);
+    PyTypeObject *type = Py_TYPE(object);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static PyType_Slot model_slots[] = {
+    {Py_tp_new, model_new}, {Py_tp_dealloc, model_dealloc},
+    {Py_tp_doc, "Model(names, words, stages, chances): what the reader has learned."}, {0, NULL}};
+static PyType_Spec model_spec = {"pipelines.stages.extract._reader.Model", sizeof(Model), 0, Py_TPFLAGS_DEFAULT, model_slots};
+
+/* ---- Reading ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *markup, *model;
+    Page page;
+    float *columns;
+    int32_t *scores;
+    uint16_t *chances;
+    uint8_t *kept;
+} Reading;
+
+static void reading_dealloc(PyObject *object) {
+    Reading *self = (Reading *)object;
+    page_free(&self->page);
+    free(self->columns);
+    free(self->scores);
+    free(self->chances);
+    free(self->kept);
+    Py_XDECREF(self->markup);
+    Py_XDECREF(self->model);
+    PyTypeObject *type = Py_TYPE(object);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
+}
+
+static PyObject *str_of(const char *at, size_t bytes) { return PyUnicode_DecodeUTF8(at, (Py_ssize_t)bytes, "replace"); }
+
+/* Expands character references of an attribute's value and joins its white space. */
+static PyObject *value_of(const Attribute *a, size_t most) {
+    const char *at = a->value, *end = a->value + a->value_bytes;
+    size_t room = a->value_bytes < most ? a->value_bytes : most, count = 0;
+    char *out = malloc(room * 2 + 16);
+    if (out == NULL) return PyErr_NoMemory();
+    while (at < end && count + 8 < room * 2 + 16 && count < most) {
+        uint32_t points[2] = {0, 0};
+        size_t used = *at == '&' ? reference(at, end, points, 1) : 0;
+        if (used) {
+            count += (size_t)encode_point(points[0], out + count);
+            if (points[1]) count += (size_t)encode_point(points[1], out + count);
+            at += used;
+        } else out[count++] = *at++;
+    }
+    PyObject *value = str_of(out, count);
+    free(out);
+    return value;
+}
+
+static PyObject *attributes_of(const Reading *self, uint32_t source, uint32_t bytes) {
+    const char *at = self->page.markup + source + 1, *end = self->page.markup + source + bytes;
+    if (end > at && end[-1] == '>') end--;
+    while (at < end && (uint8_t)*at > ' ' && *at != '/') at++;
+    PyObject *found = PyDict_New();
+    Attribute a;
+    int count = 0;
+    while (found != NULL && count++ < 40 && (at = next_attribute(at, end, &a)) != NULL) {
+        if (a.name_bytes == 0 || a.name_bytes > 100) continue;
+        PyObject *raw = str_of(a.name, a.name_bytes);
+        PyObject *name = raw ? PyObject_CallMethod(raw, "lower", NULL) : NULL;
+        Py_XDECREF(raw);
+        PyObject *value = name ? value_of(&a, MAX_RECORD_BYTES) : NULL;
+        int failed = value == NULL || (!PyDict_Contains(found, name) && PyDict_SetItem(found, name, value) < 0);
+        Py_XDECREF(name);
+        Py_XDECREF(value);
+        if (failed) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
+static PyObject *record_text(const Reading *self, const Record *record) {
+    if (record->tag == T_html || record->text_end <= record->text) return str_of("", 0);
+    const char *base = record->is_raw ? self->page.markup : self->page.text.at;
+    size_t bytes = record->text_end - record->text, most = record->tag == T_script ? MAX_SCRIPT_BYTES : MAX_RECORD_BYTES;
+    if (record->tag == T_script && bytes > most) return str_of("", 0);
+    if (bytes > most) bytes = most;
+    if (record->tag != T_title) return str_of(base + record->text, bytes);
+    return str_of(self->page.title.at, (size_t)self->page.title.count);
+}
+
+static PyObject *reading_records(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(0);
+    for (int32_t i = 0; found != NULL && i < self->page.records.count; i++) {
+        const Record *record = &self->page.records.at[i];
+        PyObject *attributes = attributes_of(self, record->source, record->source_bytes);
+        PyObject *text = attributes ? record_text(self, record) : NULL;
+        PyObject *row = text ? Py_BuildValue("(sNN)", tag_names[record->tag], attributes, text) : NULL;
+        if (row == NULL || PyList_Append(found, row) < 0) Py_CLEAR(found);
+        Py_XDECREF(row);
+    }
+    return found;
+}
+
+/* Counts the characters of UTF-8. */
+static Py_ssize_t characters(const char *at, uint32_t bytes) {
+    Py_ssize_t count = 0;
+    for (uint32_t i = 0; i < bytes; i++) count += ((uint8_t)at[i] & 0xc0) != 0x80;
+    return count;
+}
+
+static PyObject *spans_of(const Reading *self, const Block *b) {
+    static const char *const kinds[] = {"link", "code", "strong", "emphasis", "image", "sub", "sup"};
+    PyObject *found = PyTuple_New(b->span_end - b->span_begin);
+    const char *text = self->page.text.at + b->text;
+    for (int32_t i = b->span_begin; found != NULL && i < b->span_end; i++) {
+        const Span *span = &self->page.spans.at[i];
+        PyObject *target = NULL, *alt = NULL;
+        if (span->kind == SPAN_LINK || span->kind == SPAN_IMAGE) {
+            PyObject *attributes = attributes_of(self, span->source, span->source_bytes);
+            if (attributes == NULL) {
+                Py_DECREF(found);
+                return NULL;
+            }
+            target = PyDict_GetItemString(attributes, span->kind == SPAN_LINK ? "href" : "src");
+            alt = span->kind == SPAN_IMAGE ? PyDict_GetItemString(attributes, "alt") : NULL;
+            Py_XINCREF(target);
+            Py_XINCREF(alt);
+            Py_DECREF(attributes);
+        }
+        if (target == NULL) target = str_of("", 0);
+        if (alt == NULL) alt = str_of("", 0);
+        uint32_t begin = span->begin < b->bytes ? span->begin : b->bytes, end = span->end < b->bytes ? span->end : b->bytes;
+        PyObject *row = Py_BuildValue("(snnNN)", kinds[span->kind], characters(text, begin), characters(text, end), target, alt);
+        if (row == NULL || PyTuple_SetItem(found, i - b->span_begin, row) < 0) {
+            Py_DECREF(found);
+            return NULL;
+        }
+    }
+    return found;
+}
+
+/* "body > div#content.post > p": names of one element are cut after 60 bytes. */
+static PyObject *path_of(const Reading *self, int32_t element) {
+    char out[1000];
+    size_t end = sizeof out, used = 0;
+    for (int32_t at = element; at > 0; at = self->page.elements.at[at].parent) {
+        const Element *e = &self->page.elements.at[at];
+        char part[128];
+        size_t count = strlen(tag_names[e->tag]);
+        memcpy(part, tag_names[e->tag], count);
+        uint32_t bytes = e->name_bytes > 60 ? 60 : e->name_bytes;
+        while (bytes && ((uint8_t)self->page.names.at[e->name + bytes - 1] & 0x80)) bytes--;
+        for (uint32_t i = 0; i < bytes; i++) {
+            char c = self->page.names.at[e->name + i];
+            int starts = (uint8_t)c > ' ' && (i == 0 || (uint8_t)self->page.names.at[e->name + i - 1] <= ' ');
+            if (starts) part[count++] = '.';
+            if ((uint8_t)c > ' ') part[count++] = c;
+            if (count > 120) break;
+        }
+        if (count + (used ? 3 : 0) > end) break;
+        if (used) memcpy(out + (end -= 3), " > ", 3), used += 3;
+        memcpy(out + (end -= count), part, count);
+        used += count;
+    }
+    return str_of(out + end, used);
+}
+
+static PyObject *marker_of(const Reading *self, const Block *b) {
+    const Page *page = &self->page;
+    if (b->kind == ITEM && b->row >= 0 && b->group >= 0 && page->elements.at[b->group].tag == T_ol)
+        return PyUnicode_FromFormat("%d.", (int)page->elements.at[b->row].number);
+    if (b->kind == ITEM) return str_of("-", 1);
+    if (b->kind == CELL)
+        for (int32_t at = b->element; at >= 0; at = page->elements.at[at].parent) {
+            if (page->elements.at[at].tag == T_th) return str_of("th", 2);
+            if (page->elements.at[at].tag == T_td || page->elements.at[at].tag == T_table) break;
+        }
+    return str_of("", 0);
+}
+
+static PyObject *block_of(const Reading *self, int32_t i, int with_spans, int with_path) {
+    const Block *b = &self->page.blocks.at[i];
+    double chance = (double)((int)(self->chances[i] * 1000.0 / 65535.0 + 0.5)) / 1000.0;
+    PyObject *spans = with_spans ? spans_of(self, b) : PyTuple_New(0);
+    if (spans == NULL) return NULL;
+    return Py_BuildValue("(sNidNNiiiNNN)", kind_names[b->kind], str_of(self->page.text.at + b->text, b->bytes), (int)b->level,
+                         chance, PyBool_FromLong(self->kept[i]), with_path ? path_of(self, b->element) : str_of("", 0),
+                         (int)b->group, (int)b->row, (int)b->column, marker_of(self, b), spans,
+                         PyBool_FromLong((b->flags & IN_COMMENTS) != 0));
+}
+
+static PyObject *reading_blocks(PyObject *object, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"only_kept", "spans", "paths", NULL};
+    Reading *self = (Reading *)object;
+    int only_kept = 1, spans = 0, paths = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|ppp", names, &only_kept, &spans, &paths)) return NULL;
+    PyObject *found = PyList_New(0);
+    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
+        if (only_kept && !self->kept[i]) continue;
+        PyObject *block = block_of(self, i, spans, paths);
+        if (block == NULL || PyList_Append(found, block) < 0) Py_CLEAR(found);
+        Py_XDECREF(block);
+    }
+    return found;
+}
+
+static PyObject *reading_choose(PyObject *object, PyObject *args) {
+    Reading *self = (Reading *)object;
+    double beta;
+    if (!PyArg_ParseTuple(args, "d", &beta)) return NULL;
+    int32_t count = self->page.blocks.count, *weights = malloc(((size_t)count + 1) * sizeof *weights);
+    if (weights == NULL) return PyErr_NoMemory();
+    for (int32_t i = 0; i < count; i++) weights[i] = self->page.blocks.at[i].words;
+    int ok = choose(self->chances, weights, count, beta, self->kept);
+    free(weights);
+    if (!ok) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyObject *reading_elements(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(self->page.elements.count);
+    for (int32_t i = 0; found != NULL && i < self->page.elements.count; i++) {
+        const Element *e = &self->page.elements.at[i];
+        PyObject *row = Py_BuildValue("(isN)", (int)e->parent, tag_names[e->tag],
+                                      str_of(self->page.names.at + e->name, e->name_bytes));
+        if (row == NULL || PyList_SetItem(found, i, row) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
+static PyObject *reading_places(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(self->page.blocks.count);
+    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++)
+        if (PyList_SetItem(found, i, PyLong_FromLong(self->page.blocks.at[i].element)) < 0) Py_CLEAR(found);
+    return found;
+}
+
+static PyObject *reading_columns(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    return PyBytes_FromStringAndSize((const char *)self->columns,
+                                     (Py_ssize_t)((size_t)self->page.blocks.count * FEATURE_COUNT * sizeof(float)));
+}
+
+static PyObject *reading_scores(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    return PyBytes_FromStringAndSize((const char *)self->scores, (Py_ssize_t)((size_t)self->page.blocks.count * sizeof(int32_t)));
+}
+
+/* Sets the first scores and measures what the second stage looks at: for training, where they come from elsewhere. */
+static PyObject *reading_rescore(PyObject *object, PyObject *args) {
+    Reading *self = (Reading *)object;
+    const char *bytes;
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "y#", &bytes, &size)) return NULL;
+    int32_t count = self->page.blocks.count;
+    if (size != (Py_ssize_t)count * 4) {
+        PyErr_SetString(PyExc_ValueError, "one int32 a block");
+        return NULL;
+    }
+    memcpy(self->scores, bytes, (size_t)size);
+    chances_of(((Model *)self->model)->chances, self->scores, count, self->chances);
+    if (!measure_scores(&self->page, self->scores, self->chances, self->columns)) return PyErr_NoMemory();
+    Py_RETURN_NONE;
+}
+
+static PyGetSetDef reading_getset[] = {
+    {"records", reading_records, NULL, "What the page says about itself: (tag, attributes, text).", NULL},
+    {"elements", reading_elements, NULL, "Elements that hold blocks: (parent, tag, class and id).", NULL},
+    {"places", reading_places, NULL, "The element of each block.", NULL},
+    {"columns", reading_columns, NULL, "float32, one column a feature.", NULL},
+    {"scores", reading_scores, NULL, "int32, ten-thousandths of log odds.", NULL},
+    {NULL, NULL, NULL, NULL, NULL}};
+static PyMethodDef reading_methods[] = {
+    {"blocks", (PyCFunction)(void (*)(void))reading_blocks, METH_VARARGS | METH_KEYWORDS, "The blocks, in the order of the page."},
+    {"choose", reading_choose, METH_VARARGS, "Keep the blocks with the largest expected F-score of *beta*."},
+    {"rescore", reading_rescore, METH_VARARGS, "Set first scores and measure what follows from them."},
+    {NULL, NULL, 0, NULL}};
+static PyType_Slot reading_slots[] = {{Py_tp_dealloc, reading_dealloc}, {Py_tp_getset, reading_getset},
+                                      {Py_tp_methods, reading_methods}, {Py_tp_doc, "One page as it was read."}, {0, NULL}};
+static PyType_Spec reading_spec = {"pipelines.stages.extract._reader.Reading", sizeof(Reading), 0,
+                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, reading_slots};
+
+static PyObject *model_type, *reading_type, *too_complex;
+
+static int judge(Reading *self, Model *model, const char *url, size_t url_bytes) {
+    int32_t count = self->page.blocks.count;
+    size_t room = (size_t)count + 1;
+    self->columns = malloc(room * FEATURE_COUNT * sizeof(float));
+    self->scores = calloc(room, sizeof(int32_t));
+    self->chances = calloc(room, sizeof(uint16_t));
+    self->kept = calloc(room, 1);
+    if (!self->columns || !self->scores || !self->chances || !self->kept) return 0;
+    if (!measure(&self->page, url, url_bytes, self->columns)) return 0;
+    memset(self->columns + (size_t)FIRST_COUNT * (size_t)count, 0, (FEATURE_COUNT - FIRST_COUNT) * (size_t)count * sizeof(float));
+    for (int k = 0; k < model->stages; k++) {
+        if (k && !measure_scores(&self->page, self->scores, self->chances, self->columns)) return 0;
+        if (!score_blocks(&model->stage[k], self->columns, count, self->scores)) return 0;
+        chances_of(model->chances, self->scores, count, self->chances);
+    }
+    return 1;
+}
+
+static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"markup", "model", "url", "spans", NULL};
+    PyObject *markup, *model;
+    const char *url = "";
+    Py_ssize_t url_bytes = 0;
+    int spans = 0;
+    (void)module;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "SO|s#p", names, &markup, &model, &url, &url_bytes, &spans)) return NULL;
+    if (!PyObject_TypeCheck(model, (PyTypeObject *)model_type)) {
+        PyErr_SetString(PyExc_TypeError, "model is no Model");
+        return NULL;
+    }
+    if (PyBytes_Size(markup) > INT32_MAX / 2) {
+        PyErr_SetString(PyExc_ValueError, "a page of more than 1 GiB");
+        return NULL;
+    }
+    allocfunc alloc = (allocfunc)PyType_GetSlot((PyTypeObject *)reading_type, Py_tp_alloc);
+    Reading *self = (Reading *)alloc((PyTypeObject *)reading_type, 0);
+    if (self == NULL) return NULL;
+    self->markup = Py_NewRef(markup);
+    self->model = Py_NewRef(model);
+    self->page.markup = PyBytes_AsString(markup);
+    self->page.bytes = (uint32_t)PyBytes_Size(markup);
+    self->page.wants_spans = spans;
+    self->page.name_lexicon = &((Model *)model)->names;
+    self->page.word_lexicon = &((Model *)model)->words;
+    int status = page_read(&self->page);
+    if (status == READ_OK && !judge(self, (Model *)model, url, (size_t)url_bytes)) status = READ_NO_MEMORY;
+    if (status == READ_OK) return (PyObject *)self;
+    Py_DECREF(self);
+    if (status == READ_NO_MEMORY) return PyErr_NoMemory();
+    PyErr_Format(too_complex, "more than %d blocks of text", MAX_BLOCKS);
+    return NULL;
+}
+
+/* ---- the words of names and texts, for training ----------------------------------------------------------------------- */
+
+static void append_token(void *context, uint32_t hash, const char *at, size_t bytes) {
+    PyObject **list = context;
+    if (*list == NULL) return;
+    PyObject *row = Py_BuildValue("(kN)", (unsigned long)(hash ? hash : 1), str_of(at, bytes));
+    if (row == NULL || PyList_Append(*list, row) < 0) Py_CLEAR(*list);
+    Py_XDECREF(row);
+}
+
+static PyObject *tokens(PyObject *args, void (*cut)(const char *, size_t, TakeToken, void *)) {
+    const char *at;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(args, "s#", &at, &bytes)) return NULL;
+    PyObject *list = PyList_New(0);
+    cut(at, (size_t)bytes, append_token, &list);
+    return list;
+}
+
+static PyObject *name_words(PyObject *module, PyObject *args) {
+    (void)module;
+    return tokens(args, name_tokens);
+}
+
+static PyObject *text_words(PyObject *module, PyObject *args) {
+    (void)module;
+    return tokens(args, word_tokens);
+}
+
+static PyMethodDef functions[] = {
+    {"read", (PyCFunction)(void (*)(void))read_page, METH_VARARGS | METH_KEYWORDS, "Read a page: markup in UTF-8 to a Reading."},
+    {"name_words", name_words, METH_VARARGS, "Words of a class or id, as (hash, word)."},
+    {"text_words", text_words, METH_VARARGS, "Words of a text, as (hash, word)."},
+    {NULL, NULL, 0, NULL}};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_reader", "Markup to judged blocks.", -1, functions,
+                                        NULL, NULL, NULL, NULL};
+
+/* The names of character references come from `html.entities`; they live as long as the process. */
+static int load_references(void) {
+    PyObject *module = PyImport_ImportModule("html.entities");
+    PyObject *table = module ? PyObject_GetAttrString(module, "html5") : NULL;
+    Py_XDECREF(module);
+    if (table == NULL) return 0;
+    Py_ssize_t count = PyDict_Size(table), place = 0;
+    int at = 0;
+    const char **names = malloc((size_t)count * sizeof *names);
+    uint32_t(*points)[2] = malloc((size_t)count * sizeof *points);
+    PyObject *name, *value;
+    while (names && points && PyDict_Next(table, &place, &name, &value)) {
+        names[at] = PyUnicode_AsUTF8AndSize(name, NULL);
+        points[at][0] = PyUnicode_ReadChar(value, 0);
+        points[at][1] = PyUnicode_GetLength(value) > 1 ? PyUnicode_ReadChar(value, 1) : 0;
+        at++;
+    }
+    int ok = names && points && references_init(at, names, (const uint32_t(*)[2])points);
+    free(names);
+    free(points);
+    return ok;       /* *table* keeps a reference: the names are its keys' */
+}
+
+static PyObject *names_tuple(const char *const *names, int count) {
+    PyObject *tuple = PyTuple_New(count);
+    for (int i = 0; tuple != NULL && i < count; i++) PyTuple_SetItem(tuple, i, PyUnicode_FromString(names[i]));
+    return tuple;
+}
+
+PyMODINIT_FUNC PyInit__reader(void) {
+    PyObject *module = PyModule_Create(&definition);
+    if (module == NULL || !load_references()) return NULL;
+    tags_init();
+    model_type = PyType_FromSpec(&model_spec);
+    reading_type = PyType_FromSpec(&reading_spec);
+    too_complex = PyErr_NewException("pipelines.stages.extract._reader.TooComplex", PyExc_ValueError, NULL);
+    PyModule_AddObject(module, "Model", Py_NewRef(model_type));
+    PyModule_AddObject(module, "Reading", Py_NewRef(reading_type));
+    PyModule_AddObject(module, "TooComplex", Py_NewRef(too_complex));
+    PyModule_AddObject(module, "FEATURES", names_tuple(feature_names, FEATURE_COUNT));
+    PyModule_AddObject(module, "GROUPS", names_tuple(feature_groups, FEATURE_COUNT));
+    PyModule_AddIntConstant(module, "FIRST_COUNT", FIRST_COUNT);
+    return module;
+}
