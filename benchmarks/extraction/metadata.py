@@ -1,0 +1,231 @@
+"""How often title, day and authors of a page are right, ours and Trafilatura's.
+
+Gold: the columns `title`, `date`, `author` of `$CORPUSMILL_SHARED/data/extraction/public.parquet` (default `../shared`).
+Right means
+
+- title: the same letters and digits without case, or an F1 of the words of 0.9 or more;
+- day: the day that the gold names; where gold and answer have a zone, the same day in UTC is right as well;
+- authors: the same set of names, without order, case, punctuation and academic degrees.
+
+An answer where there is no gold is not judged; no answer where there is gold is wrong. Share right with a bootstrap interval
+(95 %) over domains.
+
+    python benchmarks/extraction/metadata.py [--half 0|1] [--peer ANSWERS.jsonl] [--errors title|date|author]
+    python benchmarks/extraction/metadata.py --answers trafilatura > ANSWERS.jsonl
+
+The second form asks Trafilatura (with the packages trafilatura and pyarrow only); `--half` takes the domains whose hash
+begins with that bit: the rules were written looking at half 0 only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import random
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+FIELDS = ("title", "date", "author")
+TITLE_F1 = 0.9
+RESAMPLES = 1_000
+DEGREE = re.compile(r"^(?:ph\.?\s?d|m\.?d|mba|m\.?a|m\.?sc|b\.?sc|jr|sr|rd|rn|cpa|facp|faclm)\.?$", re.IGNORECASE)
+BY = re.compile(r"^\s*(?:written )?by\s+", re.IGNORECASE)
+AND = re.compile(r"(?<=[\u4e00-\u9fff])\s+(?=[\u4e00-\u9fff])|\s*[,;、，]\s*(?:and\s+)?|\s+(?:and|und|et|y|&)\s+")
+NOBODY = {"", "unknown"}
+WORDS = re.compile(r"\w+")
+
+Row = dict[str, Any]
+
+
+def main() -> None:
+    arguments = read_arguments()
+    rows = [row for row in gold_rows() if arguments.half is None or half(row["domain"]) == arguments.half]
+    if arguments.answers:
+        for row, answer in zip(rows, answers(rows, ASKED[arguments.answers]), strict=True):
+            print(json.dumps({"id": row["id"]} | answer))
+        return
+    ours, seconds = timed(lambda: answers(rows, ASKED["corpusmill"]))
+    if arguments.errors:
+        return print_errors(rows, ours, arguments.errors)
+    result = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
+    result |= {"pages": len(rows), "seconds": round(seconds, 2), "corpusmill": shares(rows, ours)}
+    if arguments.peer:
+        known = {answer["id"]: answer for answer in map(json.loads, arguments.peer.read_text().splitlines())}
+        result["peer"] = shares(rows, [known[row["id"]] for row in rows])
+    print(json.dumps(result, indent=1))
+    return None
+
+
+def read_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--half", type=int, choices=(0, 1), help="domains whose hash begins with this bit")
+    parser.add_argument("--peer", type=Path, metavar="FILE", help="answers of a peer, as `--answers` prints them")
+    parser.add_argument("--answers", choices=sorted(ASKED), help="print the answers of this extractor as JSON lines")
+    parser.add_argument("--errors", choices=FIELDS, help="print what is wrong in this field, with the evidence")
+    return parser.parse_args()
+
+
+def gold_rows() -> list[Row]:
+    """Give the pages that have a gold title, date or author."""
+    import pyarrow.parquet as pq
+
+    path = Path(os.environ.get("CORPUSMILL_SHARED", "../shared")) / "data/extraction/public.parquet"
+    names = ["id", "source", "url", "domain", "html", *FIELDS]
+    rows: list[Row] = pq.read_table(path, columns=names).to_pylist()
+    return [row for row in rows if any(row[name] for name in FIELDS)]
+
+
+def half(domain: str | None) -> int:
+    return hashlib.sha256((domain or "").encode()).digest()[0] >> 7
+
+
+def answers(rows: list[Row], ask: Callable[[Row], Row]) -> list[Row]:
+    return [ask(row) for row in rows]
+
+
+def ask_corpusmill(row: Row) -> Row:
+    from pipelines.stages.extract.metadata import metadata_of
+
+    records, lines = read(row["html"])
+    found = metadata_of(records, row["url"], lines)
+    stated = found.published.value if found.published else None
+    return {
+        "title": found.title.value if found.title else None,
+        "date": stated.isoformat() if stated else None,
+        "author": "; ".join(found.authors.value) if found.authors else None,
+        "evidence": [part.source if part else None for part in (found.title, found.published, found.authors)],
+    }
+
+
+def read(html: bytes) -> tuple[list[Any], list[str]]:
+    """Give the records of a page, and the texts of its blocks, as the extractor reads them."""
+    from pipelines.stages.extract import _reader
+
+    reading = _reader.read(html)
+    return reading.records, [block.text for block in reading.blocks]
+
+
+def ask_trafilatura(row: Row) -> Row:
+    import trafilatura
+
+    found = trafilatura.bare_extraction(row["html"], url=row["url"], with_metadata=True)
+    known = found.as_dict() if found is not None else {}
+    return {name: known.get(name) for name in FIELDS}
+
+
+ASKED = {"corpusmill": ask_corpusmill, "trafilatura": ask_trafilatura}
+
+
+def timed(work: Callable[[], list[Row]]) -> tuple[list[Row], float]:
+    start = time.process_time()
+    return work(), time.process_time() - start
+
+
+def shares(rows: list[Row], given: list[Row]) -> Row:
+    """Give the share of right answers by field, over all and by source of the gold."""
+    return {name: share(name, rows, given) for name in FIELDS}
+
+
+def share(name: str, rows: list[Row], given: list[Row]) -> Row:
+    judged = [(row, answer) for row, answer in zip(rows, given, strict=True) if is_usable(name, row[name])]
+    verdicts = [(row["domain"], is_right(name, row[name], answer[name])) for row, answer in judged]
+    by_source: dict[str, list[bool]] = {}
+    for (row, _), (_, right) in zip(judged, verdicts, strict=True):
+        by_source.setdefault(row["source"], []).append(right)
+    return {
+        "gold": sum(bool(row[name]) for row in rows),
+        "usable": len(judged),
+        "answered": sum(bool(answer[name]) for _, answer in judged),
+        "right": round(sum(right for _, right in verdicts) / max(len(verdicts), 1), 4),
+        "interval": interval(verdicts),
+        "by_source": {source: [round(sum(v) / len(v), 3), len(v)] for source, v in sorted(by_source.items())},
+    }
+
+
+def interval(verdicts: list[tuple[str, bool]]) -> list[float]:
+    """Give the bootstrap interval of the share right, domains drawn with replacement."""
+    by_domain: dict[str, list[bool]] = {}
+    for domain, right in verdicts:
+        by_domain.setdefault(domain, []).append(right)
+    groups = [(sum(group), len(group)) for group in by_domain.values()]
+    draw = random.Random(0)
+    means = []
+    for _ in range(RESAMPLES if groups else 0):
+        sample = draw.choices(groups, k=len(groups))
+        means.append(sum(right for right, _ in sample) / sum(count for _, count in sample))
+    means.sort()
+    return [round(means[int(len(means) * q)], 4) for q in (0.025, 0.975)] if means else []
+
+
+def is_usable(name: str, gold: str | None) -> bool:
+    return bool(gold) and (name != "date" or day_of(gold) is not None) and (name != "author" or bool(names_of(gold)))
+
+
+def is_right(name: str, gold: str, answer: str | None) -> bool:
+    if not answer:
+        return False
+    return {"title": is_same_title, "date": is_same_day, "author": is_same_people}[name](gold, answer)
+
+
+def is_same_title(gold: str, answer: str) -> bool:
+    wanted, given = (WORDS.findall(text.casefold()) for text in (gold, answer))
+    if "".join(wanted) == "".join(given):
+        return True
+    common = sum((Counter(wanted) & Counter(given)).values())
+    return 2 * common >= TITLE_F1 * (len(wanted) + len(given))
+
+
+def is_same_day(gold: str, answer: str) -> bool:
+    wanted, given = day_of(gold), day_of(answer)
+    if wanted is None or given is None:
+        return False
+    return wanted.date() == given.date() or (
+        wanted.tzinfo is not None
+        and given.tzinfo is not None
+        and wanted.astimezone(UTC).date() == given.astimezone(UTC).date()
+    )
+
+
+def day_of(text: str) -> datetime | None:
+    """Read a gold date: ISO 8601, or eight digits with a separator; None for free text."""
+    try:
+        return datetime.fromisoformat(text.strip())
+    except ValueError:
+        pass
+    match = re.match(r"\s*(\d{4})\D{1,2}(\d{1,2})\D{1,2}(\d{1,2})(?!\d)", text)
+    try:
+        return datetime(*map(int, match.groups())) if match else None  # type: ignore[arg-type]
+    except ValueError:
+        return None
+
+
+def is_same_people(gold: str, answer: str) -> bool:
+    return names_of(gold) == names_of(answer)
+
+
+def names_of(text: str) -> frozenset[str]:
+    """Give the names in *text* (a JSON list, or joined by commas, semicolons, "and") without case and punctuation."""
+    given = json.loads(text) if text.startswith("[") else [text]
+    parts = [part for value in given for part in AND.split(BY.sub("", value))]
+    return frozenset("".join(WORDS.findall(part.casefold())) for part in parts if not DEGREE.match(part)) - NOBODY
+
+
+def print_errors(rows: list[Row], given: list[Row], name: str) -> None:
+    for row, answer in zip(rows, given, strict=True):
+        if is_usable(name, row[name]) and not is_right(name, row[name], answer[name]):
+            evidence = answer["evidence"][FIELDS.index(name)]
+            sys.stdout.write(f"{row['source']}\t{row[name]!r}\t{answer[name]!r}\t{evidence}\t{row['url']}\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Who wrote a page: names from what it declares and from its byline."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from html import unescape
+from typing import Any, Final
+
+from pipelines.stages.extract.dates import MONTHS
+from pipelines.stages.extract.declared import Declared
+from pipelines.stages.extract.found import Found
+from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
+from pipelines.stages.extract.titles import key
+
+_NAME_CHARS: Final = 80
+_NAME_WORDS: Final = 7
+_BYLINE_CHARS: Final = 160
+_MAX_AUTHORS: Final = 50
+_METAS: Final = (
+    "citation_author",
+    "citation_authors",
+    "author",
+    "article:author",
+    "og:article:author",
+    "parsely-author",
+    "sailthru.author",
+    "dc.creator",
+    "dcterms.creator",
+    "dc.creator.personalname",
+    "byl",
+    "article:author_name",
+)
+_WHOLE: Final = frozenset(("citation_author", "dc.creator", "dcterms.creator", "dc.creator.personalname"))
+"""One name a value, often with the family name before a comma."""
+_BY: Final = re.compile(
+    r"(?:(?:(?:words|text|story|article|article written|(?:re)?post(?:ed)?|photos and story|written|published|created|submitted|authored|review(?:ed)?)\s)?by(?:\b|(?=(?-i:[A-Z])))"
+    r"|authors?\b|writers?\b|von\b|par\b|por\b|di\b|door\b|av\b|af\b|autor(?:in|ka)?\b|автор\b|text\b|作者|記者|记者|编辑|責任編輯|责任编辑|文)"
+    r"\s*[:：]?\s*",
+    re.IGNORECASE,
+)
+_AFTER: Final = re.compile(
+    r"\s*(?:[|·•⋅→(\[<»]|\s[-–—]\s|\b(?:Published|Updated|Posted|Last|Photo|Follow|Share|Read|View|Reviewed|Fact|Medically|Edited|Est|More"
+    r"|Senior|Staff|Head|Chief|Editor|Reporter|Writer|Director|Correspondent|Redakt\w+|Journalist\w*|Contribut\w+|Associate|Deputy|Co-?Founder|Founder"
+    r"|CEO|Member|Moderator|Administrator|is an?|was|has)\b"
+    r"|\b(?:on|at|am|in|for|from|via|le|el)\s|\s\d).*$",
+    re.DOTALL,
+)
+"""What follows the names in a byline: a date, a role, an invitation."""
+_AND: Final = re.compile(r"\s*[;、，]\s*|,\s+(?:and|und)\s+|\s+(?:and|und|et|og|och|en|и|та|és)\s+|\s*&\s+|\s+/\s+|\s+[|]\s+.*$")
+_ROLE: Final = re.compile(
+    r"^\s*(?:[A-Z]{2,5}|(?:[A-Z][a-z]?\.){2,})\s*$|(?i:\b(?:writer|editor|reporter|correspondent|director|manager|officer|chief|ceo|cto|founder|staff"
+    r"|journalist|redakteur\w*|redaktion|author|blogger|contributor|producer|analyst|professor|specialist|head|senior|president"
+    r"|expert|engineer|consultant|coach|scientist|university|institute|inc|llc|ltd|news|team|md|m\.d|phd|ph\.d|mba)\b)"
+)
+_DEGREES: Final = re.compile(r"(?:[\s,]+(?:RN|BSN|MD|M\.D\.|PhD|Ph\.D\.?|MPH|MBA|RD|CPA|DVM|DDS|LCSW))+$")
+_NO_NAME: Final = re.compile(r"https?:|www\.|[@{}<>=:/。？！■]|^\W*$|^\d|[\u4e00-\u9fff]{13}")
+_NOBODY: Final = frozenset(
+    (
+        "admin",
+        "administrator",
+        "author",
+        "topic author",
+        "authors",
+        "by",
+        "null",
+        "undefined",
+        "none",
+        "unknown",
+        "default",
+        "webmaster",
+        "user",
+        "editor",
+        "more",
+        "guest",
+    )
+)
+_MARK: Final = re.compile(r"author|byline")
+_ELSEWHERE: Final = re.compile(
+    r"comment|reply|related|avatar|image|photo|bio\b|share|social|follow|desc|about|caption|card|promo|teaser|widget|date|time"
+)
+_HOST: Final = re.compile(r"^\S+\.[a-z]{2,4}$", re.IGNORECASE)
+
+
+def authors_of(page: Declared, linked: LinkedData, site: frozenset[str]) -> Found[tuple[str, ...]] | None:
+    """Give the authors from the first place that names a person; the site itself only where no other is named.
+
+    Args:
+        site: Keys of the names of the site, see `titles.site_names`.
+    """
+    fallback: Found[tuple[str, ...]] | None = None
+    for names, source in _candidates(page, linked):
+        people = tuple(dict.fromkeys(name for name in names if not _is_site(name, site)))[:_MAX_AUTHORS]
+        if people:
+            return Found(people, source)
+        if names and fallback is None:
+            fallback = Found(tuple(dict.fromkeys(names))[:_MAX_AUTHORS], source)
+    return fallback
+
+
+def _is_site(name: str, site: frozenset[str]) -> bool:
+    return key(name) in site or _HOST.match(name) is not None
+
+
+def _candidates(page: Declared, linked: LinkedData) -> Iterator[tuple[list[str], str]]:
+    people, others = _linked_names(linked)
+    yield people, "json-ld:author"
+    for name in _METAS:
+        if values := page.metas.get(name):
+            yield [found for value in values for found in names_in(value, is_whole=name in _WHOLE)], f"meta:{name}"
+    yield _said(page.microdata.get("author", ())[:1]), "microdata:author"
+    yield _said(page.credits[:1]), "html:rel-author"
+    yield _byline(page), "html:byline"
+    yield others, "json-ld:author"
+
+
+def _said(values: Iterable[str]) -> list[str]:
+    return [name for value in values for name in names_in(value, is_byline=True)]
+
+
+def _linked_names(linked: LinkedData) -> tuple[list[str], list[str]]:
+    """Give the authors that are people, and those that are organizations, of the first thing that names any."""
+    for thing in linked.things:
+        people: list[str] = []
+        others: list[str] = []
+        for name in ("author", "creator"):
+            for value in _values(thing.get(name)):
+                author = linked.whole(value)
+                is_other = isinstance(author, dict) and any(kind.endswith("organization") for kind in kinds(author))
+                (others if is_other else people).extend(_linked_name(author))
+            if people or others:
+                return people, others
+    return [], []
+
+
+def _values(value: Any) -> list[Any]:
+    return value[:_MAX_AUTHORS] if isinstance(value, list) else [value]
+
+
+def _linked_name(author: Any) -> list[str]:
+    names = author.get("name") if isinstance(author, dict) else author
+    return [found for name in _values(names) for found in names_in(unescape(text_of(name)))]
+
+
+def _byline(page: Declared) -> list[str]:
+    """Give the names of the element that looks most like a byline; of equals the first."""
+    best: tuple[int, list[str]] = (0, [])
+    for tag, marks, text in page.marked:
+        if len(text) > _BYLINE_CHARS or not _MARK.search(marks) or _ELSEWHERE.search(marks):
+            continue
+        names = names_in(text, is_byline=True)
+        if names:
+            score = 1 + (_BY.match(text) is not None) + (tag in ("a", "span", "address", "cite")) + (len(text) < 40)
+            if score > best[0]:
+                best = score, names
+    return best[1]
+
+
+def names_in(text: str, *, is_whole: bool = False, is_byline: bool = False) -> list[str]:
+    """Give the names of people in *text*, without what stands around them.
+
+    Args:
+        is_whole: The text is one name, a comma in it stands between family name and given name.
+        is_byline: The text is for readers: a date, a role or a place can follow.
+
+    >>> names_in("By Anna Berg and Jo Day, Staff Writer")
+    ['Anna Berg', 'Jo Day']
+    """
+    text = " ".join(unescape(text[:1_000]).split()).lstrip("-–—·•|,: ")
+    if match := _BY.match(text):
+        text = text[match.end() :]
+    if is_byline and (match := _AFTER.search(text)):
+        is_date = match.group().lstrip()[:1].isdigit()
+        text = _without_month(text[: match.start()]) if is_date else text[: match.start()]
+    if is_whole:
+        return [text] if _is_name(text) else []
+    names: list[str] = []
+    for part in _AND.split(text):
+        for piece in part.split(","):
+            if names and _ROLE.search(piece):
+                break
+            name = _DEGREES.sub("", piece.strip(" .-–—·•|:*\"'"))
+            if _is_name(name):
+                names.append(name)
+    return names
+
+
+def _without_month(text: str) -> str:
+    """Give *text* without the name of a month at its end: the rest of the date is gone already."""
+    rest, _, last = text.rpartition(" ")
+    return rest if last.strip(".").casefold() in MONTHS else text
+
+
+def _is_name(text: str) -> bool:
+    return (
+        1 < len(text) <= _NAME_CHARS
+        and text.count(" ") < _NAME_WORDS
+        and text.casefold() not in _NOBODY
+        and not _NO_NAME.search(text)
+    )

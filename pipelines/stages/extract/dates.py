@@ -1,0 +1,194 @@
+"""Days and moments as pages write them: ISO 8601, RFC 5322, words and digits of many languages."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+FIRST_YEAR: Final = 1450
+"""The age of print; anything before is a default value."""
+LAST_YEAR: Final = 2099
+"""Anything after is a default value too; a bound by the clock would change the output from day to day."""
+_STATED_CHARS: Final = 64
+_WRITTEN_CHARS: Final = 300
+_MONTHS: Final = (
+    "january february march april may june july august september october november december",
+    "januar februar märz april mai juni juli august september oktober november dezember",
+    "jänner feber maerz april mai juni juli august sept okt nov dez",
+    "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+    "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
+    "gennaio febbraio marzo aprile maggio giugno luglio agosto settembre ottobre novembre dicembre",
+    "janeiro fevereiro março abril maio junho julho agosto setembro outubro novembro dezembro",
+    "januari februari maart april mei juni juli augustus september oktober november december",
+    "januari februari mars april maj juni juli augusti september oktober november december",
+    "januar februar marts april mai juni juli august september oktober november desember",
+    "tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta "
+    "marraskuuta joulukuuta",
+    "stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia",
+    "ledna února března dubna května června července srpna září října listopadu prosince",
+    "január február március április május június július augusztus szeptember október november december",
+    "ianuarie februarie martie aprilie mai iunie iulie august septembrie octombrie noiembrie decembrie",
+    "ocak şubat mart nisan mayıs haziran temmuz ağustos eylül ekim kasım aralık",
+    "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
+    "січня лютого березня квітня травня червня липня серпня вересня жовтня листопада грудня",
+    "ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου οκτωβρίου νοεμβρίου "
+    "δεκεμβρίου",
+    "januari februari maret april mei juni juli agustus september oktober november desember",
+)
+_ISO: Final = re.compile(
+    r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*(?:(Z|UTC|GMT)|([+-])(\d{2}):?(\d{2}))?"
+)
+_EPOCH: Final = re.compile(r"1\d{9}(?:000|\d{3})?")
+_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_WORD: Final = r"([^\W\d_]{3,14})"
+_PATTERNS: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), order)
+    for pattern, order in (
+        (r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)", "ymd"),
+        (rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|ª)?\.?[\s/-]*(?:of\s|de\s|d')?\s*{_WORD}\.?,?[\s/-]*(?:de\s|del\s)?\s*(\d{{4}})(?!\d)", "dmy"),
+        (rf"{_WORD}\.?[\s-]+(\d{{1,2}})(?:st|nd|rd|th)?,?[\s-]+(\d{{4}})(?!\d)", "mdy"),
+        (rf"(?<!\d)(\d{{4}})\.?\s+{_WORD}\.?\s+(\d{{1,2}})(?!\d)", "ymd"),
+        (r"(?<!\d)(\d{1,2})[./-]\s?(\d{1,2})[./-]\s?(\d{4})(?!\d)", "dmy?"),
+    )
+)
+_IN_PATH: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_.]?)(0?[1-9]|1[0-2])\2([0-2]?\d|3[01])(?=[^\d]|$)")
+_DAY_FIRST_ENGLISH: Final = re.compile(r"://[^/?#]*\.(?:uk|au|nz|ie|in|za|ng|ke|sg|pk|gh|eu)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+
+
+def _month_table() -> dict[str, int]:
+    """Give the number of each month's name, and of its first three letters where these mean one month only."""
+    full: dict[str, int] = {}
+    short: dict[str, set[int]] = {}
+    for names in _MONTHS:
+        for number, name in enumerate(names.split(), 1):
+            full[name] = number
+            for length in (3, 4):
+                short.setdefault(name[:length], set()).add(number)
+    return {name: months.pop() for name, months in short.items() if len(months) == 1} | full
+
+
+MONTHS: Final = _month_table()
+"""Names of months, whole and short, in lower case; their numbers."""
+
+
+def moment(text: str) -> datetime | None:
+    """Read a date and time by ISO 8601 or RFC 5322; without a zone it is UTC, without a time it is midnight.
+
+    >>> moment("2024-05-01T10:00:00+02:00")
+    datetime.datetime(2024, 5, 1, 8, 0, tzinfo=datetime.timezone.utc)
+    >>> moment("yesterday") is None
+    True
+    """
+    found = stated(text)
+    try:
+        return found.astimezone(UTC) if found is not None else None
+    except OverflowError:
+        return None
+
+
+def stated(text: str) -> datetime | None:
+    """Read a date and time written for machines, in the zone that it states; UTC when it states none.
+
+    >>> stated("2024-05-01 10:00:00 +0200").isoformat()
+    '2024-05-01T10:00:00+02:00'
+    """
+    text = text.strip()[:_STATED_CHARS]
+    for read in (datetime.fromisoformat, _iso, parsedate_to_datetime, _epoch):
+        try:
+            found = read(text)
+            if found is None:
+                continue
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
+            found.astimezone(UTC)
+        except (ValueError, OverflowError, TypeError, IndexError):
+            continue
+        return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
+    return None
+
+
+def _iso(text: str) -> datetime | None:
+    """Read nearly ISO 8601: single digits, blanks, a zone without a colon."""
+    if not (match := _ISO.match(text)):
+        return None
+    year, month, day, hour, minute, second, _, sign, zone_h, zone_m = match.groups()
+    offset = timedelta(hours=int(zone_h), minutes=int(zone_m)) if sign else timedelta()
+    zone = timezone(-offset if sign == "-" else offset) if sign else UTC
+    return datetime(int(year), int(month), int(day), int(hour), int(minute), int(second or 0), tzinfo=zone)
+
+
+def _epoch(text: str) -> datetime | None:
+    """Read seconds or milliseconds since 1970."""
+    return datetime.fromtimestamp(int(text[:10]), UTC) if _EPOCH.fullmatch(text) else None
+
+
+def written(text: str, *, month_first: bool) -> datetime | None:
+    """Find the first day that *text* names in words or digits; midnight UTC.
+
+    Args:
+        month_first: Whether 3/4/2024 is the fourth of March.
+
+    >>> written("Published on 5. März 2024 by A. Writer", month_first=False).date().isoformat()
+    '2024-03-05'
+    >>> written("2024年3月5日", month_first=False) == written("03/05/2024", month_first=True)
+    True
+    """
+    text = text[:_WRITTEN_CHARS]
+    if not _YEAR.search(text):
+        return None
+    best: tuple[int, datetime] | None = None
+    for pattern, order in _PATTERNS:
+        for match in pattern.finditer(text):
+            day = _day(match.groups(), order, month_first=month_first)
+            if day is not None:
+                if best is None or match.start() < best[0]:
+                    best = match.start(), day
+                break
+    return best[1] if best else None
+
+
+def writes_month_first(language: str, url: str) -> bool:
+    """Tell whether a page writes 3/4/2024 for the fourth of March: American English, as far as tag and host tell.
+
+    >>> writes_month_first("en-us", ""), writes_month_first("en", "https://example.co.uk/a"), writes_month_first("de", "")
+    (True, False, False)
+    """
+    if language in ("", "en"):
+        return not _DAY_FIRST_ENGLISH.search(url)
+    return language.replace("_", "-") == "en-us"
+
+
+def in_path(url: str) -> datetime | None:
+    """Find a day in the path of *url*, as news sites and blogs write it; midnight UTC.
+
+    >>> in_path("https://example.org/news/2024/03/05/harbour.html").date().isoformat()
+    '2024-03-05'
+    """
+    path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
+    for match in _IN_PATH.finditer(path):
+        year, _, month, day = match.groups()
+        if found := _midnight(int(year), int(month), int(day)):
+            return found
+    return None
+
+
+def _day(parts: tuple[str, ...], order: str, *, month_first: bool) -> datetime | None:
+    if order == "dmy?":
+        day, month, year = (int(part) for part in parts)
+        if (month_first or month > 12) and day <= 12:
+            day, month = month, day
+        return _midnight(year, month, day)
+    by_letter = dict(zip(order, parts, strict=True))
+    name = by_letter["m"].casefold()
+    month = int(name) if name.isdigit() else MONTHS.get(name, 0)
+    return _midnight(int(by_letter["y"]), month, int(by_letter["d"]))
+
+
+def _midnight(year: int, month: int, day: int) -> datetime | None:
+    if not 1900 <= year <= LAST_YEAR:
+        return None
+    try:
+        return datetime(year, month, day, tzinfo=UTC)
+    except ValueError:
+        return None

@@ -1,0 +1,49 @@
+"""The licence that a page states for itself, and where."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from pipelines.stages.extract.declared import Declared
+from pipelines.stages.extract.found import Found
+from pipelines.stages.extract.licenses import spdx
+from pipelines.stages.extract.linked_data import LinkedData
+
+_METAS: Final = ("dcterms.license", "dc.rights", "dcterms.rights", "citation_license", "license")
+_URL_CHARS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """An SPDX identifier, or the address of a licence that has none, or nothing."""
+
+    identifier: Found[str] | None = None
+    url: Found[str] | None = None
+
+
+def license_of(page: Declared, linked: LinkedData) -> Terms:
+    """Give the licence from the first place that states one.
+
+    A page that names several licences there (one a picture, often) says nothing about its text.
+    """
+    for source, addresses in (
+        ("page:rel-license", page.links.get("license", [])),
+        ("page:json-ld", linked.addresses("license")),
+        ("page:microdata", _addresses(page.microdata.get("license", []))),
+        *((f"page:meta:{name}", _addresses(page.metas.get(name, []))) for name in _METAS),
+    ):
+        if urls := sorted(set(addresses)):
+            return _terms(urls, source)
+    return Terms()
+
+
+def _addresses(values: list[str]) -> list[str]:
+    return [value for value in values if "//" in value]
+
+
+def _terms(urls: list[str], source: str) -> Terms:
+    names = {spdx(url) for url in urls}
+    if len(names) == 1 and (name := names.pop()) is not None:
+        return Terms(identifier=Found(name, source))
+    return Terms(url=Found(urls[0][:_URL_CHARS], source)) if len(urls) == 1 else Terms()

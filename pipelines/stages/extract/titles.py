@@ -1,0 +1,137 @@
+"""The title of a page, without the name of its site."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import Final
+from urllib.parse import urlsplit
+
+from pipelines.stages.extract.declared import Declared
+from pipelines.stages.extract.found import Found
+from pipelines.stages.extract.linked_data import LinkedData
+
+_TITLE_CHARS: Final = 500
+_SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\s*|(?<=[^\W\d])_(?=[^\W\d])")
+_MIN_SENTENCE: Final = 8
+"""Words from which a lone heading is the title of a page, whatever the page states: shorter ones name a section."""
+_MAX_SENTENCE: Final = 30
+_MAX_PARTS: Final = 8
+_MAX_TIMES: Final = 2.5
+"""How much longer than a heading a title may be that begins or ends with it."""
+_MIN_PIECE: Final = 4
+_MAX_NAME_WORDS: Final = 4
+_LETTERS: Final = re.compile(r"[^\W_]+")
+_METAS: Final = ("og:title", "twitter:title", "citation_title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title")
+
+
+def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found[str] | None:
+    """Give the title that heads the page.
+
+    What a page tells other sites (`og:title`) can be written for them; the first-level heading that says the same
+    is what a reader sees, so it goes first.
+
+    Args:
+        names: Keys of the names of the site, see `site_names`.
+    """
+    headings = [heading for heading in page.headings if key(heading) not in names | {""}]
+    for value, source in _stated(page, linked):
+        title = without_site(value, names, headings)
+        if key(title) in names or not key(title):
+            continue
+        heading = next((heading for heading in headings if _is_better(heading, title)), None)
+        if heading is None and len(headings) == 1 and _MIN_SENTENCE <= len(headings[0].split()) <= _MAX_SENTENCE:
+            heading = headings[0]
+        return Found(heading[:_TITLE_CHARS], "html:h1") if heading else Found(title[:_TITLE_CHARS], source)
+    if headings or page.title:
+        return Found(headings[0][:_TITLE_CHARS], "html:h1") if headings else Found(page.title, "html:title")
+    return None
+
+
+def _is_better(heading: str, title: str) -> bool:
+    """Tell whether *heading* says what *title* says, and is no title with a rubric before it or a text after it."""
+    one, other = key(heading), key(title)
+    if one in other:
+        return len(one) * _MAX_TIMES >= len(other)
+    if other in one:
+        return one.startswith(other) and len(heading.split()) <= _MAX_SENTENCE
+    return _is_like(heading, title)
+
+
+def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
+    for name in _METAS:
+        if value := page.meta(name):
+            yield unescape(value), f"meta:{name}"
+    for value in linked.texts("headline"):
+        yield unescape(value), "json-ld:headline"
+    if page.title:
+        yield page.title, "html:title"
+
+
+def key(text: str) -> str:
+    """Give the letters and digits of *text* in lower case, nothing between them.
+
+    >>> key("The Daily News!")
+    'thedailynews'
+    """
+    return "".join(_LETTERS.findall(text[:_TITLE_CHARS].casefold()))
+
+
+def site_names(site: str, url: str) -> frozenset[str]:
+    """Give the keys by which a page can call its site: its name, with and without an article, its host."""
+    host = (_host(url)).removeprefix("www.")
+    labels = host.split(".")
+    names = {key(site), key(site).removeprefix("the"), key(host), key(labels[0]), key("".join(labels[:-1]))}
+    if len(labels) > 1:
+        names.add(key(labels[-2]))
+    return frozenset(name for name in names if len(name) > 1)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
+
+
+def without_site(text: str, names: frozenset[str], headings: list[str]) -> str:
+    """Give *text* without the parts before or after a separator that name the site.
+
+    A part goes when it is one of *names*, or when what is left is a heading of the page.
+
+    >>> without_site("Storm closes harbour | Coast Daily", frozenset({"coastdaily"}), [])
+    'Storm closes harbour'
+    """
+    text = text[:_TITLE_CHARS]
+    separators = list(_SEPARATOR.finditer(text))
+    if not separators or len(separators) > _MAX_PARTS:
+        return text
+    heads = {key(heading) for heading in headings}
+    for separator in separators:
+        if key(text[: separator.start()]) in heads:
+            return text[: separator.start()]
+    last = separators[-1]
+    if _names_site(text[last.end() :], names):
+        return without_site(text[: last.start()], names, headings)
+    first = separators[0]
+    if _names_site(text[: first.start()], names):
+        return without_site(text[first.end() :], names, headings)
+    return text
+
+
+def _names_site(part: str, names: frozenset[str]) -> bool:
+    """Tell whether *part* is a name of the site, a piece of one, or a few words with one of them."""
+    name = key(part)
+    if name in names or name.removeprefix("the") in names:
+        return True
+    if len(name) >= _MIN_PIECE and any(name in known for known in names):
+        return True
+    words = _LETTERS.findall(part.casefold())
+    return len(words) <= _MAX_NAME_WORDS and any(len(word) > 2 and word in names for word in words)
+
+
+def _is_like(one: str, other: str) -> bool:
+    """Tell whether most words of the shorter text are in the other."""
+    left, right = set(_LETTERS.findall(one.casefold())), set(_LETTERS.findall(other.casefold()))
+    return len(left & right) * 2 > max(len(left), len(right))
