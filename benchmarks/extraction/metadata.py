@@ -1,14 +1,15 @@
 """How often title, day and authors of a page are right, ours and Trafilatura's.
 
-Gold: the columns `title`, `date`, `author` of `$CORPUSMILL_SHARED/data/extraction/public.parquet` (default `../shared`).
-Right means
+Gold: the columns `title`, `date`, `author` of `$CORPUSMILL_SHARED/data/extraction/public.parquet` (default
+`../shared`). Right means
 
 - title: the same letters and digits without case, or an F1 of the words of 0.9 or more;
-- day: the day that the gold names; where gold and answer have a zone, the same day in UTC is right as well;
+- day: the day that the gold names; where gold and answer have a zone, the same day in UTC is right as well. Ours is the
+  day of publication, without one that of the last change, as Trafilatura's is;
 - authors: the same set of names, without order, case, punctuation and academic degrees.
 
-An answer where there is no gold is not judged; no answer where there is gold is wrong. Share right with a bootstrap interval
-(95 %) over domains.
+An answer where there is no gold is not judged; no answer where there is gold is wrong. Share right with a bootstrap
+interval (95 %) over domains.
 
     python benchmarks/extraction/metadata.py [--half 0|1] [--peer ANSWERS.jsonl] [--errors title|date|author]
     python benchmarks/extraction/metadata.py --answers trafilatura > ANSWERS.jsonl
@@ -21,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
 import os
 import platform
@@ -32,6 +32,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,19 +52,23 @@ def main() -> None:
     arguments = read_arguments()
     rows = [row for row in gold_rows() if arguments.half is None or half(row["domain"]) == arguments.half]
     if arguments.answers:
-        for row, answer in zip(rows, answers(rows, ASKED[arguments.answers]), strict=True):
-            print(json.dumps({"id": row["id"]} | answer))
+        print_answers(rows, ASKED[arguments.answers])
         return
     ours, seconds = timed(lambda: answers(rows, ASKED["corpusmill"]))
     if arguments.errors:
-        return print_errors(rows, ours, arguments.errors)
+        print_errors(rows, ours, arguments.errors)
+        return
     result = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
     result |= {"pages": len(rows), "seconds": round(seconds, 2), "corpusmill": shares(rows, ours)}
     if arguments.peer:
         known = {answer["id"]: answer for answer in map(json.loads, arguments.peer.read_text().splitlines())}
         result["peer"] = shares(rows, [known[row["id"]] for row in rows])
     print(json.dumps(result, indent=1))
-    return None
+
+
+def print_answers(rows: list[Row], ask: Callable[[Row], Row]) -> None:
+    for row, answer in zip(rows, answers(rows, ask), strict=True):
+        print(json.dumps({"id": row["id"]} | answer))
 
 
 def read_arguments() -> argparse.Namespace:
@@ -96,23 +101,32 @@ def answers(rows: list[Row], ask: Callable[[Row], Row]) -> list[Row]:
 def ask_corpusmill(row: Row) -> Row:
     from pipelines.stages.extract.metadata import metadata_of
 
-    records, lines = read(row["html"])
+    records, lines = read(row["html"], row["url"] or "")
     found = metadata_of(records, row["url"], lines)
-    stated = found.published.value if found.published else None
+    date = found.published or found.modified
     return {
         "title": found.title.value if found.title else None,
-        "date": stated.isoformat() if stated else None,
+        "date": date.value.isoformat() if date else None,
         "author": "; ".join(found.authors.value) if found.authors else None,
-        "evidence": [part.source if part else None for part in (found.title, found.published, found.authors)],
+        "evidence": [part.source if part else None for part in (found.title, date, found.authors)],
     }
 
 
-def read(html: bytes) -> tuple[list[Any], list[str]]:
-    """Give the records of a page, and the texts of its blocks, as the extractor reads them."""
+def read(html: bytes, url: str) -> tuple[list[Any], Callable[[], list[str]]]:
+    """Give the records of a page, and what gives the texts of its blocks, as the extractor reads them."""
+    from pipelines.stages.extract import _reader
+    from pipelines.stages.extract.decoding import decode
+
+    reading = _reader.read(decode(html, None).encode(), empty_model(), url)
+    return reading.records, lambda: [row[1] for row in reading.blocks(False)]
+
+
+@cache
+def empty_model() -> Any:
+    """Give a model that knows nothing: what a page states does not depend on it."""
     from pipelines.stages.extract import _reader
 
-    reading = _reader.read(html)
-    return reading.records, [block.text for block in reading.blocks]
+    return _reader.Model(names=b"", words=b"", stages=(), chances=bytes(8192))
 
 
 def ask_trafilatura(row: Row) -> Row:

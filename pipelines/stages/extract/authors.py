@@ -8,7 +8,7 @@ from html import unescape
 from typing import Any, Final
 
 from pipelines.stages.extract.dates import MONTHS
-from pipelines.stages.extract.declared import Declared
+from pipelines.stages.extract.declared import Declared, marks_of
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
 from pipelines.stages.extract.titles import key
@@ -17,7 +17,7 @@ _NAME_CHARS: Final = 80
 _NAME_WORDS: Final = 7
 _BYLINE_CHARS: Final = 160
 _MAX_AUTHORS: Final = 50
-_METAS: Final = (
+METAS: Final = (
     "citation_author",
     "citation_authors",
     "author",
@@ -34,9 +34,10 @@ _METAS: Final = (
 _WHOLE: Final = frozenset(("citation_author", "dc.creator", "dcterms.creator", "dc.creator.personalname"))
 """One name a value, often with the family name before a comma."""
 _BY: Final = re.compile(
-    r"(?:(?:(?:words|text|story|article|article written|(?:re)?post(?:ed)?|photos and story|written|published|created|submitted|authored|review(?:ed)?)\s)?by(?:\b|(?=(?-i:[A-Z])))"
-    r"|authors?\b|writers?\b|von\b|par\b|por\b|di\b|door\b|av\b|af\b|autor(?:in|ka)?\b|автор\b|text\b|作者|記者|记者|编辑|責任編輯|责任编辑|文)"
-    r"\s*[:：]?\s*",
+    r"(?:(?:(?:article )?written|(?:re)?post(?:ed)?|published|created|submitted|authored|review(?:ed)?|words|text|story"
+    r"|article|photos and story)\s)?by(?:\b|(?=(?-i:[A-Z])))\s*:?\s*"
+    r"|(?:authors?|writers?|von|par|por|di|door|av|af|od|autor(?:in|ka)?|автор|text)\b\s*:?\s*"
+    r"|(?:作者|[記记]者|文)\s*[:：]?\s*",
     re.IGNORECASE,
 )
 _AFTER: Final = re.compile(
@@ -47,7 +48,9 @@ _AFTER: Final = re.compile(
     re.DOTALL,
 )
 """What follows the names in a byline: a date, a role, an invitation."""
-_AND: Final = re.compile(r"\s*[;、，]\s*|,\s+(?:and|und)\s+|\s+(?:and|und|et|og|och|en|и|та|és)\s+|\s*&\s+|\s+/\s+|\s+[|]\s+.*$")
+_AND: Final = re.compile(
+    r"\s*[;、，]\s*|,\s+(?:and|und)\s+|\s+(?:and|und|et|og|och|en|и|та|és)\s+|\s*&\s+|\s+/\s+|\s+[|]\s+.*$"
+)
 _ROLE: Final = re.compile(
     r"^\s*(?:[A-Z]{2,5}|(?:[A-Z][a-z]?\.){2,})\s*$|(?i:\b(?:writer|editor|reporter|correspondent|director|manager|officer|chief|ceo|cto|founder|staff"
     r"|journalist|redakteur\w*|redaktion|author|blogger|contributor|producer|analyst|professor|specialist|head|senior|president"
@@ -75,7 +78,6 @@ _NOBODY: Final = frozenset(
         "guest",
     )
 )
-_MARK: Final = re.compile(r"author|byline")
 _ELSEWHERE: Final = re.compile(
     r"comment|reply|related|avatar|image|photo|bio\b|share|social|follow|desc|about|caption|card|promo|teaser|widget|date|time"
 )
@@ -105,7 +107,7 @@ def _is_site(name: str, site: frozenset[str]) -> bool:
 def _candidates(page: Declared, linked: LinkedData) -> Iterator[tuple[list[str], str]]:
     people, others = _linked_names(linked)
     yield people, "json-ld:author"
-    for name in _METAS:
+    for name in METAS:
         if values := page.metas.get(name):
             yield [found for value in values for found in names_in(value, is_whole=name in _WHOLE)], f"meta:{name}"
     yield _said(page.microdata.get("author", ())[:1]), "microdata:author"
@@ -120,7 +122,7 @@ def _said(values: Iterable[str]) -> list[str]:
 
 def _linked_names(linked: LinkedData) -> tuple[list[str], list[str]]:
     """Give the authors that are people, and those that are organizations, of the first thing that names any."""
-    for thing in linked.things:
+    for thing in linked.works[:_MAX_AUTHORS]:
         people: list[str] = []
         others: list[str] = []
         for name in ("author", "creator"):
@@ -145,8 +147,11 @@ def _linked_name(author: Any) -> list[str]:
 def _byline(page: Declared) -> list[str]:
     """Give the names of the element that looks most like a byline; of equals the first."""
     best: tuple[int, list[str]] = (0, [])
-    for tag, marks, text in page.marked:
-        if len(text) > _BYLINE_CHARS or not _MARK.search(marks) or _ELSEWHERE.search(marks):
+    for tag, attributes, text in page.marked:
+        if len(text) > _BYLINE_CHARS:
+            continue
+        marks = marks_of(attributes)
+        if not ("author" in marks or "byline" in marks) or _ELSEWHERE.search(marks):
             continue
         names = names_in(text, is_byline=True)
         if names:

@@ -47,18 +47,31 @@ _PATTERNS: Final = tuple(
     (re.compile(pattern, re.IGNORECASE), order)
     for pattern, order in (
         (r"(?<!\d)(\d{4})\s?[-/.年년]\s?(\d{1,2})\s?[-/.月월]\s?(\d{1,2})(?!\d)", "ymd"),
-        (rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|ª)?\.?[\s/-]*(?:of\s|de\s|d')?\s*{_WORD}\.?,?[\s/-]*(?:de\s|del\s)?\s*(\d{{4}})(?!\d)", "dmy"),
+        (
+            rf"(?<!\d)(\d{{1,2}})(?:st|nd|rd|th|er|º|ª)?\.?[\s/-]*(?:of\s|de\s|d')?\s*{_WORD}\.?,?[\s/-]*(?:de\s|del\s)?\s*(\d{{4}})(?!\d)",
+            "dmy",
+        ),
         (rf"{_WORD}\.?[\s-]+(\d{{1,2}})(?:st|nd|rd|th)?,?[\s-]+(\d{{4}})(?!\d)", "mdy"),
         (rf"(?<!\d)(\d{{4}})\.?\s+{_WORD}\.?\s+(\d{{1,2}})(?!\d)", "ymd"),
         (r"(?<!\d)(\d{1,2})[./-]\s?(\d{1,2})[./-]\s?(\d{4})(?!\d)", "dmy?"),
     )
 )
+_CHANGE: Final = re.compile(
+    r"\bupdate|\bmodif|\brevis|\bedited\b(?! by)|dernière|mise à jour|aktualis|geändert|zmodyfik|обновл|изменен"
+    r"|更新|修改|修订",
+    re.IGNORECASE,
+)
 _IN_PATH: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_.]?)(0?[1-9]|1[0-2])\2([0-2]?\d|3[01])(?=[^\d]|$)")
-_DAY_FIRST_ENGLISH: Final = re.compile(r"://[^/?#]*\.(?:uk|au|nz|ie|in|za|ng|ke|sg|pk|gh|eu)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE)
+_DAY_FIRST_ENGLISH: Final = re.compile(
+    r"://[^/?#]*\.(?:uk|au|nz|ie|in|za|ng|ke|sg|pk|gh|eu)(?::\d+)?(?:[/?#]|$)", re.IGNORECASE
+)
 
 
 def _month_table() -> dict[str, int]:
-    """Give the number of each month's name, and of its first three letters where these mean one month only."""
+    """Give the number of each month's name, and of its first letters where these mean one month only.
+
+    The short forms of English, the most frequent, are kept although "mar" is November in Finnish.
+    """
     full: dict[str, int] = {}
     short: dict[str, set[int]] = {}
     for names in _MONTHS:
@@ -66,7 +79,8 @@ def _month_table() -> dict[str, int]:
             full[name] = number
             for length in (3, 4):
                 short.setdefault(name[:length], set()).add(number)
-    return {name: months.pop() for name, months in short.items() if len(months) == 1} | full
+    english = {name[:length]: number for number, name in enumerate(_MONTHS[0].split(), 1) for length in (3, 4)}
+    return {name: months.pop() for name, months in short.items() if len(months) == 1} | full | english
 
 
 MONTHS: Final = _month_table()
@@ -148,11 +162,21 @@ def written(text: str, *, month_first: bool) -> datetime | None:
     return best[1] if best else None
 
 
+def changed(text: str) -> str:
+    """Give the part of *text* that tells when something was changed; empty when it tells no such thing.
+
+    >>> changed("Published 3 May 2024, last updated 5 May 2024"), changed("3 May 2024")
+    ('updated 5 May 2024', '')
+    """
+    match = _CHANGE.search(text[:_WRITTEN_CHARS])
+    return text[match.start() : _WRITTEN_CHARS] if match else ""
+
+
 def writes_month_first(language: str, url: str) -> bool:
     """Tell whether a page writes 3/4/2024 for the fourth of March: American English, as far as tag and host tell.
 
-    >>> writes_month_first("en-us", ""), writes_month_first("en", "https://example.co.uk/a"), writes_month_first("de", "")
-    (True, False, False)
+    >>> writes_month_first("en-us", ""), writes_month_first("en", "https://example.co.uk/a")
+    (True, False)
     """
     if language in ("", "en"):
         return not _DAY_FIRST_ENGLISH.search(url)

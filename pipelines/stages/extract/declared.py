@@ -14,6 +14,10 @@ _NAME_CHARS: Final = 100
 _MAX_VALUES: Final = 50
 """Values of one name; papers have that many authors."""
 _MAX_ELEMENTS: Final = 300
+_MAX_HEADINGS: Final = 20
+_MARKS_CHARS: Final = 500
+_PLAIN_META: Final = 2
+"""Attributes of most metas: a name and the content."""
 
 
 @dataclass(slots=True)
@@ -26,9 +30,7 @@ class Declared:
         microdata: Values by `itemprop`, in lower case.
         links: Address by relation in lower case, of `<a>` and `<link>`.
         credits: Texts of `<a rel=author>`.
-        marked: Tag, class and id (lower case, with a space on either side), text of elements that can be a byline or
-            a date.
-        times: `datetime`, text, class and id of `<time>` elements.
+        times: `<time>` elements, and `marked`: other elements whose class or id can tell a byline or a date.
     """
 
     root: dict[str, str] = field(default_factory=dict)
@@ -39,25 +41,30 @@ class Declared:
     title: str = ""
     headings: list[str] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
-    times: list[tuple[str, str, str]] = field(default_factory=list)
-    marked: list[tuple[str, str, str]] = field(default_factory=list)
+    times: list[Record] = field(default_factory=list)
+    marked: list[Record] = field(default_factory=list)
 
     def meta(self, name: str) -> str:
         """Give the first content of the meta *name*; empty without one."""
-        values = self.metas.get(name)
-        return values[0] if values else ""
+        return self.metas[name][0] if name in self.metas else ""
 
 
-def declared(records: Iterable[Record]) -> Declared:
-    """Sort *records* by what they can say; never fails, keeps a bounded number of each kind."""
+def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
+    """Sort *records* by what they can say; never fails, keeps a bounded number of each kind.
+
+    Args:
+        metas: Names of `<meta>` that are kept, in lower case: most pages have many that say nothing.
+    """
     page = Declared()
     for tag, attributes, text in records:
         if tag == "meta":
-            _add_meta(page, attributes)
+            name = attributes.get("property") or attributes.get("name")
+            if not name or name.lower() in metas or len(attributes) != _PLAIN_META:
+                _add_meta(page, attributes, metas)
         elif tag == "script":
             page.scripts.append(text)
         elif tag == "title":
-            page.title = page.title or text
+            page.title = page.title or " ".join(text[:_VALUE_CHARS].split())
         elif tag == "html":
             page.root = page.root or attributes
         else:
@@ -65,46 +72,58 @@ def declared(records: Iterable[Record]) -> Declared:
     return page
 
 
-def _add_meta(page: Declared, attributes: dict[str, str]) -> None:
-    content = " ".join(attributes.get("content", "")[:_VALUE_CHARS].split())
-    if not content:
-        return
-    if name := attributes.get("property") or attributes.get("name") or attributes.get("http-equiv"):
-        _add(page.metas, name, content)
-    if prop := attributes.get("itemprop"):
-        _add(page.microdata, prop, content)
+def marks_of(attributes: dict[str, str]) -> str:
+    """Give class and id of an element, in lower case, with a blank on either side."""
+    return f" {attributes.get('class', '')} {attributes.get('id', '')} "[:_MARKS_CHARS].lower()
+
+
+def _add_meta(page: Declared, attributes: dict[str, str], metas: frozenset[str]) -> None:
+    name = attributes.get("property") or attributes.get("name") or attributes.get("http-equiv") or ""
+    if (name := name.lower()) not in metas:
+        name = attributes.get("name", "").lower()  # of a meta that has a property too
+    if name in metas:
+        _add(page.metas, name, attributes.get("content", ""))
+    if "itemprop" in attributes:
+        _add_property(page, attributes, attributes.get("content", ""))
 
 
 def _add_element(page: Declared, tag: str, attributes: dict[str, str], text: str) -> None:
     """Keep an element under each role it has: heading, relation, property, time, or marked by its class."""
-    if tag == "h1" and text:
-        page.headings.append(text)
-    if relation := attributes.get("rel"):
-        _add_link(page, tag, relation.lower().split(), attributes, text)
-    marks = f" {attributes.get('class', '')} {attributes.get('id', '')} "[:500].lower()
-    if prop := attributes.get("itemprop"):
+    if "rel" in attributes:
+        _add_link(page, tag, attributes, text)
+    if "itemprop" in attributes:
         value = attributes.get("content") or attributes.get("datetime") or text or attributes.get("href", "")
-        if value and "comment" not in marks:
-            _add(page.microdata, prop, " ".join(value[:_VALUE_CHARS].split()))
+        if "comment" not in marks_of(attributes):
+            _add_property(page, attributes, value)
     if tag == "time":
         if len(page.times) < _MAX_ELEMENTS:
-            page.times.append((attributes.get("datetime", ""), text, marks))
-    elif text and len(marks) > 3 and len(page.marked) < _MAX_ELEMENTS:
-        page.marked.append((tag, marks, text))
+            page.times.append((tag, attributes, text))
+    elif tag == "h1":
+        if len(page.headings) < _MAX_HEADINGS and (heading := " ".join(text[:_VALUE_CHARS].split())):
+            page.headings.append(heading)
+    elif text and ("class" in attributes or "id" in attributes) and len(page.marked) < _MAX_ELEMENTS:
+        page.marked.append((tag, attributes, text))
 
 
-def _add_link(page: Declared, tag: str, relations: list[str], attributes: dict[str, str], text: str) -> None:
-    href = " ".join(attributes.get("href", "")[:_VALUE_CHARS].split())
-    for relation in relations[:10]:
-        if href and not (relation == "canonical" and tag == "a"):
-            _add(page.links, relation, href)
-    if tag == "a" and "author" in relations and text and len(page.credits) < _MAX_VALUES:
+def _add_link(page: Declared, tag: str, attributes: dict[str, str], text: str) -> None:
+    relations = attributes["rel"][:_NAME_CHARS].lower().split()
+    for relation in relations:
+        if not (relation == "canonical" and tag == "a"):
+            _add(page.links, relation, attributes.get("href", ""))
+    if tag == "a" and "author" in relations and len(page.credits) < _MAX_VALUES:
         page.credits.append(text)
 
 
-def _add(values: dict[str, list[str]], names: str, value: str) -> None:
-    """Add *value* under each of *names*, which are separated by white space."""
-    for name in names[:_NAME_CHARS].lower().split()[:5]:
-        known = values.setdefault(name, [])
-        if len(known) < _MAX_VALUES:
-            known.append(value)
+def _add_property(page: Declared, attributes: dict[str, str], value: str) -> None:
+    for name in attributes["itemprop"][:_NAME_CHARS].lower().split():
+        _add(page.microdata, name, value)
+
+
+def _add(values: dict[str, list[str]], name: str, value: str) -> None:
+    value = " ".join(value[:_VALUE_CHARS].split())
+    if not value:
+        return
+    if name not in values:
+        values[name] = [value]
+    elif len(values[name]) < _MAX_VALUES:
+        values[name].append(value)

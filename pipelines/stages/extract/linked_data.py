@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 Thing: TypeAlias = dict[str, Any]
@@ -15,31 +15,35 @@ _MAX_DEPTH: Final = 200
 """Levels of nesting; far below Python's limit, so that an answer does not depend on who calls."""
 _MAX_THINGS: Final = 500
 _BRACKETS: Final = re.compile(r"[][{}]")
-_WRAPPING: Final = re.compile(r"^(?:\s|<!--|//|/\*|\*/|<!\[CDATA\[)+|(?:\s|-->|//|/\*|\*/|\]\]>|;)+$")
+_BEFORE: Final = re.compile(r"\A(?:\s|<!--|//|/\*|\*/|<!\[CDATA\[)+")
 _LAST_COMMA: Final = re.compile(r",(?=\s*[}\]])")
 _READER: Final = json.JSONDecoder(strict=False, parse_int=str, parse_float=str, parse_constant=str)
 """Numbers stay as they are written: none is too long, and years and version numbers are text here anyway."""
-_NESTED: Final = ("@graph", "mainEntity", "mainEntityOfPage", "liveBlogUpdate")
+_NESTED: Final = ("@graph", "mainEntity", "mainEntityOfPage")
 _WORKS: Final = ("article", "posting", "report", "recipe", "review", "creativework", "podcastepisode", "howto", "book")
 _PAGES: Final = ("webpage", "itempage", "aboutpage", "qapage", "faqpage", "medicalwebpage", "profilepage")
-_OTHER: Final = 3
+_OTHER: Final = 2
+_PART: Final = 3
 """Rank of things that are no page: its pictures, its comments, its publisher."""
 _PARTS: Final = ("imageobject", "comment", "breadcrumblist", "listitem", "searchaction", "person", "organization")
 
 
 class LinkedData:
-    """The things that a page describes, those first that are the page itself."""
+    """The things that a page describes.
 
-    __slots__ = ("_by_id", "things")
+    Args:
+        things: All, those first that are surely the page: works, then pages, then others, then parts.
+        works: Those that can be the page, without its pictures, comments, publisher.
+    """
 
-    def __init__(self, scripts: Iterable[str]) -> None:
-        found: list[Thing] = []
-        for script in list(scripts)[:_MAX_SCRIPTS]:
-            found.extend(_things(_value(script)))
-        self._by_id = {
-            thing["@id"]: thing for thing in reversed(found) if len(thing) > 1 and isinstance(thing.get("@id"), str)
-        }
-        self.things = sorted(found, key=_rank) if len(found) > 1 else found
+    __slots__ = ("_by_id", "things", "works")
+
+    def __init__(self, scripts: Sequence[str]) -> None:
+        found = _things([_value(script) for script in scripts[:_MAX_SCRIPTS]])
+        ranked = sorted([(_rank(thing), place) for place, thing in enumerate(found)])
+        self.things = [found[place] for _, place in ranked]
+        self.works = [found[place] for rank, place in ranked if rank < _PART]
+        self._by_id = {thing["@id"]: thing for thing in reversed(found) if _is_named(thing)}
 
     def whole(self, value: Any) -> Any:
         """Give the thing that *value* refers to by `@id`, or *value*."""
@@ -48,17 +52,19 @@ class LinkedData:
         return value
 
     def addresses(self, name: str) -> list[str]:
-        """Give the addresses that the works and the pages hold under *name*."""
-        values = (thing.get(name) for thing in self.things if _rank(thing) < _OTHER)
+        """Give the addresses that the works hold under *name*."""
+        values = (thing[name] for thing in self.works if name in thing)
         addresses = (value.get("@id") or value.get("url") if isinstance(value, dict) else value for value in values)
         return [address for address in addresses if isinstance(address, str) and address]
 
-    def texts(self, name: str) -> Iterator[str]:
-        """Give the texts that the works and the pages hold under *name*, one for each thing at most."""
-        for thing in self.things:
-            if _rank(thing) < _OTHER and (text := text_of(thing.get(name))):
-                yield text
+    def texts(self, name: str) -> list[str]:
+        """Give the texts that the works hold under *name*, one for each work at most."""
+        return [text for thing in self.works if name in thing and (text := text_of(thing[name]))]
 
+
+def _is_named(thing: Thing) -> bool:
+    """Tell whether others can refer to *thing*: it has an `@id` and is no reference itself."""
+    return len(thing) > 1 and isinstance(thing.get("@id"), str)
 
 
 def kinds(thing: Thing) -> list[str]:
@@ -82,12 +88,15 @@ def text_of(value: Any) -> str:
 
 def _rank(thing: Thing) -> int:
     """Order things by how surely they are the page: works, pages, others, parts of a page."""
-    names = kinds(thing)
-    if any(name.endswith(_WORKS) for name in names):
-        return 0
-    if any(name in _PAGES for name in names):
-        return 1
-    return _OTHER if any(name.endswith(_PARTS) for name in names) else 2
+    rank = _OTHER
+    for name in kinds(thing):
+        if name.endswith(_WORKS):
+            return 0
+        if name in _PAGES:
+            rank = 1
+        elif rank == _OTHER and name.endswith(_PARTS):
+            rank = _PART
+    return rank
 
 
 def _value(script: str) -> Any:
@@ -101,9 +110,14 @@ def _value(script: str) -> Any:
 
 
 def _repaired(script: str) -> Any:
-    """Read a script that is wrapped in comments, ends with a semicolon, or has a comma before a bracket."""
+    """Read the part up to the last bracket, without what wraps it, and with no comma before a closing bracket.
+
+    Scripts come wrapped in comments or CDATA, end with a semicolon, or were put together in a loop.
+    """
+    script = _BEFORE.sub("", script, count=1).partition("]]>")[0]
+    end = max(script.rfind("]"), script.rfind("}")) + 1
     try:
-        return _READER.decode(_LAST_COMMA.sub("", _WRAPPING.sub("", script)))
+        return _READER.decode(_LAST_COMMA.sub("", script[:end]))
     except ValueError:
         return None
 

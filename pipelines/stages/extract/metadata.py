@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from html import unescape
 from typing import Final
 
+from pipelines.stages.extract import authors, publication, terms, titles
 from pipelines.stages.extract.authors import authors_of
 from pipelines.stages.extract.dates import writes_month_first
 from pipelines.stages.extract.declared import Declared, Record, declared
@@ -16,10 +17,26 @@ from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
 from pipelines.stages.extract.publication import modified_of, published_of
 from pipelines.stages.extract.terms import license_of
 from pipelines.stages.extract.titles import site_names, title_of
-from pipelines.stages.extract.visible import lines_near, visible_authors, visible_day
+from pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
 
-_SITE_METAS: Final = ("og:site_name", "application-name", "citation_journal_title", "dc.publisher")
+_SITE_METAS: Final = ("og:site_name",)
+_PUBLISHER_METAS: Final = ("application-name", "citation_journal_title", "dc.publisher")
 _DESCRIPTIONS: Final = ("og:description", "description", "dc.description", "twitter:description")
+_LANGUAGES: Final = ("content-language", "dc.language", "dcterms.language")
+_METAS: Final = frozenset(
+    (
+        *titles.METAS,
+        *authors.METAS,
+        *publication.PUBLISHED,
+        *publication.MODIFIED,
+        *terms.METAS,
+        *_SITE_METAS,
+        *_PUBLISHER_METAS,
+        *_DESCRIPTIONS,
+        *_LANGUAGES,
+        "og:locale",
+    )
+)
 _LANGUAGE_CHARS: Final = 35
 
 
@@ -46,71 +63,95 @@ class Metadata:
     description: Found[str] | None = None
 
 
-def metadata_of(records: Iterable[Record], url: str | None = None, lines: Sequence[str] = ()) -> Metadata:
+def metadata_of(
+    records: Iterable[Record], url: str | None = None, lines: Callable[[], Sequence[str]] = tuple
+) -> Metadata:
     """Read what a page states about itself from the *records* of its elements; never fails.
 
     Args:
         records: Tag, attributes and text of the elements that can say something, in the order of the page.
         url: Where the page was found: a site's host tells its name in a title, a path can hold a date.
-        lines: The text of the page's blocks, kept ones and others, in order: where its elements name no day and no
-            author, the lines beside the title can.
+        lines: Gives the texts of the page's blocks, kept ones and others, in order: asked only when the elements
+            name no day or no author, for the lines beside the title can.
 
-    >>> found = metadata_of([("title", {}, "Storm | Coast Daily"), ("meta", {"name": "author", "content": "Jo Day"}, "")],
-    ...                     "https://coastdaily.example/storm")
+    >>> records = [("title", {}, "Storm | Coast Daily"), ("meta", {"name": "author", "content": "Jo Day"}, "")]
+    >>> found = metadata_of(records, "https://coastdaily.example/storm")
     >>> found.title, found.authors
     (Found(value='Storm', source='html:title'), Found(value=('Jo Day',), source='meta:author'))
     """
-    page = declared(records)
+    page = declared(records, _METAS)
     linked = LinkedData(page.scripts)
-    canonical = _first((value, "link:canonical") for value in page.links.get("canonical", ()))
+    canonical = _canonical(page)
     address = url or (canonical.value if canonical else "")
     site, language = _site(page, linked), _language(page, linked)
     names = site_names(site.value if site else "", address)
     month_first = writes_month_first(language.value if language else "", address)
-    terms = license_of(page, linked)
+    licensed = license_of(page, linked)
     title = title_of(page, linked, names)
-    near = lines_near(lines, title.value) if title else lines
-    return Metadata(
+    found = Metadata(
         title=title,
-        authors=authors_of(page, linked, names) or visible_authors(near),
-        published=published_of(page, linked, address, month_first=month_first)
-        or visible_day(near, month_first=month_first),
+        authors=authors_of(page, linked, names),
+        published=published_of(page, linked, address, month_first=month_first),
         modified=modified_of(page, linked, month_first=month_first),
         language=language,
         site=site,
         canonical=canonical,
-        license=terms.identifier,
-        license_url=terms.url,
-        description=_first((page.meta(name), f"meta:{name}") for name in _DESCRIPTIONS),
+        license=licensed.identifier,
+        license_url=licensed.url,
+        description=_first(page, _DESCRIPTIONS),
+    )
+    if found.authors and found.published:
+        return found
+    return _completed(found, lines_near(lines(), title.value if title else ""), month_first)
+
+
+def _completed(found: Metadata, lines: Sequence[str], month_first: bool) -> Metadata:
+    """Give *found* with the authors and the days that the *lines* beside the title name, where it has none."""
+    published, modified = visible_days(lines, month_first=month_first)
+    return replace(
+        found,
+        authors=found.authors or visible_authors(lines),
+        published=found.published or published,
+        modified=found.modified or modified,
     )
 
 
-def _first(candidates: Iterable[tuple[str, str]]) -> Found[str] | None:
-    return next((Found(unescape(value), source) for value, source in candidates if value), None)
+def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
+    """Give the content of the first of the metas *names* that the page has."""
+    for name in names:
+        if name in page.metas:
+            return Found(unescape(page.metas[name][0]), f"meta:{name}")
+    return None
+
+
+def _canonical(page: Declared) -> Found[str] | None:
+    return Found(page.links["canonical"][0], "link:canonical") if "canonical" in page.links else None
 
 
 def _language(page: Declared, linked: LinkedData) -> Found[str] | None:
-    candidates = (
-        (page.root.get("lang", ""), "html:lang"),
-        (page.root.get("xml:lang", ""), "html:xml:lang"),
-        *((page.meta(name), f"meta:{name}") for name in ("content-language", "dc.language", "dcterms.language")),
-        *((value, "json-ld:inLanguage") for value in linked.texts("inLanguage")),
-        (page.meta("og:locale").replace("_", "-"), "meta:og:locale"),
-    )
-    found = _first((value.strip().lower()[:_LANGUAGE_CHARS], source) for value, source in candidates)
-    return found
+    for name in ("lang", "xml:lang"):
+        if tag := page.root.get(name, "").strip():
+            return Found(_language_tag(tag), f"html:{name}")
+    if found := _first(page, _LANGUAGES):
+        return Found(_language_tag(found.value), found.source)
+    if tags := linked.texts("inLanguage"):
+        return Found(_language_tag(tags[0]), "json-ld:inLanguage")
+    return Found(_language_tag(page.meta("og:locale")), "meta:og:locale") if "og:locale" in page.metas else None
+
+
+def _language_tag(text: str) -> str:
+    return text.strip().lower().replace("_", "-")[:_LANGUAGE_CHARS]
 
 
 def _site(page: Declared, linked: LinkedData) -> Found[str] | None:
-    return _first([(page.meta(name), f"meta:{name}") for name in _SITE_METAS[:1]]) or _first(
-        [*_publishers(linked), *((page.meta(name), f"meta:{name}") for name in _SITE_METAS[1:])]
-    )
+    return _first(page, _SITE_METAS) or _publisher(linked) or _first(page, _PUBLISHER_METAS)
 
 
-def _publishers(linked: LinkedData) -> Iterator[tuple[str, str]]:
+def _publisher(linked: LinkedData) -> Found[str] | None:
     for thing in linked.things:
-        if "website" in kinds(thing):
-            yield text_of(thing.get("name")), "json-ld:WebSite"
+        if "website" in kinds(thing) and (name := text_of(thing.get("name"))):
+            return Found(name, "json-ld:WebSite")
     for thing in linked.things:
-        if publisher := thing.get("publisher"):
-            yield text_of(linked.whole(publisher)), "json-ld:publisher"
+        if "publisher" in thing and (name := text_of(linked.whole(thing["publisher"]))):
+            return Found(name, "json-ld:publisher")
+    return None

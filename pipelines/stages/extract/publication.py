@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from pipelines.stages.extract.dates import in_path, stated, written
-from pipelines.stages.extract.declared import Declared
+from pipelines.stages.extract.dates import changed, in_path, stated, written
+from pipelines.stages.extract.declared import Declared, marks_of
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData
 
-_PUBLISHED: Final = (
+PUBLISHED: Final = (
     "article:published_time",
     "og:article:published_time",
     "article:published",
@@ -43,7 +43,7 @@ _PUBLISHED: Final = (
     "date",
 )
 """Names of `<meta>` that hold the day of publication, the most reliable first."""
-_MODIFIED: Final = (
+MODIFIED: Final = (
     "article:modified_time",
     "og:article:modified_time",
     "og:updated_time",
@@ -54,75 +54,96 @@ _MODIFIED: Final = (
     "lastmod",
     "revised",
 )
-_CHANGE: Final = re.compile(r"updat|modif|edited|revis|aktualis|změn|обнов|dernière|mise à jour|更新")
+_MAX_TIMES: Final = 50
+_CHANGE: Final = re.compile(r"updat|modif|edited|revis|change")
 _ELSEWHERE: Final = re.compile(r"comment|reply|related|copyright|footer|sidebar|widget|event|teaser|card")
 _MARK: Final = re.compile(r"dat(?:e|um)|publish|posted|byline|author|time")
-
-Reader = Callable[[str], datetime | None]
 
 
 def published_of(page: Declared, linked: LinkedData, url: str, *, month_first: bool) -> Found[datetime] | None:
     """Give the moment of publication, from the first place that states one."""
 
-    def read(text: str) -> datetime | None:
-        return stated(text) or written(text, month_first=month_first)
-
     return (
-        _first(_declared(page, linked, _PUBLISHED, ("datePublished",)), read)
-        or _first(((value, "microdata:datePublished") for value in page.microdata.get("datepublished", ())), read)
-        or _first(_declared(page, linked, (), ("uploadDate", "dateCreated")), read)
-        or _first(_times(page, is_change=False), read)
-        or _first(_marked(page, is_change=False), read)
+        _first(_declared(page, linked, PUBLISHED, "datePublished"), month_first)
+        or _earlier(
+            _first(_properties(page, "datePublished"), month_first),
+            _first(_properties(page, "dateCreated"), month_first),
+        )
+        or _first(_declared(page, linked, (), "uploadDate", "dateCreated"), month_first)
+        or _first(_times(page, is_change=False), month_first)
+        or _first(_marked(page), month_first)
         or _in_address(page, url)
     )
 
 
 def modified_of(page: Declared, linked: LinkedData, *, month_first: bool) -> Found[datetime] | None:
     """Give the moment of the last change, from the first place that states one."""
-
-    def read(text: str) -> datetime | None:
-        return stated(text) or written(text, month_first=month_first)
-
     return (
-        _first(_declared(page, linked, _MODIFIED, ("dateModified",)), read)
-        or _first(((value, "microdata:dateModified") for value in page.microdata.get("datemodified", ())), read)
-        or _first(_times(page, is_change=True), read)
+        _first(_declared(page, linked, MODIFIED, "dateModified"), month_first)
+        or _first(_properties(page, "dateModified"), month_first)
+        or _first(_times(page, is_change=True), month_first)
+        or _first(_changes(page), month_first)
     )
 
 
-def _first(candidates: Iterator[tuple[str, str]], read: Reader) -> Found[datetime] | None:
+def _first(candidates: Iterable[tuple[str, str]], month_first: bool) -> Found[datetime] | None:
     for text, source in candidates:
-        if (found := read(text)) is not None:
+        if (found := stated(text) or written(text, month_first=month_first)) is not None:
             return Found(found, source)
     return None
 
 
+def _earlier(one: Found[datetime] | None, other: Found[datetime] | None) -> Found[datetime] | None:
+    """Give the earlier day: an answer or a comment is published after the question was created."""
+    if one is None or other is None:
+        return one or other
+    return other if other.value < one.value else one
+
+
+def _properties(page: Declared, name: str) -> list[tuple[str, str]]:
+    return [(value, f"microdata:{name}") for value in page.microdata.get(name.lower(), ())]
+
+
 def _declared(
-    page: Declared, linked: LinkedData, metas: tuple[str, ...], properties: tuple[str, ...]
+    page: Declared, linked: LinkedData, metas: tuple[str, ...], *properties: str
 ) -> Iterator[tuple[str, str]]:
+    """Give what JSON-LD holds under *properties*, then the contents of *metas*."""
     for name in properties:
         for text in linked.texts(name):
             yield text, f"json-ld:{name}"
     for name in metas:
-        if text := page.meta(name):
-            yield text, f"meta:{name}"
+        if name in page.metas:
+            yield page.metas[name][0], f"meta:{name}"
 
 
 def _times(page: Declared, *, is_change: bool) -> Iterator[tuple[str, str]]:
     """Give the `<time>` elements that say when the page was changed, or those that do not."""
-    for moment, text, marks in page.times:
-        if not _ELSEWHERE.search(marks) and bool(_CHANGE.search(marks)) is is_change:
-            yield moment or text, "html:time"
+    for _, attributes, text in page.times[:_MAX_TIMES]:
+        marks = marks_of(attributes)
+        if (_CHANGE.search(marks) is not None) is is_change and not _ELSEWHERE.search(marks):
+            yield attributes.get("datetime") or text, "html:time"
 
 
-def _marked(page: Declared, *, is_change: bool) -> Iterator[tuple[str, str]]:
-    for _, marks, text in page.marked:
-        if _MARK.search(marks) and not _ELSEWHERE.search(marks) and bool(_CHANGE.search(marks)) is is_change:
-            yield text, "html:date"
+def _marked(page: Declared) -> Iterator[tuple[str, str]]:
+    """Give the text of the elements that are marked as a date or a byline, up to where it tells of a change."""
+    for _, attributes, text in page.marked:
+        marks = marks_of(attributes)
+        if _MARK.search(marks) and not _ELSEWHERE.search(marks) and not _CHANGE.search(marks):
+            yield text.removesuffix(changed(text)), "html:date"
+
+
+def _changes(page: Declared) -> Iterator[tuple[str, str]]:
+    """Give what the elements that are marked as a date or a byline tell of a change."""
+    for _, attributes, text in page.marked:
+        if (told := changed(text)) and not _ELSEWHERE.search(marks_of(attributes)):
+            yield told, "html:date"
 
 
 def _in_address(page: Declared, url: str) -> Found[datetime] | None:
-    for address, source in ((url, "url:path"), *((link, "link:canonical") for link in page.links.get("canonical", ())[:1])):
+    for address, source in (
+        (url, "url:path"),
+        *((link, "link:canonical") for link in page.links.get("canonical", ())[:1]),
+    ):
         if day := in_path(address):
             return Found(day, source)
     return None

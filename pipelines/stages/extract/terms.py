@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,7 +11,7 @@ from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.licenses import spdx
 from pipelines.stages.extract.linked_data import LinkedData
 
-_METAS: Final = ("dcterms.license", "dc.rights", "dcterms.rights", "citation_license", "license")
+METAS: Final = ("dcterms.license", "dc.rights", "dcterms.rights", "citation_license", "license")
 _URL_CHARS: Final = 2_000
 
 
@@ -27,15 +28,19 @@ def license_of(page: Declared, linked: LinkedData) -> Terms:
 
     A page that names several licences there (one a picture, often) says nothing about its text.
     """
-    for source, addresses in (
-        ("page:rel-license", page.links.get("license", [])),
-        ("page:json-ld", linked.addresses("license")),
-        ("page:microdata", _addresses(page.microdata.get("license", []))),
-        *((f"page:meta:{name}", _addresses(page.metas.get(name, []))) for name in _METAS),
-    ):
-        if urls := sorted(set(addresses)):
-            return _terms(urls, source)
+    for source, addresses in _stated(page, linked):
+        if addresses:
+            return _terms(sorted(set(addresses)), source)
     return Terms()
+
+
+def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, list[str]]]:
+    yield "page:rel-license", page.links.get("license", [])
+    yield "page:json-ld", linked.addresses("license")
+    yield "page:microdata", _addresses(page.microdata.get("license", []))
+    for name in METAS:
+        if name in page.metas:
+            yield f"page:meta:{name}", _addresses(page.metas[name])
 
 
 def _addresses(values: list[str]) -> list[str]:

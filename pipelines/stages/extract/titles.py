@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from typing import Final
-from urllib.parse import urlsplit
 
 from pipelines.stages.extract.declared import Declared
 from pipelines.stages.extract.found import Found
@@ -22,8 +21,17 @@ _MAX_TIMES: Final = 2.5
 """How much longer than a heading a title may be that begins or ends with it."""
 _MIN_PIECE: Final = 4
 _MAX_NAME_WORDS: Final = 4
+_HOST: Final = re.compile(r"https?://(?:[^/@?#]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
 _LETTERS: Final = re.compile(r"[^\W_]+")
-_METAS: Final = ("og:title", "twitter:title", "citation_title", "dc.title", "dcterms.title", "parsely-title", "sailthru.title")
+METAS: Final = (
+    "og:title",
+    "twitter:title",
+    "citation_title",
+    "dc.title",
+    "dcterms.title",
+    "parsely-title",
+    "sailthru.title",
+)
 
 
 def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found[str] | None:
@@ -35,10 +43,10 @@ def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found
     Args:
         names: Keys of the names of the site, see `site_names`.
     """
-    headings = [heading for heading in page.headings if key(heading) not in names | {""}]
+    headings = [heading for heading in page.headings if (name := key(heading)) and name not in names]
     for value, source in _stated(page, linked):
         title = without_site(value, names, headings)
-        if key(title) in names or not key(title):
+        if not (name := key(title)) or name in names:
             continue
         heading = next((heading for heading in headings if _is_better(heading, title)), None)
         if heading is None and len(headings) == 1 and _MIN_SENTENCE <= len(headings[0].split()) <= _MAX_SENTENCE:
@@ -60,7 +68,7 @@ def _is_better(heading: str, title: str) -> bool:
 
 
 def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
-    for name in _METAS:
+    for name in METAS:
         if value := page.meta(name):
             yield unescape(value), f"meta:{name}"
     for value in linked.texts("headline"):
@@ -75,24 +83,16 @@ def key(text: str) -> str:
     >>> key("The Daily News!")
     'thedailynews'
     """
-    return "".join(_LETTERS.findall(text[:_TITLE_CHARS].casefold()))
+    return "".join(filter(str.isalnum, text[:_TITLE_CHARS].casefold()))
 
 
 def site_names(site: str, url: str) -> frozenset[str]:
     """Give the keys by which a page can call its site: its name, with and without an article, its host."""
-    host = (_host(url)).removeprefix("www.")
-    labels = host.split(".")
-    names = {key(site), key(site).removeprefix("the"), key(host), key(labels[0]), key("".join(labels[:-1]))}
-    if len(labels) > 1:
-        names.add(key(labels[-2]))
-    return frozenset(name for name in names if len(name) > 1)
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""
+    match = _HOST.match(url)
+    labels = match.group(1).lower().replace("-", "").split(".") if match else [""]
+    name = key(site)
+    known = {name, name.removeprefix("the"), "".join(labels), labels[0], "".join(labels[:-1]), *labels[-2:-1]}
+    return frozenset(name for name in known if len(name) > 1)
 
 
 def without_site(text: str, names: frozenset[str], headings: list[str]) -> str:

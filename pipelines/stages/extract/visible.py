@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from pipelines.stages.extract.authors import names_in
-from pipelines.stages.extract.dates import written
+from pipelines.stages.extract.dates import changed, written
 from pipelines.stages.extract.found import Found
 
 _LINE_CHARS: Final = 160
@@ -19,14 +19,16 @@ _HEAD_LINES: Final = 40
 _MAX_WORDS: Final = 14
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _NO_DATE: Final = re.compile(r"©|\(c\)|copyright|deadline|expires|version|all rights", re.IGNORECASE)
-_CHANGE: Final = re.compile(r"\b(?:last\s)?(?:updat|modif|edited|revis|review)|更新|修改|aktualisiert|обновлено", re.IGNORECASE)
 _BYLINE: Final = re.compile(
-    r"\W{0,3}(?:(?:(?:written|posted|published|words|text|photos and|report) )?(?:story )?by:?\s*(?=(?-i:[A-ZÀ-ÞΑ-ΩА-Я]))"
+    r"\W{0,3}(?:(?:(?:written|posted|published|words|text|photos and|report) )?(?:story )?by:?\s*"
+    r"(?=(?-i:[A-ZÀ-ÞΑ-ΩА-Я]))"
     r"|author:\s*|von\s+(?=(?-i:[A-ZÀ-Þ])))",
     re.IGNORECASE,
 )
 _HAN: Final = r"[\u4e00-\u9fff·]{2,4}"
-_HAN_BYLINE: Final = re.compile(rf"(?:作者\s*[:：]\s*|[记記]者(?:\s*[:：]\s*|\s+))({_HAN}(?:[\s、]+{_HAN})*)(?=[\s(（)）/／|,，]|$)")
+_HAN_BYLINE: Final = re.compile(
+    rf"(?:作者\s*[:：]\s*|[记記]者(?:\s*[:：]\s*|\s+))({_HAN}(?:[\s、]+{_HAN})*)(?=[\s(（)）/／|,，]|$)"
+)
 _HAN_BETWEEN: Final = re.compile(r"[\s、]+")
 
 
@@ -39,17 +41,24 @@ def lines_near(lines: Sequence[str], title: str) -> Sequence[str]:
     return [*lines[place : place + _LINES_AFTER], *lines[max(place - _LINES_BEFORE, 0) : place]]
 
 
-def visible_day(lines: Sequence[str], *, month_first: bool) -> Found[datetime] | None:
-    """Give the day in the first line that names one and not much besides."""
+def visible_days(lines: Sequence[str], *, month_first: bool) -> tuple[Found[datetime] | None, Found[datetime] | None]:
+    """Give the first day that a line names, and the first day of a change; lines that say much besides do not count."""
+    published: Found[datetime] | None = None
+    modified: Found[datetime] | None = None
     for line in lines:
-        if len(line) > _LINE_CHARS or not (year := _YEAR.search(line)) or line.count(" ") >= _MAX_WORDS:
+        if len(line) > _LINE_CHARS or not _YEAR.search(line) or line.count(" ") >= _MAX_WORDS or _NO_DATE.search(line):
             continue
-        change = _CHANGE.search(line)
-        if _NO_DATE.search(line) or (change and change.start() < year.start()):
-            continue
-        if (day := written(line, month_first=month_first)) is not None:
-            return Found(day, "text")
-    return None
+        change = changed(line)
+        published = published or _day(line.removesuffix(change), month_first)
+        modified = modified or _day(change, month_first)
+        if published is not None:
+            break
+    return published, modified
+
+
+def _day(text: str, month_first: bool) -> Found[datetime] | None:
+    day = written(text, month_first=month_first)
+    return Found(day, "text") if day is not None else None
 
 
 def visible_authors(lines: Sequence[str]) -> Found[tuple[str, ...]] | None:
