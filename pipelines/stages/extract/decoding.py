@@ -64,6 +64,22 @@ def decode(data: bytes, media_type: str | None = None) -> str:
     return _decode(data, media_type).replace("\0", "")
 
 
+def utf8(data: bytes, media_type: str | None = None) -> bytes:
+    """Give the characters of a page as UTF-8: the bytes themselves, where they are that already.
+
+    >>> utf8(b"caf\\xe9"), utf8("café".encode())
+    (b'caf\\xc3\\xa9', b'caf\\xc3\\xa9')
+    """
+    if not (b"\0" in data or b"\x1b" in data or read_bom(data[:4])[0]):  # ESC begins the shifts of ISO-2022
+        try:
+            data.decode("utf-8")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return data
+    return decode(data, media_type).encode("utf-8", "replace")
+
+
 def _decode(data: bytes, media_type: str | None) -> str:
     marked, mark = read_bom(data[:4])
     if marked is not None and mark is not None:

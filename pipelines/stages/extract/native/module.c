@@ -131,15 +131,39 @@ typedef struct {
     PyObject *markup, *model;
     Page page;
     float *columns;
+    size_t column_bytes;
     int32_t *scores;
     uint16_t *chances;
     uint8_t *kept;
 } Reading;
 
+/* The columns of the last page are kept for the next: fresh memory of this size costs more than filling it. */
+enum { MAX_SPARE_BYTES = 4 << 20 };
+static float *spare;
+static size_t spare_bytes;
+
+static float *columns_of(size_t *bytes) {
+    if (spare == NULL || *bytes > spare_bytes) return malloc(*bytes);
+    float *columns = spare;
+    *bytes = spare_bytes;
+    spare = NULL;
+    return columns;
+}
+
+static void spare_columns(float *columns, size_t bytes) {
+    if (columns == NULL || bytes > MAX_SPARE_BYTES || (spare != NULL && spare_bytes >= bytes)) {
+        free(columns);
+        return;
+    }
+    free(spare);
+    spare = columns;
+    spare_bytes = bytes;
+}
+
 static void reading_dealloc(PyObject *object) {
     Reading *self = (Reading *)object;
+    spare_columns(self->columns, self->column_bytes);
     page_free(&self->page);
-    free(self->columns);
     free(self->scores);
     free(self->chances);
     free(self->kept);
@@ -351,6 +375,17 @@ static PyObject *reading_elements(PyObject *object, void *unused) {
     return found;
 }
 
+static PyObject *reading_texts(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(self->page.blocks.count);
+    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
+        const Block *b = &self->page.blocks.at[i];
+        if (PyList_SetItem(found, i, str_of(self->page.text.at + b->text, b->bytes)) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
 static PyObject *reading_places(PyObject *object, void *unused) {
     Reading *self = (Reading *)object;
     (void)unused;
@@ -393,6 +428,7 @@ static PyObject *reading_rescore(PyObject *object, PyObject *args) {
 static PyGetSetDef reading_getset[] = {
     {"records", reading_records, NULL, "What the page says about itself: (tag, attributes, text).", NULL},
     {"elements", reading_elements, NULL, "Elements that hold blocks: (parent, tag, class and id).", NULL},
+    {"texts", reading_texts, NULL, "The text of every block, in the order of the page.", NULL},
     {"places", reading_places, NULL, "The element of each block.", NULL},
     {"columns", reading_columns, NULL, "float32, one column a feature.", NULL},
     {"scores", reading_scores, NULL, "int32, ten-thousandths of log odds.", NULL},
@@ -412,7 +448,8 @@ static PyObject *model_type, *reading_type, *too_complex;
 static int judge(Reading *self, Model *model, const char *url, size_t url_bytes) {
     int32_t count = self->page.blocks.count;
     size_t room = (size_t)count + 1;
-    self->columns = malloc(room * FEATURE_COUNT * sizeof(float));
+    self->column_bytes = room * FEATURE_COUNT * sizeof(float);
+    self->columns = columns_of(&self->column_bytes);
     self->scores = calloc(room, sizeof(int32_t));
     self->chances = calloc(room, sizeof(uint16_t));
     self->kept = calloc(room, 1);

@@ -140,9 +140,62 @@ void page_free(Page *page);
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
 uint32_t hash_bytes(const char *at, size_t bytes);
-int decode_point(const char *at, const char *end, uint32_t *point);
-int encode_point(uint32_t point, char *out);
-int is_space(uint32_t point);
+/* Gives the bytes that a character takes; the markup is valid UTF-8 (the caller has decoded and encoded it). */
+static inline int decode_point(const char *at, const char *end, uint32_t *point) {
+    const uint8_t *byte = (const uint8_t *)at;
+    size_t room = (size_t)(end - at);
+    if (byte[0] < 0x80 || room < 2) {
+        *point = byte[0];
+        return 1;
+    }
+    if (byte[0] < 0xe0) {
+        *point = (uint32_t)(byte[0] & 0x1f) << 6 | (byte[1] & 0x3f);
+        return 2;
+    }
+    if (byte[0] < 0xf0 && room >= 3) {
+        *point = (uint32_t)(byte[0] & 0x0f) << 12 | (uint32_t)(byte[1] & 0x3f) << 6 | (byte[2] & 0x3f);
+        return 3;
+    }
+    if (room >= 4) {
+        *point = (uint32_t)(byte[0] & 0x07) << 18 | (uint32_t)(byte[1] & 0x3f) << 12
+                 | (uint32_t)(byte[2] & 0x3f) << 6 | (byte[3] & 0x3f);
+        return 4;
+    }
+    *point = 0xfffd;
+    return 1;
+}
+
+static inline int encode_point(uint32_t point, char *out) {
+    if (point < 0x80) {
+        out[0] = (char)point;
+        return 1;
+    }
+    if (point < 0x800) {
+        out[0] = (char)(0xc0 | point >> 6);
+        out[1] = (char)(0x80 | (point & 0x3f));
+        return 2;
+    }
+    if (point < 0x10000) {
+        out[0] = (char)(0xe0 | point >> 12);
+        out[1] = (char)(0x80 | (point >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (point & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | point >> 18);
+    out[1] = (char)(0x80 | (point >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (point >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (point & 0x3f));
+    return 4;
+}
+
+/* The white space of Unicode, as `str.isspace` has it. */
+static inline int is_space(uint32_t point) {
+    if (point <= 0x20) return point == 0x20 || (point >= 9 && point <= 13) || (point >= 0x1c && point <= 0x1f);
+    if (point < 0x85) return 0;
+    return point == 0x85 || point == 0xa0 || point == 0x1680 || (point >= 0x2000 && point <= 0x200a)
+           || point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
+}
+
 size_t reference(const char *at, const char *end, uint32_t points[2], int in_attribute);
 int references_init(int count, const char **names, const uint32_t (*points)[2]);
 

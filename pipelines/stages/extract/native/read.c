@@ -33,8 +33,8 @@ typedef struct {
     int breaks;                        /* <br> since the last character */
     Inline open_spans[MAX_INLINE];
     int span_depth;
-    int64_t last_close[TAG_COUNT];     /* offset of the last end tag of its kind; -2: not looked for yet */
-    int64_t last_comment_end;
+    const char *next_close[TAG_COUNT]; /* the end tag that was found last; `end`: there is no further one */
+    int has_no_comment_end;
     const char *end;
     int status;
 } Reader;
@@ -227,8 +227,34 @@ static void put(Reader *r, uint32_t c) {
     }
 }
 
+/* Takes a run of ASCII letters as one: most of what pages hold. Gives where it ends. */
+static const char *put_letters(Reader *r, const char *at, const char *end) {
+    const char *start = at;
+    int32_t capitals = 0;
+    while (at < end && (uint8_t)((*at | 32) - 'a') < 26u) capitals += !(*at & 32), at++;
+    int32_t count = (int32_t)(at - start);
+    Page *page = r->page;
+    Block *b = &r->block;
+    if (!RESERVE(page->text, count)) {
+        r->status = READ_NO_MEMORY;
+        return end;
+    }
+    memcpy(page->text.at + page->text.count, start, (size_t)count);
+    page->text.count += count;
+    b->chars += count;
+    b->letters += count;
+    b->uppers += capitals;
+    if (r->in_link) b->link_chars += count;
+    b->last = LAST_OTHER;
+    return at;
+}
+
 static void put_text(Reader *r, const char *at, const char *end, int has_references) {
     while (at < end && r->status == READ_OK) {
+        if (r->has_text && !r->pending && !r->pre && (uint8_t)((*at | 32) - 'a') < 26u) {
+            at = put_letters(r, at, end);
+            continue;
+        }
         uint32_t c, points[2];
         size_t used;
         if (*at == '&' && has_references && (used = reference(at, end, points, 0)) > 0) {
@@ -370,29 +396,19 @@ static void imply_ends(Reader *r, Tag tag) {
     }
 }
 
-/* Tells whether an end tag of *tag* stands after *at*: what is never closed must not swallow the page. */
-static int is_closed_after(Reader *r, Tag tag, const char *at) {
-    if (r->last_close[tag] == -2) {
-        const char *name = tag_names[tag];
-        size_t bytes = strlen(name);
-        r->last_close[tag] = -1;
-        for (const char *p = r->end - bytes - 2; p >= r->page->markup; p--)
-            if (p[0] == '<' && p[1] == '/' && equals(p + 2, bytes, name)) {
-                r->last_close[tag] = p - r->page->markup;
-                break;
-            }
-    }
-    return r->last_close[tag] >= at - r->page->markup;
-}
-
-static const char *raw_end(const char *at, const char *end, Tag tag) {
-    const char *name = tag_names[tag];
+/* Gives the end tag of *tag* at or after *at*, NULL when there is none: what is never closed must not swallow the page.
+ * The last one found is remembered, so that all searches together read each byte once for a tag. */
+static const char *close_after(Reader *r, Tag tag, const char *at) {
+    const char **known = &r->next_close[tag];
+    if (*known == r->end || *known >= at) return *known == r->end ? NULL : *known;
+    const char *name = tag_names[tag], *found = at;
     size_t bytes = strlen(name);
-    while ((at = find(at, end, "</", 2)) != NULL) {
-        if ((size_t)(end - at) >= bytes + 2 && equals(at + 2, bytes, name)) return at;
-        at += 2;
+    while ((found = find(found, r->end, "</", 2)) != NULL) {
+        if ((size_t)(r->end - found) >= bytes + 2 && equals(found + 2, bytes, name)) break;
+        found += 2;
     }
-    return end;
+    *known = found != NULL ? found : r->end;
+    return found;
 }
 
 /* ---- start tags ------------------------------------------------------------------------------------------------------ */
@@ -683,7 +699,8 @@ static void take_title(Reader *r, const char *at, const char *end) {
 
 /* A raw element: its text is no markup. Gives where reading goes on. */
 static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t record) {
-    if (!is_closed_after(r, tag, at)) {
+    const char *close = close_after(r, tag, at);
+    if (close == NULL) {
         if (tag == T_title) {       /* ends at the line's end, or at the next tag */
             const char *stop = at;
             while (stop < r->end && *stop != '<' && *stop != '\n') stop++;
@@ -696,7 +713,6 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
         }
         return at;
     }
-    const char *close = raw_end(at, r->end, tag);
     if (tag == T_title && !r->has_text) {
         if (close - at > 2000) {
             const char *tagged = memchr(at, '<', (size_t)(close - at));
@@ -730,7 +746,7 @@ static int skips_content(Reader *r, Tag tag, const Attributes *a, const char *af
     if (tag == T_button)
         for (int i = r->depth - 1; i >= 0 && i >= r->depth - 4; i--)
             if (is_one_of(r->stack[i].tag, HEADINGS) || r->stack[i].tag == T_summary) return 0;
-    return is_closed_after(r, tag, after);
+    return close_after(r, tag, after) != NULL;
 }
 
 static void push(Reader *r, Tag tag, const Attributes *a, const char *source, const char *after, int32_t record) {
@@ -869,18 +885,9 @@ static int is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static const char *comment_end(Reader *r, const char *at) {
     if (r->end - at >= 4 && memcmp(at, "<!--", 4) == 0) {
         if (r->end - at > 4 && at[4] == '>') return at + 5;
-        if (r->last_comment_end == -2) {
-            r->last_comment_end = -1;
-            for (const char *p = r->end - 3; p >= r->page->markup; p--)
-                if (p[0] == '-' && p[1] == '-' && p[2] == '>') {
-                    r->last_comment_end = p - r->page->markup;
-                    break;
-                }
-        }
-        if (r->last_comment_end >= at + 2 - r->page->markup) {
-            const char *close = find(at + 2, r->end, "-->", 3);
-            if (close != NULL) return close + 3;
-        }
+        const char *shut = r->has_no_comment_end ? NULL : find(at + 2, r->end, "-->", 3);
+        if (shut != NULL) return shut + 3;
+        r->has_no_comment_end = 1;
     }
     const char *close = memchr(at, '>', (size_t)(r->end - at));
     return close != NULL ? close + 1 : r->end;
@@ -993,12 +1000,11 @@ int page_read(Page *page) {
     r->page = page;
     r->end = page->markup + page->bytes;
     r->box = -1;
-    r->last_comment_end = -2;
-    for (int i = 0; i < TAG_COUNT; i++) r->last_close[i] = -2;
     Attributes none;
     memset(&none, 0, sizeof none);
     r->box = add_element(r, T_other, &none);
     start_block(r);
+    if (!RESERVE(page->text, (int32_t)(page->bytes / 4 + 64)) || !RESERVE(page->blocks, 256)) r->status = READ_NO_MEMORY;
     if (r->status == READ_OK) read_markup(r);
     pop_to(r, 0);
     flush(r);

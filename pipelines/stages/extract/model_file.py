@@ -1,0 +1,104 @@
+"""The file that holds what the reader has learned: a line of JSON that describes it, then its arrays, compressed.
+
+    {"format": 1, "name": "main-text-1", "features": […], "parts": [["names", 10240], …], "stages": [[6, -1200], …], …}
+    zlib(names, words, chances, then features, borders and leaves of each stage)
+
+All numbers are little-endian. The names of the features are in the file, so that a model is never read by a reader that
+measures something else.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any, Final, TypeAlias
+
+from pipelines.stages.extract import _reader
+
+FORMAT: Final = 1
+FILE: Final = "main_text.model"
+UNITS: Final = 10_000
+"""A score is the log odds in this many parts of one."""
+CHANCES: Final = 4_096
+"""Steps of the table from scores to chances, from `-SCORE_BOUND` to `SCORE_BOUND`."""
+SCORE_BOUND: Final = 80_000
+
+Stage: TypeAlias = tuple[int, int, bytes, bytes, bytes]
+"""Depth of its trees, bias; columns (int32), borders (float32) and leaves (int32) of the trees."""
+
+
+@dataclass(frozen=True)
+class Learned:
+    """The parts of a model.
+
+    Args:
+        names: Words of class and id with their log odds in hundredths: uint32 hash and int16, one after the other.
+        words: Words of short texts, in the same form.
+        chances: uint16 table of `CHANCES` steps: the chance of a score, 65,535 for certain.
+        about: What it learned from, for people.
+    """
+
+    names: bytes
+    words: bytes
+    stages: tuple[Stage, ...]
+    chances: bytes
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def reader(self) -> _reader.Model:
+        """Give the model that `_reader.read` takes."""
+        return _reader.Model(names=self.names, words=self.words, stages=self.stages, chances=self.chances)
+
+
+def packed(model: Learned) -> bytes:
+    """Write *model* as a file."""
+    arrays = [model.names, model.words, model.chances, *(part for stage in model.stages for part in stage[2:])]
+    head = {
+        "format": FORMAT,
+        "about": dict(model.about),
+        "stages": [list(stage[:2]) for stage in model.stages],
+        "sizes": [len(part) for part in arrays],
+        "features": list(_reader.FEATURES),
+    }
+    line = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
+    return line.encode() + b"\n" + zlib.compress(b"".join(arrays), 9)
+
+
+def unpacked(data: bytes) -> Learned:
+    """Read the file that `packed` wrote.
+
+    Raises:
+        ValueError: It is of another format, was made for other features, or is damaged.
+    """
+    line, _, body = data.partition(b"\n")
+    head = json.loads(line)
+    if head["format"] != FORMAT or head["features"] != list(_reader.FEATURES):
+        raise ValueError("the model was made for another version of the reader: train it again")
+    if sys.byteorder != "little":
+        raise ValueError("the model is written for little-endian machines")
+    arrays = _cut(zlib.decompress(body), head["sizes"])
+    names, words, chances = arrays[:3]
+    stages = tuple(
+        (depth, bias, *arrays[3 + 3 * index : 6 + 3 * index]) for index, (depth, bias) in enumerate(head["stages"])
+    )
+    return Learned(names=names, words=words, stages=stages, chances=chances, about=head["about"])
+
+
+def _cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
+    if sum(sizes) != len(data):
+        raise ValueError("the model is damaged: its parts have other sizes")
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(data[start : start + size])
+        start += size
+    return parts
+
+
+@cache
+def shipped() -> _reader.Model:
+    """Give the model of this version of the project; loaded once in a process."""
+    return unpacked(files(__package__).joinpath(FILE).read_bytes()).reader()
