@@ -30,7 +30,7 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -62,7 +62,9 @@ def main() -> None:
     result |= {"pages": len(rows), "seconds": round(seconds, 2), "corpusmill": shares(rows, ours)}
     if arguments.peer:
         known = {answer["id"]: answer for answer in map(json.loads, arguments.peer.read_text().splitlines())}
-        result["peer"] = shares(rows, [known[row["id"]] for row in rows])
+        theirs = [known[row["id"]] for row in rows]
+        result["peer"] = shares(rows, theirs)
+        result["difference"] = {name: difference(name, rows, ours, theirs) for name in FIELDS}
     print(json.dumps(result, indent=1))
 
 
@@ -166,9 +168,19 @@ def share(name: str, rows: list[Row], given: list[Row]) -> Row:
     }
 
 
-def interval(verdicts: list[tuple[str, bool]]) -> list[float]:
-    """Give the bootstrap interval of the share right, domains drawn with replacement."""
-    by_domain: dict[str, list[bool]] = {}
+def difference(name: str, rows: list[Row], ours: list[Row], theirs: list[Row]) -> Row:
+    """Give by how much our share right is above the peer's on the same pages."""
+    judged = [triple for triple in zip(rows, ours, theirs, strict=True) if is_usable(name, triple[0][name])]
+    verdicts = [
+        (row["domain"], is_right(name, row[name], our[name]) - is_right(name, row[name], their[name]))
+        for row, our, their in judged
+    ]
+    return {"share": round(sum(v for _, v in verdicts) / max(len(verdicts), 1), 4), "interval": interval(verdicts)}
+
+
+def interval(verdicts: Sequence[tuple[str, int]]) -> list[float]:
+    """Give the bootstrap interval of the mean, domains drawn with replacement."""
+    by_domain: dict[str, list[int]] = {}
     for domain, right in verdicts:
         by_domain.setdefault(domain, []).append(right)
     groups = [(sum(group), len(group)) for group in by_domain.values()]

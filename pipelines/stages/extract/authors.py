@@ -79,19 +79,22 @@ _NOBODY: Final = frozenset(
     )
 )
 _ELSEWHERE: Final = re.compile(
-    r"comment|reply|related|avatar|image|photo|bio\b|share|social|follow|desc|about|caption|card|promo|teaser|widget|date|time"
+    r"comment|reply|review|testimonial|related|avatar|image|photo|bio\b|share|social|follow|desc|about|caption|card|promo|teaser|widget|date|time"
 )
 _HOST: Final = re.compile(r"^\S+\.[a-z]{2,4}$", re.IGNORECASE)
 
 
-def authors_of(page: Declared, linked: LinkedData, site: frozenset[str]) -> Found[tuple[str, ...]] | None:
+def authors_of(
+    page: Declared, linked: LinkedData, site: frozenset[str], *, is_front: bool
+) -> Found[tuple[str, ...]] | None:
     """Give the authors from the first place that names a person; the site itself only where no other is named.
 
     Args:
         site: Keys of the names of the site, see `titles.site_names`.
+        is_front: The page lists others: bylines on it are theirs.
     """
     fallback: Found[tuple[str, ...]] | None = None
-    for names, source in _candidates(page, linked):
+    for names, source in _candidates(page, linked, is_front):
         people = tuple(dict.fromkeys(name for name in names if not _is_site(name, site)))[:_MAX_AUTHORS]
         if people:
             return Found(people, source)
@@ -104,15 +107,16 @@ def _is_site(name: str, site: frozenset[str]) -> bool:
     return key(name) in site or _HOST.match(name) is not None
 
 
-def _candidates(page: Declared, linked: LinkedData) -> Iterator[tuple[list[str], str]]:
+def _candidates(page: Declared, linked: LinkedData, is_front: bool) -> Iterator[tuple[list[str], str]]:
     people, others = _linked_names(linked)
     yield people, "json-ld:author"
     for name in METAS:
         if values := page.metas.get(name):
             yield [found for value in values for found in names_in(value, is_whole=name in _WHOLE)], f"meta:{name}"
-    yield _said(page.microdata.get("author", ())[:1]), "microdata:author"
-    yield _said(page.credits[:1]), "html:rel-author"
-    yield _byline(page), "html:byline"
+    if not is_front:
+        yield _said(page.microdata.get("author", ())[:1]), "microdata:author"
+        yield _said(page.credits[:1]), "html:rel-author"
+        yield _byline(page), "html:byline"
     yield others, "json-ld:author"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -16,6 +17,8 @@ _MAX_VALUES: Final = 50
 _MAX_ELEMENTS: Final = 300
 _MAX_HEADINGS: Final = 20
 _MARKS_CHARS: Final = 500
+_OTHERS: Final = re.compile(r"comment|review|testimonial")
+"""Marks of what readers say: its authors and dates are not those of the page."""
 _PLAIN_META: Final = 2
 """Attributes of most metas: a name and the content."""
 
@@ -93,7 +96,7 @@ def _add_element(page: Declared, tag: str, attributes: dict[str, str], text: str
         _add_link(page, tag, attributes, text)
     if "itemprop" in attributes:
         value = attributes.get("content") or attributes.get("datetime") or text or attributes.get("href", "")
-        if "comment" not in marks_of(attributes):
+        if not _OTHERS.search(marks_of(attributes)):
             _add_property(page, attributes, value)
     if tag == "time":
         if len(page.times) < _MAX_ELEMENTS:

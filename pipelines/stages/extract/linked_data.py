@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 Thing: TypeAlias = dict[str, Any]
@@ -40,9 +41,8 @@ class LinkedData:
 
     def __init__(self, scripts: Sequence[str]) -> None:
         found = _things([_value(script) for script in scripts[:_MAX_SCRIPTS]])
-        ranked = sorted([(_rank(thing), place) for place, thing in enumerate(found)])
-        self.things = [found[place] for _, place in ranked]
-        self.works = [found[place] for rank, place in ranked if rank < _PART]
+        self.things = sorted(found, key=_rank)
+        self.works = [thing for thing in self.things if _rank(thing) < _PART]
         self._by_id = {thing["@id"]: thing for thing in reversed(found) if _is_named(thing)}
 
     def whole(self, value: Any) -> Any:
@@ -88,15 +88,20 @@ def text_of(value: Any) -> str:
 
 def _rank(thing: Thing) -> int:
     """Order things by how surely they are the page: works, pages, others, parts of a page."""
-    rank = _OTHER
-    for name in kinds(thing):
-        if name.endswith(_WORKS):
-            return 0
-        if name in _PAGES:
-            rank = 1
-        elif rank == _OTHER and name.endswith(_PARTS):
-            rank = _PART
-    return rank
+    kind = thing.get("@type")
+    if isinstance(kind, str):
+        return _rank_of(kind)
+    return min((_rank_of(kind) for kind in kinds(thing)), default=_OTHER)
+
+
+@lru_cache(maxsize=1024)
+def _rank_of(kind: str) -> int:
+    kind = kind.lower()
+    if kind.endswith(_WORKS):
+        return 0
+    if kind in _PAGES:
+        return 1
+    return _PART if kind.endswith(_PARTS) else _OTHER
 
 
 def _value(script: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from html import unescape
 from typing import Final
@@ -14,7 +14,7 @@ from pipelines.stages.extract.dates import writes_month_first
 from pipelines.stages.extract.declared import Declared, Record, declared
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
-from pipelines.stages.extract.publication import modified_of, published_of
+from pipelines.stages.extract.publication import is_front, modified_of, published_of
 from pipelines.stages.extract.terms import license_of
 from pipelines.stages.extract.titles import site_names, title_of
 from pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
@@ -62,6 +62,23 @@ class Metadata:
     license_url: Found[str] | None = None
     description: Found[str] | None = None
 
+    def found(self) -> dict[str, tuple[str, str]]:
+        """Give each value that was found, as text, with its source; by name, in the order of the fields.
+
+        Authors are joined by "; ", moments are ISO 8601 in the zone that the page states.
+
+        >>> Metadata(authors=Found(("Jo Day", "Anna Berg"), "html:byline")).found()
+        {'authors': ('Jo Day; Anna Berg', 'html:byline')}
+        """
+        values = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return {name: (_text(value.value), value.source) for name, value in values if value is not None}
+
+
+def _text(value: str | datetime | tuple[str, ...]) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, str) else "; ".join(value)
+
 
 def metadata_of(
     records: Iterable[Record], url: str | None = None, lines: Callable[[], Sequence[str]] = tuple
@@ -90,7 +107,7 @@ def metadata_of(
     title = title_of(page, linked, names)
     found = Metadata(
         title=title,
-        authors=authors_of(page, linked, names),
+        authors=authors_of(page, linked, names, is_front=is_front(address)),
         published=published_of(page, linked, address, month_first=month_first),
         modified=modified_of(page, linked, month_first=month_first),
         language=language,
@@ -100,7 +117,7 @@ def metadata_of(
         license_url=licensed.url,
         description=_first(page, _DESCRIPTIONS),
     )
-    if found.authors and found.published:
+    if (found.authors and found.published) or is_front(address):
         return found
     return _completed(found, lines_near(lines(), title.value if title else ""), month_first)
 

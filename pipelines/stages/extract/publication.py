@@ -54,24 +54,40 @@ MODIFIED: Final = (
     "lastmod",
     "revised",
 )
+_FRONT: Final = re.compile(r"https?://[^/?#]+/?(?:[?#]|$)", re.IGNORECASE)
 _MAX_TIMES: Final = 50
 _CHANGE: Final = re.compile(r"updat|modif|edited|revis|change")
-_ELSEWHERE: Final = re.compile(r"comment|reply|related|copyright|footer|sidebar|widget|event|teaser|card")
+_ELSEWHERE: Final = re.compile(
+    r"comment|reply|review|testimonial|related|copyright|footer|sidebar|widget|event|teaser|card"
+)
+_YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_MARKED_CHARS: Final = 300
 _MARK: Final = re.compile(r"dat(?:e|um)|publish|posted|byline|author|time")
+
+
+def is_front(url: str) -> bool:
+    """Tell whether *url* is the front page of a site: days and bylines on it are those of what it lists.
+
+    >>> is_front("https://example.org/?ref=1"), is_front("https://example.org/a"), is_front("")
+    (True, False, False)
+    """
+    return _FRONT.match(url) is not None
 
 
 def published_of(page: Declared, linked: LinkedData, url: str, *, month_first: bool) -> Found[datetime] | None:
     """Give the moment of publication, from the first place that states one."""
 
+    found = _first(_declared(page, linked, PUBLISHED, "datePublished"), month_first)
+    if found or is_front(url):
+        return found
     return (
-        _first(_declared(page, linked, PUBLISHED, "datePublished"), month_first)
-        or _earlier(
+        _earlier(
             _first(_properties(page, "datePublished"), month_first),
             _first(_properties(page, "dateCreated"), month_first),
         )
         or _first(_declared(page, linked, (), "uploadDate", "dateCreated"), month_first)
         or _first(_times(page, is_change=False), month_first)
-        or _first(_marked(page), month_first)
+        or _first(_published_marks(page), month_first)
         or _in_address(page, url)
     )
 
@@ -82,7 +98,7 @@ def modified_of(page: Declared, linked: LinkedData, *, month_first: bool) -> Fou
         _first(_declared(page, linked, MODIFIED, "dateModified"), month_first)
         or _first(_properties(page, "dateModified"), month_first)
         or _first(_times(page, is_change=True), month_first)
-        or _first(_changes(page), month_first)
+        or _first(_modified_marks(page), month_first)
     )
 
 
@@ -124,19 +140,27 @@ def _times(page: Declared, *, is_change: bool) -> Iterator[tuple[str, str]]:
             yield attributes.get("datetime") or text, "html:time"
 
 
-def _marked(page: Declared) -> Iterator[tuple[str, str]]:
+def _published_marks(page: Declared) -> Iterator[tuple[str, str]]:
     """Give the text of the elements that are marked as a date or a byline, up to where it tells of a change."""
-    for _, attributes, text in page.marked:
-        marks = marks_of(attributes)
-        if _MARK.search(marks) and not _ELSEWHERE.search(marks) and not _CHANGE.search(marks):
+    for marks, text in _dated(page):
+        if not _CHANGE.search(marks):
             yield text.removesuffix(changed(text)), "html:date"
 
 
-def _changes(page: Declared) -> Iterator[tuple[str, str]]:
+def _modified_marks(page: Declared) -> Iterator[tuple[str, str]]:
     """Give what the elements that are marked as a date or a byline tell of a change."""
-    for _, attributes, text in page.marked:
-        if (told := changed(text)) and not _ELSEWHERE.search(marks_of(attributes)):
+    for marks, text in _dated(page):
+        if told := text if _CHANGE.search(marks) else changed(text):
             yield told, "html:date"
+
+
+def _dated(page: Declared) -> Iterator[tuple[str, str]]:
+    """Give marks and text of the elements that are marked as a date or a byline of the page and name a year."""
+    for _, attributes, text in page.marked:
+        if len(text) <= _MARKED_CHARS and _YEAR.search(text):
+            marks = marks_of(attributes)
+            if _MARK.search(marks) and not _ELSEWHERE.search(marks):
+                yield marks, text
 
 
 def _in_address(page: Declared, url: str) -> Found[datetime] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from html import unescape
 from typing import Final
 
@@ -43,23 +43,40 @@ def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found
     Args:
         names: Keys of the names of the site, see `site_names`.
     """
-    headings = [heading for heading in page.headings if (name := key(heading)) and name not in names]
+    headings = {name: heading for heading in page.headings if (name := key(heading)) and name not in names}
     for value, source in _stated(page, linked):
         title = without_site(value, names, headings)
         if not (name := key(title)) or name in names:
             continue
-        heading = next((heading for heading in headings if _is_better(heading, title)), None)
-        if heading is None and len(headings) == 1 and _MIN_SENTENCE <= len(headings[0].split()) <= _MAX_SENTENCE:
-            heading = headings[0]
+        heading = headings.get(name) or _better(headings, title, name)
         return Found(heading[:_TITLE_CHARS], "html:h1") if heading else Found(title[:_TITLE_CHARS], source)
-    if headings or page.title:
-        return Found(headings[0][:_TITLE_CHARS], "html:h1") if headings else Found(page.title, "html:title")
+    for heading in headings.values():
+        return Found(heading[:_TITLE_CHARS], "html:h1")
+    return Found(page.title[:_TITLE_CHARS], "html:title") if page.title else None
+
+
+def _better(headings: dict[str, str], title: str, name: str) -> str | None:
+    """Give the first heading that says what *title* says, or the only one of the page when it is a sentence."""
+    for other, heading in headings.items():
+        if _is_better(other, name, heading, title):
+            return heading
+    for heading in headings.values() if len(headings) == 1 else ():
+        if _MIN_SENTENCE <= len(heading.split()) <= _MAX_SENTENCE and _have_common_word(heading, title):
+            return heading
     return None
 
 
-def _is_better(heading: str, title: str) -> bool:
-    """Tell whether *heading* says what *title* says, and is no title with a rubric before it or a text after it."""
-    one, other = key(heading), key(title)
+def _have_common_word(one: str, other: str) -> bool:
+    words = set(_LETTERS.findall(one.casefold())) & set(_LETTERS.findall(other.casefold()))
+    return any(len(word) >= _MIN_PIECE for word in words)
+
+
+def _is_better(one: str, other: str, heading: str, title: str) -> bool:
+    """Tell whether *heading* says what *title* says, and is no title with a rubric before it or a text after it.
+
+    Args:
+        one: Key of *heading*; *other* is that of *title*.
+    """
     if one in other:
         return len(one) * _MAX_TIMES >= len(other)
     if other in one:
@@ -95,10 +112,14 @@ def site_names(site: str, url: str) -> frozenset[str]:
     return frozenset(name for name in known if len(name) > 1)
 
 
-def without_site(text: str, names: frozenset[str], headings: list[str]) -> str:
+def without_site(text: str, names: frozenset[str], headings: Collection[str]) -> str:
     """Give *text* without the parts before or after a separator that name the site.
 
     A part goes when it is one of *names*, or when what is left is a heading of the page.
+
+    Args:
+        names: Keys of the names of the site, see `site_names`.
+        headings: Keys of the headings.
 
     >>> without_site("Storm closes harbour | Coast Daily", frozenset({"coastdaily"}), [])
     'Storm closes harbour'
@@ -107,9 +128,8 @@ def without_site(text: str, names: frozenset[str], headings: list[str]) -> str:
     separators = list(_SEPARATOR.finditer(text))
     if not separators or len(separators) > _MAX_PARTS:
         return text
-    heads = {key(heading) for heading in headings}
     for separator in separators:
-        if key(text[: separator.start()]) in heads:
+        if key(text[: separator.start()]) in headings:
             return text[: separator.start()]
     last = separators[-1]
     if _names_site(text[last.end() :], names):

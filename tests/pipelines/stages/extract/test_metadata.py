@@ -244,12 +244,13 @@ def test_the_name_of_the_site_is_no_part_of_a_title(text: str, expected: str) ->
     ("heading", "stated_title", "expected"),
     [
         ("Storm closes the harbour", "Storm closes the harbour, boats lost - more", "Storm closes the harbour"),
+        ("Copy page Open page Ask about this page Step one", "Storm closes the harbour", "Storm closes the harbour"),
         ("News", "Storm closes the harbour", "Storm closes the harbour"),
         ("Coast Daily", "Storm closes the harbour", "Storm closes the harbour"),
         ("Sport Storm closes the harbour", "Storm closes the harbour", "Storm closes the harbour"),
         (
             "How the storm came and closed our harbour for days",
-            "Boats lost",
+            "Five boats lost in storm",
             "How the storm came and closed our harbour for days",
         ),
     ],
@@ -316,6 +317,34 @@ def test_numbers_in_an_address_are_no_day_unless_they_look_like_one() -> None:
     assert in_path("https://example.org/a-20240305.html") == datetime(2024, 3, 5, tzinfo=UTC)
     assert in_path("https://example.org/news/120240305") is None
     assert in_path("https://example.org/?d=2024/03/05") is None
+
+
+def test_a_front_page_has_no_author_and_no_day_of_its_own() -> None:
+    """What stands on it are the bylines of what it lists; what it states for itself still counts."""
+    records = [element("time", "1 May 2024"), element("span", "By Jo Day", class_="byline")]
+
+    assert metadata_of(records, "https://example.org/?ref=1", lambda: ["By Jo Day", "1 May 2024"]) == Metadata()
+    assert metadata_of([*records, meta("author", "Jo Day")], "https://example.org").authors is not None
+
+
+def test_readers_are_not_the_authors() -> None:
+    """Comments and reviews carry the same marks as the text above them."""
+    records = [
+        element("span", "A. Reader", itemprop="author", class_="review-author"),
+        element("time", "1 May 2024", class_="comment-date"),
+        element("span", "By A. Reader", class_="comment-byline"),
+    ]
+
+    assert metadata_of(records, "https://example.org/a") == Metadata()
+
+
+def test_what_was_found_can_be_written_down_as_text() -> None:
+    """Shards keep it in a map of strings, `--format json` prints it."""
+    written_down = metadata_of([linked(ARTICLE)], URL).found()
+
+    assert written_down["authors"] == ("Jo Day; Anna Berg", "json-ld:author")
+    assert written_down["published"] == ("2024-05-01T23:30:00-02:00", "json-ld:datePublished")
+    assert "canonical" not in written_down
 
 
 def test_two_licences_are_no_licence_and_one_without_a_name_is_an_address() -> None:
