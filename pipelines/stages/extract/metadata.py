@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from html import unescape
 from typing import Final
+from urllib.parse import urljoin
 
 from pipelines.stages.extract import authors, publication, terms, titles
 from pipelines.stages.extract.authors import authors_of
@@ -35,6 +36,7 @@ _METAS: Final = frozenset(
         *_DESCRIPTIONS,
         *_LANGUAGES,
         "og:locale",
+        "og:url",
     )
 )
 _LANGUAGE_CHARS: Final = 35
@@ -98,7 +100,7 @@ def metadata_of(
     """
     page = declared(records, _METAS)
     linked = LinkedData(page.scripts)
-    canonical = _canonical(page)
+    canonical = _canonical(page, url or "")
     address = url or (canonical.value if canonical else "")
     site, language = _site(page, linked), _language(page, linked)
     names = site_names(site.value if site else "", address)
@@ -141,8 +143,20 @@ def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
     return None
 
 
-def _canonical(page: Declared) -> Found[str] | None:
-    return Found(page.links["canonical"][0], "link:canonical") if "canonical" in page.links else None
+def _canonical(page: Declared, url: str) -> Found[str] | None:
+    if "canonical" in page.links:
+        return Found(_absolute(page.links["canonical"][0], url), "link:canonical")
+    return Found(_absolute(page.meta("og:url"), url), "meta:og:url") if "og:url" in page.metas else None
+
+
+def _absolute(address: str, url: str) -> str:
+    """Give *address* as seen from *url*; unchanged when one of them is no address."""
+    if address.startswith(("https://", "http://")):
+        return address
+    try:
+        return urljoin(url, address)
+    except ValueError:
+        return address
 
 
 def _language(page: Declared, linked: LinkedData) -> Found[str] | None:

@@ -347,6 +347,24 @@ def test_what_was_found_can_be_written_down_as_text() -> None:
     assert "canonical" not in written_down
 
 
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        (
+            [("link", {"rel": "canonical", "href": "/a?b"}, "")],
+            Found("https://www.coast-daily.example/a?b", "link:canonical"),
+        ),
+        ([graph("og:url", "https://example.org/a")], Found("https://example.org/a", "meta:og:url")),
+        ([element("a", "x", rel="canonical", href="/a")], None),
+        ([("link", {"rel": "canonical", "href": "http://[bad"}, "")], Found("http://[bad", "link:canonical")),
+        ([("link", {"rel": "canonical", "href": "//[bad"}, "")], Found("//[bad", "link:canonical")),
+    ],
+)
+def test_the_canonical_address_is_whole(records: list[Record], expected: Found[str] | None) -> None:
+    """It is compared with those of other pages."""
+    assert metadata_of(records, URL).canonical == expected
+
+
 def test_two_licences_are_no_licence_and_one_without_a_name_is_an_address() -> None:
     """One of two is for a picture; an address nobody knows is still evidence."""
     by = element("a", "", rel="license", href="https://creativecommons.org/licenses/by/4.0/")
