@@ -3,6 +3,7 @@
 #   make demo    a corpus from real input, published, explained and trained on (at most 6 minutes after installing)
 #   make test    everything that CI checks
 #   make quick   the tests without engines and without slow ones
+#   make wheel   a wheel in dist/, for machines without a C compiler
 #
 # An environment of your own: make test VENV=/path/to/venv
 
@@ -10,13 +11,13 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-RESOLVED := pyproject.toml constraints.txt
+RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/extract/native/*)
 WORKERS ?= 2
 
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test quick lint types format docs bench clean
+.PHONY: help demo test quick lint types format docs bench wheel clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -64,6 +65,11 @@ docs: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script; done
+
+# One wheel serves every Python from 3.11 on of its platform: the C reader uses the limited API alone.
+wheel: $(VENV)/pip.stamp
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
 
 # Takes away what the targets made, the demo's corpus too; the environment stays (rm -r .venv).
 clean:

@@ -1,9 +1,12 @@
-"""HTML to text: decode, guard, parse, cut into blocks, choose the blocks of the main content, write them as text.
+"""HTML to text: decode, read in one pass, judge every block, keep those of the main content, write them.
 
-    bytes ── decoding ──► markup ── guard ──► tree ── blocks ──► page ── choice ──► blocks ── rendering ──► text
-                                      └ beyond the limits: flat ────────────────────────────────────────────►
+    bytes ── decoding ──► UTF-8 ── selection, formulas ──► markup ── _reader ──► blocks, records
+                                                                        │           │
+                                                        main_text.model ┘           ├── rendering ──► text
+                                                                                    ├── markdown ───► Markdown
+                                                                                    └── metadata ───► title, authors, dates …
 
-Importing this package imports no parser; `Extract` and the functions are loaded when they are first used.
+Importing this package loads nothing of it; `Extract` and the functions are loaded when they are first used.
 """
 
 from __future__ import annotations

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Favor: TypeAlias = Literal["precision", "balanced", "recall"]
+Keep: TypeAlias = Literal["comments", "tables", "code", "links", "alt_text"]
+
+
+def _in_order(keep: tuple[Keep, ...]) -> tuple[Keep, ...]:
+    """Give each of *keep* once, in the order of the list above, so that equal wishes are equal values."""
+    return tuple(name for name in get_args(Keep) if name in keep)
 
 
 def _is_selector(selector: str) -> str:
@@ -54,6 +60,12 @@ class Options(Selectors):
     favor: Favor = Field(
         default="balanced",
         description="`precision` keeps less that is not content, `recall` loses less that is.",
+    )
+    keep: Annotated[tuple[Keep, ...], AfterValidator(_in_order)] = Field(
+        default=("tables", "code"),
+        description="What belongs to the text beside its prose. `comments`: what readers wrote below it; `tables`: "
+        "rows of data tables; `code`: preformatted blocks; `links`: addresses, as `[text](address)`; `alt_text`: what "
+        "stands for pictures, in brackets. What is not in the list is left out, but for the words of links.",
     )
     sites: dict[Host, Selectors] = Field(
         default_factory=dict,

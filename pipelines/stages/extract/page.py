@@ -1,43 +1,77 @@
-"""One page: from its bytes to its text and what it says about itself."""
+"""One page: from its bytes to its text, its blocks and what it says about itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
-from selectolax.lexbor import LexborHTMLParser
-
-from pipelines.stages.extract.blocks import Block, tree_of
-from pipelines.stages.extract.choice import main_blocks
-from pipelines.stages.extract.decoding import decode, is_binary
-from pipelines.stages.extract.evidence import Evidence, evidence_of
-from pipelines.stages.extract.flat import flat_text
-from pipelines.stages.extract.guard import MAX_PAGE_BYTES, is_beyond_limits
-from pipelines.stages.extract.options import Options
-from pipelines.stages.extract.rendering import render
+from pipelines.stages.extract import _reader
+from pipelines.stages.extract.content import Block, blocks_of, without
+from pipelines.stages.extract.decoding import is_binary, utf8
+from pipelines.stages.extract.formulas import has_formulas, with_formulas
+from pipelines.stages.extract.markdown import markdown
+from pipelines.stages.extract.metadata import Metadata, metadata_of
+from pipelines.stages.extract.model_file import shipped
+from pipelines.stages.extract.options import Favor, Options
+from pipelines.stages.extract.rendering import plain_text
 from pipelines.stages.extract.selection import selected
+from schemas.document import MAX_TEXT_BYTES
 from schemas.errors import DataError
 
+MAX_PAGE_BYTES: Final = MAX_TEXT_BYTES
 DEFAULT: Final = Options()
+BETAS: Final[dict[Favor, float]] = {"precision": 0.5, "balanced": 1.0, "recall": 2.0}
+"""How much more recall counts than precision in the F-score that the choice of blocks expects to be largest."""
 _PLAIN: Final = frozenset(("text/plain", "text/markdown", "text/x-rst", "text/csv"))
 _MARKUP: Final = frozenset(("text/html", "application/xhtml+xml", "application/xml", "text/xml", ""))
 
 
-@dataclass(frozen=True)
 class Page:
-    """What a page gave.
+    """What a page gave. Each form is made when it is asked for, from one reading."""
 
-    Args:
-        text: The main content; empty when there is none.
-        blocks: The blocks that `text` is made of; empty for a page that was read without a tree.
-        is_flat: The markup is beyond the parser's limits and was read as a stream of tags.
-    """
+    def __init__(
+        self, reading: _reader.Reading, *, url: str | None, options: Options, is_selected: bool = False
+    ) -> None:
+        self._reading, self._url, self._options, self._is_selected = reading, url, options, is_selected
 
-    text: str
-    title: str | None = None
-    blocks: tuple[Block, ...] = ()
-    evidence: Evidence = field(default_factory=Evidence)
-    is_flat: bool = False
+    @cached_property
+    def text(self) -> str:
+        """The main content as plain text; empty when there is none."""
+        keep = self._options.keep
+        blocks = self.blocks if self._has_wishes else blocks_of(self._reading.blocks())
+        return plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._url)
+
+    @cached_property
+    def blocks(self) -> list[Block]:
+        """Every block of the page in order, with its score, its path, its marks, and whether it is kept."""
+        blocks = blocks_of(self._reading.blocks(only_kept=False, spans=True, paths=True))
+        keep = self._options.keep
+        if self._is_selected:
+            blocks = [block._replace(kept=True) for block in blocks]
+        elif "comments" in keep:
+            blocks = [block._replace(kept=True) if block.is_comment else block for block in blocks]
+        return without(blocks, tables="tables" not in keep, code="code" not in keep)
+
+    @cached_property
+    def metadata(self) -> Metadata:
+        """What the page states about itself, each value with its evidence."""
+        return metadata_of(self._reading.records, self._url, lambda: self._reading.texts)
+
+    @property
+    def title(self) -> str | None:
+        """The title without the site's name."""
+        return self.metadata.title.value if self.metadata.title else None
+
+    def markdown(self) -> str:
+        """The main content as CommonMark with tables."""
+        keep = self._options.keep
+        kept = [block for block in self.blocks if block.kept]
+        return markdown(kept, links="links" in keep, images="alt_text" in keep, base=self._url)
+
+    @property
+    def _has_wishes(self) -> bool:
+        """Whether the blocks that the model chose are not the ones to write, or marks in them are."""
+        return self._is_selected or self._options.keep != DEFAULT.keep
 
 
 def extract(html: bytes, url: str | None = None) -> str:
@@ -59,36 +93,35 @@ def extract_page(
 
     Args:
         html: The body as it was sent, after content decoding.
-        url: Where it was found: chooses `options.sites`.
+        url: Where it was found: chooses `options.sites`, resolves links, and hints at the kind of page.
         media_type: The value of `Content-Type`; its charset counts.
 
     Raises:
-        DataError: The body is too large (`too_large`) or no text (`not_html`).
+        DataError: The body is too large (`too_large`), has too many pieces of text (`too_complex`), or is no text
+            (`not_html`).
     """
     if len(html) > MAX_PAGE_BYTES:
         raise DataError(f"{len(html)} bytes, more than {MAX_PAGE_BYTES}", kind="too_large")
     kind = (media_type or "").partition(";")[0].strip().lower()
     if is_binary(html) or (kind not in _MARKUP and not kind.startswith("text/")):
         raise DataError(f"no markup: {kind or 'unknown type'}, begins with {html[:8]!r}", kind="not_html")
-    markup = decode(html, media_type)
+    markup = utf8(html, media_type)
     if kind in _PLAIN:
-        return Page(text=_lines(markup))
-    if is_beyond_limits(markup):
-        return Page(text=flat_text(markup), is_flat=True)
-    return _read(LexborHTMLParser(markup), url, options)
-
-
-def _read(parser: LexborHTMLParser, url: str | None, options: Options) -> Page:
+        markup = b"<pre>" + markup.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
     selectors = options.selectors_for(url)
-    evidence = evidence_of(parser)
-    was_selected = False
-    if selectors:
-        parser, was_selected = selected(parser, selectors)
-    tree = tree_of(parser)
-    blocks = tree.blocks if was_selected else main_blocks(tree, options.favor)
-    return Page(text=render(blocks), title=evidence.title, blocks=tuple(blocks), evidence=evidence)
+    is_selected = kind in _PLAIN
+    if selectors and not is_selected:
+        chosen, is_selected = selected(markup.decode("utf-8"), selectors)
+        markup = chosen.encode("utf-8", "replace")
+    if has_formulas(markup):
+        markup = with_formulas(markup.decode("utf-8")).encode("utf-8", "replace")
+    return _read(markup, url, options, is_selected=is_selected)
 
 
-def _lines(text: str) -> str:
-    """Give plain text with the line ends of Unix and without white space around it."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").strip()
+def _read(markup: bytes, url: str | None, options: Options, *, is_selected: bool) -> Page:
+    try:
+        reading = _reader.read(markup, shipped())
+    except _reader.TooComplex as error:
+        raise DataError(str(error), kind="too_complex") from error
+    reading.choose(BETAS[options.favor])
+    return Page(reading, url=url, options=options, is_selected=is_selected)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, rej
 from pipelines.stages.extract.options import Options
 from schemas.document import CAPTURE
 
+if TYPE_CHECKING:
+    from pipelines.stages.extract.metadata import Metadata
+
 _FILLED: Final = ("title", "license", "license_source", "published_at")
 
 
@@ -22,15 +25,17 @@ class Extract(MapStage, Options):
     """Take the main text out of web pages, and what they say about themselves.
 
     A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
-    `published_at`, `license` (with `license_source`) are filled where they are null, `metadata` gets the keys
-    `declared_language`, `canonical` and `license_url` where they are missing. `content` is null afterwards.
+    `published_at`, `license` (with `license_source`) are filled where they are null. `metadata` gets the keys `authors`,
+    `modified`, `site`, `canonical`, `declared_language` and `license_url` where they are missing, and for each value that
+    came from the page a key that ends in `_source` and tells where it stood. `content` is null afterwards.
 
     Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
-    `error.not_html`.
+    `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 1
-    depends: ClassVar[tuple[str, ...]] = ("selectolax", "beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
+    version: ClassVar[int] = 2
+    depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
+    data: ClassVar[tuple[str, ...]] = ("main_text.model",)
     changes_text: ClassVar[bool] = True
 
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
@@ -104,9 +109,14 @@ def _bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _evidence(reading: _Reading, name: str) -> str | datetime | None:
+    """Give what a page states for the column *name*."""
     if reading.page is None:
         return None
-    value: str | datetime | None = reading.page.title if name == "title" else getattr(reading.page.evidence, name)
+    stated: Metadata = reading.page.metadata
+    if name == "license_source":
+        return f"page:{stated.license.source}" if stated.license else None
+    found = stated.published if name == "published_at" else getattr(stated, name)
+    value: str | datetime | None = found.value if found else None
     return value
 
 
@@ -116,13 +126,40 @@ def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
 
 def _metadata(column: pa.Array, readings: Sequence[_Reading]) -> pa.Array:
     """Give the metadata with the keys that pages add; a key that is there stays, keys are sorted."""
-    if not any(reading.page is not None and reading.page.evidence.metadata for reading in readings):
+    stated = [_stated(reading.page.metadata) if reading.page is not None else {} for reading in readings]
+    if not any(stated):
         return column
-    merged = []
-    for given, reading in zip(_python(column), readings, strict=True):
-        found = reading.page.evidence.metadata if reading.page is not None else {}
-        merged.append(sorted({**found, **dict(given or [])}.items()) if found or given is not None else None)
+    merged = [
+        sorted({**found, **dict(given or [])}.items()) if found or given is not None else None
+        for given, found in zip(_python(column), stated, strict=True)
+    ]
     return pa.array(merged, CAPTURE.field("metadata").type)
+
+
+def _stated(metadata: Metadata) -> dict[str, str]:
+    """Give what a page states beyond the columns, and where each value stood.
+
+    >>> from pipelines.stages.extract.found import Found
+    >>> from pipelines.stages.extract.metadata import Metadata
+    >>> _stated(Metadata(title=Found("Tea", "html:title"), authors=Found(("Ann", "Bo"), "meta:author")))
+    {'authors': 'Ann; Bo', 'authors_source': 'meta:author', 'title_source': 'html:title'}
+    """
+    entries: dict[str, str] = {}
+    for name in ("authors", "site", "canonical", "modified", "language", "license_url"):
+        if (found := getattr(metadata, name)) is not None:
+            key = "declared_language" if name == "language" else name
+            entries[key] = _written(found.value)
+            entries[f"{key}_source"] = found.source
+    for name, key in (("title", "title_source"), ("published", "published_at_source")):
+        if (found := getattr(metadata, name)) is not None:
+            entries[key] = found.source
+    return dict(sorted(entries.items()))
+
+
+def _written(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "; ".join(value) if isinstance(value, tuple) else str(value)
 
 
 def _judged(batch: pa.RecordBatch, readings: Sequence[_Reading], min_characters: int) -> pa.RecordBatch:

@@ -451,7 +451,7 @@ static void alike_columns(const Measure *m, float *columns) {
     }
 }
 
-static void page_columns(const Measure *m, const char *url, size_t url_bytes, float *columns) {
+static void page_columns(const Measure *m, float *columns) {
     const Page *page = m->page;
     size_t n = (size_t)m->blocks;
     const Sums *all = &m->before[n];
@@ -468,14 +468,7 @@ static void page_columns(const Measure *m, const char *url, size_t url_bytes, fl
         articles += page->elements.at[e].tag == T_article;
         tables += page->elements.at[e].tag == T_table;
     }
-    int slashes = 0, digits = 0, hyphens = 0, last_hyphens = 0, about = (int)(page->about & 15), og = (int)(page->about >> 4);
-    for (size_t k = 0; k < url_bytes && k < 500; k++) {
-        if (url[k] == '?' || url[k] == '#') break;
-        if (url[k] == '/') slashes++, hyphens = 0;
-        digits += url[k] >= '0' && url[k] <= '9';
-        hyphens += url[k] == '-' || url[k] == '_';
-        last_hyphens = hyphens;
-    }
+    int about = (int)(page->about & 15), og = (int)(page->about >> 4);
     for (size_t i = 0; i < n; i++) {
         SET(page_chars, all->size);
         SET(page_blocks, n);
@@ -491,9 +484,26 @@ static void page_columns(const Measure *m, const char *url, size_t url_bytes, fl
         SET(page_top_share, ratio((double)within(m, m->top).size, (double)all->size));
         SET(page_tables, tables);
         SET(page_cjk, ratio((double)cjk, (double)all->size));
-        SET(url_depth, url_bytes ? slashes : -1);
-        SET(url_digits, url_bytes ? digits : -1);
-        SET(url_slug, url_bytes ? last_hyphens : -1);
+    }
+}
+
+static void comment_columns(const Measure *m, float *columns) {
+    const Page *page = m->page;
+    size_t n = (size_t)m->blocks;
+    int64_t all = m->before[n].prose, inside = 0, before = 0;
+    int32_t first = -1, last_heading = -1;
+    for (size_t i = 0; i < n; i++) {
+        if (!(page->blocks.at[i].flags & IN_COMMENTS)) continue;
+        if (first < 0) first = (int32_t)i, before = m->before[i].prose;
+        inside += m->is_prose[i] ? m->size[i] : 0;
+    }
+    for (size_t i = 0; i < n; i++) {
+        SET(comment_share, ratio((double)inside, (double)all));
+        SET(comment_prose_outside, all - inside);
+        SET(comment_prose_before, first < 0 ? NOWHERE : (double)before);
+        SET(since_comment, first < 0 ? -9999.0 : (double)((int32_t)i - first));
+        SET(heading_word, last_heading < 0 ? 0 : ratio(page->blocks.at[last_heading].word_sum, page->blocks.at[last_heading].word_known));
+        if (page->blocks.at[i].kind == HEADING) last_heading = (int32_t)i;
     }
 }
 
@@ -522,7 +532,7 @@ static int prepare(Measure *m, const Page *page) {
     return 1;
 }
 
-int measure(const Page *page, const char *url, size_t url_bytes, float *columns) {
+int measure(const Page *page, float *columns) {
     Measure m;
     int ok = prepare(&m, page);
     if (ok) {
@@ -533,7 +543,8 @@ int measure(const Page *page, const char *url, size_t url_bytes, float *columns)
         position_columns(&m, columns);
         neighbour_columns(&m, columns);
         alike_columns(&m, columns);
-        page_columns(&m, url, url_bytes, columns);
+        page_columns(&m, columns);
+        comment_columns(&m, columns);
     }
     done(&m);
     return ok;

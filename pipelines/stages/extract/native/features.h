@@ -45,8 +45,10 @@
     /* the page */ \
     X(page_chars, page) X(page_blocks, page) X(page_links, page) X(page_prose, page) X(page_longest, page) \
     X(page_articles, page) X(page_h1, page) X(page_about, page) X(page_og, page) X(page_p_chars, page) \
-    X(page_list_share, page) X(page_top_share, page) X(page_tables, page) X(page_cjk, page) X(url_depth, page) \
-    X(url_digits, page) X(url_slug, page)
+    X(page_list_share, page) X(page_top_share, page) X(page_tables, page) X(page_cjk, page) \
+    /* where readers write: after an article it is no main text, in a forum it is */ \
+    X(comment_share, comments) X(comment_prose_outside, comments) X(comment_prose_before, comments) \
+    X(since_comment, comments) X(heading_word, words)
 
 /* What the first scores say; only the second stage sees them. */
 #define OF_MASS(X, n) X(mass##n##_share, scores) X(mass##n##_mean, scores)
@@ -67,6 +69,6 @@ extern const char *const feature_names[FEATURE_COUNT];
 extern const char *const feature_groups[FEATURE_COUNT];
 
 /* Columns of *count* floats: `columns + feature * count`. Both give 0 when there is no memory. */
-int measure(const Page *page, const char *url, size_t url_bytes, float *columns);
+int measure(const Page *page, float *columns);
 int measure_scores(const Page *page, const int32_t *scores, const uint16_t *chances, float *columns);
 #endif

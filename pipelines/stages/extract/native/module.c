@@ -445,7 +445,7 @@ static PyType_Spec reading_spec = {"pipelines.stages.extract._reader.Reading", s
 
 static PyObject *model_type, *reading_type, *too_complex;
 
-static int judge(Reading *self, Model *model, const char *url, size_t url_bytes) {
+static int judge(Reading *self, Model *model) {
     int32_t count = self->page.blocks.count;
     size_t room = (size_t)count + 1;
     self->column_bytes = room * FEATURE_COUNT * sizeof(float);
@@ -454,7 +454,7 @@ static int judge(Reading *self, Model *model, const char *url, size_t url_bytes)
     self->chances = calloc(room, sizeof(uint16_t));
     self->kept = calloc(room, 1);
     if (!self->columns || !self->scores || !self->chances || !self->kept) return 0;
-    if (!measure(&self->page, url, url_bytes, self->columns)) return 0;
+    if (!measure(&self->page, self->columns)) return 0;
     memset(self->columns + (size_t)FIRST_COUNT * (size_t)count, 0, (FEATURE_COUNT - FIRST_COUNT) * (size_t)count * sizeof(float));
     for (int k = 0; k < model->stages; k++) {
         if (k && !measure_scores(&self->page, self->scores, self->chances, self->columns)) return 0;
@@ -465,13 +465,10 @@ static int judge(Reading *self, Model *model, const char *url, size_t url_bytes)
 }
 
 static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {
-    static char *names[] = {"markup", "model", "url", "spans", NULL};
+    static char *names[] = {"markup", "model", NULL};
     PyObject *markup, *model;
-    const char *url = "";
-    Py_ssize_t url_bytes = 0;
-    int spans = 0;
     (void)module;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "SO|s#p", names, &markup, &model, &url, &url_bytes, &spans)) return NULL;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "SO", names, &markup, &model)) return NULL;
     if (!PyObject_TypeCheck(model, (PyTypeObject *)model_type)) {
         PyErr_SetString(PyExc_TypeError, "model is no Model");
         return NULL;
@@ -487,11 +484,10 @@ static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {
     self->model = Py_NewRef(model);
     self->page.markup = PyBytes_AsString(markup);
     self->page.bytes = (uint32_t)PyBytes_Size(markup);
-    self->page.wants_spans = spans;
     self->page.name_lexicon = &((Model *)model)->names;
     self->page.word_lexicon = &((Model *)model)->words;
     int status = page_read(&self->page);
-    if (status == READ_OK && !judge(self, (Model *)model, url, (size_t)url_bytes)) status = READ_NO_MEMORY;
+    if (status == READ_OK && !judge(self, (Model *)model)) status = READ_NO_MEMORY;
     if (status == READ_OK) return (PyObject *)self;
     Py_DECREF(self);
     if (status == READ_NO_MEMORY) return PyErr_NoMemory();
@@ -509,23 +505,29 @@ static void append_token(void *context, uint32_t hash, const char *at, size_t by
     Py_XDECREF(row);
 }
 
-static PyObject *tokens(PyObject *args, void (*cut)(const char *, size_t, TakeToken, void *)) {
+static void append_name(void *context, uint32_t hash, const char *at, size_t bytes) {
+    append_token(context, hash, at, bytes);
+    uint32_t prefix = prefix_hash(at, bytes);
+    if (prefix) append_token(context, prefix, at, PREFIX_LETTERS);
+}
+
+static PyObject *tokens(PyObject *args, void (*cut)(const char *, size_t, TakeToken, void *), TakeToken take) {
     const char *at;
     Py_ssize_t bytes;
     if (!PyArg_ParseTuple(args, "s#", &at, &bytes)) return NULL;
     PyObject *list = PyList_New(0);
-    cut(at, (size_t)bytes, append_token, &list);
+    cut(at, (size_t)bytes, take, &list);
     return list;
 }
 
 static PyObject *name_words(PyObject *module, PyObject *args) {
     (void)module;
-    return tokens(args, name_tokens);
+    return tokens(args, name_tokens, append_name);
 }
 
 static PyObject *text_words(PyObject *module, PyObject *args) {
     (void)module;
-    return tokens(args, word_tokens);
+    return tokens(args, word_tokens, append_token);
 }
 
 static PyMethodDef functions[] = {

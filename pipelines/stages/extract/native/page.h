@@ -128,7 +128,6 @@ typedef struct {
     ARRAY(Span) spans;
     ARRAY(Record) records;
     uint32_t about;
-    int wants_spans;
     const Lexicon *name_lexicon, *word_lexicon;
     ARRAY(char) title;                /* the words of <title>, as in `text` */
 } Page;
@@ -206,6 +205,8 @@ int equals(const char *at, size_t bytes, const char *lower);
 /* Calls `take` with the hash of each word of a class or id, or of a text, in lower case. */
 typedef void (*TakeToken)(void *context, uint32_t hash, const char *at, size_t bytes);
 void name_tokens(const char *at, size_t bytes, TakeToken take, void *context);
+enum { PREFIX_LETTERS = 5 };
+uint32_t prefix_hash(const char *at, size_t bytes);
 void word_tokens(const char *at, size_t bytes, TakeToken take, void *context);
 
 #endif

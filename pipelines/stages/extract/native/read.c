@@ -282,23 +282,30 @@ static void line_break(Reader *r) {
 
 typedef struct { Reader *reader; Element *element; int known, comments, signs; } Naming;
 
-static uint32_t sign_words[8], comment_words[4];
+static uint32_t sign_words[8];
 
 static void name_words_init(void) {
     const char *signs[] = {"author", "byline", "published", "date", "posted", "time", "writer", "autor"};
-    const char *comments[] = {"comment", "comments", "disqus", "respond"};
     for (int i = 0; i < 8; i++) sign_words[i] = hash_bytes(signs[i], strlen(signs[i]));
-    for (int i = 0; i < 4; i++) comment_words[i] = hash_bytes(comments[i], strlen(comments[i]));
+}
+
+/* Words of names where readers write; a "commentary" is a column of the paper. */
+static int is_comment_word(const char *at, size_t bytes) {
+    static const char *const words[] = {"disqus", "respond", "trackbacks", "pingback", "replies", NULL};
+    if (bytes >= 7 && equals(at, 7, "comment")) return !(bytes >= 10 && equals(at, 10, "commentary"));
+    for (int i = 0; words[i]; i++)
+        if (equals(at, bytes, words[i])) return 1;
+    return 0;
 }
 
 static void add_name(void *context, uint32_t hash, const char *at, size_t bytes) {
     Naming *n = context;
     int score;
-    (void)at, (void)bytes;
     for (int i = 0; i < 8; i++) n->signs |= hash == sign_words[i];
     if (n->element == NULL) return;
-    for (int i = 0; i < 4; i++) n->comments |= hash == comment_words[i];
-    if (!lexicon_score(n->reader->page->name_lexicon, hash, &score)) return;
+    n->comments |= is_comment_word(at, bytes);
+    const Lexicon *lexicon = n->reader->page->name_lexicon;
+    if (!lexicon_score(lexicon, hash, &score) && !lexicon_score(lexicon, prefix_hash(at, bytes), &score)) return;
     int sum = n->element->own_score + score;
     n->element->own_score = (int16_t)(sum > 3000 ? 3000 : sum < -3000 ? -3000 : sum);
     n->known++;
@@ -598,7 +605,7 @@ static int span_kind(Tag tag) {
 }
 
 static int open_span(Reader *r, int kind, const char *source, const char *end) {
-    if (kind < 0 || !r->page->wants_spans) return 0;
+    if (kind < 0) return 0;
     if (r->span_depth < MAX_INLINE) {
         uint32_t begin = r->has_text ? (uint32_t)r->page->text.count - r->block.text + (r->pending ? 1 : 0) : 0;
         r->open_spans[r->span_depth] = (Inline){
@@ -609,7 +616,7 @@ static int open_span(Reader *r, int kind, const char *source, const char *end) {
 }
 
 static void add_image(Reader *r, const char *source, const char *end) {
-    if (!r->page->wants_spans || r->skips) return;
+    if (r->skips) return;
     if (!RESERVE(r->page->spans, 1)) {
         r->status = READ_NO_MEMORY;
         return;

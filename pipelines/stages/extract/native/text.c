@@ -171,6 +171,15 @@ void name_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
     }
 }
 
+/* A hash of the beginning of a word of a name, which stands for the word when that was never seen: "commentbody",
+ * "sidebarleft"; 0 for a short word. */
+uint32_t prefix_hash(const char *at, size_t bytes) {
+    if (bytes <= PREFIX_LETTERS) return 0;
+    uint32_t hash = 2166136261u ^ '^';
+    for (int i = 0; i < PREFIX_LETTERS; i++) hash = (hash ^ (uint8_t)(at[i] | 32)) * 16777619u;
+    return hash;
+}
+
 /* Cuts a text into runs of letters: ASCII ones in lower case, and all bytes of other characters. */
 void word_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
     size_t i = 0;
@@ -190,8 +199,7 @@ void word_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
 }
 
 int lexicon_score(const Lexicon *lexicon, uint32_t key, int *score) {
-    if (lexicon == NULL || lexicon->mask == 0) return 0;
-    if (key == 0) key = 1;
+    if (lexicon == NULL || lexicon->mask == 0 || key == 0) return 0;
     for (uint32_t slot = key & lexicon->mask; lexicon->at[slot].key != 0; slot = (slot + 1) & lexicon->mask)
         if (lexicon->at[slot].key == key) {
             *score = lexicon->at[slot].score;

@@ -1,0 +1,68 @@
+"""Gradient boosting of oblivious trees (CatBoost), and its trees as the arrays that the reader takes."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from catboost import CatBoostClassifier, Pool
+
+from benchmarks.extraction.gold import Array
+from pipelines.stages.extract.model_file import UNITS, Stage
+
+DEPTH: Final = 6
+SETTINGS: Final[dict[str, Any]] = {
+    "loss_function": "CrossEntropy",
+    "depth": DEPTH,
+    "border_count": 64,
+    "l2_leaf_reg": 6,
+    "bootstrap_type": "Bernoulli",
+    "subsample": 0.6,
+    "rsm": 0.3,
+    "random_strength": 1,
+    "random_seed": 7,
+    "verbose": False,
+    "allow_writing_files": False,
+}
+_NEVER: Final = 3e38
+"""A border that no feature passes: fills up a tree of fewer levels."""
+
+
+def boosted(columns: Array, share: Array, weight: Array, *, trees: int, rate: float, threads: int) -> CatBoostClassifier:
+    """Learn the *share* of main text of each row of *columns*."""
+    model = CatBoostClassifier(**SETTINGS, iterations=trees, learning_rate=rate, thread_count=threads)
+    model.fit(Pool(columns, label=share, weight=weight))
+    return model
+
+
+def scores(model: CatBoostClassifier, columns: Array) -> Array:
+    """Give the log odds of each row in the reader's units, int32."""
+    odds = model.predict(columns, prediction_type="RawFormulaVal")
+    return np.round(np.asarray(odds) * UNITS).astype("<i4")
+
+
+def stage_of(model: CatBoostClassifier) -> Stage:
+    """Give the trees of *model* as arrays."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "model.json"
+        model.save_model(str(file), format="json")
+        told = json.loads(file.read_text())
+    scale, bias = told["scale_and_bias"]
+    columns = [feature["flat_feature_index"] for feature in told["features_info"]["float_features"]]
+    features: list[int] = []
+    borders: list[float] = []
+    leaves: list[int] = []
+    for tree in told["oblivious_trees"]:
+        splits = tree["splits"] or []
+        missing = DEPTH - len(splits)
+        features += [columns[split["float_feature_index"]] for split in splits] + [0] * missing
+        borders += [split["border"] for split in splits] + [_NEVER] * missing
+        values = [round(value * scale * UNITS) for value in tree["leaf_values"]]
+        leaves += values + [0] * ((1 << DEPTH) - len(values))
+    start = bias[0] if isinstance(bias, list) else bias
+    arrays = (np.array(features, "<i4"), np.array(borders, "<f4"), np.array(leaves, "<i4"))
+    first, second, third = (array.tobytes() for array in arrays)
+    return DEPTH, round(start * UNITS), first, second, third

@@ -1,0 +1,200 @@
+"""Train the reader's model, and measure how well it does on sites that it has not seen.
+
+    python -m benchmarks.extraction.train held-out        half of the domains to learn from, the other half to test
+    python -m benchmarks.extraction.train leave-one-out   each source tested by a model that has seen none of it
+    python -m benchmarks.extraction.train ablation        the held-out figure without each group of features
+    python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
+
+`--sources all` learns from every source; without it from those with a plain licence. Needs the extra `model`. Figures
+are those of `docs/concepts/extraction.md`; one training takes 3 minutes on two cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.extraction.boosting import boosted, scores, stage_of
+from benchmarks.extraction.gold import PLAIN_LICENCE, Array, GoldPage, augmented, default_path, is_held_out, read_gold, where
+from benchmarks.extraction.lexicons import Lexicons, Shares, shares_of
+from benchmarks.extraction.scoring import Fit, evaluated, line
+from pipelines.stages.extract import _reader, model_file
+from pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, packed
+
+FOLDS: Final = 4
+_SHORT_WORDS: Final = 4
+_SHORT_SHARE: Final = 0.34
+"""Of the blocks of up to four words, most of them links of menus, a third is learned from, each for three."""
+CHANGED: Final = "comments,comments+plain,plain,nameless,comments+nameless+plain"
+_ALL: Final = frozenset(_reader.GROUPS)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is trained; `groups` are the features it may look at."""
+
+    trees: int = 400
+    rate: float = 0.08
+    threads: int = 2
+    groups: frozenset[str] = _ALL
+    stages: int = 2
+
+
+def chances() -> bytes:
+    """Give the table from scores to chances: the logistic function, in 65,535ths."""
+    odds = ((np.arange(CHANCES) + 0.5) * 2 * SCORE_BOUND / CHANCES - SCORE_BOUND) / UNITS
+    return np.round(65_535 / (1 + np.exp(-odds))).astype("<u2").tobytes()
+
+
+def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> Learned:
+    """Train on *pages*.
+
+    What a page is judged by never comes from its own domain: its words are looked up in lexicons, and its first scores
+    made by trees, of the other folds of domains. So the second stage learns from first scores as it will meet them.
+    """
+    folds = np.array([zlib.crc32(page.domain.encode()) % FOLDS for page in pages])
+    whole = Lexicons(pages, shares)
+    parts = [Lexicons([page for page, own in zip(pages, folds, strict=True) if own != fold], shares) for fold in range(FOLDS)]
+    models = [_reader.Model(names=part.names, words=part.words, stages=(), chances=chances()) for part in parts]
+    rows = _Rows(pages, folds, plan)
+    columns = np.concatenate([_columns(page, models[fold])[:, : _reader.FIRST_COUNT] for page, fold in zip(pages, folds, strict=True)])
+    first = rows.learned(columns, np.ones(len(columns), bool))
+    stages = [stage_of(first)]
+    if plan.stages == 2:
+        unseen = np.zeros(len(columns), "<i4")
+        for fold in range(FOLDS):
+            own = rows.folds == fold
+            unseen[own] = scores(rows.learned(columns, ~own), rows.masked(columns[own]))
+        again = [
+            _columns(page, models[fold], unseen[start:end])
+            for page, fold, start, end in zip(pages, folds, rows.ends[:-1], rows.ends[1:], strict=True)
+        ]
+        stages.append(stage_of(rows.learned(np.concatenate(again), np.ones(len(columns), bool))))
+    return Learned(names=whole.names, words=whole.words, stages=tuple(stages), chances=chances())
+
+
+class _Rows:
+    """The blocks of all pages as rows: what they are, how much each counts, and the fold of their domain."""
+
+    def __init__(self, pages: Sequence[GoldPage], folds: Array, plan: Plan) -> None:
+        self.plan = plan
+        counts = [len(page.words) for page in pages]
+        self.ends = np.concatenate(([0], np.cumsum(counts)))
+        self.folds = np.repeat(folds, counts)
+        self.share = np.concatenate([page.share for page in pages])
+        is_short = np.concatenate([page.words for page in pages]) <= _SHORT_WORDS
+        mixed = np.concatenate([np.arange(count) * 7_919 % 9_973 / 9_973 for count in counts])
+        self.is_used = ~is_short | (mixed < _SHORT_SHARE)
+        self.weight = np.concatenate([weights(page) for page in pages]) / np.where(is_short, _SHORT_SHARE, 1.0)
+
+    def masked(self, columns: Array) -> Array:
+        """Set the features that the plan leaves out to nothing."""
+        unused = [place for place, group in enumerate(_reader.GROUPS) if group not in self.plan.groups]
+        columns = columns.copy()
+        columns[:, [place for place in unused if place < columns.shape[1]]] = 0
+        return columns
+
+    def learned(self, columns: Array, rows: Array) -> object:
+        use = rows & self.is_used
+        plan = self.plan
+        return boosted(
+            self.masked(columns[use]), self.share[use], self.weight[use], trees=plan.trees, rate=plan.rate, threads=plan.threads
+        )
+
+
+def weights(page: GoldPage) -> Array:
+    """Give what a block counts: its words against those of the gold text, a page at most 2.5 times its main text."""
+    weight = np.minimum((page.words + 2.0) / max(page.gold_words, 40), 1.0)
+    return weight / max(1.0, weight.sum() / 2.5)
+
+
+def _columns(page: GoldPage, model: _reader.Model, first_scores: Array | None = None) -> Array:
+    reading = _reader.read(page.markup, model)
+    if first_scores is not None:
+        reading.rescore(first_scores.tobytes())
+    return np.frombuffer(reading.columns, "<f4").reshape(len(_reader.FEATURES), -1).T
+
+
+def extracted(page: GoldPage, model: _reader.Model) -> str:
+    """Give the text of the blocks that *model* keeps."""
+    reading = _reader.read(page.markup, model)
+    reading.choose(1.0)
+    return "\n".join(row[1] for row in reading.blocks())
+
+
+def tested(pages: Sequence[GoldPage], learned: Learned) -> list[Fit]:
+    """Measure a model on *pages*."""
+    model = learned.reader()
+    return evaluated(pages, lambda page: extracted(page, model))
+
+
+def held_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> Learned:
+    """Print the figures on the half of the domains that are held out."""
+    learned = trained(where(allowed, lambda page: not is_held_out(page.domain)), plan, shares)
+    test = where(pages, lambda page: is_held_out(page.domain))
+    print(line(f"held out, {len(test)} pages", tested(test, learned)), flush=True)
+    return learned
+
+
+def leave_one_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> None:
+    """Print the figures on each source, by a model of the others."""
+    fits: list[Fit] = []
+    for source in sorted({page.source for page in pages}):
+        own = where(pages, lambda page, source=source: page.source == source)
+        domains = {page.domain for page in own}
+        others = [page for page in allowed if page.source != source and page.domain not in domains]
+        fits += tested(own, trained(others, plan, shares))
+        print(line(f"{source}, from {len(others)} others", fits[-len(own) :]), flush=True)
+    print(line("each left out", fits), flush=True)
+
+
+def ablation(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> None:
+    """Print the held-out figures without each group of features, and with one stage."""
+    print("everything")
+    held_out(pages, allowed, plan, shares)
+    for group in sorted(_ALL - {"scores"}):
+        print(f"without {group}")
+        held_out(pages, allowed, Plan(plan.trees, plan.rate, plan.threads, _ALL - {group}), shares)
+    print("one stage")
+    held_out(pages, allowed, Plan(plan.trees, plan.rate, plan.threads, stages=1), shares)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["held-out", "leave-one-out", "ablation", "ship"])
+    parser.add_argument("--data", type=Path, default=default_path())
+    parser.add_argument("--sources", choices=["plain", "all"], default="plain")
+    parser.add_argument("--changed", default=CHANGED, help="kinds of changed copies to learn from too")
+    parser.add_argument("--trees", type=int, default=Plan.trees)
+    parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--threads", type=int, default=Plan.threads)
+    parser.add_argument("--out", type=Path, help="write the model of `held-out` or `ship` there")
+    args = parser.parse_args()
+    pages = read_gold(args.data)
+    allowed = pages if args.sources == "all" else where(pages, lambda page: page.source in PLAIN_LICENCE)
+    if args.changed:
+        allowed = allowed + augmented(allowed, args.changed.split(","))
+    shares = {page.id: shares_of(page) for page in allowed}
+    plan = Plan(args.trees, args.rate, args.threads)
+    if args.what == "leave-one-out":
+        leave_one_out(pages, allowed, plan, shares)
+    elif args.what == "ablation":
+        ablation(pages, allowed, plan, shares)
+    else:
+        is_whole = args.what == "ship"
+        learned = trained(allowed, plan, shares) if is_whole else held_out(pages, allowed, plan, shares)
+        if is_whole or args.out:
+            out = args.out or Path(model_file.__file__).with_name(model_file.FILE)
+            about = {"pages": len(allowed), "sources": sorted({page.source for page in allowed}), "trees": plan.trees}
+            out.write_bytes(packed(Learned(learned.names, learned.words, learned.stages, learned.chances, about)))
+            print(f"wrote {out}, {out.stat().st_size} bytes")
+
+
+if __name__ == "__main__":
+    main()
