@@ -1,34 +1,130 @@
-"""Blocks to text: paragraphs apart by an empty line, items and table rows one under the other."""
+"""Blocks to plain text: paragraphs apart by an empty line, items and table rows one under the other.
+
+The words are those of the page; only marks are added: ``- `` and ``3. `` in front of items, `` | `` between cells.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
-from pipelines.stages.extract.blocks import Block
+from pipelines.stages.extract import inline, tables
+from pipelines.stages.extract.content import Block
+
+_INDENT: Final = "  "
+_MAX_DEPTH: Final = 12
+"""Lists within lists up to which items are indented further."""
 
 
-def render(blocks: Sequence[Block]) -> str:
-    """Write *blocks* as plain text.
+def plain_text(blocks: Sequence[Block], *, links: bool = False, images: bool = False, base: str | None = None) -> str:
+    """Write the kept ones of *blocks* as plain text.
 
-    Paragraphs, headings, quotes and preformatted text are separated by an empty line; list items begin with ``- `` and
-    follow each other on lines of their own, as the rows of a table do, whose cells are joined by `` | ``.
+    Args:
+        links: Write links as ``[text](address)``.
+        images: Let the text that stands for a picture stand in its place, in brackets: ``[A map]``.
+        base: Where the page comes from; relative addresses become absolute.
+
+    >>> print(plain_text([Block("heading", "Sizes"), Block("item", "small", level=1, marker="1.")]))
+    Sizes
+    <BLANKLINE>
+    1. small
     """
     parts: list[str] = []
-    before: Block | None = None
+    run: list[Block] = []  # items that follow each other, or cells of one table
+    run_kind = ""
     for block in blocks:
-        if before is not None:
-            parts.append(_between(before, block))
-        parts.append(f"- {block.text}" if block.kind == "item" else block.text)
-        before = block
+        if not block.kept:
+            continue
+        if block.spans:
+            block = _marked(block, links=links, images=images, base=base)
+        kind, text = block.kind, block.text
+        if run_kind and (kind != run_kind or (kind == "cell" and block.group != run[0].group)):
+            parts.append(_together(run))
+            run, run_kind = [], ""
+        if not text:
+            continue
+        if kind == "item" or kind == "cell":
+            run.append(block)
+            run_kind = kind
+        else:
+            parts.append(text)
+    if run:
+        parts.append(_together(run))
+    return "\n\n".join(parts)
+
+
+def _together(run: Sequence[Block]) -> str:
+    return _items(run) if run[0].kind == "item" else _table(run)
+
+
+def _items(run: Sequence[Block]) -> str:
+    """Write items one under the other, those of inner lists indented, lists side by side apart."""
+    parts: list[str] = []
+    lists: list[tuple[int, int]] = []  # level and group of the lists that are open
+    indent = ""
+    item = group = level = -1
+    for block in run:
+        text, row = block.text, block.row
+        if lists and block.group == group and block.level == level:
+            is_new, start = False, "\n"
+        else:
+            level, group = block.level, block.group
+            is_new, start = _nested(lists, level, group)
+            indent = _INDENT * min(len(lists) - 1, _MAX_DEPTH)
+        if is_new or row != item or row < 0:
+            start += f"{indent}{block.marker or '-'} "
+        else:  # another paragraph of the same item
+            start += indent + _INDENT
+        item = row
+        parts += start, text.replace("\n", f"\n{indent}{_INDENT}") if "\n" in text else text
     return "".join(parts)
 
 
-def _between(before: Block, block: Block) -> str:
-    if block.kind == before.kind == "item":
-        return "\n"
-    if block.kind == before.kind == "cell" and block.row is not None and before.row is not None:
-        if block.row is before.row and block.box is not before.box and "\n" not in before.text + block.text:
-            return " | "
-        if block.row is not before.row and block.row.parent is before.row.parent:
-            return "\n"
-    return "\n\n"
+def _nested(lists: list[tuple[int, int]], level: int, group: int) -> tuple[bool, str]:
+    """Close and open *lists* for an item; tell whether its list is new, and what stands in front of its line."""
+    is_first = not lists
+    while lists and lists[-1][0] > level:
+        lists.pop()
+    is_new = not lists or lists[-1] != (level, group)
+    if is_new and lists and lists[-1][0] == level:
+        lists.pop()
+    before = "" if is_first else "\n\n" if is_new and not lists else "\n"
+    if is_new:
+        lists.append((level, group))
+    return is_new, before
+
+
+def _table(cells: Sequence[Block]) -> str:
+    """Write a row a line; a table that only lays out the page as the paragraphs it holds."""
+    found = tables.rows(cells)
+    if found is None:
+        return "\n\n".join([cell.text for cell in cells])
+    return "\n".join([" | ".join(row.cells).lstrip() for row in found])
+
+
+def _marked(block: Block, *, links: bool, images: bool, base: str | None) -> Block:
+    """Give *block* with what its text should say of its links and pictures."""
+    if not (links or images):
+        return block
+    text = block.text
+    pieces: list[str] = []
+    after = 0
+    for place, inserted in _insertions(block, links=links, images=images, base=base):
+        pieces += text[after:place], inserted
+        after = place
+    return block._replace(text="".join([*pieces, text[after:]])) if pieces else block
+
+
+def _insertions(block: Block, *, links: bool, images: bool, base: str | None) -> list[tuple[int, str]]:
+    """Give the places where something is inserted, in order, and what."""
+    text = block.text
+    found: list[tuple[int, int, str]] = []
+    for link in inline.apart(span for span in block.spans if links and span.kind == "link"):
+        target = inline.address(link.target, base)
+        if target:
+            found += [(link.start, 1, "["), (link.end, 0, f"]({target})")]
+    for image in block.spans:
+        if images and image.kind == "image" and (alt := " ".join(image.alt.split())):
+            place = min(image.start, len(text))
+            found.append((place, 2, inline.spaced(f"[{alt}]" if inline.is_word(alt) else alt, text, place)))
+    return [(place, inserted) for place, _, inserted in sorted(found)]

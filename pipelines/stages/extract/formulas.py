@@ -1,0 +1,255 @@
+r"""Formulas of a page as TeX: MathML, TeX in scripts, pictures whose text is TeX; written as ``$…$`` or ``$$…$$``.
+
+Works on the markup, before the page is read, so that the reader meets a formula as plain text. What KaTeX, MathJax and
+MediaWiki write twice or three times (for the eye, for screen readers, as source) comes once. One pass, linear in the
+markup.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+from pipelines.stages.extract import tex
+from pipelines.stages.extract.mathml import MAX_CHARS, Formula
+from pipelines.stages.extract.tags import Tag, attributes, tags
+
+MAX_WRAPPER_CHARS: Final = 500_000
+"""Of one formula with all that is written for it; what is longer is left as it is."""
+MAX_SIGNS: Final = 150_000
+"""Start and end tags of a page that is looked through, which takes 3 to 10 µs each: a thousand formulas of KaTeX."""
+_MAX_BESIDE: Final = 4
+_SIGNS: Final = (b"math", b"latex")
+_NEEDED: Final = re.compile(
+    rb"<(?:\w{1,10}:)?math|type=[\"']?math/|mwe-math|class=[\"']?[^\"'>]{0,100}?\b(?:tex|latex|math)|latex\.(?:php|codecogs)"
+    rb"|data-mathml",
+    re.IGNORECASE,
+)
+_WRAPPER: Final = re.compile(
+    r"(?<![\w-])(?:katex(?:-display)?|mwe-math-element|MathJax(?:_\w+|-\w+)?|MJXc-display|MathJax_?Display)(?![\w-])"
+)
+_PICTURE: Final = re.compile(r"(?<![\w-])(?:tex|latex|math|mwe-math-fallback-image-\w+)(?![\w-])", re.IGNORECASE)
+_PICTURE_SOURCES: Final = ("latex.codecogs.com", "latex.php", "/math/render/", "mathtex.cgi", "mimetex.cgi")
+_BREAKS_OUT: Final = frozenset(
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var td tr th section article".split()
+)
+"""HTML that ends a `math` element it stands in, as in a browser (HTML Standard, 13.2.6.5)."""
+
+
+def has_formulas(markup: bytes) -> bool:
+    """Tell whether *markup*, in UTF-8, may hold formulas.
+
+    >>> has_formulas(b"<p>The math is simple.</p>"), has_formulas(b"<math><mi>x</mi></math>")
+    (False, True)
+    """
+    return any(sign in markup for sign in _SIGNS) and _NEEDED.search(markup) is not None
+
+
+def with_formulas(markup: str) -> str:
+    r"""Give *markup* with its formulas as text.
+
+    >>> with_formulas("so <math><msup><mi>x</mi><mn>2</mn></msup><mo>&lt;</mo><mn>1</mn></math> holds")
+    'so $x^{2}&lt;1$ holds'
+    """
+    if markup.count("<") > MAX_SIGNS:
+        return markup
+    page = _Page(markup)
+    for tag in tags(markup):
+        page.meet(tag)
+    return page.finished()
+
+
+@dataclass(slots=True)
+class _Wrapper:
+    """An element around all that is written for one formula."""
+
+    tag: Tag
+    is_display: bool
+    is_mathjax: bool
+    depth: int = 1
+    found: list[str] = field(default_factory=list)
+    source: str = ""
+
+
+class _Page:
+    """What is written so far, and the formula that is being read."""
+
+    def __init__(self, markup: str) -> None:
+        self.markup = markup
+        self.out: list[str] = []
+        self.at = 0  # up to here the markup is written or left out
+        self.wrapper: _Wrapper | None = None
+        self.formula: Formula | None = None
+        self.formula_start = 0
+        self.read_to = 0  # up to here the text of the formula is taken
+        self.script: Tag | None = None
+        self.beside: list[int] = []  # places in `out` of renderings whose source may follow
+
+    def meet(self, tag: Tag) -> None:
+        """Go on to the next tag."""
+        if self.formula is not None and self.in_formula(self.formula, tag):
+            return
+        if self.wrapper is not None and tag.start - self.wrapper.tag.start > MAX_WRAPPER_CHARS:
+            self.wrapper = None
+        if tag.name == "script":
+            self.meet_script(tag)
+        elif tag.is_end:
+            self.meet_end(tag)
+        elif tag.name.rpartition(":")[2] == "math":
+            self.formula = Formula(attributes(tag.attributes))
+            self.formula_start, self.read_to = tag.start, tag.end
+        elif tag.name == "img":
+            self.meet_picture(tag)
+        elif self.wrapper is not None:
+            self.wrapper.depth += tag.name == self.wrapper.tag.name
+        elif tag.name == "mjx-container" or (tag.name in ("span", "div") and _WRAPPER.search(tag.attributes)):
+            self.begin_wrapper(tag)
+
+    def finished(self) -> str:
+        """Give the page."""
+        if self.formula is not None:
+            self.close_formula(self.formula, len(self.markup))
+        return "".join([*self.out, self.markup[self.at :]])
+
+    # ---- MathML
+
+    def in_formula(self, formula: Formula, tag: Tag) -> bool:
+        """Take a tag within `math`; False when it ends the formula and has to be met outside."""
+        formula.take(html.unescape(self.markup[self.read_to : tag.start]))
+        self.read_to = tag.end
+        name = tag.name.rpartition(":")[2]
+        if tag.end - self.formula_start > MAX_CHARS:
+            self.formula = None
+            return True
+        if name == "math":
+            if tag.is_end:
+                self.close_formula(formula, tag.end)
+            return True
+        if name in _BREAKS_OUT and not formula.in_text:
+            self.close_formula(formula, tag.start)
+            return False
+        if tag.is_end:
+            formula.end(name)
+        else:
+            formula.start(name, attributes(tag.attributes), is_empty=tag.attributes.endswith("/"))
+        return True
+
+    def close_formula(self, formula: Formula, end: int) -> None:
+        self.formula = None
+        source = formula.tex()
+        if self.wrapper is None:
+            self.write(source, self.formula_start, end, is_display=formula.is_display)
+        elif source:
+            self.wrapper.is_display |= formula.is_display
+            if formula.source or formula.declared():
+                self.wrapper.source = self.wrapper.source or source
+            self.wrapper.found.append(source)
+
+    # ---- scripts and pictures
+
+    def meet_script(self, tag: Tag) -> None:
+        """Take the TeX or the MathML of a script."""
+        if not tag.is_end:
+            kind = attributes(tag.attributes).get("type", "").lower().replace(" ", "")
+            self.script = tag if kind.startswith(("math/tex", "math/latex", "math/mml")) else None
+            return
+        script, self.script = self.script, None
+        if script is None:
+            return
+        content = self.markup[script.end : tag.start]
+        is_display = "mode=display" in script.attributes.replace(" ", "")
+        source = _bare(content) if "mml" in script.attributes else tex.cleaned(content)
+        if self.wrapper is not None:
+            self.wrapper.source = source or self.wrapper.source
+            return
+        if self.beside and not self.markup[self.at : script.start].strip():
+            for place in self.beside:
+                self.out[place] = ""
+        self.write(source, script.start, tag.end, is_display=is_display)
+
+    def meet_picture(self, tag: Tag) -> None:
+        """Take the TeX that stands for a picture of a formula."""
+        given = attributes(tag.attributes)
+        alt = given.get("alt", "")
+        is_formula = _PICTURE.search(given.get("class", "")) or any(
+            source in given.get("src", "") for source in _PICTURE_SOURCES
+        )
+        if not alt or len(alt) > MAX_CHARS or not is_formula or not tex.looks_like_tex(alt):
+            return
+        source = tex.cleaned(alt)
+        if self.wrapper is None:
+            self.write(source, tag.start, tag.end, is_display="display" in given.get("class", ""))
+        else:
+            self.wrapper.source = self.wrapper.source or source
+
+    # ---- wrappers
+
+    def begin_wrapper(self, tag: Tag) -> None:
+        given = attributes(tag.attributes)
+        names = given.get("class", "")
+        if _WRAPPER.search(names) is None and tag.name != "mjx-container":
+            return  # the word stood in another attribute
+        is_display = "isplay" in names or given.get("display") == "true"
+        is_mathjax = tag.name != "mjx-container" and "M" in names
+        self.wrapper = _Wrapper(tag, is_display, is_mathjax)
+        if mathml := given.get("data-mathml", ""):
+            self.wrapper.found += [found] if (found := _bare(mathml)) else []
+
+    def meet_end(self, tag: Tag) -> None:
+        wrapper = self.wrapper
+        if wrapper is None or tag.name != wrapper.tag.name:
+            return
+        wrapper.depth -= 1
+        if wrapper.depth:
+            return
+        self.wrapper = None
+        source = wrapper.source or (wrapper.found[-1] if wrapper.found else "")
+        if not wrapper.is_mathjax:
+            if source:
+                self.write(source, wrapper.tag.start, tag.end, is_display=wrapper.is_display)
+            return
+        beside = self.beside if not self.markup[self.at : wrapper.tag.start].strip() else []
+        self.out.append(self.markup[self.at : wrapper.tag.start])
+        shown = _written(source, is_display=wrapper.is_display) if source else self.markup[wrapper.tag.start : tag.end]
+        if source:
+            for place in beside:
+                self.out[place] = ""
+        self.beside = [*beside[-_MAX_BESIDE:], len(self.out)]
+        self.out.append(shown)
+        self.at = tag.end
+
+    def write(self, source: str, start: int, end: int, *, is_display: bool) -> None:
+        """Write a formula in the place of the markup from *start* to *end*."""
+        self.out += self.markup[self.at : start], _written(source, is_display=is_display)
+        self.at = end
+        self.beside = []
+
+
+def _written(source: str, *, is_display: bool) -> str:
+    if not source:
+        return ""
+    sign = "$$" if is_display else "$"
+    return html.escape(f"{sign}{source}{sign}", quote=False)
+
+
+def _bare(mathml: str) -> str:
+    """Give the TeX of a `math` element that stands alone, in a script or an attribute."""
+    if len(mathml) > MAX_CHARS or not mathml.lstrip().startswith("<math"):
+        return ""
+    formula: Formula | None = None
+    read_to = 0
+    for tag in tags(mathml):
+        if formula is not None:
+            formula.take(html.unescape(mathml[read_to : tag.start]))
+        read_to = tag.end
+        name = tag.name.rpartition(":")[2]
+        if formula is None:
+            formula = Formula(attributes(tag.attributes))
+        elif tag.is_end:
+            formula.end(name)
+        else:
+            formula.start(name, attributes(tag.attributes), is_empty=tag.attributes.endswith("/"))
+    return formula.tex() if formula is not None else ""

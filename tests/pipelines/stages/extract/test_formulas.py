@@ -1,0 +1,172 @@
+r"""Formulas come out as TeX, once, whatever a page writes them with."""
+
+from __future__ import annotations
+
+import html
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipelines.stages.extract.formulas import MAX_SIGNS, has_formulas, with_formulas
+
+KATEX = (
+    '<span class="katex"><span class="katex-mathml"><math><semantics><mrow><msup><mi>x</mi><mn>2</mn></msup></mrow>'
+    '<annotation encoding="application/x-tex">x^2</annotation></semantics></math></span>'
+    '<span class="katex-html" aria-hidden="true"><span class="base"><span>x</span><span>2</span></span></span></span>'
+)
+MEDIAWIKI = (
+    '<span class="mwe-math-element"><span class="mwe-math-mathml-inline" style="display: none;">'
+    r'<math alttext="{\displaystyle E=mc^{2}}"><semantics><mrow><mi>E</mi></mrow>'
+    r'<annotation encoding="application/x-tex">{\displaystyle E=mc^{2}}</annotation></semantics></math></span>'
+    r'<img class="mwe-math-fallback-image-inline" alt="{\displaystyle E=mc^{2}}" src="x.svg"></span>'
+)
+MATHJAX_2 = (
+    '<span class="MathJax_Preview">q</span>'
+    '<span class="MathJax" data-mathml="&lt;math&gt;&lt;mi&gt;q&lt;/mi&gt;&lt;/math&gt;">'
+    '<nobr>q</nobr><span class="MJX_Assistive_MathML"><math><mi>q</mi></math></span></span>'
+)
+MATHJAX_3 = (
+    '<mjx-container class="MathJax" display="true"><mjx-math>drawn</mjx-math><mjx-assistive-mml>'
+    '<math display="block"><mfrac><mn>1</mn><mi>π</mi></mfrac></math></mjx-assistive-mml></mjx-container>'
+)
+
+PAGES = {
+    "KaTeX": (KATEX, "$x^2$"),
+    "KaTeX, displayed": (f'<span class="katex-display">{KATEX}</span>', "$$x^2$$"),
+    "KaTeX without MathML": ('<span class="katex"><span class="katex-html">x2</span></span>', None),
+    "MediaWiki": (MEDIAWIKI, "$E=mc^{2}$"),
+    "MathJax 2, drawn": (MATHJAX_2, "$q$"),
+    "MathJax 2, with its script": (MATHJAX_2 + r'<script type="math/tex">\vec q</script>', r"$\vec q$"),
+    "MathJax 2, script only": (r'<script type="math/tex; mode=display">a<b</script>', "$$a&lt;b$$"),
+    "MathJax 2, preview and script": (
+        '<span class="MathJax_Preview">[a]</span><script type="math/tex">a</script>',
+        "$a$",
+    ),
+    "MathML in a script": ('<script type="math/mml"><math><mi>x</mi><mo>&gt;</mo></math></script>', "$x&gt;$"),
+    "MathJax 3": (MATHJAX_3, r"$$\frac{1}{\pi}$$"),
+    "picture": (r'<img class="latex" alt="\sqrt{2}" src="https://s0.wp.com/latex.php?x">', r"$\sqrt{2}$"),
+    "picture, by its source": (r'<img alt="$a_1$" src="https://latex.codecogs.com/svg?x">', "$a_1$"),
+    "picture of something else": ('<img class="math" alt="A page of a book of mathematics">', None),
+    "TeX in alttext": (r'<math alttext="\alpha"><mi>?</mi></math>', r"$\alpha$"),
+    "words in alttext": ('<math alttext="the number n"><mi>n</mi></math>', "$n$"),
+    "a namespace": ("<m:math><m:msub><m:mi>x</m:mi><m:mn>1</m:mn></m:msub></m:math>", "$x_{1}$"),
+    "no elements": (r"<math>\frac12</math>", r"$\frac12$"),
+    "nothing": ("<math></math>", ""),
+    "a script about math": ("<script>var a = '<math><mi>x</mi></math>'</script>", None),
+    "a comment": ("<!-- <math><mi>x</mi></math> -->", None),
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_each_way_to_write_a_formula_gives_it_once(name: str) -> None:
+    """A formula that comes twice, or as its drawing's letters, teaches a model nonsense."""
+    markup, expected = PAGES[name]
+
+    assert with_formulas(f"<p>so {markup} holds") == f"<p>so {markup if expected is None else expected} holds"
+    assert has_formulas(markup.encode()) or expected is None
+
+
+@pytest.mark.parametrize(
+    ("mathml", "expected"),
+    [
+        ("<mi>sin</mi><mo>&ApplyFunction;</mo><mi>x</mi>", r"\sin x"),
+        ("<msup><mrow><mi>a</mi><mo>+</mo><mi>b</mi></mrow><mn>2</mn></msup>", "{a+b}^{2}"),
+        ("<msup><msup><mi>a</mi><mn>2</mn></msup><mn>3</mn></msup>", "{a^{2}}^{3}"),
+        ("<msup><mi>f</mi><mo>′</mo></msup>", "f'"),
+        ("<msubsup><mi>x</mi><mi>i</mi><mn>2</mn></msubsup>", "x_{i}^{2}"),
+        ("<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>", r"\sum_{i=1}^{n}"),
+        ("<munder><mi>lim</mi><mrow><mi>x</mi><mo>→</mo><mn>0</mn></mrow></munder>", r"\lim_{x\to0}"),
+        ("<mover><mi>v</mi><mo>→</mo></mover>", r"\vec{v}"),
+        ("<mover><mo>=</mo><mtext>def</mtext></mover>", r"\overset{\text{def}}{=}"),
+        ("<msqrt><mi>a</mi><mi>b</mi></msqrt><mroot><mi>x</mi><mn>3</mn></mroot>", r"\sqrt{ab}\sqrt[3]{x}"),
+        ('<mfrac linethickness="0"><mi>n</mi><mi>k</mi></mfrac>', r"{n \atop k}"),
+        ('<mfenced open="[" separators=";"><mi>a</mi><mi>β</mi></mfenced>', r"[a;\beta)"),
+        ("<mtable><mtr><mtd><mn>1</mn></mtd><mtd><mn>2</mn></mtd></mtr><mtr><mtd><mn>3</mn></mtd></mtr></mtable>",
+         r"\begin{matrix} 1 &amp; 2 \\ 3 \end{matrix}"),
+        ("<mmultiscripts><mi>C</mi><none/><none/><mprescripts/><mn>6</mn><mn>14</mn></mmultiscripts>", "{}_{6}^{14}C"),
+        ('<mi mathvariant="bold">v</mi><mi>ℝ</mi><mi>𝑥</mi><mi>kg</mi>', r"\mathbf{v}\mathbb{R}x\mathrm{kg}"),
+        ('<mtext>if <b>x_1</b></mtext><mspace width="1em"/><mo>{</mo><mn>5</mn>', r"\text{if x\_1}\quad \{5"),
+        ("<mstyle><mpadded><unknown><mi>y</mi></unknown></mpadded></mstyle><mphantom><mi>z</mi></mphantom>", "y"),
+        ("<semantics><mi>x</mi><annotation encoding='Mathematica'>X[]</annotation></semantics>", "x"),
+    ],
+)  # fmt: skip
+def test_presentation_mathml_becomes_tex(mathml: str, expected: str) -> None:
+    """The elements that people use, as a TeX writer would type them."""
+    assert with_formulas(f"<math>{mathml}</math>") == f"${expected}$"
+
+
+def test_a_formula_that_never_ends_ends_where_a_browser_ends_it() -> None:
+    """The rest of the page is not part of it."""
+    assert with_formulas("<p><math><mi>a</mi><p>text <i>x</i>") == "<p>$a$<p>text <i>x</i>"
+    assert with_formulas("<math><mi>a</mi><mrow>") == "$a$"
+
+
+def test_a_page_without_formulas_stays_as_it_is() -> None:
+    """Byte for byte."""
+    markup = "<p title='a>b'>1 < 2 &amp; <!-- x --> <script>1<2</script><br/></P>"
+
+    assert with_formulas(markup) == markup
+    assert not has_formulas(markup.encode())
+    assert with_formulas("<math><mi>x</mi></math>" + "<" * MAX_SIGNS).startswith("<math>")
+
+
+HOSTILE = {
+    "open": "<math>",
+    "open rows": "<math><mrow>",
+    "deep": "<msup><mi>a",
+    "wrappers": "<span class=katex>",
+    "renderings": "<span class=MathJax></span>",
+    "scripts": "<script type=math/tex>x</script>",
+    "quotes": "<img class=tex alt='",
+    "unfinished": "<a x=",
+    "comments": "<!--",
+    "breaking out": "<math></p>",
+    "attributes": "<span class='MathJax' data-mathml='<math><mi>x</mi></math>'></span>",
+    "braces": r"<math><annotation encoding=tex>{\displaystyle ",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_markup_takes_time_in_proportion(name: str) -> None:
+    """Twice the page, twice the time; measured so roughly that only a square is found."""
+    markup = "<math>" + HOSTILE[name] * 4_000
+
+    took = []
+    for part in (markup, markup * 4):
+        start = time.process_time()
+        with_formulas(part)
+        took.append(time.process_time() - start)
+
+    assert took[1] < 10 * took[0] + 0.5
+
+
+TAGS = (
+    "<math> </math> <mi>x</mi> <mo> </mo> <mfrac> </mfrac> <mrow> </mrow> <msup> <mtable> <mtr> <mmultiscripts> "
+    "<mprescripts/> <semantics> </semantics> <annotation/encoding=tex> </annotation> <p> </p> <span/class=katex> "
+    "<span/class=MathJax> </span> <mjx-container> </mjx-container> <script/type=math/tex> </script> "
+    "<img/class=tex/alt='a^2'> text &lt; { \\ $ < <!-- --> \x00 ∑"
+).split()
+parts = st.sampled_from(TAGS)
+
+
+@given(pieces=st.lists(parts, max_size=40))
+@settings(max_examples=300)
+def test_any_soup_of_tags_gives_markup(pieces: list[str]) -> None:
+    """It never fails, and no tag of MathML is made up."""
+    markup = "".join(pieces)
+
+    written = with_formulas(markup)
+
+    assert written.count("<math") <= markup.count("<math")
+    assert len(written) <= 20 * len(markup) + 100
+
+
+@given(text=st.text(alphabet="<>&;abc\"'/= $\\{}^_%~#", max_size=30))
+def test_what_stands_in_a_formula_cannot_become_a_tag(text: str) -> None:
+    """Text of a formula is text in the page that is read next."""
+    written = with_formulas(f"<math><mtext>{html.escape(text)}</mtext></math>")
+
+    assert "<" not in written
+    assert ">" not in written

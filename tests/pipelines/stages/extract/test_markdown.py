@@ -1,0 +1,221 @@
+"""Markdown that is read back says what the page said."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from pipelines.stages.extract.content import Block, Span
+from pipelines.stages.extract.markdown import markdown
+from tests.pipelines.stages.extract import made_blocks
+
+READER = MarkdownIt("commonmark").enable("table")
+
+
+class Piece(NamedTuple):
+    """What a reader of Markdown sees: the kind of a piece, what is around it, its words."""
+
+    kind: str
+    place: str
+    text: str
+
+
+def read_back(text: str) -> list[Piece]:
+    """Give the pieces that a reader of Markdown finds in *text*."""
+    pieces: list[Piece] = []
+    open_: list[str] = []
+    for token in READER.parse(text):
+        if token.nesting == 1:
+            open_.append(_name(token))
+        elif token.nesting == -1:
+            open_.pop()
+        elif token.type == "inline":
+            if words := " ".join(_words(token).split()):
+                pieces.append(Piece(_kind(open_), "".join(name[0] for name in open_ if name in ("ul", "ol")), words))
+        elif token.type in ("fence", "code_block"):
+            place = "".join(name[0] for name in open_ if name in ("ul", "ol"))
+            pieces.append(Piece("pre", place, token.content.removesuffix("\n")))
+        else:
+            pieces.append(Piece(token.type, "", token.content))
+    return pieces
+
+
+def _name(token: Token) -> str:
+    return token.tag
+
+
+def _kind(open_: list[str]) -> str:
+    for tag, kind in (("li", "item"), ("blockquote", "quote"), ("th", "th"), ("td", "td")):
+        if tag in open_:
+            return kind
+    return open_[-1]
+
+
+def _words(token: Token) -> str:
+    words = []
+    for child in token.children or []:
+        if child.type == "image":
+            words.append(_words(child))
+        elif child.type in ("softbreak", "hardbreak"):
+            words.append(" ")
+        elif child.type != "html_inline":
+            words.append(child.content)
+    return "".join(words)
+
+
+def expected(blocks: list[Block]) -> list[Piece]:
+    """Give the pieces of *blocks*, as a reader of Markdown should find them."""
+    pieces: list[Piece] = []
+    for index, block in enumerate(blocks):
+        text = " ".join(block.text.split())
+        if block.kind == "pre":
+            pieces.append(Piece("pre", _place(blocks, index), block.text))
+        elif block.kind == "heading":
+            pieces.append(Piece(f"h{block.level}", "", text))
+        elif block.kind == "item":
+            pieces.append(Piece("item", _place(blocks, index), text))
+        elif block.kind == "quote":
+            pieces.append(Piece("quote", "", text))
+        elif block.kind == "cell":
+            row = [
+                other for other in blocks if (other.kind, other.group, other.row) == ("cell", block.group, block.row)
+            ]
+            first = min(other.row for other in blocks if other.group == block.group)
+            alone = sum(other.group == block.group for other in blocks) == 1
+            is_head = block.row == first and all(other.marker == "th" for other in row)
+            pieces.append(Piece("p" if alone else "th" if is_head else "td", "", text))
+        else:
+            pieces.append(Piece("p", "", text))
+    return pieces
+
+
+def _place(blocks: list[Block], index: int) -> str:
+    """Give the kinds of the lists around a block, outermost first: ``u`` or ``o``."""
+    group = blocks[index].group
+    if group < 0:
+        return ""
+    level = next(block.level for block in blocks if block.kind == "item" and block.group == group)
+    kinds: dict[int, str] = {}
+    for block in blocks[: index + 1]:
+        if block.kind == "item" and block.level <= level:
+            kinds[block.level] = "u" if block.marker == "-" else "o"
+    return "".join(kinds[depth] for depth in sorted(kinds))
+
+
+@given(blocks=made_blocks.pages())
+@settings(max_examples=200)
+def test_what_is_read_back_is_what_the_page_had(blocks: list[Block]) -> None:
+    """Same pieces, same kinds, same words, same code to the last space, whatever signs stand in the text."""
+    assert read_back(markdown(blocks)) == expected(blocks)
+
+
+@given(data=st.data(), text=made_blocks.texts)
+@settings(max_examples=200)
+def test_marks_change_no_word(data: st.DataObject, text: str) -> None:
+    """Links, code and emphasis anywhere, across each other, next to signs that look like marks."""
+    kinds = ("strong", "emphasis", "code", "link", "sub", "sup")
+    block = Block("paragraph", text, spans=data.draw(made_blocks.spans(text, kinds)))
+
+    read = read_back(markdown([block], links=True, base="https://example.org/docs/"))
+
+    assert "".join(piece.text for piece in read).replace(" ", "") == "".join(text.split())
+    assert len(read) == 1
+
+
+@given(data=st.data(), text=made_blocks.texts, alt=made_blocks.lines)
+@settings(max_examples=200)
+def test_pictures_stand_where_they_stood(data: st.DataObject, text: str, alt: str) -> None:
+    """Between the words, or between signs that look like marks, within a link or beside one."""
+    place = data.draw(st.integers(0, len(text)))
+    spans = data.draw(made_blocks.spans(text, ("strong", "emphasis", "link")))
+    block = Block("paragraph", text, spans=(*spans, Span("image", place, place, "/p.png", alt)))
+
+    written = markdown([block], links=True, images=True)
+
+    shown = "".join(piece.text for piece in read_back(written))
+    assert shown.replace(" ", "") == "".join((text[:place] + alt + text[place:]).split())
+
+
+@given(data=st.data(), text=made_blocks.words)
+@settings(max_examples=200)
+def test_marks_are_read_as_marks(data: st.DataObject, text: str) -> None:
+    """Around whole words, each mark is found again, on the same words."""
+    words = text.split(" ")
+    chosen = data.draw(st.integers(0, len(words) - 1))
+    start = sum(len(word) + 1 for word in words[:chosen])
+    kind, tag = data.draw(st.sampled_from([("strong", "strong"), ("emphasis", "em"), ("code", "code"), ("link", "a")]))
+    block = Block("item", text, level=1, spans=(Span(kind, start, start + len(words[chosen]), "/x"),))
+
+    html = READER.render(markdown([block], links=True))
+
+    opening = f'<{tag} href="/x">' if tag == "a" else f"<{tag}>"
+    assert f"{opening}{words[chosen]}</{tag}>" in html
+
+
+def test_a_page_in_markdown() -> None:
+    """How the forms look; the laws above do not say that it is pretty."""
+    blocks = [
+        Block("heading", "Sizes", level=2),
+        Block(
+            "paragraph",
+            "Call fit(x) as the manual says, twice.",
+            spans=(Span("code", 5, 11), Span("link", 15, 25, "../manual"), Span("strong", 32, 37)),
+        ),
+        Block("item", "small", level=1, group=1, row=1, marker="1."),
+        Block("item", "very small", level=2, group=2, row=2, marker="-"),
+        Block("item", "large", level=1, group=1, row=3, marker="2."),
+        Block("item", "not kept", level=1, group=1, row=4, marker="3.", kept=False),
+        Block("pre", "fit(1)\n", marker="python"),
+        Block("cell", "size", group=3, row=0, column=0, marker="th"),
+        Block("cell", "a|b", group=3, row=0, column=1, marker="th"),
+        Block("cell", "10", group=3, row=1, column=1),
+        Block("quote", "first\nsecond"),
+        Block("quote", "third"),
+    ]
+
+    assert markdown(blocks, links=True, base="https://example.org/docs/a") == (
+        "## Sizes\n\nCall `fit(x)` as [the manual](https://example.org/manual) says, **twice**.\n\n"
+        "1. small\n   - very small\n2. large\n\n```python\nfit(1)\n\n```\n\n"
+        "| size | a\\|b |\n| --- | --- |\n|  | 10 |\n\n> first\\\n> second\n>\n> third"
+    )
+
+
+def test_without_links_their_words_stay() -> None:
+    """Addresses are noise for a model that learns language."""
+    block = Block(
+        "paragraph", "See the map.", spans=(Span("link", 4, 11, "/map"), Span("image", 4, 4, "/m.png", "Map"))
+    )
+
+    assert markdown([block]) == "See the map."
+    assert markdown([block], links=True, images=True) == "See [![Map](/m.png) the map](/map)."
+
+
+@pytest.mark.parametrize(
+    "target", ["javascript:alert(1)", " JavaScript:x", "#top", "", "data:text/html,x", "x" * 5_000]
+)
+def test_links_that_lead_nowhere_are_words(target: str) -> None:
+    """What a reader cannot follow, or what would run on a click, is no address."""
+    assert markdown([Block("paragraph", "a b", spans=(Span("link", 0, 1, target),))], links=True) == "a b"
+
+
+def test_lists_side_by_side_stay_two() -> None:
+    """CommonMark would join them, so the second has another sign."""
+    blocks = [Block("item", text, level=1, group=group, row=group) for group, text in enumerate(("a", "b", "c"))]
+
+    assert markdown(blocks) == "- a\n\n* b\n\n- c"
+
+
+def test_hostile_blocks_are_written_in_linear_time() -> None:
+    """A deep list, a wide table and a text of signs: the output stays in proportion to the page."""
+    deep = [Block("item", "x", level=level, group=level, row=level) for level in range(1, 5_000)]
+    wide = [Block("cell", "x", group=1, row=0, column=column) for column in range(20_000)]
+    spans = tuple(Span("strong", place, 100_000) for place in range(2_000))
+
+    assert len(markdown(deep)) < 400_000
+    assert len(markdown(wide)) < 400_000
+    assert len(markdown([Block("paragraph", "*_`[" * 25_000, spans=spans)])) < 400_000

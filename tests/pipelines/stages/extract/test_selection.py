@@ -1,0 +1,80 @@
+"""Selectors of a site: what they take, what stays around it, and that no page makes them slow."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.stages.extract.options import Selectors
+from pipelines.stages.extract.selection import MAX_TAGS, selected
+from schemas.errors import DataError
+
+
+def test_what_is_selected_stays_with_the_head_of_the_page() -> None:
+    """The head says who wrote the page; an `og:title` must not get lost with the menu."""
+    page = (
+        "<!DOCTYPE html><html lang=de class=x><head><title>T</title><meta name=author content=J></head><body>"
+        "<nav>menu</nav><main><p>a</p><p class=ad>b</p></main><main>c &lt; d</main></body></html>"
+    )
+
+    assert selected(page, Selectors(select=("main",), drop=(".ad",))) == (
+        '<html lang="de"><head><title>T</title><meta content="J" name="author"/></head>'
+        "<body><main><p>a</p></main><main>c &lt; d</main></body></html>",
+        True,
+    )
+
+
+def test_what_is_dropped_is_gone_and_the_rest_is_as_before() -> None:
+    """Also when nothing is selected, or the selector matches nothing."""
+    assert selected("<p>a<b>c</b></p><p class=ad>b</p>", Selectors(drop=(".ad", "i"))) == ("<p>a<b>c</b></p>", False)
+    assert selected("<p>a</p>", Selectors(select=("main",))) == ("<p>a</p>", False)
+    assert selected("no markup", Selectors(select=("main",))) == ("no markup", False)
+
+
+def test_matches_within_matches_are_taken_once() -> None:
+    """`div` matches an element and those in it: the text must not come twice."""
+    page = "<div>a<p><div>b</div></p></div><ul><li><div>c</div></li></ul>"
+
+    markup, was_selected = selected(page, Selectors(select=("div", "li")))
+
+    assert was_selected
+    assert markup == "<html><body><div>a<p><div>b</div></p></div><li><div>c</div></li></body></html>"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div>" * 20_000,
+        "<p>x" * 20_000,
+        "<br>" * (MAX_TAGS + 1),
+        "</" * 300_000,
+        "&amp;" * 1_000_000,
+        "<p><b><i>" * 10_000,
+    ],
+)
+def test_a_page_that_would_take_minutes_is_set_aside(markup: str) -> None:
+    """With its reason: text that the user wanted dropped must not slip through."""
+    with pytest.raises(DataError) as caught:
+        selected(markup + "<p>x</p>", Selectors(drop=("div p",)))
+
+    assert caught.value.kind == "too_complex"
+
+
+@pytest.mark.parametrize(
+    "markup", ["<p " + " ".join(f"a{n}=1" for n in range(20_000)) + ">x</p>", "<p>" + "<a x='" * 5_000, "<!--" * 5_000]
+)
+def test_hostile_tags_are_read_within_a_second_or_two(markup: str) -> None:
+    """Attributes without number, quotes and comments that never end."""
+    assert isinstance(selected(markup + "<p>end</p>", Selectors(select=("p",)))[0], str)
+
+
+parts = st.sampled_from("<p> </p> <div> </div> <td> <b> x & < <!-- --> <script> <?xml?> <![CDATA[ ]]> \x00".split())
+
+
+@given(parts=st.lists(parts, max_size=30))
+def test_any_soup_of_tags_is_read(parts: list[str]) -> None:
+    """Without a warning, which would stop a worker that is strict about them."""
+    markup, _ = selected("".join(parts), Selectors(select=("p", "div"), drop=("b", "p > div")))
+
+    assert isinstance(markup, str)
