@@ -32,7 +32,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,10 +100,9 @@ def answers(rows: list[Row], ask: Callable[[Row], Row]) -> list[Row]:
 
 
 def ask_corpusmill(row: Row) -> Row:
-    from pipelines.stages.extract.metadata import metadata_of
+    from pipelines.stages.extract.page import extract_page
 
-    records, lines = read(row["html"], row["url"] or "")
-    found = metadata_of(records, row["url"], lines)
+    found = extract_page(row["html"], row["url"]).metadata
     date = found.published or found.modified
     return {
         "title": found.title.value if found.title else None,
@@ -112,23 +110,6 @@ def ask_corpusmill(row: Row) -> Row:
         "author": "; ".join(found.authors.value) if found.authors else None,
         "evidence": [part.source if part else None for part in (found.title, date, found.authors)],
     }
-
-
-def read(html: bytes, url: str) -> tuple[list[Any], Callable[[], list[str]]]:
-    """Give the records of a page, and what gives the texts of its blocks, as the extractor reads them."""
-    from pipelines.stages.extract import _reader
-    from pipelines.stages.extract.decoding import decode
-
-    reading = _reader.read(decode(html, None).encode(), empty_model(), url)
-    return reading.records, lambda: [row[1] for row in reading.blocks(False)]
-
-
-@cache
-def empty_model() -> Any:
-    """Give a model that knows nothing: what a page states does not depend on it."""
-    from pipelines.stages.extract import _reader
-
-    return _reader.Model(names=b"", words=b"", stages=(), chances=bytes(8192))
 
 
 def ask_trafilatura(row: Row) -> Row:

@@ -16,6 +16,8 @@ from pipelines.stages.extract.titles import key
 _NAME_CHARS: Final = 80
 _NAME_WORDS: Final = 7
 _BYLINE_CHARS: Final = 160
+_SHORT_CHARS: Final = 40
+_INLINE: Final = frozenset(("a", "span", "address", "cite"))
 _MAX_AUTHORS: Final = 50
 METAS: Final = (
     "citation_author",
@@ -157,11 +159,9 @@ def _byline(page: Declared) -> list[str]:
         marks = marks_of(attributes)
         if not ("author" in marks or "byline" in marks) or _ELSEWHERE.search(marks):
             continue
-        names = names_in(text, is_byline=True)
-        if names:
-            score = 1 + (_BY.match(text) is not None) + (tag in ("a", "span", "address", "cite")) + (len(text) < 40)
-            if score > best[0]:
-                best = score, names
+        score = 1 + (_BY.match(text) is not None) + (tag in _INLINE) + (len(text) < _SHORT_CHARS)
+        if score > best[0] and (names := names_in(text, is_byline=True)):
+            best = score, names
     return best[1]
 
 

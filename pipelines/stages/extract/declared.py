@@ -17,6 +17,7 @@ _MAX_VALUES: Final = 50
 _MAX_ELEMENTS: Final = 300
 _MAX_HEADINGS: Final = 20
 _MARKS_CHARS: Final = 500
+_PROPERTIES: Final = frozenset(("author", "datepublished", "datecreated", "datemodified", "license"))
 _OTHERS: Final = re.compile(r"comment|review|testimonial")
 """Marks of what readers say: its authors and dates are not those of the page."""
 _PLAIN_META: Final = 2
@@ -61,8 +62,10 @@ def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
     page = Declared()
     for tag, attributes, text in records:
         if tag == "meta":
-            name = attributes.get("property") or attributes.get("name")
-            if not name or name.lower() in metas or len(attributes) != _PLAIN_META:
+            name = (attributes.get("property") or attributes.get("name") or "").lower()
+            if name in metas:
+                _add(page.metas, name, attributes.get("content", ""))
+            elif not name or len(attributes) != _PLAIN_META:
                 _add_meta(page, attributes, metas)
         elif tag == "script":
             page.scripts.append(text)
@@ -81,11 +84,11 @@ def marks_of(attributes: dict[str, str]) -> str:
 
 
 def _add_meta(page: Declared, attributes: dict[str, str], metas: frozenset[str]) -> None:
-    name = attributes.get("property") or attributes.get("name") or attributes.get("http-equiv") or ""
-    if (name := name.lower()) not in metas:
-        name = attributes.get("name", "").lower()  # of a meta that has a property too
-    if name in metas:
-        _add(page.metas, name, attributes.get("content", ""))
+    """Keep a meta that is a microdata property, or whose name stands beside a property that nobody knows."""
+    for attribute in ("name", "http-equiv"):
+        if (name := attributes.get(attribute, "").lower()) in metas:
+            _add(page.metas, name, attributes.get("content", ""))
+            break
     if "itemprop" in attributes:
         _add_property(page, attributes, attributes.get("content", ""))
 
@@ -119,7 +122,8 @@ def _add_link(page: Declared, tag: str, attributes: dict[str, str], text: str) -
 
 def _add_property(page: Declared, attributes: dict[str, str], value: str) -> None:
     for name in attributes["itemprop"][:_NAME_CHARS].lower().split():
-        _add(page.microdata, name, value)
+        if name in _PROPERTIES:
+            _add(page.microdata, name, value)
 
 
 def _add(values: dict[str, list[str]], name: str, value: str) -> None:

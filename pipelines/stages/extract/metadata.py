@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 from html import unescape
 from typing import Final
 from urllib.parse import urljoin
 
-from pipelines.stages.extract import authors, publication, terms, titles
+from pipelines.stages.extract import authors as author_names
+from pipelines.stages.extract import publication, terms, titles
 from pipelines.stages.extract.authors import authors_of
 from pipelines.stages.extract.dates import writes_month_first
 from pipelines.stages.extract.declared import Declared, Record, declared
@@ -27,7 +28,7 @@ _LANGUAGES: Final = ("content-language", "dc.language", "dcterms.language")
 _METAS: Final = frozenset(
     (
         *titles.METAS,
-        *authors.METAS,
+        *author_names.METAS,
         *publication.PUBLISHED,
         *publication.MODIFIED,
         *terms.METAS,
@@ -105,33 +106,28 @@ def metadata_of(
     site, language = _site(page, linked), _language(page, linked)
     names = site_names(site.value if site else "", address)
     month_first = writes_month_first(language.value if language else "", address)
-    licensed = license_of(page, linked)
     title = title_of(page, linked, names)
-    found = Metadata(
+    authors = authors_of(page, linked, names, is_front=is_front(address))
+    published = published_of(page, linked, address, month_first=month_first)
+    modified = modified_of(page, linked, month_first=month_first)
+    if not (authors and published) and not is_front(address):
+        near = lines_near(lines(), title.value if title else "")
+        authors = authors or visible_authors(near)
+        if published is None:
+            published, change = visible_days(near, month_first=month_first)
+            modified = modified or change
+    licensed = license_of(page, linked)
+    return Metadata(
         title=title,
-        authors=authors_of(page, linked, names, is_front=is_front(address)),
-        published=published_of(page, linked, address, month_first=month_first),
-        modified=modified_of(page, linked, month_first=month_first),
+        authors=authors,
+        published=published,
+        modified=modified,
         language=language,
         site=site,
         canonical=canonical,
         license=licensed.identifier,
         license_url=licensed.url,
         description=_first(page, _DESCRIPTIONS),
-    )
-    if (found.authors and found.published) or is_front(address):
-        return found
-    return _completed(found, lines_near(lines(), title.value if title else ""), month_first)
-
-
-def _completed(found: Metadata, lines: Sequence[str], month_first: bool) -> Metadata:
-    """Give *found* with the authors and the days that the *lines* beside the title name, where it has none."""
-    published, modified = visible_days(lines, month_first=month_first)
-    return replace(
-        found,
-        authors=found.authors or visible_authors(lines),
-        published=found.published or published,
-        modified=found.modified or modified,
     )
 
 

@@ -13,6 +13,8 @@ from pipelines.stages.extract.linked_data import LinkedData
 
 _TITLE_CHARS: Final = 500
 _SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\s*|(?<=[^\W\d])_(?=[^\W\d])")
+_HAS_SEPARATOR: Final = re.compile(r"\s[-–—―·•«:~/\\]|[|｜»_]")
+"""A cheaper pattern that matches wherever `_SEPARATOR` does."""
 _MIN_SENTENCE: Final = 8
 """Words from which a lone heading is the title of a page, whatever the page states: shorter ones name a section."""
 _MAX_SENTENCE: Final = 30
@@ -125,7 +127,7 @@ def without_site(text: str, names: frozenset[str], headings: Collection[str]) ->
     'Storm closes harbour'
     """
     text = text[:_TITLE_CHARS]
-    separators = list(_SEPARATOR.finditer(text))
+    separators = list(_SEPARATOR.finditer(text)) if _HAS_SEPARATOR.search(text) else []
     if not separators or len(separators) > _MAX_PARTS:
         return text
     for separator in separators:

@@ -67,7 +67,7 @@ def visible_authors(lines: Sequence[str]) -> Found[tuple[str, ...]] | None:
         if len(line) > _LINE_CHARS:
             continue
         names = names_in(line, is_byline=True) if _BYLINE.match(line) and not line.isupper() else []
-        if not names and (match := _HAN_BYLINE.search(line)):
+        if not names and "者" in line and (match := _HAN_BYLINE.search(line)):
             names = _HAN_BETWEEN.split(match.group(1))
         if names:
             return Found(tuple(dict.fromkeys(names)), "text")
