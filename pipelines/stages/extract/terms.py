@@ -35,12 +35,12 @@ def license_of(page: Declared, linked: LinkedData) -> Terms:
 
 
 def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, list[str]]]:
-    yield "page:rel-license", page.links.get("license", [])
-    yield "page:json-ld", linked.addresses("license")
-    yield "page:microdata", _addresses(page.microdata.get("license", []))
+    yield "rel-license", page.links.get("license", [])
+    yield "json-ld", linked.addresses("license")
+    yield "microdata", _addresses(page.microdata.get("license", []))
     for name in METAS:
         if name in page.metas:
-            yield f"page:meta:{name}", _addresses(page.metas[name])
+            yield f"meta:{name}", _addresses(page.metas[name])
 
 
 def _addresses(values: list[str]) -> list[str]:

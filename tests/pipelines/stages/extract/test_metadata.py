@@ -64,7 +64,7 @@ def test_linked_data_tells_everything_with_its_evidence() -> None:
         modified=Found(datetime(2024, 5, 3, tzinfo=UTC), "json-ld:dateModified"),
         language=Found("en-gb", "json-ld:inLanguage"),
         site=Found("Coast Daily", "json-ld:WebSite"),
-        license=Found("CC-BY-4.0", "page:json-ld"),
+        license=Found("CC-BY-4.0", "json-ld"),
     )
 
 
@@ -93,7 +93,7 @@ def test_metas_tell_everything_with_their_evidence() -> None:
         language=Found("de-de", "html:lang"),
         site=Found("Küste", "meta:og:site_name"),
         canonical=Found("https://example.org/a", "link:canonical"),
-        license=Found("CC-BY-SA-4.0", "page:meta:dcterms.license"),
+        license=Found("CC-BY-SA-4.0", "meta:dcterms.license"),
         description=Found("Wind & Wetter", "meta:description"),
     )
 
@@ -116,7 +116,7 @@ def test_elements_tell_where_metas_are_silent() -> None:
     assert found.authors == Found(("Jo Day",), "html:byline")
     assert found.published == Found(datetime(2024, 5, 1, 8, tzinfo=UTC), "html:time")
     assert found.modified == Found(datetime(2024, 5, 3, tzinfo=UTC), "html:time")
-    assert found.license == Found("CC-BY-4.0", "page:rel-license")
+    assert found.license == Found("CC-BY-4.0", "rel-license")
 
 
 def test_microdata_tells_author_and_date() -> None:
@@ -373,7 +373,7 @@ def test_two_licences_are_no_licence_and_one_without_a_name_is_an_address() -> N
     picture = linked({"@type": "ImageObject", "license": "https://creativecommons.org/licenses/by/4.0/"})
 
     assert metadata_of([by, by_nc]).license is None
-    assert metadata_of([terms]).license_url == Found("https://example.org/terms", "page:rel-license")
+    assert metadata_of([terms]).license_url == Found("https://example.org/terms", "rel-license")
     assert metadata_of([picture]).license is None
 
 
