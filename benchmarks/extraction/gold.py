@@ -159,7 +159,7 @@ def _common(gold: Sequence[str], page: Sequence[str]) -> Array:
 def is_held_out(domain: str) -> bool:
     """Tell whether pages of *domain* are for testing: half of the domains, by SHA-256."""
     digest = hashlib.sha256(f"corpusmill-extract-holdout/{domain}".encode()).digest()
-    return digest[0] < 128
+    return digest[0] >= 128
 
 
 def where(pages: Iterable[GoldPage], test: Callable[[GoldPage], bool]) -> list[GoldPage]:
