@@ -16,7 +16,7 @@ from pipelines.engines.context import task
 from pipelines.engines.driver import Plan, RawTask, distribution_versions
 from pipelines.stages.apply import Apply
 from pipelines.stages.assemble import JOINED, assemble_steps, joined_schema
-from pipelines.stages.base import CompareStage, MapStage, Stage
+from pipelines.stages.base import CompareStage, LearnStage, MapStage, Stage
 from pipelines.stages.extract import Extract
 from pipelines.stages.identity import identity_steps
 from pipelines.stages.pii import Pii
@@ -180,7 +180,7 @@ class _Builder:
         self.steps.append(step)
         self.documents = step.name
 
-    def _widen(self, stage: MapStage) -> None:
+    def _widen(self, stage: MapStage | LearnStage) -> None:
         for column in stage.adds():
             self.schema = self.schema.append(column)
 
@@ -189,8 +189,10 @@ class _Builder:
             self._add_map(name, stage)
         elif isinstance(stage, CompareStage):
             self._add_compare(name, stage)
+        elif isinstance(stage, LearnStage):
+            self._add_learn(name, stage)
         else:
-            raise TypeError(f"stage {name} is neither a MapStage nor a CompareStage")
+            raise TypeError(f"stage {name} is neither a MapStage nor a CompareStage nor a LearnStage")
 
     def _add_map(self, name: str, stage: MapStage) -> None:
         if self.fates is not None:
@@ -201,6 +203,15 @@ class _Builder:
             self.laws.append(part_name)
             function = Apply.of(part_name, part)
             self._step(Map(part_name, (Input(self.documents),), function, self.schema, stage=name))
+
+    def _add_learn(self, name: str, stage: LearnStage) -> None:
+        if self.fates is not None:
+            self._assemble(f"{ASSEMBLE}_{self.assembled + 1}")
+        steps = stage.steps(name, documents=self.documents, schema=self.schema)
+        self._widen(stage)
+        self.steps += [replace(step, stage=name) for step in steps]
+        self.documents = steps[-1].name
+        self.laws.append(name)
 
     def _identity(self) -> None:
         """Add the step that keeps one capture of each document; after the first one it finds nothing more to do."""

@@ -10,6 +10,7 @@ from typing import Final
 
 STAGES: Final = {
     "extract": "pipelines.stages.extract:Extract",
+    "site_boilerplate": "pipelines.stages.site_boilerplate.stage:SiteBoilerplate",
     "normalize": "pipelines.stages.normalize:Normalize",
     "language": "pipelines.stages.language:Language",
     "quality": "pipelines.stages.quality:Quality",

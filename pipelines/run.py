@@ -29,7 +29,7 @@ from pipelines.plan import CorpusPlan, SourceInput, build_plan
 from pipelines.recipe import LoadedRecipe, refuse_other_definition, resolved_yaml
 from pipelines.reports.describe import describe_version
 from pipelines.stages.assemble import JOINED
-from pipelines.stages.base import MapStage, Stage
+from pipelines.stages.base import LearnStage, MapStage, Stage
 from pipelines.workspace import Workspace
 from schemas.document import CAPTURE
 from schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
@@ -144,7 +144,9 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
     """Refuse a recipe in which two stages make a column of one name."""
     makers: dict[str, str] = {}
     for index, (name, stage) in enumerate(stages):
-        parts = stage.parts() if isinstance(stage, MapStage) else ()
+        parts = (
+            stage.parts() if isinstance(stage, MapStage) else (("", stage),) if isinstance(stage, LearnStage) else ()
+        )
         for column in (added.name for _, part in parts for added in part.adds()):
             if column in makers:
                 raise loaded.error(
@@ -299,7 +301,10 @@ class _Run:
             dataset=self.dataset,
             version=manifest.version,
             path=str(target),
-            counts={"read": counts.read, "published": counts.published, "ledger": counts.ledger},
+            counts={
+                **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
+                **({"created": counts.created} if counts.created else {}),
+            },
             steps=[_told(step, stages) for step in done.values()],
             warnings=warnings,
         )
@@ -328,9 +333,10 @@ def failed_checks(counts: Counts, checks: Checks) -> list[str]:
     errors = broken_records(counts)
     read = max(1, counts.read)
     failed = []
-    if checks.max_rejected is not None and counts.ledger > checks.max_rejected * read:
+    rejected = counts.ledger - counts.created
+    if checks.max_rejected is not None and rejected > checks.max_rejected * read:
         failed.append(
-            f"max_rejected: {counts.ledger} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
+            f"max_rejected: {rejected} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
         )
     if checks.min_documents is not None and counts.published < checks.min_documents:
         failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
@@ -355,8 +361,9 @@ def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:
     for step_done in done.values():
         for counter, number in step_done.counters.items():
             what, _, source = counter.partition("/")
-            if what in ("read", "published", "ledger") and not step_done.name.startswith("limit"):
-                figures.setdefault(source, {"read": 0, "published": 0, "ledger": 0})[what] += number
+            if what in ("read", "published", "ledger", "created") and not step_done.name.startswith("limit"):
+                found = figures.setdefault(source, {"read": 0, "published": 0, "ledger": 0})
+                found[what] = found.get(what, 0) + number
     return dict(sorted(figures.items()))
 
 

@@ -121,7 +121,11 @@ LEDGER: Final = pa.schema(
         pa.field("text_bytes", pa.int64()),
     ]
 )
-"""One row for each capture that is not published, sorted by (`id`, `record_sha256`)."""
+"""One row a capture that is not published, and rows of the rule `TEMPLATE`, sorted by (`id`, `record_sha256`)."""
+
+TEMPLATE: Final = "site_boilerplate.template"
+"""The rule of rows of the ledger that were no records: pieces of text that a stage cut out of many documents. They are
+*created* in the account of that stage."""
 
 ORIGIN: Final = pa.schema(
     [

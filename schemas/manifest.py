@@ -58,7 +58,7 @@ class StageCounts(_Model):
     bytes_out: int
     bytes_ledger: int
     bytes_cut: int = 0
-    rules: dict[str, int] = Field(default_factory=dict, description="Rejected documents by rule.")
+    rules: dict[str, int] = Field(default_factory=dict, description="Rows of the ledger by rule.")
 
     @property
     def holds(self) -> bool:
@@ -71,12 +71,13 @@ class StageCounts(_Model):
 
 
 class Counts(_Model):
-    """Captures of a run, and where they went."""
+    """Captures of a run, and where they went: ``read + created = published + ledger``."""
 
     read: int
+    created: int = Field(default=0, description="Rows that a stage made, such as a site's boilerplate in the ledger.")
     published: int
-    ledger: int
-    by_source: dict[str, dict[str, int]] = Field(default_factory=dict, description="read, published, ledger.")
+    ledger: int = Field(description="Rows of the ledger.")
+    by_source: dict[str, dict[str, int]] = Field(default_factory=dict, description="read, published, ledger, created.")
     stages: tuple[StageCounts, ...] = ()
 
 

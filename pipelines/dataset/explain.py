@@ -20,6 +20,7 @@ from pipelines.dataset.tables import open_tables
 from pipelines.dataset.trail import REJECTED, trail
 from pipelines.dataset.version import Version, dataset_folder, datasets, id_range, version_in
 from pipelines.workspace import Workspace
+from schemas.document import TEMPLATE
 from schemas.errors import DamagedFileError, UsageError
 from schemas.identity import ID_LENGTH, document_id
 from schemas.urls import canonical_url
@@ -180,10 +181,10 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
                     """
                     SELECT id, min(rejected) FROM (
                         SELECT id, url, source_id, false AS rejected FROM shards
-                        UNION ALL SELECT id, url, source_id, true FROM rejected
+                        UNION ALL SELECT id, url, source_id, true FROM rejected WHERE rule <> $template
                     ) WHERE list_contains($names, url) OR list_contains($names, source_id) GROUP BY id ORDER BY 2, 1
                     """,
-                    {"names": names},
+                    {"names": names, "template": TEMPLATE},
                 ).fetchall()
         except duckdb.Error as error:
             raise DamagedFileError(f"the version cannot be read: {error}", file=str(version.path)) from error

@@ -97,6 +97,7 @@ def make_manifest(
     shards, sides = shard_files(files), side_files(files)
     published = sum(shard.rows for shard in shards)
     ledger = sum(side.rows for side in sides if side.kind == "ledger")
+    created = sum(stage.created for stage in stages)
     return VersionManifest(
         dataset=dataset,
         version=version_id(schema, shards=shards, side_files=sides),
@@ -105,7 +106,14 @@ def make_manifest(
         schema=schema_as_json(schema),
         files=shards,
         side_files=sides,
-        counts=Counts(read=published + ledger, published=published, ledger=ledger, by_source=by_source, stages=stages),
+        counts=Counts(
+            read=published + ledger - created,
+            created=created,
+            published=published,
+            ledger=ledger,
+            by_source=by_source,
+            stages=stages,
+        ),
         recipe=recipe,
         inputs=inputs,
         tools=tools,

@@ -126,12 +126,14 @@ class WriteShard(Function):
         alive = pc.is_null(batch["rule"])
         living, dead = batch.filter(alive), batch.filter(pc.invert(alive))
         _count_sources(living, "published")
-        _count_sources(dead, "ledger")
+        was_read = pc.is_valid(dead["file"])
+        _count_sources(dead.filter(was_read), "ledger")
+        _count_sources(dead.filter(pc.invert(was_read)), "created")
         files["shard"].write(_documents(living, domains))
         if dead.num_rows:
             index = dead.schema.get_field_index("sample_text")
             files["ledger"].write(dead.set_column(index, "sample_text", mask(dead["sample_text"])))
-        files["origin"].write(_with_paths(batch, self.paths))
+        files["origin"].write(_with_paths(batch.filter(pc.is_valid(batch["file"])), self.paths))
         if self.signals:
             files["signals"].write(_measured(batch, [name for name, _ in self.signals]))
 

@@ -12,9 +12,11 @@ from pipelines.dataset.inspect import plain_rows
 from pipelines.dataset.version import Version
 from pipelines.stages.quality.judge import judge_all
 from pipelines.stages.quality.profiles import Rule
+from schemas.document import TEMPLATE
 from schemas.recipe import StageEntry, number_stages
 
 _MEASURE: Final = ".measure"
+_CUT_BYTES: Final = "site_boilerplate.cut_bytes"
 PASSED, FAILED, REJECTED = "passed", "failed", "rejected"
 """Verdicts: `failed` is a rule that would have rejected the document, had not an earlier one done it."""
 
@@ -27,6 +29,8 @@ def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[st
         verdict: Its row in the ledger, when it was rejected.
     """
     assert (document is None) is not (verdict is None), "a document is published or rejected"
+    if verdict is not None and verdict["rule"] == TEMPLATE:
+        return [_rejected(verdict["stage"], verdict)]
     entries = {entry.id: entry for entry in number_stages(list(version.manifest.recipe.get("stages", ())))}
     stages = _reached(version, None if verdict is None else verdict["stage"])
     identity = str((document or verdict or {})["id"])
@@ -40,7 +44,7 @@ def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[st
         elif met is not None:
             steps.append(_rejected(stage, met))
         else:
-            steps.append(_passed(stage, entries.get(stage), document))
+            steps.append(_passed(stage, entries.get(stage), document, signals))
     return steps
 
 
@@ -91,12 +95,22 @@ def _rejected(stage: str, met: dict[str, Any]) -> dict[str, Any]:
     return {**step, "message": met["message"]} if met.get("message") else step
 
 
-def _passed(stage: str, entry: StageEntry | None, document: dict[str, Any] | None) -> dict[str, Any]:
+def _passed(stage: str, entry: StageEntry | None, document: dict[str, Any] | None, signals: pa.Table) -> dict[str, Any]:
     if entry is not None and entry.name == "language" and document is not None:
         score = document.get("language_score")
         step = _step(stage, f"{stage}.low_score", PASSED, value=score, threshold=entry.params.get("min_score"))
         return {**step, "message": document.get("language")}
-    return _step(stage, None, PASSED)
+    step = _step(stage, None, PASSED)
+    if entry is not None and entry.name == "site_boilerplate" and (cut := _cut_bytes(signals)):
+        return {**step, "message": f"{cut:,} bytes of its site's template were cut"}
+    return step
+
+
+def _cut_bytes(signals: pa.Table) -> int | None:
+    if _CUT_BYTES not in signals.column_names or not signals.num_rows:
+        return None
+    cut: int | None = signals[_CUT_BYTES][-1].as_py()
+    return cut
 
 
 def _step(

@@ -93,22 +93,23 @@ def _sizes(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
         "shard_bytes": sum(shard.bytes for shard in manifest.files),
         "sources": len(manifest.counts.by_source) or len(manifest.inputs),
         "read": manifest.counts.read,
-        "ledger": manifest.counts.ledger,
+        "ledger": manifest.counts.ledger - manifest.counts.created,
     }
 
 
 def _conservation(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
     counts = manifest.counts
+    ledger = counts.ledger - counts.created
     rows = tables.row("SELECT (SELECT count(*) FROM documents) AS shards, (SELECT count(*) FROM ledger) AS ledger")
     broken = [stage.name for stage in counts.stages if not stage.holds]
-    as_counted = (rows["shards"], rows["ledger"]) == (counts.published, counts.ledger)
+    as_counted = (rows["shards"], rows["ledger"]) == (counts.published, ledger)
     return {
         "read": counts.read,
         "published": counts.published,
-        "ledger": counts.ledger,
+        "ledger": ledger,
         "rows": rows,
         "broken_stages": broken,
-        "holds": counts.read == counts.published + counts.ledger and as_counted and not broken,
+        "holds": counts.read == counts.published + ledger and as_counted and not broken,
     }
 
 

@@ -13,7 +13,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.document import DOCUMENT, LEDGER
+from schemas.document import DOCUMENT, LEDGER, TEMPLATE
 from schemas.errors import DamagedFileError
 from schemas.manifest import VersionManifest
 
@@ -43,7 +43,7 @@ _SIGNALS: Final = """
 
 @dataclass(frozen=True)
 class Tables:
-    """A connection with the views `shards` and `ledger`, and the tables `documents` and `signals`.
+    """A connection with the views `shards` and `ledger` (of records), and the tables `documents` and `signals`.
 
     `documents` has a row for each published document, with its numbers and labels but without id and text; times are
     microseconds since 1970. `signals` has a row for each document that was measured or published: `id`, `published`,
@@ -121,7 +121,8 @@ def _confine(connection: duckdb.DuckDBPyConnection, folder: Path, scratch: str) 
 
 def _define(connection: duckdb.DuckDBPyConnection, files: dict[str, list[str]], manifest: VersionManifest) -> None:
     for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
-        connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}")
+        records = f" WHERE rule <> {quoted(TEMPLATE)}" if name == "ledger" and files[name] else ""
+        connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
     connection.execute(f"CREATE VIEW measured AS {_source(files['signals'], pa.schema([('id', pa.string())]))}")
     try:
         connection.execute(f"CREATE TABLE documents AS {_FACTS}")

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from pipelines.engines.base import Batches, Function, resolve
 from pipelines.engines.context import task
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, MapStage, Transform, reject
 from schemas.document import MAX_TEXT_BYTES
 from schemas.errors import CorpusmillError, DataError, MissingExtraError, WorkError
 from schemas.hashing import file_sha256
@@ -99,7 +99,7 @@ def text_bytes(column: pa.Array) -> int:
     return int(pc.sum(pc.binary_length(column)).as_py() or 0)
 
 
-def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: MapStage) -> pa.RecordBatch:
+def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: MapStage | LearnStage) -> pa.RecordBatch:
     """Give *batch* after the stage: living rows first, dead ones behind, none missing.
 
     A row on which the stage fails is set aside as ``error.<kind>``.
@@ -123,7 +123,7 @@ def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: MapS
     return pa.concat_batches([result, _widened(dead, result.schema)])
 
 
-def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage) -> pa.RecordBatch:
+def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage | LearnStage) -> pa.RecordBatch:
     try:
         return transform(live)
     except (MemoryError, MissingExtraError):
@@ -137,7 +137,7 @@ def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage) ->
     return pa.concat_batches([_widened(piece, schema) for piece in pieces])
 
 
-def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage) -> pa.RecordBatch:
+def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage | LearnStage) -> pa.RecordBatch:
     """Give the one *row* on which *transform* fails, rejected."""
     try:
         return transform(row)

@@ -79,6 +79,29 @@ class CompareStage(Stage):
         """
 
 
+class LearnStage(Stage):
+    """A stage that learns something from all documents, and then changes each: whole documents move once more for it.
+
+    Its last step counts documents and bytes as `pipelines.stages.apply` does, which it uses for that.
+    """
+
+    changes_text: ClassVar[bool] = True
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Give the columns that the stage adds: signals (with a dot in the name) and views."""
+        return ()
+
+    @abstractmethod
+    def steps(self, name: str, *, documents: str, schema: pa.Schema) -> tuple[Step, ...]:
+        """Give the steps of this stage; the last one gives the documents, with the columns of `adds` behind.
+
+        Args:
+            name: The stage's name in the plan; steps are called ``name`` (the last) and ``name.<part>``.
+            documents: The step with whole documents.
+            schema: Their columns: those of `CAPTURE` and of the stages before it.
+        """
+
+
 def reject(
     batch: pa.RecordBatch,
     mask: npt.NDArray[np.bool_] | pa.BooleanArray,
