@@ -32,6 +32,9 @@ PLAIN_LICENCE: Final = frozenset(
     ("wcxb", "zyte", "fundus", "fundus-eval", "n4k-articles", "readability", "zh-handmade")
 )
 """Sources whose annotations carry CC BY 4.0, MIT or Apache 2.0."""
+OPEN_LICENCE: Final = PLAIN_LICENCE | {"daniel", "dragnet"}
+"""And those under the GPL and AGPL. The rest has no licence, or one for research alone: it only tests."""
+ALL_SOURCES: Final = OPEN_LICENCE | {"cleaneval", "cleanportaleval", "l3s-gn1"}
 _ONE_CHARACTER: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f\u1000-\u109f"
 _TOKEN: Final = re.compile(rf"[{_ONE_CHARACTER}]|[^\W_{_ONE_CHARACTER}]+")
 _MAX_GOLD_WORDS: Final = 20_000

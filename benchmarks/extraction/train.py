@@ -5,7 +5,7 @@
     python -m benchmarks.extraction.train ablation        the held-out figure without each group of features
     python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
 
-`--sources all` learns from every source; without it from those with a plain licence. Needs the extra `model`. Figures
+`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one. Needs the extra `model`. Figures
 are those of `docs/concepts/extraction.md`; one training takes 3 minutes on two cores.
 """
 
@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.extraction.boosting import boosted, scores, stage_of
-from benchmarks.extraction.gold import PLAIN_LICENCE, Array, GoldPage, augmented, default_path, is_held_out, read_gold, where
+from benchmarks.extraction.gold import ALL_SOURCES, OPEN_LICENCE, PLAIN_LICENCE, Array, GoldPage, augmented, default_path, is_held_out, read_gold, where
 from benchmarks.extraction.lexicons import Lexicons, Shares, shares_of
 from benchmarks.extraction.scoring import Fit, evaluated, line
 from pipelines.stages.extract import _reader, model_file
@@ -31,6 +31,7 @@ FOLDS: Final = 4
 _SHORT_WORDS: Final = 4
 _SHORT_SHARE: Final = 0.34
 """Of the blocks of up to four words, most of them links of menus, a third is learned from, each for three."""
+SOURCES: Final = {"plain": PLAIN_LICENCE, "open": OPEN_LICENCE, "all": ALL_SOURCES}
 CHANGED: Final = "comments,comments+plain,plain,nameless,comments+nameless+plain"
 _ALL: Final = frozenset(_reader.GROUPS)
 
@@ -169,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["held-out", "leave-one-out", "ablation", "ship"])
     parser.add_argument("--data", type=Path, default=default_path())
-    parser.add_argument("--sources", choices=["plain", "all"], default="plain")
+    parser.add_argument("--sources", choices=list(SOURCES), default="open")
     parser.add_argument("--changed", default=CHANGED, help="kinds of changed copies to learn from too")
     parser.add_argument("--trees", type=int, default=Plan.trees)
     parser.add_argument("--rate", type=float, default=Plan.rate)
@@ -177,7 +178,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="write the model of `held-out` or `ship` there")
     args = parser.parse_args()
     pages = read_gold(args.data)
-    allowed = pages if args.sources == "all" else where(pages, lambda page: page.source in PLAIN_LICENCE)
+    allowed = where(pages, lambda page: page.source in SOURCES[args.sources])
     if args.changed:
         allowed = allowed + augmented(allowed, args.changed.split(","))
     shares = {page.id: shares_of(page) for page in allowed}
