@@ -18,9 +18,7 @@ MAX_DEPTH: Final = 100
 MAX_CHARS: Final = 200_000
 """Of the markup of one formula; what is longer is left as it is."""
 
-_ATOM: Final = re.compile(
-    r"[^\\\s]|[0-9.]+|\\(?:[A-Za-z]+|[^A-Za-z])|\\(?:math[a-z]+|boldsymbol|operatorname)\{[^{}]*\}"
-)
+_ATOM: Final = re.compile(r"[^\\\s]|[0-9.]+|\\(?:[A-Za-z]+|[^A-Za-z])|\\[A-Za-z]+\{[^{}]*\}")
 _OPERATOR: Final = re.compile(
     r"\\(?:sum|prod|coprod|big[a-z]+|lim|limsup|liminf|max|min|sup|inf|det|gcd|Pr|i*int|oint|underbrace|overbrace)"
     r"(?![A-Za-z]).*|\\operatorname\{[^{}]*\}",
