@@ -64,8 +64,8 @@ class Options(Selectors):
     keep: Annotated[tuple[Keep, ...], AfterValidator(_in_order)] = Field(
         default=("tables", "code"),
         description="What belongs to the text beside its prose. `comments`: what readers wrote below it; `tables`: "
-        "rows of data tables; `code`: preformatted blocks; `links`: addresses, as `[text](address)`; `alt_text`: what "
-        "stands for pictures, in brackets. What is not in the list is left out, but for the words of links.",
+        "rows of data tables; `code`: preformatted blocks; `links`: addresses, as `[text](https://…)`; `alt_text`: "
+        "what stands for pictures, in brackets. What is not in the list is left out, but for the words of links.",
     )
     sites: dict[Host, Selectors] = Field(
         default_factory=dict,
