@@ -67,8 +67,8 @@ def decode(data: bytes, media_type: str | None = None) -> str:
 def utf8(data: bytes, media_type: str | None = None) -> bytes:
     """Give the characters of a page as UTF-8: the bytes themselves, where they are that already.
 
-    >>> utf8(b"caf\\xe9"), utf8("café".encode())
-    (b'caf\\xc3\\xa9', b'caf\\xc3\\xa9')
+    >>> utf8("Привет, мир".encode("koi8-r"), "text/html; charset=koi8-r").decode(), utf8("мир".encode()).decode()
+    ('Привет, мир', 'мир')
     """
     if not (b"\0" in data or b"\x1b" in data or read_bom(data[:4])[0]):  # ESC begins the shifts of ISO-2022
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from pipelines.stages.extract.metadata import Metadata
 
 _FILLED: Final = ("title", "license", "license_source", "published_at")
+_COLUMNS: Final = {"title": "title", "published": "published_at"}
+"""What a page states that has a column of its own; `metadata` tells where it stood."""
+_KEYS: Final = {
+    **{name: name for name in ("authors", "modified", "site", "canonical", "license_url")},
+    "language": "declared_language",
+}
+"""What a page states that goes into `metadata`, by the key it has there."""
 
 
 class Extract(MapStage, Options):
@@ -95,7 +102,7 @@ def _filled(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.RecordBat
         columns[name] = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
     given = pc.is_valid(batch["license"])  # a licence and its source belong together
     columns["license_source"] = pc.if_else(given, batch["license_source"], columns["license_source"])
-    columns["metadata"] = _metadata(batch["metadata"], readings)
+    columns["metadata"] = _metadata(batch, readings)
     columns["content"] = pa.nulls(batch.num_rows, batch.schema.field("content").type)
     for name, column in columns.items():
         batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
@@ -124,42 +131,39 @@ def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
     return pc.coalesce(column, pa.array(values, column.type))
 
 
-def _metadata(column: pa.Array, readings: Sequence[_Reading]) -> pa.Array:
+def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
     """Give the metadata with the keys that pages add; a key that is there stays, keys are sorted."""
-    stated = [_stated(reading.page.metadata) if reading.page is not None else {} for reading in readings]
-    if not any(stated):
+    column = batch["metadata"]
+    if all(reading.page is None for reading in readings):
         return column
-    merged = [
-        sorted({**found, **dict(given or [])}.items()) if found or given is not None else None
-        for given, found in zip(_python(column), stated, strict=True)
-    ]
+    filled = {key: _python(pc.is_valid(batch[key])) for key in _COLUMNS.values()}
+    merged: list[list[tuple[str, str]] | None] = []
+    for row, (given, reading) in enumerate(zip(_python(column), readings, strict=True)):
+        entries = dict(given or [])
+        if reading.page is not None:
+            known = {*entries, *(key for key, is_filled in filled.items() if is_filled[row])}
+            entries |= _stated(reading.page.metadata, known)
+        merged.append(sorted(entries.items()) if entries or given is not None else None)
     return pa.array(merged, CAPTURE.field("metadata").type)
 
 
-def _stated(metadata: Metadata) -> dict[str, str]:
-    """Give what a page states beyond the columns, and where each value stood.
+def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:
+    """Give what a page states beyond what is *known*, and where each value stood.
 
     >>> from pipelines.stages.extract.found import Found
     >>> from pipelines.stages.extract.metadata import Metadata
-    >>> _stated(Metadata(title=Found("Tea", "html:title"), authors=Found(("Ann", "Bo"), "meta:author")))
-    {'authors': 'Ann; Bo', 'authors_source': 'meta:author', 'title_source': 'html:title'}
+    >>> _stated(Metadata(title=Found("Tea", "html:title"), authors=Found(("Ann", "Bo"), "meta:author")), {"title"})
+    {'authors': 'Ann; Bo', 'authors_source': 'meta:author'}
     """
     entries: dict[str, str] = {}
-    for name in ("authors", "site", "canonical", "modified", "language", "license_url"):
-        if (found := getattr(metadata, name)) is not None:
-            key = "declared_language" if name == "language" else name
-            entries[key] = _written(found.value)
-            entries[f"{key}_source"] = found.source
-    for name, key in (("title", "title_source"), ("published", "published_at_source")):
-        if (found := getattr(metadata, name)) is not None:
-            entries[key] = found.source
-    return dict(sorted(entries.items()))
-
-
-def _written(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return "; ".join(value) if isinstance(value, tuple) else str(value)
+    for name, (value, source) in metadata.found().items():
+        key = _COLUMNS.get(name) or _KEYS.get(name)
+        if key is None or key in known:
+            continue
+        if name in _KEYS:
+            entries[key] = value
+        entries[f"{key}_source"] = source
+    return entries
 
 
 def _judged(batch: pa.RecordBatch, readings: Sequence[_Reading], min_characters: int) -> pa.RecordBatch:

@@ -72,7 +72,12 @@ def test_evidence_fills_columns_that_are_null() -> None:
 
     assert (row["license"], row["license_source"]) == ("CC-BY-4.0", "page:rel-license")
     assert row["published_at"] == datetime(2020, 1, 1, tzinfo=UTC)
-    assert row["metadata"] == [("declared_language", "de")]
+    assert row["metadata"] == [
+        ("declared_language", "de"),
+        ("declared_language_source", "html:lang"),
+        ("published_at_source", "meta:date"),
+        ("title_source", "html:title"),
+    ]
 
 
 def test_records_without_text_get_a_verdict_and_keep_their_row() -> None:
