@@ -17,6 +17,7 @@ from pipelines.stages.extract.content import Block, Span
 _SPECIAL: Final = re.compile(
     r"\\|(?P<run>`+|\*+|_+|~~+)|\](?=\()|<(?=[A-Za-z/!?])|&(?=\#?[0-9A-Za-z]{1,32};)",
 )
+_MAYBE_SPECIAL: Final = re.compile(r"[\\`*_~\]<&]")
 _PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _EMPHASIS: Final = {"strong": "**", "emphasis": "*"}
 _SIGNS: Final = {**_EMPHASIS, "sub": "<sub>", "sup": "<sup>", "link": "[", "image": "", "code": ""}
@@ -61,6 +62,8 @@ def at_line_start(text: str) -> str:
     >>> at_line_start("# 1\n2. x")
     '\\# 1\\\n2\\. x'
     """
+    if text[:1].isalpha() and "\n" not in text:
+        return text.rstrip()
     lines = [line for line in map(str.strip, text.split("\n")) if line] if "\n" in text else [text.strip()]
     if lines and lines[0].startswith("[") and _DEFINITION.match("\n".join(lines)):
         lines[0] = "\\" + lines[0]
@@ -98,6 +101,8 @@ def _escapes(text: str, edges: Collection[int] = ()) -> list[int]:
     Args:
         edges: Where marks begin and end.
     """
+    if _MAYBE_SPECIAL.search(text) is None:
+        return []
     places: list[int] = []
     runs: dict[str, list[tuple[int, int]]] = {}
     for found in _SPECIAL.finditer(text):
