@@ -31,7 +31,9 @@ _NEVER: Final = 3e38
 """A border that no feature passes: fills up a tree of fewer levels."""
 
 
-def boosted(columns: Array, share: Array, weight: Array, *, trees: int, rate: float, threads: int) -> CatBoostClassifier:
+def boosted(
+    columns: Array, share: Array, weight: Array, *, trees: int, rate: float, threads: int
+) -> CatBoostClassifier:
     """Learn the *share* of main text of each row of *columns*."""
     model = CatBoostClassifier(**SETTINGS, iterations=trees, learning_rate=rate, thread_count=threads)
     model.fit(Pool(columns, label=share, weight=weight))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -21,7 +20,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from benchmarks.extraction.augment import changed
 from pipelines.stages.extract import _reader
 from pipelines.stages.extract.decoding import utf8
 from pipelines.stages.extract.model_file import CHANCES
@@ -80,33 +78,12 @@ def read_gold(path: Path) -> list[GoldPage]:
     """Read all pages of the file, labelled, in its order."""
     columns = ["id", "source", "domain", "html", "gold_text"]
     rows = pq.read_table(path, columns=columns).to_pylist()
-    for row in rows:
-        row["markup"] = utf8(row.pop("html"))
-    with ProcessPoolExecutor() as pool:
-        return list(pool.map(_labelled, rows, chunksize=20))
-
-
-def augmented(pages: Sequence[GoldPage], kinds: Sequence[str]) -> list[GoldPage]:
-    """Give a changed copy of each of *pages*, of the *kinds* in turn; each is seeded by its page's name."""
-    said = [text for page in pages for text, share in zip(page.texts, page.share, strict=True) if share > 0.9 and len(text) > 60]
-    rows = [
-        {
-            "id": f"{page.id}+{kind}",
-            "source": page.source,
-            "domain": page.domain,
-            "gold_text": page.gold,
-            "markup": changed(page.markup, kind, said, seed),
-        }
-        for page in pages
-        for seed in [zlib.crc32(page.id.encode())]
-        for kind in [kinds[seed % len(kinds)]]
-    ]
     with ProcessPoolExecutor() as pool:
         return list(pool.map(_labelled, rows, chunksize=20))
 
 
 def _labelled(row: dict[str, Any]) -> GoldPage:
-    markup = row["markup"]
+    markup = utf8(row["html"])
     reading = _reader.read(markup, UNTRAINED)
     texts = reading.texts
     cut = [tokens(text) for text in texts]

@@ -1,6 +1,6 @@
 """Other extractors in the form that is measured: page in bytes and its address to text. Each needs its own package.
 
-    pip install trafilatura pygoreadability resiliparse
+pip install trafilatura pygoreadability resiliparse
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def go_readability(html: bytes, url: str | None = None) -> str:
     return (article.content_text or "") if article else ""
 
 
-def resiliparse(html: bytes, url: str | None = None) -> str:
+def resiliparse(html: bytes, url: str | None = None) -> str:  # noqa: ARG001
     """Give the text by Resiliparse, without comments and texts of pictures."""
     from resiliparse.extract.html2text import extract_plain_text
     from resiliparse.parse.html import HTMLTree

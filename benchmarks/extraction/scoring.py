@@ -1,7 +1,7 @@
 """How well an extracted text fits a gold text: four-word shingles and bags of words.
 
-A page's shingles found, extra and missed are scaled to sum one, so that pages weigh alike; precision, recall and F1 come
-from their sums over pages (the measure of Zyte's article extraction benchmark, 2020).
+A page's shingles found, extra and missed are scaled to sum one, so that pages weigh alike; precision, recall and F1
+come from their sums over pages (the measure of Zyte's article extraction benchmark, 2020).
 """
 
 from __future__ import annotations

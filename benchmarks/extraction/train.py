@@ -5,8 +5,8 @@
     python -m benchmarks.extraction.train ablation        the held-out figure without each group of features
     python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
 
-`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one. Needs the extra `model`. Figures
-are those of `docs/concepts/extraction.md`; one training takes 3 minutes on two cores.
+`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one. Needs the extra
+`model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -14,25 +14,33 @@ from __future__ import annotations
 import argparse
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from benchmarks.extraction.boosting import boosted, scores, stage_of
-from benchmarks.extraction.gold import ALL_SOURCES, OPEN_LICENCE, PLAIN_LICENCE, Array, GoldPage, augmented, default_path, is_held_out, read_gold, where
+from benchmarks.extraction.gold import (
+    ALL_SOURCES,
+    OPEN_LICENCE,
+    PLAIN_LICENCE,
+    Array,
+    GoldPage,
+    default_path,
+    is_held_out,
+    read_gold,
+    where,
+)
 from benchmarks.extraction.lexicons import Lexicons, Shares, shares_of
 from benchmarks.extraction.scoring import Fit, evaluated, line
 from pipelines.stages.extract import _reader, model_file
 from pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, packed
 
-FOLDS: Final = 4
 _SHORT_WORDS: Final = 4
 _SHORT_SHARE: Final = 0.34
 """Of the blocks of up to four words, most of them links of menus, a third is learned from, each for three."""
 SOURCES: Final = {"plain": PLAIN_LICENCE, "open": OPEN_LICENCE, "all": ALL_SOURCES}
-CHANGED: Final = "comments,comments+plain,plain,nameless,comments+nameless+plain"
 _ALL: Final = frozenset(_reader.GROUPS)
 
 
@@ -43,6 +51,7 @@ class Plan:
     trees: int = 400
     rate: float = 0.08
     threads: int = 2
+    folds: int = 4
     groups: frozenset[str] = _ALL
     stages: int = 2
 
@@ -59,17 +68,19 @@ def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) ->
     What a page is judged by never comes from its own domain: its words are looked up in lexicons, and its first scores
     made by trees, of the other folds of domains. So the second stage learns from first scores as it will meet them.
     """
-    folds = np.array([zlib.crc32(page.domain.encode()) % FOLDS for page in pages])
-    whole = Lexicons(pages, shares)
-    parts = [Lexicons([page for page, own in zip(pages, folds, strict=True) if own != fold], shares) for fold in range(FOLDS)]
-    models = [_reader.Model(names=part.names, words=part.words, stages=(), chances=chances()) for part in parts]
+    folds = np.array([zlib.crc32(page.domain.encode()) % plan.folds for page in pages])
+    models = []
+    for fold in range(plan.folds):
+        others = Lexicons([page for page, own in zip(pages, folds, strict=True) if own != fold], shares)
+        models.append(_reader.Model(names=others.names, words=others.words, stages=(), chances=chances()))
     rows = _Rows(pages, folds, plan)
-    columns = np.concatenate([_columns(page, models[fold])[:, : _reader.FIRST_COUNT] for page, fold in zip(pages, folds, strict=True)])
+    every = [_columns(page, models[fold]) for page, fold in zip(pages, folds, strict=True)]
+    columns = np.concatenate([measured[:, : _reader.FIRST_COUNT] for measured in every])
     first = rows.learned(columns, np.ones(len(columns), bool))
     stages = [stage_of(first)]
     if plan.stages == 2:
         unseen = np.zeros(len(columns), "<i4")
-        for fold in range(FOLDS):
+        for fold in range(plan.folds):
             own = rows.folds == fold
             unseen[own] = scores(rows.learned(columns, ~own), rows.masked(columns[own]))
         again = [
@@ -77,6 +88,7 @@ def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) ->
             for page, fold, start, end in zip(pages, folds, rows.ends[:-1], rows.ends[1:], strict=True)
         ]
         stages.append(stage_of(rows.learned(np.concatenate(again), np.ones(len(columns), bool))))
+    whole = Lexicons(pages, shares)
     return Learned(names=whole.names, words=whole.words, stages=tuple(stages), chances=chances())
 
 
@@ -103,10 +115,8 @@ class _Rows:
 
     def learned(self, columns: Array, rows: Array) -> object:
         use = rows & self.is_used
-        plan = self.plan
-        return boosted(
-            self.masked(columns[use]), self.share[use], self.weight[use], trees=plan.trees, rate=plan.rate, threads=plan.threads
-        )
+        settings = {"trees": self.plan.trees, "rate": self.plan.rate, "threads": self.plan.threads}
+        return boosted(self.masked(columns[use]), self.share[use], self.weight[use], **settings)
 
 
 def weights(page: GoldPage) -> Array:
@@ -143,27 +153,29 @@ def held_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan,
     return learned
 
 
-def leave_one_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> None:
-    """Print the figures on each source, by a model of the others."""
+def leave_one_out(
+    pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]
+) -> None:
+    """Print the figures on each source, by a model of the others; sources that only test share one model."""
     fits: list[Fit] = []
-    for source in sorted({page.source for page in pages}):
-        own = where(pages, lambda page, source=source: page.source == source)
+    learned_from = {page.source for page in allowed}
+    only_tests = {page.source for page in pages} - learned_from
+    for sources in [*({source} for source in sorted(learned_from)), only_tests]:
+        own = where(pages, lambda page, sources=sources: page.source in sources)
         domains = {page.domain for page in own}
-        others = [page for page in allowed if page.source != source and page.domain not in domains]
-        fits += tested(own, trained(others, plan, shares))
-        print(line(f"{source}, from {len(others)} others", fits[-len(own) :]), flush=True)
+        others = [page for page in allowed if page.source not in sources and page.domain not in domains]
+        fits += tested(own, trained(others, plan, shares)) if own else []
+        print(line(f"from {len(others)} others", fits[-len(own) :]), flush=True)
     print(line("each left out", fits), flush=True)
 
 
 def ablation(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> None:
     """Print the held-out figures without each group of features, and with one stage."""
-    print("everything")
-    held_out(pages, allowed, plan, shares)
-    for group in sorted(_ALL - {"scores"}):
-        print(f"without {group}")
-        held_out(pages, allowed, Plan(plan.trees, plan.rate, plan.threads, _ALL - {group}), shares)
-    print("one stage")
-    held_out(pages, allowed, Plan(plan.trees, plan.rate, plan.threads, stages=1), shares)
+    plans = {"everything": plan, "one stage": replace(plan, stages=1)}
+    plans |= {f"without {group}": replace(plan, groups=_ALL - {group}) for group in sorted(_ALL - {"scores"})}
+    for name, each in plans.items():
+        print(name, end="  ", flush=True)
+        held_out(pages, allowed, each, shares)
 
 
 def main() -> None:
@@ -171,18 +183,16 @@ def main() -> None:
     parser.add_argument("what", choices=["held-out", "leave-one-out", "ablation", "ship"])
     parser.add_argument("--data", type=Path, default=default_path())
     parser.add_argument("--sources", choices=list(SOURCES), default="open")
-    parser.add_argument("--changed", default=CHANGED, help="kinds of changed copies to learn from too")
     parser.add_argument("--trees", type=int, default=Plan.trees)
     parser.add_argument("--rate", type=float, default=Plan.rate)
+    parser.add_argument("--folds", type=int, default=Plan.folds)
     parser.add_argument("--threads", type=int, default=Plan.threads)
     parser.add_argument("--out", type=Path, help="write the model of `held-out` or `ship` there")
     args = parser.parse_args()
     pages = read_gold(args.data)
     allowed = where(pages, lambda page: page.source in SOURCES[args.sources])
-    if args.changed:
-        allowed = allowed + augmented(allowed, args.changed.split(","))
     shares = {page.id: shares_of(page) for page in allowed}
-    plan = Plan(args.trees, args.rate, args.threads)
+    plan = Plan(args.trees, args.rate, args.threads, args.folds)
     if args.what == "leave-one-out":
         leave_one_out(pages, allowed, plan, shares)
     elif args.what == "ablation":
