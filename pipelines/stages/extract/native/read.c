@@ -10,10 +10,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Sets of tags beyond which an end tag, spoken or implied, has no effect. */
+enum { IN_PAGE, IN_ONE_TABLE, IN_ONE_LIST, IN_ONE_DL, IN_BUTTON_OR_CELL, IN_ONE_CELL, IN_ONE_BOX, SCOPES };
+
 typedef struct {
     Tag tag;
     int32_t element;      /* the box, or the box around an inline element */
     int32_t record;       /* to be given its text, or -1 */
+    int16_t same;         /* the open element of the same tag around it, counted from 1; 0: none */
+    int16_t scopes[SCOPES]; /* the innermost open element of each set, counted likewise */
     uint8_t skips, is_pre, link_before, span;
 } Open;
 
@@ -25,7 +30,7 @@ typedef struct {
     int depth;
     int32_t over[TAG_COUNT];           /* start tags beyond MAX_DEPTH that wait for their end tags */
     int is_over;
-    int open_count[TAG_COUNT];
+    int16_t last[TAG_COUNT];           /* the innermost open element of a tag, counted from 1; 0: none */
     int32_t box;                       /* the innermost element that holds blocks */
     int skips, pre, in_link;
     Block block;                       /* the one that is being written */
@@ -320,7 +325,7 @@ static void pop(Reader *r) {
         r->is_over = 0;
     }
     Page *page = r->page;
-    r->open_count[open->tag]--;
+    r->last[open->tag] = open->same;
     if (tag_flags[open->tag] & BOX) {
         flush(r);
         page->elements.at[open->element].block_end = page->blocks.count;
@@ -360,37 +365,53 @@ static const uint8_t ITEM_ONLY[] = {T_li, 0};
 static const uint8_t P_ONLY[] = {T_p, 0};
 static const uint8_t HEADINGS[] = {T_h1, T_h2, T_h3, T_h4, T_h5, T_h6, 0};
 
-/* Closes the innermost open element of *tags*, and all in it, unless one of *barriers* stands between. */
-static void close_implied(Reader *r, const uint8_t *tags, const uint8_t *barriers) {
-    int any = 0;
-    for (const uint8_t *tag = tags; *tag; tag++) any |= r->open_count[*tag];
-    if (!any) return;
-    for (int i = r->depth - 1; i >= 0; i--) {
-        if (is_one_of(r->stack[i].tag, tags)) {
-            pop_to(r, i);
-            return;
-        }
-        if (is_one_of(r->stack[i].tag, barriers)) return;
+static uint8_t bounds[TAG_COUNT];      /* a bit for each scope that ends at the tag */
+
+static void bounds_init(void) {
+    static const uint8_t *const sets[] = {NONE, OF_TABLE, OF_LIST, OF_DL, OF_CELL, CELLS};
+    for (int tag = 0; tag < TAG_COUNT; tag++) {
+        bounds[tag] = tag_flags[tag] & BOX ? 1 << IN_ONE_BOX : 0;
+        for (int scope = 0; scope < IN_ONE_BOX; scope++) bounds[tag] |= is_one_of((Tag)tag, sets[scope]) << scope;
     }
+}
+
+/* Where a scope begins: elements further out are not reached. Looked up, not searched for: a tag costs the same however
+ * deep the page is. */
+static int scope_begin(const Reader *r, int scope) { return r->depth ? r->stack[r->depth - 1].scopes[scope] : 0; }
+
+static void enter(Reader *r, Open *open) {
+    open->same = r->last[open->tag];
+    r->last[open->tag] = (int16_t)(r->depth + 1);
+    if (r->depth) memcpy(open->scopes, open[-1].scopes, sizeof open->scopes);
+    for (int scope = 0; bounds[open->tag] >> scope; scope++)
+        if (bounds[open->tag] >> scope & 1) open->scopes[scope] = (int16_t)(r->depth + 1);
+}
+
+/* Closes the innermost open element of *tags*, and all in it, unless it is out of scope. */
+static void close_implied(Reader *r, const uint8_t *tags, int scope) {
+    int at = 0;
+    for (const uint8_t *tag = tags; *tag; tag++)
+        if (r->last[*tag] > at) at = r->last[*tag];
+    if (at && at >= scope_begin(r, scope)) pop_to(r, at - 1);
 }
 
 static void imply_ends(Reader *r, Tag tag) {
     switch (tag) {
-    case T_li: close_implied(r, ITEM_ONLY, OF_LIST); break;
-    case T_dt: case T_dd: close_implied(r, TERMS, OF_DL); break;
-    case T_tr: close_implied(r, CELLS, OF_TABLE); close_implied(r, ROWS, OF_TABLE); break;
-    case T_td: case T_th: close_implied(r, CELLS, OF_TABLE); break;
+    case T_li: close_implied(r, ITEM_ONLY, IN_ONE_LIST); break;
+    case T_dt: case T_dd: close_implied(r, TERMS, IN_ONE_DL); break;
+    case T_tr: close_implied(r, CELLS, IN_ONE_TABLE); close_implied(r, ROWS, IN_ONE_TABLE); break;
+    case T_td: case T_th: close_implied(r, CELLS, IN_ONE_TABLE); break;
     case T_thead: case T_tbody: case T_tfoot: case T_caption:
-        close_implied(r, CELLS, OF_TABLE);
-        close_implied(r, ROWS, OF_TABLE);
-        close_implied(r, GROUPS, OF_TABLE);
+        close_implied(r, CELLS, IN_ONE_TABLE);
+        close_implied(r, ROWS, IN_ONE_TABLE);
+        close_implied(r, GROUPS, IN_ONE_TABLE);
         break;
-    case T_button: { static const uint8_t same[] = {T_button, 0}; close_implied(r, same, NONE); break; }
-    case T_option: case T_optgroup: { static const uint8_t same[] = {T_option, 0}; close_implied(r, same, NONE); break; }
+    case T_button: { static const uint8_t same[] = {T_button, 0}; close_implied(r, same, IN_PAGE); break; }
+    case T_option: case T_optgroup: { static const uint8_t same[] = {T_option, 0}; close_implied(r, same, IN_PAGE); break; }
     default: break;
     }
     if (tag_flags[tag] & BOX) {
-        if (tag != T_html && tag != T_head && tag != T_noscript && tag != T_custom) close_implied(r, P_ONLY, OF_CELL);
+        if (tag != T_html && tag != T_head && tag != T_noscript && tag != T_custom) close_implied(r, P_ONLY, IN_BUTTON_OR_CELL);
         if (is_one_of(tag, HEADINGS) && r->depth && is_one_of(r->stack[r->depth - 1].tag, HEADINGS)) pop(r);
         if (r->skips && tag != T_noscript && tag != T_custom) {      /* block content breaks out of what should hold none */
             static const uint8_t held[] = {T_select, T_svg, T_button, T_datalist, T_meter, T_progress, T_canvas, T_map, 0};
@@ -788,7 +809,7 @@ static void push(Reader *r, Tag tag, const Attributes *a, const char *source, co
     open->element = r->box;
     open->skips = (uint8_t)skips_content(r, tag, a, after);
     r->skips += open->skips;
-    r->open_count[tag]++;
+    enter(r, open);
     r->depth++;
 }
 
@@ -797,12 +818,7 @@ static const char *start_tag(Reader *r, Tag tag, const char *source, const char 
     Attributes a;
     read_attributes(names, end, &a);
     imply_ends(r, tag);
-    if (tag == T_a && r->open_count[T_a])          /* a link within a link: the first was never closed */
-        for (int i = r->depth - 1; i >= 0 && !(tag_flags[r->stack[i].tag] & BOX); i--)
-            if (r->stack[i].tag == T_a) {
-                pop_to(r, i);
-                break;
-            }
+    if (tag == T_a && r->last[T_a] > scope_begin(r, IN_ONE_BOX)) pop_to(r, r->last[T_a] - 1); /* the first was never closed */
     int32_t record = is_record(r, tag, &a) ? add_record(r, tag, source, after) : -1;
     if (tag_flags[tag] & VOID) {
         if (tag == T_br) line_break(r);
@@ -815,19 +831,19 @@ static const char *start_tag(Reader *r, Tag tag, const char *source, const char 
         if (tag == T_xmp) flush(r);
         return raw_element(r, tag, after, record);
     }
-    if ((tag == T_body || tag == T_html) && r->open_count[tag]) return after;
+    if ((tag == T_body || tag == T_html) && r->last[tag]) return after;
     if (end > names && end[-1] == '/' && (tag == T_svg || tag == T_other || tag == T_custom)) return after;
     push(r, tag, &a, source, after, record);
     return after;
 }
 
-static const uint8_t *scope_of(Tag tag) {
+static int scope_of(Tag tag) {
     switch (tag) {
-    case T_li: return OF_LIST;
-    case T_dt: case T_dd: return OF_DL;
-    case T_table: return NONE;
-    case T_td: case T_th: case T_tr: case T_thead: case T_tbody: case T_tfoot: case T_caption: return OF_TABLE;
-    default: return CELLS;
+    case T_li: return IN_ONE_LIST;
+    case T_dt: case T_dd: return IN_ONE_DL;
+    case T_table: return IN_PAGE;
+    case T_td: case T_th: case T_tr: case T_thead: case T_tbody: case T_tfoot: case T_caption: return IN_ONE_TABLE;
+    default: return tag_flags[tag] & (BOX | SKIP) ? IN_ONE_CELL : IN_ONE_BOX;
     }
 }
 
@@ -836,30 +852,19 @@ static void end_tag(Reader *r, Tag tag) {
         line_break(r);
         return;
     }
-    if (tag == T_p && !r->open_count[T_p]) flush(r);
+    if (tag == T_p && !r->last[T_p]) flush(r);
     if (tag == T_body || tag == T_html || (tag_flags[tag] & VOID)) return;
     if (r->over[tag] > 0) {
         r->over[tag]--;
         if (tag_flags[tag] & BOX) flush(r);
         return;
     }
-    if (!r->open_count[tag]) {
-        if (is_one_of(tag, HEADINGS)) close_implied(r, HEADINGS, CELLS);   /* <h2> … </h3> */
+    if (!r->last[tag]) {
+        if (is_one_of(tag, HEADINGS)) close_implied(r, HEADINGS, IN_ONE_CELL);   /* <h2> … </h3> */
         return;
     }
-    int is_box = tag_flags[tag] & BOX || tag_flags[tag] & SKIP;
-    const uint8_t *barriers = scope_of(tag);
-    for (int i = r->depth - 1; i >= 0; i--) {
-        if (r->stack[i].tag == tag) {
-            pop_to(r, i);
-            return;
-        }
-        if (!is_box && tag_flags[r->stack[i].tag] & BOX) {
-            if (tag == T_a) r->in_link = 0;
-            return;
-        }
-        if (is_one_of(r->stack[i].tag, barriers)) return;
-    }
+    if (r->last[tag] >= scope_begin(r, scope_of(tag))) pop_to(r, r->last[tag] - 1);
+    else if (tag == T_a) r->in_link = 0;
 }
 
 /* Gives the end of the tag whose attributes begin at *at*: the ">" outside quotation marks. An attribute that is never
@@ -1003,7 +1008,10 @@ static void set_kind(Page *page, Block *b) {
 int page_read(Page *page) {
     Reader *r = calloc(1, sizeof *r);
     if (r == NULL) return READ_NO_MEMORY;
-    if (sign_words[0] == 0) name_words_init();
+    if (sign_words[0] == 0) {
+        name_words_init();
+        bounds_init();
+    }
     r->page = page;
     r->end = page->markup + page->bytes;
     r->box = -1;

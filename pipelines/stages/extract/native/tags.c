@@ -29,8 +29,8 @@ Tag tag_of(const char *name, size_t length) {
     if (length < sizeof lower) {
         for (size_t i = 0; i < length; i++) lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 32) : name[i];
         for (uint32_t slot = hash_bytes(lower, length) % SLOTS; slots[slot]; slot = (slot + 1) % SLOTS) {
-            const char *known = tag_names[slots[slot]];
-            if (memcmp(known, lower, length) == 0 && known[length] == 0) return (Tag)slots[slot];
+            const char *known = tag_names[slots[slot]];      /* may be shorter: it ends before anything beyond it is read */
+            if (strncmp(known, lower, length) == 0 && known[length] == 0) return (Tag)slots[slot];
         }
     }
     return memchr(name, '-', length) != NULL ? T_custom : T_other;
