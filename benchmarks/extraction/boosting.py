@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -24,6 +25,7 @@ SETTINGS: Final[dict[str, Any]] = {
     "rsm": 0.3,
     "random_strength": 1,
     "random_seed": 7,
+    "thread_count": 1,
     "verbose": False,
     "allow_writing_files": False,
 }
@@ -31,11 +33,9 @@ _NEVER: Final = 3e38
 """A border that no feature passes: fills up a tree of fewer levels."""
 
 
-def boosted(
-    columns: Array, share: Array, weight: Array, *, trees: int, rate: float, threads: int
-) -> CatBoostClassifier:
+def boosted(columns: Array, share: Array, weight: Array, *, trees: int, rate: float) -> CatBoostClassifier:
     """Learn the *share* of main text of each row of *columns*."""
-    model = CatBoostClassifier(**SETTINGS, iterations=trees, learning_rate=rate, thread_count=threads)
+    model = CatBoostClassifier(**SETTINGS, iterations=trees, learning_rate=rate)
     model.fit(Pool(columns, label=share, weight=weight))
     return model
 
@@ -68,3 +68,11 @@ def stage_of(model: CatBoostClassifier) -> Stage:
     arrays = (np.array(features, "<i4"), np.array(borders, "<f4"), np.array(leaves, "<i4"))
     first, second, third = (array.tobytes() for array in arrays)
     return DEPTH, round(start * UNITS), first, second, third
+
+
+def mean_of(stages: Sequence[Stage]) -> Stage:
+    """Give one stage whose scores are the mean of those of *stages*: all their trees, with smaller leaves."""
+    features, borders = (b"".join(stage[part] for stage in stages) for part in (2, 3))
+    leaves = np.concatenate([np.frombuffer(stage[4], "<i4") for stage in stages])
+    mean = np.round(leaves / len(stages)).astype("<i4")
+    return DEPTH, round(sum(stage[1] for stage in stages) / len(stages)), features, borders, mean.tobytes()

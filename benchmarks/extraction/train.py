@@ -5,8 +5,8 @@
     python -m benchmarks.extraction.train ablation        the held-out figure without each group of features
     python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
 
-`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one. Needs the extra
-`model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on two cores.
+`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one.
+Needs the extra `model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on two cores.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import argparse
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
-from benchmarks.extraction.boosting import boosted, scores, stage_of
+from benchmarks.extraction.boosting import boosted, mean_of, scores, stage_of
 from benchmarks.extraction.gold import (
     ALL_SOURCES,
     OPEN_LICENCE,
@@ -35,7 +36,7 @@ from benchmarks.extraction.gold import (
 from benchmarks.extraction.lexicons import Lexicons, Shares, shares_of
 from benchmarks.extraction.scoring import Fit, evaluated, line
 from pipelines.stages.extract import _reader, model_file
-from pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, packed
+from pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, Stage, packed
 
 _SHORT_WORDS: Final = 4
 _SHORT_SHARE: Final = 0.34
@@ -48,9 +49,9 @@ _ALL: Final = frozenset(_reader.GROUPS)
 class Plan:
     """How a model is trained; `groups` are the features it may look at."""
 
-    trees: int = 400
-    rate: float = 0.08
-    threads: int = 2
+    trees: int = 200
+    rate: float = 0.12
+    workers: int = 2
     folds: int = 4
     groups: frozenset[str] = _ALL
     stages: int = 2
@@ -63,10 +64,10 @@ def chances() -> bytes:
 
 
 def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> Learned:
-    """Train on *pages*.
+    """Train on *pages*: each stage is the mean of trees that were boosted without one fold of domains each.
 
-    What a page is judged by never comes from its own domain: its words are looked up in lexicons, and its first scores
-    made by trees, of the other folds of domains. So the second stage learns from first scores as it will meet them.
+    What a page is judged by in training never comes from its own domain: its words are looked up in lexicons, and its
+    first scores made by trees, of the other folds. So the second stage learns from first scores as it will meet them.
     """
     folds = np.array([zlib.crc32(page.domain.encode()) % plan.folds for page in pages])
     models = []
@@ -74,20 +75,15 @@ def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) ->
         others = Lexicons([page for page, own in zip(pages, folds, strict=True) if own != fold], shares)
         models.append(_reader.Model(names=others.names, words=others.words, stages=(), chances=chances()))
     rows = _Rows(pages, folds, plan)
-    every = [_columns(page, models[fold]) for page, fold in zip(pages, folds, strict=True)]
-    columns = np.concatenate([measured[:, : _reader.FIRST_COUNT] for measured in every])
-    first = rows.learned(columns, np.ones(len(columns), bool))
-    stages = [stage_of(first)]
+    every = [_columns(page, models[fold])[:, : _reader.FIRST_COUNT] for page, fold in zip(pages, folds, strict=True)]
+    first, unseen = rows.stage(np.concatenate(every))
+    stages = [first]
     if plan.stages == 2:
-        unseen = np.zeros(len(columns), "<i4")
-        for fold in range(plan.folds):
-            own = rows.folds == fold
-            unseen[own] = scores(rows.learned(columns, ~own), rows.masked(columns[own]))
         again = [
             _columns(page, models[fold], unseen[start:end])
             for page, fold, start, end in zip(pages, folds, rows.ends[:-1], rows.ends[1:], strict=True)
         ]
-        stages.append(stage_of(rows.learned(np.concatenate(again), np.ones(len(columns), bool))))
+        stages.append(rows.stage(np.concatenate(again))[0])
     whole = Lexicons(pages, shares)
     return Learned(names=whole.names, words=whole.words, stages=tuple(stages), chances=chances())
 
@@ -106,6 +102,17 @@ class _Rows:
         self.is_used = ~is_short | (mixed < _SHORT_SHARE)
         self.weight = np.concatenate([weights(page) for page in pages]) / np.where(is_short, _SHORT_SHARE, 1.0)
 
+    def stage(self, columns: Array) -> tuple[Stage, Array]:
+        """Boost trees without each fold; give their mean, and for each row the scores by those that never saw it."""
+        global _work  # forked workers share it; rows of two hundred columns are too large to send
+        _work = (self, self.masked(columns))
+        with get_context("fork").Pool(self.plan.workers) as pool:
+            parts = pool.map(_without_fold, range(self.plan.folds), chunksize=1)
+        unseen = np.zeros(len(columns), "<i4")
+        for fold, (_, own) in enumerate(parts):
+            unseen[self.folds == fold] = own
+        return mean_of([part for part, _ in parts]), unseen
+
     def masked(self, columns: Array) -> Array:
         """Set the features that the plan leaves out to nothing."""
         unused = [place for place, group in enumerate(_reader.GROUPS) if group not in self.plan.groups]
@@ -113,10 +120,16 @@ class _Rows:
         columns[:, [place for place in unused if place < columns.shape[1]]] = 0
         return columns
 
-    def learned(self, columns: Array, rows: Array) -> object:
-        use = rows & self.is_used
-        settings = {"trees": self.plan.trees, "rate": self.plan.rate, "threads": self.plan.threads}
-        return boosted(self.masked(columns[use]), self.share[use], self.weight[use], **settings)
+
+_work: tuple[_Rows, Array]
+
+
+def _without_fold(fold: int) -> tuple[Stage, Array]:
+    rows, columns = _work
+    own = rows.folds == fold
+    use = ~own & rows.is_used
+    model = boosted(columns[use], rows.share[use], rows.weight[use], trees=rows.plan.trees, rate=rows.plan.rate)
+    return stage_of(model), scores(model, columns[own])
 
 
 def weights(page: GoldPage) -> Array:
@@ -186,13 +199,13 @@ def main() -> None:
     parser.add_argument("--trees", type=int, default=Plan.trees)
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--folds", type=int, default=Plan.folds)
-    parser.add_argument("--threads", type=int, default=Plan.threads)
+    parser.add_argument("--workers", type=int, default=Plan.workers)
     parser.add_argument("--out", type=Path, help="write the model of `held-out` or `ship` there")
     args = parser.parse_args()
     pages = read_gold(args.data)
     allowed = where(pages, lambda page: page.source in SOURCES[args.sources])
     shares = {page.id: shares_of(page) for page in allowed}
-    plan = Plan(args.trees, args.rate, args.threads, args.folds)
+    plan = Plan(args.trees, args.rate, args.workers, args.folds)
     if args.what == "leave-one-out":
         leave_one_out(pages, allowed, plan, shares)
     elif args.what == "ablation":
