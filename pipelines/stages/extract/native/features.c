@@ -30,6 +30,7 @@ typedef struct {
     int32_t *up;                  /* of an element: the next around it that holds more blocks */
     int32_t *min_depth, *bad;     /* of an element: where the worst name around it is, and how many bad ones are */
     int32_t *children;            /* of an element: blocks that stand directly in its children */
+    int32_t *levels;              /* of an element: room for `distance_columns` */
     double *score;                /* of an element, as Readability scores it */
     int32_t *group;               /* of a block: where its group is */
     Group *groups;
@@ -80,8 +81,9 @@ static int climb(Measure *m) {
     m->min_depth = calloc(count, sizeof *m->min_depth);
     m->bad = calloc(count, sizeof *m->bad);
     m->children = calloc(count, sizeof *m->children);
+    m->levels = malloc(count * sizeof *m->levels);
     m->score = calloc(count, sizeof *m->score);
-    if (!m->up || !m->min_depth || !m->bad || !m->children || !m->score) return 0;
+    if (!m->up || !m->min_depth || !m->bad || !m->children || !m->levels || !m->score) return 0;
     for (int32_t i = 0; i < m->elements; i++) {
         const Element *e = &page->elements.at[i];
         int32_t parent = e->parent;
@@ -168,6 +170,9 @@ static void find_places(Measure *m) {
 
 static uint32_t mixed(uint32_t hash, uint32_t value) { return (hash ^ value) * 16777619u ^ (hash >> 15); }
 
+/* Texts can be made to have hashes that collide; the tables are half empty, so that others never get this far. */
+enum { MAX_PROBES = 256 };
+
 static int find_groups(Measure *m) {
     const Page *page = m->page;
     uint32_t slots = 16;
@@ -187,7 +192,8 @@ static int find_groups(Measure *m) {
             key = mixed(key, page->elements.at[at].signature);
         key |= 1;
         uint32_t slot = key & m->mask;
-        while (m->groups[slot].key && m->groups[slot].key != key) slot = (slot + 1) & m->mask;
+        for (int step = 0; step < MAX_PROBES && m->groups[slot].key && m->groups[slot].key != key; step++)
+            slot = (slot + 1) & m->mask;
         Group *g = &m->groups[slot];
         g->key = key;
         g->count++;
@@ -196,7 +202,7 @@ static int find_groups(Measure *m) {
         g->prose += m->is_prose[i] ? m->size[i] : 0;
         m->group[i] = (int32_t)slot;
         slot = (b->hash | 1) & m->mask;
-        while (keys[slot] && keys[slot] != (b->hash | 1)) slot = (slot + 1) & m->mask;
+        for (int step = 0; step < MAX_PROBES && keys[slot] && keys[slot] != (b->hash | 1); step++) slot = (slot + 1) & m->mask;
         keys[slot] = b->hash | 1;
         counts[slot]++;
         places[i] = (int32_t)slot;
@@ -224,6 +230,20 @@ static void distance(const Page *page, int32_t a, int32_t b, int *from_a, int *f
     }
 }
 
+/* Fills the columns of the distances from each block to the element *to*: one step for an element, not for each level. */
+static void distance_columns(const Measure *m, int32_t to, float *up, float *down) {
+    const Element *elements = m->page->elements.at;
+    for (int32_t i = 0; i < m->elements; i++) m->levels[i] = -1;
+    for (int32_t at = to; at >= 0; at = elements[at].parent) m->levels[at] = 0;      /* around it */
+    for (int32_t i = 0; i < m->elements; i++)
+        if (m->levels[i] < 0) m->levels[i] = m->levels[elements[i].parent] + 1;
+    for (int32_t i = 0; i < m->blocks; i++) {
+        int32_t at = m->page->blocks.at[i].element;
+        up[i] = (float)m->levels[at];
+        down[i] = (float)(elements[to].depth - (elements[at].depth - m->levels[at]));
+    }
+}
+
 static int32_t first_box(const Measure *m, int32_t block) {
     int32_t element = m->page->blocks.at[block].element;
     return blocks_in(m->page, element) > 1 ? element : m->up[element];
@@ -233,11 +253,18 @@ static int32_t first_box(const Measure *m, int32_t block) {
 
 #define SET(name, value) (columns[(size_t)F_##name * n + i] = (float)(value))
 
+enum { MAX_TITLE_BYTES = 500 };   /* of a title that are looked at */
+
 static int is_in_title(const Page *page, const Block *b) {
-    if (b->bytes < 8 || b->bytes > (uint32_t)page->title.count) return 0;
-    const char *text = page->text.at + b->text, *at = page->title.at, *end = at + page->title.count - b->bytes;
-    for (; at <= end; at++)
-        if (*at == *text && memcmp(at, text, b->bytes) == 0) return 1;
+    uint32_t bytes = page->title.count < MAX_TITLE_BYTES ? (uint32_t)page->title.count : MAX_TITLE_BYTES;
+    if (b->bytes < 8 || b->bytes > bytes) return 0;
+    const char *text = page->text.at + b->text, *at = page->title.at, *end = at + bytes - b->bytes;
+    uint64_t begins, here;
+    memcpy(&begins, text, sizeof begins);
+    for (; at <= end; at++) {
+        memcpy(&here, at, sizeof here);
+        if (here == begins && memcmp(at, text, b->bytes) == 0) return 1;
+    }
     return 0;
 }
 
@@ -334,13 +361,13 @@ static void candidate_columns(const Measure *m, float *columns) {
     size_t n = (size_t)m->blocks;
     int32_t longest_box = m->longest >= 0 ? first_box(m, m->longest) : -1;
     double top_share = ratio((double)within(m, m->top).prose, (double)m->before[n].prose);
+#define DISTANCES(name, to) distance_columns(m, to, columns + (size_t)F_##name##_up * n, columns + (size_t)F_##name##_down * n)
+    DISTANCES(top, m->top);
+    DISTANCES(prose_box, m->prose_box);
+    if (longest_box >= 0) DISTANCES(longest, longest_box);
     for (size_t i = 0; i < n; i++) {
         int32_t element = page->blocks.at[i].element;
-        int up, down;
-        distance(page, element, m->top, &up, &down);
-        SET(top_up, up);
-        SET(top_down, down);
-        SET(in_top, down == 0);
+        SET(in_top, columns[(size_t)F_top_down * n + i] == 0);
         SET(top_share, top_share);
         double best = 0, own = 0;
         int steps = 0;
@@ -351,9 +378,6 @@ static void candidate_columns(const Measure *m, float *columns) {
         SET(top_score, ratio(best, m->score[m->top]));
         SET(own_candidate, ratio(own, m->score[m->top]));
         if (longest_box >= 0) {
-            distance(page, element, longest_box, &up, &down);
-            SET(longest_up, up);
-            SET(longest_down, down);
             SET(longest_same, page->elements.at[element].signature
                                   == page->elements.at[page->blocks.at[m->longest].element].signature);
         } else {
@@ -361,9 +385,6 @@ static void candidate_columns(const Measure *m, float *columns) {
             SET(longest_down, NOWHERE);
             SET(longest_same, NOWHERE);
         }
-        distance(page, element, m->prose_box, &up, &down);
-        SET(prose_box_up, up);
-        SET(prose_box_down, down);
     }
 }
 
@@ -515,6 +536,7 @@ static void done(Measure *m) {
     free(m->min_depth);
     free(m->bad);
     free(m->children);
+    free(m->levels);
     free(m->score);
     free(m->group);
     free(m->groups);
@@ -571,6 +593,7 @@ static void mass_columns(const Second *s, float *columns) {
     const Measure *m = s->m;
     size_t n = (size_t)m->blocks;
     double all = (double)s->mass[n];
+    DISTANCES(mass_box, s->box);
     for (size_t i = 0; i < n; i++) {
         int32_t box = first_box(m, (int32_t)i);
         for (int level = 0; level < LEVELS; level++) {
@@ -587,10 +610,6 @@ static void mass_columns(const Second *s, float *columns) {
         SET(mass_page, mean_chance(s, 0, (int32_t)n));
         SET(mass_before, ratio((double)s->mass[i], all));
         SET(mass_after, ratio((double)(s->mass[n] - s->mass[i + 1]), all));
-        int up, down;
-        distance(m->page, m->page->blocks.at[i].element, s->box, &up, &down);
-        SET(mass_box_up, up);
-        SET(mass_box_down, down);
         const Element *e = &m->page->elements.at[s->box];
         SET(mass_box_share, mean_chance(s, e->block_begin, e->block_end));
         e = &m->page->elements.at[m->top];

@@ -491,7 +491,7 @@ static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {
     if (status == READ_OK) return (PyObject *)self;
     Py_DECREF(self);
     if (status == READ_NO_MEMORY) return PyErr_NoMemory();
-    PyErr_Format(too_complex, "more than %d blocks of text", MAX_BLOCKS);
+    PyErr_Format(too_complex, "more than %d blocks of text, or %d elements around them", MAX_BLOCKS, MAX_ELEMENTS);
     return NULL;
 }
 

@@ -11,7 +11,9 @@
 
 #define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
 #define MAX_BLOCKS 250000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
+#define MAX_ELEMENTS 1000000 /* boxes of one page; the largest of the gold pages has 15,486 */
 #define MAX_INLINE 16        /* inline elements that are open at once and become spans */
+#define MAX_SPAN_BLOCKS 30   /* what goes on for longer was never closed: it marks nothing */
 #define MAX_RECORDS 400
 #define MAX_NAME_BYTES 400   /* of class and id that are looked at */
 
@@ -76,7 +78,7 @@ typedef struct {
     uint32_t signature;               /* hash of tag and names */
     int16_t own_score, min_score, max_score;  /* what its names, and those around it, say (hundredths of log odds) */
     int32_t sum_score;
-    uint8_t tag, min_level, is_layout;
+    uint8_t tag, min_level, is_layout, holds_structure;
 } Element;
 
 typedef enum { PARAGRAPH, HEADING, ITEM, CELL, PRE, QUOTE, CAPTION, KINDS } Kind;
@@ -132,7 +134,7 @@ typedef struct {
     ARRAY(char) title;                /* the words of <title>, as in `text` */
 } Page;
 
-enum { READ_OK = 0, READ_NO_MEMORY = 1, READ_TOO_MANY_BLOCKS = 2 };
+enum { READ_OK = 0, READ_NO_MEMORY = 1, READ_TOO_MANY = 2 };
 int page_read(Page *page);
 void page_free(Page *page);
 

@@ -22,7 +22,7 @@ typedef struct {
     uint8_t skips, is_pre, link_before, span;
 } Open;
 
-typedef struct { Span span; int is_open; } Inline;
+typedef struct { Span span; int blocks; } Inline;
 
 typedef struct {
     Page *page;
@@ -73,7 +73,7 @@ static void start_block(Reader *r) {
 static void end_spans(Reader *r, int from, uint32_t end) {
     for (int i = from; i < r->span_depth && i < MAX_INLINE; i++) {
         Inline *open = &r->open_spans[i];
-        if (!open->is_open || open->span.begin >= end) continue;
+        if (open->blocks > MAX_SPAN_BLOCKS || open->span.begin >= end) continue;
         if (!RESERVE(r->page->spans, 1)) {
             r->status = READ_NO_MEMORY;
             return;
@@ -83,20 +83,20 @@ static void end_spans(Reader *r, int from, uint32_t end) {
     }
 }
 
+enum { LEXICON_WORDS = 12, MAX_KNOWN_WORDS = 10000 };   /* "no-no-no-…" is one word, and its sum should fit a number */
+
 /* What the characters of a block are like, for the features; counted when it is finished. */
 static void add_word(void *context, uint32_t hash, const char *at, size_t bytes) {
     Block *b = ((void **)context)[0];
     const Lexicon *lexicon = ((void **)context)[1];
     int score;
     (void)at, (void)bytes;
-    if (!lexicon_score(lexicon, hash, &score)) return;
+    if (b->word_known >= MAX_KNOWN_WORDS || !lexicon_score(lexicon, hash, &score)) return;
     if (b->word_known == 0 || score < b->word_min) b->word_min = score;
     if (b->word_known == 0 || score > b->word_max) b->word_max = score;
     b->word_sum += score;
     b->word_known++;
 }
-
-enum { LEXICON_WORDS = 12 };
 
 static void flush(Reader *r) {
     Page *page = r->page;
@@ -107,8 +107,9 @@ static void flush(Reader *r) {
             while (b->bytes && (page->text.at[b->text + b->bytes - 1] == '\n' || page->text.at[b->text + b->bytes - 1] == ' '))
                 b->bytes--;
         end_spans(r, 0, b->bytes);
+        for (int i = 0; i < r->span_depth && i < MAX_INLINE; i++) r->open_spans[i].blocks++;
         b->span_end = page->spans.count;
-        if (page->blocks.count >= MAX_BLOCKS) r->status = READ_TOO_MANY_BLOCKS;
+        if (page->blocks.count >= MAX_BLOCKS) r->status = READ_TOO_MANY;
         else if (!RESERVE(page->blocks, 1) || !RESERVE(page->text, 1)) r->status = READ_NO_MEMORY;
         else {
             void *context[2] = {b, (void *)page->word_lexicon};
@@ -198,6 +199,7 @@ static void put_space_of_pre(Reader *r, uint32_t c) {
     Page *page = r->page;
     if (!r->has_text && c == '\n') {
         page->text.count = (int32_t)r->block.text;      /* nothing but spaces so far: an empty line */
+        r->block.chars = 0;
         return;
     }
     if (!RESERVE(page->text, 8)) {
@@ -588,8 +590,8 @@ static void number(Page *page, Element *e, const Attributes *a) {
 
 static int32_t add_element(Reader *r, Tag tag, const Attributes *a) {
     Page *page = r->page;
-    if (!RESERVE(page->elements, 1)) {
-        r->status = READ_NO_MEMORY;
+    if (page->elements.count >= MAX_ELEMENTS || !RESERVE(page->elements, 1)) {
+        r->status = page->elements.count >= MAX_ELEMENTS ? READ_TOO_MANY : READ_NO_MEMORY;
         return r->box;
     }
     int32_t index = page->elements.count++;
@@ -630,7 +632,7 @@ static int open_span(Reader *r, int kind, const char *source, const char *end) {
     if (r->span_depth < MAX_INLINE) {
         uint32_t begin = r->has_text ? (uint32_t)r->page->text.count - r->block.text + (r->pending ? 1 : 0) : 0;
         r->open_spans[r->span_depth] = (Inline){
-            {begin, 0, (uint32_t)(source - r->page->markup), (uint32_t)(end - source), (uint8_t)kind}, 1};
+            {begin, 0, (uint32_t)(source - r->page->markup), (uint32_t)(end - source), (uint8_t)kind}, 0};
     }
     r->span_depth++;
     return 1;
@@ -949,14 +951,11 @@ enum { MAX_DATA_CELL_CHARS = 600 };
 
 /* A table whose cells hold other tables, headings or long texts lays out a page: its cells are no cells. */
 static void find_layout_tables(Page *page) {
-    for (int32_t i = 0; i < page->elements.count; i++) {
+    for (int32_t i = page->elements.count - 1; i > 0; i--) {      /* what is in an element comes before it */
         Element *e = &page->elements.at[i];
-        if (e->tag != T_table && !is_one_of((Tag)e->tag, HEADINGS)) continue;
-        for (int32_t up = e->parent; up >= 0; up = page->elements.at[up].parent)
-            if (page->elements.at[up].tag == T_table) {
-                if (page->elements.at[up].is_layout) break;
-                page->elements.at[up].is_layout = 1;
-            }
+        if (e->tag == T_table) e->is_layout = e->holds_structure;
+        if (e->holds_structure || e->tag == T_table || is_one_of((Tag)e->tag, HEADINGS))
+            page->elements.at[e->parent].holds_structure = 1;
     }
     for (int32_t i = 0; i < page->elements.count; i++) {
         Element *e = &page->elements.at[i];
