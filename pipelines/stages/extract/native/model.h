@@ -7,6 +7,8 @@
 #define MAX_TREE_DEPTH 8
 #define CHANCES 4096
 #define SCORE_BOUND 80000     /* of the table of chances; scores are in ten-thousandths of a unit of log odds */
+#define MAX_TREES 4096        /* of a stage, and what a leaf or a bias may be at most: their sum fits an int32 */
+#define MAX_LEAF 500000
 
 typedef struct {
     int32_t trees, depth, bias;

@@ -63,7 +63,9 @@ static int fill_stage(Model *model, PyObject *given) {
     model->stages++;
     for (int i = 0; i < 3; i++)
         if ((model->owned[index][i] = copied(parts[i], &sizes[i])) == NULL) return 0;
-    if (stage->depth < 1 || stage->depth > MAX_TREE_DEPTH) goto wrong;
+    if (stage->depth < 1 || stage->depth > MAX_TREE_DEPTH || sizes[0] > 4 * MAX_TREES * stage->depth
+        || stage->bias < -MAX_LEAF || stage->bias > MAX_LEAF)
+        goto wrong;
     stage->trees = (int32_t)(sizes[0] / 4 / stage->depth);
     if (sizes[0] != (Py_ssize_t)stage->trees * stage->depth * 4 || sizes[1] != sizes[0]
         || sizes[2] != ((Py_ssize_t)stage->trees << stage->depth) * 4)
@@ -73,9 +75,11 @@ static int fill_stage(Model *model, PyObject *given) {
     stage->leaves = model->owned[index][2];
     for (int32_t i = 0; i < stage->trees * stage->depth; i++)
         if (stage->features[i] < 0 || stage->features[i] >= (index ? FEATURE_COUNT : FIRST_COUNT)) goto wrong;
+    for (int32_t i = 0; i < stage->trees << stage->depth; i++)
+        if (stage->leaves[i] < -MAX_LEAF || stage->leaves[i] > MAX_LEAF) goto wrong;
     return 1;
 wrong:
-    PyErr_SetString(PyExc_ValueError, "a stage of the model has parts of the wrong size");
+    PyErr_SetString(PyExc_ValueError, "a stage of the model has parts of the wrong size, or numbers out of range");
     return 0;
 }
 
@@ -177,7 +181,16 @@ static void reading_dealloc(PyObject *object) {
 
 static PyObject *str_of(const char *at, size_t bytes) { return PyUnicode_DecodeUTF8(at, (Py_ssize_t)bytes, "replace"); }
 
-/* Expands character references of an attribute's value and joins its white space. */
+/* The most bytes up to *most* that do not cut a character. */
+static size_t whole(const char *at, size_t bytes, size_t most) {
+    if (bytes <= most) return bytes;
+    while (most && ((uint8_t)at[most] & 0xc0) == 0x80) most--;
+    return most;
+}
+
+static int is_control(uint32_t c) { return (c < 0x20 && !is_space(c)) || (c >= 0x7f && c < 0xa0); }
+
+/* Expands character references of an attribute's value, and leaves control characters out. */
 static PyObject *value_of(const Attribute *a, size_t most) {
     const char *at = a->value, *end = a->value + a->value_bytes;
     size_t room = a->value_bytes < most ? a->value_bytes : most, count = 0;
@@ -186,11 +199,10 @@ static PyObject *value_of(const Attribute *a, size_t most) {
     while (at < end && count + 8 < room * 2 + 16 && count < most) {
         uint32_t points[2] = {0, 0};
         size_t used = *at == '&' ? reference(at, end, points, 1) : 0;
-        if (used) {
-            count += (size_t)encode_point(points[0], out + count);
-            if (points[1]) count += (size_t)encode_point(points[1], out + count);
-            at += used;
-        } else out[count++] = *at++;
+        if (!used) used = (size_t)decode_point(at, end, points), points[0] = repaired(points[0]);
+        if (!is_control(points[0])) count += (size_t)encode_point(points[0], out + count);
+        if (points[1]) count += (size_t)encode_point(points[1], out + count);
+        at += used;
     }
     PyObject *value = str_of(out, count);
     free(out);
@@ -226,8 +238,7 @@ static PyObject *record_text(const Reading *self, const Record *record) {
     const char *base = record->is_raw ? self->page.markup : self->page.text.at;
     size_t bytes = record->text_end - record->text, most = record->tag == T_script ? MAX_SCRIPT_BYTES : MAX_RECORD_BYTES;
     if (record->tag == T_script && bytes > most) return str_of("", 0);
-    if (bytes > most) bytes = most;
-    if (record->tag != T_title) return str_of(base + record->text, bytes);
+    if (record->tag != T_title) return str_of(base + record->text, whole(base + record->text, bytes, most));
     return str_of(self->page.title.at, (size_t)self->page.title.count);
 }
 
@@ -253,18 +264,39 @@ static Py_ssize_t characters(const char *at, uint32_t bytes) {
     return count;
 }
 
+/* A text with its characters counted before every `STRIDE` bytes: thousands of spans of one block are found in one pass. */
+enum { STRIDE = 256 };
+typedef struct { const char *text; uint32_t bytes; int32_t *before; } Counted;
+
+static int count_characters(Counted *counted, const char *text, uint32_t bytes) {
+    *counted = (Counted){text, bytes, malloc((bytes / STRIDE + 1) * sizeof *counted->before)};
+    if (counted->before == NULL) return 0;
+    counted->before[0] = 0;
+    for (uint32_t i = 0; i < bytes / STRIDE; i++)
+        counted->before[i + 1] = counted->before[i] + (int32_t)characters(text + i * STRIDE, STRIDE);
+    return 1;
+}
+
+static Py_ssize_t characters_before(const Counted *counted, uint32_t place) {
+    if (place > counted->bytes) place = counted->bytes;
+    uint32_t stride = place / STRIDE;
+    return counted->before[stride] + characters(counted->text + stride * STRIDE, place - stride * STRIDE);
+}
+
 static PyObject *spans_of(const Reading *self, const Block *b) {
     static const char *const kinds[] = {"link", "code", "strong", "emphasis", "image", "sub", "sup"};
+    if (b->span_begin == b->span_end) return PyTuple_New(0);
+    Counted text;
+    if (!count_characters(&text, self->page.text.at + b->text, b->bytes)) return PyErr_NoMemory();
     PyObject *found = PyTuple_New(b->span_end - b->span_begin);
-    const char *text = self->page.text.at + b->text;
     for (int32_t i = b->span_begin; found != NULL && i < b->span_end; i++) {
         const Span *span = &self->page.spans.at[i];
         PyObject *target = NULL, *alt = NULL;
         if (span->kind == SPAN_LINK || span->kind == SPAN_IMAGE) {
             PyObject *attributes = attributes_of(self, span->source, span->source_bytes);
             if (attributes == NULL) {
-                Py_DECREF(found);
-                return NULL;
+                Py_CLEAR(found);
+                break;
             }
             target = PyDict_GetItemString(attributes, span->kind == SPAN_LINK ? "href" : "src");
             alt = span->kind == SPAN_IMAGE ? PyDict_GetItemString(attributes, "alt") : NULL;
@@ -274,13 +306,11 @@ static PyObject *spans_of(const Reading *self, const Block *b) {
         }
         if (target == NULL) target = str_of("", 0);
         if (alt == NULL) alt = str_of("", 0);
-        uint32_t begin = span->begin < b->bytes ? span->begin : b->bytes, end = span->end < b->bytes ? span->end : b->bytes;
-        PyObject *row = Py_BuildValue("(snnNN)", kinds[span->kind], characters(text, begin), characters(text, end), target, alt);
-        if (row == NULL || PyTuple_SetItem(found, i - b->span_begin, row) < 0) {
-            Py_DECREF(found);
-            return NULL;
-        }
+        PyObject *row = Py_BuildValue("(snnNN)", kinds[span->kind], characters_before(&text, span->begin),
+                                      characters_before(&text, span->end), target, alt);
+        if (row == NULL || PyTuple_SetItem(found, i - b->span_begin, row) < 0) Py_CLEAR(found);
     }
+    free(text.before);
     return found;
 }
 
@@ -381,7 +411,8 @@ static PyObject *reading_texts(PyObject *object, void *unused) {
     PyObject *found = PyList_New(self->page.blocks.count);
     for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
         const Block *b = &self->page.blocks.at[i];
-        if (PyList_SetItem(found, i, str_of(self->page.text.at + b->text, b->bytes)) < 0) Py_CLEAR(found);
+        PyObject *text = str_of(self->page.text.at + b->text, b->bytes);
+        if (text == NULL || PyList_SetItem(found, i, text) < 0) Py_CLEAR(found);
     }
     return found;
 }
@@ -390,8 +421,10 @@ static PyObject *reading_places(PyObject *object, void *unused) {
     Reading *self = (Reading *)object;
     (void)unused;
     PyObject *found = PyList_New(self->page.blocks.count);
-    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++)
-        if (PyList_SetItem(found, i, PyLong_FromLong(self->page.blocks.at[i].element)) < 0) Py_CLEAR(found);
+    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
+        PyObject *place = PyLong_FromLong(self->page.blocks.at[i].element);
+        if (place == NULL || PyList_SetItem(found, i, place) < 0) Py_CLEAR(found);
+    }
     return found;
 }
 
@@ -574,11 +607,15 @@ PyMODINIT_FUNC PyInit__reader(void) {
     model_type = PyType_FromSpec(&model_spec);
     reading_type = PyType_FromSpec(&reading_spec);
     too_complex = PyErr_NewException("pipelines.stages.extract._reader.TooComplex", PyExc_ValueError, NULL);
-    PyModule_AddObject(module, "Model", Py_NewRef(model_type));
-    PyModule_AddObject(module, "Reading", Py_NewRef(reading_type));
-    PyModule_AddObject(module, "TooComplex", Py_NewRef(too_complex));
-    PyModule_AddObject(module, "FEATURES", names_tuple(feature_names, FEATURE_COUNT));
-    PyModule_AddObject(module, "GROUPS", names_tuple(feature_groups, FEATURE_COUNT));
-    PyModule_AddIntConstant(module, "FIRST_COUNT", FIRST_COUNT);
+    PyObject *features = names_tuple(feature_names, FEATURE_COUNT), *groups = names_tuple(feature_groups, FEATURE_COUNT);
+    int failed = PyModule_AddObjectRef(module, "Model", model_type) < 0
+                 || PyModule_AddObjectRef(module, "Reading", reading_type) < 0
+                 || PyModule_AddObjectRef(module, "TooComplex", too_complex) < 0
+                 || PyModule_AddObjectRef(module, "FEATURES", features) < 0
+                 || PyModule_AddObjectRef(module, "GROUPS", groups) < 0
+                 || PyModule_AddIntConstant(module, "FIRST_COUNT", FIRST_COUNT) < 0;
+    Py_XDECREF(features);
+    Py_XDECREF(groups);
+    if (failed) Py_CLEAR(module);
     return module;
 }

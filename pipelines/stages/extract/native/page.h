@@ -197,6 +197,10 @@ static inline int is_space(uint32_t point) {
            || point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
 }
 
+/* Control characters 0x80 to 0x9f are nearly always windows-1252 that was taken for Latin-1 on its way to UTF-8. */
+extern const uint16_t windows_1252[32];
+static inline uint32_t repaired(uint32_t c) { return c >= 0x80 && c < 0xa0 ? windows_1252[c - 0x80] : c; }
+
 size_t reference(const char *at, const char *end, uint32_t points[2], int in_attribute);
 int references_init(int count, const char **names, const uint32_t (*points)[2]);
 

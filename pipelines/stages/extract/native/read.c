@@ -272,7 +272,7 @@ static void put_text(Reader *r, const char *at, const char *end, int has_referen
         }
         at += decode_point(at, end, &c);
         if (c == '\r' && at < end && *at == '\n') continue;
-        put(r, c);
+        put(r, repaired(c));
     }
 }
 

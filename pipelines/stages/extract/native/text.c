@@ -55,7 +55,7 @@ static const Reference *named(const char *at, size_t bytes) {
     return NULL;
 }
 
-static const uint16_t windows_1252[32] = {
+const uint16_t windows_1252[32] = {
     0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
     0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
 
@@ -77,8 +77,7 @@ static size_t numeric(const char *at, const char *end, uint32_t points[2]) {
     if (digits == 0) return 0;
     if (at < end && *at == ';') at++;
     if (value == 0 || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) value = 0xfffd;
-    else if (value >= 0x80 && value < 0xa0) value = windows_1252[value - 0x80];
-    points[0] = value;
+    points[0] = repaired(value);
     points[1] = 0;
     return (size_t)(at - start);
 }
