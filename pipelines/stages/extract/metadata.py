@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from html import unescape
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urljoin
 
 from pipelines.stages.extract import authors as author_names
@@ -41,6 +42,8 @@ _METAS: Final = frozenset(
     )
 )
 _LANGUAGE_CHARS: Final = 35
+_UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
+"""Control characters and halves of surrogate pairs, which escapes in JSON can name: no column of text takes the halves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +120,7 @@ def metadata_of(
             published, change = visible_days(near, month_first=month_first)
             modified = modified or change
     licensed = license_of(page, linked)
-    return Metadata(
+    stated = Metadata(
         title=title,
         authors=authors,
         published=published,
@@ -129,6 +132,26 @@ def metadata_of(
         license_url=licensed.url,
         description=_first(page, _DESCRIPTIONS),
     )
+    return replace(stated, **_mended(stated))
+
+
+def _mended(stated: Metadata) -> dict[str, Found[Any] | None]:
+    """Give the values of *stated* that cannot be written as they are; None for one that is nothing else.
+
+    >>> _mended(Metadata(title=Found("Tea\\x00 time", "json-ld:headline"), site=Found("\\ud800", "json-ld:WebSite")))
+    {'title': Found(value='Tea time', source='json-ld:headline'), 'site': None}
+    """
+    mended: dict[str, Found[Any] | None] = {}
+    for name in (field.name for field in fields(stated)):
+        found = getattr(stated, name)
+        if found is None or isinstance(found.value, datetime) or not _UNWRITABLE.search(_text(found.value)):
+            continue
+        if isinstance(found.value, str):
+            value: Any = _UNWRITABLE.sub("", found.value).strip()
+        else:
+            value = tuple(filter(None, (_UNWRITABLE.sub("", text).strip() for text in found.value)))
+        mended[name] = Found(value, found.source) if value else None
+    return mended
 
 
 def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
