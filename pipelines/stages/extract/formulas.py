@@ -20,7 +20,6 @@ MAX_WRAPPER_CHARS: Final = 500_000
 """Of one formula with all that is written for it; what is longer is left as it is."""
 MAX_SIGNS: Final = 150_000
 """Start and end tags of a page that is looked through, which takes 3 to 10 µs each: a thousand formulas of KaTeX."""
-_MAX_BESIDE: Final = 4
 _WORDS: Final = (b"math", b"latex")
 """One of these stands on every page with formulas, and on one page in twelve: two scans are what other pages cost."""
 _SIGNS: Final = (
@@ -225,7 +224,9 @@ class _Page:
         if source:
             for place in beside:
                 self.out[place] = ""
-        self.beside = [*beside[-_MAX_BESIDE:], len(self.out)]
+            beside = []
+        beside.append(len(self.out))
+        self.beside = beside
         self.out.append(shown)
         self.at = tag.end
 

@@ -71,11 +71,15 @@ def _parsed(markup: str) -> BeautifulSoup:
 
 
 def _complete(markup: str) -> str:
-    """Give *markup* without a last tag or comment that never ends: the parser would look for its end at every sign."""
-    last = markup.rfind("<!--")
-    if last >= 0 and markup.find("-->", last) < 0:
-        markup = markup[:last]
-    return markup[: markup.rfind(">") + 1] + markup[markup.rfind(">") + 1 :].replace("<", "&lt;")
+    """Give *markup* without beginnings that have no end: the parser would look for each to the end of the page.
+
+    What follows a comment that is never closed is read as the page, not lost.
+    """
+    for beginning, end in (("<!--", "-->"), ("<![", "]>")):
+        last = markup.rfind(end) + 1
+        markup = markup[:last] + markup[last:].replace(beginning, "")
+    last = markup.rfind(">") + 1
+    return markup[:last] + markup[last:].replace("<", "&lt;")
 
 
 def _outermost(soup: BeautifulSoup, matches: Sequence[Tag]) -> Iterator[Tag]:
