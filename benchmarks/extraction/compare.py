@@ -1,4 +1,4 @@
-"""Compare extractors on the gold pages: in all, held out, by source, by language, by kind of page.
+"""Compare extractors on the gold pages: in all and held out; held out by source, by language, by kind of page.
 
     python -m benchmarks.extraction.compare ours=ours.jsonl trafilatura=trafilatura.jsonl …
 
@@ -113,6 +113,7 @@ def summary(title: str, rows: Mapping[str, Mapping[str, Row]], ids: Sequence[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="NAME=FILE")
+    parser.add_argument("--all", action="store_true", help="tables of all pages, not only of those held out")
     parser.add_argument("--data", type=Path, default=default_path())
     args = parser.parse_args()
     rows = {
@@ -123,7 +124,10 @@ def main() -> None:
     gold = {page["id"]: page for page in pq.read_table(args.data).to_pylist() if page["id"] in set(common)}
     rows = {name: {page: own[page] for page in common} for name, own in rows.items()}
     summary("all", rows, common)
-    summary("held out", rows, [page for page in common if is_held_out(gold[page]["domain"] or page)])
+    held_out = [page for page in common if is_held_out(gold[page]["domain"] or page)]
+    summary("held out", rows, held_out)
+    if not args.all:
+        rows = {name: {page: own[page] for page in held_out} for name, own in rows.items()}
     table("source", rows, lambda row: str(row["source"]))
     table("language", rows, lambda row: language(gold[row["id"]]["gold_text"]))
     own = {name: {page: row for page, row in every.items() if row["source"] == "wcxb"} for name, every in rows.items()}
