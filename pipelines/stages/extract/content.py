@@ -74,6 +74,20 @@ def blocks_of(rows: Iterable[tuple[Any, ...]]) -> list[Block]:
     return [block._replace(spans=tuple(map(Span._make, block.spans))) if block.spans else block for block in blocks]
 
 
+def with_comments(blocks: Iterable[Block]) -> list[Block]:
+    """Give *blocks*, what readers wrote kept too; a link that stands alone ("Reply") is none of it.
+
+    >>> reply = Block("paragraph", "Reply", kept=False, spans=(Span("link", 0, 5, "/r"),), is_comment=True)
+    >>> [block.kept for block in with_comments([reply, Block("paragraph", "Well said.", kept=False, is_comment=True)])]
+    [False, True]
+    """
+    return [block._replace(kept=block.kept or (block.is_comment and not _is_link(block))) for block in blocks]
+
+
+def _is_link(block: Block) -> bool:
+    return any(mark.kind == "link" and mark.end - mark.start == len(block.text) for mark in block.spans)
+
+
 def without(blocks: Iterable[Block], *, tables: bool = False, code: bool = False) -> list[Block]:
     """Give *blocks*, those of *tables* and of *code* no longer kept.
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Final
 
 from pipelines.stages.extract import _reader
-from pipelines.stages.extract.content import Block, blocks_of, without
+from pipelines.stages.extract.content import Block, blocks_of, with_comments, without
 from pipelines.stages.extract.decoding import is_binary, utf8
 from pipelines.stages.extract.formulas import has_formulas, with_formulas
 from pipelines.stages.extract.markdown import markdown
@@ -49,7 +49,7 @@ class Page:
         if self._is_selected:
             blocks = [block._replace(kept=True) for block in blocks]
         elif "comments" in keep:
-            blocks = [block._replace(kept=True) if block.is_comment else block for block in blocks]
+            blocks = with_comments(blocks)
         return without(blocks, tables="tables" not in keep, code="code" not in keep)
 
     @cached_property
