@@ -71,8 +71,8 @@ def by_source(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
 
 def mean_of_sources(fits: Iterable[Fit]) -> float:
     """Give the mean of the sources' F1, without `readability`, whose gold is the output of an extractor."""
-    groups = by_source(fits)
-    return float(np.mean([f1(group) for source, group in groups.items() if source != "readability"]))
+    groups = [f1(group) for source, group in by_source(fits).items() if source != "readability"]
+    return float(np.mean(groups)) if groups else 0.0
 
 
 def line(name: str, fits: Sequence[Fit]) -> str:

@@ -6,7 +6,8 @@
     python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
 
 `--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one.
-Needs the extra `model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on two cores.
+Needs the extra `model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on
+two cores.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
 """HTML to text: decode, read in one pass, judge every block, keep those of the main content, write them.
 
     bytes ── decoding ──► UTF-8 ── selection, formulas ──► markup ── _reader ──► blocks, records
-                                                                        │           │
-                                                        main_text.model ┘           ├── rendering ──► text
-                                                                                    ├── markdown ───► Markdown
-                                                                                    └── metadata ───► title, authors, dates …
+                                                                        │           ├── rendering ──► text
+                                                        main_text.model ┘           ├── markdown ───► Markdown
+                                                                                    └── metadata ───► title, dates …
 
 Importing this package loads nothing of it; `Extract` and the functions are loaded when they are first used.
 """

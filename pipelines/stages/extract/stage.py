@@ -32,9 +32,10 @@ class Extract(MapStage, Options):
     """Take the main text out of web pages, and what they say about themselves.
 
     A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
-    `published_at`, `license` (with `license_source`) are filled where they are null. `metadata` gets the keys `authors`,
-    `modified`, `site`, `canonical`, `declared_language` and `license_url` where they are missing, and for each value that
-    came from the page a key that ends in `_source` and tells where it stood. `content` is null afterwards.
+    `published_at`, `license` (with `license_source`) are filled where they are null. `metadata` gets the keys
+    `authors`, `modified`, `site`, `canonical`, `declared_language` and `license_url` where they are missing, and for
+    each value that came from the page a key that ends in `_source` and tells where it stood. `content` is null
+    afterwards.
 
     Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
     `error.too_complex`, `error.not_html`.
