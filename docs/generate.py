@@ -120,7 +120,8 @@ def command_line_page() -> str:
     group = _group()
     parts = ["# Command line\n"]
     for path, command in _commands(group, ("corpusmill",)):
-        context = click.Context(command, info_name=" ".join(path), max_content_width=_WIDTH, terminal_width=_WIDTH)
+        settings = {**group.context_settings, "max_content_width": _WIDTH, "terminal_width": _WIDTH}
+        context = click.Context(command, info_name=" ".join(path), **settings)
         parts.append(f"## {' '.join(path)}\n\n```text\n{command.get_help(context).rstrip()}\n```\n")
     return "\n".join(parts)
 

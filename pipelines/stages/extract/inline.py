@@ -6,14 +6,27 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urljoin
 
-from pipelines.stages.extract.content import Span
+from pipelines.stages.extract.content import Block, Span
 
+PERMALINKS: Final = "¶\uf0c1"
+"""Signs at the end of headings and definitions that link to themselves: Sphinx, and its theme for Read the Docs."""
 _UNSAFE: Final = ("javascript:", "vbscript:", "data:", "file:", "about:", "blob:")
 _MAX_TARGET_CHARS: Final = 2_000
 _IN_TARGET: Final = str.maketrans(
     {" ": "%20", "(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C", "|": "%7C", '"': "%22", "`": "%60"}
     | {chr(code): "" for code in range(32)}
 )
+
+
+def without_permalink(block: Block) -> Block:
+    """Give *block*, whose text ends with one of `PERMALINKS`, without it and its link.
+
+    >>> without_permalink(Block("heading", "Sizes¶", spans=(Span("link", 5, 6, "#sizes"), Span("code", 0, 6))))[-2:]
+    ((Span(kind='code', start=0, end=5, target='', alt=''),), False)
+    """
+    text = block.text[:-1].rstrip()
+    spans = (span._replace(end=min(span.end, len(text))) for span in block.spans if span.start < len(text))
+    return block._replace(text=text, spans=tuple(spans))
 
 
 def is_word(alt: str) -> bool:

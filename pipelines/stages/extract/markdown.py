@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipelines.stages.extract import tables
+from pipelines.stages.extract import inline, tables
 from pipelines.stages.extract.content import Block
 from pipelines.stages.extract.phrasing import at_line_start, phrase
 
@@ -37,8 +37,12 @@ def markdown(blocks: Sequence[Block], *, links: bool = False, images: bool = Fal
     writer = _Writer(links=links, images=images, base=base)
     for block in blocks:
         if block.kept:
-            writer.take(block)
+            writer.take(inline.without_permalink(block) if _has_permalink(block) else block)
     return writer.finished()
+
+
+def _has_permalink(block: Block) -> bool:
+    return block.text[-1:] in inline.PERMALINKS and block.kind != "pre"
 
 
 def fenced(text: str, language: str = "") -> str:

@@ -35,6 +35,8 @@ def plain_text(blocks: Sequence[Block], *, links: bool = False, images: bool = F
     for block in blocks:
         if not block.kept:
             continue
+        if block.text[-1:] in inline.PERMALINKS and block.kind != "pre":
+            block = inline.without_permalink(block)
         if block.spans:
             block = _marked(block, links=links, images=images, base=base)
         kind, text = block.kind, block.text

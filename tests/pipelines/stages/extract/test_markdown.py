@@ -203,6 +203,13 @@ def test_links_that_lead_nowhere_are_words(target: str) -> None:
     assert markdown([Block("paragraph", "a b", spans=(Span("link", 0, 1, target),))], links=True) == "a b"
 
 
+def test_permalinks_of_headings_are_no_text() -> None:
+    """A sign that links to the heading it stands in."""
+    block = Block("heading", "Sizes ¶", level=2, spans=(Span("link", 6, 7, "page.html#sizes"),))
+
+    assert markdown([block, Block("pre", "¶")], links=True) == "## Sizes\n\n```\n¶\n```"
+
+
 def test_lists_side_by_side_stay_two() -> None:
     """CommonMark would join them, so the second has another sign."""
     blocks = [Block("item", text, level=1, group=group, row=group) for group, text in enumerate(("a", "b", "c"))]

@@ -101,6 +101,15 @@ def test_links_and_pictures_are_written_on_request() -> None:
     assert plain_text([block], images=True) == "See [A map] the map or print 🖨🖨 it."
 
 
+def test_permalinks_of_headings_are_no_text() -> None:
+    """Generated documentation ends each heading with a sign that links to itself; in code it is code."""
+    spans = (Span("link", 5, 6, "page.html#sizes"),)
+    blocks = [Block("heading", "Sizes¶", spans=spans), Block("pre", "¶"), Block("paragraph", "¶", spans=spans)]
+
+    assert plain_text(blocks) == "Sizes\n\n¶"
+    assert plain_text(blocks, links=True) == "Sizes\n\n¶"
+
+
 def test_tables_and_code_can_be_left_out() -> None:
     """With the caption of the table; the blocks stay and say that they are not kept."""
     blocks = [*cells("a;b"), Block("caption", "Table 1", group=1), Block("pre", "x"), Block("paragraph", "p")]
