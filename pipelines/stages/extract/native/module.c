@@ -234,12 +234,12 @@ static PyObject *attributes_of(const Reading *self, uint32_t source, uint32_t by
 }
 
 static PyObject *record_text(const Reading *self, const Record *record) {
+    if (record->tag == T_title) return str_of(self->page.title.at, (size_t)self->page.title.count);
     if (record->tag == T_html || record->text_end <= record->text) return str_of("", 0);
     const char *base = record->is_raw ? self->page.markup : self->page.text.at;
     size_t bytes = record->text_end - record->text, most = record->tag == T_script ? MAX_SCRIPT_BYTES : MAX_RECORD_BYTES;
     if (record->tag == T_script && bytes > most) return str_of("", 0);
-    if (record->tag != T_title) return str_of(base + record->text, whole(base + record->text, bytes, most));
-    return str_of(self->page.title.at, (size_t)self->page.title.count);
+    return str_of(base + record->text, whole(base + record->text, bytes, most));
 }
 
 static PyObject *reading_records(PyObject *object, void *unused) {
