@@ -76,3 +76,10 @@ def mean_of(stages: Sequence[Stage]) -> Stage:
     leaves = np.concatenate([np.frombuffer(stage[4], "<i4") for stage in stages])
     mean = np.round(leaves / len(stages)).astype("<i4")
     return DEPTH, round(sum(stage[1] for stage in stages) / len(stages)), features, borders, mean.tobytes()
+
+
+def tempered(stage: Stage, share: float) -> Stage:
+    """Give *stage* with scores that are *share* of what they were: less sure of itself."""
+    depth, bias, features, borders, leaves = stage
+    smaller = np.round(np.frombuffer(leaves, "<i4") * share).astype("<i4")
+    return depth, round(bias * share), features, borders, smaller.tobytes()
