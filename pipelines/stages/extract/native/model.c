@@ -8,24 +8,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-int score_blocks(const Stage *stage, const float *restrict columns, int32_t count, int32_t *restrict scores) {
-    int32_t *restrict leaf = malloc(((size_t)count + 1) * sizeof *leaf);
-    if (leaf == NULL) return 0;
-    for (int32_t i = 0; i < count; i++) scores[i] = stage->bias;
+enum { CHUNK = 512 };     /* blocks taken through all trees together: their columns stay in the cache */
+
+static void score_chunk(const Stage *stage, const float *restrict columns, int32_t count, int32_t size, int32_t *restrict scores) {
+    int32_t leaf[CHUNK];
+    for (int32_t i = 0; i < size; i++) scores[i] = stage->bias;
     for (int32_t tree = 0; tree < stage->trees; tree++) {
-        memset(leaf, 0, (size_t)count * sizeof *leaf);
+        memset(leaf, 0, (size_t)size * sizeof *leaf);
         for (int32_t level = 0; level < stage->depth; level++) {
             int32_t node = tree * stage->depth + level;
             const float *restrict column = columns + (size_t)stage->features[node] * (size_t)count;
             float border = stage->borders[node];
             int32_t bit = 1 << level;
-            for (int32_t i = 0; i < count; i++) leaf[i] |= column[i] > border ? bit : 0;
+            for (int32_t i = 0; i < size; i++) leaf[i] |= column[i] > border ? bit : 0;
         }
         const int32_t *restrict leaves = stage->leaves + ((size_t)tree << stage->depth);
-        for (int32_t i = 0; i < count; i++) scores[i] += leaves[leaf[i]];
+        for (int32_t i = 0; i < size; i++) scores[i] += leaves[leaf[i]];
     }
-    free(leaf);
-    return 1;
+}
+
+void score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores) {
+    for (int32_t from = 0; from < count; from += CHUNK)
+        score_chunk(stage, columns + from, count, count - from < CHUNK ? count - from : CHUNK, scores + from);
 }
 
 void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uint16_t *chances) {

@@ -17,7 +17,7 @@ typedef struct {
     const int32_t *leaves;        /* trees * 2 ** depth: what is added to the score */
 } Stage;
 
-int score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores);
+void score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores);
 void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uint16_t *chances);
 int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept);
 #endif

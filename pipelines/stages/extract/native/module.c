@@ -491,7 +491,7 @@ static int judge(Reading *self, Model *model) {
     memset(self->columns + (size_t)FIRST_COUNT * (size_t)count, 0, (FEATURE_COUNT - FIRST_COUNT) * (size_t)count * sizeof(float));
     for (int k = 0; k < model->stages; k++) {
         if (k && !measure_scores(&self->page, self->scores, self->chances, self->columns)) return 0;
-        if (!score_blocks(&model->stage[k], self->columns, count, self->scores)) return 0;
+        score_blocks(&model->stage[k], self->columns, count, self->scores);
         chances_of(model->chances, self->scores, count, self->chances);
     }
     return 1;
