@@ -62,6 +62,7 @@ format: $(VENV)/test.stamp
 
 docs: $(VENV)/test.stamp
 	$(BIN)/python docs/generate.py
+	$(BIN)/python docs/shown.py
 
 bench: $(VENV)/test.stamp
 	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python $$script; done

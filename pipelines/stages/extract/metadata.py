@@ -43,7 +43,7 @@ _METAS: Final = frozenset(
 )
 _LANGUAGE_CHARS: Final = 35
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
-"""Control characters and halves of surrogate pairs, which escapes in JSON can name: no column of text takes the halves."""
+"""Control characters and halves of surrogate pairs, which escapes in JSON can name; no column of text takes halves."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -345,6 +345,9 @@ static PyObject *marker_of(const Reading *self, const Block *b) {
     if (b->kind == ITEM && b->row >= 0 && b->group >= 0 && page->elements.at[b->group].tag == T_ol)
         return PyUnicode_FromFormat("%d.", (int)page->elements.at[b->row].number);
     if (b->kind == ITEM) return str_of("-", 1);
+    for (int32_t at = b->element, steps = 0; b->kind == PRE && at >= 0 && steps < 4; at = page->elements.at[at].parent, steps++)
+        if (page->elements.at[at].language_bytes)
+            return str_of(page->names.at + page->elements.at[at].language, page->elements.at[at].language_bytes);
     if (b->kind == CELL)
         for (int32_t at = b->element; at >= 0; at = page->elements.at[at].parent) {
             if (page->elements.at[at].tag == T_th) return str_of("th", 2);

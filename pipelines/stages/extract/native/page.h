@@ -75,6 +75,7 @@ typedef struct {
     int32_t row, column, number;      /* of a row or cell in its table; of an item in its list */
     uint32_t flags;
     uint32_t name, name_bytes;        /* class and id, in `names` */
+    uint32_t language, language_bytes; /* of code, in `names` */
     uint32_t signature;               /* hash of tag and names */
     int16_t own_score, min_score, max_score;  /* what its names, and those around it, say (hundredths of log odds) */
     int32_t sum_score;

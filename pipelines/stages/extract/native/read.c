@@ -588,6 +588,38 @@ static void number(Page *page, Element *e, const Attributes *a) {
     } else if (e->tag == T_table) e->row = 0;
 }
 
+/* Finds the language of code in a class: "language-python", "lang-py", "highlight-source-c", "brush: java". */
+static void note_language(Page *page, Element *pre, const char *at, size_t bytes) {
+    static const char *const marks[] = {"language-", "lang-", "highlight-source-", "highlight-", "brush:", NULL};
+    size_t end;
+    for (size_t i = 0; i < bytes && pre->language_bytes == 0; i = end + 1) {
+        for (end = i; end < bytes && (uint8_t)at[end] > ' '; end++) {}
+        for (int k = 0; marks[k] && pre->language_bytes == 0; k++) {
+            size_t length = strlen(marks[k]), from = i + length;
+            if (end - i < length || !equals(at + i, length, marks[k])) continue;
+            while (from < bytes && at[from] == ' ') from++;
+            size_t stop = from;
+            while (stop < bytes && stop - from < 40 && (uint8_t)at[stop] > ' ' && at[stop] != ';') stop++;
+            if (stop == from || !RESERVE(page->names, (int32_t)(stop - from))) continue;
+            pre->language = (uint32_t)page->names.count;
+            pre->language_bytes = (uint32_t)(stop - from);
+            memcpy(page->names.at + page->names.count, at + from, stop - from);
+            page->names.count += (int32_t)(stop - from);
+        }
+    }
+}
+
+/* Of the element itself or one of the two around it; `code` within it may name the language later. */
+static void note_pre(Page *page, int32_t pre) {
+    for (int32_t at = pre, steps = 0; at >= 0 && steps < 3; at = page->elements.at[at].parent, steps++) {
+        char names[MAX_NAME_BYTES * 2 + 1];
+        const Element *e = &page->elements.at[at];
+        size_t bytes = e->name_bytes < sizeof names ? e->name_bytes : sizeof names;
+        if (bytes) memcpy(names, page->names.at + e->name, bytes);      /* the names may move when one is added */
+        note_language(page, &page->elements.at[pre], names, bytes);
+    }
+}
+
 static int32_t add_element(Reader *r, Tag tag, const Attributes *a) {
     Page *page = r->page;
     if (page->elements.count >= MAX_ELEMENTS || !RESERVE(page->elements, 1)) {
@@ -798,12 +830,15 @@ static void push(Reader *r, Tag tag, const Attributes *a, const char *source, co
         if (tag == T_pre || tag == T_listing || tag == T_xmp || tag == T_plaintext) {
             open->is_pre = 1;
             r->pre++;
+            note_pre(r->page, r->box);
         }
     } else if (tag == T_a) {
         r->in_link = a->href.value != NULL;
         if (r->in_link && !r->skips) r->block.links++;
     }
     if (!(tag_flags[tag] & BOX)) {
+        if (tag == T_code && r->pre && a->class.value_bytes)
+            note_language(r->page, &r->page->elements.at[r->box], a->class.value, a->class.value_bytes);
         int kind = span_kind(tag);
         if (tag == T_a && a->href.value == NULL) kind = -1;
         open->span = (uint8_t)open_span(r, kind, source, after);
@@ -972,7 +1007,7 @@ static void find_layout_tables(Page *page) {
 }
 
 static void set_kind(Page *page, Block *b) {
-    int list_depth = 0, decided = 0;
+    int list_depth = 0, decided = 0, in_item = 0;
     b->kind = PARAGRAPH;
     b->group = b->row = b->column = -1;
     for (int32_t at = b->element; at >= 0; at = page->elements.at[at].parent) {
@@ -980,7 +1015,8 @@ static void set_kind(Page *page, Block *b) {
         Tag tag = (Tag)e->tag;
         if (tag == T_ul || tag == T_ol) list_depth++;
         if (decided) {
-            if ((b->kind == ITEM && b->group < 0 && (tag == T_ul || tag == T_ol || tag == T_menu || tag == T_dir)))
+            in_item |= tag == T_li && b->kind != CELL;       /* code, a quote or a heading within an item: part of its list */
+            if (((b->kind == ITEM || in_item) && b->group < 0 && (tag == T_ul || tag == T_ol || tag == T_menu || tag == T_dir)))
                 b->group = at;
             if (b->kind == CELL && b->group < 0 && tag == T_table) {
                 b->group = at;
