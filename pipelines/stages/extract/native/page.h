@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
-#define MAX_BLOCKS 250000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
+#define MAX_BLOCKS 120000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
 #define MAX_ELEMENTS 1000000 /* boxes of one page; the largest of the gold pages has 15,486 */
 #define MAX_INLINE 16        /* inline elements that are open at once and become spans */
 #define MAX_SPAN_BLOCKS 30   /* what goes on for longer was never closed: it marks nothing */
