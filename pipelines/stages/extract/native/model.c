@@ -14,13 +14,22 @@ static void score_chunk(const Stage *stage, const float *restrict columns, int32
     int32_t leaf[CHUNK];
     for (int32_t i = 0; i < size; i++) scores[i] = stage->bias;
     for (int32_t tree = 0; tree < stage->trees; tree++) {
+        const int32_t *features = stage->features + (size_t)tree * (size_t)stage->depth;
+        const float *borders = stage->borders + (size_t)tree * (size_t)stage->depth;
+        int32_t level = 0;
         memset(leaf, 0, (size_t)size * sizeof *leaf);
-        for (int32_t level = 0; level < stage->depth; level++) {
-            int32_t node = tree * stage->depth + level;
-            const float *restrict column = columns + (size_t)stage->features[node] * (size_t)count;
-            float border = stage->borders[node];
-            int32_t bit = 1 << level;
-            for (int32_t i = 0; i < size; i++) leaf[i] |= column[i] > border ? bit : 0;
+        for (; level + 3 <= stage->depth; level += 3) {       /* three at once: fewer passes over the leaves */
+            const float *restrict a = columns + (size_t)features[level] * (size_t)count;
+            const float *restrict b = columns + (size_t)features[level + 1] * (size_t)count;
+            const float *restrict c = columns + (size_t)features[level + 2] * (size_t)count;
+            float x = borders[level], y = borders[level + 1], z = borders[level + 2];
+            for (int32_t i = 0; i < size; i++)
+                leaf[i] |= ((a[i] > x) + 2 * (b[i] > y) + 4 * (c[i] > z)) << level;
+        }
+        for (; level < stage->depth; level++) {
+            const float *restrict column = columns + (size_t)features[level] * (size_t)count;
+            float border = borders[level];
+            for (int32_t i = 0; i < size; i++) leaf[i] |= (column[i] > border) << level;
         }
         const int32_t *restrict leaves = stage->leaves + ((size_t)tree << stage->depth);
         for (int32_t i = 0; i < size; i++) scores[i] += leaves[leaf[i]];
