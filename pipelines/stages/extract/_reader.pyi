@@ -5,6 +5,7 @@ from typing import Final
 FEATURES: Final[tuple[str, ...]]
 GROUPS: Final[tuple[str, ...]]
 FIRST_COUNT: Final[int]
+VERSION: Final[int]
 
 class TooComplex(ValueError): ...
 

@@ -2,6 +2,7 @@
 
     {"format": 1, "name": "main-text-1", "features": […], "parts": [["names", 10240], …], "stages": [[6, -1200], …], …}
     zlib(names, words, chances, then features, borders and leaves of each stage)
+    SHA-256 of all before it
 
 All numbers are little-endian. The names of the features are in the file, so that a model is never read by a reader that
 measures something else.
@@ -15,15 +16,19 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
 
 from pipelines.stages.extract import _reader
+from schemas.errors import DamagedFileError
 
 FORMAT: Final = 1
 FILE: Final = "main_text.model"
 UNITS: Final = 10_000
 """A score is the log odds in this many parts of one."""
+_DIGEST_BYTES: Final = 32
+_AGAIN: Final = "install corpusmill again: pip install -c constraints.txt -e . builds the reader anew"
 CHANCES: Final = 4_096
 """Steps of the table from scores to chances, from `-SCORE_BOUND` to `SCORE_BOUND`."""
 SCORE_BOUND: Final = 80_000
@@ -65,7 +70,8 @@ def packed(model: Learned) -> bytes:
         "features": list(_reader.FEATURES),
     }
     line = json.dumps(head, ensure_ascii=False, separators=(",", ":"))
-    return line.encode() + b"\n" + zlib.compress(b"".join(arrays), 9)
+    content = line.encode() + b"\n" + zlib.compress(b"".join(arrays), 9)
+    return content + sha256(content).digest()
 
 
 def unpacked(data: bytes) -> Learned:
@@ -74,7 +80,10 @@ def unpacked(data: bytes) -> Learned:
     Raises:
         ValueError: It is of another format, was made for other features, or is damaged.
     """
-    line, _, body = data.partition(b"\n")
+    content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
+    if sha256(content).digest() != digest:
+        raise ValueError("the model is damaged: its hash is another")
+    line, _, body = content.partition(b"\n")
     head = json.loads(line)
     if head["format"] != FORMAT or head["features"] != list(_reader.FEATURES):
         raise ValueError("the model was made for another version of the reader: train it again")
@@ -100,5 +109,24 @@ def _cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 @cache
 def shipped() -> _reader.Model:
-    """Give the model of this version of the project; loaded once in a process."""
-    return unpacked(files(__package__).joinpath(FILE).read_bytes()).reader()
+    """Give the model of this version of the project; loaded once in a process.
+
+    Raises:
+        DamagedFileError: The file is damaged, or was made for another reader.
+    """
+    file = files(__package__).joinpath(FILE)
+    try:
+        return unpacked(file.read_bytes()).reader()
+    except (ValueError, OSError) as error:
+        raise DamagedFileError(f"{file}: {error}", hint=_AGAIN) from error
+
+
+def check_reader(version: int) -> None:
+    """Refuse a reader that was built from other sources than this version of the project has.
+
+    Raises:
+        DamagedFileError: Its version is not *version*.
+    """
+    if version != _reader.VERSION:
+        told = f"the C reader is of version {_reader.VERSION}, the stage of {version}"
+        raise DamagedFileError(told, hint=_AGAIN)

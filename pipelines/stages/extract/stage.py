@@ -49,8 +49,16 @@ class Extract(MapStage, Options):
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
 
     def build(self) -> Transform:
-        """Load the parser and give the function."""
+        """Load reader and model, and give the function.
+
+        Raises:
+            DamagedFileError: One of them is damaged, or of another version.
+        """
+        from pipelines.stages.extract.model_file import check_reader, shipped
         from pipelines.stages.extract.page import extract_page
+
+        check_reader(self.version)
+        shipped()
 
         def read(content: bytes, url: str | None, media_type: str | None) -> _Reading:
             return _reading(extract_page, content, url, media_type, self)

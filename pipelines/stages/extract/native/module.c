@@ -616,7 +616,8 @@ PyMODINIT_FUNC PyInit__reader(void) {
                  || PyModule_AddObjectRef(module, "TooComplex", too_complex) < 0
                  || PyModule_AddObjectRef(module, "FEATURES", features) < 0
                  || PyModule_AddObjectRef(module, "GROUPS", groups) < 0
-                 || PyModule_AddIntConstant(module, "FIRST_COUNT", FIRST_COUNT) < 0;
+                 || PyModule_AddIntConstant(module, "FIRST_COUNT", FIRST_COUNT) < 0
+                 || PyModule_AddIntConstant(module, "VERSION", READER_VERSION) < 0;
     Py_XDECREF(features);
     Py_XDECREF(groups);
     if (failed) Py_CLEAR(module);

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Rises with `Extract.version`, whenever a page is read in another way: a module that was built before is refused. */
+#define READER_VERSION 2
+
 #define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
 #define MAX_BLOCKS 120000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
 #define MAX_ELEMENTS 1000000 /* boxes of one page; the largest of the gold pages has 15,486 */

@@ -775,12 +775,12 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
         }
         return at;
     }
-    if (tag == T_title && !r->has_text) {
-        if (close - at > 2000) {
+    if (tag == T_title) {
+        if (close - at > 2000 || r->skips) {       /* a later title's end; that of a picture ends as any element */
             const char *tagged = memchr(at, '<', (size_t)(close - at));
             if (tagged) close = tagged;
         }
-        take_title(r, at, close);
+        if (!r->has_text && !r->skips) take_title(r, at, close);
     }
     if (record >= 0) {
         Record *record_of = &r->page->records.at[record];
@@ -934,8 +934,11 @@ static int is_letter(char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; }
 static const char *comment_end(Reader *r, const char *at) {
     if (r->end - at >= 4 && memcmp(at, "<!--", 4) == 0) {
         if (r->end - at > 4 && at[4] == '>') return at + 5;
-        const char *shut = r->has_no_comment_end ? NULL : find(at + 2, r->end, "-->", 3);
-        if (shut != NULL) return shut + 3;
+        const char *shut = r->has_no_comment_end ? NULL : find(at + 2, r->end, "--", 2);
+        for (; shut != NULL; shut = find(shut + 1, r->end, "--", 2)) {
+            if (shut + 2 < r->end && shut[2] == '>') return shut + 3;
+            if (shut + 3 < r->end && shut[2] == '!' && shut[3] == '>') return shut + 4;
+        }
         r->has_no_comment_end = 1;
     }
     const char *close = memchr(at, '>', (size_t)(r->end - at));
