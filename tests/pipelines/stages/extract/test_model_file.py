@@ -44,7 +44,7 @@ def test_a_damaged_model_is_refused_before_any_page_is_read(
     model_file.shipped.cache_clear()
 
     try:
-        with pytest.raises(DamagedFileError, match="main_text.model"):
+        with pytest.raises(DamagedFileError, match=r"main_text\.model"):
             stage.Extract().build()
     finally:
         model_file.shipped.cache_clear()
@@ -55,5 +55,5 @@ def test_a_reader_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch)
     assert stage.Extract.version == _reader.VERSION
     monkeypatch.setattr(stage.Extract, "version", stage.Extract.version + 1)
 
-    with pytest.raises(DamagedFileError, match="install corpusmill again|version"):
+    with pytest.raises(DamagedFileError, match="of version"):
         stage.Extract().build()
