@@ -28,6 +28,7 @@ _SIZE_CATEGORIES: Final = (
 _ROWS: Final = 20
 _STAGES: Final = {
     "extract": "takes the main text out of pages and drops navigation, advertising and markup",
+    "site_boilerplate": "cuts what stands on most pages of a site; each piece is told in the ledger",
     "normalize": "gives text one Unicode form and repairs white space and wrongly decoded characters",
     "language": "identifies the language and keeps the languages wanted",
     "quality": "measures signals and rejects documents beyond the bounds of a profile",

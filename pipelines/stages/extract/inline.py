@@ -68,5 +68,7 @@ def address(target: str, base: str | None = None) -> str:
             target = urljoin(base, target)
         except ValueError:  # such as http://[bad
             return ""
+    if len(target) > _MAX_TARGET_CHARS:  # a page's own address can be long, and stands in front of each of its links
+        return ""
     target = target.translate(_IN_TARGET)
     return "" if target.lower().startswith(_UNSAFE) else target

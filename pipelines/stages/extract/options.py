@@ -21,7 +21,7 @@ def _is_selector(selector: str) -> str:
 
     try:
         compile(selector)
-    except SelectorSyntaxError as error:
+    except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
         raise ValueError(f"not a CSS selector: {selector!r} ({str(error).splitlines()[0]})") from error
     return selector
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from bs4 import BeautifulSoup, Tag
+from bs4.exceptions import ParserRejectedMarkup
 
 from pipelines.stages.extract.options import Selectors
 from schemas.errors import DataError
@@ -67,7 +68,10 @@ def _parsed(markup: str) -> BeautifulSoup:
         )
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # XHTML is read as the browser reads it, as HTML
-        return _Soup(_complete(markup), "html.parser")
+        try:
+            return _Soup(_complete(markup), "html.parser")
+        except ParserRejectedMarkup:  # such as <![foo[: a declaration that HTML does not have
+            return _Soup(_complete(markup.replace("<![", "&lt;![")), "html.parser")
 
 
 def _complete(markup: str) -> str:

@@ -158,4 +158,4 @@ class Choose(Function):
             of = np.where(at < 0, total, pages[at])
             total = int(of[-1])
             chosen = batch.append_column(TEMPLATE.field("of"), pa.array(of, pa.int64()))
-            yield chosen.filter(pa.array(is_piece & (pages >= self.share * of)))
+            yield chosen.filter(pa.array(is_piece & (pages / of >= self.share)))

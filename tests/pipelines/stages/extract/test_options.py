@@ -43,3 +43,10 @@ def test_a_mistake_is_told_with_what_would_be_right(field: str, value: object, s
         Options.model_validate_json(json.dumps({field: value}), strict=True)
 
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("selector", ["::before", "p::before"])
+def test_a_selector_of_no_element_is_refused(selector: str) -> None:
+    """Pseudo-elements are no elements of a page; the parser of selectors says so in another way than of errors."""
+    with pytest.raises(ValidationError, match="not a CSS selector"):
+        Options(drop=(selector,))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.stages.extract.inline import address
 from pipelines.stages.extract.options import Selectors
 from pipelines.stages.extract.selection import MAX_TAGS, selected
 from schemas.errors import DataError
@@ -106,3 +107,16 @@ def test_any_soup_of_tags_is_read(parts: list[str]) -> None:
     markup, _ = selected("".join(parts), Selectors(select=("p", "div"), drop=("b", "p > div")))
 
     assert isinstance(markup, str)
+
+
+def test_a_declaration_that_html_does_not_have_is_text() -> None:
+    """The parser gives up on it; a page is not lost for that."""
+    markup, _ = selected("<![foo[ ]]><p>One</p><p class=ad>Two</p>", Selectors(drop=(".ad",)))
+
+    assert "<p>One</p>" in markup
+    assert "Two" not in markup
+
+
+def test_links_do_not_multiply_a_long_address() -> None:
+    """The page's address stands in front of each of its relative links."""
+    assert address("a", "https://example.org/" + "x" * 1_990 + "/") == ""
