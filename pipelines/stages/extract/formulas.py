@@ -18,6 +18,13 @@ from pipelines.stages.extract.tags import Tag, attributes, tags
 
 MAX_WRAPPER_CHARS: Final = 500_000
 """Of one formula with all that is written for it; what is longer is left as it is."""
+MAX_MARKUP_CHARS: Final = 2_000_000
+"""Of a page that is looked through: formulas made to be slow take a second for so many; the largest of 2,884 gold pages has
+1.4 million."""
+MAX_UNCLOSED_CHARS: Final = 5_000
+"""Of a formula that never ends; a longer one holds the rest of the page, which stays as it is."""
+_NEVER_WITHIN: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol li table section article blockquote".split())
+"""What holds one of these is an article whose name speaks of formulas, and no formula."""
 MAX_SIGNS: Final = 150_000
 """Start and end tags of a page that is looked through, which takes 3 to 10 µs each: a thousand formulas of KaTeX."""
 _WORDS: Final = (b"math", b"latex")
@@ -61,7 +68,7 @@ def with_formulas(markup: str) -> str:
     >>> with_formulas("so <math><msup><mi>x</mi><mn>2</mn></msup><mo>&lt;</mo><mn>1</mn></math> holds")
     'so $x^{2}&lt;1$ holds'
     """
-    if markup.count("<") > MAX_SIGNS:
+    if len(markup) > MAX_MARKUP_CHARS or markup.count("<") > MAX_SIGNS:
         return markup
     page = _Page(markup)
     for tag in tags(markup):
@@ -101,6 +108,8 @@ class _Page:
             return
         if self.wrapper is not None and tag.start - self.wrapper.tag.start > MAX_WRAPPER_CHARS:
             self.wrapper = None
+        if self.wrapper is not None and tag.name in _NEVER_WITHIN:
+            self.wrapper = None
         if tag.name == "script":
             self.meet_script(tag)
         elif tag.is_end:
@@ -117,7 +126,7 @@ class _Page:
 
     def finished(self) -> str:
         """Give the page."""
-        if self.formula is not None:
+        if self.formula is not None and len(self.markup) - self.formula_start <= MAX_UNCLOSED_CHARS:
             self.close_formula(self.formula, len(self.markup))
         return "".join([*self.out, self.markup[self.at :]])
 

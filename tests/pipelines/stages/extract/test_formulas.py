@@ -173,3 +173,18 @@ def test_what_stands_in_a_formula_cannot_become_a_tag(text: str) -> None:
 
     assert "<" not in written
     assert ">" not in written
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div class=katex>ARTICLE<math><mi>x</mi></math></div>",
+        "<span class=katex>ARTICLE<math><mi>x</mi></math></span>",
+        "<math><annotation-xml>ARTICLE",
+    ],
+)
+def test_a_formula_never_swallows_an_article(markup: str) -> None:
+    """Names are given freely, and end tags are forgotten."""
+    article = "<h2>Tides</h2>" + "<p>The harbour reopened on Tuesday, after the storm.</p>" * 200
+
+    assert with_formulas(markup.replace("ARTICLE", article)).count("harbour") == 200
