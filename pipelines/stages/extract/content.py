@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 BlockKind: TypeAlias = Literal["paragraph", "heading", "item", "cell", "pre", "quote", "caption"]
-SpanKind: TypeAlias = Literal["link", "code", "strong", "emphasis", "image", "sub", "sup"]
+SpanKind: TypeAlias = Literal["link", "code", "strong", "emphasis", "image", "sub", "sup", "formula"]
 
 
 class Span(NamedTuple):

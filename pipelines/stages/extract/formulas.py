@@ -1,6 +1,6 @@
 r"""Formulas of a page as TeX: MathML, TeX in scripts, pictures whose text is TeX; written as ``$…$`` or ``$$…$$``.
 
-Works on the markup, before the page is read, so that the reader meets a formula as plain text. What KaTeX, MathJax and
+Works on the markup, before the page is read, so that the reader meets a formula as text within one element. What KaTeX, MathJax and
 MediaWiki write twice or three times (for the eye, for screen readers, as source) comes once. One pass, linear in the
 markup.
 """
@@ -66,7 +66,7 @@ def with_formulas(markup: str) -> str:
     r"""Give *markup* with its formulas as text.
 
     >>> with_formulas("so <math><msup><mi>x</mi><mn>2</mn></msup><mo>&lt;</mo><mn>1</mn></math> holds")
-    'so $x^{2}&lt;1$ holds'
+    'so <math>$x^{2}&lt;1$</math> holds'
     """
     if len(markup) > MAX_MARKUP_CHARS or markup.count("<") > MAX_SIGNS:
         return markup
@@ -250,7 +250,7 @@ def _written(source: str, *, is_display: bool) -> str:
     if not source:
         return ""
     sign = "$$" if is_display else "$"
-    return html.escape(f"{sign}{source}{sign}", quote=False)
+    return f"<math>{html.escape(f'{sign}{source}{sign}', quote=False)}</math>"
 
 
 def _bare(mathml: str) -> str:

@@ -1,7 +1,8 @@
 """The text of one block as Markdown: what has to be escaped, and links, code, strong and emphasized words.
 
 Escapes and marks are written in one pass over the text, from a list of places for each. A mark that the rules of
-CommonMark would not read as one (emphasis that ends after a bracket in the middle of a word) is left out.
+CommonMark would not read as one (emphasis that ends after a bracket in the middle of a word) is left out. TeX is not
+escaped: those who read formulas in Markdown (GitHub, Pandoc, Jupyter) take what stands between dollar signs as it is.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ _SPECIAL: Final = re.compile(
 _MAYBE_SPECIAL: Final = re.compile(r"[\\`*_~\]<&]")
 _PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _EMPHASIS: Final = {"strong": "**", "emphasis": "*"}
-_SIGNS: Final = {**_EMPHASIS, "sub": "<sub>", "sup": "<sup>", "link": "[", "image": "", "code": ""}
-_LEAVES: Final = frozenset(("code", "image"))
+_SIGNS: Final = {**_EMPHASIS, "sub": "<sub>", "sup": "<sup>", "link": "[", **dict.fromkeys(("image", "code", "formula"), "")}
+_LEAVES: Final = frozenset(("code", "formula", "image"))
 _MAX_DEPTH: Final = 8
 _AT_START: Final = re.compile(
     r"(?P<mark>\#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|`{3,}(?!.*`)|~{3,}|(?P<rule>[-*_])(?:\ *(?P=rule))+\ *$)"
@@ -153,7 +154,7 @@ def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
             end = _trimmed(text, start, min(end, open_[-1].end))[1]
         if span.kind == "image":
             start = end = min(span.start, len(text))
-        elif start >= end:
+        elif start >= end or (span.kind == "formula" and not _is_tex(text[start:end])):
             continue
         if left is not None and left.end == start and left.kind == span.kind and not span.target:
             left.end = end
@@ -164,6 +165,11 @@ def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
         elif span.kind == "image" and start == open_[-1].start and open_[-1] is marks[-1]:
             marks.insert(-1, _Mark(span.kind, start, end, span.target, span.alt))  # in front of code, not in it
     return _readable(text, marks)
+
+
+def _is_tex(text: str) -> bool:
+    """Tell whether a formula is written as TeX, whose signs stay as they are; others are text like any."""
+    return len(text) > 2 and text[0] == text[-1] == "$"
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -261,8 +267,9 @@ class _Pen:
             self.out[-1] = self.out[-1][:-1] + "\\!"
         if mark.kind == "image":
             self.out.append(inline.spaced(_picture(mark), self.text, mark.start))
-        elif mark.kind == "code":
-            self.out.append(code(self.text[mark.start : mark.end]))
+        elif mark.kind in ("code", "formula"):
+            text = self.text[mark.start : mark.end]
+            self.out.append(code(text) if mark.kind == "code" else text)
             self.at = mark.end
             while self.escape < mark.end:
                 self.escape = next(self.escapes)

@@ -41,7 +41,7 @@ class Extract(MapStage, Options):
     `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
     data: ClassVar[tuple[str, ...]] = ("main_text.model",)
     changes_text: ClassVar[bool] = True

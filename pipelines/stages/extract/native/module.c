@@ -284,7 +284,7 @@ static Py_ssize_t characters_before(const Counted *counted, uint32_t place) {
 }
 
 static PyObject *spans_of(const Reading *self, const Block *b) {
-    static const char *const kinds[] = {"link", "code", "strong", "emphasis", "image", "sub", "sup"};
+    static const char *const kinds[] = {"link", "code", "strong", "emphasis", "image", "sub", "sup", "formula"};
     if (b->span_begin == b->span_end) return PyTuple_New(0);
     Counted text;
     if (!count_characters(&text, self->page.text.at + b->text, b->bytes)) return PyErr_NoMemory();

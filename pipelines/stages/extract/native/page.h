@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Rises with `Extract.version`, whenever a page is read in another way: a module that was built before is refused. */
-#define READER_VERSION 2
+#define READER_VERSION 3
 
 #define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
 #define MAX_BLOCKS 120000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
@@ -99,7 +99,7 @@ typedef struct {
     uint8_t kind, level, first, last;
 } Block;
 
-enum { SPAN_LINK, SPAN_CODE, SPAN_STRONG, SPAN_EMPHASIS, SPAN_IMAGE, SPAN_SUB, SPAN_SUP };
+enum { SPAN_LINK, SPAN_CODE, SPAN_STRONG, SPAN_EMPHASIS, SPAN_IMAGE, SPAN_SUB, SPAN_SUP, SPAN_FORMULA };
 typedef struct {
     uint32_t begin, end;              /* bytes of the block's text */
     uint32_t source, source_bytes;    /* of the tag, in the markup: its attributes hold the target */

@@ -655,6 +655,7 @@ static int span_kind(Tag tag) {
     case T_i: case T_em: case T_cite: case T_var: case T_dfn: return SPAN_EMPHASIS;
     case T_sub: return SPAN_SUB;
     case T_sup: return SPAN_SUP;
+    case T_math: return SPAN_FORMULA;
     default: return -1;
     }
 }

@@ -17,6 +17,12 @@ from tests.pipelines.stages.extract import made_blocks
 READER = MarkdownIt("commonmark").enable("table")
 
 
+@pytest.mark.parametrize(("text", "written"), [("$*x*_1$", "$*x*_1$"), ("*x*", r"\*x\*"), ("$", "$")])
+def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -> None:
+    """Words of a `math` element that is no formula must not become marks."""
+    assert markdown([Block("paragraph", text, spans=(Span("formula", 0, len(text)),))]) == written
+
+
 class Piece(NamedTuple):
     """What a reader of Markdown sees: the kind of a piece, what is around it, its words."""
 
