@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ from schemas.errors import DataError
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """No text holds these; of the controls only tab and line feed are left."""
 _KINDS: Final = frozenset(("paragraph", "heading", "item", "cell", "pre", "quote", "caption"))
-_SPANS: Final = frozenset(("link", "code", "strong", "emphasis", "image", "sub", "sup"))
+_SPANS: Final = frozenset(("link", "code", "strong", "emphasis", "image", "sub", "sup", "formula"))
 _ERRORS: Final = frozenset(("too_large", "too_complex", "not_html"))
 _OTHER: Final = b"<table><tr><td>9<td>8</table><ul><li>seven" + b"<div class=a><p>six, five. four" * 40
 """A page that is read between two readings of another one: nothing of it may be left in memory that is used again."""
@@ -39,7 +40,8 @@ def reading_faults(data: bytes, model: _reader.Model) -> list[str]:
         again = _everything(markup, model)
     except _reader.TooComplex:
         return []
-    return [*_differing(first, again), *_wrong_texts(first), *_wrong_blocks(first), *_wrong_arrays(first)]
+    checks = (_wrong_texts, _wrong_blocks, _torn_groups, _wrong_arrays)
+    return [*_differing(first, again), *(fault for check in checks for fault in check(first))]
 
 
 def _everything(markup: bytes, model: _reader.Model) -> dict[str, Any]:
@@ -87,6 +89,17 @@ def _wrong_blocks(found: dict[str, Any]) -> Iterator[str]:
             (target + alt).encode()
     for tag, attributes, text in found["records"]:
         (tag + text + "".join(attributes) + "".join(attributes.values())).encode()
+
+
+def _torn_groups(found: dict[str, Any]) -> Iterator[str]:
+    """Tell of a table or a list of which only a part is kept."""
+    kept: defaultdict[tuple[str, int], set[bool]] = defaultdict(set)
+    for kind, _, _, _, is_kept, _, group, *_ in found["blocks"]:
+        if kind in ("cell", "item") and group >= 0:
+            kept[kind, group].add(is_kept)
+    for (kind, group), values in kept.items():
+        if len(values) > 1:
+            yield f"some blocks of the kind {kind} of group {group} are kept, some not"
 
 
 def _wrong_arrays(found: dict[str, Any]) -> Iterator[str]:

@@ -5,7 +5,6 @@
  */
 #include "model.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { CHUNK = 512 };     /* blocks taken through all trees together: their columns stay in the cache */
@@ -46,40 +45,4 @@ void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uin
         int64_t place = ((int64_t)scores[i] + SCORE_BOUND) * CHANCES / (2 * SCORE_BOUND);
         chances[i] = table[place < 0 ? 0 : place >= CHANCES ? CHANCES - 1 : place];
     }
-}
-
-typedef struct { uint16_t chance; int32_t index; } Ranked;
-
-static int by_chance(const void *a, const void *b) {
-    const Ranked *x = a, *y = b;
-    if (x->chance != y->chance) return x->chance < y->chance ? 1 : -1;
-    return x->index < y->index ? -1 : 1;
-}
-
-/* Marks the set of blocks with the largest expected F-score: for each number of best blocks, the words they are expected
- * to share with the main text against the words of both. *beta* weighs recall (van Rijsbergen, 1979). */
-int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept) {
-    memset(kept, 0, (size_t)count);
-    Ranked *ranked = malloc(((size_t)count + 1) * sizeof *ranked);
-    if (ranked == NULL) return 0;
-    double expected = 0;
-    for (int32_t i = 0; i < count; i++) {
-        ranked[i] = (Ranked){chances[i], i};
-        expected += (double)chances[i] * weights[i];
-    }
-    qsort(ranked, (size_t)count, sizeof *ranked, by_chance);
-    double best = 0, shared = 0, taken = 0, square = beta * beta;
-    int32_t most = 0;
-    for (int32_t k = 0; k < count; k++) {
-        shared += (double)ranked[k].chance * weights[ranked[k].index];
-        taken += 65535.0 * weights[ranked[k].index];
-        double value = (1 + square) * shared / (square * expected + taken);
-        if (value > best) {
-            best = value;
-            most = k + 1;
-        }
-    }
-    for (int32_t k = 0; k < most; k++) kept[ranked[k].index] = 1;
-    free(ranked);
-    return 1;
 }

@@ -2,7 +2,7 @@
 #ifndef CORPUSMILL_MODEL_H
 #define CORPUSMILL_MODEL_H
 
-#include <stdint.h>
+#include "page.h"
 
 #define MAX_TREE_DEPTH 8
 #define CHANCES 4096
@@ -19,5 +19,6 @@ typedef struct {
 
 void score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores);
 void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uint16_t *chances);
+int join_chances(const Page *page, uint16_t *chances);
 int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept);
 #endif

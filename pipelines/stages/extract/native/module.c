@@ -497,7 +497,7 @@ static int judge(Reading *self, Model *model) {
         score_blocks(&model->stage[k], self->columns, count, self->scores);
         chances_of(model->chances, self->scores, count, self->chances);
     }
-    return 1;
+    return join_chances(&self->page, self->chances);
 }
 
 static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {

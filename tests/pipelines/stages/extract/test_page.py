@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.stages.extract import Options, extract, extract_page
-from pipelines.stages.extract.options import Selectors
+from pipelines.stages.extract.options import Favor, Selectors
 from schemas.errors import DataError
 
 STORY = (
@@ -52,6 +52,35 @@ def test_blocks_are_laid_out_as_plain_text() -> None:
     assert text == "\n\n".join(
         ["Head line", STORY, "- one, a\n- two", "  x = 1\n    y", "a | b\nc | d", "line\nnext line", "apart", STORY]
     )
+
+
+@pytest.mark.parametrize("favor", ["precision", "balanced", "recall"])
+def test_a_table_and_a_list_are_kept_whole_or_not_at_all(favor: Favor) -> None:
+    """Half a table says something else than the table: a size without its name, a name without its size."""
+    cells = "".join(f"<tr><th>{name}<td>{size}" for name, size in [("Weight", "3.2 kg"), ("Colour", "–"), ("a", "8 mm")])
+    html = page(
+        f"<div class=product><h2>Anchor</h2><p>{STORY}</p><table>{cells}</table><ul><li>Free returns<li>It holds well "
+        f"in sand and between stones, on at least four metres of chain.<li>…</ul><p>{STORY}</p></div>"
+    )
+
+    blocks = extract_page(html, options=Options(favor=favor)).blocks
+
+    for kind, count in (("cell", 6), ("item", 3)):
+        assert len({block.kept for block in blocks if block.kind == kind}) == 1
+        assert len({block.score for block in blocks if block.kind == kind}) == 1
+        assert sum(block.kind == kind for block in blocks) == count
+
+
+def test_formulas_of_a_page_are_tex_in_every_form() -> None:
+    """Readers of Markdown take TeX as it is written: a backslash before each `_` would be another formula."""
+    formula = "<math><msub><mi>h</mi><mi>t</mi></msub><mo>&lt;</mo><msub><mi>h</mi><mi>k</mi></msub></math>"
+    html = page(f"<article><p>The level {formula} of file_1* and file_2* falls.</p></article>")
+
+    extracted = extract_page(html, options=Options(select=("article",)))
+
+    assert extracted.text == "The level $h_{t}<h_{k}$ of file_1* and file_2* falls."
+    assert extracted.markdown() == r"The level $h_{t}<h_{k}$ of file_1\* and file_2\* falls."
+    assert ("formula", 10, 23) in [span[:3] for span in extracted.blocks[0].spans]
 
 
 def test_the_prose_of_a_page_of_pydoc_comes_out_nearly_whole() -> None:

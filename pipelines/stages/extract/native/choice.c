@@ -1,0 +1,62 @@
+/* From the chance of each block to the set that is kept. */
+#include "model.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A table is main text or it is not, and so is a list: each of its blocks gets the mean of their chances, by words.
+ *
+ * Judged one by one, a fourth of the tables that are kept would lose some of their cells. */
+int join_chances(const Page *page, uint16_t *chances) {
+    typedef struct { int64_t mass, words; } Sum;
+    Sum *sums = calloc((size_t)page->elements.count + 1, sizeof *sums);
+    if (sums == NULL) return 0;
+    for (int pass = 0; pass < 2; pass++)
+        for (int32_t i = 0; i < page->blocks.count; i++) {
+            const Block *b = &page->blocks.at[i];
+            if (b->group < 0 || (b->kind != CELL && b->kind != ITEM)) continue;
+            Sum *sum = &sums[b->group];
+            int64_t words = b->words + 1;               /* a dash in a cell is a word too */
+            if (pass == 0) sum->mass += words * chances[i], sum->words += words;
+            else chances[i] = (uint16_t)((sum->mass + sum->words / 2) / sum->words);
+        }
+    free(sums);
+    return 1;
+}
+
+typedef struct { uint16_t chance; int32_t index; } Ranked;
+
+static int by_chance(const void *a, const void *b) {
+    const Ranked *x = a, *y = b;
+    if (x->chance != y->chance) return x->chance < y->chance ? 1 : -1;
+    return x->index < y->index ? -1 : 1;
+}
+
+/* Marks the set of blocks with the largest expected F-score: for each number of best blocks, the words they are expected
+ * to share with the main text against the words of both. *beta* weighs recall (van Rijsbergen, 1979). */
+int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept) {
+    memset(kept, 0, (size_t)count);
+    Ranked *ranked = malloc(((size_t)count + 1) * sizeof *ranked);
+    if (ranked == NULL) return 0;
+    double expected = 0;
+    for (int32_t i = 0; i < count; i++) {
+        ranked[i] = (Ranked){chances[i], i};
+        expected += (double)chances[i] * weights[i];
+    }
+    qsort(ranked, (size_t)count, sizeof *ranked, by_chance);
+    double best = 0, shared = 0, taken = 0, square = beta * beta;
+    int32_t most = 0;
+    for (int32_t k = 0; k < count; k++) {
+        shared += (double)ranked[k].chance * weights[ranked[k].index];
+        taken += 65535.0 * weights[ranked[k].index];
+        double value = (1 + square) * shared / (square * expected + taken);
+        if (value > best) {
+            best = value;
+            most = k + 1;
+        }
+    }
+    while (most > 0 && most < count && ranked[most].chance == ranked[most - 1].chance) most++;  /* without words: no gain */
+    for (int32_t k = 0; k < most; k++) kept[ranked[k].index] = 1;
+    free(ranked);
+    return 1;
+}
