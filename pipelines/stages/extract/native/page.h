@@ -139,6 +139,7 @@ typedef struct {
 } Page;
 
 enum { READ_OK = 0, READ_NO_MEMORY = 1, READ_TOO_MANY = 2 };
+void reader_init(void);               /* once, before a page is read */
 int page_read(Page *page);
 void page_free(Page *page);
 

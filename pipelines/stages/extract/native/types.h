@@ -1,0 +1,43 @@
+/* The two types of the Python module. */
+#ifndef CORPUSMILL_TYPES_H
+#define CORPUSMILL_TYPES_H
+
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030B0000
+#include <Python.h>
+
+#include "features.h"
+#include "model.h"
+
+enum { MAX_STAGES = 2 };
+
+typedef struct {
+    PyObject_HEAD
+    Lexicon names, words;
+    int stages;
+    Stage stage[MAX_STAGES];
+    void *owned[MAX_STAGES][3];
+    uint16_t chances[CHANCES];
+} Model;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *markup, *model;
+    Page page;
+    float *columns;
+    size_t column_bytes;
+    int32_t *scores;
+    uint16_t *chances;
+    uint8_t *kept;
+} Reading;
+
+extern PyType_Spec model_spec, reading_spec;
+
+/* The columns of the last page are kept for the next: fresh memory of this size costs more than filling it. */
+float *columns_of(size_t *bytes);
+void spare_columns(float *columns, size_t bytes);
+
+static inline PyObject *str_of(const char *at, size_t bytes) {
+    return PyUnicode_DecodeUTF8(at, (Py_ssize_t)bytes, "replace");
+}
+#endif
