@@ -127,10 +127,11 @@ def use_random_model_where_none_fits(model: Any) -> None:
     """Let pages be judged by *model* where the project's own was made for another version of the reader."""
     from pipelines.stages.extract import page
     from pipelines.stages.extract.model_file import shipped
+    from schemas.errors import DamagedFileError
 
     try:
         shipped()
-    except ValueError as error:
+    except DamagedFileError as error:
         print(f"a random model, because: {error}", file=sys.stderr)
         setattr(page, "shipped", lambda: model)  # noqa: B010 - a constant of the module, as far as types know
 
