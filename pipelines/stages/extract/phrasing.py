@@ -21,7 +21,13 @@ _SPECIAL: Final = re.compile(
 _MAYBE_SPECIAL: Final = re.compile(r"[\\`*_~\]<&]")
 _PUNCTUATION: Final = frozenset("!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~")
 _EMPHASIS: Final = {"strong": "**", "emphasis": "*"}
-_SIGNS: Final = {**_EMPHASIS, "sub": "<sub>", "sup": "<sup>", "link": "[", **dict.fromkeys(("image", "code", "formula"), "")}
+_SIGNS: Final = {
+    **_EMPHASIS,
+    "sub": "<sub>",
+    "sup": "<sup>",
+    "link": "[",
+    **dict.fromkeys(("image", "code", "formula"), ""),
+}
 _LEAVES: Final = frozenset(("code", "formula", "image"))
 _MAX_DEPTH: Final = 8
 _AT_START: Final = re.compile(
@@ -123,9 +129,9 @@ def _escapes(text: str, edges: Collection[int] = ()) -> list[int]:
 def _is_harmless(text: str, start: int, end: int) -> bool:
     """Tell whether a run of stars or underscores can neither begin nor end emphasis."""
     sign = text[start]
-    before = text[start - 1] if start else " "
+    before = text[start - 1] if start else "\n"
     after = text[end] if end < len(text) else " "
-    if sign in "*_" and before in " \n" and after == " ":  # a line end is written with a backslash
+    if sign in "*_" and before == after == " ":  # a line may begin with a backslash, and ends with one
         return True
     return sign == "_" and before.isalnum() and after.isalnum()
 
@@ -145,17 +151,15 @@ def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
     """Give marks that lie within each other or apart, in order; without white space at their ends."""
     marks: list[_Mark] = []
     open_: list[_Mark] = []
-    for span in sorted(spans, key=lambda span: (span.start, -span.end)):
-        start, end = _trimmed(text, span.start, min(span.end, len(text)))
+    for span in sorted((_within(text, span) for span in spans), key=lambda span: (span.start, -span.end)):
+        start, end = span.start, span.end
         left: _Mark | None = None
         while open_ and open_[-1].end <= start:
             left = open_.pop()
-        if open_:
-            end = _trimmed(text, start, min(end, open_[-1].end))[1]
-        if span.kind == "image":
-            start = end = min(span.start, len(text))
-        elif start >= end or (span.kind == "formula" and not _is_tex(text[start:end])):
-            continue
+        if span.kind != "image":
+            end = _trimmed(text, start, min(end, open_[-1].end))[1] if open_ else end
+            if start >= end or (span.kind == "formula" and not _is_tex(text[start:end])):
+                continue
         if left is not None and left.end == start and left.kind == span.kind and not span.target:
             left.end = end
             open_.append(left)
@@ -165,6 +169,15 @@ def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
         elif span.kind == "image" and start == open_[-1].start and open_[-1] is marks[-1]:
             marks.insert(-1, _Mark(span.kind, start, end, span.target, span.alt))  # in front of code, not in it
     return _readable(text, marks)
+
+
+def _within(text: str, span: Span) -> Span:
+    """Give *span* without white space at its ends; a picture stays where it stands."""
+    if span.kind == "image":
+        start = end = min(span.start, len(text))
+    else:
+        start, end = _trimmed(text, span.start, min(span.end, len(text)))
+    return span._replace(start=start, end=end)
 
 
 def _is_tex(text: str) -> bool:
@@ -193,14 +206,20 @@ def _readable(text: str, marks: Sequence[_Mark]) -> list[_Mark]:
     taken: set[int] = set()
     code_ends: set[int] = set()
     kept: list[_Mark] = []
+    around: list[_Mark] = []  # strong and emphasized words that are not closed
     for mark in marks:
         if mark.kind in _EMPHASIS:
+            while around and around[-1].end <= mark.start:
+                around.pop()
+            if around and (around[-1].start == mark.start) != (around[-1].end == mark.end):
+                continue  # three stars in a row are read as those of both, or of neither
             outside = (_at(text, mark.start - 1), _at(text, mark.end))
             opens = (text[mark.start].isalnum() and mark.start not in starts) or outside[0] in _BREAKS
             closes = (text[mark.end - 1].isalnum() and mark.end not in ends) or outside[1] in _BREAKS
             if not (opens and closes) or mark.start in taken:
                 continue
             taken.add(mark.end)
+            around.append(mark)
         elif mark.kind == "code":
             if mark.start in code_ends and mark.start not in others_end:
                 continue  # two runs of backticks would be one

@@ -23,6 +23,19 @@ def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -
     assert markdown([Block("paragraph", text, spans=(Span("formula", 0, len(text)),))]) == written
 
 
+@pytest.mark.parametrize(
+    ("text", "spans", "written"),
+    [
+        (":*\n**", (), ":\\*\\\n\\*\\*"),
+        ("111 1", (Span("emphasis", 0, 3), Span("strong", 0, 1)), "*111* 1"),
+        ("1\n1", (Span("strong", 1, 3), Span("image", 1, 1, "/a", "x")), "1 ![x](/a)\\\n**1**"),
+    ],
+)
+def test_what_chance_found_stays_mended(text: str, spans: tuple[Span, ...], written: str) -> None:
+    """Stars at the start of a line; three in a row; a picture in front of marked words."""
+    assert markdown([Block("paragraph", text, spans=spans)], images=True) == written
+
+
 class Piece(NamedTuple):
     """What a reader of Markdown sees: the kind of a piece, what is around it, its words."""
 
