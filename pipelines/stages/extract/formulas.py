@@ -1,8 +1,8 @@
 r"""Formulas of a page as TeX: MathML, TeX in scripts, pictures whose text is TeX; written as ``$…$`` or ``$$…$$``.
 
-Works on the markup, before the page is read, so that the reader meets a formula as text within one element. What KaTeX, MathJax and
-MediaWiki write twice or three times (for the eye, for screen readers, as source) comes once. One pass, linear in the
-markup.
+Works on the markup, before the page is read, so that the reader meets a formula as text within one element. What
+KaTeX, MathJax and MediaWiki write twice or three times (for the eye, for screen readers, as source) comes once. One
+pass, linear in the markup.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pipelines.stages.extract.tags import Tag, attributes, tags
 MAX_WRAPPER_CHARS: Final = 500_000
 """Of one formula with all that is written for it; what is longer is left as it is."""
 MAX_MARKUP_CHARS: Final = 2_000_000
-"""Of a page that is looked through: formulas made to be slow take a second for so many; the largest of 2,884 gold pages has
-1.4 million."""
+"""Of a page that is looked through: formulas made to be slow take a second for so many; the largest of 2,884 gold pages
+has 1.4 million."""
 MAX_UNCLOSED_CHARS: Final = 5_000
 """Of a formula that never ends; a longer one holds the rest of the page, which stays as it is."""
 _NEVER_WITHIN: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol li table section article blockquote".split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Final
+from urllib.parse import urljoin
 
 from pipelines.stages.extract import _reader
 from pipelines.stages.extract.content import Block, blocks_of, with_comments, without
@@ -39,7 +40,7 @@ class Page:
         """The main content as plain text; empty when there is none."""
         keep = self._options.keep
         blocks = self.blocks if self._has_wishes else blocks_of(self._reading.blocks())
-        return plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._url)
+        return plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._base)
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -66,7 +67,18 @@ class Page:
         """The main content as CommonMark with tables."""
         keep = self._options.keep
         kept = [block for block in self.blocks if block.kept]
-        return markdown(kept, links="links" in keep, images="alt_text" in keep, base=self._url)
+        return markdown(kept, links="links" in keep, images="alt_text" in keep, base=self._base)
+
+    @cached_property
+    def _base(self) -> str | None:
+        """Where relative addresses start from: what the first `<base>` says, as seen from the page's own address."""
+        stated = next((attributes["href"] for tag, attributes, _ in self._reading.records if tag == "base"), None)
+        if stated is None:
+            return self._url
+        try:
+            return urljoin(self._url or "", stated) or None
+        except ValueError:  # such as http://[bad
+            return self._url
 
     @property
     def _has_wishes(self) -> bool:

@@ -65,6 +65,7 @@ void read_attributes(const char *at, const char *end, Attributes *found) {
         TAKE(class, "class") TAKE(id, "id") TAKE(href, "href") TAKE(style, "style") TAKE(rel, "rel") TAKE(type, "type")
         TAKE(content, "content") TAKE(name, "name") TAKE(property, "property") TAKE(role, "role")
         TAKE(itemprop, "itemprop") TAKE(start, "start") TAKE(alt, "alt") TAKE(lang, "lang")
+        TAKE(value, "value") TAKE(colspan, "colspan") TAKE(rowspan, "rowspan")
         else if (equals(a.name, a.name_bytes, "hidden")) found->is_hidden = 1;
         else if (equals(a.name, a.name_bytes, "datetime")) found->has_datetime = 1;
         else if (equals(a.name, a.name_bytes, "aria-hidden"))
@@ -148,25 +149,56 @@ static int whole_number(const Attribute *a) {
     return i < (int)a->value_bytes ? 1 : sign * value;
 }
 
+/* The list or table that an item or a row belongs to, at most three elements further out; -1: none. */
+static int32_t holder(const Page *page, const Element *e, int is_list) {
+    int32_t up = e->parent;
+    for (; up >= 0 && e->depth - page->elements.at[up].depth < 4; up = page->elements.at[up].parent) {
+        Tag tag = (Tag)page->elements.at[up].tag;
+        if (is_list ? tag == T_ol || tag == T_ul || tag == T_menu || tag == T_dir : tag == T_table) return up;
+    }
+    return -1;
+}
+
+static int32_t span(const Attribute *a, int32_t most) {
+    int32_t value = a->value_bytes ? whole_number(a) : 1;
+    return value < 1 ? 1 : value > most ? most : value;
+}
+
+static int32_t free_column(const Page *page, int32_t table, int32_t row, int32_t column) {
+    for (int moved = 1, steps = 0; moved && steps < MAX_HELD; steps++) {
+        moved = 0;
+        for (uint32_t i = 0; i < MAX_HELD && i < page->held_count; i++) {
+            const Held *h = &page->held[i];
+            if (h->table == table && h->first_row <= row && row <= h->last_row && column >= h->column
+                && column < h->column + h->columns)
+                column = h->column + h->columns, moved = 1;
+        }
+    }
+    return column;
+}
+
+static void place_cell(Page *page, Element *cell, const Attributes *a) {
+    Element *row = &page->elements.at[cell->parent];
+    int32_t table = holder(page, row, 0), columns = span(&a->colspan, MAX_COLUMNS), rows = span(&a->rowspan, MAX_ROWS);
+    cell->row = row->row;
+    cell->column = table < 0 ? row->number : free_column(page, table, row->row, row->number);
+    row->number = cell->column + columns;
+    if (table >= 0 && rows > 1) page->held[page->held_count++ % MAX_HELD] = (Held){table, cell->row + 1, cell->row + rows - 1, cell->column, columns};
+}
+
 /* Numbers rows of a table, cells of a row, items of a list; `number` of a holder counts what it holds. */
 static void number(Page *page, Element *e, const Attributes *a) {
     e->row = e->column = -1;
-    int32_t up = e->parent;
     if (e->tag == T_ol) e->number = a->start.value_bytes ? whole_number(&a->start) - 1 : 0;
     if (e->tag == T_li) {
-        while (up >= 0 && page->elements.at[up].tag != T_ol && page->elements.at[up].tag != T_ul
-               && page->elements.at[up].tag != T_menu && page->elements.at[up].tag != T_dir && e->depth - page->elements.at[up].depth < 4)
-            up = page->elements.at[up].parent;
-        if (up >= 0) e->number = ++page->elements.at[up].number;
+        int32_t list = holder(page, e, 1);
+        if (list >= 0 && a->value.value_bytes) page->elements.at[list].number = whole_number(&a->value) - 1;
+        if (list >= 0) e->number = ++page->elements.at[list].number;
     } else if (e->tag == T_tr) {
-        while (up >= 0 && page->elements.at[up].tag != T_table && e->depth - page->elements.at[up].depth < 4)
-            up = page->elements.at[up].parent;
-        if (up >= 0) e->row = page->elements.at[up].row++;
+        int32_t table = holder(page, e, 0);
+        if (table >= 0) e->row = page->elements.at[table].row++;
     } else if (e->tag == T_td || e->tag == T_th) {
-        if (up >= 0 && page->elements.at[up].tag == T_tr) {
-            e->row = page->elements.at[up].row;
-            e->column = page->elements.at[up].number++;
-        }
+        if (e->parent >= 0 && page->elements.at[e->parent].tag == T_tr) place_cell(page, e, a);
     } else if (e->tag == T_table) e->row = 0;
 }
 

@@ -85,6 +85,10 @@ typedef struct {
     uint8_t tag, min_level, is_layout, holds_structure;
 } Element;
 
+/* A cell that reaches into the rows below it: no cell of theirs stands in its columns. */
+typedef struct { int32_t table, first_row, last_row, column, columns; } Held;
+enum { MAX_HELD = 16, MAX_COLUMNS = 100, MAX_ROWS = 1000 };
+
 typedef enum { PARAGRAPH, HEADING, ITEM, CELL, PRE, QUOTE, CAPTION, KINDS } Kind;
 extern const char *const kind_names[KINDS];
 
@@ -133,6 +137,8 @@ typedef struct {
     ARRAY(Block) blocks;
     ARRAY(Span) spans;
     ARRAY(Record) records;
+    Held held[MAX_HELD];              /* the last ones, in turn */
+    uint32_t held_count;
     uint32_t about;
     const Lexicon *name_lexicon, *word_lexicon;
     ARRAY(char) title;                /* the words of <title>, as in `text` */

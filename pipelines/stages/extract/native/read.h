@@ -41,7 +41,7 @@ typedef struct {
 } Reader;
 
 typedef struct {
-    Attribute class, id, role, style, itemprop, rel, type, href, content, name, property, start, alt, lang;
+    Attribute class, id, role, style, itemprop, rel, type, href, content, name, property, start, alt, lang, value, colspan, rowspan;
     int is_hidden, is_aria_hidden, is_body_prop, has_datetime;
 } Attributes;
 

@@ -7,8 +7,11 @@ int is_record(Reader *r, Tag tag, const Attributes *a) {
     case T_meta: return a->content.value_bytes > 0 && (a->name.value_bytes || a->property.value_bytes || a->itemprop.value_bytes);
     case T_link: return has_word(&a->rel, "canonical") || has_word(&a->rel, "license") || has_word(&a->rel, "author");
     case T_script: return a->type.value_bytes >= 19 && equals(a->type.value, 19, "application/ld+json");
+    case T_base: return a->href.value_bytes > 0;
     case T_a:
-        if (a->rel.value_bytes && (has_word(&a->rel, "license") || has_word(&a->rel, "author"))) return 1;
+        if (a->rel.value_bytes && has_word(&a->rel, "author")) return 1;
+        if (a->rel.value_bytes && has_word(&a->rel, "license"))     /* of a picture, or of a reader: not that of the page */
+            return !(r->page->elements.at[r->box].flags & (IN_FIGURE | IN_COMMENTS));
         break;
     default: break;
     }

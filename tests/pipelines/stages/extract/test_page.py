@@ -57,7 +57,9 @@ def test_blocks_are_laid_out_as_plain_text() -> None:
 @pytest.mark.parametrize("favor", ["precision", "balanced", "recall"])
 def test_a_table_and_a_list_are_kept_whole_or_not_at_all(favor: Favor) -> None:
     """Half a table says something else than the table: a size without its name, a name without its size."""
-    cells = "".join(f"<tr><th>{name}<td>{size}" for name, size in [("Weight", "3.2 kg"), ("Colour", "–"), ("a", "8 mm")])
+    cells = "".join(
+        f"<tr><th>{name}<td>{size}" for name, size in [("Weight", "3.2 kg"), ("Colour", "–"), ("a", "8 mm")]
+    )
     html = page(
         f"<div class=product><h2>Anchor</h2><p>{STORY}</p><table>{cells}</table><ul><li>Free returns<li>It holds well "
         f"in sand and between stones, on at least four metres of chain.<li>…</ul><p>{STORY}</p></div>"
@@ -69,6 +71,63 @@ def test_a_table_and_a_list_are_kept_whole_or_not_at_all(favor: Favor) -> None:
         assert len({block.kept for block in blocks if block.kind == kind}) == 1
         assert len({block.score for block in blocks if block.kind == kind}) == 1
         assert sum(block.kind == kind for block in blocks) == count
+
+
+def test_cells_stand_in_the_columns_that_a_browser_gives_them() -> None:
+    """A value under the wrong head is a false statement."""
+    table = (
+        "<table><tr><th colspan=2>Place<th>People<tr><td rowspan=2>Norway<td>Oslo<td>700,000<tr><td>Bergen<td>290,000"
+        "<tr><td>Malta<td rowspan=0>Valletta<td>6,000</table>"
+    )
+    html = page(f"<article><p>{STORY}</p>{table}</article>")
+
+    written = extract_page(html, options=Options(select=("article",))).markdown()
+
+    assert written.splitlines()[2:] == [
+        "| Place |  | People |",
+        "| --- | --- | --- |",
+        "| Norway | Oslo | 700,000 |",
+        "|  | Bergen | 290,000 |",
+        "| Malta | Valletta | 6,000 |",
+    ]
+
+
+def test_items_have_the_numbers_that_the_page_gives_them() -> None:
+    """Steps are referred to by number."""
+    html = page("<article><ol start=3><li>three<li>four<li value=9>nine<li>ten</ol></article>")
+
+    assert extract_page(html, options=Options(select=("article",))).text == "3. three\n4. four\n9. nine\n10. ten"
+
+
+@pytest.mark.parametrize(
+    ("base", "expected"),
+    [
+        ("<base href='https://base.example/sub/'>", "https://base.example/sub/x"),
+        ("<base href='../up/'><base href=/second/>", "https://ex.example/up/x"),
+        ("<base target=_top>", "https://ex.example/a/x"),
+        ("<base href='http://[bad'>", "https://ex.example/a/x"),
+    ],
+)
+def test_relative_addresses_start_where_the_page_says(base: str, expected: str) -> None:
+    """`<base>` moves all of them."""
+    html = page("<article><p>See <a href=x>there</a>.</p></article>", base)
+    options = Options(select=("article",), keep=("links",))
+
+    extracted = extract_page(html, "https://ex.example/a/b", options=options)
+
+    assert extracted.text == extracted.markdown() == f"See [there]({expected})."
+
+
+def test_the_licence_of_a_picture_is_not_that_of_the_page() -> None:
+    """Who publishes a text under the licence of its photograph has no right to."""
+    by = "<a rel=license href=https://creativecommons.org/licenses/by/2.0/>CC BY</a>"
+    figure = page(f"<article><p>{STORY}</p><figure><img src=a><figcaption>Photo: {by}</figcaption></figure></article>")
+
+    assert extract_page(figure).metadata.license is None
+    assert extract_page(page(f"<p>{STORY}</p><footer>{by}</footer>")).metadata.found()["license"] == (
+        "CC-BY-2.0",
+        "rel-license",
+    )
 
 
 def test_formulas_of_a_page_are_tex_in_every_form() -> None:
