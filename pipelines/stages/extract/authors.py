@@ -97,12 +97,23 @@ def authors_of(
     """
     fallback: Found[tuple[str, ...]] | None = None
     for names, source in _candidates(page, linked, is_front):
-        people = tuple(dict.fromkeys(name for name in names if not _is_site(name, site)))[:_MAX_AUTHORS]
-        if people:
+        if people := _distinct(name for name in names if not _is_site(name, site)):
             return Found(people, source)
         if names and fallback is None:
-            fallback = Found(tuple(dict.fromkeys(names))[:_MAX_AUTHORS], source)
+            fallback = Found(_distinct(names), source)
     return fallback
+
+
+def _distinct(names: Iterable[str]) -> tuple[str, ...]:
+    """Give each name once, as it is written first.
+
+    >>> _distinct(["Ann Bo", "Cy Dee", "ANN BO"])
+    ('Ann Bo', 'Cy Dee')
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        found.setdefault(key(name) or name, name)
+    return tuple(found.values())[:_MAX_AUTHORS]
 
 
 def _is_site(name: str, site: frozenset[str]) -> bool:

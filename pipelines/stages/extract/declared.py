@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from pipelines.stages.extract.inline import PERMALINKS
+
 Record: TypeAlias = tuple[str, dict[str, str], str]
 """Tag, attributes (names in lower case) and text (white space collapsed) of one element."""
 
@@ -105,10 +107,19 @@ def _add_element(page: Declared, tag: str, attributes: dict[str, str], text: str
         if len(page.times) < _MAX_ELEMENTS:
             page.times.append((tag, attributes, text))
     elif tag == "h1":
-        if len(page.headings) < _MAX_HEADINGS and (heading := " ".join(text[:_VALUE_CHARS].split())):
+        if len(page.headings) < _MAX_HEADINGS and (heading := _heading(text)):
             page.headings.append(heading)
     elif text and ("class" in attributes or "id" in attributes) and len(page.marked) < _MAX_ELEMENTS:
         page.marked.append((tag, attributes, text))
+
+
+def _heading(text: str) -> str:
+    """Give the text of a heading, without the sign that links to it.
+
+    >>> _heading("Sizes  and weights¶")
+    'Sizes and weights'
+    """
+    return " ".join(text[:_VALUE_CHARS].split()).rstrip(f"{PERMALINKS} ")
 
 
 def _add_link(page: Declared, tag: str, attributes: dict[str, str], text: str) -> None:

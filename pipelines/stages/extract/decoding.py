@@ -19,7 +19,21 @@ _GUESS_BYTES: Final = 4_096
 _MAX_DAMAGE: Final = 0.005
 """Share of replacement characters up to which a declared encoding is believed: a page cut in the middle of a character
 has one, a French page in the wrong encoding has 3 %."""
-_MARKUP: Final = re.compile(rb"<[^>]{0,2000}>|[\x00-\x7f]{200,}")
+_NON_LATIN: Final = 0.3
+"""Least share of letters beyond ASCII in a text of another script; Czech has 0.15, Vietnamese 0.25."""
+_LANGUAGE: Final = re.compile(rb"<html\b[^>]{0,500}?\slang\s*=\s*[\"']?([a-zA-Z]{2})(?![a-zA-Z])", re.IGNORECASE)
+_LATIN: Final = {
+    **dict.fromkeys(("az", "tr"), "cp1254"),
+    **dict.fromkeys(("et", "lt", "lv"), "cp1257"),
+    **dict.fromkeys(("bs", "cs", "hr", "hu", "pl", "ro", "sk", "sl", "sq"), "cp1250"),
+    "vi": "cp1258",
+}
+"""What a page of a language in Latin script is written in when it is not in windows-1252 (HTML Standard, 13.2.3.2)."""
+_HIGH: Final = bytes(range(128, 256))
+_LETTERS: Final = bytes((*range(65, 91), *range(97, 123)))
+_ONLY_WINDOWS: Final = bytes(range(128, 160))
+_MARKUP: Final = re.compile(rb"<[^>]{0,2000}>")
+_LONG_ASCII: Final = re.compile(rb"[\x00-\x7f]{200,}")
 _CONTROLS: Final = bytes((*range(1, 9), *range(14, 27), *range(28, 32), 127))
 _MAX_CONTROLS: Final = 0.02
 _MAGIC: Final = (
@@ -94,10 +108,22 @@ def _decode(data: bytes, media_type: str | None) -> str:
     if shape := _utf16_by_shape(data[:_SAMPLE_BYTES]):
         return data.decode(shape, "replace")
     for name in [*known, "utf-8"]:
+        if name.startswith("utf-16") or (name == "utf-8" and not _is_mostly_utf8(data)):
+            continue
         text = data.decode(name, "replace")
-        if text.count("\ufffd") <= max(3, _MAX_DAMAGE * len(text)) and name not in ("utf-16", "utf-16-le", "utf-16-be"):
+        if text.count("\ufffd") <= max(3, _MAX_DAMAGE * len(text)):
             return text
     return data.decode(_guess(data), "replace")
+
+
+def _is_mostly_utf8(data: bytes) -> bool:
+    """Tell whether more of the characters beyond ASCII are whole than broken; a last one that was cut is not counted.
+
+    Elsewhere the odd byte is a quotation mark of windows-1252.
+    """
+    text = data[:-3].decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    return len(text) - len(text.encode("ascii", "ignore")) >= 2 * broken
 
 
 def _utf16_by_shape(sample: bytes) -> str | None:
@@ -111,9 +137,22 @@ def _utf16_by_shape(sample: bytes) -> str | None:
 
 
 def _guess(data: bytes) -> str:
-    """Guess from the bytes outside markup; windows-1252 when nothing fits."""
+    """Guess from the bytes outside markup; for Latin script from the language that the page declares."""
+    sample = _MARKUP.sub(b" ", data[: 8 * _SAMPLE_BYTES])
+    high = len(sample) - len(sample.translate(None, _HIGH))
+    letters = len(sample) - len(sample.translate(None, _LETTERS))
+    if high < _NON_LATIN * (high + letters):
+        return _latin(data, sample)
     from charset_normalizer import from_bytes
 
-    sample = _MARKUP.sub(b" ", data[: 8 * _SAMPLE_BYTES])[:_GUESS_BYTES]
-    best = from_bytes(sample, cp_isolation=sorted(_WEB_ENCODINGS - {"iso8859-16", "mac-cyrillic", "cp866"})).best()
+    names = sorted(_WEB_ENCODINGS - {"iso8859-16", "mac-cyrillic", "cp866"})
+    best = from_bytes(_LONG_ASCII.sub(b" ", sample)[:_GUESS_BYTES], cp_isolation=names).best()
     return best.encoding if best is not None else _DEFAULT
+
+
+def _latin(data: bytes, sample: bytes) -> str:
+    declared = _LANGUAGE.search(data[:_GUESS_BYTES])
+    name = _LATIN.get(declared[1].decode().lower(), _DEFAULT) if declared else _DEFAULT
+    if name == "cp1250" and len(sample) == len(sample.translate(None, _ONLY_WINDOWS)):
+        return "iso8859-2"
+    return name

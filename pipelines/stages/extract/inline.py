@@ -8,8 +8,8 @@ from urllib.parse import urljoin
 
 from pipelines.stages.extract.content import Block, Span
 
-PERMALINKS: Final = "¶\uf0c1"
-"""Signs at the end of headings and definitions that link to themselves: Sphinx, and its theme for Read the Docs."""
+PERMALINKS: Final = "¶\uf0c1🔗"
+"""Signs at the end of headings and definitions that link to themselves: Sphinx, its theme for Read the Docs, others."""
 _UNSAFE: Final = ("javascript:", "vbscript:", "data:", "file:", "about:", "blob:")
 _MAX_TARGET_CHARS: Final = 2_000
 _IN_TARGET: Final = str.maketrans(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from html import unescape
@@ -42,6 +42,8 @@ _METAS: Final = frozenset(
     )
 )
 _LANGUAGE_CHARS: Final = 35
+_IS_LANGUAGE: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*")
+_IS_WEB: Final = re.compile(r"https?://[^/\s]", re.IGNORECASE)
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
 """Control characters and halves of surrogate pairs, which escapes in JSON can name; no column of text takes halves."""
 
@@ -163,34 +165,48 @@ def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
 
 
 def _canonical(page: Declared, url: str) -> Found[str] | None:
-    if "canonical" in page.links:
-        return Found(_absolute(page.links["canonical"][0], url), "link:canonical")
-    return Found(_absolute(page.meta("og:url"), url), "meta:og:url") if "og:url" in page.metas else None
+    """Give the first address that the page calls its own; what is no address of the web is none."""
+    for stated, source in (
+        (page.links.get("canonical", [""])[0], "link:canonical"),
+        (page.meta("og:url"), "meta:og:url"),
+    ):
+        if stated and _IS_WEB.match(address := _absolute(stated, url)):
+            return Found(address, source)
+    return None
 
 
 def _absolute(address: str, url: str) -> str:
-    """Give *address* as seen from *url*; unchanged when one of them is no address."""
-    if address.startswith(("https://", "http://")):
-        return address
+    """Give *address* as seen from *url*; empty when one of them is no address."""
     try:
         return urljoin(url, address)
-    except ValueError:
-        return address
+    except ValueError:  # such as http://[bad
+        return ""
 
 
 def _language(page: Declared, linked: LinkedData) -> Found[str] | None:
+    for text, source in _languages(page, linked):
+        if tag := _language_tag(text):
+            return Found(tag, source)
+    return None
+
+
+def _languages(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
     for name in ("lang", "xml:lang"):
-        if tag := page.root.get(name, "").strip():
-            return Found(_language_tag(tag), f"html:{name}")
+        yield page.root.get(name, ""), f"html:{name}"
     if found := _first(page, _LANGUAGES):
-        return Found(_language_tag(found.value), found.source)
-    if tags := linked.texts("inLanguage"):
-        return Found(_language_tag(tags[0]), "json-ld:inLanguage")
-    return Found(_language_tag(page.meta("og:locale")), "meta:og:locale") if "og:locale" in page.metas else None
+        yield found.value, found.source
+    yield from ((text, "json-ld:inLanguage") for text in linked.texts("inLanguage")[:1])
+    yield page.meta("og:locale"), "meta:og:locale"
 
 
 def _language_tag(text: str) -> str:
-    return text.strip().lower().replace("_", "-")[:_LANGUAGE_CHARS]
+    """Give the first language tag of *text* (BCP 47) in lower case; empty without one.
+
+    >>> _language_tag("de_AT, en"), _language_tag("x-default")
+    ('de-at', '')
+    """
+    tag = text[:_LANGUAGE_CHARS].partition(",")[0].strip().lower().replace("_", "-")
+    return tag if _IS_LANGUAGE.fullmatch(tag) else ""
 
 
 def _site(page: Declared, linked: LinkedData) -> Found[str] | None:

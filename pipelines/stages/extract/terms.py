@@ -36,7 +36,7 @@ def license_of(page: Declared, linked: LinkedData) -> Terms:
 
 def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, list[str]]]:
     yield "rel-license", page.links.get("license", [])
-    yield "json-ld", linked.addresses("license")
+    yield "json-ld", _addresses(linked.addresses("license"))
     yield "microdata", _addresses(page.microdata.get("license", []))
     for name in METAS:
         if name in page.metas:
@@ -44,7 +44,8 @@ def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, list[str]
 
 
 def _addresses(values: list[str]) -> list[str]:
-    return [value for value in values if "//" in value]
+    """Give those of *values* that lead to a licence or name one: the rest is a sentence about rights."""
+    return [value for value in values if "//" in value or spdx(value)]
 
 
 def _terms(urls: list[str], source: str) -> Terms:

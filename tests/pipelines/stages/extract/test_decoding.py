@@ -42,6 +42,29 @@ def test_the_characters_are_found_whatever_was_declared(data: bytes, media_type:
     assert expected in decode(data, media_type)
 
 
+ENGLISH = "It’s the harbour’s first naïve ship, “said” the pilot – and he’s right. " * 5
+POLISH = "Port otwarto we wtorek po burzy, która zamknęła go na dziewięć dni; miejcie żal, mówią. " * 3
+TURKISH = "İstanbul’da şimdi fırtına var. " * 9
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        (f"<p>{ENGLISH}".encode("cp1252"), ENGLISH),
+        (with_meta(ENGLISH, "utf-8").encode("cp1252"), ENGLISH),
+        (f"<p>{'plain words ' * 5_000}It’s so.".encode("cp1252"), "It’s so."),
+        (f"<html lang=pl><p>{POLISH}".encode("iso8859-2"), POLISH),
+        (f"<!DOCTYPE html><html class=x lang='pl-PL'><p>{POLISH} š".encode("cp1250"), f"{POLISH} š"),
+        (f'<html lang="tr"><p>{TURKISH}'.encode("cp1254"), TURKISH),
+        (f"<p>{RUSSIAN.strip()}".encode()[:-1], RUSSIAN.strip()[:-1]),
+        (f"<p>{RUSSIAN}".encode() + b"\x92 " + RUSSIAN.encode(), RUSSIAN),
+    ],
+)
+def test_characters_without_a_true_declaration_are_found(data: bytes, expected: str) -> None:
+    """Quotation marks of old editors where nothing, or UTF-8, is declared; and UTF-8 that is cut or has an odd byte."""
+    assert expected in decode(data)
+
+
 @pytest.mark.parametrize("charset", ["utf-7", "zip", "rot13", "unicode_escape", "idna", "base64"])
 def test_a_codec_that_is_no_charset_of_the_web_is_never_run(charset: str) -> None:
     """Python has codecs that unpack and execute escapes; a page must not choose them."""

@@ -356,8 +356,8 @@ def test_what_was_found_can_be_written_down_as_text() -> None:
         ),
         ([graph("og:url", "https://example.org/a")], Found("https://example.org/a", "meta:og:url")),
         ([element("a", "x", rel="canonical", href="/a")], None),
-        ([("link", {"rel": "canonical", "href": "http://[bad"}, "")], Found("http://[bad", "link:canonical")),
-        ([("link", {"rel": "canonical", "href": "//[bad"}, "")], Found("//[bad", "link:canonical")),
+        ([("link", {"rel": "canonical", "href": "http://[bad"}, "")], None),
+        ([("link", {"rel": "canonical", "href": "//[bad"}, "")], None),
     ],
 )
 def test_the_canonical_address_is_whole(records: list[Record], expected: Found[str] | None) -> None:
@@ -448,6 +448,48 @@ RECORDS = st.tuples(
     st.dictionaries(NAMES, VALUES, max_size=4),
     TEXTS,
 )
+
+
+@pytest.mark.parametrize(
+    ("records", "expected"),
+    [
+        ([element("html", "", lang="x-default"), meta("og:locale", "de_DE")], Found("de-de", "meta:og:locale")),
+        ([element("html", "", lang="e\r<")], None),
+        ([meta("content-language", "sv, en")], Found("sv", "meta:content-language")),
+    ],
+)
+def test_a_language_is_a_tag_or_none(records: list[Record], expected: Found[str] | None) -> None:
+    """What is no tag names no language; the next place that has one does."""
+    assert metadata_of(records).language == expected
+
+
+@pytest.mark.parametrize("address", ["javascript:x", "/news/1", "#top", "http://"])
+def test_what_is_no_address_of_the_web_is_not_canonical(address: str) -> None:
+    """A relative one says nothing where the page's own is not known; the next that is whole does."""
+    records = [element("link", "", rel="canonical", href=address), meta("og:url", "https://ex.example/a")]
+
+    assert metadata_of(records).canonical == Found("https://ex.example/a", "meta:og:url")
+    assert metadata_of(records[:1]).canonical is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "identifier"), [("CC BY-SA 4.0", "CC-BY-SA-4.0"), ("MIT", "MIT"), ("All rights reserved", None)]
+)
+def test_a_licence_can_be_named(stated: str, identifier: str | None) -> None:
+    """By those who know its name; a sentence about rights is no licence, and no address."""
+    for records in ([linked({"@type": "Article", "license": stated})], [meta("dcterms.license", stated)]):
+        found = metadata_of(records)
+
+        assert (found.license.value if found.license else None) == identifier
+        assert found.license_url is None
+
+
+def test_a_name_that_is_written_in_two_ways_is_one_author() -> None:
+    """Bylines shout; and the sign beside a heading is no part of a title."""
+    found = metadata_of([meta("author", "Ann Bo; Cy Dee; ANN BO"), element("h1", "Sizes and weights¶")])
+
+    assert found.authors == Found(("Ann Bo", "Cy Dee"), "meta:author")
+    assert found.title == Found("Sizes and weights", "html:h1")
 
 
 @given(records=st.lists(RECORDS, max_size=12), url=st.one_of(st.none(), TEXTS), lines=st.lists(TEXTS, max_size=6))
