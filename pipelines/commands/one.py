@@ -53,7 +53,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     help=f"What belongs to the text beside its prose, of: {', '.join(KEEP)}.  [default: tables,code]",
 )
 @click.option("--links", is_flag=True, help="Write links as [text](https://…); the same as `links` in --keep.")
-@click.option("--select", multiple=True, metavar="CSS", help="Elements that hold the content; nothing else is kept.")
+@click.option("--select", multiple=True, metavar="CSS", help="Elements that hold the content; where there are some, nothing else is kept.")
 @click.option("--drop", multiple=True, metavar="CSS", help="Elements removed before anything is looked at.")
 @click.option("--url", help="Where the page comes from: makes addresses of links absolute.")
 @click.pass_obj
@@ -128,7 +128,7 @@ def _page(file: Path, url: str | None, options: Options) -> Page:
     try:
         return extract_page(html, url, media_type=kind if kind in _TEXTS else None, options=options)
     except DataError as error:
-        hint = "extract reads web pages and plain text; the `load` of a recipe reads other formats"
+        hint = "extract reads web pages and plain text"
         raise DataError(f"{file}: {error.message}", kind=error.kind, hint=error.hint or hint) from error
 
 
