@@ -53,7 +53,12 @@ def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     help=f"What belongs to the text beside its prose, of: {', '.join(KEEP)}.  [default: tables,code]",
 )
 @click.option("--links", is_flag=True, help="Write links as [text](https://…); the same as `links` in --keep.")
-@click.option("--select", multiple=True, metavar="CSS", help="Elements that hold the content; where there are some, nothing else is kept.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CSS",
+    help="Elements that hold the content; where there are some, nothing else is kept.",
+)
 @click.option("--drop", multiple=True, metavar="CSS", help="Elements removed before anything is looked at.")
 @click.option("--url", help="Where the page comes from: makes addresses of links absolute.")
 @click.pass_obj
