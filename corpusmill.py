@@ -6,6 +6,7 @@ The command, and the same things as functions. Each sub-command is imported when
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -204,6 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with the exit code of CONTRACTS."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # where the terminal lacks a character, its number stands for it
+            stream.reconfigure(errors="backslashreplace")
     sys.exit(_run(arguments))
 
 

@@ -30,7 +30,8 @@ class Console:
 
     def data(self, value: Any) -> None:
         """Print one JSON document, or one line of JSON Lines."""
-        print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+        is_unicode = (sys.stdout.encoding or "").lower().replace("-", "").startswith("utf")
+        print(json.dumps(value, ensure_ascii=not is_unicode, default=str), flush=True)
 
     def text(self, text: str) -> None:
         """Print data in a form for people."""

@@ -93,13 +93,13 @@ def _wrong_blocks(found: dict[str, Any]) -> Iterator[str]:
 
 def _torn_groups(found: dict[str, Any]) -> Iterator[str]:
     """Tell of a table or a list of which only a part is kept."""
-    kept: defaultdict[tuple[str, int], set[bool]] = defaultdict(set)
+    kept: defaultdict[int, set[bool]] = defaultdict(set)
     for kind, _, _, _, is_kept, _, group, *_ in found["blocks"]:
-        if kind in ("cell", "item") and group >= 0:
-            kept[kind, group].add(is_kept)
-    for (kind, group), values in kept.items():
+        if kind in ("cell", "item", "pre") and group >= 0:
+            kept[group].add(is_kept)
+    for group, values in kept.items():
         if len(values) > 1:
-            yield f"some blocks of the kind {kind} of group {group} are kept, some not"
+            yield f"some blocks of the table or list {group} are kept, some not"
 
 
 def _wrong_arrays(found: dict[str, Any]) -> Iterator[str]:

@@ -225,14 +225,22 @@ def _kind(record: Record) -> str | None:
     if record.type == "conversion":
         return None
     if record.type == "resource":
-        return "metadata" if urlsplit(record.url).scheme == "metadata" else None
+        return "metadata" if record.url.startswith("metadata:") else None
     if record.type != "response":
         return record.type
     if record.response is None:
         return "not_http"
-    if urlsplit(record.url).path == "/robots.txt":
+    if _path(record.url) == "/robots.txt":
         return "robots"
     return None if record.response.status == 200 else _KINDS.get(record.response.status // 100, "other_status")
+
+
+def _path(url: str) -> str:
+    """Give the path of *url*; empty when it is no address, such as ``http://[bad/``."""
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _offer(record: Record) -> dict[str, Any] | None:

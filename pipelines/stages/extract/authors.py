@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from html import unescape
 from typing import Any, Final
 
 from pipelines.stages.extract.dates import MONTHS
 from pipelines.stages.extract.declared import Declared, marks_of
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
+from pipelines.stages.extract.references import unescaped
 from pipelines.stages.extract.titles import key
 
 _NAME_CHARS: Final = 80
@@ -158,7 +158,7 @@ def _values(value: Any) -> list[Any]:
 
 def _linked_name(author: Any) -> list[str]:
     names = author.get("name") if isinstance(author, dict) else author
-    return [found for name in _values(names) for found in names_in(unescape(text_of(name)))]
+    return [found for name in _values(names) for found in names_in(unescaped(text_of(name)))]
 
 
 def _byline(page: Declared) -> list[str]:
@@ -186,7 +186,7 @@ def names_in(text: str, *, is_whole: bool = False, is_byline: bool = False) -> l
     >>> names_in("By Anna Berg and Jo Day, Staff Writer")
     ['Anna Berg', 'Jo Day']
     """
-    text = " ".join(unescape(text[:1_000]).split()).lstrip("-–—·•|,: ")
+    text = " ".join(unescaped(text[:1_000]).split()).lstrip("-–—·•|,: ")
     if match := _BY.match(text):
         text = text[match.end() :]
     if is_byline and (match := _AFTER.search(text)):

@@ -205,7 +205,7 @@ def _day(parts: tuple[str, ...], order: str, *, month_first: bool) -> datetime |
         return _midnight(year, month, day)
     by_letter = dict(zip(order, parts, strict=True))
     name = by_letter["m"].casefold()
-    month = int(name) if name.isdigit() else MONTHS.get(name, 0)
+    month = int(name) if name.isdecimal() else MONTHS.get(name, 0)
     return _midnight(int(by_letter["y"]), month, int(by_letter["d"]))
 
 

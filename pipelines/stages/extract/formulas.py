@@ -14,6 +14,7 @@ from typing import Final
 
 from pipelines.stages.extract import tex
 from pipelines.stages.extract.mathml import MAX_CHARS, Formula
+from pipelines.stages.extract.references import unescaped
 from pipelines.stages.extract.tags import Tag, attributes, tags
 
 MAX_WRAPPER_CHARS: Final = 500_000
@@ -134,7 +135,7 @@ class _Page:
 
     def in_formula(self, formula: Formula, tag: Tag) -> bool:
         """Take a tag within `math`; False when it ends the formula and has to be met outside."""
-        formula.take(html.unescape(self.markup[self.read_to : tag.start]))
+        formula.take(unescaped(self.markup[self.read_to : tag.start]))
         self.read_to = tag.end
         name = tag.name.rpartition(":")[2]
         if tag.end - self.formula_start > MAX_CHARS:
@@ -261,7 +262,7 @@ def _bare(mathml: str) -> str:
     read_to = 0
     for tag in tags(mathml):
         if formula is not None:
-            formula.take(html.unescape(mathml[read_to : tag.start]))
+            formula.take(unescaped(mathml[read_to : tag.start]))
         read_to = tag.end
         name = tag.name.rpartition(":")[2]
         if formula is None:

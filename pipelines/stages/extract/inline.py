@@ -63,6 +63,8 @@ def address(target: str, base: str | None = None) -> str:
     target = target.strip()
     if not target or target.startswith("#") or len(target) > _MAX_TARGET_CHARS:
         return ""
+    if base and len(base) > _MAX_TARGET_CHARS:  # it would stand in front of each relative link
+        return "" if "://" not in target else address(target)
     if base:
         try:
             target = urljoin(base, target)

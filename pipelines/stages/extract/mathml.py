@@ -25,6 +25,9 @@ _OPERATOR: Final = re.compile(
     re.DOTALL,
 )
 _SPACES: Final = re.compile(r"-?(\d*\.?\d+)\s*([a-z]+)")
+_WIDTH_CHARS: Final = 40
+_MAX_TEXT_CHARS: Final = 20_000
+"""Text of one formula; a sign becomes up to 20 letters of TeX, which every element around it copies."""
 _TOKENS: Final = frozenset(("mi", "mn", "mo", "mtext", "ms", "annotation", "annotation-xml"))
 _TEX: Final = frozenset(("application/x-tex", "application/x-latex", "tex", "latex", "text/x-tex", "application/tex"))
 _NONE: Final = frozenset(("none", "mprescripts"))
@@ -56,6 +59,7 @@ class Formula:
         self.is_display = attributes.get("display") == "block" or attributes.get("mode") == "display"
         self.open = [_Open("math", attributes)]
         self.beyond = 0
+        self.taken = 0
         self.source = ""
 
     @property
@@ -76,6 +80,9 @@ class Formula:
 
     def take(self, text: str) -> None:
         """Add text to the innermost element."""
+        self.taken += len(text)
+        if self.taken > _MAX_TEXT_CHARS:
+            return
         if text and (self.open[-1].name in _TOKENS or not text.isspace()):
             self.open[-1].text.append(text)
 
@@ -170,7 +177,7 @@ def _string(element: _Open) -> str:
 
 
 def _space(element: _Open) -> str:
-    found = _SPACES.match(element.attributes.get("width", ""))
+    found = _SPACES.match(element.attributes.get("width", "")[:_WIDTH_CHARS])
     if element.attributes.get("linebreak") == "newline":
         return r"\\ "
     if found is None or element.attributes["width"].startswith("-"):

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
-from html import unescape
 from typing import Any, Final
 from urllib.parse import urljoin
 
@@ -18,6 +17,7 @@ from pipelines.stages.extract.declared import Declared, Record, declared
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
 from pipelines.stages.extract.publication import is_front, modified_of, published_of
+from pipelines.stages.extract.references import unescaped
 from pipelines.stages.extract.terms import license_of
 from pipelines.stages.extract.titles import site_names, title_of
 from pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
@@ -160,7 +160,7 @@ def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
     """Give the content of the first of the metas *names* that the page has."""
     for name in names:
         if name in page.metas:
-            return Found(unescape(page.metas[name][0]), f"meta:{name}")
+            return Found(unescaped(page.metas[name][0]), f"meta:{name}")
     return None
 
 

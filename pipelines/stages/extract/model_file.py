@@ -117,7 +117,7 @@ def shipped() -> _reader.Model:
     file = files(__package__).joinpath(FILE)
     try:
         return unpacked(file.read_bytes()).reader()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, TypeError, LookupError, OverflowError, zlib.error) as error:
         raise DamagedFileError(f"{file}: {error}", hint=_AGAIN) from error
 
 

@@ -31,10 +31,15 @@ _SIGNS: Final = {
 _LEAVES: Final = frozenset(("code", "formula", "image"))
 _MAX_DEPTH: Final = 8
 _AT_START: Final = re.compile(
-    r"(?P<mark>\#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|`{3,}(?!.*`)|~{3,}|(?P<rule>[-*_])(?:\ *(?P=rule))+\ *$)"
+    r"(?P<mark>\#{1,6}(?=\s|$)|>|[-+*](?=\s|$)|`{3,}+(?!.*`)|~{3,}|(?P<rule>[-*_])(?:\ *(?P=rule))+\ *$)"
     r"|(?P<number>\d{1,9})[.)](?=\s|$)",
     re.VERBOSE,
 )
+_TEX: Final = re.compile(r"(\$\$?)(?:\\[^\n]|(?!\*\*)[^\\$`\n])++\1")
+"""TeX between dollar signs, without code and strong words, which cannot be written in another way."""
+_NO_TEX: Final = re.compile(r"<(?=[A-Za-z/!?])|\](?=\()|\\\|")
+_SAYS_THE_SAME: Final = {"<": r"\lt ", "]": "] ", r"\|": r"\Vert "}
+"""What would be a tag, a link or the end of a cell where somebody reads the TeX as Markdown."""
 _UNDER_A_LINE: Final = re.compile(r"(?:=+|\|?\ *:?-+:?\ *(?:\|\ *:?-+:?\ *)*+\|?)\ *$", re.VERBOSE)
 """Under a line of text: makes it a heading, or the head of a table."""
 _DEFINITION: Final = re.compile(r"\[(?:[^\[\]\\]|\\.)*+\]:", re.DOTALL)
@@ -182,7 +187,7 @@ def _within(text: str, span: Span) -> Span:
 
 def _is_tex(text: str) -> bool:
     """Tell whether a formula is written as TeX, whose signs stay as they are; others are text like any."""
-    return len(text) > 2 and text[0] == text[-1] == "$"
+    return _TEX.fullmatch(text) is not None
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -288,7 +293,7 @@ class _Pen:
             self.out.append(inline.spaced(_picture(mark), self.text, mark.start))
         elif mark.kind in ("code", "formula"):
             text = self.text[mark.start : mark.end]
-            self.out.append(code(text) if mark.kind == "code" else text)
+            self.out.append(code(text) if mark.kind == "code" else tex(text))
             self.at = mark.end
             while self.escape < mark.end:
                 self.escape = next(self.escapes)
@@ -320,3 +325,12 @@ def code(text: str) -> str:
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     pad = " " if text[0] == "`" or text[-1] == "`" else ""
     return f"{fence}{pad}{text.replace(chr(10), ' ')}{pad}{fence}"
+
+
+def tex(text: str) -> str:
+    r"""Give TeX as it can stand in Markdown, also where nobody reads it as TeX.
+
+    >>> tex(r"$a<b$"), tex(r"$\|x\|$"), tex("$a < b$")
+    ('$a\\lt b$', '$\\Vert x\\Vert $', '$a < b$')
+    """
+    return _NO_TEX.sub(lambda found: _SAYS_THE_SAME[found[0]], text)

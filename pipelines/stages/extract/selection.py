@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -10,12 +11,16 @@ from bs4 import BeautifulSoup, Tag
 from bs4.exceptions import ParserRejectedMarkup
 
 from pipelines.stages.extract.options import Selectors
+from pipelines.stages.extract.references import TOO_LONG
 from schemas.errors import DataError
 
 MAX_TAGS: Final = 60_000
 """Beautiful Soup takes 15 µs for a tag; the largest of 2,884 pages of our evaluation has 50,000."""
 MAX_SIGNS: Final = 200_000
 """Tags and character references, ends of tags included: each is a call in Python."""
+MAX_WORDS_OF_TAGS: Final = 100_000
+"""In tags of more than 2,000 characters: an attribute each, at 300 bytes and 1 µs."""
+_LONG_TAG: Final = re.compile(r"<[a-zA-Z][^>]{2000,}")
 MAX_CLIMB: Final = 6_000_000
 """Sum of the depths of all elements: what a selector like ``div p`` may have to climb; a usual page has 50,000."""
 
@@ -60,6 +65,10 @@ def selected(markup: str, selectors: Selectors) -> tuple[str, bool]:
 
 
 def _parsed(markup: str) -> BeautifulSoup:
+    words = sum(len(tag.split()) for tag in _LONG_TAG.findall(markup))
+    if words > MAX_WORDS_OF_TAGS:
+        raise DataError(f"{words} words in long tags: too many attributes for selectors", kind="too_complex")
+    markup = TOO_LONG.sub("\ufffd", markup)
     starts, ends, references = markup.count("<"), markup.count("</"), markup.count("&")
     if starts - ends > MAX_TAGS or starts + references > MAX_SIGNS:
         raise DataError(

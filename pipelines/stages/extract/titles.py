@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator
-from html import unescape
 from typing import Final
 
 from pipelines.stages.extract.declared import Declared
 from pipelines.stages.extract.found import Found
 from pipelines.stages.extract.linked_data import LinkedData
+from pipelines.stages.extract.references import unescaped
 
 _TITLE_CHARS: Final = 500
 _SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\s*|(?<=[^\W\d])_(?=[^\W\d])")
@@ -89,9 +89,9 @@ def _is_better(one: str, other: str, heading: str, title: str) -> bool:
 def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
     for name in METAS:
         if value := page.meta(name):
-            yield unescape(value), f"meta:{name}"
+            yield unescaped(value), f"meta:{name}"
     for value in linked.texts("headline"):
-        yield unescape(value), "json-ld:headline"
+        yield unescaped(value), "json-ld:headline"
     if page.title:
         yield page.title, "html:title"
 

@@ -143,6 +143,16 @@ def test_other_records_are_counted_by_kind(tmp_path: Path) -> None:
     }
 
 
+def test_an_address_that_is_none_costs_its_record_nothing_else(tmp_path: Path) -> None:
+    """One such record in a crawl of millions must not stop the run; its page is a page."""
+    archive = response(PAGE, url="http://[bad/") + record(b"x", kind="resource", url="http://[", about="text/html")
+
+    path = write(tmp_path, archive + response(PAGE), "x.warc")
+
+    assert len(rows(Warc(), path)) == 3
+    assert not Warc().count(str(path))
+
+
 archives = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 40_000)), min_size=1, max_size=8)
 
 

@@ -14,7 +14,7 @@ int join_chances(const Page *page, uint16_t *chances) {
     for (int pass = 0; pass < 2; pass++)
         for (int32_t i = 0; i < page->blocks.count; i++) {
             const Block *b = &page->blocks.at[i];
-            if (b->group < 0 || (b->kind != CELL && b->kind != ITEM)) continue;
+            if (b->group < 0 || (b->kind != CELL && b->kind != ITEM && b->kind != PRE)) continue;  /* code of a step is of its list */
             Sum *sum = &sums[b->group];
             int64_t words = b->words + 1;               /* a dash in a cell is a word too */
             if (pass == 0) sum->mass += words * chances[i], sum->words += words;

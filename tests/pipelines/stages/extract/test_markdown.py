@@ -17,7 +17,9 @@ from tests.pipelines.stages.extract import made_blocks
 READER = MarkdownIt("commonmark").enable("table")
 
 
-@pytest.mark.parametrize(("text", "written"), [("$*x*_1$", "$*x*_1$"), ("*x*", r"\*x\*"), ("$", "$")])
+@pytest.mark.parametrize(
+    ("text", "written"), [("$*x*_1$", "$*x*_1$"), ("*x*", r"\*x\*"), ("$", "$"), ("$a$b*c*$", r"$a$b\*c\*$")]
+)
 def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -> None:
     """Words of a `math` element that is no formula must not become marks."""
     assert markdown([Block("paragraph", text, spans=(Span("formula", 0, len(text)),))]) == written
@@ -34,6 +36,23 @@ def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -
 def test_what_chance_found_stays_mended(text: str, spans: tuple[Span, ...], written: str) -> None:
     """Stars at the start of a line; three in a row; a picture in front of marked words."""
     assert markdown([Block("paragraph", text, spans=spans)], images=True) == written
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        "$x$ <img src=x onerror=alert(1)> $y$",
+        "$a <img src=x onerror=alert(1)> b$",
+        "$![i](http://evil.example/x.png)$",
+        "$a`b$",
+    ],
+)
+def test_tex_cannot_become_a_tag_or_a_picture(formula: str) -> None:
+    """Who writes the page writes its TeX too."""
+    written = markdown([Block("paragraph", f"See {formula} here.", spans=(Span("formula", 4, 4 + len(formula)),))])
+
+    inline = next(token for token in READER.parse(written) if token.type == "inline")
+    assert {child.type for child in inline.children or ()} == {"text"}
 
 
 class Piece(NamedTuple):

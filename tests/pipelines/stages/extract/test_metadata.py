@@ -282,6 +282,8 @@ def test_a_heading_that_heads_the_page_is_its_title(heading: str, stated_title: 
         ("31 February 2024", None),
         ("5 May", None),
         ("call 2024 555 1234", None),
+        ("12 ²²² 2024", None),
+        ("12 ①②③ 2024", None),
     ],
 )
 def test_days_are_read_in_many_languages(text: str, day: tuple[int, int, int] | None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,30 @@ def test_a_damaged_model_is_refused_before_any_page_is_read(
     try:
         with pytest.raises(DamagedFileError, match=r"main_text\.model"):
             stage.Extract().build()
+    finally:
+        model_file.shipped.cache_clear()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[1]\n",
+        b'{"format": 1}\n',
+        json.dumps({"format": 1, "features": list(_reader.FEATURES), "sizes": ["a"], "stages": []}).encode() + b"\nxx",
+        packed(SMALL)[:-32].replace(b"[[1,5]]", b"[[1000000000000,5]]"),
+    ],
+)
+def test_a_model_that_is_whole_but_none_is_refused(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its hash is right; what it says is not."""
+    (tmp_path / model_file.FILE).write_bytes(content + sha256(content).digest())
+    monkeypatch.setattr(model_file, "files", lambda _: tmp_path)
+    model_file.shipped.cache_clear()
+
+    try:
+        with pytest.raises(DamagedFileError):
+            model_file.shipped()
     finally:
         model_file.shipped.cache_clear()
 

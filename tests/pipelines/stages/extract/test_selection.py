@@ -54,6 +54,7 @@ def test_matches_within_matches_are_taken_once() -> None:
         "</" * 300_000,
         "&amp;" * 1_000_000,
         "<p><b><i>" * 10_000,
+        "<p " + "a b c d " * 100_000 + ">",
     ],
 )
 def test_a_page_that_would_take_minutes_is_set_aside(markup: str) -> None:
@@ -82,6 +83,13 @@ def test_what_never_ends_is_read_within_seconds(rest: str) -> None:
 
     assert markup.startswith("<html><body><p>a</p>")
     assert time.process_time() - start < 2
+
+
+def test_a_reference_of_thousands_of_digits_is_one_unknown_character() -> None:
+    """Python reads no number of so many digits."""
+    markup, _ = selected(f"<p title='&#{'9' * 5_000};'>&#x{'f' * 5_000};text<i>x</i>", Selectors(drop=("i",)))
+
+    assert markup == '<p title="\ufffd">\ufffdtext</p>'
 
 
 def test_a_comment_that_never_ends_does_not_swallow_the_page() -> None:
