@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.stages.extract import tex
+from pipelines.stages.extract import _reader, tex
 from pipelines.stages.extract.mathml import MAX_CHARS, Formula
 from pipelines.stages.extract.references import unescaped
 from pipelines.stages.extract.tags import Tag, attributes, tags
@@ -28,8 +28,6 @@ _NEVER_WITHIN: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol li table section art
 """What holds one of these is an article whose name speaks of formulas, and no formula."""
 MAX_SIGNS: Final = 150_000
 """Start and end tags of a page that is looked through, which takes 3 to 10 µs each: a thousand formulas of KaTeX."""
-_WORDS: Final = (b"math", b"latex")
-"""One of these stands on every page with formulas, and on one page in twelve: two scans are what other pages cost."""
 _SIGNS: Final = (
     b"<math",
     b":math",
@@ -60,7 +58,7 @@ def has_formulas(markup: bytes) -> bool:
     >>> has_formulas(b"<p>The math is simple.</p>"), has_formulas(b"<math><mi>x</mi></math>")
     (False, True)
     """
-    return any(word in markup for word in _WORDS) and any(sign in markup for sign in _SIGNS)
+    return _reader.speaks_of_formulas(markup) and any(sign in markup for sign in _SIGNS)
 
 
 def with_formulas(markup: str) -> str:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipelines.stages.extract import _reader
 from pipelines.stages.extract.formulas import MAX_SIGNS, has_formulas, with_formulas
 
 KATEX = (
@@ -116,6 +117,18 @@ def test_a_page_without_formulas_stays_as_it_is() -> None:
     assert with_formulas(markup) == markup
     assert not has_formulas(markup.encode())
     assert with_formulas("<math><mi>x</mi></math>" + "<" * MAX_SIGNS).startswith("<math>")
+
+
+@given(
+    before=st.text(alphabet="matexlh <", max_size=150),
+    word=st.sampled_from(["math", "latex", "mat", "late", ""]),
+    after=st.text(alphabet="matexlh <", max_size=150),
+)
+def test_the_quick_look_sees_what_a_search_sees(before: str, word: str, after: str) -> None:
+    """At every place, also across the steps in which it looks, and at the end."""
+    markup = (before + word + after).encode()
+
+    assert _reader.speaks_of_formulas(markup) == (b"math" in markup or b"latex" in markup)
 
 
 HOSTILE = {
