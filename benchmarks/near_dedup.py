@@ -27,11 +27,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.stages.dedup import candidates, greedy
-from pipelines.stages.dedup.near import NearDedup
-from pipelines.stages.dedup.priority import Keep
-from pipelines.stages.identity import Fates
-from schemas.identity import document_id
+from corpusmill.pipelines.stages.dedup import candidates, greedy
+from corpusmill.pipelines.stages.dedup.near import NearDedup
+from corpusmill.pipelines.stages.dedup.priority import Keep
+from corpusmill.pipelines.stages.identity import Fates
+from corpusmill.schemas.identity import document_id
 
 READ_ROWS = 1_000
 

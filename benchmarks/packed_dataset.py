@@ -32,8 +32,8 @@ import pyarrow.parquet as pq
 import tokenizers
 import torch
 
-from training.data import PackedDataset, load_tokenizer, open_corpus, train_tokenizer
-from training.data.tokenizer import end_of_text
+from corpusmill.training.data import PackedDataset, load_tokenizer, open_corpus, train_tokenizer
+from corpusmill.training.data.tokenizer import end_of_text
 
 SEQUENCE_LENGTH = 1024
 LANES = 8

@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from crawlers.frontier.addresses import public_addresses
-from crawlers.frontier.refusal import Refusal
-from crawlers.warc import Exchange
+from corpusmill.crawlers.frontier.addresses import public_addresses
+from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.warc import Exchange
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of a response's status line and headers."""

@@ -23,16 +23,16 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crawlers.frontier.refusal import UNREACHABLE
-from crawlers.frontier.store import Frontier, Link
-from crawlers.job import Job, Limits, tool_name
-from crawlers.warc import archive_name
-from schemas.document import RAW_LEDGER
-from schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
-from schemas.hashing import file_sha256
-from schemas.raw import RawFile, RawManifest
-from schemas.recipe import CrawlSource
-from schemas.urls import canonical_url
+from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.store import Frontier, Link
+from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.warc import archive_name
+from corpusmill.schemas.document import RAW_LEDGER
+from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.urls import canonical_url
 
 Progress = Callable[[dict[str, int]], None]
 
@@ -171,10 +171,10 @@ def _ledger_name(number: int) -> str:
 
 def _run_process(job: Job, progress: Progress | None, *, keep_open: int) -> None:
     """Run Scrapy in a process of its own: its event loop cannot be started twice in one."""
-    root = str(Path(__file__).resolve().parent.parent)
+    root = str(Path(__file__).absolute().parent.parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
     process = subprocess.Popen(
-        [sys.executable, "-m", "crawlers.process"],
+        [sys.executable, "-m", "corpusmill.crawlers.process"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=os.environ | {"PYTHONPATH": path},

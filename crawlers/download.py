@@ -12,14 +12,14 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from crawlers.client import Client
-from crawlers.frontier.refusal import Refusal
-from crawlers.frontier.robots import MAX_ROBOTS_BYTES
-from crawlers.job import HTML_TYPES, Job
-from crawlers.warc import Exchange
+from corpusmill.crawlers.client import Client
+from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
+from corpusmill.crawlers.job import HTML_TYPES, Job
+from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
-    from crawlers.spiders.site import SiteSpider
+    from corpusmill.crawlers.spiders.site import SiteSpider
 
 EXCHANGE: Final = "corpusmill_exchange"
 """Where a request's `meta` holds what went over the wire."""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, cast
 
 from scrapy.crawler import Crawler
 
-from crawlers.frontier.store import Entry, Settled
-from crawlers.warc import Exchange
+from corpusmill.crawlers.frontier.store import Entry, Settled
+from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
-    from crawlers.spiders.site import SiteSpider
+    from corpusmill.crawlers.spiders.site import SiteSpider
 
 
 @dataclass(frozen=True)

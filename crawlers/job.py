@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from crawlers.frontier.robots import PRODUCT_TOKEN
-from schemas.recipe import CrawlSource
+from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
 MAX_REDIRECTS: Final = 10

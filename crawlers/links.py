@@ -12,7 +12,7 @@ from selectolax.lexbor import LexborHTMLParser
 from w3lib.encoding import html_to_unicode
 from w3lib.url import safe_url_string
 
-from crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 
 _ROBOTS_NAMES: Final = frozenset(("robots", PRODUCT_TOKEN))
 _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)

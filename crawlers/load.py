@@ -18,12 +18,12 @@ from typing import Final, TypeAlias
 
 from pydantic import ValidationError
 
-from crawlers.loaders.base import Loader
-from crawlers.patterns import Match, matching_files
-from crawlers.registry import LOADERS
-from schemas.errors import RecipeError, SourceError, UnfinishedError
-from schemas.raw import RawFile, RawManifest
-from schemas.recipe import LoadSource, Source
+from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.patterns import Match, matching_files
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
+from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.recipe import LoadSource, Source
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many bytes were read so far, and of how many."""

@@ -9,14 +9,14 @@ from urllib.parse import urljoin, urlsplit
 from scrapy import Request
 from scrapy.crawler import Crawler
 
-from crawlers.client import decoded
-from crawlers.download import EXCHANGE, FOR_ROBOTS
-from crawlers.frontier.refusal import Refusal
-from crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
-from crawlers.warc import Exchange
+from corpusmill.crawlers.client import decoded
+from corpusmill.crawlers.download import EXCHANGE, FOR_ROBOTS
+from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
+from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
-    from crawlers.spiders.site import SiteSpider
+    from corpusmill.crawlers.spiders.site import SiteSpider
 
 
 class RobotsMiddleware:

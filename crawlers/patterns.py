@@ -17,7 +17,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Final
 
-from schemas.errors import RecipeError, SourceError
+from corpusmill.schemas.errors import RecipeError, SourceError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ANY_DEPTH: Final = "**"

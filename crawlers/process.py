@@ -20,10 +20,10 @@ from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
-from crawlers.frontier.store import Frontier
-from crawlers.job import Job
-from crawlers.spiders.site import SiteSpider
-from crawlers.warc import WarcWriter, archive_name
+from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.spiders.site import SiteSpider
+from corpusmill.crawlers.warc import WarcWriter, archive_name
 
 _EVERY_S: Final = 0.25
 
@@ -68,7 +68,7 @@ def run(job: Job) -> None:
     frontier = Frontier(job.frontier, max_pages=job.source.max_pages)
     writer = open_archive(job, frontier)
     settings = Settings()
-    settings.setmodule("crawlers.settings")
+    settings.setmodule("corpusmill.crawlers.settings")
     process = AsyncCrawlerProcess(settings)
     for name in ("scrapy", "asyncio", "protego"):
         logging.getLogger(name).setLevel(logging.WARNING)

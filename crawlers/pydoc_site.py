@@ -1,7 +1,7 @@
 """A real web site that is on every machine: the documentation of the Python interpreter that runs this.
 
-``python -m crawlers.pydoc_site DIR --serve PORT -- COMMAND…`` makes it, serves it on 127.0.0.1 while COMMAND runs, and
-ends with the exit code of COMMAND.
+``python -m corpusmill.crawlers.pydoc_site DIR --serve PORT -- COMMAND…`` makes it, serves it on 127.0.0.1 while
+COMMAND runs, and ends with the exit code of COMMAND.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Final
 
-from schemas.errors import CorpusmillError, UnfinishedError, WorkError
+from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 
 DEMO_PORT: Final = 8731
 """The port is part of the pages' ids, so the demo has always the same."""
@@ -113,7 +113,7 @@ def serve(directory: Path, port: int = 0) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> int:
     """Make the site, and with ``--serve`` serve it while a command runs; give the command's exit code."""
     at = list(arguments).index("--") if "--" in arguments else len(arguments)
-    parser = argparse.ArgumentParser(prog="python -m crawlers.pydoc_site", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m corpusmill.crawlers.pydoc_site", description=__doc__)
     parser.add_argument("directory", type=Path, help="where the site is")
     parser.add_argument("--serve", type=int, metavar="PORT", help="port on 127.0.0.1")
     options = parser.parse_args(arguments[:at])

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 LOADERS: Final = {
-    "warc": "crawlers.loaders.warc:Warc",
-    "html": "crawlers.loaders.files:Html",
-    "text": "crawlers.loaders.files:Text",
-    "markdown": "crawlers.loaders.markdown:Markdown",
-    "restructuredtext": "crawlers.loaders.restructuredtext:RestructuredText",
-    "package_metadata": "crawlers.loaders.package_metadata:PackageMetadata",
-    "jsonl": "crawlers.loaders.jsonl:JsonLines",
-    "parquet": "crawlers.loaders.parquet:Parquet",
+    "warc": "corpusmill.crawlers.loaders.warc:Warc",
+    "html": "corpusmill.crawlers.loaders.files:Html",
+    "text": "corpusmill.crawlers.loaders.files:Text",
+    "markdown": "corpusmill.crawlers.loaders.markdown:Markdown",
+    "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
+    "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
+    "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
+    "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
 }

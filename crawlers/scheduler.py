@@ -9,7 +9,7 @@ from scrapy.core.scheduler import BaseScheduler
 from scrapy.crawler import Crawler
 
 if TYPE_CHECKING:
-    from crawlers.spiders.site import SiteSpider
+    from corpusmill.crawlers.spiders.site import SiteSpider
 
 
 class FrontierScheduler(BaseScheduler):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 BOT_NAME = "corpusmill"
-SPIDER_MODULES = ["crawlers.spiders"]
+SPIDER_MODULES = ["corpusmill.crawlers.spiders"]
 
 # Nobody may look into or steer a running crawl from outside.
 TELNETCONSOLE_ENABLED = False
@@ -31,20 +31,20 @@ DOWNLOAD_DELAY = 0
 # Plain asyncio: one loop fewer on the way of each byte.
 TWISTED_REACTOR_ENABLED = False
 
-SCHEDULER = "crawlers.scheduler.FrontierScheduler"
+SCHEDULER = "corpusmill.crawlers.scheduler.FrontierScheduler"
 DOWNLOAD_HANDLERS_BASE: dict[str, str] = {}
 DOWNLOAD_HANDLERS = {
-    "http": "crawlers.download.DownloadHandler",
-    "https": "crawlers.download.DownloadHandler",
+    "http": "corpusmill.crawlers.download.DownloadHandler",
+    "https": "corpusmill.crawlers.download.DownloadHandler",
 }
 DOWNLOADER_MIDDLEWARES_BASE: dict[str, Any] = {}
-DOWNLOADER_MIDDLEWARES = {"crawlers.middlewares.RobotsMiddleware": 100}
+DOWNLOADER_MIDDLEWARES = {"corpusmill.crawlers.middlewares.RobotsMiddleware": 100}
 SPIDER_MIDDLEWARES_BASE: dict[str, Any] = {}
-ITEM_PIPELINES = {"crawlers.item_pipelines.ArchivePipeline": 100}
+ITEM_PIPELINES = {"corpusmill.crawlers.item_pipelines.ArchivePipeline": 100}
 EXTENSIONS_BASE: dict[str, Any] = {}
 STATS_CLASS = "scrapy.statscollectors.DummyStatsCollector"
 STATS_DUMP = False
-LOG_FORMATTER = "crawlers.process.QuietFormatter"
+LOG_FORMATTER = "corpusmill.crawlers.process.QuietFormatter"
 LOG_INSTALL_ROOT_HANDLER = False
 LOG_VERSIONS: list[str] = []
 WARN_ON_GENERATOR_RETURN_VALUE = False

@@ -22,12 +22,12 @@ import click  # noqa: E402
 from pydantic import BaseModel  # noqa: E402
 from pydantic_core import PydanticUndefined, to_jsonable_python  # noqa: E402
 
-from crawlers.registry import LOADERS  # noqa: E402
-from pipelines.engines.base import resolve  # noqa: E402
-from pipelines.registry import STAGES  # noqa: E402
-from schemas import document, errors  # noqa: E402
-from schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
-from training.config import TrainConfig  # noqa: E402
+from corpusmill.crawlers.registry import LOADERS  # noqa: E402
+from corpusmill.pipelines.engines.base import resolve  # noqa: E402
+from corpusmill.pipelines.registry import STAGES  # noqa: E402
+from corpusmill.schemas import document, errors  # noqa: E402
+from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
+from corpusmill.training.config import TrainConfig  # noqa: E402
 
 REFERENCE: Final = ROOT / "docs" / "reference"
 _MADE: Final = "<!-- Written by `make docs` from the code; edit that. -->\n\n"
@@ -128,9 +128,9 @@ def command_line_page() -> str:
 
 def _group() -> click.Group:
     os.environ["NO_COLOR"] = "1"
-    import corpusmill
+    from corpusmill.command import cli
 
-    return next(value for value in vars(corpusmill).values() if isinstance(value, click.Group))
+    return cli
 
 
 def _commands(command: click.Command, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:

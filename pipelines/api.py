@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.engines.driver import Engine, Observer
-from pipelines.progress import Silent
-from pipelines.recipe import LoadedRecipe, load_recipe
-from pipelines.run import Acquisition, Options, run
-from pipelines.workspace import Workspace
-from schemas.errors import UsageError
+from corpusmill.pipelines.engines.driver import Engine, Observer
+from corpusmill.pipelines.progress import Silent
+from corpusmill.pipelines.recipe import LoadedRecipe, load_recipe
+from corpusmill.pipelines.run import Acquisition, Options, run
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UsageError
 
 ENGINES: Final = ("local", "spark", "beam")
 
@@ -24,15 +24,15 @@ def make_engine(
         UsageError: There is none, or it is not installed.
     """
     if name == "local":
-        from pipelines.engines.local import LocalEngine
+        from corpusmill.pipelines.engines.local import LocalEngine
 
         return LocalEngine(workers, memory_bytes=memory_bytes)
     if name == "spark":
-        from pipelines.engines.spark import SparkEngine
+        from corpusmill.pipelines.engines.spark import SparkEngine
 
         return SparkEngine(master or f"local[{workers or 2}]")
     if name == "beam":
-        from pipelines.engines.beam import BeamEngine
+        from corpusmill.pipelines.engines.beam import BeamEngine
 
         return BeamEngine()
     if name == "ray":

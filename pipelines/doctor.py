@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from pipelines.extras import distributions_of, installed_version, missing_from
+from corpusmill.pipelines.extras import distributions_of, installed_version, missing_from
 
 EXTRAS: Final = {
     "nlp": "stems, lemmas and stop words",

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.api import read_recipe
-from pipelines.engines.base import Step, resolve
-from pipelines.engines.driver import Store, fingerprints, identity_of
-from pipelines.plan import SourceInput
-from pipelines.run import Acquisition, disk_bytes, planned, source_input
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.api import read_recipe
+from corpusmill.pipelines.engines.base import Step, resolve
+from corpusmill.pipelines.engines.driver import Store, fingerprints, identity_of
+from corpusmill.pipelines.plan import SourceInput
+from corpusmill.pipelines.run import Acquisition, disk_bytes, planned, source_input
+from corpusmill.pipelines.workspace import Workspace
 
 _RECORD_BYTES: Final = 3_000
 """Mean size of a record of text, for estimates."""

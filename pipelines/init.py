@@ -11,10 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.recipe_errors import hint_among
-from pipelines.sniff import Finding, look, slug
-from pipelines.source_paths import matches
-from schemas.errors import UnfinishedError, UsageError
+from corpusmill.pipelines.recipe_errors import hint_among
+from corpusmill.pipelines.sniff import Finding, look, slug
+from corpusmill.pipelines.source_paths import matches
+from corpusmill.schemas.errors import UnfinishedError, UsageError
 
 TEMPLATES: Final = ("files", "site")
 _FOLDER: Final = "pipelines"

@@ -6,10 +6,10 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 
-from pipelines.engines.driver import StepDone
-from pipelines.plan import LIMIT, CorpusPlan
-from schemas.errors import ConservationError
-from schemas.manifest import StageCounts
+from corpusmill.pipelines.engines.driver import StepDone
+from corpusmill.pipelines.plan import LIMIT, CorpusPlan
+from corpusmill.schemas.errors import ConservationError
+from corpusmill.schemas.manifest import StageCounts
 
 _PREFIX = "law/"
 

@@ -15,7 +15,7 @@ from typing import Any, Final, TypeAlias
 
 import yaml
 
-from schemas.errors import RecipeError
+from corpusmill.schemas.errors import RecipeError
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and positions (from 0) that lead to a value."""

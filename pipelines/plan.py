@@ -10,22 +10,22 @@ from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
-from pipelines.dataset.shards import WRITTEN, WriteShard
-from pipelines.engines.base import Batches, Chain, Counters, Exchange, Function, Input, Map, Step, resolve
-from pipelines.engines.context import task
-from pipelines.engines.driver import Plan, RawTask, distribution_versions
-from pipelines.stages.apply import Apply
-from pipelines.stages.assemble import JOINED, assemble_steps, joined_schema
-from pipelines.stages.base import CompareStage, LearnStage, MapStage, Stage
-from pipelines.stages.extract import Extract
-from pipelines.stages.identity import identity_steps
-from pipelines.stages.pii import Pii
-from pipelines.stages.read import STAGE as READ
-from pipelines.stages.read import Read, raw_row
-from schemas.document import CAPTURE, is_signal
-from schemas.hashing import fingerprint
-from schemas.raw import RawManifest
-from schemas.recipe import Recipe
+from corpusmill.pipelines.dataset.shards import WRITTEN, WriteShard
+from corpusmill.pipelines.engines.base import Batches, Chain, Counters, Exchange, Function, Input, Map, Step, resolve
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.engines.driver import Plan, RawTask, distribution_versions
+from corpusmill.pipelines.stages.apply import Apply
+from corpusmill.pipelines.stages.assemble import JOINED, assemble_steps, joined_schema
+from corpusmill.pipelines.stages.base import CompareStage, LearnStage, MapStage, Stage
+from corpusmill.pipelines.stages.extract import Extract
+from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.pipelines.stages.pii import Pii
+from corpusmill.pipelines.stages.read import STAGE as READ
+from corpusmill.pipelines.stages.read import Read, raw_row
+from corpusmill.schemas.document import CAPTURE, is_signal
+from corpusmill.schemas.hashing import fingerprint
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import Recipe
 
 IDENTITY: Final = "identity"
 ASSEMBLE: Final = "assemble"

@@ -7,10 +7,10 @@ import time
 from collections import Counter
 from typing import Final
 
-from pipelines.engines.base import Step
-from pipelines.engines.driver import StepDone
-from pipelines.engines.tasks import Done
-from schemas.console import Console
+from corpusmill.pipelines.engines.base import Step
+from corpusmill.pipelines.engines.driver import StepDone
+from corpusmill.pipelines.engines.tasks import Done
+from corpusmill.schemas.console import Console
 
 _REDRAW_S: Final = 0.1
 _RULES_SHOWN: Final = 3

@@ -1,7 +1,7 @@
 """A recipe file, read whole: every problem is told at once, with its line, before any work starts.
 
 `load_recipe` gives the recipe with all defaults filled in, and its stages and loaders as values. Stages are looked up
-in the table of `pipelines.registry`, loaders in a table of the same form that the caller hands in.
+in the table of `corpusmill.pipelines.registry`, loaders in a table of the same form that the caller hands in.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from pipelines.engines.base import resolve
-from pipelines.extras import missing_from
-from pipelines.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
-from pipelines.recipe_errors import Part, Problems, hint_among
-from pipelines.registry import ENTRY_POINTS, STAGES
-from pipelines.source_paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
-from pipelines.stages.base import Stage
-from schemas.errors import RecipeError
-from schemas.raw import RawManifest
-from schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.extras import missing_from
+from corpusmill.pipelines.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
+from corpusmill.pipelines.recipe_errors import Part, Problems, hint_among
+from corpusmill.pipelines.registry import ENTRY_POINTS, STAGES
+from corpusmill.pipelines.source_paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
+from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
 PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "line_dedup", "substring_dedup", "bias")
 PLANNED_FORMATS: Final = (

@@ -16,8 +16,8 @@ from typing import Any, Final, Generic, TypeAlias, TypeVar
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from pipelines.located_yaml import LocatedYaml, Place
-from schemas.errors import RecipeError, RecipeErrors
+from corpusmill.pipelines.located_yaml import LocatedYaml, Place
+from corpusmill.schemas.errors import RecipeError, RecipeErrors
 
 Model = TypeVar("Model", bound=BaseModel)
 

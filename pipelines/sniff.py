@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from pipelines.engines.base import resolve
+from corpusmill.pipelines.engines.base import resolve
 
 SAMPLE_BYTES: Final = 4_000_000
 SAMPLE_ROWS: Final = 200

@@ -11,20 +11,20 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.api import read_recipe
-from pipelines.engines.base import resolve
-from pipelines.engines.context import TaskContext, running
-from pipelines.plan import SourceInput
-from pipelines.recipe import LoadedRecipe
-from pipelines.run import Acquisition, source_input
-from pipelines.stages.apply import apply
-from pipelines.stages.base import MapStage
-from pipelines.stages.read import Read, raw_row
-from pipelines.workspace import Workspace
-from schemas.document import CAPTURE
-from schemas.errors import UsageError
-from schemas.hashing import file_sha256
-from schemas.recipe import LoadSource
+from corpusmill.pipelines.api import read_recipe
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.plan import SourceInput
+from corpusmill.pipelines.recipe import LoadedRecipe
+from corpusmill.pipelines.run import Acquisition, source_input
+from corpusmill.pipelines.stages.apply import apply
+from corpusmill.pipelines.stages.base import MapStage
+from corpusmill.pipelines.stages.read import Read, raw_row
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.recipe import LoadSource
 
 MAX_RECORDS: Final = 5
 """Records of a file that holds many, which are shown."""

@@ -18,9 +18,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipelines.engines.attempts import is_alive
-from schemas.errors import DamagedFileError, UnfinishedError
-from schemas.raw import RawManifest
+from corpusmill.pipelines.engines.attempts import is_alive
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
+from corpusmill.schemas.raw import RawManifest
 
 _RUNS = """
 CREATE TABLE IF NOT EXISTS runs (

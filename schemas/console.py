@@ -18,8 +18,8 @@ class Console:
     """The options that all commands share. Standard output carries data, standard error everything else.
 
     Args:
-        parts: What one package needs of another, by name: `corpusmill.py` fills it, so that they need not import each
-            other.
+        parts: What one package needs of another, by name: `corpusmill.command` fills it, so that they need not import
+            each other.
     """
 
     workspace: Path = Path(DEFAULT_WORKSPACE)

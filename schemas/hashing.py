@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.identity import canonical_json
+from corpusmill.schemas.identity import canonical_json
 
 _CHUNK_BYTES = 1 << 20
 

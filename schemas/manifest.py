@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from schemas.identity import canonical_json
+from corpusmill.schemas.identity import canonical_json
 
 FORMAT_VERSION: Final = 1
 VERSION_ID_LENGTH: Final = 16

@@ -1,7 +1,7 @@
 """A recipe as a value: where records come from, what happens to them, how they are cut and checked.
 
 The models are strict and know no file: reading YAML with line numbers, looking up stages and loaders, and saying all
-errors at once is `pipelines.recipe`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
+errors at once is `corpusmill.pipelines.recipe`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
 """
 
 from __future__ import annotations
@@ -237,7 +237,7 @@ class Split(_Part):
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of each part, in the order of `schemas.document.SPLITS`."""
+        """Share of each part, in the order of `corpusmill.schemas.document.SPLITS`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 

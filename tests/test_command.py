@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-import corpusmill
+from corpusmill.command import COMMANDS, cli
 from tests.corpora import write_project
 
 HEAVY = ("pyspark", "apache_beam", "torch", "spacy", "nltk", "scrapy", "pandas", "pyarrow", "duckdb", "pydantic")
@@ -32,9 +32,9 @@ def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     """A shell that completes, and a user who looks something up, wait for nothing."""
     code = (
-        "import sys, contextlib, corpusmill\n"
+        "import sys, contextlib, corpusmill.command\n"
         "with contextlib.suppress(SystemExit):\n"
-        f"    corpusmill.main({arguments!r})\n"
+        f"    corpusmill.command.main({arguments!r})\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
 
@@ -48,9 +48,9 @@ def test_every_command_explains_itself() -> None:
     """What the table offers exists, and its help names its options."""
     from click.testing import CliRunner
 
-    for group in corpusmill.COMMANDS.values():
+    for group in COMMANDS.values():
         for name in group:
-            told = CliRunner().invoke(corpusmill.cli, [name, "--help"])
+            told = CliRunner().invoke(cli, [name, "--help"])
             assert told.exit_code == 0, (name, told.exception)
             assert "--json" in told.stdout
             assert "--workspace" in told.stdout

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from crawlers.registry import LOADERS
-from pipelines.registry import STAGES
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.registry import STAGES
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

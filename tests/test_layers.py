@@ -35,7 +35,7 @@ HEAVY = {
 def modules() -> list[Path]:
     """Every module of the packages, and the command."""
     found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return sorted([*found, ROOT / "corpusmill.py"])
+    return sorted([*found, *(ROOT / "corpusmill").glob("*.py")])
 
 
 def names(node: ast.AST) -> Iterator[str]:
@@ -79,15 +79,17 @@ MODULES = modules()
 def test_packages_import_the_ground_and_never_each_other(path: Path) -> None:
     """What crosses a border is a file format, so that each package can be replaced alone."""
     package = path.relative_to(ROOT).parts[0]
-    roots = {name.partition(".")[0] for name in all_imports(ast.parse(path.read_text()))}
+    imported = set(all_imports(ast.parse(path.read_text())))
+    roots = {name.partition(".")[0] for name in imported}
 
-    if path.name == "corpusmill.py":
+    assert not roots & set(PACKAGES), "packages are imported under the name `corpusmill`"
+    if package == "corpusmill":
         return
-    allowed = {"schemas", package}
-    assert not (roots & set(PACKAGES)) - allowed
-    assert "corpusmill" not in roots
+    ours = {name for name in imported if name.partition(".")[0] == "corpusmill"}
+    allowed = ("corpusmill.schemas", f"corpusmill.{package}")
+    assert [name for name in ours if not name.startswith(allowed)] == []
     if package == "schemas":
-        assert roots <= {*sys.stdlib_module_names, *SCHEMAS_MAY, "schemas"}
+        assert roots <= {*sys.stdlib_module_names, *SCHEMAS_MAY, "corpusmill"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
@@ -117,7 +119,10 @@ def test_every_folder_of_tests_is_a_package() -> None:
     assert [relative(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
 
 
-@pytest.mark.parametrize("module", ["corpusmill", "pipelines.recipe", "pipelines.registry", "crawlers.registry"])
+@pytest.mark.parametrize(
+    "module",
+    ["corpusmill", "corpusmill.pipelines.recipe", "corpusmill.pipelines.registry", "corpusmill.crawlers.registry"],
+)
 def test_tables_and_the_command_load_no_heavy_library(module: str) -> None:
     """`corpusmill --help` answers before a hand has left the keyboard."""
     program = f"import {module}, sys; print(*sys.modules.keys() & set({sorted(HEAVY)}))"

@@ -18,18 +18,18 @@ import pyarrow.parquet as pq
 import pytest
 
 import corpusmill
-from pipelines.api import make_engine
-from pipelines.dataset.publications import read_manifest
-from pipelines.engines.driver import Engine
-from pipelines.engines.tasks import built
-from pipelines.progress import Silent
-from pipelines.recipe import load_recipe
-from pipelines.run import Options, run
-from pipelines.stages.base import TEXT_CUT
-from pipelines.stages.pii import Pii
-from pipelines.workspace import Workspace
-from schemas.errors import ChecksFailedError, ConservationError, DamagedFileError, UnfinishedError
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.api import make_engine
+from corpusmill.pipelines.dataset.publications import read_manifest
+from corpusmill.pipelines.engines.driver import Engine
+from corpusmill.pipelines.engines.tasks import built
+from corpusmill.pipelines.progress import Silent
+from corpusmill.pipelines.recipe import load_recipe
+from corpusmill.pipelines.run import Options, run
+from corpusmill.pipelines.stages.base import TEXT_CUT
+from corpusmill.pipelines.stages.pii import Pii
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import ChecksFailedError, ConservationError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.manifest import VersionManifest
 from tests.corpora import lines_of, records, write_lines, write_project
 
 KILLS = 5
@@ -232,7 +232,7 @@ class TestKilledItResumes:
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the files and the log, or before the files have their name: the next run finishes either."""
-        from pipelines.dataset import publications, publish
+        from corpusmill.pipelines.dataset import publications, publish
 
         def die(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
@@ -444,12 +444,16 @@ class TestDamageIsNoticed:
 
     def test_a_killed_attempt_is_swept_by_the_next_one(self, project: Path, tmp_path: Path) -> None:
         """A night of crashes may not fill the disk."""
-        from pipelines.engines.attempts import attempt_name
+        from corpusmill.pipelines.engines.attempts import attempt_name
 
         run_once(project, tmp_path)
         done = next((tmp_path / "tasks").glob("*/*.json"))
         dead = subprocess.run(
-            [sys.executable, "-c", "from pipelines.engines.attempts import attempt_name; print(attempt_name())"],
+            [
+                sys.executable,
+                "-c",
+                "from corpusmill.pipelines.engines.attempts import attempt_name; print(attempt_name())",
+            ],
             capture_output=True,
             text=True,
             check=True,

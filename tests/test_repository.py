@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.registry import LOADERS
-from pipelines.recipe import load_recipe
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.recipe import load_recipe
 
 ROOT = Path(__file__).parent.parent
 TARGETS = ("demo", "test", "quick", "lint", "types", "format", "docs", "bench", "clean")

@@ -9,24 +9,24 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.errors import MissingExtraError
+from corpusmill.schemas.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from training.config import TrainConfig, load_config
-    from training.data.tokenizer import train_tokenizer
-    from training.evaluation.generation import generate
-    from training.evaluation.likelihood import evaluate
-    from training.trainer import fit
+    from corpusmill.training.config import TrainConfig, load_config
+    from corpusmill.training.data.tokenizer import train_tokenizer
+    from corpusmill.training.evaluation.generation import generate
+    from corpusmill.training.evaluation.likelihood import evaluate
+    from corpusmill.training.trainer import fit
 
 __all__ = ["TrainConfig", "evaluate", "fit", "generate", "load_config", "train_tokenizer"]
 
 _HOMES: Final = {
-    "TrainConfig": "training.config",
-    "evaluate": "training.evaluation.likelihood",
-    "fit": "training.trainer",
-    "generate": "training.evaluation.generation",
-    "load_config": "training.config",
-    "train_tokenizer": "training.data.tokenizer",
+    "TrainConfig": "corpusmill.training.config",
+    "evaluate": "corpusmill.training.evaluation.likelihood",
+    "fit": "corpusmill.training.trainer",
+    "generate": "corpusmill.training.evaluation.generation",
+    "load_config": "corpusmill.training.config",
+    "train_tokenizer": "corpusmill.training.data.tokenizer",
 }
 _EXTRA: Final = frozenset({"numpy", "safetensors", "tokenizers", "torch"})
 

@@ -21,10 +21,10 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor
 
-from schemas.errors import DamagedFileError, UnfinishedError, UsageError
-from training.config import ModelConfig
-from training.data.tokenizer import TOKENIZER_FILE, load_tokenizer
-from training.models.gpt import GPT
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
+from corpusmill.training.config import ModelConfig
+from corpusmill.training.data.tokenizer import TOKENIZER_FILE, load_tokenizer
+from corpusmill.training.models.gpt import GPT
 
 FORMAT_VERSION: Final = 1
 FOLDER: Final = "checkpoints"

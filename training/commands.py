@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from schemas.console import Console
-from schemas.errors import UsageError
+from corpusmill.schemas.console import Console
+from corpusmill.schemas.errors import UsageError
 
 
 def _version_folder(console: Console, name: str) -> Path:
@@ -35,7 +35,7 @@ def _model_folder(console: Console, name: Path) -> Path:
 @click.pass_obj
 def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, out: Path | None) -> None:
     """Train a byte-level BPE tokenizer on VERSION; equal texts give an equal file."""
-    from training import train_tokenizer
+    from corpusmill.training import train_tokenizer
 
     folder = _version_folder(console, version)
     name = f"{version.replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
@@ -58,7 +58,7 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
 @click.pass_obj
 def train(console: Console, config: Path, version: str | None, fresh: bool, workers: int) -> None:
     """Train the model that CONFIG describes. A run that was stopped goes on to the losses it would have had."""
-    from training import fit, load_config
+    from corpusmill.training import fit, load_config
 
     settings = load_config(config)
     folder = _version_folder(console, version or settings.version)
@@ -111,7 +111,7 @@ def _trained(told: dict[str, Any]) -> str:
 @click.pass_obj
 def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
     """Measure MODEL (a run's name, its folder, or a checkpoint) on VERSION, by default the one it was trained on."""
-    from training import evaluate as score
+    from corpusmill.training import evaluate as score
 
     place = _model_folder(console, model)
     folder = _version_folder(console, version) if version else _trained_on(console, place)
@@ -133,7 +133,7 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
 
 def _trained_on(console: Console, model: Path) -> Path:
     """Give the folder of the version that *model* was trained on."""
-    from training.checkpoint import load_model
+    from corpusmill.training.checkpoint import load_model
 
     lineage = load_model(model).state.get("lineage", {})
     dataset, version = lineage.get("dataset"), lineage.get("version")
@@ -158,7 +158,7 @@ def _trained_on(console: Console, model: Path) -> Path:
 @click.pass_obj
 def generate(console: Console, /, model: Path, prompt: str, **options: Any) -> None:
     """Let MODEL (a run's name, its folder, or a checkpoint) continue a text."""
-    from training import generate as write
+    from corpusmill.training import generate as write
 
     text = write(_model_folder(console, model), prompt, **options)
     if console.as_json:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from schemas.errors import RecipeError, RecipeErrors
+from corpusmill.schemas.errors import RecipeError, RecipeErrors
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 

@@ -17,12 +17,12 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from schemas.errors import UnfinishedError, UsageError
-from training.checkpoint import FOLDER, writing
-from training.config import HARMLESS, TrainConfig
-from training.data.shards import Corpus
-from training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
-from training.metrics import METRICS_FILE
+from corpusmill.schemas.errors import UnfinishedError, UsageError
+from corpusmill.training.checkpoint import FOLDER, writing
+from corpusmill.training.config import HARMLESS, TrainConfig
+from corpusmill.training.data.shards import Corpus
+from corpusmill.training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
+from corpusmill.training.metrics import METRICS_FILE
 
 PAGE_FILE: Final = "index.html"
 CARD_FILE: Final = "README.md"

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 import torch.utils.deterministic as deterministic
 
-from schemas.errors import UsageError
-from training.config import TrainConfig
+from corpusmill.schemas.errors import UsageError
+from corpusmill.training.config import TrainConfig
 
 
 @dataclass(frozen=True)

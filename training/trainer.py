@@ -17,8 +17,8 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from schemas.errors import SourceError, WorkError
-from training.checkpoint import (
+from corpusmill.schemas.errors import SourceError, WorkError
+from corpusmill.training.checkpoint import (
     load_optimizer,
     load_weights,
     newest_checkpoint,
@@ -26,17 +26,17 @@ from training.checkpoint import (
     write_checkpoint,
     writing,
 )
-from training.config import TrainConfig, config_yaml, load_config
-from training.data.loader import BatchLoader
-from training.data.packed import PackedDataset
-from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import write_text
-from training.evaluation.generation import generate
-from training.evaluation.likelihood import documents, score_documents
-from training.metrics import METRICS_FILE, MetricsFile, read_metrics
-from training.models.gpt import GPT
-from training.page import model_card, run_page
-from training.run_folder import (
+from corpusmill.training.config import TrainConfig, config_yaml, load_config
+from corpusmill.training.data.loader import BatchLoader
+from corpusmill.training.data.packed import PackedDataset
+from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.tokenizer import write_text
+from corpusmill.training.evaluation.generation import generate
+from corpusmill.training.evaluation.likelihood import documents, score_documents
+from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
+from corpusmill.training.models.gpt import GPT
+from corpusmill.training.page import model_card, run_page
+from corpusmill.training.run_folder import (
     CARD_FILE,
     CONFIG_FILE,
     PAGE_FILE,
@@ -46,8 +46,8 @@ from training.run_folder import (
     refuse_other_run,
     run_tokenizer,
 )
-from training.runtime import Runtime, repeatable
-from training.schedules import cosine_with_warm_up
+from corpusmill.training.runtime import Runtime, repeatable
+from corpusmill.training.schedules import cosine_with_warm_up
 
 logger = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ import numpy as np
 from catboost import CatBoostClassifier, Pool
 
 from benchmarks.extraction.gold import Array
-from pipelines.stages.extract.model_file import UNITS, Stage
+from corpusmill.pipelines.stages.extract.model_file import UNITS, Stage
 
 DEPTH: Final = 6
 SETTINGS: Final[dict[str, Any]] = {

@@ -20,8 +20,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from benchmarks.extraction.gold import default_path, is_held_out
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.decoding import utf8
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.decoding import utf8
 
 Row = dict[str, Any]
 _SAMPLES: Final = 2_000

@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any, Final
 
 _ROOT: Final = Path(__file__).parents[2]
-_READER: Final = "pipelines.stages.extract._reader"
+_READER: Final = "corpusmill.pipelines.stages.extract._reader"
 _HANG_SECONDS: Final = 120
 _SLOW_OF_SANITIZERS: Final = 12.0
 _ALIKE: Final = 3
@@ -70,7 +70,7 @@ def random_model(seed: int) -> Any:
     """Give a model of random trees: it keeps some blocks of any page, and looks at every feature."""
     import numpy as np
 
-    from pipelines.stages.extract import _reader
+    from corpusmill.pipelines.stages.extract import _reader
 
     rng = np.random.default_rng(seed)
 
@@ -125,9 +125,9 @@ def sanitized_reader(folder: Path) -> tuple[Path, dict[str, str]]:
 
 def use_random_model_where_none_fits(model: Any) -> None:
     """Let pages be judged by *model* where the project's own was made for another version of the reader."""
-    from pipelines.stages.extract import page
-    from pipelines.stages.extract.model_file import shipped
-    from schemas.errors import DamagedFileError
+    from corpusmill.pipelines.stages.extract import page
+    from corpusmill.pipelines.stages.extract.model_file import shipped
+    from corpusmill.schemas.errors import DamagedFileError
 
     try:
         shipped()

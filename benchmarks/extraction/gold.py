@@ -20,9 +20,9 @@ from typing import Any, Final
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.decoding import utf8
-from pipelines.stages.extract.model_file import CHANCES
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.decoding import utf8
+from corpusmill.pipelines.stages.extract.model_file import CHANCES
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

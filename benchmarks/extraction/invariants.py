@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from pipelines.stages.extract import _reader, page
-from pipelines.stages.extract.decoding import utf8
-from schemas.errors import DataError
+from corpusmill.pipelines.stages.extract import _reader, page
+from corpusmill.pipelines.stages.extract.decoding import utf8
+from corpusmill.schemas.errors import DataError
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 """No text holds these; of the controls only tab and line feed are left."""

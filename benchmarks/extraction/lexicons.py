@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.extraction.gold import GoldPage
-from pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract import _reader
 
 _SHORT_WORDS: Final = 12
 """Longest text whose words are looked up; the same bound as in the reader."""

@@ -100,7 +100,7 @@ def answers(rows: list[Row], ask: Callable[[Row], Row]) -> list[Row]:
 
 
 def ask_corpusmill(row: Row) -> Row:
-    from pipelines.stages.extract.page import extract_page
+    from corpusmill.pipelines.stages.extract.page import extract_page
 
     found = extract_page(row["html"], row["url"]).metadata
     date = found.published or found.modified

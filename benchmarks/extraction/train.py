@@ -37,8 +37,8 @@ from benchmarks.extraction.gold import (
 )
 from benchmarks.extraction.lexicons import Lexicons, Shares, shares_of
 from benchmarks.extraction.scoring import Fit, evaluated, f1, line
-from pipelines.stages.extract import _reader, model_file
-from pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, Stage, packed
+from corpusmill.pipelines.stages.extract import _reader, model_file
+from corpusmill.pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND, UNITS, Learned, Stage, packed
 
 _SHORT_WORDS: Final = 4
 _SHORT_SHARE: Final = 0.34

@@ -11,7 +11,7 @@ import ipaddress
 import socket
 from typing import Final, TypeAlias
 
-from crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.frontier.refusal import Refusal
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from schemas.urls import authority, canonical_url
+from corpusmill.schemas.urls import authority, canonical_url
 
 
 @dataclass(frozen=True)

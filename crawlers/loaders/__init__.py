@@ -1,1 +1,1 @@
-"""Loaders: one module a format, named in `crawlers.registry`."""
+"""Loaders: one module a format, named in `corpusmill.crawlers.registry`."""

@@ -9,7 +9,7 @@ from typing import BinaryIO
 from warcio.archiveiterator import ArchiveIterator
 from warcio.exceptions import ArchiveLoadFailed
 
-from schemas.errors import DataError
+from corpusmill.schemas.errors import DataError
 
 
 @dataclass(frozen=True)

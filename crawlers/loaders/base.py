@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
+from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 
 SLICE_BYTES: Final = 64 * 2**20
 """A task reads one slice of this size (in the file, so compressed where it is)."""

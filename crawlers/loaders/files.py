@@ -10,10 +10,10 @@ from typing import Any, ClassVar
 
 import pyarrow as pa
 
-from crawlers.loaders.base import Loader, Offers
-from crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
-from crawlers.loaders.streams import is_compressed, open_decompressed, sha256_of
-from schemas.errors import DataError, SourceError
+from corpusmill.crawlers.loaders.base import Loader, Offers
+from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
+from corpusmill.crawlers.loaders.streams import is_compressed, open_decompressed, sha256_of
+from corpusmill.schemas.errors import DataError, SourceError
 
 
 class OneDocument(Loader):

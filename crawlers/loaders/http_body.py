@@ -12,7 +12,7 @@ from typing import Final
 import zstandard
 from fastwarc.stream_io import BrotliReader
 
-from schemas.errors import DataError
+from corpusmill.schemas.errors import DataError
 
 MAX_HEADER_BYTES: Final = 65_536
 _END_OF_HEADER: Final = re.compile(rb"\r?\n\r?\n")

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO, ClassVar, Final, NoReturn
 import pyarrow as pa
 from pydantic import Field
 
-from crawlers.loaders.base import Loader, Offers, cuts
-from crawlers.loaders.rows import MAX_DEPTH, offer_of
-from crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
+from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
+from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
+from corpusmill.crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
 
 MAX_LINE_BYTES: Final = 64_000_000
 """Twice the largest text, for escapes and the other fields."""

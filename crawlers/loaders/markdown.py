@@ -14,8 +14,8 @@ import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from crawlers.loaders.files import OneDocument
-from crawlers.loaders.media import decode
+from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.media import decode
 
 MAX_MARKUP_BYTES: Final = 8_000_000
 """A file of markup above this is `error.too_large`: its tree takes some fifty times its size."""

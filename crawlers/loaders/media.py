@@ -8,8 +8,8 @@ from typing import Final
 
 from charset_normalizer import from_bytes
 
-from schemas.document import MAX_TEXT_BYTES
-from schemas.errors import DataError
+from corpusmill.schemas.document import MAX_TEXT_BYTES
+from corpusmill.schemas.errors import DataError
 
 MAX_CONTENT_BYTES: Final = MAX_TEXT_BYTES
 """A body above this is `error.too_large`: one record has to fit into a batch."""

@@ -7,11 +7,11 @@ from email import message_from_string
 from email.message import Message
 from typing import Any, ClassVar, Final
 
-from crawlers.loaders import markdown
-from crawlers.loaders.files import OneDocument
-from crawlers.loaders.licenses import spdx, spdx_of_classifiers
-from crawlers.loaders.rows import is_too_large
-from schemas.errors import DataError
+from corpusmill.crawlers.loaders import markdown
+from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.licenses import spdx, spdx_of_classifiers
+from corpusmill.crawlers.loaders.rows import is_too_large
+from corpusmill.schemas.errors import DataError
 
 _HOME_PAGES: Final = ("homepage", "home", "documentation", "repository", "source", "source code")
 
@@ -51,7 +51,7 @@ def _text(headers: Message) -> str:
     if media_type == "text/markdown":
         return markdown.plain_text(markdown.parse(description))
     if media_type == "text/x-rst":
-        from crawlers.loaders import restructuredtext  # docutils is needed by some only
+        from corpusmill.crawlers.loaders import restructuredtext  # docutils is needed by some only
 
         return restructuredtext.plain_text(restructuredtext.parse(description))
     return description.strip()

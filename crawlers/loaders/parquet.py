@@ -16,9 +16,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from crawlers.loaders.base import SLICE_BYTES, Loader, Offers
-from crawlers.loaders.rows import MAX_DEPTH, offer_of
-from schemas.errors import DamagedFileError, SourceError
+from corpusmill.crawlers.loaders.base import SLICE_BYTES, Loader, Offers
+from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
+from corpusmill.schemas.errors import DamagedFileError, SourceError
 
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000

@@ -11,10 +11,10 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, Parser, directives, roles
 
-from crawlers.loaders.files import OneDocument
-from crawlers.loaders.markdown import MAX_MARKUP_BYTES
-from crawlers.loaders.media import decode
-from schemas.errors import DataError
+from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.markdown import MAX_MARKUP_BYTES
+from corpusmill.crawlers.loaders.media import decode
+from corpusmill.schemas.errors import DataError
 
 _SETTINGS: Final = {
     "_disable_config": True,

@@ -12,9 +12,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from crawlers.loaders.licenses import spdx
-from schemas.document import MAX_TEXT_BYTES
-from schemas.identity import canonical_json, capture_hash
+from corpusmill.crawlers.loaders.licenses import spdx
+from corpusmill.schemas.document import MAX_TEXT_BYTES
+from corpusmill.schemas.identity import canonical_json, capture_hash
 
 TITLE_FIELDS: Final = ("title",)
 URL_FIELDS: Final = ("url",)

@@ -10,7 +10,7 @@ from typing import IO, Any, BinaryIO, Final
 
 import zstandard
 
-from schemas.errors import DataError, SourceError
+from corpusmill.schemas.errors import DataError, SourceError
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"

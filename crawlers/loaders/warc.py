@@ -20,16 +20,30 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 from fastwarc.warc import ArchiveIterator, WarcRecord
 
-from crawlers.loaders import warc_frames
-from crawlers.loaders.arc import arc_records
-from crawlers.loaders.base import Loader, Offers, cuts
-from crawlers.loaders.http_body import MAX_HEADER_BYTES, Response, decoded_body, parse_head
-from crawlers.loaders.media import DOCUMENT_TYPES, HEAD_BYTES, MAX_CONTENT_BYTES, decode, is_binary, looks_like_html
-from crawlers.loaders.rows import timestamp
-from crawlers.loaders.streams import BrokenStreamError, compression, open_decompressed, open_file, pieces, sha256_of
-from schemas.errors import DataError
-from schemas.identity import capture_hash
-from schemas.urls import canonical_url
+from corpusmill.crawlers.loaders import warc_frames
+from corpusmill.crawlers.loaders.arc import arc_records
+from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
+from corpusmill.crawlers.loaders.http_body import MAX_HEADER_BYTES, Response, decoded_body, parse_head
+from corpusmill.crawlers.loaders.media import (
+    DOCUMENT_TYPES,
+    HEAD_BYTES,
+    MAX_CONTENT_BYTES,
+    decode,
+    is_binary,
+    looks_like_html,
+)
+from corpusmill.crawlers.loaders.rows import timestamp
+from corpusmill.crawlers.loaders.streams import (
+    BrokenStreamError,
+    compression,
+    open_decompressed,
+    open_file,
+    pieces,
+    sha256_of,
+)
+from corpusmill.schemas.errors import DataError
+from corpusmill.schemas.identity import capture_hash
+from corpusmill.schemas.urls import canonical_url
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})

@@ -13,16 +13,16 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 from w3lib.url import safe_url_string
 
-from crawlers.client import decoded
-from crawlers.download import EXCHANGE
-from crawlers.frontier.refusal import Refusal
-from crawlers.frontier.scope import Scope
-from crawlers.frontier.store import Entry, Frontier, Link, Settled, State
-from crawlers.item_pipelines import Outcome
-from crawlers.job import MAX_REDIRECTS, Job
-from crawlers.links import page_links
-from crawlers.warc import Exchange, WarcWriter
-from schemas.urls import canonical_url
+from corpusmill.crawlers.client import decoded
+from corpusmill.crawlers.download import EXCHANGE
+from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.frontier.scope import Scope
+from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from corpusmill.crawlers.item_pipelines import Outcome
+from corpusmill.crawlers.job import MAX_REDIRECTS, Job
+from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.warc import Exchange, WarcWriter
+from corpusmill.schemas.urls import canonical_url
 
 _ENTRY = "corpusmill_entry"
 

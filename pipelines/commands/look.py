@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import click
 
-from schemas.console import Console
-from schemas.errors import UsageError
+from corpusmill.schemas.console import Console
+from corpusmill.schemas.errors import UsageError
 
 _EXCERPT: Final = 400
 """Characters of a text that are shown to people who do not ask for the whole."""
@@ -46,9 +46,9 @@ def inspect(
     Signals are joined to the documents when they are named: "gopher.word_count < 60 AND language = 'en'". An
     expression reads this version and nothing else.
     """
-    from pipelines.dataset.inspect import Question
-    from pipelines.dataset.inspect import inspect as look
-    from pipelines.dataset.version import open_version
+    from corpusmill.pipelines.dataset.inspect import Question
+    from corpusmill.pipelines.dataset.inspect import inspect as look
+    from corpusmill.pipelines.dataset.version import open_version
 
     question = Question(
         where=where,
@@ -110,8 +110,8 @@ def explain(console: Console, document: str, dataset: str | None) -> None:
 
     Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant.
     """
-    from pipelines.dataset.explain import explain as tell
-    from pipelines.workspace import Workspace
+    from corpusmill.pipelines.dataset.explain import explain as tell
+    from corpusmill.pipelines.workspace import Workspace
 
     if not document.strip():
         raise UsageError("no document is named", hint="corpusmill explain ID, or URL")

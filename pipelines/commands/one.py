@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from schemas.console import Console
-from schemas.errors import CorpusmillError, DataError, UsageError
+from corpusmill.schemas.console import Console
+from corpusmill.schemas.errors import CorpusmillError, DataError, UsageError
 
 if TYPE_CHECKING:
-    from pipelines.stages.extract.options import Options
-    from pipelines.stages.extract.page import Page
+    from corpusmill.pipelines.stages.extract.options import Options
+    from corpusmill.pipelines.stages.extract.page import Page
 
 KEEP: Final = ("comments", "tables", "code", "links", "alt_text")
 """What `--keep` may name; `Options.keep`, without the import of what it is made of."""
@@ -105,7 +105,7 @@ def _options(*, keep: tuple[str, ...] | None, links: bool, **fields: Any) -> Opt
     """
     from pydantic import ValidationError
 
-    from pipelines.stages.extract.options import Options
+    from corpusmill.pipelines.stages.extract.options import Options
 
     if keep is None:
         keep = Options().keep
@@ -126,7 +126,7 @@ def _page(file: Path, url: str | None, options: Options) -> Page:
         UsageError: There is no such file, or it cannot be read.
         DataError: It is no page.
     """
-    from pipelines.stages.extract import extract_page
+    from corpusmill.pipelines.stages.extract import extract_page
 
     html = _bytes(file)
     kind = mimetypes.guess_type(file.name)[0]
@@ -154,7 +154,7 @@ def _bytes(file: Path) -> bytes:
 
 def _write(console: Console, page: Page, file: Path, form: str, *, is_first: bool) -> None:
     if form == "json":
-        from pipelines.stages.extract.json_form import record
+        from corpusmill.pipelines.stages.extract.json_form import record
 
         console.data(record(page, file=str(file)))
         return
@@ -184,7 +184,7 @@ def try_(console: Console, recipe: Path, document: str) -> None:
     A file is read by the first source of the recipe that takes its kind, a URL from the crawled pages of the workspace.
     Stages that compare documents are left out: there is only one.
     """
-    from pipelines.trial import trial
+    from corpusmill.pipelines.trial import trial
 
     told = trial(recipe, document, workspace=console.workspace, acquisition=console.parts["acquisition"])
     for record in told:

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
-from schemas.console import Console, table
-from schemas.errors import UsageError
+from corpusmill.schemas.console import Console, table
+from corpusmill.schemas.errors import UsageError
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS = 4
@@ -31,8 +31,8 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
 
     What was computed before is used again; a run that was killed goes on where it was.
     """
-    from pipelines.api import run_recipe
-    from pipelines.progress import Lines, Silent
+    from corpusmill.pipelines.api import run_recipe
+    from corpusmill.pipelines.progress import Lines, Silent
 
     console.say(f"running {recipe}")
     result = run_recipe(
@@ -53,7 +53,7 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
 
 
 def _size(text: str) -> int:
-    from schemas.recipe import parse_size
+    from corpusmill.schemas.recipe import parse_size
 
     try:
         return parse_size(text)
@@ -82,7 +82,7 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 
     Sources that were not got yet are named; nothing is fetched or computed.
     """
-    from pipelines.explain_plan import explain_plan
+    from corpusmill.pipelines.explain_plan import explain_plan
 
     told = explain_plan(recipe, workspace=console.workspace, acquisition=console.parts["acquisition"], limit=limit)
     if console.as_json:
@@ -115,9 +115,9 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 
 
 def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
-    from pipelines.api import read_recipe
-    from pipelines.run import acquire
-    from pipelines.workspace import Workspace
+    from corpusmill.pipelines.api import read_recipe
+    from corpusmill.pipelines.run import acquire
+    from corpusmill.pipelines.workspace import Workspace
 
     workspace = Workspace(console.workspace.absolute())
     loaded = read_recipe(recipe, workspace, console.parts["acquisition"])
@@ -147,7 +147,7 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
 @click.pass_obj
 def runs(console: Console, dataset: str | None) -> None:
     """List the runs, newest first."""
-    from pipelines.workspace import Workspace
+    from corpusmill.pipelines.workspace import Workspace
 
     found = Workspace(console.workspace).runs(dataset)
     if console.as_json:
@@ -166,8 +166,8 @@ def runs(console: Console, dataset: str | None) -> None:
 @click.pass_obj
 def gc(console: Console, keep: int | None, dry_run: bool) -> None:
     """Remove tasks that no kept version and no running run refers to. Published versions stay."""
-    from pipelines.dataset.garbage import collect
-    from pipelines.workspace import Workspace
+    from corpusmill.pipelines.dataset.garbage import collect
+    from corpusmill.pipelines.workspace import Workspace
 
     told = collect(Workspace(console.workspace.absolute()), keep=keep, dry_run=dry_run)
     if console.as_json:

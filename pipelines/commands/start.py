@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from schemas.console import Console, table
+from corpusmill.schemas.console import Console, table
 
 
 @click.command()
@@ -18,7 +18,7 @@ from schemas.console import Console, table
 @click.pass_obj
 def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:
     """Start a project in DIRECTORY. Nothing that exists is overwritten."""
-    from pipelines.init import init as start
+    from corpusmill.pipelines.init import init as start
 
     started = start(directory, template=template, source=source, loaders=console.parts["acquisition"].loaders)
     if console.as_json:
@@ -37,12 +37,12 @@ def init(console: Console, directory: Path, template: str | None, source: Path |
 @click.pass_obj
 def doctor(console: Console, repair: bool, verify: bool) -> int:
     """Tell what this machine can do, and whether the workspace is whole."""
-    from pipelines.doctor import doctor as look
+    from corpusmill.pipelines.doctor import doctor as look
 
     checks = [check.as_dict() for check in look(console.workspace)]
     if repair or verify:
-        from pipelines.dataset.health import repaired, verified
-        from pipelines.workspace import Workspace
+        from corpusmill.pipelines.dataset.health import repaired, verified
+        from corpusmill.pipelines.workspace import Workspace
 
         place = Workspace(console.workspace.absolute())
         checks += repaired(place) if repair else []
@@ -58,7 +58,7 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
 @click.pass_obj
 def schema(console: Console) -> None:
     """Print the JSON Schema of recipes, for editors."""
-    from pipelines.recipe import stage_table
-    from pipelines.recipe_schema import recipe_schema
+    from corpusmill.pipelines.recipe import stage_table
+    from corpusmill.pipelines.recipe_schema import recipe_schema
 
     console.data(recipe_schema(stages=stage_table(), loaders=console.parts["acquisition"].loaders))

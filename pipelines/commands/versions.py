@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import click
 
-from schemas.console import Console, table
-from schemas.errors import ChecksFailedError, DamagedFileError, UsageError
+from corpusmill.schemas.console import Console, table
+from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 
 _EXIT_WARNINGS: Final = 4
 _SHORT: Final = 8
@@ -20,13 +20,13 @@ _SHORT: Final = 8
 
 
 def _open(console: Console, name: str) -> Any:
-    from pipelines.dataset.version import open_version
+    from corpusmill.pipelines.dataset.version import open_version
 
     return open_version(name, console.workspace)
 
 
 def _workspace(console: Console) -> Any:
-    from pipelines.workspace import Workspace
+    from corpusmill.pipelines.workspace import Workspace
 
     return Workspace(console.workspace.absolute())
 
@@ -39,7 +39,7 @@ def versions(console: Console, dataset: str | None) -> None:
 
     A version that was published again, or gone back to, stands there once for each time.
     """
-    from pipelines.dataset.history import history
+    from corpusmill.pipelines.dataset.history import history
 
     rows = history(_workspace(console), dataset)
     if not rows:
@@ -63,7 +63,7 @@ def diff(console: Console, old: str, new: str, examples: int) -> None:
 
     A version is named dataset@id, dataset@tag, dataset (the current one), or by its folder.
     """
-    from pipelines.dataset.diff import diff as compare
+    from corpusmill.pipelines.dataset.diff import diff as compare
 
     told = compare(_open(console, old), _open(console, new), examples=examples)
     if console.as_json:
@@ -104,7 +104,7 @@ def _told_example(kind: str, document: dict[str, Any]) -> list[str]:
 @click.pass_obj
 def tag(console: Console, version: str, name: str, delete: bool, force: bool) -> None:
     """Give VERSION the name NAME: dataset@NAME then means it."""
-    from pipelines.dataset import history
+    from corpusmill.pipelines.dataset import history
 
     found = _open(console, version)
     if delete:
@@ -128,7 +128,7 @@ def rollback(console: Console, dataset: str, version: str | None) -> None:
 
     Nothing is removed: rolling back is a line in the history, and the next run publishes a newer one.
     """
-    from pipelines.dataset import history
+    from corpusmill.pipelines.dataset import history
 
     name, at, inside = dataset.partition("@")
     if at and version is not None:
@@ -190,7 +190,7 @@ def _report_name(version: Any, other: Any) -> str:
 
 def _write_report(version: Any, other: Any, out: Path) -> dict[str, Any]:
     """Write a report as the file *out* and give its figures."""
-    from pipelines.reports.report import make_report
+    from corpusmill.pipelines.reports.report import make_report
 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         make_report(version.path, compare=None if other is None else other.path, out=Path(folder))
@@ -226,9 +226,9 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
 
     Its files are compared with the manifest, too: a damaged one is exit code 1.
     """
-    from pipelines.dataset.health import damaged_files
-    from pipelines.run import check as warnings_of
-    from pipelines.run import failed_checks
+    from corpusmill.pipelines.dataset.health import damaged_files
+    from corpusmill.pipelines.run import check as warnings_of
+    from corpusmill.pipelines.run import failed_checks
 
     found = _open(console, version)
     counts = found.manifest.counts
@@ -260,7 +260,7 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
 
 def _checks(version: Any, bounds: dict[str, Any]) -> Any:
     """Give the checks of the version's recipe, with *bounds* in their place where they are given."""
-    from schemas.recipe import Checks
+    from corpusmill.schemas.recipe import Checks
 
     known = {name: value for name, value in version.manifest.recipe.get("checks", {}).items() if value is not None}
     return Checks.model_validate_json(json.dumps(known | {name: n for name, n in bounds.items() if n is not None}))

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Final
 
 import pyarrow.parquet as pq
 
-from pipelines.dataset import publications
-from pipelines.dataset.version import version_in
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.version import version_in
+from corpusmill.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog

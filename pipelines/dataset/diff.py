@@ -8,10 +8,10 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 
-from pipelines.dataset.inspect import plain_rows
-from pipelines.dataset.tables import open_tables, quoted
-from pipelines.dataset.version import Version
-from schemas.errors import DamagedFileError
+from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.tables import open_tables, quoted
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.schemas.errors import DamagedFileError
 
 EXAMPLES: Final = 3
 ABSENT: Final = "absent"

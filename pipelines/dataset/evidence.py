@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from pipelines.dataset.version import Version
-from pipelines.workspace import Workspace
-from schemas.errors import DamagedFileError
-from schemas.urls import canonical_url
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.urls import canonical_url
 
 MAX_RECORDS: Final = 100_000
 """Records of archives in which a robots.txt is looked for: about five seconds."""

@@ -13,17 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.dataset import publications
-from pipelines.dataset.evidence import record, robots, source_evidence
-from pipelines.dataset.inspect import plain_rows
-from pipelines.dataset.tables import open_tables
-from pipelines.dataset.trail import REJECTED, trail
-from pipelines.dataset.version import Version, dataset_folder, datasets, id_range, version_in
-from pipelines.workspace import Workspace
-from schemas.document import TEMPLATE
-from schemas.errors import DamagedFileError, UsageError
-from schemas.identity import ID_LENGTH, document_id
-from schemas.urls import canonical_url
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
+from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.tables import open_tables
+from corpusmill.pipelines.dataset.trail import REJECTED, trail
+from corpusmill.pipelines.dataset.version import Version, dataset_folder, datasets, id_range, version_in
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import TEMPLATE
+from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.identity import ID_LENGTH, document_id
+from corpusmill.schemas.urls import canonical_url
 
 MIN_PREFIX: Final = 6
 """Characters of a document's id that may stand for the whole, where they are unique."""

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.dataset import publications
-from pipelines.dataset.publish import sweep
-from pipelines.engines.driver import Store
-from pipelines.workspace import Workspace
-from schemas.errors import UnfinishedError
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.publish import sweep
+from corpusmill.pipelines.engines.driver import Store
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
 
 _DATASET: Final = "dataset"
 

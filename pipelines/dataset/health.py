@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipelines.dataset import publications
-from pipelines.dataset.catalog import rebuild
-from pipelines.dataset.publish import sweep
-from pipelines.dataset.version import Version, version_in
-from pipelines.workspace import Workspace
-from schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
-from schemas.hashing import file_sha256
-from schemas.manifest import ShardFile, SideFile
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.catalog import rebuild
+from corpusmill.pipelines.dataset.publish import sweep
+from corpusmill.pipelines.dataset.version import Version, version_in
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.manifest import ShardFile, SideFile
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
     """Sweep what killed publications left, write down versions that the log does not name, make the catalog again.
 
-    Gives a row for each data set and one for the catalog, in the form of `pipelines.doctor.Check`.
+    Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.doctor.Check`.
     """
     rows = [_repaired_dataset(workspace, folder) for folder in _datasets(workspace)]
     return [*rows, _repaired_catalog(workspace)]

@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.dataset import publications
-from pipelines.dataset.catalog import index_version
-from pipelines.dataset.version import Version, dataset_folder, datasets, find, is_version_id, version_in
-from pipelines.workspace import Workspace
-from schemas.errors import UsageError
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.version import Version, dataset_folder, datasets, find, is_version_id, version_in
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UsageError
 
 TAG_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 

@@ -14,10 +14,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.dataset.tables import identifier, open_tables, quoted, time_limit
-from pipelines.dataset.version import Version
-from schemas.document import LEDGER, SPLITS, is_signal
-from schemas.errors import UsageError
+from corpusmill.pipelines.dataset.tables import identifier, open_tables, quoted, time_limit
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.schemas.document import LEDGER, SPLITS, is_signal
+from corpusmill.schemas.errors import UsageError
 
 TIMEOUT_S: Final = 60.0
 _BY_HASH: Final = {"documents": "md5(id), id", "ledger": "md5(id || record_sha256), id"}

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from pipelines.workspace import now_text
-from schemas.errors import DamagedFileError, UsageError
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.workspace import now_text
+from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.manifest import VersionManifest
 
 LOG: Final = "publications.jsonl"
 TAGS: Final = "tags.json"

@@ -13,13 +13,13 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipelines.dataset import publications
-from pipelines.engines.batches import IpcFile
-from pipelines.engines.context import final_path
-from pipelines.engines.driver import StepDone, Store
-from schemas.errors import DamagedFileError, UnfinishedError
-from schemas.hashing import file_sha256
-from schemas.manifest import (
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.engines.batches import IpcFile
+from corpusmill.pipelines.engines.context import final_path
+from corpusmill.pipelines.engines.driver import StepDone, Store
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.manifest import (
     Counts,
     InputSource,
     ShardFile,

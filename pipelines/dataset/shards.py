@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import tldextract
 
-from pipelines.engines.base import Batches, Counters, Function, resolve
-from pipelines.engines.batches import conform
-from pipelines.engines.context import task
-from pipelines.engines.groups import run_starts, whole_groups
-from pipelines.stages.assemble import shards_by_split
-from pipelines.stages.fates import NO_TIME
-from schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
-from schemas.hashing import LogicalHash, file_sha256
+from corpusmill.pipelines.engines.base import Batches, Counters, Function, resolve
+from corpusmill.pipelines.engines.batches import conform
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.engines.groups import run_starts, whole_groups
+from corpusmill.pipelines.stages.assemble import shards_by_split
+from corpusmill.pipelines.stages.fates import NO_TIME
+from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
+from corpusmill.schemas.hashing import LogicalHash, file_sha256
 
 ROW_GROUP_TEXT_BYTES: Final = 8_000_000
 """A row group ends with the first row that brings its text to this: the trainer's unit of shuffling."""

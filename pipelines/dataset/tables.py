@@ -12,9 +12,9 @@ from typing import Final
 import duckdb
 import pyarrow as pa
 
-from pipelines.dataset.version import Version
-from schemas.document import DOCUMENT, LEDGER, ORIGIN
-from schemas.errors import DamagedFileError, UsageError
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN
+from corpusmill.schemas.errors import DamagedFileError, UsageError
 
 MEMORY_LIMIT: Final = "1GB"
 """What DuckDB may use before it works on disk."""

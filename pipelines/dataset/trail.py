@@ -8,12 +8,12 @@ from typing import Any, Final
 import pyarrow as pa
 from pydantic import ValidationError
 
-from pipelines.dataset.inspect import plain_rows
-from pipelines.dataset.version import Version
-from pipelines.stages.quality.judge import judge_all
-from pipelines.stages.quality.profiles import Rule
-from schemas.document import TEMPLATE
-from schemas.recipe import StageEntry, number_stages
+from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.stages.quality.judge import judge_all
+from corpusmill.pipelines.stages.quality.profiles import Rule
+from corpusmill.schemas.document import TEMPLATE
+from corpusmill.schemas.recipe import StageEntry, number_stages
 
 _MEASURE: Final = ".measure"
 _CUT_BYTES: Final = "site_boilerplate.cut_bytes"
@@ -62,7 +62,7 @@ def _rules(entry: StageEntry) -> tuple[Rule, ...]:
     """Give the rules of a stage `quality`; none for other stages, or one that another version of the program wrote."""
     if entry.name != "quality":
         return ()
-    from pipelines.stages.quality import Quality
+    from corpusmill.pipelines.stages.quality import Quality
 
     try:
         return Quality.model_validate_json(json.dumps(entry.params)).rules()

@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipelines.dataset import publications
-from pipelines.workspace import Workspace
-from schemas.console import DEFAULT_WORKSPACE
-from schemas.document import SPLITS
-from schemas.errors import DamagedFileError, UsageError
-from schemas.identity import ID_LENGTH, shard_of
-from schemas.manifest import VERSION_ID_LENGTH, VersionManifest
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.console import DEFAULT_WORKSPACE
+from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.identity import ID_LENGTH, shard_of
+from corpusmill.schemas.manifest import VERSION_ID_LENGTH, VersionManifest
 
 MIN_PREFIX: Final = 4
 """Characters of a version id that may stand for the whole, where they are unique."""

@@ -9,9 +9,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.engines.attempts import attempt_name
-from schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
-from schemas.errors import DamagedFileError
+from corpusmill.pipelines.engines.attempts import attempt_name
+from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
+from corpusmill.schemas.errors import DamagedFileError
 
 TARGET_BYTES: Final = 4_000_000
 """Small batches are joined up to this size: each one costs about 20 µs wherever it passes."""

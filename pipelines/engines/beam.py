@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
-from schemas.errors import MissingExtraError
+from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
+from corpusmill.schemas.errors import MissingExtraError
 
 try:
     import apache_beam as beam

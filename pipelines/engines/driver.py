@@ -16,11 +16,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from pipelines.engines.base import Counters, Exchange, Function, Input, Map, Step
-from pipelines.engines.runs import Order
-from pipelines.engines.tasks import TASK_FORMAT, Call, Done, Source, Task, address, finished
-from schemas.errors import CorpusmillError, UnfinishedError, WorkError
-from schemas.hashing import fingerprint
+from corpusmill.pipelines.engines.base import Counters, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.engines.runs import Order
+from corpusmill.pipelines.engines.tasks import TASK_FORMAT, Call, Done, Source, Task, address, finished
+from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
+from corpusmill.schemas.hashing import fingerprint
 
 PARTITION_BYTES: Final = 128 * 2**20
 """Memory that the rows of a partition take, as far as the driver chooses the number of partitions."""

@@ -18,9 +18,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.engines.runs import Run, run_from_json
-from pipelines.engines.tasks import Done, Task, do
-from schemas.errors import WorkError
+from corpusmill.pipelines.engines.runs import Run, run_from_json
+from corpusmill.pipelines.engines.tasks import Done, Task, do
+from corpusmill.schemas.errors import WorkError
 
 ATTEMPTS: Final = 3
 _ORPHAN_CHECK_S: Final = 1.0

@@ -14,7 +14,7 @@ _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 
 
 def splitmix64_column(values_N: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Mix each of N 64-bit values, as `schemas.identity.splitmix64` does one."""
+    """Mix each of N 64-bit values, as `corpusmill.schemas.identity.splitmix64` does one."""
     mixed = values_N + np.uint64(0x9E3779B97F4A7C15)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -17,8 +17,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.batches import IpcFile, IpcWriter, bounded, joined
-from pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.batches import IpcFile, IpcWriter, bounded, joined
+from corpusmill.pipelines.engines.partition import partition_numbers
 
 RUN_BYTES: Final = 64_000_000
 """Rows held in memory before a run is written."""

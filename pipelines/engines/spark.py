@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
-from schemas.errors import MissingExtraError, UnfinishedError
+from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
+from corpusmill.schemas.errors import MissingExtraError, UnfinishedError
 
 try:
     from pyspark import TaskContext

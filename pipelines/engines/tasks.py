@@ -22,14 +22,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.engines.attempts import attempt_name, sweep
-from pipelines.engines.base import Batches, Function, name_of, resolve
-from pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
-from pipelines.engines.context import TaskContext, running
-from pipelines.engines.partition import partition_numbers
-from pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
-from schemas import errors
-from schemas.errors import CorpusmillError, WorkError
+from corpusmill.pipelines.engines.attempts import attempt_name, sweep
+from corpusmill.pipelines.engines.base import Batches, Function, name_of, resolve
+from corpusmill.pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
+from corpusmill.schemas import errors
+from corpusmill.schemas.errors import CorpusmillError, WorkError
 
 TASK_FORMAT: Final = 1
 """Part of every fingerprint: rises when the form of a task's output changes."""

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 import yaml
 
-from pipelines.reports.page import stage_name, stage_params
-from pipelines.reports.statistics import statistics
-from pipelines.reports.wording import count, percent, plural, shortened, size
+from corpusmill.pipelines.reports.page import stage_name, stage_params
+from corpusmill.pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.wording import count, percent, plural, shortened, size
 
 _SIZE_CATEGORIES: Final = (
     (10**3, "n<1K"),
@@ -205,7 +205,7 @@ SELECT * FROM '{split}-*.parquet' JOIN 'signals-*.parquet' USING (id) LIMIT 10;
 To train on it, packed into rows of tokens:
 
 ```python
-from training.data import PackedDataset
+from corpusmill.training.data import PackedDataset
 
 rows = PackedDataset(".", "tokenizer.json", sequence_length=1024, split="{split}")
 ```"""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipelines.reports.tables import Tables, identifier
-from pipelines.reports.wording import shortened
-from schemas.document import SPLITS
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.reports.tables import Tables, identifier
+from corpusmill.pipelines.reports.wording import shortened
+from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.manifest import VersionManifest
 
 TOP: Final = 50
 """Entries of a list before the rest becomes one entry."""

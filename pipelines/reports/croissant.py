@@ -10,11 +10,11 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines.reports.card import is_identifier, languages, license_names
-from pipelines.reports.statistics import read_manifest, statistics
-from pipelines.reports.wording import count, plural, size
-from schemas.document import SPLITS
-from schemas.manifest import ShardFile, SideFile, VersionManifest
+from corpusmill.pipelines.reports.card import is_identifier, languages, license_names
+from corpusmill.pipelines.reports.statistics import read_manifest, statistics
+from corpusmill.pipelines.reports.wording import count, plural, size
+from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.manifest import ShardFile, SideFile, VersionManifest
 
 SPECIFICATION: Final = "http://mlcommons.org/croissant/1.1"
 FILE: Final = "croissant.json"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipelines.reports.card import write_card
-from pipelines.reports.croissant import write_croissant
-from pipelines.reports.report import write_report
-from pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.card import write_card
+from corpusmill.pipelines.reports.croissant import write_croissant
+from corpusmill.pipelines.reports.report import write_report
+from corpusmill.pipelines.reports.statistics import statistics
 
 
 def describe_version(folder: Path) -> None:

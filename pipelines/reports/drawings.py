@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from pipelines.reports import charts, wording
-from pipelines.reports.signals import position
+from corpusmill.pipelines.reports import charts, wording
+from corpusmill.pipelines.reports.signals import position
 
 _ROWS: Final = 12
 """Bars of a chart; the rest becomes one bar."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipelines.reports.contents import TITLE_LENGTH, address
-from pipelines.reports.examples import TEXT_LENGTH
-from pipelines.reports.tables import Tables
-from pipelines.reports.wording import shortened
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.reports.contents import TITLE_LENGTH, address
+from corpusmill.pipelines.reports.examples import TEXT_LENGTH
+from corpusmill.pipelines.reports.tables import Tables
+from corpusmill.pipelines.reports.wording import shortened
+from corpusmill.schemas.manifest import VersionManifest
 
 LARGEST_CLUSTERS: Final = 8
 PAIRS: Final = 4

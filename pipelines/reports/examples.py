@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from pipelines.reports.tables import Tables, identifier, quoted
-from pipelines.reports.wording import shortened
-from pipelines.stages.quality import Quality
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.reports.tables import Tables, identifier, quoted
+from corpusmill.pipelines.reports.wording import shortened
+from corpusmill.pipelines.stages.quality import Quality
+from corpusmill.schemas.manifest import VersionManifest
 
 TEXT_LENGTH: Final = 300
 """Characters of an example."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
-from pipelines.reports.wording import count, listed, percent, plural, seconds, size
+from corpusmill.pipelines.reports.wording import count, listed, percent, plural, seconds, size
 
 Finding: TypeAlias = dict[str, str]
 """`level` (warning or info), `code` (stable), `text`, and `section`: where the report tells more."""

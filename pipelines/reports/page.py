@@ -10,8 +10,8 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
-from pipelines.reports import wording
-from pipelines.reports.drawings import drawings
+from corpusmill.pipelines.reports import wording
+from corpusmill.pipelines.reports.drawings import drawings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MAX_BYTES: Final = 290_000

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipelines.reports.compare import comparison
-from pipelines.reports.findings import findings
-from pipelines.reports.page import render
-from pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.compare import comparison
+from corpusmill.pipelines.reports.findings import findings
+from corpusmill.pipelines.reports.page import render
+from corpusmill.pipelines.reports.statistics import statistics
 
 
 def make_report(version_dir: Path, *, compare: Path | None = None, out: Path | None = None) -> None:

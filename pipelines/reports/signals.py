@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from pipelines.reports.examples import recipe_bounds
-from pipelines.reports.tables import Tables, identifier, quoted
-from schemas.manifest import VersionManifest
+from corpusmill.pipelines.reports.examples import recipe_bounds
+from corpusmill.pipelines.reports.tables import Tables, identifier, quoted
+from corpusmill.schemas.manifest import VersionManifest
 
 BINS: Final = 28
 MAX_SIGNALS: Final = 60

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from pipelines.reports import contents, duplicates, examples, signals
-from pipelines.reports.tables import Tables, open_tables
-from schemas.errors import UsageError
-from schemas.manifest import StageCounts, StepCost, VersionManifest
+from corpusmill.pipelines.reports import contents, duplicates, examples, signals
+from corpusmill.pipelines.reports.tables import Tables, open_tables
+from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.manifest import StageCounts, StepCost, VersionManifest
 
 FORMAT_VERSION: Final = 1
 BYTES_PER_TOKEN: Final = 4

@@ -13,9 +13,9 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.document import DOCUMENT, LEDGER, TEMPLATE
-from schemas.errors import DamagedFileError
-from schemas.manifest import VersionManifest
+from corpusmill.schemas.document import DOCUMENT, LEDGER, TEMPLATE
+from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.manifest import VersionManifest
 
 MEMORY_LIMIT: Final = "768MB"
 """What DuckDB may use before it works on disk."""

@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function, resolve
-from pipelines.engines.context import task
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, MapStage, Transform, reject
-from schemas.document import MAX_TEXT_BYTES
-from schemas.errors import CorpusmillError, DataError, MissingExtraError, WorkError
-from schemas.hashing import file_sha256
+from corpusmill.pipelines.engines.base import Batches, Function, resolve
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, MapStage, Transform, reject
+from corpusmill.schemas.document import MAX_TEXT_BYTES
+from corpusmill.schemas.errors import CorpusmillError, DataError, MissingExtraError, WorkError
+from corpusmill.schemas.hashing import file_sha256
 
 SAMPLE_CHARACTERS: Final = 600
 _SAMPLED_DIGITS: Final = ("0", "1", "2", "3")

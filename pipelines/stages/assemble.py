@@ -10,16 +10,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Counters, Exchange, Function, Input, Map, Step
-from pipelines.engines.context import task
-from pipelines.engines.groups import whole_groups
-from pipelines.stages.apply import Law, sample_texts
-from pipelines.stages.fates import FATE, NO_TIME
-from pipelines.stages.identity import content_hashes
-from pipelines.stages.split import shard_numbers, splits
-from schemas.document import SPLITS, TIMESTAMP, VERDICT
-from schemas.errors import ConservationError
-from schemas.identity import shard_count
+from corpusmill.pipelines.engines.base import Batches, Counters, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.engines.groups import whole_groups
+from corpusmill.pipelines.stages.apply import Law, sample_texts
+from corpusmill.pipelines.stages.fates import FATE, NO_TIME
+from corpusmill.pipelines.stages.identity import content_hashes
+from corpusmill.pipelines.stages.split import shard_numbers, splits
+from corpusmill.schemas.document import SPLITS, TIMESTAMP, VERDICT
+from corpusmill.schemas.errors import ConservationError
+from corpusmill.schemas.identity import shard_count
 
 _FATE, _LIVING, _DEAD = 0, 1, 2
 """Order of the rows of one capture: its fates, then as many living captures, then those that were rejected before."""

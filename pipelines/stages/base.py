@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.engines.base import Step
-from schemas.document import VERDICT
+from corpusmill.pipelines.engines.base import Step
+from corpusmill.schemas.document import VERDICT
 
 Transform: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -66,7 +66,7 @@ class MapStage(Stage):
 
 
 class CompareStage(Stage):
-    """A stage that compares documents with each other, on a narrow table of *fates* (see `pipelines.stages.fates`)."""
+    """A stage that compares documents with each other, on the narrow table `corpusmill.pipelines.stages.fates`."""
 
     @abstractmethod
     def steps(self, name: str, *, documents: str, fates: str) -> tuple[Step, ...]:
@@ -82,7 +82,7 @@ class CompareStage(Stage):
 class LearnStage(Stage):
     """A stage that learns something from all documents, and then changes each: whole documents move once more for it.
 
-    Its last step counts documents and bytes as `pipelines.stages.apply` does, which it uses for that.
+    Its last step counts documents and bytes as `corpusmill.pipelines.stages.apply` does, which it uses for that.
     """
 
     changes_text: ClassVar[bool] = True

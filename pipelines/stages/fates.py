@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from schemas.document import VERDICT
+from corpusmill.schemas.document import VERDICT
 
 NO_TIME: Final = -(2**63)
 """`captured` of a capture without `fetched_at`."""

@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Exchange, Function, Input, Step
-from pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from pipelines.stages.fates import FATE, NO_TIME
-from pipelines.stages.verdicts import is_living, with_columns
-from schemas.identity import ID_LENGTH
+from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Step
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.stages.fates import FATE, NO_TIME
+from corpusmill.pipelines.stages.verdicts import is_living, with_columns
+from corpusmill.schemas.identity import ID_LENGTH
 
 STAGE: Final = "identity"
 SUPERSEDED: Final = "identity.superseded"
@@ -86,7 +86,7 @@ def fates(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def content_hashes(texts: pa.StringArray) -> pa.StringArray:
-    """Give `schemas.identity.content_hash` of each of *texts* (no nulls), without making them Python strings."""
+    """Return `schemas.identity.content_hash` of each of *texts* (no nulls), without making them Python strings."""
     _, offset_buffer, data_buffer = texts.buffers()
     offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
     data = memoryview(data_buffer or b"")

@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from pipelines.stages.base import MapStage, Transform, reject
-from schemas.errors import WorkError
+from corpusmill.pipelines.stages.base import MapStage, Transform, reject
+from corpusmill.schemas.errors import WorkError
 
 FIRST_LOOK: Final = 120
 """Characters. With both looks 98.0 % of 2,302 passages in 39 languages (Universal Declaration of Human Rights) come out

@@ -9,12 +9,12 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function, resolve
-from pipelines.engines.context import task
-from pipelines.stages.apply import Law, settle, text_bytes
-from pipelines.stages.base import reject
-from schemas.document import CAPTURE, MAX_TEXT_BYTES
-from schemas.identity import capture_hash, document_id
+from corpusmill.pipelines.engines.base import Batches, Function, resolve
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.stages.apply import Law, settle, text_bytes
+from corpusmill.pipelines.stages.base import reject
+from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
+from corpusmill.schemas.identity import capture_hash, document_id
 
 STAGE: Final = "read"
 """Name of this stage in ledger and counts."""

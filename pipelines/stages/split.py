@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.engines.partition import splitmix64_column
-from schemas.document import SPLITS
+from corpusmill.pipelines.engines.partition import splitmix64_column
+from corpusmill.schemas.document import SPLITS
 
 _UNIT: Final = 2.0**-64
 
@@ -51,7 +51,7 @@ def shard_numbers(ids: pa.Array, *, shares: Mapping[str, float], shards: Mapping
     """Give the number of the shard of each id, over all splits in the order of `SPLITS`.
 
     Args:
-        shards: Number of shards of each split; the ranges of ids are `schemas.identity.shard_of`.
+        shards: Number of shards of each split; the ranges of ids are `corpusmill.schemas.identity.shard_of`.
     """
     counts = np.array([shards.get(name, 0) for name in SPLITS], np.uint64)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-from crawlers.job import Limits
-from schemas.raw import RawManifest
-from schemas.recipe import CrawlSource
+from corpusmill.crawlers.job import Limits
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import CrawlSource
 
 CONTACT = "mailto:crawl@example.org"
 QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01)

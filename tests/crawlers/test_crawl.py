@@ -20,11 +20,11 @@ import pytest
 from pydantic import ValidationError
 from warcio.checker import Checker
 
-from crawlers.crawl import crawl
-from crawlers.job import Limits
-from schemas.errors import SourceError, UnfinishedError
-from schemas.hashing import file_sha256
-from schemas.raw import RawManifest
+from corpusmill.crawlers.crawl import crawl
+from corpusmill.crawlers.job import Limits
+from corpusmill.schemas.errors import SourceError, UnfinishedError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 ROBOTS = Answer("User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"})
@@ -370,7 +370,7 @@ def test_a_second_crawl_replaces_the_first(raw_dir: Path) -> None:
 
 def test_a_source_is_crawled_by_one_process_at_a_time(raw_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two crawls of one source would write into the same files."""
-    monkeypatch.setattr("crawlers.crawl._LOCK_PATIENCE_S", 0.1)
+    monkeypatch.setattr("corpusmill.crawlers.crawl._LOCK_PATIENCE_S", 0.1)
     with serve({"/": page("/a"), "/a": Answer("a", hold_s=3.0)}) as site:
         first = _start(site, raw_dir)
         _wait_for(site, "/")
@@ -384,8 +384,8 @@ def test_a_source_is_crawled_by_one_process_at_a_time(raw_dir: Path, monkeypatch
 CRAWL = """
 import json, sys
 from pathlib import Path
-from crawlers.crawl import crawl
-from schemas.recipe import CrawlSource
+from corpusmill.crawlers.crawl import crawl
+from corpusmill.schemas.recipe import CrawlSource
 crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]))
 """
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crawlers.frontier.addresses import is_public
-from crawlers.frontier.robots import RobotsPolicy
-from crawlers.frontier.store import Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.addresses import is_public
+from corpusmill.crawlers.frontier.robots import RobotsPolicy
+from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=10, unique=True)
 STEPS = st.lists(st.sampled_from(("page", "refuse", "kill")), max_size=40)

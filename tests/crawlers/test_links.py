@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.links import header_wishes, page_links
+from corpusmill.crawlers.links import header_wishes, page_links
 
 URL = "http://example.org/a/b"
 

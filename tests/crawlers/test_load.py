@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from crawlers.load import changed_files, load, loader_of, new_files
-from crawlers.loaders.jsonl import JsonLines
-from crawlers.registry import LOADERS
-from schemas.errors import CorpusmillError, RecipeError, SourceError, UnfinishedError
-from schemas.raw import RawManifest
-from schemas.recipe import CrawlSource, LoadSource
+from corpusmill.crawlers.load import changed_files, load, loader_of, new_files
+from corpusmill.crawlers.loaders.jsonl import JsonLines
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.schemas.errors import CorpusmillError, RecipeError, SourceError, UnfinishedError
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import CrawlSource, LoadSource
 
 
 def source(path: Any, form: str = "text", **fields: Any) -> LoadSource:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.pydoc_pages import PRIVATE_PAGE, masked
-from crawlers.pydoc_site import main, make_site, serve
-from schemas.errors import UnfinishedError
+from corpusmill.crawlers.pydoc_pages import PRIVATE_PAGE, masked
+from corpusmill.crawlers.pydoc_site import main, make_site, serve
+from corpusmill.schemas.errors import UnfinishedError
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_a_taken_port_is_told(site: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
     """A wrong call is told before anything is made."""
     done = subprocess.run(
-        [sys.executable, "-m", "crawlers.pydoc_site", str(tmp_path / "site"), "--serve", "1"],
+        [sys.executable, "-m", "corpusmill.crawlers.pydoc_site", str(tmp_path / "site"), "--serve", "1"],
         capture_output=True,
         text=True,
         check=False,

@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.base import MapStage, Transform
 
 
 class Bounds(BaseModel):

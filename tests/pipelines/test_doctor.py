@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pipelines import doctor as module
-from pipelines.doctor import disk_space, doctor, installed_extra, java_version, open_files, writable
+from corpusmill.pipelines import doctor as module
+from corpusmill.pipelines.doctor import disk_space, doctor, installed_extra, java_version, open_files, writable
 
 
 def test_the_machine_that_runs_the_tests_is_fine(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from crawlers.registry import LOADERS
-from pipelines.init import TEMPLATES, init
-from pipelines.recipe import LoadedRecipe, load_recipe
-from pipelines.sniff import Records, fields_of
-from schemas.errors import UnfinishedError, UsageError
-from schemas.recipe import LoadSource
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.init import TEMPLATES, init
+from corpusmill.pipelines.recipe import LoadedRecipe, load_recipe
+from corpusmill.pipelines.sniff import Records, fields_of
+from corpusmill.schemas.errors import UnfinishedError, UsageError
+from corpusmill.schemas.recipe import LoadSource
 
 ROWS = [
     {"key": index, "url": f"https://example.org/{index}", "name": "n", "body": f"Text {index}. " * 5}

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from pipelines.located_yaml import MAX_FILE_BYTES, dump_yaml, parse_yaml, read_yaml
-from schemas.errors import RecipeError
+from corpusmill.pipelines.located_yaml import MAX_FILE_BYTES, dump_yaml, parse_yaml, read_yaml
+from corpusmill.schemas.errors import RecipeError
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=20) | st.sampled_from(
     [

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crawlers.registry import LOADERS
-from pipelines.recipe import (
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.recipe import (
     PLANNED_FORMATS,
     PLANNED_STAGES,
     LoadedRecipe,
@@ -22,11 +22,11 @@ from pipelines.recipe import (
     source_definition,
     stage_table,
 )
-from pipelines.recipe_schema import recipe_schema
-from pipelines.registry import STAGES
-from schemas.errors import RecipeError, RecipeErrors
-from schemas.raw import RawManifest
-from schemas.recipe import LoadSource
+from corpusmill.pipelines.recipe_schema import recipe_schema
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.errors import RecipeError, RecipeErrors
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import LoadSource
 
 HERE = "tests.pipelines.example_stages"
 TABLES: dict[str, dict[str, str]] = {

@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from schemas import errors
-from schemas.errors import CorpusmillError, DataError, MissingExtraError, RecipeError, RecipeErrors
+from corpusmill.schemas import errors
+from corpusmill.schemas.errors import CorpusmillError, DataError, MissingExtraError, RecipeError, RecipeErrors
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CorpusmillError)]
 

@@ -10,7 +10,7 @@ import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identity import (
+from corpusmill.schemas.identity import (
     ID_LENGTH,
     canonical_json,
     capture_hash,
@@ -58,7 +58,7 @@ def test_a_content_hash_tells_what_a_document_says(text: str, other: str) -> Non
 
 def test_ids_are_the_same_in_another_process_with_another_hash_seed() -> None:
     """An id that depended on the process would change between two runs."""
-    program = "from schemas.identity import *; print(document_id('s', 'é'), row_hash({'b': 1, 'a': [0.1]}))"
+    program = "from corpusmill.schemas.identity import *; print(document_id('s', 'é'), row_hash({'b': 1, 'a': [0.1]}))"
 
     printed = {
         subprocess.run(

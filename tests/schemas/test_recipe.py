@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from schemas.recipe import (
+from corpusmill.schemas.recipe import (
     Checks,
     CrawlSource,
     LoadSource,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from schemas.urls import authority, canonical_url
+from corpusmill.schemas.urls import authority, canonical_url
 
 PIECES = st.text(alphabet="abA0/.%2e7E~é ß?&=#;:@[]{}|\\+'\"", max_size=30)
 PARAMETERS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("123")), max_size=8)

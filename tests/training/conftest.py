@@ -21,7 +21,7 @@ def version_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tokenizer_dir(tmp_path_factory: pytest.TempPathFactory, corpus_dir: Path) -> Path:
-    from training.data import train_tokenizer
+    from corpusmill.training.data import train_tokenizer
 
     folder = tmp_path_factory.mktemp("tokenizer")
     train_tokenizer(corpus_dir, vocabulary_size=300, out=folder)
@@ -30,7 +30,7 @@ def tokenizer_dir(tmp_path_factory: pytest.TempPathFactory, corpus_dir: Path) ->
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory, version_dir: Path) -> Path:
-    from training import fit
+    from corpusmill.training import fit
 
     workspace = tmp_path_factory.mktemp("workspace")
     return Path(fit(tiny_config(), version_dir=version_dir, workspace=workspace)["path"])

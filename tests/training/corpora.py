@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from training.config import TrainConfig
+from corpusmill.training.config import TrainConfig
 
 _PLAIN = "the a of crawl page corpus shard token window lane row group reads writes keeps drops each every text"
 _STRANGE = "naïve café Ω 東京 🙂 def return None 0 1 42 ( ) : , . ' \""

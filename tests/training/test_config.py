@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from schemas.errors import RecipeError, RecipeErrors
+from corpusmill.schemas.errors import RecipeError, RecipeErrors
+from corpusmill.training.config import config_yaml, load_config, parse_config
 from tests.training.corpora import tiny_config
-from training.config import config_yaml, load_config, parse_config
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 LEAST = "run: one\nversion: handbook\nsteps: 200\n"

@@ -7,13 +7,13 @@ import sys
 
 import pytest
 
-import training
+from corpusmill import training
 
 
 def test_importing_the_package_and_its_configuration_loads_no_heavy_library() -> None:
     """`corpusmill --help` and the check of a configuration must not wait for torch."""
     code = (
-        "import sys, training, training.data, training.config\n"
+        "import sys, corpusmill.training.data, corpusmill.training.config\n"
         "print([name for name in ('torch', 'tokenizers', 'numpy', 'safetensors') if name in sys.modules])"
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.schedules import cosine_with_warm_up
+from corpusmill.training.schedules import cosine_with_warm_up
 
 
 @given(steps=st.integers(1, 200), warm_up=st.integers(0, 199), final=st.floats(0, 1))

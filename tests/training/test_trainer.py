@@ -16,13 +16,13 @@ from xml.etree import ElementTree
 import pytest
 import torch
 
-from schemas.errors import DamagedFileError, SourceError, UnfinishedError, UsageError, WorkError
+from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError, UsageError, WorkError
+from corpusmill.training import evaluate, fit, train_tokenizer
+from corpusmill.training.checkpoint import newest_checkpoint
+from corpusmill.training.config import TrainConfig, load_config
+from corpusmill.training.metrics import read_metrics
+from corpusmill.training.trainer import Progress
 from tests.training.corpora import tiny_config, write_corpus, write_shard, write_version
-from training import evaluate, fit, train_tokenizer
-from training.checkpoint import newest_checkpoint
-from training.config import TrainConfig, load_config
-from training.metrics import read_metrics
-from training.trainer import Progress
 
 REPOSITORY = Path(__file__).parents[2]
 REPEATABLE = ("step", "loss", "learning_rate", "gradient_norm", "validation_loss", "bits_per_byte", "tokens")
@@ -340,7 +340,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_helps(version_dir: Pat
 
 def test_a_loss_that_is_no_number_stops_the_run(version_dir: Path, tmp_path: Path, monkeypatch: Any) -> None:
     """Before its weights are saved, and with a hint at the cause."""
-    from training.trainer import _Run
+    from corpusmill.training.trainer import _Run
 
     monkeypatch.setattr(_Run, "_loss", lambda self, rows: sum(p.sum() for p in self.model.parameters()) * torch.nan)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Final
 
-from schemas.errors import MissingExtraError
+from corpusmill.schemas.errors import MissingExtraError
 
 if TYPE_CHECKING:
-    from training.data.loader import BatchLoader
-    from training.data.packed import PackedDataset, merge_states
-    from training.data.shards import Corpus, open_corpus
-    from training.data.tokenizer import load_tokenizer, train_tokenizer
+    from corpusmill.training.data.loader import BatchLoader
+    from corpusmill.training.data.packed import PackedDataset, merge_states
+    from corpusmill.training.data.shards import Corpus, open_corpus
+    from corpusmill.training.data.tokenizer import load_tokenizer, train_tokenizer
 
 __all__ = [
     "BatchLoader",
@@ -24,13 +24,13 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "BatchLoader": "training.data.loader",
-    "Corpus": "training.data.shards",
-    "PackedDataset": "training.data.packed",
-    "load_tokenizer": "training.data.tokenizer",
-    "merge_states": "training.data.packed",
-    "open_corpus": "training.data.shards",
-    "train_tokenizer": "training.data.tokenizer",
+    "BatchLoader": "corpusmill.training.data.loader",
+    "Corpus": "corpusmill.training.data.shards",
+    "PackedDataset": "corpusmill.training.data.packed",
+    "load_tokenizer": "corpusmill.training.data.tokenizer",
+    "merge_states": "corpusmill.training.data.packed",
+    "open_corpus": "corpusmill.training.data.shards",
+    "train_tokenizer": "corpusmill.training.data.tokenizer",
 }
 _EXTRA: Final = frozenset({"numpy", "tokenizers", "torch"})
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
-from training.data.packed import PackedDataset, Row
+from corpusmill.training.data.packed import PackedDataset, Row
 
 
 class BatchLoader:

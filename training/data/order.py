@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from schemas.identity import splitmix64
+from corpusmill.schemas.identity import splitmix64
 
 _GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 WINDOWS_PER_LANE: Final = 4
@@ -49,7 +49,7 @@ def lane_windows(windows: int, *, lanes: int, lane: int, seed: int, epoch: int) 
 
 
 def _draws(size: int, *, start: int) -> npt.NDArray[np.uint64]:
-    """Give *size* outputs of SplitMix64 (see `schemas.identity.splitmix64`) from the state *start* on."""
+    """Give *size* outputs of SplitMix64 (see `corpusmill.schemas.identity.splitmix64`) from the state *start* on."""
     with np.errstate(over="ignore"):
         state = np.uint64(start) + _GAMMA * np.arange(1, size + 1, dtype=np.uint64)
         state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -18,11 +18,11 @@ import torch
 from tokenizers import Tokenizer
 from torch.utils.data import IterableDataset, get_worker_info
 
-from schemas.errors import SourceError, UsageError
-from training.data.order import WINDOWS_PER_LANE, Cursor, lane_windows, permutation
-from training.data.packing import Tokens, pack
-from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import end_of_text, fingerprint, load_tokenizer
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, lane_windows, permutation
+from corpusmill.training.data.packing import Tokens, pack
+from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.tokenizer import end_of_text, fingerprint, load_tokenizer
 
 STATE_FORMAT: Final = 1
 _BULK_CHARACTERS: Final = 1 << 18

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
-from training.data.order import Cursor
+from corpusmill.training.data.order import Cursor
 
 Tokens = npt.NDArray[np.int64]
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.errors import DamagedFileError, SourceError, UsageError
-from schemas.hashing import file_sha256
+from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
+from corpusmill.schemas.hashing import file_sha256
 
 _OPEN_ROW_GROUPS: Final = 4
 """Decoded row groups that are kept while their windows are asked for one after the other."""

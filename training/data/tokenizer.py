@@ -15,8 +15,8 @@ from typing import Any, Final
 import tokenizers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from schemas.errors import SourceError, UsageError
-from training.data.shards import Corpus, open_corpus
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training.data.shards import Corpus, open_corpus
 
 END_OF_TEXT: Final = "<|endoftext|>"
 TOKENIZER_FILE: Final = "tokenizer.json"

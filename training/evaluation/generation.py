@@ -7,9 +7,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from schemas.errors import UsageError
-from training.checkpoint import load_model
-from training.data.tokenizer import end_of_text
+from corpusmill.schemas.errors import UsageError
+from corpusmill.training.checkpoint import load_model
+from corpusmill.training.data.tokenizer import end_of_text
 
 
 def generate(

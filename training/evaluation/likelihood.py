@@ -19,12 +19,12 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
-from schemas.errors import SourceError, UsageError
-from training.checkpoint import load_model
-from training.data.packing import Tokens
-from training.data.shards import Corpus, open_corpus
-from training.data.tokenizer import end_of_text
-from training.evaluation.trigram import count_trigrams
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training.checkpoint import load_model
+from corpusmill.training.data.packing import Tokens
+from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.tokenizer import end_of_text
+from corpusmill.training.evaluation.trigram import count_trigrams
 
 _BATCH_TOKENS: Final = 8192
 _BULK_CHARACTERS: Final = 1 << 20
@@ -90,7 +90,7 @@ def evaluate(
     Returns:
         `loss` (nats a token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
         and which `model`, `step`, `version` and `split`. With *baseline*, `baseline` has the bits per byte of a byte
-        trigram model (`training.evaluation.trigram`) of the train split, on the same documents, and `gain`, by how
+        trigram model (`evaluation.trigram`) of the train split, on the same documents, and `gain`, by how
         much the model is better. Non-finite numbers are None.
 
     Raises:

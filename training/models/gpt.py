@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.config import ModelConfig
+from corpusmill.training.config import ModelConfig
 
 _ROTARY_BASE = 10_000.0
 _FIRST_STD = 0.02

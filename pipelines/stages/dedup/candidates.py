@@ -17,14 +17,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function
-from pipelines.engines.batches import bounded, conform
-from pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from pipelines.stages.dedup.lists import list_column, list_rows
-from pipelines.stages.dedup.priority import Keep, priorities
-from pipelines.stages.identity import content_hashes
-from pipelines.stages.verdicts import is_living
-from schemas.identity import first_64_bits
+from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.engines.batches import bounded, conform
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.stages.dedup.lists import list_column, list_rows
+from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
+from corpusmill.pipelines.stages.identity import content_hashes
+from corpusmill.pipelines.stages.verdicts import is_living
+from corpusmill.schemas.identity import first_64_bits
 
 _INT64_LIST: Final = pa.list_(pa.int64())
 
@@ -152,8 +152,8 @@ class Gather(Function):
 
 def sign(batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int) -> pa.RecordBatch:
     """Give the `SIGNED` rows of the living captures of *batch* that have words."""
-    from pipelines.stages.dedup.shingles import shingles
-    from pipelines.stages.dedup.signatures import band_keys, signatures
+    from corpusmill.pipelines.stages.dedup.shingles import shingles
+    from corpusmill.pipelines.stages.dedup.signatures import band_keys, signatures
 
     living = _filtered(batch, is_living(batch) & np.asarray(pc.is_valid(batch["text"])))
     found = shingles(living["text"].to_pylist(), ngram=ngram)

@@ -8,12 +8,12 @@ from typing import ClassVar, Final
 import numpy as np
 import pyarrow as pa
 
-from pipelines.engines.base import Batches, Exchange, Function, Input, Step
-from pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from pipelines.stages.base import CompareStage
-from pipelines.stages.dedup.priority import Keep, priorities
-from pipelines.stages.fates import FATE
-from pipelines.stages.verdicts import is_living, with_columns
+from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Step
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.stages.base import CompareStage
+from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
+from corpusmill.pipelines.stages.fates import FATE
+from corpusmill.pipelines.stages.verdicts import is_living, with_columns
 
 RULE: Final = "exact_dedup.duplicate"
 RANKED: Final = pa.schema([pa.field("dead", pa.int32(), False), pa.field("priority", pa.int64(), False), *FATE])

@@ -21,9 +21,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.engines.base import Batches, Function
-from pipelines.engines.batches import bounded
-from pipelines.stages.dedup.lists import list_rows
+from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.engines.batches import bounded
+from corpusmill.pipelines.stages.dedup.lists import list_rows
 
 BITMAP_BITS: Final = 2048
 _WORDS: Final = BITMAP_BITS // 64

@@ -2,7 +2,7 @@
 
 MinHash signatures (Broder 1997) are cut into bands; documents with an equal band are candidates (Leskovec, Rajaraman,
 Ullman, Mining of Massive Datasets, §3.4); candidates are compared exactly, greedily in the order of priority
-(`pipelines.stages.dedup.greedy`).
+(`corpusmill.pipelines.stages.dedup.greedy`).
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from pipelines.engines.base import Batches, Exchange, Function, Input, Map, Step
-from pipelines.engines.batches import conform
-from pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from pipelines.stages.base import CompareStage
-from pipelines.stages.dedup import candidates, greedy
-from pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
-from pipelines.stages.dedup.priority import Keep
-from pipelines.stages.fates import FATE
-from pipelines.stages.verdicts import is_living, with_columns
+from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.engines.batches import conform
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.stages.base import CompareStage
+from corpusmill.pipelines.stages.dedup import candidates, greedy
+from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
+from corpusmill.pipelines.stages.dedup.priority import Keep
+from corpusmill.pipelines.stages.fates import FATE
+from corpusmill.pipelines.stages.verdicts import is_living, with_columns
 
 RULE: Final = "near_dedup.duplicate"
 MIN_THRESHOLD: Final = 0.3

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from pipelines.stages.fates import NO_TIME
+from corpusmill.pipelines.stages.fates import NO_TIME
 
 Keep: TypeAlias = Literal["oldest"]
 

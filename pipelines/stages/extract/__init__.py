@@ -14,9 +14,9 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pipelines.stages.extract.options import Favor, Options
-    from pipelines.stages.extract.page import Page, extract, extract_page
-    from pipelines.stages.extract.stage import Extract
+    from corpusmill.pipelines.stages.extract.options import Favor, Options
+    from corpusmill.pipelines.stages.extract.page import Page, extract, extract_page
+    from corpusmill.pipelines.stages.extract.stage import Extract
 
 __all__ = ["Extract", "Favor", "Options", "Page", "extract", "extract_page"]
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
-from pipelines.stages.extract.inline import PERMALINKS
+from corpusmill.pipelines.stages.extract.inline import PERMALINKS
 
 Record: TypeAlias = tuple[str, dict[str, str], str]
 """Tag, attributes (names in lower case) and text (white space collapsed) of one element."""

@@ -12,10 +12,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.stages.extract import _reader, tex
-from pipelines.stages.extract.mathml import MAX_CHARS, Formula
-from pipelines.stages.extract.references import unescaped
-from pipelines.stages.extract.tags import Tag, attributes, tags
+from corpusmill.pipelines.stages.extract import _reader, tex
+from corpusmill.pipelines.stages.extract.mathml import MAX_CHARS, Formula
+from corpusmill.pipelines.stages.extract.references import unescaped
+from corpusmill.pipelines.stages.extract.tags import Tag, attributes, tags
 
 MAX_WRAPPER_CHARS: Final = 500_000
 """Of one formula with all that is written for it; what is longer is left as it is."""

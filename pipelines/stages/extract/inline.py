@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 from urllib.parse import urljoin
 
-from pipelines.stages.extract.content import Block, Span
+from corpusmill.pipelines.stages.extract.content import Block, Span
 
 PERMALINKS: Final = "¶\uf0c1🔗"
 """Signs at the end of headings and definitions that link to themselves: Sphinx, its theme for Read the Docs, others."""

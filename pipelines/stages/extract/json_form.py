@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipelines.stages.extract.content import Block, Span
+from corpusmill.pipelines.stages.extract.content import Block, Span
 
 if TYPE_CHECKING:
-    from pipelines.stages.extract.metadata import Metadata
-    from pipelines.stages.extract.page import Page
+    from corpusmill.pipelines.stages.extract.metadata import Metadata
+    from corpusmill.pipelines.stages.extract.page import Page
 
 
 def record(page: Page, *, file: str) -> dict[str, Any]:

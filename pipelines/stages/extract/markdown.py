@@ -9,9 +9,9 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipelines.stages.extract import inline, tables
-from pipelines.stages.extract.content import Block
-from pipelines.stages.extract.phrasing import at_line_start, phrase
+from corpusmill.pipelines.stages.extract import inline, tables
+from corpusmill.pipelines.stages.extract.content import Block
+from corpusmill.pipelines.stages.extract.phrasing import at_line_start, phrase
 
 _LANGUAGE: Final = re.compile(r"[\w+#.-]{1,40}")
 _BACKTICKS: Final = re.compile(r"`{3,}")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pipelines.stages.extract import tex
+from corpusmill.pipelines.stages.extract import tex
 
 MAX_DEPTH: Final = 100
 """Open elements; formulas that people wrote have up to 30."""

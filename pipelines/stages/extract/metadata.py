@@ -9,18 +9,18 @@ from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urljoin
 
-from pipelines.stages.extract import authors as author_names
-from pipelines.stages.extract import publication, terms, titles
-from pipelines.stages.extract.authors import authors_of
-from pipelines.stages.extract.dates import writes_month_first
-from pipelines.stages.extract.declared import Declared, Record, declared
-from pipelines.stages.extract.found import Found
-from pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
-from pipelines.stages.extract.publication import is_front, modified_of, published_of
-from pipelines.stages.extract.references import unescaped
-from pipelines.stages.extract.terms import license_of
-from pipelines.stages.extract.titles import site_names, title_of
-from pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
+from corpusmill.pipelines.stages.extract import authors as author_names
+from corpusmill.pipelines.stages.extract import publication, terms, titles
+from corpusmill.pipelines.stages.extract.authors import authors_of
+from corpusmill.pipelines.stages.extract.dates import writes_month_first
+from corpusmill.pipelines.stages.extract.declared import Declared, Record, declared
+from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
+from corpusmill.pipelines.stages.extract.publication import is_front, modified_of, published_of
+from corpusmill.pipelines.stages.extract.references import unescaped
+from corpusmill.pipelines.stages.extract.terms import license_of
+from corpusmill.pipelines.stages.extract.titles import site_names, title_of
+from corpusmill.pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
 
 _SITE_METAS: Final = ("og:site_name",)
 _PUBLISHER_METAS: Final = ("application-name", "citation_journal_title", "dc.publisher")

@@ -20,8 +20,8 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any, Final, TypeAlias
 
-from pipelines.stages.extract import _reader
-from schemas.errors import DamagedFileError
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.schemas.errors import DamagedFileError
 
 FORMAT: Final = 1
 FILE: Final = "main_text.model"

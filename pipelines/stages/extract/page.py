@@ -6,18 +6,18 @@ from functools import cached_property
 from typing import Final
 from urllib.parse import urljoin
 
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.content import Block, blocks_of, with_comments, without
-from pipelines.stages.extract.decoding import is_binary, utf8
-from pipelines.stages.extract.formulas import has_formulas, with_formulas
-from pipelines.stages.extract.markdown import markdown
-from pipelines.stages.extract.metadata import Metadata, metadata_of
-from pipelines.stages.extract.model_file import shipped
-from pipelines.stages.extract.options import Favor, Options
-from pipelines.stages.extract.rendering import plain_text
-from pipelines.stages.extract.selection import selected
-from schemas.document import MAX_TEXT_BYTES
-from schemas.errors import DataError
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.content import Block, blocks_of, with_comments, without
+from corpusmill.pipelines.stages.extract.decoding import is_binary, utf8
+from corpusmill.pipelines.stages.extract.formulas import has_formulas, with_formulas
+from corpusmill.pipelines.stages.extract.markdown import markdown
+from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
+from corpusmill.pipelines.stages.extract.model_file import shipped
+from corpusmill.pipelines.stages.extract.options import Favor, Options
+from corpusmill.pipelines.stages.extract.rendering import plain_text
+from corpusmill.pipelines.stages.extract.selection import selected
+from corpusmill.schemas.document import MAX_TEXT_BYTES
+from corpusmill.schemas.errors import DataError
 
 MAX_PAGE_BYTES: Final = MAX_TEXT_BYTES
 DEFAULT: Final = Options()

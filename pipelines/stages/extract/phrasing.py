@@ -12,8 +12,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.stages.extract import inline
-from pipelines.stages.extract.content import Block, Span
+from corpusmill.pipelines.stages.extract import inline
+from corpusmill.pipelines.stages.extract.content import Block, Span
 
 _SPECIAL: Final = re.compile(
     r"\\|(?P<run>`+|\*+|_+|~~+)|\](?=\()|<(?=[A-Za-z/!?])|&(?=\#?[0-9A-Za-z]{1,32};)",

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final
 
-from pipelines.stages.extract.dates import changed, in_path, stated, written
-from pipelines.stages.extract.declared import Declared, marks_of
-from pipelines.stages.extract.found import Found
-from pipelines.stages.extract.linked_data import LinkedData
+from corpusmill.pipelines.stages.extract.dates import changed, in_path, stated, written
+from corpusmill.pipelines.stages.extract.declared import Declared, marks_of
+from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData
 
 PUBLISHED: Final = (
     "article:published_time",

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from pipelines.stages.extract import inline, tables
-from pipelines.stages.extract.content import Block
+from corpusmill.pipelines.stages.extract import inline, tables
+from corpusmill.pipelines.stages.extract.content import Block
 
 _INDENT: Final = "  "
 _MAX_DEPTH: Final = 12

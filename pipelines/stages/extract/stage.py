@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
-from pipelines.stages.extract.options import Options
-from schemas.document import CAPTURE
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.extract.options import Options
+from corpusmill.schemas.document import CAPTURE
 
 if TYPE_CHECKING:
-    from pipelines.stages.extract.metadata import Metadata
+    from corpusmill.pipelines.stages.extract.metadata import Metadata
 
 _FILLED: Final = ("title", "license", "license_source", "published_at")
 _COLUMNS: Final = {"title": "title", "published": "published_at"}
@@ -54,8 +54,8 @@ class Extract(MapStage, Options):
         Raises:
             DamagedFileError: One of them is damaged, or of another version.
         """
-        from pipelines.stages.extract.model_file import check_reader, shipped
-        from pipelines.stages.extract.page import extract_page
+        from corpusmill.pipelines.stages.extract.model_file import check_reader, shipped
+        from corpusmill.pipelines.stages.extract.page import extract_page
 
         check_reader(self.version)
         shipped()
@@ -88,7 +88,7 @@ _UNTOUCHED: Final = _Reading()
 
 
 def _reading(extract_page: Any, content: bytes, url: str | None, media_type: str | None, options: Options) -> _Reading:
-    from schemas.errors import DataError
+    from corpusmill.schemas.errors import DataError
 
     try:
         return _Reading(extract_page(content, url, media_type=media_type, options=options))
@@ -159,8 +159,8 @@ def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
 def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:
     """Give what a page states beyond what is *known*, and where each value stood.
 
-    >>> from pipelines.stages.extract.found import Found
-    >>> from pipelines.stages.extract.metadata import Metadata
+    >>> from corpusmill.pipelines.stages.extract.found import Found
+    >>> from corpusmill.pipelines.stages.extract.metadata import Metadata
     >>> _stated(Metadata(title=Found("Tea", "html:title"), authors=Found(("Ann", "Bo"), "meta:author")), {"title"})
     {'authors': 'Ann; Bo', 'authors_source': 'meta:author'}
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from pipelines.stages.extract.content import Block
+from corpusmill.pipelines.stages.extract.content import Block
 
 MAX_CELL_CHARS: Final = 600
 """A longer cell is a piece of the page, not a value: old pages and forums lay out columns with tables."""

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from pipelines.stages.extract.declared import Declared
-from pipelines.stages.extract.found import Found
-from pipelines.stages.extract.licenses import spdx
-from pipelines.stages.extract.linked_data import LinkedData
+from corpusmill.pipelines.stages.extract.declared import Declared
+from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.licenses import spdx
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData
 
 METAS: Final = ("dcterms.license", "dc.rights", "dcterms.rights", "citation_license", "license")
 _URL_CHARS: Final = 2_000

@@ -6,10 +6,10 @@ import re
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from pipelines.stages.extract.declared import Declared
-from pipelines.stages.extract.found import Found
-from pipelines.stages.extract.linked_data import LinkedData
-from pipelines.stages.extract.references import unescaped
+from corpusmill.pipelines.stages.extract.declared import Declared
+from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData
+from corpusmill.pipelines.stages.extract.references import unescaped
 
 _TITLE_CHARS: Final = 500
 _SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\s*|(?<=[^\W\d])_(?=[^\W\d])")

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from pipelines.stages.extract.authors import names_in
-from pipelines.stages.extract.dates import changed, written
-from pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.authors import names_in
+from corpusmill.pipelines.stages.extract.dates import changed, written
+from corpusmill.pipelines.stages.extract.found import Found
 
 _LINE_CHARS: Final = 160
 _LINES_BEFORE: Final = 5

@@ -9,12 +9,12 @@ from typing import Any, ClassVar, Final, Literal, Self
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from pipelines.stages.linguistics.stop_words import LANGUAGES as WITH_STOP_WORDS
-from pipelines.stages.linguistics.stop_words import stop_words
-from pipelines.stages.linguistics.tokens import Forms, blank, chunk_forms, form_of_each, spacy_tokens
-from pipelines.stages.linguistics.view import View, one_of
-from pipelines.stages.linguistics.words import MAX_WORD_BYTES, Remembered, chunks, spelled, words
-from schemas.errors import MissingExtraError
+from corpusmill.pipelines.stages.linguistics.stop_words import LANGUAGES as WITH_STOP_WORDS
+from corpusmill.pipelines.stages.linguistics.stop_words import stop_words
+from corpusmill.pipelines.stages.linguistics.tokens import Forms, blank, chunk_forms, form_of_each, spacy_tokens
+from corpusmill.pipelines.stages.linguistics.view import View, one_of
+from corpusmill.pipelines.stages.linguistics.words import MAX_WORD_BYTES, Remembered, chunks, spelled, words
+from corpusmill.schemas.errors import MissingExtraError
 
 SIMPLEMMA: Final = frozenset(
     "ar ast bg ca cs cy da de el en enm eo es et fa fi fr ga gd gl grc gv hbs he hi hu hy id is it ka la lb lt lv mk "

@@ -8,10 +8,10 @@ from typing import ClassVar, Final, Literal, Self
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from pipelines.stages.linguistics.tokens import Forms, chunk_forms, wordpunct
-from pipelines.stages.linguistics.view import View, one_of
-from pipelines.stages.linguistics.words import MAX_WORD_BYTES, Remembered, chunks, spelled, words
-from schemas.errors import MissingExtraError
+from corpusmill.pipelines.stages.linguistics.tokens import Forms, chunk_forms, wordpunct
+from corpusmill.pipelines.stages.linguistics.view import View, one_of
+from corpusmill.pipelines.stages.linguistics.words import MAX_WORD_BYTES, Remembered, chunks, spelled, words
+from corpusmill.schemas.errors import MissingExtraError
 
 SNOWBALL: Final = {
     **{

@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from pipelines.stages.linguistics.view import View, one_of
-from pipelines.stages.linguistics.words import spelled, words
+from corpusmill.pipelines.stages.linguistics.view import View, one_of
+from corpusmill.pipelines.stages.linguistics.words import spelled, words
 
 LANGUAGES: Final = frozenset({"de", "en", "es", "fr"})
 _LISTS: Final = "stop_word_lists"

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import Any, Final, TypeAlias
 
-from pipelines.stages.linguistics.words import MAX_WORD_BYTES
-from schemas.errors import MissingExtraError
+from corpusmill.pipelines.stages.linguistics.words import MAX_WORD_BYTES
+from corpusmill.schemas.errors import MissingExtraError
 
 Tokenize: TypeAlias = Callable[[str], list[str]]
 Forms: TypeAlias = Callable[[list[str]], list[str]]

@@ -10,8 +10,8 @@ from typing import ClassVar, Final
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform
-from schemas.document import CAPTURE, DOCUMENT
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform
+from corpusmill.schemas.document import CAPTURE, DOCUMENT
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, TEXT_ADDED, TEXT_CUT))
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")

@@ -11,7 +11,7 @@ from typing import Final, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.normalize.operations import Operation, Rewrite, in_turn, substitution
+from corpusmill.pipelines.stages.normalize.operations import Operation, Rewrite, in_turn, substitution
 
 _LINE_BREAKS: Final = r"\r\n?|[\x0B\x0C\x1C-\x1E\x{85}\x{2028}\x{2029}]"
 """All that `str.splitlines` takes for the end of a line, other than a newline."""

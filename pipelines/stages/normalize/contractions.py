@@ -9,7 +9,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from pipelines.stages.normalize.operations import Operation
+from corpusmill.pipelines.stages.normalize.operations import Operation
 
 CONTRACTIONS: Final = "contractions_en.txt"
 _CONTRACTED: Final = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:['’][A-Za-z]++)+(?!['’]?\w)")

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ftfy import fix_encoding
 from ftfy.badness import BADNESS_RE
 
-from pipelines.stages.normalize.operations import Operation
+from corpusmill.pipelines.stages.normalize.operations import Operation
 
 MAX_LINE_BYTES: Final = 100_000
 """A longer line is left as it is: ftfy tries every encoding on it, which takes seconds for a megabyte."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from pipelines.stages.normalize.operations import Operation, in_turn, substitution
+from corpusmill.pipelines.stages.normalize.operations import Operation, in_turn, substitution
 
 ASCII_FORMS: Final = (
     ("‘’‚‛′‹›", "'"),

@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
-from pipelines.stages.normalize import characters, punctuation
-from pipelines.stages.normalize.contractions import CONTRACTIONS, contractions
-from pipelines.stages.normalize.mojibake import mojibake
-from pipelines.stages.normalize.operations import Operation, settle
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.normalize import characters, punctuation
+from corpusmill.pipelines.stages.normalize.contractions import CONTRACTIONS, contractions
+from corpusmill.pipelines.stages.normalize.mojibake import mojibake
+from corpusmill.pipelines.stages.normalize.operations import Operation, settle
 
 
 class Normalize(MapStage):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pipelines.stages.pii.kinds import Kind
+from corpusmill.pipelines.stages.pii.kinds import Kind
 
 _LETTER: Final = "A-Za-zÀ-ÖØ-öø-ʯͰ-ϿЀ-ԯ"
 """ASCII, and the alphabets whose letters may stand in an address (RFC 6531). Chinese or Thai, which write no space

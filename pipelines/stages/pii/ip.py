@@ -11,7 +11,7 @@ import ipaddress
 import re
 from typing import Final
 
-from pipelines.stages.pii.kinds import Kind
+from corpusmill.pipelines.stages.pii.kinds import Kind
 
 _V4: Final = r"(?<![0-9A-Za-z_.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|\.\d)"
 _V6: Final = r"(?<![0-9A-Za-z_:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{1,34}(?<!:)(?![0-9A-Za-z_]|:[0-9A-Fa-f:])"

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.pii.card import CARD
-from pipelines.stages.pii.email import EMAIL
-from pipelines.stages.pii.ip import IP
-from pipelines.stages.pii.kinds import Kind
+from corpusmill.pipelines.stages.pii.card import CARD
+from corpusmill.pipelines.stages.pii.email import EMAIL
+from corpusmill.pipelines.stages.pii.ip import IP
+from corpusmill.pipelines.stages.pii.kinds import Kind
 
 KINDS: Final = {kind.name: kind for kind in (EMAIL, IP, CARD)}
 """In the order in which they are masked."""

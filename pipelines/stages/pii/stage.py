@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
-from pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
 
 _NOT_BUILT: Final = ("phone", "iban", "key")
 

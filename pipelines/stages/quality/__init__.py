@@ -11,11 +11,11 @@ import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from pipelines.stages.quality.judge import Judge, judge_all
-    from pipelines.stages.quality.measure import Measure
-    from pipelines.stages.quality.profiles import PROFILES, Rule, rules
-    from pipelines.stages.quality.signals import SIGNALS, signals_of
-    from pipelines.stages.quality.stage import Quality
+    from corpusmill.pipelines.stages.quality.judge import Judge, judge_all
+    from corpusmill.pipelines.stages.quality.measure import Measure
+    from corpusmill.pipelines.stages.quality.profiles import PROFILES, Rule, rules
+    from corpusmill.pipelines.stages.quality.signals import SIGNALS, signals_of
+    from corpusmill.pipelines.stages.quality.stage import Quality
 
 __all__ = ["PROFILES", "SIGNALS", "Judge", "Measure", "Quality", "Rule", "judge_all", "rules", "signals_of"]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.base import MapStage, Transform, reject
-from pipelines.stages.quality.profiles import Rule
+from corpusmill.pipelines.stages.base import MapStage, Transform, reject
+from corpusmill.pipelines.stages.quality.profiles import Rule
 
 JUDGEMENT: Final = pa.schema(
     [

@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import AfterValidator, Field
 
-from pipelines.stages.base import MapStage, Transform
-from pipelines.stages.quality.signals import SIGNALS, signals_of
+from corpusmill.pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.quality.signals import SIGNALS, signals_of
 
 
 def _is_known(name: str) -> str:
@@ -18,7 +18,7 @@ def _is_known(name: str) -> str:
 
 
 class Measure(MapStage):
-    """Add the signals to each document; the definitions are in `pipelines.stages.quality.signals`."""
+    """Add the signals to each document; the definitions are in `corpusmill.pipelines.stages.quality.signals`."""
 
     version: ClassVar[int] = 1
     depends: ClassVar[tuple[str, ...]] = ("pyarrow",)

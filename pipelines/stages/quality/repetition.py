@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipelines.stages.quality.words import Integers, Words
+from corpusmill.pipelines.stages.quality.words import Integers, Words
 
 
 @dataclass(frozen=True)

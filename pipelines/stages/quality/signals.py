@@ -2,7 +2,7 @@
 
 All follow Rae et al. 2021, *Scaling Language Models: Methods, Analysis & Insights from Training Gopher*,
 arXiv:2112.11446, appendix A1.1 ("Quality Filtering", "Repetition Removal"). Where the paper leaves a choice, it is
-written here; words, lines, paragraphs and characters are those of `pipelines.stages.quality.words`. All signals of a
+written here; words, lines, paragraphs and characters are those of `quality.words`. All signals of a
 document without words are 0.
 
 | signal | definition |
@@ -37,8 +37,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.stages.quality.repetition import covered_by_all, covered_by_top, repeats, sorted_order
-from pipelines.stages.quality.words import Integers, Mask, Segments, Words, running, words_of
+from corpusmill.pipelines.stages.quality.repetition import covered_by_all, covered_by_top, repeats, sorted_order
+from corpusmill.pipelines.stages.quality.words import Integers, Mask, Segments, Words, running, words_of
 
 Numbers: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Values: TypeAlias = dict[str, Numbers]

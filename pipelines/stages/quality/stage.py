@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from pipelines.stages.base import MapStage, Transform
-from pipelines.stages.quality.judge import Judge
-from pipelines.stages.quality.measure import Measure
-from pipelines.stages.quality.profiles import PROFILES, Rule, rules
-from pipelines.stages.quality.signals import SIGNALS
+from corpusmill.pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.quality.judge import Judge
+from corpusmill.pipelines.stages.quality.measure import Measure
+from corpusmill.pipelines.stages.quality.profiles import PROFILES, Rule, rules
+from corpusmill.pipelines.stages.quality.signals import SIGNALS
 
 
 class Bound(BaseModel):

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function
-from pipelines.stages.site_boilerplate.pages import WHOLE_PAGE, Int64
+from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.stages.site_boilerplate.pages import WHOLE_PAGE, Int64
 
 STANDING: Final = pa.schema(
     [

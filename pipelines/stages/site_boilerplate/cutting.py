@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function, resolve
-from pipelines.stages.apply import Law, apply, settle, text_bytes
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, reject
-from pipelines.stages.site_boilerplate.pages import NO_HOST, captured, host_numbers, host_of, text_hashes
-from pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
-from schemas.document import TEMPLATE
-from schemas.identity import capture_hash, document_id
+from corpusmill.pipelines.engines.base import Batches, Function, resolve
+from corpusmill.pipelines.stages.apply import Law, apply, settle, text_bytes
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, reject
+from corpusmill.pipelines.stages.site_boilerplate.pages import NO_HOST, captured, host_numbers, host_of, text_hashes
+from corpusmill.pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
+from corpusmill.schemas.document import TEMPLATE
+from corpusmill.schemas.identity import capture_hash, document_id
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
 """Every piece of the document belongs to the template of its site."""

@@ -12,12 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.engines.base import Batches, Function
-from pipelines.engines.groups import run_starts, whole_groups
-from pipelines.stages.fates import NO_TIME
-from pipelines.stages.identity import content_hashes
-from pipelines.stages.site_boilerplate.pieces import pieces
-from schemas.urls import authority, canonical_url
+from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.engines.groups import run_starts, whole_groups
+from corpusmill.pipelines.stages.fates import NO_TIME
+from corpusmill.pipelines.stages.identity import content_hashes
+from corpusmill.pipelines.stages.site_boilerplate.pieces import pieces
+from corpusmill.schemas.urls import authority, canonical_url
 
 Int64: TypeAlias = npt.NDArray[np.int64]
 

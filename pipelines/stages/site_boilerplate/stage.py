@@ -7,9 +7,9 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from pipelines.engines.base import Exchange, Input, Step
-from pipelines.stages.base import LearnStage
-from pipelines.stages.site_boilerplate import counting, cutting, pages
+from corpusmill.pipelines.engines.base import Exchange, Input, Step
+from corpusmill.pipelines.stages.base import LearnStage
+from corpusmill.pipelines.stages.site_boilerplate import counting, cutting, pages
 
 
 class SiteBoilerplate(LearnStage):

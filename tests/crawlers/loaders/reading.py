@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from crawlers.loaders.base import Loader
-from schemas.document import MAX_BATCH_ROWS, OFFER
+from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.schemas.document import MAX_BATCH_ROWS, OFFER
 
 Row = dict[str, Any]
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from crawlers.loaders import files
-from crawlers.loaders.base import Loader
-from crawlers.loaders.files import Html, Text
+from corpusmill.crawlers.loaders import files
+from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.files import Html, Text
 from tests.crawlers.loaders.reading import rows, samples
 
 PAGE = b"<!doctype html><p>Hello"

@@ -18,9 +18,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.loaders import jsonl
-from crawlers.loaders.jsonl import MAX_DIGITS, JsonLines
-from crawlers.loaders.rows import MAX_DEPTH
+from corpusmill.crawlers.loaders import jsonl
+from corpusmill.crawlers.loaders.jsonl import MAX_DIGITS, JsonLines
+from corpusmill.crawlers.loaders.rows import MAX_DEPTH
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
 LINE = b'{"id": "a", "text": "one"}\n'
@@ -110,7 +110,7 @@ def test_digits_have_a_bound_that_no_setting_moves(tmp_path: Path, setting: str)
     lines = [f'{{"text": "a", "n": -{"9" * digits}}}\n' for digits in (MAX_DIGITS, MAX_DIGITS + 1)]
     path = file_of(tmp_path, "".join(lines).encode())
     script = (
-        "import sys; from crawlers.loaders.jsonl import JsonLines\n"
+        "import sys; from corpusmill.crawlers.loaders.jsonl import JsonLines\n"
         "print([r for b in JsonLines().read(sys.argv[1], name='') for r in b['rule'].to_pylist()])"
     )
     environ = {**os.environ, "PYTHONINTMAXSTRDIGITS": setting}
@@ -151,7 +151,7 @@ def test_a_line_of_200_mb_takes_no_more_memory_than_its_bound(tmp_path: Path) ->
             file.write(b"x" * 1_000_000)
         file.write(b'"}\n' + LINE)
     script = (
-        "import resource, sys; from crawlers.loaders.jsonl import JsonLines\n"
+        "import resource, sys; from corpusmill.crawlers.loaders.jsonl import JsonLines\n"
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak(); rules = [r for b in JsonLines().read(sys.argv[1], name='') for r in b['rule'].to_pylist()]\n"
         "print(rules, (peak() - before) // 1024)"

@@ -7,10 +7,10 @@ from textwrap import dedent
 
 import pytest
 
-from crawlers.loaders.base import Loader
-from crawlers.loaders.markdown import Markdown
-from crawlers.loaders.package_metadata import PackageMetadata
-from crawlers.loaders.restructuredtext import RestructuredText
+from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.markdown import Markdown
+from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
+from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
 from tests.crawlers.loaders.reading import rows, samples
 
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crawlers.loaders.jsonl import JsonLines
-from crawlers.loaders.parquet import Parquet
-from crawlers.loaders.rows import MAX_DEPTH
-from schemas.errors import DamagedFileError, SourceError
+from corpusmill.crawlers.loaders.jsonl import JsonLines
+from corpusmill.crawlers.loaders.parquet import Parquet
+from corpusmill.crawlers.loaders.rows import MAX_DEPTH
+from corpusmill.schemas.errors import DamagedFileError, SourceError
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from warcio.archiveiterator import ArchiveIterator
 
-from crawlers.loaders import warc_frames
-from crawlers.loaders.warc import Warc
+from corpusmill.crawlers.loaders import warc_frames
+from corpusmill.crawlers.loaders.warc import Warc
 from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
 
 PAGE = b"<!doctype html><p>Hello"
@@ -195,7 +195,7 @@ def test_an_archive_inside_an_archive_is_one_page_in_every_slice(tmp_path: Path,
 
 def test_slices_begin_at_members_and_cover_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They come from the file alone, and none is empty."""
-    monkeypatch.setattr("crawlers.loaders.base.SLICE_BYTES", 100_000)
+    monkeypatch.setattr("corpusmill.crawlers.loaders.base.SLICE_BYTES", 100_000)
     members = [gzip.compress(response(noise(n, 20_000))) for n in range(40)]
     path = write(tmp_path, b"".join(members))
     starts = {sum(map(len, members[:n])) for n in range(len(members))}
@@ -252,7 +252,7 @@ def test_members_that_cut_records_are_put_together(tmp_path: Path) -> None:
 
 def test_a_record_too_large_to_hold_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A film in the archive costs one row and no memory; the records behind it are read."""
-    monkeypatch.setattr("crawlers.loaders.warc._MAX_BLOCK_BYTES", 10_000)
+    monkeypatch.setattr("corpusmill.crawlers.loaders.warc._MAX_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(warc_frames, "MAX_HELD_BYTES", 1000)
     records = [response(PAGE), response(noise(0, 20_000)), response(PAGE)]
     for archive in (b"".join(map(gzip.compress, records)), b"".join(records)):

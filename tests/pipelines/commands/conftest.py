@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-import corpusmill
-from pipelines.workspace import Workspace
+from corpusmill.command import main
+from corpusmill.pipelines.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def command(workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatc
 
     def run(*arguments: Any) -> Answer:
         with pytest.raises(SystemExit) as end:
-            corpusmill.main([*map(str, arguments), "--workspace", str(workspace.root)])
+            main([*map(str, arguments), "--workspace", str(workspace.root)])
         printed = capsys.readouterr()
         return Answer(int(end.value.code or 0), printed.out, printed.err)
 

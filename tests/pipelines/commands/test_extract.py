@@ -10,8 +10,8 @@ from typing import get_args
 
 import pytest
 
-from pipelines.commands.one import KEEP
-from pipelines.stages.extract.options import Keep
+from corpusmill.pipelines.commands.one import KEEP
+from corpusmill.pipelines.stages.extract.options import Keep
 from tests.pipelines.commands.conftest import Command
 
 STORY = "The harbour reopened on Tuesday after a storm that closed it for nine days. Pilots had surveyed it twice."

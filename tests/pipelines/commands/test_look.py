@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.workspace import Workspace
 from tests.pipelines.commands.conftest import Answer, Command
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipelines.dataset.version import Version
-from pipelines.reports.report import make_report
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.reports.report import make_report
+from corpusmill.pipelines.workspace import Workspace
 from tests.pipelines.commands.conftest import Answer, Command
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 

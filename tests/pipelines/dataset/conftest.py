@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.workspace import Workspace
 
 
 @pytest.fixture

@@ -10,18 +10,18 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipelines.dataset import publications
-from pipelines.dataset.catalog import index_version
-from pipelines.dataset.publish import WrittenFile, make_manifest, publish
-from pipelines.dataset.shards import ParquetFile
-from pipelines.dataset.version import Version, version_in
-from pipelines.stages.split import shard_numbers, splits
-from pipelines.workspace import Workspace
-from schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS
-from schemas.hashing import file_sha256
-from schemas.identity import capture_hash, content_hash, document_id
-from schemas.manifest import InputSource, StageCounts
-from schemas.raw import RawFile, RawManifest
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.publish import WrittenFile, make_manifest, publish
+from corpusmill.pipelines.dataset.shards import ParquetFile
+from corpusmill.pipelines.dataset.version import Version, version_in
+from corpusmill.pipelines.stages.split import shard_numbers, splits
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.identity import capture_hash, content_hash, document_id
+from corpusmill.schemas.manifest import InputSource, StageCounts
+from corpusmill.schemas.raw import RawFile, RawManifest
 
 SHARES = {"train": 0.5, "validation": 0.25, "test": 0.25}
 SHARDS = {"train": 2, "validation": 1, "test": 1}

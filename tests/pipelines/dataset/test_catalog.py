@@ -9,11 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipelines.dataset import publications
-from pipelines.dataset.catalog import index_version, open_catalog, rebuild
-from pipelines.dataset.history import rollback
-from pipelines.dataset.version import Version
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.catalog import index_version, open_catalog, rebuild
+from corpusmill.pipelines.dataset.history import rollback
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.workspace import Workspace
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
 

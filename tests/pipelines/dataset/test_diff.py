@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.dataset import diff as module
-from pipelines.dataset.diff import changes, diff
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.dataset import diff as module
+from corpusmill.pipelines.dataset.diff import changes, diff
+from corpusmill.pipelines.workspace import Workspace
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
 KINDS = ("added", "removed", "changed", "unchanged")

@@ -9,12 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.dataset.explain import explain
-from pipelines.dataset.history import rollback
-from pipelines.workspace import Workspace
-from schemas.document import RAW_LEDGER
-from schemas.errors import DamagedFileError, UsageError
-from schemas.identity import document_id
+from corpusmill.pipelines.dataset.explain import explain
+from corpusmill.pipelines.dataset.history import rollback
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import RAW_LEDGER
+from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.identity import document_id
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version, write_raw
 
 PAGE = Doc(

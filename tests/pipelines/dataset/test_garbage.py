@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dataset.garbage import collect
-from pipelines.dataset.version import Version
-from pipelines.engines.driver import Store
-from pipelines.workspace import Workspace
-from schemas.errors import UnfinishedError
+from corpusmill.pipelines.dataset.garbage import collect
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.engines.driver import Store
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
 from tests.pipelines.dataset.corpora import docs, publish_version
 
 

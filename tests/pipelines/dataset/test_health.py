@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.dataset import publications
-from pipelines.dataset.health import damaged_files, repaired, verified
-from pipelines.workspace import Workspace
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.health import damaged_files, repaired, verified
+from corpusmill.pipelines.workspace import Workspace
 from tests.pipelines.dataset.corpora import docs, publish_version, write_raw
 
 

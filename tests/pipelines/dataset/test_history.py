@@ -3,10 +3,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.dataset import open_version, publications
-from pipelines.dataset.history import history, remove_tag, rollback, tag
-from pipelines.workspace import Workspace
-from schemas.errors import UnfinishedError, UsageError
+from corpusmill.pipelines.dataset import open_version, publications
+from corpusmill.pipelines.dataset.history import history, remove_tag, rollback, tag
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError, UsageError
 from tests.pipelines.dataset.corpora import docs, publish_version
 
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dataset.inspect import Question, inspect
-from pipelines.dataset.version import Version
-from pipelines.workspace import Workspace
-from schemas.document import DOCUMENT
-from schemas.errors import UsageError
+from corpusmill.pipelines.dataset.inspect import Question, inspect
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import DOCUMENT
+from corpusmill.schemas.errors import UsageError
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
 LONG = Doc("long", "a much longer document with more words than any other one here", title="Long")
@@ -193,7 +193,7 @@ def test_numbers_survive_as_they_are_written(value: float) -> None:
     """A float32 of 0.1 is shown as 0.1, and what JSON does not know as null."""
     import pyarrow as pa
 
-    from pipelines.dataset.inspect import plain_rows
+    from corpusmill.pipelines.dataset.inspect import plain_rows
 
     (row,) = plain_rows(pa.table({"x": pa.array([value], pa.float32())}))
 

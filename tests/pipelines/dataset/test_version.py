@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.dataset import open_version
-from pipelines.dataset.history import tag
-from pipelines.dataset.version import Version, id_range
-from pipelines.workspace import Workspace
-from schemas.errors import DamagedFileError, UsageError
+from corpusmill.pipelines.dataset import open_version
+from corpusmill.pipelines.dataset.history import tag
+from corpusmill.pipelines.dataset.version import Version, id_range
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import DamagedFileError, UsageError
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
 

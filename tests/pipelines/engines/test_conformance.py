@@ -11,13 +11,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from pipelines.engines.base import Batches, Exchange, Function, Input, Map
-from pipelines.engines.batches import IpcFile
-from pipelines.engines.context import task
-from pipelines.engines.driver import Engine, Plan, RawTask, StepDone, Store, run_plan
-from pipelines.engines.local import LocalEngine
-from schemas.errors import SourceError
-from schemas.hashing import logical_hash
+from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map
+from corpusmill.pipelines.engines.batches import IpcFile
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.engines.driver import Engine, Plan, RawTask, StepDone, Store, run_plan
+from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.schemas.errors import SourceError
+from corpusmill.schemas.hashing import logical_hash
 
 pytestmark = pytest.mark.engine
 
@@ -224,12 +224,12 @@ def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
 def make_engine(name: str) -> Engine:
     if name == "spark":
         pytest.importorskip("pyspark")
-        from pipelines.engines.spark import SparkEngine
+        from corpusmill.pipelines.engines.spark import SparkEngine
 
         return SparkEngine("local[2]")
     if name == "beam":
         pytest.importorskip("apache_beam")
-        from pipelines.engines.beam import BeamEngine
+        from corpusmill.pipelines.engines.beam import BeamEngine
 
         return BeamEngine()
     return LocalEngine(0 if name == "inline" else 2)

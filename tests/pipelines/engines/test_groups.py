@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 
 
 @given(

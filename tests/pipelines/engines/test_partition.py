@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.partition import hash_column, partition_numbers, splitmix64_column
-from schemas.identity import splitmix64
+from corpusmill.pipelines.engines.partition import hash_column, partition_numbers, splitmix64_column
+from corpusmill.schemas.identity import splitmix64
 
 MASK = 2**64 - 1
 

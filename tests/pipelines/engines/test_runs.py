@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.engines.partition import partition_numbers
-from pipelines.engines.runs import Order, merged, run_as_json, run_from_json, write_runs
+from corpusmill.pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.runs import Order, merged, run_as_json, run_from_json, write_runs
 
 SCHEMA = pa.schema(
     [pa.field("k", pa.string(), nullable=False), pa.field("n", pa.int64(), nullable=False), ("t", pa.string())]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.reports.describe import describe_version
-from pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.describe import describe_version
+from corpusmill.pipelines.reports.statistics import statistics
 from tests.pipelines.reports.corpus import make_version
 
 

@@ -12,10 +12,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.document import DOCUMENT, LEDGER, ORIGIN
-from schemas.hashing import LogicalHash, file_sha256
-from schemas.identity import capture_hash, content_hash, document_id
-from schemas.manifest import (
+from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN
+from corpusmill.schemas.hashing import LogicalHash, file_sha256
+from corpusmill.schemas.identity import capture_hash, content_hash, document_id
+from corpusmill.schemas.manifest import (
     Counts,
     InputFile,
     InputSource,

@@ -9,8 +9,8 @@ import pyarrow.dataset as ds
 import pytest
 import yaml
 
-from pipelines.reports.card import card, make_card
-from pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.card import card, make_card
+from corpusmill.pipelines.reports.statistics import statistics
 from tests.pipelines.reports.corpus import Capture, make_version
 
 

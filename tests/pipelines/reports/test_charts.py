@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from pipelines.reports.charts import Bar, Flow, Mark, bars, funnel, histogram, stacked_bar
+from corpusmill.pipelines.reports.charts import Bar, Flow, Mark, bars, funnel, histogram, stacked_bar
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 printable = st.text(st.characters(codec="utf-8", exclude_categories=("Cs", "Cc")), max_size=30)

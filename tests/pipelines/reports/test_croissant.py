@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.reports.croissant import make_croissant
-from schemas.hashing import file_sha256
+from corpusmill.pipelines.reports.croissant import make_croissant
+from corpusmill.schemas.hashing import file_sha256
 from tests.pipelines.reports.corpus import Capture, make_version
 
 

@@ -4,8 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipelines.reports.findings import findings
-from pipelines.reports.statistics import statistics
+from corpusmill.pipelines.reports.findings import findings
+from corpusmill.pipelines.reports.statistics import statistics
 from tests.pipelines.reports.corpus import captures, make_version
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipelines.reports.page import MAX_BYTES, difference, render
-from pipelines.reports.report import make_report, report
+from corpusmill.pipelines.reports.page import MAX_BYTES, difference, render
+from corpusmill.pipelines.reports.report import make_report, report
 from tests.pipelines.reports.corpus import HOSTILE, Capture, captures, make_version, measured
 
 VOID = {"meta", "br", "link", "hr", "img", "input", "wbr"}

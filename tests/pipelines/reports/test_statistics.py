@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.reports.signals import make_axis, position
-from pipelines.reports.statistics import read_manifest, statistics
-from pipelines.reports.tables import open_tables
-from schemas.errors import DamagedFileError, UsageError
+from corpusmill.pipelines.reports.signals import make_axis, position
+from corpusmill.pipelines.reports.statistics import read_manifest, statistics
+from corpusmill.pipelines.reports.tables import open_tables
+from corpusmill.schemas.errors import DamagedFileError, UsageError
 from tests.pipelines.reports.corpus import Capture, captures, make_version
 
 

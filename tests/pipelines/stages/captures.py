@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from schemas.document import CAPTURE
+from corpusmill.schemas.document import CAPTURE
 
 
 def captures(texts: Sequence[str]) -> pa.RecordBatch:

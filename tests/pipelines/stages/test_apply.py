@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.engines.context import TaskContext, running
-from pipelines.stages.apply import apply
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
-from schemas.document import CAPTURE
-from schemas.errors import DataError, SourceError, WorkError
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.stages.apply import apply
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.errors import DataError, SourceError, WorkError
 
 
 class Odd(MapStage):

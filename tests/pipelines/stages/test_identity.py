@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.fates import NO_TIME
-from pipelines.stages.identity import REPEATED, SUPERSEDED, content_hashes, identity_steps
-from schemas.identity import content_hash
+from corpusmill.pipelines.stages.fates import NO_TIME
+from corpusmill.pipelines.stages.identity import REPEATED, SUPERSEDED, content_hashes, identity_steps
+from corpusmill.schemas.identity import content_hash
 from tests.pipelines.stages.dedup.corpus import EPOCH, capture, table
 from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
 

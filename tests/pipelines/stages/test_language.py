@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.stages.language import DECIMALS, SECOND_LOOK, JudgeLanguage, Language, MeasureLanguage, _model, _table
+from corpusmill.pipelines.stages.language import (
+    DECIMALS,
+    SECOND_LOOK,
+    JudgeLanguage,
+    Language,
+    MeasureLanguage,
+    _model,
+    _table,
+)
 from tests.pipelines.stages.captures import captures
 
 ENGLISH = "All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience."

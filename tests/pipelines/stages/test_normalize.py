@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT
-from pipelines.stages.normalize import Normalize
-from pipelines.stages.normalize.characters import _NOT_ALWAYS_NFC
-from pipelines.stages.normalize.mojibake import suspicious
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT
+from corpusmill.pipelines.stages.normalize import Normalize
+from corpusmill.pipelines.stages.normalize.characters import _NOT_ALWAYS_NFC
+from corpusmill.pipelines.stages.normalize.mojibake import suspicious
 from tests.pipelines.stages.captures import captures
 
 FAMILY = "\U0001f468\u200d\U0001f469\u200d\U0001f467"

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT
-from pipelines.stages.pii import Pii, mask
-from pipelines.stages.pii.mask import KINDS
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT
+from corpusmill.pipelines.stages.pii import Pii, mask
+from corpusmill.pipelines.stages.pii.mask import KINDS
 from tests.pipelines.stages.captures import captures
 
 PIECES = [

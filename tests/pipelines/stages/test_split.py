@@ -6,9 +6,9 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.split import shard_numbers, splits
-from schemas.document import SPLITS
-from schemas.identity import shard_of
+from corpusmill.pipelines.stages.split import shard_numbers, splits
+from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.identity import shard_of
 
 IDS = st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), min_size=1, max_size=50)
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}

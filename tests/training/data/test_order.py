@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.identity import splitmix64
-from training.data.order import lane_windows, permutation
+from corpusmill.schemas.identity import splitmix64
+from corpusmill.training.data.order import lane_windows, permutation
 
 keys = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)
 

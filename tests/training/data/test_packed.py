@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.data import DataLoader
 
-from schemas.errors import SourceError, UsageError
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training.data import BatchLoader, PackedDataset, load_tokenizer, merge_states, open_corpus
+from corpusmill.training.data.tokenizer import end_of_text
 from tests.training.corpora import write_corpus, write_shard
-from training.data import BatchLoader, PackedDataset, load_tokenizer, merge_states, open_corpus
-from training.data.tokenizer import end_of_text
 
 LENGTH = 8
 

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from training.data.order import Cursor
-from training.data.packing import pack
+from corpusmill.training.data.order import Cursor
+from corpusmill.training.data.packing import pack
 
 END = 0
 token_lists = st.lists(st.lists(st.integers(1, 9), max_size=12), max_size=12)

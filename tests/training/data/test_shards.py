@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas.errors import DamagedFileError, SourceError, UsageError
+from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
+from corpusmill.training.data import open_corpus
 from tests.training.corpora import drawn_texts, write_shard, write_version
-from training.data import open_corpus
 
 
 def test_a_version_names_itself(version_dir: Path) -> None:

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.errors import SourceError, UsageError
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training.data import load_tokenizer, train_tokenizer
+from corpusmill.training.data.tokenizer import END_OF_TEXT
 from tests.training.corpora import drawn_texts, write_shard
-from training.data import load_tokenizer, train_tokenizer
-from training.data.tokenizer import END_OF_TEXT
 
 
 def test_the_same_texts_give_the_same_bytes(tmp_path: Path) -> None:

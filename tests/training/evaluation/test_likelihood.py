@@ -10,15 +10,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from schemas.errors import SourceError, UsageError
+from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.training import evaluate, generate
+from corpusmill.training.config import ModelConfig
+from corpusmill.training.data import load_tokenizer
+from corpusmill.training.data.tokenizer import end_of_text
+from corpusmill.training.evaluation import likelihood
+from corpusmill.training.evaluation.likelihood import Document, score_documents
+from corpusmill.training.models.gpt import GPT
 from tests.training.corpora import drawn_texts, write_corpus
-from training import evaluate, generate
-from training.config import ModelConfig
-from training.data import load_tokenizer
-from training.data.tokenizer import end_of_text
-from training.evaluation import likelihood
-from training.evaluation.likelihood import Document, score_documents
-from training.models.gpt import GPT
 
 SIZE = ModelConfig(layers=1, heads=1, width=8, sequence_length=8)
 TEXTS = [

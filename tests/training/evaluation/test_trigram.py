@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.evaluation import trigram
-from training.evaluation.trigram import count_trigrams
+from corpusmill.training.evaluation import trigram
+from corpusmill.training.evaluation.trigram import count_trigrams
 
 documents = st.lists(st.text(alphabet="abé \n", max_size=12).map(str.encode), max_size=6)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from training.config import ModelConfig
-from training.models.gpt import GPT
+from corpusmill.training.config import ModelConfig
+from corpusmill.training.models.gpt import GPT
 
 SIZE = ModelConfig(layers=2, heads=2, width=16, sequence_length=12)
 

@@ -108,4 +108,4 @@ static void model_dealloc(PyObject *object) {
 static PyType_Slot model_slots[] = {
     {Py_tp_new, model_new}, {Py_tp_dealloc, model_dealloc},
     {Py_tp_doc, "Model(names, words, stages, chances): what the reader has learned."}, {0, NULL}};
-PyType_Spec model_spec = {"pipelines.stages.extract._reader.Model", sizeof(Model), 0, Py_TPFLAGS_DEFAULT, model_slots};
+PyType_Spec model_spec = {"corpusmill.pipelines.stages.extract._reader.Model", sizeof(Model), 0, Py_TPFLAGS_DEFAULT, model_slots};

@@ -155,7 +155,7 @@ PyMODINIT_FUNC PyInit__reader(void) {
     reader_init();
     model_type = PyType_FromSpec(&model_spec);
     reading_type = PyType_FromSpec(&reading_spec);
-    too_complex = PyErr_NewException("pipelines.stages.extract._reader.TooComplex", PyExc_ValueError, NULL);
+    too_complex = PyErr_NewException("corpusmill.pipelines.stages.extract._reader.TooComplex", PyExc_ValueError, NULL);
     PyObject *features = names_tuple(feature_names, FEATURE_COUNT), *groups = names_tuple(feature_groups, FEATURE_COUNT);
     int failed = PyModule_AddObjectRef(module, "Model", model_type) < 0
                  || PyModule_AddObjectRef(module, "Reading", reading_type) < 0

@@ -338,5 +338,5 @@ static PyMethodDef reading_methods[] = {
     {NULL, NULL, 0, NULL}};
 static PyType_Slot reading_slots[] = {{Py_tp_dealloc, reading_dealloc}, {Py_tp_getset, reading_getset},
                                       {Py_tp_methods, reading_methods}, {Py_tp_doc, "One page as it was read."}, {0, NULL}};
-PyType_Spec reading_spec = {"pipelines.stages.extract._reader.Reading", sizeof(Reading), 0,
+PyType_Spec reading_spec = {"corpusmill.pipelines.stages.extract._reader.Reading", sizeof(Reading), 0,
                                    Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, reading_slots};

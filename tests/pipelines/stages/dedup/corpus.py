@@ -12,8 +12,8 @@ from typing import Any
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from schemas.document import CAPTURE
-from schemas.identity import document_id
+from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.identity import document_id
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from pipelines.engines.base import Batches, Exchange, Input, Step
-from pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.base import Batches, Exchange, Input, Step
+from corpusmill.pipelines.engines.partition import partition_numbers
 
 
 class Contrary:

@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.dedup.exact import RULE, ExactDedup
-from pipelines.stages.identity import identity_steps
-from schemas.identity import document_id
+from corpusmill.pipelines.stages.dedup.exact import RULE, ExactDedup
+from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, table
 from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
 

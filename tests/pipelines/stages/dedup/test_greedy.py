@@ -9,7 +9,7 @@ import numpy.typing as npt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.dedup.greedy import Nearest, Stars, bitmap, jaccard
+from corpusmill.pipelines.stages.dedup.greedy import Nearest, Stars, bitmap, jaccard
 
 SETS = st.lists(st.sets(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 40), min_size=1, max_size=60), max_size=20)
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.engines.base import Exchange
-from pipelines.stages.dedup.exact import ExactDedup
-from pipelines.stages.dedup.near import RULE, NearDedup
-from pipelines.stages.identity import identity_steps
-from schemas.identity import document_id
+from corpusmill.pipelines.engines.base import Exchange
+from corpusmill.pipelines.stages.dedup.exact import ExactDedup
+from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
+from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table
 from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
 

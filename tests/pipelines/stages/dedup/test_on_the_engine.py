@@ -9,14 +9,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.engines.base import Batches, Function, Map
-from pipelines.engines.batches import IpcFile
-from pipelines.engines.driver import Plan, RawTask, Store, run_plan
-from pipelines.engines.local import LocalEngine
-from pipelines.stages.dedup.exact import ExactDedup
-from pipelines.stages.dedup.near import NearDedup
-from pipelines.stages.identity import identity_steps
-from schemas.document import CAPTURE
+from corpusmill.pipelines.engines.base import Batches, Function, Map
+from corpusmill.pipelines.engines.batches import IpcFile
+from corpusmill.pipelines.engines.driver import Plan, RawTask, Store, run_plan
+from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.pipelines.stages.dedup.exact import ExactDedup
+from corpusmill.pipelines.stages.dedup.near import NearDedup
+from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.schemas.document import CAPTURE
 from tests.pipelines.stages.dedup.corpus import capture, edited, prose, table
 from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
 

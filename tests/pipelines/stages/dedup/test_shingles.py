@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.dedup.shingles import LONG_WORD, Ragged, shingles, word_hashes
+from corpusmill.pipelines.stages.dedup.shingles import LONG_WORD, Ragged, shingles, word_hashes
 from tests.pipelines.stages.dedup.corpus import shingle_set
 
 ALPHABET = "aB_1 .-'\n\0éΣσςİßЖ字한٣²㋿😀\u0301\u200d"

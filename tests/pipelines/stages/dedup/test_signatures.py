@@ -7,9 +7,9 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.dedup.banding import found_share
-from pipelines.stages.dedup.shingles import shingles
-from pipelines.stages.dedup.signatures import SEED, band_keys, signatures
+from corpusmill.pipelines.stages.dedup.banding import found_share
+from corpusmill.pipelines.stages.dedup.shingles import shingles
+from corpusmill.pipelines.stages.dedup.signatures import SEED, band_keys, signatures
 from tests.pipelines.stages.dedup.corpus import edited, prose, similarity
 
 

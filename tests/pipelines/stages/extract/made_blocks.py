@@ -6,7 +6,7 @@ from itertools import count
 
 from hypothesis import strategies as st
 
-from pipelines.stages.extract.content import Block, Span
+from corpusmill.pipelines.stages.extract.content import Block, Span
 
 MARKS = "ab1 .#*_`[]()<>!&;~|\\-+=:/\"'{}$^é漢, "
 lines = st.text(alphabet=MARKS, min_size=1, max_size=30).map(lambda text: " ".join(text.split())).filter(bool)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.content import Block, blocks_of
-from pipelines.stages.extract.model_file import CHANCES
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.content import Block, blocks_of
+from corpusmill.pipelines.stages.extract.model_file import CHANCES
 
 KEEPS_ALL = _reader.Model(names=b"", words=b"", stages=(), chances=b"\xff\xff" * CHANCES)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.extract.decoding import decode, is_binary
+from corpusmill.pipelines.stages.extract.decoding import decode, is_binary
 
 RUSSIAN = "Порт вновь открылся во вторник после шторма, который закрыл его на девять дней. " * 3
 JAPANESE = "港は九日間閉鎖された嵐の後、火曜日に再開した。水先人は航路が二度調査されたと述べた。" * 3

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.formulas import MAX_SIGNS, has_formulas, with_formulas
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.formulas import MAX_SIGNS, has_formulas, with_formulas
 
 KATEX = (
     '<span class="katex"><span class="katex-mathml"><math><semantics><mrow><msup><mi>x</mi><mn>2</mn></msup></mrow>'

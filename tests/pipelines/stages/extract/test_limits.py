@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.extract import extract, extract_page, page
-from schemas.errors import DataError
+from corpusmill.pipelines.stages.extract import extract, extract_page, page
+from corpusmill.schemas.errors import DataError
 
 WORDS = "The harbour reopened on Tuesday, and the first grain ships would sail before the weekend. " * 3
 

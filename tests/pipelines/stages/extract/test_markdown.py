@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from pipelines.stages.extract.content import Block, Span
-from pipelines.stages.extract.markdown import markdown
+from corpusmill.pipelines.stages.extract.content import Block, Span
+from corpusmill.pipelines.stages.extract.markdown import markdown
 from tests.pipelines.stages.extract import made_blocks
 
 READER = MarkdownIt("commonmark").enable("table")

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.extract.authors import names_in
-from pipelines.stages.extract.dates import changed, in_path, moment, stated, written
-from pipelines.stages.extract.declared import Record
-from pipelines.stages.extract.found import Found
-from pipelines.stages.extract.metadata import Metadata, metadata_of
-from pipelines.stages.extract.titles import site_names, without_site
+from corpusmill.pipelines.stages.extract.authors import names_in
+from corpusmill.pipelines.stages.extract.dates import changed, in_path, moment, stated, written
+from corpusmill.pipelines.stages.extract.declared import Record
+from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
+from corpusmill.pipelines.stages.extract.titles import site_names, without_site
 
 URL = "https://www.coast-daily.example/2024/05/02/storm"
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from pipelines.stages.extract import _reader, model_file, stage
-from pipelines.stages.extract.model_file import CHANCES, Learned, packed, unpacked
-from schemas.errors import DamagedFileError
+from corpusmill.pipelines.stages.extract import _reader, model_file, stage
+from corpusmill.pipelines.stages.extract.model_file import CHANCES, Learned, packed, unpacked
+from corpusmill.schemas.errors import DamagedFileError
 
 SMALL = Learned(
     names=b"",

@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from pipelines.stages.extract.options import Options
+from corpusmill.pipelines.stages.extract.options import Options
 
 
 def test_equal_wishes_are_equal_values() -> None:

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from pipelines.stages.extract import Options, extract, extract_page
-from pipelines.stages.extract.options import Favor, Selectors
-from schemas.errors import DataError
+from corpusmill.pipelines.stages.extract import Options, extract, extract_page
+from corpusmill.pipelines.stages.extract.options import Favor, Selectors
+from corpusmill.schemas.errors import DataError
 
 STORY = (
     "The harbour reopened on Tuesday after a storm that closed it for nine days. Pilots said the channel had been "

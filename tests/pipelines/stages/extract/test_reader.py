@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pipelines.stages.extract import _reader
-from pipelines.stages.extract.content import Span
-from pipelines.stages.extract.model_file import CHANCES
+from corpusmill.pipelines.stages.extract import _reader
+from corpusmill.pipelines.stages.extract.content import Span
+from corpusmill.pipelines.stages.extract.model_file import CHANCES
 from tests.pipelines.stages.extract.readings import KEEPS_ALL, blocks, read, texts
 
 

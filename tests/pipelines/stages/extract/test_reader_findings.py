@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from benchmarks.extraction.fuzz import random_model, smaller
 from benchmarks.extraction.invariants import faults
-from pipelines.stages.extract import _reader, extract_page
+from corpusmill.pipelines.stages.extract import _reader, extract_page
 from tests.pipelines.stages.extract.readings import read, texts
 
 SLOW = 10.0

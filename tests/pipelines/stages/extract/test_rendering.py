@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.extract.content import Block, Span, without
-from pipelines.stages.extract.rendering import plain_text
+from corpusmill.pipelines.stages.extract.content import Block, Span, without
+from corpusmill.pipelines.stages.extract.rendering import plain_text
 from tests.pipelines.stages.extract import made_blocks
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.extract.inline import address
-from pipelines.stages.extract.options import Selectors
-from pipelines.stages.extract.selection import MAX_TAGS, selected
-from schemas.errors import DataError
+from corpusmill.pipelines.stages.extract.inline import address
+from corpusmill.pipelines.stages.extract.options import Selectors
+from corpusmill.pipelines.stages.extract.selection import MAX_TAGS, selected
+from corpusmill.schemas.errors import DataError
 
 
 def test_what_is_selected_stays_with_the_head_of_the_page() -> None:

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from pipelines.engines.base import resolve
-from pipelines.registry import STAGES
-from pipelines.stages.base import TEXT_ADDED, TEXT_CUT
-from pipelines.stages.extract import Extract
-from schemas.document import CAPTURE
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT
+from corpusmill.pipelines.stages.extract import Extract
+from corpusmill.schemas.document import CAPTURE
 
 STORY = "The harbour reopened on Tuesday, after a storm that closed it for nine days."
 LICENSED = (

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.stages.linguistics.lemmatize import SIMPLEMMA, SPACY, Lemmatize, by_simplemma, by_spacy
-from pipelines.stages.linguistics.stem import SNOWBALL, Stem, snowball
-from pipelines.stages.linguistics.stop_words import LANGUAGES, StopWords, stop_words
-from pipelines.stages.linguistics.view import View
-from schemas.errors import MissingExtraError
+from corpusmill.pipelines.stages.linguistics.lemmatize import SIMPLEMMA, SPACY, Lemmatize, by_simplemma, by_spacy
+from corpusmill.pipelines.stages.linguistics.stem import SNOWBALL, Stem, snowball
+from corpusmill.pipelines.stages.linguistics.stop_words import LANGUAGES, StopWords, stop_words
+from corpusmill.pipelines.stages.linguistics.view import View
+from corpusmill.schemas.errors import MissingExtraError
 from tests.pipelines.stages.captures import captures
 
 TEXT = "The houses weren't running; it's Dr. Müller's 3 geese, running happily. They flew!"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.linguistics.words import Remembered, Words, chunks, spelled, words
+from corpusmill.pipelines.stages.linguistics.words import Remembered, Words, chunks, spelled, words
 
 PIECES = [
     "a",

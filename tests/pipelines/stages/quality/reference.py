@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from pipelines.stages.quality.signals import BULLETS, PUNCTUATION, STOP_WORDS
+from corpusmill.pipelines.stages.quality.signals import BULLETS, PUNCTUATION, STOP_WORDS
 
 Gram = tuple[str, ...]
 

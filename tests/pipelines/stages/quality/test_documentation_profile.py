@@ -7,8 +7,8 @@ import pydoc
 
 import pyarrow as pa
 
-from pipelines.stages.extract import extract
-from pipelines.stages.quality import judge_all, rules, signals_of
+from corpusmill.pipelines.stages.extract import extract
+from corpusmill.pipelines.stages.quality import judge_all, rules, signals_of
 
 MODULES = (
     "abc argparse base64 bisect calendar cmd codecs configparser csv difflib email.message enum fractions functools "

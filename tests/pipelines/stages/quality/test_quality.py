@@ -8,11 +8,11 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from pipelines.engines.base import resolve
-from pipelines.registry import STAGES
-from pipelines.stages.base import MapStage
-from pipelines.stages.quality import PROFILES, SIGNALS, Judge, Measure, Quality, judge_all, rules
-from schemas.document import CAPTURE
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.pipelines.stages.base import MapStage
+from corpusmill.pipelines.stages.quality import PROFILES, SIGNALS, Judge, Measure, Quality, judge_all, rules
+from corpusmill.schemas.document import CAPTURE
 
 PROSE = (
     "The harbour reopened on Tuesday after a storm that closed it for nine days, and the pilots said that the channel "

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.quality import signals
-from pipelines.stages.quality.repetition import sorted_order
-from pipelines.stages.quality.signals import SIGNALS, signals_of
+from corpusmill.pipelines.stages.quality import signals
+from corpusmill.pipelines.stages.quality.repetition import sorted_order
+from corpusmill.pipelines.stages.quality.signals import SIGNALS, signals_of
 from tests.pipelines.stages.quality.reference import reference
 
 ABC = "a b c d e f g h i j"

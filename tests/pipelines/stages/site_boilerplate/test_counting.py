@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.stages.site_boilerplate.pages import host_of
-from pipelines.stages.site_boilerplate.pieces import key_of
-from pipelines.stages.site_boilerplate.stage import SiteBoilerplate
-from schemas.document import CAPTURE
+from corpusmill.pipelines.stages.site_boilerplate.pages import host_of
+from corpusmill.pipelines.stages.site_boilerplate.pieces import key_of
+from corpusmill.pipelines.stages.site_boilerplate.stage import SiteBoilerplate
+from corpusmill.schemas.document import CAPTURE
 from tests.pipelines.stages.dedup.corpus import capture, table
 from tests.pipelines.stages.dedup.exchange import Contrary
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, site

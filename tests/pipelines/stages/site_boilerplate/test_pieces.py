@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.stages.site_boilerplate.pieces import key_of, pieces, without
+from corpusmill.pipelines.stages.site_boilerplate.pieces import key_of, pieces, without
 
 LINES = (
     "",

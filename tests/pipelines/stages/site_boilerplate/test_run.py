@@ -7,16 +7,16 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines.api import make_engine
-from pipelines.dataset.explain import explain
-from pipelines.dataset.inspect import Question, inspect
-from pipelines.dataset.version import Version, version_in
-from pipelines.reports.statistics import statistics
-from pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT
-from pipelines.workspace import Workspace
-from schemas.document import TEMPLATE
-from schemas.errors import RecipeError
-from schemas.identity import document_id
+from corpusmill.pipelines.api import make_engine
+from corpusmill.pipelines.dataset.explain import explain
+from corpusmill.pipelines.dataset.inspect import Question, inspect
+from corpusmill.pipelines.dataset.version import Version, version_in
+from corpusmill.pipelines.reports.statistics import statistics
+from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import TEMPLATE
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, site
 from tests.test_promises import hashes, run_once
 

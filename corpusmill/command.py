@@ -1,7 +1,4 @@
-"""corpusmill: from sources to a published corpus, its report and a model trained on it.
-
-The command, and the same things as functions. Each sub-command is imported when it is used.
-"""
+"""The command line. Each sub-command is imported when it is used."""
 
 from __future__ import annotations
 
@@ -17,45 +14,49 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from schemas.console import DEFAULT_WORKSPACE, Console
+from corpusmill import DEFAULT_WORKSPACE, __version__, acquisition
+from corpusmill.schemas.console import Console
 
 if TYPE_CHECKING:
-    from pipelines.run import Acquisition
-    from schemas.errors import RecipeErrors
-
-__version__ = "0.1.0"
+    from corpusmill.schemas.errors import RecipeErrors
 
 COMMANDS: Final = {
     "Start": {
-        "init": ("pipelines.commands.start:init", "Start a project, or write a recipe for your own files."),
-        "doctor": ("pipelines.commands.start:doctor", "Tell what this machine can do; --repair makes the index again."),
-        "schema": ("pipelines.commands.start:schema", "Print the JSON Schema of recipes."),
-        "try": ("pipelines.commands.one:try_", "Show one document on its way through all stages."),
-        "extract": ("pipelines.commands.one:extract", "Turn HTML into text."),
+        "init": ("corpusmill.pipelines.commands.start:init", "Start a project, or write a recipe for your own files."),
+        "doctor": (
+            "corpusmill.pipelines.commands.start:doctor",
+            "Tell what this machine can do; --repair makes the index again.",
+        ),
+        "schema": ("corpusmill.pipelines.commands.start:schema", "Print the JSON Schema of recipes."),
+        "try": ("corpusmill.pipelines.commands.one:try_", "Show one document on its way through all stages."),
+        "extract": ("corpusmill.pipelines.commands.one:extract", "Turn HTML into text."),
     },
     "Run": {
-        "plan": ("pipelines.commands.runs:plan", "Show what a run would do, and what is there already."),
-        "run": ("pipelines.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
-        "crawl": ("pipelines.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
-        "load": ("pipelines.commands.runs:load", "Register the files of a recipe, nothing else."),
-        "runs": ("pipelines.commands.runs:runs", "List the runs."),
-        "gc": ("pipelines.commands.runs:gc", "Remove what no version needs any more."),
+        "plan": ("corpusmill.pipelines.commands.runs:plan", "Show what a run would do, and what is there already."),
+        "run": ("corpusmill.pipelines.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
+        "crawl": ("corpusmill.pipelines.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
+        "load": ("corpusmill.pipelines.commands.runs:load", "Register the files of a recipe, nothing else."),
+        "runs": ("corpusmill.pipelines.commands.runs:runs", "List the runs."),
+        "gc": ("corpusmill.pipelines.commands.runs:gc", "Remove what no version needs any more."),
     },
     "Look": {
-        "versions": ("pipelines.commands.versions:versions", "List the versions of a data set."),
-        "inspect": ("pipelines.commands.look:inspect", "Look at documents of a version."),
-        "explain": ("pipelines.commands.look:explain", "Tell the whole way of one document."),
-        "diff": ("pipelines.commands.versions:diff", "Compare two versions."),
-        "report": ("pipelines.commands.versions:report", "Make or show the quality report of a version."),
-        "check": ("pipelines.commands.versions:check", "Hold a version against checks; the exit code tells."),
-        "tag": ("pipelines.commands.versions:tag", "Name a version."),
-        "rollback": ("pipelines.commands.versions:rollback", "Make an earlier version the current one."),
+        "versions": ("corpusmill.pipelines.commands.versions:versions", "List the versions of a data set."),
+        "inspect": ("corpusmill.pipelines.commands.look:inspect", "Look at documents of a version."),
+        "explain": ("corpusmill.pipelines.commands.look:explain", "Tell the whole way of one document."),
+        "diff": ("corpusmill.pipelines.commands.versions:diff", "Compare two versions."),
+        "report": ("corpusmill.pipelines.commands.versions:report", "Make or show the quality report of a version."),
+        "check": (
+            "corpusmill.pipelines.commands.versions:check",
+            "Hold a version against checks; the exit code tells.",
+        ),
+        "tag": ("corpusmill.pipelines.commands.versions:tag", "Name a version."),
+        "rollback": ("corpusmill.pipelines.commands.versions:rollback", "Make an earlier version the current one."),
     },
     "Train": {
-        "tokenizer": ("training.commands:tokenizer", "Train a tokenizer on a version."),
-        "train": ("training.commands:train", "Train a model on a version; resumes by itself."),
-        "evaluate": ("training.commands:evaluate", "Measure a model on a version."),
-        "generate": ("training.commands:generate", "Let a model write."),
+        "tokenizer": ("corpusmill.training.commands:tokenizer", "Train a tokenizer on a version."),
+        "train": ("corpusmill.training.commands:train", "Train a model on a version; resumes by itself."),
+        "evaluate": ("corpusmill.training.commands:evaluate", "Measure a model on a version."),
+        "generate": ("corpusmill.training.commands:generate", "Let a model write."),
     },
 }
 """The commands, by what one does with them: where each one lives, and its help in one line."""
@@ -153,7 +154,7 @@ class _Parts(Mapping[str, Any]):
         if name == "acquisition":
             return acquisition()
         if name == "open_version":
-            from pipelines.dataset import open_version
+            from corpusmill.pipelines.dataset import open_version
 
             return open_version
         if name == "version":
@@ -165,40 +166,6 @@ class _Parts(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._names)
-
-
-def acquisition() -> Acquisition:
-    """Give what gets sources: the crawlers, for the pipelines that may not import them."""
-    from crawlers.acquisition import CrawlersAcquisition
-
-    return CrawlersAcquisition()
-
-
-def run(
-    recipe: str | Path,
-    *,
-    workspace: str | Path = DEFAULT_WORKSPACE,
-    engine: str = "local",
-    workers: int | None = None,
-    limit: int | None = None,
-    accept: bool = False,
-) -> dict[str, Any]:
-    """Run the *recipe* and publish what comes out; gives what ``corpusmill run --json`` prints.
-
-    Raises:
-        CorpusmillError: By who must act; see `schemas.errors`.
-    """
-    from pipelines.api import run_recipe
-
-    return run_recipe(
-        recipe,
-        workspace=Path(workspace),
-        acquisition=acquisition(),
-        engine=engine,
-        workers=workers,
-        limit=limit,
-        accept=accept,
-    )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -238,7 +205,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
-    from schemas.errors import CorpusmillError, RecipeErrors
+    from corpusmill.schemas.errors import CorpusmillError, RecipeErrors
 
     debug = "--debug" in arguments or bool(os.environ.get("CORPUSMILL_DEBUG"))
     if debug:
@@ -253,7 +220,7 @@ def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
             str(error), hint=error.hint, code=error.code, exit_code=error.exit_code, as_json=as_json, **details
         )
     if isinstance(error, OSError):
-        from pipelines.engines.driver import as_unfinished
+        from corpusmill.pipelines.engines.driver import as_unfinished
 
         told = as_unfinished(error)
         return _fail(str(told), hint=told.hint, code=told.code, exit_code=told.exit_code, as_json=as_json)
@@ -291,7 +258,3 @@ def _fail(message: str, *, hint: str | None, code: str, exit_code: int, as_json:
         content |= dict.fromkeys(("file", "line", "field")) | details
         print(json.dumps({"status": "failed", "error": content}, ensure_ascii=False, default=str))
     return exit_code
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,6 @@
+"""``python -m corpusmill``."""
+
+from corpusmill.command import main
+
+if __name__ == "__main__":
+    main()
