@@ -9,15 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from corpusmill.schemas import DEFAULT_WORKSPACE
+
 if TYPE_CHECKING:
     from corpusmill.pipelines.dataset.version import Version
-    from corpusmill.pipelines.run import Acquisition
+    from corpusmill.pipelines.running.run import Acquisition
 
 __version__ = "0.1.0"
 __all__ = ["acquisition", "extract", "open_version", "run"]
-
-DEFAULT_WORKSPACE = "corpus"
-"""Folder, relative to the current one, in which raw files, tasks, versions and models lie."""
 
 
 def extract(html: bytes, url: str | None = None) -> str:

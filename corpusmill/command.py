@@ -14,49 +14,50 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from corpusmill import DEFAULT_WORKSPACE, __version__, acquisition
-from corpusmill.schemas.console import Console
+from corpusmill import __version__, acquisition
+from corpusmill.schemas import DEFAULT_WORKSPACE
+from corpusmill.terminal.console import Console
 
 if TYPE_CHECKING:
     from corpusmill.schemas.errors import RecipeErrors
 
 COMMANDS: Final = {
     "Start": {
-        "init": ("corpusmill.pipelines.commands.start:init", "Start a project, or write a recipe for your own files."),
+        "init": ("corpusmill.commands.project:init", "Start a project, or write a recipe for your own files."),
         "doctor": (
-            "corpusmill.pipelines.commands.start:doctor",
+            "corpusmill.commands.project:doctor",
             "Tell what this machine can do; --repair makes the index again.",
         ),
-        "schema": ("corpusmill.pipelines.commands.start:schema", "Print the JSON Schema of recipes."),
-        "try": ("corpusmill.pipelines.commands.one:try_", "Show one document on its way through all stages."),
-        "extract": ("corpusmill.pipelines.commands.one:extract", "Turn HTML into text."),
+        "schema": ("corpusmill.commands.project:schema", "Print the JSON Schema of recipes."),
+        "try": ("corpusmill.commands.pages:try_", "Show one document on its way through all stages."),
+        "extract": ("corpusmill.commands.pages:extract", "Turn HTML into text."),
     },
     "Run": {
-        "plan": ("corpusmill.pipelines.commands.runs:plan", "Show what a run would do, and what is there already."),
-        "run": ("corpusmill.pipelines.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
-        "crawl": ("corpusmill.pipelines.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
-        "load": ("corpusmill.pipelines.commands.runs:load", "Register the files of a recipe, nothing else."),
-        "runs": ("corpusmill.pipelines.commands.runs:runs", "List the runs."),
-        "gc": ("corpusmill.pipelines.commands.runs:gc", "Remove what no version needs any more."),
+        "plan": ("corpusmill.commands.runs:plan", "Show what a run would do, and what is there already."),
+        "run": ("corpusmill.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
+        "crawl": ("corpusmill.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
+        "load": ("corpusmill.commands.runs:load", "Register the files of a recipe, nothing else."),
+        "runs": ("corpusmill.commands.runs:runs", "List the runs."),
+        "gc": ("corpusmill.commands.runs:gc", "Remove what no version needs any more."),
     },
     "Look": {
-        "versions": ("corpusmill.pipelines.commands.versions:versions", "List the versions of a data set."),
-        "inspect": ("corpusmill.pipelines.commands.look:inspect", "Look at documents of a version."),
-        "explain": ("corpusmill.pipelines.commands.look:explain", "Tell the whole way of one document."),
-        "diff": ("corpusmill.pipelines.commands.versions:diff", "Compare two versions."),
-        "report": ("corpusmill.pipelines.commands.versions:report", "Make or show the quality report of a version."),
+        "versions": ("corpusmill.commands.versions:versions", "List the versions of a data set."),
+        "inspect": ("corpusmill.commands.documents:inspect", "Look at documents of a version."),
+        "explain": ("corpusmill.commands.documents:explain", "Tell the whole way of one document."),
+        "diff": ("corpusmill.commands.versions:diff", "Compare two versions."),
+        "report": ("corpusmill.commands.versions:report", "Make or show the quality report of a version."),
         "check": (
-            "corpusmill.pipelines.commands.versions:check",
+            "corpusmill.commands.versions:check",
             "Hold a version against checks; the exit code tells.",
         ),
-        "tag": ("corpusmill.pipelines.commands.versions:tag", "Name a version."),
-        "rollback": ("corpusmill.pipelines.commands.versions:rollback", "Make an earlier version the current one."),
+        "tag": ("corpusmill.commands.versions:tag", "Name a version."),
+        "rollback": ("corpusmill.commands.versions:rollback", "Make an earlier version the current one."),
     },
     "Train": {
-        "tokenizer": ("corpusmill.training.commands:tokenizer", "Train a tokenizer on a version."),
-        "train": ("corpusmill.training.commands:train", "Train a model on a version; resumes by itself."),
-        "evaluate": ("corpusmill.training.commands:evaluate", "Measure a model on a version."),
-        "generate": ("corpusmill.training.commands:generate", "Let a model write."),
+        "tokenizer": ("corpusmill.commands.training:tokenizer", "Train a tokenizer on a version."),
+        "train": ("corpusmill.commands.training:train", "Train a model on a version; resumes by itself."),
+        "evaluate": ("corpusmill.commands.training:evaluate", "Measure a model on a version."),
+        "generate": ("corpusmill.commands.training:generate", "Let a model write."),
     },
 }
 """The commands, by what one does with them: where each one lives, and its help in one line."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
-from corpusmill.pipelines.engines.driver import Engine, Observer
-from corpusmill.pipelines.progress import Silent
-from corpusmill.pipelines.recipe import LoadedRecipe, load_recipe
-from corpusmill.pipelines.run import Acquisition, Options, run
+from corpusmill.pipelines.engines.driver import Engine, Observer, Silent
+from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
+from corpusmill.pipelines.running.run import Acquisition, Options, run
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
 

@@ -23,7 +23,7 @@ PORT: Final = 8731
 PROMPT: Final = "The function returns"
 SAMPLE_LINES: Final = 8
 CORPUSMILL: Final = (sys.executable, "-m", "corpusmill")
-SITE: Final = (sys.executable, "-m", "corpusmill.crawlers.pydoc_site", str(DEMO / "site"), "--serve", str(PORT), "--")
+SITE: Final = (sys.executable, str(ROOT / "recipes" / "pydoc_site.py"), str(DEMO / "site"), "--serve", str(PORT), "--")
 
 
 def call(title: str, *command: str) -> Any:

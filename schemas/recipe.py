@@ -1,7 +1,7 @@
 """A recipe as a value: where records come from, what happens to them, how they are cut and checked.
 
 The models are strict and know no file: reading YAML with line numbers, looking up stages and loaders, and saying all
-errors at once is `corpusmill.pipelines.recipe`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
+errors at once is `pipelines.recipes.reading`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
 """
 
 from __future__ import annotations

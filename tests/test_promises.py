@@ -20,11 +20,10 @@ import pytest
 import corpusmill
 from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.publications import read_manifest
-from corpusmill.pipelines.engines.driver import Engine
+from corpusmill.pipelines.engines.driver import Engine, Silent
 from corpusmill.pipelines.engines.tasks import built
-from corpusmill.pipelines.progress import Silent
-from corpusmill.pipelines.recipe import load_recipe
-from corpusmill.pipelines.run import Options, run
+from corpusmill.pipelines.recipes.reading import load_recipe
+from corpusmill.pipelines.running.run import Options, run
 from corpusmill.pipelines.stages.base import TEXT_CUT
 from corpusmill.pipelines.stages.pii import Pii
 from corpusmill.pipelines.workspace import Workspace

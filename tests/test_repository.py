@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpusmill.crawlers.registry import LOADERS
-from corpusmill.pipelines.recipe import load_recipe
+from corpusmill.pipelines.recipes.reading import load_recipe
 
 ROOT = Path(__file__).parent.parent
 TARGETS = ("demo", "test", "quick", "lint", "types", "format", "docs", "bench", "clean")

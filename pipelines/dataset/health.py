@@ -22,7 +22,7 @@ from corpusmill.schemas.manifest import ShardFile, SideFile
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
     """Sweep what killed publications left, write down versions that the log does not name, make the catalog again.
 
-    Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.doctor.Check`.
+    Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.projects.doctor.Check`.
     """
     rows = [_repaired_dataset(workspace, folder) for folder in _datasets(workspace)]
     return [*rows, _repaired_catalog(workspace)]

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.console import DEFAULT_WORKSPACE
+from corpusmill.schemas import DEFAULT_WORKSPACE
 from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.identity import ID_LENGTH, shard_of

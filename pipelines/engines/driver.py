@@ -60,6 +60,19 @@ class Observer(Protocol):
         ...
 
 
+class Silent:
+    """Sees a run and says nothing."""
+
+    def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
+        """Say nothing."""
+
+    def task_done(self, step: Step, done: Done) -> None:
+        """Say nothing."""
+
+    def step_done(self, done: StepDone) -> None:
+        """Say nothing."""
+
+
 @dataclass(frozen=True)
 class RawTask:
     """One task of a step that reads raw files: the rows it gets, and what of them decides the output."""

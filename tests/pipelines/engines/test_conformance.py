@@ -14,7 +14,7 @@ import pytest
 from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.driver import Engine, Plan, RawTask, StepDone, Store, run_plan
+from corpusmill.pipelines.engines.driver import Engine, Plan, RawTask, Silent, StepDone, Store, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.schemas.errors import SourceError
 from corpusmill.schemas.hashing import logical_hash
@@ -141,12 +141,6 @@ class Fail(Function):
 
 LABELLED = pa.schema([pa.field("key", pa.string(), nullable=False), ("label", pa.string())])
 DIGESTED = pa.schema([("partition", pa.int64()), ("digest", pa.string())])
-
-
-class Silent:
-    def step_started(self, step: object, *, tasks: int, missing: int) -> None: ...
-    def task_done(self, step: object, done: object) -> None: ...
-    def step_done(self, done: StepDone) -> None: ...
 
 
 def plan(*, order: random.Random) -> Plan:

@@ -13,9 +13,8 @@ import pytest
 
 from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.driver import Plan, RawTask, StepDone, Store, fingerprints, run_plan
+from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, StepDone, Store, fingerprints, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
-from corpusmill.pipelines.progress import Silent
 from corpusmill.schemas.errors import DataError, UnfinishedError, WorkError
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])

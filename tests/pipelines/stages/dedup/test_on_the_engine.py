@@ -11,7 +11,7 @@ import pytest
 
 from corpusmill.pipelines.engines.base import Batches, Function, Map
 from corpusmill.pipelines.engines.batches import IpcFile
-from corpusmill.pipelines.engines.driver import Plan, RawTask, Store, run_plan
+from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, Store, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.stages.dedup.exact import ExactDedup
 from corpusmill.pipelines.stages.dedup.near import NearDedup
@@ -37,12 +37,6 @@ class ReadFile(Function):
             for path in batch["path"].to_pylist()
             for captures in pq.read_table(path).to_batches()
         )
-
-
-class Silent:
-    def step_started(self, step: object, *, tasks: int, missing: int) -> None: ...
-    def task_done(self, step: object, done: object) -> None: ...
-    def step_done(self, done: object) -> None: ...
 
 
 @pytest.fixture(scope="module")

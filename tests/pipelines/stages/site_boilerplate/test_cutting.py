@@ -14,14 +14,13 @@ from pydantic import ValidationError
 
 from corpusmill.pipelines.engines.base import Batches, Function, Map
 from corpusmill.pipelines.engines.batches import IpcFile
-from corpusmill.pipelines.engines.driver import Plan, RawTask, Store, run_plan
+from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, Store, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT
 from corpusmill.pipelines.stages.site_boilerplate.stage import SiteBoilerplate
 from corpusmill.schemas.document import CAPTURE, TEMPLATE
 from tests.pipelines.stages.dedup.corpus import capture, table
 from tests.pipelines.stages.dedup.exchange import sorted_rows
-from tests.pipelines.stages.dedup.test_on_the_engine import Silent
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, ITEM, site
 
 NAME = "site_boilerplate"

@@ -1,0 +1,213 @@
+"""The commands that look at documents."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import click
+
+from corpusmill.schemas.errors import UsageError
+from corpusmill.terminal.console import Console
+
+_EXCERPT: Final = 400
+"""Characters of a text that are shown to people who do not ask for the whole."""
+_COLUMN: Final = 100
+"""Characters of any other column; views are as long as the text."""
+_SHOWN: Final = 10
+"""Documents that are shown to people who do not say how many."""
+_HEADLINE: Final = ("id", "split", "source", "title")
+
+
+@click.command()
+@click.argument("version")
+@click.option("--where", metavar="SQL", help='One SQL expression over columns and signals: "word_count > 1000".')
+@click.option("--sample", type=click.IntRange(1), metavar="N", help="N documents by chance; always the same ones.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help=f"At most N.  [default: {_SHOWN}; with --json: all]")
+@click.option("--split", metavar="NAME", help="train, validation or test.")
+@click.option("--columns", metavar="A,B", help="These columns and signals only.")
+@click.option("--text", is_flag=True, help="Show whole texts.")
+@click.option("--ledger", is_flag=True, help="Look at what was rejected.")
+@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for --where.")
+@click.pass_obj
+def inspect(
+    console: Console,
+    version: str,
+    where: str | None,
+    sample: int | None,
+    limit: int | None,
+    split: str | None,
+    columns: str | None,
+    text: bool,
+    ledger: bool,
+    timeout: float,
+) -> None:
+    """Look at documents of VERSION.
+
+    Signals are joined to the documents when they are named: "gopher.word_count < 60 AND language = 'en'". An
+    expression reads this version and nothing else.
+    """
+    from corpusmill.pipelines.dataset.inspect import Question
+    from corpusmill.pipelines.dataset.inspect import inspect as look
+    from corpusmill.pipelines.dataset.version import open_version
+
+    question = Question(
+        where=where,
+        split=split,
+        sample=sample,
+        limit=limit if limit or sample or console.as_json else _SHOWN + 1,
+        columns=tuple(name.strip() for name in columns.split(",") if name.strip()) if columns else (),
+        ledger=ledger,
+        timeout_s=timeout,
+    )
+    shown = 0
+    for row in look(open_version(version, console.workspace), question):
+        if console.as_json:
+            console.data(row)
+        elif shown == _SHOWN and not (limit or sample):
+            console.say("… and more: --limit N or --sample N shows others")
+            break
+        else:
+            console.text(_told_row(row, whole=text))
+        shown += 1
+    if not shown:
+        console.say("none")
+
+
+def _told_row(row: dict[str, Any], *, whole: bool) -> str:
+    """Give a row for people: what names it, what is known of it, and the beginning of its text."""
+    body = row.get("text") or row.get("sample_text") or ""
+    known = {
+        name: value
+        for name, value in row.items()
+        if name not in (*_HEADLINE, "text", "sample_text") and value not in (None, {})
+    }
+    lines = ["  ".join(str(row[name]) for name in _HEADLINE if row.get(name) is not None)]
+    lines += [f"  {name}: {_shown(value) if whole else _short(_shown(value))}" for name, value in known.items()]
+    lines += ["", *(f"    {line}" for line in _excerpt(body, whole=whole).splitlines())] if body else []
+    return "\n".join([*lines, ""])
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key}={item}" for key, item in value.items())
+    return str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _COLUMN else text[:_COLUMN].rstrip() + " …"
+
+
+def _excerpt(text: str, *, whole: bool) -> str:
+    return text if whole or len(text) <= _EXCERPT else text[:_EXCERPT].rstrip() + " …"
+
+
+@click.command()
+@click.argument("document", metavar="ID|URL")
+@click.option("--dataset", metavar="NAME", help="Look at the versions of this data set only.")
+@click.pass_obj
+def explain(console: Console, document: str, dataset: str | None) -> None:
+    """Tell the whole way of one document: where it comes from, each verdict, and in which versions it is.
+
+    Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant.
+    """
+    from corpusmill.pipelines.dataset.explain import explain as tell
+    from corpusmill.pipelines.workspace import Workspace
+
+    if not document.strip():
+        raise UsageError("no document is named", hint="corpusmill explain ID, or URL")
+    told = tell(document.strip(), Workspace(console.workspace.absolute()), dataset=dataset)
+    if console.as_json:
+        console.data(told)
+    else:
+        console.text(_told(told, document))
+    if told["status"] == "unknown":
+        console.say(
+            "no version and no crawl knows it: `corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches"
+        )
+    for other in told.get("others", ()):
+        console.say(f"another document has this address: {other}")
+
+
+def _told(told: dict[str, Any], given: str) -> str:
+    name = told.get("title") or told["url"] or told["source"].get("source_id") or given
+    lines = [f"{told['status']}: {name}"]
+    lines += [f"  {key}: {told[key]}" for key in ("id", "url", "version") if told.get(key)]
+    lines += _told_source(told["source"], is_published=told["status"] == "published")
+    lines += ["", "way", *(f"  {line}" for line in map(_told_step, _short_way(told["trail"])))] if told["trail"] else []
+    if told["duplicate_of"]:
+        kept = told["duplicate"] or {}
+        place = kept.get("title") or kept.get("url") or kept.get("source_id") or ""
+        lines += ["", f"duplicate of {told['duplicate_of']}  {place}".rstrip()]
+    lines += _listed("removed as its copies", told.get("duplicates", ()), ("id", "rule", "source_id"))
+    lines += _listed("other captures", told.get("captures", ()), ("record_sha256", "rule", "file"))
+    if told.get("refused"):
+        lines += [
+            "",
+            f"the last crawl refused it: {told['refused']['rule']}  {told['refused']['message'] or ''}".rstrip(),
+        ]
+    lines += _listed("versions", told["versions"], ("dataset", "version", "status", "rule", "split"))
+    if told.get("sample_text"):
+        lines += ["", "text", *(f"    {line}" for line in _excerpt(told["sample_text"], whole=False).splitlines())]
+    return "\n".join(lines)
+
+
+def _told_source(source: dict[str, Any], *, is_published: bool) -> list[str]:
+    if not source:
+        return []
+    lines = [f"  source: {source['name']} ({', '.join(filter(None, (source['kind'], source.get('format'))))})"]
+    if source.get("file"):
+        place = f" at {source['offset']:,}, {source['length']:,} bytes" if source.get("length") is not None else ""
+        lines.append(f"  record: {source['file']}{place}")
+    if source.get("license"):
+        lines.append(f"  licence: {source['license']} (from: {source['license_source']})")
+    elif is_published:
+        lines.append("  licence: unknown")
+    if source.get("robots"):
+        answer = source["robots"]["answer"]
+        told = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"
+        lines.append(f"  robots.txt: {told}; respected: {source['robots']['respect']}")
+    if source.get("referrer"):
+        lines.append(f"  linked from: {source['referrer']}")
+    return lines
+
+
+def _short_way(trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Give the steps, the rules that a stage passed in one line where there are several."""
+    steps: list[dict[str, Any]] = []
+    for step in trail:
+        before = steps[-1] if steps else None
+        if before and step["rule"] and step["verdict"] == before["verdict"] == "passed" and _same_stage(before, step):
+            before["rules"] = before.get("rules", 1) + 1
+        else:
+            steps.append(dict(step))
+    return steps
+
+
+def _same_stage(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return one["stage"] == other["stage"] and one["rule"] is not None
+
+
+def _told_step(step: dict[str, Any]) -> str:
+    line = f"{step['stage']:<16} {step['verdict']}"
+    if step.get("rules", 1) > 1:
+        return f"{line} {step['rules']} rules"
+    if step["rule"]:
+        line += f" {step['rule']}"
+    if step["value"] is not None:
+        line += f" ({step['value']:g}{_bounds(step)})"
+    return line + (f"  {step['message']}" if step.get("message") else "")
+
+
+def _bounds(step: dict[str, Any]) -> str:
+    low, high = step.get("min"), step.get("max")
+    if low is not None and high is not None:
+        return f", allowed {low:g} to {high:g}"
+    if low is not None or high is not None:
+        return f", at least {low:g}" if high is None else f", at most {high:g}"
+    return "" if step["threshold"] is None else f", bound {step['threshold']:g}"
+
+
+def _listed(heading: str, rows: Any, names: tuple[str, ...]) -> list[str]:
+    if not rows:
+        return []
+    return ["", heading, *("  " + "  ".join(str(row[name]) for name in names if row.get(name)) for row in rows)]

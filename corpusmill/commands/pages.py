@@ -1,0 +1,209 @@
+"""The commands that look at one document, and write nothing."""
+
+from __future__ import annotations
+
+import difflib
+import mimetypes
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from corpusmill.schemas.errors import CorpusmillError, DataError, UsageError
+from corpusmill.terminal.console import Console
+
+if TYPE_CHECKING:
+    from corpusmill.pipelines.stages.extract.options import Options
+    from corpusmill.pipelines.stages.extract.page import Page
+
+KEEP: Final = ("comments", "tables", "code", "links", "alt_text")
+"""What `--keep` may name; `Options.keep`, without the import of what it is made of."""
+_SHOWN_CHARACTERS: Final = 1_500
+_TEXTS: Final = frozenset(("text/plain", "text/markdown", "text/csv"))
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Give the names in *values*, apart by commas; None when the option is not given."""
+    names = tuple(name for value in values for name in value.replace(",", " ").split())
+    for name in names:
+        if name not in KEEP:
+            near = difflib.get_close_matches(name, KEEP, n=1)
+            raise click.BadParameter(
+                f"{name!r} is none of {', '.join(KEEP)}." + (f" Did you mean {near[0]!r}?" if near else "")
+            )
+    return names if values else None
+
+
+@click.command()
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
+@click.option("--format", "form", type=click.Choice(["text", "markdown", "json"]), default="text", show_default=True)
+@click.option(
+    "--favor",
+    type=click.Choice(["precision", "balanced", "recall"]),
+    default="balanced",
+    show_default=True,
+    help="Keep less that is not content, or lose less that is.",
+)
+@click.option(
+    "--keep",
+    multiple=True,
+    metavar="NAMES",
+    callback=_names,
+    help=f"What belongs to the text beside its prose, of: {', '.join(KEEP)}.  [default: tables,code]",
+)
+@click.option("--links", is_flag=True, help="Write links as [text](https://…); the same as `links` in --keep.")
+@click.option(
+    "--select",
+    multiple=True,
+    metavar="CSS",
+    help="Elements that hold the content; where there are some, nothing else is kept.",
+)
+@click.option("--drop", multiple=True, metavar="CSS", help="Elements removed before anything is looked at.")
+@click.option("--url", help="Where the page comes from: makes addresses of links absolute.")
+@click.pass_obj
+def extract(
+    console: Console,
+    files: tuple[Path, ...],
+    form: str,
+    favor: str,
+    keep: tuple[str, ...] | None,
+    links: bool,
+    select: tuple[str, ...],
+    drop: tuple[str, ...],
+    url: str | None,
+) -> None:
+    """Turn HTML FILES, or standard input, into text.
+
+    Of several files, those that cannot be read are named on standard error (with JSON also on standard output), the
+    others are written one after the other; the exit code is then 1.
+    """
+    if url is not None and len(files) > 1:
+        raise UsageError("--url is the address of one page, got several files", hint="one call for each file")
+    options = _options(favor=favor, keep=keep, links=links, select=select, drop=drop)
+    form = "json" if console.as_json else form
+    failed = 0
+    for index, file in enumerate(files or (Path("-"),)):
+        try:
+            page = _page(file, url, options)
+        except CorpusmillError as error:
+            if len(files) < 2:
+                raise
+            failed += 1
+            _tell(console, file, error, as_json=form == "json")
+        else:
+            _write(console, page, file, form, is_first=index == failed)
+    if failed:
+        click.get_current_context().exit(1)
+
+
+def _options(*, keep: tuple[str, ...] | None, links: bool, **fields: Any) -> Options:
+    """Give the options of `extract_page`.
+
+    Raises:
+        UsageError: A selector is none.
+    """
+    from pydantic import ValidationError
+
+    from corpusmill.pipelines.stages.extract.options import Options
+
+    if keep is None:
+        keep = Options().keep
+    try:
+        return Options.model_validate({"keep": (*keep, *(("links",) if links else ())), **fields})
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise UsageError(
+            f"--{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}",
+            hint="a CSS selector as in `--select 'article.post'` or `--drop '#comments, .ad'`",
+        ) from error
+
+
+def _page(file: Path, url: str | None, options: Options) -> Page:
+    """Read one page.
+
+    Raises:
+        UsageError: There is no such file, or it cannot be read.
+        DataError: It is no page.
+    """
+    from corpusmill.pipelines.stages.extract import extract_page
+
+    html = _bytes(file)
+    kind = mimetypes.guess_type(file.name)[0]
+    try:
+        return extract_page(html, url, media_type=kind if kind in _TEXTS else None, options=options)
+    except DataError as error:
+        hint = "extract reads web pages and plain text"
+        raise DataError(f"{file}: {error.message}", kind=error.kind, hint=error.hint or hint) from error
+
+
+def _bytes(file: Path) -> bytes:
+    if str(file) == "-":
+        if sys.stdin.isatty():
+            raise UsageError(
+                "no file is given", hint="corpusmill extract page.html, or cat page.html | corpusmill extract"
+            )
+        return sys.stdin.buffer.read()
+    try:
+        return file.read_bytes()
+    except IsADirectoryError as error:
+        raise UsageError(f"{file} is a folder", hint=f"corpusmill extract {file}/*.html") from error
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}", hint="check the path") from error
+
+
+def _write(console: Console, page: Page, file: Path, form: str, *, is_first: bool) -> None:
+    if form == "json":
+        from corpusmill.pipelines.stages.extract.json_form import record
+
+        console.data(record(page, file=str(file)))
+        return
+    text = page.markdown() if form == "markdown" else page.text
+    if not text:
+        console.say(f"{file}: no main text found")
+    console.text(text if is_first else f"\n{text}")
+
+
+def _tell(console: Console, file: Path, error: CorpusmillError, *, as_json: bool) -> None:
+    """Tell of a file that could not be read, and go on."""
+    print(f"error: {error}", file=sys.stderr)
+    if error.hint:
+        print(f"\nhint: {error.hint}\n", file=sys.stderr)
+    if as_json:
+        told = {"code": error.code, "message": str(error), "hint": error.hint}
+        console.data({"file": str(file), "status": "failed", "error": told})
+
+
+@click.command(name="try")
+@click.argument("recipe", type=click.Path(path_type=Path))
+@click.argument("document", metavar="FILE-OR-URL")
+@click.pass_obj
+def try_(console: Console, recipe: Path, document: str) -> None:
+    """Show what each stage of RECIPE makes of one document. Nothing is written.
+
+    A file is read by the first source of the recipe that takes its kind, a URL from the crawled pages of the workspace.
+    Stages that compare documents are left out: there is only one.
+    """
+    from corpusmill.pipelines.running.trial import trial
+
+    told = trial(recipe, document, workspace=console.workspace, acquisition=console.parts["acquisition"])
+    for record in told:
+        if console.as_json:
+            console.data(record)
+        else:
+            console.text(_told(record))
+
+
+def _told(record: dict[str, Any]) -> str:
+    lines = [f"{record['source_id']}  ({record['loader']})"]
+    for stage in record["stages"]:
+        verdict = stage["verdict"]
+        rule = f" {stage['rule']}" if stage["rule"] else ""
+        numbers = ""
+        if stage["value"] is not None:
+            bound = "" if stage["threshold"] is None else f", bound {stage['threshold']:g}"
+            numbers = f" ({stage['value']:g}{bound})"
+        lines.append(f"  {stage['stage']:<20} {verdict}{rule}{numbers}  {stage['change']}".rstrip())
+        lines += [f"      {name} = {value}" for name, value in stage["columns"].items()]
+    lines += ["", (record["text"] or "")[:_SHOWN_CHARACTERS]]
+    return "\n".join(lines)

@@ -1,0 +1,64 @@
+"""The commands that a user meets first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from corpusmill.terminal.console import Console, table
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
+@click.option("--template", help="A project to start from: files or site.")
+@click.option(
+    "--from", "source", type=click.Path(path_type=Path, exists=True), help="Look at these files and write their recipe."
+)
+@click.pass_obj
+def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:
+    """Start a project in DIRECTORY. Nothing that exists is overwritten."""
+    from corpusmill.pipelines.projects.init import init as start
+
+    started = start(directory, template=template, source=source, loaders=console.parts["acquisition"].loaders)
+    if console.as_json:
+        console.data(started.as_dict())
+        return
+    for line in started.saw:
+        console.say(line)
+    for path in started.written:
+        console.text(f"wrote {path}")
+    console.say(f"next: corpusmill run {started.recipe}")
+
+
+@click.command()
+@click.option("--repair", is_flag=True, help="Make the catalog again from the versions' manifests.")
+@click.option("--verify", is_flag=True, help="Read every file of every version and compare its SHA-256.")
+@click.pass_obj
+def doctor(console: Console, repair: bool, verify: bool) -> int:
+    """Tell what this machine can do, and whether the workspace is whole."""
+    from corpusmill.pipelines.projects.doctor import doctor as look
+
+    checks = [check.as_dict() for check in look(console.workspace)]
+    if repair or verify:
+        from corpusmill.pipelines.dataset.health import repaired, verified
+        from corpusmill.pipelines.workspace import Workspace
+
+        place = Workspace(console.workspace.absolute())
+        checks += repaired(place) if repair else []
+        checks += verified(place) if verify else []
+    if console.as_json:
+        console.data({"checks": checks})
+    else:
+        console.text(table(checks, ["status", "name", "found", "hint"]))
+    return 1 if any(check["status"] == "damaged" for check in checks) else 0
+
+
+@click.command()
+@click.pass_obj
+def schema(console: Console) -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from corpusmill.pipelines.recipes.json_schema import recipe_schema
+    from corpusmill.pipelines.recipes.reading import stage_table
+
+    console.data(recipe_schema(stages=stage_table(), loaders=console.parts["acquisition"].loaders))

@@ -1,0 +1,178 @@
+"""The commands that get sources and run recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from corpusmill.schemas.errors import UsageError
+from corpusmill.terminal.console import Console, table
+
+RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
+_EXIT_WARNINGS = 4
+
+
+@click.command()
+@RECIPE
+@click.option("--engine", default="local", show_default=True, help="local, spark or beam.")
+@click.option("--workers", type=click.IntRange(0), help="Processes.  [default: one a processor; 0: this one]")
+@click.option("--memory", metavar="SIZE", help="Bound on a worker's memory, as in 2GB.  [default: none]")
+@click.option("--master", help="Spark's master, as in local[2] or spark://host:7077.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="The N smallest ids only, as <dataset>-sample.")
+@click.option("--accept", is_flag=True, help="Publish even when a check fails.")
+@click.option("--fresh", is_flag=True, help="Compute everything again.")
+@click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
+@click.pass_obj
+def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **options: Any) -> int:
+    """Run RECIPE and publish a version of its data set.
+
+    What was computed before is used again; a run that was killed goes on where it was.
+    """
+    from corpusmill.pipelines.api import run_recipe
+    from corpusmill.pipelines.engines.driver import Silent
+    from corpusmill.terminal.progress import Lines
+
+    console.say(f"running {recipe}")
+    result = run_recipe(
+        recipe,
+        workspace=console.workspace,
+        acquisition=console.parts["acquisition"],
+        observer=Silent() if console.quiet else Lines(console),
+        memory_bytes=None if memory is None else _size(memory),
+        **options,
+    )
+    for warning in result["warnings"]:
+        console.warn(warning)
+    if console.as_json:
+        console.data(result)
+    else:
+        console.text(_told(result))
+    return _EXIT_WARNINGS if strict and result["warnings"] else 0
+
+
+def _size(text: str) -> int:
+    from corpusmill.schemas.recipe import parse_size
+
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UsageError(f"--memory {text}: {error}", hint="as in --memory 2GB") from None
+
+
+def _told(result: Mapping[str, Any]) -> str:
+    counts = result["counts"]
+    lines = [
+        f"{result['status']} {result['dataset']}@{result['version']}: {counts['published']:,} documents of "
+        f"{counts['read']:,}, {counts['ledger']:,} in the ledger"
+    ]
+    if all(step["cached"] for step in result["steps"]):
+        lines.append(f"every step was reused ({len(result['steps'])} of {len(result['steps'])})")
+    lines += [f"  {result['path']}", f"  {result['path']}/report.html"]
+    return "\n".join(lines)
+
+
+@click.command()
+@RECIPE
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="As for `run`.")
+@click.pass_obj
+def plan(console: Console, recipe: Path, limit: int | None) -> None:
+    """Show the steps of RECIPE: what is there already, and why the rest is not.
+
+    Sources that were not got yet are named; nothing is fetched or computed.
+    """
+    from corpusmill.pipelines.planning.explain import explain_plan
+
+    told = explain_plan(recipe, workspace=console.workspace, acquisition=console.parts["acquisition"], limit=limit)
+    if console.as_json:
+        console.data(told)
+        return
+    columns = ["name", "cached", "rows", "reason"]
+    console.text(table(told["steps"], columns))
+    console.text(f"\ndisk needed: at most {told['disk_bytes'] / 1e6:,.1f} MB")
+    for missing in told["sources_missing"]:
+        console.text(f"not got yet: source `{missing}` (`corpusmill run` gets it)")
+
+
+@click.command()
+@RECIPE
+@click.option("--source", metavar="NAME", help="This one only.")
+@click.pass_obj
+def crawl(console: Console, recipe: Path, source: str | None) -> None:
+    """Crawl the sites of RECIPE, or go on with a crawl that was stopped."""
+    _acquire(console, recipe, kind="crawl", only=source, copy=False)
+
+
+@click.command()
+@RECIPE
+@click.option("--source", metavar="NAME", help="This one only.")
+@click.option("--copy", is_flag=True, help="Copy the files into the workspace, so that the originals may change.")
+@click.pass_obj
+def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None:
+    """Register the files of RECIPE where they lie."""
+    _acquire(console, recipe, kind="load", only=source, copy=copy)
+
+
+def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
+    from corpusmill.pipelines.api import read_recipe
+    from corpusmill.pipelines.running.run import acquire
+    from corpusmill.pipelines.workspace import Workspace
+
+    workspace = Workspace(console.workspace.absolute())
+    loaded = read_recipe(recipe, workspace, console.parts["acquisition"])
+    sources = [source for source in loaded.recipe.sources if source.kind == kind and only in (None, source.name)]
+    if not sources:
+        names = ", ".join(f"{s.name} ({s.kind})" for s in loaded.recipe.sources)
+        raise UsageError(
+            f"{recipe} has no source to {kind}{f' called {only!r}' if only else ''}", hint=f"it has: {names}"
+        )
+    workspace.make()
+    for source in sources:
+        console.say(f"{kind} {source.name}")
+        manifest = acquire(loaded, source, workspace, console.parts["acquisition"], force=True, copy=copy)
+        size = sum(file.size for file in manifest.files)
+        told = {"source": source.name, "files": len(manifest.files), "bytes": size, "counts": manifest.counts}
+        if console.as_json:
+            console.data(told)
+        else:
+            counts = ", ".join(f"{name} {n:,}" for name, n in manifest.counts.items())
+            console.text(
+                f"{source.name}: {len(manifest.files)} files, {size / 1e6:,.1f} MB{f' ({counts})' if counts else ''}"
+            )
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.pass_obj
+def runs(console: Console, dataset: str | None) -> None:
+    """List the runs, newest first."""
+    from corpusmill.pipelines.workspace import Workspace
+
+    found = Workspace(console.workspace).runs(dataset)
+    if console.as_json:
+        for row in found:
+            console.data(row)
+        return
+    columns = ["run", "dataset", "engine", "status", "version", "started_at", "ended_at", "message"]
+    console.text(table(found, columns) if found else "no runs yet")
+
+
+@click.command()
+@click.option(
+    "--keep", type=click.IntRange(1), metavar="N", help="Keep the tasks of the N newest versions of each data set."
+)
+@click.option("--dry-run", is_flag=True, help="Tell what would go.")
+@click.pass_obj
+def gc(console: Console, keep: int | None, dry_run: bool) -> None:
+    """Remove tasks that no kept version and no running run refers to. Published versions stay."""
+    from corpusmill.pipelines.dataset.garbage import collect
+    from corpusmill.pipelines.workspace import Workspace
+
+    told = collect(Workspace(console.workspace.absolute()), keep=keep, dry_run=dry_run)
+    if console.as_json:
+        console.data(told)
+    else:
+        verb = "would remove" if dry_run else "removed"
+        console.text(f"{verb} {told['tasks']:,} tasks and {told['steps']:,} steps, {told['bytes'] / 1e6:,.1f} MB")

@@ -1,0 +1,167 @@
+"""The commands that train, measure and use models. Who finds versions is handed in by the command."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from corpusmill.schemas.errors import UsageError
+from corpusmill.terminal.console import Console
+
+
+def _version_folder(console: Console, name: str) -> Path:
+    """Give the folder of the version *name*; any folder or file of Parquet is one too."""
+    path = Path(name)
+    if path.exists() and ("/" in name or path.suffix == ".parquet"):
+        return path
+    folder: Path = console.parts["open_version"](name, workspace=console.workspace).path
+    return folder
+
+
+def _model_folder(console: Console, name: Path) -> Path:
+    """Give the folder of a model: a path, or the name of a run of the workspace."""
+    run = console.workspace / "models" / name
+    return name if name.exists() or not run.exists() else run
+
+
+@click.command()
+@click.argument("version")
+@click.option("--vocabulary-size", type=click.IntRange(257), default=8192, show_default=True, help="Tokens to learn.")
+@click.option("--split", default="train", show_default=True)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: models/tokenizers/…]")
+@click.pass_obj
+def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, out: Path | None) -> None:
+    """Train a byte-level BPE tokenizer on VERSION; equal texts give an equal file."""
+    from corpusmill.training import train_tokenizer
+
+    folder = _version_folder(console, version)
+    name = f"{version.replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
+    target = out or console.workspace / "models" / "tokenizers" / name
+    told = train_tokenizer(folder, vocabulary_size=vocabulary_size, out=target, split=split)
+    if console.as_json:
+        console.data(told)
+    else:
+        size = told["bytes"] / 1e6
+        console.text(
+            f"{told['path']}: {told['vocabulary_size']:,} tokens from {told['documents']:,} documents, {size:.1f} MB"
+        )
+
+
+@click.command()
+@click.argument("config", type=click.Path(path_type=Path))
+@click.option("--version", "version", help="Train on this version instead of the configuration's.")
+@click.option("--fresh", is_flag=True, help="Throw away what this run has done before.")
+@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that tokenize.")
+@click.pass_obj
+def train(console: Console, config: Path, version: str | None, fresh: bool, workers: int) -> None:
+    """Train the model that CONFIG describes. A run that was stopped goes on to the losses it would have had."""
+    from corpusmill.training import fit, load_config
+
+    settings = load_config(config)
+    folder = _version_folder(console, version or settings.version)
+    console.say(f"training {settings.run} on {folder}")
+    told = fit(
+        settings,
+        version_dir=folder,
+        workspace=console.workspace,
+        resume=not fresh,
+        progress=_progress(console),
+        num_workers=workers,
+    )
+    for warning in told.get("warnings", ()):
+        console.warn(warning)
+    if console.as_json:
+        console.data(told)
+    else:
+        console.text(_trained(told))
+
+
+def _progress(console: Console) -> Any:
+    """Give what draws the progress of a training: over itself on a terminal, else a line now and then."""
+    if console.quiet:
+        return None
+
+    def draw(progress: Any) -> None:
+        last = progress.step == progress.steps
+        if console.shows_progress:
+            print(f"\r\x1b[2K{str(progress)[:118]}", end="\n" if last else "", file=sys.stderr, flush=True)
+        elif last or progress.step % max(1, progress.steps // 10) == 0:
+            console.say(str(progress))
+
+    return draw
+
+
+def _trained(told: dict[str, Any]) -> str:
+    bits = told["bits_per_byte"]
+    measured = "" if bits is None else f", {bits:.3f} bits per byte on the validation split"
+    first = f"{told['status']} {told['run']} at step {told['step']:,}{measured}"
+    return f"{first}\n  {told['path']}\n  {told['path']}/index.html"
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.argument("version", required=False)
+@click.option("--split", default="validation", show_default=True)
+@click.option(
+    "--baseline", type=click.Choice(["trigram"]), help="Compare with a byte-trigram model of the training text."
+)
+@click.pass_obj
+def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
+    """Measure MODEL (a run's name, its folder, or a checkpoint) on VERSION, by default the one it was trained on."""
+    from corpusmill.training import evaluate as score
+
+    place = _model_folder(console, model)
+    folder = _version_folder(console, version) if version else _trained_on(console, place)
+    told = score(place, folder, split=split, baseline=baseline)
+    if console.as_json:
+        console.data(told)
+        return
+    console.text(
+        f"{told['bits_per_byte']:.3f} bits per byte, loss {told['loss']:.3f} on {told['documents']:,} documents"
+    )
+    for name, source in told["by_source"].items():
+        console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {source['documents']:,} documents")
+    if baseline:
+        found = told["baseline"]
+        console.text(
+            f"{found['name']}: {found['bits_per_byte']:.3f} bits per byte; the model is {found['gain']:.3f} better"
+        )
+
+
+def _trained_on(console: Console, model: Path) -> Path:
+    """Give the folder of the version that *model* was trained on."""
+    from corpusmill.training.checkpoint import load_model
+
+    lineage = load_model(model).state.get("lineage", {})
+    dataset, version = lineage.get("dataset"), lineage.get("version")
+    if not dataset or not version:
+        raise UsageError(
+            f"{model} does not tell what it was trained on", hint="name the version: evaluate MODEL VERSION"
+        )
+    return _version_folder(console, f"{dataset}@{version}")
+
+
+@click.command()
+@click.argument("model", type=click.Path(path_type=Path))
+@click.option("--prompt", default="", help="Beginning of the text.  [default: a new document]")
+@click.option("--max-tokens", type=click.IntRange(0), default=200, show_default=True)
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=0.8, show_default=True, help="0 takes the likeliest token."
+)
+@click.option(
+    "--top-k", type=click.IntRange(1), default=50, show_default=True, help="Draw from the K likeliest tokens."
+)
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.pass_obj
+def generate(console: Console, /, model: Path, prompt: str, **options: Any) -> None:
+    """Let MODEL (a run's name, its folder, or a checkpoint) continue a text."""
+    from corpusmill.training import generate as write
+
+    text = write(_model_folder(console, model), prompt, **options)
+    if console.as_json:
+        console.data({"model": str(model), "prompt": prompt, "text": text, **options})
+    else:
+        console.text(text)

@@ -1,0 +1,266 @@
+"""The commands that list, compare, name and check versions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import webbrowser
+from pathlib import Path
+from typing import Any, Final
+
+import click
+
+from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
+from corpusmill.terminal.console import Console, table
+
+_EXIT_WARNINGS: Final = 4
+_SHORT: Final = 8
+"""Characters of a version id in the name of a file."""
+
+
+def _open(console: Console, name: str) -> Any:
+    from corpusmill.pipelines.dataset.version import open_version
+
+    return open_version(name, console.workspace)
+
+
+def _workspace(console: Console) -> Any:
+    from corpusmill.pipelines.workspace import Workspace
+
+    return Workspace(console.workspace.absolute())
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.pass_obj
+def versions(console: Console, dataset: str | None) -> None:
+    """List the publications of DATASET, or of all data sets, newest first.
+
+    A version that was published again, or gone back to, stands there once for each time.
+    """
+    from corpusmill.pipelines.dataset.history import history
+
+    rows = history(_workspace(console), dataset)
+    if not rows:
+        console.say("no versions yet: `corpusmill run RECIPE` publishes one")
+    elif console.as_json:
+        for row in rows:
+            console.data(row)
+    else:
+        shown = [{**row, "": "*" if row["current"] else "", "tags": ", ".join(row["tags"])} for row in rows]
+        console.text(table(shown, ["", "dataset", "version", "action", "at", "documents", "bytes", "tags", "parent"]))
+        console.say("* is what the name of the data set alone means")
+
+
+@click.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@click.option("--examples", type=click.IntRange(0, 1000), default=3, show_default=True, help="Documents of each kind.")
+@click.pass_obj
+def diff(console: Console, old: str, new: str, examples: int) -> None:
+    """Tell what B has that A has not, and the other way round: documents, texts, and the rules behind it.
+
+    A version is named dataset@id, dataset@tag, dataset (the current one), or by its folder.
+    """
+    from corpusmill.pipelines.dataset.diff import diff as compare
+
+    told = compare(_open(console, old), _open(console, new), examples=examples)
+    if console.as_json:
+        console.data(told)
+    else:
+        console.text(_told_diff(told))
+
+
+def _told_diff(told: dict[str, Any]) -> str:
+    kinds = ["added", "removed", "changed", "unchanged"]
+    lines = [f"{told['old']['name']} -> {told['new']['name']}", ""]
+    lines += [table([{name: told[name] for name in kinds}], kinds), ""]
+    if len(told["by_source"]) > 1:
+        lines += [table([{"source": name, **row} for name, row in told["by_source"].items()], ["source", *kinds]), ""]
+    if told["by_rule"]:
+        rows = [{"rule": name, **row} for name, row in told["by_rule"].items()]
+        lines += [table(rows, ["rule", "removed", "added"]), ""]
+        lines += ["removed: taken by this rule in B; added: taken by it in A; absent: not read there", ""]
+    for kind, documents in told["examples"].items():
+        for document in documents:
+            lines += _told_example(kind, document)
+    return "\n".join(lines).rstrip()
+
+
+def _told_example(kind: str, document: dict[str, Any]) -> list[str]:
+    name = document["title"] or document["url"] or document["source_id"]
+    rule = f"  ({document['rule']})" if document.get("rule") else ""
+    body = document.get("changes") or document["text"].splitlines()[:3]
+    place = document["url"] or f"{document['source']}: {document['source_id']}"
+    return [f"{kind}  {document['id']}  {name}{rule}", f"    {place}", *(f"    {line}" for line in body), ""]
+
+
+@click.command()
+@click.argument("version")
+@click.argument("name")
+@click.option("--delete", is_flag=True, help="Remove the tag.")
+@click.option("--force", is_flag=True, help="Move a tag that another version has.")
+@click.pass_obj
+def tag(console: Console, version: str, name: str, delete: bool, force: bool) -> None:
+    """Give VERSION the name NAME: dataset@NAME then means it."""
+    from corpusmill.pipelines.dataset import history
+
+    found = _open(console, version)
+    if delete:
+        history.remove_tag(_workspace(console), found, name)
+        status = "removed"
+    else:
+        status = "tagged" if history.tag(_workspace(console), found, name, force=force) else "unchanged"
+    manifest = found.manifest
+    if console.as_json:
+        console.data({"status": status, "dataset": manifest.dataset, "version": manifest.version, "tag": name})
+    else:
+        console.text(f"{status}: {manifest.dataset}@{name} {'was' if delete else 'is'} {found.name}")
+
+
+@click.command()
+@click.argument("dataset")
+@click.argument("version", required=False)
+@click.pass_obj
+def rollback(console: Console, dataset: str, version: str | None) -> None:
+    """Make VERSION (an id or a tag; by default the one before) the current version of DATASET.
+
+    Nothing is removed: rolling back is a line in the history, and the next run publishes a newer one.
+    """
+    from corpusmill.pipelines.dataset import history
+
+    name, at, inside = dataset.partition("@")
+    if at and version is not None:
+        raise UsageError(
+            f"two versions are named: {inside} and {version}", hint=f"corpusmill rollback {name} {version}"
+        )
+    what = (inside if at else version) or None
+    if what is not None and what.startswith(f"{name}@"):
+        what = what.removeprefix(f"{name}@")
+    found, before = history.rollback(_workspace(console), name, what)
+    status = "unchanged" if found.manifest.version == before else "rolled back"
+    told = {
+        "status": status,
+        "dataset": name,
+        "version": found.manifest.version,
+        "previous": before,
+        "path": str(found.path),
+    }
+    if console.as_json:
+        console.data(told)
+    else:
+        was = "" if status == "unchanged" else f", was {before}"
+        console.text(f"{status}: {name} is {found.name}{was}\n  {found.path}")
+
+
+@click.command()
+@click.argument("version")
+@click.option("--compare", metavar="OTHER", help="Another version, whose figures stand beside those of this one.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where a comparison goes.")
+@click.option("--open", "open_", is_flag=True, help="Show it in the browser.")
+@click.pass_obj
+def report(console: Console, version: str, compare: str | None, out: Path | None, open_: bool) -> None:
+    """Show the quality report of VERSION, or compare it with another one.
+
+    A version has its report with it. A comparison is a file of its own, in the current folder unless --out says where.
+    """
+    found = _open(console, version)
+    if compare is None and out is None and (found.path / "report.html").is_file():
+        path, figures = found.path / "report.html", json.loads((found.path / "report.json").read_text())
+    else:
+        other = None if compare is None else _open(console, compare)
+        path = out or Path(_report_name(found, other))
+        figures = _write_report(found, other, path)
+    if console.as_json:
+        console.data({**figures, "path": str(path.absolute())})
+    else:
+        console.text(_told_report(figures))
+        console.text(f"\n{path.absolute()}")
+    if open_:
+        webbrowser.open(path.absolute().as_uri())
+
+
+def _report_name(version: Any, other: Any) -> str:
+    names = [version.manifest.dataset, version.manifest.version[:_SHORT]]
+    if other is not None:
+        names += ["against", other.manifest.version[:_SHORT]]
+    return "-".join(names) + ".html"
+
+
+def _write_report(version: Any, other: Any, out: Path) -> dict[str, Any]:
+    """Write a report as the file *out* and give its figures."""
+    from corpusmill.pipelines.reports.report import make_report
+
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        make_report(version.path, compare=None if other is None else other.path, out=Path(folder))
+        figures: dict[str, Any] = json.loads((Path(folder) / "report.json").read_text())
+        shutil.copyfile(Path(folder) / "report.html", out)
+    return figures
+
+
+def _told_report(figures: dict[str, Any]) -> str:
+    lines = [f"{figures['dataset']}@{figures['version']}", ""]
+    compared = figures.get("comparison")
+    if compared:
+        rows = [row for row in compared["figures"] if row["kind"] != "percent"]
+        lines += [table(rows, ["label", "here", "there", "difference"]), ""]
+    else:
+        sizes = {name: value for name, value in figures["sizes"].items() if isinstance(value, int | float)}
+        lines += [table([{"figure": name.replace("_", " "), "": n} for name, n in sizes.items()], ["figure", ""]), ""]
+        lines += [table(figures["rules"][:10], ["stage", "rule", "documents", "bytes"]), ""] if figures["rules"] else []
+    lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]
+    return "\n".join(lines).rstrip()
+
+
+@click.command()
+@click.argument("version")
+@click.option("--max-rejected", type=click.FloatRange(0, 1), help="Greatest share of records in the ledger.")
+@click.option("--min-documents", type=click.IntRange(0), help="Least number of published documents.")
+@click.option("--max-error-rate", type=click.FloatRange(0, 1), help="Greatest share of broken records.")
+@click.option("--fast", is_flag=True, help="Do not read the files to compare their SHA-256.")
+@click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
+@click.pass_obj
+def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds: Any) -> int:
+    """Hold VERSION against the checks of its recipe, or those given here; the exit code is 3 when one fails.
+
+    Its files are compared with the manifest, too: a damaged one is exit code 1.
+    """
+    from corpusmill.pipelines.dataset.health import damaged_files
+    from corpusmill.pipelines.running.run import check as warnings_of
+    from corpusmill.pipelines.running.run import failed_checks
+
+    found = _open(console, version)
+    counts = found.manifest.counts
+    damaged = [] if fast else list(damaged_files(found))
+    if damaged:
+        raise DamagedFileError(
+            f"{len(damaged)} files are not what the manifest says: {'; '.join(damaged)}",
+            hint="copy the version's folder again; `corpusmill doctor --verify` looks at all versions",
+        )
+    checks = _checks(found, bounds)
+    failed = failed_checks(counts, checks)
+    if failed:
+        raise ChecksFailedError(
+            f"{found.name} fails {len(failed)} checks: {'; '.join(failed)}",
+            hint=f"`corpusmill report {found.name}` shows which rules took the documents",
+        )
+    warnings = warnings_of(counts, checks, accept=True)
+    for warning in warnings:
+        console.warn(warning)
+    told = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}
+    if console.as_json:
+        data = {"status": "passed", "dataset": found.manifest.dataset, "version": found.manifest.version}
+        console.data({**data, "checks": checks.model_dump(mode="json"), "counts": told, "warnings": warnings})
+    else:
+        files = "" if fast else f", {len(found.manifest.files) + len(found.manifest.side_files)} files are whole"
+        console.text(f"passed: {found.name}, {counts.published:,} documents of {counts.read:,}{files}")
+    return _EXIT_WARNINGS if strict and warnings else 0
+
+
+def _checks(version: Any, bounds: dict[str, Any]) -> Any:
+    """Give the checks of the version's recipe, with *bounds* in their place where they are given."""
+    from corpusmill.schemas.recipe import Checks
+
+    known = {name: value for name, value in version.manifest.recipe.get("checks", {}).items() if value is not None}
+    return Checks.model_validate_json(json.dumps(known | {name: n for name, n in bounds.items() if n is not None}))

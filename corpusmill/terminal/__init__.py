@@ -1,0 +1,1 @@
+"""What a person sees: two streams, and the progress of a run."""

@@ -1,1 +1,0 @@
-"""The commands of the corpus side; each is imported when it is called."""

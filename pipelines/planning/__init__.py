@@ -1,0 +1,1 @@
+"""From a recipe to the steps that an engine runs."""

@@ -1,0 +1,122 @@
+"""What a run would do: each step with its fingerprint, whether it is there, and why it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from corpusmill.pipelines.api import read_recipe
+from corpusmill.pipelines.engines.base import Step, resolve
+from corpusmill.pipelines.engines.driver import Store, fingerprints, identity_of
+from corpusmill.pipelines.planning.plan import SourceInput
+from corpusmill.pipelines.running.run import Acquisition, disk_bytes, planned, source_input
+from corpusmill.pipelines.workspace import Workspace
+
+_RECORD_BYTES: Final = 3_000
+"""Mean size of a record of text, for estimates."""
+
+
+def explain_plan(
+    recipe: str | Path, *, workspace: Path, acquisition: Acquisition, limit: int | None = None
+) -> dict[str, Any]:
+    """Give what ``plan --json`` prints.
+
+    Rows of a step that is not there are an estimate: those of its last run, or the records that the files may hold.
+    """
+    place = Workspace(workspace.absolute())
+    loaded = read_recipe(recipe, place, acquisition)
+    found = {source.name: place.raw_manifest(source.name) for source in loaded.recipe.sources}
+    inputs = [
+        source_input(loaded, source, manifest, place, acquisition.loaders)
+        for source in loaded.recipe.sources
+        if (manifest := found[source.name]) is not None
+    ]
+    plan = planned(loaded, inputs, limit=limit)
+    known = fingerprints(plan.plan)
+    dataset = loaded.recipe.dataset + ("-sample" if limit is not None else "")
+    before = _last_steps(place, dataset)
+    store = Store(place.root)
+    steps: list[dict[str, Any]] = []
+    records = sum(map(estimated_records, inputs)) or None
+    for step in plan.plan.steps:
+        told = _told(step, known[step.name], before, store, {told["name"]: told for told in steps})
+        steps.append({**told, "rows": records if told["rows"] is None else told["rows"]})
+    missing = [name for name, manifest in found.items() if manifest is None]
+    return {"dataset": dataset, "steps": steps, "disk_bytes": disk_bytes(inputs), "sources_missing": missing}
+
+
+def estimated_records(source: SourceInput) -> int:
+    """Estimate the records of a source that was got: pages of a crawl, files of one document, else by size."""
+    manifest = source.manifest
+    if manifest.kind == "crawl":
+        return manifest.counts.get("pages", 0)
+    if resolve(source.loader).uses_name:
+        return len(manifest.files)
+    return max(1, sum(file.size for file in manifest.files) // _RECORD_BYTES)
+
+
+def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:
+    """Give the fingerprints of the last run that finished its steps."""
+    for run in workspace.runs(dataset):
+        if run["steps"]:
+            return {step["name"]: step["fingerprint"] for step in run["steps"]}
+    return {}
+
+
+def _told(
+    step: Step, fingerprint: str, before: Mapping[str, str], store: Store, told: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    there = store.read_step(fingerprint)
+    changed = [source.step for source in step.inputs if not told[source.step]["cached"]]
+    old = before.get(step.name)
+    manifest = _manifest(store, fingerprint if there is not None else old)
+    if there is not None:
+        reason = "computed before"
+    elif changed:
+        reason = f"its input {changed[0]} changes" if old else f"its input {changed[0]} is not computed yet"
+    elif old is None:
+        reason = "not computed yet"
+    elif old == fingerprint:
+        reason = "its output was removed"
+    else:
+        reason = _difference(step, manifest)
+    return {
+        "name": step.name,
+        "fingerprint": fingerprint,
+        "cached": there is not None,
+        "reason": reason,
+        "rows": manifest.get("rows"),
+    }
+
+
+def _manifest(store: Store, fingerprint: str | None) -> dict[str, Any]:
+    if fingerprint is None:
+        return {}
+    try:
+        return dict(json.loads((store.steps / fingerprint / "manifest.json").read_text()))
+    except (OSError, ValueError):
+        return {}
+
+
+def _difference(step: Step, manifest: Mapping[str, Any]) -> str:
+    """Tell what changed since *manifest* was written: parameters, version, libraries, or the files that are read."""
+    old, new = manifest.get("work", {}).get("work"), json.loads(json.dumps(identity_of(step.function)))
+    if old is None:
+        return "its earlier output was removed"
+    if old == new:
+        return "its files changed" if not step.inputs else "the way its input is read changed"
+    names = sorted(_changed_names("", old, new))
+    return f"changed: {', '.join(names[:4])}"
+
+
+def _changed_names(prefix: str, old: Any, new: Any) -> set[str]:
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {
+            name
+            for key in old.keys() | new.keys()
+            if old.get(key) != new.get(key)
+            for name in _changed_names(f"{prefix}.{key}" if prefix else key, old.get(key), new.get(key))
+        }
+    return {prefix.removeprefix("params.") or "function"}

@@ -1,0 +1,74 @@
+"""Paths and glob patterns of a `load` source, as a recipe writes them."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from corpusmill.pipelines.recipes.problems import nearest
+
+_VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+class UnsetVariableError(Exception):
+    """A path names an environment variable that is not set."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the environment variable {name} is not set")
+        self.hint = f"export {name}=…"
+
+
+def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.environ) -> str:
+    """Give *path* with the values of its ``${NAME}``, absolute: relative to the folder *base*.
+
+    The only place of a recipe where the environment counts: where files lie is not part of a version.
+
+    Raises:
+        UnsetVariableError: A variable is not set.
+
+    >>> absolute_pattern("${DATA}/*.txt", base=Path("/x"), environ={"DATA": "me"})
+    '/x/me/*.txt'
+    """
+
+    def value(match: re.Match[str]) -> str:
+        if match[1] not in environ:
+            raise UnsetVariableError(match[1])
+        return environ[match[1]]
+
+    return str(base / Path(_VARIABLE.sub(value, path)).expanduser())
+
+
+def matches(pattern: str) -> bool:
+    """Tell whether there is a regular file or a folder at *pattern*, taken as a path or else as a glob pattern."""
+    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207, Path has no absolute patterns
+    return _can_be_read(Path(pattern)) or any(_can_be_read(Path(name)) for name in found)
+
+
+def is_special(path: str) -> bool:
+    """Tell whether *path* is a pipe, a socket or a device, which may never end."""
+    return Path(path).exists() and not _can_be_read(Path(path))
+
+
+def _can_be_read(path: Path) -> bool:
+    return path.is_file() or path.is_dir()
+
+
+def path_hint(pattern: str) -> str:
+    """Tell how far the way to *pattern*, which matches nothing, exists, and the nearest name there."""
+    fixed = Path(*_until_wildcard(Path(pattern).parts))
+    while not fixed.exists():
+        missing, fixed = fixed.name, fixed.parent
+        if fixed.is_dir() and (close := nearest(missing, (entry.name for entry in fixed.iterdir()))):
+            return f"looked for {pattern}; did you mean `{close}`?"
+    return f"looked for {pattern}; {fixed} exists"
+
+
+def _until_wildcard(parts: tuple[str, ...]) -> Iterator[str]:
+    for part in parts:
+        if glob.has_magic(part):
+            return
+        yield part

@@ -1,0 +1,390 @@
+"""A recipe file, read whole: every problem is told at once, with its line, before any work starts.
+
+`load_recipe` gives the recipe with all defaults filled in, and its stages and loaders as values. Stages are looked up
+in the table of `corpusmill.pipelines.registry`, loaders in a table of the same form that the caller hands in.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Container, Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.extras import missing_from
+from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
+from corpusmill.pipelines.recipes.problems import Part, Problems, hint_among
+from corpusmill.pipelines.registry import ENTRY_POINTS, STAGES
+from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
+
+PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "line_dedup", "substring_dedup", "bias")
+PLANNED_FORMATS: Final = (
+    *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
+    *("sitemap", "csv", "xml"),
+)
+"""Names that the design has and this version does not: they are refused as such."""
+
+_SECTIONS: Final = tuple(Recipe.model_fields)
+_Model = TypeVar("_Model", bound=BaseModel)
+_UNREAD_BY_LOADERS: Final = frozenset(LoadSource.model_fields) - {"text_field", "id_field"}
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A recipe that was read from a file and found good.
+
+    Args:
+        recipe: The recipe with every default filled in, also those of stages and loaders.
+        path: The file.
+        located: The file's content and lines.
+        stages: The stages as values, one for each of ``recipe.stages``.
+        loaders: The loader of each source that is loaded, by the source's name.
+    """
+
+    recipe: Recipe
+    path: Path
+    located: LocatedYaml
+    stages: tuple[Stage, ...]
+    loaders: Mapping[str, BaseModel]
+
+    def error(self, message: str, place: Place, *, hint: str | None = None, value: Any = None) -> RecipeError:
+        """Give the error for a problem at *place*, such as ``("stages", 3)``, found after the recipe was read."""
+        return Problems(self.located).error(message, place, hint=hint, value=value)
+
+    def place_of_source(self, name: str) -> Place:
+        """Give the place of the source called *name*."""
+        return ("sources", [source.name for source in self.recipe.sources].index(name))
+
+    def input_patterns(self, source: LoadSource) -> tuple[str, ...]:
+        """Give the absolute paths and glob patterns of *source*.
+
+        Raises:
+            RecipeError: An environment variable is not set.
+        """
+        try:
+            return tuple(absolute_pattern(item, base=self.path.parent) for item in source.paths)
+        except UnsetVariableError as error:
+            raise self.error(str(error), self.place_of_source(source.name), hint=error.hint) from None
+
+
+def stage_table(builtin: Mapping[str, str] = STAGES) -> dict[str, str]:
+    """Give the table of stages: *builtin*, then those that other distributions bring as entry points.
+
+    Raises:
+        RecipeError: A distribution brings a stage with a name that is taken.
+    """
+    table = dict(builtin)
+    for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
+        if table.setdefault(entry.name, entry.value) != entry.value:
+            owner = entry.dist.name if entry.dist else entry.value
+            raise RecipeError(
+                f"two stages have the name `{entry.name}`: {table[entry.name]} and {entry.value}",
+                hint=f"uninstall {owner}, or rename its entry point",
+            )
+    return table
+
+
+def load_recipe(
+    path: str | Path,
+    *,
+    stages: Mapping[str, str] | None = None,
+    loaders: Mapping[str, str],
+    present: Container[str] = (),
+    check_inputs: bool = True,
+) -> LoadedRecipe:
+    """Read the recipe at *path*.
+
+    Args:
+        stages: Table of stages, ``name -> "module:Class"``; None: `stage_table`.
+        loaders: Table of loaders, of the same form.
+        present: Sources that the workspace holds: their files are not looked for.
+        check_inputs: Look for the files of the other sources.
+
+    Raises:
+        RecipeErrors: The recipe has problems; each is one of `errors`.
+        RecipeError: The file cannot be read at all.
+    """
+    located = read_yaml(path)
+    problems = Problems(located)
+    if not isinstance(located.value, dict):
+        raise problems.error("a recipe is a mapping: `dataset: …`, `sources: …`, …", ())
+    reader = _Reader(located, problems, stages if stages is not None else stage_table(), loaders)
+    loaded = reader.read(Path(path).absolute())
+    if check_inputs:
+        _look_for_inputs(located.value.get("sources"), Path(path).absolute().parent, present, problems)
+    problems.raise_any()
+    assert loaded is not None, "a recipe without problems was read"
+    return loaded
+
+
+class _Reader:
+    """Reads the parts of a recipe one by one, so that a bad one does not hide the problems of another."""
+
+    def __init__(
+        self, located: LocatedYaml, problems: Problems, stages: Mapping[str, str], loaders: Mapping[str, str]
+    ) -> None:
+        self._located = located
+        self._problems = problems
+        self._stage_table = stages
+        self._loader_table = loaders
+        self._loaders: dict[str, BaseModel] = {}
+
+    def read(self, path: Path) -> LoadedRecipe | None:
+        """Give the recipe, or None when there is a problem."""
+        value: dict[str, Any] = self._located.value
+        self._refuse_unknown_sections(value)
+        frame = self._frame({name: item for name, item in value.items() if name in _SECTIONS})
+        sources = self._sources(value["sources"]) if "sources" in value else []
+        stages = self._stages(value["stages"]) if "stages" in value else []
+        if self._problems.errors or frame is None:
+            return None
+        entries = number_stages([{name: stage.model_dump(mode="json")} for name, stage in stages])
+        recipe = frame.model_copy(update={"sources": tuple(sources), "stages": entries})
+        return LoadedRecipe(recipe, path, self._located, tuple(stage for _, stage in stages), self._loaders)
+
+    def _refuse_unknown_sections(self, value: dict[str, Any]) -> None:
+        for name in value.keys() - set(_SECTIONS):
+            hint = hint_among(name, _SECTIONS, what="fields")
+            self._problems.add(f"unknown field `{name}`", (name,), hint=hint)
+
+    def _frame(self, value: dict[str, Any]) -> Recipe | None:
+        """Read all but sources and stages, which are read on their own."""
+        placeholder = {"sources": [{"load": {"name": "x", "format": "x", "path": "x"}}], "stages": []}
+        known = value | {key: placeholder[key] for key in placeholder if key in value}
+        return self._model(Part((), "", Recipe), known)
+
+    def _sources(self, entries: Any) -> list[Source]:
+        if not self._is_list(entries, "sources", "crawl: {…}"):
+            return []
+        sources: list[Source] = []
+        names: dict[str, int] = {}
+        for index, entry in enumerate(entries):
+            kind, fields = self._source_kind(entry, index)
+            if kind is None:
+                continue
+            self._refuse_repeated_name(fields.get("name"), index, names)
+            source = self._crawl(fields, index) if kind == "crawl" else self._load(fields, index)
+            sources += [source] if source is not None else []
+        return sources
+
+    def _is_list(self, value: Any, section: str, example: str) -> bool:
+        if isinstance(value, list) and (value or section == "stages"):
+            return True
+        problem = f"`{section}` is a list with at least one entry" if section == "sources" else f"`{section}` is a list"
+        self._problems.add(problem, (section,), hint=f"write `- {example}`", value=value)
+        return False
+
+    def _source_kind(self, entry: Any, index: int) -> tuple[str | None, dict[str, Any]]:
+        place: Place = ("sources", index)
+        label = f"source {index + 1}"
+        match entry:
+            case {"crawl": dict() as fields, **rest} if not rest:
+                return "crawl", fields
+            case {"load": dict() as fields, **rest} if not rest:
+                return "load", fields
+            case dict() if len(entry) == 1 and (kind := next(iter(entry))) not in SOURCE_KINDS:
+                hint = hint_among(kind, tuple(SOURCE_KINDS), what="kinds")
+                self._problems.add(f"{label}: unknown kind of source `{kind}`", place, hint=hint)
+            case {"crawl": None, **_rest} | {"load": None, **_rest}:
+                hint = "indent the fields below it further than its name"
+                self._problems.add(f"{label}: it has no fields", place, hint=hint)
+            case _:
+                problem = f"{label}: a source is `crawl: {{…}}` or `load: {{…}}`"
+                self._problems.add(problem, place, value=entry)
+        return None, {}
+
+    def _refuse_repeated_name(self, name: Any, index: int, names: dict[str, int]) -> None:
+        if not isinstance(name, str) or names.setdefault(name, index) == index:
+            return
+        line = self._located.line(("sources", names[name]))
+        problem = f"source {index + 1}: the name `{name}` is taken by the source in line {line}"
+        self._problems.add(problem, ("sources", index), hint="give each source its own name", value=name)
+
+    def _crawl(self, fields: dict[str, Any], index: int) -> CrawlSource | None:
+        return self._model(Part(("sources", index, "crawl"), _label("source", index, fields), CrawlSource), fields)
+
+    def _load(self, fields: dict[str, Any], index: int) -> LoadSource | None:
+        place: Place = ("sources", index, "load")
+        label = _label("source", index, fields)
+        loader = self._loader(fields, place, label)
+        source = self._model(Part(place, label, LoadSource), fields)
+        if source is None or loader is None:
+            return None
+        self._loaders[source.name] = loader
+        return LoadSource.model_validate_json(json.dumps(fields | loader.model_dump(mode="json")), strict=True)
+
+    def _loader(self, fields: dict[str, Any], place: Place, label: str) -> BaseModel | None:
+        name = fields.get("format")
+        if not isinstance(name, str):
+            return None
+        if name not in self._loader_table:
+            self._refuse_format(name, place, label)
+            return None
+        model: type[BaseModel] = resolve(self._loader_table[name])
+        left = _UNREAD_BY_LOADERS - model.model_fields.keys()
+        given = {key: value for key, value in fields.items() if key not in left and value is not None}
+        known = tuple(dict.fromkeys((*_shared_fields(), *model.model_fields)))
+        return self._model(Part(place, f"{label}, format `{name}`", model, fields=known), given)
+
+    def _refuse_format(self, name: str, place: Place, label: str) -> None:
+        here = (*place, "format")
+        if name in PLANNED_FORMATS:
+            there = f"formats that are: {', '.join(self._loader_table)}"
+            self._problems.add(f"{label}: the format `{name}` is not built yet", here, hint=there, value=name)
+            return
+        hint = hint_among(name, tuple(self._loader_table), what="formats")
+        self._problems.add(f"{label}: unknown format `{name}`", here, hint=hint, value=name)
+
+    def _stages(self, entries: Any) -> list[tuple[str, Stage]]:
+        if not self._is_list(entries, "stages", "extract"):
+            return []
+        stages = []
+        for index, entry in enumerate(entries):
+            name, params = self._stage_name(entry, index)
+            stage = self._stage(name, params, index) if name is not None else None
+            stages += [(name, stage)] if name is not None and stage is not None else []
+        return stages
+
+    def _stage_name(self, entry: Any, index: int) -> tuple[str | None, dict[str, Any]]:
+        place: Place = ("stages", index)
+        hint: str | None = None
+        match entry:
+            case str():
+                return entry, {}
+            case dict() if len(entry) == 1:
+                name, params = next(iter(entry.items()))
+                if params is None or isinstance(params, dict):
+                    return name, params or {}
+                problem = f"parameters are fields with values: `{name}: {{…}}`"
+            case dict() if None in entry.values():
+                problem, hint = "a stage has one name", "indent the parameters below it further than its name"
+            case _:
+                problem = "a stage is a name, or a name with its parameters: `name: {…}`"
+        self._problems.add(f"stage {index + 1}: {problem}", place, hint=hint, value=entry)
+        return None, {}
+
+    def _stage(self, name: str, params: dict[str, Any], index: int) -> Stage | None:
+        if name not in self._stage_table:
+            self._refuse_stage(name, index)
+            return None
+        place: Place = ("stages", index)
+        label = f"stage {index + 1} (`{name}`)"
+        model = self._stage_class(name, place, label)
+        return self._model(Part((*place, name), label, model), params) if model is not None else None
+
+    def _refuse_stage(self, name: str, index: int) -> None:
+        label, place = f"stage {index + 1}", ("stages", index)
+        if name in PLANNED_STAGES:
+            there = f"stages that are: {', '.join(self._stage_table)}"
+            self._problems.add(f"{label}: the stage `{name}` is not built yet", place, hint=there, value=name)
+            return
+        if name in _SECTIONS:
+            hint: str | None = f"`{name}` is a section of its own, beside `stages`"
+        else:
+            hint = hint_among(name, tuple(self._stage_table), what="stages")
+        self._problems.add(f"{label}: unknown stage `{name}`", place, hint=hint, value=name)
+
+    def _stage_class(self, name: str, place: Place, label: str) -> type[Stage] | None:
+        try:
+            model: type[Stage] = resolve(self._stage_table[name])
+        except (ImportError, AttributeError) as error:
+            self._problems.add(f"{label}: {self._stage_table[name]} cannot be loaded: {error}", place)
+            return None
+        if model.extra is not None and (missing := missing_from(model.extra)):
+            problem = f"{label}: needs {', '.join(missing)}, not installed here"
+            self._problems.add(problem, place, hint=f"pip install 'corpusmill[{model.extra}]'")
+        return model
+
+    def _model(self, part: Part[_Model], value: Mapping[str, Any]) -> _Model | None:
+        """Give *value* as a value of the model of *part*, None when it has problems."""
+        try:
+            return part.model.model_validate_json(json.dumps(value), strict=True)
+        except ValidationError as error:
+            self._problems.add_validation(error, part, value)
+            return None
+
+
+def _label(word: str, index: int, fields: Mapping[str, Any]) -> str:
+    name = fields.get("name")
+    return f"{word} {index + 1} (`{name}`)" if isinstance(name, str) else f"{word} {index + 1}"
+
+
+def _shared_fields() -> Iterator[str]:
+    return (name for name in LoadSource.model_fields if name in _UNREAD_BY_LOADERS)
+
+
+def _look_for_inputs(sources: Any, base: Path, present: Container[str], problems: Problems) -> None:
+    """Note the paths of *sources*, as read from the file, that lead to nothing; parts of another form are passed by."""
+    for index, entry in enumerate(sources if isinstance(sources, list) else []):
+        match entry:
+            case {"load": {"name": str() as name, "path": str() as path}} if name not in present:
+                _look_for_input(
+                    path, ("sources", index, "load", "path"), base, f"source {index + 1} (`{name}`)", problems
+                )
+            case {"load": {"name": str() as name, "path": [*paths]}} if name not in present:
+                for position, path in enumerate(paths):
+                    place = ("sources", index, "load", "path", position)
+                    _look_for_input(path, place, base, f"source {index + 1} (`{name}`)", problems)
+
+
+def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: Problems) -> None:
+    if not isinstance(path, str) or not path or "\0" in path:
+        return
+    try:
+        pattern = absolute_pattern(path, base=base)
+    except UnsetVariableError as error:
+        problems.add(f"{label}: field `path`: {error}, got `{path}`", place, hint=error.hint, value=path)
+        return
+    if is_special(pattern):
+        problems.add(f"{label}: field `path`: not a regular file, got `{path}`", place, hint="name a file", value=path)
+    elif not matches(pattern):
+        problem = f"{label}: field `path`: no such file, got `{path}`"
+        problems.add(problem, place, hint=path_hint(pattern), value=path)
+
+
+def resolved_yaml(recipe: Recipe) -> str:
+    """Write *recipe* with every default as a recipe file, which reads back as an equal recipe."""
+    return "# The whole recipe, with every default.\n" + dump_yaml(recipe.model_dump(mode="json"))
+
+
+_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact"))
+"""Fields that say when a source is got and how politely, not what it is."""
+
+
+def source_definition(source: Source) -> dict[str, Any]:
+    """Give what makes *source* this source: its fields with all defaults, without those of time and manners."""
+    return _defining(source.model_dump(mode="json"))
+
+
+def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION}
+
+
+def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManifest, *, manifest: str | Path) -> None:
+    """Check that *source* is the one that *raw*, read from the file *manifest*, was got by.
+
+    Raises:
+        RecipeError: The workspace holds another source under this name.
+    """
+    ours = {"kind": source.kind} | source_definition(source)
+    theirs = {"kind": raw.kind} | _defining(raw.definition)
+    if ours == theirs:
+        return
+    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
+    first = differing[0]
+    raise loaded.error(
+        f"the source `{source.name}` has another definition in {manifest}: {', '.join(differing)} differ"
+        f" (`{first}` is {theirs.get(first)!r} there, {ours.get(first)!r} here)",
+        (*loaded.place_of_source(source.name), source.kind, first),
+        hint=f"give this source another name, or use another workspace, or remove {Path(manifest).parent}",
+        value=ours.get(first),
+    )

@@ -1,0 +1,95 @@
+"""Conservation: what went into each stage came out of it or lies in the ledger, in documents and in bytes of text."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Mapping
+
+from corpusmill.pipelines.engines.driver import StepDone
+from corpusmill.pipelines.planning.plan import LIMIT, CorpusPlan
+from corpusmill.schemas.errors import ConservationError
+from corpusmill.schemas.manifest import StageCounts
+
+_PREFIX = "law/"
+
+
+def stage_counts(plan: CorpusPlan, done: Mapping[str, StepDone]) -> tuple[StageCounts, ...]:
+    """Give the account of each stage, in the order in which records met them.
+
+    A stage that compares documents takes what the stage before it gave, and its fates tell what it rejected.
+    """
+    figures = _figures(done)
+    counts: list[StageCounts] = []
+    for law in plan.laws:
+        found = figures.get(law, Counter())
+        rules = {name.removeprefix("rule/"): n for name, n in sorted(found.items()) if name.startswith("rule/")}
+        plain = {name: n for name, n in found.items() if not name.startswith("rule/")}
+        if law in plan.compared:
+            plain = _compared(plain, counts[-1])
+        counts.append(StageCounts.model_validate({**_ZERO, **plain, "name": law, "rules": rules}))
+    return tuple(counts)
+
+
+_ZERO = dict.fromkeys(("documents_in", "documents_out", "ledger", "bytes_in", "bytes_out", "bytes_ledger"), 0)
+
+
+def _compared(figures: Mapping[str, int], before: StageCounts) -> dict[str, int]:
+    return {
+        **figures,
+        "documents_in": before.documents_out,
+        "bytes_in": before.bytes_out,
+        "documents_out": before.documents_out - figures.get("ledger", 0),
+        "bytes_out": before.bytes_out - figures.get("bytes_ledger", 0),
+    }
+
+
+def _figures(done: Mapping[str, StepDone]) -> dict[str, Counter[str]]:
+    figures: dict[str, Counter[str]] = {}
+    for step in done.values():
+        if step.name.startswith(LIMIT):
+            continue
+        for name, number in step.counters.items():
+            if name.startswith(_PREFIX):
+                stage, _, figure = name.removeprefix(_PREFIX).partition("/")
+                figures.setdefault(stage, Counter())[figure] += number
+    return figures
+
+
+def check_laws(
+    plan: CorpusPlan,
+    done: Mapping[str, StepDone],
+    counts: tuple[StageCounts, ...],
+    *,
+    published: int,
+    published_bytes: int,
+    ledger: int,
+) -> None:
+    """Check that nothing was lost inside a stage, between two stages, or on the way to the files.
+
+    Args:
+        published, published_bytes, ledger: Rows and bytes of text in the shards, and rows in the ledger, as written.
+
+    Raises:
+        ConservationError: It names the stage and both figures.
+    """
+    for stage in counts:
+        if not stage.holds:
+            raise ConservationError(f"stage {stage.name}: in is not out + ledger: {stage.model_dump_json()}")
+    for before, after in itertools.pairwise(counts):
+        _equal(f"{before.name} gave and {after.name} took", before.documents_out, after.documents_in, "documents")
+        _equal(f"{before.name} gave and {after.name} took", before.bytes_out, after.bytes_in, "bytes of text")
+    first: int | None = None
+    for stage in counts:
+        # Stages that compare one behind the other share the fates of what went into the first of them.
+        first = (stage.documents_in if first is None else first) if stage.name in plan.compared else None
+        if first is not None:
+            _equal(f"documents and fates of {stage.name}", first, done[plan.compared[stage.name]].rows, "rows")
+    _equal("the last stage gave and the shards hold", counts[-1].documents_out, published, "documents")
+    _equal("the last stage gave and the shards hold", counts[-1].bytes_out, published_bytes, "bytes of text")
+    _equal("stages rejected and the ledger holds", sum(stage.ledger for stage in counts), ledger, "documents")
+
+
+def _equal(what: str, one: int, other: int, unit: str) -> None:
+    if one != other:
+        raise ConservationError(f"{what} different numbers of {unit}: {one} and {other}", hint="please report this")

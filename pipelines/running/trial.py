@@ -1,0 +1,171 @@
+"""One document on its way through all stages, with every change: the same functions as in a run, nothing written."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusmill.pipelines.api import read_recipe
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.planning.plan import SourceInput
+from corpusmill.pipelines.recipes.reading import LoadedRecipe
+from corpusmill.pipelines.running.run import Acquisition, source_input
+from corpusmill.pipelines.stages.apply import apply
+from corpusmill.pipelines.stages.base import MapStage
+from corpusmill.pipelines.stages.read import Read, raw_row
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.recipe import LoadSource
+
+MAX_RECORDS: Final = 5
+"""Records of a file that holds many, which are shown."""
+_SHOWN: Final = 120
+
+
+def trial(recipe: str | Path, document: str, *, workspace: Path, acquisition: Acquisition) -> list[dict[str, Any]]:
+    """Give for each record of *document* (a file, or the URL of a page that was crawled) what each stage made of it.
+
+    Raises:
+        UsageError: There is no such file or page, or no source of the recipe reads it.
+    """
+    place = Workspace(workspace.absolute())
+    loaded = read_recipe(recipe, place, acquisition)
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        context = TaskContext(Path(folder) / "trial", partition=0, attempt="0")
+        with running(context):
+            if "://" in document:
+                records = list(_crawled(loaded, document, place, acquisition))
+            else:
+                records = list(itertools.islice(_records(loaded, Path(document), acquisition), MAX_RECORDS))
+            return [_way(loaded, record) for record in records]
+
+
+def _records(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> Iterator[pa.RecordBatch]:
+    if not path.is_file():
+        raise UsageError(f"there is no file {path}", hint="give a file, or the URL of a page that was crawled")
+    source, loader, params = _reader_of(loaded, path, acquisition)
+    row = raw_row(
+        source=source,
+        path=path,
+        name=path.name,
+        sha256=file_sha256(path),
+        start=0,
+        end=-1,
+        loader=loader,
+        params=params,
+        license=None,
+    )
+    yield from _rows(row)
+
+
+def _rows(row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    for batch in Read().build()(iter([pa.RecordBatch.from_pylist([row])])):
+        yield from (batch.slice(index, 1) for index in range(batch.num_rows))
+
+
+def _reader_of(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> tuple[str, str, str]:
+    """Give name, loader and parameters of the source that reads files like *path*; a page is HTML for any recipe."""
+    for source in loaded.recipe.sources:
+        if isinstance(source, LoadSource):
+            loader = loaded.loaders[source.name]
+            if path.name.endswith(tuple(loader.suffixes)):  # type: ignore[attr-defined]
+                return source.name, acquisition.loaders[source.format], loader.model_dump_json()
+    for name, place in acquisition.loaders.items():
+        if path.name.endswith(tuple(resolve(place).suffixes)):
+            return name, place, "{}"
+    raise UsageError(f"no source of the recipe reads {path.name}", hint=f"formats: {', '.join(acquisition.loaders)}")
+
+
+def _crawled(loaded: LoadedRecipe, url: str, place: Workspace, acquisition: Acquisition) -> Iterator[pa.RecordBatch]:
+    for source in loaded.recipe.sources:
+        manifest = place.raw_manifest(source.name)
+        if manifest is None or manifest.kind != "crawl":
+            continue
+        given = source_input(loaded, source, manifest, place, acquisition.loaders)
+        found = list(itertools.islice(_pages(given, url), 1))
+        if found:
+            yield from found
+            return
+    raise UsageError(f"no crawled page has the URL {url}", hint="`corpusmill crawl RECIPE` gets the pages first")
+
+
+def _pages(source: SourceInput, url: str) -> Iterator[pa.RecordBatch]:
+    for file in source.manifest.files:
+        row = raw_row(
+            source=source.name,
+            path=source.path(file.path),
+            name=file.name,
+            sha256=file.sha256,
+            start=0,
+            end=-1,
+            loader=source.loader,
+            params=source.params,
+            license=None,
+        )
+        for record in _rows(row):
+            if url in (record["url"][0].as_py(), record["source_id"][0].as_py()):
+                yield record
+
+
+def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
+    stages = [_stage("read", record, record)]
+    names = (entry.id for entry in loaded.recipe.stages)
+    for name, stage in zip(names, loaded.stages, strict=True):
+        if not isinstance(stage, MapStage):
+            stages.append({**_stage(name, record, record), "verdict": "left out", "change": "compares documents"})
+            continue
+        for suffix, part in stage.parts():
+            before = record
+            record = apply(part.build(), record, name=f"{name}.{suffix}" if suffix else name, stage=part)
+            stages.append(_stage(f"{name}.{suffix}" if suffix else name, before, record))
+    row = record.to_pylist()[0]
+    return {
+        "id": row["id"],
+        "source_id": row["source_id"],
+        "url": row["url"],
+        "title": row["title"],
+        "loader": row["source"],
+        "text": row["text"],
+        "stages": stages,
+    }
+
+
+def _stage(name: str, before: pa.RecordBatch, after: pa.RecordBatch) -> dict[str, Any]:
+    old, new = before.to_pylist()[0], after.to_pylist()[0]
+    met = new["rule"] is not None and (old["rule"] is None or before is after)
+    passed_by = old["rule"] is not None and before is not after
+    columns = {key: _short(value) for key, value in new.items() if key not in CAPTURE.names and key not in old}
+    columns |= {
+        key: _short(new[key])
+        for key in ("title", "language", "license", "published_at")
+        if new[key] is not None and new[key] != old.get(key)
+    }
+    return {
+        "stage": name,
+        "verdict": "rejected" if met else "passed by" if passed_by else "kept",
+        "rule": new["rule"] if met else None,
+        "value": new["value"] if met else None,
+        "threshold": new["threshold"] if met else None,
+        "change": "" if before is after else _change(before["text"], after["text"]),
+        "columns": columns,
+    }
+
+
+def _short(value: Any) -> Any:
+    return value[:_SHOWN] if isinstance(value, str) else value
+
+
+def _change(before: pa.Array, after: pa.Array) -> str:
+    if before.equals(after) or after[0].as_py() is None:
+        return ""
+    old, new = (pc.fill_null(pc.utf8_length(column), 0)[0].as_py() for column in (before, after))
+    return f"{old:,} to {new:,} characters"

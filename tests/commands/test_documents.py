@@ -1,0 +1,134 @@
+import json
+from typing import Any
+
+import pytest
+
+from corpusmill.pipelines.workspace import Workspace
+from tests.commands.conftest import Answer, Command
+from tests.pipelines.dataset.corpora import Doc, docs, publish_version
+
+PAGE = Doc(
+    "https://example.org/page", "a page with words " * 50, source="site", title="A page", url="https://example.org/page"
+)
+SHORT = Doc("short.md", "too few words", stage="quality", rule="gopher.word_count", value=3.0, threshold=5.0)
+COPY = Doc("copy.md", "a copy of it", stage="near_dedup", rule="near_dedup.duplicate", value=0.9, duplicate_of=PAGE.id)
+
+
+def lines(answer: Answer) -> list[Any]:
+    return [json.loads(line) for line in answer.out.splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def _version(workspace: Workspace) -> None:
+    publish_version(workspace, [*docs(range(30)), PAGE, SHORT, COPY])
+
+
+def test_inspect_gives_all_documents_as_json_lines(command: Command) -> None:
+    """Nothing is held back from a program that did not ask for less."""
+    found = lines(command("inspect", "my-docs", "--json"))
+
+    assert len(found) == 31
+    assert found[0]["text"]
+
+
+def test_inspect_shows_people_the_beginning(command: Command) -> None:
+    """Ten documents, and of a long text its beginning; --text shows the whole."""
+    shown = command("inspect", "my-docs")
+    page = command("inspect", "my-docs", "--where", "title = 'A page'")
+    whole = command("inspect", "my-docs", "--where", "title = 'A page'", "--text")
+
+    assert shown.out.count("source_id: ") == 10
+    assert "--limit N" in shown.err
+    assert page.out.rstrip().endswith("…")
+    assert PAGE.text.strip() in whole.out
+    assert "metadata: kind=test" in whole.out
+
+
+def test_inspect_takes_its_options_together(command: Command) -> None:
+    """A question is made of several."""
+    found = lines(
+        command(
+            *("inspect", "my-docs", "--json", "--where", "gopher.word_count < 10", "--sample", 3),
+            *("--columns", "id, gopher.word_count", "--split", "train"),
+        )
+    )
+
+    assert len(found) == 3
+    assert all(row.keys() == {"id", "gopher.word_count"} for row in found)
+
+
+def test_inspect_looks_at_the_ledger(command: Command) -> None:
+    """Under the same options."""
+    found = lines(command("inspect", "my-docs", "--ledger", "--json", "--columns", "rule"))
+
+    assert sorted(row["rule"] for row in found) == ["gopher.word_count", "near_dedup.duplicate"]
+    assert "too few words" in command("inspect", "my-docs", "--ledger").out
+
+
+def test_nothing_found_is_said(command: Command) -> None:
+    """An empty screen could be anything."""
+    answer = command("inspect", "my-docs", "--where", "false")
+
+    assert (answer.code, answer.out, answer.err) == (0, "", "none\n")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("my-docs", "--where", "titel = 1"),
+        ("my-docs", "--columns", "titel"),
+        ("my-docs", "--split", "all"),
+        ("my-docs", "--sample", "0"),
+        ("other",),
+    ],
+)
+def test_a_wrong_question_is_wrong_use(command: Command, arguments: tuple[str, ...]) -> None:
+    """Exit code 2 and a hint, on both streams; never a traceback."""
+    answer = command("inspect", *arguments, "--json")
+
+    assert answer.code == 2
+    assert lines(answer)[0]["status"] == "failed"
+    assert "hint: " in answer.err
+    assert "Traceback" not in answer.err
+
+
+def test_explain_gives_the_keys_of_the_contract(command: Command) -> None:
+    """CONTRACTS §6 names them."""
+    for document in (PAGE, SHORT, COPY):
+        told = lines(command("explain", document.id, "--json"))[0]
+        assert {"id", "url", "status", "versions", "trail", "duplicate_of", "source"} <= told.keys()
+        assert all({"stage", "rule", "value", "threshold", "verdict"} <= step.keys() for step in told["trail"])
+
+
+def test_explain_tells_people_the_way(command: Command) -> None:
+    """The verdict stands out, passed rules are counted."""
+    short = command("explain", "short.md").out
+    copy = command("explain", COPY.id[:10]).out
+    page = command("explain", "https://example.org/page#top").out
+
+    assert short.startswith("rejected: short.md\n")
+    assert "rejected gopher.word_count (3, allowed 5 to 100000)" in short
+    assert "text\n    too few words" in short
+    assert f"duplicate of {PAGE.id}  A page" in copy
+    assert "removed as its copies\n  " + COPY.id in page
+    assert "licence: CC-BY-4.0 (from: recipe)" in page
+    assert "record: /somewhere/site at 7, " in page
+
+
+def test_explain_says_when_it_does_not_know(command: Command) -> None:
+    """It is an answer: exit code 0, and a way to search on."""
+    answer = command("explain", "https://example.org/nothing", "--json")
+
+    assert (answer.code, lines(answer)[0]["status"]) == (0, "unknown")
+    assert "inspect DATASET" in answer.err
+    assert command("explain", " ").code == 2
+
+
+def test_the_data_set_is_readable_while_somebody_works_on_it(command: Command, workspace: Workspace) -> None:
+    """Readers are never blocked."""
+    with workspace.lock("dataset", "my-docs"):
+        assert command("inspect", "my-docs").code == 0
+        assert command("explain", PAGE.id).code == 0
+        assert command("versions").code == 0
+        assert command("diff", "my-docs", "my-docs").code == 0
+        assert command("tag", "my-docs", "x").code == 5

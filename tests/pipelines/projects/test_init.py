@@ -1,0 +1,169 @@
+"""`corpusmill init`: a first recipe that runs as it stands, for templates and for somebody's own files."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.projects.init import TEMPLATES, init
+from corpusmill.pipelines.projects.sniff import Records, fields_of
+from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
+from corpusmill.schemas.errors import UnfinishedError, UsageError
+from corpusmill.schemas.recipe import LoadSource
+
+ROWS = [
+    {"key": index, "url": f"https://example.org/{index}", "name": "n", "body": f"Text {index}. " * 5}
+    for index in range(9)
+]
+
+
+def read(recipe: Path) -> LoadedRecipe:
+    return load_recipe(recipe, loaders=LOADERS)
+
+
+def sources(loaded: LoadedRecipe) -> dict[str, LoadSource]:
+    return {source.name: source for source in loaded.recipe.sources if isinstance(source, LoadSource)}
+
+
+@pytest.mark.parametrize("template", TEMPLATES)
+def test_a_template_is_a_recipe_that_is_valid_as_it_stands(tmp_path: Path, template: str) -> None:
+    """The first thing a newcomer runs must not be an error."""
+    started = init(tmp_path / "project", template=template, loaders=LOADERS)
+
+    assert read(started.recipe).recipe.dataset == "first"
+    assert all(path.exists() for path in started.written)
+
+
+def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
+    """A second `init` in the wrong folder costs nobody their recipe."""
+    (tmp_path / "recipe.yaml").write_text("mine\n")
+
+    with pytest.raises(UsageError, match=r"recipe\.yaml exists"):
+        init(tmp_path, loaders=LOADERS)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["recipe.yaml"]
+    assert (tmp_path / "recipe.yaml").read_text() == "mine\n"
+
+
+def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
+    """Each kind of file becomes a source that finds it; what nothing reads is named and left out."""
+    (tmp_path / "pages").mkdir()
+    (tmp_path / "pages" / "a.html").write_text("<p>Hello.</p>")
+    (tmp_path / "pages" / "b.HTML").write_text("<p>Hello again.</p>")
+    (tmp_path / "pages" / "notes [old].md").write_text("# Notes\n")
+    (tmp_path / "scan.pdf").write_bytes(b"%PDF-1.4")
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / ".hidden" / "c.html").write_text("<p>Not for you.</p>")
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in ROWS))
+    (tmp_path / "rows.jsonl.gz").write_bytes(gzip.compress(b"".join(json.dumps(row).encode() + b"\n" for row in ROWS)))
+    (tmp_path / "other.jsonl.zst").write_bytes(zstandard.compress(b'{"text": "A sentence of text.", "id": "x"}\n'))
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
+
+    started = init(tmp_path, source=tmp_path, loaders=LOADERS)
+
+    found = sources(read(started.recipe))
+    assert found["html"].paths == ("pages/**/*.HTML", "pages/**/*.html")
+    assert found["markdown"].path == "pages/**/*.md"
+    assert found["parquet"].path == "*.parquet"
+    assert {(s.text_field, s.id_field) for s in found.values() if s.format == "jsonl"} == {
+        ("body", "url"),
+        ("text", "id"),
+    }
+    assert (found["parquet"].text_field, found["parquet"].id_field) == ("body", "url")
+    assert "1 × .pdf, 8.0 B: left out, no loader reads these" in started.saw
+    assert "1 × .pdf" in started.recipe.read_text()
+
+
+def test_what_a_run_makes_is_no_input_of_the_next_one(tmp_path: Path) -> None:
+    """The workspace lies beside the files by default, and is full of Parquet."""
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
+    first = init(tmp_path, source=tmp_path, loaders=LOADERS)
+    (tmp_path / "corpus" / "versions").mkdir(parents=True)
+    (tmp_path / "corpus" / "corpusmill.db").touch()
+    pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "corpus" / "versions" / "train.parquet")
+
+    second = init(tmp_path / "again", source=tmp_path, loaders=LOADERS)
+
+    assert sources(read(first.recipe))["parquet"].path == "*.parquet"
+    assert "1 × .parquet" in " ".join(second.saw)
+
+
+def test_files_with_other_fields_become_sources_of_their_own(tmp_path: Path) -> None:
+    """One source has one text field; a pattern must not catch the files of another."""
+    (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "Some words here."}\n')
+    (tmp_path / "b.jsonl").write_text('{"id": 1, "content": "Some words there."}\n')
+    (tmp_path / "c.jsonl").write_text('{"id": 1}\n')
+    (tmp_path / "d.jsonl").write_text("")
+
+    started = init(tmp_path, source=tmp_path, loaders=LOADERS)
+
+    found = sources(read(started.recipe))
+    assert {source.path: source.text_field for source in found.values()} == {"a.jsonl": "text", "b.jsonl": "content"}
+    assert sum("left out" in line for line in started.saw) == 2
+
+
+def test_a_single_file_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> None:
+    """The recipe may lie in another folder than the files."""
+    file = tmp_path / "my rows [1].jsonl"
+    file.write_text('{"id": 1, "text": "Some words here."}\n')
+
+    started = init(tmp_path / "project", source=file, loaders=LOADERS)
+
+    loaded = read(started.recipe)
+    assert loaded.recipe.dataset == "my-rows-1"
+    assert loaded.input_patterns(sources(loaded)["jsonl"]) == (f"{tmp_path}/my rows [[]1].jsonl",)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.parquet", b"PAR1 but not really"),
+        ("a.jsonl.gz", b"\x1f\x8b cut"),
+        ("a.jsonl", b"\xff\xfe\n[1]\n"),
+        ("a.xyz", b""),
+    ],
+)
+def test_files_that_cannot_be_read_are_told_and_nothing_is_written(tmp_path: Path, name: str, data: bytes) -> None:
+    """A recipe without a source would only fail later."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_bytes(data)
+
+    with pytest.raises(UsageError, match=r"no file in .* can be read: 1 ×") as caught:
+        init(tmp_path / "project", source=tmp_path / "data", loaders=LOADERS)
+
+    assert "jsonl" in (caught.value.hint or "")
+    assert not (tmp_path / "project").exists()
+
+
+def test_wrong_use_is_told(tmp_path: Path) -> None:
+    """The hint names what is allowed."""
+    with pytest.raises(UsageError, match="unknown template `sites`") as caught:
+        init(tmp_path, template="sites", loaders=LOADERS)
+    assert caught.value.hint == "did you mean `site`?; templates: files, site"
+
+    with pytest.raises(UsageError, match="does not exist"):
+        init(tmp_path, source=tmp_path / "missing", loaders=LOADERS)
+    with pytest.raises(UsageError, match="both given"):
+        init(tmp_path, source=tmp_path, template="site", loaders=LOADERS)
+
+
+def test_a_folder_that_cannot_be_made_can_be_tried_again(tmp_path: Path) -> None:
+    """Exit code 5: nothing is wrong with the command."""
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(UnfinishedError):
+        init(tmp_path / "file" / "project", loaders=LOADERS)
+
+
+def test_the_longest_texts_are_the_text_and_a_unique_name_is_the_id() -> None:
+    """Titles are texts too, but short; an id that repeats names nothing."""
+    rows = [{"id": 1, "url": f"u{index}", "title": "Short", "story": "Long " * 20} for index in range(3)]
+
+    assert fields_of(rows) == Records(text_field="story", id_field="url")
+    assert fields_of([]) == Records(text_field=None, id_field=None)
+    assert fields_of([{"id": 1}, {"n": 2.5}]) == Records(text_field=None, id_field=None)

@@ -1,0 +1,328 @@
+"""A recipe file: all problems at once, each with its line, and the resolved form that reads back equal."""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.recipes.json_schema import recipe_schema
+from corpusmill.pipelines.recipes.reading import (
+    PLANNED_FORMATS,
+    PLANNED_STAGES,
+    LoadedRecipe,
+    load_recipe,
+    refuse_other_definition,
+    resolved_yaml,
+    source_definition,
+    stage_table,
+)
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.errors import RecipeError, RecipeErrors
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import LoadSource
+
+HERE = "tests.pipelines.example_stages"
+TABLES: dict[str, dict[str, str]] = {
+    "stages": {"mark": f"{HERE}:Mark", "near_dedup": f"{HERE}:Mark"},
+    "loaders": {"jsonl": f"{HERE}:Lines", "html": f"{HERE}:Plain"},
+}
+GOOD = """\
+dataset: handbook
+sources:
+  - crawl: {name: site, start_urls: ["https://example.org/"], contact: "mailto:data@example.org", refresh: 7d}
+  - load:
+      name: notes
+      format: jsonl
+      path: notes/*.jsonl
+stages:
+  - mark: {threshold: 0.65}
+  - near_dedup
+  - mark
+"""
+
+
+def load(folder: Path, text: str = GOOD, **options: Any) -> LoadedRecipe:
+    (folder / "notes").mkdir(exist_ok=True)
+    (folder / "notes" / "a.jsonl").write_text('{"text": "one"}\n')
+    (folder / "recipe.yaml").write_text(text)
+    return load_recipe(folder / "recipe.yaml", **TABLES, **options)
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(RecipeErrors) as caught:
+        load(folder, text)
+    return [f"{error}; {error.hint}".removeprefix(f"{folder}/") for error in caught.value.errors]
+
+
+def test_a_good_recipe_gives_its_stages_and_loaders_as_values(tmp_path: Path) -> None:
+    """What runs is what was checked."""
+    loaded = load(tmp_path)
+
+    assert [stage.id for stage in loaded.recipe.stages] == ["mark", "near_dedup", "mark_2"]
+    assert [stage.model_dump()["threshold"] for stage in loaded.stages] == [0.65, 0.5, 0.5]
+    assert loaded.loaders["notes"].model_dump() == {"text_field": "text", "encoding": "utf-8"}
+    source = loaded.recipe.source("notes")
+    assert isinstance(source, LoadSource)
+    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+
+
+def test_the_resolved_recipe_holds_every_default(tmp_path: Path) -> None:
+    """Who reads the recipe of a version needs not know what the defaults were at the time."""
+    resolved = resolved_yaml(load(tmp_path).recipe)
+
+    for line in ("delay: 1.0", "text_field: text", "encoding: utf-8", "mode: fast", "max_error_rate: null"):
+        assert line in resolved
+
+
+shares = st.integers(0, 100).flatmap(lambda train: st.tuples(st.just(train), st.integers(0, 100 - train)))
+marks = st.fixed_dictionaries(
+    {},
+    optional={
+        "mode": st.sampled_from(["fast", "slow"]),
+        "languages": st.lists(st.sampled_from(["en", "no", "1e3", "null", ""]), max_size=3),
+        "threshold": st.floats(0, 1),
+        "bounds": st.fixed_dictionaries({"lowest": st.integers()}),
+        "into": st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    },
+)
+recipes = st.fixed_dictionaries(
+    {
+        "dataset": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,10}", fullmatch=True),
+        "sources": st.just([{"load": {"name": "notes", "format": "jsonl", "path": "notes/*.jsonl", "refresh": "90m"}}]),
+        "stages": st.lists(st.just("near_dedup") | st.builds(lambda mark: {"mark": mark}, marks), max_size=4),
+        "split": shares.map(lambda pair: {"train": pair[0] / 100, "validation": pair[1] / 100})
+        .map(lambda split: split | {"test": 1 - split["train"] - split["validation"]})
+        .filter(lambda split: split["test"] >= 0),
+    },
+    optional={
+        "shards": st.integers(1_000, 10**12).map(lambda size: {"target_bytes": size}),
+        "checks": st.fixed_dictionaries({"max_rejected": st.none() | st.floats(0, 1)}),
+    },
+)
+
+
+@given(recipe=recipes)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_the_resolved_recipe_reads_back_as_an_equal_recipe(tmp_path: Path, recipe: dict[str, Any]) -> None:
+    """A version can be made again from the recipe that lies in its folder."""
+    loaded = load(tmp_path, json.dumps(recipe))
+
+    again = load(tmp_path, resolved_yaml(loaded.recipe))
+
+    assert again.recipe == loaded.recipe
+    assert again.stages == loaded.stages
+    assert again.loaders == loaded.loaders
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
+    """Each try after a long pause would be a try too many."""
+    text = """\
+dataset: Hand book
+sources:
+  - crawl: {name: site, start_url: x, contact: me}
+  - load:
+      name: site
+      format: jsnl
+      path: nots/*.jsonl
+stagse: []
+stages:
+  - mrak
+  - mark: {thresold: 1, mode: fst, languages: en}
+split: {train: 0.9}
+"""
+    told = problems(tmp_path, text)
+
+    assert told == [
+        "recipe.yaml:1: field `dataset`: not a name: lower-case letters, digits, `_` and `-`, at most 64, "
+        "got `Hand book`; `hand-book` would do",
+        "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; None",
+        "recipe.yaml:3: source 1 (`site`): field `contact`: not a contact: write mailto:you@example.org or the "
+        "https:// address of a page, got `me`; None",
+        "recipe.yaml:3: source 1 (`site`): unknown field `start_url`; did you mean `start_urls`?; fields: name, "
+        "start_urls, contact, allow, deny, max_pages, max_depth, delay, allow_private, respect, refresh",
+        "recipe.yaml:4: source 2: the name `site` is taken by the source in line 3; give each source its own name",
+        "recipe.yaml:6: source 2 (`site`): unknown format `jsnl`; did you mean `jsonl`?; formats: jsonl, html",
+        "recipe.yaml:7: source 2 (`site`): field `path`: no such file, got `nots/*.jsonl`; "
+        f"looked for {tmp_path}/nots/*.jsonl; did you mean `notes`?",
+        "recipe.yaml:8: unknown field `stagse`; did you mean `stages`?; fields: dataset, sources, stages, split, "
+        "shards, checks, incremental",
+        "recipe.yaml:10: stage 1: unknown stage `mrak`; did you mean `mark`?; stages: mark, near_dedup",
+        "recipe.yaml:11: stage 2 (`mark`): field `mode`: not an allowed value, got `fst`; did you mean `fast`?; "
+        "allowed: fast, slow",
+        'recipe.yaml:11: stage 2 (`mark`): field `languages`: expected a list, got `"en"`; write a list: [en]',
+        "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
+        "languages, threshold, bounds, into",
+        "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
+        'got `{"train": 0.9}`; None',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (("refresh: 7d", "refresh: soon"), "3: source 1 (`site`): field `refresh`: not a duration"),
+        (("refresh: 7d", "delay: fast"), '3: source 1 (`site`): field `delay`: expected a number, got `"fast"`'),
+        (("format: jsonl", "format: html\n      text_field: x"), "7: source 2 (`notes`), format `html`: unknown field"),
+        (("format: jsonl", "encoding: latin-2\n      format: jsonl"), "6: source 2 (`notes`), format `jsonl`: field"),
+        (("format: jsonl", "format: wikipedia"), "6: source 2 (`notes`): the format `wikipedia` is not built yet"),
+        (("path: notes/*.jsonl", "path: ${NOT_SET_HERE}/x"), "7: source 2 (`notes`): field `path`: the environment"),
+        (("path: notes/*.jsonl", "path: 3"), "7: source 2 (`notes`): field `path`: expected a text or a list, got `3`"),
+        (("  - load:\n      name: notes", "  - load:\n    name: notes"), "not YAML"),
+        (("- load:", "- laod:"), "4: source 2: unknown kind of source `laod`"),
+        (("sources:", "source:"), "1: field `sources` is missing"),
+        (("- near_dedup", "- near-dedup"), "10: stage 2: unknown stage `near-dedup`; did you mean `near_dedup`?"),
+        (("- near_dedup", "- augment"), "10: stage 2: the stage `augment` is not built yet"),
+        (("- near_dedup", "- split"), "10: stage 2: unknown stage `split`; `split` is a section of its own"),
+        (("- near_dedup", "- near_dedup: 0.8"), "10: stage 2: parameters are fields with values"),
+        (("- near_dedup", "- near_dedup:\n    threshold: 1"), "10: stage 2: a stage has one name"),
+        (
+            ("- near_dedup", "- near_dedup: {bounds: {hihgest: 1}}"),
+            "10: stage 2 (`near_dedup`): unknown field `bounds.",
+        ),
+        (("- near_dedup", "- near_dedup: {threshold: 2}"), "10: stage 2 (`near_dedup`): field `threshold`: input"),
+        (("- near_dedup", "- [near_dedup]"), "10: stage 2: a stage is a name"),
+        (
+            ("dataset: handbook", "dataset: handbook\nincremental: true"),
+            "2: field `incremental`: `incremental: true` is",
+        ),
+        (
+            ("dataset: handbook", "dataset: 2024"),
+            '1: field `dataset`: expected a text, got `2024`; put it in quotes: "',
+        ),
+        (("dataset: handbook", "dataset: a\ndataset: b"), "2: field `dataset` is given twice, first in line 1"),
+    ],
+)
+def test_each_problem_has_its_line_and_a_hint(tmp_path: Path, change: tuple[str, str], told: str) -> None:
+    """The form of an error is a promise: file, line, field, value, hint."""
+    text = GOOD.replace(*change)
+    assert text != GOOD
+
+    try:
+        found = problems(tmp_path, text)
+    except RecipeError as error:  # the file could not be read at all
+        found = [f"{error}; {error.hint}"]
+
+    assert any(told in problem for problem in found), found
+
+
+def test_an_error_carries_its_parts_for_programs(tmp_path: Path) -> None:
+    """`--json` prints code, message, hint, file, line and field."""
+    with pytest.raises(RecipeErrors) as caught:
+        load(tmp_path, GOOD.replace("threshold: 0.65", "threshold: high"))
+
+    error = caught.value
+    assert (error.exit_code, error.code) == (2, "recipe")
+    assert (error.file, error.line, error.field) == (f"{tmp_path}/recipe.yaml", 9, "stages.0.mark.threshold")
+    assert error.value == "high"
+
+
+def test_files_that_the_workspace_holds_are_not_looked_for(tmp_path: Path) -> None:
+    """After `load --copy` the originals may be gone."""
+    text = GOOD.replace("notes/*.jsonl", "gone/*.jsonl")
+
+    with pytest.raises(RecipeErrors):
+        load(tmp_path, text)
+
+    assert load(tmp_path, text, present={"notes"}).recipe.dataset == "handbook"
+    assert load(tmp_path, text, check_inputs=False).recipe.dataset == "handbook"
+
+
+def test_a_path_that_is_no_regular_file_is_a_problem(tmp_path: Path) -> None:
+    """A pipe or a device would hold the run for ever."""
+    os.mkfifo(tmp_path / "pipe.jsonl")
+
+    for path in ("pipe.jsonl", "/dev/zero"):
+        assert problems(tmp_path, GOOD.replace("notes/*.jsonl", path)) == [
+            f"recipe.yaml:7: source 2 (`notes`): field `path`: not a regular file, got `{path}`; name a file"
+        ]
+    assert "no such file" in problems(tmp_path, GOOD.replace("notes/*.jsonl", "pip*.jsonl"))[0]
+
+
+def test_the_environment_counts_in_paths_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where files lie differs between machines; what a recipe does must not."""
+    monkeypatch.setenv("NOTES", f"{tmp_path}/notes")
+
+    loaded = load(tmp_path, GOOD.replace("notes/*.jsonl", "${NOTES}/*.jsonl"))
+
+    source = loaded.recipe.source("notes")
+    assert isinstance(source, LoadSource)
+    assert source.path == "${NOTES}/*.jsonl"
+    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+    assert problems(tmp_path, GOOD.replace("handbook", "${NOTES}"))
+
+
+def raw_manifest(definition: dict[str, Any]) -> RawManifest:
+    return RawManifest(
+        source="notes",
+        kind="load",
+        format="jsonl",
+        finished=True,
+        created_at=datetime(2026, 1, 1, tzinfo=UTC),
+        definition=definition,
+        files=(),
+    )
+
+
+def test_one_name_of_a_source_means_one_definition(tmp_path: Path) -> None:
+    """Ids come from the name: two sources under one name would share documents that have nothing in common."""
+    loaded = load(tmp_path)
+    source = loaded.recipe.source("notes")
+    other = source_definition(source) | {"path": "other/*.jsonl"}
+
+    with pytest.raises(
+        RecipeError, match=r"recipe\.yaml:7: .*`notes`.*raw/notes/manifest\.json: path differ"
+    ) as caught:
+        refuse_other_definition(loaded, source, raw_manifest(other), manifest="raw/notes/manifest.json")
+
+    assert caught.value.exit_code == 2
+
+
+def test_the_same_definition_may_be_refreshed_at_another_time(tmp_path: Path) -> None:
+    """`refresh` says when a source is got again, not what it is."""
+    before = load(tmp_path, GOOD.replace("path: notes/*.jsonl", "path: notes/*.jsonl\n      refresh: 1d"))
+    definition = json.loads(json.dumps(source_definition(before.recipe.source("notes"))))
+
+    loaded = load(tmp_path)
+
+    assert "refresh" not in definition
+    refuse_other_definition(loaded, loaded.recipe.source("notes"), raw_manifest(definition), manifest="m")
+
+
+def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:
+    """An editor that follows the schema marks the same mistakes."""
+    schema = recipe_schema(**TABLES)
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+
+    resolved = load(tmp_path).recipe.model_dump(mode="json")
+
+    assert not list(validator.iter_errors(resolved))
+    for broken in (
+        resolved | {"stagse": []},
+        resolved | {"stages": ["mrak"]},
+        resolved | {"stages": [{"mark": {"threshold": 2}}]},
+        resolved | {"sources": [{"load": {"name": "a", "format": "html", "path": "x", "text_field": "y"}}]},
+        resolved | {"sources": [{"load": {"name": "a", "format": "jsnl", "path": "x"}}]},
+        resolved | {"sources": [{"crawl": {"name": "a"}}]},
+        resolved | {"shards": {"target_bytes": "256 apples"}},
+    ):
+        assert list(validator.iter_errors(broken)), broken
+
+
+def test_stages_of_other_distributions_join_the_table() -> None:
+    """A third-party stage is used by its name like one of ours."""
+    assert list(stage_table())[: len(STAGES)] == list(STAGES)
+
+
+def test_what_is_planned_is_not_in_the_tables() -> None:
+    """A stage that is built is no longer refused as missing."""
+    assert not set(PLANNED_STAGES) & set(STAGES)
+    assert not set(PLANNED_FORMATS) & set(LOADERS)
+    assert len(set(PLANNED_FORMATS)) == len(PLANNED_FORMATS)

@@ -1,0 +1,185 @@
+"""YAML with lines, and what a hostile file cannot do."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.located_yaml import MAX_FILE_BYTES, dump_yaml, parse_yaml, read_yaml
+
+texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=20) | st.sampled_from(
+    [
+        "no",
+        "Yes",
+        "on",
+        "1e3",
+        "010",
+        "1:30",
+        "0o7",
+        "~",
+        "",
+        "null",
+        "2024-01-01",
+        "<<",
+        "=",
+        "- a",
+        "a: b",
+        "# c",
+        "*x",
+    ]
+)
+plain = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**20), 10**20)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | texts,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(value=plain)
+@example(value={"\x85": None, "a": "one\u2028two"})
+def test_what_is_written_reads_back_as_the_same_value(value: Any) -> None:
+    """A resolved recipe is the recipe, for us and for any other reader of YAML."""
+    written = dump_yaml({"value": value})
+
+    assert parse_yaml(written, file="r.yaml").value == {"value": value}
+    assert yaml.safe_load(written) == {"value": value}
+
+
+def test_every_key_and_item_knows_its_line() -> None:
+    """An error that names the line saves a search."""
+    located = parse_yaml("a: 1\nb:\n  - x\n  - y: 2\n    z:\n      3\n", file="r.yaml")
+
+    assert located.lines == {
+        (): 1,
+        ("a",): 1,
+        ("b",): 2,
+        ("b", 0): 3,
+        ("b", 1): 4,
+        ("b", 1, "y"): 4,
+        ("b", 1, "z"): 5,
+    }
+    assert located.line(("b", 1, "missing")) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("no", "no"),
+        ("on", "on"),
+        ("1:30", "1:30"),
+        ("2024-01-01", "2024-01-01"),
+        ("010", 10),
+        ("0x1F", 31),
+        ("0o17", 15),
+        ("1_000", 1000),
+        ("1e-3", 0.001),
+        (".5", 0.5),
+        ("true", True),
+        ("~", None),
+        ("", None),
+        ('"1"', "1"),
+    ],
+)
+def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
+    """`keep: [no]` asks for Norwegian; YAML 1.1 would read false."""
+    assert parse_yaml(f"a: {text}", file="r.yaml").value == {"a": value}
+
+
+def test_a_key_given_twice_is_told_with_both_lines() -> None:
+    """PyYAML would take the last one and say nothing."""
+    located = parse_yaml("a: 1\nb: 2\na: 3\n", file="r.yaml")
+
+    assert [str(error) for error in located.errors] == ["r.yaml:3: field `a` is given twice, first in line 1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: !!python/object/apply:os.system [id]", "tags such as"),
+        ("a: !secret x", "tags such as"),
+        ("a: .inf", "a number has to be finite"),
+        ("a: !!int x", "not a value of the tag"),
+        ("[a]: 1", "a key has to be text"),
+    ],
+)
+def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None:
+    """Nothing of a file is ever constructed but text, numbers, lists and mappings."""
+    located = parse_yaml(text, file="r.yaml")
+
+    assert message in located.errors[0].message
+    assert located.errors[0].line == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ("", None, "the file is empty"),
+        ("# nothing\n", None, "the file is empty"),
+        ("a:\n\t- b\n", 2, "not YAML: found character '\\t'"),
+        ("a: b: c\n", 1, "not YAML: mapping values are not allowed"),
+        ("a: [1,\n", 2, "not YAML"),
+        ("a: *b\n", 1, "not YAML: found undefined alias"),
+        ("a: 1\n---\nb: 2\n", 2, "not YAML: but found another document"),
+        ("a: \x07\n", None, "not YAML"),
+        ("a: &x [*x]\n", 1, "nested deeper"),
+    ],
+)
+def test_text_that_is_not_yaml_is_refused_with_its_line(text: str, line: int | None, message: str) -> None:
+    """The reader is sent to the place, never shown a traceback."""
+    with pytest.raises(RecipeError) as caught:
+        parse_yaml(text, file="r.yaml")
+
+    assert message in caught.value.message
+    assert caught.value.line == line
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        "a: &a [x,x,x,x,x,x,x,x,x]\n"
+        + "".join(f"{chr(98 + i)}: &{chr(98 + i)} [{','.join(['*' + chr(97 + i)] * 9)}]\n" for i in range(12)),
+        "[" * 100_000,
+        "{a: " * 50_000,
+        "- " * 100_000,
+        "- a\n" * 51_000,
+    ],
+    ids=["aliases", "lists", "mappings", "items", "length"],
+)
+def test_a_bomb_is_refused_in_seconds(bomb: str) -> None:
+    """A hostile recipe costs its reader neither memory nor time."""
+    start = time.process_time()
+
+    with pytest.raises(RecipeError, match=r"nested deeper|more than"):
+        parse_yaml(bomb, file="r.yaml")
+
+    assert time.process_time() - start < 20
+
+
+def test_a_file_that_cannot_be_read_is_named_with_its_neighbours(tmp_path: Path) -> None:
+    """Most often the name is misspelled."""
+    (tmp_path / "news.yaml").write_text("a: 1\n")
+
+    with pytest.raises(RecipeError, match=r"cannot be read: No such file") as caught:
+        read_yaml(tmp_path / "new.yaml")
+
+    assert caught.value.hint == "recipes in this folder: news.yaml"
+
+
+def test_a_binary_or_huge_file_is_refused(tmp_path: Path) -> None:
+    """A Parquet file given as the recipe is a slip, not a crash."""
+    (tmp_path / "binary.yaml").write_bytes(b"a: 1\n\xff\xfe")
+    (tmp_path / "huge.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+
+    with pytest.raises(RecipeError, match=r"binary\.yaml:2: not UTF-8"):
+        read_yaml(tmp_path / "binary.yaml")
+    with pytest.raises(RecipeError, match="larger than"):
+        read_yaml(tmp_path / "huge.yaml")
