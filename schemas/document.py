@@ -81,11 +81,9 @@ VERDICT: Final = pa.schema(
         pa.field("threshold", pa.float64()),
         pa.field("message", pa.string()),
         pa.field("duplicate_of", pa.string()),
-        pa.field("sample_text", pa.string()),
-        pa.field("text_bytes", pa.int64()),
     ]
 )
-"""Why a record is not published; all null while it lives (`text_bytes` is set when it is rejected)."""
+"""Why a record is not published; all null while it lives."""
 
 CAPTURE: Final = pa.schema(
     [
@@ -97,12 +95,14 @@ CAPTURE: Final = pa.schema(
         pa.field("language", pa.string()),
         pa.field("language_score", pa.float32()),
         *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text")),
+        pa.field("text_bytes", pa.int64()),
         pa.field("file", pa.string()),
         *(OFFER.field(name) for name in ("offset", "length")),
         *VERDICT,
     ]
 )
-"""A record between two stages; stages add signals and views behind these columns."""
+"""A record between two stages; stages add signals and views behind these columns. `text_bytes` are the UTF-8 bytes of
+`text`; a rejected record keeps the text that it had when it was rejected."""
 
 LEDGER: Final = pa.schema(
     [

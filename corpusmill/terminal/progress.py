@@ -8,7 +8,7 @@ from collections import Counter
 from typing import Final
 
 from corpusmill.pipelines.engines.base import Step
-from corpusmill.pipelines.engines.driver import StepDone
+from corpusmill.pipelines.engines.store import StepDone
 from corpusmill.pipelines.engines.tasks import Done
 from corpusmill.terminal.console import Console
 

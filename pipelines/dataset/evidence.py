@@ -26,19 +26,32 @@ def source_evidence(version: Version, workspace: Workspace, row: dict[str, Any])
         "format": given.format if given else None,
         "source_id": row["source_id"],
         "record_sha256": row["record_sha256"],
-        **record(version, row["id"], row["record_sha256"]),
+        **record(version, row["id"], row["record_sha256"], row["source_id"]),
         "license": license_,
         "license_source": row.get("license_source") or ("recipe" if license_ else None),
         "robots": robots(workspace, row["source"], row["url"]) if given and given.kind == "crawl" else None,
     }
 
 
-def record(version: Version, document: str, record_sha256: str) -> dict[str, Any]:
+def record(version: Version, document: str, record_sha256: str, source_id: str | None = None) -> dict[str, Any]:
     """Give file, offset and length (bytes) of a capture; all None when it is not known."""
     for row in version.rows("origin", document).to_pylist():
         if row["record_sha256"] == record_sha256:
-            return {name: row[name] for name in ("file", "offset", "length")}
+            return {
+                **{name: row[name] for name in ("offset", "length")},
+                "file": _path(version, row["file"], source_id),
+            }
     return dict.fromkeys(("file", "offset", "length"))
+
+
+def _path(version: Version, sha256: str, source_id: str | None) -> str:
+    """Return where the raw file with the hash *sha256* lay when *version* was made; its hash where that is not known.
+
+    Of several files with one content it is the one whose name is the document's.
+    """
+    files = [file for source in version.manifest.inputs for file in source.files if file.sha256 == sha256]
+    named = [file for file in files if file.name == source_id]
+    return next((file.path for file in (*named, *files)), sha256)
 
 
 def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any] | None:

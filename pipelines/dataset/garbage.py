@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -12,7 +11,7 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
-from corpusmill.pipelines.engines.driver import Store
+from corpusmill.pipelines.engines.store import Store
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
 
@@ -95,7 +94,9 @@ def _kept_versions(folder: Path, keep: int | None) -> list[str]:
 
 def _find(store: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
     """Find what is not needed. While a run is busy, tasks of no finished step are its, and stay."""
-    tasks_of = {path.parent.name: _tasks_of(path) for path in store.steps.glob("*/manifest.json")}
+    steps = {path.parent.name: store.manifest(path.parent.name) for path in store.steps.glob("*/manifest.json")}
+    needed = needed | {inner for step in needed for inner in steps.get(step, {}).get("rounds", ())}
+    tasks_of = {name: [task["fingerprint"] for task in step.get("tasks", ())] for name, step in steps.items()}
     kept = {task for step in needed for task in tasks_of.get(step, ())}
     listed = {task for tasks in tasks_of.values() for task in tasks}
     garbage = _Garbage(steps=[path for path in store.steps.glob("*/") if path.name not in needed])
@@ -105,13 +106,6 @@ def _find(store: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
             garbage.tasks.setdefault(name, []).append(path)
     garbage.loose += [path for path in store.spill.glob("*") if path.name not in needed]
     return garbage
-
-
-def _tasks_of(manifest: Path) -> list[str]:
-    try:
-        return list(json.loads(manifest.read_text())["tasks"])
-    except (ValueError, KeyError, OSError):
-        return []
 
 
 def _task_files(store: Store) -> Iterator[Path]:

@@ -16,7 +16,7 @@ import pyarrow as pa
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import final_path
-from corpusmill.pipelines.engines.driver import StepDone, Store
+from corpusmill.pipelines.engines.store import StepDone, Store
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import (

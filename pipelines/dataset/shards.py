@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,14 +10,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import tldextract
 
-from corpusmill.pipelines.engines.base import Batches, Counters, Function, resolve
+from corpusmill.pipelines.engines.base import Batches, Function, resolve
 from corpusmill.pipelines.engines.batches import conform
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.groups import run_starts, whole_groups
-from corpusmill.pipelines.stages.assemble import shards_by_split
-from corpusmill.pipelines.stages.fates import NO_TIME
+from corpusmill.pipelines.stages.assemble import FACTS, Routed, schema_from_hex
+from corpusmill.pipelines.stages.identity import NO_TIME
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
 from corpusmill.schemas.hashing import LogicalHash, file_sha256
 
@@ -26,9 +25,6 @@ ROW_GROUP_TEXT_BYTES: Final = 8_000_000
 _SIDE_ROW_BYTES: Final = 256
 """What a row of a side table counts towards a row group."""
 _COMPRESSION_LEVEL: Final = 3
-_WORD: Final = r"[\p{L}\p{N}_]+"
-"""``\\w+`` of Python's `re` on text, in the syntax of Arrow's RE2."""
-
 WRITTEN: Final = pa.schema(
     [
         pa.field("kind", pa.string(), nullable=False),
@@ -48,94 +44,57 @@ WRITTEN: Final = pa.schema(
 """One row for each file that a task wrote; `kind` is shard, ledger, signals or origin."""
 
 
-def document_schema(joined: pa.Schema, *, columns: set[str]) -> pa.Schema:
-    """Give the schema of a shard: `DOCUMENT`, then the views, which are the columns of *joined* beyond *columns*."""
-    return pa.schema([*DOCUMENT, *(f for f in joined if f.name not in columns and not is_signal(f.name))])
+DERIVED: Final = ("split", "content_hash", "cluster_id", "cluster_size", *FACTS.names)
+"""Columns of `DOCUMENT` that are made on the way, not read from a source."""
+
+
+def document_schema(joined: pa.Schema, views: Sequence[str]) -> pa.Schema:
+    """Return the schema of a shard: `DOCUMENT`, then *views*, with the types they have in *joined*."""
+    return pa.schema([*DOCUMENT, *(joined.field(name) for name in views)])
 
 
 def signals_schema(joined: pa.Schema) -> pa.Schema:
-    """Give the schema of the signals in *joined*: `id` and one column each."""
+    """Return the schema of the signals in *joined*: `id` and one column each."""
     return pa.schema([pa.field("id", pa.string(), nullable=False), *(f for f in joined if is_signal(f.name))])
 
 
-class WriteShard(Function):
-    """Writes the files of one partition; gives a row (`WRITTEN`) for each.
+class WriteShard(Routed):
+    """Writes the files of one shard; returns a row (`WRITTEN`) for each.
 
     Args:
-        views: Names of the string columns that follow those of `DOCUMENT`.
-        signals: Name and Arrow type of each signal.
-        mask: Place and JSON parameters of the recipe's `pii` stage, which the ledger's samples have to pass.
-        paths: The path of each raw file by its SHA-256, and by ``source/name/SHA-256``, as the name of a file may be
-            that of its document; for the origin table. Not part of the fingerprint, because
-            where a file lies does not change what is published.
+        shard: Columns of a shard, serialized, as hexadecimal digits.
+        signals: Columns of the table of signals, in the same form.
+        mask: Place and JSON parameters of the recipe's stage that masks personal data, which samples have to pass.
     """
 
-    version = 3
-    depends = ("pyarrow", "tldextract")
+    version = 5
+    depends = ("pyarrow",)
 
-    census: str
-    shares: dict[str, float]
-    target_bytes: int
-    views: tuple[str, ...] = ()
-    signals: tuple[tuple[str, str], ...] = ()
+    shard: str
+    signals: str
     mask: tuple[str, str] | None = None
-    paths: dict[str, str] = {}
-    shards: dict[str, int] | None = None
-
-    def identity(self) -> dict[str, Any]:
-        identity = super().identity()
-        identity["params"] = {k: v for k, v in identity["params"].items() if k not in ("paths", "shards")}
-        return identity
-
-    def bound(self, counters: Mapping[str, Counters]) -> WriteShard:
-        shards = shards_by_split(counters[self.census], shares=self.shares, target_bytes=self.target_bytes)
-        return self.model_copy(update={"shards": shards})
 
     def build(self) -> Callable[[Batches], Batches]:
-        views = [pa.field(name, pa.string()) for name in self.views]
-        types = {"int64": pa.int64(), "int32": pa.int32(), "float": pa.float32(), "double": pa.float64()}
-        signals = [pa.field(name, types[kind]) for name, kind in self.signals]
         schemas = {
-            "shard": pa.schema([*DOCUMENT, *views]),
+            "shard": schema_from_hex(self.shard),
             "ledger": LEDGER,
-            "signals": pa.schema([pa.field("id", pa.string(), nullable=False), *signals]),
+            "signals": schema_from_hex(self.signals),
             "origin": ORIGIN,
         }
-        domains = Domains()
+        signals = schemas["signals"].names[1:]
         mask = _masker(self.mask)
 
         def run(batches: Batches) -> Batches:
             files = {kind: ParquetFile(task().file(f"{kind}.parquet"), schema) for kind, schema in schemas.items()}
             try:
                 for batch in whole_groups(batches, by="id"):
-                    self._write(batch, files, domains, mask)
+                    _write(batch, files, signals, mask)
                 yield self._written(files)
             finally:
                 for file in files.values():
                     file.close()
 
         return run
-
-    def _write(
-        self,
-        batch: pa.RecordBatch,
-        files: Mapping[str, ParquetFile],
-        domains: Domains,
-        mask: Callable[[pa.Array], pa.Array],
-    ) -> None:
-        alive = pc.is_null(batch["rule"])
-        living, dead = batch.filter(alive), batch.filter(pc.invert(alive))
-        _count_sources(living, "published")
-        was_read = pc.is_valid(dead["file"])
-        _count_sources(dead.filter(was_read), "ledger")
-        _count_sources(dead.filter(pc.invert(was_read)), "created")
-        files["shard"].write(_documents(living, domains))
-        if dead.num_rows:
-            index = dead.schema.get_field_index("sample_text")
-            files["ledger"].write(dead.set_column(index, "sample_text", mask(dead["sample_text"])))
-        files["origin"].write(_with_paths(batch.filter(pc.is_valid(batch["file"])), self.paths))
-        if self.signals:
-            files["signals"].write(_measured(batch, [name for name, _ in self.signals]))
 
     def _written(self, files: Mapping[str, ParquetFile]) -> pa.RecordBatch:
         split, index, count = self._place(task().partition)
@@ -149,14 +108,67 @@ class WriteShard(Function):
             )
         return pa.RecordBatch.from_pylist(rows, schema=WRITTEN)
 
-    def _place(self, partition: int) -> tuple[str, int, int]:
-        """Give split, index and count of the shard that is *partition*."""
+    def _place(self, number: int) -> tuple[str, int, int]:
+        """Return split, index and count of the shard *number*."""
         for name in SPLITS:
             count = (self.shards or {}).get(name, 0)
-            if partition < count:
-                return name, partition, count
-            partition -= count
-        raise IndexError(f"no split has a shard for partition {partition}")
+            if number < count:
+                return name, number, count
+            number -= count
+        raise IndexError(f"no split has a shard for partition {number}")
+
+
+class WriteSide(Function):
+    """Writes one partition of a published side table.
+
+    Args:
+        kind: Name of the table, which is the beginning of its files' names.
+        columns: Its columns, serialized, as hexadecimal digits.
+    """
+
+    depends = ("pyarrow",)
+
+    kind: str
+    columns: str
+    partitions: int
+
+    def build(self) -> Callable[[Batches], Batches]:
+        schema = schema_from_hex(self.columns)
+
+        def run(batches: Batches) -> Batches:
+            file = ParquetFile(task().file(f"{self.kind}.parquet"), schema)
+            try:
+                for batch in batches:
+                    file.write(batch)
+                file.close()
+                place = {"split": None, "index": task().partition, "count": self.partitions}
+                row = {"kind": self.kind, "file": f"{self.kind}.parquet", **file.facts(), **place}
+                yield pa.RecordBatch.from_pylist([row], schema=WRITTEN)
+            finally:
+                file.close()
+
+        return run
+
+
+def _write(
+    batch: pa.RecordBatch,
+    files: Mapping[str, ParquetFile],
+    signals: Sequence[str],
+    mask: Callable[[pa.Array], pa.Array],
+) -> None:
+    alive = pc.is_null(batch["rule"])
+    living, dead = batch.filter(alive), batch.filter(pc.invert(alive))
+    _count_sources(living, "published")
+    was_read = pc.is_valid(dead["file"])
+    _count_sources(dead.filter(was_read), "ledger")
+    _count_sources(dead.filter(pc.invert(was_read)), "created")
+    files["shard"].write(_documents(living))
+    if dead.num_rows:
+        index = dead.schema.get_field_index("sample_text")
+        files["ledger"].write(dead.set_column(index, "sample_text", mask(dead["sample_text"])))
+    files["origin"].write(batch.filter(pc.is_valid(batch["file"])))
+    if signals:
+        files["signals"].write(_measured(batch, signals))
 
 
 _PLACE: Final = ("split", "index", "count")
@@ -175,14 +187,8 @@ def _count_sources(batch: pa.RecordBatch, what: str) -> None:
         task().count(f"{what}/{item['values']}", item["counts"])
 
 
-def _documents(living: pa.RecordBatch, domains: Domains) -> pa.RecordBatch:
-    """Give the documents of a shard, with the columns that are made from others."""
-    for name, values in {
-        "char_count": pc.utf8_length(living["text"]).cast(pa.int64()),
-        "word_count": pc.count_substring_regex(living["text"], _WORD).cast(pa.int64()),
-        "domain": domains.of(living["url"]),
-    }.items():
-        living = living.append_column(pa.field(name, values.type), values)
+def _documents(living: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the documents of a shard."""
     index = living.schema.get_field_index("metadata")
     return living.set_column(index, living.schema.field(index), sorted_maps(living["metadata"]))
 
@@ -196,15 +202,7 @@ def sorted_maps(maps: pa.MapArray) -> pa.MapArray:
     return pa.array(rows, maps.type)
 
 
-def _with_paths(batch: pa.RecordBatch, paths: Mapping[str, str]) -> pa.RecordBatch:
-    """Give *batch* with the path of each raw file in place of its hash; equal files are told apart by their name."""
-    rows = zip(*(batch[name].to_pylist() for name in ("source", "source_id", "file")), strict=True)
-    found = [paths.get(f"{source}/{name}/{file}", paths.get(file, file)) for source, name, file in rows]
-    index = batch.schema.get_field_index("file")
-    return batch.set_column(index, batch.schema.field(index), pa.array(found, pa.string()))
-
-
-def _measured(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
+def _measured(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
     """Give one row for each document in which any signal was measured: that of the published capture, else the latest.
 
     *batch* holds whole documents: all captures of each.
@@ -225,22 +223,6 @@ def _measured(batch: pa.RecordBatch, names: list[str]) -> pa.RecordBatch:
     ordered = measured.take(order)
     starts = run_starts(ordered["id"])
     return ordered.take(pa.array(np.append(starts[1:], ordered.num_rows) - 1 if len(starts) else starts))
-
-
-class Domains:
-    """Registered domains of URLs, by the list of public suffixes that tldextract ships; nothing is downloaded."""
-
-    def __init__(self) -> None:
-        self._extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
-
-    def of(self, urls: pa.Array) -> pa.Array:
-        """Give the registered domain of each URL; for an address or a bare host, the host itself."""
-        encoded = urls.dictionary_encode()
-        return pa.array([self._one(url) for url in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
-
-    def _one(self, url: str) -> str | None:
-        found = self._extract.extract_str(url)
-        return found.top_domain_under_public_suffix or found.domain or None
 
 
 class ParquetFile:

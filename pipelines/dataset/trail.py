@@ -65,7 +65,7 @@ def _rules(entry: StageEntry) -> tuple[Rule, ...]:
     from corpusmill.pipelines.stages.quality import Quality
 
     try:
-        return Quality.model_validate_json(json.dumps(entry.params)).rules()
+        return Quality.model_validate_json(json.dumps(entry.params)).bounded_rules()
     except ValidationError:
         return ()
 

@@ -1,13 +1,18 @@
-"""What every engine runs: two verbs, `Map` and `Exchange`, over streams of record batches.
+"""The contract between a plan and the engines: steps over tables, as plain values.
 
-A plan is a list of steps in an order in which they can run. A step's function is a frozen value; a worker gets its
-name and parameters as JSON, builds it there and hands it an iterator of batches. The promises:
+A *table* has columns and a *layout*: numbered slices, each with its rows in a fixed order. Five kinds of steps:
 
-- `Map` gives each task one slice of one input file; `Exchange` brings all rows with one `by` value to one call, sorted
-  by ``(by, *order)``, which must be a total order, or the function gives the same for any order of ties.
-- The output never depends on where batches are cut, nor on how many tasks or partitions there are.
-- Keys (`by`, `order`) are never null. Columns are bool, int32/64, float32/64, string, binary, date, timestamp[us, UTC],
-  list, struct or map: what every engine can carry.
+- `Scan` makes a layout from inputs by content, such as raw files: one task per entry of `Plan.scans`.
+- `Map` runs once per slice. It gets the columns that it reads and returns those that it adds or replaces, row by row.
+  Consecutive maps over one layout are one task per slice.
+- `Exchange` brings all rows with one key to one call, sorted. It makes a new layout, or, with `onto`, puts its rows
+  back to where they came from, as columns of an older table.
+- `Fold` hands whole partitions of an exchange's table to one call, in order.
+- `Repeat` runs a group of steps again while a counter is above zero.
+
+Promises that every engine keeps: output never depends on where batches are cut, nor on the number of workers; keys are
+never null; columns are of the types that `check_column_type` allows. What a step writes lies at an address: the hash of
+its function and of the addresses of what it reads (`engines.addresses`).
 """
 
 from __future__ import annotations
@@ -15,8 +20,8 @@ from __future__ import annotations
 import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Literal, Self, TypeAlias
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
@@ -24,12 +29,21 @@ from pydantic import BaseModel, ConfigDict
 Batches: TypeAlias = Iterator[pa.RecordBatch]
 Counters: TypeAlias = Mapping[str, int]
 
+PLACE: Final = ":place"
+"""A column that every table has: where a row lies in its layout, ``slice << 32 | row`` (int64).
 
-class Function(BaseModel, ABC):
-    """A function over batches as a value: its fields are its parameters.
+A table whose schema names it stores it instead: the place, in another table, to which a row goes back
+(`Exchange.onto`). It routes rows and breaks ties; it never becomes part of what is published.
+"""
+MAX_ROUNDS: Final = 64
+"""Rounds of a `Repeat` before the run fails."""
+
+
+class Value(BaseModel, ABC):
+    """A function as a value: its fields are its parameters, and a worker builds it from its name and these.
 
     `version` rises when the output changes for the same parameters; `depends` names the distributions whose version
-    changes the output. Both are part of the fingerprint.
+    changes the output. Both are part of the address of what the function computes.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,28 +51,45 @@ class Function(BaseModel, ABC):
     version: ClassVar[int] = 1
     depends: ClassVar[tuple[str, ...]] = ()
 
-    @abstractmethod
-    def build(self) -> Callable[[Batches], Batches]:
-        """Give the function; called once in each worker, so models are loaded here."""
+    def asks(self) -> tuple[str, ...]:
+        """Return the steps whose counters the function needs; their values are part of its address."""
+        return ()
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
-        """Give the function with what the *counters* of finished steps decide, by step name; the driver calls it.
-
-        It adds nothing to the fingerprint: counters are a function of the inputs.
-        """
+        """Return the function with what *counters*, those of the steps that it asks, decide."""
         return self
 
     def identity(self) -> dict[str, Any]:
-        """Give what the output depends on, for the fingerprint: name, version, parameters."""
+        """Return what the output depends on, as JSON: name, version, parameters."""
         return {"function": name_of(self), "version": self.version, "params": self.model_dump(mode="json")}
 
     def distributions(self) -> tuple[str, ...]:
-        """Give the distributions whose versions belong to the fingerprint."""
+        """Return the distributions whose versions belong to the address."""
         return self.depends
 
+    @abstractmethod
+    def build(self) -> Callable[[Any], Any]:
+        """Return the function; called once per worker, so models are loaded here."""
 
-def name_of(function: Function) -> str:
-    """Give the name by which a worker finds *function*: ``module:Class``."""
+
+class Function(Value):
+    """A function over a stream of batches, which may return other rows than it gets."""
+
+    @abstractmethod
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function; called once per worker, so models are loaded here."""
+
+
+class ColumnFunction(Value):
+    """A function of a `Map`: a batch with the columns that it reads to a batch, row by row, with those that it writes."""
+
+    @abstractmethod
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return the function; called once per worker, so models are loaded here."""
+
+
+def name_of(function: Value) -> str:
+    """Return the name by which a worker finds *function*: ``module:Class``."""
     return f"{type(function).__module__}:{type(function).__qualname__}"
 
 
@@ -69,19 +100,22 @@ def resolve(name: str) -> Any:
 
 
 class Chain(Function):
-    """Several functions, one behind the other, without writing what passes between them."""
+    """Several functions in sequence; nothing between them is written. A `ColumnFunction` changes its columns in place."""
 
     calls: tuple[tuple[str, str], ...]
     """Name and JSON parameters of each function."""
 
     @classmethod
-    def of(cls, *functions: Function) -> Chain:
-        """Give the chain of *functions*."""
+    def of(cls, *functions: Value) -> Chain:
+        """Return the chain of *functions*."""
         return cls(calls=tuple((name_of(function), function.model_dump_json()) for function in functions))
 
-    def functions(self) -> list[Function]:
-        """Give the functions."""
+    def functions(self) -> list[Value]:
+        """Return the functions."""
         return [resolve(name).model_validate_json(params) for name, params in self.calls]
+
+    def asks(self) -> tuple[str, ...]:
+        return tuple(sorted({step for function in self.functions() for step in function.asks()}))
 
     def identity(self) -> dict[str, Any]:
         return {"chain": [function.identity() for function in self.functions()]}
@@ -93,7 +127,7 @@ class Chain(Function):
         return tuple(sorted({name for function in self.functions() for name in function.distributions()}))
 
     def build(self) -> Callable[[Batches], Batches]:
-        built = [function.build() for function in self.functions()]
+        built = [_over_stream(function) for function in self.functions()]
 
         def run(batches: Batches) -> Batches:
             for function in built:
@@ -103,63 +137,197 @@ class Chain(Function):
         return run
 
 
+def _over_stream(function: Value) -> Callable[[Batches], Batches]:
+    if isinstance(function, Function):
+        return function.build()
+    change = function.build()
+    return lambda batches: (with_columns_of(batch, change(batch)) for batch in batches)
+
+
+def with_columns_of(batch: pa.RecordBatch, changed: pa.RecordBatch) -> pa.RecordBatch:
+    """Return *batch* with the columns of *changed* in the place of equal names, new ones behind."""
+    for column in changed.schema:
+        index = batch.schema.get_field_index(column.name)
+        values = changed[column.name]
+        batch = batch.append_column(column, values) if index < 0 else batch.set_column(index, column, values)
+    return batch
+
+
 @dataclass(frozen=True)
 class Input:
-    """A finished step as input, seen through a function.
+    """A table as input: the columns as they stand after the step *step*, seen through a function.
 
-    *through* runs where the batch is read, so a narrow projection of a wide step moves no text; *columns* are all that
-    is read from the files.
+    Args:
+        step: A step that made a layout, or a map over it.
+        through: Runs where batches are read, so that a narrow projection of a wide table moves no text.
+        columns: All that is read from the files, `PLACE` among them when it is wanted; None: all columns but that.
+        side: Read this side table of the step (a `Map`) instead.
     """
 
     step: str
     through: Function | None = None
     columns: tuple[str, ...] | None = None
+    side: str | None = None
 
 
 @dataclass(frozen=True)
-class Map:
-    """Apply *function* to each slice of each input file.
+class Content:
+    """An input by content: a file or folder that a function reads by name, known by its hash.
 
     Args:
-        name: Unique in the plan.
-        inputs: Steps read as one stream; empty for a step that reads raw files, whose tasks the plan lists.
-        schema: Of the output.
-        whole: Hand over each partition of the (single) input as one task, not slices: the output keeps partition and
-            order either way.
-        stage: The recipe's stage that this step belongs to.
+        name: How the function asks for it: ``task().content(name)``.
+        path: Where it lies on this machine or store; not part of any address.
+        sha256: The hash of what it holds, or the id of a published version.
     """
 
     name: str
-    inputs: tuple[Input, ...]
+    path: str
+    sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Step:
+    """What all steps share.
+
+    Args:
+        name: Unique in the plan.
+        stage: The recipe's stage that the step belongs to.
+        basis: What of that stage decides the output beside the function: version, distributions, data files.
+        contents: Inputs by content.
+    """
+
+    name: str
+    stage: str | None = None
+    basis: Any = None
+    contents: tuple[Content, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan(_Step):
+    """Make a layout from inputs by content; the tasks stand in the plan (`Plan.scans`).
+
+    Args:
+        function: Gets the rows of a task as one batch.
+        schema: Of the table.
+    """
+
     function: Function
     schema: pa.Schema
-    whole: bool = False
-    stage: str | None = None
 
 
-@dataclass(frozen=True)
-class Exchange:
+@dataclass(frozen=True, kw_only=True)
+class Map(_Step):
+    """Add or replace columns of the table *of*, slice by slice.
+
+    Args:
+        of: The table as it stands after this step.
+        reads: Columns that the function gets, `PLACE` among them when it is wanted.
+        writes: Columns that it returns. A replaced column must be read too: only changed rows are stored.
+        sides: Side tables by name, which the function fills with ``task().emit(name, batch)``.
+    """
+
+    of: str
+    function: ColumnFunction
+    reads: tuple[str, ...]
+    writes: pa.Schema
+    sides: Mapping[str, pa.Schema] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange(_Step):
     """Bring rows with one *by* value together, sorted by ``(by, *order)``, and apply *function* to each partition.
+
+    ``(by, *order)`` is a total order, or the function gives the same for any order of ties.
 
     Args:
         moved: Schema of the exchanged rows: of each input after its `through`.
         schema: Of the output.
-        parts: Number of partitions; None lets the driver choose it from the size of the input; a function of the
-            finished steps' counters where the layout matters.
-        placement: ``hash`` puts a row by splitmix64 of `by`; ``value`` puts it into the partition whose number `by` is
-            (an integer from 0).
+        partitions: Their number; None lets the driver choose it by the size of the input; a function of the counters of
+            the steps that *asks* names where the layout matters.
+        placement: ``hash`` puts a row by splitmix64 of `by`; ``value`` puts it into the partition whose number `by` is.
+        onto: Put the output, which has a column `PLACE`, as columns onto the table as it stands after this step: rows
+            that are not in the output keep replaced columns and get null in added ones. `by` is `PLACE` then.
     """
 
-    name: str
     inputs: tuple[Input, ...]
     by: str
     order: tuple[str, ...]
     function: Function
     moved: pa.Schema
     schema: pa.Schema
-    parts: int | Callable[[Mapping[str, Counters]], int] | None = None
+    partitions: int | Callable[[Mapping[str, Counters]], int] | None = None
     placement: Literal["hash", "value"] = "hash"
-    stage: str | None = None
+    asks: tuple[str, ...] = ()
+    onto: str | None = None
 
 
-Step: TypeAlias = Map | Exchange
+@dataclass(frozen=True, kw_only=True)
+class Fold(_Step):
+    """Apply *function* to the rows of whole partitions of the table *of*, made by an exchange, in their order.
+
+    Args:
+        partitions: So many consecutive partitions are one call.
+        reads: Columns that are read; None: all.
+    """
+
+    of: str
+    function: Function
+    schema: pa.Schema
+    partitions: int = 1
+    reads: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Repeat(_Step):
+    """Run *steps* again while the last of them counts *until* above zero, at most `MAX_ROUNDS` times.
+
+    Inside, the repeat's own name stands for the table of the round before (*start* in the first round), and names of
+    *steps* for those of this round; after it, its name stands for the table of the last round.
+
+    Args:
+        start: A step that made a layout, with the columns that the last of *steps* makes.
+        steps: The last one makes a layout.
+        until: Name of the counter.
+    """
+
+    start: str
+    steps: tuple[Step, ...]
+    until: str
+
+    @property
+    def last(self) -> Step:
+        """The step whose table is carried from round to round."""
+        return self.steps[-1]
+
+
+Step: TypeAlias = Scan | Map | Exchange | Fold | Repeat
+
+
+def check_column_type(kind: pa.DataType) -> str | None:
+    """Return why a column of the type *kind* cannot travel between steps, None when it can.
+
+    Spark knows no unsigned numbers, and dictionary and large types do not come back from it as they went.
+
+    >>> check_column_type(pa.list_(pa.struct([("a", pa.int64())]))), check_column_type(pa.uint8())
+    (None, 'uint8')
+    """
+    if pa.types.is_struct(kind):
+        return next((bad for child in kind if (bad := check_column_type(child.type))), None)
+    if pa.types.is_map(kind):
+        return check_column_type(kind.key_type) or check_column_type(kind.item_type)
+    if pa.types.is_list(kind):
+        return check_column_type(kind.value_type)
+    return None if kind in _PLAIN_TYPES else str(kind)
+
+
+_PLAIN_TYPES: Final = (
+    pa.bool_(),
+    pa.int32(),
+    pa.int64(),
+    pa.float32(),
+    pa.float64(),
+    pa.string(),
+    pa.binary(),
+    pa.date32(),
+    pa.timestamp("us", tz="UTC"),
+)

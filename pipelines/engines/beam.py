@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
+from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, moved_rows, parse_result, result_as_json
 from corpusmill.schemas.errors import MissingExtraError
 
 try:
@@ -62,7 +62,7 @@ def _pipeline() -> beam.Pipeline:
 
 
 def _do(text: str, folder: str) -> None:
-    _tell(folder, told(lambda: do(Task.from_json(text))))
+    _tell(folder, result_as_json(lambda: do(Task.from_json(text))))
 
 
 def _scatter(text: str) -> Iterator[tuple[int, bytes]]:
@@ -76,7 +76,7 @@ def _gather(group: tuple[int, Iterable[bytes]], wanted: dict[int, str], moved: b
     if number in wanted:
         schema = pa.ipc.read_schema(pa.py_buffer(moved))
         batches = (batch for data in packed if data for batch in pa.ipc.open_stream(data))
-        _tell(folder, told(lambda: gather(Task.from_json(wanted[number]), batches, schema)))
+        _tell(folder, result_as_json(lambda: gather(Task.from_json(wanted[number]), batches, schema)))
 
 
 def _packed(batch: pa.RecordBatch) -> bytes:
@@ -94,4 +94,4 @@ def _tell(folder: str, text: str) -> None:
 
 def _results(folder: str) -> Iterator[Done]:
     for path in sorted(Path(folder).glob("*.json")):
-        yield heard(path.read_text())
+        yield from parse_result(path.read_text())

@@ -1,29 +1,45 @@
 """The driver: runs the steps of a plan one after the other, and only what is missing.
 
-It knows no engine and no stage. Between steps it reads counters only.
+It knows no engine and no stage. Between steps it reads counters and sizes only, and its work is linear in the number of
+tasks.
 """
 
 from __future__ import annotations
 
 import errno
-import json
-import os
 import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from importlib import metadata
-from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, Protocol
 
-from corpusmill.pipelines.engines.base import Counters, Exchange, Function, Input, Map, Step
-from corpusmill.pipelines.engines.runs import Order
-from corpusmill.pipelines.engines.tasks import TASK_FORMAT, Call, Done, Source, Task, address, finished
+import pyarrow as pa
+
+from corpusmill.pipelines.engines.addresses import fingerprints, step_fingerprint, work_of
+from corpusmill.pipelines.engines.base import (
+    MAX_ROUNDS,
+    PLACE,
+    Counters,
+    Exchange,
+    Fold,
+    Input,
+    Map,
+    Repeat,
+    Scan,
+    Step,
+)
+from corpusmill.pipelines.engines.layers import CHANGED, Layer, SliceFile
+from corpusmill.pipelines.engines.plan import Plan, Unit, units
+from corpusmill.pipelines.engines.spills import Order
+from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task, read_done
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
 
-PARTITION_BYTES: Final = 128 * 2**20
+PARTITION_BYTES: Final = 32 * 2**20
 """Memory that the rows of a partition take, as far as the driver chooses the number of partitions."""
+_ROW_BYTES: Final = 32
+"""What a row of an exchange takes beside its columns, in estimates."""
 
 
 class Engine(Protocol):
@@ -32,11 +48,11 @@ class Engine(Protocol):
     name: str
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do independent tasks."""
+        """Do independent tasks; a task that runs several maps has a result for each."""
         ...
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
-        """Move the rows that *scatters* give to the *gathers* of their partitions."""
+        """Move the rows of *scatters* to the *gathers* of their partitions."""
         ...
 
     def close(self) -> None:
@@ -73,172 +89,10 @@ class Silent:
         """Say nothing."""
 
 
-@dataclass(frozen=True)
-class RawTask:
-    """One task of a step that reads raw files: the rows it gets, and what of them decides the output."""
-
-    rows: tuple[Mapping[str, Any], ...]
-    identity: Any
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Steps in an order in which they can run; *raw* lists the tasks of maps without inputs."""
-
-    steps: tuple[Step, ...]
-    raw: Mapping[str, tuple[RawTask, ...]] = field(default_factory=dict)
-
-    def step(self, name: str) -> Step:
-        """Give the step *name*."""
-        return next(step for step in self.steps if step.name == name)
-
-
-@dataclass(frozen=True)
-class StepDone:
-    """A finished step. *computed* tells how many of its tasks this run did; the rest was there. *moved_cpu_s* is what
-    sorting the input of an exchange cost."""
-
-    name: str
-    fingerprint: str
-    stage: str | None
-    tasks: tuple[Done, ...]
-    computed: int
-    moved_cpu_s: float = 0.0
-
-    @property
-    def cached(self) -> bool:
-        """Whether all of it was there before."""
-        return self.computed == 0
-
-    @property
-    def counters(self) -> Counters:
-        """The sums of the tasks' counters."""
-        total: Counter[str] = Counter()
-        for task in self.tasks:
-            total.update(task.counters)
-        return total
-
-    @property
-    def rows(self) -> int:
-        """Rows of the output."""
-        return sum(task.rows for task in self.tasks)
-
-    @property
-    def bytes(self) -> int:
-        """Size of the output on disk."""
-        return sum(task.bytes + sum(task.files.values()) for task in self.tasks)
-
-    @property
-    def cpu_s(self) -> float:
-        """CPU seconds of the tasks, whenever they were done."""
-        return sum(task.cpu_s for task in self.tasks) + self.moved_cpu_s
-
-    @property
-    def wall_s(self) -> float:
-        """Seconds of the tasks, added up."""
-        return sum(task.wall_s for task in self.tasks)
-
-    @property
-    def peak_mb(self) -> float:
-        """Largest resident memory of a worker at the end of one of its tasks."""
-        return max((task.peak_mb for task in self.tasks), default=0.0)
-
-
-class Store:
-    """Where tasks and steps lie: ``tasks/`` and ``steps/`` of a workspace."""
-
-    def __init__(self, workspace: Path) -> None:
-        self.tasks = workspace / "tasks"
-        self.steps = workspace / "steps"
-        self.spill = workspace / "tasks" / "spill"
-
-    def out(self, task_fingerprint: str) -> Path:
-        """Give the prefix of the files of a task."""
-        return address(self.tasks, task_fingerprint)
-
-    def read_step(self, step_fingerprint: str) -> tuple[tuple[Done, ...], float] | None:
-        """Give the tasks of a finished step, and what moving its input cost, when all their files are there."""
-        try:
-            manifest = json.loads((self.steps / step_fingerprint / "manifest.json").read_text())
-            done = [finished(self.out(name)) for name in manifest["tasks"]]
-            moved_cpu_s = float(manifest["moved_cpu_s"])
-        except (OSError, ValueError, KeyError):
-            return None
-        return None if None in done else (tuple(task for task in done if task is not None), moved_cpu_s)
-
-    def forget_step(self, step_fingerprint: str) -> None:
-        """Remove the manifest and the tasks of a step, if it was finished."""
-        there = self.read_step(step_fingerprint)
-        for task in there[0] if there is not None else ():
-            prefix = self.out(task.fingerprint)
-            prefix.with_name(f"{prefix.name}.json").unlink(missing_ok=True)
-        (self.steps / step_fingerprint / "manifest.json").unlink(missing_ok=True)
-
-    def write_step(self, done: StepDone, *, description: Mapping[str, Any]) -> None:
-        """Write the manifest of a step, by rename."""
-        folder = self.steps / done.fingerprint
-        folder.mkdir(parents=True, exist_ok=True)
-        content = {
-            **description,
-            "name": done.name,
-            "fingerprint": done.fingerprint,
-            "tasks": [task.fingerprint for task in done.tasks],
-            "rows": done.rows,
-            "moved_cpu_s": done.moved_cpu_s,
-            "counters": dict(sorted(done.counters.items())),
-        }
-        temporary = folder / f"manifest.json.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(content, indent=1, sort_keys=True))
-        temporary.replace(folder / "manifest.json")
-
-
-def identity_of(function: Function) -> dict[str, Any]:
-    """Give what the output of *function* depends on, with the versions of the distributions behind it."""
-    return {**function.identity(), "tools": distribution_versions(function.distributions())}
-
-
-def distribution_versions(names: Iterable[str]) -> dict[str, str | None]:
-    """Give the installed version of each distribution, None for one that is not there."""
-    return {name: _version(name) for name in names}
-
-
-def _version(distribution: str) -> str | None:
-    try:
-        return metadata.version(distribution)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def fingerprints(plan: Plan) -> dict[str, str]:
-    """Give the fingerprint of each step: known before anything runs."""
-    known: dict[str, str] = {}
-    for step in plan.steps:
-        known[step.name] = fingerprint(
-            {
-                **_work_identity(step),
-                "inputs": [[known[source.step], _input_identity(source)] for source in step.inputs],
-                "raw": sorted(fingerprint(task.identity) for task in plan.raw.get(step.name, ())),
-            }
-        )
-    return known
-
-
-def _work_identity(step: Step) -> dict[str, Any]:
-    work = {"format": TASK_FORMAT, "work": identity_of(step.function), "schema": str(step.schema)}
-    if isinstance(step, Exchange):
-        return {**work, "verb": "exchange", "by": step.by, "order": list(step.order), "placement": step.placement}
-    return {**work, "verb": "map", "whole": step.whole}
-
-
-def _input_identity(source: Input) -> dict[str, Any]:
-    through = None if source.through is None else identity_of(source.through)
-    return {"through": through, "columns": None if source.columns is None else list(source.columns)}
-
-
 def run_plan(
     plan: Plan, store: Store, engine: Engine, *, observer: Observer, batch_rows: int | None = None, fresh: bool = False
 ) -> dict[str, StepDone]:
-    """Run *plan* and give its finished steps by name.
+    """Run *plan* and return its finished steps by name.
 
     Args:
         batch_rows: Cut all inputs into batches of that many rows: for the tests that the output does not depend on it.
@@ -251,20 +105,23 @@ def run_plan(
     known = fingerprints(plan)
     if fresh:
         for name in known.values():
-            store.forget_step(name)
-    finished_steps: dict[str, StepDone] = {}
-    for step in plan.steps:
-        runner = _StepRunner(step, plan, store, engine, finished_steps, observer, batch_rows)
-        try:
-            finished_steps[step.name] = runner.run(known[step.name])
-        except OSError as error:
-            raise as_unfinished(error) from error
-        observer.step_done(finished_steps[step.name])
-    return finished_steps
+            _forget(store, name)
+    run = _Run(plan, known, store, engine, observer, batch_rows)
+    try:
+        run.all()
+    except OSError as error:
+        raise as_unfinished(error) from error
+    return run.finished
+
+
+def _forget(store: Store, name: str) -> None:
+    for inner in store.manifest(name).get("rounds", ()):
+        store.forget_step(inner)
+    store.forget_step(name)
 
 
 def as_unfinished(error: OSError) -> CorpusmillError:
-    """Give the error that tells the user what to do about *error*."""
+    """Return the error that says what the user can do about *error*."""
     text = str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "Disk quota" in text:
         return UnfinishedError(f"the disk is full ({text})", hint="free space (`corpusmill gc`) and run it again")
@@ -273,138 +130,498 @@ def as_unfinished(error: OSError) -> CorpusmillError:
     return UnfinishedError(f"reading or writing failed ({text})", hint="run the same command again")
 
 
+@dataclass(frozen=True)
+class _Slice:
+    """A slice of a layout: where its rows lie, and the address of its columns."""
+
+    number: int
+    partition: int
+    piece: SliceFile
+    address: str
+    batch_rows: tuple[int, ...]
+
+
 @dataclass
-class _StepRunner:
-    step: Step
+class _Run:
+    """The state of a run: what is finished, and the slices of the layouts that were made."""
+
     plan: Plan
+    known: dict[str, str]
     store: Store
     engine: Engine
-    finished: Mapping[str, StepDone]
     observer: Observer
     batch_rows: int | None
+    finished: dict[str, StepDone] = field(default_factory=dict)
+    _slices: dict[str, list[_Slice]] = field(default_factory=dict)
 
-    def run(self, step_fingerprint: str) -> StepDone:
-        there = self.store.read_step(step_fingerprint)
-        if there is not None:
-            tasks_done, moved = there
-            return StepDone(self.step.name, step_fingerprint, self.step.stage, tasks_done, 0, moved)
-        tasks = list(self._tasks(step_fingerprint))
-        found = {task.fingerprint: done for task in tasks if (done := finished(Path(task.out))) is not None}
-        missing = [task for task in tasks if task.fingerprint not in found]
-        self.observer.step_started(self.step, tasks=len(tasks), missing=len(missing))
-        moved = 0.0
-        for done in self._do(missing, step_fingerprint):
-            if done.kind == "scatter":
-                moved += done.cpu_s
+    def all(self) -> None:
+        """Run every unit of the plan."""
+        for unit in units(self.plan, self.plan.steps):
+            self.unit(unit)
+
+    def unit(self, unit: Unit) -> None:
+        """Run the steps of *unit*, as far as they are not there."""
+        missing = []
+        for step in unit.steps:
+            there = self.store.read_step(self.known[step.name])
+            if there is None:
+                missing.append(step)
+            else:
+                self._finish(step, replace(there, name=step.name, stage=step.stage))
+        if not missing:
+            return
+        if isinstance(missing[0], Map):
+            self._maps([step for step in missing if isinstance(step, Map)])
+            return
+        (step,) = missing
+        match step:
+            case Repeat():
+                self._repeat(step)
+            case Exchange():
+                self._exchange(step)
+            case Scan():
+                self._independent(step, list(self._scan_tasks(step)))
+            case Fold():
+                self._independent(step, list(self._fold_tasks(step)))
+
+    def _finish(self, step: Step, done: StepDone) -> None:
+        self.finished[step.name] = done
+        self.observer.step_done(done)
+
+    def _record(self, step: Step, tasks: Iterable[Done], *, computed: int, moved_cpu_s: float = 0.0) -> None:
+        done = StepDone(step.name, self.known[step.name], step.stage, tuple(tasks), computed, round(moved_cpu_s, 4))
+        self.store.write_step(done, description={"work": work_of(step)})
+        self._finish(step, done)
+
+    def _counters(self, steps: Iterable[str]) -> dict[str, Counters]:
+        return {name: self.finished[name].counters for name in steps}
+
+    def _asked(self, steps: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Return the counters of *steps* in the form in which they are part of an address."""
+        return {name: dict(sorted(self.finished[name].counters.items())) for name in sorted(set(steps))}
+
+    def _work(self, step: Step, asks: Iterable[str]) -> str:
+        """Return a hash of what of *step* decides its output, whatever it reads."""
+        return fingerprint({"work": work_of(step), "asked": self._asked(asks)})
+
+    def _bound(self, function: Any) -> Call:
+        return Call.of(function.bound(self._counters(function.asks())))
+
+    # -- slices and what lies on them
+
+    def slices(self, layout: str) -> list[_Slice]:
+        """Return the slices of the table that the step *layout* made, in order."""
+        if layout not in self._slices:
+            self._slices[layout] = list(self._list_slices(self.finished[layout].tasks))
+        return self._slices[layout]
+
+    def _list_slices(self, tasks: Iterable[Done]) -> Iterator[_Slice]:
+        number = 0
+        for done in tasks:
+            path = f"{self.store.out(done.fingerprint)}.arrow"
+            for index, (start, stop) in enumerate(done.slices):
+                piece = SliceFile(path, start, stop, (), number=number)
+                rows = done.batch_rows[start:stop]
+                yield _Slice(number, done.partition, piece, f"{done.fingerprint}/{index}", rows)
+                number += 1
+
+    def _views(self, state: str, columns: Sequence[str], computed: Container[str] = ()) -> dict[str, tuple[str, ...]]:
+        """Return, for each of *columns* of the table after *state*, the steps to read it from, the newest first.
+
+        The last one wrote it whole, or is one of *computed*; none means that the layout's file has it.
+        """
+        views: dict[str, tuple[str, ...]] = {}
+        for column in columns:
+            found: list[str] = []
+            for name in reversed(self.plan.chain(state)[1:]):
+                step = self.plan.step(name)
+                assert isinstance(step, Map | Exchange)
+                if column in (step.writes if isinstance(step, Map) else step.schema).names and column != PLACE:
+                    found.append(name)
+                    if name in computed or column not in self.plan.replaced(step):
+                        break
+            views[column] = tuple(found)
+        return views
+
+    def _piece(
+        self,
+        layout: str,
+        slice_: _Slice,
+        views: Sequence[Mapping[str, tuple[str, ...]]],
+        computed: Mapping[str, str] = MappingProxyType({}),
+    ) -> SliceFile:
+        """Return the slice with the files from which *views* are read.
+
+        Args:
+            computed: Steps whose output is there, or is computed in the same task, by name: the address; empty for the
+                latter.
+        """
+        base, by_writer = self._files_of(layout, views)
+        layers = []
+        for name, columns in by_writer.items():
+            at = computed[name] if name in computed else self.finished[name].tasks[slice_.number].fingerprint
+            if at:
+                layers.append(Layer(name, f"{self.store.out(at)}.arrow", columns))
+        return replace(slice_.piece, columns=base, layers=tuple(layers))
+
+    def _files_of(
+        self, layout: str, views: Sequence[Mapping[str, tuple[str, ...]]]
+    ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+        """Return the columns that *views* need of the layout's file, and of each step's layer, with the masks."""
+        base: dict[str, None] = {}
+        by_writer: dict[str, dict[str, None]] = {}
+        names = self.plan.columns(layout)
+        for view in views:
+            for column, writers in view.items():
+                for writer in writers:
+                    step = self.plan.step(writer)
+                    assert isinstance(step, Map | Exchange)
+                    found = by_writer.setdefault(writer, {})
+                    found[column] = None
+                    if column in self.plan.replaced(step):
+                        found[CHANGED + column] = None
+                if column in names and not (writers and self._wrote_whole(writers[-1], column)):
+                    base[column] = None
+        return tuple(base) or tuple(names)[:1], {name: tuple(found) for name, found in by_writer.items()}
+
+    def _wrote_whole(self, writer: str, column: str) -> bool:
+        step = self.plan.step(writer)
+        assert isinstance(step, Map | Exchange)
+        return column not in self.plan.replaced(step)
+
+    def _addresses(
+        self, state: str, slice_: _Slice, columns: Iterable[str], here: Mapping[str, str] = MappingProxyType({})
+    ) -> dict[str, str]:
+        """Return the address of each of *columns* of a slice, and that of the slice itself.
+
+        Args:
+            here: Addresses of the steps of the same unit.
+        """
+        layout = self.plan.layout(state)
+        there = self.plan.columns(state)
+        found = {"": slice_.address}
+        for name in columns:
+            if name == PLACE and PLACE not in there:
+                found[name] = str(slice_.number)
                 continue
+            writer = there[name].writer
+            if writer in here:
+                found[name] = here[writer]
+            elif writer != layout:
+                done = self.finished[writer].tasks[slice_.number]
+                found[name] = done.content or done.fingerprint
+        return found
+
+    # -- scans and folds: independent tasks
+
+    def _independent(self, step: Scan | Fold, tasks: list[Task]) -> None:
+        found = {task.fingerprint: done for task in tasks if (done := self._there(task)) is not None}
+        missing = [task for task in tasks if task.fingerprint not in found]
+        self.observer.step_started(step, tasks=len(tasks), missing=len(missing))
+        for done in self.engine.map(missing):
             found[done.fingerprint] = done
-            self.observer.task_done(self.step, done)
+            self.observer.task_done(step, done)
+        self._record(step, self._in_order(step, tasks, found), computed=len(missing))
+
+    def _there(self, task: Task) -> Done | None:
+        done = read_done(self.store.out(task.fingerprint))
+        return None if done is None else replace(done, partition=task.partition, slice=task.slice)
+
+    def _in_order(self, step: Step, tasks: Sequence[Task], found: Mapping[str, Done]) -> list[Done]:
         lost = [task.fingerprint for task in tasks if task.fingerprint not in found]
         if lost:
-            raise WorkError(f"step {self.step.name}: the engine {self.engine.name} lost {len(lost)} tasks")
-        result = StepDone(
-            self.step.name,
-            step_fingerprint,
-            self.step.stage,
-            tuple(found[task.fingerprint] for task in tasks),
-            len(missing),
-            round(moved, 4),
-        )
-        self.store.write_step(result, description={"work": _work_identity(self.step)})
-        return result
+            raise WorkError(f"step {step.name}: the engine {self.engine.name} lost {len(lost)} tasks")
+        return [found[task.fingerprint] for task in tasks]
 
-    def _do(self, missing: Sequence[Task], step_fingerprint: str) -> Iterator[Done]:
-        if isinstance(self.step, Map):
-            yield from self.engine.map(missing)
-        elif missing:
-            spill = self.store.spill / step_fingerprint
-            try:
-                yield from self.engine.exchange(list(self._scatters(missing[0], spill)), missing)
-            finally:
-                shutil.rmtree(spill, ignore_errors=True)
+    def _scan_tasks(self, step: Scan) -> Iterator[Task]:
+        """Yield the tasks of a scan, in the order of their addresses: a listing in another order is the same layout."""
+        call = self._bound(step.function)
+        work = self._work(step, step.function.asks())
+        tasks = [(fingerprint([work, raw.identity]), raw) for raw in self.plan.scans[step.name]]
+        for index, (name, raw) in enumerate(sorted(tasks, key=lambda task: task[0])):
+            source = Source(rows=raw.rows)
+            yield self._task(step, name, step.schema, kind="scan", call=call, sources=(source,), slice=index)
 
-    def _tasks(self, step_fingerprint: str) -> Iterator[Task]:
-        if isinstance(self.step, Exchange):
-            yield from self._gathers(self.step, step_fingerprint)
-        elif not self.step.inputs:
-            yield from self._raw_tasks(self.step)
-        elif self.step.whole:
-            yield from self._whole_tasks(self.step)
-        else:
-            yield from self._slice_tasks(self.step)
+    def _fold_tasks(self, step: Fold) -> Iterator[Task]:
+        call = self._bound(step.function)
+        work = self._work(step, step.function.asks())
+        columns = tuple(self.plan.columns(step.of)) if step.reads is None else step.reads
+        layout, views = self.plan.layout(step.of), self._views(step.of, columns)
+        groups: dict[int, list[_Slice]] = {}
+        for slice_ in self.slices(layout):
+            groups.setdefault(slice_.partition // step.partitions, []).append(slice_)
+        for number, slices in sorted(groups.items()):
+            read = [self._addresses(step.of, slice_, columns) for slice_ in slices]
+            sources = tuple(Source(self._piece(layout, slice_, (views,)), views) for slice_ in slices)
+            name = fingerprint([work, number, read])
+            yield self._task(step, name, step.schema, kind="fold", call=call, sources=sources, partition=number)
 
-    def _task(self, identity: Any, **details: Any) -> Task:
-        name = fingerprint({**_work_identity(self.step), "task": identity})
-        call = Call.of(self.step.function.bound(self._counters()))
+    def _task(self, step: Step, name: str, schema: pa.Schema, **details: Any) -> Task:
         return Task(
-            step=self.step.name,
+            step=step.name,
             fingerprint=name,
             out=str(self.store.out(name)),
-            schema=self.step.schema.serialize().to_pybytes(),
-            call=call,
+            schema=schema.serialize().to_pybytes(),
+            contents={content.name: content.path for content in step.contents},
             batch_rows=self.batch_rows,
             **details,
         )
 
-    def _counters(self) -> dict[str, Counters]:
-        return {name: done.counters for name, done in self.finished.items()}
+    # -- maps: one task a slice
 
-    def _raw_tasks(self, step: Map) -> Iterator[Task]:
-        for index, raw in enumerate(self.plan.raw[step.name]):
-            source = Source(rows=tuple(dict(row) for row in raw.rows))
-            yield self._task(raw.identity, kind="map", sources=(source,), slice=index)
+    def _maps(self, steps: Sequence[Map]) -> None:
+        """Run maps over one layout: a task per slice, with those of them whose output is not there."""
+        slices = self.slices(self.plan.layout(steps[0].of))
+        calls = [_MapPlan.of(self, step) for step in steps]
+        results: dict[str, list[Done | None]] = {step.name: [None] * len(slices) for step in steps}
+        tasks = []
+        for slice_ in slices:
+            task = self._map_task(slice_, calls, results)
+            if task is not None:
+                tasks.append(task)
+        computed = {step.name: sum(done is None for done in results[step.name]) for step in steps}
+        self.observer.step_started(steps[0], tasks=len(slices), missing=len(tasks))
+        for done in self.engine.map(tasks):
+            results[done.step][done.slice] = done
+            self.observer.task_done(self.plan.step(done.step), done)
+        for step in steps:
+            tasks_done = [done for done in results[step.name] if done is not None]
+            if len(tasks_done) != len(slices):
+                raise WorkError(f"step {step.name}: the engine {self.engine.name} lost tasks")
+            self._record(step, tasks_done, computed=computed[step.name])
 
-    def _slice_tasks(self, step: Map) -> Iterator[Task]:
-        numbers: Counter[int] = Counter()
-        for given, done, source in self._pieces(step):
-            partition = done.partition if len(step.inputs) == 1 else 0
-            identity = [done.fingerprint, source.start, source.stop, _input_identity(given)]
-            yield self._task(identity, kind="map", sources=(source,), partition=partition, slice=numbers[partition])
-            numbers[partition] += 1
+    def _map_task(
+        self, slice_: _Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[Done | None]]
+    ) -> Task | None:
+        """Return the task that computes what is missing on one slice, and note in *results* what is there."""
+        names: dict[str, str] = {}
+        missing: dict[str, _MapPlan] = {}
+        for plan in plans:
+            step = plan.step
+            name = fingerprint([plan.work, self._addresses(step.of, slice_, step.reads, names)])
+            names[step.name] = name
+            done = read_done(self.store.out(name))
+            if done is None:
+                missing[step.name] = plan
+            else:
+                found = replace(done, step=step.name, partition=slice_.partition, slice=slice_.number)
+                results[step.name][slice_.number] = found
+        if not missing:
+            return None
+        views = {name: self._views(plan.step.of, plan.step.reads, missing) for name, plan in missing.items()}
+        calls = tuple(
+            plan.call(names[name], str(self.store.out(names[name])), views[name]) for name, plan in missing.items()
+        )
+        at = {name: "" if name in missing else address for name, address in names.items()}
+        layout = self.plan.layout(plans[0].step.of)
+        return Task(
+            step=calls[0].step,
+            kind="maps",
+            fingerprint=calls[0].fingerprint,
+            out=calls[0].out,
+            schema=b"",
+            sources=(Source(self._piece(layout, slice_, tuple(views.values()), at)),),
+            maps=calls,
+            partition=slice_.partition,
+            slice=slice_.number,
+            batch_rows=self.batch_rows,
+        )
 
-    def _whole_tasks(self, step: Map) -> Iterator[Task]:
-        partitions: dict[int, list[tuple[Input, Done, Source]]] = {}
-        for piece in self._pieces(step):
-            partitions.setdefault(piece[1].partition, []).append(piece)
-        for partition, pieces in sorted(partitions.items()):
-            pieces.sort(key=lambda piece: (piece[1].slice, piece[2].start))
-            identity = [[done.fingerprint, s.start, s.stop, _input_identity(given)] for given, done, s in pieces]
-            yield self._task(identity, kind="map", sources=tuple(piece[2] for piece in pieces), partition=partition)
+    # -- exchanges
 
-    def _pieces(self, step: Step) -> Iterator[tuple[Input, Done, Source]]:
-        """Give the slices of all inputs, in a fixed order."""
-        for given in step.inputs:
-            through = None if given.through is None else Call.of(given.through.bound(self._counters()))
-            for done in self.finished[given.step].tasks:
-                path = f"{self.store.out(done.fingerprint)}.arrow"
-                for start, stop in done.slices:
-                    yield given, done, Source(path=path, start=start, stop=stop, columns=given.columns, through=through)
+    def _exchange(self, step: Exchange) -> None:
+        inputs = [self._sources(given) for given in step.inputs]
+        read = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
+        gathers = list(self._gathers(step, sorted(map(fingerprint, read))))
+        found = {task.fingerprint: done for task in gathers if (done := self._there(task)) is not None}
+        missing = [task for task in gathers if task.fingerprint not in found]
+        self.observer.step_started(step, tasks=len(gathers), missing=len(missing))
+        moved = 0.0
+        if missing:
+            spill = self.store.spill / self.known[step.name]
+            shutil.rmtree(spill, ignore_errors=True)
+            scatters = list(self._scatters(step, missing[0], [source for part in inputs for _, source in part]))
+            missing = [replace(task, spill=str(spill)) for task in missing]
+            try:
+                for done in self.engine.exchange(scatters, missing):
+                    if done.kind == "scatter":
+                        moved += done.cpu_s
+                        continue
+                    found[done.fingerprint] = done
+                    self.observer.task_done(step, done)
+            finally:
+                shutil.rmtree(spill, ignore_errors=True)
+        self._record(step, self._in_order(step, gathers, found), computed=len(missing), moved_cpu_s=moved)
 
-    def _parts(self, step: Exchange) -> int:
-        if callable(step.parts):
-            return step.parts(self._counters())
-        if step.parts is not None:
-            return step.parts
-        size = sum(task.memory_bytes for given in step.inputs for task in self.finished[given.step].tasks)
-        return max(1, -(-size // PARTITION_BYTES))
+    def _sources(self, given: Input) -> list[tuple[Any, Source]]:
+        """Return the slices of an input, each with the address of what is read of it."""
+        through = None if given.through is None else self._bound(given.through)
+        asked = None if given.through is None else self._asked(given.through.asks())
+        if given.side is not None:
+            return [([asked, *key], source) for key, source in self._side_sources(given, given.side, through)]
+        columns = self.plan.input_columns(given)
+        layout, views = self.plan.layout(given.step), self._views(given.step, columns)
+        return [
+            (
+                [asked, self._addresses(given.step, slice_, columns)],
+                Source(self._piece(layout, slice_, (views,)), views, through=through),
+            )
+            for slice_ in self.slices(layout)
+        ]
 
-    def _gathers(self, step: Exchange, step_fingerprint: str) -> Iterator[Task]:
-        parts = self._parts(step)
-        order = Order(step.by, step.order, parts, by_value=step.placement == "value")
+    def _side_sources(self, given: Input, side: str, through: Call | None) -> Iterator[tuple[list[str], Source]]:
+        step = self.plan.step(given.step)
+        assert isinstance(step, Map)
+        columns = tuple(step.sides[side].names) if given.columns is None else given.columns
+        for done in self.finished[given.step].tasks:
+            path = f"{self.store.out(done.fingerprint)}.{side}.arrow"
+            for start, stop in done.sides[side].slices:
+                piece = SliceFile(path, start, stop, columns)
+                views: dict[str, tuple[str, ...]] = dict.fromkeys(columns, ())
+                yield [done.fingerprint, side, str(start)], Source(piece, views, through=through)
+
+    def _partitions(self, step: Exchange) -> int:
+        if step.onto is not None:
+            return len(self.slices(self.plan.layout(step.onto)))
+        if callable(step.partitions):
+            return step.partitions(self._counters(step.asks))
+        if step.partitions is not None:
+            return step.partitions
+        return max(1, -(-sum(map(self._input_bytes, step.inputs)) // PARTITION_BYTES))
+
+    def _input_bytes(self, given: Input) -> int:
+        """Estimate the memory of the rows that *given* moves: what its columns take."""
+        if given.side is not None:
+            sides = [done.sides[given.side] for done in self.finished[given.step].tasks]
+            return sum(sum(side.column_bytes.values()) + _ROW_BYTES * side.rows for side in sides)
+        layout = self.plan.layout(given.step)
+        base, by_writer = self._files_of(layout, (self._views(given.step, self.plan.input_columns(given)),))
+        total = _ROW_BYTES * self.finished[layout].rows
+        for writer, columns in {layout: base, **by_writer}.items():
+            for done in self.finished[writer].tasks:
+                total += sum(done.column_bytes.get(name, 0) for name in columns)
+        return total
+
+    def _gathers(self, step: Exchange, inputs: Sequence[Any]) -> Iterator[Task]:
+        parts = self._partitions(step)
+        by, by_value, order_by = step.by, step.placement == "value", step.order
+        if step.onto is not None:
+            by, by_value, order_by = SLICE, True, (PLACE, *step.order)
+        order = Order(by, order_by, parts, by_value=by_value)
+        call = self._bound(step.function)
+        whole = fingerprint([self._work(step, step.function.asks()), list(inputs), parts])
+        slices = None if step.onto is None else self.slices(self.plan.layout(step.onto))
+        replaced = () if step.onto is None else tuple(sorted(self.plan.replaced(step)))
         for partition in range(parts):
-            identity = [step_fingerprint, partition, parts]
-            yield self._task(identity, kind="gather", order=order, partition=partition)
+            at = None if slices is None else slices[partition]
+            yield self._task(
+                step,
+                fingerprint([whole, partition, None if at is None else at.address]),
+                step.schema,
+                kind="gather",
+                call=call,
+                order=order,
+                partition=partition,
+                slice=partition if at is not None else 0,
+                onto=None if at is None else at.batch_rows,
+                replaced=replaced,
+            )
 
-    def _scatters(self, gather: Task, spill: Path) -> Iterator[Task]:
-        assert isinstance(self.step, Exchange)
-        for index, (_, _, source) in enumerate(self._pieces(self.step)):
+    def _scatters(self, step: Exchange, gather: Task, sources: Sequence[Source]) -> Iterator[Task]:
+        spill = self.store.spill / self.known[step.name]
+        moved = step.moved
+        if step.onto is not None:
+            moved = moved.append(pa.field(SLICE, pa.int64(), nullable=False))
+        for index, source in enumerate(sources):
             yield replace(
                 gather,
                 kind="scatter",
                 fingerprint=f"{spill.name}-{index}",
                 out=str(spill / f"{index:06d}"),
-                schema=self.step.moved.serialize().to_pybytes(),
+                schema=moved.serialize().to_pybytes(),
                 call=None,
                 sources=(source,),
                 partition=0,
+                onto=None,
             )
+
+    # -- rounds
+
+    def _repeat(self, step: Repeat) -> None:
+        """Run the rounds of *step*; the last one's table is that of the step."""
+        carried = step.start
+        rounds: list[str] = []
+        computed = 0
+        for number in range(1, MAX_ROUNDS + 1):
+            names = {one.name: f"{one.name}@{number}" for one in step.steps} | {step.name: carried}
+            steps = [_renamed(one, names) for one in step.steps]
+            self.plan = self.plan.extended(steps)
+            for one in steps:
+                self.known[one.name] = step_fingerprint(self.plan, one, self.known)
+                rounds.append(self.known[one.name])
+            for unit in units(self.plan, steps):
+                self.unit(unit)
+            computed += sum(self.finished[one.name].computed for one in steps)
+            carried = steps[-1].name
+            if not self.finished[carried].counters.get(step.until, 0):
+                break
+        else:
+            raise WorkError(
+                f"step {step.name}: {step.until} is still above zero after {MAX_ROUNDS} rounds",
+                hint="this is a bug of the stage",
+            )
+        last = self.finished[carried]
+        done = StepDone(step.name, self.known[step.name], step.stage, last.tasks, computed, 0.0, tuple(rounds))
+        self.store.write_step(done, description={"work": work_of(step)})
+        self._finish(step, done)
+
+
+def _renamed(step: Step, names: Mapping[str, str]) -> Step:
+    """Return *step* of a repeat as it runs in one round."""
+    name = names[step.name]
+    match step:
+        case Exchange():
+            inputs = tuple(replace(given, step=names.get(given.step, given.step)) for given in step.inputs)
+            onto = None if step.onto is None else names.get(step.onto, step.onto)
+            return replace(step, name=name, inputs=inputs, onto=onto)
+        case Map() | Fold():
+            return replace(step, name=name, of=names.get(step.of, step.of))
+        case _:
+            raise WorkError(f"step {step.name} cannot stand in a repeat")
+
+
+@dataclass(frozen=True)
+class _MapPlan:
+    """What is the same for all slices of a map."""
+
+    step: Map
+    work: str
+    bound: Call
+    schema: bytes
+    replaced: tuple[str, ...]
+    sides: dict[str, bytes]
+
+    @classmethod
+    def of(cls, run: _Run, step: Map) -> _MapPlan:
+        return cls(
+            step=step,
+            work=run._work(step, step.function.asks()),
+            bound=run._bound(step.function),
+            schema=step.writes.serialize().to_pybytes(),
+            replaced=tuple(sorted(run.plan.replaced(step))),
+            sides={name: schema.serialize().to_pybytes() for name, schema in step.sides.items()},
+        )
+
+    def call(self, name: str, out: str, reads: Mapping[str, tuple[str, ...]]) -> MapCall:
+        """Return the call for the slice whose output has the address *name*."""
+        return MapCall(
+            step=self.step.name,
+            fingerprint=name,
+            out=out,
+            call=self.bound,
+            reads=reads,
+            schema=self.schema,
+            replaced=self.replaced,
+            sides=self.sides,
+            contents={content.name: content.path for content in self.step.contents},
+        )

@@ -12,13 +12,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.runs import Run, run_from_json
 from corpusmill.pipelines.engines.tasks import Done, Task, do
 from corpusmill.schemas.errors import WorkError
 
@@ -55,25 +53,19 @@ class LocalEngine:
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do independent *tasks*; give what each tells, in the order in which they finish."""
         if self._workers == 0 or not tasks:
-            yield from map(do, tasks)
+            for task in tasks:
+                yield from do(task)
             return
         yield from self._map_in_pool(tasks)
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
-        """Sort the input into runs, then merge the runs of each partition; the runs are removed at the end."""
-        runs: list[Run] = []
-        try:
-            for done in self.map(scatters):
-                runs += map(run_from_json, done.runs)
-                yield done
-            yield from self.map([replace(task, runs=_runs_of(runs, task.partition)) for task in gathers])
-        finally:
-            for run in runs:
-                Path(run.path).unlink(missing_ok=True)
+        """Sort the input into spills, then merge the spills of each partition."""
+        yield from self.map(scatters)
+        yield from self.map(gathers)
 
     def _map_in_pool(self, tasks: Sequence[Task]) -> Iterator[Done]:
         waiting = deque(_Try(task) for task in tasks)
-        running: dict[Future[Done], _Try] = {}
+        running: dict[Future[tuple[Done, ...]], _Try] = {}
         while waiting or running:
             try:
                 while waiting and len(running) < 2 * self._workers:
@@ -85,9 +77,9 @@ class LocalEngine:
                         raise
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in finished:
-                    done = self._result(future, running[future].task)
+                    results = self._result(future, running[future].task)
                     del running[future]
-                    yield done
+                    yield from results
             except BrokenProcessPool:
                 self._restart()
                 waiting.extendleft(_again(attempt, self._workers) for attempt in running.values())
@@ -97,7 +89,7 @@ class LocalEngine:
                     future.cancel()
                 raise
 
-    def _result(self, future: Future[Done], task: Task) -> Done:
+    def _result(self, future: Future[tuple[Done, ...]], task: Task) -> tuple[Done, ...]:
         try:
             return future.result()
         except MemoryError as error:
@@ -140,12 +132,6 @@ def _again(attempt: _Try, workers: int) -> _Try:
             hint="out of memory? try --workers 1; `corpusmill runs` tells what was finished",
         )
     return _Try(attempt.task, attempt.number + 1)
-
-
-def _runs_of(runs: Sequence[Run], partition: int) -> tuple[Run, ...]:
-    return tuple(
-        replace(run, segments={partition: run.segments[partition]}) for run in runs if partition in run.segments
-    )
 
 
 def _processors() -> int:

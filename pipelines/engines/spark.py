@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, heard, moved_rows, told
+from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, moved_rows, parse_result, result_as_json
 from corpusmill.schemas.errors import MissingExtraError, UnfinishedError
 
 try:
@@ -24,7 +24,7 @@ except ImportError as error:
     raise MissingExtraError.of("spark", "pyspark") from error
 
 _NUMBER: Final = "n"
-_RESULT: Final = "told string"
+_RESULT: Final = "result string"
 _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
@@ -67,7 +67,9 @@ class SparkEngine:
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do independent *tasks*, one a partition."""
         if tasks:
-            yield from self._results(self._frame(tasks).mapInArrow(_each(lambda task: told(lambda: do(task))), _RESULT))
+            yield from self._results(
+                self._frame(tasks).mapInArrow(_each(lambda task: result_as_json(lambda: do(task))), _RESULT)
+            )
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
         """Move the rows of *scatters* to the *gathers* of their partitions."""
@@ -87,14 +89,14 @@ class SparkEngine:
 
     def _results(self, frame: DataFrame) -> Iterator[Done]:
         for row in frame.collect():
-            yield heard(row[0])
+            yield from parse_result(row[0])
 
 
 def _each(work: Callable[[Task], str]) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for text in batch["task"].to_pylist():
-                yield pa.record_batch({"told": [work(Task.from_json(text))]})
+                yield pa.record_batch({"result": [work(Task.from_json(text))]})
 
     return run
 
@@ -121,6 +123,6 @@ def _gather(wanted: dict[int, str], moved: pa.Schema) -> Callable[[Iterator[pa.R
         text = wanted.get(context.partitionId())
         named = (batch.drop_columns([_NUMBER]).rename_columns(schema.names) for batch in batches)
         if text is not None:
-            yield pa.record_batch({"told": [told(lambda: gather(Task.from_json(text), named, schema))]})
+            yield pa.record_batch({"result": [result_as_json(lambda: gather(Task.from_json(text), named, schema))]})
 
     return run

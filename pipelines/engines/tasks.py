@@ -1,11 +1,12 @@
 """Tasks as plain data, and how a worker does one: the same code on every engine.
 
-A finished task is two files at its address in the store: ``<fingerprint>.arrow`` with its rows, and, last,
-``<fingerprint>.json`` that tells counts and costs. A task whose JSON stands is never done again.
+What a task finished lies at its address in the store: ``<address>.arrow`` with its rows, and, last, ``<address>.json``
+with counts and costs. A result whose JSON is there is never computed again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 import json
@@ -13,8 +14,9 @@ import resource
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,18 +25,21 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.attempts import attempt_name, sweep
-from corpusmill.pipelines.engines.base import Batches, Function, name_of, resolve
-from corpusmill.pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
+from corpusmill.pipelines.engines.base import PLACE, ColumnFunction, Function, Value, name_of, resolve
+from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.layers import Frame, Layer, SliceFile, frames, layer_batch, layer_schema
 from corpusmill.pipelines.engines.partition import partition_numbers
-from corpusmill.pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
+from corpusmill.pipelines.engines.spills import Order, merged, write_spills
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, WorkError
+from corpusmill.schemas.hashing import LogicalHash
 
-TASK_FORMAT: Final = 1
-"""Part of every fingerprint: rises when the form of a task's output changes."""
-SLICE_BYTES: Final = 64 * 2**20
-"""A task of a map reads about this much of a step's output."""
+SLICE_BYTES: Final = 32 * 2**20
+"""A slice of a table takes about this much memory."""
+SLICE: Final = ":slice"
+"""The column by which rows go back to the slice that they came from."""
+_ROW_MASK: Final = 0xFFFFFFFF
 
 
 @dataclass(frozen=True)
@@ -45,45 +50,67 @@ class Call:
     params: str
 
     @classmethod
-    def of(cls, function: Function) -> Call:
-        """Give the call of *function*."""
+    def of(cls, function: Value) -> Call:
+        """Return the call of *function*."""
         return cls(name_of(function), function.model_dump_json())
 
 
 @functools.lru_cache(maxsize=64)
-def built(call: Call) -> Callable[[Batches], Batches]:
-    """Build the function that *call* names; once in each worker."""
-    function: Function = resolve(call.name).model_validate_json(call.params)
+def built(call: Call) -> Callable[[Any], Any]:
+    """Build the function that *call* names; once per worker."""
+    function: Value = resolve(call.name).model_validate_json(call.params)
+    assert isinstance(function, Function | ColumnFunction)
     return function.build()
 
 
 @dataclass(frozen=True)
 class Source:
-    """A piece of input: batches ``[start, stop)`` of a task's output, or rows that stand in the task itself.
+    """A piece of input: a slice of a table, or rows that stand in the task itself.
 
     Args:
-        path: An Arrow IPC file, or None.
-        rows: Plain rows when there is no file (the slices of raw files).
+        columns: That are handed over, in this order, each with the steps that wrote it, the newest first.
+        rows: Plain rows when there is no slice (the tasks of a scan).
         through: Applied to the batches as they are read.
     """
 
-    path: str | None = None
-    start: int = 0
-    stop: int | None = None
-    columns: tuple[str, ...] | None = None
-    rows: tuple[dict[str, Any], ...] = ()
+    piece: SliceFile | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rows: tuple[Mapping[str, Any], ...] = ()
     through: Call | None = None
 
     def batches(self, *, batch_rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """Read the piece; *batch_rows* cuts it into batches of that many rows (for tests of the promise)."""
         stream: Iterator[pa.RecordBatch]
-        if self.path is None:
-            stream = iter([pa.RecordBatch.from_pylist(list(self.rows))])
+        if self.piece is None:
+            stream = iter([pa.RecordBatch.from_pylist([dict(row) for row in self.rows])])
         else:
-            stream = IpcFile(Path(self.path), columns=self.columns).batches(self.start, self.stop)
+            stream = (frame.select(self.columns) for frame in frames(self.piece))
         if batch_rows is not None:
             stream = bounded(stream, max_rows=batch_rows)
         return stream if self.through is None else built(self.through)(stream)
+
+
+@dataclass(frozen=True)
+class MapCall:
+    """One map in a task that runs several over one slice.
+
+    Args:
+        out: Prefix of its output: the address in the store.
+        reads: The columns that it reads, each with the steps that wrote it, the newest first.
+        schema: Of the columns that it writes.
+        replaced: Those of them that the table had before.
+        sides: Schemas of its side tables.
+    """
+
+    step: str
+    fingerprint: str
+    out: str
+    call: Call
+    reads: Mapping[str, tuple[str, ...]]
+    schema: bytes
+    replaced: tuple[str, ...]
+    sides: Mapping[str, bytes]
+    contents: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -91,10 +118,12 @@ class Task:
     """What a worker needs to compute one piece of a step.
 
     Args:
-        kind: ``map`` reads *sources*; ``scatter`` sorts them into runs for an exchange; ``gather`` merges the runs of
-            one *partition*.
+        kind: ``scan`` and ``fold`` apply *call* to *sources*; ``maps`` applies *maps* to a slice; ``scatter`` sorts
+            *sources* into spills; ``gather`` merges one *partition* of the spills in the folder *spill*.
         out: Prefix of the output: the address in the store.
         schema: Of the output, or of the exchanged rows for ``scatter``.
+        onto: For a ``gather`` whose rows go back onto a slice: the rows of each batch of that slice.
+        replaced: The columns of the output that the table had before.
     """
 
     step: str
@@ -104,49 +133,94 @@ class Task:
     schema: bytes
     call: Call | None = None
     sources: tuple[Source, ...] = ()
+    maps: tuple[MapCall, ...] = ()
     order: Order | None = None
     partition: int = 0
     slice: int = 0
-    runs: tuple[Run, ...] = ()
+    spill: str | None = None
+    onto: tuple[int, ...] | None = None
+    replaced: tuple[str, ...] = ()
+    contents: Mapping[str, str] = field(default_factory=dict)
     batch_rows: int | None = None
 
     def as_json(self) -> str:
-        """Give the task as text that any engine can carry."""
-        return json.dumps(
-            {**asdict(self), "schema": self.schema.hex(), "runs": [run_as_json(run) for run in self.runs]}
-        )
+        """Return the task as text that any engine can carry."""
+        return json.dumps(asdict(self), default=bytes.hex)
 
     @classmethod
     def from_json(cls, text: str) -> Task:
-        """Read what `as_json` gave."""
+        """Read what `as_json` returned."""
         data = json.loads(text)
         data["schema"] = bytes.fromhex(data["schema"])
-        data["call"] = Call(**data["call"]) if data["call"] else None
-        data["sources"] = tuple(_source_from_json(source) for source in data["sources"])
-        data["order"] = _order_from_json(data["order"]) if data["order"] else None
-        data["runs"] = tuple(run_from_json(run) for run in data["runs"])
+        data["call"] = _call(data["call"])
+        data["sources"] = tuple(map(_source, data["sources"]))
+        data["maps"] = tuple(map(_map_call, data["maps"]))
+        data["order"] = data["order"] and Order(**{**data["order"], "order": tuple(data["order"]["order"])})
+        data["onto"] = None if data["onto"] is None else tuple(data["onto"])
+        data["replaced"] = tuple(data["replaced"])
         return cls(**data)
 
     @property
     def arrow_schema(self) -> pa.Schema:
         """The schema of the output."""
-        return pa.ipc.read_schema(pa.py_buffer(self.schema))
+        return arrow_schema(self.schema)
 
 
-def _source_from_json(data: dict[str, Any]) -> Source:
-    data["columns"] = tuple(data["columns"]) if data["columns"] is not None else None
-    data["rows"] = tuple(data["rows"])
-    data["through"] = Call(**data["through"]) if data["through"] else None
-    return Source(**data)
+def arrow_schema(serialized: bytes) -> pa.Schema:
+    """Return the schema that *serialized* holds."""
+    return pa.ipc.read_schema(pa.py_buffer(serialized))
 
 
-def _order_from_json(data: dict[str, Any]) -> Order:
-    return Order(**{**data, "order": tuple(data["order"])})
+def _call(data: dict[str, Any] | None) -> Call | None:
+    return None if data is None else Call(**data)
+
+
+def _source(data: dict[str, Any]) -> Source:
+    piece = data["piece"]
+    if piece is not None:
+        layers = tuple(Layer(one["step"], one["path"], tuple(one["columns"])) for one in piece["layers"])
+        piece = SliceFile(**{**piece, "columns": tuple(piece["columns"]), "layers": layers})
+    return Source(piece, _views(data["columns"]), tuple(data["rows"]), _call(data["through"]))
+
+
+def _views(data: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    return {name: tuple(writers) for name, writers in data.items()}
+
+
+def _map_call(data: dict[str, Any]) -> MapCall:
+    return MapCall(
+        **{
+            **data,
+            "call": Call(**data["call"]),
+            "reads": _views(data["reads"]),
+            "schema": bytes.fromhex(data["schema"]),
+            "replaced": tuple(data["replaced"]),
+            "sides": {name: bytes.fromhex(schema) for name, schema in data["sides"].items()},
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a task wrote to a side table."""
+
+    rows: int
+    slices: tuple[tuple[int, int], ...]
+    column_bytes: dict[str, int]
 
 
 @dataclass(frozen=True)
 class Done:
-    """What a finished task tells: the content of its JSON file."""
+    """The result of a finished task: the content of its JSON file.
+
+    Args:
+        slices: Ranges of batches of the output's file, each a slice of the table.
+        batch_rows: Rows of each of these batches.
+        column_bytes: Memory that each column takes.
+        files: Sizes of the further files, by name.
+        content: Hash of what it holds, where readers may rely on it instead of the address: equal content, though
+            computed anew, leaves what was computed from it valid.
+    """
 
     step: str
     kind: str
@@ -155,61 +229,89 @@ class Done:
     slice: int
     rows: int
     bytes: int
-    memory_bytes: int
     slices: tuple[tuple[int, int], ...]
+    batch_rows: tuple[int, ...]
+    column_bytes: dict[str, int]
     counters: dict[str, int]
     files: dict[str, int]
     cpu_s: float
     wall_s: float
     peak_mb: float
-    runs: tuple[dict[str, Any], ...] = ()
+    sides: dict[str, Side] = field(default_factory=dict)
+    content: str | None = None
 
     def as_json(self) -> str:
-        """Give it as text."""
+        """Return it as text."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Done:
-        """Read what `as_json` gave."""
-        data = json.loads(text)
-        data["slices"] = tuple((start, stop) for start, stop in data["slices"])
-        data["runs"] = tuple(data["runs"])
+        """Read what `as_json` returned."""
+        return cls.from_dict(json.loads(text))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Done:
+        """Read plain data."""
+        data["slices"] = _ranges(data["slices"])
+        data["batch_rows"] = tuple(data["batch_rows"])
+        data["sides"] = {
+            name: Side(side["rows"], _ranges(side["slices"]), side["column_bytes"])
+            for name, side in data["sides"].items()
+        }
         return cls(**data)
 
 
+def _ranges(pairs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
+    return tuple((start, stop) for start, stop in pairs)
+
+
 def address(store: Path, fingerprint: str) -> Path:
-    """Give the prefix of a task's files in *store*."""
+    """Return the prefix of a task's files in *store*."""
     return store / fingerprint[:2] / fingerprint
 
 
-def finished(out: Path) -> Done | None:
-    """Give what the task at *out* told when it finished, or None when its files are not whole."""
+def read_done(out: Path) -> Done | None:
+    """Return the result of the task at *out*, or None when it is not finished or its files are not whole."""
     try:
         done = Done.from_json(out.with_name(f"{out.name}.json").read_text())
-        sizes = {"arrow": done.bytes, **done.files} if not done.runs else {}
-        whole = all(out.with_name(f"{out.name}.{name}").stat().st_size == size for name, size in sizes.items())
+        return done if is_whole(out, done) else None
     except (OSError, ValueError, TypeError, KeyError):
         return None
-    return done if whole else None
 
 
-def do(task: Task, *, partition: int | None = None) -> Done:
+def is_whole(out: Path, done: Done) -> bool:
+    """Tell whether the files of a finished task have the sizes that it says."""
+    try:
+        return all(
+            out.with_name(f"{out.name}.{name}").stat().st_size == size
+            for name, size in {"arrow": done.bytes, **done.files}.items()
+        )
+    except OSError:
+        return False
+
+
+def do(task: Task, *, partition: int | None = None) -> tuple[Done, ...]:
     """Do *task* and leave its files at its address.
 
     Args:
-        partition: The number that the result bears, when it is not that of the runs.
+        partition: The number of the result, when it is not that of the spills.
     """
-    number = task.partition if partition is None else partition
-    if (done := finished(Path(task.out))) is not None and task.kind != "scatter":
-        return done
-    started, cpu = time.perf_counter(), time.process_time()
+    if task.kind == "maps":
+        return _do_maps(task)
+    return (_do_one(task, task.partition if partition is None else partition),)
+
+
+def _do_one(task: Task, number: int) -> Done:
     out = Path(task.out)
+    if task.kind != "scatter" and (done := read_done(out)) is not None:
+        return replace(done, partition=number, slice=task.slice)
+    meter = _Meter()
     out.parent.mkdir(parents=True, exist_ok=True)
     sweep(out)
-    context = TaskContext(out, partition=number, attempt=attempt_name())
+    context = TaskContext(out, partition=number, attempt=attempt_name(), contents=task.contents)
     with running(context):
         try:
-            result = _scatter(task, out) if task.kind == "scatter" else _write(task, out, _output(task))
+            result = _scatter(task, out) if task.kind == "scatter" else _write(task, out)
             files = context.adopt_files()
         except BaseException:
             context.drop_files()
@@ -222,124 +324,349 @@ def do(task: Task, *, partition: int | None = None) -> Done:
         slice=task.slice,
         counters=dict(context.counters),
         files=files,
-        cpu_s=round(time.process_time() - cpu, 4),
-        wall_s=round(time.perf_counter() - started, 4),
-        peak_mb=_peak_mb(),
+        **meter.read(),
         **result,
     )
     if task.kind != "scatter":
-        _appear(out.with_name(f"{out.name}.json"), done.as_json())
+        _appear(out, done)
     return done
 
 
-def _appear(path: Path, text: str) -> None:
+class _Meter:
+    """CPU and wall time since it was made, and the peak of this process."""
+
+    def __init__(self) -> None:
+        self._started, self._cpu = time.perf_counter(), time.process_time()
+
+    def read(self) -> dict[str, Any]:
+        return {
+            "cpu_s": round(time.process_time() - self._cpu, 4),
+            "wall_s": round(time.perf_counter() - self._started, 4),
+            "peak_mb": _peak_mb(),
+        }
+
+
+def _appear(out: Path, done: Done) -> None:
+    path = out.with_name(f"{out.name}.json")
     temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
-    temporary.write_text(text)
+    temporary.write_text(done.as_json())
     temporary.replace(path)
 
 
 def _peak_mb() -> float:
-    """Give the peak of this process. On Linux `ru_maxrss` starts with that of the parent, so the kernel is asked."""
+    """Return the peak of this process. On Linux `ru_maxrss` starts with that of the parent, so the kernel is asked."""
     if sys.platform == "linux":
         status = Path("/proc/self/status").read_text()
         return round(int(status.partition("VmHWM:")[2].split()[0]) / 2**10, 1)
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)
 
 
+# -- maps over one slice
+
+
+def _do_maps(task: Task) -> tuple[Done, ...]:
+    """Apply the maps of *task*, one after the other, to each batch of its slice."""
+    (source,) = task.sources
+    assert source.piece is not None
+    runners = [_MapRunner(call, task) for call in task.maps]
+    try:
+        for frame in frames(source.piece):
+            for runner in runners:
+                runner.apply(frame)
+        return tuple(runner.finish() for runner in runners)
+    except BaseException:
+        for runner in runners:
+            runner.abort()
+        raise
+
+
+class _MapRunner:
+    """One map on one slice: its function, its output file, its side tables, and what it costs."""
+
+    def __init__(self, call: MapCall, task: Task) -> None:
+        self._call = call
+        self._task = task
+        self._out = Path(call.out)
+        self._out.parent.mkdir(parents=True, exist_ok=True)
+        sweep(self._out)
+        self._context = TaskContext(self._out, partition=task.partition, attempt=attempt_name(), contents=call.contents)
+        self._schema = arrow_schema(call.schema)
+        self._writer = IpcWriter(
+            self._out.with_name(f"{self._out.name}.arrow"), layer_schema(self._schema, call.replaced)
+        )
+        self._sides = {name: _SideWriter(self._out, name, arrow_schema(kind)) for name, kind in call.sides.items()}
+        self._context.sides = {name: side.write for name, side in self._sides.items()}
+        self._cpu = self._wall = 0.0
+        self._column_bytes: Counter[str] = Counter()
+
+    def apply(self, frame: Frame) -> None:
+        """Apply the function to the columns of *frame* that it reads, write and put in what it returns."""
+        started, cpu = time.perf_counter(), time.process_time()
+        with running(self._context):
+            batch = frame.select(self._call.reads)
+            written = self._checked(self._applied(batch), batch)
+        before = {name: batch[name] for name in self._call.replaced}
+        layer = layer_batch(written, self._schema, before)
+        self._writer.write(layer)
+        for column, values in zip(layer.schema, layer.columns, strict=True):
+            self._column_bytes[column.name] += values.nbytes
+        for name in self._schema.names:
+            frame.put(self._call.step, name, written[name])
+        self._cpu += time.process_time() - cpu
+        self._wall += time.perf_counter() - started
+
+    def _applied(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        function = built(self._call.call)
+        rows = self._task.batch_rows
+        if rows is None or batch.num_rows <= rows:
+            return function(batch)
+        pieces = [function(piece) for piece in bounded([batch], max_rows=rows)]
+        return pa.Table.from_batches(pieces).combine_chunks().to_batches()[0]
+
+    def _checked(self, written: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return *written* with the columns that the step declares.
+
+        Raises:
+            WorkError: Other rows or other columns came back than the step declares.
+        """
+        step = self._call.step
+        if written.num_rows != batch.num_rows:
+            raise WorkError(f"step {step} returned {written.num_rows} rows for {batch.num_rows}")
+        names = set(written.schema.names)
+        if undeclared := sorted(names - set(self._schema.names)):
+            raise WorkError(f"step {step} returned the column {undeclared[0]!r}, which it does not declare")
+        if missing := sorted(set(self._schema.names) - names):
+            raise WorkError(f"step {step} did not return the column {missing[0]!r}, which it declares")
+        try:
+            return _without_nulls(step, conform(written, self._schema), ())
+        except pa.ArrowException as error:
+            raise WorkError(f"step {step}: a column has another type than it declares: {error}") from error
+
+    def finish(self) -> Done:
+        """Close the files and leave them at the address."""
+        if (done := read_done(self._out)) is not None:
+            self.abort()
+            return replace(done, step=self._call.step, partition=self._task.partition, slice=self._task.slice)
+        cpu = time.process_time()
+        size = self._writer.close()
+        sides = {name: side.close() for name, side in self._sides.items()}
+        files = {**self._context.adopt_files(), **{f"{name}.arrow": size for name, (size, _) in sides.items()}}
+        done = Done(
+            step=self._call.step,
+            kind="map",
+            fingerprint=self._call.fingerprint,
+            partition=self._task.partition,
+            slice=self._task.slice,
+            rows=self._writer.rows,
+            bytes=size,
+            slices=(),
+            batch_rows=(),
+            column_bytes=dict(self._column_bytes),
+            counters=dict(self._context.counters),
+            files=files,
+            cpu_s=round(self._cpu + time.process_time() - cpu, 4),
+            wall_s=round(self._wall, 4),
+            peak_mb=_peak_mb(),
+            sides={name: side for name, (_, side) in sides.items()},
+        )
+        _appear(self._out, done)
+        return done
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        self._writer.abort()
+        for side in self._sides.values():
+            side.abort()
+        self._context.drop_files()
+
+
+class _SideWriter:
+    """Writes one side table of one map on one slice."""
+
+    def __init__(self, out: Path, name: str, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = IpcWriter(out.with_name(f"{out.name}.{name}.arrow"), schema)
+        self._column_bytes: Counter[str] = Counter()
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in bounded([conform(batch, self._schema)]):
+            self._writer.write(piece)
+            for column, values in zip(piece.schema, piece.columns, strict=True):
+                self._column_bytes[column.name] += values.nbytes
+
+    def close(self) -> tuple[int, Side]:
+        size = self._writer.close()
+        slices = tuple(slices_of(self._writer.batch_bytes))
+        return size, Side(self._writer.rows, slices, dict(self._column_bytes))
+
+    def abort(self) -> None:
+        self._writer.abort()
+
+
+# -- streams
+
+
 def _input(task: Task) -> Iterator[pa.RecordBatch]:
     if task.kind == "gather":
         assert task.order is not None
-        stream = merged(task.runs, task.partition, task.order)
+        assert task.spill is not None
+        stream = merged(Path(task.spill), task.partition, task.order)
+        if task.order.by == SLICE:
+            stream = (batch.drop_columns([SLICE]) for batch in stream)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
     return itertools.chain.from_iterable(source.batches(batch_rows=task.batch_rows) for source in task.sources)
 
 
-def _output(task: Task) -> Iterator[pa.RecordBatch]:
-    assert task.call is not None
-    return built(task.call)(_input(task))
+def _moved(task: Task, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Give the rows that a ``scatter`` *task* moves, with the slice that each goes back to where there is one."""
+    assert task.order is not None
+    for batch in _input(task):
+        if task.order.by == SLICE:
+            slices = pa.array(np.asarray(batch[PLACE]) >> 32, pa.int64())
+            batch = batch.append_column(pa.field(SLICE, pa.int64(), nullable=False), slices)
+        yield _without_nulls(task.step, conform(batch, schema), task.order.keys)
 
 
 def _scatter(task: Task, out: Path) -> dict[str, Any]:
     assert task.order is not None
     schema = task.arrow_schema
-    moved = (_checked(task, conform(batch, schema)) for batch in _input(task))
-    runs = write_runs(moved, schema, task.order, prefix=out)
-    rows = sum(stop - start for run in runs for start, stop in run.segments.values())
+    written = write_spills(_moved(task, schema), schema, task.order, prefix=out)
     return {
-        "rows": rows,
-        "bytes": sum(Path(run.path).stat().st_size for run in runs),
-        "memory_bytes": 0,
+        "rows": written.rows,
+        "bytes": written.bytes,
         "slices": (),
-        "runs": tuple(run_as_json(run) for run in runs),
+        "batch_rows": (),
+        "column_bytes": {},
     }
 
 
 def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
-    """Give the rows that a ``scatter`` *task* moves, and their partitions, for engines with a shuffle of their own."""
+    """Yield the rows that a ``scatter`` *task* moves, and their partitions, for engines with a shuffle of their own."""
     assert task.order is not None
-    schema = task.arrow_schema
-    for batch in bounded(_checked(task, conform(batch, schema)) for batch in _input(task)):
+    for batch in bounded(_moved(task, task.arrow_schema)):
         yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
 
 
-def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Done:
+def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[Done, ...]:
     """Do a ``gather`` *task* on the rows of its partition, in any order, that another engine's shuffle brought."""
     assert task.order is not None
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
-        runs = write_runs(moved, schema, alone, prefix=Path(folder) / "run")
-        return do(replace(task, partition=0, order=alone, runs=tuple(runs)), partition=task.partition)
+        write_spills(moved, schema, alone, prefix=Path(folder) / "0")
+        return do(replace(task, partition=0, order=alone, spill=folder), partition=task.partition)
 
 
-def told(work: Callable[[], Done]) -> str:
-    """Do *work* and tell how it ended, as JSON that `heard` reads: how errors cross the border of another engine."""
+def _write(task: Task, out: Path) -> dict[str, Any]:
+    assert task.call is not None
+    schema = task.arrow_schema
+    batches: Iterable[pa.RecordBatch] = built(task.call)(_input(task))
+    if task.onto is not None:
+        return _write_layer(task, out, batches, schema)
+    column_bytes: Counter[str] = Counter()
+    batch_rows: list[int] = []
+    with _whole_file(IpcWriter(out.with_name(f"{out.name}.arrow"), schema)) as writer:
+        for batch in joined(_declared(task, batch, schema) for batch in batches):
+            writer.write(batch)
+            batch_rows.append(batch.num_rows)
+            for name, values in zip(schema.names, batch.columns, strict=True):
+                column_bytes[name] += values.nbytes
+        size = writer.close()
+    slices = tuple(slices_of(writer.batch_bytes))
+    return {
+        "rows": writer.rows,
+        "bytes": size,
+        "slices": slices,
+        "batch_rows": tuple(batch_rows),
+        "column_bytes": dict(column_bytes),
+    }
+
+
+@contextlib.contextmanager
+def _whole_file(writer: IpcWriter) -> Iterator[IpcWriter]:
     try:
-        return json.dumps({"done": work().as_json()})
-    except CorpusmillError as error:
-        state = {name: value if isinstance(value, int | None) else str(value) for name, value in vars(error).items()}
-        return json.dumps({"error": type(error).__name__, "state": state})
-    except OSError as error:
-        return json.dumps({"errno": error.errno, "text": str(error)})
+        yield writer
+    except BaseException:
+        writer.abort()
+        raise
 
 
-def heard(text: str) -> Done:
-    """Give what `told` told, or raise what it met."""
-    told_ = json.loads(text)
-    if "done" in told_:
-        return Done.from_json(told_["done"])
-    if "error" in told_:
-        error: CorpusmillError = getattr(errors, told_["error"])(told_["state"]["message"])
-        error.__dict__.update(told_["state"])
-        raise error
-    raise OSError(told_["errno"], told_["text"])
+def _write_layer(task: Task, out: Path, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> dict[str, Any]:
+    """Put the rows of *batches*, which have a column `PLACE`, back onto the slice they came from."""
+    assert task.onto is not None
+    rows = [_declared(task, batch, schema) for batch in batches]
+    table = pa.Table.from_batches(rows, schema).combine_chunks()
+    at = np.asarray(table[PLACE]) & _ROW_MASK
+    if len(at) and (np.diff(at) <= 0).any():
+        raise WorkError(f"step {task.step}: rows that go back to one place, or out of order")
+    columns = pa.schema([column for column in schema if column.name != PLACE])
+    form = layer_schema(columns, task.replaced)
+    hashed = LogicalHash(form)
+    column_bytes: Counter[str] = Counter()
+    with _whole_file(IpcWriter(out.with_name(f"{out.name}.arrow"), form)) as writer:
+        start = 0
+        for count in task.onto:
+            layer = _placed(table, at, start, count, columns, form)
+            writer.write(layer)
+            hashed.update(layer)
+            for name, values in zip(form.names, layer.columns, strict=True):
+                column_bytes[name] += values.nbytes
+            start += count
+        size = writer.close()
+    return {
+        "rows": writer.rows,
+        "bytes": size,
+        "slices": (),
+        "batch_rows": (),
+        "column_bytes": dict(column_bytes),
+        "content": hashed.hexdigest(),
+    }
 
 
-def _checked(task: Task, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give *batch* if its required columns, and the keys of the exchange, are all there.
+def _placed(
+    table: pa.Table, at: npt.NDArray[np.int64], start: int, count: int, columns: pa.Schema, form: pa.Schema
+) -> pa.RecordBatch:
+    """Return the rows ``[start, start + count)`` of a slice in the form of a layer; *at* has the rows of *table*."""
+    low, high = np.searchsorted(at, [start, start + count])
+    here = np.full(count, -1, np.int64)
+    here[at[low:high] - start] = np.arange(low, high)
+    is_here = here >= 0
+    indices = pa.array(here, mask=~is_here)
+    taken = table.select(columns.names).take(indices).combine_chunks()
+    arrays = []
+    for column in form:
+        if column.name in columns.names:
+            values = taken[column.name]
+            arrays.append(values.chunk(0) if values.num_chunks else pa.nulls(count, column.type))
+        else:
+            arrays.append(pa.array(is_here))
+    return pa.RecordBatch.from_arrays(arrays, schema=form)
+
+
+def _declared(task: Task, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of *schema* from *batch*.
+
+    Raises:
+        WorkError: There are other columns, or columns of other types.
+    """
+    if undeclared := sorted(set(batch.schema.names) - set(schema.names)):
+        raise WorkError(f"step {task.step} returned the column {undeclared[0]!r}, which it does not declare")
+    try:
+        return _without_nulls(task.step, conform(batch, schema), ())
+    except pa.ArrowException as error:
+        raise WorkError(f"step {task.step}: a column has another type than it declares: {error}") from error
+
+
+def _without_nulls(step: str, batch: pa.RecordBatch, keys: Sequence[str]) -> pa.RecordBatch:
+    """Return *batch* if its required columns, and the *keys* of an exchange, have no nulls.
 
     Raises:
         WorkError: A null where none may be: a mistake in the step.
     """
-    keys = task.order.keys if task.order else ()
     for index, column in enumerate(batch.schema):
         if batch.column(index).null_count and (column.name in keys or not column.nullable):
-            raise WorkError(f"step {task.step}: column {column.name} has nulls", hint="this is a bug of the stage")
+            raise WorkError(f"step {step}: column {column.name} has nulls", hint="this is a bug of the stage")
     return batch
-
-
-def _write(task: Task, out: Path, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
-    schema = task.arrow_schema
-    writer = IpcWriter(out.with_name(f"{out.name}.arrow"), schema)
-    try:
-        for batch in joined(_checked(task, conform(batch, schema)) for batch in batches):
-            writer.write(batch)
-        size = writer.close()
-    except BaseException:
-        writer.abort()
-        raise
-    sizes = writer.batch_bytes
-    return {"rows": writer.rows, "bytes": size, "memory_bytes": sum(sizes), "slices": tuple(slices_of(sizes))}
 
 
 def slices_of(batch_bytes: Sequence[int], *, target: int = SLICE_BYTES) -> Iterator[tuple[int, int]]:
@@ -355,3 +682,29 @@ def slices_of(batch_bytes: Sequence[int], *, target: int = SLICE_BYTES) -> Itera
             start, size = index, 0
         size += bytes_
     yield start, len(batch_bytes)
+
+
+# -- between processes and engines
+
+
+def result_as_json(work: Callable[[], tuple[Done, ...]]) -> str:
+    """Do *work* and return how it ended, for `parse_result`: how results and errors leave another engine's worker."""
+    try:
+        return json.dumps({"done": [asdict(done) for done in work()]})
+    except CorpusmillError as error:
+        state = {name: value if isinstance(value, int | None) else str(value) for name, value in vars(error).items()}
+        return json.dumps({"error": type(error).__name__, "state": state})
+    except OSError as error:
+        return json.dumps({"errno": error.errno, "text": str(error)})
+
+
+def parse_result(text: str) -> tuple[Done, ...]:
+    """Return the results in *text*, or raise the error in it."""
+    result = json.loads(text)
+    if "done" in result:
+        return tuple(map(Done.from_dict, result["done"]))
+    if "error" in result:
+        error: CorpusmillError = getattr(errors, result["error"])(result["state"]["message"])
+        error.__dict__.update(result["state"])
+        raise error
+    raise OSError(result["errno"], result["text"])

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.api import read_recipe
-from corpusmill.pipelines.engines.base import Step, resolve
-from corpusmill.pipelines.engines.driver import Store, fingerprints, identity_of
-from corpusmill.pipelines.planning.plan import SourceInput
+from corpusmill.pipelines.engines.addresses import fingerprints, work_of
+from corpusmill.pipelines.engines.base import Scan, Step, resolve
+from corpusmill.pipelines.engines.plan import needs
+from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.running.run import Acquisition, disk_bytes, planned, source_input
 from corpusmill.pipelines.workspace import Workspace
 
@@ -69,9 +71,9 @@ def _told(
     step: Step, fingerprint: str, before: Mapping[str, str], store: Store, told: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     there = store.read_step(fingerprint)
-    changed = [source.step for source in step.inputs if not told[source.step]["cached"]]
+    changed = [name for name in told if name in needs(step) and not told[name]["cached"]]
     old = before.get(step.name)
-    manifest = _manifest(store, fingerprint if there is not None else old)
+    manifest = store.manifest(fingerprint if there is not None else old or "")
     if there is not None:
         reason = "computed before"
     elif changed:
@@ -91,22 +93,13 @@ def _told(
     }
 
 
-def _manifest(store: Store, fingerprint: str | None) -> dict[str, Any]:
-    if fingerprint is None:
-        return {}
-    try:
-        return dict(json.loads((store.steps / fingerprint / "manifest.json").read_text()))
-    except (OSError, ValueError):
-        return {}
-
-
 def _difference(step: Step, manifest: Mapping[str, Any]) -> str:
     """Tell what changed since *manifest* was written: parameters, version, libraries, or the files that are read."""
-    old, new = manifest.get("work", {}).get("work"), json.loads(json.dumps(identity_of(step.function)))
+    old, new = manifest.get("work"), json.loads(json.dumps(work_of(step)))
     if old is None:
         return "its earlier output was removed"
     if old == new:
-        return "its files changed" if not step.inputs else "the way its input is read changed"
+        return "its files changed" if isinstance(step, Scan) else "the way its input is read changed"
     names = sorted(_changed_names("", old, new))
     return f"changed: {', '.join(names[:4])}"
 
@@ -119,4 +112,4 @@ def _changed_names(prefix: str, old: Any, new: Any) -> set[str]:
             if old.get(key) != new.get(key)
             for name in _changed_names(f"{prefix}.{key}" if prefix else key, old.get(key), new.get(key))
         }
-    return {prefix.removeprefix("params.") or "function"}
+    return {prefix.removeprefix("work.").removeprefix("params.").removeprefix("params.") or "function"}

@@ -1,75 +1,65 @@
-"""From a recipe and its raw files to the steps that every engine can run."""
+"""From a recipe and its raw files to the steps that every engine can run.
+
+The steps are, in order: `:read` (with the stages that need the captured bytes); a map, or steps of its own, for each
+stage; `:hash` and `:identity` before the first stage that compares documents; `:census` and `:join`, which bring the
+documents to their shards; views; `:shards`, which writes them. No stage's name begins with a colon.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.dataset.shards import WRITTEN, WriteShard
-from corpusmill.pipelines.engines.base import Batches, Chain, Counters, Exchange, Function, Input, Map, Step, resolve
-from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.driver import Plan, RawTask, distribution_versions
-from corpusmill.pipelines.stages.apply import Apply
-from corpusmill.pipelines.stages.assemble import JOINED, assemble_steps, joined_schema
-from corpusmill.pipelines.stages.base import CompareStage, LearnStage, MapStage, Stage
-from corpusmill.pipelines.stages.extract import Extract
-from corpusmill.pipelines.stages.identity import identity_steps
-from corpusmill.pipelines.stages.pii import Pii
-from corpusmill.pipelines.stages.read import STAGE as READ
-from corpusmill.pipelines.stages.read import Read, raw_row
-from corpusmill.schemas.document import CAPTURE, is_signal
-from corpusmill.schemas.hashing import fingerprint
-from corpusmill.schemas.raw import RawManifest
+from corpusmill.pipelines.dataset.shards import WRITTEN, WriteShard, WriteSide, document_schema, signals_schema
+from corpusmill.pipelines.engines.base import (
+    PLACE,
+    Batches,
+    Chain,
+    Content,
+    Exchange,
+    Fold,
+    Function,
+    Input,
+    Map,
+    Scan,
+    Step,
+    Value,
+)
+from corpusmill.pipelines.engines.plan import Plan, ScanTask
+from corpusmill.pipelines.planning.limit import IDS, LimitedRead, limit_steps
+from corpusmill.pipelines.planning.scans import SourceInput, scan_tasks
+from corpusmill.pipelines.stages.apply import Apply, map_step
+from corpusmill.pipelines.stages.assemble import (
+    FACTS,
+    SAMPLE,
+    SPLIT,
+    RouteSide,
+    census_step,
+    join_step,
+    schema_as_hex,
+)
+from corpusmill.pipelines.stages.base import Documents, SideTable, Stage
+from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
+from corpusmill.pipelines.stages.identity import hash_step, identity_steps
+from corpusmill.pipelines.stages.read import STAGE as READ_LAW
+from corpusmill.pipelines.stages.read import Read
+from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.recipe import Recipe
 
-IDENTITY: Final = "identity"
-ASSEMBLE: Final = "assemble"
-SHARDS: Final = "shards"
-LIMIT: Final = "limit"
-_SMALL_BYTES: Final = 2**20
-"""A file up to this size is read together with others."""
-_BUNDLE_FILES: Final = 32
-"""Small files in a task, in the mean."""
-_BUNDLE_BYTES: Final = 8 * 2**20
-
-
-class LoaderValue(Protocol):
-    """What the plan asks of a loader."""
-
-    version: int
-    depends: tuple[str, ...]
-    uses_name: bool
-
-    def slices(self, path: str) -> list[tuple[int, int]]:
-        """Give the slices of a file."""
-        ...
-
-
-@dataclass(frozen=True)
-class SourceInput:
-    """A source that was crawled or loaded.
-
-    Args:
-        loader: ``module:Class`` of the loader of its files.
-        params: The loader's parameters as JSON.
-        folder: Where relative paths of the manifest begin.
-    """
-
-    name: str
-    manifest: RawManifest
-    folder: Path
-    loader: str
-    params: str
-    license: str | None = None
-
-    def path(self, name: str) -> Path:
-        """Give the absolute path of a file of the manifest."""
-        return self.folder / name
+READ: Final = ":read"
+HASH: Final = ":hash"
+IDENTITY: Final = ":identity"
+CENSUS: Final = ":census"
+JOIN: Final = ":join"
+SHARDS: Final = ":shards"
+CAPTURED: Final = ("content", "media_type")
+"""Columns that are dropped behind the last stage that reads them: the captured bytes are larger than all else."""
 
 
 @dataclass(frozen=True)
@@ -78,14 +68,16 @@ class CorpusPlan:
 
     Args:
         laws: Names of the stages in the order in which records meet them, as they are counted.
-        compared: Those of them that work on fates, with the step that gives their fates.
+        compared: Those of them that compare documents: what they took is what the stage before gave.
+        written: Steps that write files of the version.
+        schema: Columns of a shard.
+        views: Those beyond `DOCUMENT`.
     """
 
     plan: Plan
     laws: tuple[str, ...]
-    compared: Mapping[str, str]
-    censuses: tuple[str, ...]
-    written: str
+    compared: frozenset[str]
+    written: tuple[str, ...]
     schema: pa.Schema
     views: tuple[str, ...]
 
@@ -97,286 +89,284 @@ def build_plan(
     *,
     limit: int | None = None,
 ) -> CorpusPlan:
-    """Give the plan of *recipe* over *sources*.
+    """Return the plan of *recipe* over *sources*.
 
     Args:
         stages: The recipe's stages as values, by the id that each has in the recipe.
         limit: Take the records with this many smallest ids only.
+
+    Raises:
+        RecipeError: A stage reads a column that no stage before it adds.
     """
     return _Builder(recipe, sources, limit).build(stages)
 
 
 @dataclass
 class _Builder:
-    """Adds steps one by one; `documents` and `fates` name the steps that hold the current state of the corpus."""
+    """Adds steps one by one; `state` is the step after which the documents stand."""
 
     recipe: Recipe
     sources: Sequence[SourceInput]
     limit: int | None
-    steps: list[Step] = field(default_factory=list)
-    raw: dict[str, tuple[RawTask, ...]] = field(default_factory=dict)
-    laws: list[str] = field(default_factory=lambda: [READ])
-    compared: dict[str, str] = field(default_factory=dict)
-    censuses: list[str] = field(default_factory=list)
-    schema: pa.Schema = CAPTURE
-    documents: str = ""
-    fates: str | None = None
-    assembled: int = 0
-    columns: set[str] = field(default_factory=lambda: {*CAPTURE.names, *JOINED.names})
+    plan: Plan = field(default_factory=lambda: Plan(()))
+    state: str = ""
+    laws: list[str] = field(default_factory=lambda: [READ_LAW])
+    compared: set[str] = field(default_factory=set)
+    added: list[pa.Field] = field(default_factory=list)
+    created: list[Input] = field(default_factory=list)
+    published: list[tuple[str, str, SideTable]] = field(default_factory=list)
+    hashes: int = 0
+    is_hashed: bool = False
+    has_identity: bool = False
 
     def build(self, stages: Sequence[tuple[str, Stage]]) -> CorpusPlan:
-        left = self._read(list(stages))
-        while left:
-            if self.fates is not None and all(isinstance(s, MapStage) and s.is_view for _, s in left):
-                break
-            self._add(*left.pop(0))
-        self._assemble(ASSEMBLE)
-        for name, stage in left:
-            self._add(name, stage)
-        self._write([stage for _, stage in stages])
+        left = self._read(_flattened(stages))
+        views: list[_Part] = []
+        while left and left[-1].stage.is_view:
+            views.insert(0, left.pop())
+        for part in left:
+            self._add(part)
+        self._join()
+        for part in views:
+            self._add(part)
+        written = self._write(stages)
+        columns = tuple(f.name for f in self.added if not is_signal(f.name))
         return CorpusPlan(
-            plan=Plan(tuple(self.steps), self.raw),
+            plan=self.plan,
             laws=tuple(self.laws),
-            compared=self.compared,
-            censuses=tuple(self.censuses),
-            written=SHARDS,
-            schema=self.schema,
-            views=self._views(),
+            compared=frozenset(self.compared),
+            written=written,
+            schema=document_schema(self.plan.schema(self.state), columns),
+            views=columns,
         )
 
-    def _views(self) -> tuple[str, ...]:
-        return tuple(name for name in self.schema.names if name not in self.columns and not is_signal(name))
+    def _steps(self, steps: Sequence[Step], *, stage: str | None = None, basis: Any = None) -> None:
+        self.plan = self.plan.extended([replace(step, stage=stage, basis=basis) for step in steps])
 
-    def _read(self, stages: list[tuple[str, Stage]]) -> list[tuple[str, Stage]]:
-        """Add the step that reads; the first stage, when it looks at one document at a time, runs in it."""
-        text_only = not any(isinstance(stage, Extract) for _, stage in stages)
-        reader: Function = Read(text_only=text_only)
-        if self.limit is not None:
-            reader = LimitedRead(text_only=text_only, step=LIMIT)
-        tasks = tuple(_raw_tasks(self.sources))
-        if self.limit is not None:
-            tasks = self._add_limit(tasks, self.limit)
-        name, function = READ, reader
-        if stages and isinstance(stages[0][1], MapStage) and len(stages[0][1].parts()) == 1:
-            name, stage = stages.pop(0)
-            assert isinstance(stage, MapStage)
-            function = Chain.of(reader, Apply.of(name, stage))
-            self._widen(stage)
-            self.laws.append(name)
-        self.raw[name] = tasks
-        self._step(Map(name, (), function, self.schema, stage=name))
-        return stages
+    def _documents(self) -> Documents:
+        return Documents(self.state, self.plan.schema(self.state))
 
-    def _add_limit(self, tasks: tuple[RawTask, ...], limit: int) -> tuple[RawTask, ...]:
-        ids = f"{LIMIT}.ids"
-        narrow = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("one", pa.int64(), nullable=False)])
-        self.raw[ids] = tasks
-        self.steps.append(Map(ids, (), Chain.of(Read(), Ids()), narrow))
-        self.steps.append(Exchange(LIMIT, (Input(ids),), "one", ("id",), Smallest(n=limit), narrow, narrow, parts=1))
-        of = fingerprint([limit, sorted(fingerprint(task.identity) for task in tasks)])
-        return tuple(replace(task, identity=[task.identity, of]) for task in tasks)
+    # -- reading
 
-    def _step(self, step: Step) -> None:
-        self.steps.append(step)
-        self.documents = step.name
+    def _read(self, parts: list[_Part]) -> list[_Part]:
+        """Add the scan, with the stages that need the captured bytes in it; return the other ones."""
+        readers = [index for index, part in enumerate(parts) if set(CAPTURED) & set(part.stage.reads())]
+        comparing = [index for index, part in enumerate(parts) if _is_comparing(part.stage)]
+        inside = max(readers, default=-1) + 1
+        if comparing and comparing[0] < inside:
+            inside = 0  # the bytes travel on, because documents are compared before they are extracted
+        text_only = not any("content" in part.stage.reads() for part in parts)
+        functions: list[Value] = [LimitedRead(text_only=text_only) if self.limit else Read(text_only=text_only)]
+        schema = CAPTURE
+        for part in parts[:inside]:
+            step = map_step(part.name, part.stage, Documents("", schema))
+            functions.append(Apply.of(part.name, part.stage))
+            schema = pa.schema([*schema, *(f for f in step.writes if f.name not in schema.names)])
+            self.laws.append(part.name)
+            self.added += part.stage.adds()
+        needed = {name for part in parts[inside:] for name in part.stage.reads()}
+        dropped = tuple(name for name in CAPTURED if name not in needed)
+        schema = pa.schema([f for f in schema if f.name not in dropped])
+        scan = Scan(name=READ, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)
+        tasks = tuple(scan_tasks(self.sources))
+        self.plan = Plan((), {READ: tasks, IDS: tasks} if self.limit else {READ: tasks})
+        if self.limit:
+            self._steps(limit_steps(self.limit))
+        self._steps([scan], basis=[part.stage.basis() for part in parts[:inside]] or None)
+        self.state = READ
+        return parts[inside:]
 
-    def _widen(self, stage: MapStage | LearnStage) -> None:
-        for column in stage.adds():
-            self.schema = self.schema.append(column)
+    # -- stages
 
-    def _add(self, name: str, stage: Stage) -> None:
-        if isinstance(stage, MapStage):
-            self._add_map(name, stage)
-        elif isinstance(stage, CompareStage):
-            self._add_compare(name, stage)
-        elif isinstance(stage, LearnStage):
-            self._add_learn(name, stage)
-        else:
-            raise TypeError(f"stage {name} is neither a MapStage nor a CompareStage nor a LearnStage")
-
-    def _add_map(self, name: str, stage: MapStage) -> None:
-        if self.fates is not None:
-            self._assemble(f"{ASSEMBLE}_{self.assembled + 1}")
-        for suffix, part in stage.parts():
-            part_name = f"{name}.{suffix}" if suffix else name
-            self._widen(part)
-            self.laws.append(part_name)
-            function = Apply.of(part_name, part)
-            self._step(Map(part_name, (Input(self.documents),), function, self.schema, stage=name))
-
-    def _add_learn(self, name: str, stage: LearnStage) -> None:
-        if self.fates is not None:
-            self._assemble(f"{ASSEMBLE}_{self.assembled + 1}")
-        steps = stage.steps(name, documents=self.documents, schema=self.schema)
-        self._widen(stage)
-        self.steps += [replace(step, stage=name) for step in steps]
-        self.documents = steps[-1].name
+    def _add(self, part: _Part) -> None:
+        stage, name = part.stage, part.name
+        own = stage.steps(name, self._compared_documents(stage)) if _is_comparing(stage) else ()
+        if not own:
+            self._refuse_missing(part)
+            own = (map_step(name, stage, self._documents()),)
+        contents = tuple(Content(one.name, one.path, file_sha256(Path(one.path))) for one in stage.inputs())
+        own = tuple(replace(step, contents=contents) if step.name == name else step for step in own)
+        self._steps(own, stage=part.owner, basis=stage.basis())
+        self.state = own[-1].name
+        self.added += [f for f in stage.adds() if f.name in self.plan.columns(self.state)]
         self.laws.append(name)
+        if isinstance(own[-1], Exchange):
+            self.compared.add(name)
+        if "text" in stage.changes():
+            self.is_hashed = False
+        self._note_sides(name, stage, own[-1])
+
+    def _note_sides(self, name: str, stage: Stage, last: Step) -> None:
+        """Note the side tables of the last step that go into the ledger or the version."""
+        if not isinstance(last, Map):
+            return
+        for side in last.sides:
+            table = stage.sides().get(side) or _side_of(last, side)
+            if table.is_ledger:
+                self.created.append(Input(last.name, side=side))
+            if table.is_published:
+                self.published.append((last.name, side, table))
+
+    def _compared_documents(self, stage: Stage) -> Documents:
+        """Return the documents for a stage that compares them: with hashes, and one capture of each."""
+        if "content_hash" in stage.reads():
+            self._identity()
+            self._hash()
+        elif not stage.changes():
+            self._identity()
+        return self._documents()
+
+    def _hash(self) -> None:
+        """Add the step that hashes texts, if they changed since."""
+        if self.is_hashed:
+            return
+        self.hashes += 1
+        name = HASH if self.hashes == 1 else f"{HASH}_{self.hashes}"
+        self._steps([hash_step(name, of=self.state, is_first=self.hashes == 1)])
+        self.state, self.is_hashed = name, True
 
     def _identity(self) -> None:
-        """Add the step that keeps one capture of each document; after the first one it finds nothing more to do."""
-        name = f"{IDENTITY}_{self.assembled + 1}" if self.assembled else IDENTITY
-        self.steps += identity_steps(name=name, documents=self.documents, clustered=self.assembled > 0)
-        self.fates = name
-        if name == IDENTITY:
-            self.laws.append(name)
-            self.compared[name] = name
+        """Add the steps that keep one capture of each document, once."""
+        if self.has_identity:
+            return
+        self._hash()
+        self._steps(identity_steps(IDENTITY, of=self.state))
+        self.state, self.has_identity = IDENTITY, True
+        self.laws.append(IDENTITY_LAW)
+        self.compared.add(IDENTITY_LAW)
 
-    def _add_compare(self, name: str, stage: CompareStage) -> None:
-        if self.fates is None:
-            self._identity()
-        assert self.fates is not None
-        steps = stage.steps(name, documents=self.documents, fates=self.fates)
-        self.steps += [replace(step, stage=name) for step in steps]
-        self.fates = steps[-1].name
-        self.laws.append(name)
-        self.compared[name] = self.fates
+    def _refuse_missing(self, part: _Part) -> None:
+        there = self.plan.columns(self.state)
+        missing = [name for name in (*part.stage.reads(), *part.stage.changes()) if name not in there]
+        if missing:
+            raise RecipeError(
+                f"stage `{part.name}` reads the column `{missing[0]}`, which no stage before it adds",
+                hint=f"columns that are there: {', '.join(sorted(there))}",
+            )
 
-    def _assemble(self, name: str) -> None:
-        if self.fates is None:
-            self._identity()
-        assert self.fates is not None
-        steps = assemble_steps(
-            name,
-            documents=self.documents,
-            schema=self.schema,
-            fates=self.fates,
-            shares=self.recipe.split.shares,
-            target_bytes=self.recipe.shards.target_bytes,
+    # -- shards
+
+    def _join(self) -> None:
+        self._identity()
+        self._hash()
+        there = self.plan.columns(self.state)
+        shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
+        by = self.recipe.split.by
+        self._steps([census_step(CENSUS, of=self.state, columns=tuple(there), shares=shares, by=by)])
+        made = (*FACTS.names, SAMPLE.name)
+        wanted = (*DOCUMENT.names, *LEDGER.names, *ORIGIN.names, *(f.name for f in self.added))
+        names = [name for name in dict.fromkeys(wanted) if name not in made]
+        known = self.plan.schema(CENSUS)
+        fields = [known.field(n) if n in known.names else DOCUMENT.field(n).with_nullable(True) for n in names]
+        absent = {f.name for f in fields if f.name not in known.names}
+        join = join_step(
+            JOIN,
+            of=CENSUS,
+            documents=pa.schema(fields),
+            absent=absent,
+            census=CENSUS,
+            shares=shares,
+            target_bytes=target,
+            is_clustered="cluster_id" in there,
+            created=self.created,
         )
-        self.steps += steps
-        self.censuses.append(steps[0].name)
-        self.documents, self.fates = name, None
-        self.schema = joined_schema(self.schema)
-        self.assembled += 1
+        self._steps([join])
+        self.state = JOIN
 
-    def _write(self, stages: Sequence[Stage]) -> None:
-        pii = next((stage for stage in stages if isinstance(stage, Pii)), None)
+    def _write(self, stages: Sequence[tuple[str, Stage]]) -> tuple[str, ...]:
+        shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
+        schema = self.plan.schema(self.state)
+        views = tuple(f.name for f in self.added if not is_signal(f.name))
+        signals = [f for f in self.added if is_signal(f.name)]
+        masker = next((stage for _, stage in stages if stage.masks), None)
         function = WriteShard(
-            census=self.censuses[-1],
-            shares=self.recipe.split.shares,
-            target_bytes=self.recipe.shards.target_bytes,
-            views=self._views(),
-            signals=tuple((f.name, str(f.type)) for f in self.schema if is_signal(f.name)),
-            mask=None if pii is None else (f"{Pii.__module__}:{Pii.__qualname__}", pii.model_dump_json()),
-            paths=_paths(self.sources),
+            census=CENSUS,
+            shares=shares,
+            target_bytes=target,
+            shard=schema_as_hex(document_schema(schema, views)),
+            signals=schema_as_hex(signals_schema(pa.schema([f.with_nullable(True) for f in signals]))),
+            mask=None if masker is None else (_place(masker), masker.model_dump_json()),
         )
-        self._step(Map(SHARDS, (Input(self.documents),), function, WRITTEN, whole=True, stage=SHARDS))
+        basis = None if masker is None else masker.basis()
+        fold = Fold(name=SHARDS, of=self.state, function=function, schema=WRITTEN, partitions=function.pieces)
+        self._steps([fold], basis=basis)
+        return (SHARDS, *(self._write_side(*side) for side in self.published))
 
-
-def _paths(sources: Sequence[SourceInput]) -> dict[str, str]:
-    """Give the path of each raw file by its hash, and by source, name and hash."""
-    files = [(source, file) for source in sources for file in source.manifest.files]
-    paths = {file.sha256: str(source.path(file.path)) for source, file in files}
-    return paths | {f"{s.name}/{file.name}/{file.sha256}": str(s.path(file.path)) for s, file in files}
+    def _write_side(self, step: str, side: str, table: SideTable) -> str:
+        """Add the steps that bring a published side table into the order of ids, and write it."""
+        kind = f"{step}.{side}"
+        routed, written = f"{SHARDS}.{kind}.sorted", f"{SHARDS}.{kind}"
+        moved = pa.schema([*table.schema, pa.field(":partition", pa.int64(), nullable=False)])
+        order = tuple(dict.fromkeys(("id", *table.order, *(f.name for f in table.schema if _sorts(f.type)))))
+        exchange = Exchange(
+            name=routed,
+            inputs=(Input(step, side=side, through=RouteSide()),),
+            by=":partition",
+            order=order,
+            function=Keep(columns=tuple(table.schema.names)),
+            moved=moved,
+            schema=table.schema,
+            partitions=1,
+            placement="value",
+        )
+        function = WriteSide(kind=kind, columns=schema_as_hex(table.schema), partitions=1)
+        self._steps([exchange, Fold(name=written, of=routed, function=function, schema=WRITTEN)])
+        return written
 
 
 @dataclass(frozen=True)
-class _Slice:
-    """A slice of a raw file: the row that names it, what of it decides the output, and its size in bytes."""
+class _Part:
+    """A stage, or one of those that it stands for, with its name in the plan."""
 
-    row: dict[str, Any]
-    identity: dict[str, Any]
-    size: int
-    is_small: bool
-
-
-def _raw_tasks(sources: Sequence[SourceInput]) -> Iterator[RawTask]:
-    """Give the tasks that read *sources*: a slice of a large file each, or a bundle of small files."""
-    for source in sources:
-        slices = list(_slices(source))
-        for piece in slices:
-            if not piece.is_small:
-                yield RawTask((piece.row,), piece.identity)
-        for bundle in bundles([piece for piece in slices if piece.is_small]):
-            yield RawTask(tuple(piece.row for piece in bundle), [piece.identity for piece in bundle])
+    name: str
+    owner: str
+    stage: Stage
 
 
-def bundles(slices: list[_Slice]) -> Iterator[list[_Slice]]:
-    """Group small files, some `_BUNDLE_FILES` of them, so that a task costs more than its start.
-
-    Files are taken in the order of their hashes, and a bundle ends behind a file whose hash says so: a new file changes
-    the one bundle into which it falls, and no other.
-    """
-    bundle: list[_Slice] = []
-    size = 0
-    for piece in sorted(slices, key=lambda piece: (piece.row["sha256"], piece.row["name"])):
-        bundle.append(piece)
-        size += piece.size
-        if int(piece.row["sha256"][:8], 16) % _BUNDLE_FILES == 0 or size >= _BUNDLE_BYTES:
-            yield bundle
-            bundle, size = [], 0
-    if bundle:
-        yield bundle
+def _flattened(stages: Sequence[tuple[str, Stage]]) -> list[_Part]:
+    return [
+        _Part(f"{name}.{suffix}" if suffix else name, name, inner)
+        for name, stage in stages
+        for suffix, inner in stage.sub_stages()
+    ]
 
 
-def _slices(source: SourceInput) -> Iterator[_Slice]:
-    loader: LoaderValue = resolve(source.loader).model_validate_json(source.params)
-    identity = {
-        "source": source.name,
-        "license": source.license,
-        "loader": [source.loader, loader.version, json.loads(source.params)],
-        "tools": distribution_versions(loader.depends),
-    }
-    for file in source.manifest.files:
-        path = source.path(file.path)
-        name = file.name if loader.uses_name else None
-        for start, end in loader.slices(str(path)):
-            row = raw_row(
-                source=source.name,
-                path=path,
-                name=file.name,
-                sha256=file.sha256,
-                start=start,
-                end=end,
-                loader=source.loader,
-                params=source.params,
-                license=source.license,
-            )
-            of = {**identity, "file": file.sha256, "slice": [start, end], "name": name}
-            yield _Slice(row, of, size=file.size, is_small=file.size <= _SMALL_BYTES)
+def _is_comparing(stage: Stage) -> bool:
+    """Tell whether the stage has steps of its own, because it looks at more than one document."""
+    return type(stage).steps is not Stage.steps
 
 
-class Ids(Function):
-    """Keeps the ids alone, each once a batch."""
+def _side_of(step: Map, side: str) -> SideTable:
+    """Return what the stage that a map applies declares about *side*."""
+    assert isinstance(step.function, Apply)
+    return step.function.value().sides()[side]
 
-    def build(self) -> Callable[[Batches], Batches]:
+
+def _place(stage: Stage) -> str:
+    return f"{type(stage).__module__}:{type(stage).__qualname__}"
+
+
+def _sorts(kind: pa.DataType) -> bool:
+    """Tell whether rows can be sorted by a column of this type."""
+    return not (pa.types.is_nested(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind))
+
+
+class Keep(Function):
+    """Keeps the columns *columns*."""
+
+    columns: tuple[str, ...]
+
+    def build(self) -> Any:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                ids = batch["id"].unique()
-                yield pa.record_batch({"id": ids, "one": pa.array([1] * len(ids), pa.int64())})
+                yield batch.select(list(self.columns))
 
         return run
-
-
-class Smallest(Function):
-    """Finds the *n*-th smallest id: a counter holds it as a number, which the driver hands to `LimitedRead`."""
-
-    n: int
-
-    def build(self) -> Callable[[Batches], Batches]:
-        def run(batches: Batches) -> Batches:
-            seen, last = 0, None
-            for batch in batches:
-                for value in batch["id"].to_pylist():
-                    if value != last and seen < self.n:
-                        seen, last = seen + 1, value
-            task().count("max_id", int(last, 16) if last else 0)
-            yield from ()
-
-        return run
-
-
-class LimitedRead(Read):
-    """Reads the records up to the id that the step *step* found."""
-
-    step: str
-
-    def bound(self, counters: Mapping[str, Counters]) -> LimitedRead:
-        return self.model_copy(update={"max_id": f"{counters[self.step].get('max_id', 0):032x}"})
 
 
 def description(step: Step) -> dict[str, Any]:
-    """Give what `plan` tells about *step*."""
-    verb = "exchange" if isinstance(step, Exchange) else "map"
-    return {"name": step.name, "stage": step.stage, "verb": verb, "inputs": [given.step for given in step.inputs]}
+    """Return what `plan` says about *step*."""
+    return {"name": step.name, "stage": step.stage, "verb": type(step).__name__.lower()}
+
+
+__all__ = ["PLACE", "SPLIT", "CorpusPlan", "ScanTask", "SourceInput", "build_plan", "description"]

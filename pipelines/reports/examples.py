@@ -51,7 +51,7 @@ def _stage_bounds(entry: Any) -> Iterable[Bound]:
         stage = Quality.model_validate_json(json.dumps(params))
     except ValidationError:  # made by another version of the program: the ledger tells the bounds that took something
         return
-    for rule in stage.rules():
+    for rule in stage.bounded_rules():
         for side, threshold in (("min", rule.min), ("max", rule.max)):
             if threshold is not None:
                 yield Bound(rule.name, rule.signal, side, threshold)

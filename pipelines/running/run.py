@@ -13,25 +13,16 @@ from typing import Any, Final, Protocol
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
 from corpusmill.pipelines.dataset.publish import make_manifest, publish, written_files
-from corpusmill.pipelines.dataset.shards import document_schema
-from corpusmill.pipelines.engines.driver import (
-    Engine,
-    Observer,
-    StepDone,
-    Store,
-    as_unfinished,
-    distribution_versions,
-    fingerprints,
-    run_plan,
-)
-from corpusmill.pipelines.planning.plan import CorpusPlan, SourceInput, build_plan
+from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
+from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
+from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
+from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
-from corpusmill.pipelines.stages.assemble import JOINED
-from corpusmill.pipelines.stages.base import LearnStage, MapStage, Stage
+from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
 from corpusmill.schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
 from corpusmill.schemas.raw import RawFile, RawManifest
@@ -144,10 +135,7 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
     """Refuse a recipe in which two stages make a column of one name."""
     makers: dict[str, str] = {}
     for index, (name, stage) in enumerate(stages):
-        parts = (
-            stage.parts() if isinstance(stage, MapStage) else (("", stage),) if isinstance(stage, LearnStage) else ()
-        )
-        for column in (added.name for _, part in parts for added in part.adds()):
+        for column in (added.name for _, inner in stage.sub_stages() for added in inner.adds()):
             if column in makers:
                 raise loaded.error(
                     f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",
@@ -261,13 +249,13 @@ class _Run:
     def _publish(
         self, plan: CorpusPlan, store: Store, done: Mapping[str, StepDone], inputs: list[SourceInput]
     ) -> Result:
-        files = written_files(done[plan.written], store)
+        files = [file for step in plan.written for file in written_files(done[step], store)]
         stages = conservation.stage_counts(plan, done)
         folder = self.workspace.versions / self.dataset
         manifest = make_manifest(
             files,
             dataset=self.dataset,
-            schema=document_schema(plan.schema, columns={*CAPTURE.names, *JOINED.names}),
+            schema=plan.schema,
             parent=publications.current(folder),
             created_at=_now(),
             stages=stages,
@@ -278,8 +266,6 @@ class _Run:
             cost=tuple(_cost(step) for step in done.values()),
         )
         conservation.check_laws(
-            plan,
-            done,
             stages,
             published=manifest.counts.published,
             published_bytes=sum(shard.text_bytes for shard in manifest.files),
@@ -361,7 +347,7 @@ def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:
     for step_done in done.values():
         for counter, number in step_done.counters.items():
             what, _, source = counter.partition("/")
-            if what in ("read", "published", "ledger", "created") and not step_done.name.startswith("limit"):
+            if what in ("read", "published", "ledger", "created"):
                 found = figures.setdefault(source, {"read": 0, "published": 0, "ledger": 0})
                 found[what] = found.get(what, 0) + number
     return dict(sorted(figures.items()))

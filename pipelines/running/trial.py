@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpusmill.pipelines.api import read_recipe
-from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.engines.base import resolve, with_columns_of
 from corpusmill.pipelines.engines.context import TaskContext, running
-from corpusmill.pipelines.planning.plan import SourceInput
+from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.running.run import Acquisition, source_input
-from corpusmill.pipelines.stages.apply import apply
-from corpusmill.pipelines.stages.base import MapStage
+from corpusmill.pipelines.stages.apply import Apply
+from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.stages.read import Read, raw_row
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import CAPTURE
@@ -120,13 +120,13 @@ def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
     stages = [_stage("read", record, record)]
     names = (entry.id for entry in loaded.recipe.stages)
     for name, stage in zip(names, loaded.stages, strict=True):
-        if not isinstance(stage, MapStage):
+        if type(stage).steps is not Stage.steps:
             stages.append({**_stage(name, record, record), "verdict": "left out", "change": "compares documents"})
             continue
-        for suffix, part in stage.parts():
-            before = record
-            record = apply(part.build(), record, name=f"{name}.{suffix}" if suffix else name, stage=part)
-            stages.append(_stage(f"{name}.{suffix}" if suffix else name, before, record))
+        for suffix, inner in stage.sub_stages():
+            before, step = record, f"{name}.{suffix}" if suffix else name
+            record = with_columns_of(record, Apply.of(step, inner).build()(record))
+            stages.append(_stage(step, before, record))
     row = record.to_pylist()[0]
     return {
         "id": row["id"],

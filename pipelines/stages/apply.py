@@ -1,4 +1,4 @@
-"""Running a stage on a stream of captures: living rows pass through it, dead ones pass by, both are counted.
+"""Running a stage on a batch of captures: living rows pass through it, dead ones keep their place, both are counted.
 
 This is where the law of a stage is kept: nothing a stage does can lose a row or a byte unseen.
 """
@@ -8,72 +8,85 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Function, resolve
+from corpusmill.pipelines.engines.base import ColumnFunction, Map, resolve
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, MapStage, Transform, reject
-from corpusmill.schemas.document import MAX_TEXT_BYTES
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Documents, Stage, Transform, reject
+from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES, VERDICT
 from corpusmill.schemas.errors import CorpusmillError, DataError, MissingExtraError, WorkError
-from corpusmill.schemas.hashing import file_sha256
 
-SAMPLE_CHARACTERS: Final = 600
-_SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
-"""A rejected document whose id begins with one of these keeps the beginning of its text: one in four."""
+JUDGED: Final = ("stage", "rule", "value", "threshold", "message")
+"""The columns of a verdict that a stage which looks at one document at a time can write."""
+SHORTENED_CHARACTERS: Final = 600
+"""What stays of a text that is too large: as much as the ledger may show."""
+_ALWAYS: Final = ("id", "text_bytes", *JUDGED)
 
 _log = logging.getLogger(__name__)
 
 
-class Apply(Function):
+class Apply(ColumnFunction):
     """Applies the stage *function* with *params* under the name that it has in the recipe."""
+
+    version = 2
 
     stage: str
     function: str
     params: str
 
     @classmethod
-    def of(cls, name: str, stage: MapStage) -> Apply:
-        """Give the function that applies *stage* under *name*."""
+    def of(cls, name: str, stage: Stage) -> Apply:
+        """Return the function that applies *stage* under *name*."""
         place = f"{type(stage).__module__}:{type(stage).__qualname__}"
         return cls(stage=name, function=place, params=stage.model_dump_json())
 
-    def value(self) -> MapStage:
-        """Give the stage."""
-        stage: MapStage = resolve(self.function).model_validate_json(self.params)
+    def value(self) -> Stage:
+        """Return the stage."""
+        stage: Stage = resolve(self.function).model_validate_json(self.params)
         return stage
 
     def identity(self) -> dict[str, Any]:
-        stage = self.value()
-        return {
-            "function": self.function,
-            "version": [self.version, stage.version],
-            "stage": self.stage,
-            "params": json.loads(self.params),
-            "data": {name: file_sha256(_folder(stage) / name) for name in stage.data},
-        }
+        return {**super().identity(), "params": {"stage": self.stage, "params": json.loads(self.params)}}
 
     def distributions(self) -> tuple[str, ...]:
-        return ("pyarrow", *self.value().depends)
+        return ("pyarrow",)
 
-    def build(self) -> Callable[[Batches], Batches]:
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         stage = self.value()
         transform = stage.build()
-
-        def run(batches: Batches) -> Batches:
-            for batch in batches:
-                yield apply(transform, batch, name=self.stage, stage=stage)
-
-        return run
+        columns = list(columns_read(stage))
+        return lambda batch: apply(transform, batch.select(columns), name=self.stage, stage=stage)
 
 
-def _folder(stage: MapStage) -> Path:
-    file = resolve(f"{type(stage).__module__}:__file__")
-    return Path(file).parent
+def columns_read(stage: Stage) -> tuple[str, ...]:
+    """Return the columns that applying *stage* reads."""
+    return tuple(dict.fromkeys((*_ALWAYS, *stage.reads(), *stage.changes())))
+
+
+def columns_written(stage: Stage, before: pa.Schema) -> pa.Schema:
+    """Return the columns that applying *stage* to documents with the columns *before* writes."""
+    changed = [before.field(name) for name in stage.changes()]
+    if "text" in stage.changes():
+        changed.append(before.field("text_bytes"))
+    judged = [VERDICT.field(name) for name in JUDGED]
+    return pa.schema([*(field.with_nullable(True) for field in stage.adds()), *changed, *judged])
+
+
+def map_step(name: str, stage: Stage, documents: Documents) -> Map:
+    """Return the step *name* that applies *stage* to *documents*."""
+    return Map(
+        name=name,
+        of=documents.state,
+        function=Apply.of(name, stage),
+        reads=columns_read(stage),
+        writes=columns_written(stage, documents.schema),
+        sides={side: table.schema for side, table in stage.sides().items()},
+    )
 
 
 class Law:
@@ -94,41 +107,63 @@ class Law:
                 task().count(f"law/{self._stage}/rule/{item['values']}", item["counts"])
 
 
-def text_bytes(column: pa.Array) -> int:
-    """Give the UTF-8 bytes of all texts of *column*."""
-    return int(pc.sum(pc.binary_length(column)).as_py() or 0)
+def text_bytes(column: pa.Array) -> pa.Array:
+    """Return the UTF-8 bytes of each text of *column* (int64), 0 for null."""
+    return pc.fill_null(pc.binary_length(column), 0).cast(pa.int64())
 
 
-def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: MapStage | LearnStage) -> pa.RecordBatch:
-    """Give *batch* after the stage: living rows first, dead ones behind, none missing.
+def total(column: pa.Array) -> int:
+    """Return the sum of *column*, 0 when it has no value."""
+    return int(pc.sum(column).as_py() or 0)
+
+
+def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: Stage) -> pa.RecordBatch:
+    """Return the columns that *stage* writes for *batch*, row by row; rejected rows stay as they are.
 
     A row on which the stage fails is set aside as ``error.<kind>``.
 
     Raises:
-        WorkError: The stage dropped, doubled or moved rows, or its account of the text does not add up.
+        WorkError: The stage dropped, doubled or moved rows, its account of the text does not add up, or it touched
+            columns that it does not declare.
     """
     alive = pc.is_null(batch["rule"])
-    live = batch.filter(alive)
-    dead = batch.filter(pc.invert(alive))
+    live = batch if alive.true_count == len(alive) else batch.filter(alive)
     law = Law(name)
     law.count("documents_in", live.num_rows)
-    law.count("bytes_in", text_bytes(live["text"]))
-    result = _transformed(transform, live, stage) if live.num_rows else live
+    law.count("bytes_in", total(live["text_bytes"]))
+    before = live.schema
+    schema = columns_written(stage, _full(before))
+    if not live.num_rows:
+        return _untouched(batch, schema)
+    result = _transformed(transform, live.drop_columns(["text_bytes", "stage"]), stage)
     if result.num_rows != live.num_rows or not result["id"].equals(live["id"]):
-        raise WorkError(f"stage {name} gave {result.num_rows} rows for {live.num_rows}, or moved them")
-    result = _too_large(_accounted(result, law))
+        raise WorkError(f"stage {name} returned {result.num_rows} rows for {live.num_rows}, or moved them")
+    result = _with_sizes(_accounted(result, law), live, stage)
     result = settle(result, name=name, law=law)
-    if not dead.num_rows:
-        return result
-    return pa.concat_batches([result, _widened(dead, result.schema)])
+    _check_columns(result, before, stage, name)
+    return _expanded(result, batch, np.asarray(alive), schema)
 
 
-def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage | LearnStage) -> pa.RecordBatch:
+def _untouched(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """Return the columns of *schema* for a *batch* without a living row: as they are, or null where they are new."""
+    there = set(batch.schema.names)
+    columns = [batch[f.name] if f.name in there else pa.nulls(batch.num_rows, f.type) for f in schema]
+    return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def _full(schema: pa.Schema) -> pa.Schema:
+    """Return *schema* with the types that `CAPTURE` gives the columns it has."""
+    known = set(CAPTURE.names)
+    return pa.schema([CAPTURE.field(field.name) if field.name in known else field for field in schema])
+
+
+def _transformed(transform: Transform, live: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
     try:
         return transform(live)
     except (MemoryError, MissingExtraError):
         raise
-    except Exception:  # noqa: BLE001 - whatever a stage stumbles over, the other rows go on
+    except Exception as error:  # noqa: BLE001 - whatever a stage stumbles over, the other rows go on
+        _refuse_undeclared(error, live, stage)
         if live.num_rows == 1:
             return _set_aside(transform, live, stage)
     half = live.num_rows // 2
@@ -137,8 +172,18 @@ def _transformed(transform: Transform, live: pa.RecordBatch, stage: MapStage | L
     return pa.concat_batches([_widened(piece, schema) for piece in pieces])
 
 
-def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage | LearnStage) -> pa.RecordBatch:
-    """Give the one *row* on which *transform* fails, rejected."""
+def _refuse_undeclared(error: Exception, live: pa.RecordBatch, stage: Stage) -> None:
+    """Raise when *error* says that the stage asked for a column that it did not get."""
+    missing = error.args[0] if isinstance(error, KeyError) and error.args else ""
+    if isinstance(missing, str) and missing.startswith("Field ") and "does not exist" in missing:
+        raise WorkError(
+            f"stage {type(stage).__name__}: {missing}; it gets {', '.join(live.schema.names)}",
+            hint="declare the column in `reads()`",
+        ) from error
+
+
+def _set_aside(transform: Transform, row: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
+    """Return the one *row* on which *transform* fails, rejected."""
     try:
         return transform(row)
     except DataError as error:
@@ -151,7 +196,7 @@ def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage | Lear
     row = reject(row, np.array([True]), rule=rule, message=message[:500])
     for field in stage.adds():
         row = row.append_column(field, pa.nulls(1, field.type))
-    if stage.changes_text:
+    if "text" in stage.changes():
         for column in (TEXT_ADDED, TEXT_CUT):
             row = row.append_column(column, pa.array([0], pa.int64()))
     return row
@@ -160,54 +205,88 @@ def _set_aside(transform: Transform, row: pa.RecordBatch, stage: MapStage | Lear
 def _accounted(result: pa.RecordBatch, law: Law) -> pa.RecordBatch:
     for name, figure in ((TEXT_ADDED, "bytes_added"), (TEXT_CUT, "bytes_cut")):
         if name in result.schema.names:
-            law.count(figure, int(pc.sum(result[name]).as_py() or 0))
+            law.count(figure, total(result[name]))
             result = result.drop_columns([name])
     return result
 
 
-def _too_large(result: pa.RecordBatch) -> pa.RecordBatch:
-    sizes = pc.binary_length(result["text"])
-    large = pc.fill_null(pc.greater(sizes, MAX_TEXT_BYTES), False)
+def _with_sizes(result: pa.RecordBatch, live: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
+    """Return *result* with `text_bytes` and `stage`; a text that grew too large is rejected."""
+    sizes = text_bytes(result["text"]) if "text" in stage.changes() else live["text_bytes"]
+    for name, values in (("text_bytes", sizes), ("stage", live["stage"])):
+        if name not in result.schema.names:
+            result = result.append_column(name, values)
+    large = pc.greater(sizes, MAX_TEXT_BYTES)
     if not pc.any(large).as_py():
         return result
-    return reject(result, large, rule="error.too_large", value=sizes, threshold=float(MAX_TEXT_BYTES))
+    result = reject(result, large, rule="error.too_large", value=sizes, threshold=float(MAX_TEXT_BYTES))
+    return shortened(result, large)
+
+
+def shortened(batch: pa.RecordBatch, large: pa.BooleanArray) -> pa.RecordBatch:
+    """Return *batch* with the first characters alone of the texts that are too *large* to travel on."""
+    texts = pc.if_else(large, pc.utf8_slice_codeunits(batch["text"], 0, SHORTENED_CHARACTERS), batch["text"])
+    return batch.set_column(batch.schema.get_field_index("text"), CAPTURE.field("text"), texts)
 
 
 def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
-    """Give rows that just left a stage: the rejected ones lose text and content and keep a sample of it, counted."""
+    """Return rows that just left a stage, with its name on the rejected ones; both are counted."""
     rejected = pc.is_valid(result["rule"])
-    lengths = pc.fill_null(pc.binary_length(result["text"]), 0)
-    lost = int(pc.sum(pc.if_else(rejected, lengths, 0)).as_py() or 0)
-    total = int(pc.sum(lengths).as_py() or 0)
-    count = int(pc.sum(rejected).as_py() or 0)
+    sizes = result["text_bytes"]
+    count = rejected.true_count
+    everything = total(sizes)
+    lost = total(pc.if_else(rejected, sizes, 0)) if count else 0
     law.count("documents_out", result.num_rows - count)
-    law.count("bytes_out", total - lost)
+    law.count("bytes_out", everything - lost)
     law.count("ledger", count)
     law.count("bytes_ledger", lost)
     if not count:
         return result
     law.count_rules(result["rule"])
-    changes = {
-        "stage": pc.if_else(rejected, name, result["stage"]),
-        "sample_text": sample_texts(result, rejected),
-        "text_bytes": pc.if_else(rejected, lengths.cast(pa.int64()), result["text_bytes"]),
-        "text": pc.if_else(rejected, pa.scalar(None, pa.string()), result["text"]),
-        "content": pc.if_else(rejected, pa.scalar(None, pa.binary()), result["content"]),
-    }
-    for column, values in changes.items():
-        index = result.schema.get_field_index(column)
-        result = result.set_column(index, result.schema.field(index), values)
-    return result
+    index = result.schema.get_field_index("stage")
+    return result.set_column(index, VERDICT.field("stage"), pc.if_else(rejected, name, result["stage"]))
 
 
-def sample_texts(batch: pa.RecordBatch, rejected: pa.BooleanArray) -> pa.StringArray:
-    """Give the column `sample_text` with the beginning of the text of the *rejected* rows that are sampled."""
-    sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(batch["id"], 0, 1), pa.array(_SAMPLED_DIGITS)))
-    return pc.if_else(sampled, pc.utf8_slice_codeunits(batch["text"], 0, SAMPLE_CHARACTERS), batch["sample_text"])
+def _check_columns(result: pa.RecordBatch, before: pa.Schema, stage: Stage, name: str) -> None:
+    """Check that *result* has the columns it had *before*, and those that the stage declares, and no other."""
+    added = {field.name for field in stage.adds()}
+    there = set(result.schema.names)
+    if undeclared := sorted(there - set(before.names) - added):
+        raise WorkError(
+            f"stage {name} returned the column {undeclared[0]!r}, which it does not declare",
+            hint="declare it in `adds()`, with its type",
+        )
+    if missing := sorted((added | set(before.names)) - there):
+        raise WorkError(f"stage {name} did not return the column {missing[0]!r}")
+
+
+def _expanded(
+    result: pa.RecordBatch, batch: pa.RecordBatch, alive: npt.NDArray[np.bool_], schema: pa.Schema
+) -> pa.RecordBatch:
+    """Return the columns of *schema*: those of *result* in the rows that are *alive*, of *batch* in the others."""
+    if alive.all():
+        return pa.RecordBatch.from_arrays([result[name] for name in schema.names], names=schema.names)
+    index = pa.array(np.cumsum(alive) - 1, pa.int64(), mask=~alive)
+    where = pa.array(alive)
+    columns = []
+    for field in schema:
+        values = result[field.name].take(index)
+        if field.name in batch.schema.names:
+            values = _chosen(where, values, batch[field.name])
+        columns.append(values)
+    return pa.RecordBatch.from_arrays(columns, names=schema.names)
+
+
+def _chosen(where: pa.BooleanArray, values: pa.Array, others: pa.Array) -> pa.Array:
+    if not pa.types.is_nested(values.type):
+        return pc.if_else(where, values, others)
+    both = pa.concat_arrays([values, others])
+    rows = np.arange(len(values))
+    return both.take(pa.array(np.where(np.asarray(where), rows, rows + len(values))))
 
 
 def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Give *batch* with the columns of *schema*, nulls where it has none."""
+    """Return *batch* with the columns of *schema*, nulls where it has none."""
     names = set(batch.schema.names)
     columns = [batch[field.name] if field.name in names else pa.nulls(batch.num_rows, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,91 +1,142 @@
-"""The one exchange in which whole texts move: documents meet their fates, in the order of their shards."""
+"""The one exchange in which whole texts move: documents come into the order of their shards, rejected ones beside them.
+
+`census_step` gives each living document its split and counts bytes, so that the number of shards is known; `join_step`
+then brings all captures to their shards, sorted by id, in pieces of about `PIECE_BYTES` of text, so that several workers
+share a shard.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Self
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, Final, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Counters, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.engines.base import (
+    PLACE,
+    Batches,
+    ColumnFunction,
+    Counters,
+    Exchange,
+    Function,
+    Input,
+    Map,
+)
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.groups import whole_groups
-from corpusmill.pipelines.stages.apply import Law, sample_texts
-from corpusmill.pipelines.stages.fates import FATE, NO_TIME
-from corpusmill.pipelines.stages.identity import content_hashes
-from corpusmill.pipelines.stages.split import shard_numbers, splits
-from corpusmill.schemas.document import SPLITS, TIMESTAMP, VERDICT
-from corpusmill.schemas.errors import ConservationError
-from corpusmill.schemas.identity import shard_count
+from corpusmill.pipelines.stages.domains import Domains
+from corpusmill.pipelines.stages.identity import NO_TIME, captured_us
+from corpusmill.pipelines.stages.split import partition_numbers, splits
+from corpusmill.pipelines.stages.word_counts import word_counts
+from corpusmill.schemas.document import LEDGER, SPLITS
+from corpusmill.schemas.identity import document_id, shard_count
 
-_FATE, _LIVING, _DEAD = 0, 1, 2
-"""Order of the rows of one capture: its fates, then as many living captures, then those that were rejected before."""
-_KEYS: Final = ("shard", "id", "record_sha256", "captured", "text_hash", "tag")
-_PREFIX: Final = "fate_"
-_FATE_FIELDS: Final = tuple(field for field in FATE if field.name not in ("id", "record_sha256", "captured", "bytes"))
-JOINED: Final = pa.schema(
+SAMPLE_CHARACTERS: Final = 600
+_SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
+"""A rejected document whose id begins with one of these keeps the beginning of its text: one in four."""
+PIECE_BYTES: Final = 32_000_000
+"""UTF-8 bytes of text in a partition of the join, in the mean."""
+SplitBy = Literal["cluster", "id", "domain"]
+
+_KEYS: Final = pa.schema(
     [
-        pa.field("content_hash", pa.string()),
-        pa.field("cluster_id", pa.string()),
-        pa.field("cluster_size", pa.int64()),
-        pa.field("split", pa.string()),
+        pa.field(":partition", pa.int64(), nullable=False),
+        pa.field(":captured", pa.int64(), nullable=False),
+        pa.field(":content", pa.string(), nullable=False),
+        pa.field(":url", pa.string(), nullable=False),
     ]
 )
-"""The columns that documents get here."""
+_ORDER: Final = ("id", "record_sha256", ":captured", ":content", ":url", PLACE)
+FACTS: Final = pa.schema(
+    [
+        pa.field("char_count", pa.int64()),
+        pa.field("word_count", pa.int64()),
+        pa.field("domain", pa.string()),
+    ]
+)
+"""What is computed of published documents as they come into their shard."""
+SPLIT: Final = pa.field("split", pa.string())
+SAMPLE: Final = pa.field("sample_text", pa.string())
 
 
-class Census(Function):
-    """Counts the surviving bytes of each split, and the rejected ones of each stage; gives no rows.
+def census_step(name: str, *, of: str, columns: Sequence[str], shares: Mapping[str, float], by: SplitBy) -> Map:
+    """Return the step that gives living documents their `split`, and counts documents and bytes of each."""
+    wanted = {"cluster": ("cluster_id",), "domain": ("url",), "id": ()}[by]
+    read = [name for name in wanted if name in columns]
+    return Map(
+        name=name,
+        of=of,
+        function=Census(shares=dict(shares), by=by),
+        reads=("id", "rule", "text_bytes", *read),
+        writes=pa.schema([SPLIT]),
+    )
 
-    The driver reads the counters to number the shards.
-    """
+
+class Census(ColumnFunction):
+    """Gives living documents their split, and counts them and their bytes; the counters number the shards."""
+
+    version = 2
 
     shares: dict[str, float]
+    by: SplitBy
 
-    def build(self) -> Callable[[Batches], Batches]:
-        def run(batches: Batches) -> Batches:
-            for batch in batches:
-                alive = pc.is_null(batch["rule"])
-                living = batch.filter(alive)
-                _count_rejected(batch.filter(pc.invert(alive)))
-                part = splits(living["id"], self.shares)
-                sizes = np.bincount(part, weights=np.asarray(living["bytes"], float), minlength=len(SPLITS))
-                rows = np.bincount(part, minlength=len(SPLITS))
-                for index, name in enumerate(SPLITS):
-                    task().count(f"census/{name}/bytes", int(sizes[index]))
-                    task().count(f"census/{name}/documents", int(rows[index]))
-            yield from ()
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        domains = Domains()
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            alive = np.asarray(pc.is_null(batch["rule"]))
+            split = splits(split_keys(batch, by=self.by, domains=domains), self.shares)
+            sizes = np.bincount(split[alive], weights=np.asarray(batch["text_bytes"])[alive], minlength=len(SPLITS))
+            rows = np.bincount(split[alive], minlength=len(SPLITS))
+            for index, name in enumerate(SPLITS):
+                task().count(f"census/{name}/bytes", int(sizes[index]))
+                task().count(f"census/{name}/documents", int(rows[index]))
+            names = pa.array(np.array(SPLITS, dtype=object)[split], pa.string(), mask=~alive)
+            return pa.record_batch({"split": names})
 
         return run
 
 
-def _count_rejected(dead: pa.RecordBatch) -> None:
-    groups = pa.Table.from_batches([dead]).group_by(["stage", "rule"]).aggregate([("bytes", "sum"), ("bytes", "count")])
-    for group in groups.to_pylist():
-        law = Law(group["stage"])
-        law.count("ledger", group["bytes_count"])
-        law.count("bytes_ledger", group["bytes_sum"])
-        law.count(f"rule/{group['rule']}", group["bytes_count"])
+def split_keys(batch: pa.RecordBatch, *, by: SplitBy, domains: Domains) -> pa.StringArray:
+    """Return what decides the split of each document, as 32 hex characters.
+
+    ``cluster`` is the kept document that it stands with, its own id where it stands alone; ``domain`` is the registered
+    domain of its URL, its own id where it has none.
+    """
+    if by == "cluster" and "cluster_id" in batch.schema.names:
+        return pc.coalesce(batch["cluster_id"], batch["id"])
+    if by == "domain" and "url" in batch.schema.names:
+        names = domains.of(batch["url"]).dictionary_encode()
+        keys = pa.array([document_id("domain", name) for name in names.dictionary.to_pylist()], pa.string())
+        return pc.coalesce(keys.take(names.indices), batch["id"])
+    return batch["id"]
 
 
 def shards_by_split(counters: Counters, *, shares: Mapping[str, float], target_bytes: int) -> dict[str, int]:
-    """Give the number of shards of each split from the *counters* of a census; a split of share 0 has none."""
+    """Return the number of shards of each split from the *counters* of a census; a split of share 0 has none."""
     return {
         name: shard_count(counters.get(f"census/{name}/bytes", 0), target_bytes) if shares[name] else 0
         for name in SPLITS
     }
 
 
-class _Routed(Function):
-    """What both inputs of the join share: how a row finds its shard."""
+def pieces_of(target_bytes: int) -> int:
+    """Return how many partitions of the join make a shard of *target_bytes*."""
+    return max(1, -(-target_bytes // PIECE_BYTES))
+
+
+class Routed(Function):
+    """What all that goes to shards shares: how an id finds its partition."""
 
     census: str
     shares: dict[str, float]
     target_bytes: int
     shards: dict[str, int] | None = None
+
+    def asks(self) -> tuple[str, ...]:
+        return (self.census,)
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
         shards = shards_by_split(counters[self.census], shares=self.shares, target_bytes=self.target_bytes)
@@ -96,172 +147,216 @@ class _Routed(Function):
         identity["params"] = {name: value for name, value in identity["params"].items() if name != "shards"}
         return identity
 
-    def shard(self, ids: pa.Array) -> pa.Array:
-        """Give the shard of each id."""
+    @property
+    def pieces(self) -> int:
+        """How many partitions of the join make a shard."""
+        return pieces_of(self.target_bytes)
+
+    def partitions(self, ids: pa.Array, split: npt.NDArray[np.int64]) -> pa.Array:
+        """Return the partition of each id."""
         assert self.shards is not None, "the driver binds the function to the census"
-        return pa.array(shard_numbers(ids, shares=self.shares, shards=self.shards), pa.int64())
+        pieces = pieces_of(self.target_bytes)
+        return pa.array(partition_numbers(ids, split, shards=self.shards, pieces=pieces), pa.int64())
 
 
-class RouteDocuments(_Routed):
-    """Gives documents the columns by which they are joined with their fates."""
+class RouteDocuments(Routed):
+    """Gives documents their partition and the keys that order them; rejected ones keep a sample of their text.
+
+    Args:
+        moved: The schema of the exchanged rows, serialized, as hexadecimal digits.
+    """
+
+    moved: str
 
     def build(self) -> Callable[[Batches], Batches]:
+        schema = schema_from_hex(self.moved)
+
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                alive = pc.is_null(batch["rule"])
-                yield _with(
-                    batch,
-                    shard=self.shard(batch["id"]),
-                    captured=pc.fill_null(batch["fetched_at"].cast(pa.int64()), NO_TIME),
-                    text_hash=content_hashes(pc.fill_null(batch["text"], "")),
-                    tag=pc.if_else(alive, _LIVING, _DEAD).cast(pa.int64()),
-                )
+                yield self._routed(batch, schema)
 
         return run
 
+    def _routed(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        alive = pc.is_null(batch["rule"])
+        split = np.asarray(pc.fill_null(pc.index_in(batch["split"], pa.array(SPLITS)), -1)).astype(np.int64)
+        # A rejected document has no split: its row in the ledger goes where its id alone would bring it.
+        split = np.where(split < 0, splits(batch["id"], self.shares), split)
+        texts = batch["text"]
+        made = {
+            ":partition": self.partitions(batch["id"], split),
+            ":captured": captured_us(batch["fetched_at"]),
+            ":content": pc.fill_null(batch["content_hash"], ""),
+            ":url": pc.fill_null(batch["url"], ""),
+            "sample_text": sample_texts(batch["id"], texts, pc.invert(alive)),
+            "text": texts if alive.true_count == len(alive) else pc.if_else(alive, texts, pa.scalar(None, pa.string())),
+        }
+        there = set(batch.schema.names)
+        columns = []
+        for field in schema:
+            if field.name in made:
+                columns.append(made[field.name])
+            elif field.name in there:
+                columns.append(batch[field.name])
+            else:
+                columns.append(pa.nulls(batch.num_rows, field.type))
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
-class RouteFates(_Routed):
-    """Gives fates the columns by which they are joined with their documents."""
+
+class RouteCreated(Routed):
+    """Gives rows of the ledger that were no records, from a side table, the form of routed documents."""
+
+    moved: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        schema = schema_from_hex(self.moved)
+
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                yield self._routed(batch, schema)
+
+        return run
+
+    def _routed(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        rows = batch.num_rows
+        split = splits(batch["id"], self.shares)
+        made = {
+            ":partition": self.partitions(batch["id"], split),
+            ":captured": pa.repeat(pa.scalar(NO_TIME, pa.int64()), rows),
+            ":content": pa.repeat("", rows),
+            ":url": pc.fill_null(batch["url"], ""),
+            PLACE: pa.repeat(pa.scalar(-1, pa.int64()), rows),
+        }
+        there = set(batch.schema.names)
+        columns = [
+            made[f.name] if f.name in made else batch[f.name] if f.name in there else pa.nulls(rows, f.type)
+            for f in schema
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+class RouteSide(Function):
+    """Gives rows of a published side table their partition: there is one."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                keys = {name: batch[name] for name in ("id", "record_sha256", "captured")}
-                fate = {f"{_PREFIX}{field.name}": batch[field.name] for field in _FATE_FIELDS}
-                tags = pa.array(np.full(batch.num_rows, _FATE), pa.int64())
-                keys["text_hash"] = batch["content_hash"]
-                yield pa.record_batch({**keys, "shard": self.shard(batch["id"]), "tag": tags, **fate})
+                yield batch.append_column(":partition", pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows))
 
         return run
 
 
 class Join(Function):
-    """Gives each living capture its fate: verdict, cluster, split, and when its text was first seen."""
+    """Finishes the rows of a partition, which come sorted: published documents get `FACTS`.
 
-    version = 2
+    Args:
+        is_clustered: A stage of the recipe groups documents: those that stand alone are clusters of one.
+    """
 
-    columns: tuple[str, ...]
-    """Columns of the documents, as they come in."""
-    shares: dict[str, float]
+    version = 3
+    depends = ("tldextract",)
+
+    is_clustered: bool
 
     def build(self) -> Callable[[Batches], Batches]:
+        domains = Domains()
+
         def run(batches: Batches) -> Batches:
-            for batch in whole_groups(batches, by="id"):
-                yield self._joined(batch)
+            for batch in batches:
+                yield self._joined(batch, domains)
 
         return run
 
-    def _joined(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        tags = np.asarray(batch["tag"])
-        fates = fate_rows(batch, tags)
-        documents = np.flatnonzero(tags != _FATE)
-        wide = batch.take(pa.array(documents))
-        fate = batch.take(pa.array(fates[documents], mask=fates[documents] < 0))
-        met = pc.is_valid(fate["id"])
-        changes = {
-            name: pc.if_else(met, fate[f"{_PREFIX}{name}"], wide[name])
-            for name in VERDICT.names
-            if f"{_PREFIX}{name}" in fate.schema.names
+    def _joined(self, batch: pa.RecordBatch, domains: Domains) -> pa.RecordBatch:
+        batch = batch.drop_columns([*_KEYS.names, PLACE])
+        alive = pc.is_null(batch["rule"])
+        facts = {
+            "char_count": pc.utf8_length(batch["text"]).cast(pa.int64()),
+            "word_count": word_counts(batch["text"]),
+            "domain": domains.of(batch["url"]),
         }
-        rejected = pc.and_(met, pc.is_valid(fate[f"{_PREFIX}rule"]))
-        lengths = pc.binary_length(wide["text"]).cast(pa.int64())
-        changes["sample_text"] = sample_texts(wide, rejected)
-        changes["text_bytes"] = pc.if_else(rejected, lengths, wide["text_bytes"])
-        changes["text"] = pc.if_else(rejected, pa.scalar(None, pa.string()), wide["text"])
-        first = fate[f"{_PREFIX}first_seen"]
-        first = pc.if_else(pc.equal(first, NO_TIME), pa.scalar(None, pa.int64()), first).cast(TIMESTAMP)
-        changes["fetched_at"] = pc.if_else(met, first, wide["fetched_at"])
-        names = np.array(SPLITS, dtype=object)[splits(wide["id"], self.shares)]
-        added = {
-            **{name: fate[f"{_PREFIX}{name}"] for name in ("content_hash", "cluster_id", "cluster_size")},
-            "split": pa.array(names, pa.string()),
-        }
-        kept = {name: changes.get(name, wide[name]) for name in self.columns if name not in added}
-        return pa.record_batch({**kept, **added})
+        for field in FACTS:
+            batch = batch.append_column(field, facts[field.name])
+        if self.is_clustered:
+            for name, default in (("cluster_id", batch["id"]), ("cluster_size", pa.scalar(1, pa.int64()))):
+                index = batch.schema.get_field_index(name)
+                values = pc.if_else(alive, pc.coalesce(batch[name], default), batch[name])
+                batch = batch.set_column(index, batch.schema.field(index), values)
+        return batch
 
 
-def fate_rows(batch: pa.RecordBatch, tags: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Give for each row the row of its fate, -1 for rows without one.
+def join_step(
+    name: str,
+    *,
+    of: str,
+    documents: pa.Schema,
+    census: str,
+    shares: Mapping[str, float],
+    target_bytes: int,
+    is_clustered: bool,
+    absent: Collection[str] = (),
+    created: Sequence[Input] = (),
+) -> Exchange:
+    """Return the step that brings *documents* (the columns that are needed behind it) to their shards.
 
-    Rows are sorted by capture, text and tag. Equal captures with equal texts are interchangeable, so the first of them
-    takes the first fate.
-
-    Raises:
-        ConservationError: A capture has not as many fates as living rows.
+    Args:
+        absent: Those of *documents* that no step made; they are null.
+        created: Side tables with rows of the ledger that were no records.
     """
-    starts = np.flatnonzero(_changes(batch))
-    sizes = np.diff(np.append(starts, batch.num_rows))
-    group = np.repeat(np.arange(len(starts)), sizes)
-    fates = np.bincount(group[tags == _FATE], minlength=len(starts))
-    living = np.bincount(group[tags == _LIVING], minlength=len(starts))
-    if not np.array_equal(fates, living):
-        first = batch["id"][int(starts[np.flatnonzero(fates != living)[0]])].as_py()
-        raise ConservationError(f"document {first}: a capture and its fate did not meet")
-    rows = np.arange(batch.num_rows) - fates[group]
-    rows[tags != _LIVING] = -1
-    return rows
+    moved = moved_schema(documents)
+    routing: dict[str, Any] = {"census": census, "shares": dict(shares), "target_bytes": target_bytes}
+    form = schema_as_hex(moved)
+    keys = ("id", "rule", "fetched_at", "content_hash", "url", "split", PLACE)
+    columns = tuple(name for name in dict.fromkeys((*documents.names, *keys)) if name not in absent)
 
+    def partitions(counters: Mapping[str, Counters]) -> int:
+        shards = shards_by_split(counters[census], shares=shares, target_bytes=target_bytes)
+        return sum(shards.values()) * pieces_of(target_bytes)
 
-def _changes(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether it begins a new capture."""
-    changed = np.zeros(batch.num_rows, np.bool_)
-    changed[:1] = True
-    for name in ("id", "record_sha256", "captured", "text_hash"):
-        column = batch[name]
-        if batch.num_rows > 1:
-            changed[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, batch.num_rows - 1)))
-    return changed
-
-
-def _with(batch: pa.RecordBatch, **columns: pa.Array) -> pa.RecordBatch:
-    for name, values in columns.items():
-        batch = batch.append_column(name, values)
-    return batch
+    kept = [field for field in moved if field.name not in (*_KEYS.names, PLACE)]
+    return Exchange(
+        name=name,
+        inputs=(
+            Input(of, through=RouteDocuments(**routing, moved=form), columns=columns),
+            *(
+                Input(side.step, through=RouteCreated(**routing, moved=form), side=side.side, columns=side.columns)
+                for side in created
+            ),
+        ),
+        by=":partition",
+        order=_ORDER,
+        function=Join(is_clustered=is_clustered),
+        moved=moved,
+        schema=pa.schema([*kept, *FACTS]),
+        partitions=partitions,
+        placement="value",
+        asks=(census,),
+    )
 
 
 def moved_schema(documents: pa.Schema) -> pa.Schema:
-    """Give the schema of the rows that the join exchanges."""
+    """Return the schema of the rows that the join exchanges."""
     required = {"id", "record_sha256"}
     fields = [field if field.name in required else field.with_nullable(True) for field in documents]
-    keys = [pa.field(name, pa.int64(), nullable=False) for name in ("shard", "captured", "tag")]
-    keys.append(pa.field("text_hash", pa.string(), nullable=False))
-    return pa.schema([*fields, *keys, *(pa.field(f"{_PREFIX}{f.name}", f.type) for f in _FATE_FIELDS)])
+    names = {field.name for field in fields}
+    extra = [LEDGER.field(f.name).with_nullable(True) for f in (SAMPLE,) if f.name not in names]
+    return pa.schema([*fields, *extra, *_KEYS, pa.field(PLACE, pa.int64(), nullable=False)])
 
 
-def joined_schema(documents: pa.Schema) -> pa.Schema:
-    """Give the schema of the documents after the join."""
-    return pa.schema([*(field for field in documents if field.name not in JOINED.names), *JOINED])
+def sample_texts(ids: pa.Array, texts: pa.Array, rejected: pa.BooleanArray) -> pa.StringArray:
+    """Return the beginning of the text of the *rejected* rows that are sampled, null for all others."""
+    if not rejected.true_count:
+        return pa.nulls(len(texts), pa.string())
+    sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(ids, 0, 1), pa.array(_SAMPLED_DIGITS)))
+    chosen = pc.if_else(sampled, texts, pa.scalar(None, pa.string()))
+    return pc.utf8_slice_codeunits(chosen, 0, SAMPLE_CHARACTERS)
 
 
-def assemble_steps(
-    name: str, *, documents: str, schema: pa.Schema, fates: str, shares: Mapping[str, float], target_bytes: int
-) -> tuple[Step, ...]:
-    """Give the steps that join the *documents* (columns of *schema*) with their *fates*; the last is called *name*.
+def schema_as_hex(schema: pa.Schema) -> str:
+    """Return *schema* as text that a function can carry."""
+    return str(schema.serialize().to_pybytes().hex())
 
-    Its partitions are the shards, in the order of `SPLITS`; inside, rows are sorted by (id, record_sha256).
-    """
-    census = f"{name}.census"
-    routing: dict[str, Any] = {"census": census, "shares": dict(shares), "target_bytes": target_bytes}
 
-    def parts(counters: Mapping[str, Counters]) -> int:
-        return sum(shards_by_split(counters[census], shares=shares, target_bytes=target_bytes).values())
-
-    return (
-        Map(
-            census,
-            (Input(fates, columns=("id", "bytes", "stage", "rule")),),
-            Census(shares=dict(shares)),
-            pa.schema([("id", pa.string())]),
-        ),
-        Exchange(
-            name,
-            (Input(documents, through=RouteDocuments(**routing)), Input(fates, through=RouteFates(**routing))),
-            by="shard",
-            order=_KEYS[1:],
-            function=Join(columns=tuple(schema.names), shares=dict(shares)),
-            moved=moved_schema(schema),
-            schema=joined_schema(schema),
-            parts=parts,
-            placement="value",
-        ),
-    )
+def schema_from_hex(text: str) -> pa.Schema:
+    """Read what `schema_as_hex` returned."""
+    return pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(text)))

@@ -1,9 +1,15 @@
-"""A stage: a frozen value whose fields are its parameters, and whose work is a function over record batches."""
+"""A stage: a frozen value whose fields are its parameters, and which declares what it touches.
+
+The planner, `explain`, the report and the documentation ask these declarations; nobody asks a stage's class.
+"""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable
+import sys
+from abc import ABC
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Final, TypeAlias
 
 import numpy as np
@@ -12,8 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from corpusmill.pipelines.engines.addresses import distribution_versions
 from corpusmill.pipelines.engines.base import Step
 from corpusmill.schemas.document import VERDICT
+from corpusmill.schemas.hashing import file_sha256
 
 Transform: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 
@@ -23,11 +31,52 @@ TEXT_CUT: Final = "text_cut"
 ``bytes before + added = bytes after + cut``."""
 
 
-class Stage(BaseModel, ABC):
-    """Parameters of a stage, as a recipe gives them.
+@dataclass(frozen=True)
+class SideTable:
+    """A table of any shape that a stage fills beside the documents, with ``task().emit(name, batch)``.
 
-    `version` rises when the output changes for the same parameters; `depends` names distributions, `data` files
-    (relative to the module's folder) whose version or hash the output depends on: all are part of the fingerprint.
+    Args:
+        schema: Of the table. A published one has a column `id`: that of the document a row belongs to.
+        order: Columns that, after `id`, put the rows of a published table into a total order.
+        is_published: Write it into the version, as ``<stage>.<name>-*.parquet``.
+        is_ledger: Its rows belong into the ledger, though they were no records: columns of `schemas.document.LEDGER`.
+    """
+
+    schema: pa.Schema
+    order: tuple[str, ...] = ()
+    is_published: bool = False
+    is_ledger: bool = False
+
+
+@dataclass(frozen=True)
+class FileInput:
+    """A file that a stage reads, known by its SHA-256: ``task().content(name)`` returns where it lies.
+
+    Args:
+        path: Absolute, or relative to the folder in which the run was started.
+    """
+
+    name: str
+    path: str
+
+
+@dataclass(frozen=True)
+class Documents:
+    """The documents as a stage finds them: the step after which they stand, and their columns."""
+
+    state: str
+    schema: pa.Schema
+
+
+class Stage(BaseModel, ABC):
+    """Parameters of a stage, as a recipe gives them, and what it declares.
+
+    Most stages look at one document at a time and only give `build`. A stage that compares documents, or learns from
+    all of them, gives `steps`. A stage may stand for several (`sub_stages`), so that measuring is apart from judging.
+
+    `version` rises when the output changes for the same parameters; `depends` names distributions, and `data` files
+    (relative to the module's folder), whose version or hash the output depends on. All three are part of the address of
+    every step that the stage produces.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -37,69 +86,71 @@ class Stage(BaseModel, ABC):
     data: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str | None] = None
     """The extra of the distribution that has to be installed for this stage."""
-
-
-class MapStage(Stage):
-    """A stage that looks at one document at a time.
-
-    Its function sees living documents only, with the columns of `CAPTURE` and of the stages before it, and gives the
-    same rows in the same order with the columns of `adds` behind. It rejects with `reject` and drops nothing.
-    """
-
-    changes_text: ClassVar[bool] = False
-    """True: the function adds the columns `TEXT_ADDED` and `TEXT_CUT`."""
     is_view: ClassVar[bool] = False
-    """True: it only adds columns made from the text, so it may run after the documents lie in their shards."""
+    """True: it only adds columns made from documents that are kept, so it may run after they lie in their shards."""
+    masks: ClassVar[bool] = False
+    """True: `mask_column` masks personal data; samples and examples of rejected texts pass it."""
 
-    def parts(self) -> tuple[tuple[str, MapStage], ...]:
-        """Give the stages, by name suffix, that this one stands for: ``("measure", …), ("", …)`` to measure apart from
-        judge, so that a changed bound repeats the judging alone."""
+    def reads(self) -> tuple[str, ...]:
+        """Return the columns that the function gets, beside `id` and those of the verdict."""
+        return ("text",)
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Return the columns that the function adds: signals (with a dot in the name), views, metadata."""
+        return ()
+
+    def changes(self) -> tuple[str, ...]:
+        """Return the columns that the function changes; with `text` it returns `TEXT_ADDED` and `TEXT_CUT` as well."""
+        return ()
+
+    def rules(self) -> tuple[str, ...]:
+        """Return the rules by which it rejects documents, beside ``error.…``."""
+        return ()
+
+    def inputs(self) -> tuple[FileInput, ...]:
+        """Return the files that the function reads."""
+        return ()
+
+    def sides(self) -> Mapping[str, SideTable]:
+        """Return the side tables that the function fills, by name."""
+        return {}
+
+    def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
+        """Return the stages, by name suffix, that this one stands for: ``("measure", …), ("", …)``, so that a changed
+        bound repeats the judging alone."""
         return (("", self),)
 
-    def adds(self) -> tuple[pa.Field, ...]:
-        """Give the columns that the function adds: signals (with a dot in the name) and views."""
-        return ()
-
-    @abstractmethod
     def build(self) -> Transform:
-        """Give the function; called once in each worker: models and tables are loaded here."""
+        """Return the function over living documents; called once per worker: models and tables are loaded here.
 
+        It returns the rows that it got, in their order, with the columns that it adds or changes. It rejects with
+        `reject` and drops nothing.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has neither `build` nor `steps`")
 
-class CompareStage(Stage):
-    """A stage that compares documents with each other, on the narrow table `corpusmill.pipelines.stages.fates`."""
+    def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
+        """Return the steps of a stage that looks at more than one document at a time; none: it has a function.
 
-    @abstractmethod
-    def steps(self, name: str, *, documents: str, fates: str) -> tuple[Step, ...]:
-        """Give the steps of this stage; the last one gives the fates.
+        The last one puts verdicts, or columns, onto the documents (`stages.verdicts.verdict_step`).
 
         Args:
-            name: The stage's name in the plan; steps are called ``name`` (the last) and ``name.<part>``.
-            documents: The step with whole documents (columns of `CAPTURE`).
-            fates: The step with the fates so far.
+            name: The stage's name in the plan; steps are called ``name`` (the last one) and ``name.<what>``.
         """
-
-
-class LearnStage(Stage):
-    """A stage that learns something from all documents, and then changes each: whole documents move once more for it.
-
-    Its last step counts documents and bytes as `corpusmill.pipelines.stages.apply` does, which it uses for that.
-    """
-
-    changes_text: ClassVar[bool] = True
-
-    def adds(self) -> tuple[pa.Field, ...]:
-        """Give the columns that the stage adds: signals (with a dot in the name) and views."""
         return ()
 
-    @abstractmethod
-    def steps(self, name: str, *, documents: str, schema: pa.Schema) -> tuple[Step, ...]:
-        """Give the steps of this stage; the last one gives the documents, with the columns of `adds` behind.
+    def mask_column(self, texts: pa.StringArray) -> pa.StringArray:
+        """Return *texts* (nulls stay) without personal data; only asked of a stage that `masks`."""
+        return texts
 
-        Args:
-            name: The stage's name in the plan; steps are called ``name`` (the last) and ``name.<part>``.
-            documents: The step with whole documents.
-            schema: Their columns: those of `CAPTURE` and of the stages before it.
-        """
+    def basis(self) -> dict[str, Any]:
+        """Return what of the stage decides the output of its steps beside their functions, as JSON."""
+        folder = Path(sys.modules[type(self).__module__].__file__ or "").parent
+        return {
+            "stage": f"{type(self).__module__}:{type(self).__qualname__}",
+            "version": self.version,
+            "tools": distribution_versions(self.depends),
+            "data": {name: file_sha256(folder / name) for name in self.data},
+        }
 
 
 def reject(
@@ -111,7 +162,7 @@ def reject(
     threshold: Any = None,
     message: Any = None,
 ) -> pa.RecordBatch:
-    """Give *batch* with a verdict on the rows of *mask* that have none yet.
+    """Return *batch* with a verdict on the rows of *mask* that have none yet.
 
     *value*, *threshold* (numbers) and *message* (text) are scalars or arrays of one value a row.
     """

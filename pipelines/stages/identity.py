@@ -1,107 +1,136 @@
-"""One capture of each document: the latest one; the others go to the ledger under the stage ``identity``."""
+"""One capture of a document is kept: a page that was crawled twice, a record that stands in two files.
+
+Captures of one `id` meet on narrow rows; the one with the greatest (`captured`, `record_sha256`) stays.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
 from itertools import pairwise
-from typing import ClassVar, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Step
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from corpusmill.pipelines.stages.fates import FATE, NO_TIME
-from corpusmill.pipelines.stages.verdicts import is_living, with_columns
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
+from corpusmill.schemas.document import TIMESTAMP
 from corpusmill.schemas.identity import ID_LENGTH
 
-STAGE: Final = "identity"
+LAW: Final = "identity"
+"""Name of this stage in ledger and counts."""
 SUPERSEDED: Final = "identity.superseded"
 """A later capture of the document is kept."""
 REPEATED: Final = "identity.repeated"
 """The kept capture has the same record."""
-_READ: Final = ("id", "record_sha256", "fetched_at", "text", "rule")
-_CLUSTER: Final = ("cluster_id", "cluster_size")
+NO_TIME: Final = -(2**63)
+"""`captured` of a capture without `fetched_at`."""
+
+CAPTURED: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("captured", pa.int64(), nullable=False),
+        pa.field("record_sha256", pa.string(), nullable=False),
+        pa.field("content_hash", pa.string(), nullable=False),
+        pa.field("url_key", pa.string(), nullable=False),
+        PLACE_FIELD,
+        pa.field("text_bytes", pa.int64(), nullable=False),
+    ]
+)
+"""A living capture; `captured` is `fetched_at` in microseconds, `NO_TIME` where it is null."""
+_FETCHED: Final = pa.schema([pa.field("fetched_at", TIMESTAMP)])
 
 
-def identity_steps(*, documents: str, name: str = STAGE, clustered: bool = False) -> tuple[Step, ...]:
-    """Give the step *name*: the fates of all living captures of the step *documents*.
+def hash_step(name: str, *, of: str, is_first: bool) -> Map:
+    """Return the step that gives living documents their `content_hash`.
 
     Args:
-        clustered: The documents have `cluster_id` and `cluster_size` from stages that compared them before: keep these.
+        is_first: No earlier step did, for an earlier text.
     """
+    schema = pa.schema([pa.field("content_hash", pa.string())])
+    reads = ("text", "rule") if is_first else ("text", "rule", "content_hash")
+    return Map(name=name, of=of, function=ContentHash(), reads=reads, writes=schema)
+
+
+class ContentHash(ColumnFunction):
+    """The hash of each living document's text; a capture without text counts as an empty text."""
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        return _content_hash
+
+
+def _content_hash(batch: pa.RecordBatch) -> pa.RecordBatch:
+    alive = pc.is_null(batch["rule"])
+    hashes = content_hashes(pc.fill_null(batch["text"].filter(alive), ""))
+    if len(hashes) < batch.num_rows:
+        index = np.cumsum(np.asarray(alive)) - 1
+        hashes = hashes.take(pa.array(index, pa.int64(), mask=~np.asarray(alive)))
+    return pa.record_batch({"content_hash": hashes})
+
+
+def identity_steps(name: str, *, of: str) -> tuple[Step, ...]:
+    """Return the steps, the last one called *name*, that reject all captures of a document but one."""
+    decisions = f"{name}.decisions"
+    columns = ("id", "fetched_at", "record_sha256", "content_hash", "url", "rule", "text_bytes", PLACE)
     return (
         Exchange(
-            name=name,
-            inputs=(Input(documents, through=Fates(), columns=_READ + _CLUSTER if clustered else _READ),),
+            name=decisions,
+            inputs=(Input(of, through=Captured(), columns=columns),),
             by="id",
-            order=("captured", "record_sha256", "content_hash"),
+            order=("captured", "record_sha256", "content_hash", "url_key", PLACE),
             function=Identity(),
-            moved=FATE,
-            schema=FATE,
-            stage=STAGE,
+            moved=CAPTURED,
+            schema=pa.schema([*DECISION, *_FETCHED]),
         ),
+        verdict_step(name, decisions=decisions, of=of, also=_FETCHED, law=LAW),
     )
 
 
-class Fates(Function):
-    """Captures to fates: one row without text for each capture that lives."""
-
-    version: ClassVar[int] = 1
+class Captured(Function):
+    """Captures to `CAPTURED` rows: one for each that lives."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
-        return lambda batches: map(fates, batches)
+        return lambda batches: map(_captured, batches)
+
+
+def _captured(batch: pa.RecordBatch) -> pa.RecordBatch:
+    alive = living(batch)
+    columns = {
+        "captured": captured_us(alive["fetched_at"]),
+        "url_key": pc.fill_null(alive["url"], ""),
+    }
+    arrays = [columns[field.name] if field.name in columns else alive[field.name] for field in CAPTURED]
+    return pa.RecordBatch.from_arrays(arrays, schema=CAPTURED)
+
+
+def captured_us(times: pa.Array) -> pa.Array:
+    """Return *times* in microseconds since 1970, `NO_TIME` where they are null."""
+    return pc.fill_null(times.cast(pa.int64()), NO_TIME)
 
 
 class Identity(Function):
     """Keep one capture of each document, that with the greatest (`captured`, `record_sha256`)."""
 
-    version: ClassVar[int] = 1
+    version = 2
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over fates sorted by (`id`, `captured`, `record_sha256`, `content_hash`)."""
+        """Return the function over rows sorted by (`id`, `captured`, `record_sha256`, …)."""
         return lambda batches: map(keep_latest, whole_groups(batches, by="id"))
 
 
-def fates(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give the fates of the living captures of *batch*; a capture without text counts as an empty text."""
-    living = batch.filter(pc.is_null(batch["rule"]))
-    text = pc.fill_null(living["text"], "")
-    captured = pc.fill_null(living["fetched_at"].cast(pa.int64()), NO_TIME)
-    columns = {
-        "id": living["id"],
-        "record_sha256": living["record_sha256"],
-        "captured": captured,
-        "content_hash": content_hashes(text),
-        "bytes": pc.binary_length(text).cast(pa.int64()),
-        "first_seen": captured,
-        **{name: living[name] for name in _CLUSTER if name in living.schema.names},
-    }
-    rows = living.num_rows
-    filled = [columns[field.name] if field.name in columns else pa.nulls(rows, field.type) for field in FATE]
-    return pa.RecordBatch.from_arrays(filled, schema=FATE)
-
-
-def content_hashes(texts: pa.StringArray) -> pa.StringArray:
-    """Return `schemas.identity.content_hash` of each of *texts* (no nulls), without making them Python strings."""
-    _, offset_buffer, data_buffer = texts.buffers()
-    offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
-    data = memoryview(data_buffer or b"")
-    hashes = [hashlib.sha256(data[start:end]).hexdigest()[:ID_LENGTH] for start, end in pairwise(offsets)]
-    return pa.array(hashes, pa.string())
-
-
 def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give *batch*, whole groups of one `id` in order, with a verdict on all but the last row of each group.
+    """Return decisions about *batch*, whole groups of one `id` in order: a verdict on all but the last row of each.
 
-    The kept one's `first_seen` becomes the least `captured` among the captures with its text.
+    The kept one's `fetched_at` becomes the least `captured` among the captures with its text; where that is its own,
+    there is nothing to decide.
     """
+    schema = pa.schema([*DECISION, *_FETCHED])
     starts = run_starts(batch["id"])
     if not len(starts):
-        return batch
+        return decided(batch, np.zeros(0, np.bool_), schema)
     group = group_numbers(starts, rows=batch.num_rows)
     last = np.append(starts[1:], batch.num_rows) - 1
     is_kept = np.zeros(batch.num_rows, np.bool_)
@@ -109,8 +138,22 @@ def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
     kept_of_row = pa.array(last[group])
     same_text = np.asarray(pc.equal(batch["content_hash"], batch["content_hash"].take(kept_of_row)))
     same_record = pc.equal(batch["record_sha256"], batch["record_sha256"].take(kept_of_row))
-    seen = np.where(same_text, np.asarray(batch["captured"]), np.iinfo(np.int64).max)
-    first_seen = pa.array(np.minimum.reduceat(seen, starts)[group])
-    batch = with_columns(batch, is_kept, first_seen=first_seen)
-    rule = pc.if_else(same_record, REPEATED, SUPERSEDED)
-    return with_columns(batch, ~is_kept & is_living(batch), stage=STAGE, rule=rule)
+    captured = np.asarray(batch["captured"])
+    seen = np.where(same_text, captured, np.iinfo(np.int64).max)
+    first_seen = np.minimum.reduceat(seen, starts)[group]
+    changes = ~is_kept | (first_seen != captured)
+    rule = pc.if_else(pa.array(is_kept), pa.scalar(None, pa.string()), pc.if_else(same_record, REPEATED, SUPERSEDED))
+    fetched = np.where(is_kept, first_seen, captured)
+    fetched_at = pa.array(fetched, pa.int64(), mask=fetched == NO_TIME).cast(TIMESTAMP)
+    return decided(batch, changes, schema, rule=rule, fetched_at=fetched_at)
+
+
+def content_hashes(texts: pa.StringArray) -> pa.StringArray:
+    """Return `schemas.identity.content_hash` of each of *texts* (no nulls), without making them Python strings."""
+    _, offset_buffer, data_buffer = texts.buffers()
+    if not len(texts):
+        return pa.array([], pa.string())
+    offsets = np.frombuffer(offset_buffer, np.int32)[texts.offset : texts.offset + len(texts) + 1].tolist()
+    data = memoryview(data_buffer or b"")
+    hashes = [hashlib.sha256(data[start:end]).hexdigest()[:ID_LENGTH] for start, end in pairwise(offsets)]
+    return pa.array(hashes, pa.string())

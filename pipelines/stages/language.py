@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from corpusmill.pipelines.stages.base import MapStage, Transform, reject
+from corpusmill.pipelines.stages.base import Stage, Transform, reject
 from corpusmill.schemas.errors import WorkError
 
 FIRST_LOOK: Final = 120
@@ -32,12 +32,14 @@ default `min_score`."""
 DECIMALS: Final = 3
 """Scores are rounded, so that another processor's last bit changes no verdict and no version."""
 
+LANGUAGE: Final = ("language", "language_score")
+RULES: Final = ("language.not_kept", "language.low_score")
 _LANGUAGES: Final = "languages.txt"
 _NO_LETTERS: Final = r"[^\p{L}\p{M}'’]+"
 _RENAMED: Final = {"als": "gsw"}
 
 
-class Language(MapStage):
+class Language(Stage):
     """Find each document's language, and keep those in the languages wanted.
 
     Sets `language` (null for a text without letters) and `language_score`. Rules: `language.not_kept` (the message is
@@ -57,21 +59,33 @@ class Language(MapStage):
     def _known(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(sorted({_label(code) for code in keep}))
 
-    def parts(self) -> tuple[tuple[str, MapStage], ...]:
+    def changes(self) -> tuple[str, ...]:
+        """Name what is identified."""
+        return LANGUAGE
+
+    def rules(self) -> tuple[str, ...]:
+        """Name both rules."""
+        return RULES
+
+    def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
         """Measure apart from judge: a changed bound identifies nothing again."""
         return (("measure", MeasureLanguage()), ("", JudgeLanguage(keep=self.keep, min_score=self.min_score)))
 
     def build(self) -> Transform:
         """Give both parts in one function."""
-        measure, judge = (part.build() for _, part in self.parts())
+        measure, judge = (part.build() for _, part in self.sub_stages())
         return lambda batch: judge(measure(batch))
 
 
-class MeasureLanguage(MapStage):
+class MeasureLanguage(Stage):
     """Set `language` and `language_score`."""
 
     depends: ClassVar[tuple[str, ...]] = Language.depends
     data: ClassVar[tuple[str, ...]] = Language.data
+
+    def changes(self) -> tuple[str, ...]:
+        """Name what is identified."""
+        return LANGUAGE
 
     def build(self) -> Transform:
         """Give the function; loads the model."""
@@ -85,11 +99,19 @@ class MeasureLanguage(MapStage):
         return measure
 
 
-class JudgeLanguage(MapStage):
+class JudgeLanguage(Stage):
     """Give verdicts by `language` and `language_score` alone."""
 
     keep: tuple[str, ...]
     min_score: float
+
+    def reads(self) -> tuple[str, ...]:
+        """Name what was identified."""
+        return LANGUAGE
+
+    def rules(self) -> tuple[str, ...]:
+        """Name both rules."""
+        return RULES
 
     def build(self) -> Transform:
         """Give the function."""

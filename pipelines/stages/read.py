@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import Batches, Function, resolve
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.stages.apply import Law, settle, text_bytes
+from corpusmill.pipelines.stages.apply import Law, settle, shortened, text_bytes, total
 from corpusmill.pipelines.stages.base import reject
 from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
 from corpusmill.schemas.identity import capture_hash, document_id
@@ -32,11 +32,9 @@ class Read(Function):
     """Reads slices of raw files: each row of the input names one.
 
     Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``.
-    With *max_id*, records of greater ids are not taken (`--limit`). With *text_only*, records whose text has still to
-    be extracted are set aside: no stage of the recipe would do it.
+    With *text_only*, records whose text has still to be extracted are set aside: no stage of the recipe would do it.
     """
 
-    max_id: str | None = None
     text_only: bool = False
 
     def build(self) -> Callable[[Batches], Batches]:
@@ -47,12 +45,15 @@ class Read(Function):
 
         return run
 
+    def chosen(self, captures: pa.RecordBatch) -> pa.RecordBatch:
+        """Return those of *captures* that are taken: all."""
+        return captures
+
     def _slice(self, row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
         for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"]):
             captures = _captures(offers, row)
-            if self.max_id is not None:
-                captures = captures.filter(pc.less_equal(captures["id"], self.max_id))
+            captures = self.chosen(captures)
             if self.text_only:
                 captures = _without_markup(captures)
             yield _settled(captures, row["source"])
@@ -68,6 +69,7 @@ def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
         "source": pa.array([row["source"]] * offers.num_rows, pa.string()),
         "source_id": pa.array(source_ids, pa.string()),
         "record_sha256": pa.array(hashes, pa.string()),
+        "text_bytes": text_bytes(offers["text"]),
         "file": pa.array([row["sha256"]] * offers.num_rows, pa.string()),
         "license": pc.if_else(known, offers["license"], pa.scalar(row["license"], pa.string())),
         "license_source": pc.if_else(
@@ -100,11 +102,13 @@ def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:
     """Count the records, and set aside those that the loader could not read or that are too large."""
     law = Law(STAGE)
     law.count("documents_in", captures.num_rows)
-    law.count("bytes_in", text_bytes(captures["text"]))
+    law.count("bytes_in", total(captures["text_bytes"]))
     task().count(f"read/{source}", captures.num_rows)
-    sizes = pc.fill_null(pc.binary_length(captures["text"]), 0)
+    sizes = captures["text_bytes"]
     large = pc.greater(sizes, MAX_TEXT_BYTES)
-    captures = reject(captures, large, rule="error.too_large", value=sizes, threshold=float(MAX_TEXT_BYTES))
+    if pc.any(large).as_py():
+        captures = reject(captures, large, rule="error.too_large", value=sizes, threshold=float(MAX_TEXT_BYTES))
+        captures = shortened(captures, large)
     return settle(captures, name=STAGE, law=law)
 
 

@@ -32,13 +32,12 @@ def first_64_bits(ids: pa.Array) -> npt.NDArray[np.uint64]:
     return bits
 
 
-def splits(ids: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
-    """Give the split of each id as its place in `SPLITS`.
+def splits(keys: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
+    """Return the split of each key (an id of 32 hex characters) as its place in `SPLITS`.
 
-    The bits of the id are mixed first, because their order already decides the shard. A split by cluster is a split by
-    the id of the kept document, and only kept documents are published: both agree.
+    The bits of the key are mixed first, because their order already decides the shard. Equal keys are in one split.
     """
-    places = splitmix64_column(first_64_bits(ids)).astype(np.float64) * _UNIT
+    places = splitmix64_column(first_64_bits(keys)).astype(np.float64) * _UNIT
     bounds = np.cumsum([shares[name] for name in SPLITS])[:-1]
     found = np.searchsorted(bounds, places, side="right")
     empty = [index for index, name in enumerate(SPLITS) if shares[name] == 0]
@@ -47,16 +46,19 @@ def splits(ids: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
     return found.astype(np.int64)
 
 
-def shard_numbers(ids: pa.Array, *, shares: Mapping[str, float], shards: Mapping[str, int]) -> npt.NDArray[np.int64]:
-    """Give the number of the shard of each id, over all splits in the order of `SPLITS`.
+def partition_numbers(
+    ids: pa.Array, split: npt.NDArray[np.int64], *, shards: Mapping[str, int], pieces: int
+) -> npt.NDArray[np.int64]:
+    """Return the partition of each id: its shard, over all splits in the order of `SPLITS`, and its piece of that.
 
     Args:
-        shards: Number of shards of each split; the ranges of ids are `corpusmill.schemas.identity.shard_of`.
+        split: The split of each id, as its place in `SPLITS`.
+        shards: Number of shards of each split; the ranges of ids are `schemas.identity.shard_of`.
+        pieces: Ranges of ids into which a shard is cut; partitions ``[n * pieces, (n + 1) * pieces)`` are shard n.
     """
-    counts = np.array([shards.get(name, 0) for name in SPLITS], np.uint64)
+    counts = np.array([shards.get(name, 0) * pieces for name in SPLITS], np.uint64)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    part = splits(ids, shares)
-    return starts[part] + _scaled(first_64_bits(ids), counts[part]).astype(np.int64)
+    return starts[split] + _scaled(first_64_bits(ids), counts[split]).astype(np.int64)
 
 
 def _scaled(bits: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

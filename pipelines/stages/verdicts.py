@@ -1,26 +1,96 @@
-"""Verdicts on the narrow table of fates."""
+"""Verdicts of stages that compare documents: decided on narrow rows, put onto the documents by the place of each."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input
+from corpusmill.pipelines.stages.apply import Law, total
+from corpusmill.schemas.document import VERDICT
 
-def with_columns(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], **values: Any) -> pa.RecordBatch:
-    """Give *batch* with *values* (scalars, or arrays of one value a row) in the rows of *mask*, by column name."""
+PLACE_FIELD: Final = pa.field(PLACE, pa.int64(), nullable=False)
+DECISION: Final = pa.schema(
+    [
+        PLACE_FIELD,
+        *(VERDICT.field(name) for name in ("rule", "value", "threshold", "message", "duplicate_of")),
+        pa.field("text_bytes", pa.int64(), nullable=False),
+    ]
+)
+"""What a stage decided about a living capture; `rule` is null for one that stays. `text_bytes` are those of its text."""
+
+NOTHING: Final = pa.schema([])
+
+
+def verdict_step(name: str, *, decisions: str, of: str, also: pa.Schema = NOTHING, law: str | None = None) -> Exchange:
+    """Return the last step of a stage that compares: it puts the *decisions* of a step onto the documents.
+
+    Args:
+        name: Of the step: the stage's name in the plan.
+        decisions: A step with the columns of `DECISION` and *also*, a row for each capture that changes.
+        of: The step after which the documents stand.
+        also: Further columns that are written, such as `cluster_id`.
+        law: Name of the stage in the ledger, where it is not *name*.
+    """
+    return Exchange(
+        name=name,
+        inputs=(Input(decisions),),
+        by=PLACE,
+        order=(),
+        function=GiveVerdicts(stage=law or name),
+        moved=pa.schema([*DECISION, *also]),
+        schema=pa.schema([PLACE_FIELD, *VERDICT, *also]),
+        onto=of,
+    )
+
+
+class GiveVerdicts(Function):
+    """Decisions to verdicts of the stage *stage*, counted."""
+
+    stage: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: map(self._given, batches)
+
+    def _given(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        rejected = pc.is_valid(batch["rule"])
+        law = Law(self.stage)
+        law.count("ledger", rejected.true_count)
+        law.count("bytes_ledger", total(batch["text_bytes"].filter(rejected)))
+        law.count_rules(batch["rule"])
+        stage = pc.if_else(rejected, self.stage, pa.scalar(None, pa.string()))
+        return batch.drop_columns(["text_bytes"]).append_column(VERDICT.field("stage"), stage)
+
+
+def decided(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], schema: pa.Schema, **values: Any) -> pa.RecordBatch:
+    """Return the rows of *mask* as decisions with the columns of *schema*.
+
+    *values* (scalars, or arrays of one value a row of *batch*) fill columns by name; others are those of *batch*, or
+    null.
+    """
     where = pa.array(mask)
-    for name, given in values.items():
-        field = batch.schema.field(name)
-        filled = given if isinstance(given, pa.Array) else pa.scalar(given, field.type)
-        column = pc.if_else(where, filled, batch[name])
-        batch = batch.set_column(batch.schema.get_field_index(name), field, column)
-    return batch
+    there = set(batch.schema.names)
+    rows = int(mask.sum())
+    columns = []
+    for field in schema:
+        value = values.get(field.name)
+        if isinstance(value, pa.Array):
+            columns.append(value.filter(where))
+        elif value is not None:
+            columns.append(pa.repeat(pa.scalar(value, field.type), rows))
+        elif field.name in there and field.name not in values:
+            columns.append(batch[field.name].filter(where))
+        else:
+            columns.append(pa.nulls(rows, field.type))
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def is_living(batch: pa.RecordBatch) -> npt.NDArray[np.bool_]:
-    """Tell for each row whether it has no verdict yet."""
-    return np.asarray(pc.is_null(batch["rule"]))
+def living(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the rows of *batch* that have no verdict."""
+    alive = pc.is_null(batch["rule"])
+    return batch if alive.true_count == batch.num_rows else batch.filter(alive)

@@ -1,15 +1,15 @@
 """From texts to candidates: the documents that share a band key with another one, with what comparing them needs.
 
-`Sign` reads texts, `Flag` finds the shared band keys, `Gather` brings them together with the living fates. Until then a
-document is known by its *place*, the first 64 bits of its id: narrow rows are most of the work of an exchange, and two
-documents in one place do no harm, because `Gather` tells them apart by id.
+`Sign` gives each living document its band keys, `Flag` finds the keys that several share, and these go back to the
+documents they came from. Only candidates, which have one, are compared: their shingles alone are made and moved.
 """
+
+# ruff: noqa: N806 - names of arrays end in their shape
 
 from __future__ import annotations
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import numpy as np
@@ -17,55 +17,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Function
-from corpusmill.pipelines.engines.batches import bounded, conform
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Function
+from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 from corpusmill.pipelines.stages.dedup.lists import list_column, list_rows
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
-from corpusmill.pipelines.stages.identity import content_hashes
-from corpusmill.pipelines.stages.verdicts import is_living
-from corpusmill.schemas.identity import first_64_bits
+from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 _INT64_LIST: Final = pa.list_(pa.int64())
 
-
-def _key(name: str, kind: pa.DataType) -> pa.Field:
-    return pa.field(name, kind, nullable=False)
-
-
-SIGNED: Final = pa.schema(
-    [
-        _key("id", pa.string()),
-        _key("content_hash", pa.string()),
-        pa.field("bands", _INT64_LIST),
-        pa.field("shingles", _INT64_LIST),
-    ]
-)
-"""A living capture with words: its band keys, and the hashes of its shingles in text order."""
-
-BAND: Final = pa.schema([_key("band", pa.int64()), _key("place", pa.int64())])
+BAND: Final = pa.schema([pa.field("band", pa.int64(), nullable=False), PLACE_FIELD])
 """A document in a bucket."""
-
-FLAG, FATE_ROW, SIGNATURE = 0, 1, 2
-GATHERED: Final = pa.schema(
-    [
-        _key("place", pa.int64()),
-        _key("role", pa.int32()),
-        _key("id", pa.string()),
-        _key("content_hash", pa.string()),
-        _key("band", pa.int64()),
-        pa.field("priority", pa.int64()),
-        pa.field("members", pa.int64()),
-        pa.field("bands", _INT64_LIST),
-        pa.field("shingles", _INT64_LIST),
-    ]
-)
-"""What `Gather` joins, by `role`: a shared band key, a living fate, a signature."""
-
 CANDIDATE: Final = pa.schema(
     [
-        _key("priority", pa.int64()),
-        _key("id", pa.string()),
+        pa.field("priority", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        PLACE_FIELD,
+        pa.field("text_bytes", pa.int64(), nullable=False),
         pa.field("members", pa.int64()),
         pa.field("bands", _INT64_LIST),
         pa.field("shingles", _INT64_LIST),
@@ -73,125 +41,116 @@ CANDIDATE: Final = pa.schema(
 )
 """A living document that shares the band keys `bands`; `shingles` are sorted and distinct; `members` is the number of
 documents that it stands for already."""
-
 _SIGN_BYTES: Final = 1_000_000
 """Text signed at a time: large enough for numpy, small enough for the cache."""
 
 
-class Sign(Function):
-    """Texts to `SIGNED` rows; captures that are rejected or have no words give none."""
+class Sign(ColumnFunction):
+    """Band keys of living documents, in the column *into*; null for one that is rejected or has no words."""
 
     ngram: int
     bands: int
     rows: int
+    into: str
 
+    version = 2
     depends: ClassVar[tuple[str, ...]] = ("datasketch",)
 
     def identity(self) -> dict[str, Any]:
         """Add the version of Unicode, which decides what a letter and its lower case are."""
         return {**super().identity(), "unicode": unicodedata.unidata_version}
 
-    def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over the columns `id`, `text`, `rule`."""
-        return lambda batches: (
-            signed
-            for batch in bounded(batches, max_bytes=_SIGN_BYTES)
-            for signed in bounded([sign(batch, ngram=self.ngram, bands=self.bands, rows=self.rows)])
-        )
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return the function over the columns `text`, `rule`."""
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            pieces = bounded([batch], max_bytes=_SIGN_BYTES)
+            keys = [band_column(piece, ngram=self.ngram, bands=self.bands, rows=self.rows) for piece in pieces]
+            return pa.record_batch({self.into: pa.concat_arrays(keys) if keys else pa.array([], _INT64_LIST)})
+
+        return run
 
 
 class Explode(Function):
-    """`SIGNED` rows to one `BAND` row for each band."""
+    """Band keys of documents, in the column *bands*, to one `BAND` row for each."""
+
+    bands: str
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
-        return lambda batches: (bands for batch in batches for bands in bounded([explode(batch)]))
+        """Return the function over the columns `PLACE` and *bands*."""
+        return lambda batches: (
+            piece for batch in batches for piece in bounded([exploded(batch[self.bands], batch[PLACE])])
+        )
 
 
 class Flag(Function):
     """Keep the `BAND` rows of buckets in which at least two documents lie."""
 
+    version = 2
+
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over rows sorted by (`band`, `place`)."""
+        """Return the function over rows sorted by (`band`, `PLACE`)."""
         return lambda batches: map(shared_bands, whole_groups(batches, by="band"))
 
 
-class FlagRows(Function):
-    """Flagged bands as `GATHERED` rows."""
+class Listed(Function):
+    """`BAND` rows sorted by `PLACE` to one row for each document, with its keys in the column *into*."""
+
+    into: str
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
-        return lambda batches: (_gathered(batch, role=FLAG) for batch in batches)
+        """Return the function over rows sorted by (`PLACE`, `band`)."""
+        return lambda batches: (listed(group, self.into) for group in whole_groups(batches, by=PLACE))
 
 
-class FateRows(Function):
-    """Living fates as `GATHERED` rows."""
+class Candidates(Function):
+    """Living documents with shared band keys, in the column *bands*, to `CANDIDATE` rows; shingles are made here."""
 
+    ngram: int
     keep: Keep
+    bands: str
+
+    def identity(self) -> dict[str, Any]:
+        """Add the version of Unicode, as `Sign` does."""
+        return {**super().identity(), "unicode": unicodedata.unidata_version}
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
-        return lambda batches: (living_fates(batch, keep=self.keep) for batch in batches)
+        """Return the function."""
+
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                shared = np.asarray(pc.is_valid(batch[self.bands])) & np.asarray(pc.is_null(batch["rule"]))
+                if shared.any():
+                    yield from bounded([candidates(batch.filter(pa.array(shared)), self)])
+
+        return run
 
 
-class SignatureRows(Function):
-    """Signatures as `GATHERED` rows."""
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
-        return lambda batches: (_gathered(_placed(batch), role=SIGNATURE) for batch in batches)
-
-
-class Gather(Function):
-    """Join flags, living fates and signatures to candidates."""
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over rows sorted by (`place`, `role`, `id`, `content_hash`, `band`)."""
-        return lambda batches: map(candidates, whole_groups(batches, by="place", target_rows=1024))
-
-
-def sign(batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int) -> pa.RecordBatch:
-    """Give the `SIGNED` rows of the living captures of *batch* that have words."""
+def band_column(batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int) -> pa.ListArray:
+    """Return the band keys of each document of *batch*; null for one that is rejected or has no words."""
     from corpusmill.pipelines.stages.dedup.shingles import shingles
     from corpusmill.pipelines.stages.dedup.signatures import band_keys, signatures
 
-    living = _filtered(batch, is_living(batch) & np.asarray(pc.is_valid(batch["text"])))
-    found = shingles(living["text"].to_pylist(), ngram=ngram)
-    keys = band_keys(signatures(found, count=bands * rows), bands=bands, rows=rows)
-    signed = pa.RecordBatch.from_arrays(
-        [
-            living["id"],
-            content_hashes(living["text"]),
-            list_column(keys.reshape(-1), np.full(living.num_rows, bands)),
-            list_column(found.values.view(np.int64), found.counts_D),
-        ],
-        schema=SIGNED,
-    )
-    return _filtered(signed, found.counts_D > 0)
+    alive = np.asarray(pc.is_null(batch["rule"])) & np.asarray(pc.is_valid(batch["text"]))
+    texts = batch["text"] if alive.all() else batch["text"].filter(pa.array(alive))
+    found = shingles(texts.to_pylist(), ngram=ngram)
+    keys_DB = band_keys(signatures(found, count=bands * rows), bands=bands, rows=rows)
+    has_words = np.zeros(batch.num_rows, np.bool_)
+    has_words[np.flatnonzero(alive)] = found.counts_D > 0
+    offsets = np.concatenate([[0], np.cumsum(has_words * bands)]).astype(np.int32)
+    values = pa.array(keys_DB[found.counts_D > 0].reshape(-1), pa.int64())
+    return pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~has_words, False)), values)
 
 
-def distinct(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Give the distinct *values*, sorted; several times faster than `numpy.unique`, which hashes them."""
-    ordered = np.sort(values)
-    is_first = np.ones(len(ordered), np.bool_)
-    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
-    return ordered[is_first]
-
-
-def _filtered(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """Give the rows of *mask*; *batch* itself when they are all, because texts and shingles are dear to copy."""
-    return batch if mask.all() else batch.filter(pa.array(mask))
-
-
-def explode(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give one `BAND` row for each band key of the `SIGNED` rows of *batch*."""
-    places = _placed(batch)["place"].take(pc.list_parent_indices(batch["bands"]))
-    return pa.RecordBatch.from_arrays([pc.list_flatten(batch["bands"]), places], schema=BAND)
+def exploded(bands: pa.ListArray, places: pa.Int64Array) -> pa.RecordBatch:
+    """Return one `BAND` row for each band key."""
+    parents = pc.list_parent_indices(bands)
+    return pa.RecordBatch.from_arrays([pc.list_flatten(bands), places.take(parents)], schema=BAND)
 
 
 def shared_bands(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give the distinct rows of *batch*, whole buckets sorted by `place`, whose bucket has two places or more."""
-    place = np.asarray(batch["place"])
+    """Return the rows of *batch*, whole buckets sorted by `PLACE`, whose bucket has two places or more."""
+    place = np.asarray(batch[PLACE])
     starts = run_starts(batch["band"])
     ends = np.append(starts[1:], len(place))
     is_shared = place[starts] != place[ends - 1]
@@ -201,74 +160,37 @@ def shared_bands(batch: pa.RecordBatch) -> pa.RecordBatch:
     return batch.filter(pa.array(is_first & is_shared[group_numbers(starts, rows=len(place))]))
 
 
-def living_fates(batch: pa.RecordBatch, *, keep: Keep) -> pa.RecordBatch:
-    """Give the living fates of *batch* as `GATHERED` rows."""
-    living = _filtered(batch, is_living(batch))
-    rows = _placed(living.select(["id", "content_hash"]))
-    rows = rows.append_column("priority", priorities(living, keep=keep))
-    return _gathered(rows.append_column("members", pc.fill_null(living["cluster_size"], 1)), role=FATE_ROW)
+def listed(batch: pa.RecordBatch, into: str) -> pa.RecordBatch:
+    """Return one row for each place of *batch*, with its band keys as a list in the column *into*."""
+    starts = run_starts(batch[PLACE])
+    places = batch[PLACE].take(pa.array(starts))
+    counts = np.diff(np.append(starts, batch.num_rows))
+    return pa.record_batch({PLACE: places, into: list_column(np.asarray(batch["band"]), counts)})
 
 
-def candidates(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give the `CANDIDATE` rows of *batch*: whole places, sorted by (`place`, `role`).
+def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
+    """Return the documents of *batch*, all living and with shared band keys, as `CANDIDATE` rows."""
+    from corpusmill.pipelines.stages.dedup.shingles import shingles
 
-    A candidate keeps those of its own band keys that are shared; a living document that has none is no candidate. The
-    signature of another text of the same document does not count.
-    """
-    shared = _shared_keys(batch)
-    fates: dict[tuple[str, str], tuple[int, int]] = {}
-    found: list[tuple[int, str, int, list[int]]] = []
-    shingles: list[npt.NDArray[np.int64]] = []
-    bands_of, shingles_of = list_rows(batch["bands"]), list_rows(batch["shingles"])
-    for index, (place, role, *names, priority, members) in _rows_of(batch, shared):
-        key = (names[0], names[1])
-        if role == FATE_ROW:
-            fates[key] = priority, members
-        elif key in fates:
-            fate = fates.pop(key)
-            bands = [band for band in bands_of[index].tolist() if band in shared[place]]
-            if bands:
-                found.append((fate[0], key[0], fate[1], bands))
-                shingles.append(distinct(shingles_of[index]))
-    columns = [[row[column] for row in found] for column in range(4)]
-    lists = list_column(np.concatenate([np.empty(0, np.int64), *shingles]), [len(one) for one in shingles])
-    arrays = [pa.array(values, field.type) for values, field in zip(columns, CANDIDATE, strict=False)]
-    return pa.RecordBatch.from_arrays([*arrays, lists], schema=CANDIDATE)
+    found = shingles(batch["text"].to_pylist(), ngram=options.ngram)
+    rows = [distinct(values) for values in list_rows(list_column(found.values.view(np.int64), found.counts_D))]
+    sets = list_column(np.concatenate([np.empty(0, np.int64), *rows]), [len(row) for row in rows])
+    members = batch["cluster_size"] if "cluster_size" in batch.schema.names else pa.nulls(batch.num_rows, pa.int64())
+    columns = [
+        priorities(batch, keep=options.keep),
+        batch["id"],
+        batch[PLACE],
+        batch["text_bytes"],
+        pc.fill_null(members, 1),
+        batch[options.bands],
+        sets,
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=CANDIDATE)
 
 
-def _shared_keys(batch: pa.RecordBatch) -> dict[int, set[int]]:
-    """Give the shared band keys of each flagged place."""
-    is_flag = np.asarray(batch["role"]) == FLAG
-    keys: dict[int, set[int]] = defaultdict(set)
-    for name, band in zip(*(np.asarray(batch[name])[is_flag].tolist() for name in ("place", "band")), strict=True):
-        keys[name].add(band)
-    return keys
-
-
-def _rows_of(batch: pa.RecordBatch, places: dict[int, set[int]]) -> Iterator[tuple[int, tuple[Any, ...]]]:
-    """Give the number and the plain columns of each fate and signature in *places*."""
-    flagged = np.isin(np.asarray(batch["place"]), np.fromiter(places, np.int64, len(places)))
-    rows = np.flatnonzero((np.asarray(batch["role"]) != FLAG) & flagged)
-    names = ["place", "role", "id", "content_hash", "priority", "members"]
-    plain = batch.select(names).take(pa.array(rows))
-    return zip(rows.tolist(), zip(*(column.to_pylist() for column in plain), strict=True), strict=True)
-
-
-def _placed(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Give *batch* with the column `place` made from `id`."""
-    places = np.fromiter(map(first_64_bits, batch["id"].to_pylist()), np.uint64, batch.num_rows)
-    return batch.append_column("place", pa.array(places.view(np.int64)))
-
-
-def _gathered(batch: pa.RecordBatch, *, role: int) -> pa.RecordBatch:
-    """Give *batch* the columns of `GATHERED`; those of other roles are empty in the keys, null elsewhere."""
-    empty: Iterable[tuple[str, pa.Scalar]] = (
-        ("role", pa.scalar(role, pa.int32())),
-        ("id", pa.scalar("")),
-        ("content_hash", pa.scalar("")),
-        ("band", pa.scalar(0, pa.int64())),
-    )
-    for name, value in empty:
-        if name not in batch.schema.names:
-            batch = batch.append_column(name, pa.repeat(value, batch.num_rows))
-    return conform(batch, GATHERED)
+def distinct(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Give the distinct *values*, sorted; several times faster than `numpy.unique`, which hashes them."""
+    ordered = np.sort(values)
+    is_first = np.ones(len(ordered), np.bool_)
+    np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])
+    return ordered[is_first]

@@ -8,75 +8,88 @@ from typing import ClassVar, Final
 import numpy as np
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Step
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from corpusmill.pipelines.stages.base import CompareStage
+from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
-from corpusmill.pipelines.stages.fates import FATE
-from corpusmill.pipelines.stages.verdicts import is_living, with_columns
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
 
 RULE: Final = "exact_dedup.duplicate"
-RANKED: Final = pa.schema([pa.field("dead", pa.int32(), False), pa.field("priority", pa.int64(), False), *FATE])
-"""A fate with its place in the order: the living first."""
+RANKED: Final = pa.schema(
+    [
+        pa.field("content_hash", pa.string(), nullable=False),
+        pa.field("priority", pa.int64(), nullable=False),
+        pa.field("id", pa.string(), nullable=False),
+        PLACE_FIELD,
+        pa.field("text_bytes", pa.int64(), nullable=False),
+    ]
+)
+"""A living document with its place in the order of priority."""
 
 
-class ExactDedup(CompareStage):
+class ExactDedup(Stage):
     """Keep one of all documents that have the same text, character for character.
 
     The kept one is the oldest: the least (`fetched_at`, unknown last, then `id`).
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
-    def steps(self, name: str, *, documents: str, fates: str) -> tuple[Step, ...]:
-        """Give one exchange of fates by `content_hash`."""
+    def reads(self) -> tuple[str, ...]:
+        """Name what documents are compared by."""
+        return ("content_hash", "fetched_at")
+
+    def rules(self) -> tuple[str, ...]:
+        """Name the one rule."""
+        return (RULE,)
+
+    def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
+        """Return one exchange of narrow rows by `content_hash`, and the one that puts the verdicts onto documents."""
+        decisions = f"{name}.decisions"
+        columns = ("content_hash", "fetched_at", "id", "rule", "text_bytes", PLACE)
         return (
             Exchange(
-                name=name,
-                inputs=(Input(fates, through=Ranked(keep="oldest")),),
+                name=decisions,
+                inputs=(Input(documents.state, through=Ranked(keep="oldest"), columns=columns),),
                 by="content_hash",
-                order=("dead", "priority", "id", "record_sha256", "captured"),
-                function=DropEqual(stage=name),
+                order=("priority", "id", PLACE),
+                function=DropEqual(),
                 moved=RANKED,
-                schema=FATE,
-                stage=name,
+                schema=DECISION,
             ),
+            verdict_step(name, decisions=decisions, of=documents.state),
         )
 
 
 class Ranked(Function):
-    """Fates to fates with their place in the order of priority."""
+    """Living documents with their place in the order of priority."""
 
     keep: Keep
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function."""
+        """Return the function."""
         return lambda batches: (ranked(batch, keep=self.keep) for batch in batches)
 
 
 class DropEqual(Function):
-    """Keep the first living row of each `content_hash`."""
-
-    stage: str
+    """Keep the first row of each `content_hash`."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over rows sorted by (`content_hash`, `dead`, `priority`, `id`, …)."""
-        return lambda batches: (
-            drop_equal(group, stage=self.stage) for group in whole_groups(batches, by="content_hash")
-        )
+        """Return the function over rows sorted by (`content_hash`, `priority`, `id`)."""
+        return lambda batches: map(drop_equal, whole_groups(batches, by="content_hash"))
 
 
 def ranked(batch: pa.RecordBatch, *, keep: Keep) -> pa.RecordBatch:
-    """Give the fates of *batch* with the columns of `RANKED`."""
-    dead = pa.array(~is_living(batch)).cast(pa.int32())
-    columns = [batch[field.name] for field in FATE]
-    return pa.RecordBatch.from_arrays([dead, priorities(batch, keep=keep), *columns], schema=RANKED)
+    """Return the living documents of *batch* as `RANKED` rows."""
+    alive = living(batch)
+    columns = [priorities(alive, keep=keep) if field.name == "priority" else alive[field.name] for field in RANKED]
+    return pa.RecordBatch.from_arrays(columns, schema=RANKED)
 
 
-def drop_equal(batch: pa.RecordBatch, *, stage: str) -> pa.RecordBatch:
-    """Give the fates of *batch*, whole groups in order, with a verdict on the living rows behind a group's first."""
+def drop_equal(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return decisions about *batch*, whole groups in order: a verdict on the rows behind a group's first."""
     starts = run_starts(batch["content_hash"])
-    duplicate = np.asarray(batch["dead"]) == 0
+    duplicate = np.ones(batch.num_rows, np.bool_)
     duplicate[starts] = False
     kept = batch["id"].take(pa.array(starts[group_numbers(starts, rows=batch.num_rows)]))
-    return with_columns(batch.select(FATE.names), duplicate, stage=stage, rule=RULE, duplicate_of=kept)
+    return decided(batch, duplicate, DECISION, rule=RULE, duplicate_of=kept)

@@ -21,23 +21,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.engines.base import PLACE, Batches, Function
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.stages.dedup.lists import list_rows
+from corpusmill.pipelines.stages.verdicts import DECISION
 
 BITMAP_BITS: Final = 2048
 _WORDS: Final = BITMAP_BITS // 64
 
 STAR: Final = pa.schema(
     [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("kept", pa.string(), nullable=False),
-        pa.field("similarity", pa.float64()),
-        pa.field("members", pa.int64(), nullable=False),
+        *DECISION,
+        pa.field("cluster_id", pa.string()),
+        pa.field("cluster_size", pa.int64()),
     ]
 )
-"""A candidate's place: the star around `kept`. A removed one has a `similarity` and the `members` it stood for; a kept
-one stands in its own star, with all members that the removed ones of its star brought."""
+"""A decision about a candidate, with the star it stands in: `cluster_id` is the kept document, `cluster_size` counts its
+documents. Kept ones that stand alone are not among them."""
 
 
 class Nearest(NamedTuple):
@@ -138,33 +138,52 @@ def bitmap(shingles: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
 
 
 class Greedy(Function):
-    """Candidates in order to their stars."""
+    """Candidates in order to decisions, with the stars they stand in."""
+
+    version = 2
 
     threshold: float
+    rule: str
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over all `CANDIDATE` rows, sorted by (`priority`, `id`)."""
-        return lambda batches: stars(batches, threshold=self.threshold)
+        """Return the function over all `CANDIDATE` rows, sorted by (`priority`, `id`)."""
+        return lambda batches: decide(batches, threshold=self.threshold, rule=self.rule)
 
 
-def stars(batches: Batches, *, threshold: float) -> Iterator[pa.RecordBatch]:
-    """Give the `STAR` rows of all candidates of *batches*; memory grows with the kept ones' shingles."""
+class _Star(NamedTuple):
+    """A kept document, and those removed for it: (place, bytes of text, similarity) each."""
+
+    id: str
+    place: int
+    text_bytes: int
+    members: int
+    removed: list[tuple[int, int, float, int]]
+
+
+def decide(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.RecordBatch]:
+    """Yield the `STAR` rows of all candidates of *batches*; memory grows with the kept ones' shingles."""
     kept = Stars(threshold=threshold)
-    ids: list[str] = []
-    members: list[int] = []
+    stars: list[_Star] = []
     for batch in batches:
-        removed: list[dict[str, Any]] = []
-        rows = (batch[name].to_pylist() for name in ("id", "members", "bands"))
-        for document, count, bands, shingles in zip(*rows, list_rows(batch["shingles"]), strict=True):
+        rows = (batch[name].to_pylist() for name in ("id", PLACE, "text_bytes", "members", "bands"))
+        for document, place, size, count, bands, shingles in zip(*rows, list_rows(batch["shingles"]), strict=True):
             nearest = kept.add(bands, shingles)
             if nearest is None:
-                ids.append(document)
-                members.append(count)
+                stars.append(_Star(document, place, size, count, []))
             else:
-                members[nearest.place] += count
-                row = (document, ids[nearest.place], nearest.similarity, count)
-                removed.append(dict(zip(STAR.names, row, strict=True)))
-        yield pa.RecordBatch.from_pylist(removed, schema=STAR)
-    own = pa.array(ids, pa.string())
-    columns = [own, own, pa.nulls(len(ids), pa.float64()), pa.array(members, pa.int64())]
-    yield from bounded([pa.RecordBatch.from_arrays(columns, schema=STAR)])
+                stars[nearest.place].removed.append((place, size, nearest.similarity, count))
+    yield from bounded([_star_rows(stars, threshold=threshold, rule=rule)])
+
+
+def _star_rows(stars: Sequence[_Star], *, threshold: float, rule: str) -> pa.RecordBatch:
+    rows: list[dict[str, Any]] = []
+    for star in stars:
+        size = star.members + sum(count for *_, count in star.removed)
+        if size == 1:
+            continue
+        cluster = {"cluster_id": star.id, "cluster_size": size}
+        rows.append({PLACE: star.place, "text_bytes": star.text_bytes, **cluster})
+        for place, text_bytes, similarity, _ in star.removed:
+            verdict = {"rule": rule, "value": similarity, "threshold": threshold, "duplicate_of": star.id}
+            rows.append({PLACE: place, "text_bytes": text_bytes, **verdict, **cluster})
+    return pa.RecordBatch.from_pylist(rows, schema=STAR)

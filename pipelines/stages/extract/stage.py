@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.pipelines.stages.extract.options import Options
 from corpusmill.schemas.document import CAPTURE
 
@@ -28,7 +28,7 @@ _KEYS: Final = {
 """What a page states that goes into `metadata`, by the key it has there."""
 
 
-class Extract(MapStage, Options):
+class Extract(Stage, Options):
     """Take the main text out of web pages, and what they say about themselves.
 
     A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
@@ -44,9 +44,20 @@ class Extract(MapStage, Options):
     version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
     data: ClassVar[tuple[str, ...]] = ("main_text.model",)
-    changes_text: ClassVar[bool] = True
 
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
+
+    def reads(self) -> tuple[str, ...]:
+        """Name the captured bytes, and what they are."""
+        return ("content", "url", "media_type")
+
+    def changes(self) -> tuple[str, ...]:
+        """Name the text, and what a page states about itself."""
+        return ("content", "text", *_FILLED, "metadata")
+
+    def rules(self) -> tuple[str, ...]:
+        """Name the rules for pages without enough text."""
+        return ("extract.empty", "extract.too_short")
 
     def build(self) -> Transform:
         """Load reader and model, and give the function.

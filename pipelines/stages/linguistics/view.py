@@ -10,14 +10,14 @@ from typing import ClassVar, Final
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform
 from corpusmill.schemas.document import CAPTURE, DOCUMENT
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, TEXT_ADDED, TEXT_CUT))
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
-class View(MapStage):
+class View(Stage):
     """A stage that adds a column of texts."""
 
     into: str = Field(description="Name of the column.")

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.pipelines.stages.normalize import characters, punctuation
 from corpusmill.pipelines.stages.normalize.contractions import CONTRACTIONS, contractions
 from corpusmill.pipelines.stages.normalize.mojibake import mojibake
 from corpusmill.pipelines.stages.normalize.operations import Operation, settle
 
 
-class Normalize(MapStage):
+class Normalize(Stage):
     """Write every text in one way: Unicode form, encoding, controls, white space; on request case and punctuation.
 
     Normalizing twice gives what normalizing once gives. A text of which nothing is left is rejected by the rule
@@ -45,9 +45,16 @@ class Normalize(MapStage):
         default="keep", description="`expand`: write English contractions out (don't: do not)."
     )
 
-    changes_text: ClassVar[bool] = True
     depends: ClassVar[tuple[str, ...]] = ("ftfy",)
     data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
+
+    def changes(self) -> tuple[str, ...]:
+        """Name the text."""
+        return ("text",)
+
+    def rules(self) -> tuple[str, ...]:
+        """Name the one rule."""
+        return ("normalize.empty",)
 
     def operations(self) -> tuple[Operation, ...]:
         """Give the operations that the parameters ask for, in the order in which they are applied."""

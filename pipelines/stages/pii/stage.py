@@ -9,13 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
 
 _NOT_BUILT: Final = ("phone", "iban", "key")
 
 
-class Pii(MapStage):
+class Pii(Stage):
     """Find personal data and mask it, drop its documents, or count it.
 
     Signals: `pii.<kind>`, the number found in each document. With `action: drop` a document is rejected by the rule
@@ -33,7 +33,7 @@ class Pii(MapStage):
         description="`mask`: write <EMAIL>, <IP>, <CARD> instead; `drop`: reject the document; `count`: do nothing.",
     )
 
-    changes_text: ClassVar[bool] = True
+    masks: ClassVar[bool] = True
 
     @field_validator("kinds")
     @classmethod
@@ -48,6 +48,14 @@ class Pii(MapStage):
         """Give the counts."""
         return tuple(pa.field(f"pii.{kind}", pa.int64()) for kind in self.kinds)
 
+    def changes(self) -> tuple[str, ...]:
+        """Name the text, where it is masked."""
+        return ("text",) if self.action == "mask" else ()
+
+    def rules(self) -> tuple[str, ...]:
+        """Name a rule for each kind, where documents are dropped."""
+        return tuple(f"pii.{kind}" for kind in self.kinds) if self.action == "drop" else ()
+
     def mask_column(self, texts: pa.StringArray) -> pa.StringArray:
         """Give *texts* (nulls stay) with all personal data of `kinds` masked, whatever the action is."""
         return mask_column(texts, self.kinds)
@@ -59,12 +67,12 @@ class Pii(MapStage):
         def pii(batch: pa.RecordBatch) -> pa.RecordBatch:
             before = batch["text"]
             found = find(before, kinds)
-            after = found.texts if self.action == "mask" else before
-            at = batch.schema.get_field_index("text")
-            batch = batch.set_column(at, batch.schema.field(at), after)
+            if self.action == "mask":
+                at = batch.schema.get_field_index("text")
+                batch = batch.set_column(at, batch.schema.field(at), found.texts)
+                batch = _with_account(batch, before, found.texts, found.counts)
             for field in self.adds():
                 batch = batch.append_column(field, pa.array(found.counts[field.name.removeprefix("pii.")]))
-            batch = _with_account(batch, before, after, found.counts)
             return _dropped(batch, found.counts) if self.action == "drop" else batch
 
         return pii
@@ -74,9 +82,8 @@ def _with_account(
     batch: pa.RecordBatch, before: pa.StringArray, after: pa.StringArray, counts: Counts
 ) -> pa.RecordBatch:
     added = np.zeros(len(before), np.int64)
-    if after is not before:
-        for name, count in counts.items():
-            added += count * len(KINDS[name].placeholder)
+    for name, count in counts.items():
+        added += count * len(KINDS[name].placeholder)
     cut = pc.binary_length(before).to_numpy() + added - pc.binary_length(after).to_numpy()
     return batch.append_column(TEXT_ADDED, pa.array(added)).append_column(TEXT_CUT, pa.array(cut, pa.int64()))
 

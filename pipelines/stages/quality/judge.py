@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.stages.base import MapStage, Transform, reject
+from corpusmill.pipelines.stages.base import Stage, Transform, reject
 from corpusmill.pipelines.stages.quality.profiles import Rule
 
 JUDGEMENT: Final = pa.schema(
@@ -28,18 +28,26 @@ JUDGEMENT: Final = pa.schema(
 """Every rule on every document: `row` counts the documents from 0, `threshold` is the bound that was crossed."""
 
 
-class Judge(MapStage):
+class Judge(Stage):
     """Reject a document at the first of the rules that it does not pass."""
 
     version: ClassVar[int] = 1
 
-    rules: tuple[Rule, ...]
+    limits: tuple[Rule, ...]
+
+    def reads(self) -> tuple[str, ...]:
+        """Name the signals that are judged."""
+        return tuple(dict.fromkeys(rule.signal for rule in self.limits))
+
+    def rules(self) -> tuple[str, ...]:
+        """Name the rules, in order."""
+        return tuple(rule.name for rule in self.limits)
 
     def build(self) -> Transform:
         """Give the function; it reads the signals' columns only."""
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
-            return _with_verdicts(batch, self.rules)
+            return _with_verdicts(batch, self.limits)
 
         return transform
 

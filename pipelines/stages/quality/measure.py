@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import AfterValidator, Field
 
-from corpusmill.pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.base import Stage, Transform
 from corpusmill.pipelines.stages.quality.signals import SIGNALS, signals_of
 
 
@@ -17,7 +17,7 @@ def _is_known(name: str) -> str:
     return name
 
 
-class Measure(MapStage):
+class Measure(Stage):
     """Add the signals to each document; the definitions are in `corpusmill.pipelines.stages.quality.signals`."""
 
     version: ClassVar[int] = 1

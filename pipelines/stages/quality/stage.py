@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from corpusmill.pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.base import Stage, Transform
 from corpusmill.pipelines.stages.quality.judge import Judge
 from corpusmill.pipelines.stages.quality.measure import Measure
 from corpusmill.pipelines.stages.quality.profiles import PROFILES, Rule, rules
@@ -35,7 +35,7 @@ def _nearest(name: str, known: Any) -> str:
     return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
-class Quality(MapStage):
+class Quality(Stage):
     """Reject documents whose signals lie beyond the bounds of a profile.
 
     The first rule of the profile's order that a document does not pass is its verdict, with value and threshold.
@@ -56,18 +56,22 @@ class Quality(MapStage):
         for name in (*self.bounds, *self.without):
             if name not in known:
                 raise ValueError(f"profile {self.profile!r} has no rule {name!r}; {_nearest(name, known)}")
-        self.rules()
+        self.bounded_rules()
         return self
 
-    def rules(self) -> tuple[Rule, ...]:
-        """Give the rules that are applied, in order."""
+    def rules(self) -> tuple[str, ...]:
+        """Name the rules that are applied, in order."""
+        return tuple(rule.name for rule in self.bounded_rules())
+
+    def bounded_rules(self) -> tuple[Rule, ...]:
+        """Return the rules that are applied, with their bounds, in order."""
         return tuple(
             _bounded(rule, self.bounds.get(rule.name)) for rule in rules(self.profile) if rule.name not in self.without
         )
 
-    def parts(self) -> tuple[tuple[str, MapStage], ...]:
+    def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
         """Give the measuring, which is the same for every profile, and the judging."""
-        return (("measure", Measure()), ("", Judge(rules=self.rules())))
+        return (("measure", Measure()), ("", Judge(limits=self.bounded_rules())))
 
     def adds(self) -> tuple[pa.Field, ...]:
         """Give a field for each signal."""
@@ -75,7 +79,7 @@ class Quality(MapStage):
 
     def build(self) -> Transform:
         """Give both parts, one after the other."""
-        measure, judge = Measure(signals=tuple(SIGNALS)).build(), Judge(rules=self.rules()).build()
+        measure, judge = Measure(signals=tuple(SIGNALS)).build(), Judge(limits=self.bounded_rules()).build()
         return lambda batch: judge(measure(batch))
 
 

@@ -1,4 +1,7 @@
-"""Documents meet the template of their site: its pieces are cut out, and each is told once in the ledger."""
+"""Documents meet the template of their site on narrow rows: which pieces to cut goes back to each, and is cut there.
+
+Each piece of a template is recorded once in the ledger, from the text of the page that is its witness.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Function, resolve
-from corpusmill.pipelines.stages.apply import Law, apply, settle, text_bytes
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, reject
-from corpusmill.pipelines.stages.site_boilerplate.pages import NO_HOST, captured, host_numbers, host_of, text_hashes
+from corpusmill.pipelines.engines.base import PLACE, Batches, Function
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.stages.apply import Law, settle, text_bytes, total
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, SideTable, Stage, Transform, reject
+from corpusmill.pipelines.stages.identity import captured_us
+from corpusmill.pipelines.stages.site_boilerplate.pages import HOST, KEYS, TEXT_HASH, host_of, named
 from corpusmill.pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
-from corpusmill.schemas.document import TEMPLATE
+from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
+from corpusmill.schemas.document import LEDGER, TEMPLATE
 from corpusmill.schemas.identity import capture_hash, document_id
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
@@ -25,68 +31,88 @@ CUT_BYTES: Final = pa.field("site_boilerplate.cut_bytes", pa.int64())
 """UTF-8 bytes that were cut out of the text; null where the site is not known."""
 MAX_SHOWN: Final = 10_000
 """Characters of a piece that the ledger shows at most."""
+CREATED: Final = "created"
+"""The side table with the pieces that were cut, as rows of the ledger."""
 
 _TEMPLATE, _DOCUMENT = 0, 1
 """Order of the rows of a site: its template, then its documents."""
 _LANES: Final = 16
 """A site's documents are spread over this many keys, by the first digit of their ids, so that no worker has all pages
 of a large site; the template goes to all of them."""
-_META: Final = (
-    pa.field("site_place", pa.int64(), nullable=False),
-    pa.field("site_host", pa.int64(), nullable=False),
-    pa.field("site_role", pa.int32(), nullable=False),
-    pa.field("site_piece", pa.int64(), nullable=False),
-    pa.field("site_captured", pa.int64(), nullable=False),
-    pa.field("site_text_hash", pa.int64(), nullable=False),
-    pa.field("site_pages", pa.int64()),
-    pa.field("site_of", pa.int64()),
+_WITNESSED: Final = pa.list_(pa.struct([("piece", pa.int64()), ("pages", pa.int64()), ("of", pa.int64())]))
+MOVED: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("site_place", pa.int64(), nullable=False),
+        pa.field("site_host", pa.int64(), nullable=False),
+        pa.field("site_role", pa.int32(), nullable=False),
+        pa.field("site_piece", pa.int64(), nullable=False),
+        pa.field("site_captured", pa.int64(), nullable=False),
+        pa.field("site_text_hash", pa.int64(), nullable=False),
+        pa.field("site_pages", pa.int64()),
+        pa.field("site_of", pa.int64()),
+        pa.field("keys", pa.list_(pa.int64())),
+        PLACE_FIELD,
+    ]
 )
-ORDER: Final = ("site_host", "site_role", "site_piece", "id", "site_captured", "record_sha256", "site_text_hash")
+"""A piece of a template, or a document with the keys of its pieces, by `site_role`."""
+ORDER: Final = ("site_host", "site_role", "site_piece", "id", "site_captured", "site_text_hash", PLACE)
 BY: Final = "site_place"
+CUT, WITNESSED = "cut", "witnessed"
+"""Columns that documents get, behind the name of the stage and a dot: the keys of the pieces to cut, and the pieces that
+the ledger shows from this document."""
 
 
-def moved_schema(documents: pa.Schema) -> pa.Schema:
-    """Give the schema of the exchanged rows: pieces of templates, and documents with the columns of *documents*."""
-    required = {"id", "record_sha256"}
-    return pa.schema([*(f if f.name in required else f.with_nullable(True) for f in documents), *_META])
+def cuts_schema(stage: str) -> pa.Schema:
+    """Return the schema of what `Match` gives."""
+    return pa.schema([PLACE_FIELD, (f"{stage}.{CUT}", pa.list_(pa.int64())), (f"{stage}.{WITNESSED}", _WITNESSED)])
 
 
 class DocumentRows(Function):
-    """Gives documents the columns by which they meet the template of their site."""
+    """Documents whose site is known to `MOVED` rows.
 
-    version: ClassVar[int] = 1
+    Args:
+        stage: The stage's name.
+    """
+
+    version: ClassVar[int] = 2
+
+    stage: str
 
     def build(self) -> Callable[[Batches], Batches]:
-        return lambda batches: map(_document_rows, batches)
+        return lambda batches: (_document_rows(batch, named(self.stage)) for batch in batches)
 
 
-def _document_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
-    host = np.asarray(host_numbers(batch["url"]))
+def _document_rows(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBatch:
+    batch = batch.filter(pc.is_valid(batch[names[HOST]]))
+    rows = batch.num_rows
+    host = np.asarray(batch[names[HOST]])
     lane = np.array([int(name[:1], _LANES) for name in batch["id"].to_pylist()], np.int64)
-    alone = np.array([int(name[:15], 16) for name in batch["id"].to_pylist()], np.int64)
-    role = np.full(batch.num_rows, _DOCUMENT, np.int32)
     columns = {
-        "site_place": pa.array(np.where(host == NO_HOST, alone, _place(host, lane))),
-        "site_host": pa.array(host),
-        "site_role": pa.array(role),
-        "site_piece": pa.array(np.zeros(batch.num_rows, np.int64)),
-        "site_captured": captured(batch),
-        "site_text_hash": text_hashes(batch["text"]),
+        "id": batch["id"],
+        "site_place": pa.array(_place(host, lane)),
+        "site_host": batch[names[HOST]],
+        "site_role": pa.array(np.full(rows, _DOCUMENT, np.int32)),
+        "site_piece": pa.array(np.zeros(rows, np.int64)),
+        "site_captured": captured_us(batch["fetched_at"]),
+        "site_text_hash": batch[names[TEXT_HASH]],
+        "site_pages": pa.nulls(rows, pa.int64()),
+        "site_of": pa.nulls(rows, pa.int64()),
+        "keys": batch[names[KEYS]],
+        PLACE: batch[PLACE],
     }
-    for name, values in columns.items():
-        batch = batch.append_column(name, values)
-    return batch
+    return pa.RecordBatch.from_arrays([columns[name] for name in MOVED.names], schema=MOVED)
 
 
 def _place(host: Any, lane: Any) -> Any:
-    """Give the key of one lane of a site: its number with the lane in the place of its last four bits."""
+    """Return the key of one lane of a site: its number with the lane in the place of its last four bits."""
     return host & ~np.int64(_LANES - 1) | lane
 
 
 class TemplateRows(Function):
     """Gives each lane of a site the pieces of the site's template."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: map(_template_rows, batches)
@@ -96,26 +122,26 @@ def _template_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
     rows = pa.array(np.repeat(np.arange(batch.num_rows), _LANES))
     lanes = np.tile(np.arange(_LANES), batch.num_rows)
     batch = batch.take(rows)
-    zeros = pa.array(np.zeros(len(rows), np.int64))
-    return pa.record_batch(
-        {
-            "id": batch["id"],
-            "record_sha256": pa.repeat("", len(rows)),
-            "site_place": pa.array(_place(np.asarray(batch["host"]), lanes)),
-            "site_host": batch["host"],
-            "site_role": pa.array(np.full(len(rows), _TEMPLATE, np.int32)),
-            "site_piece": batch["piece"],
-            "site_captured": zeros,
-            "site_text_hash": batch["text_hash"],
-            "site_pages": batch["pages"],
-            "site_of": batch["of"],
-        }
-    )
+    count = len(rows)
+    columns = {
+        "id": batch["id"],
+        "site_place": pa.array(_place(np.asarray(batch["host"]), lanes)),
+        "site_host": batch["host"],
+        "site_role": pa.array(np.full(count, _TEMPLATE, np.int32)),
+        "site_piece": batch["piece"],
+        "site_captured": pa.array(np.zeros(count, np.int64)),
+        "site_text_hash": batch["text_hash"],
+        "site_pages": batch["pages"],
+        "site_of": batch["of"],
+        "keys": pa.nulls(count, MOVED.field("keys").type),
+        PLACE: pa.array(np.full(count, -1, np.int64)),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in MOVED.names], schema=MOVED)
 
 
 @dataclass(slots=True)
 class _Template:
-    """The template of a site: its pieces with their pages and all pages, and what each witness has still to tell."""
+    """The template of a site: its pieces with their pages and all pages, and what each witness has still to show."""
 
     pieces: dict[int, tuple[int, int]] = field(default_factory=dict)
     witnesses: dict[tuple[str, int], list[int]] = field(default_factory=dict)
@@ -131,62 +157,49 @@ _Templates: TypeAlias = dict[tuple[int, int], _Template]
 """Templates by place and number of the site."""
 
 
-class Cut(Function):
-    """Cuts the pieces of templates out of documents, and gives a row of the ledger for each piece.
+class Match(Function):
+    """Gives documents the keys of the pieces to cut out of them, and the pieces of which they are the witness.
 
     What is held is the batch at hand, and the template of the last site.
 
     Args:
-        stage: Name of the stage in the recipe.
-        function: Where its class is, as ``module:Class``.
-        params: Its parameters as JSON.
+        stage: The stage's name.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     stage: str
-    function: str
-    params: str
-
-    @classmethod
-    def of(cls, name: str, stage: LearnStage) -> Cut:
-        """Give the function that cuts for *stage* under *name*."""
-        place = f"{type(stage).__module__}:{type(stage).__qualname__}"
-        return cls(stage=name, function=place, params=stage.model_dump_json())
-
-    def identity(self) -> dict[str, Any]:
-        return {**super().identity(), "stage_version": resolve(self.function).version}
-
-    def distributions(self) -> tuple[str, ...]:
-        return ("pyarrow",)
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over rows sorted by `BY` and `ORDER`."""
-        stage: Any = resolve(self.function).model_validate_json(self.params)
+        """Return the function over rows sorted by `BY` and `ORDER`."""
 
         def run(batches: Batches) -> Batches:
             templates: _Templates = {}
             for batch in (batch for batch in batches if batch.num_rows):
                 last = _learn(batch, templates)
-                documents = batch.filter(pc.equal(batch["site_role"], _DOCUMENT))
-                if documents.num_rows:
-                    yield from self._cut(documents, templates, stage)
+                yield self._matched(batch.filter(pc.equal(batch["site_role"], _DOCUMENT)), templates)
                 templates = {key: template for key, template in templates.items() if key == last}
 
         return run
 
-    def _cut(self, documents: pa.RecordBatch, templates: _Templates, stage: Any) -> Iterator[pa.RecordBatch]:
-        told = list(_evidence(documents, templates, stage.share))
-        cut = apply(lambda living: _without_templates(living, templates), documents, name=self.stage, stage=stage)
-        cut = cut.drop_columns([field.name for field in _META])
-        yield cut
-        if told:
-            schema = pa.schema([field.with_nullable(True) for field in cut.schema])
-            yield _created(pa.RecordBatch.from_pylist(told, schema=schema), Law(self.stage), self.stage)
+    def _matched(self, documents: pa.RecordBatch, templates: _Templates) -> pa.RecordBatch:
+        rows: list[dict[str, Any]] = []
+        names = (documents[name].to_pylist() for name in ("id", "site_text_hash", "keys", PLACE))
+        for site, document, text_hash, keys, place in zip(_keys(documents), *names, strict=True):
+            template = templates.get(site)
+            if template is None:
+                continue
+            cut = [key for key in keys if key in template.pieces]
+            shown = template.witnesses.pop((document, text_hash), ())
+            if cut or shown:
+                pages = [(number, *template.pieces[number]) for number in shown]
+                told = [dict(zip(("piece", "pages", "of"), one, strict=True)) for one in pages]
+                rows.append({PLACE: place, f"{self.stage}.{CUT}": cut, f"{self.stage}.{WITNESSED}": told or None})
+        return pa.RecordBatch.from_pylist(rows, schema=cuts_schema(self.stage))
 
 
 def _learn(batch: pa.RecordBatch, templates: _Templates) -> tuple[int, int]:
-    """Put the pieces of templates that *batch* holds into *templates*; give the key of its last row."""
+    """Put the pieces of templates that *batch* holds into *templates*; return the key of its last row."""
     rows = batch.filter(pc.equal(batch["site_role"], _TEMPLATE))
     keys = _keys(rows)
     starts = [n for n, key in enumerate(keys) if not n or key != keys[n - 1]]
@@ -199,53 +212,97 @@ def _keys(batch: pa.RecordBatch) -> list[tuple[int, int]]:
     return list(zip(batch[BY].to_pylist(), batch["site_host"].to_pylist(), strict=True))
 
 
-def _without_templates(living: pa.RecordBatch, templates: _Templates) -> pa.RecordBatch:
-    """Give *living* documents without the templates of their sites, with what was cut; the emptied ones rejected."""
+class Pass(Function):
+    """Returns what it gets."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: batches
+
+
+class CutPieces(Stage):
+    """Cuts the pieces that `Match` names out of each document.
+
+    Args:
+        stage: Name of the stage in the recipe.
+        share: The bound that the ledger shows.
+    """
+
+    version: ClassVar[int] = 2
+
+    stage: str
+    share: float
+
+    def reads(self) -> tuple[str, ...]:
+        """Name what is cut, and what the ledger shows of it."""
+        return ("url", "source", *(f"{self.stage}.{name}" for name in (HOST, CUT, WITNESSED)))
+
+    def changes(self) -> tuple[str, ...]:
+        """Name the text."""
+        return ("text",)
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Name the signal that is measured."""
+        return (CUT_BYTES,)
+
+    def rules(self) -> tuple[str, ...]:
+        """Name both rules."""
+        return (NOTHING_LEFT, TEMPLATE)
+
+    def sides(self) -> dict[str, SideTable]:
+        """Name the pieces that were cut."""
+        return {CREATED: SideTable(LEDGER, is_ledger=True)}
+
+    def build(self) -> Transform:
+        """Return the function."""
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            rows = list(_evidence(batch, self.stage, self.share))
+            if rows:
+                task().emit(CREATED, _created(rows, self.stage))
+            return _without_pieces(batch, self.stage)
+
+        return run
+
+
+def _without_pieces(living: pa.RecordBatch, stage: str) -> pa.RecordBatch:
+    """Return *living* documents without the pieces to cut, with what was cut; the emptied ones rejected."""
     texts = living["text"]
+    cuts = living[f"{stage}.{CUT}"]
     shorter: dict[int, str] = {}
-    for row, key in enumerate(_keys(living) if templates else ()):
-        template = templates.get(key)
-        if template is not None and (text := texts[row].as_py()):
-            shorter[row] = without(text, pieces(text), template.pieces)
+    for row in np.flatnonzero(np.asarray(pc.is_valid(cuts))).tolist():
+        if text := texts[row].as_py():
+            shorter[row] = without(text, pieces(text), set(cuts[row].as_py()))
     emptied = np.zeros(living.num_rows, np.bool_)
     emptied[[row for row, text in shorter.items() if not has_words(text) and has_words(texts[row].as_py())]] = True
     if shorter:
         after = [shorter.get(row) for row in range(living.num_rows)]
         changed = pa.array([row in shorter for row in range(living.num_rows)])
         texts = pc.if_else(changed, pa.array(after, pa.string()), texts)
-    cut = pc.subtract(_bytes(living["text"]), _bytes(texts))
+    cut = pc.subtract(text_bytes(living["text"]), text_bytes(texts))
     index = living.schema.get_field_index("text")
     kept = pc.if_else(pa.array(emptied), living["text"], texts)
     result = living.set_column(index, living.schema.field(index), kept)
-    known = pc.not_equal(living["site_host"], NO_HOST)
+    known = pc.is_valid(living[f"{stage}.{HOST}"])
     result = result.append_column(CUT_BYTES, pc.if_else(known, cut, pa.scalar(None, pa.int64())))
     result = result.append_column(TEXT_ADDED, pa.array(np.zeros(living.num_rows, np.int64)))
     result = result.append_column(TEXT_CUT, pc.if_else(pa.array(emptied), 0, cut))
     return reject(result, emptied, rule=NOTHING_LEFT, value=0.0, threshold=1.0)
 
 
-def _bytes(texts: pa.Array) -> pa.Array:
-    return pc.fill_null(pc.binary_length(texts), 0).cast(pa.int64())
-
-
-def _evidence(documents: pa.RecordBatch, templates: _Templates, share: float) -> Iterator[dict[str, Any]]:
-    """Give the rows that tell the pieces of *templates* whose witness is among *documents*, each once."""
-    if not any(template.witnesses for template in templates.values()):
-        return
-    living = documents.filter(pc.is_null(documents["rule"]))
-    names = zip(living["id"].to_pylist(), living["site_text_hash"].to_pylist(), strict=True)
-    for row, (key, name) in enumerate(zip(_keys(living), names, strict=True)):
-        template = templates.get(key)
-        numbers = template.witnesses.pop(name, ()) if template is not None else ()
-        if template is None or not numbers:
-            continue
+def _evidence(living: pa.RecordBatch, stage: str, share: float) -> Iterator[dict[str, Any]]:
+    """Yield the rows that record the pieces of which a document of *living* is the witness."""
+    shown = living[f"{stage}.{WITNESSED}"]
+    for row in np.flatnonzero(np.asarray(pc.is_valid(shown))).tolist():
         text, url, source = (living[column][row].as_py() for column in ("text", "url", "source"))
         found = {piece.key: text[piece.start : piece.end] for piece in reversed(pieces(text))}
-        for number in numbers:
-            yield _told(found[number], number, template.pieces[number], url=url, source=source, share=share)
+        for one in shown[row].as_py():
+            standing = one["pages"], one["of"]
+            yield _recorded(found[one["piece"]], one["piece"], standing, url=url, source=source, share=share)
 
 
-def _told(piece: str, number: int, standing: tuple[int, int], *, url: str, source: str, share: float) -> dict[str, Any]:
+def _recorded(
+    piece: str, number: int, standing: tuple[int, int], *, url: str, source: str, share: float
+) -> dict[str, Any]:
     pages, of = standing
     host = host_of(url)
     name = f"{host}#{number & 2**64 - 1:016x}"
@@ -255,19 +312,23 @@ def _told(piece: str, number: int, standing: tuple[int, int], *, url: str, sourc
         "source_id": name,
         "record_sha256": capture_hash(piece.encode()),
         "url": url,
-        "text": piece,
         "rule": TEMPLATE,
         "value": pages / of,
         "threshold": share,
         "message": f"on {pages} of {of} pages of {host}",
+        "sample_text": piece,
+        "text_bytes": len(piece.encode()),
     }
 
 
-def _created(batch: pa.RecordBatch, law: Law, stage: str) -> pa.RecordBatch:
-    """Give the rows of pieces without their text, as they lie in the ledger, counted as created and added."""
-    shown = pc.utf8_slice_codeunits(batch["text"], 0, MAX_SHOWN)
+def _created(rows: list[dict[str, Any]], stage: str) -> pa.RecordBatch:
+    """Return the rows of pieces as they lie in the ledger, counted as created and added."""
+    law = Law(stage)
+    schema = pa.schema([column.with_nullable(True) for column in LEDGER])
+    batch = pa.RecordBatch.from_pylist(rows, schema=schema)
     law.count("created", batch.num_rows)
-    law.count("bytes_added", text_bytes(batch["text"]))
+    law.count("bytes_added", total(batch["text_bytes"]))
     batch = settle(batch, name=stage, law=law)
     index = batch.schema.get_field_index("sample_text")
+    shown = pc.utf8_slice_codeunits(batch["sample_text"], 0, MAX_SHOWN)
     return batch.set_column(index, batch.schema.field(index), shown)

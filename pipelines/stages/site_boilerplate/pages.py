@@ -12,10 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import Batches, Function
+from corpusmill.pipelines.engines.base import Batches, ColumnFunction, Function
 from corpusmill.pipelines.engines.groups import run_starts, whole_groups
-from corpusmill.pipelines.stages.fates import NO_TIME
-from corpusmill.pipelines.stages.identity import content_hashes
+from corpusmill.pipelines.stages.identity import captured_us, content_hashes
 from corpusmill.pipelines.stages.site_boilerplate.pieces import pieces
 from corpusmill.schemas.urls import authority, canonical_url
 
@@ -25,7 +24,6 @@ NO_HOST: Final = 0
 """The number of a document whose site is not known; no site has it."""
 WHOLE_PAGE: Final = 0
 """A piece that stands on every page: its pages are those of the site. No other piece has this number."""
-PAGE_COLUMNS: Final = ("id", "record_sha256", "url", "fetched_at", "text", "rule")
 PAGE: Final = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -72,43 +70,80 @@ def text_hashes(texts: pa.Array) -> pa.Array:
     return pa.array(np.array([int(one[:16], 16) for one in digits], np.uint64).view(np.int64))
 
 
-def captured(batch: pa.RecordBatch) -> pa.Array:
-    """Give `fetched_at` in microseconds, `NO_TIME` where it is null."""
-    return pc.fill_null(batch["fetched_at"].cast(pa.int64()), NO_TIME)
+HOST, TEXT_HASH, KEYS, COUNTED = "host", "text_hash", "keys", "counted"
+"""Columns that `PageColumns` adds, behind the name of the stage and a dot: the site's number, 64 bits of the text's hash,
+the distinct keys of all pieces, and of those that are counted."""
+PAGE_COLUMNS: Final = pa.schema(
+    [(HOST, pa.int64()), (TEXT_HASH, pa.int64()), (KEYS, pa.list_(pa.int64())), (COUNTED, pa.list_(pa.int64()))]
+)
+
+
+def named(stage: str) -> dict[str, str]:
+    """Return the names that the columns of `PAGE_COLUMNS` have for the stage *stage*."""
+    return {name: f"{stage}.{name}" for name in PAGE_COLUMNS.names}
+
+
+class PageColumns(ColumnFunction):
+    """Site and pieces of living documents whose site is known, as columns of the documents; null for all others.
+
+    Args:
+        stage: The stage's name.
+        min_characters: Shorter pieces are not counted.
+    """
+
+    version: ClassVar[int] = 2
+
+    stage: str
+    min_characters: int
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return the function over the columns `url`, `text`, `rule`."""
+        return self._columns
+
+    def _columns(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        host = host_numbers(batch["url"])
+        known = np.asarray(pc.and_(pc.is_null(batch["rule"]), pc.not_equal(host, NO_HOST)))
+        texts = batch["text"].to_pylist()
+        keys: list[list[int] | None] = [None] * batch.num_rows
+        counted: list[list[int] | None] = [None] * batch.num_rows
+        for row in np.flatnonzero(known).tolist():
+            keys[row], counted[row] = self._numbers(texts[row] or "")
+        columns = {
+            HOST: pa.array(np.asarray(host), mask=~known),
+            TEXT_HASH: text_hashes(batch["text"]),
+            KEYS: pa.array(keys, PAGE_COLUMNS.field(KEYS).type),
+            COUNTED: pa.array(counted, PAGE_COLUMNS.field(COUNTED).type),
+        }
+        return pa.record_batch({name: columns[short] for short, name in named(self.stage).items()})
+
+    def _numbers(self, text: str) -> tuple[list[int], list[int]]:
+        found = [(piece.key, piece.end - piece.start) for piece in pieces(text) if piece.key is not None]
+        long = {key for key, length in found if length >= self.min_characters}
+        return sorted({key for key, _ in found}), [WHOLE_PAGE, *sorted(long)]
 
 
 class Pages(Function):
-    """Captures to `PAGE` rows: the living ones whose site is known.
+    """Documents with the columns of `PageColumns` to `PAGE` rows: those whose site is known."""
 
-    Args:
-        min_characters: Shorter pieces are left out.
-    """
+    version: ClassVar[int] = 2
 
-    version: ClassVar[int] = 1
-
-    min_characters: int
+    stage: str
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: (self._pages(batch) for batch in batches)
 
     def _pages(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        host = host_numbers(batch["url"])
-        known = pc.and_(pc.is_null(batch["rule"]), pc.not_equal(host, NO_HOST))
-        living, host = batch.filter(known), host.filter(known)
-        numbers = [self._numbers(text or "") for text in living["text"].to_pylist()]
+        names = named(self.stage)
+        known = batch.filter(pc.is_valid(batch[names[HOST]]))
         columns = [
-            living["id"],
-            captured(living),
-            living["record_sha256"],
-            text_hashes(living["text"]),
-            host,
-            pa.array(numbers, PAGE.field("pieces").type),
+            known["id"],
+            captured_us(known["fetched_at"]),
+            known["record_sha256"],
+            known[names[TEXT_HASH]],
+            known[names[HOST]],
+            known[names[COUNTED]],
         ]
         return pa.RecordBatch.from_arrays(columns, schema=PAGE)
-
-    def _numbers(self, text: str) -> list[int]:
-        found = {one.key for one in pieces(text) if one.key is not None and one.end - one.start >= self.min_characters}
-        return [WHOLE_PAGE, *sorted(found)]
 
 
 class Latest(Function):

@@ -7,12 +7,14 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from corpusmill.pipelines.engines.base import Exchange, Input, Step
-from corpusmill.pipelines.stages.base import LearnStage
+from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
+from corpusmill.pipelines.stages.apply import map_step
+from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.site_boilerplate import counting, cutting, pages
+from corpusmill.schemas.document import TEMPLATE
 
 
-class SiteBoilerplate(LearnStage):
+class SiteBoilerplate(Stage):
     """Cut what stands on most pages of a site from the text of every page.
 
     What is compared are paragraphs (what stands between empty lines) and items of lists, without regard to case and
@@ -25,7 +27,7 @@ class SiteBoilerplate(LearnStage):
     `site_boilerplate.nothing_left` documents that consist of such pieces.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
 
     share: float = Field(default=0.5, gt=0, le=1, description="Least share of a site's pages on which a piece stands.")
     min_pages: int = Field(default=5, ge=2, description="Least number of pages on which it stands.")
@@ -33,24 +35,52 @@ class SiteBoilerplate(LearnStage):
         default=1, ge=1, description="Shorter pieces stay: 30 spares most headings that pages have in common."
     )
 
+    def reads(self) -> tuple[str, ...]:
+        """Name what a page is known by."""
+        return ("url", "text", "fetched_at")
+
+    def changes(self) -> tuple[str, ...]:
+        """Name the text."""
+        return ("text",)
+
     def adds(self) -> tuple[pa.Field, ...]:
-        """Give the signal that this stage measures."""
+        """Name the signal that this stage measures."""
         return (cutting.CUT_BYTES,)
 
-    def steps(self, name: str, *, documents: str, schema: pa.Schema) -> tuple[Step, ...]:
-        """Give four exchanges: pages by document, pieces by site and piece, pieces by site, documents by site."""
-        latest, counted, template = (f"{name}.{part}" for part in ("pages", "pieces", "template"))
-        read = pages.Pages(min_characters=self.min_characters)
+    def rules(self) -> tuple[str, ...]:
+        """Name both rules."""
+        return (cutting.NOTHING_LEFT, TEMPLATE)
+
+    def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
+        """Return the steps: pages of each document, pieces of each site, its template, what to cut where, the cutting.
+
+        No text moves: what is exchanged are numbers, and the keys to cut go back to the documents.
+        """
+        columns, latest, counted, template, cuts, placed = (
+            f"{name}.{step}" for step in ("columns", "pages", "pieces", "template", "cuts", "placed")
+        )
+        made = pages.named(name)
+        added = pa.schema([field.with_name(made[field.name]) for field in pages.PAGE_COLUMNS])
+        page = ("id", "record_sha256", "fetched_at", made["text_hash"], made["host"], made["counted"])
+        narrow = ("id", "fetched_at", made["host"], made["text_hash"], made["keys"], PLACE)
+        cut = cutting.cuts_schema(name)
+        schema = pa.schema([*documents.schema, *added, *cut.remove(0)])
         return (
+            Map(
+                name=columns,
+                of=documents.state,
+                function=pages.PageColumns(stage=name, min_characters=self.min_characters),
+                reads=("url", "text", "rule"),
+                writes=added,
+            ),
             Exchange(
                 name=latest,
-                inputs=(Input(documents, through=read, columns=pages.PAGE_COLUMNS),),
+                inputs=(Input(columns, through=pages.Pages(stage=name), columns=page),),
                 by="id",
                 order=("captured", "record_sha256", "text_hash", "host"),
                 function=pages.Latest(),
                 moved=pages.PAGE,
                 schema=pages.PAGE,
-                stage=name,
             ),
             Exchange(
                 name=counted,
@@ -60,7 +90,6 @@ class SiteBoilerplate(LearnStage):
                 function=counting.Count(min_pages=self.min_pages),
                 moved=counting.STANDING,
                 schema=counting.COUNTED,
-                stage=name,
             ),
             Exchange(
                 name=template,
@@ -70,19 +99,28 @@ class SiteBoilerplate(LearnStage):
                 function=counting.Choose(share=self.share),
                 moved=counting.COUNTED,
                 schema=counting.TEMPLATE,
-                stage=name,
             ),
             Exchange(
-                name=name,
+                name=cuts,
                 inputs=(
-                    Input(documents, through=cutting.DocumentRows()),
+                    Input(columns, through=cutting.DocumentRows(stage=name), columns=narrow),
                     Input(template, through=cutting.TemplateRows()),
                 ),
                 by=cutting.BY,
                 order=cutting.ORDER,
-                function=cutting.Cut.of(name, self),
-                moved=cutting.moved_schema(schema),
-                schema=pa.schema([*schema, *self.adds()]),
-                stage=name,
+                function=cutting.Match(stage=name),
+                moved=cutting.MOVED,
+                schema=cut,
             ),
+            Exchange(
+                name=placed,
+                inputs=(Input(cuts),),
+                by=PLACE,
+                order=(),
+                function=cutting.Pass(),
+                moved=cut,
+                schema=cut,
+                onto=columns,
+            ),
+            map_step(name, cutting.CutPieces(stage=name, share=self.share), Documents(placed, schema)),
         )

@@ -5,17 +5,32 @@ from __future__ import annotations
 import datetime
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map
-from corpusmill.pipelines.engines.batches import IpcFile
+from corpusmill.pipelines.engines.base import (
+    PLACE,
+    Batches,
+    ColumnFunction,
+    Content,
+    Exchange,
+    Fold,
+    Function,
+    Input,
+    Map,
+    Repeat,
+    Scan,
+    Step,
+)
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.driver import Engine, Plan, RawTask, Silent, StepDone, Store, run_plan
+from corpusmill.pipelines.engines.driver import Engine, Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.pipelines.engines.plan import Plan, ScanTask
+from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.schemas.errors import SourceError
 from corpusmill.schemas.hashing import logical_hash
 
@@ -139,41 +154,275 @@ class Fail(Function):
         return run
 
 
+class Shout(ColumnFunction):
+    """Replaces some keys, adds a column of each type that a map may add, and fills a side table."""
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            shouted = [text.upper() + "!" if text.startswith("k") else text for text in batch["key"].to_pylist()]
+            task().count("shouted", sum(text.endswith("!") for text in shouted))
+            loud = [row for row, text in enumerate(shouted) if text.endswith("!")]
+            task().emit("loud", pa.record_batch({"key": batch["key"].take(pa.array(loud, pa.int64()))}))
+            numbers = batch["number"].to_pylist()
+            return pa.record_batch(
+                {
+                    "key": pa.array(shouted, pa.string()),
+                    "views": pa.array([[text, None] for text in shouted], pa.list_(pa.string())),
+                    "is_even": pa.array([number % 2 == 0 for number in numbers], pa.bool_()),
+                }
+            )
+
+        return run
+
+
+class Share(ColumnFunction):
+    """Divides by a counter of an earlier step, and looks up words in a file that the user gave."""
+
+    total: int = 0
+
+    def asks(self) -> tuple[str, ...]:
+        return ("rows",)
+
+    def bound(self, counters: Mapping[str, Mapping[str, int]]) -> Share:
+        return Share(total=counters["rows"]["made"])
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            words = set(task().content("words").read_text().split())
+            known = [text.strip("!") in words for text in batch["key"].to_pylist()]
+            return pa.record_batch(
+                {
+                    "share.of": pa.array([self.total / 7.0] * batch.num_rows, pa.float64()),
+                    "is_known": pa.array(known, pa.bool_()),
+                }
+            )
+
+        return run
+
+
+class Largest(Function):
+    """Gives the places of the largest number of each key, with how many rows have that key."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            groups: dict[str, list[tuple[int, int]]] = {}
+            for batch in batches:
+                for key, number, place in zip(*(batch[n].to_pylist() for n in ("key", "number", PLACE)), strict=True):
+                    groups.setdefault(key, []).append((number, place))
+            rows = sorted((max(group)[1], len(group)) for group in groups.values())
+            yield pa.record_batch(
+                {
+                    PLACE: pa.array([row[0] for row in rows], pa.int64()),
+                    "rows": pa.array([row[1] for row in rows], pa.int64()),
+                    "flag": pa.array([True] * len(rows), pa.bool_()),
+                }
+            )
+
+        return run
+
+
+class Edges(Function):
+    """Makes a chain of nodes and a cycle for each seed, as a graph of labelled nodes with one edge each."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                for row in batch.to_pylist():
+                    base = row["seed"] * 1000
+                    nodes = [base + n for n in range(row["rows"])]
+                    # Pairs of neighbors in a scrambled order, so that labels need several rounds to travel.
+                    others = [base + (n * 7 + 3) % row["rows"] if n % 3 else base + n for n in range(row["rows"])]
+                    yield pa.record_batch(
+                        {"node": pa.array(nodes, pa.int64()), "other": pa.array(others, pa.int64()),
+                         "label": pa.array(nodes, pa.int64())}
+                    )
+
+        return run
+
+
+class Ends(Function):
+    """Sends the label of a node along its edge, both ways."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                for at, other in (("node", "other"), ("other", "node")):
+                    yield pa.record_batch(
+                        {"at": batch[at], "node": batch["node"], "other": batch["other"], "label": batch["label"]}
+                    )
+
+        return run
+
+
+class Least(Function):
+    """Gives every edge end the least label that arrived at its node."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            rows = [row for batch in batches for row in batch.to_pylist()]
+            least: dict[int, int] = {}
+            for row in rows:
+                least[row["at"]] = min(least.get(row["at"], row["label"]), row["label"])
+            yield pa.RecordBatch.from_pylist(
+                [{"node": r["node"], "other": r["other"], "label": r["label"], "least": least[r["at"]]} for r in rows],
+                schema=SPREAD,
+            )
+
+        return run
+
+
+class Settle(Function):
+    """Takes the least label of both ends of an edge, and counts the edges that changed."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            found: dict[tuple[int, int], tuple[int, int]] = {}
+            for batch in batches:
+                for row in batch.to_pylist():
+                    key = (row["node"], row["other"])
+                    label, least = found.get(key, (row["label"], row["least"]))
+                    found[key] = (label, min(least, row["least"]))
+            rows = [{"node": n, "other": o, "label": least} for (n, o), (_, least) in sorted(found.items())]
+            task().count("changed", sum(label != least for label, least in found.values()))
+            yield pa.RecordBatch.from_pylist(rows, schema=GRAPH)
+
+        return run
+
+
+GRAPH = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("node", "other", "label")])
+SENT = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("at", "node", "other", "label")])
+SPREAD = pa.schema([pa.field(name, pa.int64(), nullable=False) for name in ("node", "other", "label", "least")])
 LABELLED = pa.schema([pa.field("key", pa.string(), nullable=False), ("label", pa.string())])
 DIGESTED = pa.schema([("partition", pa.int64()), ("digest", pa.string())])
+PLACED = pa.schema([pa.field("partition", pa.int64(), nullable=False), ("digest", pa.string())])
+MOVED_PLACES = pa.schema(
+    [pa.field("key", pa.string(), False), pa.field("number", pa.int64(), False), pa.field(PLACE, pa.int64(), False)]
+)
+LARGEST = pa.schema([pa.field(PLACE, pa.int64(), False), ("rows", pa.int64()), ("flag", pa.bool_())])
 
 
-def plan(*, order: random.Random) -> Plan:
-    """Give a plan with every verb; *order* shuffles the tasks, and so the order of ties."""
-    tasks = [RawTask(({"seed": seed, "rows": rows},), [seed, rows]) for seed, rows in enumerate((40, 0, 25, 1, 60))]
-    order.shuffle(tasks)
-    return Plan(
-        (
-            Map("rows", (), Rows(), EVERY_TYPE),
-            Exchange("first", (Input("rows"),), "key", ("number",), First(), EVERY_TYPE, EVERY_TYPE, parts=5),
-            Exchange(
-                "labels",
-                (
-                    Input("rows", through=Label(label="one"), columns=("key",)),
-                    Input("first", through=Label(label="two"), columns=("key",)),
-                ),
-                "key",
-                ("label",),
-                Label(label="both"),
-                LABELLED,
-                LABELLED,
-                parts=5,
-            ),
-            Map("digest", (Input("labels"),), Digest(), DIGESTED, whole=True),
-            Exchange(
-                "placed", (Input("digest"),), "partition", (), Pass(), PLACED, DIGESTED, parts=7, placement="value"
-            ),
+def steps(words: Path) -> tuple[Step, ...]:
+    """Every kind of step, on every column type."""
+    given = Content(name="words", path=str(words), sha256=hashlib.sha256(words.read_bytes()).hexdigest())
+    shouted = pa.schema(
+        [pa.field("key", pa.string(), False), ("views", pa.list_(pa.string())), ("is_even", pa.bool_())]
+    )
+    shared = pa.schema([("share.of", pa.float64()), ("is_known", pa.bool_())])
+    return (
+        Scan(name="rows", function=Rows(), schema=EVERY_TYPE),
+        Map(
+            name="shout",
+            of="rows",
+            function=Shout(),
+            reads=("key", "number"),
+            writes=shouted,
+            sides={"loud": pa.schema([("key", pa.string())])},
         ),
-        {"rows": tuple(tasks)},
+        Map(name="share", of="shout", function=Share(), reads=("key",), writes=shared, contents=(given,)),
+        Exchange(
+            name="largest",
+            inputs=(Input("share", columns=("key", "number", PLACE)),),
+            by="key",
+            order=("number", PLACE),
+            function=Largest(),
+            moved=MOVED_PLACES,
+            schema=LARGEST,
+            partitions=3,
+        ),
+        Exchange(
+            name="back",
+            inputs=(Input("largest"),),
+            by=PLACE,
+            order=(),
+            function=Pass(),
+            moved=LARGEST,
+            schema=LARGEST,
+            onto="share",
+        ),
+        Exchange(
+            name="first",
+            inputs=(Input("back"),),
+            by="key",
+            order=("number",),
+            function=First(),
+            moved=ALL,
+            schema=ALL,
+            partitions=5,
+        ),
+        Exchange(
+            name="labels",
+            inputs=(
+                Input("rows", through=Label(label="one"), columns=("key",)),
+                Input("first", through=Label(label="two"), columns=("key",)),
+                Input("shout", through=Label(label="side"), side="loud"),
+            ),
+            by="key",
+            order=("label",),
+            function=Label(label="both"),
+            moved=LABELLED,
+            schema=LABELLED,
+            partitions=5,
+        ),
+        Fold(name="digest", of="labels", function=Digest(), schema=DIGESTED, partitions=2),
+        Exchange(
+            name="placed",
+            inputs=(Input("digest"),),
+            by="partition",
+            order=(),
+            function=Pass(),
+            moved=PLACED,
+            schema=DIGESTED,
+            partitions=7,
+            placement="value",
+        ),
+        Scan(name="graph", function=Edges(), schema=GRAPH),
+        Repeat(
+            name="groups",
+            start="graph",
+            steps=(
+                Exchange(
+                    name="spread",
+                    inputs=(Input("groups", through=Ends()),),
+                    by="at",
+                    order=("node", "other", "label"),
+                    function=Least(),
+                    moved=SENT,
+                    schema=SPREAD,
+                    partitions=2,
+                ),
+                Exchange(
+                    name="settle",
+                    inputs=(Input("spread"),),
+                    by="node",
+                    order=("other", "label", "least"),
+                    function=Settle(),
+                    moved=SPREAD,
+                    schema=GRAPH,
+                    partitions=2,
+                ),
+            ),
+            until="changed",
+        ),
     )
 
 
-PLACED = pa.schema([pa.field("partition", pa.int64(), nullable=False), ("digest", pa.string())])
+ALL = pa.schema(
+    [
+        *EVERY_TYPE,
+        ("views", pa.list_(pa.string())),
+        ("is_even", pa.bool_()),
+        ("share.of", pa.float64()),
+        ("is_known", pa.bool_()),
+        ("rows", pa.int64()),
+    ]
+)
+
+
+def plan(words: Path, *, order: random.Random) -> Plan:
+    """Return a plan with every kind of step; *order* shuffles the tasks, and so the order of ties."""
+    tasks = [ScanTask(({"seed": seed, "rows": rows},), [seed, rows]) for seed, rows in enumerate((40, 0, 25, 1, 60))]
+    order.shuffle(tasks)
+    return Plan(steps(words), {"rows": tasks, "graph": tasks})
 
 
 class Pass(Function):
@@ -184,23 +433,35 @@ class Pass(Function):
 
 
 def outcome(engine: Engine, folder: Path, *, batch_rows: int | None = None, seed: int = 0) -> dict[str, object]:
-    """Run the plan, and give what must be equal everywhere."""
+    """Run the plan, and return what must be equal everywhere: of every table, its content and its counters."""
+    words = folder / "words.txt"
+    words.write_text("KEY1 KEY2 KEY3 KEY11")
     store = Store(folder)
-    done = run_plan(plan(order=random.Random(seed)), store, engine, observer=Silent(), batch_rows=batch_rows)
+    made = plan(words, order=random.Random(seed))
+    done = run_plan(made, store, engine, observer=Silent(), batch_rows=batch_rows)
     return {
-        name: (logical_hash(rows(step, store), schema_of(step, store)), step.rows, dict(step.counters))
+        name: (logical_hash(read_table(made, done, store, name), made.schema(name)), step.rows, dict(step.counters))
         for name, step in done.items()
-        if name != "rows"
+        if "@" not in name
     }
 
 
-def rows(step: StepDone, store: Store) -> Iterator[pa.RecordBatch]:
-    for done in sorted(step.tasks, key=lambda done: (done.partition, done.slice)):
-        yield from IpcFile(store.out(done.fingerprint).with_suffix(".arrow")).batches()
+def groups_by_union(sizes: Sequence[int]) -> dict[int, int]:
+    """The same groups by a plain union-find, the least node first."""
+    parent: dict[int, int] = {}
 
+    def root(node: int) -> int:
+        while parent[node] != node:
+            node = parent[node]
+        return node
 
-def schema_of(step: StepDone, store: Store) -> pa.Schema:
-    return IpcFile(store.out(step.tasks[0].fingerprint).with_suffix(".arrow")).schema
+    for seed, size in enumerate(sizes):
+        base = seed * 1000
+        parent |= {base + n: base + n for n in range(size)}
+        for n in range(size):
+            one, other = root(base + n), root(base + (n * 7 + 3) % size if n % 3 else base + n)
+            parent[max(one, other)] = min(one, other)
+    return {node: root(node) for node in parent}
 
 
 @pytest.fixture(scope="module")
@@ -241,14 +502,29 @@ def test_a_second_run_finds_every_step_and_starts_nothing(engine: Engine, tmp_pa
     """Everything that was computed has an address, whichever engine computed it."""
     outcome(engine, tmp_path)
 
-    again = run_plan(plan(order=random.Random(9)), Store(tmp_path), LocalEngine(0), observer=Silent())
+    again = run_plan(
+        plan(tmp_path / "words.txt", order=random.Random(9)), Store(tmp_path), LocalEngine(0), observer=Silent()
+    )
 
     assert all(step.cached for step in again.values())
 
 
+def test_a_repeat_ends_where_a_plain_algorithm_does(engine: Engine, tmp_path: Path) -> None:
+    """Connected groups by label propagation, compared with a union-find over the same edges."""
+    outcome(engine, tmp_path)
+    made = plan(tmp_path / "words.txt", order=random.Random(0))
+    store = Store(tmp_path)
+    done = run_plan(made, store, LocalEngine(0), observer=Silent())
+
+    rows = [row for batch in read_table(made, done, store, "groups") for row in batch.to_pylist()]
+
+    assert len(done["groups"].rounds) > 4, "two steps a round"
+    assert {row["node"]: row["label"] for row in rows} == groups_by_union((40, 0, 25, 1, 60))
+
+
 def test_an_error_of_a_source_crosses_the_engine_with_its_details(engine: Engine, tmp_path: Path) -> None:
     """The user sees file, line and hint, wherever the work was done."""
-    failing = Plan((Map("fail", (), Fail(), LABELLED),), {"fail": (RawTask(({"x": 1},), 1),)})
+    failing = Plan((Scan(name="fail", function=Fail(), schema=LABELLED),), {"fail": (ScanTask(({"x": 1},), 1),)})
 
     with pytest.raises(SourceError, match=r"x\.parquet:3: no such column") as caught:
         run_plan(failing, Store(tmp_path), engine, observer=Silent())

@@ -1,0 +1,124 @@
+"""Addresses: the hash under which a result lies, made of everything that decides it and of nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import metadata
+from typing import Any, Final
+
+from corpusmill.pipelines.engines.base import Exchange, Fold, Map, Repeat, Scan, Step, Value
+from corpusmill.pipelines.engines.plan import Plan, needs
+from corpusmill.schemas.hashing import fingerprint
+
+TASK_FORMAT: Final = 2
+"""Part of every address: rises when the form of a task's output changes."""
+
+
+def identity_of(function: Value) -> dict[str, Any]:
+    """Return what the output of *function* depends on, with the versions of the distributions behind it."""
+    return {**function.identity(), "tools": distribution_versions(function.distributions())}
+
+
+def distribution_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """Return the installed version of each distribution, None for one that is not there."""
+    return {name: _installed_version(name) for name in names}
+
+
+@cache
+def _installed_version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def work_of(step: Step) -> dict[str, Any]:
+    """Return what of *step* itself decides its output, as JSON: the same in every plan that has it."""
+    shared = {
+        "format": TASK_FORMAT,
+        "verb": type(step).__name__.lower(),
+        "basis": step.basis,
+        "contents": {content.name: content.sha256 for content in step.contents},
+    }
+    match step:
+        case Repeat():
+            return {**shared, "steps": [work_of(one) for one in step.steps], "until": step.until}
+        case Map():
+            sides = {name: _columns(schema) for name, schema in sorted(step.sides.items())}
+            own = {"reads": sorted(step.reads), "writes": _columns(step.writes), "sides": sides}
+        case Scan():
+            own = {"schema": _columns(step.schema)}
+        case Fold():
+            reads = None if step.reads is None else sorted(step.reads)
+            own = {"schema": _columns(step.schema), "partitions": step.partitions, "reads": reads}
+        case Exchange():
+            inputs = [
+                [
+                    given.side,
+                    None if given.columns is None else sorted(given.columns),
+                    None if given.through is None else identity_of(given.through),
+                ]
+                for given in step.inputs
+            ]
+            keys = {"by": step.by, "order": list(step.order), "placement": step.placement, "inputs": inputs}
+            own = {"schema": _columns(step.schema), "moved": _columns(step.moved), **keys}
+    return {**shared, **own, "work": identity_of(step.function)}
+
+
+def _columns(schema: Any) -> list[list[str]]:
+    return [[column.name, str(column.type), str(column.nullable)] for column in schema]
+
+
+def fingerprints(plan: Plan) -> dict[str, str]:
+    """Return the fingerprint of each step of *plan*, known before anything runs.
+
+    Equal fingerprints mean equal output. It covers the files and steps behind each column that the step reads; the
+    counters that it asks for follow from these.
+    """
+    known: dict[str, str] = {}
+    for step in plan.steps:
+        known[step.name] = step_fingerprint(plan, step, known)
+    return known
+
+
+def step_fingerprint(plan: Plan, step: Step, known: Mapping[str, str]) -> str:
+    """Return the fingerprint of *step*, from those of the steps before it."""
+    return fingerprint({**work_of(step), **_inputs(plan, step, known)})
+
+
+def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:
+    def behind(state: str, columns: Iterable[str]) -> dict[str, str]:
+        there = plan.columns(state)
+        layout = known[plan.layout(state)]
+        return {"": layout} | {name: known[there[name].writer] for name in columns if name in there}
+
+    match step:
+        case Scan():
+            return {
+                "tasks": sorted(fingerprint(task.identity) for task in plan.scans.get(step.name, ())),
+                "asks": _asked(step.function.asks(), known),
+            }
+        case Map():
+            return {"of": behind(step.of, step.reads), "asks": _asked(step.function.asks(), known)}
+        case Fold():
+            names = plan.columns(step.of) if step.reads is None else step.reads
+            return {"of": behind(step.of, names), "asks": _asked(step.function.asks(), known)}
+        case Exchange():
+            asks = {*step.asks, *step.function.asks()}
+            inputs = []
+            for given in step.inputs:
+                asks |= set(given.through.asks()) if given.through is not None else set()
+                inputs.append(
+                    known[given.step] if given.side is not None else behind(given.step, plan.input_columns(given))
+                )
+            onto = None if step.onto is None else known[plan.layout(step.onto)]
+            return {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}
+        case Repeat():
+            inside = {step.name, *(one.name for one in step.steps)}
+            outside = sorted({name for one in step.steps for name in needs(one)} - inside)
+            return {"start": known[step.start], "outside": {name: known[name] for name in outside}}
+
+
+def _asked(steps: Iterable[str], known: Mapping[str, str]) -> dict[str, str]:
+    return {name: known[name] for name in sorted(steps)}

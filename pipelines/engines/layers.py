@@ -1,0 +1,163 @@
+"""A slice of a table as it is read: the columns of its layout's file, with what maps wrote onto them.
+
+What a map wrote is a *layer*: an Arrow file with one batch for each batch of the slice, row by row. A replaced column
+holds the changed rows alone, and a column ``?<name>`` tells which these are; so a stage that masks one e-mail address in
+a thousand documents writes one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusmill.pipelines.engines.base import PLACE
+from corpusmill.pipelines.engines.batches import IpcFile
+
+CHANGED: Final = "?"
+"""Prefix of the column that tells which rows of a replaced column were changed."""
+_ROW_BITS: Final = 32
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An Arrow file that the step *step* wrote for one slice, and the columns of it that are read."""
+
+    step: str
+    path: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SliceFile:
+    """A slice: batches ``[start, stop)`` of the file of a layout, and layers on it, the oldest first.
+
+    Args:
+        number: Of the slice in its layout, for `PLACE`.
+        columns: Columns of the layout's file that are read; at least one.
+    """
+
+    path: str
+    start: int
+    stop: int
+    columns: tuple[str, ...]
+    layers: tuple[Layer, ...] = ()
+    number: int = 0
+
+
+class Frame:
+    """One batch of a slice; columns are put together when they are asked for."""
+
+    def __init__(self, base: pa.RecordBatch, layers: Mapping[str, pa.RecordBatch], place: int) -> None:
+        self.num_rows: int = base.num_rows
+        self._base = base
+        self._layers = layers
+        self._place = place
+        self._written: dict[tuple[str, str], pa.Array] = {}
+        self._read: dict[tuple[str, tuple[str, ...]], pa.Array] = {}
+
+    def put(self, step: str, name: str, values: pa.Array) -> None:
+        """Take *values* as the column *name* after the step *step*."""
+        self._written[step, name] = values
+
+    def select(self, views: Mapping[str, tuple[str, ...]]) -> pa.RecordBatch:
+        """Return columns: for each name of *views*, the steps that wrote it, the newest first; none: the layout's."""
+        columns = [self.column(name, writers) for name, writers in views.items()]
+        return pa.RecordBatch.from_arrays(columns, names=list(views))
+
+    def column(self, name: str, writers: tuple[str, ...]) -> pa.Array:
+        """Return the column *name* as *writers*, the newest first, left it."""
+        key = (name, writers)
+        if key not in self._read:
+            is_stored = name != PLACE or PLACE in self._base.schema.names
+            self._read[key] = self._newest(name, writers) if is_stored else self._places()
+        return self._read[key]
+
+    def _places(self) -> pa.Array:
+        return pa.array(np.arange(self._place, self._place + self.num_rows, dtype=np.int64))
+
+    def _newest(self, name: str, writers: tuple[str, ...]) -> pa.Array:
+        changes: list[tuple[pa.Array, pa.Array]] = []
+        for step in writers:
+            if (step, name) in self._written:
+                return _with_changes(self._written[step, name], changes)
+            layer = self._layers[step]
+            mask = CHANGED + name
+            if mask not in layer.schema.names:
+                return _with_changes(layer[name], changes)
+            changes.append((layer[mask], layer[name]))
+        return _with_changes(self._base[name], changes)
+
+
+def _with_changes(values: pa.Array, changes: Sequence[tuple[pa.Array, pa.Array]]) -> pa.Array:
+    """Return *values* with *changes* (which rows, new values; the newest first) in their places."""
+    for mask, changed in reversed(changes):
+        if mask.true_count == len(mask):
+            values = changed
+        elif mask.true_count:
+            values = pc.if_else(mask, changed, values)
+    return values
+
+
+def frames(piece: SliceFile) -> Iterator[Frame]:
+    """Read the batches of *piece*."""
+    base = IpcFile(Path(piece.path), columns=piece.columns)
+    layers = {layer.step: IpcFile(Path(layer.path), columns=layer.columns) for layer in piece.layers}
+    place = piece.number << _ROW_BITS
+    for index in range(piece.start, piece.stop):
+        there = {step: layer.batch(index - piece.start) for step, layer in layers.items()}
+        frame = Frame(base.batch(index), there, place)
+        yield frame
+        place += frame.num_rows
+
+
+def changed_rows(before: pa.Array, after: pa.Array) -> pa.Array:
+    """Return which rows of two arrays of one type differ (bool, no nulls); null is a value of its own.
+
+    >>> changed_rows(pa.array(["a", None, "c"]), pa.array(["a", "b", None])).to_pylist()
+    [False, True, True]
+    """
+    if after is before:
+        return pa.repeat(pa.scalar(False), len(before))
+    if pa.types.is_nested(after.type):
+        one, other = before.to_pylist(), after.to_pylist()
+        return pa.array([a != b for a, b in zip(one, other, strict=True)], pa.bool_())
+    differs = pc.fill_null(pc.not_equal(before, after), False)
+    return pc.or_(differs, pc.xor(pc.is_null(before), pc.is_null(after)))
+
+
+def layer_batch(written: pa.RecordBatch, schema: pa.Schema, before: dict[str, pa.Array]) -> pa.RecordBatch:
+    """Return *written* (columns of *schema*) in the form of a layer; *before* has the older values of replaced columns."""
+    columns: list[pa.Array] = []
+    for field in schema:
+        values = written[field.name]
+        if field.name not in before:
+            columns.append(values)
+            continue
+        mask = changed_rows(before[field.name], values)
+        columns += [_only(mask, values), mask]
+    return pa.RecordBatch.from_arrays(columns, schema=layer_schema(schema, before))
+
+
+def _only(mask: pa.Array, values: pa.Array) -> pa.Array:
+    if mask.true_count == len(mask):
+        return values
+    if not mask.true_count:
+        return pa.nulls(len(values), values.type)
+    return pc.if_else(mask, values, pa.scalar(None, values.type))
+
+
+def layer_schema(schema: pa.Schema, replaced: object) -> pa.Schema:
+    """Return the columns of a layer that holds those of *schema*, of which *replaced* (a container) are stored sparsely."""
+    fields: list[pa.Field] = []
+    for field in schema:
+        if field.name in replaced:  # type: ignore[operator]
+            fields += [field.with_nullable(True), pa.field(CHANGED + field.name, pa.bool_(), nullable=False)]
+        else:
+            fields.append(field)
+    return pa.schema(fields)
