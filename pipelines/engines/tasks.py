@@ -280,9 +280,9 @@ def read_done(out: Path) -> Done | None:
 
 
 def is_whole(out: Path, done: Done) -> bool:
-    """Tell whether the files of a finished task have the sizes that it says."""
+    """Tell whether the files of a finished task are there, with the sizes that it says."""
     try:
-        return all(
+        return out.with_name(f"{out.name}.json").exists() and all(
             out.with_name(f"{out.name}.{name}").stat().st_size == size
             for name, size in {"arrow": done.bytes, **done.files}.items()
         )

@@ -8,7 +8,7 @@ from typing import Literal
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from corpusmill.pipelines.stages.base import MapStage, Transform
+from corpusmill.pipelines.stages.base import Stage, Transform
 
 
 class Bounds(BaseModel):
@@ -20,7 +20,7 @@ class Bounds(BaseModel):
     highest: int | None = None
 
 
-class Mark(MapStage):
+class Mark(Stage):
     """Leave documents as they are."""
 
     mode: Literal["fast", "slow"] = "fast"

@@ -15,7 +15,7 @@ from corpusmill.pipelines.dataset.catalog import index_version
 from corpusmill.pipelines.dataset.publish import WrittenFile, make_manifest, publish
 from corpusmill.pipelines.dataset.shards import ParquetFile
 from corpusmill.pipelines.dataset.version import Version, version_in
-from corpusmill.pipelines.stages.split import shard_numbers, splits
+from corpusmill.pipelines.stages.split import partition_numbers, splits
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS
 from corpusmill.schemas.hashing import file_sha256
@@ -172,7 +172,8 @@ def _written(folder: Path, captures: Sequence[Doc], views: Sequence[str]) -> Ite
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(captures, key=lambda capture: (capture.id, capture.record_sha256))
     ids = pa.array([capture.id for capture in ordered], pa.string())
-    places = shard_numbers(ids, shares=SHARES, shards=SHARDS).tolist() if ordered else []
+    split = splits(ids, SHARES)
+    places = partition_numbers(ids, split, shards=SHARDS, pieces=1).tolist() if ordered else []
     parts = splits(ids, SHARES).tolist() if ordered else []
     signals = pa.schema([pa.field("id", pa.string(), nullable=False), *((name, pa.float64()) for name in SIGNALS)])
     number = 0

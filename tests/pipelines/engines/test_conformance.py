@@ -233,8 +233,11 @@ class Edges(Function):
                     # Pairs of neighbors in a scrambled order, so that labels need several rounds to travel.
                     others = [base + (n * 7 + 3) % row["rows"] if n % 3 else base + n for n in range(row["rows"])]
                     yield pa.record_batch(
-                        {"node": pa.array(nodes, pa.int64()), "other": pa.array(others, pa.int64()),
-                         "label": pa.array(nodes, pa.int64())}
+                        {
+                            "node": pa.array(nodes, pa.int64()),
+                            "other": pa.array(others, pa.int64()),
+                            "label": pa.array(nodes, pa.int64()),
+                        }
                     )
 
         return run
@@ -246,7 +249,7 @@ class Ends(Function):
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                for at, other in (("node", "other"), ("other", "node")):
+                for at in ("node", "other"):
                     yield pa.record_batch(
                         {"at": batch[at], "node": batch["node"], "other": batch["other"], "label": batch["label"]}
                     )

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
-from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input, Map
+from corpusmill.pipelines.engines.addresses import fingerprints
+from corpusmill.pipelines.engines.base import Batches, ColumnFunction, Exchange, Function, Input, Map, Scan, Step
+from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, StepDone, Store, fingerprints, run_plan
+from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
+from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.schemas.errors import DataError, UnfinishedError, WorkError
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
@@ -40,38 +45,60 @@ class Count(Function):
 
 
 class Same(Function):
-    """Gives what it gets."""
-
-    label: str = "same"
+    """Returns what it gets."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: batches
 
 
-class Kill(Function):
+class Label(ColumnFunction):
+    """Adds a column with *label* in each row, or what *then* does to a worker."""
+
+    label: str = "same"
+    into: str = "label"
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        return lambda batch: pa.record_batch({self.into: pa.array([self.label] * batch.num_rows, pa.string())})
+
+
+class Kill(Label):
     """Kills its worker, the first time or always."""
 
     marks: str
     always: bool = False
 
-    def build(self) -> Callable[[Batches], Batches]:
-        def run(batches: Batches) -> Batches:
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        label = super().build()
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
             mark = Path(self.marks) / "killed"
             if self.always or not mark.exists():
                 mark.touch()
                 os.kill(os.getpid(), signal.SIGKILL)
-            yield from batches
+            return label(batch)
 
         return run
 
 
-def plan(marks: Path, *sizes: int, label: str = "same", then: Function | None = None) -> Plan:
-    steps: list[Map | Exchange] = [
-        Map("count", (), Count(marks=str(marks)), ROWS),
-        Map("map", (Input("count"),), then or Same(label=label), ROWS),
-        Exchange("exchange", (Input("map"),), "n", (), Same(), ROWS, ROWS, parts=3),
+LABELLED = pa.schema([("label", pa.string())])
+
+
+def plan(marks: Path, *sizes: int, label: str = "same", then: Label | None = None) -> Plan:
+    steps: list[Step] = [
+        Scan(name="count", function=Count(marks=str(marks)), schema=ROWS),
+        Map(name="map", of="count", function=then or Label(label=label), reads=("n",), writes=LABELLED),
+        Exchange(
+            name="exchange",
+            inputs=(Input("map"),),
+            by="n",
+            order=(),
+            function=Same(),
+            moved=pa.schema([*ROWS, *LABELLED]),
+            schema=pa.schema([*ROWS, *LABELLED]),
+            partitions=3,
+        ),
     ]
-    return Plan(tuple(steps), {"count": tuple(RawTask(({"of": size},), size) for size in sizes)})
+    return Plan(steps, {"count": [ScanTask(({"of": size},), size) for size in sizes]})
 
 
 @pytest.fixture
@@ -133,6 +160,8 @@ def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage:
             told.unlink()
         case "torn json":
             told.write_text(told.read_text()[:20])
+            for manifest in store.steps.glob("*/manifest.json"):
+                manifest.unlink()
 
     done = run(plan(marks, 3, 5), store)
 
@@ -156,14 +185,17 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Pat
     assert "--workers 1" in str(caught.value.hint)
 
 
-class Greedy(Function):
+class Greedy(Label):
     """Takes a gigabyte."""
 
-    def build(self) -> Callable[[Batches], Batches]:
-        def run(batches: Batches) -> Batches:
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        label = super().build()
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
             taken = bytearray(10**9)
-            yield from batches
+            written = label(batch)
             del taken
+            return written
 
         return run
 
@@ -193,6 +225,211 @@ def test_a_store_that_cannot_be_written_is_told_and_can_be_resumed(tmp_path: Pat
 
     (tmp_path / "w" / "tasks").unlink()
     assert run(plan(marks, 3), Store(tmp_path / "w"))["exchange"].rows == 3
+
+
+class Share(ColumnFunction):
+    """Adds the sum of a counter of an earlier step."""
+
+    made: int = 0
+
+    def asks(self) -> tuple[str, ...]:
+        return ("count",)
+
+    def bound(self, counters: Mapping[str, Mapping[str, int]]) -> Share:
+        return Share(made=counters["count"]["made"])
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        return lambda batch: pa.record_batch({"made": pa.array([self.made] * batch.num_rows, pa.int64())})
+
+
+def shared(marks: Path, *sizes: int) -> Plan:
+    return plan(marks, *sizes).extended(
+        [Map(name="share", of="map", function=Share(), reads=("n",), writes=pa.schema([("made", pa.int64())]))]
+    )
+
+
+def tables(made: Plan, store: Store, done: dict[str, StepDone]) -> dict[str, list[dict[str, object]]]:
+    found = {}
+    for name in done:
+        rows = [row for batch in read_table(made, done, store, name) for row in batch.to_pylist()]
+        found[name] = sorted(rows, key=repr)
+    return found
+
+
+def test_after_an_incremental_run_every_table_is_that_of_a_run_from_nothing(tmp_path: Path, marks: Path) -> None:
+    """A map that asks for counters has them in its address: no slice keeps a value of yesterday."""
+    store, fresh = Store(tmp_path / "w"), Store(tmp_path / "fresh")
+    run(shared(marks, 3), store)
+
+    added = shared(marks, 3, 5)
+    again, alone = run(added, store), run(added, fresh)
+
+    assert tables(added, store, again) == tables(added, fresh, alone)
+    assert {row["made"] for row in tables(added, store, again)["share"]} == {8}
+    assert again["map"].computed == 1, "what does not ask keeps its old slices"
+
+
+def test_an_unchanged_counter_leaves_the_old_slices_valid(tmp_path: Path, marks: Path) -> None:
+    """The value is in the address, not the step that gave it."""
+    store = Store(tmp_path / "w")
+    run(shared(marks, 3, 5), store)
+
+    done = run(shared(marks, 5, 3, 0), store)
+
+    assert done["share"].computed == 1, "only the new, empty slice"
+
+
+class Replace(ColumnFunction):
+    """Writes *text* over the label of the rows whose number is a multiple of *every*."""
+
+    every: int
+    text: str
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            task().count(self.text, 1)
+            rows = zip(batch["n"].to_pylist(), batch["label"].to_pylist(), strict=True)
+            labels = [self.text if number % self.every == 0 else label for number, label in rows]
+            return pa.record_batch({"label": pa.array(labels, pa.string())})
+
+        return run
+
+
+def replacing(marks: Path, *, second: str = "three") -> Plan:
+    """Return a plan with two maps that change one column, and one between them that reads it as it stands there."""
+    even = Map(name="even", of="map", function=Replace(every=2, text="two"), reads=("n", "label"), writes=LABELLED)
+    between = Map(
+        name="between",
+        of="even",
+        function=Copy(into="seen"),
+        reads=("label",),
+        writes=pa.schema([("seen", pa.string())]),
+    )
+    third = Map(
+        name="third", of="between", function=Replace(every=3, text=second), reads=("n", "label"), writes=LABELLED
+    )
+    last = Map(
+        name="last", of="third", function=Copy(into="end"), reads=("label",), writes=pa.schema([("end", pa.string())])
+    )
+    return plan(marks, 7).extended([even, between, third, last])
+
+
+class Copy(ColumnFunction):
+    """Copies the label."""
+
+    into: str
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        return lambda batch: pa.record_batch({self.into: batch["label"]})
+
+
+def test_a_map_reads_a_column_as_it_stands_before_it(tmp_path: Path, marks: Path) -> None:
+    """Also when a later map over the same column was computed long ago, and this one is computed again."""
+    store = Store(tmp_path / "w")
+    made = replacing(marks)
+    first = run(made, store)
+    expected = tables(made, store, first)
+    for name in ("between", "last"):
+        store.forget_step(first[name].fingerprint)
+
+    again = run(made, store)
+
+    assert tables(made, store, again) == expected
+    assert {name for name, step in again.items() if step.computed} == {"between", "last"}
+    assert [row["seen"] for row in expected["last"]] == ["two", "same", "two", "same", "two", "same", "two"]
+    assert [row["end"] for row in expected["last"]] == ["three", "same", "two", "three", "two", "same", "three"]
+
+
+def test_a_changed_map_repeats_what_reads_its_columns_and_nothing_else(tmp_path: Path, marks: Path) -> None:
+    """What a step does not read cannot invalidate it."""
+    store = Store(tmp_path / "w")
+    run(replacing(marks), store)
+
+    done = run(replacing(marks, second="drei"), store)
+
+    assert {name for name, step in done.items() if step.computed} == {"third", "last"}
+
+
+def test_maps_over_one_layout_are_one_task_a_slice(marks: Path) -> None:
+    """A slice is read once, whatever number of stages look at it."""
+    made = replacing(marks)
+
+    found = [[step.name for step in unit.steps] for unit in units(made, made.steps)]
+
+    assert found == [["count"], ["map", "even", "between", "third", "last"], ["exchange"]]
+
+
+def test_a_replaced_column_is_stored_for_the_changed_rows_alone(tmp_path: Path, marks: Path) -> None:
+    """A stage that masks one text in a thousand writes one text."""
+    store = Store(tmp_path / "w")
+
+    done = run(replacing(marks), store)
+
+    (even,) = IpcFile(store.out(done["even"].tasks[0].fingerprint).with_suffix(".arrow")).batches()
+    assert even["label"].to_pylist() == ["two", None] * 3 + ["two"]
+    assert even["?label"].to_pylist() == [True, False] * 3 + [True]
+
+
+class Undeclared(Label):
+    """Returns a column that the step does not declare."""
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        label = super().build()
+        return lambda batch: label(batch).append_column("secret", batch["n"])
+
+
+def test_an_undeclared_column_ends_the_run_with_the_name_of_the_step(tmp_path: Path, marks: Path) -> None:
+    """It would vanish without a word."""
+    with pytest.raises(WorkError, match="step map returned the column 'secret', which it does not declare"):
+        run(plan(marks, 3, then=Undeclared()), Store(tmp_path / "w"))
+
+
+def test_a_column_type_that_cannot_travel_is_refused_before_anything_runs(marks: Path) -> None:
+    """Not in the last step, on the other engine."""
+    step = Map(name="odd", of="map", function=Label(into="odd"), reads=("n",), writes=pa.schema([("odd", pa.uint8())]))
+
+    with pytest.raises(WorkError, match="the column `odd` has the type uint8"):
+        plan(marks, 3).extended([step])
+
+
+def test_listing_ten_thousand_tasks_is_linear(tmp_path: Path) -> None:
+    """A terabyte is 16,000 tasks: what the driver does for each must not grow with their number.
+
+    Counted in calls, because times on a shared machine say little: `benchmarks/driver.py` has the seconds.
+    """
+    import cProfile
+    import pstats
+
+    def calls(tasks: int) -> int:
+        scans = {"count": [ScanTask(({"of": 0},), number) for number in range(tasks)]}
+        made = Plan(
+            [
+                Scan(name="count", function=Count(marks=str(tmp_path)), schema=ROWS),
+                *(
+                    Map(
+                        name=f"map{number}",
+                        of="count" if number == 0 else f"map{number - 1}",
+                        function=Label(into=f"label{number}"),
+                        reads=("n",),
+                        writes=pa.schema([(f"label{number}", pa.string())]),
+                    )
+                    for number in range(3)
+                ),
+            ],
+            scans,
+        )
+        store = Store(tmp_path / str(tasks))
+        run(made, store)
+        for manifest in store.steps.glob("*/manifest.json"):
+            manifest.unlink()
+        profile = cProfile.Profile()
+        profile.enable()
+        again = run(made, store)
+        profile.disable()
+        assert all(step.cached for step in again.values())
+        return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
+
+    assert calls(400) < 2.2 * calls(200)
 
 
 def test_errors_survive_the_way_between_processes() -> None:

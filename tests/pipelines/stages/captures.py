@@ -18,6 +18,7 @@ def captures(texts: Sequence[str]) -> pa.RecordBatch:
             "source_id": str(number),
             "record_sha256": f"{number:064x}",
             "text": text,
+            "text_bytes": len(text.encode()),
         }
         for number, text in enumerate(texts)
     ]

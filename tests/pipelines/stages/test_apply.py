@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpusmill.pipelines.engines.base import with_columns_of
 from corpusmill.pipelines.engines.context import TaskContext, running
-from corpusmill.pipelines.stages.apply import apply
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, MapStage, Transform, reject
+from corpusmill.pipelines.stages.apply import apply, columns_read
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import DataError, SourceError, WorkError
 
 
-class Odd(MapStage):
+class Odd(Stage):
     """Rejects texts of odd length, measures the others, and stumbles over some words."""
 
     def adds(self) -> tuple[pa.Field, ...]:
@@ -40,18 +41,20 @@ class Odd(MapStage):
         return transform
 
 
-class Loses(MapStage):
+class Loses(Stage):
     """Drops its first row: what no stage may do."""
 
     def build(self) -> Transform:
         return lambda batch: batch.slice(1)
 
 
-class Shouts(MapStage):
+class Shouts(Stage):
     """Adds a mark to every text; *honest* says whether it tells."""
 
-    changes_text: ClassVar[bool] = True
     honest: bool = True
+
+    def changes(self) -> tuple[str, ...]:
+        return ("text",)
 
     def build(self) -> Transform:
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -71,6 +74,7 @@ def captures(*texts: str | None, rule: str | None = None) -> pa.RecordBatch:
             "source_id": str(index),
             "record_sha256": f"{index:064x}",
             "text": text,
+            "text_bytes": len((text or "").encode()),
             "rule": "earlier.rule" if text is None else rule,
             "stage": "earlier" if text is None else None,
         }
@@ -79,11 +83,12 @@ def captures(*texts: str | None, rule: str | None = None) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=CAPTURE)
 
 
-def applied(stage: MapStage, batch: pa.RecordBatch, folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
+def applied(stage: Stage, batch: pa.RecordBatch, folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
     context = TaskContext(folder / "task", partition=0, attempt="a")
     with running(context):
-        out = apply(stage.build(), batch, name="odd", stage=stage)
-    return sorted(out.to_pylist(), key=lambda row: row["id"]), dict(context.counters)
+        out = apply(stage.build(), batch.select(list(columns_read(stage))), name="odd", stage=stage)
+    assert out.num_rows == batch.num_rows
+    return with_columns_of(batch, out).to_pylist(), dict(context.counters)
 
 
 @given(texts=st.lists(st.none() | st.sampled_from(["ab", "abc", "BUG", "a DEEP hole", "ünï", ""]), max_size=12))
@@ -101,21 +106,64 @@ def test_in_is_out_and_ledger_whatever_a_stage_stumbles_over(texts: list[str | N
             text, "odd.length" if text is not None and len(text) % 2 else None
         )
         assert row["rule"] == expected
-        assert (row["text"] is None) == (expected is not None)
+        assert row["text"] == text
 
 
-def test_a_rejected_document_of_every_fourth_keeps_a_sample(tmp_path: Path) -> None:
-    """Somebody who asks why gets to see what; the choice is a function of the id."""
+def test_a_verdict_names_stage_value_and_bound(tmp_path: Path) -> None:
+    """Whoever asks why gets the numbers; the other rows stay as they are."""
     rows, _ = applied(Odd(), captures("abc", "ab"), tmp_path)
 
-    assert rows[0]["sample_text"] == "abc"
-    assert (rows[0]["value"], rows[0]["threshold"], rows[0]["text_bytes"]) == (3.0, 2.0, 3)
-    assert rows[1]["sample_text"] is None
+    assert [rows[0][name] for name in ("stage", "value", "threshold", "text_bytes")] == ["odd", 3.0, 2.0, 3]
+    assert [rows[1][name] for name in ("stage", "rule", "value")] == [None, None, None]
+
+
+class Forgets(Stage):
+    """Adds a column that it does not declare."""
+
+    def build(self) -> Transform:
+        return lambda batch: batch.append_column("forgotten", pa.array([1] * batch.num_rows))
+
+
+def test_a_column_that_is_not_declared_is_an_error_that_names_the_stage(tmp_path: Path) -> None:
+    """It would disappear without a word otherwise."""
+    with pytest.raises(WorkError, match="stage odd returned the column 'forgotten', which it does not declare"):
+        applied(Forgets(), captures("a"), tmp_path)
+
+
+class Promises(Stage):
+    """Declares a column that it does not add."""
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        return (pa.field("promised", pa.int64()),)
+
+    def build(self) -> Transform:
+        return lambda batch: batch
+
+
+def test_a_column_that_is_declared_and_missing_is_an_error(tmp_path: Path) -> None:
+    """A version would have a column of nulls that nobody can explain."""
+    with pytest.raises(WorkError, match="stage odd did not return the column 'promised'"):
+        applied(Promises(), captures("a"), tmp_path)
+
+
+class Peeks(Stage):
+    """Reads a column that it does not declare."""
+
+    def build(self) -> Transform:
+        return lambda batch: reject(batch, pc.is_valid(batch["url"]), rule="peeks.url")
+
+
+def test_a_column_that_is_read_without_declaring_it_is_no_broken_record(tmp_path: Path) -> None:
+    """Every document would be set aside as `error.unexpected`, and an empty version published."""
+    with pytest.raises(WorkError, match='Field "url" does not exist in schema') as caught:
+        applied(Peeks(), captures("a", "b"), tmp_path)
+
+    assert caught.value.hint == "declare the column in `reads()`"
 
 
 def test_a_stage_that_loses_a_row_ends_the_run(tmp_path: Path) -> None:
     """It is a mistake in the stage, which nobody would see otherwise."""
-    with pytest.raises(WorkError, match="stage odd gave 1 rows for 2"):
+    with pytest.raises(WorkError, match="stage odd returned 1 rows for 2"):
         applied(Loses(), captures("a", "b"), tmp_path)
 
 
@@ -131,7 +179,7 @@ def test_added_text_is_what_the_stage_says(tmp_path: Path, honest: bool) -> None
 def test_an_error_that_the_user_must_solve_is_not_taken_for_a_bad_record(tmp_path: Path) -> None:
     """A missing model is no property of a document."""
 
-    class Broken(MapStage):
+    class Broken(Stage):
         def build(self) -> Transform:
             def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
                 raise SourceError("the model file is gone")

@@ -6,19 +6,16 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusmill.pipelines.stages.fates import NO_TIME
-from corpusmill.pipelines.stages.identity import REPEATED, SUPERSEDED, content_hashes, identity_steps
+from corpusmill.pipelines.stages.identity import NO_TIME, REPEATED, SUPERSEDED, content_hashes
 from corpusmill.schemas.identity import content_hash
 from tests.pipelines.stages.dedup.corpus import EPOCH, capture, table
-from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
+from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
 MICROSECONDS_A_DAY = 86_400_000_000
 
 
 def fates_of(captures: list[dict[str, Any]], how: Contrary | None = None) -> list[dict[str, Any]]:
-    steps = identity_steps(documents="documents")
-    done = (how or Contrary()).run(steps, {"documents": table(captures)})
-    return sorted_rows(done["identity"], "id", "captured", "record_sha256")
+    return fates(table(captures), [], how or Contrary())
 
 
 def captured(day: int) -> int:
@@ -27,9 +24,9 @@ def captured(day: int) -> int:
 
 def test_the_latest_capture_of_a_document_is_kept() -> None:
     """CONTRACTS §1: the greatest fetched_at; the others are superseded, whatever their text."""
-    fates = fates_of([capture("a", "old", day=1), capture("a", "new", day=2), capture("b", "other", day=0)])
+    found = fates_of([capture("a", "old", day=1), capture("a", "new", day=2), capture("b", "other", day=0)])
 
-    rules = {(fate["captured"], fate["content_hash"]): fate["rule"] for fate in fates}
+    rules = {(fate["captured"], fate["content_hash"]): fate["rule"] for fate in found}
     assert rules == {
         (captured(1), content_hash("old")): SUPERSEDED,
         (captured(2), content_hash("new")): None,
@@ -39,23 +36,23 @@ def test_the_latest_capture_of_a_document_is_kept() -> None:
 
 def test_a_capture_without_a_time_gives_way() -> None:
     """A null fetched_at is the least."""
-    fates = fates_of([capture("a", "undated", day=None), capture("a", "dated", day=-20_000)])
+    found = fates_of([capture("a", "undated", day=None), capture("a", "dated", day=-20_000)])
 
-    assert [(fate["captured"] == NO_TIME, fate["rule"]) for fate in fates] == [(True, SUPERSEDED), (False, None)]
+    assert [(fate["captured"] == NO_TIME, fate["rule"]) for fate in found] == [(True, SUPERSEDED), (False, None)]
 
 
 def test_equal_captures_are_repeated_and_one_stays() -> None:
     """The same record read twice must not remove the document."""
-    fates = fates_of([capture("a", "text", day=1)] * 3 + [capture("a", "text", day=0)])
+    found = fates_of([capture("a", "text", day=1)] * 3 + [capture("a", "text", day=0)])
 
-    assert [fate["rule"] for fate in fates].count(None) == 1
-    assert [fate["rule"] for fate in fates].count(REPEATED) == 3
-    assert {fate["stage"] for fate in fates} == {None, "identity"}
+    assert [fate["rule"] for fate in found].count(None) == 1
+    assert [fate["rule"] for fate in found].count(REPEATED) == 3
+    assert {fate["stage"] for fate in found} == {None, "identity"}
 
 
 def test_a_recrawl_with_equal_text_keeps_when_the_text_was_first_seen() -> None:
     """Otherwise every crawl would make the document younger, and its duplicates older than it."""
-    fates = fates_of(
+    found = fates_of(
         [
             capture("a", "text", day=3, record="page 1"),
             capture("a", "other", day=1),
@@ -64,7 +61,7 @@ def test_a_recrawl_with_equal_text_keeps_when_the_text_was_first_seen() -> None:
         ]
     )
 
-    (kept,) = [fate for fate in fates if fate["rule"] is None]
+    (kept,) = [fate for fate in found if fate["rule"] is None]
     assert (kept["captured"], kept["first_seen"]) == (captured(9), captured(3))
 
 
@@ -72,19 +69,9 @@ def test_rejected_captures_have_no_fate() -> None:
     """The table holds what lives: what was rejected before has its verdict in its own row."""
     broken = capture("a", None, day=9, rule="error.encoding", stage="extract")
 
-    fates = fates_of([broken, capture("a", "text", day=1)])
+    found = fates_of([broken, capture("a", "text", day=1)])
 
-    assert [(fate["content_hash"], fate["rule"]) for fate in fates] == [(content_hash("text"), None)]
-
-
-def test_clusters_found_before_are_carried_on() -> None:
-    """A second comparison must not forget what the first one found."""
-    schema_table = table([capture("a", "text")])
-    clustered = schema_table.append_column("cluster_id", pa.array(["x"])).append_column("cluster_size", pa.array([4]))
-
-    done = Contrary().run(identity_steps(documents="d", clustered=True), {"d": clustered})
-
-    assert [(row["cluster_id"], row["cluster_size"]) for row in done["identity"].to_pylist()] == [("x", 4)]
+    assert [(fate["content_hash"], fate["rule"]) for fate in found] == [(content_hash("text"), None)]
 
 
 @settings(deadline=None)
@@ -114,11 +101,11 @@ def test_hashes_of_a_column_are_those_of_its_texts(texts: list[str], cut: int) -
 )
 def test_fates_depend_on_the_captures_alone(captures: list[dict[str, Any]], parts: int, rows: int, seed: int) -> None:
     """Order, partitions and batches must not decide which capture stays; and no capture gets lost."""
-    fates = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
+    found = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
 
-    assert fates == fates_of(captures, Contrary(parts=1, rows=1000))
-    assert len(fates) == len(captures)
-    living = [fate["id"] for fate in fates if fate["rule"] is None]
+    assert found == fates_of(captures, Contrary(parts=1, rows=1000))
+    assert len(found) == len(captures)
+    living = [fate["id"] for fate in found if fate["rule"] is None]
     assert sorted(living) == sorted({one["id"] for one in captures})
 
 

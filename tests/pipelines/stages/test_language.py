@@ -107,7 +107,7 @@ def test_a_verdict_does_not_depend_on_the_batch(batch: list[str]) -> None:
     half = len(batch) // 2
     whole = stage.build()(captures(batch))
     in_turn = captures(batch)
-    for _, part in stage.parts():
+    for _, part in stage.sub_stages():
         in_turn = part.build()(in_turn)
 
     pieces = stage.build()(captures(batch[half:]))
@@ -121,8 +121,8 @@ def test_a_changed_bound_changes_the_judging_alone() -> None:
     """The measuring part holds no bound, so its address stays."""
     strict, loose = Language(min_score=0.9), Language(min_score=0.1, keep=("fr",))
 
-    assert [name for name, _ in strict.parts()] == ["measure", ""]
-    assert strict.parts()[0] == loose.parts()[0]
+    assert [name for name, _ in strict.sub_stages()] == ["measure", ""]
+    assert strict.sub_stages()[0] == loose.sub_stages()[0]
 
 
 def test_codes_of_three_letters_mean_the_same() -> None:

@@ -6,7 +6,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.pipelines.stages.split import shard_numbers, splits
+from corpusmill.pipelines.stages.split import partition_numbers, splits
 from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.identity import shard_of
 
@@ -28,11 +28,13 @@ def test_shards_are_ranges_of_ids_by_the_definition(ids: list[str], counts: tupl
     shards = dict(zip(SPLITS, counts, strict=True))
     column = pa.array(ids)
 
-    found = shard_numbers(column, shares=SHARES, shards=shards)
+    parts = splits(column, SHARES)
+    found = partition_numbers(column, parts, shards=shards, pieces=1)
+    finer = partition_numbers(column, parts, shards=shards, pieces=8)
 
     starts = [0, counts[0], counts[0] + counts[1]]
-    parts = splits(column, SHARES)
     assert found.tolist() == [starts[p] + shard_of(i, counts[p]) for i, p in zip(ids, parts, strict=True)]
+    assert (finer // 8).tolist() == found.tolist()
 
 
 @given(ids=IDS, empty=st.sampled_from(SPLITS))

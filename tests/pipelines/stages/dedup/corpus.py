@@ -29,6 +29,7 @@ def capture(
         "record_sha256": hashlib.sha256((record if record is not None else str(text)).encode()).hexdigest(),
         "fetched_at": None if day is None else EPOCH + timedelta(days=day),
         "text": text,
+        "text_bytes": len((text or "").encode()),
         **more,
     }
 

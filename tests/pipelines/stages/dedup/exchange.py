@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.base import Batches, Exchange, Input, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Input, Map, Step, with_columns_of
+from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.stages.base import Documents, Stage
+from corpusmill.pipelines.stages.identity import hash_step, identity_steps
+from corpusmill.schemas.document import CAPTURE
+
+NO_TIME = -(2**63)
 
 
 class Contrary:
@@ -18,40 +26,80 @@ class Contrary:
         self.parts = parts
         self.rows = rows
         self.chance = random.Random(seed)
+        self.counters: dict[str, int] = {}
+        self.sides: dict[tuple[str, str], pa.Table] = {}
 
     def run(self, steps: Sequence[Step], tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        """Give the outputs of *steps*, and *tables* (finished steps) with them."""
+        """Return the tables as they stand after each of *steps*, and *tables* (finished steps) with them."""
         done = dict(tables)
-        for step in steps:
-            done[step.name] = self._step(step, done)
+        context = TaskContext(Path("/nowhere/task"), partition=0, attempt="a")
+        with running(context):
+            for step in steps:
+                done[step.name] = self._step(step, done, context)
+        self.counters = dict(context.counters)
         return done
 
-    def _step(self, step: Step, done: Mapping[str, pa.Table]) -> pa.Table:
+    def _step(self, step: Step, done: Mapping[str, pa.Table], context: TaskContext) -> pa.Table:
+        match step:
+            case Map():
+                return self._map(step, done[step.of], context)
+            case Exchange():
+                made = self._exchange(step, done)
+                return made if step.onto is None else _put_back(made, done[step.onto])
+        raise NotImplementedError(step)
+
+    def _map(self, step: Map, table: pa.Table, context: TaskContext) -> pa.Table:
+        sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in step.sides}
+        context.sides = {name: batches.append for name, batches in sides.items()}
         function = step.function.build()
-        if not isinstance(step, Exchange):
-            parts = [self._read(source, done) for source in step.inputs]
-        else:
-            parts = self._partitions(step, done)
-        given = [batch for part in parts for batch in function(part)]
-        for batch in given:
-            assert batch.schema.equals(step.schema), f"{step.name} gives {batch.schema}"
-        return pa.Table.from_batches(given, schema=step.schema)
+        changed = []
+        for batch in self._cut(_with_places(table, step.reads)):
+            written = function(batch.select(list(step.reads)))
+            assert set(written.schema.names) == set(step.writes.names), step.name
+            assert [written.schema.field(f.name).type for f in step.writes] == step.writes.types, step.name
+            changed.append(with_columns_of(batch, written))
+        for name, batches in sides.items():
+            schema = step.sides[name]
+            columns = [[b[f.name].cast(f.type) for f in schema] for b in batches]
+            self.sides[step.name, name] = pa.Table.from_batches(
+                [pa.RecordBatch.from_arrays(one, schema=schema) for one in columns], schema
+            )
+        if not changed:
+            new = [f for f in step.writes if f.name not in table.schema.names]
+            return pa.schema([*table.schema, *new]).empty_table()
+        return pa.Table.from_batches(changed).drop_columns([PLACE] if PLACE in step.reads else [])
+
+    def _exchange(self, step: Exchange, done: Mapping[str, pa.Table]) -> pa.Table:
+        function = step.function.build()
+        batches = [batch for part in self._partitions(step, done) for batch in function(part)]
+        for batch in batches:
+            assert batch.schema.equals(step.schema) or set(batch.schema.names) == set(step.schema.names), step.name
+        rows = [
+            pa.RecordBatch.from_arrays([batch[f.name] for f in step.schema], schema=step.schema) for batch in batches
+        ]
+        return pa.Table.from_batches(rows, schema=step.schema)
 
     def _read(self, source: Input, done: Mapping[str, pa.Table]) -> Batches:
         table = done[source.step]
-        table = table.select(list(source.columns)) if source.columns is not None else table
+        names = tuple(table.schema.names) if source.columns is None else source.columns
+        table = _with_places(table, names).select(list(names))
         batches = self._cut(self._shuffled(table))
         return batches if source.through is None else source.through.build()(batches)
 
     def _partitions(self, step: Exchange, done: Mapping[str, pa.Table]) -> list[Batches]:
         batches = [batch for source in step.inputs for batch in self._read(source, done)]
-        for batch in batches:
-            assert batch.schema.equals(step.moved), f"{step.name} is given {batch.schema}"
-        table = self._shuffled(pa.Table.from_batches(batches, schema=step.moved))
-        for key in (step.by, *step.order):
+        table = pa.Table.from_batches(
+            [pa.RecordBatch.from_arrays([b[f.name] for f in step.moved], schema=step.moved) for b in batches],
+            schema=step.moved,
+        )
+        table = self._shuffled(table)
+        keys = (step.by, *step.order)
+        for key in keys:
             assert not table[key].null_count, f"{step.name}: the key {key} has nulls"
-        table = table.sort_by([(key, "ascending") for key in (step.by, *step.order)])
-        parts = step.parts if isinstance(step.parts, int) else self.parts
+        table = table.sort_by([(key, "ascending") for key in dict.fromkeys(keys)])
+        parts = step.partitions if isinstance(step.partitions, int) else self.parts
+        if step.onto is not None:
+            parts = 1  # one slice holds the documents
         numbers = pa.array(partition_numbers(table[step.by].combine_chunks(), parts))
         return [self._cut(table.filter(pa.compute.equal(numbers, part))) for part in range(parts)]
 
@@ -64,7 +112,69 @@ class Contrary:
         return iter(table.combine_chunks().to_batches(max_chunksize=self.rows))
 
 
+def _with_places(table: pa.Table, names: Sequence[str]) -> pa.Table:
+    if PLACE not in names or PLACE in table.schema.names:
+        return table
+    places = pa.array(range(table.num_rows), pa.int64())
+    return table.append_column(pa.field(PLACE, pa.int64(), nullable=False), places)
+
+
+def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
+    """Put the rows of *made* onto *table* by their places, as the contract of `Exchange.onto` says."""
+    rows = {row[PLACE]: row for row in made.to_pylist()}
+    assert len(rows) == made.num_rows, "two rows for one place"
+    for field in (field for field in made.schema if field.name != PLACE):
+        is_there = field.name in table.schema.names
+        old = table[field.name].to_pylist() if is_there else [None] * table.num_rows
+        values = [rows[place][field.name] if place in rows else value for place, value in enumerate(old)]
+        column = pa.array(values, field.type)
+        if is_there:
+            table = table.set_column(table.schema.get_field_index(field.name), field, column)
+        else:
+            table = table.append_column(field, column)
+    return table
+
+
+def compared(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> tuple[pa.Table, pa.Table]:
+    """Return the living captures before and the documents after identity and *stages* (name, stage), in one order."""
+    start = captures if captures.num_rows else CAPTURE.empty_table()
+    steps: list[Step] = [hash_step(":hash", of="documents", is_first=True), *identity_steps(":identity", of=":hash")]
+    tables = how.run(steps, {"documents": start})
+    table, state = tables[":identity"], ":identity"
+    for name, stage in stages:
+        added = stage.steps(name, Documents(state, table.schema))
+        tables = how.run(added, tables)
+        table, state = tables[name], name
+    return tables[":hash"], table
+
+
+def fates(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> list[dict[str, Any]]:
+    """Return what became of each living capture: its verdict and cluster, when it was taken, and when first seen."""
+    before, after = compared(captures, stages, how)
+    rows = []
+    for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True):
+        if one["rule"] is not None:
+            continue
+        cluster = {"cluster_id": other.get("cluster_id"), "cluster_size": other.get("cluster_size")}
+        if other["rule"] is None and stages:
+            cluster = {"cluster_id": cluster["cluster_id"] or one["id"], "cluster_size": cluster["cluster_size"] or 1}
+        rows.append(
+            {
+                **{name: one[name] for name in ("id", "record_sha256", "content_hash")},
+                "captured": microseconds(one["fetched_at"]),
+                "first_seen": microseconds(other["fetched_at"]),
+                **{name: other[name] for name in ("stage", "rule", "value", "threshold", "duplicate_of")},
+                **cluster,
+            }
+        )
+    return sorted(rows, key=lambda row: (row["id"], row["captured"], row["record_sha256"], repr(row)))
+
+
+def microseconds(time: Any) -> int:
+    return NO_TIME if time is None else round(time.timestamp() * 1_000_000)
+
+
 def sorted_rows(table: pa.Table, *by: str) -> list[dict[str, object]]:
-    """Give the rows of *table* in the order of the columns *by*, then of all others."""
+    """Return the rows of *table* in the order of the columns *by*, then of all others."""
     rows: list[dict[str, object]] = table.to_pylist()
     return sorted(rows, key=lambda row: (*(row[name] for name in by), repr(row)))

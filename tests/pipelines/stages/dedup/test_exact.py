@@ -6,19 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.dedup.exact import RULE, ExactDedup
-from corpusmill.pipelines.stages.identity import identity_steps
 from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, table
-from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
+from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
 
 def fates_of(captures: list[dict[str, Any]], how: Contrary | None = None) -> list[dict[str, Any]]:
-    steps = (
-        *identity_steps(documents="documents"),
-        *ExactDedup().steps("exact_dedup", documents="documents", fates="identity"),
-    )
-    done = (how or Contrary()).run(steps, {"documents": table(captures)})
-    return sorted_rows(done["exact_dedup"], "id", "captured", "record_sha256")
+    return fates(table(captures), [("exact_dedup", ExactDedup())], how or Contrary())
 
 
 def duplicate_of(captures: list[dict[str, Any]]) -> dict[str, str | None]:
@@ -42,19 +36,19 @@ def test_equal_days_are_decided_by_id() -> None:
 
 def test_texts_that_differ_in_one_character_both_stay() -> None:
     """Exact means exact: case and white space count."""
-    fates = fates_of([capture("a", "text"), capture("b", "Text"), capture("c", "text ")])
+    found = fates_of([capture("a", "text"), capture("b", "Text"), capture("c", "text ")])
 
-    assert [fate["rule"] for fate in fates] == [None, None, None]
+    assert [fate["rule"] for fate in found] == [None, None, None]
 
 
 def test_a_superseded_capture_does_not_remove_anything() -> None:
     """Its text is not in the corpus any more, so nothing repeats it."""
     captures = [capture("a", "text", day=0), capture("a", "changed", day=5), capture("b", "text", day=3)]
 
-    fates = fates_of(captures)
+    found = fates_of(captures)
 
-    assert [fate["rule"] for fate in fates if fate["id"] == document_id("test", "b")] == [None]
-    assert [fate["stage"] for fate in fates].count("identity") == 1
+    assert [fate["rule"] for fate in found if fate["id"] == document_id("test", "b")] == [None]
+    assert [fate["stage"] for fate in found].count("identity") == 1
 
 
 def test_the_age_of_a_text_survives_a_recrawl() -> None:
@@ -65,10 +59,10 @@ def test_the_age_of_a_text_survives_a_recrawl() -> None:
         capture("b", "text", day=5),
     ]
 
-    fates = {fate["id"]: fate for fate in fates_of(captures) if fate["stage"] != "identity"}
+    found = {fate["id"]: fate for fate in fates_of(captures) if fate["stage"] != "identity"}
 
-    assert fates[document_id("test", "b")]["rule"] == RULE
-    assert fates[document_id("test", "a")]["rule"] is None
+    assert found[document_id("test", "b")]["rule"] == RULE
+    assert found[document_id("test", "a")]["rule"] is None
 
 
 @settings(deadline=None)
@@ -85,10 +79,10 @@ def test_the_age_of_a_text_survives_a_recrawl() -> None:
 )
 def test_one_document_of_each_text_stays(captures: list[dict[str, Any]], parts: int, rows: int, seed: int) -> None:
     """Whatever the order, partitions and batches: no text twice, none lost, each removed one names a kept one."""
-    fates = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
+    found = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
 
-    assert fates == fates_of(captures, Contrary(parts=1, rows=1000))
-    before = [fate for fate in fates if fate["stage"] != "identity"]
+    assert found == fates_of(captures, Contrary(parts=1, rows=1000))
+    before = [fate for fate in found if fate["stage"] != "identity"]
     kept = {fate["content_hash"]: fate["id"] for fate in before if fate["rule"] is None}
     assert len(kept) == sum(fate["rule"] is None for fate in before) == len({fate["content_hash"] for fate in before})
     for fate in before:

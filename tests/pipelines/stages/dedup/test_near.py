@@ -9,13 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from corpusmill.pipelines.engines.base import Exchange
+from corpusmill.pipelines.engines.base import Exchange, Map
+from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.dedup.exact import ExactDedup
 from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
-from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table
-from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
+from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
 FINDS_ALL = NearDedup(threshold=0.6, bands=200, rows=1)
 """Bands of one row: two documents are candidates unless they are quite different."""
@@ -25,13 +26,8 @@ contrary = st.builds(Contrary, parts=st.integers(1, 4), rows=st.sampled_from([1,
 def fates_of(
     captures: list[dict[str, Any]], *, stage: NearDedup = FINDS_ALL, how: Contrary | None = None
 ) -> list[dict[str, Any]]:
-    steps = (
-        *identity_steps(documents="documents"),
-        *ExactDedup().steps("exact_dedup", documents="documents", fates="identity"),
-        *stage.steps("near_dedup", documents="documents", fates="exact_dedup"),
-    )
-    done = (how or Contrary(parts=1, rows=1000)).run(steps, {"documents": table(captures)})
-    return sorted_rows(done["near_dedup"], "id", "captured", "record_sha256")
+    stages = [("exact_dedup", ExactDedup()), ("near_dedup", stage)]
+    return fates(table(captures), stages, how or Contrary(parts=1, rows=1000))
 
 
 def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, tuple[str, float | None]]:
@@ -59,10 +55,10 @@ def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, 
 @given(captures=families())
 def test_the_result_is_that_of_comparing_all_with_all(captures: list[dict[str, Any]]) -> None:
     """Where the bands find all pairs, nothing but the definition decides."""
-    fates = [fate for fate in fates_of(captures) if fate["stage"] != "exact_dedup"]
+    found = [fate for fate in fates_of(captures) if fate["stage"] != "exact_dedup"]
 
     expected = reference(captures, threshold=0.6)
-    assert {fate["id"]: (fate["cluster_id"], fate["value"]) for fate in fates} == expected
+    assert {fate["id"]: (fate["cluster_id"], fate["value"]) for fate in found} == expected
 
 
 @settings(max_examples=40, deadline=None)
@@ -78,11 +74,11 @@ def test_order_partitions_and_batches_do_not_matter(captures: list[dict[str, Any
 @given(captures=families())
 def test_each_removed_document_names_a_kept_one_that_is_like_it(captures: list[dict[str, Any]]) -> None:
     """No orphans: what is removed is still there in another wording; and the sizes of the clusters add up."""
-    fates = fates_of(captures, stage=NearDedup())
+    found = fates_of(captures, stage=NearDedup())
 
     texts = {one["id"]: one["text"] for one in captures}
-    kept = {fate["id"]: fate for fate in fates if fate["rule"] is None}
-    removed = [fate for fate in fates if fate["rule"] == RULE]
+    kept = {fate["id"]: fate for fate in found if fate["rule"] is None}
+    removed = [fate for fate in found if fate["rule"] == RULE]
     for fate in removed:
         assert fate["duplicate_of"] == fate["cluster_id"]
         assert fate["duplicate_of"] in kept
@@ -102,10 +98,10 @@ def test_documents_that_come_later_change_nothing_before(
     after = [capture(f"later {index}", one["text"], day=100 + index) for index, one in enumerate(later)]
     after += [capture(f"copy {index}", one["text"] + " more", day=None) for index, one in enumerate(captures)]
 
-    def decided(fates: list[dict[str, Any]]) -> dict[str, Any]:
+    def decided(found: list[dict[str, Any]]) -> dict[str, Any]:
         names = {one["id"] for one in before}
         return {
-            fate["id"]: (fate["rule"], fate["duplicate_of"], fate["value"]) for fate in fates if fate["id"] in names
+            fate["id"]: (fate["rule"], fate["duplicate_of"], fate["value"]) for fate in found if fate["id"] in names
         }
 
     assert decided(fates_of(before)) == decided(fates_of(before + after))
@@ -120,10 +116,10 @@ def test_a_removed_document_takes_no_part() -> None:
         captures.append(capture(f"changed {number}", " ".join(edited(words, chance, 1)), day=0))
         captures.append(capture(f"changed {number}", " ".join(prose(chance, 80)), day=3))
 
-    fates = fates_of(captures)
+    found = fates_of(captures)
 
-    assert [fate["rule"] for fate in fates].count(RULE) == 0
-    living = [fate for fate in fates if fate["rule"] is None]
+    assert [fate["rule"] for fate in found].count(RULE) == 0
+    living = [fate for fate in found if fate["rule"] is None]
     assert len(living) == 9
     assert all(fate["cluster_id"] == fate["id"] and fate["cluster_size"] == 1 for fate in living)
 
@@ -138,10 +134,10 @@ def test_a_verdict_that_was_given_before_stays() -> None:
         capture("changed", " ".join(edited(words, chance, 1)), day=2),
     ]
 
-    fates = [fate for fate in fates_of(captures) if fate["id"] == document_id("test", "changed")]
+    found = [fate for fate in fates_of(captures) if fate["id"] == document_id("test", "changed")]
 
     first = document_id("test", "first")
-    assert [(fate["stage"], fate["duplicate_of"], fate["cluster_id"]) for fate in fates] == [
+    assert [(fate["stage"], fate["duplicate_of"], fate["cluster_id"]) for fate in found] == [
         ("identity", None, None),
         ("near_dedup", first, first),
     ]
@@ -149,10 +145,10 @@ def test_a_verdict_that_was_given_before_stays() -> None:
 
 def test_texts_without_words_are_never_near() -> None:
     """They have no shingles, so there is nothing in which they are alike."""
-    fates = fates_of([capture("a", "..."), capture("b", "!!!"), capture("c", ""), capture("d", "?!")])
+    found = fates_of([capture("a", "..."), capture("b", "!!!"), capture("c", ""), capture("d", "?!")])
 
-    assert [fate["rule"] for fate in fates] == [None] * 4
-    assert all(fate["cluster_id"] == fate["id"] and fate["cluster_size"] == 1 for fate in fates)
+    assert [fate["rule"] for fate in found] == [None] * 4
+    assert all(fate["cluster_id"] == fate["id"] and fate["cluster_size"] == 1 for fate in found)
 
 
 def test_short_texts_are_one_shingle() -> None:
@@ -172,17 +168,12 @@ def test_a_second_comparison_adds_up_clusters() -> None:
     texts = [" ".join(words) for words in (first, second, edited(second, chance, 1))]
     assert similarity(texts[0], texts[1]) < 0.9 < similarity(texts[1], texts[2])
     captures = [capture(f"{index}", text, day=index) for index, text in enumerate(texts)]
-    steps = (
-        *identity_steps(documents="d"),
-        *NearDedup(threshold=0.9).steps("near_dedup", documents="d", fates="identity"),
-        *NearDedup(threshold=0.6).steps("near_dedup_2", documents="d", fates="near_dedup"),
-    )
+    stages = [("near_dedup", NearDedup(threshold=0.9)), ("near_dedup_2", NearDedup(threshold=0.6))]
 
-    done = Contrary().run(steps, {"d": table(captures)})
+    found = sorted(fates(table(captures), stages, Contrary()), key=lambda fate: fate["captured"])
 
-    fates = sorted_rows(done["near_dedup_2"], "captured")
-    assert [fate["stage"] for fate in fates] == [None, "near_dedup_2", "near_dedup"]
-    assert fates[0]["cluster_size"] == 3
+    assert [fate["stage"] for fate in found] == [None, "near_dedup_2", "near_dedup"]
+    assert found[0]["cluster_size"] == 3
 
 
 def test_no_document_at_all_is_fine() -> None:
@@ -194,8 +185,9 @@ def test_no_document_at_all_is_fine() -> None:
 def test_between_steps_go_only_types_that_every_engine_carries() -> None:
     """No unsigned, dictionary or large types; keys are not null."""
     allowed = {pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
-    for step in NearDedup().steps("near_dedup", documents="d", fates="f"):
-        schemas = [step.schema, step.moved] if isinstance(step, Exchange) else [step.schema]
+    for step in NearDedup().steps("near_dedup", Documents("d", CAPTURE)):
+        assert isinstance(step, Exchange | Map)
+        schemas = [step.schema, step.moved] if isinstance(step, Exchange) else [step.writes]
         assert {kind for schema in schemas for kind in schema.types} <= allowed
         if isinstance(step, Exchange):
             assert not any(step.moved.field(key).nullable for key in (step.by, *step.order))

@@ -9,21 +9,27 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpusmill.pipelines.engines.base import Batches, Function, Map
-from corpusmill.pipelines.engines.batches import IpcFile
-from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, Store, run_plan
+from corpusmill.pipelines.engines.base import Batches, Function, Scan
+from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.pipelines.engines.plan import Plan, ScanTask
+from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.tables import read_table
+from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.dedup.exact import ExactDedup
 from corpusmill.pipelines.stages.dedup.near import NearDedup
-from corpusmill.pipelines.stages.identity import identity_steps
+from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.schemas.document import CAPTURE
 from tests.pipelines.stages.dedup.corpus import capture, edited, prose, table
-from tests.pipelines.stages.dedup.exchange import Contrary, sorted_rows
+from tests.pipelines.stages.dedup.exchange import Contrary, fates, sorted_rows
 
+COLUMNS = ("id", "record_sha256", "content_hash", "stage", "rule", "value", "threshold", "duplicate_of")
+HASHED = pa.schema([*CAPTURE, ("content_hash", pa.string())])
 STEPS = (
-    *identity_steps(documents="documents"),
-    *ExactDedup().steps("exact_dedup", documents="documents", fates="identity"),
-    *NearDedup().steps("near_dedup", documents="documents", fates="exact_dedup"),
+    hash_step(":hash", of="documents", is_first=True),
+    *identity_steps(":identity", of=":hash"),
+    *ExactDedup().steps("exact_dedup", Documents(":identity", HASHED)),
+    *NearDedup().steps("near_dedup", Documents("exact_dedup", HASHED)),
 )
 
 
@@ -57,20 +63,15 @@ def fates_by_engine(corpus: pa.Table, folder: Path, *, files: int, workers: int,
     for number in range(files):
         path = folder / f"{number}.parquet"
         pq.write_table(corpus.take(list(range(number, corpus.num_rows, files))), path)
-        tasks.append(RawTask(({"path": str(path)},), number))
-    plan = Plan((Map("documents", (), ReadFile(), CAPTURE), *STEPS), {"documents": tuple(tasks)})
+        tasks.append(ScanTask(({"path": str(path)},), number))
+    plan = Plan((Scan(name="documents", function=ReadFile(), schema=CAPTURE), *STEPS), {"documents": tasks})
     engine = LocalEngine(workers)
     try:
         done = run_plan(plan, Store(folder), engine, observer=Silent(), batch_rows=batch_rows)
     finally:
         engine.close()
-    outputs = [Store(folder).out(task.fingerprint).with_suffix(".arrow") for task in done["near_dedup"].tasks]
-    return sorted_rows(
-        pa.Table.from_batches([batch for path in outputs for batch in IpcFile(path).batches()]),
-        "id",
-        "captured",
-        "record_sha256",
-    )
+    rows = read_table(plan, done, Store(folder), "near_dedup", COLUMNS)
+    return sorted_rows(pa.Table.from_batches(list(rows)), "id", "record_sha256")
 
 
 @pytest.mark.parametrize(
@@ -80,11 +81,11 @@ def test_the_engine_gives_what_the_contract_promises(
     corpus: pa.Table, tmp_path: Path, files: int, workers: int, batch_rows: int | None
 ) -> None:
     """The same fates from the real engine, whatever files, workers and batches, as from rows sorted in memory."""
-    expected = sorted_rows(
-        Contrary().run(STEPS, {"documents": corpus})["near_dedup"], "id", "captured", "record_sha256"
-    )
+    stages = [("exact_dedup", ExactDedup()), ("near_dedup", NearDedup())]
+    rows = [{name: row[name] for name in COLUMNS} for row in fates(corpus, stages, Contrary())]
+    expected = sorted(rows, key=lambda row: (row["id"], row["record_sha256"], repr(row)))
 
-    fates = fates_by_engine(corpus, tmp_path, files=files, workers=workers, batch_rows=batch_rows)
+    found = fates_by_engine(corpus, tmp_path, files=files, workers=workers, batch_rows=batch_rows)
 
-    assert fates == expected
-    assert {fate["stage"] for fate in fates} == {None, "identity", "exact_dedup", "near_dedup"}
+    assert found == expected
+    assert {row["stage"] for row in found} == {None, "identity", "exact_dedup", "near_dedup"}

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.registry import STAGES
-from corpusmill.pipelines.stages.base import MapStage
+from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.stages.quality import PROFILES, SIGNALS, Judge, Measure, Quality, judge_all, rules
 from corpusmill.schemas.document import CAPTURE
 
@@ -29,7 +29,7 @@ def captures(*texts: str | None) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=CAPTURE)
 
 
-def verdicts(stage: MapStage, *texts: str) -> list[tuple[str | None, float | None, float | None]]:
+def verdicts(stage: Stage, *texts: str) -> list[tuple[str | None, float | None, float | None]]:
     out = stage.build()(captures(*texts))
     return list(
         zip(*(out.column(name).to_pylist() for name in ("rule", "value", "threshold")), strict=True),
@@ -49,7 +49,7 @@ def test_the_two_parts_do_what_the_whole_does() -> None:
     batch = captures(PROSE, "x " * 300, "")
 
     apart = batch
-    for _, part in stage.parts():
+    for _, part in stage.sub_stages():
         apart = part.build()(apart)
 
     assert apart.equals(stage.build()(batch))
@@ -60,15 +60,15 @@ def test_another_bound_does_not_measure_again() -> None:
     """Measuring is the dear part: its parameters, and so its address, must not depend on thresholds."""
     plain, changed = Quality(), Quality.model_validate({"bounds": {"gopher.word_count": {"min": 1}}})
 
-    assert dict(plain.parts())["measure"] == dict(changed.parts())["measure"]
-    assert dict(plain.parts())[""] != dict(changed.parts())[""]
+    assert dict(plain.sub_stages())["measure"] == dict(changed.sub_stages())["measure"]
+    assert dict(plain.sub_stages())[""] != dict(changed.sub_stages())[""]
 
 
 def test_a_bound_replaces_only_the_side_that_is_given() -> None:
     """`{min: 1}` in a recipe says nothing about the maximum."""
     stage = Quality.model_validate_json('{"bounds": {"gopher.word_count": {"min": 1}}}', strict=True)
 
-    first = stage.rules()[0]
+    first = stage.bounded_rules()[0]
     assert (first.min, first.max) == (1, 100_000)
     assert verdicts(stage, "Too short.")[0][0] == "gopher.stop_words"
 
@@ -77,7 +77,7 @@ def test_a_stage_is_rebuilt_from_its_parameters() -> None:
     """A worker gets JSON."""
     stage = Quality.model_validate({"bounds": {"gopher.stop_words": {"min": 0}}, "without": ["gopher.top_2_gram"]})
 
-    for _, part in (("", stage), *stage.parts()):
+    for _, part in (("", stage), *stage.sub_stages()):
         assert type(part).model_validate_json(json.dumps(part.model_dump(mode="json")), strict=True) == part
 
 

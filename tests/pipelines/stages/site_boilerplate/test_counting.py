@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.site_boilerplate.pages import host_of
 from corpusmill.pipelines.stages.site_boilerplate.pieces import key_of
 from corpusmill.pipelines.stages.site_boilerplate.stage import SiteBoilerplate
@@ -30,7 +31,7 @@ def template_of(
     captures: list[dict[str, Any]], stage: SiteBoilerplate, how: Contrary | None = None
 ) -> dict[tuple[int, int], tuple[int, int, str]]:
     """Give pages, pages of the site, and witness, of each piece of all templates by site and piece."""
-    steps = stage.steps("boilerplate", documents="documents", schema=CAPTURE)[:-1]
+    steps = stage.steps("boilerplate", Documents("documents", CAPTURE))[:-1]
     done = (how or Contrary()).run(steps, {"documents": table(captures)})["boilerplate.template"]
     return {(row["host"], row["piece"]): (row["pages"], row["of"], row["id"]) for row in done.to_pylist()}
 
