@@ -20,6 +20,7 @@ from corpusmill.pipelines.stages.assemble import shards_by_split
 from corpusmill.pipelines.stages.fates import NO_TIME
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
 from corpusmill.schemas.hashing import LogicalHash, file_sha256
+from corpusmill.schemas.metadata import normalized
 
 ROW_GROUP_TEXT_BYTES: Final = 8_000_000
 """A row group ends with the first row that brings its text to this: the trainer's unit of shuffling."""
@@ -184,16 +185,7 @@ def _documents(living: pa.RecordBatch, domains: Domains) -> pa.RecordBatch:
     }.items():
         living = living.append_column(pa.field(name, values.type), values)
     index = living.schema.get_field_index("metadata")
-    return living.set_column(index, living.schema.field(index), sorted_maps(living["metadata"]))
-
-
-def sorted_maps(maps: pa.MapArray) -> pa.MapArray:
-    """Give the maps with their keys in order."""
-    keys = maps.keys
-    if len(keys) < 2:
-        return maps
-    rows = [None if row is None else sorted(row) for row in maps.to_pylist()]
-    return pa.array(rows, maps.type)
+    return living.set_column(index, DOCUMENT.field("metadata"), normalized(living["metadata"]))
 
 
 def _with_paths(batch: pa.RecordBatch, paths: Mapping[str, str]) -> pa.RecordBatch:
