@@ -97,7 +97,10 @@ def columns_page() -> str:
     tables["Ledger of a crawl"] = document.RAW_LEDGER
     parts = ["# Columns\n\nThe Parquet files of a version, and the ledger beside the raw files of a crawl.\n"]
     for title, schema in tables.items():
-        rows = [(f"`{field.name}`", f"`{field.type}`", "yes" if field.nullable else "no") for field in schema]
+        rows = [
+            (f"`{field.name}`", f"`{document.type_name(field.type)}`", "yes" if field.nullable else "no")
+            for field in schema
+        ]
         parts.append(f"## {title}\n\n{table(('column', 'type', 'may be null'), rows)}")
     return "\n".join(parts)
 

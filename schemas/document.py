@@ -11,7 +11,8 @@ from typing import Final
 import pyarrow as pa
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
-METADATA: Final = pa.map_(pa.string(), pa.string())
+METADATA: Final = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
+"""Sorted by key, with distinct keys; `schemas.metadata` builds it. Hugging Face `datasets` cannot read a map."""
 SPLITS: Final = ("train", "validation", "test")
 MAX_TEXT_BYTES: Final = 32_000_000
 """A text above this is set aside as `error.too_large`: a batch holds at most this much."""
@@ -151,6 +152,25 @@ RAW_LEDGER: Final = pa.schema(
     ]
 )
 """Pages that a crawl did not fetch, or fetched in vain: `stage` is ``crawl``, `rule` such as ``robots.disallowed``."""
+
+
+def type_name(kind: pa.DataType) -> str:
+    """Return the name of an Arrow type, without the names of list items, which files and libraries spell differently.
+
+    >>> type_name(METADATA), type_name(pa.list_(pa.field("element", pa.int64())))
+    ('list<struct<key: string, value: string>>', 'list<int64>')
+    """
+    if pa.types.is_list(kind):
+        return f"list<{type_name(kind.value_type)}>"
+    if pa.types.is_struct(kind):
+        return f"struct<{', '.join(map(_field_name, kind))}>"
+    if pa.types.is_map(kind):
+        return f"map<{type_name(kind.key_type)}, {type_name(kind.item_type)}>"
+    return str(kind)
+
+
+def _field_name(field: pa.Field) -> str:
+    return f"{field.name}: {type_name(field.type)}" + ("" if field.nullable else " not null")
 
 
 def is_signal(name: str) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from corpusmill.schemas.document import type_name
 from corpusmill.schemas.identity import canonical_json
 
 _CHUNK_BYTES = 1 << 20
@@ -52,7 +53,7 @@ class LogicalHash:
         """Give the hash of all rows so far: 64 hex characters."""
         total = hashlib.sha256(f"corpusmill logical hash 1\n{self._rows}\n".encode())
         for field, column in zip(self._schema, self._columns, strict=True):
-            total.update(f"{field.name}\0{field.type}\0{field.nullable}\n".encode())
+            total.update(f"{field.name}\0{type_name(field.type)}\0{field.nullable}\n".encode())
             total.update(column.digest())
         return total.hexdigest()
 

@@ -8,11 +8,14 @@ from datetime import datetime
 from typing import Any, Final
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from corpusmill.schemas.document import type_name
 from corpusmill.schemas.identity import canonical_json
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
+"""Rises when a program that reads the files of a version would misread those of the next. In format 1 the column
+`metadata` was a map; every command reads both."""
 VERSION_ID_LENGTH: Final = 16
 
 
@@ -129,6 +132,15 @@ class VersionManifest(_Model):
     tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
     cost: tuple[StepCost, ...]
 
+    @field_validator("format_version")
+    @classmethod
+    def _is_known(cls, value: int) -> int:
+        if not 1 <= value <= FORMAT_VERSION:
+            raise ValueError(
+                f"{value}, and this corpusmill reads formats up to {FORMAT_VERSION}: pip install --upgrade corpusmill"
+            )
+        return value
+
     def json_text(self) -> str:
         """Give the manifest as it stands in the file."""
         return self.model_dump_json(by_alias=True, indent=1) + "\n"
@@ -140,7 +152,7 @@ def schema_as_json(schema: pa.Schema) -> list[dict[str, Any]]:
     >>> schema_as_json(pa.schema([pa.field("id", pa.string(), nullable=False)]))
     [{'name': 'id', 'type': 'string', 'nullable': False}]
     """
-    return [{"name": field.name, "type": str(field.type), "nullable": field.nullable} for field in schema]
+    return [{"name": field.name, "type": type_name(field.type), "nullable": field.nullable} for field in schema]
 
 
 def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: Iterable[SideFile]) -> str:

@@ -43,8 +43,9 @@ def inspect(
 ) -> None:
     """Look at documents of VERSION.
 
-    Signals are joined to the documents when they are named: "gopher.word_count < 60 AND language = 'en'". An
-    expression reads this version and nothing else.
+    Signals are joined to the documents when they are named: "gopher.word_count < 60 AND language = 'en'". In an
+    expression `metadata` is a map: "metadata['authors'] IS NOT NULL"; with --json it is an object of keys and values.
+    An expression reads this version and nothing else.
     """
     from corpusmill.pipelines.dataset.inspect import Question
     from corpusmill.pipelines.dataset.inspect import inspect as look

@@ -11,9 +11,12 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
+from corpusmill.schemas.metadata import metadata_column
 
 SLICE_BYTES: Final = 64 * 2**20
 """A task reads one slice of this size (in the file, so compressed where it is)."""
+_METADATA: Final = OFFER.get_field_index("metadata")
+_PLAIN: Final = OFFER.remove(_METADATA)
 
 
 class Loader(BaseModel, ABC):
@@ -79,7 +82,11 @@ class Offers:
         self._max_bytes = max_bytes
 
     def add(self, **record: Any) -> Iterator[pa.RecordBatch]:
-        """Take one *record* (columns of `OFFER`; missing ones are null), give the batches that became full."""
+        """Take one *record* and yield the batches that became full.
+
+        Args:
+            record: Columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order.
+        """
         size = len(record.get("content") or b"") + len(record.get("text") or "")
         if self._rows and self._bytes + size > self._max_bytes:
             yield from self.rest()
@@ -91,6 +98,7 @@ class Offers:
     def rest(self) -> Iterator[pa.RecordBatch]:
         """Give what is left."""
         if self._rows:
-            batch = pa.RecordBatch.from_pylist(self._rows, schema=OFFER)
+            metadata = metadata_column([row.get("metadata") for row in self._rows])
+            batch = pa.RecordBatch.from_pylist(self._rows, schema=_PLAIN)
             self._rows, self._bytes = [], 0
-            yield batch
+            yield batch.add_column(_METADATA, OFFER.field(_METADATA), metadata)

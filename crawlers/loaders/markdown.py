@@ -37,7 +37,7 @@ class Markdown(OneDocument):
         front, body = front_matter(decode(data).replace("\r\n", "\n"))
         tokens = parse(body)
         title = front.pop("title", None) or _first_heading(tokens)
-        return {"text": plain_text(tokens), "title": title, "metadata": sorted(front.items()) or None}
+        return {"text": plain_text(tokens), "title": title, "metadata": front or None}
 
 
 def parse(text: str) -> list[Token]:

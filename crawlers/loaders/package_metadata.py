@@ -39,7 +39,7 @@ class PackageMetadata(OneDocument):
             "url": _home_page(headers),
             "license": license,
             "license_source": license_source,
-            "metadata": [(key, value) for key in ("Name", "Version") if (value := _header(headers, key))] or None,
+            "metadata": {key: value for key in ("Name", "Version") if (value := _header(headers, key))} or None,
         }
 
 

@@ -59,7 +59,7 @@ class RestructuredText(OneDocument):
         tree = parse(decode(data))
         metadata = dict(_fields(tree))
         title = metadata.pop("title", None) or _title(tree)
-        return {"text": plain_text(tree), "title": title, "metadata": sorted(metadata.items()) or None}
+        return {"text": plain_text(tree), "title": title, "metadata": metadata or None}
 
 
 class _Nothing(Directive):

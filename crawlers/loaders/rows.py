@@ -114,12 +114,13 @@ def _described(row: dict[str, Any], *, used: set[str]) -> dict[str, Any]:
     return columns | {"metadata": _metadata(row, used=used) or None}
 
 
-def _metadata(row: dict[str, Any], *, used: set[str]) -> list[tuple[str, str]]:
-    found, size = [], 0
+def _metadata(row: dict[str, Any], *, used: set[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    size = 0
     for name in sorted(row.keys() - used):
         value = row[name]
         text = value if isinstance(value, str) else canonical_json(value).decode()
         if len(text) <= MAX_VALUE_CHARACTERS and size + len(name) + len(text) <= MAX_METADATA_CHARACTERS:
-            found.append((name, text))
+            found[name] = text
             size += len(name) + len(text)
     return found

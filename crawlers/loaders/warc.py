@@ -280,7 +280,7 @@ def _offer(record: Record) -> dict[str, Any] | None:
         "record_sha256": digest,
         "url": record.url or None,
         "fetched_at": _time(record.date),
-        "metadata": [("warc_truncated", record.cut)] if record.cut else None,
+        "metadata": {"warc_truncated": record.cut} if record.cut else None,
         "offset": record.offset,
         "length": record.length,
     } | found

@@ -7,13 +7,16 @@ may be thrown away at any time: `rebuild` makes it again from what lies in ``ver
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import re
 import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
@@ -85,16 +88,60 @@ def _publish(catalog: SqlCatalog, folder: Path, *, number: int) -> None:
         return
     old = [task.file for task in table.scan().plan_files()]
     with table.transaction() as transaction:
+        _drop_retyped(transaction, schema)
         with transaction.update_schema() as update:
             update.union_by_name(schema)
         # Shards carry no field ids: their columns are found by name.
-        names = transaction.table_metadata.schema().name_mapping.model_dump_json()
-        transaction.set_properties({_NAME_MAPPING: names})
+        names = json.loads(transaction.table_metadata.schema().name_mapping.model_dump_json())
+        older = json.loads(table.properties.get(_NAME_MAPPING, "[]"))
+        transaction.set_properties({_NAME_MAPPING: json.dumps(with_older_members(names, older))})
         _replace_files(table, transaction, old, paths)
         snapshot = transaction.table_metadata.current_snapshot_id
         assert snapshot is not None, "one was made above"
         with ManageSnapshots(transaction) as manage:
             manage.create_tag(snapshot, tag)
+
+
+def _drop_retyped(transaction: Transaction, schema: pa.Schema) -> None:
+    """Drop the columns of the table that have another type in *schema*: they come back as new columns of that type."""
+    from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+    known = schema_to_pyarrow(transaction.table_metadata.schema(), include_field_ids=False)
+    types = {field.name: _plain_name(field.type) for field in known}
+    retyped = [field.name for field in schema if types.get(field.name) not in (None, _plain_name(field.type))]
+    if retyped:
+        with transaction.update_schema(allow_incompatible_changes=True) as update:
+            for name in retyped:
+                update.delete_column(name)
+
+
+def with_older_members(names: list[dict[str, Any]], older: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the name mapping *names* with members that columns had under the same name and another type.
+
+    Without them, pyiceberg refuses the files of older snapshots whole; with them, such a column is null there.
+
+    >>> old = [{"names": ["a"], "field-id": 1, "fields": [{"names": ["key"], "field-id": 2}]}]
+    >>> with_older_members([{"names": ["a"], "field-id": 3}], old)
+    [{'names': ['a'], 'field-id': 3, 'fields': [{'names': ['key'], 'field-id': 2}]}]
+    """
+    known = {name: field.get("fields", []) for field in older for name in field["names"]}
+    return [_with_members(field, known.get(field["names"][0], [])) for field in names]
+
+
+def _with_members(field: dict[str, Any], members: list[dict[str, Any]]) -> dict[str, Any]:
+    own = field.get("fields", [])
+    present = {name for member in own for name in member["names"]}
+    lacking = [member for member in members if present.isdisjoint(member["names"])]
+    return {**field, "fields": [*own, *lacking]} if lacking else field
+
+
+def _plain_name(kind: pa.DataType) -> str:
+    """Name a type without what Iceberg does not keep: how large its offsets are, how the items of a list are called.
+
+    >>> _plain_name(pa.large_list(pa.field("element", pa.large_string())))
+    'list<string>'
+    """
+    return re.sub(r"\blarge_|\b(item|element): ", "", str(kind))
 
 
 def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], paths: list[Path]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import re
 from collections.abc import Iterator, Sequence
@@ -16,8 +17,9 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.dataset.tables import identifier, open_tables, quoted, time_limit
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.schemas.document import LEDGER, SPLITS, is_signal
+from corpusmill.schemas.document import LEDGER, METADATA, SPLITS, is_signal
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.metadata import metadata_dicts
 
 TIMEOUT_S: Final = 60.0
 _BY_HASH: Final = {"documents": "md5(id), id", "ledger": "md5(id || record_sha256), id"}
@@ -116,7 +118,7 @@ def _documents(version: Version, question: Question) -> Iterator[pa.RecordBatch]
 def _chosen(version: Version, question: Question, signals: list[str]) -> pa.Table:
     """Give id and *signals* of the documents that are asked for."""
     with open_tables({"shards": (version, "shard"), "measured": (version, "signals")}) as connection:
-        _define_view(connection, "shards", version.columns, signals)
+        _define_view(connection, "shards", version.columns, signals, has_entries=_has_entries(version))
         names = ["id", *signals]
         batches = list(_answer(connection, version, question, names=names, order="split, id"))
     return pa.Table.from_batches(batches) if batches else pa.table({"id": pa.array([], pa.string())})
@@ -139,12 +141,29 @@ def _ledger(version: Version, question: Question) -> Iterator[pa.RecordBatch]:
         yield from _answer(connection, version, question, names=names, order="id, record_sha256")
 
 
-def _define_view(connection: duckdb.DuckDBPyConnection, rows: str, columns: Sequence[str], signals: list[str]) -> None:
+def _has_entries(version: Version) -> bool:
+    """Return whether `metadata` is a list of entries; versions of format 1 have a map."""
+    return any(
+        column["name"] == "metadata" and column["type"].startswith("list<")
+        for column in version.manifest.document_schema
+    )
+
+
+def _define_view(
+    connection: duckdb.DuckDBPyConnection,
+    rows: str,
+    columns: Sequence[str],
+    signals: list[str],
+    *,
+    has_entries: bool = False,
+) -> None:
     """Make the view ``documents`` of *rows* with their *signals*.
 
-    A signal is there under its name in quotes (``"gopher.word_count"``) and, through a struct, without them.
+    A signal is there under its name in quotes (``"gopher.word_count"``) and, through a struct, without them. With
+    *has_entries*, `metadata` becomes a map, so that ``metadata['key']`` is a value, or null.
     """
-    shown = ["r.*", *(f"m.{identifier(name)}" for name in signals), *_structs(columns, signals)]
+    every = "r.* REPLACE (map_from_entries(r.metadata) AS metadata)" if has_entries else "r.*"
+    shown = [every, *(f"m.{identifier(name)}" for name in signals), *_structs(columns, signals)]
     join = ""
     if signals:
         listed = ", ".join(map(identifier, signals))
@@ -215,7 +234,9 @@ def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 
 def plain_rows(rows: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
-    """Give *rows* as JSON can hold them: times in ISO 8601, maps as objects, numbers that are none as null.
+    """Convert *rows* to what JSON can hold.
+
+    Times become ISO 8601, maps and the column `metadata` objects, bytes base64, numbers that are not finite null.
 
     >>> plain_rows(pa.table({"score": pa.array([0.1, float("nan")], pa.float32())}))
     [{'score': 0.1}, {'score': None}]
@@ -224,12 +245,24 @@ def plain_rows(rows: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
         if pa.types.is_float32(field.type):
             # By way of text, or 0.1 would become 0.10000000149011612.
             rows = rows.set_column(index, field.name, rows.column(index).cast(pa.string()).cast(pa.float64()))
-    return [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist(maps_as_pydicts="lossy")]
+    plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist(maps_as_pydicts="lossy")]
+    if "metadata" in rows.schema.names and rows.schema.field("metadata").type == METADATA:
+        for row, entries in zip(plain, metadata_dicts(rows["metadata"]), strict=True):
+            row["metadata"] = entries
+    return plain
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, datetime | date):
-        return value.isoformat()
-    return value
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case datetime() | date():
+            return value.isoformat()
+        case bytes():
+            return base64.b64encode(value).decode()
+        case list():
+            return [_plain(item) for item in value]
+        case dict():
+            return {str(_plain(key)): _plain(item) for key, item in value.items()}
+        case _:
+            return value

@@ -19,6 +19,7 @@ from corpusmill.pipelines.stages.assemble import FACTS, Routed, schema_from_hex
 from corpusmill.pipelines.stages.identity import NO_TIME
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN, SPLITS, is_signal
 from corpusmill.schemas.hashing import LogicalHash, file_sha256
+from corpusmill.schemas.metadata import normalized
 
 ROW_GROUP_TEXT_BYTES: Final = 8_000_000
 """A row group ends with the first row that brings its text to this: the trainer's unit of shuffling."""
@@ -190,16 +191,7 @@ def _count_sources(batch: pa.RecordBatch, what: str) -> None:
 def _documents(living: pa.RecordBatch) -> pa.RecordBatch:
     """Return the documents of a shard."""
     index = living.schema.get_field_index("metadata")
-    return living.set_column(index, living.schema.field(index), sorted_maps(living["metadata"]))
-
-
-def sorted_maps(maps: pa.MapArray) -> pa.MapArray:
-    """Give the maps with their keys in order."""
-    keys = maps.keys
-    if len(keys) < 2:
-        return maps
-    rows = [None if row is None else sorted(row) for row in maps.to_pylist()]
-    return pa.array(rows, maps.type)
+    return living.set_column(index, DOCUMENT.field("metadata"), normalized(living["metadata"]))
 
 
 def _measured(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -60,7 +60,7 @@ _COLUMNS: Final = {
     "word_count": "words (`\\w+`)",
     "cluster_size": "near duplicates it stands for, itself among them",
     "cluster_id": "id of the document that was kept for its near duplicates",
-    "metadata": "further facts by name",
+    "metadata": "further facts as pairs of key and value, sorted by key; no key stands twice",
 }
 
 
@@ -87,7 +87,11 @@ def card(figures: dict[str, Any]) -> str:
 
 
 def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
-    """Give what hubs read: licence, languages, size, and the files of each split."""
+    """Return what hubs read: license, languages, size, and the files of each split.
+
+    Each kind of side file that has rows is a configuration of its own. One without rows has none, and so has a split
+    without documents: Hugging Face `datasets` refuses files that hold no row at all.
+    """
     documents = figures["sizes"]["documents"]
     codes = languages(figures)
     splits = [split["split"] for split in figures["splits"] if split["documents"]]
@@ -95,7 +99,11 @@ def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
     if splits:
         files = [{"split": name, "path": f"{name}-*.parquet"} for name in splits]
         configs.append({"config_name": "default", "default": True, "data_files": files})
-    configs.append({"config_name": "ledger", "data_files": [{"split": "ledger", "path": "ledger-*.parquet"}]})
+    configs += [
+        {"config_name": kind, "data_files": [{"split": kind, "path": f"{kind}-*.parquet"}]}
+        for kind, rows in figures["side_rows"].items()
+        if rows
+    ]
     return {
         "pretty_name": figures["dataset"],
         **_license_fields(figures),
@@ -190,16 +198,21 @@ print(documents.head(3, columns=["id", "text"]))
 ```
 
 ```python
+import os
+
 from datasets import load_dataset
 
-documents = load_dataset("parquet", data_files="{split}-*.parquet", split="train", streaming=True)
-```
+folder = os.getcwd()  # a whole path, or the name of a repository on the hub
+documents = load_dataset(folder, split="{split}")
+some = load_dataset(folder, split="{split}", streaming=True, columns=["id", "text"])
+{"".join(_side_loading(figures))}```
 
 ```sql
--- DuckDB: the longest documents, why records were left out, documents with their signals
+-- DuckDB: the longest documents, why records were left out, documents with their signals, one key of the metadata
 SELECT id, title, word_count FROM '{split}-*.parquet' ORDER BY word_count DESC LIMIT 10;
 SELECT stage, rule, count(*) FROM 'ledger-*.parquet' GROUP BY ALL ORDER BY 3 DESC;
-SELECT * FROM '{split}-*.parquet' JOIN 'signals-*.parquet' USING (id) LIMIT 10;
+{_join_of_signals(split) if figures["side_rows"].get("signals") else ""}\
+SELECT id, map_from_entries(metadata)['authors'] AS authors FROM '{split}-*.parquet' LIMIT 10;
 ```
 
 To train on it, packed into rows of tokens:
@@ -209,6 +222,17 @@ from corpusmill.training.data import PackedDataset
 
 rows = PackedDataset(".", "tokenizer.json", sequence_length=1024, split="{split}")
 ```"""
+
+
+def _side_loading(figures: dict[str, Any]) -> Iterator[str]:
+    """Yield a line of Python for each configuration of side files."""
+    for kind, rows in figures["side_rows"].items():
+        if rows:
+            yield f'{kind} = load_dataset(folder, "{kind}", split="{kind}")\n'
+
+
+def _join_of_signals(split: str) -> str:
+    return f"SELECT * FROM '{split}-*.parquet' JOIN 'signals-*.parquet' USING (id) LIMIT 10;\n"
 
 
 def _columns(figures: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from corpusmill.pipelines.reports.card import is_identifier, languages, license_names
 from corpusmill.pipelines.reports.statistics import read_manifest, statistics
 from corpusmill.pipelines.reports.wording import count, plural, size
-from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.document import SPLITS, TIMESTAMP
 from corpusmill.schemas.manifest import ShardFile, SideFile, VersionManifest
 
 SPECIFICATION: Final = "http://mlcommons.org/croissant/1.1"
@@ -71,6 +71,8 @@ _TYPES: Final = {
     pa.int64(): "cr:Int64",
     pa.float32(): "cr:Float32",
     pa.float64(): "cr:Float64",
+    pa.date32(): "sc:Date",
+    TIMESTAMP: "sc:DateTime",
 }
 _ABOUT: Final = {
     "documents": "Published documents.",
@@ -194,18 +196,42 @@ def _record_set(name: str, schema: pa.Schema) -> dict[str, Any]:
         "name": name,
         "description": _ABOUT[name],
         **({"key": {"@id": f"{name}/id"}} if name in ("documents", "signals") else {}),
-        "field": [_field(name, column) for column in schema if not pa.types.is_map(column.type)],
+        "field": [_field(name, column) for column in schema if _is_describable(column.type)],
     }
 
 
 def _field(record_set: str, column: pa.Field) -> dict[str, Any]:
-    field: dict[str, Any] = {
-        "@type": "cr:Field",
-        "@id": f"{record_set}/{column.name}",
-        "name": column.name,
-        "dataType": "sc:DateTime" if pa.types.is_timestamp(column.type) else _TYPES[column.type],
-        "source": {"fileSet": {"@id": f"{record_set}-files"}, "extract": {"column": column.name}},
-    }
+    """Describe a column: a list as an array, a struct by one field for each of its members."""
+    field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{record_set}/{column.name}", "name": column.name}
+    source = {"fileSet": {"@id": f"{record_set}-files"}, "extract": {"column": column.name}}
+    if pa.types.is_list(column.type):
+        field |= {"isArray": True, "arrayShape": "-1"}
+    kind = _item(column.type)
+    if pa.types.is_struct(kind):
+        field["subField"] = [_member(field["@id"], member, source) for member in kind]
+    else:
+        field |= {"dataType": _TYPES[kind], "source": source}
     if (record_set, column.name) == ("documents", "split"):
         field["references"] = {"field": {"@id": "splits/name"}}
     return field
+
+
+def _item(kind: pa.DataType) -> pa.DataType:
+    """Return the type of the items of a list; any other type as it is."""
+    return kind.value_type if pa.types.is_list(kind) else kind
+
+
+def _is_describable(kind: pa.DataType) -> bool:
+    """Return whether Croissant has words for the type: one value, members, or a list of either. Maps have none."""
+    item = _item(kind)
+    return item in _TYPES or (pa.types.is_struct(item) and all(member.type in _TYPES for member in item))
+
+
+def _member(parent: str, member: pa.Field, source: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "@type": "cr:Field",
+        "@id": f"{parent}/{member.name}",
+        "name": member.name,
+        "dataType": _TYPES[member.type],
+        "source": source | {"transform": {"jsonPath": member.name}},
+    }

@@ -75,7 +75,16 @@ def _head(manifest: VersionManifest) -> dict[str, Any]:
         "stages": manifest.recipe.get("stages", []),
         "tools": manifest.tools,
         "columns": manifest.document_schema,
+        "side_rows": _side_rows(manifest),
     }
+
+
+def _side_rows(manifest: VersionManifest) -> dict[str, int]:
+    """Count the rows of the side files of each kind (ledger, origin, signals)."""
+    rows: dict[str, int] = {}
+    for side in sorted(manifest.side_files, key=lambda side: side.kind):
+        rows[side.kind] = rows.get(side.kind, 0) + side.rows
+    return rows
 
 
 def _sizes(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.pipelines.stages.extract.options import Options
-from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.metadata import metadata_column, metadata_dicts
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.stages.extract.metadata import Metadata
@@ -152,19 +152,19 @@ def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
 
 
 def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
-    """Give the metadata with the keys that pages add; a key that is there stays, keys are sorted."""
+    """Return the metadata with the keys that pages add; a key that is there stays."""
     column = batch["metadata"]
     if all(reading.page is None for reading in readings):
         return column
     filled = {key: _python(pc.is_valid(batch[key])) for key in _COLUMNS.values()}
-    merged: list[list[tuple[str, str]] | None] = []
-    for row, (given, reading) in enumerate(zip(_python(column), readings, strict=True)):
-        entries = dict(given or [])
+    merged: list[dict[str, str] | None] = []
+    for row, (given, reading) in enumerate(zip(metadata_dicts(column), readings, strict=True)):
+        entries = dict(given or {})
         if reading.page is not None:
             known = {*entries, *(key for key, is_filled in filled.items() if is_filled[row])}
             entries |= _stated(reading.page.metadata, known)
-        merged.append(sorted(entries.items()) if entries or given is not None else None)
-    return pa.array(merged, CAPTURE.field("metadata").type)
+        merged.append(entries if entries or given is not None else None)
+    return metadata_column(merged)
 
 
 def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:

@@ -11,18 +11,23 @@ import pytest
 
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.schemas.document import MAX_BATCH_ROWS, OFFER
+from corpusmill.schemas.metadata import metadata_dicts, normalized
 
 Row = dict[str, Any]
 
 
 def rows(loader: Loader, path: Path, *, name: str = "name", start: int = 0, end: int = -1) -> list[Row]:
-    """Give what *loader* offers of the file at *path*, after a look at each batch."""
+    """Return what *loader* offers of the file at *path*, after a look at each batch; `metadata` as a dictionary."""
     offered: list[Row] = []
     for batch in loader.read(str(path), name=name, start=start, end=end):
         batch.validate(full=True)
         assert batch.schema == OFFER
         assert 0 < batch.num_rows <= MAX_BATCH_ROWS
-        offered += batch.to_pylist()
+        assert normalized(batch["metadata"]).equals(batch["metadata"])
+        offered += [
+            {**row, "metadata": facts}
+            for row, facts in zip(batch.to_pylist(), metadata_dicts(batch["metadata"]), strict=True)
+        ]
     for row in offered:
         assert row["source_id"]
         assert len(row["record_sha256"]) == 64

@@ -228,7 +228,7 @@ def test_known_fields_describe_the_document_and_others_are_metadata(tmp_path: Pa
     assert (offered["source_id"], offered["title"], offered["url"]) == ("n1", "T", "https://a.example/")
     assert (offered["license"], offered["license_source"]) == ("CC-BY-4.0", "field:license")
     assert offered["published_at"] == datetime(2020, 3, 29, 9, 4, 10, tzinfo=UTC)
-    assert offered["metadata"] == [("nested", '{"b":[1]}'), ("ok", "true"), ("stars", "3")]
+    assert offered["metadata"] == {"nested": '{"b":[1]}', "ok": "true", "stars": "3"}
 
 
 def test_an_unknown_licence_stays_metadata(tmp_path: Path) -> None:
@@ -237,7 +237,7 @@ def test_an_unknown_licence_stays_metadata(tmp_path: Path) -> None:
 
     offered = rows(JsonLines(), path)[0]
 
-    assert (offered["license"], offered["metadata"]) == (None, [("license", "see the back cover")])
+    assert (offered["license"], offered["metadata"]) == (None, {"license": "see the back cover"})
 
 
 def test_a_record_without_an_id_is_named_by_its_content(tmp_path: Path) -> None:

@@ -58,7 +58,7 @@ def test_markdown_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
     )
 
     assert row["title"] == "The *title*"
-    assert row["metadata"] == [("draft", "true"), ("tags", "a, b")]
+    assert row["metadata"] == {"draft": "true", "tags": "a, b"}
     assert row["text"] == dedent(
         """\
         A heading & more
@@ -132,7 +132,7 @@ def test_restructuredtext_reads_as_a_person_would_read_it_out(tmp_path: Path) ->
     )
 
     assert row["title"] == "Title"
-    assert row["metadata"] == [("author", "A. Writer"), ("version", "3")]
+    assert row["metadata"] == {"author": "A. Writer", "version": "3"}
     assert row["text"] == dedent(
         """\
         Title
@@ -228,7 +228,7 @@ def test_a_description_is_read_as_what_it_says_it_is(tmp_path: Path, kind: str, 
     assert row["text"] == text
     assert (row["title"], row["url"]) == ("sample: A sample.", "https://a.example/")
     assert (row["license"], row["license_source"]) == ("MIT", "metadata:License-Expression")
-    assert row["metadata"] == [("Name", "sample"), ("Version", "1.2")]
+    assert row["metadata"] == {"Name": "sample", "Version": "1.2"}
 
 
 def test_an_old_description_in_a_header_is_found(tmp_path: Path) -> None:

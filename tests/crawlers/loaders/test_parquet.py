@@ -90,7 +90,7 @@ def test_every_type_of_column_has_a_json_form(tmp_path: Path) -> None:
     }
     path = write(tmp_path, pa.table(columns))
 
-    metadata = dict(rows(Parquet(), path)[0]["metadata"])
+    metadata = rows(Parquet(), path)[0]["metadata"]
 
     assert metadata == {
         **{

@@ -82,7 +82,7 @@ class Doc:
             "word_count": len(self.text.split()),
             "cluster_size": 1,
             "cluster_id": self.id,
-            "metadata": [("kind", "test")],
+            "metadata": [{"key": "kind", "value": "test"}],
             **self.views,
         }
 
@@ -115,17 +115,22 @@ def publish_version(
     kinds: dict[str, str] | None = None,
     at: datetime = datetime(2026, 6, 1, tzinfo=UTC),
     is_indexed: bool = False,
+    is_old: bool = False,
 ) -> Version:
-    """Publish *captures* as a version, as a run does: files, manifest, log, catalog."""
+    """Publish *captures* as a version, as a run does: files, manifest, log, catalog.
+
+    With *is_old*, as format 1 had it: `metadata` is a map.
+    """
     workspace.make()
     folder = workspace.versions / dataset
-    files = list(_written(workspace.root / "written", captures, views))
+    schema = _old(_schema(views)) if is_old else _schema(views)
+    files = list(_written(workspace.root / "written", captures, schema))
     dead = [capture for capture in captures if capture.rule is not None]
     sources = sorted({capture.source for capture in captures})
     manifest = make_manifest(
         files,
         dataset=dataset,
-        schema=_schema(views),
+        schema=schema,
         parent=publications.current(folder),
         created_at=at,
         stages=tuple(_counts(captures)),
@@ -141,6 +146,8 @@ def publish_version(
         tools={},
         cost=(),
     )
+    if is_old:
+        manifest = manifest.model_copy(update={"format_version": 1})
     path, _ = publish(manifest, files, folder, recipe_text="", describe=lambda _: None)
     assert not is_indexed or index_version(workspace, path)
     return version_in(path)
@@ -148,6 +155,11 @@ def publish_version(
 
 def _schema(views: Sequence[str]) -> pa.Schema:
     return pa.schema([*DOCUMENT, *(pa.field(name, pa.string()) for name in views)])
+
+
+def _old(schema: pa.Schema) -> pa.Schema:
+    place = schema.get_field_index("metadata")
+    return schema.set(place, pa.field("metadata", pa.map_(pa.string(), pa.string())))
 
 
 def _counts(captures: Sequence[Doc]) -> Iterable[StageCounts]:
@@ -167,7 +179,7 @@ def _counts(captures: Sequence[Doc]) -> Iterable[StageCounts]:
         living -= len(rules)
 
 
-def _written(folder: Path, captures: Sequence[Doc], views: Sequence[str]) -> Iterable[WrittenFile]:
+def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterable[WrittenFile]:
     """Write the files of each shard with its part of the side tables, as the last step of a plan does."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(captures, key=lambda capture: (capture.id, capture.record_sha256))
@@ -185,15 +197,15 @@ def _written(folder: Path, captures: Sequence[Doc], views: Sequence[str]) -> Ite
                 if place == number
             ]
             tables = {
-                "shard": ([{**c.document(), "split": name} for c, name in here if c.rule is None], _schema(views)),
+                "shard": ([{**c.document(), "split": name} for c, name in here if c.rule is None], schema),
                 "ledger": ([c.ledger() for c, _ in here if c.rule is not None], LEDGER),
                 "signals": ([c.signals() for c, _ in here if c.is_measured], signals),
                 "origin": ([c.origin() for c, _ in here], ORIGIN),
             }
-            for kind, (rows, schema) in tables.items():
+            for kind, (rows, columns) in tables.items():
                 path = folder / f"{number}-{kind}-{len(list(folder.iterdir()))}.parquet"
-                file = ParquetFile(path, schema)
-                file.write(pa.RecordBatch.from_pylist(rows, schema=schema))
+                file = ParquetFile(path, columns)
+                file.write(_batch(rows, columns))
                 file.close()
                 place = {"split": split, "index": index, "count": SHARDS[split]}
                 if kind != "shard":
@@ -202,6 +214,13 @@ def _written(folder: Path, captures: Sequence[Doc], views: Sequence[str]) -> Ite
                     {"kind": kind, "file": path.name, **file.facts(), **place}, path, path.with_suffix("")
                 )
             number += 1
+
+
+def _batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
+    """Make a batch of *rows*; entries of `metadata` become pairs where the column is a map."""
+    if "metadata" in schema.names and pa.types.is_map(schema.field("metadata").type):
+        rows = [{**row, "metadata": [(entry["key"], entry["value"]) for entry in row["metadata"]]} for row in rows]
+    return pa.RecordBatch.from_pylist(rows, schema=schema)
 
 
 def write_raw(workspace: Workspace, source: str, files: Sequence[Path], *, kind: str = "load", **more: Any) -> None:

@@ -155,3 +155,16 @@ def test_a_catalog_that_was_thrown_away_is_made_from_the_log(workspace: Workspac
         assert len(table.snapshots()) == 3
         assert len(table.scan().to_arrow()) == 3
     assert len(publications.publications(workspace.versions / "my-docs")) == 3
+
+
+def test_a_column_may_change_its_type(workspace: Workspace) -> None:
+    """`metadata` was a map in format 1: a workspace that has such versions can publish and be repaired."""
+    old = publish_version(workspace, docs(range(5)), is_indexed=True, is_old=True)
+    publish_version(workspace, docs(range(6)), is_indexed=True)
+    new = publish_version(workspace, docs(range(7)), is_indexed=True)
+
+    with table_of(workspace) as table:
+        assert scanned(table) == rows(new)
+        first = next(ref.snapshot_id for name, ref in table.refs().items() if name.startswith("v-1-"))
+        assert scanned(table, snapshot_id=first) == [{**row, "metadata": None} for row in rows(old)]
+    assert rebuild(workspace) == (3, [])

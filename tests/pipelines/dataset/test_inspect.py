@@ -1,4 +1,6 @@
+import json
 import math
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from hypothesis import strategies as st
 from corpusmill.pipelines.dataset.inspect import Question, inspect
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.document import DOCUMENT
+from corpusmill.schemas.document import DOCUMENT, METADATA, TIMESTAMP
 from corpusmill.schemas.errors import UsageError
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
@@ -186,6 +188,48 @@ def test_a_version_without_a_ledger_or_signals_can_be_asked(workspace: Workspace
 
     assert ask(version, ledger=True, where="rule = 'x'") == []
     assert ask(version, where="gopher.word_count > 1") == []
+
+
+def test_metadata_is_queried_as_a_map(version: Version) -> None:
+    """A key that is not there is null, and an empty version has the column too."""
+    assert titles(version, where="metadata['kind'] = 'test' AND title = 'Long'") == ["Long"]
+    assert titles(version, where="metadata['no'] IS NOT NULL") == []
+    assert titles(version, where="map_contains(metadata, 'kind') AND word_count > 10") == ["Long"]
+    assert ask(version, where="title = 'Long'", columns=("metadata",)) == [{"metadata": {"kind": "test"}}]
+
+
+def test_values_of_every_type_become_json() -> None:
+    """Views may be lists of times or bytes; a program reads them from one line."""
+    import pyarrow as pa
+
+    from corpusmill.pipelines.dataset.inspect import plain_rows
+
+    day, nan = date(2020, 1, 2), float("nan")
+    row = {
+        "metadata": [{"key": "a", "value": "1"}],
+        "days": [day, None],
+        "raw": b"\x00\xff",
+        "struct": {"at": datetime(2020, 1, 2, tzinfo=UTC), "values": [0.5, nan]},
+        "map": [(day, nan)],
+    }
+    kinds = {
+        "metadata": METADATA,
+        "days": pa.list_(pa.date32()),
+        "raw": pa.binary(),
+        "struct": pa.struct([("at", TIMESTAMP), ("values", pa.list_(pa.float64()))]),
+        "map": pa.map_(pa.date32(), pa.float64()),
+    }
+
+    (plain, empty) = plain_rows(pa.Table.from_pylist([row, {}], pa.schema(list(kinds.items()))))
+
+    assert json.loads(json.dumps(plain, allow_nan=False)) == {
+        "metadata": {"a": "1"},
+        "days": ["2020-01-02", None],
+        "raw": "AP8=",
+        "struct": {"at": "2020-01-02T00:00:00+00:00", "values": [0.5, None]},
+        "map": {"2020-01-02": None},
+    }
+    assert set(empty.values()) == {None}
 
 
 @given(st.floats(allow_nan=True, allow_infinity=True, width=32))

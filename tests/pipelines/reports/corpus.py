@@ -269,7 +269,7 @@ def _document_row(capture: Capture, *, clusters: bool) -> dict[str, Any]:
         "word_count": len(capture.text.split()),
         "cluster_size": capture.cluster_size if clusters else None,
         "cluster_id": capture.id if clusters else None,
-        "metadata": {"kind": "test"},
+        "metadata": [{"key": "kind", "value": "test"}],
         "lemmas": capture.text.lower(),
     }
 

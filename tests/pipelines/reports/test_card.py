@@ -31,6 +31,7 @@ def test_front_matter_lists_the_files_of_each_split(text: str, version: Path) ->
 
     files = matter["configs"][0]["data_files"]
     assert [item["split"] for item in files] == ["train", "validation", "test"]
+    assert [config["config_name"] for config in matter["configs"]] == ["default", "ledger", "origin", "signals"]
     assert all(list(version.glob(item["path"])) for config in matter["configs"] for item in config["data_files"])
     assert matter["size_categories"] == ["n<1K"]
     assert matter["language"] == ["en", "fr"]
@@ -91,6 +92,6 @@ def test_an_empty_version_has_a_card(tmp_path: Path) -> None:
 
     text = (tmp_path / "v/README.md").read_text()
 
-    assert [config["config_name"] for config in front(text)["configs"]] == ["ledger"]
+    assert front(text)["configs"] == []
     assert "No document is published." in text
     assert "does not look for it" in text

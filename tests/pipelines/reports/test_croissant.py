@@ -5,9 +5,10 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from corpusmill.pipelines.reports.croissant import make_croissant
+from corpusmill.pipelines.reports.croissant import _record_set, make_croissant
 from corpusmill.schemas.hashing import file_sha256
 from tests.pipelines.reports.corpus import Capture, make_version
 
@@ -53,6 +54,33 @@ def test_records_are_read_through_the_description(version: Path, name: str, rows
 
     assert len(found) == rows
     assert len(found[0][f"{name}/id"]) == 32
+
+
+def test_metadata_is_described_as_pairs(version: Path) -> None:
+    """A list of structs is an array with a field for each member."""
+    key, value = (f"documents/metadata/{name}" for name in ("key", "value"))
+
+    assert all(row["documents/metadata"] == [{key: b"kind", value: b"test"}] for row in records(version, "documents"))
+
+
+def test_views_of_any_type_are_described_or_left_out() -> None:
+    """Croissant has no word for bytes, maps and lists of lists."""
+    kinds = {
+        "flag": pa.bool_(),
+        "days": pa.list_(pa.date32()),
+        "struct": pa.struct([("a", pa.int64())]),
+        "raw": pa.binary(),
+        "map": pa.map_(pa.string(), pa.string()),
+        "lists": pa.list_(pa.list_(pa.int64())),
+        "deep": pa.struct([("a", pa.list_(pa.int64()))]),
+    }
+
+    fields = _record_set("documents", pa.schema(list(kinds.items())))["field"]
+
+    assert [field["name"] for field in fields] == ["flag", "days", "struct"]
+    assert [field.get("isArray", False) for field in fields] == [False, True, False]
+    assert [field.get("dataType") for field in fields] == ["sc:Boolean", "sc:Date", None]
+    assert fields[2]["subField"][0]["dataType"] == "cr:Int64"
 
 
 def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from corpusmill.pipelines.registry import STAGES
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT
 from corpusmill.pipelines.stages.extract import Extract
 from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.metadata import metadata_column
 
 STORY = "The harbour reopened on Tuesday, after a storm that closed it for nine days."
 LICENSED = (
@@ -52,10 +53,11 @@ def test_columns_that_a_source_has_filled_stay() -> None:
         "title": "t",
         "license": "MIT",
         "published_at": datetime(1999, 1, 1, tzinfo=UTC),
-        "metadata": [("declared_language", "x"), ("a", "b")],
+        "metadata": [{"key": "declared_language", "value": "x"}, {"key": "a", "value": "b"}],
     }
 
-    row = Extract().build()(captures({"content": LICENSED, **given})).to_pylist()[0]
+    out = Extract().build()(captures({"content": LICENSED, **given}))
+    row = out.to_pylist()[0]
 
     assert {name: row[name] for name in ("title", "license", "license_source", "published_at")} == {
         "title": "t",
@@ -63,21 +65,23 @@ def test_columns_that_a_source_has_filled_stay() -> None:
         "license_source": None,
         "published_at": given["published_at"],
     }
-    assert row["metadata"] == [("a", "b"), ("declared_language", "x")]
+    assert out["metadata"].equals(metadata_column([{"a": "b", "declared_language": "x"}]))
 
 
 def test_evidence_fills_columns_that_are_null() -> None:
     """Most sources give none."""
-    row = Extract().build()(captures({"content": LICENSED})).to_pylist()[0]
+    out = Extract().build()(captures({"content": LICENSED}))
 
+    row = out.to_pylist()[0]
     assert (row["license"], row["license_source"]) == ("CC-BY-4.0", "page:rel-license")
     assert row["published_at"] == datetime(2020, 1, 1, tzinfo=UTC)
-    assert row["metadata"] == [
-        ("declared_language", "de"),
-        ("declared_language_source", "html:lang"),
-        ("published_at_source", "meta:date"),
-        ("title_source", "html:title"),
-    ]
+    facts = {
+        "declared_language": "de",
+        "declared_language_source": "html:lang",
+        "published_at_source": "meta:date",
+        "title_source": "html:title",
+    }
+    assert out["metadata"].equals(metadata_column([facts]))
 
 
 def test_records_without_text_get_a_verdict_and_keep_their_row() -> None:

@@ -1,0 +1,271 @@
+"""A published version opens in the tools that people have: whole, in part, streaming, by the card and without it."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+
+from corpusmill.pipelines.dataset.shards import ParquetFile
+from corpusmill.pipelines.reports.card import make_card
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.document import DOCUMENT, LEDGER, TIMESTAMP
+from tests.pipelines.dataset.corpora import docs, publish_version
+from tests.pipelines.reports.corpus import make_version
+
+PAGE: Final = Path(__file__).parent.parent / "docs" / "how-to" / "open-in-other-tools.md"
+ROWS: Final = {"train": 200, "validation": 17, "test": 33}
+DAY: Final = date(2020, 1, 2)
+TIME: Final = datetime(2020, 1, 2, 3, 4, 5, 6, tzinfo=UTC)
+VIEWS: Final[dict[str, tuple[pa.DataType, Any]]] = {
+    "flag": (pa.bool_(), True),
+    "small": (pa.int32(), -(2**31)),
+    "large": (pa.int64(), 2**53 + 1),
+    "single": (pa.float32(), 0.5),
+    "double": (pa.float64(), 0.1),
+    "string": (pa.string(), "ä\n"),
+    "binary": (pa.binary(), b"\x00\xff"),
+    "day": (pa.date32(), DAY),
+    "time": (TIMESTAMP, TIME),
+    "words": (pa.list_(pa.string()), ["a", "", "b"]),
+    "vector": (pa.list_(pa.float32()), [0.5, -1.0]),
+    "days": (pa.list_(pa.date32()), [DAY]),
+    "lists": (pa.list_(pa.list_(pa.int64())), [[1], [], [2, 3]]),
+    "struct": (pa.struct([("a", pa.int64()), ("b", pa.list_(pa.string()))]), {"a": 1, "b": ["x"]}),
+    "structs": (pa.list_(pa.struct([("at", TIMESTAMP), ("is", pa.bool_())])), [{"at": TIME, "is": False}]),
+    "empty": (pa.list_(pa.string()), []),
+}
+"""Every type that a column between steps may have (beside maps), and a value of it."""
+
+
+@pytest.fixture(scope="module")
+def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
+    """The library, offline, with a cache that disappears; it reads its settings when it is imported."""
+    folder = tmp_path_factory.mktemp("hub")
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+            patch.setenv(name, "1")
+        patch.setenv("HF_HOME", str(folder))
+        import datasets as library
+
+        assert str(library.config.HF_DATASETS_CACHE).startswith(str(folder))
+        yield library
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A version with its card: 250 documents in four shards, ledger, signals, origin."""
+    made = make_version(tmp_path_factory.mktemp("version") / "v")
+    make_card(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A shard with a view of every type: in one row, null in the next."""
+    path = tmp_path_factory.mktemp("views") / "train-00000-of-00001.parquet"
+    schema = pa.schema([*DOCUMENT, *(pa.field(name, kind) for name, (kind, _) in VIEWS.items())])
+    required = {field.name: "x" for field in DOCUMENT if not field.nullable}
+    first = {"metadata": [{"key": "a", "value": "1"}], **{name: value for name, (_, value) in VIEWS.items()}}
+    rows = [{**required, **first, "id": "0"}, {**required, "id": "1"}]
+    file = ParquetFile(path, schema)
+    file.write(pa.RecordBatch.from_pylist(rows, schema=schema))
+    file.close()
+    return path
+
+
+def snippets(language: str = "python") -> dict[str, str]:
+    """The code of the how-to page by the heading over it."""
+    sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
+    found = {
+        section.split("\n", 1)[0]: re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL) for section in sections
+    }
+    return {name: blocks[0] for name, blocks in found.items() if blocks}
+
+
+def run(code: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names that *code* leaves behind, run in *folder*."""
+    patch.chdir(folder)
+    names: dict[str, Any] = {"__name__": "snippet"}
+    exec(compile(code, "snippet", "exec"), names)
+    return names
+
+
+def plain(value: Any) -> Any:
+    """A value of any of the tools in Python's own types."""
+    if isinstance(value, pl.Series):
+        value = value.to_list()
+    elif hasattr(value, "asDict"):
+        value = value.asDict()
+    elif hasattr(value, "tolist"):
+        value = value.tolist()
+    match value:
+        case pd.Timestamp():
+            return value.to_pydatetime().astimezone(UTC)
+        case datetime():
+            return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        case bytearray():
+            return bytes(value)
+        case list() | tuple():
+            return [plain(item) for item in value]
+        case dict():
+            return {key: plain(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+def check(first: dict[str, Any], second: dict[str, Any]) -> None:
+    """Both rows of `views` as a tool gives them."""
+    assert {name: plain(first[name]) for name in VIEWS} == {name: value for name, (_, value) in VIEWS.items()}
+    assert plain(first["metadata"]) == [{"key": "a", "value": "1"}]
+    assert {name for name in (*VIEWS, "metadata") if plain(second[name]) is not None} == set()
+
+
+def test_datasets_loads_the_folder_by_its_card(datasets: ModuleType, folder: Path) -> None:
+    """The card's `configs` name the files of each split, and the side files."""
+    splits = datasets.load_dataset(str(folder))
+    names = datasets.get_dataset_config_names(str(folder))
+
+    assert {name: split.num_rows for name, split in splits.items()} == ROWS
+    assert splits["train"].column_names == [*DOCUMENT.names, "lemmas"]
+    assert splits["train"][0]["metadata"] == [{"key": "kind", "value": "test"}]
+    assert names == ["default", "ledger", "origin", "signals"]
+    sides = {name: datasets.load_dataset(str(folder), name, split=name) for name in names[1:]}
+    assert {name: side.num_rows for name, side in sides.items()} == {"ledger": 150, "origin": 400, "signals": 370}
+    assert sides["ledger"].column_names == LEDGER.names
+    assert "gopher.word_count" in sides["signals"].column_names
+
+
+def test_datasets_streams_and_takes_columns(datasets: ModuleType, folder: Path) -> None:
+    """Who trains on a large version does neither copy it nor read all of it."""
+    stream = datasets.load_dataset(str(folder), split="train", streaming=True)
+    some = datasets.load_dataset(str(folder), split="test", columns=["id", "metadata"])
+    both = datasets.load_dataset(str(folder), split="validation", streaming=True, columns=["metadata"])
+
+    rows = list(stream)
+    assert len(rows) == ROWS["train"]
+    assert list(rows[0]) == [*DOCUMENT.names, "lemmas"]
+    assert some.column_names == ["id", "metadata"]
+    assert some.num_rows == ROWS["test"]
+    assert list(both) == [{"metadata": [{"key": "kind", "value": "test"}]}] * ROWS["validation"]
+
+
+def test_datasets_loads_the_files_without_a_card(datasets: ModuleType, folder: Path) -> None:
+    """By their names alone, which begin with the split; the ledger stays outside."""
+    by_folder = datasets.load_dataset("parquet", data_dir=str(folder))
+    by_pattern = datasets.load_dataset("parquet", data_files={"train": str(folder / "train-*.parquet")}, streaming=True)
+
+    assert {name: split.num_rows for name, split in by_folder.items()} == ROWS
+    assert len(list(by_pattern["train"])) == ROWS["train"]
+
+
+def test_shards_and_kinds_without_rows_do_not_stop_datasets(datasets: ModuleType, tmp_path: Path) -> None:
+    """It refuses a split whose files hold no row, so the card does not name such ones; one empty shard is no matter."""
+    small = publish_version(Workspace(tmp_path), docs(range(21, 24)))
+    make_card(small.path)
+
+    splits = datasets.load_dataset(str(small.path))
+
+    rows = [(file.split, file.rows) for file in small.manifest.files]
+    assert {split for split, count in rows if count} == set(splits) != set(ROWS)
+    assert ("train", 0) in rows
+    assert sum(split.num_rows for split in splits.values()) == 3
+    assert datasets.get_dataset_config_names(str(small.path)) == ["default", "origin", "signals"]
+
+
+def test_the_code_in_the_card_works(datasets: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reader copies it."""
+    (code,) = re.findall(r"```python\n(import os\n.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+
+    names = run(code, folder, monkeypatch)
+
+    assert names["documents"].num_rows == ROWS["train"]
+    assert set(next(iter(names["some"]))) == {"id", "text"}
+    assert (names["ledger"].num_rows, names["signals"].num_rows) == (150, 370)
+
+
+@pytest.mark.parametrize("heading", ["Hugging Face datasets", "DuckDB", "Polars", "pandas", "PyTorch"])
+def test_the_code_of_the_page_works(
+    datasets: ModuleType,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    heading: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As it stands, in the folder of a version."""
+    names = run(snippets()[heading], folder, monkeypatch)
+
+    printed = capsys.readouterr().out
+    assert heading == "Hugging Face datasets" or printed
+    if heading == "Hugging Face datasets":
+        assert names["facts"] == {"kind": "test"}
+        assert {name: split.num_rows for name, split in names["splits"].items()} == ROWS
+
+
+@pytest.mark.parametrize("is_streaming", [False, True])
+def test_datasets_reads_every_type(datasets: ModuleType, views: Path, is_streaming: bool) -> None:
+    """Views may have any type but a map."""
+    loaded = datasets.load_dataset("parquet", data_files=str(views), split="train", streaming=is_streaming)
+
+    check(*loaded)
+
+
+def test_duckdb_polars_and_pandas_read_every_type(views: Path) -> None:
+    """With nulls, and with pandas keeping whole numbers whole."""
+    with duckdb.connect() as connection:
+        found = connection.execute(f"SELECT * FROM '{views}'")
+        names = [column[0] for column in found.description or ()]
+        check(*(dict(zip(names, row, strict=True)) for row in found.fetchall()))
+    check(*pl.read_parquet(views).to_dicts())
+    check(*pl.scan_parquet(views).collect(engine="streaming").to_dicts())
+    arrow = pd.read_parquet(views, dtype_backend="pyarrow")
+    check(*(dict(zip(arrow, (None if _is_gap(cell) else cell for cell in row), strict=True)) for row in arrow.values))
+    assert pd.read_parquet(views)["metadata"][0].tolist() == [{"key": "a", "value": "1"}]
+
+
+def _is_gap(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or cell is pd.NaT
+
+
+def test_datasets_refuses_a_map(datasets: ModuleType, tmp_path: Path) -> None:
+    """The reason for the type of `metadata`; when this fails, maps may be published again."""
+    path = tmp_path / "train.parquet"
+    schema = pa.schema([pa.field("id", pa.string()), pa.field("map", pa.map_(pa.string(), pa.string()))])
+    file = ParquetFile(path, schema)
+    file.write(pa.RecordBatch.from_pylist([{"id": "0", "map": [("a", "1")]}], schema=schema))
+    file.close()
+
+    with pytest.raises(ValueError, match="does not have a datasets dtype equivalent"):
+        datasets.load_dataset("parquet", data_files=str(path), columns=["id"])
+
+
+@pytest.mark.engine
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+def test_spark_reads_every_type_and_the_code_of_the_page_works(
+    folder: Path, views: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One session for both: starting it takes most of the time."""
+    options = ("spark.master=local[1]", "spark.ui.enabled=false", "spark.driver.host=127.0.0.1")
+    given = " ".join(f"--conf {option}" for option in options)
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"{given} pyspark-shell")
+
+    names = run(snippets()["Spark"], folder, monkeypatch)
+
+    try:
+        assert "gopher.word_count" in capsys.readouterr().out
+        assert names["documents"].count() == ROWS["train"]
+        rows = names["spark"].read.parquet(views.as_uri()).orderBy("id").collect()
+        check(*(row.asDict() for row in rows))
+    finally:
+        names["spark"].stop()
