@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from corpusmill.pipelines.engines.base import Counters, Exchange, Function, Input, Map, Step
-from corpusmill.pipelines.engines.runs import Order
+from corpusmill.pipelines.engines.spills import Order
 from corpusmill.pipelines.engines.tasks import TASK_FORMAT, Call, Done, Source, Task, address, finished
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint

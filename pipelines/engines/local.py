@@ -6,6 +6,7 @@ import contextlib
 import multiprocessing
 import os
 import resource
+import shutil
 import threading
 import time
 from collections import deque
@@ -18,7 +19,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.runs import Run, run_from_json
 from corpusmill.pipelines.engines.tasks import Done, Task, do
 from corpusmill.schemas.errors import WorkError
 
@@ -60,16 +60,17 @@ class LocalEngine:
         yield from self._map_in_pool(tasks)
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
-        """Sort the input into runs, then merge the runs of each partition; the runs are removed at the end."""
-        runs: list[Run] = []
+        """Sort the input into spills, then merge each partition of them; the spills are removed at the end."""
+        if not scatters:
+            yield from self.map(gathers)
+            return
+        folder = Path(scatters[0].out).parent
+        shutil.rmtree(folder, ignore_errors=True)  # what a killed run left there would be merged too
         try:
-            for done in self.map(scatters):
-                runs += map(run_from_json, done.runs)
-                yield done
-            yield from self.map([replace(task, runs=_runs_of(runs, task.partition)) for task in gathers])
+            yield from self.map(scatters)
+            yield from self.map([replace(task, spills=str(folder)) for task in gathers])
         finally:
-            for run in runs:
-                Path(run.path).unlink(missing_ok=True)
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _map_in_pool(self, tasks: Sequence[Task]) -> Iterator[Done]:
         waiting = deque(_Try(task) for task in tasks)
@@ -140,12 +141,6 @@ def _again(attempt: _Try, workers: int) -> _Try:
             hint="out of memory? try --workers 1; `corpusmill runs` tells what was finished",
         )
     return _Try(attempt.task, attempt.number + 1)
-
-
-def _runs_of(runs: Sequence[Run], partition: int) -> tuple[Run, ...]:
-    return tuple(
-        replace(run, segments={partition: run.segments[partition]}) for run in runs if partition in run.segments
-    )
 
 
 def _processors() -> int:

@@ -26,8 +26,9 @@ from corpusmill.pipelines.engines.attempts import attempt_name, sweep
 from corpusmill.pipelines.engines.base import Batches, Function, name_of, resolve
 from corpusmill.pipelines.engines.batches import IpcFile, IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
-from corpusmill.pipelines.engines.runs import Order, Run, merged, run_as_json, run_from_json, write_runs
+from corpusmill.pipelines.engines.spills import MEMORY_BYTES, Order, write_spills
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, WorkError
 
@@ -91,10 +92,11 @@ class Task:
     """What a worker needs to compute one piece of a step.
 
     Args:
-        kind: ``map`` reads *sources*; ``scatter`` sorts them into runs for an exchange; ``gather`` merges the runs of
-            one *partition*.
+        kind: ``map`` reads *sources*; ``scatter`` sorts them into spills for an exchange; ``gather`` merges one
+            *partition* of them.
         out: Prefix of the output: the address in the store.
         schema: Of the output, or of the exchanged rows for ``scatter``.
+        spills: The folder of the spills, for ``gather``; None when no rows were moved.
     """
 
     step: str
@@ -107,14 +109,12 @@ class Task:
     order: Order | None = None
     partition: int = 0
     slice: int = 0
-    runs: tuple[Run, ...] = ()
+    spills: str | None = None
     batch_rows: int | None = None
 
     def as_json(self) -> str:
         """Give the task as text that any engine can carry."""
-        return json.dumps(
-            {**asdict(self), "schema": self.schema.hex(), "runs": [run_as_json(run) for run in self.runs]}
-        )
+        return json.dumps({**asdict(self), "schema": self.schema.hex()})
 
     @classmethod
     def from_json(cls, text: str) -> Task:
@@ -124,7 +124,6 @@ class Task:
         data["call"] = Call(**data["call"]) if data["call"] else None
         data["sources"] = tuple(_source_from_json(source) for source in data["sources"])
         data["order"] = _order_from_json(data["order"]) if data["order"] else None
-        data["runs"] = tuple(run_from_json(run) for run in data["runs"])
         return cls(**data)
 
     @property
@@ -162,7 +161,6 @@ class Done:
     cpu_s: float
     wall_s: float
     peak_mb: float
-    runs: tuple[dict[str, Any], ...] = ()
 
     def as_json(self) -> str:
         """Give it as text."""
@@ -173,7 +171,6 @@ class Done:
         """Read what `as_json` gave."""
         data = json.loads(text)
         data["slices"] = tuple((start, stop) for start, stop in data["slices"])
-        data["runs"] = tuple(data["runs"])
         return cls(**data)
 
 
@@ -186,7 +183,7 @@ def finished(out: Path) -> Done | None:
     """Give what the task at *out* told when it finished, or None when its files are not whole."""
     try:
         done = Done.from_json(out.with_name(f"{out.name}.json").read_text())
-        sizes = {"arrow": done.bytes, **done.files} if not done.runs else {}
+        sizes = {"arrow": done.bytes, **done.files}
         whole = all(out.with_name(f"{out.name}.{name}").stat().st_size == size for name, size in sizes.items())
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -197,7 +194,7 @@ def do(task: Task, *, partition: int | None = None) -> Done:
     """Do *task* and leave its files at its address.
 
     Args:
-        partition: The number that the result bears, when it is not that of the runs.
+        partition: The number that the result bears, when it is not that of the spills.
     """
     number = task.partition if partition is None else partition
     if (done := finished(Path(task.out))) is not None and task.kind != "scatter":
@@ -249,7 +246,9 @@ def _peak_mb() -> float:
 def _input(task: Task) -> Iterator[pa.RecordBatch]:
     if task.kind == "gather":
         assert task.order is not None
-        stream = merged(task.runs, task.partition, task.order)
+        if task.spills is None:
+            return iter(())
+        stream = merged(Path(task.spills), task.partition, task.order, memory_bytes=MEMORY_BYTES)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
     return itertools.chain.from_iterable(source.batches(batch_rows=task.batch_rows) for source in task.sources)
 
@@ -263,15 +262,8 @@ def _scatter(task: Task, out: Path) -> dict[str, Any]:
     assert task.order is not None
     schema = task.arrow_schema
     moved = (_checked(task, conform(batch, schema)) for batch in _input(task))
-    runs = write_runs(moved, schema, task.order, prefix=out)
-    rows = sum(stop - start for run in runs for start, stop in run.segments.values())
-    return {
-        "rows": rows,
-        "bytes": sum(Path(run.path).stat().st_size for run in runs),
-        "memory_bytes": 0,
-        "slices": (),
-        "runs": tuple(run_as_json(run) for run in runs),
-    }
+    spilled = write_spills(moved, schema, task.order, prefix=out, memory_bytes=MEMORY_BYTES)
+    return {"rows": spilled.rows, "bytes": spilled.bytes, "memory_bytes": spilled.memory_bytes, "slices": ()}
 
 
 def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
@@ -288,8 +280,8 @@ def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
-        runs = write_runs(moved, schema, alone, prefix=Path(folder) / "run")
-        return do(replace(task, partition=0, order=alone, runs=tuple(runs)), partition=task.partition)
+        write_spills(moved, schema, alone, prefix=Path(folder) / "moved", memory_bytes=MEMORY_BYTES)
+        return do(replace(task, partition=0, order=alone, spills=folder), partition=task.partition)
 
 
 def told(work: Callable[[], Done]) -> str:
