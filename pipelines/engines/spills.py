@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import resource
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,10 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.attempts import attempt_name
-from corpusmill.pipelines.engines.batches import bounded
+from corpusmill.pipelines.engines.batches import bounded, too_many_open_files
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.sorting import sorted_positions
-from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
 
 MEMORY_BYTES: Final = 256_000_000
 """Memory for sorting or merging where nobody sets a bound."""
@@ -386,14 +385,8 @@ def reported(path: Path) -> Iterator[None]:
 
 
 def _as_reported(error: Exception, path: Path) -> CorpusmillError | OSError:
-    number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.EMFILE, errno.ENFILE):
-        soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        return UnfinishedError(
-            f"too many open files: the limit is {soft} (`ulimit -n`)",
-            hint="raise it (`ulimit -n 4096`), or use fewer --workers, and run the same command again",
-            file=str(path),
-        )
-    if isinstance(error, OSError) and number not in (None, errno.ENOENT):
+    if (unfinished := too_many_open_files(error, path)) is not None:
+        return unfinished
+    if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
         return error
     return DamagedFileError(f"a spill of an exchange is damaged ({error})", file=str(path), hint=_AGAIN)

@@ -22,7 +22,7 @@ ROWS = st.lists(
 
 
 @given(rows=ROWS, cut=st.integers(1, 7), memory=st.sampled_from([1, 2000, 10**7]), parts=st.integers(1, 4))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=25, deadline=None)
 def test_merging_spills_gives_each_partition_sorted_and_whole(
     tmp_path: Path, rows: list[tuple[str, int, str | None]], cut: int, memory: int, parts: int
 ) -> None:
