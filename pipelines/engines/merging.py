@@ -13,7 +13,8 @@ import bisect
 import contextlib
 import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -123,7 +124,7 @@ class _Merge:
                 piece.path.unlink()
         return writer.segment()
 
-    def _merged(self, pieces: Sequence[Segment], *, target_bytes: int) -> Iterator[pa.RecordBatch]:
+    def _merged(self, pieces: Sequence[Segment], *, target_bytes: int) -> Generator[pa.RecordBatch, None, None]:
         cursors = [_Cursor(SegmentReader(piece, self._schema), self._keys) for piece in pieces]
         try:
             if len(cursors) == 1:
@@ -229,7 +230,7 @@ class _Cursor:
             if len(self._buffer) > 1 and self._key(batch, batch.num_rows - 1) < key:
                 batches.append(self._buffer.popleft())
                 continue
-            rows = cut(range(batch.num_rows), key, key=lambda row, batch=batch: self._key(batch, row))
+            rows = cut(range(batch.num_rows), key, key=partial(self._key, batch))
             if rows:
                 batches.append(batch.slice(0, rows))
             if rows < batch.num_rows:

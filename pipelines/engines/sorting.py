@@ -9,6 +9,7 @@ vector instructions: a million rows of three integer keys took a fifth of the ti
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import takewhile
 from typing import Final, TypeAlias
 
@@ -124,8 +125,7 @@ def _readers_of(keys: Sequence[pa.Array]) -> Iterator[WordReader]:
         if is_bytes(key.type):
             yield from _text_readers(_as_binary(key))
         else:
-            words = ordered_words(key)
-            yield lambda rows, words=words: _of_rows(words, rows)
+            yield partial(_of_rows, ordered_words(key))
 
 
 def _text_readers(column: pa.Array) -> Iterator[WordReader]:
@@ -137,11 +137,11 @@ def _text_readers(column: pa.Array) -> Iterator[WordReader]:
     longest = int(lengths.max())
     compared = shared + _MAX_WORDS * _WORD_BYTES
     for start in range(shared, min(longest, compared), _WORD_BYTES):
-        yield lambda rows, start=start: _text_word(column, start, rows)
+        yield partial(_text_word, column, start)
     if longest <= compared:  # equal but for zero bytes at the end, with which the last word is filled up
-        yield lambda rows: _of_rows(lengths, rows)
+        yield partial(_of_rows, lengths)
     else:
-        yield lambda rows: _ranks(column, rows)
+        yield partial(_ranks, column)
 
 
 def _of_rows(words: npt.NDArray[np.uint64], rows: Rows | None) -> npt.NDArray[np.uint64]:

@@ -187,7 +187,7 @@ def release_memory() -> None:
 
 def rows_of(whole: pa.RecordBatch, target_bytes: int) -> int:
     """Return how many rows of *whole* take about *target_bytes*."""
-    return max(1, target_bytes * whole.num_rows // max(1, whole.nbytes))
+    return max(1, target_bytes * int(whole.num_rows) // max(1, int(whole.nbytes)))
 
 
 def _cuts(bounds: npt.NDArray[np.int64], *, rows: int) -> Iterator[tuple[int, int]]:
