@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import resource
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +13,7 @@ import pyarrow as pa
 
 from corpusmill.pipelines.engines.attempts import attempt_name
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
-from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 
 TARGET_BYTES: Final = 4_000_000
 """Small batches are joined up to this size: each one costs about 20 µs wherever it passes."""
@@ -109,6 +111,7 @@ class IpcFile:
 
     Raises:
         DamagedFileError: It is not an IPC file, or is cut short.
+        UnfinishedError: The process may not open more files.
     """
 
     def __init__(self, path: Path, *, columns: Sequence[str] | None = None) -> None:
@@ -120,6 +123,8 @@ class IpcFile:
                 options = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
             self._reader = pa.ipc.open_file(self._map, options=options)
         except (pa.ArrowInvalid, OSError) as error:
+            if (unfinished := too_many_open_files(error, path)) is not None:
+                raise unfinished from error
             raise DamagedFileError(
                 f"not a readable task output ({error})", file=str(path), hint="run with --fresh to compute it again"
             ) from error
@@ -141,3 +146,15 @@ class IpcFile:
         """Read the batches ``[start, stop)``."""
         for index in range(start, len(self) if stop is None else stop):
             yield self._reader.get_batch(index)
+
+
+def too_many_open_files(error: Exception, path: Path) -> UnfinishedError | None:
+    """Return the error that says what to do when opening *path* met the limit of open files; None for other errors."""
+    if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return UnfinishedError(
+        f"too many open files: the limit is {soft} (`ulimit -n`)",
+        hint="raise it (`ulimit -n 4096`), or use fewer --workers, and run the same command again",
+        file=str(path),
+    )

@@ -441,7 +441,7 @@ class _Run:
             spill = self.store.spill / self.known[step.name]
             shutil.rmtree(spill, ignore_errors=True)
             scatters = list(self._scatters(step, missing[0], [source for part in inputs for _, source in part]))
-            missing = [replace(task, spill=str(spill)) for task in missing]
+            missing = [replace(task, spill=str(spill) if scatters else None) for task in missing]
             try:
                 for done in self.engine.exchange(scatters, missing):
                     if done.kind == "scatter":

@@ -11,6 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
+_PIECE_BYTES: Final = 100_000
+"""Bytes of strings that are hashed at once: what that takes fits into a processor's cache."""
 
 
 def splitmix64_column(values_N: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -46,17 +48,29 @@ def hash_column(column: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def _hash_bytes(column: pa.Array) -> npt.NDArray[np.uint64]:
+    """Hash piece by piece: numbers of 64 bits for each byte of a column would take many times its memory."""
+    rows = max(1, _PIECE_BYTES * len(column) // max(1, column.nbytes))
+    pieces = [_hash_piece(column.slice(start, rows)) for start in range(0, len(column), rows)]
+    return np.concatenate([np.empty(0, np.uint64), *pieces])
+
+
+def _hash_piece(column: pa.Array) -> npt.NDArray[np.uint64]:
     buffers = column.buffers()
     offsets = np.frombuffer(buffers[1], np.int32)[column.offset : column.offset + len(column) + 1].astype(np.int64)
     lengths = np.diff(offsets)
-    if not lengths.any():
+    longest = int(lengths.max())
+    if not longest:
         return splitmix64_column(lengths.astype(np.uint64))
-    data = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]].astype(np.uint64) + np.uint64(1)
-    places = np.arange(len(data), dtype=np.int64) - np.repeat(offsets[:-1] - offsets[0], lengths)
+    data = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]]
     with np.errstate(over="ignore"):
-        powers = np.cumprod(np.full(int(lengths.max()), _MULTIPLIER, np.uint64))
-        terms = np.concatenate([[np.uint64(0)], np.cumsum(data * powers[places], dtype=np.uint64)])
-        sums = terms[offsets[1:] - offsets[0]] - terms[offsets[:-1] - offsets[0]]
+        powers = np.cumprod(np.full(longest, _MULTIPLIER, np.uint64))
+        if len(data) == longest * len(column):  # ids and hashes
+            sums = data.reshape(-1, longest).astype(np.uint64) @ powers + powers.sum(dtype=np.uint64)
+        else:
+            places = np.arange(len(data)) - np.repeat(offsets[:-1] - offsets[0], lengths)
+            products = (data.astype(np.uint64) + np.uint64(1)) * powers[places]
+            terms = np.concatenate([[np.uint64(0)], np.cumsum(products, dtype=np.uint64)])
+            sums = terms[offsets[1:] - offsets[0]] - terms[offsets[:-1] - offsets[0]]
         return splitmix64_column(sums ^ (lengths.astype(np.uint64) * _MULTIPLIER))
 
 

@@ -1,28 +1,392 @@
-"""Temporary: the interface of the external sort over the old one."""
+"""Sorted files of an exchange, and the index that finds the rows of a partition in them.
+
+A *spill* is an Arrow IPC file sorted by (partition, by, order). What one task wrote is `<prefix>.<n>.arrow` and
+`<prefix>.index`, which appears last. The index holds little-endian 64-bit integers, so that a reader of one partition
+touches a few of them: a header, for each spill the first row and batch of each partition, and for each batch its first
+row, its place in the file and the cost of the batches before it.
+"""
 
 from __future__ import annotations
 
-import json
+import contextlib
+import errno
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from corpusmill.pipelines.engines import runs
-from corpusmill.pipelines.engines.runs import Order as Order
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from corpusmill.pipelines.engines.attempts import attempt_name
+from corpusmill.pipelines.engines.batches import bounded, too_many_open_files
+from corpusmill.pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.sorting import sorted_positions
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
+
+MEMORY_BYTES: Final = 256_000_000
+"""Memory for sorting or merging where nobody sets a bound."""
+MAX_SORTED_BYTES: Final = 1_000_000_000
+"""Rows sorted at once: Arrow's `take` overflows at 2 GB of a column."""
+_ROW_OVERHEAD_BYTES: Final = 48
+"""What sorting adds to a row: packed keys, positions and their copies."""
+_COPIES: Final = 3.2
+"""Rows while they are sorted: as they came, in one piece, and batches on their way in and out; measured."""
+_COMPRESSION: Final = "lz4"
+_SCHEMA_PLACE: Final = 8
+"""Place of the schema in an IPC file, behind eight bytes that name the format."""
+_MAGIC: Final = 0x31_6C_6C_69_70_73  # "spill1"
 
 
-@dataclass
-class Written:
-    rows: int
+@dataclass(frozen=True)
+class Order:
+    """By what rows are partitioned and sorted."""
+
+    by: str
+    order: tuple[str, ...]
+    parts: int
+    by_value: bool = False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The columns that sort the rows inside a partition."""
+        return (self.by, *self.order)
+
+
+@dataclass(frozen=True)
+class Spilled:
+    """What `write_spills` wrote: *bytes* on disk, *memory_bytes* of rows."""
+
+    rows: int = 0
+    bytes: int = 0
+    memory_bytes: int = 0
+    spills: int = 0
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The rows ``[start, stop)`` of a spill.
+
+    Args:
+        batches: For each batch that holds some of them, and for the end: first row, place in the file, cost of all
+            batches before it (`sorting_cost`).
+    """
+
+    path: Path
+    batches: npt.NDArray[np.int64]
+    start: int
+    stop: int
+
+    @property
+    def cost(self) -> int:
+        """What the rows cost to sort, about: their share of their batches."""
+        rows, cost = (self.batches[-1] - self.batches[0])[[0, 2]]
+        return int(cost * (self.stop - self.start) // rows)
+
+    @property
+    def max_batch_cost(self) -> int:
+        """What the rows of the largest batch cost to sort."""
+        return min(int(np.diff(self.batches[:, 2]).max()), self.cost)
+
+
+def sorted_bytes(memory_bytes: int) -> int:
+    """Return how many bytes of rows can be sorted at once in *memory_bytes*."""
+    return min(int(memory_bytes / _COPIES), MAX_SORTED_BYTES)
+
+
+def batch_bytes(memory_bytes: int) -> int:
+    """Return the size of a batch of a spill: merging holds one of each, and small ones cost more than their rows."""
+    return min(max(memory_bytes // 512, 32_000), 500_000)
+
+
+def sorting_cost(batch: pa.RecordBatch) -> int:
+    """Return the bytes that *batch* counts against `sorted_bytes`: its size, and what sorting adds to each row."""
+    return int(batch.nbytes + batch.num_rows * _ROW_OVERHEAD_BYTES / _COPIES)
+
+
+def write_spills(
+    batches: Iterable[pa.RecordBatch], schema: pa.Schema, order: Order, *, prefix: Path, memory_bytes: int
+) -> Spilled:
+    """Sort *batches* into spills ``<prefix>.<n>.arrow`` and write their index ``<prefix>.index``.
+
+    Rows of one spill that are equal in partition and keys keep their order.
+
+    Args:
+        memory_bytes: Bound on the memory for rows and their copies. A batch is held whole, so at least some copies of
+            the largest one are taken.
+
+    Raises:
+        ValueError: A key has nulls or a type that has no order, or a partition number is out of range.
+    """
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    spills: list[_Spill] = []
+    waiting: list[pa.RecordBatch] = []
+    cost = rows = size = 0
+    limit = sorted_bytes(memory_bytes)
+    for batch in bounded(batches):
+        waiting.append(_owned(batch))
+        rows += batch.num_rows
+        size += batch.nbytes
+        cost += sorting_cost(batch)
+        if cost >= limit:
+            spills.append(_write_spill(waiting, schema, order, _spill_path(prefix, len(spills)), memory_bytes))
+            cost = 0
+    if waiting:
+        spills.append(_write_spill(waiting, schema, order, _spill_path(prefix, len(spills)), memory_bytes))
+    _write_index(_index_path(prefix), spills, parts=order.parts)
+    return Spilled(rows, sum(spill.bytes for spill in spills), size, len(spills))
+
+
+def _spill_path(prefix: Path, number: int) -> Path:
+    return prefix.with_name(f"{prefix.name}.{number}.arrow")
+
+
+def _index_path(prefix: Path) -> Path:
+    return prefix.with_name(f"{prefix.name}.index")
+
+
+def _owned(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return *batch*, copied if it is a small piece of a large one, which it would keep in memory."""
+    if batch.get_total_buffer_size() <= 2 * batch.nbytes + 4096:
+        return batch
+    return batch.take(pa.array(np.arange(batch.num_rows)))
+
+
+@dataclass(frozen=True)
+class _Spill:
+    """A written spill: *bounds* are the first rows of the partitions, *batches* as in `Segment`."""
+
+    bounds: npt.NDArray[np.int64]
+    batches: npt.NDArray[np.int64]
     bytes: int
 
 
-def write_spills(batches, schema, order, *, prefix):
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    rs = runs.write_runs(batches, schema, order, prefix=prefix)
-    prefix.with_name(prefix.name + ".index").write_text(json.dumps([runs.run_as_json(r) for r in rs]))
-    return Written(sum(b - a for r in rs for a, b in r.segments.values()), sum(Path(r.path).stat().st_size for r in rs))
+def _write_spill(
+    batches: list[pa.RecordBatch], schema: pa.Schema, order: Order, path: Path, memory_bytes: int
+) -> _Spill:
+    whole = pa.concat_batches(batches)
+    batches.clear()
+    numbers = partition_numbers(whole[order.by], order.parts, by_value=order.by_value)
+    positions = sorted_positions([pa.array(numbers), *(whole[name] for name in order.keys)])
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(numbers, minlength=order.parts))])
+    with SpillWriter(path, schema) as writer:
+        target = batch_bytes(memory_bytes)
+        for start, stop in _cuts(bounds, rows=rows_of(whole, target)):
+            writer.write(bounded([whole.take(pa.array(positions[start:stop]))], max_bytes=4 * target))
+    del whole, positions
+    release_memory()
+    return _Spill(bounds, writer.batches, writer.bytes)
 
 
-def merged(folder, partition, order):
-    rs = [runs.run_from_json(r) for p in sorted(folder.glob("*.index")) for r in json.loads(p.read_text())]
-    return runs.merged(rs, partition, order)
+def release_memory() -> None:
+    """Give what Arrow's allocator holds but does not use back to the system: it is as large as the rows were."""
+    pa.default_memory_pool().release_unused()
+
+
+def rows_of(whole: pa.RecordBatch, target_bytes: int) -> int:
+    """Return how many rows of *whole* take about *target_bytes*."""
+    return max(1, target_bytes * int(whole.num_rows) // max(1, int(whole.nbytes)))
+
+
+def _cuts(bounds: npt.NDArray[np.int64], *, rows: int) -> Iterator[tuple[int, int]]:
+    """Cut rows into pieces of at most *rows*, where partitions begin if the piece is an eighth of that at least.
+
+    A reader of one partition then reads few rows of others, and pieces are not too small to be worth reading.
+
+    >>> list(_cuts(np.array([0, 2, 9, 10, 50]), rows=24))
+    [(0, 10), (10, 34), (34, 50)]
+    """
+    start = 0
+    while start < bounds[-1]:
+        last = int(bounds[np.searchsorted(bounds, start + rows, side="right") - 1])
+        stop = last if last >= start + max(1, rows // 8) else min(start + rows, int(bounds[-1]))
+        yield start, stop
+        start = stop
+
+
+class SpillWriter:
+    """Writes batches to a spill, which appears under its name when it is whole."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self._path = path
+        self._temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
+        with reported(self._temporary):
+            self._sink = pa.OSFile(str(self._temporary), "wb")
+        self._writer = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=_COMPRESSION))
+        self._table = [(0, 0, 0)]
+        self.bytes = 0
+
+    def __enter__(self) -> SpillWriter:
+        return self
+
+    def __exit__(self, kind: object, *details: object) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            with contextlib.suppress(OSError, pa.ArrowException):
+                self._sink.close()
+            self._temporary.unlink(missing_ok=True)
+
+    def write(self, batches: Iterable[pa.RecordBatch]) -> None:
+        """Append *batches*."""
+        for batch in batches:
+            self._writer.write_batch(batch)
+            row, _, cost = self._table[-1]
+            self._table.append((row + batch.num_rows, self._sink.tell(), cost + sorting_cost(batch)))
+
+    def _finish(self) -> None:
+        self._writer.close()
+        self._sink.close()
+        self.bytes = self._temporary.stat().st_size
+        self._table[0] = (0, _first_batch_place(self._temporary), 0)  # the header is written with the first batch
+        self._temporary.replace(self._path)
+
+    @property
+    def batches(self) -> npt.NDArray[np.int64]:
+        """The table of batches as `Segment` has it."""
+        return np.array(self._table, np.int64)
+
+    def segment(self) -> Segment:
+        """Return all rows of the finished spill."""
+        return Segment(self._path, self.batches, 0, self._table[-1][0])
+
+
+def _first_batch_place(path: Path) -> int:
+    with pa.OSFile(str(path)) as file:
+        file.seek(_SCHEMA_PLACE)
+        pa.ipc.read_schema(file)
+        return int(file.tell())
+
+
+def schema_of(segment: Segment) -> pa.Schema:
+    """Read the schema of the spill of *segment*."""
+    with reported(segment.path), pa.OSFile(str(segment.path)) as file:
+        file.seek(_SCHEMA_PLACE)
+        return pa.ipc.read_schema(file)
+
+
+def _write_index(path: Path, spills: Sequence[_Spill], *, parts: int) -> None:
+    words = [np.array([_MAGIC, parts, len(spills), *(len(spill.batches) for spill in spills)])]
+    for spill in spills:
+        batches = np.searchsorted(spill.batches[:, 0], spill.bounds, side="right") - 1
+        words += [np.stack([spill.bounds, batches], axis=1).ravel(), spill.batches.ravel()]
+    temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
+    temporary.write_bytes(np.concatenate(words).astype("<i8").tobytes())
+    temporary.replace(path)
+
+
+def segments(folder: Path, partition: int, *, parts: int) -> list[Segment]:
+    """List the rows of *partition* in all spills of *folder*, in the order of the names of indexes, then of spills.
+
+    Raises:
+        DamagedFileError: An index is cut short, or made for another number of partitions.
+    """
+    return [
+        segment
+        for path in sorted(folder.glob("*.index"))
+        for segment in _segments_of_index(path, partition, parts=parts)
+    ]
+
+
+def _segments_of_index(path: Path, partition: int, *, parts: int) -> Iterator[Segment]:
+    with reported(path), path.open("rb") as file:
+        magic, parts_there, spills = _words(file.fileno(), 0, 3)
+        if magic != _MAGIC or parts_there != parts:
+            raise DamagedFileError("not an index of these spills", file=str(path), hint=_AGAIN)
+        batch_counts = _words(file.fileno(), 3, int(spills))
+        place = 3 + len(batch_counts)
+        for number, count in enumerate(batch_counts.tolist()):
+            start, first, stop, last = _words(file.fileno(), place + 2 * partition, 4).tolist()
+            place += 2 * (parts + 1)
+            if start < stop:
+                rows = min(last + 2, count) - first
+                batches = _words(file.fileno(), place + 3 * first, 3 * rows).reshape(rows, 3)
+                if batches[-2, 0] >= stop:  # the partition ends where a batch ends
+                    batches = batches[:-1]
+                name = f"{path.name.removesuffix('.index')}.{number}.arrow"
+                yield Segment(path.with_name(name), batches, start, stop)
+            place += 3 * count
+
+
+def _words(file: int, place: int, count: int) -> npt.NDArray[np.int64]:
+    data = os.pread(file, 8 * count, 8 * place)
+    if len(data) != 8 * count:
+        raise pa.ArrowInvalid("the file is cut short")
+    return np.frombuffer(data, "<i8").astype(np.int64)
+
+
+class SegmentReader:
+    """Reads the batches of a segment from front to back; the file is open from the first to the last one."""
+
+    def __init__(self, segment: Segment, schema: pa.Schema) -> None:
+        self._segment = segment
+        self._schema = schema
+        self._next = 0
+        self._file: pa.OSFile | None = None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all batches were read."""
+        return self._next == len(self._segment.batches) - 1
+
+    @property
+    def unread_cost(self) -> int:
+        """What the rows cost to sort that were not read, about."""
+        costs = self._segment.batches[:, 2]
+        return int(self._segment.cost * (costs[-1] - costs[self._next]) // max(1, costs[-1] - costs[0]))
+
+    def read(self) -> pa.RecordBatch:
+        """Read the next batch, without the rows of other partitions.
+
+        Raises:
+            DamagedFileError: The spill is missing, cut short or not what was written.
+        """
+        first, place, _ = self._segment.batches[self._next].tolist()
+        stop = int(self._segment.batches[self._next + 1, 0])
+        with reported(self._segment.path):
+            if self._file is None:
+                self._file = pa.OSFile(str(self._segment.path))
+            self._file.seek(place)
+            batch = pa.ipc.read_record_batch(pa.ipc.read_message(self._file), self._schema)
+            batch.validate()
+            if batch.num_rows != stop - first:
+                raise pa.ArrowInvalid(f"a batch of {batch.num_rows} rows, {stop - first} were written")
+        self._next += 1
+        if self.is_finished:
+            self.close()
+        start = max(first, self._segment.start)
+        return _owned(batch.slice(start - first, min(stop, self._segment.stop) - start))
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+_AGAIN: Final = "run the same command again: it computes the spills anew"
+
+
+@contextlib.contextmanager
+def reported(path: Path) -> Iterator[None]:
+    """Turn what reading or opening the spill at *path* raises into an error that tells what to do.
+
+    Raises:
+        UnfinishedError: The limit of open files is reached.
+        DamagedFileError: The spill is missing, or its content is not what was written.
+    """
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise _as_reported(error, path) from error
+
+
+def _as_reported(error: Exception, path: Path) -> CorpusmillError | OSError:
+    if (unfinished := too_many_open_files(error, path)) is not None:
+        return unfinished
+    if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+        return error
+    return DamagedFileError(f"a spill of an exchange is damaged ({error})", file=str(path), hint=_AGAIN)

@@ -10,8 +10,6 @@ import contextlib
 import functools
 import itertools
 import json
-import resource
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -29,8 +27,10 @@ from corpusmill.pipelines.engines.base import PLACE, ColumnFunction, Function, V
 from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.layers import Frame, Layer, SliceFile, frames, layer_batch, layer_schema
+from corpusmill.pipelines.engines.memory import PeakMemory
+from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
-from corpusmill.pipelines.engines.spills import Order, merged, write_spills
+from corpusmill.pipelines.engines.spills import MEMORY_BYTES, Order, write_spills
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
@@ -309,7 +309,7 @@ def _do_one(task: Task, number: int) -> Done:
     out.parent.mkdir(parents=True, exist_ok=True)
     sweep(out)
     context = TaskContext(out, partition=number, attempt=attempt_name(), contents=task.contents)
-    with running(context):
+    with meter.peak, running(context):
         try:
             result = _scatter(task, out) if task.kind == "scatter" else _write(task, out)
             files = context.adopt_files()
@@ -333,16 +333,17 @@ def _do_one(task: Task, number: int) -> Done:
 
 
 class _Meter:
-    """CPU and wall time since it was made, and the peak of this process."""
+    """CPU and wall time since it was made, and the peak of memory in the block `peak`."""
 
     def __init__(self) -> None:
+        self.peak = PeakMemory()
         self._started, self._cpu = time.perf_counter(), time.process_time()
 
     def read(self) -> dict[str, Any]:
         return {
             "cpu_s": round(time.process_time() - self._cpu, 4),
             "wall_s": round(time.perf_counter() - self._started, 4),
-            "peak_mb": _peak_mb(),
+            "peak_mb": round(self.peak.bytes / 1e6, 1),
         }
 
 
@@ -351,14 +352,6 @@ def _appear(out: Path, done: Done) -> None:
     temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
     temporary.write_text(done.as_json())
     temporary.replace(path)
-
-
-def _peak_mb() -> float:
-    """Return the peak of this process. On Linux `ru_maxrss` starts with that of the parent, so the kernel is asked."""
-    if sys.platform == "linux":
-        status = Path("/proc/self/status").read_text()
-        return round(int(status.partition("VmHWM:")[2].split()[0]) / 2**10, 1)
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 1)
 
 
 # -- maps over one slice
@@ -370,10 +363,11 @@ def _do_maps(task: Task) -> tuple[Done, ...]:
     assert source.piece is not None
     runners = [_MapRunner(call, task) for call in task.maps]
     try:
-        for frame in frames(source.piece):
-            for runner in runners:
-                runner.apply(frame)
-        return tuple(runner.finish() for runner in runners)
+        with PeakMemory() as peak:
+            for frame in frames(source.piece):
+                for runner in runners:
+                    runner.apply(frame)
+        return tuple(runner.finish(peak.bytes) for runner in runners)
     except BaseException:
         for runner in runners:
             runner.abort()
@@ -442,8 +436,8 @@ class _MapRunner:
         except pa.ArrowException as error:
             raise WorkError(f"step {step}: a column has another type than it declares: {error}") from error
 
-    def finish(self) -> Done:
-        """Close the files and leave them at the address."""
+    def finish(self, peak_bytes: int) -> Done:
+        """Close the files and leave them at the address; *peak_bytes* is the peak of the whole task."""
         if (done := read_done(self._out)) is not None:
             self.abort()
             return replace(done, step=self._call.step, partition=self._task.partition, slice=self._task.slice)
@@ -466,7 +460,7 @@ class _MapRunner:
             files=files,
             cpu_s=round(self._cpu + time.process_time() - cpu, 4),
             wall_s=round(self._wall, 4),
-            peak_mb=_peak_mb(),
+            peak_mb=round(peak_bytes / 1e6, 1),
             sides={name: side for name, (_, side) in sides.items()},
         )
         _appear(self._out, done)
@@ -509,8 +503,9 @@ class _SideWriter:
 def _input(task: Task) -> Iterator[pa.RecordBatch]:
     if task.kind == "gather":
         assert task.order is not None
-        assert task.spill is not None
-        stream = merged(Path(task.spill), task.partition, task.order)
+        if task.spill is None:
+            return iter(())
+        stream = merged(Path(task.spill), task.partition, task.order, memory_bytes=MEMORY_BYTES)
         if task.order.by == SLICE:
             stream = (batch.drop_columns([SLICE]) for batch in stream)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
@@ -530,7 +525,7 @@ def _moved(task: Task, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 def _scatter(task: Task, out: Path) -> dict[str, Any]:
     assert task.order is not None
     schema = task.arrow_schema
-    written = write_spills(_moved(task, schema), schema, task.order, prefix=out)
+    written = write_spills(_moved(task, schema), schema, task.order, prefix=out, memory_bytes=MEMORY_BYTES)
     return {
         "rows": written.rows,
         "bytes": written.bytes,
@@ -553,7 +548,7 @@ def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
-        write_spills(moved, schema, alone, prefix=Path(folder) / "0")
+        write_spills(moved, schema, alone, prefix=Path(folder) / "0", memory_bytes=MEMORY_BYTES)
         return do(replace(task, partition=0, order=alone, spill=folder), partition=task.partition)
 
 

@@ -28,6 +28,16 @@ def test_the_hash_of_strings_is_the_polynomial_of_its_definition(values: list[st
     assert hash_column(column).tolist() == [slow_hash(value.encode()) for value in values[skip:]]
 
 
+@pytest.mark.parametrize("lengths", [[32], [32, 0, 5, 80]])
+def test_a_long_column_is_hashed_in_pieces_with_the_same_result(lengths: list[int]) -> None:
+    """Ids have one length and addresses many; neither may take many times its own memory."""
+    values = [f"{number:x}".ljust(length, "-")[:length] for number in range(4_000) for length in lengths]
+
+    hashes = hash_column(pa.array(values))
+
+    assert hashes[::97].tolist() == [slow_hash(value.encode()) for value in values[::97]]
+
+
 @given(values=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=20))
 def test_the_hash_of_numbers_is_splitmix64(values: list[int]) -> None:
     """The vectorized function and the plain one are the same permutation."""
