@@ -24,7 +24,7 @@ from corpusmill.pipelines.stages.dedup.lists import list_column, list_rows
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
 from corpusmill.pipelines.stages.identity import content_hashes
 from corpusmill.pipelines.stages.verdicts import is_living
-from corpusmill.schemas.identity import first_64_bits
+from corpusmill.schemas.identity import first_64_bits_column
 
 _INT64_LIST: Final = pa.list_(pa.int64())
 
@@ -256,8 +256,7 @@ def _rows_of(batch: pa.RecordBatch, places: dict[int, set[int]]) -> Iterator[tup
 
 def _placed(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Give *batch* with the column `place` made from `id`."""
-    places = np.fromiter(map(first_64_bits, batch["id"].to_pylist()), np.uint64, batch.num_rows)
-    return batch.append_column("place", pa.array(places.view(np.int64)))
+    return batch.append_column("place", pa.array(first_64_bits_column(batch["id"]).view(np.int64)))
 
 
 def _gathered(batch: pa.RecordBatch, *, role: int) -> pa.RecordBatch:

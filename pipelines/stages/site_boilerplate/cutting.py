@@ -17,7 +17,7 @@ from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, LearnStage, r
 from corpusmill.pipelines.stages.site_boilerplate.pages import NO_HOST, captured, host_numbers, host_of, text_hashes
 from corpusmill.pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
 from corpusmill.schemas.document import TEMPLATE
-from corpusmill.schemas.identity import capture_hash, document_id
+from corpusmill.schemas.identity import capture_hash, document_id, first_64_bits_column
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
 """Every piece of the document belongs to the template of its site."""
@@ -28,7 +28,8 @@ MAX_SHOWN: Final = 10_000
 
 _TEMPLATE, _DOCUMENT = 0, 1
 """Order of the rows of a site: its template, then its documents."""
-_LANES: Final = 16
+_LANE_BITS: Final = 4
+_LANES: Final = 1 << _LANE_BITS
 """A site's documents are spread over this many keys, by the first digit of their ids, so that no worker has all pages
 of a large site; the template goes to all of them."""
 _META: Final = (
@@ -62,8 +63,9 @@ class DocumentRows(Function):
 
 def _document_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
     host = np.asarray(host_numbers(batch["url"]))
-    lane = np.array([int(name[:1], _LANES) for name in batch["id"].to_pylist()], np.int64)
-    alone = np.array([int(name[:15], 16) for name in batch["id"].to_pylist()], np.int64)
+    place = first_64_bits_column(batch["id"])
+    lane = (place >> np.uint64(64 - _LANE_BITS)).astype(np.int64)
+    alone = (place >> np.uint64(4)).astype(np.int64)
     role = np.full(batch.num_rows, _DOCUMENT, np.int32)
     columns = {
         "site_place": pa.array(np.where(host == NO_HOST, alone, _place(host, lane))),

@@ -16,9 +16,10 @@ from corpusmill.pipelines.engines.base import Batches, Function, Map
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.driver import Plan, RawTask, Silent, Store, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
-from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT
+from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT, DocumentRows
 from corpusmill.pipelines.stages.site_boilerplate.stage import SiteBoilerplate
 from corpusmill.schemas.document import CAPTURE, TEMPLATE
+from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, table
 from tests.pipelines.stages.dedup.exchange import sorted_rows
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, ITEM, site
@@ -227,3 +228,20 @@ def test_parameters_that_cannot_be_meant_are_refused(given: dict[str, Any]) -> N
     """One page is no template, and a share is above 0 and at most 1."""
     with pytest.raises(ValidationError):
         SiteBoilerplate.model_validate_json(json.dumps(given), strict=True)
+
+
+def test_known_documents_keep_their_keys() -> None:
+    """Golden vectors: a page without a site stands alone under bits of its id, others in a lane of their site."""
+    batch = pa.record_batch(
+        {
+            "id": pa.array([document_id("site", str(number)) for number in range(3)]),
+            "url": pa.array([None, "https://example.org/a", "https://example.org/b"]),
+            "text": pa.array(["", None, "é"]),
+            "fetched_at": pa.nulls(3, pa.timestamp("us", "UTC")),
+        }
+    )
+
+    (rows,) = DocumentRows().build()(iter([batch]))
+
+    assert rows["site_place"].to_pylist() == [997988850200230957, 2655631250893057461, 2655631250893057462]
+    assert rows["site_text_hash"].to_pylist() == [-2039914840885289964, -2039914840885289964, 5375421630974772051]
