@@ -87,7 +87,8 @@ def _resolved(schema: _Schema, definitions: _Schema) -> _Schema:
 def _definition(schema: _Schema, definitions: _Schema) -> _Schema:
     if "$ref" not in schema:
         return schema
-    return definitions[schema["$ref"].rsplit("/", 1)[-1]] | {k: v for k, v in schema.items() if k != "$ref"}
+    definition: _Schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
+    return definition | {key: value for key, value in schema.items() if key != "$ref"}
 
 
 def _options(schema: _Schema) -> list[_Schema]:

@@ -50,9 +50,8 @@ def generate(
     with torch.inference_mode():
         while len(tokens) < first + max_tokens:
             seen = torch.tensor([tokens[-loaded.model.config.sequence_length :]], device=loaded.device)
-            tokens.append(
-                _drawn(loaded.model(seen)[0, -1].cpu(), temperature=temperature, top_k=top_k, generator=generator)
-            )
+            logits = loaded.model(seen)[0, -1].cpu()  # where the generator is
+            tokens.append(_drawn(logits, temperature=temperature, top_k=top_k, generator=generator))
             if tokens[-1] == end:
                 tokens.pop()
                 break
