@@ -53,11 +53,6 @@ def document_schema(joined: pa.Schema, *, columns: set[str]) -> pa.Schema:
     return pa.schema([*DOCUMENT, *(f for f in joined if f.name not in columns and not is_signal(f.name))])
 
 
-def signals_schema(joined: pa.Schema) -> pa.Schema:
-    """Give the schema of the signals in *joined*: `id` and one column each."""
-    return pa.schema([pa.field("id", pa.string(), nullable=False), *(f for f in joined if is_signal(f.name))])
-
-
 class WriteShard(Function):
     """Writes the files of one partition; gives a row (`WRITTEN`) for each.
 

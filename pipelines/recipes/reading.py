@@ -63,17 +63,6 @@ class LoadedRecipe:
         """Give the place of the source called *name*."""
         return ("sources", [source.name for source in self.recipe.sources].index(name))
 
-    def input_patterns(self, source: LoadSource) -> tuple[str, ...]:
-        """Give the absolute paths and glob patterns of *source*.
-
-        Raises:
-            RecipeError: An environment variable is not set.
-        """
-        try:
-            return tuple(absolute_pattern(item, base=self.path.parent) for item in source.paths)
-        except UnsetVariableError as error:
-            raise self.error(str(error), self.place_of_source(source.name), hint=error.hint) from None
-
 
 def stage_table(builtin: Mapping[str, str] = STAGES) -> dict[str, str]:
     """Give the table of stages: *builtin*, then those that other distributions bring as entry points.

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.recipes.json_schema import recipe_schema
+from corpusmill.pipelines.recipes.paths import absolute_pattern
 from corpusmill.pipelines.recipes.reading import (
     PLANNED_FORMATS,
     PLANNED_STAGES,
@@ -70,7 +71,7 @@ def test_a_good_recipe_gives_its_stages_and_loaders_as_values(tmp_path: Path) ->
     assert loaded.loaders["notes"].model_dump() == {"text_field": "text", "encoding": "utf-8"}
     source = loaded.recipe.source("notes")
     assert isinstance(source, LoadSource)
-    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+    assert [absolute_pattern(path, base=loaded.path.parent) for path in source.paths] == [f"{tmp_path}/notes/*.jsonl"]
 
 
 def test_the_resolved_recipe_holds_every_default(tmp_path: Path) -> None:
@@ -263,7 +264,7 @@ def test_the_environment_counts_in_paths_alone(tmp_path: Path, monkeypatch: pyte
     source = loaded.recipe.source("notes")
     assert isinstance(source, LoadSource)
     assert source.path == "${NOTES}/*.jsonl"
-    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+    assert [absolute_pattern(path, base=loaded.path.parent) for path in source.paths] == [f"{tmp_path}/notes/*.jsonl"]
     assert problems(tmp_path, GOOD.replace("handbook", "${NOTES}"))
 
 
