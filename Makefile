@@ -44,10 +44,10 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/python recipes/demo.py
 
 test: lint types $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not browser"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
 
 quick: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not browser and not engine"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not engine"
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check .

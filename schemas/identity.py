@@ -11,7 +11,10 @@ import math
 from decimal import Decimal
 from typing import Any, Final
 
-_MASK_64: Final = (1 << 64) - 1
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 _quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
 ID_LENGTH: Final = 32
 """Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
@@ -107,17 +110,26 @@ def _canonical_number(value: int | float) -> str:
     return "-" * sign + number
 
 
-def splitmix64(value: int) -> int:
-    """Mix a 64-bit *value* (Steele, Lea, Flood 2014, doi:10.1145/2660193.2660195): a permutation of 0 … 2^64-1."""
-    value = (value + 0x9E3779B97F4A7C15) & _MASK_64
-    value = ((value ^ (value >> 30)) * 0xBF58476D1CE4E5B9) & _MASK_64
-    value = ((value ^ (value >> 27)) * 0x94D049BB133111EB) & _MASK_64
-    return value ^ (value >> 31)
-
-
 def first_64_bits(document: str) -> int:
-    """Give the first 64 bits of the id *document* as a number: its place on the line of shards."""
+    """Return the first 64 bits of the id *document* as a number: its place on the line of shards."""
     return int(document[:16], 16)
+
+
+def first_64_bits_column(ids: pa.Array) -> npt.NDArray[np.uint64]:
+    """Return `first_64_bits` of each of *ids*: a string column of ids or content hashes, without nulls.
+
+    >>> first_64_bits_column(pa.array(["00000000000000ff" + "0" * 16])).tolist()
+    [255]
+    """
+    if not len(ids):
+        return np.empty(0, np.uint64)
+    _, offset_buffer, digit_buffer = ids.buffers()
+    offsets = np.frombuffer(offset_buffer, np.int32)[ids.offset : ids.offset + len(ids) + 1]
+    digits = np.frombuffer(digit_buffer, np.uint8)[offsets[0] : offsets[-1]].reshape(len(ids), -1)[:, :16]
+    nibbles = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint64)
+    shifts = np.arange(60, -4, -4, dtype=np.uint64)
+    bits: npt.NDArray[np.uint64] = np.bitwise_or.reduce(nibbles << shifts, axis=1)
+    return bits
 
 
 def shard_of(document: str, shards: int) -> int:

@@ -1,4 +1,4 @@
-"""YAML whose every key and item knows its line, read without trust.
+"""YAML whose every key and item knows its line, read without trust: recipes, training configurations, front matter.
 
 The scalars are those of YAML 1.2: ``no`` is Norwegian and not false, ``1:30`` is text, ``010`` is ten. A file is
 bounded in bytes, depth and the size to which its aliases expand; only plain values come out.
@@ -36,6 +36,22 @@ _SCALARS: Final = {
 
 
 @dataclass(frozen=True)
+class FileKind:
+    """A kind of file, in the words of messages.
+
+    Args:
+        name: Singular, without article.
+        first: Hint: how to come to a first file of this kind.
+    """
+
+    name: str
+    first: str
+
+
+RECIPE: Final = FileKind("recipe", first="`corpusmill init` writes a first recipe")
+
+
+@dataclass(frozen=True)
 class LocatedYaml:
     """What a file says, and on which line (from 1) each key and item stands."""
 
@@ -43,9 +59,11 @@ class LocatedYaml:
     value: Any
     lines: Mapping[Place, int] = field(default_factory=dict)
     errors: tuple[RecipeError, ...] = ()
+    unread: frozenset[Place] = frozenset()
+    """Places whose value is None because it could not be read: an error tells why."""
 
     def line(self, place: Place) -> int | None:
-        """Give the line of *place*, or of the nearest place around it that the file has."""
+        """Return the line of *place*, or of the nearest place around it that the file has."""
         for length in range(len(place), -1, -1):
             if (line := self.lines.get(place[:length])) is not None:
                 return line
@@ -74,7 +92,17 @@ def _write_text(dumper: _Dumper, text: str) -> yaml.Node:
     return dumper.represent_scalar(f"{_TAG}str", text, style=style)
 
 
+class _LineDumper(_Dumper):
+    """The writer of single lines: a text with a line break is quoted too."""
+
+
+def _write_line(dumper: _Dumper, text: str) -> yaml.Node:
+    style = '"' if "".join(text.splitlines()) != text else None
+    return dumper.represent_scalar(f"{_TAG}str", text, style=style)
+
+
 _Dumper.add_representer(str, _write_text)
+_LineDumper.add_representer(str, _write_line)
 for _kind, (_pattern, _first) in _SCALARS.items():
     for _class in (_Loader, _Dumper):
         _class.add_implicit_resolver(
@@ -87,8 +115,22 @@ def dump_yaml(value: Any) -> str:
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
-def read_yaml(path: str | Path) -> LocatedYaml:
-    """Read the YAML file at *path*.
+def dump_field(name: str, value: Any) -> str:
+    """Write one field on one line.
+
+    >>> dump_field("languages", ["en", "no"]), dump_field("limit", None)
+    ("languages: [en, 'no']", 'limit: null')
+    """
+    field = {name: value}
+    is_flow = isinstance(value, (dict, list))
+    line = yaml.dump(
+        field, Dumper=_LineDumper, sort_keys=False, allow_unicode=True, width=math.inf, default_flow_style=is_flow
+    )
+    return line.strip()[1:-1] if is_flow else line.strip()
+
+
+def read_yaml(path: str | Path, *, kind: FileKind = RECIPE) -> LocatedYaml:
+    """Read the YAML file at *path*, in which a file of *kind* is expected.
 
     Raises:
         RecipeError: There is no such file, or nothing in it can be read as YAML.
@@ -98,26 +140,26 @@ def read_yaml(path: str | Path) -> LocatedYaml:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=_hint_for_missing(path)) from None
+        raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=_hint_for_missing(path, kind)) from None
     if len(data) > MAX_FILE_BYTES:
-        raise RecipeError(f"the file is larger than {MAX_FILE_BYTES} bytes", file=file, hint="is this a recipe?")
+        raise RecipeError(f"the file is larger than {MAX_FILE_BYTES} bytes", file=file, hint=f"is this a {kind.name}?")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise RecipeError("not UTF-8 text", file=file, line=line, hint="save the file as UTF-8") from None
-    return parse_yaml(text, file=file)
+    return parse_yaml(text, file=file, kind=kind)
 
 
-def _hint_for_missing(path: str | Path) -> str:
+def _hint_for_missing(path: str | Path, kind: FileKind) -> str:
     parent = Path(path).parent
     others = sorted(parent.glob("*.y*ml"))[:5] if parent.is_dir() else []
     if others:
-        return f"recipes in this folder: {', '.join(other.name for other in others)}"
-    return "`corpusmill init` writes a first recipe"
+        return f"YAML files in this folder: {', '.join(other.name for other in others)}"
+    return kind.first
 
 
-def parse_yaml(text: str, *, file: str) -> LocatedYaml:
+def parse_yaml(text: str, *, file: str, kind: FileKind = RECIPE) -> LocatedYaml:
     """Parse *text*; problems that leave the rest readable (a key given twice) are in `errors`.
 
     Raises:
@@ -132,10 +174,10 @@ def parse_yaml(text: str, *, file: str) -> LocatedYaml:
     except RecursionError:
         raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", file=file) from None
     if root is None:
-        raise RecipeError("the file is empty", file=file, hint="`corpusmill init` writes a first recipe")
+        raise RecipeError("the file is empty", file=file, hint=kind.first)
     reader = _Reader(file)
     value = reader.value(root, ())
-    return LocatedYaml(file, value, reader.lines, tuple(reader.errors))
+    return LocatedYaml(file, value, reader.lines, tuple(reader.errors), frozenset(reader.unread))
 
 
 def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> RecipeError:
@@ -152,12 +194,13 @@ def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> RecipeError:
 
 
 class _Reader:
-    """Turns nodes into plain values, and notes lines and problems."""
+    """Turns nodes into plain values, and collects lines and problems."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.lines: dict[Place, int] = {}
         self.errors: list[RecipeError] = []
+        self.unread: set[Place] = set()
         self._nodes = 0
 
     def value(self, node: yaml.Node, place: Place) -> Any:
@@ -173,9 +216,13 @@ class _Reader:
             case yaml.SequenceNode() if node.tag == f"{_TAG}seq":
                 return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
             case yaml.ScalarNode():
-                return self._scalar(node)
-        self.errors.append(self._forbidden_tag(node))
+                return self._scalar(node, place)
+        self._refuse(self._forbidden_tag(node), place)
         return None
+
+    def _refuse(self, error: RecipeError, place: Place) -> None:
+        self.errors.append(error)
+        self.unread.add(place)
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -199,16 +246,16 @@ class _Reader:
         self.errors.append(self._error("a key has to be text", node))
         return None
 
-    def _scalar(self, node: yaml.ScalarNode) -> Any:
+    def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         kind = node.tag.removeprefix(_TAG)
         if kind not in {"str", *_SCALARS}:
-            self.errors.append(self._forbidden_tag(node))
+            self._refuse(self._forbidden_tag(node), place)
             return None
         try:
             return _convert(kind, node.value)
         except ValueError as error:
             problem = str(error) if kind == "float" else f"not a value of the tag `{kind}`"
-            self.errors.append(self._error(f"{problem}, got `{_short(node.value)}`", node))
+            self._refuse(self._error(f"{problem}, got `{_short(node.value)}`", node), place)
             return None
 
     def _forbidden_tag(self, node: yaml.Node) -> RecipeError:

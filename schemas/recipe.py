@@ -140,23 +140,32 @@ class CrawlSource(_Part):
     kind: ClassVar[Literal["crawl"]] = "crawl"
     format: ClassVar[str] = "warc"
 
-    name: Name = Field(description="Name of the source; part of every document's id.")
-    start_urls: tuple[WebAddress, ...] = Field(min_length=1, description="Where the crawl begins.")
+    name: Name = Field(description="Name of the source; part of every document's id.", examples=["notes"])
+    start_urls: tuple[WebAddress, ...] = Field(
+        min_length=1, description="Where the crawl begins.", examples=[["https://example.org/"]]
+    )
     contact: Annotated[str, AfterValidator(_contact)] = Field(
-        description="How the site's owner reaches you, `mailto:…` or `https://…`; sent in the user agent."
+        description="How the site's owner reaches you, `mailto:…` or `https://…`; sent in the user agent.",
+        examples=["mailto:you@example.org"],
     )
     allow: tuple[Pattern, ...] = Field(
-        default=(), description="Regular expressions; a page is followed when one is found in its URL; none: all."
+        default=(),
+        description="Regular expressions; a page is followed when one is found in its URL; none: all.",
+        examples=[["/articles/"]],
     )
     deny: tuple[Pattern, ...] = Field(
-        default=(), description="Regular expressions; a page is left out when one is found in its URL."
+        default=(),
+        description="Regular expressions; a page is left out when one is found in its URL.",
+        examples=[["/login"]],
     )
     max_pages: int | None = Field(default=10_000, ge=1, description="Pages to fetch; null: no bound.")
     max_depth: int | None = Field(default=None, ge=0, description="Links to follow from a start page; null: no bound.")
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to one host.")
     allow_private: bool = Field(default=False, description="Fetch from private and loopback addresses too.")
     respect: Literal["all"] = Field(default="all", description="Which wishes of a site are honoured.")
-    refresh: Duration = Field(default=None, description="Age after which `run` crawls again; `never` by default.")
+    refresh: Duration = Field(
+        default=None, description="Age after which `run` crawls again; `never` by default.", examples=["7d"]
+    )
 
 
 class LoadSource(_Part):
@@ -166,16 +175,21 @@ class LoadSource(_Part):
 
     kind: ClassVar[Literal["load"]] = "load"
 
-    name: Name = Field(description="Name of the source; part of every document's id.")
-    format: str = Field(min_length=1, description="Name of the loader that reads the files.")
+    name: Name = Field(description="Name of the source; part of every document's id.", examples=["notes"])
+    format: str = Field(min_length=1, description="Name of the loader that reads the files.", examples=["jsonl"])
     path: str | tuple[str, ...] = Field(
         description="File, folder or glob pattern, or a list of them, relative to the recipe's folder; `${NAME}` "
-        "stands for an environment variable."
+        "stands for an environment variable.",
+        examples=["data/*.jsonl"],
     )
-    license: str | None = Field(default=None, description="SPDX expression for records that carry no licence.")
+    license: str | None = Field(
+        default=None, description="SPDX expression for records that carry no licence.", examples=["CC-BY-4.0"]
+    )
     text_field: str | None = Field(default=None, min_length=1, description="Field that holds the text.")
-    id_field: str | None = Field(default=None, min_length=1, description="Field that names a record.")
-    refresh: Duration = Field(default=None, description="Age after which `run` loads again; `never` by default.")
+    id_field: str | None = Field(default=None, min_length=1, description="Field that names a record.", examples=["id"])
+    refresh: Duration = Field(
+        default=None, description="Age after which `run` loads again; `never` by default.", examples=["7d"]
+    )
 
     @field_validator("path")
     @classmethod
@@ -255,20 +269,28 @@ class Shards(_Part):
 class Checks(_Part):
     """What a corpus has to fulfil before it is published."""
 
-    max_rejected: Share | None = Field(default=None, description="Greatest share of documents in the ledger.")
-    min_documents: int | None = Field(default=None, ge=0, description="Least number of published documents.")
-    max_error_rate: Share | None = Field(default=None, description="Greatest share of records with a rule `error.…`.")
+    max_rejected: Share | None = Field(
+        default=None, description="Greatest share of documents in the ledger.", examples=[0.5]
+    )
+    min_documents: int | None = Field(
+        default=None, ge=0, description="Least number of published documents.", examples=[1000]
+    )
+    max_error_rate: Share | None = Field(
+        default=None, description="Greatest share of records with a rule `error.…`.", examples=[0.01]
+    )
 
 
 class Recipe(_Part):
     """Everything that decides what a version of a data set holds."""
 
-    dataset: Name = Field(description="Name of the data set.")
-    sources: tuple[Source, ...] = Field(min_length=1)
-    stages: tuple[StageEntry, ...] = Field(default=())
+    dataset: Name = Field(description="Name of the data set.", examples=["handbook"])
+    sources: tuple[Source, ...] = Field(
+        min_length=1, examples=[[{"load": {"name": "notes", "format": "jsonl", "path": "data/*.jsonl"}}]]
+    )
+    stages: tuple[StageEntry, ...] = Field(default=(), examples=[["normalize", "exact_dedup"]])
     split: Split = Split()
     shards: Shards = Shards()
-    checks: Checks = Checks()
+    checks: Checks = Field(default=Checks(), examples=[{"max_rejected": 0.5}])
     incremental: bool = False
 
     @field_validator("sources", mode="before")

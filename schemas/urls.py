@@ -13,7 +13,6 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import urlsplit
 
-URL_RULES: Final = "url-v1"
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_URL_CHARACTERS: Final = 8192
 """RFC 9110 §4.1 asks for at least 8,000 octets; a longer link is a mistake of the page that has it."""

@@ -43,23 +43,38 @@ class Loaded:
     tokenizer: Tokenizer
     state: dict[str, Any]
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights lie."""
+        return next(self.model.parameters()).device
 
-def load_model(path: Path | str) -> Loaded:
-    """Read the model at *path*: a run's folder (then its newest checkpoint) or a checkpoint.
+
+def load_model(path: Path | str, *, device: torch.device) -> Loaded:
+    """Read the model at *path*, a run's folder (then its newest checkpoint) or a checkpoint, and move it to *device*.
 
     Raises:
         UsageError: There is none.
         DamagedFileError: A file of it cannot be read.
     """
-    path = Path(path)
-    checkpoint = path if (path / _STATE).is_file() else newest_checkpoint(path)
-    if checkpoint is None:
-        raise UsageError(f"{path} holds no trained model", hint="train one with `corpusmill train CONFIG`")
+    checkpoint = find_checkpoint(path)
     state = read_state(checkpoint)
     with torch.random.fork_rng(devices=[]):  # torch draws first weights that are not used
         model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
     load_weights(checkpoint, model)
-    return Loaded(checkpoint, model.eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
+    return Loaded(checkpoint, model.to(device).eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
+
+
+def find_checkpoint(path: Path | str) -> Path:
+    """Return *path* when it is a checkpoint, else the newest checkpoint of the run's folder *path*.
+
+    Raises:
+        UsageError: There is none.
+    """
+    path = Path(path)
+    checkpoint = path if (path / _STATE).is_file() else newest_checkpoint(path)
+    if checkpoint is None:
+        raise UsageError(f"{path} holds no trained model", hint="train one with `corpusmill train CONFIG`")
+    return checkpoint
 
 
 def newest_checkpoint(run: Path) -> Path | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 import torch.utils.deterministic as deterministic
@@ -43,7 +44,7 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
     Raises:
         UsageError: A GPU is asked for that is not there.
     """
-    device = _device(config.device)
+    device = choose_device(config.device)
     mixed = config.precision == "bfloat16" or (config.precision == "auto" and _has_bfloat16(device))
     before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     filled = deterministic.fill_uninitialized_memory  # type: ignore[attr-defined]
@@ -61,7 +62,12 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
         deterministic.fill_uninitialized_memory = filled  # type: ignore[attr-defined]
 
 
-def _device(wanted: str) -> torch.device:
+def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
+    """Return the device *wanted*; ``auto`` is the GPU where torch sees one.
+
+    Raises:
+        UsageError: A GPU is asked for that is not there.
+    """
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
         raise UsageError("`device: cuda`, but torch sees no GPU", hint="use `device: auto`")

@@ -125,7 +125,8 @@ def fit(
         if verify and not _is_done(config, folder):
             corpus.verify()
             validation.verify()
-        return _Run(config, folder, corpus, validation, runtime, num_workers=num_workers).train(progress=progress)
+        run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers)
+        return run.train(progress=progress)
 
 
 @dataclass
@@ -146,36 +147,28 @@ class _Totals:
         return self.tokens / self.seconds if self.seconds else 0.0
 
 
+@dataclass
 class _Run:
     """A run in memory: model, optimizer, data, and what it has done."""
 
-    def __init__(
-        self,
-        config: TrainConfig,
-        folder: Path,
-        corpus: Corpus,
-        validation: Corpus,
-        runtime: Runtime,
-        *,
-        num_workers: int,
-    ) -> None:
-        self.config, self.folder, self.runtime = config, folder, runtime
-        self.corpus, self.validation = corpus, validation
-        self.warnings: list[str] = []
-        checkpoint = newest_checkpoint(folder)
-        state = None if checkpoint is None else self._accepted(read_state(checkpoint))
-        self.tokenizer = run_tokenizer(config, folder, corpus)
-        self.model = GPT(config.model, vocabulary_size=self.tokenizer.get_vocab_size())
-        self.model.reset_parameters(seed=config.seed)
-        self.model.to(runtime.device)
-        self.optimizer = _adamw(config, self.model)
-        self.loader = _loader(config, corpus, self.tokenizer, num_workers=num_workers)
-        self.totals = _Totals()
-        if checkpoint is not None and state is not None:
-            load_weights(checkpoint, self.model)
-            load_optimizer(checkpoint, model=self.model, optimizer=self.optimizer)
-            self.loader.load_state_dict(state["data"])
-            self.totals = _Totals(**state["totals"])
+    config: TrainConfig
+    folder: Path
+    corpus: Corpus
+    validation: Corpus
+    runtime: Runtime
+    tokenizer: Tokenizer
+    model: GPT
+    optimizer: torch.optim.AdamW
+    loader: BatchLoader
+    warnings: list[str]
+    totals: _Totals = field(default_factory=_Totals)
+
+    def restore(self, checkpoint: Path, state: dict[str, Any]) -> None:
+        """Go on from *checkpoint*, which says *state* of itself."""
+        load_weights(checkpoint, self.model)
+        load_optimizer(checkpoint, model=self.model, optimizer=self.optimizer)
+        self.loader.load_state_dict(state["data"])
+        self.totals = _Totals(**state["totals"])
 
     @property
     def step(self) -> int:
@@ -203,7 +196,7 @@ class _Run:
     def _describe(self) -> None:
         """Write the page and the card: the card last, it says that both are there."""
         lines = read_metrics(self.folder / METRICS_FILE)
-        sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed)
+        sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed, device=self.config.device)
         with writing(self.folder):
             write_text(self.folder / PAGE_FILE, run_page(self._facts(), lines))
             write_text(self.folder / CARD_FILE, model_card(self._facts(), sample=sample))
@@ -294,36 +287,16 @@ class _Run:
                 "model": self.config.model.model_dump(mode="json"),
                 "vocabulary_size": self.tokenizer.get_vocab_size(),
                 "config": self.config.model_dump(mode="json"),
-                "runtime": self._runtime_facts(),
+                "runtime": _runtime_facts(self.runtime),
                 "data": self.loader.state_dict(),
             },
         )
-
-    def _accepted(self, state: dict[str, Any]) -> dict[str, Any]:
-        """Give *state* when this run may go on from it."""
-        refuse_other_run(state, config=self.config, corpus=self.corpus)
-        for name, value in self._runtime_facts().items():
-            if state["runtime"].get(name) != value:
-                self.warnings.append(
-                    f"resumed with {name} {value}, begun with {state['runtime'].get(name)}: "
-                    "losses may differ in their last digits"
-                )
-        return state
 
     def _warn(self) -> None:
         if not self.validation.rows:
             self.warnings.append("the split `validation` is empty: no validation loss is measured")
         for warning in self.warnings:
             logger.warning(warning, extra={"run": self.config.run})
-
-    def _runtime_facts(self) -> dict[str, Any]:
-        runtime = self.runtime
-        return {
-            "torch": torch.__version__,
-            "device": runtime.device.type,
-            "precision": runtime.precision,
-            "threads": runtime.threads,
-        }
 
     def _facts(self) -> dict[str, Any]:
         totals = self.totals
@@ -343,7 +316,7 @@ class _Run:
             "parameters": self.model.parameter_count(),
             "model": self.config.model.model_dump(),
             "vocabulary_size": self.tokenizer.get_vocab_size(),
-            "runtime": self._runtime_facts(),
+            "runtime": _runtime_facts(self.runtime),
         }
 
     def _progress(self) -> Progress:
@@ -373,6 +346,49 @@ class _Run:
 def _is_done(config: TrainConfig, folder: Path) -> bool:
     checkpoint = newest_checkpoint(folder)
     return checkpoint is not None and bool(read_state(checkpoint)["step"] >= config.steps)
+
+
+def _prepare(
+    config: TrainConfig, folder: Path, corpus: Corpus, validation: Corpus, runtime: Runtime, *, num_workers: int
+) -> _Run:
+    """Return the run as its newest checkpoint left it, or at its beginning; train its tokenizer where it has none."""
+    checkpoint = newest_checkpoint(folder)
+    state = None if checkpoint is None else read_state(checkpoint)
+    warnings = []
+    if state is not None:
+        refuse_other_run(state, config=config, corpus=corpus)
+        warnings = _differences(state["runtime"], _runtime_facts(runtime))
+    tokenizer = run_tokenizer(config, folder, corpus)
+    model = GPT(config.model, vocabulary_size=tokenizer.get_vocab_size())
+    model.reset_parameters(seed=config.seed)
+    model.to(runtime.device)
+    run = _Run(
+        *(config, folder, corpus, validation, runtime, tokenizer, model),
+        optimizer=_adamw(config, model),
+        loader=_loader(config, corpus, tokenizer, num_workers=num_workers),
+        warnings=warnings,
+    )
+    if checkpoint is not None and state is not None:
+        run.restore(checkpoint, state)
+    return run
+
+
+def _runtime_facts(runtime: Runtime) -> dict[str, Any]:
+    return {
+        "torch": torch.__version__,
+        "device": runtime.device.type,
+        "precision": runtime.precision,
+        "threads": runtime.threads,
+    }
+
+
+def _differences(begun: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
+    """Return a warning for each fact of the runtime that is not as it was when the run was begun."""
+    return [
+        f"resumed with {name} {value}, begun with {begun.get(name)}: losses may differ in their last digits"
+        for name, value in resumed.items()
+        if begun.get(name) != value
+    ]
 
 
 def _adamw(config: TrainConfig, model: GPT) -> torch.optim.AdamW:

@@ -133,9 +133,9 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
 
 def _trained_on(console: Console, model: Path) -> Path:
     """Give the folder of the version that *model* was trained on."""
-    from corpusmill.training.checkpoint import load_model
+    from corpusmill.training.checkpoint import find_checkpoint, read_state
 
-    lineage = load_model(model).state.get("lineage", {})
+    lineage = read_state(find_checkpoint(model)).get("lineage", {})
     dataset, version = lineage.get("dataset"), lineage.get("version")
     if not dataset or not version:
         raise UsageError(

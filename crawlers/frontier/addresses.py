@@ -9,11 +9,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import socket
-from typing import Final, TypeAlias
+from typing import Final
 
 from corpusmill.crawlers.frontier.refusal import Refusal
-
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NAT64: Final = ipaddress.IPv6Network("64:ff9b::/96")
 """Well-known prefix of IPv4 addresses behind a translator (RFC 6052)."""

@@ -5,17 +5,17 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime
 from functools import cache
 from itertools import pairwise
 from typing import Any, ClassVar, Final
 
-import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.media import decode
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.located_yaml import parse_yaml
 
 MAX_MARKUP_BYTES: Final = 8_000_000
 """A file of markup above this is `error.too_large`: its tree takes some fifty times its size."""
@@ -29,6 +29,7 @@ class Markdown(OneDocument):
     """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".md", ".markdown", ".mdown", ".md.gz")
+    version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML", "charset-normalizer")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
@@ -60,25 +61,29 @@ def plain_text(tokens: Sequence[Token]) -> str:
 
 
 def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """Give the plain values of the YAML block at the beginning of *text*, as text, and what follows the block."""
+    """Return the plain values of the YAML block at the beginning of *text*, as text, and what follows the block.
+
+    A block that is not YAML, or goes beyond a bound of `located_yaml`, stays in the text.
+
+    >>> front_matter("---\\ntitle: Notes\\ntags: [a, b]\\n---\\nOne.")
+    ({'title': 'Notes', 'tags': 'a, b'}, 'One.')
+    """
     found = _FRONT_MATTER.match(text)
     if found is None or len(found[1]) > _MAX_FRONT_MATTER:
         return {}, text
     try:
-        values = yaml.safe_load(found[1])
-    except (yaml.YAMLError, ValueError, RecursionError):
+        values = parse_yaml(found[1], file="front matter").value
+    except RecipeError:
         return {}, text
     if not isinstance(values, dict):
         return {}, text
-    return {str(name): plain for name, value in values.items() if (plain := _plain(value))}, text[found.end() :]
+    return {name: plain for name, value in values.items() if (plain := _plain(value))}, text[found.end() :]
 
 
 def _plain(value: Any) -> str:
     match value:
         case bool():
             return "true" if value else "false"
-        case datetime() | date():
-            return value.isoformat()
         case str() | int() | float():
             return str(value)
         case list():

@@ -35,7 +35,7 @@ class Parquet(Loader):
 
     text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")
     id_field: str | None = Field(
-        default=None, min_length=1, description="Column that names a record; `id` where there is one."
+        default=None, min_length=1, description="Column that names a record; `id` where there is one.", examples=["id"]
     )
 
     def check(self, path: str) -> None:

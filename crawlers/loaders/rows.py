@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from corpusmill.crawlers.loaders.licenses import spdx
 from corpusmill.schemas.document import MAX_TEXT_BYTES
-from corpusmill.schemas.identity import canonical_json, capture_hash
+from corpusmill.schemas.identity import canonical_json, capture_hash, row_hash
 
 TITLE_FIELDS: Final = ("title",)
 URL_FIELDS: Final = ("url",)
@@ -32,7 +32,7 @@ def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str
     """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`."""
     row = without_nulls(row)
     try:
-        digest = capture_hash(canonical_json(row))
+        digest = row_hash(row)
     except UnicodeEncodeError:
         return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
     except ValueError as error:

@@ -1,7 +1,5 @@
 """The partition of a row: our own hash of one column, equal on every engine and machine."""
 
-# ruff: noqa: N803 - names of arrays end in their shape
-
 from __future__ import annotations
 
 from typing import Final
@@ -10,17 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusmill.schemas.splitmix import splitmix64_column
+
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _PIECE_BYTES: Final = 100_000
 """Bytes of strings that are hashed at once: what that takes fits into a processor's cache."""
-
-
-def splitmix64_column(values_N: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Mix each of N 64-bit values, as `corpusmill.schemas.identity.splitmix64` does one."""
-    mixed = values_N + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def hash_column(column: pa.Array) -> npt.NDArray[np.uint64]:

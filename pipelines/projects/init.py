@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from corpusmill.pipelines.projects.sniff import Finding, look, slug
 from corpusmill.pipelines.recipes.paths import matches
-from corpusmill.pipelines.recipes.problems import hint_among
 from corpusmill.schemas.errors import UnfinishedError, UsageError
+from corpusmill.schemas.problems import hint_among
 
 TEMPLATES: Final = ("files", "site")
 _FOLDER: Final = "corpusmill.pipelines.projects"

@@ -11,18 +11,18 @@ from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.extras import missing_from
 from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
-from corpusmill.pipelines.recipes.problems import Part, Problems, hint_among
 from corpusmill.pipelines.registry import ENTRY_POINTS, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
+from corpusmill.schemas.problems import Problems, Section, hint_among
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
@@ -34,7 +34,6 @@ PLANNED_FORMATS: Final = (
 """Names that the design has and this version does not: they are refused as such."""
 
 _SECTIONS: Final = tuple(Recipe.model_fields)
-_Model = TypeVar("_Model", bound=BaseModel)
 _UNREAD_BY_LOADERS: Final = frozenset(LoadSource.model_fields) - {"text_field", "id_field"}
 
 
@@ -63,17 +62,6 @@ class LoadedRecipe:
     def place_of_source(self, name: str) -> Place:
         """Give the place of the source called *name*."""
         return ("sources", [source.name for source in self.recipe.sources].index(name))
-
-    def input_patterns(self, source: LoadSource) -> tuple[str, ...]:
-        """Give the absolute paths and glob patterns of *source*.
-
-        Raises:
-            RecipeError: An environment variable is not set.
-        """
-        try:
-            return tuple(absolute_pattern(item, base=self.path.parent) for item in source.paths)
-        except UnsetVariableError as error:
-            raise self.error(str(error), self.place_of_source(source.name), hint=error.hint) from None
 
 
 def stage_table(builtin: Mapping[str, str] = STAGES) -> dict[str, str]:
@@ -160,7 +148,7 @@ class _Reader:
         """Read all but sources and stages, which are read on their own."""
         placeholder = {"sources": [{"load": {"name": "x", "format": "x", "path": "x"}}], "stages": []}
         known = value | {key: placeholder[key] for key in placeholder if key in value}
-        return self._model(Part((), "", Recipe), known)
+        return self._problems.read(Section((), "", Recipe), known)
 
     def _sources(self, entries: Any) -> list[Source]:
         if not self._is_list(entries, "sources", "crawl: {…}"):
@@ -210,13 +198,14 @@ class _Reader:
         self._problems.add(problem, ("sources", index), hint="give each source its own name", value=name)
 
     def _crawl(self, fields: dict[str, Any], index: int) -> CrawlSource | None:
-        return self._model(Part(("sources", index, "crawl"), _label("source", index, fields), CrawlSource), fields)
+        section = Section(("sources", index, "crawl"), _label("source", index, fields), CrawlSource)
+        return self._problems.read(section, fields)
 
     def _load(self, fields: dict[str, Any], index: int) -> LoadSource | None:
         place: Place = ("sources", index, "load")
         label = _label("source", index, fields)
         loader = self._loader(fields, place, label)
-        source = self._model(Part(place, label, LoadSource), fields)
+        source = self._problems.read(Section(place, label, LoadSource), fields)
         if source is None or loader is None:
             return None
         self._loaders[source.name] = loader
@@ -233,7 +222,7 @@ class _Reader:
         left = _UNREAD_BY_LOADERS - model.model_fields.keys()
         given = {key: value for key, value in fields.items() if key not in left and value is not None}
         known = tuple(dict.fromkeys((*_shared_fields(), *model.model_fields)))
-        return self._model(Part(place, f"{label}, format `{name}`", model, fields=known), given)
+        return self._problems.read(Section(place, f"{label}, format `{name}`", model, fields=known), given)
 
     def _refuse_format(self, name: str, place: Place, label: str) -> None:
         here = (*place, "format")
@@ -279,7 +268,7 @@ class _Reader:
         place: Place = ("stages", index)
         label = f"stage {index + 1} (`{name}`)"
         model = self._stage_class(name, place, label)
-        return self._model(Part((*place, name), label, model), params) if model is not None else None
+        return self._problems.read(Section((*place, name), label, model), params) if model is not None else None
 
     def _refuse_stage(self, name: str, index: int) -> None:
         label, place = f"stage {index + 1}", ("stages", index)
@@ -303,14 +292,6 @@ class _Reader:
             problem = f"{label}: needs {', '.join(missing)}, not installed here"
             self._problems.add(problem, place, hint=f"pip install 'corpusmill[{model.extra}]'")
         return model
-
-    def _model(self, part: Part[_Model], value: Mapping[str, Any]) -> _Model | None:
-        """Give *value* as a value of the model of *part*, None when it has problems."""
-        try:
-            return part.model.model_validate_json(json.dumps(value), strict=True)
-        except ValidationError as error:
-            self._problems.add_validation(error, part, value)
-            return None
 
 
 def _label(word: str, index: int, fields: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Final
 import yaml
 
 from corpusmill.pipelines.reports.page import stage_name, stage_params
-from corpusmill.pipelines.reports.statistics import statistics
 from corpusmill.pipelines.reports.wording import count, percent, plural, shortened, size
 
 _SIZE_CATEGORIES: Final = (
@@ -62,16 +61,6 @@ _COLUMNS: Final = {
     "cluster_id": "id of the document that was kept for its near duplicates",
     "metadata": "further facts as pairs of key and value, sorted by key; no key stands twice",
 }
-
-
-def make_card(version_dir: Path) -> None:
-    """Write `README.md` of the version in *version_dir*.
-
-    Raises:
-        UsageError: There is no version.
-        DamagedFileError: A file is missing or unreadable.
-    """
-    write_card(statistics(version_dir), version_dir)
 
 
 def write_card(figures: dict[str, Any], folder: Path) -> None:

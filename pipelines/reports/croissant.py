@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.reports.card import is_identifier, languages, license_names
-from corpusmill.pipelines.reports.statistics import read_manifest, statistics
+from corpusmill.pipelines.reports.statistics import read_manifest
 from corpusmill.pipelines.reports.wording import count, plural, size
 from corpusmill.schemas.document import SPLITS, TIMESTAMP
 from corpusmill.schemas.manifest import ShardFile, SideFile, VersionManifest
@@ -80,16 +80,6 @@ _ABOUT: Final = {
     "signals": "Numbers measured on each document.",
     "origin": "File and place of each record.",
 }
-
-
-def make_croissant(version_dir: Path) -> None:
-    """Write `croissant.json` of the version in *version_dir*.
-
-    Raises:
-        UsageError: There is no version.
-        DamagedFileError: A file is missing or unreadable.
-    """
-    write_croissant(statistics(version_dir), version_dir)
 
 
 def write_croissant(figures: dict[str, Any], folder: Path) -> None:

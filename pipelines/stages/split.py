@@ -9,27 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.partition import splitmix64_column
 from corpusmill.schemas.document import SPLITS
+from corpusmill.schemas.identity import first_64_bits_column
+from corpusmill.schemas.splitmix import splitmix64_column
 
 _UNIT: Final = 2.0**-64
-
-
-def first_64_bits(ids: pa.Array) -> npt.NDArray[np.uint64]:
-    """Give the first 64 bits of each id (32 hex characters) as numbers.
-
-    >>> first_64_bits(pa.array(["00000000000000ff" + "0" * 16])).tolist()
-    [255]
-    """
-    if not len(ids):
-        return np.empty(0, np.uint64)
-    buffers = ids.buffers()
-    offsets = np.frombuffer(buffers[1], np.int32)[ids.offset : ids.offset + len(ids) + 1]
-    digits = np.frombuffer(buffers[2], np.uint8)[offsets[0] : offsets[-1]].reshape(len(ids), -1)[:, :16]
-    nibbles = np.where(digits >= ord("a"), digits - (ord("a") - 10), digits - ord("0")).astype(np.uint64)
-    shifts = np.arange(60, -4, -4, dtype=np.uint64)
-    bits: npt.NDArray[np.uint64] = np.bitwise_or.reduce(nibbles << shifts, axis=1)
-    return bits
 
 
 def splits(keys: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]:
@@ -37,7 +21,7 @@ def splits(keys: pa.Array, shares: Mapping[str, float]) -> npt.NDArray[np.int64]
 
     The bits of the key are mixed first, because their order already decides the shard. Equal keys are in one split.
     """
-    places = splitmix64_column(first_64_bits(keys)).astype(np.float64) * _UNIT
+    places = splitmix64_column(first_64_bits_column(keys)).astype(np.float64) * _UNIT
     bounds = np.cumsum([shares[name] for name in SPLITS])[:-1]
     found = np.searchsorted(bounds, places, side="right")
     empty = [index for index, name in enumerate(SPLITS) if shares[name] == 0]
@@ -58,7 +42,7 @@ def partition_numbers(
     """
     counts = np.array([shards.get(name, 0) * pieces for name in SPLITS], np.uint64)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
-    return starts[split] + _scaled(first_64_bits(ids), counts[split]).astype(np.int64)
+    return starts[split] + _scaled(first_64_bits_column(ids), counts[split]).astype(np.int64)
 
 
 def _scaled(bits: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 
+import pyarrow as pa
 import pytest
 import rfc8785
 from hypothesis import given
@@ -17,10 +18,10 @@ from corpusmill.schemas.identity import (
     content_hash,
     document_id,
     first_64_bits,
+    first_64_bits_column,
     row_hash,
     shard_count,
     shard_of,
-    splitmix64,
 )
 
 names = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,63}", fullmatch=True)
@@ -109,28 +110,12 @@ def test_a_capture_hash_is_plain_sha256() -> None:
     assert capture_hash(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
-def test_splitmix64_gives_the_published_numbers() -> None:
-    """The first outputs of the reference generator (prng.di.unimi.it, splitmix64.c) for the seed 1234567."""
-    step = 0x9E3779B97F4A7C15
+@given(documents=st.lists(ids, max_size=20), skip=st.integers(0, 5))
+def test_the_first_bits_of_a_column_are_those_of_each_id(documents: list[str], skip: int) -> None:
+    """Whole columns and single ids have to agree on the shard, also where a column is a slice of another."""
+    column = pa.array(documents, pa.string()).slice(skip)
 
-    found = [splitmix64((1234567 + index * step) % 2**64) for index in range(5)]
-
-    assert found == [
-        6457827717110365317,
-        3203168211198807973,
-        9817491932198370423,
-        4593380528125082431,
-        16408922859458223821,
-    ]
-
-
-@given(values=st.sets(st.integers(0, 2**64 - 1), max_size=50))
-def test_splitmix64_never_gives_the_same_for_two_values(values: set[int]) -> None:
-    """A permutation loses nothing: two keys meet in a partition only by its size."""
-    mixed = {splitmix64(value) for value in values}
-
-    assert len(mixed) == len(values)
-    assert all(0 <= value < 2**64 for value in mixed)
+    assert first_64_bits_column(column).tolist() == [first_64_bits(document) for document in documents[skip:]]
 
 
 @given(document=ids, shards=st.integers(1, 100_000))

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from corpusmill.schemas.errors import RecipeError
-from corpusmill.schemas.located_yaml import MAX_FILE_BYTES, dump_yaml, parse_yaml, read_yaml
+from corpusmill.schemas.located_yaml import MAX_FILE_BYTES, FileKind, dump_field, dump_yaml, parse_yaml, read_yaml
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\ufeff"), max_size=20) | st.sampled_from(
     [
@@ -171,7 +171,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_neighbours(tmp_path: Path)
     with pytest.raises(RecipeError, match=r"cannot be read: No such file") as caught:
         read_yaml(tmp_path / "new.yaml")
 
-    assert caught.value.hint == "recipes in this folder: news.yaml"
+    assert caught.value.hint == "YAML files in this folder: news.yaml"
 
 
 def test_a_binary_or_huge_file_is_refused(tmp_path: Path) -> None:
@@ -183,3 +183,33 @@ def test_a_binary_or_huge_file_is_refused(tmp_path: Path) -> None:
         read_yaml(tmp_path / "binary.yaml")
     with pytest.raises(RecipeError, match="larger than"):
         read_yaml(tmp_path / "huge.yaml")
+
+
+@given(name=st.from_regex(r"[a-z_]{1,9}", fullmatch=True), value=plain)
+def test_a_field_on_one_line_reads_back_as_the_same_value(name: str, value: Any) -> None:
+    """What a hint proposes can be pasted into the file."""
+    line = dump_field(name, value)
+
+    assert len(line.splitlines()) == 1
+    assert parse_yaml(line, file="r.yaml").value == {name: value}
+
+
+def test_a_value_that_cannot_be_read_is_marked_as_such() -> None:
+    """Who checks the values must not complain about the null in its place a second time."""
+    located = parse_yaml("a: .nan\nb: [1, !x 2]\nc: ~\n", file="r.yaml")
+
+    assert located.value == {"a": None, "b": [1, None], "c": None}
+    assert located.unread == {("a",), ("b", 1)}
+
+
+def test_a_file_is_called_what_it_was_expected_to_be(tmp_path: Path) -> None:
+    """A training configuration is not a recipe, and `init` does not write one."""
+    kind = FileKind("shopping list", first="write one")
+    (tmp_path / "huge.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
+
+    with pytest.raises(RecipeError) as huge:
+        read_yaml(tmp_path / "huge.yaml", kind=kind)
+    with pytest.raises(RecipeError) as empty:
+        parse_yaml("", file="empty.yaml", kind=kind)
+
+    assert (huge.value.hint, empty.value.hint) == ("is this a shopping list?", "write one")

@@ -10,9 +10,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from corpusmill.schemas.identity import splitmix64
+from corpusmill.schemas.splitmix import GAMMA, splitmix64, splitmix64_column
 
-_GAMMA: Final = np.uint64(0x9E3779B97F4A7C15)
 WINDOWS_PER_LANE: Final = 4
 """Least number of windows for a lane in an epoch: fewer would make lanes too unequal."""
 
@@ -40,18 +39,10 @@ def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:
     start = 0
     for part in key:
         start = splitmix64(start ^ splitmix64(part % 2**64))
-    return np.argsort(_draws(size, start=start), kind="stable")
+    draws = splitmix64_column(np.uint64(start) + np.uint64(GAMMA) * np.arange(size, dtype=np.uint64))
+    return np.argsort(draws, kind="stable")
 
 
 def lane_windows(windows: int, *, lanes: int, lane: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
     """Give the numbers of the windows of *lane* in *epoch*: all, shuffled, are dealt to the lanes like cards."""
     return permutation(windows, seed, epoch)[lane::lanes]
-
-
-def _draws(size: int, *, start: int) -> npt.NDArray[np.uint64]:
-    """Give *size* outputs of SplitMix64 (see `corpusmill.schemas.identity.splitmix64`) from the state *start* on."""
-    with np.errstate(over="ignore"):
-        state = np.uint64(start) + _GAMMA * np.arange(1, size + 1, dtype=np.uint64)
-        state = (state ^ (state >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        state = (state ^ (state >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return state ^ (state >> np.uint64(31))

@@ -25,6 +25,7 @@ from corpusmill.training.data.packing import Tokens
 from corpusmill.training.data.shards import Corpus, open_corpus
 from corpusmill.training.data.tokenizer import end_of_text
 from corpusmill.training.evaluation.trigram import count_trigrams
+from corpusmill.training.runtime import choose_device
 
 _BATCH_TOKENS: Final = 8192
 _BULK_CHARACTERS: Final = 1 << 20
@@ -84,8 +85,11 @@ def evaluate(
     split: str = "validation",
     baseline: Literal["trigram"] | None = None,
     text_column: str = "text",
+    device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> dict[str, Any]:
     """Score the model in *model_dir* (a run's folder or a checkpoint) on the split *split* of *version_dir*.
+
+    *device* ``auto`` is the GPU where torch sees one.
 
     Returns:
         `loss` (nats a token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
@@ -94,12 +98,12 @@ def evaluate(
         much the model is better. Non-finite numbers are None.
 
     Raises:
-        UsageError: No such model or version, or an unknown baseline.
+        UsageError: No such model or version, an unknown baseline, or a GPU that is not there.
         SourceError: The split has no text.
     """
     if baseline not in {None, "trigram"}:
         raise UsageError(f"unknown baseline {baseline!r}", hint="the baseline is `trigram`")
-    loaded = load_model(model_dir)
+    loaded = load_model(model_dir, device=choose_device(device))
     corpus = open_corpus(version_dir, split=split, text_column=text_column)
     score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
     if not score.total.bytes:

@@ -22,7 +22,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from corpusmill.pipelines.engines.partition import splitmix64_column
+from corpusmill.schemas.splitmix import splitmix64_column
 
 UInt64: TypeAlias = npt.NDArray[np.uint64]
 Int64: TypeAlias = npt.NDArray[np.int64]

@@ -16,8 +16,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from corpusmill.pipelines.engines.partition import splitmix64_column
 from corpusmill.pipelines.stages.dedup.shingles import Ragged
+from corpusmill.schemas.splitmix import splitmix64_column
 
 UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]

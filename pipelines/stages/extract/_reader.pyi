@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from corpusmill.pipelines.stages.extract.content import BlockKind, SpanKind
+
 FEATURES: Final[tuple[str, ...]]
 GROUPS: Final[tuple[str, ...]]
 FIRST_COUNT: Final[int]
@@ -14,8 +16,8 @@ class Model:
         self, *, names: bytes, words: bytes, stages: tuple[tuple[int, int, bytes, bytes, bytes], ...], chances: bytes
     ) -> None: ...
 
-_Span = tuple[str, int, int, str, str]
-_Row = tuple[str, str, int, float, bool, str, int, int, int, str, tuple[_Span, ...], bool]
+_Span = tuple[SpanKind, int, int, str, str]
+_Row = tuple[BlockKind, str, int, float, bool, str, int, int, int, str, tuple[_Span, ...], bool]
 
 class Reading:
     @property

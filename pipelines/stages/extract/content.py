@@ -17,14 +17,14 @@ class Span(NamedTuple):
     """A marked stretch of a block: characters `start` to `end` of its text; a picture is a place between two of them.
 
     Args:
-        kind: What it is, one of `SpanKind`.
+        kind: What it is.
         start: First character, from 0.
         end: The character after the last; `start` for a picture.
         target: `href` of a link and `src` of a picture as the page has them; empty otherwise.
         alt: The text that stands for a picture.
     """
 
-    kind: str
+    kind: SpanKind
     start: int
     end: int
     target: str = ""
@@ -35,7 +35,7 @@ class Block(NamedTuple):
     """A piece of a page that a browser would set apart.
 
     Args:
-        kind: One of `BlockKind`.
+        kind: What it is.
         text: White space is collapsed; a line end stands where the page has `<br>`, and after each line of a `pre`.
         level: Of a heading: 1 to 6; of an item: the depth of its list, from 1; otherwise 0.
         score: How sure the model is that the block belongs to the main content, 0 to 1.
@@ -50,7 +50,7 @@ class Block(NamedTuple):
         is_comment: Whether it stands where readers of the page write.
     """
 
-    kind: str
+    kind: BlockKind
     text: str
     level: int = 0
     score: float = 1.0

@@ -87,21 +87,6 @@ MONTHS: Final = _month_table()
 """Names of months, whole and short, in lower case; their numbers."""
 
 
-def moment(text: str) -> datetime | None:
-    """Read a date and time by ISO 8601 or RFC 5322; without a zone it is UTC, without a time it is midnight.
-
-    >>> moment("2024-05-01T10:00:00+02:00")
-    datetime.datetime(2024, 5, 1, 8, 0, tzinfo=datetime.timezone.utc)
-    >>> moment("yesterday") is None
-    True
-    """
-    found = stated(text)
-    try:
-        return found.astimezone(UTC) if found is not None else None
-    except OverflowError:
-        return None
-
-
 def stated(text: str) -> datetime | None:
     """Read a date and time written for machines, in the zone that it states; UTC when it states none.
 

@@ -47,8 +47,11 @@ class Selectors(BaseModel):
         default=(),
         description="Elements that hold the content: everything in them is kept, everything else is not. "
         "A page on which nothing matches is treated as if this were empty.",
+        examples=[["article"]],
     )
-    drop: tuple[Selector, ...] = Field(default=(), description="Elements removed before anything is looked at.")
+    drop: tuple[Selector, ...] = Field(
+        default=(), description="Elements removed before anything is looked at.", examples=[[".related"]]
+    )
 
     def __bool__(self) -> bool:
         return bool(self.select or self.drop)
@@ -71,6 +74,7 @@ class Options(Selectors):
         default_factory=dict,
         description="Selectors for a host and the hosts below it; the longest name that fits is used: its `select` "
         "takes the place of the general one when it has any, its `drop` comes on top.",
+        examples=[{"example.org": {"select": ["article"]}}],
     )
 
     def selectors_for(self, url: str | None) -> Selectors:

@@ -24,7 +24,7 @@ class StopWords(View):
     """
 
     language: str = Field(default="en", description="Language of the list: de, en, es or fr.")
-    extra_words: tuple[str, ...] = Field(default=(), description="Further words to leave out.")
+    extra_words: tuple[str, ...] = Field(default=(), description="Further words to leave out.", examples=[["page"]])
     into: str = Field(default="content_words", description="Name of the column.")
 
     data: ClassVar[tuple[str, ...]] = tuple(f"{_LISTS}/{language}.txt" for language in sorted(LANGUAGES))

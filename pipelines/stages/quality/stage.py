@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, ClassVar
 
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -13,6 +12,7 @@ from corpusmill.pipelines.stages.quality.judge import Judge
 from corpusmill.pipelines.stages.quality.measure import Measure
 from corpusmill.pipelines.stages.quality.profiles import PROFILES, Rule, rules
 from corpusmill.pipelines.stages.quality.signals import SIGNALS
+from corpusmill.schemas.problems import HintedValueError, hint_among
 
 
 class Bound(BaseModel):
@@ -26,13 +26,8 @@ class Bound(BaseModel):
 
 def _is_profile(name: str) -> str:
     if name not in PROFILES:
-        raise ValueError(f"unknown profile {name!r}; {_nearest(name, PROFILES)}")
+        raise HintedValueError("unknown profile", hint=hint_among(name, tuple(PROFILES), what="profiles"))
     return name
-
-
-def _nearest(name: str, known: Any) -> str:
-    near = get_close_matches(name, list(known), 1)
-    return f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
 
 
 class Quality(Stage):
@@ -47,15 +42,22 @@ class Quality(Stage):
     profile: Annotated[str, AfterValidator(_is_profile)] = Field(
         default="gopher", description=f"Rules and their bounds: {', '.join(PROFILES)}."
     )
-    bounds: dict[str, Bound] = Field(default_factory=dict, description="Other bounds, by rule: `{min, max}`.")
-    without: tuple[str, ...] = Field(default=(), description="Rules of the profile that are not applied.")
+    bounds: dict[str, Bound] = Field(
+        default_factory=dict,
+        description="Other bounds, by rule: `{min, max}`.",
+        examples=[{"gopher.word_count": {"min": 20}}],
+    )
+    without: tuple[str, ...] = Field(
+        default=(), description="Rules of the profile that are not applied.", examples=[["gopher.stop_words"]]
+    )
 
     @model_validator(mode="after")
     def _names_are_rules(self) -> Quality:
         known = [rule.name for rule in PROFILES[self.profile]]
         for name in (*self.bounds, *self.without):
             if name not in known:
-                raise ValueError(f"profile {self.profile!r} has no rule {name!r}; {_nearest(name, known)}")
+                hint = hint_among(name, known, what="rules")
+                raise HintedValueError(f"profile `{self.profile}` has no rule `{name}`", hint=hint)
         self.bounded_rules()
         return self
 

@@ -23,7 +23,7 @@ from corpusmill.pipelines.stages.site_boilerplate.pages import HOST, KEYS, TEXT_
 from corpusmill.pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 from corpusmill.schemas.document import LEDGER, TEMPLATE
-from corpusmill.schemas.identity import capture_hash, document_id
+from corpusmill.schemas.identity import capture_hash, document_id, first_64_bits_column
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
 """Every piece of the document belongs to the template of its site."""
@@ -36,7 +36,8 @@ CREATED: Final = "created"
 
 _TEMPLATE, _DOCUMENT = 0, 1
 """Order of the rows of a site: its template, then its documents."""
-_LANES: Final = 16
+_LANE_BITS: Final = 4
+_LANES: Final = 1 << _LANE_BITS
 """A site's documents are spread over this many keys, by the first digit of their ids, so that no worker has all pages
 of a large site; the template goes to all of them."""
 _WITNESSED: Final = pa.list_(pa.struct([("piece", pa.int64()), ("pages", pa.int64()), ("of", pa.int64())]))
@@ -87,7 +88,7 @@ def _document_rows(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBat
     batch = batch.filter(pc.is_valid(batch[names[HOST]]))
     rows = batch.num_rows
     host = np.asarray(batch[names[HOST]])
-    lane = np.array([int(name[:1], _LANES) for name in batch["id"].to_pylist()], np.int64)
+    lane = (first_64_bits_column(batch["id"]) >> np.uint64(64 - _LANE_BITS)).astype(np.int64)
     columns = {
         "id": batch["id"],
         "site_place": pa.array(_place(host, lane)),

@@ -16,6 +16,7 @@ from corpusmill.pipelines.engines.base import Batches, ColumnFunction, Function
 from corpusmill.pipelines.engines.groups import run_starts, whole_groups
 from corpusmill.pipelines.stages.identity import captured_us, content_hashes
 from corpusmill.pipelines.stages.site_boilerplate.pieces import pieces
+from corpusmill.schemas.identity import first_64_bits_column
 from corpusmill.schemas.urls import authority, canonical_url
 
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -66,8 +67,7 @@ def host_numbers(urls: pa.Array) -> pa.Array:
 
 def text_hashes(texts: pa.Array) -> pa.Array:
     """Give the first 64 bits of the `content_hash` of each of *texts*; null is an empty text."""
-    digits = content_hashes(pc.fill_null(texts, "")).to_pylist()
-    return pa.array(np.array([int(one[:16], 16) for one in digits], np.uint64).view(np.int64))
+    return pa.array(first_64_bits_column(content_hashes(pc.fill_null(texts, ""))).view(np.int64))
 
 
 HOST, TEXT_HASH, KEYS, COUNTED = "host", "text_hash", "keys", "counted"

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.markdown import Markdown
+from corpusmill.crawlers.loaders.markdown import Markdown, front_matter
 from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
 from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
 from tests.crawlers.loaders.reading import rows, samples
@@ -185,6 +186,29 @@ def test_nothing_is_printed_about_bad_markup(tmp_path: Path, capfd: pytest.Captu
     one(RestructuredText(), tmp_path, "Title\n==\n\n`unclosed *x\n\n.. nonsense::\n\n - a\nb\n")
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_front_matter_gives_its_plain_values_as_they_are_written() -> None:
+    """A day stays a day, and `yes` a word; what is no plain value is left out."""
+    text = "---\ntitle: Notes\ntags: [a, 2, [b]]\ndate: 2024-01-31\ndraft: yes\nby: {k: v}\nkey: !x y\n---\nOne."
+
+    front, body = front_matter(text)
+
+    assert front == {"title": "Notes", "tags": "a, 2", "date": "2024-01-31", "draft": "yes"}
+    assert body == "One."
+
+
+@pytest.mark.parametrize("item", ["[{}]", "{{<<: [{}]}}"], ids=["lists", "merged mappings"])
+def test_a_bomb_in_front_matter_costs_no_time(item: str) -> None:
+    """A page of a stranger must not stop a run: nine times the work for each line of it."""
+    levels = [f"a{n}: &a{n} {item.format(', '.join([f'*a{n - 1}'] * 9))}" for n in range(1, 12)]
+    text = "\n".join(["---", "a0: &a0 {k: 1, l: 2}", *levels, "---", "One."])
+    start = time.process_time()
+
+    front, body = front_matter(text)
+
+    assert (front, body) == ({}, text)
+    assert time.process_time() - start < 2
 
 
 def test_deep_nesting_is_an_answer(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.recipes.json_schema import recipe_schema
+from corpusmill.pipelines.recipes.paths import absolute_pattern
 from corpusmill.pipelines.recipes.reading import (
     PLANNED_FORMATS,
     PLANNED_STAGES,
@@ -70,7 +71,7 @@ def test_a_good_recipe_gives_its_stages_and_loaders_as_values(tmp_path: Path) ->
     assert loaded.loaders["notes"].model_dump() == {"text_field": "text", "encoding": "utf-8"}
     source = loaded.recipe.source("notes")
     assert isinstance(source, LoadSource)
-    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+    assert [absolute_pattern(path, base=loaded.path.parent) for path in source.paths] == [f"{tmp_path}/notes/*.jsonl"]
 
 
 def test_the_resolved_recipe_holds_every_default(tmp_path: Path) -> None:
@@ -142,9 +143,10 @@ split: {train: 0.9}
     assert told == [
         "recipe.yaml:1: field `dataset`: not a name: lower-case letters, digits, `_` and `-`, at most 64, "
         "got `Hand book`; `hand-book` would do",
-        "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; None",
+        "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; "
+        "for example `start_urls: ['https://example.org/']`",
         "recipe.yaml:3: source 1 (`site`): field `contact`: not a contact: write mailto:you@example.org or the "
-        "https:// address of a page, got `me`; None",
+        "https:// address of a page, got `me`; for example `contact: mailto:you@example.org`",
         "recipe.yaml:3: source 1 (`site`): unknown field `start_url`; did you mean `start_urls`?; fields: name, "
         "start_urls, contact, allow, deny, max_pages, max_depth, delay, allow_private, respect, refresh",
         "recipe.yaml:4: source 2: the name `site` is taken by the source in line 3; give each source its own name",
@@ -156,11 +158,12 @@ split: {train: 0.9}
         "recipe.yaml:10: stage 1: unknown stage `mrak`; did you mean `mark`?; stages: mark, near_dedup",
         "recipe.yaml:11: stage 2 (`mark`): field `mode`: not an allowed value, got `fst`; did you mean `fast`?; "
         "allowed: fast, slow",
-        'recipe.yaml:11: stage 2 (`mark`): field `languages`: expected a list, got `"en"`; write a list: [en]',
+        'recipe.yaml:11: stage 2 (`mark`): field `languages`: expected a list, got `"en"`; write a list: '
+        "`languages: [en]`",
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
         "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
-        'got `{"train": 0.9}`; None',
+        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster}`',
     ]
 
 
@@ -168,7 +171,11 @@ split: {train: 0.9}
     ("change", "told"),
     [
         (("refresh: 7d", "refresh: soon"), "3: source 1 (`site`): field `refresh`: not a duration"),
-        (("refresh: 7d", "delay: fast"), '3: source 1 (`site`): field `delay`: expected a number, got `"fast"`'),
+        (
+            ("refresh: 7d", "delay: fast"),
+            '3: source 1 (`site`): field `delay`: expected a number from 0 to 3600, got `"fast"`; '
+            "for example `delay: 1.0`",
+        ),
         (("format: jsonl", "format: html\n      text_field: x"), "7: source 2 (`notes`), format `html`: unknown field"),
         (("format: jsonl", "encoding: latin-2\n      format: jsonl"), "6: source 2 (`notes`), format `jsonl`: field"),
         (("format: jsonl", "format: wikipedia"), "6: source 2 (`notes`): the format `wikipedia` is not built yet"),
@@ -186,7 +193,10 @@ split: {train: 0.9}
             ("- near_dedup", "- near_dedup: {bounds: {hihgest: 1}}"),
             "10: stage 2 (`near_dedup`): unknown field `bounds.",
         ),
-        (("- near_dedup", "- near_dedup: {threshold: 2}"), "10: stage 2 (`near_dedup`): field `threshold`: input"),
+        (
+            ("- near_dedup", "- near_dedup: {threshold: 2}"),
+            "10: stage 2 (`near_dedup`): field `threshold`: expected a number from 0 to 1, got `2`",
+        ),
         (("- near_dedup", "- [near_dedup]"), "10: stage 2: a stage is a name"),
         (
             ("dataset: handbook", "dataset: handbook\nincremental: true"),
@@ -194,7 +204,7 @@ split: {train: 0.9}
         ),
         (
             ("dataset: handbook", "dataset: 2024"),
-            '1: field `dataset`: expected a text, got `2024`; put it in quotes: "',
+            '1: field `dataset`: expected a text, got `2024`; put it in quotes: `dataset: "2024"`',
         ),
         (("dataset: handbook", "dataset: a\ndataset: b"), "2: field `dataset` is given twice, first in line 1"),
     ],
@@ -254,7 +264,7 @@ def test_the_environment_counts_in_paths_alone(tmp_path: Path, monkeypatch: pyte
     source = loaded.recipe.source("notes")
     assert isinstance(source, LoadSource)
     assert source.path == "${NOTES}/*.jsonl"
-    assert loaded.input_patterns(source) == (f"{tmp_path}/notes/*.jsonl",)
+    assert [absolute_pattern(path, base=loaded.path.parent) for path in source.paths] == [f"{tmp_path}/notes/*.jsonl"]
     assert problems(tmp_path, GOOD.replace("handbook", "${NOTES}"))
 
 

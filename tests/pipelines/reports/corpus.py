@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN
 from corpusmill.schemas.hashing import LogicalHash, file_sha256
-from corpusmill.schemas.identity import capture_hash, content_hash, document_id
+from corpusmill.schemas.identity import capture_hash, content_hash, document_id, shard_of
 from corpusmill.schemas.manifest import (
     Counts,
     InputFile,
@@ -219,7 +219,7 @@ def _shards(folder: Path, living: list[Capture], split: str, schema: pa.Schema, 
     mine = [c for c in living if c.split == split]
     count = 2 if split == "train" else 1
     for index in range(count):
-        part = [c for c in mine if int(c.id[:16], 16) * count >> 64 == index]
+        part = [c for c in mine if shard_of(c.id, count) == index]
         rows = [_document_row(c, clusters=clusters) for c in part]
         path = folder / f"{split}-{index:05d}-of-{count:05d}.parquet"
         facts = _write(path, schema, rows)

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 import pytest
 import yaml
 
-from corpusmill.pipelines.reports.card import card, make_card
+from corpusmill.pipelines.reports.card import card, write_card
 from corpusmill.pipelines.reports.statistics import statistics
 from tests.pipelines.reports.corpus import Capture, make_version
 
@@ -88,7 +88,9 @@ def test_names_from_the_data_stay_text_in_the_card(tmp_path: Path) -> None:
 
 def test_an_empty_version_has_a_card(tmp_path: Path) -> None:
     """With no split to load."""
-    make_card(make_version(tmp_path / "v", [], signals=False, near_dedup=False))
+    folder = make_version(tmp_path / "v", [], signals=False, near_dedup=False)
+
+    write_card(statistics(folder), folder)
 
     text = (tmp_path / "v/README.md").read_text()
 

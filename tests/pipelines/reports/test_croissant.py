@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from corpusmill.pipelines.reports.croissant import _record_set, make_croissant
+from corpusmill.pipelines.reports.croissant import _record_set, write_croissant
+from corpusmill.pipelines.reports.statistics import statistics
 from corpusmill.schemas.hashing import file_sha256
 from tests.pipelines.reports.corpus import Capture, make_version
 
@@ -86,7 +87,7 @@ def test_views_of_any_type_are_described_or_left_out() -> None:
 def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
     """Copied from the manifest, which the publisher computed."""
     folder = make_version(tmp_path / "v")
-    make_croissant(folder)
+    write_croissant(statistics(folder), folder)
 
     described = json.loads((folder / "croissant.json").read_text())
 
@@ -99,7 +100,7 @@ def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
 def test_small_versions_are_valid_too(tmp_path: Path, items: list[Capture]) -> None:
     """Without documents, languages, licences, signals."""
     folder = make_version(tmp_path / "v", items, signals=False, near_dedup=False, views=False)
-    make_croissant(folder)
+    write_croissant(statistics(folder), folder)
 
     issues = loaded(folder).metadata.ctx.issues
 

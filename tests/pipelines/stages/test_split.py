@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.split import partition_numbers, splits
 from corpusmill.schemas.document import SPLITS
-from corpusmill.schemas.identity import shard_of
+from corpusmill.schemas.identity import document_id, shard_of
 
 IDS = st.lists(st.binary(min_size=16, max_size=16).map(bytes.hex), min_size=1, max_size=50)
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}
@@ -54,3 +54,13 @@ def test_shares_are_kept_in_the_mean() -> None:
 
     assert abs(found.count(0) - 16_000) < 3 * (20_000 * 0.16) ** 0.5
     assert abs(found.count(1) - 2_000) < 3 * (20_000 * 0.09) ** 0.5
+
+
+def test_known_documents_do_not_move() -> None:
+    """Golden vectors: a change here would publish every corpus under another id."""
+    ids = pa.array([document_id("site", str(number)) for number in range(16)])
+
+    shards = {"train": 5, "validation": 2, "test": 2}
+    found = partition_numbers(ids, splits(ids, SHARES), shards=shards, pieces=1)
+
+    assert found.tolist() == [4, 1, 1, 1, 8, 0, 0, 3, 4, 3, 5, 3, 1, 1, 4, 3]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.schemas.identity import splitmix64
+from corpusmill.schemas.splitmix import GAMMA, splitmix64
 from corpusmill.training.data.order import lane_windows, permutation
 
 keys = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)
@@ -35,8 +35,7 @@ def test_the_order_is_the_same_for_ever() -> None:
 def test_the_draws_are_those_of_the_shared_generator() -> None:
     """The fast form over arrays has to be the function that the rest of the project uses."""
     start = splitmix64(0 ^ splitmix64(5))
-    gamma = 0x9E3779B97F4A7C15
-    draws = [splitmix64((start + gamma * number) % 2**64) for number in range(50)]
+    draws = [splitmix64((start + GAMMA * number) % 2**64) for number in range(50)]
 
     assert permutation(50, 5).tolist() == sorted(range(50), key=draws.__getitem__)
 

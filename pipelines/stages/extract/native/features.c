@@ -91,23 +91,25 @@ static void box_columns(const Measure *m, float *columns) {
     for (size_t i = 0; i < n; i++) {
         int32_t box = first_box(m, (int32_t)i);
         for (int level = 0; level < LEVELS; level++) {
-            float *cell = columns + ((size_t)F_box1_chars + (size_t)level * (F_box2_chars - F_box1_chars)) * n + i;
+            float *cell = columns + ((size_t)F_box1_chars + (size_t)level * BOX_COLUMNS) * n + i;
             if (box < 0) {
-                for (int k = 0; k < F_box2_chars - F_box1_chars; k++) cell[(size_t)k * n] = (float)NOWHERE;
+                for (int k = 0; k < BOX_COLUMNS; k++) cell[(size_t)k * n] = (float)NOWHERE;
                 continue;
             }
+#define BOX(name, value) (cell[(size_t)(F_box1_##name - F_box1_chars) * n] = (float)(value))
             Sums in = within(m, box);
             const Element *e = &m->page->elements.at[box];
-            cell[0] = (float)in.size;
-            cell[n] = (float)in.blocks;
-            cell[2 * n] = (float)ratio((double)in.links, (double)in.size);
-            cell[3 * n] = (float)ratio((double)in.size, (double)in.blocks);
-            cell[4 * n] = (float)ratio(100.0 * (double)in.commas, (double)in.size);
-            cell[5 * n] = (float)ratio((double)in.size, (double)all->size);
-            cell[6 * n] = (float)ratio((double)in.prose, (double)all->prose);
-            cell[7 * n] = (float)ratio((double)in.prose, (double)in.size);
-            cell[8 * n] = (float)e->own_score;
-            cell[9 * n] = (float)ratio((double)((int32_t)i - e->block_begin), (double)in.blocks);
+            BOX(chars, in.size);
+            BOX(blocks, in.blocks);
+            BOX(links, ratio((double)in.links, (double)in.size));
+            BOX(mean_chars, ratio((double)in.size, (double)in.blocks));
+            BOX(commas, ratio(100.0 * (double)in.commas, (double)in.size));
+            BOX(share, ratio((double)in.size, (double)all->size));
+            BOX(prose_share, ratio((double)in.prose, (double)all->prose));
+            BOX(prose_density, ratio((double)in.prose, (double)in.size));
+            BOX(name, e->own_score);
+            BOX(rank, ratio((double)((int32_t)i - e->block_begin), (double)in.blocks));
+#undef BOX
             box = m->up[box];
         }
     }

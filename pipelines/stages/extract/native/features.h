@@ -65,6 +65,11 @@ enum {
     FEATURES(X) FIRST_COUNT, BEFORE_SECOND = FIRST_COUNT - 1, SECOND_FEATURES(X) FEATURE_COUNT
 #undef X
 };
+
+/* Columns of one container; those of the next follow them. */
+enum { BOX_COLUMNS = F_box2_chars - F_box1_chars, MASS_COLUMNS = F_mass2_share - F_mass1_share };
+_Static_assert(F_box1_chars + LEVELS * BOX_COLUMNS == F_top_up, "FEATURES has OF_LEVEL for each of the LEVELS");
+_Static_assert(F_mass1_share + LEVELS * MASS_COLUMNS == F_mass_page, "SECOND_FEATURES has OF_MASS for each of the LEVELS");
 extern const char *const feature_names[FEATURE_COUNT];
 extern const char *const feature_groups[FEATURE_COUNT];
 

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_SPARE_BYTES = 4 << 20 };
+
 static int fill_lexicon(Lexicon *lexicon, const char *bytes, Py_ssize_t size) {
     size_t count = (size_t)size / 6, slots = 16;      /* u32 key, i16 score, little-endian */
     while (slots < 2 * count + 1) slots *= 2;
@@ -93,8 +95,27 @@ static PyObject *model_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
     return (PyObject *)self;
 }
 
+float *take_columns(Model *model, size_t *bytes) {
+    if (model->spare == NULL || *bytes > model->spare_bytes) return malloc(*bytes);
+    float *columns = model->spare;
+    *bytes = model->spare_bytes;
+    model->spare = NULL;
+    return columns;
+}
+
+void give_back_columns(Model *model, float *columns, size_t bytes) {
+    if (columns == NULL || bytes > MAX_SPARE_BYTES || (model->spare != NULL && model->spare_bytes >= bytes)) {
+        free(columns);
+        return;
+    }
+    free(model->spare);
+    model->spare = columns;
+    model->spare_bytes = bytes;
+}
+
 static void model_dealloc(PyObject *object) {
     Model *self = (Model *)object;
+    free(self->spare);
     free(self->names.at);
     free(self->words.at);
     for (int i = 0; i < MAX_STAGES; i++)

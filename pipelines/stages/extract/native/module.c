@@ -10,7 +10,7 @@ static int judge(Reading *self, Model *model) {
     int32_t count = self->page.blocks.count;
     size_t room = (size_t)count + 1;
     self->column_bytes = room * FEATURE_COUNT * sizeof(float);
-    self->columns = columns_of(&self->column_bytes);
+    self->columns = take_columns(model, &self->column_bytes);
     self->scores = calloc(room, sizeof(int32_t));
     self->chances = calloc(room, sizeof(uint16_t));
     self->kept = calloc(room, 1);

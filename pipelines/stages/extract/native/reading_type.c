@@ -6,31 +6,9 @@
 
 enum { MAX_RECORD_BYTES = 2000, MAX_SCRIPT_BYTES = 500000 };
 
-enum { MAX_SPARE_BYTES = 4 << 20 };
-static float *spare;
-static size_t spare_bytes;
-
-float *columns_of(size_t *bytes) {
-    if (spare == NULL || *bytes > spare_bytes) return malloc(*bytes);
-    float *columns = spare;
-    *bytes = spare_bytes;
-    spare = NULL;
-    return columns;
-}
-
-void spare_columns(float *columns, size_t bytes) {
-    if (columns == NULL || bytes > MAX_SPARE_BYTES || (spare != NULL && spare_bytes >= bytes)) {
-        free(columns);
-        return;
-    }
-    free(spare);
-    spare = columns;
-    spare_bytes = bytes;
-}
-
 static void reading_dealloc(PyObject *object) {
     Reading *self = (Reading *)object;
-    spare_columns(self->columns, self->column_bytes);
+    if (self->model != NULL) give_back_columns((Model *)self->model, self->columns, self->column_bytes);
     page_free(&self->page);
     free(self->scores);
     free(self->chances);

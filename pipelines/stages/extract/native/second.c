@@ -28,14 +28,16 @@ static void mass_columns(const Second *s, float *columns) {
     for (size_t i = 0; i < n; i++) {
         int32_t box = first_box(m, (int32_t)i);
         for (int level = 0; level < LEVELS; level++) {
-            float *cell = columns + ((size_t)F_mass1_share + (size_t)level * 2) * n + i;
+            float *cell = columns + ((size_t)F_mass1_share + (size_t)level * MASS_COLUMNS) * n + i;
             if (box < 0) {
-                cell[0] = cell[n] = (float)NOWHERE;
+                for (int k = 0; k < MASS_COLUMNS; k++) cell[(size_t)k * n] = (float)NOWHERE;
                 continue;
             }
+#define MASS(name, value) (cell[(size_t)(F_mass1_##name - F_mass1_share) * n] = (float)(value))
             const Element *e = &m->page->elements.at[box];
-            cell[0] = (float)ratio((double)(s->mass[e->block_end] - s->mass[e->block_begin]), all);
-            cell[n] = (float)mean_chance(s, e->block_begin, e->block_end);
+            MASS(share, ratio((double)(s->mass[e->block_end] - s->mass[e->block_begin]), all));
+            MASS(mean, mean_chance(s, e->block_begin, e->block_end));
+#undef MASS
             box = m->up[box];
         }
         SET(mass_page, mean_chance(s, 0, (int32_t)n));

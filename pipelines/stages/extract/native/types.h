@@ -18,6 +18,8 @@ typedef struct {
     Stage stage[MAX_STAGES];
     void *owned[MAX_STAGES][3];
     uint16_t chances[CHANCES];
+    float *spare;                 /* columns that no reading uses */
+    size_t spare_bytes;
 } Model;
 
 typedef struct {
@@ -33,9 +35,10 @@ typedef struct {
 
 extern PyType_Spec model_spec, reading_spec;
 
-/* The columns of the last page are kept for the next: fresh memory of this size costs more than filling it. */
-float *columns_of(size_t *bytes);
-void spare_columns(float *columns, size_t bytes);
+/* A model keeps the columns of its last page for the next: fresh memory of this size costs more than filling it.
+ * `take_columns` gives *bytes* or more, and says how many; NULL when there is no memory. */
+float *take_columns(Model *model, size_t *bytes);
+void give_back_columns(Model *model, float *columns, size_t bytes);
 
 static inline PyObject *str_of(const char *at, size_t bytes) {
     return PyUnicode_DecodeUTF8(at, (Py_ssize_t)bytes, "replace");

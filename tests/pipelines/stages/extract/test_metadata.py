@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.extract.authors import names_in
-from corpusmill.pipelines.stages.extract.dates import changed, in_path, moment, stated, written
+from corpusmill.pipelines.stages.extract.dates import changed, in_path, stated, written
 from corpusmill.pipelines.stages.extract.declared import Record
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
@@ -505,7 +505,6 @@ def test_any_text_is_a_date_or_none(text: str) -> None:
     """A date that cannot be read is no error; one that can is within the age of print."""
     for found in (
         stated(text),
-        moment(text),
         written(text, month_first=True),
         written(changed(text), month_first=False),
     ):

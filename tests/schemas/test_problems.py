@@ -1,0 +1,153 @@
+"""Problems of a file: what a field takes, and one example of the right form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.errors import RecipeErrors
+from corpusmill.schemas.expectations import example, expectation
+from corpusmill.schemas.located_yaml import parse_yaml
+from corpusmill.schemas.problems import HintedValueError, Problems, Section
+from corpusmill.schemas.recipe import CrawlSource, LoadSource, Recipe
+from corpusmill.training.config import TrainConfig
+
+MODELS: list[type[BaseModel]] = [
+    *(resolve(place) for place in (*STAGES.values(), *LOADERS.values())),
+    *(CrawlSource, LoadSource, Recipe, TrainConfig),
+]
+
+
+class Opaque:
+    """A type without a JSON form."""
+
+
+class Inner(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    least: int = Field(default=3, ge=2, lt=10)
+
+
+class Sample(BaseModel):
+    """A model with a field of every form."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    above: float | None = Field(default=None, gt=4)
+    below: float | None = Field(default=None, lt=-2)
+    count: int | None = Field(default=None, le=0)
+    names: tuple[str, ...] = Field(default=(), min_length=2)
+    mode: Literal["fast", "slow"] = "fast"
+    inner: Inner = Inner()
+    named: dict[str, Inner] = Field(default_factory=dict)
+    several: list[Inner] | str = ""
+    even: int = Field(default=2, multiple_of=2)
+    odd: int = 1
+    code: str = Field(default="ab", pattern="^[a-f]+$")
+
+    @field_validator("odd")
+    @classmethod
+    def _is_odd(cls, odd: int) -> int:
+        if odd % 2 == 0:
+            raise HintedValueError("not odd", hint=f"use {odd + 1}")
+        return odd
+
+
+def problems(text: str, model: type[BaseModel] = Sample) -> list[tuple[str, str | None]]:
+    """Return message and hint of each problem of *text*."""
+    found = Problems(located := parse_yaml(text, file="s.yaml"))
+    found.read(Section((), "", model), located.value)
+    with pytest.raises(RecipeErrors) as caught:
+        found.raise_any()
+    return [(error.message, error.hint) for error in caught.value.errors]
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        ("share: 0", "field `share`: expected a number above 0 and at most 1, got `0`", "for example `share: 0.5`"),
+        ("above: x", 'field `above`: expected a number above 4 or null, got `"x"`', "for example `above: 5`"),
+        ("below: 0", "field `below`: expected a number below -2 or null, got `0`", "for example `below: -3`"),
+        ("count: 1", "field `count`: expected a whole number of at most 0 or null, got `1`", "for example `count: 0`"),
+        ("names: [a]", 'field `names`: expected a list with at least 2 items, got `["a"]`', "for example `names: "),
+        ("names: [a, b, 1]", "field `names.2`: expected a text, got `1`", 'put it in quotes: `"1"`'),
+        (
+            "inner: {least: 1}",
+            "field `inner.least`: expected a whole number from 2 to 9, got `1`",
+            "for example `least: 3`",
+        ),
+        ("inner: 4", "field `inner`: expected fields with values, got `4`", "for example `inner: {least: 3}`"),
+        (
+            "named: {a: {least: 1}}",
+            "field `named.a.least`: expected a whole number from 2 to 9, got `1`",
+            "for example",
+        ),
+        ("several: 3", "field `several`: expected a list or a text, got `3`", None),
+        (
+            "several: [{least: x}]",
+            'field `several.0.least`: expected a whole number from 2 to 9, got `"x"`',
+            "for exam",
+        ),
+        ("even: 3", "field `even`: input should be a multiple of 2, got `3`", "for example `even: 2`"),
+        ("odd: 4", "field `odd`: not odd, got `4`", "use 5"),
+        ("code: xy", "field `code`: string should match pattern '^[a-f]+$', got `xy`", "for example `code: ab`"),
+        ("inner: {lesat: 1}", "unknown field `inner.lesat`", "did you mean `least`?; fields: least"),
+    ],
+)
+def test_a_problem_tells_what_is_expected_and_shows_it(text: str, message: str, hint: str | None) -> None:
+    """`input should be a valid number` leaves the reader to guess the bounds and the form."""
+    ((found, found_hint),) = problems(text)
+
+    assert found == message
+    assert (found_hint or "").startswith(hint or "")
+
+
+def test_a_value_that_cannot_be_read_is_reported_once() -> None:
+    """Its place holds null, which the field would refuse a second time."""
+    assert [message for message, _ in problems("share: .nan\nodd: 2\n")] == [
+        "a number has to be finite, got `.nan`",
+        "field `odd`: not odd, got `2`",
+    ]
+
+
+def test_a_model_without_a_json_schema_still_reports_its_problems() -> None:
+    """A stage of somebody else may have any field; its problems are then told in pydantic's words."""
+
+    class Strange(BaseModel):
+        model_config = ConfigDict(arbitrary_types_allowed=True, strict=True)
+
+        thing: Opaque | None = None
+        number: int = 0
+
+    ((message, hint),) = problems("number: x", Strange)
+
+    assert message == 'field `number`: input should be a valid integer, got `"x"`'
+    assert hint is None
+
+
+def fields(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield name and example of the fields of *model*."""
+    for name in model.model_fields:
+        yield name, example(model, (name,)) or ""
+
+
+@pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+def test_the_example_of_every_field_can_be_pasted_into_the_file(model: type[BaseModel]) -> None:
+    """A hint that is itself refused would be worse than none."""
+    least = parse_yaml(
+        "\n".join(line for name, line in fields(model) if model.model_fields[name].is_required()) or "{}", file="f"
+    ).value
+    shapes: Mapping[str, Any] = {name: parse_yaml(line, file="f").value for name, line in fields(model)}
+
+    for name, field in shapes.items():
+        assert field.keys() == {name}
+        assert expectation(model, (name,)) is not None
+        model.model_validate_json(json.dumps(least | field), strict=True)

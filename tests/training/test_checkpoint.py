@@ -1,0 +1,57 @@
+"""Reading a trained model, and the device that it computes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+import torch
+
+from corpusmill.schemas.errors import UsageError
+from corpusmill.training import evaluate, generate
+from corpusmill.training.checkpoint import find_checkpoint, load_model, newest_checkpoint
+from corpusmill.training.runtime import choose_device
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a GPU")
+
+
+@pytest.mark.parametrize("kind", ["cpu", "meta", pytest.param("cuda", marks=needs_gpu)])
+def test_a_loaded_model_lies_on_the_device_that_was_asked_for(trained: Path, kind: str) -> None:
+    """Weights that stay on the CPU leave a GPU idle; `meta` is a device that every torch has."""
+    loaded = load_model(trained, device=torch.device(kind))
+
+    assert loaded.device.type == kind
+    assert {tensor.device.type for tensor in loaded.model.state_dict().values()} == {kind}
+    assert not loaded.model.training
+
+
+@pytest.mark.parametrize("device", ["auto", "cpu", pytest.param("cuda", marks=needs_gpu)])
+def test_a_model_is_used_on_any_device(
+    trained: Path, version_dir: Path, device: Literal["auto", "cpu", "cuda"]
+) -> None:
+    """The tokens have to lie where the weights lie."""
+    assert generate(trained, "the", max_tokens=5, device=device).startswith("the")
+    assert evaluate(trained, version_dir, device=device)["tokens"] > 0
+
+
+@needs_none
+def test_a_gpu_that_is_not_there_is_refused_by_name(trained: Path, version_dir: Path) -> None:
+    """Falling back to the CPU would be found out after hours."""
+    uses: list[Any] = [lambda: generate(trained, device="cuda"), lambda: evaluate(trained, version_dir, device="cuda")]
+
+    for use in uses:
+        with pytest.raises(UsageError, match="torch sees no GPU"):
+            use()
+    assert choose_device("auto").type == "cpu"
+
+
+def test_a_checkpoint_is_found_from_the_run_and_from_itself(trained: Path, tmp_path: Path) -> None:
+    """Both are named by users, and a folder without one is a mistake of use."""
+    newest = newest_checkpoint(trained)
+
+    assert newest is not None
+    assert find_checkpoint(trained) == find_checkpoint(str(newest)) == newest
+    with pytest.raises(UsageError, match="holds no trained model"):
+        find_checkpoint(tmp_path)
