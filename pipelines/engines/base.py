@@ -81,7 +81,7 @@ class Function(Value):
 
 
 class ColumnFunction(Value):
-    """A function of a `Map`: a batch with the columns that it reads to a batch, row by row, with those that it writes."""
+    """A function of a `Map`: from a batch of the columns that it reads to one, row by row, of those that it writes."""
 
     @abstractmethod
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
@@ -100,7 +100,7 @@ def resolve(name: str) -> Any:
 
 
 class Chain(Function):
-    """Several functions in sequence; nothing between them is written. A `ColumnFunction` changes its columns in place."""
+    """Several functions in sequence, with nothing written between them; a `ColumnFunction` changes columns in place."""
 
     calls: tuple[tuple[str, str], ...]
     """Name and JSON parameters of each function."""

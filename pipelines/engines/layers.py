@@ -1,13 +1,13 @@
 """A slice of a table as it is read: the columns of its layout's file, with what maps wrote onto them.
 
 What a map wrote is a *layer*: an Arrow file with one batch for each batch of the slice, row by row. A replaced column
-holds the changed rows alone, and a column ``?<name>`` tells which these are; so a stage that masks one e-mail address in
-a thousand documents writes one text.
+holds the changed rows alone, and a column ``?<name>`` says which these are; so a stage that masks one e-mail address
+in a thousand documents writes one text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -132,7 +132,7 @@ def changed_rows(before: pa.Array, after: pa.Array) -> pa.Array:
 
 
 def layer_batch(written: pa.RecordBatch, schema: pa.Schema, before: dict[str, pa.Array]) -> pa.RecordBatch:
-    """Return *written* (columns of *schema*) in the form of a layer; *before* has the older values of replaced columns."""
+    """Return *written* (columns of *schema*) as a layer; *before* has the older values of replaced columns."""
     columns: list[pa.Array] = []
     for field in schema:
         values = written[field.name]
@@ -152,11 +152,11 @@ def _only(mask: pa.Array, values: pa.Array) -> pa.Array:
     return pc.if_else(mask, values, pa.scalar(None, values.type))
 
 
-def layer_schema(schema: pa.Schema, replaced: object) -> pa.Schema:
-    """Return the columns of a layer that holds those of *schema*, of which *replaced* (a container) are stored sparsely."""
+def layer_schema(schema: pa.Schema, replaced: Container[str]) -> pa.Schema:
+    """Return the columns of a layer for those of *schema*; the ones in *replaced* are stored sparsely."""
     fields: list[pa.Field] = []
     for field in schema:
-        if field.name in replaced:  # type: ignore[operator]
+        if field.name in replaced:
             fields += [field.with_nullable(True), pa.field(CHANGED + field.name, pa.bool_(), nullable=False)]
         else:
             fields.append(field)

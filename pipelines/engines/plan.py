@@ -130,8 +130,9 @@ class _Tables:
             bad = check_column_type(column.type)
             if bad:
                 raise WorkError(
-                    f"step {step.name}: the column `{column.name}` has the type {bad}, which cannot travel between steps",
-                    hint="use bool, int32/64, float32/64, string, binary, date32, timestamp[us, UTC], list, struct or map",
+                    f"step {step.name}: the column `{column.name}` has the type {bad}, which cannot go between steps",
+                    hint="use bool, int32, int64, float32, float64, string, binary, date32, timestamp[us, UTC], list, "
+                    "struct or map",
                 )
         if isinstance(step, Map):
             unread = [f.name for f in step.writes if f.name in self.columns[step.of] and f.name not in step.reads]

@@ -1,8 +1,8 @@
 """The one exchange in which whole texts move: documents come into the order of their shards, rejected ones beside them.
 
 `census_step` gives each living document its split and counts bytes, so that the number of shards is known; `join_step`
-then brings all captures to their shards, sorted by id, in pieces of about `PIECE_BYTES` of text, so that several workers
-share a shard.
+then brings all captures to their shards, sorted by id, in pieces of about `PIECE_BYTES` of text, so that several
+workers share a shard.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ DECISION: Final = pa.schema(
         pa.field("text_bytes", pa.int64(), nullable=False),
     ]
 )
-"""What a stage decided about a living capture; `rule` is null for one that stays. `text_bytes` are those of its text."""
+"""What a stage decided about a living capture: `rule` is null for one that stays; `text_bytes` are of its text."""
 
 NOTHING: Final = pa.schema([])
 

@@ -18,8 +18,8 @@ _WORD_BYTES: Final = bytes(code < 128 and (chr(code).isalnum() or chr(code) == "
 def word_counts(texts: pa.StringArray) -> pa.Int64Array:
     """Return the words of each text, null for null.
 
-    A text of ASCII alone, as most are, is counted by where a letter, digit or underscore follows another byte: RE2 takes
-    seven times as long (measured on texts of 3 kB).
+    A text of ASCII alone, as most are, is counted by where a letter, digit or underscore follows another byte: RE2
+    takes seven times as long (measured on texts of 3 kB).
 
     >>> word_counts(pa.array(["a b-c", "", None, "née d'été"])).to_pylist()
     [3, 0, None, 3]

@@ -36,8 +36,8 @@ STAR: Final = pa.schema(
         pa.field("cluster_size", pa.int64()),
     ]
 )
-"""A decision about a candidate, with the star it stands in: `cluster_id` is the kept document, `cluster_size` counts its
-documents. Kept ones that stand alone are not among them."""
+"""A decision about a candidate, with the star it stands in: `cluster_id` is the kept document, `cluster_size` counts
+its documents. Kept ones that stand alone are not among them."""
 
 
 class Nearest(NamedTuple):

@@ -60,8 +60,8 @@ MOVED: Final = pa.schema(
 ORDER: Final = ("site_host", "site_role", "site_piece", "id", "site_captured", "site_text_hash", PLACE)
 BY: Final = "site_place"
 CUT, WITNESSED = "cut", "witnessed"
-"""Columns that documents get, behind the name of the stage and a dot: the keys of the pieces to cut, and the pieces that
-the ledger shows from this document."""
+"""Columns that documents get, behind the name of the stage and a dot: the keys of the pieces to cut, and the pieces
+that the ledger shows from this document."""
 
 
 def cuts_schema(stage: str) -> pa.Schema:

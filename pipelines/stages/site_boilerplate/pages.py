@@ -71,8 +71,8 @@ def text_hashes(texts: pa.Array) -> pa.Array:
 
 
 HOST, TEXT_HASH, KEYS, COUNTED = "host", "text_hash", "keys", "counted"
-"""Columns that `PageColumns` adds, behind the name of the stage and a dot: the site's number, 64 bits of the text's hash,
-the distinct keys of all pieces, and of those that are counted."""
+"""Columns that `PageColumns` adds, behind the name of the stage and a dot: the site's number, 64 bits of the text's
+hash, the distinct keys of all pieces, and of those that are counted."""
 PAGE_COLUMNS: Final = pa.schema(
     [(HOST, pa.int64()), (TEXT_HASH, pa.int64()), (KEYS, pa.list_(pa.int64())), (COUNTED, pa.list_(pa.int64()))]
 )
