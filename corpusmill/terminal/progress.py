@@ -40,8 +40,8 @@ class Lines:
         self._draw(step.name)
 
     def step_done(self, done: StepDone) -> None:
-        """Write the finished line; helper steps of a stage that were reused say nothing."""
-        if self._console.quiet or ("." in done.name and not done.counters):
+        """Write the finished line; steps within a stage that count no documents, and rounds, say nothing."""
+        if self._console.quiet or "@" in done.name or ("." in done.name and not done.counters):
             return
         self._clear()
         seconds = time.monotonic() - self._started

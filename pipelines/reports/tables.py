@@ -107,9 +107,13 @@ def _check_readable(path: str) -> None:
 
 
 def _signal_names(paths: list[str]) -> tuple[str, ...]:
-    """Give the names of the signals in the files *paths*, which have one schema."""
-    measured = pq.read_schema(paths[0]).names if paths else []
-    return ("language_score", *(name for name in measured if name != "id"))
+    """Return the names of the signals in the files *paths*, which have one schema: those that are numbers or claims."""
+    measured = pq.read_schema(paths[0]) if paths else ()
+    return ("language_score", *(column.name for column in measured if _is_number(column.type)))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _confine(connection: duckdb.DuckDBPyConnection, folder: Path, scratch: str) -> None:
@@ -123,13 +127,27 @@ def _define(connection: duckdb.DuckDBPyConnection, files: dict[str, list[str]], 
     for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
         records = f" WHERE rule <> {quoted(TEMPLATE)}" if name == "ledger" and files[name] else ""
         connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
-    connection.execute(f"CREATE VIEW measured AS {_source(files['signals'], pa.schema([('id', pa.string())]))}")
+    connection.execute(f"CREATE VIEW measured AS {_measured(files['signals'])}")
     try:
         connection.execute(f"CREATE TABLE documents AS {_FACTS}")
         connection.execute(f"CREATE TABLE signals AS {_SIGNALS}")
     except duckdb.Error as error:
         first = manifest.files[0].path if manifest.files else None
         raise DamagedFileError(f"the shards cannot be read: {error}", file=first) from error
+
+
+def _measured(paths: list[str]) -> str:
+    """Return a query for the signals that are numbers; a claim counts as 0 or 1."""
+    source = _source(paths, pa.schema([("id", pa.string())]))
+    schema = pq.read_schema(paths[0]) if paths else ()
+    columns = [
+        f"{identifier(column.name)}::TINYINT AS {identifier(column.name)}"
+        if pa.types.is_boolean(column.type)
+        else identifier(column.name)
+        for column in schema
+        if _is_number(column.type)
+    ]
+    return f"SELECT {', '.join(['id', *columns])} FROM ({source})"
 
 
 def _source(paths: list[str], schema: pa.Schema) -> str:
