@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import Any
 
 import pyarrow as pa
-import tldextract
 
 
 class Domains:
     """Registered domains of URLs, by the list of public suffixes that tldextract ships; nothing is downloaded."""
 
     def __init__(self) -> None:
-        self._extract = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
         self._one = lru_cache(maxsize=4096)(self._domain)
+
+    @cached_property
+    def _extract(self) -> Any:
+        import tldextract  # with an HTTP client, which is not used
+
+        return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
     def of(self, urls: pa.Array) -> pa.Array:
         """Return the registered domain of each URL; for an address or a bare host, the host itself."""

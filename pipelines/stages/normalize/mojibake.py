@@ -1,7 +1,8 @@
 """Texts that were decoded with the wrong encoding, repaired by ftfy, but only in lines that look like it.
 
 ftfy decides with a regular expression whether a text looks wrong. Python needs 1.7 ms for it on a page of 4 kB; the
-same expression compiled by RE2 needs 9 µs and gives the same answer.
+same expression compiled by RE2 needs 9 µs and gives the same answer. ftfy is imported in functions: reading a recipe
+does not need it.
 """
 
 from __future__ import annotations
@@ -10,8 +11,6 @@ from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from ftfy import fix_encoding
-from ftfy.badness import BADNESS_RE
 
 from corpusmill.pipelines.stages.normalize.operations import Operation
 
@@ -31,6 +30,8 @@ def mojibake() -> Operation:
 
 
 def _repaired(lines: pa.StringArray, scan: str) -> pa.StringArray:
+    from ftfy import fix_encoding
+
     short = pc.less_equal(pc.binary_length(lines), MAX_LINE_BYTES)
     hits = pc.and_(short, pc.match_substring_regex(lines, scan))
     fixed = [fix_encoding(line).replace("\n", " ") for line in lines.filter(hits).to_pylist()]
@@ -43,6 +44,8 @@ def suspicious() -> str:
     Python writes it verbosely and with classes of Unicode characters; RE2 knows neither white space nor comments in a
     pattern, and its ``\\w`` and ``\\s`` are ASCII.
     """
+    from ftfy.badness import BADNESS_RE
+
     compact = _without_comments(BADNESS_RE.pattern)
     return "(?m)" + compact.replace(r"\w", r"[\p{L}\p{N}_]").replace(r"\s", r"[\s\x0B\x1C-\x1F\x{85}\p{Z}]")
 
