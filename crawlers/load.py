@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -36,7 +35,7 @@ _PIECE_BYTES: Final = 1 << 20
 def load(
     source: LoadSource, raw_dir: Path, *, base: Path, copy: bool = False, progress: Progress | None = None
 ) -> RawManifest:
-    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once or twice.
+    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once.
 
     Args:
         base: The recipe's folder, at which relative paths begin.
@@ -51,11 +50,7 @@ def load(
     matches = _matches(source, loader, base=base)
     for match in matches:
         loader.check(str(match.path))
-    counts: Counter[str] = Counter()
-    files = []
-    for match in _with_progress(matches, progress):
-        files.append(_copied(match, raw_dir) if copy else _in_place(match))
-        counts.update(loader.count(str(match.path)))
+    files = [_copied(match, raw_dir) if copy else _in_place(match) for match in _with_progress(matches, progress)]
     manifest = RawManifest(
         source=source.name,
         kind="load",
@@ -64,7 +59,6 @@ def load(
         created_at=datetime.now(UTC),
         definition=source.model_dump(mode="json"),
         files=tuple(files),
-        counts=dict(sorted(counts.items())),
     )
     _write(raw_dir / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return manifest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,8 +35,10 @@ class OneDocument(Loader):
             DataError: They are no such document.
         """
 
-    def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
-        """Give the one record, which begins at 0."""
+    def read(
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the one record, which begins at 0."""
         if start > 0 or end == 0:
             return
         offers = Offers()

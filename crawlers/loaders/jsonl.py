@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import accumulate
@@ -40,12 +41,7 @@ class JsonLines(Loader):
         return [(0, -1)] if is_compressed(path) else cuts(path)
 
     def read(
-        self,
-        path: str,
-        *,
-        name: str,
-        start: int = 0,
-        end: int = -1,
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Give the records whose lines begin in ``[start, end)`` of the (decompressed) bytes."""
         offers = Offers()
