@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, BinaryIO, ClassVar, Final, NoReturn
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
 
 import pyarrow as pa
 from pydantic import Field
@@ -70,8 +69,7 @@ class JsonLines(Loader):
         return line.bad("not_json", "the line is JSON, but not an object")
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """A line without its end; `data` is none where it is above `MAX_LINE_BYTES`."""
 
     offset: int
@@ -101,15 +99,16 @@ def _lines(stream: BinaryIO, *, start: int, end: int) -> Iterator[_Line]:
 
 def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
     """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
-    parts, size = [], 0
-    while piece := stream.readline(_READ_BYTES):
-        size += len(piece)
-        parts.append(piece)
-        if piece.endswith(b"\n"):
-            break
-        if size > MAX_LINE_BYTES:
-            return _long_line(stream, offset, b"".join(parts))
-    data = b"".join(parts)
+    data = stream.readline(_READ_BYTES)
+    size = len(data)
+    if size == _READ_BYTES:
+        parts = [data]
+        while not parts[-1].endswith(b"\n") and (piece := stream.readline(_READ_BYTES)):
+            size += len(piece)
+            parts.append(piece)
+            if size > MAX_LINE_BYTES and not piece.endswith(b"\n"):
+                return _long_line(stream, offset, b"".join(parts))
+        data = b"".join(parts)
     if offset == 0:
         data = data.removeprefix(b"\xef\xbb\xbf")
     data = data.strip(b" \t\r\n")
