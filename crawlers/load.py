@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 from pydantic import ValidationError
 
 from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.streams import unreadable
 from corpusmill.crawlers.patterns import Match, matching_files
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
@@ -210,7 +211,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             while piece := file.read(_PIECE_BYTES):
                 yield piece
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise unreadable(str(path), error) from error
 
 
 def _status(path: Path) -> os.stat_result:
@@ -218,7 +219,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         status = path.stat()
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise unreadable(str(path), error) from error
     if not stat.S_ISREG(status.st_mode):
         raise SourceError("not a regular file", file=str(path), hint="name a file")
     return status

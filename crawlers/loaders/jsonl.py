@@ -14,7 +14,13 @@ from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
-from corpusmill.crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
+from corpusmill.crawlers.loaders.streams import (
+    BrokenStreamError,
+    is_compressed,
+    open_decompressed,
+    refuse_shorter,
+    sha256_of,
+)
 
 MAX_LINE_BYTES: Final = 64_000_000
 """Twice the largest text, for escapes and the other fields."""
@@ -43,6 +49,7 @@ class JsonLines(Loader):
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Give the records whose lines begin in ``[start, end)`` of the (decompressed) bytes."""
+        refuse_shorter(path, end)
         offers = Offers()
         with open_decompressed(path) as stream:
             try:
@@ -51,6 +58,7 @@ class JsonLines(Loader):
             except BrokenStreamError as error:
                 whole = sha256_of(path)
                 yield from offers.add(source_id=whole, record_sha256=whole, rule=error.rule, message=error.message)
+        refuse_shorter(path, end)
         yield from offers.rest()
 
     def _offer(self, line: _Line) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class Warc(Loader):
                 yield from offers.add(**_offer(item))
             elif counts is not None:
                 counts[kind] += 1
+        refuse_shorter(path, end)
         yield from offers.rest()
 
 

@@ -27,8 +27,8 @@ from corpusmill.schemas.errors import DataError
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
-_USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r\n)+)\r\n")
-_USUAL_END: Final = b"\r\n\r\n"
+_USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
+_USUAL_ENDS: Final = (b"\r\n\r\n", b"\n\n")
 
 
 @dataclass(frozen=True)
@@ -119,23 +119,19 @@ def records(path: str, *, start: int, end: int) -> Iterator[Record | warc_frames
 def _usual_record(frame: warc_frames.Frame) -> Record | None:
     """Return the record of a frame that holds one as nearly all writers write it; none leaves it to FastWARC.
 
-    That is: ASCII fields without folding or repetition, a length, and the end that the standard asks for.
+    That is: ASCII fields without folding or repetition, a length, and the end that the standard asks for. Lines may end
+    in LF alone, as some archives have them.
     """
     data, length = frame.data, frame.length()
     if data is None or length is None or (head := _USUAL_HEAD.match(data, 0, MAX_HEADER_BYTES)) is None:
         return None
-    lines = head[1].decode("ascii").split("\r\n")[:-1]
+    lines = head[1].decode("ascii").splitlines()
     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     size = fields.get("content-length", "")
-    end = len(data) - len(_USUAL_END)
-    if (
-        len(fields) < len(lines)
-        or not size.isdecimal()
-        or int(size) != end - head.end()
-        or int(size) > _MAX_BLOCK_BYTES
-    ):
+    if len(fields) < len(lines) or not size.isdecimal() or int(size) > _MAX_BLOCK_BYTES:
         return None
-    if not data.endswith(_USUAL_END):
+    end = head.end() + int(size)
+    if data[end:] not in _USUAL_ENDS:
         return None
     kind = fields.get("warc-type", "unknown").lower()
     block = memoryview(data)[head.end() : end] if kind in _DOCUMENT_RECORDS else b""

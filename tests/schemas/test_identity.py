@@ -77,7 +77,9 @@ def test_canonical_json_is_that_of_rfc_8785(value: object) -> None:
 
 
 @given(
-    pieces=st.lists(st.text(max_size=40) | st.sampled_from(['"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1f", "\x7f", "\u2028"]))
+    pieces=st.lists(
+        st.text(max_size=40) | st.sampled_from(['"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1f", "\x7f", "\u2028"])
+    )
 )
 def test_long_texts_are_quoted_as_short_ones_are(pieces: list[str]) -> None:
     """They take a way of their own, for speed."""

@@ -173,6 +173,16 @@ def test_names_of_fields_have_no_case(tmp_path: Path, old: bytes, new: bytes) ->
         assert [row["content"] for row in rows(Warc(), path)] == [PAGE]
 
 
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_lines_of_a_header_may_end_in_lf(tmp_path: Path, is_packed: bool) -> None:
+    """Scripts write them so, and lenient readers take them (as RFC 9112 §2.2 for HTTP)."""
+    head, _, block = response().partition(b"\r\n\r\n")
+    data = head.replace(b"\r\n", b"\n") + b"\n\n" + block.removesuffix(b"\r\n\r\n") + b"\n\n"
+    path = write(tmp_path, b"".join([gzip.compress(data)] * 2) if is_packed else data * 2, "x.warc")
+
+    assert [row["content"] for row in rows(Warc(), path)] == [PAGE, PAGE]
+
+
 def usual(frame: bytes) -> object:
     return _usual_record(warc_frames.Frame(0, frame, lambda: io.BytesIO(frame), lambda: len(frame)))
 
