@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -19,6 +18,7 @@ from typing import Final, TypeAlias
 from pydantic import ValidationError
 
 from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.streams import unreadable
 from corpusmill.crawlers.patterns import Match, matching_files
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
@@ -36,7 +36,7 @@ _PIECE_BYTES: Final = 1 << 20
 def load(
     source: LoadSource, raw_dir: Path, *, base: Path, copy: bool = False, progress: Progress | None = None
 ) -> RawManifest:
-    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once or twice.
+    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once.
 
     Args:
         base: The recipe's folder, at which relative paths begin.
@@ -51,11 +51,7 @@ def load(
     matches = _matches(source, loader, base=base)
     for match in matches:
         loader.check(str(match.path))
-    counts: Counter[str] = Counter()
-    files = []
-    for match in _with_progress(matches, progress):
-        files.append(_copied(match, raw_dir) if copy else _in_place(match))
-        counts.update(loader.count(str(match.path)))
+    files = [_copied(match, raw_dir) if copy else _in_place(match) for match in _with_progress(matches, progress)]
     manifest = RawManifest(
         source=source.name,
         kind="load",
@@ -64,7 +60,6 @@ def load(
         created_at=datetime.now(UTC),
         definition=source.model_dump(mode="json"),
         files=tuple(files),
-        counts=dict(sorted(counts.items())),
     )
     _write(raw_dir / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
     return manifest
@@ -216,7 +211,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
             while piece := file.read(_PIECE_BYTES):
                 yield piece
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise unreadable(str(path), error) from error
 
 
 def _status(path: Path) -> os.stat_result:
@@ -224,7 +219,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         status = path.stat()
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=str(path)) from error
+        raise unreadable(str(path), error) from error
     if not stat.S_ISREG(status.st_mode):
         raise SourceError("not a regular file", file=str(path), hint="name a file")
     return status

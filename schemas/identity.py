@@ -6,16 +6,18 @@ Nothing here depends on the position of a record, the machine or the run.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-_quoted: Final = json.JSONEncoder(ensure_ascii=False).encode
+_CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
+_SHORT_TEXT: Final = 64
+"""Characters up to which the standard library quotes a text faster than searching it for each character to escape."""
 ID_LENGTH: Final = 32
 """Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
 
@@ -53,7 +55,7 @@ def canonical_json(value: Any) -> bytes:
     >>> canonical_json({"b": 1.0, "a": [None, "é"]})
     b'{"a":[null,"\\xc3\\xa9"],"b":1}'
     """
-    return "".join(_canonical(value)).encode()
+    return _canonical(value)
 
 
 def _utf16(key: str) -> bytes:
@@ -61,32 +63,39 @@ def _utf16(key: str) -> bytes:
     return key.encode("utf-16-be", "surrogatepass")
 
 
-def _canonical(value: Any) -> list[str]:
+def _canonical(value: Any) -> bytes:
     match value:
-        case None:
-            return ["null"]
-        case bool():
-            return ["true" if value else "false"]
-        case int():
-            return [_canonical_number(value)]
-        case float():
-            return [_canonical_number(value)]
         case str():
-            return [_quoted(value)]
-        case list() | tuple():
-            parts = ["["]
-            for index, item in enumerate(value):
-                parts += [","] if index else []
-                parts += _canonical(item)
-            return [*parts, "]"]
+            return _quoted(value)
+        case None:
+            return b"null"
+        case bool():
+            return b"true" if value else b"false"
+        case int() | float():
+            return _canonical_number(value).encode()
         case dict():
-            parts = ["{"]
-            for index, key in enumerate(sorted(value, key=_utf16)):
-                parts += [",", _quoted(key), ":"] if index else [_quoted(key), ":"]
-                parts += _canonical(value[key])
-            return [*parts, "}"]
+            names = sorted(value) if "".join(value).isascii() else sorted(value, key=_utf16)
+            return b"{" + b",".join([_quoted(name) + b":" + _canonical(value[name]) for name in names]) + b"}"
+        case list() | tuple():
+            return b"[" + b",".join(map(_canonical, value)) + b"]"
         case _:
             raise ValueError(f"no JSON form for {type(value).__name__}")
+
+
+def _quoted(text: str) -> bytes:
+    """Quote *text* as the standard library does; a long one five times faster, by replacing in bytes."""
+    if len(text) <= _SHORT_TEXT:
+        return encode_basestring(text).encode()
+    data = text.encode()
+    if len(data.translate(None, _CONTROLS)) < len(data):
+        return encode_basestring(text).encode()
+    for character, escape in _ESCAPES:
+        data = data.replace(character, escape)
+    return b'"' + data + b'"'
+
+
+_ESCAPES: Final = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"))
+"""The backslash is first: the others bring new ones."""
 
 
 def _canonical_number(value: int | float) -> str:

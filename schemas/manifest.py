@@ -112,7 +112,10 @@ class InputSource(_Model):
     created_at: datetime
     license: str | None = None
     files: tuple[InputFile, ...]
-    counts: dict[str, int] = Field(default_factory=dict)
+    counts: dict[str, int] = Field(
+        default_factory=dict,
+        description="What a crawl did; `records.<kind>`: records of archives that are not documents (requests, …).",
+    )
 
 
 class VersionManifest(_Model):

@@ -38,5 +38,5 @@ class RawManifest(BaseModel):
     created_at: datetime
     definition: dict[str, Any] = Field(description="The source as the recipe gives it, with defaults.")
     files: tuple[RawFile, ...]
-    counts: dict[str, int] = Field(default_factory=dict, description="Records by kind, pages refused by rule.")
+    counts: dict[str, int] = Field(default_factory=dict, description="Of a crawl: pages, and those refused by rule.")
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")

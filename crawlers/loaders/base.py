@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from corpusmill.crawlers.loaders.streams import file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
 
-SLICE_BYTES: Final = 64 * 2**20
-"""A task reads one slice of this size (in the file, so compressed where it is)."""
-_METADATA: Final = OFFER.get_field_index("metadata")
-_PLAIN: Final = OFFER.remove(_METADATA)
+MAX_SLICE_BYTES: Final = 64 * 2**20
+"""A task reads one slice of at most this size, in the file."""
+MIN_SLICE_BYTES: Final = 4 * 2**20
+MIN_PACKED_SLICE_BYTES: Final = 2**20
+"""As `MIN_SLICE_BYTES`, where the slice is compressed: a few times as many bytes come out of it."""
+_SLICES: Final = 16
+"""A file between the bounds has so many slices: enough for eight workers to finish at about the same time."""
 
 
 class Loader(BaseModel, ABC):
@@ -34,7 +38,11 @@ class Loader(BaseModel, ABC):
     uses_name: ClassVar[bool] = False
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Give the slices ``[start, end)`` of the file at *path*, in bytes, by the file alone; one by default."""
+        """Return the slices ``[start, end)`` of the file at *path*, in bytes, by the file alone; one by default.
+
+        Raises:
+            SourceError: The file is missing or may not be read.
+        """
         return [(0, -1)]
 
     def check(self, path: str) -> None:
@@ -44,13 +52,11 @@ class Loader(BaseModel, ABC):
             SourceError: Such as a Parquet file without the text column.
         """
 
-    def count(self, path: str) -> dict[str, int]:
-        """Give the records in the file at *path* that are no documents, by kind; reads the file where there are any."""
-        return {}
-
     @abstractmethod
-    def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
-        """Give the records that begin in ``[start, end)`` of the file at *path* (`end` -1: to its end).
+    def read(
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the records that begin in ``[start, end)`` of the file at *path* (`end` -1: to its end).
 
         Batches have the schema `OFFER` and are bounded in rows and bytes. A record that cannot be read is a row with
         the rule ``error.<kind>`` and a message; a file that cannot be read at all is one such row, or a `SourceError`
@@ -58,13 +64,29 @@ class Loader(BaseModel, ABC):
 
         Args:
             name: The file's POSIX path from the pattern's fixed prefix.
+            counts: Receives the records of the slice that are not documents (requests, redirects, …), by kind. It is
+                complete once the last batch was yielded.
         """
 
 
-def cuts(path: str) -> list[tuple[int, int]]:
-    """Give the slices of `SLICE_BYTES` that cover the file at *path*; an empty file has one, too."""
-    size = Path(path).stat().st_size
-    return [(start, min(start + SLICE_BYTES, size)) for start in range(0, max(size, 1), SLICE_BYTES)]
+def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:
+    """Return the size of the slices of a file of *size* bytes: a sixteenth of it, within the bounds.
+
+    >>> [slice_bytes(size * 2**20) // 2**20 for size in (1, 50, 160, 5000)]
+    [4, 4, 10, 64]
+    """
+    return min(max(-(-size // _SLICES), at_least), MAX_SLICE_BYTES)
+
+
+def cuts(path: str, *, at_least: int = MIN_SLICE_BYTES) -> list[tuple[int, int]]:
+    """Return equal slices that cover the file at *path*, one for an empty file.
+
+    Raises:
+        SourceError: The file is missing or may not be read.
+    """
+    size = file_size(path)
+    step = slice_bytes(size, at_least=at_least)
+    return [(start, min(start + step, size)) for start in range(0, max(size, 1), step)]
 
 
 class Offers:
@@ -76,29 +98,66 @@ class Offers:
     """
 
     def __init__(self, *, max_rows: int = 1024, max_bytes: int = MAX_BATCH_BYTES // 4) -> None:
-        self._rows: list[dict[str, Any]] = []
-        self._bytes = 0
         self._max_rows = min(max_rows, MAX_BATCH_ROWS)
         self._max_bytes = max_bytes
+        self._start()
 
-    def add(self, **record: Any) -> Iterator[pa.RecordBatch]:
-        """Take one *record* and yield the batches that became full.
+    def _start(self) -> None:
+        self._rows: list[dict[str, Any]] = []
+        self._bytes = 0
+        self._content = _Bodies(pa.binary())
+        self._text = _Bodies(pa.string())
+
+    def add(
+        self, *, content: bytes | None = None, text: str | None = None, **record: Any
+    ) -> tuple[pa.RecordBatch, ...]:
+        """Take one *record* and return the batches that became full.
 
         Args:
             record: Columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order.
         """
-        size = len(record.get("content") or b"") + len(record.get("text") or "")
-        if self._rows and self._bytes + size > self._max_bytes:
-            yield from self.rest()
+        size = len(content or b"") + len(text or "")
+        full = self.rest() if self._bytes + size > self._max_bytes else ()
         self._rows.append(record)
         self._bytes += size
-        if len(self._rows) >= self._max_rows:
-            yield from self.rest()
+        self._content.add(content)
+        self._text.add(None if text is None else text.encode())
+        return (*full, *self.rest()) if len(self._rows) >= self._max_rows else full
 
-    def rest(self) -> Iterator[pa.RecordBatch]:
-        """Give what is left."""
-        if self._rows:
-            metadata = metadata_column([row.get("metadata") for row in self._rows])
-            batch = pa.RecordBatch.from_pylist(self._rows, schema=_PLAIN)
-            self._rows, self._bytes = [], 0
-            yield batch.add_column(_METADATA, OFFER.field(_METADATA), metadata)
+    def rest(self) -> tuple[pa.RecordBatch, ...]:
+        """Return what is left, as one batch, or none."""
+        if not self._rows:
+            return ()
+        used = set().union(*self._rows)
+        columns = {"content": self._content.array(), "text": self._text.array()} | {
+            name: _column(name, [row.get(name) for row in self._rows]) for name in used
+        }
+        batch = pa.RecordBatch.from_arrays(
+            [columns.get(field.name, pa.nulls(len(self._rows), field.type)) for field in OFFER], schema=OFFER
+        )
+        self._start()
+        return (batch,)
+
+
+def _column(name: str, values: list[Any]) -> pa.Array:
+    return metadata_column(values) if name == "metadata" else pa.array(values, OFFER.field(name).type)
+
+
+class _Bodies:
+    """A column of bytes or text in one buffer, into which each value is copied while it is still in the cache."""
+
+    def __init__(self, kind: pa.DataType) -> None:
+        self._kind = kind
+        self._data = bytearray()
+        self._ends = [0]
+        self._is_valid: list[bool] = []
+
+    def add(self, value: bytes | None) -> None:
+        self._is_valid.append(value is not None)
+        self._data += value or b""
+        self._ends.append(len(self._data))
+
+    def array(self) -> pa.Array:
+        validity = None if all(self._is_valid) else pa.array(self._is_valid).buffers()[1]
+        ends = pa.array(self._ends, pa.int32()).buffers()[1]
+        return pa.Array.from_buffers(self._kind, len(self._is_valid), [validity, ends, pa.py_buffer(self._data)])

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, ClassVar
 
 import pyarrow as pa
 
 from corpusmill.crawlers.loaders.base import Loader, Offers
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
-from corpusmill.crawlers.loaders.streams import is_compressed, open_decompressed, sha256_of
-from corpusmill.schemas.errors import DataError, SourceError
+from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, sha256_of
+from corpusmill.schemas.errors import DataError
 
 
 class OneDocument(Loader):
@@ -34,12 +34,14 @@ class OneDocument(Loader):
             DataError: They are no such document.
         """
 
-    def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
-        """Give the one record, which begins at 0."""
+    def read(
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield the one record, which begins at 0."""
         if start > 0 or end == 0:
             return
         offers = Offers()
-        list(offers.add(source_id=name, offset=0, length=Path(path).stat().st_size, **self._columns(path)))
+        list(offers.add(source_id=name, offset=0, length=file_size(path), **self._columns(path)))
         yield from offers.rest()
 
     def _columns(self, path: str) -> dict[str, Any]:
@@ -84,10 +86,7 @@ def whole_file(path: str, *, max_bytes: int) -> bytes:
         DataError: ``too_large``, or ``truncated`` when compressed bytes break off.
         SourceError: The file cannot be read.
     """
-    try:
-        size = Path(path).stat().st_size
-    except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=path) from error
+    size = file_size(path)
     if size <= max_bytes or is_compressed(path):
         with open_decompressed(path) as stream:
             data = stream.read(max_bytes + 1)

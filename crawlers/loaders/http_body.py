@@ -34,23 +34,22 @@ class Response:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-def parse_head(block: bytes) -> Response | None:
-    """Give the head of the HTTP response that *block* begins with; none where it is no such thing.
+def parse_head(block: bytes | memoryview) -> Response | None:
+    """Return the head of the HTTP response that *block* begins with; none where it is not one.
 
     Lines may end in LF alone, as some archives have them.
     """
-    head = block[:MAX_HEADER_BYTES]
-    status = _STATUS.match(head)
+    status = _STATUS.match(block, 0, MAX_HEADER_BYTES)
     if status is None:
         return None
-    end = _END_OF_HEADER.search(head)
-    lines = head[: end.start() if end else len(head)].decode("latin-1").splitlines()[1:]
+    end = _END_OF_HEADER.search(block, 0, MAX_HEADER_BYTES)
+    lines = bytes(block[: end.start() if end else MAX_HEADER_BYTES]).decode("latin-1").splitlines()[1:]
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
         if colon:
             headers.setdefault(name.strip().lower(), value.strip())
-    return Response(int(status[1]), headers, end.end() if end else len(head))
+    return Response(int(status[1]), headers, end.end() if end else min(len(block), MAX_HEADER_BYTES))
 
 
 def decoded_body(body: bytes, response: Response, *, max_bytes: int) -> bytes:

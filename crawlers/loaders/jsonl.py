@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, BinaryIO, ClassVar, Final, NoReturn
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
 
 import pyarrow as pa
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
-from corpusmill.crawlers.loaders.streams import BrokenStreamError, is_compressed, open_decompressed, sha256_of
+from corpusmill.crawlers.loaders.streams import (
+    BrokenStreamError,
+    is_compressed,
+    open_decompressed,
+    refuse_shorter,
+    sha256_of,
+)
 
 MAX_LINE_BYTES: Final = 64_000_000
 """Twice the largest text, for escapes and the other fields."""
@@ -40,14 +46,10 @@ class JsonLines(Loader):
         return [(0, -1)] if is_compressed(path) else cuts(path)
 
     def read(
-        self,
-        path: str,
-        *,
-        name: str,
-        start: int = 0,
-        end: int = -1,
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Give the records whose lines begin in ``[start, end)`` of the (decompressed) bytes."""
+        refuse_shorter(path, end)
         offers = Offers()
         with open_decompressed(path) as stream:
             try:
@@ -56,6 +58,7 @@ class JsonLines(Loader):
             except BrokenStreamError as error:
                 whole = sha256_of(path)
                 yield from offers.add(source_id=whole, record_sha256=whole, rule=error.rule, message=error.message)
+        refuse_shorter(path, end)
         yield from offers.rest()
 
     def _offer(self, line: _Line) -> dict[str, Any]:
@@ -74,8 +77,7 @@ class JsonLines(Loader):
         return line.bad("not_json", "the line is JSON, but not an object")
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(NamedTuple):
     """A line without its end; `data` is none where it is above `MAX_LINE_BYTES`."""
 
     offset: int
@@ -105,15 +107,16 @@ def _lines(stream: BinaryIO, *, start: int, end: int) -> Iterator[_Line]:
 
 def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
     """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
-    parts, size = [], 0
-    while piece := stream.readline(_READ_BYTES):
-        size += len(piece)
-        parts.append(piece)
-        if piece.endswith(b"\n"):
-            break
-        if size > MAX_LINE_BYTES:
-            return _long_line(stream, offset, b"".join(parts))
-    data = b"".join(parts)
+    data = stream.readline(_READ_BYTES)
+    size = len(data)
+    if size == _READ_BYTES:
+        parts = [data]
+        while not parts[-1].endswith(b"\n") and (piece := stream.readline(_READ_BYTES)):
+            size += len(piece)
+            parts.append(piece)
+            if size > MAX_LINE_BYTES and not piece.endswith(b"\n"):
+                return _long_line(stream, offset, b"".join(parts))
+        data = b"".join(parts)
     if offset == 0:
         data = data.removeprefix(b"\xef\xbb\xbf")
     data = data.strip(b" \t\r\n")

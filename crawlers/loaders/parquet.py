@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import base64
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
+from itertools import pairwise
 from math import isfinite
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from corpusmill.crawlers.loaders.base import SLICE_BYTES, Loader, Offers
+from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Loader, Offers, slice_bytes
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
+from corpusmill.crawlers.loaders.streams import file_size, open_file
 from corpusmill.schemas.errors import DamagedFileError, SourceError
 
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
+_MAX_CUTS: Final = 8
+"""A row group is cut into so many slices at most: each has to decode the rows before its own."""
 
 
 class Parquet(Loader):
@@ -43,32 +48,63 @@ class Parquet(Loader):
         _open(path, self).close()
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Give slices that each hold the first byte of a row group at least."""
+        """Return slices that hold small row groups whole and cut large ones by rows; none is without rows."""
+        step = slice_bytes(file_size(path), at_least=MIN_PACKED_SLICE_BYTES)
         with _open(path, self) as file:
-            firsts = {_first_byte(file.metadata, group) // SLICE_BYTES for group in range(file.num_row_groups)}
-        return [(index * SLICE_BYTES, (index + 1) * SLICE_BYTES) for index in sorted(firsts)] or [(0, -1)]
+            groups = _groups(file.metadata)
+        starts: list[int] = []
+        for group in groups:
+            if not starts or group.start + group.size - starts[-1] > step:
+                count = max(1, min(_MAX_CUTS, group.rows, round(group.size / step)))
+                starts += [group.place(group.rows * index // count) for index in range(count)]
+        edges = {*starts, *(group.start + group.size for group in groups[-1:])}
+        return list(pairwise(sorted(edges))) or [(0, -1)]
 
     def read(
-        self,
-        path: str,
-        *,
-        name: str,
-        start: int = 0,
-        end: int = -1,
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Give the rows of the row groups whose first byte lies in ``[start, end)``; `offset` is that byte."""
+        """Yield the rows with a place in ``[start, end)``; `offset` is the first byte of their row group."""
         offers = Offers()
         with _open(path, self) as file:
-            for group in range(file.num_row_groups):
-                first = _first_byte(file.metadata, group)
-                if start <= first and (end < 0 or first < end):
-                    for row in _rows(file, group, path):
-                        offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
-                        yield from offers.add(**offer, offset=first)
+            for group in _groups(file.metadata):
+                for row in _rows(file, group, group.rows_in(start, end), path):
+                    offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
+                    yield from offers.add(**offer, offset=group.start)
         yield from offers.rest()
 
 
+class _Group(NamedTuple):
+    """A row group with rows. Its bytes are shared out evenly: that gives each row a place in the file, in bytes."""
+
+    index: int
+    start: int
+    size: int
+    rows: int
+    bytes_a_row: int
+
+    def place(self, row: int) -> int:
+        return self.start + self.size * row // self.rows
+
+    def rows_in(self, start: int, end: int) -> range:
+        """Return the rows with a place in ``[start, end)``."""
+        first = bisect_left(range(self.rows), start, key=self.place)
+        return range(first, self.rows if end < 0 else bisect_left(range(self.rows), end, key=self.place))
+
+
+def _groups(metadata: pq.FileMetaData) -> list[_Group]:
+    """Return the row groups that have rows, in the order in which they lie in the file."""
+    found = []
+    for index in range(metadata.num_row_groups):
+        group = metadata.row_group(index)
+        if group.num_rows:
+            size = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
+            bytes_a_row = max(1, group.total_byte_size // group.num_rows)
+            found.append(_Group(index, _first_byte(group), max(1, size), group.num_rows, bytes_a_row))
+    return sorted(found, key=lambda group: group.start)
+
+
 def _open(path: str, loader: Parquet) -> pq.ParquetFile:
+    open_file(path).close()  # says more about a file that may not be read than Parquet does
     try:
         file = pq.ParquetFile(path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -158,9 +194,8 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
-def _first_byte(metadata: pq.FileMetaData, group: int) -> int:
-    """Give the first byte of a row group: that of its first column's dictionary page, where it has one."""
-    row_group = metadata.row_group(group)
+def _first_byte(row_group: pq.RowGroupMetaData) -> int:
+    """Return the first byte of a row group: that of its first column's dictionary page, where it has one."""
     if not row_group.num_columns:
         return 0
     column = row_group.column(0)
@@ -168,17 +203,28 @@ def _first_byte(metadata: pq.FileMetaData, group: int) -> int:
     return int(min(page for page in pages if page))
 
 
-def _rows(file: pq.ParquetFile, group: int, path: str) -> Iterator[dict[str, Any]]:
-    row_group = file.metadata.row_group(group)
-    row_bytes = max(1, row_group.total_byte_size // max(1, row_group.num_rows))
-    size = max(1, min(_MAX_ROWS, _BATCH_BYTES // row_bytes))
+def _rows(file: pq.ParquetFile, group: _Group, wanted: range, path: str) -> Iterator[dict[str, Any]]:
+    """Yield the *wanted* rows of a row group; those before them are decoded and dropped."""
+    if not wanted:
+        return
+    size = max(1, min(_MAX_ROWS, _BATCH_BYTES // group.bytes_a_row))
+    position = 0
     try:
-        for batch in file.iter_batches(batch_size=size, row_groups=[group], use_threads=False):
-            columns = [_values(column) for column in batch.columns]
-            for row in zip(*columns, strict=True):
-                yield dict(zip(batch.schema.names, row, strict=True))
+        for batch in file.iter_batches(batch_size=size, row_groups=[group.index], use_threads=False):
+            first, last = max(position, wanted.start), min(position + batch.num_rows, wanted.stop)
+            if first < last:
+                kept = batch.slice(first - position, last - first)
+                for row in zip(*map(_values, kept.columns), strict=True):
+                    yield dict(zip(batch.schema.names, row, strict=True))
+            position += batch.num_rows
+            if position >= wanted.stop:
+                return
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"row group {group} cannot be read: {_one_line(error)}", file=path) from error
+        raise DamagedFileError(
+            f"row group {group.index} cannot be read: {_one_line(error)}",
+            file=path,
+            hint="fetch the file again, or take it out",
+        ) from error
 
 
 def _values(column: pa.Array) -> list[Any]:

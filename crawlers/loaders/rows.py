@@ -9,6 +9,7 @@ fill `MAX_METADATA_CHARACTERS`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -44,20 +45,20 @@ def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str
         return _bad(digest, "no_text", problem, source_id)
     if is_too_large(text):
         return _bad(digest, "too_large", f"the text is above {MAX_TEXT_BYTES:,} bytes", source_id)
-    return {"source_id": source_id, "record_sha256": digest, "text": text} | _described(
-        row, used={text_field, id_field}
-    )
+    columns = _described(row, used={text_field, id_field})
+    columns.update(source_id=source_id, record_sha256=digest, text=text)
+    return columns
 
 
 def without_nulls(value: Any) -> Any:
-    """Give the JSON *value* without the fields of objects that are null."""
-    match value:
-        case dict():
-            return {name: without_nulls(item) for name, item in value.items() if item is not None}
-        case list():
-            return [without_nulls(item) for item in value]
-        case _:
-            return value
+    """Return the JSON *value* without the fields of objects that are null."""
+    if isinstance(value, dict):
+        return {
+            name: without_nulls(item) if isinstance(item, dict | list) else item
+            for name, item in value.items()
+            if item is not None
+        }
+    return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def is_too_large(text: str) -> bool:
@@ -94,24 +95,19 @@ def _kind(value: Any) -> str:
 
 
 def _described(row: dict[str, Any], *, used: set[str]) -> dict[str, Any]:
-    """Give the columns that describe the document, and the rest as metadata."""
+    """Return the columns that describe the document, and the rest as metadata."""
     columns: dict[str, Any] = {}
-    for column, names, convert in (
-        ("title", TITLE_FIELDS, str),
-        ("url", URL_FIELDS, str),
-        ("license", LICENSE_FIELDS, spdx),
-        ("published_at", PUBLISHED_FIELDS, timestamp),
-        ("fetched_at", FETCHED_FIELDS, timestamp),
-    ):
+    for column, names, convert in _DESCRIPTIONS:
         for name in names:
             value = row.get(name)
             if isinstance(value, str) and value.strip() and (found := convert(value)) is not None:
                 columns[column] = found
-                used = used | {name}
+                used.add(name)
                 if column == "license":
                     columns["license_source"] = f"field:{name}"
                 break
-    return columns | {"metadata": _metadata(row, used=used) or None}
+    columns["metadata"] = _metadata(row, used=used) or None
+    return columns
 
 
 def _metadata(row: dict[str, Any], *, used: set[str]) -> dict[str, str]:
@@ -119,8 +115,25 @@ def _metadata(row: dict[str, Any], *, used: set[str]) -> dict[str, str]:
     size = 0
     for name in sorted(row.keys() - used):
         value = row[name]
-        text = value if isinstance(value, str) else canonical_json(value).decode()
+        text = value if isinstance(value, str) else _json(value)
         if len(text) <= MAX_VALUE_CHARACTERS and size + len(name) + len(text) <= MAX_METADATA_CHARACTERS:
             found[name] = text
             size += len(name) + len(text)
     return found
+
+
+def _json(value: Any) -> str:
+    kind = type(value)
+    if kind is bool:
+        return "true" if value else "false"
+    return str(value) if kind is int else canonical_json(value).decode()
+
+
+_DESCRIPTIONS: Final[tuple[tuple[str, tuple[str, ...], Callable[[str], Any]], ...]] = (
+    ("title", TITLE_FIELDS, str),
+    ("url", URL_FIELDS, str),
+    ("license", LICENSE_FIELDS, spdx),
+    ("published_at", PUBLISHED_FIELDS, timestamp),
+    ("fetched_at", FETCHED_FIELDS, timestamp),
+)
+"""Columns, the fields that may fill them, and what makes the field's text a value; none: it is not one."""

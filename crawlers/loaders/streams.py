@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
 
 import zstandard
 
-from corpusmill.schemas.errors import DataError, SourceError
+from corpusmill.schemas.errors import DamagedFileError, DataError, SourceError, UnfinishedError
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -21,6 +23,12 @@ _OUTPUT_BYTES: Final = 1 << 20
 _ZSTD_PIECE_BYTES: Final = 1 << 10
 """A block of four bytes can stand for 128 KiB (RFC 8878 §3.1.1.2), so a piece of this size gives at most 32 MiB."""
 _BUFFER_BYTES: Final = 1 << 18
+_HINTS: Final = {
+    0: "check the path and the disk that holds it",
+    errno.EACCES: "give this user the right to read it (`chmod +r`), or take it out of the recipe's `path`",
+    errno.EISDIR: "name the files in this folder, such as `FOLDER/*.jsonl`",
+    errno.ENOENT: "put the file back, or run `corpusmill load RECIPE` to register what is there now",
+}
 
 
 class BrokenStreamError(DataError):
@@ -30,16 +38,61 @@ class BrokenStreamError(DataError):
         super().__init__(message, kind=kind, **details)
 
 
+class _SourceFile(io.FileIO):
+    """A raw file that reports a failed read by its name, as one that another try may mend."""
+
+    def readinto(self, buffer: Any, /) -> int | None:  # type: ignore[override]  # typeshed gives the plain int
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise UnfinishedError(
+                f"reading stopped: {error.strerror}",
+                file=str(self.name),
+                hint="check the disk or mount that holds the file, then run the same command",
+            ) from error
+
+
 def open_file(path: str) -> io.BufferedReader:
     """Open the file at *path* for reading.
 
     Raises:
-        SourceError: It is missing or may not be read.
+        SourceError: It is missing, a folder, or may not be read.
     """
     try:
-        return io.BufferedReader(io.FileIO(path), _BUFFER_BYTES)
+        return io.BufferedReader(_SourceFile(path), _BUFFER_BYTES)
     except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", file=path) from error
+        raise unreadable(path, error) from error
+
+
+def file_size(path: str) -> int:
+    """Return the bytes of the file at *path*.
+
+    Raises:
+        SourceError: It is missing, or a folder on the way to it may not be searched.
+    """
+    try:
+        return Path(path).stat().st_size
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: str, error: OSError) -> SourceError:
+    """Return the error for a file at *path* that cannot be opened."""
+    return SourceError(f"cannot be read: {error.strerror}", file=path, hint=_HINTS.get(error.errno or 0, _HINTS[0]))
+
+
+def refuse_shorter(path: str, end: int) -> None:
+    """Refuse the file at *path* when its slice that ends at byte *end* is not all there.
+
+    Raises:
+        DamagedFileError: The file has become shorter since it was loaded: records of it would be missing.
+    """
+    if (size := file_size(path)) < end:
+        raise DamagedFileError(
+            f"the file has {size:,} bytes, but had {end:,} or more when it was loaded",
+            file=path,
+            hint="run `corpusmill load RECIPE` when nothing writes to the file any more, then the same command",
+        )
 
 
 def open_decompressed(path: str) -> BinaryIO:

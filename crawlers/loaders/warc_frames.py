@@ -19,12 +19,15 @@ import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, Final
+from typing import Any, BinaryIO, Final, NamedTuple
+
+from isal import isal_zlib
 
 MEMBER_MAGIC: Final = b"\x1f\x8b\x08"
 _RECORD_MAGIC: Final = b"WARC/"
 MAX_HELD_BYTES: Final = 8 << 20
 """A member above this (decompressed) is read as a stream."""
+_UNUSUAL_FLAGS: Final = 0b1110_0010
 _MAX_STORED_BLOCK: Final = 65_535
 _MAX_PROOF_BYTES: Final = 1 << 32
 """Decompressed; a larger member proves nothing, so that a bomb does not hold a search for ever."""
@@ -37,16 +40,17 @@ _LENGTH: Final = re.compile(rb"^content-length[ \t]*:[ \t]*(\d{1,18})[ \t]*\r?$"
 _NEXT: Final = re.compile(rb"\nWARC/[01]\.\d")
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A stretch of the file, from *offset*, with one record or more in it; `stream` gives it decompressed.
+class Frame(NamedTuple):
+    """A stretch of the file, from *offset*, with one record or more in it.
 
-    `length` gives its bytes in the file, once `stream` was read to its end; none when it breaks off there, so that its
-    last record cannot be trusted.
+    `data` is all of it, decompressed, if it is short; else it is none, and `stream` gives it. `length` gives its bytes
+    in the file, once `stream` was read to its end; none when it breaks off there, so that its last record cannot be
+    trusted.
     """
 
     offset: int
-    stream: BinaryIO
+    data: bytes | None
+    stream: Callable[[], BinaryIO]
     length: Callable[[], int | None]
 
 
@@ -71,7 +75,7 @@ def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Dam
     member = _Member(file, position)
     while position < stop:
         chain = _Chain(file, member, position)
-        yield Frame(position, chain.stream(), chain.length)
+        yield chain.frame()
         while chain.read(_OUTPUT_BYTES):
             continue
         if (length := chain.length()) is not None:
@@ -91,7 +95,7 @@ def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Da
         after, is_record = _next_record(file, position, size)
         if position >= start:
             if is_record:
-                yield Frame(position, _Section.of(file, position, after), partial(int, after - position))
+                yield _section(file, position, after)
             elif not _is_blank(file, position, after):
                 yield Damage(position, after, "no WARC record begins here, or its end is missing")
         position = after
@@ -109,7 +113,7 @@ def proven_start(file: BinaryIO, position: int, *, size: int) -> int:
 
 
 def slices(file: BinaryIO, cuts: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Give *cuts* moved to proven starts, without empty ones."""
+    """Return *cuts* moved to proven starts, without empty ones."""
     size = file.seek(0, io.SEEK_END)
     starts = [0]
     for cut, _ in cuts[1:]:
@@ -149,7 +153,7 @@ def _is_blank(file: BinaryIO, start: int, end: int) -> bool:
 
 def _measured(file: BinaryIO, position: int) -> int | None:
     """Give the end of the member at *position*; none when it is damaged, or does not begin with a record."""
-    member = _Member(file, position)
+    member = _Member(file, position, at_once=False)  # a false candidate should cost a few bytes
     if member.head != _RECORD_MAGIC:
         return None
     size = 0
@@ -159,23 +163,34 @@ def _measured(file: BinaryIO, position: int) -> int | None:
 
 
 class _Member:
-    """The gzip member that begins at *offset*, and its first bytes; read to its end, it knows whether it is whole."""
+    """The gzip member that begins at *offset*, and its first bytes; read to its end, it knows whether it is whole.
 
-    def __init__(self, file: BinaryIO, offset: int) -> None:
+    With *at_once*, a member that is intact and short is inflated in one go, by ISA-L. What is damaged or long is left
+    to zlib, which says what is wrong with it and gives what comes before.
+    """
+
+    def __init__(self, file: BinaryIO, offset: int, *, at_once: bool = True) -> None:
         self._file = file
         self._fed = offset
         self._input = b""
-        self._decoder = zlib.decompressobj(wbits=31)
         self._is_full = False
         self.end: int | None = None
         self.problem = ""
         self._unread = b""
-        self.head = self._unread = self.read(len(_RECORD_MAGIC))
+        if at_once and (whole := _whole_member(file, offset)) is not None:
+            self._unread, self.end = whole
+        else:
+            self._decoder = zlib.decompressobj(wbits=31)
+            self._unread = self.read(len(_RECORD_MAGIC))
+        self.head = self._unread[: len(_RECORD_MAGIC)]
 
     def read(self, size: int) -> bytes:
-        """Give *size* bytes, fewer where the member ends or breaks; then `end` or `problem` is set."""
-        parts, self._unread = [self._unread], b""
-        size -= len(parts[0])
+        """Return *size* bytes, fewer where the member ends or breaks; then `end` or `problem` is set."""
+        held, self._unread = self._unread[:size], self._unread[size:]
+        if len(held) == size or self.end is not None:
+            return held
+        parts = [held]
+        size -= len(held)
         while size > 0 and self.end is None and not self.problem:
             output = self._next(min(size, _OUTPUT_BYTES))
             parts.append(output)
@@ -202,6 +217,34 @@ class _Member:
         return output
 
 
+def _whole_member(file: BinaryIO, offset: int) -> tuple[bytes, int] | None:
+    """Inflate the gzip member at *offset* and return it with its end; none unless it is intact and short.
+
+    Members with a checksum of their header, or with flags that RFC 1952 reserves, are left to zlib, which checks them.
+    """
+    file.seek(offset)
+    fed = offset
+    head = file.read(4)
+    if not head.startswith(MEMBER_MAGIC) or len(head) < 4 or head[3] & _UNUSUAL_FLAGS:
+        return None
+    file.seek(offset)
+    decoder = isal_zlib.decompressobj(wbits=31)
+    parts: list[bytes] = []
+    room = MAX_HELD_BYTES + 1
+    while not decoder.eof:
+        if not (data := decoder.unconsumed_tail):
+            data = file.read(_PIECE_BYTES)
+            fed += len(data)
+        try:
+            parts.append(decoder.decompress(data, room))
+        except isal_zlib.error:
+            return None
+        room -= len(parts[-1])
+        if not data or room <= 0:
+            return None
+    return b"".join(parts) if len(parts) > 1 else parts[0], fed - len(decoder.unused_data)
+
+
 class _Chain:
     """A member, and those behind it that go on with its last record; `following` is the one that does not."""
 
@@ -215,17 +258,19 @@ class _Chain:
     def problem(self) -> str:
         return self._member.problem
 
-    def stream(self) -> BinaryIO:
-        """Give a stream over the whole chain; one that is short is held."""
+    def frame(self) -> Frame:
+        """Return the whole chain; one that is short is held."""
         head = self.read(MAX_HELD_BYTES + 1)
-        return io.BytesIO(head) if len(head) <= MAX_HELD_BYTES else io.BufferedReader(_Joined(head, self))
+        if len(head) <= MAX_HELD_BYTES:
+            return Frame(self._position, head, partial(io.BytesIO, head), self.length)
+        return Frame(self._position, None, lambda: io.BufferedReader(_Joined(head, self)), self.length)
 
     def length(self) -> int | None:
         """Give the bytes of the chain in the file; none while it was not read to its end, or has none."""
         return None if self._member.end is None or self._member is self.following else self._member.end - self._position
 
     def read(self, size: int) -> bytes:
-        """Give *size* bytes, fewer where the chain ends or breaks."""
+        """Return *size* bytes, fewer where the chain ends or breaks."""
         data = self._member.read(size)
         while len(data) < size and self._goes_on():
             data += self._member.read(size - len(data))
@@ -288,18 +333,21 @@ def _search(file: BinaryIO, position: int, size: int) -> int:
     return size
 
 
+def _section(file: BinaryIO, start: int, end: int) -> Frame:
+    """Return the record that lies in ``[start, end)`` of an uncompressed file; one that is short is held."""
+    length = partial(int, end - start)
+    if end - start > MAX_HELD_BYTES:
+        return Frame(start, None, lambda: io.BufferedReader(_Section(file, start, end)), length)
+    file.seek(start)
+    data = file.read(end - start)
+    return Frame(start, data, partial(io.BytesIO, data), length)
+
+
 class _Section(io.RawIOBase):
     """The bytes ``[start, end)`` of a file."""
 
     def __init__(self, file: BinaryIO, start: int, end: int) -> None:
         self._file, self._start, self._position, self._end = file, start, start, end
-
-    @classmethod
-    def of(cls, file: BinaryIO, start: int, end: int) -> BinaryIO:
-        if end - start > MAX_HELD_BYTES:
-            return io.BufferedReader(cls(file, start, end))
-        file.seek(start)
-        return io.BytesIO(file.read(end - start))
 
     def readable(self) -> bool:
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +22,7 @@ from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
+from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
@@ -261,7 +263,7 @@ class _Run:
             stages=stages,
             by_source=_by_source(done),
             recipe=self.loaded.recipe.model_dump(mode="json"),
-            inputs=tuple(_described(source) for source in inputs),
+            inputs=tuple(_described(source, _kinds(done, source.name)) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in done.values()),
         )
@@ -353,7 +355,17 @@ def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:
     return dict(sorted(figures.items()))
 
 
-def _described(source: SourceInput) -> InputSource:
+def _kinds(done: Mapping[str, StepDone], source: str) -> dict[str, int]:
+    """Return the records of *source* that are not documents, by kind, as the reading step counted them."""
+    kinds: Counter[str] = Counter()
+    prefix = f"{read.KIND}/{source}/"
+    for step_done in done.values():
+        if not step_done.name.startswith("limit"):
+            kinds.update({k.removeprefix(prefix): n for k, n in step_done.counters.items() if k.startswith(prefix)})
+    return {f"records.{kind}": number for kind, number in sorted(kinds.items())}
+
+
+def _described(source: SourceInput, kinds: Mapping[str, int]) -> InputSource:
     return InputSource(
         source=source.name,
         kind=source.manifest.kind,
@@ -364,7 +376,7 @@ def _described(source: SourceInput) -> InputSource:
             InputFile(path=str(source.path(file.path)), name=file.name, size=file.size, sha256=file.sha256)
             for file in source.manifest.files
         ),
-        counts=source.manifest.counts,
+        counts={**source.manifest.counts, **kinds},
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -18,13 +19,15 @@ from corpusmill.schemas.identity import capture_hash, document_id
 
 STAGE: Final = "read"
 """Name of this stage in ledger and counts."""
+KIND: Final = "kind"
+"""Counters ``kind/<source>/<kind>`` hold the records of a source that are not documents, such as requests."""
 
 
 class Reader(Protocol):
     """What this step needs of a loader."""
 
-    def read(self, path: str, *, name: str, start: int, end: int) -> Iterator[pa.RecordBatch]:
-        """Give offered records, schema `OFFER`."""
+    def read(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+        """Yield offered records, schema `OFFER`, and count in *counts* those that are not documents, by kind."""
         ...
 
 
@@ -51,12 +54,15 @@ class Read(Function):
 
     def _slice(self, row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
         loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
-        for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"]):
+        counts: Counter[str] = Counter()
+        for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"], counts=counts):
             captures = _captures(offers, row)
             captures = self.chosen(captures)
             if self.text_only:
                 captures = _without_markup(captures)
             yield _settled(captures, row["source"])
+        for kind, number in counts.items():
+            task().count(f"{KIND}/{row['source']}/{kind}", number)
 
 
 def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:

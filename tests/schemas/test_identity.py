@@ -77,6 +77,19 @@ def test_canonical_json_is_that_of_rfc_8785(value: object) -> None:
     assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
+@given(
+    pieces=st.lists(
+        st.text(max_size=40) | st.sampled_from(['"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1f", "\x7f", "\u2028"])
+    )
+)
+def test_long_texts_are_quoted_as_short_ones_are(pieces: list[str]) -> None:
+    """They take a way of their own, for speed."""
+    text = ("".join(pieces) + "padding " * 10).encode(errors="ignore").decode()
+
+    assert canonical_json(text) == rfc8785.dumps(text) == json.dumps(text, ensure_ascii=False).encode()
+    assert canonical_json({text: text}) == rfc8785.dumps({text: text})
+
+
 @given(value=values)
 def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
     """Nothing of a row is lost in its canonical form; in JSON all numbers are of one kind."""

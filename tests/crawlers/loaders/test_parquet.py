@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 from datetime import UTC, date, datetime, time, timedelta
@@ -111,7 +112,33 @@ def test_slices_give_what_the_whole_file_gives(tmp_path: Path, edges: list[int])
     path = write(tmp_path, table, row_group_size=40)
 
     assert in_slices(Parquet(), path, edges) == rows(Parquet(), path)
-    assert Parquet().slices(str(path)) == [(0, 64 * 2**20)]
+    assert len(Parquet().slices(str(path))) == 1
+
+
+@pytest.mark.parametrize("row_group_size", [5000, 1700, 300, 7])
+def test_slices_are_balanced_and_cut_large_row_groups_by_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row_group_size: int
+) -> None:
+    """One row group may be the whole file; small ones are read together."""
+    monkeypatch.setattr("corpusmill.crawlers.loaders.parquet.MIN_PACKED_SLICE_BYTES", 1000)
+    table = pa.table({"text": [hashlib.sha256(b"%d" % i).hexdigest() for i in range(5000)], "id": list(range(5000))})
+    path = write(tmp_path, table, row_group_size=row_group_size)
+
+    slices = Parquet().slices(str(path))
+
+    parts = [rows(Parquet(), path, start=start, end=end) for start, end in slices]
+    assert 8 <= len(slices) <= 24
+    assert max(map(len, parts)) <= 2.2 * min(map(len, parts))
+    assert [row for part in parts for row in part] == rows(Parquet(), path)
+
+
+def test_a_table_without_rows_has_one_slice(tmp_path: Path) -> None:
+    """It has no row group either, or one without rows."""
+    path = write(tmp_path, pa.table({"text": pa.array([], pa.string())}))
+
+    (piece,) = Parquet().slices(str(path))
+
+    assert rows(Parquet(), path, start=piece[0], end=piece[1]) == []
 
 
 def test_a_missing_text_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
