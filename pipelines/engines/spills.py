@@ -32,7 +32,9 @@ MAX_SORTED_BYTES: Final = 1_000_000_000
 """Rows sorted at once: Arrow's `take` overflows at 2 GB of a column."""
 _ROW_OVERHEAD_BYTES: Final = 48
 """What sorting adds to a row: packed keys, positions and their copies."""
-_COPIES: Final = 3.2
+_FIXED_BYTES: Final = 16_000_000
+"""What a merge takes besides rows: batches that are read, compressed and written, and the tables of many segments."""
+_COPIES: Final = 3.0
 """Rows while they are sorted: as they came, in one piece, and batches on their way in and out; measured."""
 _COMPRESSION: Final = "lz4"
 _SCHEMA_PLACE: Final = 8
@@ -93,12 +95,12 @@ class Segment:
 
 def sorted_bytes(memory_bytes: int) -> int:
     """Return how many bytes of rows can be sorted at once in *memory_bytes*."""
-    return min(int(memory_bytes / _COPIES), MAX_SORTED_BYTES)
+    return min(int(max(memory_bytes - _FIXED_BYTES, memory_bytes / 3) / _COPIES), MAX_SORTED_BYTES)
 
 
 def batch_bytes(memory_bytes: int) -> int:
     """Return the size of a batch of a spill: merging holds one of each, and small ones cost more than their rows."""
-    return min(max(memory_bytes // 512, 32_000), 500_000)
+    return min(max(memory_bytes // 512, min(32_000, memory_bytes // 8)), 500_000)
 
 
 def sorting_cost(batch: pa.RecordBatch) -> int:
