@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
-import resource
 import threading
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from corpusmill.pipelines.engines.budget import check_bound, set_bound, watch
 from corpusmill.pipelines.engines.tasks import Done, Task, do
 from corpusmill.schemas.errors import WorkError
 
@@ -28,12 +28,17 @@ class LocalEngine:
     """Does tasks in *workers* processes; with 0 in this process, where a dying task takes the run with it.
 
     Args:
-        memory_bytes: What a worker may take for its data; a task that needs more fails, and not the machine.
+        memory_bytes: Resident memory that a worker may take. Sorts, joins and decisions keep within it by spilling; a
+            task that takes more all the same fails, and not the machine.
+
+    Raises:
+        UsageError: *memory_bytes* is too little for any task.
     """
 
     name = "local"
 
     def __init__(self, workers: int | None = None, *, memory_bytes: int | None = None) -> None:
+        check_bound(memory_bytes)
         self._workers = _processors() if workers is None else workers
         self._memory_bytes = memory_bytes
         self._pool: ProcessPoolExecutor | None = None
@@ -53,6 +58,7 @@ class LocalEngine:
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do independent *tasks*; give what each tells, in the order in which they finish."""
         if self._workers == 0 or not tasks:
+            set_bound(self._memory_bytes)
             for task in tasks:
                 yield from do(task)
             return
@@ -140,10 +146,11 @@ def _processors() -> int:
 
 def start_worker(parent: int, memory_bytes: int | None = None) -> None:
     """Prepare a worker: one thread for Arrow, its bound on memory, and an end when the process *parent* is gone."""
+    set_bound(memory_bytes)
     if memory_bytes is not None:
         # Arrow's own pools set aside far more than they use, and all of it would count.
         pa.set_memory_pool(pa.system_memory_pool())
-        resource.setrlimit(resource.RLIMIT_DATA, (memory_bytes, memory_bytes))
+        watch(memory_bytes)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
     threading.Thread(target=_end_with, args=(parent,), daemon=True).start()

@@ -25,12 +25,13 @@ import pyarrow as pa
 from corpusmill.pipelines.engines.attempts import attempt_name, sweep
 from corpusmill.pipelines.engines.base import PLACE, ColumnFunction, Function, Value, name_of, resolve
 from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
+from corpusmill.pipelines.engines.budget import share_bytes
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.layers import Frame, Layer, SliceFile, frames, layer_batch, layer_schema
 from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
-from corpusmill.pipelines.engines.spills import MEMORY_BYTES, Order, write_spills
+from corpusmill.pipelines.engines.spills import Order, write_spills
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
@@ -505,7 +506,7 @@ def _input(task: Task) -> Iterator[pa.RecordBatch]:
         assert task.order is not None
         if task.spill is None:
             return iter(())
-        stream = merged(Path(task.spill), task.partition, task.order, memory_bytes=MEMORY_BYTES)
+        stream = merged(Path(task.spill), task.partition, task.order, memory_bytes=share_bytes())
         if task.order.by == SLICE:
             stream = (batch.drop_columns([SLICE]) for batch in stream)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
@@ -525,7 +526,7 @@ def _moved(task: Task, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
 def _scatter(task: Task, out: Path) -> dict[str, Any]:
     assert task.order is not None
     schema = task.arrow_schema
-    written = write_spills(_moved(task, schema), schema, task.order, prefix=out, memory_bytes=MEMORY_BYTES)
+    written = write_spills(_moved(task, schema), schema, task.order, prefix=out, memory_bytes=share_bytes())
     return {
         "rows": written.rows,
         "bytes": written.bytes,
@@ -548,7 +549,7 @@ def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
-        write_spills(moved, schema, alone, prefix=Path(folder) / "0", memory_bytes=MEMORY_BYTES)
+        write_spills(moved, schema, alone, prefix=Path(folder) / "0", memory_bytes=share_bytes())
         return do(replace(task, partition=0, order=alone, spill=folder), partition=task.partition)
 
 

@@ -13,17 +13,21 @@ the threshold, would be compared with each other in full.
 
 from __future__ import annotations
 
+import math
 from array import array
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Function
 from corpusmill.pipelines.engines.batches import bounded
+from corpusmill.pipelines.engines.budget import share_bytes
 from corpusmill.pipelines.stages.dedup.lists import list_rows
+from corpusmill.pipelines.stages.dedup.shingle_sets import ShingleSets
 from corpusmill.pipelines.stages.verdicts import DECISION
 
 BITMAP_BITS: Final = 2048
@@ -57,7 +61,7 @@ class Stars:
     def __init__(self, *, threshold: float) -> None:
         self._threshold = threshold
         self._index: dict[int, array[int]] = {}
-        self._shingles: list[npt.NDArray[np.int64]] = []
+        self._shingles = ShingleSets(memory_bytes=share_bytes())
         self._sizes = np.zeros(64, np.int64)
         self._bitmaps = np.zeros((64, _WORDS), np.uint64)
 
@@ -113,7 +117,7 @@ class Stars:
         if index == len(self._sizes):
             self._sizes = np.concatenate([self._sizes, np.zeros_like(self._sizes)])
             self._bitmaps = np.concatenate([self._bitmaps, np.zeros_like(self._bitmaps)])
-        self._shingles.append(shingles.copy())
+        self._shingles.append(shingles)
         self._sizes[index] = len(shingles)
         self._bitmaps[index] = bits
         for key in bands:
@@ -150,40 +154,54 @@ class Greedy(Function):
         return lambda batches: decide(batches, threshold=self.threshold, rule=self.rule)
 
 
-class _Star(NamedTuple):
-    """A kept document, and those removed for it: (place, bytes of text, similarity) each."""
-
-    id: str
-    place: int
-    text_bytes: int
-    members: int
-    removed: list[tuple[int, int, float, int]]
-
-
 def decide(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.RecordBatch]:
-    """Yield the `STAR` rows of all candidates of *batches*; memory grows with the kept ones' shingles."""
+    """Yield the `STAR` rows of all candidates of *batches*.
+
+    Memory grows with the kept documents, by some 500 bytes each; their shingles go to disk when they do not fit.
+    """
     kept = Stars(threshold=threshold)
-    stars: list[_Star] = []
+    ids: list[str] = []
+    star, place, size, members = array("q"), array("q"), array("q"), array("q")
+    similarities = array("d")
     for batch in batches:
-        rows = (batch[name].to_pylist() for name in ("id", PLACE, "text_bytes", "members", "bands"))
-        for document, place, size, count, bands, shingles in zip(*rows, list_rows(batch["shingles"]), strict=True):
+        rows = (batch[name].to_pylist() for name in ("id", "bands"))
+        for document, bands, shingles in zip(*rows, list_rows(batch["shingles"]), strict=True):
             nearest = kept.add(bands, shingles)
+            star.append(len(ids) if nearest is None else nearest.place)
+            similarities.append(math.nan if nearest is None else nearest.similarity)
             if nearest is None:
-                stars.append(_Star(document, place, size, count, []))
-            else:
-                stars[nearest.place].removed.append((place, size, nearest.similarity, count))
-    yield from bounded([_star_rows(stars, threshold=threshold, rule=rule)])
+                ids.append(document)
+        for column, name in ((place, PLACE), (size, "text_bytes"), (members, "members")):
+            column.extend(np.asarray(batch[name]).tolist())
+    numbers = (np.frombuffer(column, np.int64) for column in (star, place, size, members))
+    yield from bounded([_star_rows(ids, *numbers, np.frombuffer(similarities), threshold=threshold, rule=rule)])
 
 
-def _star_rows(stars: Sequence[_Star], *, threshold: float, rule: str) -> pa.RecordBatch:
-    rows: list[dict[str, Any]] = []
-    for star in stars:
-        size = star.members + sum(count for *_, count in star.removed)
-        if size == 1:
-            continue
-        cluster = {"cluster_id": star.id, "cluster_size": size}
-        rows.append({PLACE: star.place, "text_bytes": star.text_bytes, **cluster})
-        for place, text_bytes, similarity, _ in star.removed:
-            verdict = {"rule": rule, "value": similarity, "threshold": threshold, "duplicate_of": star.id}
-            rows.append({PLACE: place, "text_bytes": text_bytes, **verdict, **cluster})
-    return pa.RecordBatch.from_pylist(rows, schema=STAR)
+def _star_rows(
+    ids: list[str],
+    star: npt.NDArray[np.int64],
+    place: npt.NDArray[np.int64],
+    size: npt.NDArray[np.int64],
+    members: npt.NDArray[np.int64],
+    similarity: npt.NDArray[np.float64],
+    *,
+    threshold: float,
+    rule: str,
+) -> pa.RecordBatch:
+    """Return the decisions about the candidates; each stands in the star of the kept document ``ids[star]``."""
+    sizes = np.bincount(star, weights=members, minlength=len(ids)).astype(np.int64)[star]
+    told = np.flatnonzero(sizes > 1)
+    kept = pa.array(ids, pa.string()).take(pa.array(star[told]))
+    is_removed = pa.array(~np.isnan(similarity[told]))
+    columns = {
+        PLACE: pa.array(place[told]),
+        "text_bytes": pa.array(size[told]),
+        "rule": pc.if_else(is_removed, rule, pa.scalar(None, pa.string())),
+        "value": pc.if_else(is_removed, pa.array(similarity[told]), pa.scalar(None, pa.float64())),
+        "threshold": pc.if_else(is_removed, threshold, pa.scalar(None, pa.float64())),
+        "message": pa.nulls(len(told), pa.string()),
+        "duplicate_of": pc.if_else(is_removed, kept, pa.scalar(None, pa.string())),
+        "cluster_id": kept,
+        "cluster_size": pa.array(sizes[told]),
+    }
+    return pa.RecordBatch.from_arrays([columns[name] for name in STAR.names], schema=STAR)
