@@ -36,7 +36,7 @@ def content_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
-def capture_hash(body: bytes) -> str:
+def capture_hash(body: bytes | memoryview) -> str:
     """Give the `record_sha256` of a capture that is bytes."""
     return hashlib.sha256(body).hexdigest()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
@@ -144,20 +145,21 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 
 
 class _Bodies:
-    """A column of bytes or text in one buffer, into which each value is copied while it is still in the cache."""
+    """A column of bytes or text. Its values are joined in one step: a buffer that grows would copy them many times."""
 
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind
-        self._data = bytearray()
-        self._ends = [0]
-        self._is_valid: list[bool] = []
+        self._values: list[bytes | None] = []
 
     def add(self, value: bytes | None) -> None:
-        self._is_valid.append(value is not None)
-        self._data += value or b""
-        self._ends.append(len(self._data))
+        self._values.append(value)
 
     def array(self) -> pa.Array:
-        validity = None if all(self._is_valid) else pa.array(self._is_valid).buffers()[1]
-        ends = pa.array(self._ends, pa.int32()).buffers()[1]
-        return pa.Array.from_buffers(self._kind, len(self._is_valid), [validity, ends, pa.py_buffer(self._data)])
+        present = [value for value in self._values if value is not None]
+        if not present:
+            return pa.nulls(len(self._values), self._kind)
+        ends = pa.array(accumulate((len(value or b"") for value in self._values), initial=0), pa.int32()).buffers()[1]
+        is_whole = len(present) == len(self._values)
+        validity = None if is_whole else pa.array([value is not None for value in self._values]).buffers()[1]
+        data = pa.py_buffer(b"".join(present))
+        return pa.Array.from_buffers(self._kind, len(self._values), [validity, ends, data])

@@ -13,14 +13,17 @@ import pyarrow as pa
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
+from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
 from corpusmill.crawlers.loaders.streams import (
     BrokenStreamError,
     is_compressed,
     open_decompressed,
+    pieces,
     refuse_shorter,
     sha256_of,
 )
+from corpusmill.schemas.errors import DamagedFileError
 
 MAX_LINE_BYTES: Final = 64_000_000
 """Twice the largest text, for escapes and the other fields."""
@@ -42,23 +45,34 @@ class JsonLines(Loader):
     id_field: str = Field(default="id", min_length=1, description="Field that names a record; it may be missing.")
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Give slices of a plain file: a record belongs to the one in which its line begins. One where compressed."""
-        return [(0, -1)] if is_compressed(path) else cuts(path)
+        """Return slices of the decompressed bytes: a record belongs to the one in which its line begins.
+
+        A compressed file has several only where its frames have an index (`frame_index`).
+        """
+        if not is_compressed(path):
+            return cuts(path)
+        frames = frame_index(path)
+        slices = [] if frames is None else frames.slices()
+        return slices if len(slices) > 1 else [(0, -1)]
 
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Give the records whose lines begin in ``[start, end)`` of the (decompressed) bytes."""
-        refuse_shorter(path, end)
+        """Yield the records whose lines begin in ``[start, end)`` of the (decompressed) bytes.
+
+        Raises:
+            DamagedFileError: The file became shorter, or the frames of a compressed one changed, since it was cut.
+        """
+        frames = _frames(path, start, end)
         offers = Offers()
-        with open_decompressed(path) as stream:
-            try:
-                for line in _lines(stream, start=start, end=end):
+        try:
+            stream, position = _first_line(path, start, frames)
+            with stream:
+                for line in _lines(stream, position, end):
                     yield from offers.add(**self._offer(line), offset=line.offset, length=line.length)
-            except BrokenStreamError as error:
-                whole = sha256_of(path)
-                yield from offers.add(source_id=whole, record_sha256=whole, rule=error.rule, message=error.message)
-        refuse_shorter(path, end)
+        except BrokenStreamError as error:
+            yield from offers.add(**_broken(path, start, end, frames, error))
+        _frames(path, start, end)
         yield from offers.rest()
 
     def _offer(self, line: _Line) -> dict[str, Any]:
@@ -90,12 +104,64 @@ class _Line(NamedTuple):
         return {"source_id": digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
 
 
-def _lines(stream: BinaryIO, *, start: int, end: int) -> Iterator[_Line]:
-    """Give the lines that begin in ``[start, end)`` and are not blank."""
-    position = 0
-    if start > 0:
+def _frames(path: str, start: int, end: int) -> FrameIndex | None:
+    """Return the index of a file that is compressed and has several slices, after a look at its size.
+
+    Raises:
+        DamagedFileError: The file does not have the slice ``[start, end)``.
+    """
+    if not is_compressed(path):
+        refuse_shorter(path, end)
+        return None
+    if start == 0 and end < 0:
+        return None
+    frames = frame_index(path)
+    if frames is None or end > frames.size:
+        raise DamagedFileError(
+            "the file is not compressed as it was when it was loaded",
+            file=path,
+            hint="run `corpusmill load RECIPE` when nothing writes to the file any more, then the same command",
+        )
+    return frames
+
+
+def _first_line(path: str, start: int, frames: FrameIndex | None) -> tuple[BinaryIO, int]:
+    """Open the file at the first line that begins at or after *start*; return the stream, and the line's place."""
+    if start == 0:
+        return open_decompressed(path), 0
+    if frames is None:
+        stream = open_decompressed(path)
         stream.seek(start - 1)
-        position = start - 1 + _skip_line(stream)
+        return stream, start - 1 + _skip_line(stream)
+    offset, position = frames.frame_at(start - 1)
+    stream = open_decompressed(path, start=offset)
+    try:
+        last = b""
+        for piece in pieces(stream, length=start - position):
+            last = piece[-1:]
+        return stream, start if last == b"\n" else start + _skip_line(stream)
+    except BrokenStreamError:  # the slice before this one reports it; what begins here may be the end of a line
+        stream.close()
+        offset, position = frames.frame_at(start)
+        return open_decompressed(path, start=offset), position
+
+
+def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: BrokenStreamError) -> dict[str, Any]:
+    """Return the row that stands for what is lost of a slice, named by the bytes of its frames."""
+    digest = (
+        sha256_of(path)
+        if frames is None
+        else sha256_of(
+            path,
+            start=frames.frame_at(start)[0],
+            end=None if end >= frames.size else frames.frame_at(end)[0],
+        )
+    )
+    return {"source_id": digest, "record_sha256": digest, "rule": error.rule, "message": error.message}
+
+
+def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[_Line]:
+    """Yield the lines that begin before *end* and are not blank; *stream* is at a line's beginning, *position*."""
     while end < 0 or position < end:
         line, size = _line(stream, position)
         if not size:

@@ -76,7 +76,7 @@ class Parquet(Loader):
 class _Group(NamedTuple):
     """A row group with rows. Its bytes are shared out evenly: that gives each row a place in the file, in bytes."""
 
-    index: int
+    number: int
     start: int
     size: int
     rows: int
@@ -210,7 +210,7 @@ def _rows(file: pq.ParquetFile, group: _Group, wanted: range, path: str) -> Iter
     size = max(1, min(_MAX_ROWS, _BATCH_BYTES // group.bytes_a_row))
     position = 0
     try:
-        for batch in file.iter_batches(batch_size=size, row_groups=[group.index], use_threads=False):
+        for batch in file.iter_batches(batch_size=size, row_groups=[group.number], use_threads=False):
             first, last = max(position, wanted.start), min(position + batch.num_rows, wanted.stop)
             if first < last:
                 kept = batch.slice(first - position, last - first)
@@ -221,7 +221,7 @@ def _rows(file: pq.ParquetFile, group: _Group, wanted: range, path: str) -> Iter
                 return
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(
-            f"row group {group.index} cannot be read: {_one_line(error)}",
+            f"row group {group.number} cannot be read: {_one_line(error)}",
             file=path,
             hint="fetch the file again, or take it out",
         ) from error

@@ -41,7 +41,7 @@ class BrokenStreamError(DataError):
 class _SourceFile(io.FileIO):
     """A raw file that reports a failed read by its name, as one that another try may mend."""
 
-    def readinto(self, buffer: Any, /) -> int | None:  # type: ignore[override]  # typeshed gives the plain int
+    def readinto(self, buffer: Any, /) -> int | None:
         try:
             return super().readinto(buffer)
         except OSError as error:
@@ -95,12 +95,13 @@ def refuse_shorter(path: str, end: int) -> None:
         )
 
 
-def open_decompressed(path: str) -> BinaryIO:
-    """Open the file at *path*; gzip (all members) and zstd (all frames), told by their first bytes, are undone.
+def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
+    """Open the file at *path*, from byte *start*; gzip (all members) and zstd (all frames) are undone.
 
     Reading raises `BrokenStreamError` where the compressed bytes break off, after all that came before was given.
     """
     file = open_file(path)
+    file.seek(start)
     match compression(file.peek(4)):
         case "gzip":
             return io.BufferedReader(_Pieces(file, _gunzip), _BUFFER_BYTES)

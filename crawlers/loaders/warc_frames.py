@@ -22,6 +22,7 @@ from functools import partial
 from typing import Any, BinaryIO, Final, NamedTuple
 
 from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 MEMBER_MAGIC: Final = b"\x1f\x8b\x08"
 _RECORD_MAGIC: Final = b"WARC/"
@@ -156,6 +157,8 @@ def _measured(file: BinaryIO, position: int) -> int | None:
     member = _Member(file, position, at_once=False)  # a false candidate should cost a few bytes
     if member.head != _RECORD_MAGIC:
         return None
+    if (whole := _whole_member(file, position)) is not None:
+        return whole[1]
     size = 0
     while (piece := member.read(_OUTPUT_BYTES)) and size < _MAX_PROOF_BYTES:
         size += len(piece)
@@ -191,11 +194,14 @@ class _Member:
             return held
         parts = [held]
         size -= len(held)
-        while size > 0 and self.end is None and not self.problem:
+        while size > 0 and not self._is_over():
             output = self._next(min(size, _OUTPUT_BYTES))
             parts.append(output)
             size -= len(output)
         return b"".join(parts)
+
+    def _is_over(self) -> bool:
+        return self.end is not None or bool(self.problem)
 
     def _next(self, size: int) -> bytes:
         if not self._input and not self._is_full:
@@ -237,7 +243,7 @@ def _whole_member(file: BinaryIO, offset: int) -> tuple[bytes, int] | None:
             fed += len(data)
         try:
             parts.append(decoder.decompress(data, room))
-        except isal_zlib.error:
+        except IsalError:  # type: ignore[misc]  # its stub declares a variable
             return None
         room -= len(parts[-1])
         if not data or room <= 0:

@@ -6,9 +6,12 @@ import gzip
 import hashlib
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -19,8 +22,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.crawlers.loaders import jsonl
+from corpusmill.crawlers.loaders.frame_index import frame_index
 from corpusmill.crawlers.loaders.jsonl import MAX_DIGITS, JsonLines
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH
+from corpusmill.schemas.errors import DamagedFileError
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
 LINE = b'{"id": "a", "text": "one"}\n'
@@ -182,6 +187,95 @@ def test_compressed_lines_are_the_lines(tmp_path: Path, pack: object) -> None:
 
     assert JsonLines().slices(str(packed)) == [(0, -1)]
     assert rows(JsonLines(), packed) == rows(JsonLines(), plain)
+
+
+def bgzip(data: bytes) -> bytes:
+    """Pack *data* as bgzip does, in blocks; the empty one at the end marks it."""
+    blocks = []
+    for start in [*range(0, len(data), 30_000), len(data)]:
+        piece = data[start : start + 30_000]
+        packer = zlib.compressobj(wbits=-15)
+        body = packer.compress(piece) + packer.flush()
+        head = struct.pack("<4sIBBHBBHH", b"\x1f\x8b\x08\x04", 0, 0, 255, 6, 66, 67, 2, len(body) + 25)
+        blocks.append(head + body + struct.pack("<II", zlib.crc32(piece), len(piece)))
+    return b"".join(blocks)
+
+
+def zstd_frames(data: bytes) -> bytes:
+    """Pack *data* in frames, as parallel tools do; between them lie frames to be skipped."""
+    packer = zstandard.ZstdCompressor(write_checksum=True)
+    frames = [packer.compress(data[start : start + 300_000]) for start in range(0, len(data), 300_000)]
+    return (struct.pack("<II", 0x184D2A50, 5) + b"hello").join([b"", *frames])
+
+
+DOCUMENTS = b"".join(
+    json.dumps({"id": i, "text": hashlib.sha256(b"%d" % i).hexdigest() * (i % 60)}).encode() + b"\n" * (1 + i % 3)
+    for i in range(2000)
+)
+
+
+@pytest.mark.parametrize("pack", [bgzip, zstd_frames])
+def test_frames_make_a_compressed_file_one_of_many_slices(
+    tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They begin at frames; a line that a frame's end cuts belongs to one slice; any cut gives the same records."""
+    monkeypatch.setattr("corpusmill.crawlers.loaders.base.MAX_SLICE_BYTES", 320_000)
+    packed, plain = file_of(tmp_path, pack(DOCUMENTS), "x.json"), file_of(tmp_path, DOCUMENTS)
+
+    slices = JsonLines().slices(str(packed))
+
+    assert len(slices) >= 6
+    assert [end for _, end in slices] == [*(start for start, _ in slices[1:]), len(DOCUMENTS)]
+    whole = rows(JsonLines(), plain)
+    assert rows(JsonLines(), packed) == whole
+    assert in_slices(JsonLines(), packed, [start for start, _ in slices] + [len(DOCUMENTS)]) == whole
+    for cut in (1, 299_999, 300_000, 300_001, len(DOCUMENTS) - 1):
+        assert in_slices(JsonLines(), packed, [0, cut, len(DOCUMENTS)]) == whole
+
+
+@pytest.mark.parametrize("pack", [bgzip, zstd_frames])
+@pytest.mark.parametrize("change", [lambda data: data[:-3], lambda data: data + b"x", lambda data: data[5:]])
+def test_frames_that_do_not_fit_the_file_are_not_trusted(
+    tmp_path: Path, pack: Callable[[bytes], bytes], change: Callable[[bytes], bytes]
+) -> None:
+    """It is read as one stream; what is wrong is found there."""
+    path = file_of(tmp_path, change(pack(DOCUMENTS)))
+
+    assert frame_index(str(path)) is None
+    assert JsonLines().slices(str(path))[0][0] == 0
+
+
+@pytest.mark.parametrize("pack", [bgzip, zstd_frames])
+def test_damage_in_one_frame_costs_its_slice_alone(
+    tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slices behind it are read, and one row stands for what is lost."""
+    monkeypatch.setattr("corpusmill.crawlers.loaders.base.MAX_SLICE_BYTES", 320_000)
+    packed = bytearray(pack(DOCUMENTS))
+    path = file_of(tmp_path, bytes(packed))
+    index = frame_index(str(path))
+    slices = JsonLines().slices(str(path))
+    assert index is not None
+    hurt = index.frame_at(slices[2][1] - 1)[0] + 200  # the last frame of the third slice
+    packed[hurt : hurt + 50] = bytes(50)
+    path.write_bytes(packed)
+
+    offered = [rows(JsonLines(), path, start=start, end=end) for start, end in slices]
+
+    found = [[row["rule"] for row in part if row["rule"]] for part in offered]
+    assert found[2].count("error.truncated") == 1
+    assert found[:2] + found[4:] == [[]] * (len(slices) - 2)
+    assert found[3] in ([], ["error.not_json"])
+    assert sum(map(len, offered)) > 1500
+
+
+def test_a_compressed_file_that_is_cut_off_later_is_an_error(tmp_path: Path) -> None:
+    """Its slices are no longer those that were planned."""
+    path = file_of(tmp_path, zstd_frames(DOCUMENTS))
+    os.truncate(path, path.stat().st_size // 2)
+
+    with pytest.raises(DamagedFileError, match="not compressed as it was"):
+        rows(JsonLines(), path, start=300_000, end=600_000)
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
