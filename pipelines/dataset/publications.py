@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from corpusmill.pipelines.workspace import now_text
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.manifest import VersionManifest
+from corpusmill.schemas.storage import write_atomically
 
 LOG: Final = "publications.jsonl"
 TAGS: Final = "tags.json"
@@ -117,6 +118,4 @@ def tags(dataset: Path) -> dict[str, str]:
 
 def write_tags(dataset: Path, names: dict[str, str]) -> None:
     """Replace the tags, by rename."""
-    temporary = dataset / f"{TAGS}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(names, indent=1, sort_keys=True) + "\n")
-    temporary.replace(dataset / TAGS)
+    write_atomically(dataset / TAGS, json.dumps(names, indent=1, sort_keys=True) + "\n")

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from corpusmill.schemas.storage.base import Entry, Lock, Store, Written
-from corpusmill.schemas.storage.drafts import appearing, is_alive, sync_to_disk, write_atomically
+from corpusmill.schemas.storage.drafts import appearing, complete_folder, is_alive, write_atomically
 from corpusmill.schemas.storage.local import LocalStore, file_lock, link_or_copy
 
 __all__ = [
@@ -20,12 +20,12 @@ __all__ = [
     "Store",
     "Written",
     "appearing",
+    "complete_folder",
     "file_lock",
     "is_alive",
     "is_url",
     "link_or_copy",
     "open_store",
-    "sync_to_disk",
     "write_atomically",
 ]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, Final, NamedTuple
 
 import pyarrow as pa
 
@@ -285,7 +285,9 @@ class Store(ABC):
         """
 
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES: Final = 1 << 20
+WAIT: Final = "wait for it, then run again"
+"""What to do when somebody else holds a lock."""
 
 
 def holder() -> dict[str, Any]:
@@ -294,7 +296,7 @@ def holder() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
 
 
-def held(what: str, content: bytes, *, hint: str = "wait for it, then run again") -> UnfinishedError:
+def held(what: str, content: bytes, *, hint: str) -> UnfinishedError:
     """Return the error for a lock that somebody holds; *content* is what they wrote into it."""
     try:
         found = json.loads(content)

@@ -67,6 +67,18 @@ def appearing(path: Path | str, *, sync: bool = False) -> Iterator[Path]:
         raise
 
 
+def complete_folder(draft: Path, final: Path) -> None:
+    """Rename the folder *draft* to *final*, beside it, with all its files on the disk, and the name too.
+
+    Raises:
+        OSError: It cannot be written, or *final* is there.
+    """
+    for path in (*draft.iterdir(), draft):
+        sync_to_disk(path)
+    draft.replace(final)
+    sync_to_disk(final.parent)
+
+
 def _new_file(draft: str) -> BinaryIO:
     try:
         return open(draft, "wb")

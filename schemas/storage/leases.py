@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError
-from corpusmill.schemas.storage.base import Lock, held, holder
+from corpusmill.schemas.storage.base import WAIT, Lock, held, holder
 
 _POLL_S: Final = 0.5
 _RESOLUTION_S: Final = 1
@@ -153,7 +153,7 @@ def lease(place: Conditional, *, what: str, wait_s: float, lease_s: float) -> It
 
 def _hint(found: Found) -> str:
     left_s = _lease_s(found) + _RESOLUTION_S - found.age_s
-    return f"wait for it, then run again; if that process is dead, its lock ends in {max(left_s, 1):.0f} s"
+    return f"{WAIT}; if that process is dead, its lock ends in {max(left_s, 1):.0f} s"
 
 
 def _is_free(found: Found) -> bool:

@@ -16,16 +16,16 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.schemas.errors import CorpusmillError
-from corpusmill.schemas.storage.base import Entry, Lock, Store, held, holder
+from corpusmill.schemas.storage.base import WAIT, Entry, Lock, Store, held, holder
 from corpusmill.schemas.storage.drafts import (
     appearing,
     become,
+    complete_folder,
     draft_of,
     forget,
     is_abandoned,
     is_draft,
     make_folder,
-    sync_to_disk,
     write_atomically,
 )
 from corpusmill.schemas.storage.failures import disk_failure
@@ -116,19 +116,16 @@ class LocalStore(Store):
     @contextlib.contextmanager
     def appearing_folder(self, prefix: str, *, last: str) -> Iterator[Path]:
         final = Path(self._path(prefix))
-        staging = final.with_name(f"{_STAGING}{final.name}")
+        draft = final.with_name(f"{_STAGING}{final.name}")
         with self._refusing("write", prefix):
             make_folder(str(final.parent))
-            staging.mkdir()
+            draft.mkdir()
         try:
-            yield staging
+            yield draft
             with self._refusing("write", prefix):
-                for path in (*staging.iterdir(), staging):
-                    sync_to_disk(path)
-                staging.replace(final)
-                sync_to_disk(final.parent)
+                complete_folder(draft, final)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(draft, ignore_errors=True)
 
     def sweep(self, prefix: str, *, last: str) -> int:
         folder = Path(self._folder(prefix))
@@ -240,8 +237,13 @@ class FileLock(Lock):
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, *, what: str, wait_s: float = 0) -> Iterator[FileLock]:
+def file_lock(path: Path, *, what: str, wait_s: float = 0, hint: str = WAIT) -> Iterator[FileLock]:
     """Hold the lock of the file at *path*, which names the holder and stays when the lock is released.
+
+    Args:
+        what: What the lock is for, in the error's message.
+        wait_s: How long to wait for another holder, seconds.
+        hint: What to do when somebody else holds it.
 
     Raises:
         UnfinishedError: Somebody else holds it for longer than *wait_s*.
@@ -253,7 +255,7 @@ def file_lock(path: Path, *, what: str, wait_s: float = 0) -> Iterator[FileLock]
         deadline = time.monotonic() + wait_s
         while not _is_locked(file):
             if time.monotonic() >= deadline:
-                raise held(what, _written_by_holder(file))
+                raise held(what, _written_by_holder(file), hint=hint)
             time.sleep(_POLL_S)
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(holder()).encode(), 0)
