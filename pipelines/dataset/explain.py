@@ -187,7 +187,7 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
                     {"names": names, "template": TEMPLATE},
                 ).fetchall()
         except duckdb.Error as error:
-            raise DamagedFileError(f"the version cannot be read: {error}", file=str(version.path)) from error
+            raise DamagedFileError(f"the version cannot be read: {error}", file=version.address) from error
         if found:
             return [identity for identity, _ in found]
     return []
@@ -207,7 +207,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "title": row.get("title"),
         "status": known.status,
         "version": known.version.name,
-        "path": str(known.version.path),
+        "path": known.version.address,
         "versions": [sighting.short() for sighting in sightings if sighting.status != ABSENT],
         "trail": trail(known.version, document=known.document, verdict=verdict),
         "duplicate_of": kept,

@@ -56,7 +56,7 @@ def _described(version: Version) -> dict[str, Any]:
         "documents": manifest.counts.published,
         "text_bytes": sum(shard.text_bytes for shard in manifest.files),
         "bytes": version.size,
-        "path": str(version.path),
+        "path": version.address,
     }
 
 

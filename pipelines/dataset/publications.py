@@ -16,28 +16,30 @@ from pydantic import ValidationError
 from corpusmill.pipelines.workspace import now_text
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.manifest import VersionManifest
-from corpusmill.schemas.storage import write_atomically
+from corpusmill.schemas.storage import Store, open_store, write_atomically
 
 LOG: Final = "publications.jsonl"
 TAGS: Final = "tags.json"
 
 
-def read_manifest(folder: Path) -> VersionManifest:
+def read_manifest(folder: Store | Path) -> VersionManifest:
     """Read the manifest of the version in *folder*.
 
     Raises:
         UsageError: There is no version.
         DamagedFileError: The manifest cannot be read.
     """
-    path = folder / "manifest.json"
+    store = open_store(folder)
     try:
-        return VersionManifest.model_validate_json(path.read_bytes())
+        return VersionManifest.model_validate_json(store.read("manifest.json"))
     except FileNotFoundError:
-        raise UsageError(f"{folder} holds no version", hint="`corpusmill versions` lists them") from None
+        raise UsageError(f"{store.address()} holds no version", hint="`corpusmill versions` lists them") from None
     except ValidationError as error:
         what = error.errors()[0]
         place = ".".join(map(str, what["loc"])) or "the file"
-        raise DamagedFileError(f"not a version's manifest: {place}: {what['msg']}", file=str(path)) from error
+        raise DamagedFileError(
+            f"not a version's manifest: {place}: {what['msg']}", file=store.address("manifest.json")
+        ) from error
 
 
 def publications(dataset: Path) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from corpusmill.schemas.storage.base import Entry, Lock, Store, Written
+from corpusmill.schemas.storage.base import Entry, Lock, Store, StoredFile, Written
 from corpusmill.schemas.storage.drafts import appearing, complete_folder, is_alive, write_atomically
 from corpusmill.schemas.storage.local import LocalStore, file_lock, link_or_copy
 
@@ -18,6 +18,7 @@ __all__ = [
     "LocalStore",
     "Lock",
     "Store",
+    "StoredFile",
     "Written",
     "appearing",
     "complete_folder",
@@ -30,8 +31,10 @@ __all__ = [
 ]
 
 
-def open_store(place: str | os.PathLike[str]) -> Store:
+def open_store(place: Store | str | os.PathLike[str]) -> Store:
     """Open the store at *place*: a folder (also as ``file://``), or a URL that fsspec has a driver for.
+
+    A store is returned as it is, so that a function can take either.
 
     Nothing is read or written: a folder that is not there is made by the first write.
 
@@ -44,6 +47,8 @@ def open_store(place: str | os.PathLike[str]) -> Store:
     >>> store.files("notes"), store.read_text("notes/one.txt")
     ([Entry(key='notes/one.txt', size=5)], 'first')
     """
+    if isinstance(place, Store):
+        return place
     if isinstance(place, os.PathLike) or not is_url(place):
         return LocalStore(Path(place))
     if place.startswith("file://"):

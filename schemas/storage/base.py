@@ -34,6 +34,23 @@ class Written(NamedTuple):
     sha256: str
 
 
+class StoredFile(NamedTuple):
+    """A file of a store, and its bytes as a manifest has them."""
+
+    store: Store
+    key: str
+    size: int
+
+    @property
+    def address(self) -> str:
+        """Its path or URL."""
+        return self.store.address(self.key)
+
+    def open(self) -> pa.NativeFile:
+        """Open it as `Store.open` does."""
+        return self.store.open(self.key, size=self.size)
+
+
 class Lock(ABC):
     """A lock that is held."""
 
