@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from corpusmill.pipelines.dataset.inspect import plain_rows
-from corpusmill.pipelines.dataset.tables import open_tables, sql_name
+from corpusmill.pipelines.dataset.served import sql_name
+from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.errors import DamagedFileError
 

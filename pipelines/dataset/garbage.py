@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,8 @@ from typing import Any, Final
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
 from corpusmill.pipelines.engines.driver import Store
-from corpusmill.pipelines.workspace import Workspace
+from corpusmill.pipelines.workspace import LOCKS, Workspace
+from corpusmill.schemas import storage
 from corpusmill.schemas.errors import UnfinishedError
 
 _DATASET: Final = "dataset"
@@ -46,17 +47,16 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
         freed = sum(map(_freed, _paths(garbage)))
         if not dry_run:
             _remove(garbage)
-            for folder in workspace.versions.glob("*/"):
-                if folder.name not in busy:
-                    sweep(folder)
+            for name in workspace.datasets():
+                if name not in busy:
+                    sweep(workspace.dataset(name))
     return {"tasks": len(garbage.tasks), "steps": len(garbage.steps), "bytes": freed, "dry_run": dry_run}
 
 
 @contextlib.contextmanager
 def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
     """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile; give the other ones."""
-    names = {path.name.removeprefix(f"{_DATASET}-").removesuffix(".lock") for path in _locks(workspace)}
-    names |= {run["dataset"] for run in workspace.runs()} | {path.name for path in workspace.versions.glob("*/")}
+    names = {*_locks(workspace), *workspace.datasets(), *(run["dataset"] for run in workspace.runs())}
     busy = set()
     with contextlib.ExitStack() as stack:
         for name in sorted(names):
@@ -67,13 +67,17 @@ def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
         yield busy
 
 
-def _locks(workspace: Workspace) -> Iterable[Path]:
-    return (workspace.root / "locks").glob(f"{_DATASET}-*.lock")
+def _locks(workspace: Workspace) -> Iterator[str]:
+    """Give the names of the data sets that have a lock, held or not."""
+    for entry in workspace.store.files(LOCKS):
+        name = entry.key.removeprefix(f"{LOCKS}/")
+        if name.startswith(f"{_DATASET}-"):
+            yield name.removeprefix(f"{_DATASET}-").removesuffix(".lock")
 
 
 def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set[str]:
     kept = {
-        (folder.name, version) for folder in workspace.versions.glob("*/") for version in _kept_versions(folder, keep)
+        (name, version) for name in workspace.datasets() for version in _kept_versions(workspace.dataset(name), keep)
     }
     needed: set[str] = set()
     for run in workspace.runs():
@@ -88,8 +92,8 @@ def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set
     return needed
 
 
-def _kept_versions(folder: Path, keep: int | None) -> list[str]:
-    newest = [entry["version"] for entry in reversed(publications.publications(folder))]
+def _kept_versions(dataset: storage.Store, keep: int | None) -> list[str]:
+    newest = [entry["version"] for entry in reversed(publications.publications(dataset))]
     return list(dict.fromkeys(newest))[:keep]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
@@ -252,15 +253,16 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
     dataset, at, what = str(name_or_path).partition("@")
     if not at and dataset not in datasets(place) and (Path(dataset) / "manifest.json").is_file():
         return version_in(Path(dataset))
-    folder = dataset_folder(place, dataset)
-    return version_in(folder / (find(folder, what) if at else _current(folder)))
+    store = dataset_store(place, dataset)
+    return version_in(store.below(find(store, what) if at else _current(store)))
 
 
 def workspace_of(workspace: str | Path | Workspace | None) -> Workspace:
     """Give the workspace that is meant: *workspace*, or the one that the environment names."""
     if isinstance(workspace, Workspace):
         return workspace
-    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute())
+    place = os.environ.get("CORPUSMILL_STORE")
+    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute(), place)
 
 
 def _is_path(text: str) -> bool:
@@ -275,40 +277,36 @@ def version_in(folder: Store | Path) -> Version:
 
 def datasets(workspace: Workspace) -> list[str]:
     """Give the names of the data sets that have a version."""
-    return sorted({path.parent.parent.name for path in workspace.versions.glob("*/[0-9a-f]*/manifest.json")})
+    return [name for name in workspace.datasets() if publications.version_ids(workspace.dataset(name))]
 
 
-def dataset_folder(workspace: Workspace, dataset: str) -> Path:
-    """Give the folder of a data set's versions.
+def dataset_store(workspace: Workspace, dataset: str) -> Store:
+    """Give the store of a data set's versions.
 
     Raises:
         UsageError: There is no such data set; the hint has the nearest name.
     """
-    known = datasets(workspace)
+    known, place = datasets(workspace), workspace.store.address()
     if dataset in known:
-        return workspace.versions / dataset
+        return workspace.dataset(dataset)
     near = get_close_matches(dataset, known, 1)
     if near:
         hint = f"did you mean `{near[0]}`?"
     elif known:
         hint = f"there are: {', '.join(known)}"
     else:
-        hint = f"nothing was published in {workspace.root} yet: `corpusmill run RECIPE` does, --workspace names another"
-    raise UsageError(f"there is no data set {dataset!r} in {workspace.root}", hint=hint, value=dataset)
+        hint = f"nothing was published in {place} yet: `corpusmill run RECIPE` does, --workspace names another"
+    raise UsageError(f"there is no data set {dataset!r} in {place}", hint=hint, value=dataset)
 
 
-def version_ids(folder: Path) -> list[str]:
-    """Give the ids of the versions that lie in the folder of a data set."""
-    return sorted(path.parent.name for path in folder.glob("[0-9a-f]*/manifest.json"))
-
-
-def find(folder: Path, what: str) -> str:
-    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the folder of a data set.
+def find(dataset: Store, what: str) -> str:
+    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the store of a data set.
 
     Raises:
         UsageError: None does, or several.
     """
-    ids, names = version_ids(folder), publications.tags(folder)
+    ids, names = publications.version_ids(dataset), publications.tags(dataset)
+    name = posixpath.basename(dataset.address())
     if what in ids:
         return what
     if what in names:
@@ -317,10 +315,10 @@ def find(folder: Path, what: str) -> str:
     if len(near) == 1:
         return near[0]
     if near:
-        raise UsageError(f"{len(near)} versions of {folder.name} begin with {what!r}", hint=", ".join(near))
+        raise UsageError(f"{len(near)} versions of {name} begin with {what!r}", hint=", ".join(near))
     guess = get_close_matches(what, [*names, *ids], 1)
-    hint = f"did you mean `{folder.name}@{guess[0]}`?" if guess else f"`corpusmill versions {folder.name}` lists them"
-    raise UsageError(f"{folder.name} has no version or tag {what!r}", hint=hint, value=what)
+    hint = f"did you mean `{name}@{guess[0]}`?" if guess else f"`corpusmill versions {name}` lists them"
+    raise UsageError(f"{name} has no version or tag {what!r}", hint=hint, value=what)
 
 
 def _tagged(version: str, ids: list[str], tag: str) -> str:
@@ -329,8 +327,8 @@ def _tagged(version: str, ids: list[str], tag: str) -> str:
     return version
 
 
-def _current(folder: Path) -> str:
-    version = publications.current(folder)
+def _current(dataset: Store) -> str:
+    version = publications.current(dataset)
     assert version is not None, "a data set has a version"
     return version
 

