@@ -91,6 +91,8 @@ def test_of_processes_that_race_for_a_lock_one_wins(shared_url: str) -> None:
     refused = [answer for answer in answers if answer != "held"]
     assert len(refused) == 3
     assert all(answer.startswith(f"refused `a` is being worked on by process {winner} on ") for answer in refused)
+    fallback = Path(os.environ["CORPUSMILL_SCRATCH"]) / "locks"
+    assert not fallback.exists(), "the store itself decided"
 
 
 def test_the_lock_of_a_killed_process_is_free_at_once_on_a_disk(tmp_path: Path) -> None:
