@@ -6,15 +6,12 @@ place when its manifest does, so that a reader never meets half a crawl.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -32,6 +29,7 @@ from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedEr
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.storage import appearing, file_lock, write_atomically
 from corpusmill.schemas.urls import canonical_url
 
 Progress = Callable[[dict[str, int]], None]
@@ -69,40 +67,14 @@ def crawl(
     try:
         raw_dir.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _lock(path.with_suffix(".lock"), source.name) as lock:
+        what = f"the crawl of the source `{source.name}`"
+        with file_lock(path.with_suffix(".lock"), what=what, wait_s=_LOCK_PATIENCE_S) as lock:
             job = _prepare(source, raw_dir, path, limits)
-            _run_process(job, progress, keep_open=lock)
+            _run_process(job, progress, keep_open=lock.fileno())
             return _finish(job)
     except (OSError, sqlite3.OperationalError) as error:
         hint = "free some space or correct the permissions, then run the same command: it goes on where it was"
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
-
-
-@contextmanager
-def _lock(path: Path, name: str) -> Iterator[int]:
-    """Hold the lock of a source; the file names the holder. The lock lives as long as any process that inherited it."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        deadline = time.monotonic() + _LOCK_PATIENCE_S
-        while not _locked(file):
-            if time.monotonic() > deadline:
-                holder = os.pread(file, 100, 0).decode("ascii", "replace").strip() or "unknown"
-                hint = "wait for it, or end it: what it fetched is kept"
-                raise UnfinishedError(f"source {name} is being crawled by process {holder}", hint=hint)
-            time.sleep(0.05)
-        os.ftruncate(file, 0)
-        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-        yield file
-    finally:
-        os.close(file)
-
-
-def _locked(file: int) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 # -- before
@@ -277,7 +249,6 @@ def _raw_file(path: Path) -> RawFile:
 
 def _write_ledger(job: Job, frontier: Frontier) -> Path:
     path = job.raw_dir / _ledger_name(job.first)
-    unready = path.with_suffix(".tmp")
     rows = (
         {
             **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule, "message": message},
@@ -285,10 +256,9 @@ def _write_ledger(job: Job, frontier: Frontier) -> Path:
         }
         for url, referrer, depth, rule, message, at in frontier.ledger()
     )
-    with pq.ParquetWriter(unready, RAW_LEDGER, compression="zstd") as writer:
+    with appearing(path) as draft, pq.ParquetWriter(draft, RAW_LEDGER, compression="zstd") as writer:
         while part := list(islice(rows, _LEDGER_ROWS)):
             writer.write_table(pa.Table.from_pylist(part, schema=RAW_LEDGER))
-    unready.replace(path)
     return path
 
 
@@ -308,7 +278,4 @@ def _read_manifest(raw_dir: Path) -> RawManifest | None:
 
 
 def _write_manifest(job: Job, manifest: RawManifest) -> None:
-    path = job.raw_dir / "manifest.json"
-    unready = path.with_suffix(".tmp")
-    unready.write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    unready.replace(path)
+    write_atomically(job.raw_dir / "manifest.json", manifest.model_dump_json(indent=2) + "\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -21,9 +20,10 @@ from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.streams import unreadable
 from corpusmill.crawlers.patterns import Match, matching_files
 from corpusmill.crawlers.registry import LOADERS
-from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
+from corpusmill.schemas.errors import RecipeError, SourceError
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
+from corpusmill.schemas.storage import LocalStore
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many bytes were read so far, and of how many."""
@@ -61,7 +61,7 @@ def load(
         definition=source.model_dump(mode="json"),
         files=tuple(files),
     )
-    _write(raw_dir / MANIFEST, (manifest.model_dump_json(indent=2) + "\n").encode())
+    LocalStore(raw_dir).write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
 
@@ -165,27 +165,10 @@ def _in_place(match: Match) -> RawFile:
 
 def _copied(match: Match, raw_dir: Path) -> RawFile:
     """Copy a file under the hash of what was copied; the copy is what the manifest then speaks of."""
-    folder = raw_dir / COPIES
-    unready = folder / f"{os.getpid()}.tmp"
-    digest = hashlib.sha256()
-    size = 0
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with unready.open("wb") as copy:
-            for piece in _pieces(match.path):
-                copy.write(piece)
-                digest.update(piece)
-                size += len(piece)
-        name = digest.hexdigest() + "".join(match.path.suffixes[-2:])
-        unready.replace(folder / name)
-    except OSError as error:
-        raise _unwritable(folder, error) from error
-    finally:
-        unready.unlink(missing_ok=True)
-    modified_ns = (folder / name).stat().st_mtime_ns
-    return RawFile(
-        path=f"{COPIES}/{name}", name=match.name, size=size, sha256=digest.hexdigest(), modified_ns=modified_ns
-    )
+    suffix = "".join(match.path.suffixes[-2:])
+    copy = LocalStore(raw_dir).take_in(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
+    modified_ns = (raw_dir / copy.key).stat().st_mtime_ns
+    return RawFile(path=copy.key, name=match.name, size=copy.size, sha256=copy.sha256, modified_ns=modified_ns)
 
 
 def _is_changed(file: RawFile, path: Path) -> bool:
@@ -223,22 +206,3 @@ def _status(path: Path) -> os.stat_result:
     if not stat.S_ISREG(status.st_mode):
         raise SourceError("not a regular file", file=str(path), hint="name a file")
     return status
-
-
-def _write(path: Path, data: bytes) -> None:
-    unready = path.with_suffix(".tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unready.write_bytes(data)
-        unready.replace(path)
-    except OSError as error:
-        raise _unwritable(path.parent, error) from error
-
-
-def _unwritable(folder: Path, error: OSError) -> UnfinishedError:
-    hint = (
-        "make room on the disk, then run the same command"
-        if error.errno == errno.ENOSPC
-        else "choose another workspace"
-    )
-    return UnfinishedError(f"cannot write: {error.strerror}", file=str(folder), hint=hint)

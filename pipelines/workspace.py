@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -13,16 +12,18 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
 
-from corpusmill.pipelines.engines.attempts import is_alive
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
 
-_RUNS = """
+LOCKS: Final = "locks"
+_RUNS: Final = """
 CREATE TABLE IF NOT EXISTS runs (
   run TEXT PRIMARY KEY, dataset TEXT NOT NULL, recipe TEXT NOT NULL, engine TEXT NOT NULL,
   started_at TEXT NOT NULL, ended_at TEXT, status TEXT NOT NULL, version TEXT, message TEXT,
@@ -33,9 +34,19 @@ CREATE TABLE IF NOT EXISTS runs (
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder *root*; nothing is made before it is needed."""
+    """The folder *root*; nothing is made before it is needed.
+
+    Args:
+        place: Path or URL of the store for raw manifests, versions and locks; None is *root*.
+    """
 
     root: Path
+    place: str | None = None
+
+    @cached_property
+    def store(self) -> Store:
+        """Where raw manifests, versions and locks lie."""
+        return open_store(self.root if self.place is None else self.place)
 
     @property
     def database(self) -> Path:
@@ -44,8 +55,20 @@ class Workspace:
 
     @property
     def versions(self) -> Path:
-        """Published versions, by data set."""
+        """Published versions, by data set, of a workspace that lies on this machine."""
         return self.root / "versions"
+
+    def dataset(self, name: str) -> Store:
+        """Return the store of the versions of the data set *name*."""
+        return self.store.below(f"versions/{name}")
+
+    def datasets(self) -> list[str]:
+        """Return the names of the data sets, those that have no version yet too."""
+        return self.store.folders("versions")
+
+    def sources(self) -> list[str]:
+        """Return the names of the sources that have a manifest."""
+        return [name for name in self.store.folders("raw") if self.store.exists(f"raw/{name}/manifest.json")]
 
     @property
     def models(self) -> Path:
@@ -62,31 +85,27 @@ class Workspace:
         Raises:
             DamagedFileError: The manifest cannot be read.
         """
-        path = self.raw(source) / "manifest.json"
-        if not path.exists():
-            return None
+        key = f"raw/{source}/manifest.json"
         try:
-            return RawManifest.model_validate_json(path.read_bytes())
+            return RawManifest.model_validate_json(self.store.read(key))
+        except FileNotFoundError:
+            return None
         except ValidationError as error:
             hint = f"remove it and get the source `{source}` again"
-            raise DamagedFileError(f"not a raw manifest: {error}", file=str(path), hint=hint) from error
+            raise DamagedFileError(f"not a raw manifest: {error}", file=self.store.address(key), hint=hint) from error
 
     def make(self) -> None:
         """Make the folder.
 
         Raises:
-            UnfinishedError: It cannot be made or written.
+            UnfinishedError: It, or the store, cannot be made or written.
         """
-        try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            probe = self.root / f".writable-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise UnfinishedError(
-                f"the workspace {self.root} cannot be written: {error.strerror or error}",
-                hint="give another folder with --workspace, or change its owner or mode",
-            ) from error
+        for store in {open_store(self.root), self.store}:
+            try:
+                store.probe()
+            except UnfinishedError as error:
+                message = f"the workspace {store.address()} cannot be written: {error.message}"
+                raise UnfinishedError(message, hint=f"{error.hint}; or give another one with --workspace") from error
 
     def free_bytes(self) -> int:
         """Give the bytes that are free on the disk of the workspace."""
@@ -96,28 +115,15 @@ class Workspace:
         return shutil.disk_usage(folder).free
 
     @contextlib.contextmanager
-    def lock(self, kind: str, name: str) -> Iterator[None]:
+    def lock(self, kind: str, name: str) -> Iterator[Lock]:
         """Hold the lock of a data set or source; readers take none.
 
         Raises:
             UnfinishedError: Somebody else holds it; the message names them.
         """
-        path = self.root / "locks" / f"{kind}-{name}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a+") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise _held(path, kind, name) from None
-            file.seek(0)
-            file.truncate()
-            file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname(), "since": now_text()}))
-            file.flush()
-            try:
-                yield
-            finally:
-                file.seek(0)
-                file.truncate()
+        what = f"the {'data set' if kind == 'dataset' else kind} `{name}`"
+        with self.store.lock(f"{LOCKS}/{kind}-{name}.lock", what=what) as lock:
+            yield lock
 
     def connect(self) -> sqlite3.Connection:
         """Open the database."""
@@ -161,16 +167,6 @@ class Workspace:
             rows = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, run DESC").fetchall()
         runs = [{**dict(row), "steps": json.loads(row["steps"])} for row in rows]
         return [_seen(run) for run in runs if dataset is None or run["dataset"] == dataset]
-
-
-def _held(path: Path, kind: str, name: str) -> UnfinishedError:
-    try:
-        holder = json.loads(path.read_text())
-        who = f"process {holder['pid']} on {holder['host']} since {holder['since']}"
-    except (OSError, ValueError, KeyError):
-        who = "another process"
-    what = "data set" if kind == "dataset" else kind
-    return UnfinishedError(f"the {what} `{name}` is being worked on by {who}", hint="wait for it, then run again")
 
 
 def _seen(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from tests.s3 import Server
 
 settings.register_profile("corpusmill", deadline=None)
 settings.load_profile("corpusmill")
@@ -13,3 +21,25 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     if isinstance(val, bytes) and val.startswith(b"\x1f\x8b"):
         return f"{len(val)} packed bytes"
     return None
+
+
+@pytest.fixture(scope="session")
+def _s3_server() -> Iterator[Server]:
+    from tests.s3 import running_server  # boto costs half a second
+
+    with running_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(_s3_server: Server) -> Iterator[Server]:
+    """A real S3-speaking server, and what it shall do wrong."""
+    _s3_server.heal()
+    yield _s3_server
+    _s3_server.heal()
+
+
+@pytest.fixture
+def s3_url(s3: Server) -> str:
+    """A place in a bucket that no other test uses."""
+    return f"s3://corpora/{uuid.uuid4().hex}"

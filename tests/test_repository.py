@@ -41,7 +41,7 @@ def test_the_extra_all_has_every_part_that_users_install() -> None:
     only who trains the extraction model again needs it."""
     (everything,) = PROJECT["optional-dependencies"]["all"]
 
-    assert set(re.findall(r"[a-z]+", everything)) - {"corpusmill"} == PROJECT["optional-dependencies"].keys() - {
+    assert set(re.findall(r"[a-z0-9]+", everything)) - {"corpusmill"} == PROJECT["optional-dependencies"].keys() - {
         "all",
         "model",
         "ray",

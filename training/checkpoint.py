@@ -22,6 +22,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
+from corpusmill.schemas.storage import complete_folder
 from corpusmill.training.config import ModelConfig
 from corpusmill.training.data.tokenizer import TOKENIZER_FILE, load_tokenizer
 from corpusmill.training.models.gpt import GPT
@@ -100,12 +101,9 @@ def write_checkpoint(
         save_file(_weights(model), draft / _WEIGHTS)
         save_file(_optimizer_tensors(model, optimizer), draft / _OPTIMIZER)
         (draft / _STATE).write_text(json.dumps({"format_version": FORMAT_VERSION, **state}, indent=1) + "\n")
-        for file in (*draft.iterdir(), draft):
-            _sync(file)
         if final.exists():  # of an earlier attempt at the same step: equal but for times
             shutil.rmtree(final)
-        draft.rename(final)
-        _sync(folder)
+        complete_folder(draft, final)
     for old in sorted(folder.glob("step-*"))[:-keep]:
         shutil.rmtree(old)
     return final
@@ -194,12 +192,3 @@ def _damaged(file: Path, error: Exception) -> DamagedFileError:
     return DamagedFileError(
         f"the checkpoint cannot be read: {error}", file=str(file), hint=f"remove {file.parent}: the one before is used"
     )
-
-
-def _sync(path: Path) -> None:
-    """Bring *path* to the disk, so that it survives a loss of power once it is renamed."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

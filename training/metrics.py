@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from corpusmill.schemas.storage import write_atomically
+
 METRICS_FILE: Final = "metrics.jsonl"
 
 
@@ -32,9 +34,7 @@ class MetricsFile:
 
     def __init__(self, path: Path, *, last_step: int) -> None:
         kept = [line for line in read_metrics(path) if line["step"] <= last_step]
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text("".join(f"{json.dumps(line)}\n" for line in kept))
-        draft.replace(path)
+        write_atomically(path, "".join(f"{json.dumps(line)}\n" for line in kept))
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, line: dict[str, Any]) -> None:

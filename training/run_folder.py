@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -17,11 +16,12 @@ from typing import Any, Final
 
 from tokenizers import Tokenizer
 
-from corpusmill.schemas.errors import UnfinishedError, UsageError
+from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.storage import file_lock, write_atomically
 from corpusmill.training.checkpoint import FOLDER, writing
 from corpusmill.training.config import HARMLESS, TrainConfig
 from corpusmill.training.data.shards import Corpus
-from corpusmill.training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer, write_text
+from corpusmill.training.data.tokenizer import LINEAGE_FILE, TOKENIZER_FILE, load_tokenizer, train_tokenizer
 from corpusmill.training.metrics import METRICS_FILE
 
 PAGE_FILE: Final = "index.html"
@@ -54,7 +54,7 @@ def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenize
     if config.tokenizer.path is not None:
         tokenizer = load_tokenizer(config.tokenizer.path)
         with writing(folder):
-            write_text(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
+            write_atomically(folder / TOKENIZER_FILE, tokenizer.to_str(pretty=True))
         return tokenizer
     made = folder / LINEAGE_FILE
     wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
@@ -104,18 +104,5 @@ def forget(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in *folder*; the lock goes with this process, however it ends."""
-    with (folder / _LOCK).open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.seek(0)
-            holder = file.read().strip() or "unknown"
-            raise UnfinishedError(
-                f"the run `{folder.name}` is being trained by process {holder}",
-                file=str(folder),
-                hint="wait for it, or name another `run`",
-            ) from None
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
+    with file_lock(folder / _LOCK, what=f"the run `{folder.name}`", hint="wait for it, or name another `run`"):
         yield

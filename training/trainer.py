@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from corpusmill.schemas.errors import SourceError, WorkError
+from corpusmill.schemas.storage import write_atomically
 from corpusmill.training.checkpoint import (
     load_optimizer,
     load_weights,
@@ -30,7 +31,6 @@ from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.packed import PackedDataset
 from corpusmill.training.data.shards import Corpus, open_corpus
-from corpusmill.training.data.tokenizer import write_text
 from corpusmill.training.evaluation.generation import generate
 from corpusmill.training.evaluation.likelihood import documents, score_documents
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
@@ -188,7 +188,7 @@ class _Run:
         return self._result(status)
 
     def _make_steps_left(self, *, progress: Callable[[Progress], None] | None) -> None:
-        write_text(self.folder / CONFIG_FILE, config_yaml(self.config))
+        write_atomically(self.folder / CONFIG_FILE, config_yaml(self.config))
         metrics = MetricsFile(self.folder / METRICS_FILE, last_step=self.step)
         with contextlib.closing(metrics):
             self._make_steps(metrics, progress=progress)
@@ -198,8 +198,8 @@ class _Run:
         lines = read_metrics(self.folder / METRICS_FILE)
         sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed, device=self.config.device)
         with writing(self.folder):
-            write_text(self.folder / PAGE_FILE, run_page(self._facts(), lines))
-            write_text(self.folder / CARD_FILE, model_card(self._facts(), sample=sample))
+            write_atomically(self.folder / PAGE_FILE, run_page(self._facts(), lines))
+            write_atomically(self.folder / CARD_FILE, model_card(self._facts(), sample=sample))
 
     def _make_steps(self, metrics: MetricsFile, *, progress: Callable[[Progress], None] | None) -> None:
         started = last = time.monotonic()

@@ -145,13 +145,13 @@ def rollback(console: Console, dataset: str, version: str | None) -> None:
         "dataset": name,
         "version": found.manifest.version,
         "previous": before,
-        "path": str(found.path),
+        "path": found.address,
     }
     if console.as_json:
         console.data(told)
     else:
         was = "" if status == "unchanged" else f", was {before}"
-        console.text(f"{status}: {name} is {found.name}{was}\n  {found.path}")
+        console.text(f"{status}: {name} is {found.name}{was}\n  {found.address}")
 
 
 @click.command()
@@ -166,8 +166,9 @@ def report(console: Console, version: str, compare: str | None, out: Path | None
     A version has its report with it. A comparison is a file of its own, in the current folder unless --out says where.
     """
     found = _open(console, version)
-    if compare is None and out is None and (found.path / "report.html").is_file():
-        path, figures = found.path / "report.html", json.loads((found.path / "report.json").read_text())
+    there = None if compare is not None or out is not None else found.store.path("report.html")
+    if there is not None and there.is_file():
+        path, figures = there, json.loads(found.store.read("report.json"))
     else:
         other = None if compare is None else _open(console, compare)
         path = out or Path(_report_name(found, other))
@@ -193,7 +194,7 @@ def _write_report(version: Any, other: Any, out: Path) -> dict[str, Any]:
     from corpusmill.pipelines.reports.report import make_report
 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-        make_report(version.path, compare=None if other is None else other.path, out=Path(folder))
+        make_report(version.store, compare=None if other is None else other.store, out=Path(folder))
         figures: dict[str, Any] = json.loads((Path(folder) / "report.json").read_text())
         shutil.copyfile(Path(folder) / "report.html", out)
     return figures

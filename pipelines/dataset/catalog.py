@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
-from corpusmill.pipelines.dataset.version import version_in
+from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -59,25 +59,28 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def index_version(workspace: Workspace, folder: Path) -> bool:
-    """Add the publication of the version in *folder*; give False when the index could not be written.
+def index_version(workspace: Workspace, version: Version) -> bool:
+    """Add the publication of *version*; give False when the index could not be written.
+
+    Versions on a store are not indexed: the catalog speaks of files on this machine.
 
     The manifest stays the truth, so a broken index is told and does not fail the run.
     """
+    if version.store.path() is None:
+        return True
     try:
         with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
-            _publish(catalog, folder, number=len(publications.publications(folder.parent)))
+            _publish(catalog, version, number=len(publications.publications(version.path.parent)))
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the index, the version is published
         _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", error)
         return False
     return True
 
 
-def _publish(catalog: SqlCatalog, folder: Path, *, number: int) -> None:
-    """Make the version in *folder* the content of its table, in one commit: columns, files, snapshot and tag."""
+def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
+    """Make *version* the content of its table, in one commit: columns, files, snapshot and tag."""
     from pyiceberg.table.update.snapshot import ManageSnapshots
 
-    version = version_in(folder)
     paths = version.files("shard")
     schema = pq.read_schema(paths[0])
     tag = f"v-{number}-{version.manifest.version}"
@@ -166,7 +169,7 @@ def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
         shutil.rmtree(workspace.root / _FOLDER, ignore_errors=True)
         for folder, number in _publications(workspace):
             try:
-                _publish(catalog, folder, number=number)
+                _publish(catalog, version_in(folder), number=number)
                 total += 1
             except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
                 problems.append(f"{folder.parent.name}@{folder.name}: {error}")

@@ -9,7 +9,8 @@ import duckdb
 import pyarrow as pa
 
 from corpusmill.pipelines.dataset.inspect import plain_rows
-from corpusmill.pipelines.dataset.tables import open_tables, quoted
+from corpusmill.pipelines.dataset.served import sql_name
+from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.errors import DamagedFileError
 
@@ -52,8 +53,8 @@ def diff(old: Version, new: Version, *, examples: int = EXAMPLES) -> dict[str, A
     except duckdb.Error as error:
         raise DamagedFileError(f"{old.name} and {new.name} cannot be compared: {error}") from error
     return {
-        "old": {"name": old.name, "path": str(old.path)},
-        "new": {"name": new.name, "path": str(new.path)},
+        "old": {"name": old.name, "path": old.address},
+        "new": {"name": new.name, "path": new.address},
         **{kind: sum(counts[kind] for counts in by_source.values()) for kind in _KINDS},
         "by_source": by_source,
         "by_rule": by_rule,
@@ -86,11 +87,12 @@ def _hashes(version: Version) -> set[str]:
 
 def _unequal(version: Version, view: str, equal: set[str]) -> str:
     """Give a query for the documents of the shards that the other version does not have: equal shards, equal rows."""
-    paths = [version.path / shard.path for shard in version.manifest.files if shard.logical_hash not in equal]
+    others = {shard.path for shard in version.manifest.files if shard.logical_hash not in equal}
+    files = [file for file in version.stored("shard") if file.key in others]
     columns = ", ".join(_COLUMNS)
-    if not paths:
+    if not files:
         return f"SELECT {columns} FROM {view} WHERE false"
-    return f"SELECT {columns} FROM read_parquet([{', '.join(quoted(str(path)) for path in paths)}])"
+    return f"SELECT {columns} FROM read_parquet([{', '.join(map(sql_name, files))}])"
 
 
 def _by_source(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:

@@ -18,7 +18,7 @@ from corpusmill.pipelines.dataset.evidence import record, robots, source_evidenc
 from corpusmill.pipelines.dataset.inspect import plain_rows
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.trail import REJECTED, trail
-from corpusmill.pipelines.dataset.version import Version, dataset_folder, datasets, id_range, version_in
+from corpusmill.pipelines.dataset.version import Version, dataset_store, datasets, id_range, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import TEMPLATE
 from corpusmill.schemas.errors import DamagedFileError, UsageError
@@ -113,12 +113,12 @@ def _versions(workspace: Workspace, dataset: str | None) -> list[tuple[Version, 
     """Give all versions, and whether each is the current one of its data set: these first, else newer ones first."""
     found = []
     for name in [dataset] if dataset is not None else datasets(workspace):
-        folder = dataset_folder(workspace, name)
-        entries = publications.publications(folder)
+        store = dataset_store(workspace, name)
+        entries = publications.publications(store)
         last = {entry["version"]: number for number, entry in enumerate(entries)}
         for version, number in last.items():
             place = (number == len(entries) - 1, entries[number]["at"], number)
-            found.append((place, version_in(folder / version)))
+            found.append((place, version_in(store.below(version))))
     found.sort(key=lambda item: (item[0], item[1].name), reverse=True)
     return [(version, place[0]) for place, version in found]
 
@@ -145,8 +145,9 @@ def _spellings(given: str) -> list[str]:
 
 
 def _sources(workspace: Workspace, versions: list[Version]) -> list[str]:
-    got = (path.parent.name for path in workspace.root.glob("raw/*/manifest.json"))
-    return sorted({*got, *(source.source for version in versions for source in version.manifest.inputs)})
+    return sorted(
+        {*workspace.sources(), *(source.source for version in versions for source in version.manifest.inputs)}
+    )
 
 
 def _knows(version: Version, identity: str) -> bool:
@@ -187,7 +188,7 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
                     {"names": names, "template": TEMPLATE},
                 ).fetchall()
         except duckdb.Error as error:
-            raise DamagedFileError(f"the version cannot be read: {error}", file=str(version.path)) from error
+            raise DamagedFileError(f"the version cannot be read: {error}", file=version.address) from error
         if found:
             return [identity for identity, _ in found]
     return []
@@ -207,7 +208,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "title": row.get("title"),
         "status": known.status,
         "version": known.version.name,
-        "path": str(known.version.path),
+        "path": known.version.address,
         "versions": [sighting.short() for sighting in sightings if sighting.status != ABSENT],
         "trail": trail(known.version, document=known.document, verdict=verdict),
         "duplicate_of": kept,
@@ -267,18 +268,20 @@ def _refused_now(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | 
 
 
 def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in sorted(workspace.root.glob("raw/*/manifest.json")):
-        manifest = workspace.raw_manifest(path.parent.name)
+    for source in workspace.sources():
+        manifest = workspace.raw_manifest(source)
+        folder = workspace.store.below(f"raw/{source}")
         for name in manifest.ledger if manifest is not None else ():
-            file = path.parent / name
             try:
-                table = pq.read_table(file)
+                with folder.open(name) as file:
+                    table = pq.read_table(file)
             except (pa.ArrowInvalid, OSError) as error:
-                raise DamagedFileError(f"the ledger of the crawl cannot be read: {error}", file=str(file)) from error
+                place = folder.address(name)
+                raise DamagedFileError(f"the ledger of the crawl cannot be read: {error}", file=place) from error
             if urls is not None:
                 table = table.filter(pc.is_in(table["url"], value_set=pa.array(sorted(urls), pa.string())))
             for batch in table.to_batches(max_chunksize=1024):
-                yield from ((path.parent.name, row) for row in plain_rows(batch))
+                yield from ((source, row) for row in plain_rows(batch))
 
 
 def _told(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:

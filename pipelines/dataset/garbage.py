@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
-from corpusmill.pipelines.engines.store import Store
-from corpusmill.pipelines.workspace import Workspace
+from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.workspace import LOCKS, Workspace
+from corpusmill.schemas import storage
 from corpusmill.schemas.errors import UnfinishedError
 
 _DATASET: Final = "dataset"
@@ -38,24 +39,23 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
     Raises:
         UnfinishedError: A run has begun and does not know yet what it needs.
     """
-    store = Store(workspace.root)
+    store = TaskStore(workspace.root)
     with _idle_datasets(workspace) as busy:
         needed = _needed_steps(workspace, keep, busy)
         garbage = _find(store, needed, is_busy=bool(busy))
         freed = sum(map(_freed, _paths(garbage)))
         if not dry_run:
             _remove(garbage)
-            for folder in workspace.versions.glob("*/"):
-                if folder.name not in busy:
-                    sweep(folder)
+            for name in workspace.datasets():
+                if name not in busy:
+                    sweep(workspace.dataset(name))
     return {"tasks": len(garbage.tasks), "steps": len(garbage.steps), "bytes": freed, "dry_run": dry_run}
 
 
 @contextlib.contextmanager
 def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
     """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile; give the other ones."""
-    names = {path.name.removeprefix(f"{_DATASET}-").removesuffix(".lock") for path in _locks(workspace)}
-    names |= {run["dataset"] for run in workspace.runs()} | {path.name for path in workspace.versions.glob("*/")}
+    names = {*_locks(workspace), *workspace.datasets(), *(run["dataset"] for run in workspace.runs())}
     busy = set()
     with contextlib.ExitStack() as stack:
         for name in sorted(names):
@@ -66,13 +66,17 @@ def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
         yield busy
 
 
-def _locks(workspace: Workspace) -> Iterable[Path]:
-    return (workspace.root / "locks").glob(f"{_DATASET}-*.lock")
+def _locks(workspace: Workspace) -> Iterator[str]:
+    """Give the names of the data sets that have a lock, held or not."""
+    for entry in workspace.store.files(LOCKS):
+        name = entry.key.removeprefix(f"{LOCKS}/")
+        if name.startswith(f"{_DATASET}-"):
+            yield name.removeprefix(f"{_DATASET}-").removesuffix(".lock")
 
 
 def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set[str]:
     kept = {
-        (folder.name, version) for folder in workspace.versions.glob("*/") for version in _kept_versions(folder, keep)
+        (name, version) for name in workspace.datasets() for version in _kept_versions(workspace.dataset(name), keep)
     }
     needed: set[str] = set()
     for run in workspace.runs():
@@ -87,12 +91,12 @@ def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set
     return needed
 
 
-def _kept_versions(folder: Path, keep: int | None) -> list[str]:
-    newest = [entry["version"] for entry in reversed(publications.publications(folder))]
+def _kept_versions(dataset: storage.Store, keep: int | None) -> list[str]:
+    newest = [entry["version"] for entry in reversed(publications.publications(dataset))]
     return list(dict.fromkeys(newest))[:keep]
 
 
-def _find(store: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
+def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
     """Find what is not needed. While a run is busy, tasks of no finished step are its, and stay."""
     steps = {path.parent.name: store.manifest(path.parent.name) for path in store.steps.glob("*/manifest.json")}
     needed = needed | {inner for step in needed for inner in steps.get(step, {}).get("rounds", ())}
@@ -108,7 +112,7 @@ def _find(store: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
     return garbage
 
 
-def _task_files(store: Store) -> Iterator[Path]:
+def _task_files(store: TaskStore) -> Iterator[Path]:
     """Give the files in ``tasks/<xx>/``, those of attempts that died among them."""
     for folder in sorted(store.tasks.glob("*/")):
         if folder != store.spill:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -15,8 +17,8 @@ from corpusmill.pipelines.dataset.publish import sweep
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
-from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import ShardFile, SideFile
+from corpusmill.schemas.storage import Store, open_store
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
@@ -24,22 +26,17 @@ def repaired(workspace: Workspace) -> list[dict[str, Any]]:
 
     Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.projects.doctor.Check`.
     """
-    rows = [_repaired_dataset(workspace, folder) for folder in _datasets(workspace)]
+    rows = [_repaired_dataset(workspace, name) for name in workspace.datasets()]
     return [*rows, _repaired_catalog(workspace)]
 
 
-def _datasets(workspace: Workspace) -> list[Path]:
-    return sorted(path for path in workspace.versions.glob("*/") if not path.name.startswith("."))
-
-
-def _repaired_dataset(workspace: Workspace, folder: Path) -> dict[str, Any]:
-    name = f"data set {folder.name}"
+def _repaired_dataset(workspace: Workspace, dataset: str) -> dict[str, Any]:
+    name, store = f"data set {dataset}", workspace.dataset(dataset)
     try:
-        with workspace.lock("dataset", folder.name):
-            swept = len(list(folder.glob(".staging-*")))
-            sweep(folder)
-            adopted = publications.adopt(folder)
-            total = len(publications.publications(folder))
+        with workspace.lock("dataset", dataset):
+            swept = sweep(store)
+            adopted = publications.adopt(store)
+            total = len(publications.publications(store))
     except UnfinishedError as error:
         return _row(name, "warning", str(error), hint="repair again when it is done")
     except DamagedFileError as error:
@@ -87,18 +84,18 @@ def verified(workspace: Workspace) -> list[dict[str, Any]]:
     A row for each file that is missing or another one has the status ``damaged`` and begins with its path.
     """
     rows: list[dict[str, Any]] = []
-    for folder in _datasets(workspace):
-        for path in sorted(folder.glob("[0-9a-f]*/manifest.json")):
-            rows += _verified_version(path.parent)
-    for path in sorted(workspace.root.glob("raw/*/manifest.json")):
-        rows += _verified_source(workspace, path.parent.name)
+    for dataset in workspace.datasets():
+        store = workspace.dataset(dataset)
+        for version in publications.version_ids(store):
+            rows += _verified_version(store.below(version), f"version {dataset}@{version}")
+    for source in workspace.sources():
+        rows += _verified_source(workspace, source)
     return rows
 
 
-def _verified_version(folder: Path) -> list[dict[str, Any]]:
-    name = f"version {folder.parent.name}@{folder.name}"
+def _verified_version(store: Store, name: str) -> list[dict[str, Any]]:
     try:
-        version = version_in(folder)
+        version = version_in(store)
     except DamagedFileError as error:
         return [_row(name, "damaged", str(error), hint="copy the version's folder again, or remove it")]
     found = list(damaged_files(version))
@@ -111,7 +108,7 @@ def damaged_files(version: Version) -> Iterator[str]:
     """Tell for each file of *version* that is not what its manifest says: its path, and what is wrong."""
     listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
     for file in listed:
-        yield from _damage(version.path / file.path, size=file.bytes, sha256=file.sha256)
+        yield from _damage(version.store, file.path, size=file.bytes, sha256=file.sha256)
 
 
 def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
@@ -121,9 +118,11 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     except DamagedFileError as error:
         return [_row(name, "damaged", str(error), hint=error.hint)]
     assert manifest is not None, "its manifest was listed"
-    folder = workspace.raw(source)
+    folder = workspace.store.below(f"raw/{source}")
     found = [
-        told for file in manifest.files for told in _damage(folder / file.path, size=file.size, sha256=file.sha256)
+        told
+        for file in manifest.files
+        for told in _damage(*_place(folder, file.path), size=file.size, sha256=file.sha256)
     ]
     verb = "crawl" if manifest.kind == "crawl" else "load"
     hint = f"`corpusmill {verb} RECIPE --source {source}` registers what is there now"
@@ -131,15 +130,25 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     return [_row(name, "damaged", told, hint=hint) for told in found] or [ok]
 
 
-def _damage(path: Path, *, size: int, sha256: str) -> Iterator[str]:
+def _place(folder: Store, path: str) -> tuple[Store, str]:
+    """Give store and key of a raw file: a copy below its manifest, or one in place, with an absolute path."""
+    if not path.startswith("/"):
+        return folder, path
+    return open_store(Path(path).parent), Path(path).name
+
+
+def _damage(store: Store, key: str, *, size: int, sha256: str) -> Iterator[str]:
+    place = store.address(key)
     try:
-        there = path.stat().st_size
+        there = store.size(key)
         if there != size:
-            yield f"{path}: {there} bytes instead of {size}"
-        elif file_sha256(path) != sha256:
-            yield f"{path}: another SHA-256"
-    except OSError as error:
-        yield f"{path}: {error.strerror}"
+            yield f"{place}: {there} bytes instead of {size}"
+        elif store.sha256(key) != sha256:
+            yield f"{place}: another SHA-256"
+    except FileNotFoundError:
+        yield f"{place}: {os.strerror(errno.ENOENT)}"
+    except UnfinishedError as error:
+        yield f"{place}: {error.message}"
 
 
 def _row(name: str, status: str, found: str, *, hint: str | None = None) -> dict[str, Any]:

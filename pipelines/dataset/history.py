@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 from functools import cache
-from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
-from corpusmill.pipelines.dataset.version import Version, dataset_folder, datasets, find, is_version_id, version_in
+from corpusmill.pipelines.dataset.version import Version, dataset_store, datasets, find, is_version_id, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.storage import Store
 
 TAG_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
@@ -25,17 +26,17 @@ def history(workspace: Workspace, dataset: str | None = None) -> list[dict[str, 
         UsageError: There is no such data set.
     """
     names = [dataset] if dataset is not None else datasets(workspace)
-    rows = [row for name in names for row in _rows(dataset_folder(workspace, name))]
+    rows = [row for name in names for row in _rows(dataset_store(workspace, name))]
     return sorted(rows, key=lambda row: (row["at"], row["dataset"], row["number"]), reverse=True)
 
 
-def _rows(folder: Path) -> list[dict[str, Any]]:
+def _rows(store: Store) -> list[dict[str, Any]]:
     opened = cache(version_in)
-    names = publications.tags(folder)
-    entries = publications.publications(folder)
+    names = publications.tags(store)
+    entries = publications.publications(store)
     return [
         {
-            **_described(opened(folder / entry["version"])),
+            **_described(opened(store.below(entry["version"]))),
             "parent": entry.get("parent"),
             "tags": sorted(name for name, version in names.items() if version == entry["version"]),
             "action": entry.get("action", "publish"),
@@ -56,7 +57,7 @@ def _described(version: Version) -> dict[str, Any]:
         "documents": manifest.counts.published,
         "text_bytes": sum(shard.text_bytes for shard in manifest.files),
         "bytes": version.size,
-        "path": str(version.path),
+        "path": version.address,
     }
 
 
@@ -72,15 +73,15 @@ def tag(workspace: Workspace, version: Version, name: str, *, force: bool = Fals
             f"{name!r} is no name for a tag",
             hint="letters, digits and . _ - inside, at most 64, and not the form of a version id",
         )
-    folder = _own_folder(workspace, version)
-    with workspace.lock("dataset", folder.name):
-        names = publications.tags(folder)
+    dataset, store = version.manifest.dataset, _own_store(workspace, version)
+    with workspace.lock("dataset", dataset):
+        names = publications.tags(store)
         there = names.get(name)
         if there == version.manifest.version:
             return False
         if there is not None and not force:
-            raise UsageError(f"the tag {name!r} names {folder.name}@{there}", hint="--force moves it")
-        publications.write_tags(folder, {**names, name: version.manifest.version})
+            raise UsageError(f"the tag {name!r} names {dataset}@{there}", hint="--force moves it")
+        publications.write_tags(store, {**names, name: version.manifest.version})
     return True
 
 
@@ -91,25 +92,30 @@ def remove_tag(workspace: Workspace, version: Version, name: str) -> None:
         UsageError: The version has no such tag.
         UnfinishedError: Somebody works on the data set.
     """
-    folder = _own_folder(workspace, version)
-    with workspace.lock("dataset", folder.name):
-        names = publications.tags(folder)
+    dataset, store = version.manifest.dataset, _own_store(workspace, version)
+    with workspace.lock("dataset", dataset):
+        names = publications.tags(store)
         if names.get(name) != version.manifest.version:
             has = ", ".join(sorted(tag for tag, there in names.items() if there == version.manifest.version))
             raise UsageError(f"{version.name} has no tag {name!r}", hint=f"it has: {has or 'none'}")
         del names[name]
-        publications.write_tags(folder, names)
+        publications.write_tags(store, names)
 
 
-def _own_folder(workspace: Workspace, version: Version) -> Path:
-    """Give the folder of the data set of *version*, which has to lie in the workspace."""
-    folder = workspace.versions / version.manifest.dataset
-    if version.path.resolve().parent != folder.resolve():
+def _own_store(workspace: Workspace, version: Version) -> Store:
+    """Give the store of the data set of *version*, which has to lie in the workspace."""
+    store = workspace.dataset(version.manifest.dataset)
+    if posixpath.dirname(_resolved(version.store)) != _resolved(store):
         raise UsageError(
-            f"{version.path} does not lie in the workspace {workspace.root}",
+            f"{version.address} does not lie in the workspace {workspace.store.address()}",
             hint="tags belong to a data set: name its workspace with --workspace",
         )
-    return folder
+    return store
+
+
+def _resolved(store: Store) -> str:
+    path = store.path()
+    return store.address() if path is None else str(path.resolve())
 
 
 def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tuple[Version, str]:
@@ -122,22 +128,22 @@ def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tup
         UsageError: There is no such version.
         UnfinishedError: Somebody works on the data set.
     """
-    folder = dataset_folder(workspace, dataset)
+    store = dataset_store(workspace, dataset)
     with workspace.lock("dataset", dataset):
-        entries = publications.publications(folder)
+        entries = publications.publications(store)
         before = str(entries[-1]["version"])
-        target = _one_before(folder, entries) if what is None else find(folder, what)
+        target = _one_before(store, dataset, entries) if what is None else find(store, what)
         if target != before:
-            publications.record(folder, action="rollback", version=target, parent=before)
-            index_version(workspace, folder / target)
-    return version_in(folder / target), before
+            publications.record(store, action="rollback", version=target, parent=before)
+            index_version(workspace, version_in(store.below(target)))
+    return version_in(store.below(target)), before
 
 
-def _one_before(folder: Path, entries: list[dict[str, Any]]) -> str:
+def _one_before(store: Store, dataset: str, entries: list[dict[str, Any]]) -> str:
     """Give the version that was current when the current one was published: so two rollbacks are two steps back."""
     now = entries[-1]["version"]
     published = [entry for entry in entries if entry["version"] == now and entry.get("action") != "rollback"]
     parent = published[-1].get("parent") if published else None
     if parent is None:
-        raise UsageError(f"{folder.name}@{now} has no version before it", hint=f"`corpusmill versions {folder.name}`")
-    return find(folder, parent)
+        raise UsageError(f"{dataset}@{now} has no version before it", hint=f"`corpusmill versions {dataset}`")
+    return find(store, parent)

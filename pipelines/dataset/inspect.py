@@ -15,7 +15,8 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.dataset.tables import identifier, open_tables, quoted, time_limit
+from corpusmill.pipelines.dataset.served import quoted
+from corpusmill.pipelines.dataset.tables import identifier, open_tables, time_limit
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.document import LEDGER, METADATA, SPLITS, is_signal
 from corpusmill.schemas.errors import UsageError

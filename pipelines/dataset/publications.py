@@ -7,7 +7,6 @@ version. ``tags.json`` names versions. Both are plain files: they move with the 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,44 +15,59 @@ from pydantic import ValidationError
 from corpusmill.pipelines.workspace import now_text
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.manifest import VersionManifest
+from corpusmill.schemas.storage import Store, open_store
 
 LOG: Final = "publications.jsonl"
 TAGS: Final = "tags.json"
+_HEX: Final = "0123456789abcdef"
 
 
-def read_manifest(folder: Path) -> VersionManifest:
+def read_manifest(folder: Store | Path) -> VersionManifest:
     """Read the manifest of the version in *folder*.
 
     Raises:
         UsageError: There is no version.
         DamagedFileError: The manifest cannot be read.
     """
-    path = folder / "manifest.json"
+    store = open_store(folder)
     try:
-        return VersionManifest.model_validate_json(path.read_bytes())
+        return VersionManifest.model_validate_json(store.read("manifest.json"))
     except FileNotFoundError:
-        raise UsageError(f"{folder} holds no version", hint="`corpusmill versions` lists them") from None
+        raise UsageError(f"{store.address()} holds no version", hint="`corpusmill versions` lists them") from None
     except ValidationError as error:
         what = error.errors()[0]
         place = ".".join(map(str, what["loc"])) or "the file"
-        raise DamagedFileError(f"not a version's manifest: {place}: {what['msg']}", file=str(path)) from error
+        raise DamagedFileError(
+            f"not a version's manifest: {place}: {what['msg']}", file=store.address("manifest.json")
+        ) from error
 
 
-def publications(dataset: Path) -> list[dict[str, Any]]:
-    """Give the publications of the data set in the folder *dataset*, oldest first.
+def publications(dataset: Store | Path) -> list[dict[str, Any]]:
+    """Give the publications of the data set in the folder or store *dataset*, oldest first.
 
     A last line that was torn by a crash is left out; versions that the log does not name (it was lost, or a crash came
     before the line was written) follow by the time of their manifest.
     """
-    entries = _logged(dataset)
-    entries += _unlogged(dataset, {entry["version"] for entry in entries})
-    return [entry for entry in entries if (dataset / entry["version"] / "manifest.json").exists()]
+    store = open_store(dataset)
+    entries = _logged(store)
+    known = set(version_ids(store))
+    entries += _unlogged(store, known - {entry["version"] for entry in entries})
+    return [entry for entry in entries if entry["version"] in known]
 
 
-def _logged(dataset: Path) -> list[dict[str, Any]]:
-    log = dataset / LOG
+def version_ids(dataset: Store | Path) -> list[str]:
+    """Give the ids of the versions in the folder or store of a data set, sorted."""
+    store = open_store(dataset)
+    return [name for name in store.folders() if name[0] in _HEX and store.exists(f"{name}/manifest.json")]
+
+
+def _logged(dataset: Store) -> list[dict[str, Any]]:
+    try:
+        log = dataset.read(LOG).decode(errors="replace")
+    except FileNotFoundError:
+        return []
     entries = []
-    for line in log.read_text().splitlines() if log.exists() else ():
+    for line in log.splitlines():
         try:
             entry = json.loads(line)
         except ValueError:
@@ -63,10 +77,10 @@ def _logged(dataset: Path) -> list[dict[str, Any]]:
     return entries
 
 
-def _unlogged(dataset: Path, known: set[str]) -> list[dict[str, Any]]:
-    """Give publications for the versions that are there and not *known*, by the time of their manifest."""
-    paths = [path.parent for path in dataset.glob("[0-9a-f]*/manifest.json") if path.parent.name not in known]
-    found = sorted(map(read_manifest, paths), key=lambda manifest: (manifest.created_at, manifest.version))
+def _unlogged(dataset: Store, versions: set[str]) -> list[dict[str, Any]]:
+    """Give publications for *versions*, by the time of their manifest."""
+    manifests = (read_manifest(dataset.below(version)) for version in versions)
+    found = sorted(manifests, key=lambda manifest: (manifest.created_at, manifest.version))
     return [
         {
             "action": "publish",
@@ -78,45 +92,39 @@ def _unlogged(dataset: Path, known: set[str]) -> list[dict[str, Any]]:
     ]
 
 
-def adopt(dataset: Path) -> int:
+def adopt(dataset: Store | Path) -> int:
     """Write the versions that the log does not name into it; give their number. The caller holds the lock."""
-    logged = {entry["version"] for entry in _logged(dataset)}
-    found = _unlogged(dataset, logged)
+    store = open_store(dataset)
+    logged = {entry["version"] for entry in _logged(store)}
+    found = _unlogged(store, {*version_ids(store)} - logged)
     for entry in found:
         record(dataset, action=entry["action"], version=entry["version"], parent=entry["parent"], at=entry["at"])
     return len(found)
 
 
-def current(dataset: Path) -> str | None:
+def current(dataset: Store | Path) -> str | None:
     """Give the current version: that of the last publication or rollback."""
     entries = publications(dataset)
     return str(entries[-1]["version"]) if entries else None
 
 
-def record(dataset: Path, *, action: str, version: str, parent: str | None, at: str | None = None) -> None:
+def record(dataset: Store | Path, *, action: str, version: str, parent: str | None, at: str | None = None) -> None:
     """Append a line to the log, on disk before this returns; *at* is the time, by default now."""
     line = json.dumps({"action": action, "version": version, "parent": parent, "at": at or now_text()}, sort_keys=True)
-    log = dataset / LOG
-    torn = log.exists() and not log.read_bytes().endswith(b"\n") and log.stat().st_size > 0
-    with log.open("a") as file:
-        file.write(("\n" if torn else "") + line + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    open_store(dataset).append(LOG, line)
 
 
-def tags(dataset: Path) -> dict[str, str]:
+def tags(dataset: Store | Path) -> dict[str, str]:
     """Give the tags of the data set: name to version."""
-    path = dataset / TAGS
-    if not path.exists():
-        return {}
+    store = open_store(dataset)
     try:
-        return dict(json.loads(path.read_text()))
+        return dict(json.loads(store.read(TAGS)))
+    except FileNotFoundError:
+        return {}
     except ValueError as error:
-        raise DamagedFileError(f"not a list of tags: {error}", file=str(path)) from error
+        raise DamagedFileError(f"not a list of tags: {error}", file=store.address(TAGS)) from error
 
 
-def write_tags(dataset: Path, names: dict[str, str]) -> None:
-    """Replace the tags, by rename."""
-    temporary = dataset / f"{TAGS}.{os.getpid()}.tmp"
-    temporary.write_text(json.dumps(names, indent=1, sort_keys=True) + "\n")
-    temporary.replace(dataset / TAGS)
+def write_tags(dataset: Store | Path, names: dict[str, str]) -> None:
+    """Replace the tags in one go."""
+    open_store(dataset).write(TAGS, json.dumps(names, indent=1, sort_keys=True) + "\n")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -16,7 +13,7 @@ import pyarrow as pa
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import final_path
-from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import (
@@ -30,8 +27,9 @@ from corpusmill.schemas.manifest import (
     schema_as_json,
     version_id,
 )
+from corpusmill.schemas.storage import Store, link_or_copy, open_store
 
-_STAGING: Final = ".staging-"
+MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class WrittenFile:
         return f"{prefix}-{self.row['index']:05d}-of-{self.row['count']:05d}.parquet"
 
 
-def written_files(done: StepDone, store: Store) -> list[WrittenFile]:
+def written_files(done: StepDone, store: TaskStore) -> list[WrittenFile]:
     """Give the files that the step *done* wrote."""
     found = []
     for task in done.tasks:
@@ -124,55 +122,60 @@ def make_manifest(
 def publish(
     manifest: VersionManifest,
     files: list[WrittenFile],
-    folder: Path,
+    dataset: Store | Path,
     *,
     recipe_text: str,
     describe: Callable[[Path], None],
-) -> tuple[Path, bool]:
-    """Publish a version of the data set in *folder*; give its path, and False if it was the current one before.
+) -> tuple[Store, bool]:
+    """Publish a version of a data set; give the store of its files, and False if it was the current one before.
 
     Args:
+        dataset: The folder or store of the data set's versions.
         describe: Writes report, card and whatever else into the folder that it gets.
 
     Raises:
         DamagedFileError: The version is there already, and is not what it was.
         UnfinishedError: A file that a task wrote is not what it was; the next run writes it again.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    sweep(folder)
-    target = folder / manifest.version
-    before = publications.current(folder)
-    if target.exists():
+    store = open_store(dataset)
+    sweep(store)
+    target = store.below(manifest.version)
+    before = publications.current(store)
+    if manifest.version in store.folders():
         _check_published(target, manifest)
     else:
-        with _staged(folder, manifest.version) as staging:
+        with store.appearing_folder(manifest.version, last=MANIFEST) as staging:
             for file in files:
                 _check_written(file)
-                _link(file.path, staging / file.name)
+                link_or_copy(file.path, staging / file.name)
             (staging / "recipe.yaml").write_text(recipe_text)
-            (staging / "manifest.json").write_text(manifest.json_text())
+            (staging / MANIFEST).write_text(manifest.json_text())
             describe(staging)
-            _on_disk(staging)
-            staging.replace(target)
-            _sync(folder)
-    if before == manifest.version and _is_logged(folder, manifest.version):
+    if before == manifest.version and _is_logged(store, manifest.version):
         return target, False
-    publications.record(folder, action="publish", version=manifest.version, parent=before)
+    publications.record(store, action="publish", version=manifest.version, parent=before)
     return target, before != manifest.version
 
 
-def _check_published(folder: Path, manifest: VersionManifest) -> None:
-    """Compare the version in *folder* with its own manifest, and that with what its recipe gave just now."""
-    hint = f"remove {folder} and run again: it is made anew from the tasks"
-    found = publications.read_manifest(folder)
+def _check_published(version: Store, manifest: VersionManifest) -> None:
+    """Compare the files of *version* with its own manifest, and that with what its recipe gave just now."""
+    hint = f"remove {version.address()} and run again: it is made anew from the tasks"
+    found = publications.read_manifest(version)
     if _content(found) != _content(manifest):
-        place = str(folder / "manifest.json")
+        place = version.address(MANIFEST)
         raise DamagedFileError("the manifest does not tell what this version holds", file=place, hint=hint)
     files: tuple[ShardFile | SideFile, ...] = (*found.files, *found.side_files)
     for file in files:
-        path = folder / file.path
-        if not path.exists() or path.stat().st_size != file.bytes or file_sha256(path) != file.sha256:
-            raise DamagedFileError("the file is not what the manifest says", file=str(path), hint=hint)
+        if not _is_as_listed(version, file):
+            place = version.address(file.path)
+            raise DamagedFileError("the file is not what the manifest says", file=place, hint=hint)
+
+
+def _is_as_listed(version: Store, file: ShardFile | SideFile) -> bool:
+    try:
+        return version.size(file.path) == file.bytes and version.sha256(file.path) == file.sha256
+    except FileNotFoundError:
+        return False
 
 
 def _content(manifest: VersionManifest) -> list[Any]:
@@ -191,45 +194,10 @@ def _check_written(file: WrittenFile) -> None:
         )
 
 
-def _is_logged(folder: Path, version: str) -> bool:
-    log = folder / publications.LOG
-    return log.exists() and f'"{version}"' in log.read_text()
+def _is_logged(dataset: Store, version: str) -> bool:
+    return dataset.exists(publications.LOG) and f'"{version}"' in dataset.read_text(publications.LOG)
 
 
-@contextlib.contextmanager
-def _staged(folder: Path, version: str) -> Iterator[Path]:
-    staging = folder / f"{_STAGING}{version}"
-    staging.mkdir()
-    try:
-        yield staging
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
-
-
-def sweep(folder: Path) -> None:
-    """Remove what a killed publication left; the caller holds the lock of the data set."""
-    for left in folder.glob(f"{_STAGING}*"):
-        shutil.rmtree(left)
-
-
-def _link(source: Path, target: Path) -> None:
-    """Give *source* a second name; copy it where the file system cannot."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-
-
-def _on_disk(folder: Path) -> None:
-    """Make sure that everything in *folder* survives a power failure."""
-    for path in folder.iterdir():
-        _sync(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def sweep(dataset: Store | Path) -> int:
+    """Remove what a killed publication left, give the number; the caller holds the lock of the data set."""
+    return open_store(dataset).sweep("", last=MANIFEST)

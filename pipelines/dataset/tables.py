@@ -5,16 +5,17 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 import duckdb
 import pyarrow as pa
 
+from corpusmill.pipelines.dataset.served import quoted, serving, sql_name
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.document import DOCUMENT, LEDGER, ORIGIN
 from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.storage import StoredFile
 
 MEMORY_LIMIT: Final = "1GB"
 """What DuckDB may use before it works on disk."""
@@ -43,48 +44,43 @@ def open_tables(views: Mapping[str, tuple[Version, str]]) -> Iterator[duckdb.Duc
     Raises:
         DamagedFileError: A file is missing, or no Parquet file.
     """
-    files = {name: version.files(kind) for name, (version, kind) in views.items()}
+    files = {name: version.stored(kind) for name, (version, kind) in views.items()}
     with _opened(files, {name: kind for name, (_, kind) in views.items()}) as connection:
         yield connection
 
 
 @contextlib.contextmanager
-def open_files(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open the view ``files`` over shards of one version, or of none."""
-    with _opened({"files": list(files)}, {"files": "shard"}) as connection:
-        yield connection
-
-
-@contextlib.contextmanager
-def _opened(files: Mapping[str, list[Path]], kinds: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+def _opened(files: Mapping[str, list[StoredFile]], kinds: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    everything = [file for of_view in files.values() for file in of_view]
     with (
         tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch,
         contextlib.closing(duckdb.connect(config=_SETTINGS)) as connection,
+        serving(connection, everything),
     ):
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute(f"SET temp_directory = {quoted(scratch)}")
-        _confine(connection, [path for paths in files.values() for path in paths], scratch)
-        for name, paths in files.items():
-            _define(connection, name, paths, _EMPTY[kinds[name]])
+        _confine(connection, everything, scratch)
+        for name, of_view in files.items():
+            _define(connection, name, of_view, _EMPTY[kinds[name]])
         yield connection
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, files: list[Path], scratch: str) -> None:
-    connection.execute(f"SET allowed_paths = [{', '.join(quoted(str(path)) for path in files)}]")
+def _confine(connection: duckdb.DuckDBPyConnection, files: list[StoredFile], scratch: str) -> None:
+    connection.execute(f"SET allowed_paths = [{', '.join(map(sql_name, files))}]")
     connection.execute(f"SET allowed_directories = [{quoted(scratch + '/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
-def _define(connection: duckdb.DuckDBPyConnection, name: str, paths: list[Path], empty: pa.Schema) -> None:
-    if not paths:
+def _define(connection: duckdb.DuckDBPyConnection, name: str, files: list[StoredFile], empty: pa.Schema) -> None:
+    if not files:
         connection.register(name, empty.empty_table())
         return
-    listed = ", ".join(quoted(str(path)) for path in paths)
+    listed = ", ".join(map(sql_name, files))
     try:
         connection.execute(f"CREATE VIEW {identifier(name)} AS SELECT * FROM read_parquet([{listed}])")
     except duckdb.Error as error:
-        raise DamagedFileError(f"the files cannot be read: {error}", file=str(paths[0].parent)) from error
+        raise DamagedFileError(f"the files cannot be read: {error}", file=files[0].store.address()) from error
 
 
 @contextlib.contextmanager
@@ -105,15 +101,6 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterato
     finally:
         timer.cancel()
         timer.join()
-
-
-def quoted(text: str) -> str:
-    """Give *text* as a literal of SQL.
-
-    >>> quoted("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:

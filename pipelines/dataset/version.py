@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import posixpath
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.identity import ID_LENGTH, shard_of
 from corpusmill.schemas.manifest import VERSION_ID_LENGTH, VersionManifest
+from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
 
 MIN_PREFIX: Final = 4
 """Characters of a version id that may stand for the whole, where they are unique."""
@@ -33,13 +36,36 @@ _MANY: Final = 10_000
 
 @dataclass(frozen=True)
 class Version:
-    """A version in the folder *path*: usable as a path itself, without a catalog, wherever it lies."""
+    """A version in the folder or at the URL *place*: usable without a catalog, wherever it lies."""
 
-    path: Path
+    place: str | os.PathLike[str]
     manifest: VersionManifest = field(repr=False)
 
     def __fspath__(self) -> str:
         return str(self.path)
+
+    @cached_property
+    def store(self) -> Store:
+        """The store of the version's files."""
+        return open_store(self.place)
+
+    @property
+    def address(self) -> str:
+        """Path or URL of the version."""
+        return self.store.address()
+
+    @property
+    def path(self) -> Path:
+        """The folder of the version.
+
+        Raises:
+            UsageError: It does not lie on this machine.
+        """
+        path = self.store.path()
+        if path is None:
+            hint = "copy it to a folder first, such as with `aws s3 sync`"
+            raise UsageError(f"{self.address} does not lie on this machine", hint=hint)
+        return path
 
     @property
     def name(self) -> str:
@@ -54,9 +80,9 @@ class Version:
     @property
     def signals(self) -> list[str]:
         """Names of the signals; none when nothing was measured."""
-        for path in self.files("signals"):
-            with _reading(path):
-                return [name for name in pq.read_schema(path).names if name != "id"]
+        for file in self.stored("signals"):
+            with _reading(file), file.open() as opened:
+                return [name for name in pq.read_schema(opened).names if name != "id"]
         return []
 
     @property
@@ -69,23 +95,33 @@ class Version:
         """Give the files of one *kind* (shard, ledger, signals, origin) in name order.
 
         Raises:
+            UsageError: The version does not lie on this machine.
             DamagedFileError: One is missing, or the manifest names one outside of the folder.
         """
-        if kind == _SHARD:
-            names = [file.path for file in self.manifest.files if split in (None, file.split)]
-        else:
-            names = [file.path for file in self.manifest.side_files if file.kind == kind]
-        return [self._file(name) for name in sorted(names)]
+        return [self.path / file.key for file in self.stored(kind, split=split)]
 
-    def _file(self, name: str) -> Path:
+    def stored(self, kind: str, *, split: str | None = None) -> list[StoredFile]:
+        """Return the files of one *kind* (shard, ledger, signals, origin) in name order, wherever they lie.
+
+        Raises:
+            DamagedFileError: One is missing on this machine, or the manifest names one outside of the folder.
+        """
+        if kind == _SHARD:
+            sizes = {file.path: file.bytes for file in self.manifest.files if split in (None, file.split)}
+        else:
+            sizes = {file.path: file.bytes for file in self.manifest.side_files if file.kind == kind}
+        return [self._stored(name, sizes[name]) for name in sorted(sizes)]
+
+    def _stored(self, name: str, size: int) -> StoredFile:
         if Path(name).name != name or name.startswith("."):
             raise DamagedFileError(
-                f"the manifest names a file outside of its folder: {name}", file=str(self.path / "manifest.json")
+                f"the manifest names a file outside of its folder: {name}", file=self.store.address("manifest.json")
             )
-        path = self.path / name
-        if not path.is_file():
-            raise DamagedFileError("the file is missing", file=str(path), hint="copy the version's folder whole")
-        return path
+        file = StoredFile(self.store, name, size)
+        path = self.store.path(name)
+        if path is not None and not path.is_file():  # on a store, asking costs a request: reading says so
+            raise DamagedFileError("the file is missing", file=file.address, hint="copy the version's folder whole")
+        return file
 
     def rows(self, kind: str, low: str, high: str | None = None, *, columns: list[str] | None = None) -> pa.Table:
         """Give the rows of the files of *kind* with an id in ``[low, high]`` (by default *low* alone), in file order.
@@ -94,12 +130,12 @@ class Version:
         """
         high = low if high is None else high
         tables: list[pa.Table] = []
-        for path in self._files_between(kind, low, high):
-            with _reading(path):
-                tables += _between(path, low, high, columns)
+        for file in self._files_between(kind, low, high):
+            with _reading(file):
+                tables += _between(file, low, high, columns)
         return pa.concat_tables(tables) if tables else pa.table({})
 
-    def _files_between(self, kind: str, low: str, high: str) -> list[Path]:
+    def _files_between(self, kind: str, low: str, high: str) -> list[StoredFile]:
         if kind == _SHARD:
             near = {
                 shard.path
@@ -107,8 +143,8 @@ class Version:
                 if shard.first_id is not None and shard.last_id is not None
                 if shard.first_id <= high and low <= shard.last_id
             }
-            return [path for path in self.files(_SHARD) if path.name in near]
-        files, places = self.files(kind), self._places()
+            return [file for file in self.stored(_SHARD) if file.key in near]
+        files, places = self.stored(kind), self._places()
         if len(files) != len(places):
             return files
         return [
@@ -126,24 +162,24 @@ class Version:
         self, *, ids: pa.Array | None = None, columns: list[str] | None = None, split: str | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Give documents in file order, row group by row group; those of *ids* only where given."""
-        for path in self.files(_SHARD, split=split):
-            with _reading(path):
-                yield from _with_ids(path, ids, columns)
+        for file in self.stored(_SHARD, split=split):
+            with _reading(file):
+                yield from _with_ids(file, ids, columns)
 
 
 @contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
+def _reading(file: StoredFile) -> Iterator[None]:
     """Name the file in the error when it cannot be read."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"the file cannot be read: {error}", file=str(path)) from error
+        raise DamagedFileError(f"the file cannot be read: {error}", file=file.address) from error
 
 
-def _between(path: Path, low: str, high: str, columns: list[str] | None) -> list[pa.Table]:
+def _between(stored: StoredFile, low: str, high: str, columns: list[str] | None) -> list[pa.Table]:
     """Give the rows of a file whose id lies in ``[low, high]``: whole columns of the row groups that hold any."""
     found = []
-    with pq.ParquetFile(path) as file:
+    with _parquet(stored) as file:
         for group in _row_groups(file, lambda first, last: first <= high and low <= last):
             ids = _column(file, group, "id")
             mask = pc.and_(pc.greater_equal(ids, pa.scalar(low)), pc.less_equal(ids, pa.scalar(high)))
@@ -152,14 +188,21 @@ def _between(path: Path, low: str, high: str, columns: list[str] | None) -> list
         return found or [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)]
 
 
-def _with_ids(path: Path, ids: pa.Array | None, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
-    with pq.ParquetFile(path) as file:
+def _with_ids(stored: StoredFile, ids: pa.Array | None, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
+    with _parquet(stored) as file:
         for group in _row_groups(file, _holds_any(ids)):
             mask = None if ids is None else pc.is_in(_column(file, group, "id"), value_set=ids)
             if mask is not None and not pc.any(mask).as_py():
                 continue
             table = _whole(file, group, columns)
             yield from (table if mask is None else table.filter(mask)).to_batches()
+
+
+@contextlib.contextmanager
+def _parquet(stored: StoredFile) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; on a store, the columns of a row group are got with few requests."""
+    with stored.open() as opened, pq.ParquetFile(opened, pre_buffer=stored.store.path() is None) as file:
+        yield file
 
 
 def _holds_any(ids: pa.Array | None) -> Callable[[str, str], bool]:
@@ -193,7 +236,7 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
 
     Args:
         name_or_path: ``dataset@id`` (the beginning of an id is enough where it is unique), ``dataset@tag``, ``dataset``
-            (the current version), or the folder of a version.
+            (the current version), or the folder or URL of a version.
         workspace: Where names are looked up; by default the environment's, or ``./corpus``.
 
     Raises:
@@ -202,68 +245,68 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
     """
     if isinstance(name_or_path, Version):
         return name_or_path
+    if isinstance(name_or_path, str) and is_url(name_or_path):
+        return version_in(open_store(name_or_path))
     place = workspace_of(workspace)
     if isinstance(name_or_path, os.PathLike) or _is_path(str(name_or_path)):
         return version_in(Path(name_or_path))
     dataset, at, what = str(name_or_path).partition("@")
     if not at and dataset not in datasets(place) and (Path(dataset) / "manifest.json").is_file():
         return version_in(Path(dataset))
-    folder = dataset_folder(place, dataset)
-    return version_in(folder / (find(folder, what) if at else _current(folder)))
+    store = dataset_store(place, dataset)
+    return version_in(store.below(find(store, what) if at else _current(store)))
 
 
 def workspace_of(workspace: str | Path | Workspace | None) -> Workspace:
     """Give the workspace that is meant: *workspace*, or the one that the environment names."""
     if isinstance(workspace, Workspace):
         return workspace
-    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute())
+    place = os.environ.get("CORPUSMILL_STORE")
+    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute(), place)
 
 
 def _is_path(text: str) -> bool:
     return "/" in text or os.sep in text or text.startswith(".")
 
 
-def version_in(folder: Path) -> Version:
+def version_in(folder: Store | Path) -> Version:
     """Open the version in *folder*."""
-    return Version(folder.absolute(), publications.read_manifest(folder))
+    store = open_store(folder)
+    return Version(store.url, publications.read_manifest(store))
 
 
 def datasets(workspace: Workspace) -> list[str]:
     """Give the names of the data sets that have a version."""
-    return sorted({path.parent.parent.name for path in workspace.versions.glob("*/[0-9a-f]*/manifest.json")})
+    return [name for name in workspace.datasets() if publications.version_ids(workspace.dataset(name))]
 
 
-def dataset_folder(workspace: Workspace, dataset: str) -> Path:
-    """Give the folder of a data set's versions.
+def dataset_store(workspace: Workspace, dataset: str) -> Store:
+    """Give the store of a data set's versions.
 
     Raises:
         UsageError: There is no such data set; the hint has the nearest name.
     """
-    known = datasets(workspace)
+    known, place = datasets(workspace), workspace.store.address()
     if dataset in known:
-        return workspace.versions / dataset
+        return workspace.dataset(dataset)
     near = get_close_matches(dataset, known, 1)
     if near:
         hint = f"did you mean `{near[0]}`?"
     elif known:
         hint = f"there are: {', '.join(known)}"
     else:
-        hint = f"nothing was published in {workspace.root} yet: `corpusmill run RECIPE` does, --workspace names another"
-    raise UsageError(f"there is no data set {dataset!r} in {workspace.root}", hint=hint, value=dataset)
+        hint = f"nothing was published in {place} yet: `corpusmill run RECIPE` does, --workspace names another"
+    raise UsageError(f"there is no data set {dataset!r} in {place}", hint=hint, value=dataset)
 
 
-def version_ids(folder: Path) -> list[str]:
-    """Give the ids of the versions that lie in the folder of a data set."""
-    return sorted(path.parent.name for path in folder.glob("[0-9a-f]*/manifest.json"))
-
-
-def find(folder: Path, what: str) -> str:
-    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the folder of a data set.
+def find(dataset: Store, what: str) -> str:
+    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the store of a data set.
 
     Raises:
         UsageError: None does, or several.
     """
-    ids, names = version_ids(folder), publications.tags(folder)
+    ids, names = publications.version_ids(dataset), publications.tags(dataset)
+    name = posixpath.basename(dataset.address())
     if what in ids:
         return what
     if what in names:
@@ -272,10 +315,10 @@ def find(folder: Path, what: str) -> str:
     if len(near) == 1:
         return near[0]
     if near:
-        raise UsageError(f"{len(near)} versions of {folder.name} begin with {what!r}", hint=", ".join(near))
+        raise UsageError(f"{len(near)} versions of {name} begin with {what!r}", hint=", ".join(near))
     guess = get_close_matches(what, [*names, *ids], 1)
-    hint = f"did you mean `{folder.name}@{guess[0]}`?" if guess else f"`corpusmill versions {folder.name}` lists them"
-    raise UsageError(f"{folder.name} has no version or tag {what!r}", hint=hint, value=what)
+    hint = f"did you mean `{name}@{guess[0]}`?" if guess else f"`corpusmill versions {name}` lists them"
+    raise UsageError(f"{name} has no version or tag {what!r}", hint=hint, value=what)
 
 
 def _tagged(version: str, ids: list[str], tag: str) -> str:
@@ -284,8 +327,8 @@ def _tagged(version: str, ids: list[str], tag: str) -> str:
     return version
 
 
-def _current(folder: Path) -> str:
-    version = publications.current(folder)
+def _current(dataset: Store) -> str:
+    version = publications.current(dataset)
     assert version is not None, "a data set has a version"
     return version
 

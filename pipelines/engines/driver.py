@@ -31,7 +31,7 @@ from corpusmill.pipelines.engines.base import (
 from corpusmill.pipelines.engines.layers import CHANGED, Layer, SliceFile
 from corpusmill.pipelines.engines.plan import Plan, Unit, units
 from corpusmill.pipelines.engines.spills import Order
-from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task, read_done
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
@@ -90,7 +90,13 @@ class Silent:
 
 
 def run_plan(
-    plan: Plan, store: Store, engine: Engine, *, observer: Observer, batch_rows: int | None = None, fresh: bool = False
+    plan: Plan,
+    store: TaskStore,
+    engine: Engine,
+    *,
+    observer: Observer,
+    batch_rows: int | None = None,
+    fresh: bool = False,
 ) -> dict[str, StepDone]:
     """Run *plan* and return its finished steps by name.
 
@@ -114,7 +120,7 @@ def run_plan(
     return run.finished
 
 
-def _forget(store: Store, name: str) -> None:
+def _forget(store: TaskStore, name: str) -> None:
     for inner in store.manifest(name).get("rounds", ()):
         store.forget_step(inner)
     store.forget_step(name)
@@ -147,7 +153,7 @@ class _Run:
 
     plan: Plan
     known: dict[str, str]
-    store: Store
+    store: TaskStore
     engine: Engine
     observer: Observer
     batch_rows: int | None

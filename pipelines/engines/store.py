@@ -72,7 +72,7 @@ class StepDone:
         return max((task.peak_mb for task in self.tasks), default=0.0)
 
 
-class Store:
+class TaskStore:
     """Where tasks and steps lie: ``tasks/`` and ``steps/`` of a workspace."""
 
     def __init__(self, workspace: Path) -> None:

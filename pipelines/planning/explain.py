@@ -11,7 +11,7 @@ from corpusmill.pipelines.api import read_recipe
 from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
-from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.running.run import Acquisition, disk_bytes, planned, source_input
 from corpusmill.pipelines.workspace import Workspace
@@ -39,7 +39,7 @@ def explain_plan(
     known = fingerprints(plan.plan)
     dataset = loaded.recipe.dataset + ("-sample" if limit is not None else "")
     before = _last_steps(place, dataset)
-    store = Store(place.root)
+    store = TaskStore(place.root)
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
@@ -68,7 +68,7 @@ def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:
 
 
 def _told(
-    step: Step, fingerprint: str, before: Mapping[str, str], store: Store, told: Mapping[str, Mapping[str, Any]]
+    step: Step, fingerprint: str, before: Mapping[str, str], store: TaskStore, told: Mapping[str, Mapping[str, Any]]
 ) -> dict[str, Any]:
     there = store.read_step(fingerprint)
     changed = [name for name in told if name in needs(step) and not told[name]["cached"]]

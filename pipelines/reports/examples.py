@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from corpusmill.pipelines.reports.tables import Tables, identifier, quoted
+from corpusmill.pipelines.dataset.served import quoted
+from corpusmill.pipelines.reports.tables import Tables, identifier
 from corpusmill.pipelines.reports.wording import shortened
 from corpusmill.pipelines.stages.quality import Quality
 from corpusmill.schemas.manifest import VersionManifest

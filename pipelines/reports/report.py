@@ -10,20 +10,26 @@ from corpusmill.pipelines.reports.compare import comparison
 from corpusmill.pipelines.reports.findings import findings
 from corpusmill.pipelines.reports.page import render
 from corpusmill.pipelines.reports.statistics import statistics
+from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.storage import Store, open_store
 
 
-def make_report(version_dir: Path, *, compare: Path | None = None, out: Path | None = None) -> None:
-    """Write `report.json` and `report.html` of the version in *version_dir* into *out*, by default beside its files.
+def make_report(version: Store | Path, *, compare: Store | Path | None = None, out: Path | None = None) -> None:
+    """Write `report.json` and `report.html` of *version* into *out*, by default beside its files.
 
     Args:
-        compare: Folder of another version, whose main figures stand beside those of this one.
+        version: The folder of a version, or the store of its files.
+        compare: The same of another version, whose main figures stand beside those of this one.
 
     Raises:
-        UsageError: One of the folders holds no version.
+        UsageError: One of them is no version, or *version* lies on a store and there is no *out*.
         DamagedFileError: A file of a version is missing or unreadable.
     """
     other = None if compare is None else statistics(compare)
-    write_report(statistics(version_dir), version_dir if out is None else out, other=other)
+    folder = open_store(version).path() if out is None else out
+    if folder is None:
+        raise UsageError("a report cannot be written beside a version on a store", hint="give a folder for it")
+    write_report(statistics(version), folder, other=other)
 
 
 def write_report(figures: dict[str, Any], folder: Path, *, other: dict[str, Any] | None = None) -> None:

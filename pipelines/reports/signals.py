@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from corpusmill.pipelines.dataset.served import quoted
 from corpusmill.pipelines.reports.examples import recipe_bounds
-from corpusmill.pipelines.reports.tables import Tables, identifier, quoted
+from corpusmill.pipelines.reports.tables import Tables, identifier
 from corpusmill.schemas.manifest import VersionManifest
 
 BINS: Final = 28

@@ -9,6 +9,7 @@ from corpusmill.pipelines.reports import contents, duplicates, examples, signals
 from corpusmill.pipelines.reports.tables import Tables, open_tables
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.manifest import StageCounts, StepCost, VersionManifest
+from corpusmill.schemas.storage import Store, open_store
 
 FORMAT_VERSION: Final = 1
 BYTES_PER_TOKEN: Final = 4
@@ -16,22 +17,23 @@ BYTES_PER_TOKEN: Final = 4
 is a tokenizer."""
 
 
-def read_manifest(version_dir: Path) -> VersionManifest:
-    """Give the manifest of the version in *version_dir*.
+def read_manifest(version: Store | Path) -> VersionManifest:
+    """Give the manifest of the *version* in a folder or store.
 
     Raises:
         UsageError: There is none.
     """
-    path = version_dir / "manifest.json"
-    if not path.is_file():
+    store = open_store(version)
+    try:
+        return VersionManifest.model_validate_json(store.read("manifest.json"))
+    except FileNotFoundError:
         raise UsageError(
-            f"no version: {version_dir} has no manifest.json", hint="give the folder of a published version"
-        )
-    return VersionManifest.model_validate_json(path.read_text())
+            f"no version: {store.address()} has no manifest.json", hint="give the folder of a published version"
+        ) from None
 
 
-def statistics(version_dir: Path) -> dict[str, Any]:
-    """Give the figures of the version in *version_dir*; reads all of its files, in bounded memory.
+def statistics(version: Store | Path) -> dict[str, Any]:
+    """Give the figures of the *version* in a folder or store; reads all of its files, in bounded memory.
 
     Texts in it are shortened to `examples.TEXT_LENGTH` characters, lists to their largest entries.
 
@@ -39,8 +41,8 @@ def statistics(version_dir: Path) -> dict[str, Any]:
         UsageError: There is no version.
         DamagedFileError: A file is missing or unreadable.
     """
-    manifest = read_manifest(version_dir)
-    with open_tables(version_dir, manifest) as tables:
+    manifest = read_manifest(version)
+    with open_tables(version, manifest) as tables:
         return {
             "format_version": FORMAT_VERSION,
             **_head(manifest),

@@ -13,9 +13,11 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.pipelines.dataset.served import quoted, serving, sql_name
 from corpusmill.schemas.document import DOCUMENT, LEDGER, TEMPLATE
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.manifest import VersionManifest
+from corpusmill.schemas.storage import Store, StoredFile, open_store
 
 MEMORY_LIMIT: Final = "768MB"
 """What DuckDB may use before it works on disk."""
@@ -67,63 +69,76 @@ class Tables:
 
 
 @contextlib.contextmanager
-def open_tables(version_dir: Path, manifest: VersionManifest) -> Iterator[Tables]:
-    """Open the tables of the version in *version_dir*; scratch files lie in a folder of their own.
+def open_tables(version: Store | Path, manifest: VersionManifest) -> Iterator[Tables]:
+    """Open the tables of the *version* in a folder or store; scratch files lie in a folder of their own.
 
     Raises:
         DamagedFileError: A file of the manifest is missing, or is no Parquet file.
     """
-    folder = version_dir.resolve()
-    files = _files(folder, manifest)
+    files = _files(open_store(version), manifest)
+    everything = [file for of_kind in files.values() for file in of_kind]
     signals = _signal_names(files["signals"])
     with (
         tempfile.TemporaryDirectory(prefix="corpusmill-report-") as scratch,
         contextlib.closing(duckdb.connect(f"{scratch}/report.duckdb", config=_SETTINGS)) as connection,
+        serving(connection, everything),
     ):
-        _confine(connection, folder, scratch)
+        _confine(connection, everything, scratch)
         _define(connection, files, manifest)
         yield Tables(connection, signals)
 
 
-def _files(folder: Path, manifest: VersionManifest) -> dict[str, list[str]]:
-    files: dict[str, list[str]] = {"shards": [], "ledger": [], "signals": [], "origin": []}
+def _files(version: Store, manifest: VersionManifest) -> dict[str, list[StoredFile]]:
+    files: dict[str, list[StoredFile]] = {"shards": [], "ledger": [], "signals": [], "origin": []}
     for shard in manifest.files:
-        files["shards"].append(str(folder / shard.path))
+        files["shards"].append(StoredFile(version, shard.path, shard.bytes))
     for side in manifest.side_files:
-        files.setdefault(side.kind, []).append(str(folder / side.path))
-    for path in (path for paths in files.values() for path in paths):
-        _check_readable(path)
+        files.setdefault(side.kind, []).append(StoredFile(version, side.path, side.bytes))
+    for file in (file for of_kind in files.values() for file in of_kind):
+        _check_readable(file)
     return files
 
 
-def _check_readable(path: str) -> None:
-    """Read the footer of the file *path*, so that an error names the file and not a query."""
-    if not Path(path).is_file():
-        raise DamagedFileError("the file is in the manifest but not in the folder", file=path)
+def _check_readable(file: StoredFile) -> None:
+    """Read the footer of *file*, so that an error names the file and not a query."""
     try:
-        pq.read_metadata(path)
-    except pa.ArrowException as error:
-        raise DamagedFileError(f"not a whole Parquet file: {error}", file=path) from error
+        with file.open() as opened:
+            pq.read_metadata(opened)
+    except FileNotFoundError as error:
+        message = "the file is in the manifest but not in the folder"
+        raise DamagedFileError(message, file=file.address) from error
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"not a whole Parquet file: {error}", file=file.address) from error
 
 
-def _signal_names(paths: list[str]) -> tuple[str, ...]:
-    """Return the names of the signals in the files *paths*, which have one schema: those that are numbers or claims."""
-    measured = pq.read_schema(paths[0]) if paths else ()
-    return ("language_score", *(column.name for column in measured if _is_number(column.type)))
+def _signal_names(files: list[StoredFile]) -> tuple[str, ...]:
+    """Return the names of the signals in *files*, which have one schema: those that are numbers or claims."""
+    return ("language_score", *(column.name for column in _columns(files) if _is_number(column.type)))
+
+
+def _columns(files: list[StoredFile]) -> pa.Schema:
+    """Return the columns of *files*, which have one schema."""
+    if not files:
+        return pa.schema([])
+    with files[0].open() as opened:
+        return pq.read_schema(opened)
 
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_boolean(kind) or pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
-def _confine(connection: duckdb.DuckDBPyConnection, folder: Path, scratch: str) -> None:
+def _confine(connection: duckdb.DuckDBPyConnection, files: list[StoredFile], scratch: str) -> None:
     connection.execute(f"SET temp_directory = {quoted(scratch)}")
-    connection.execute(f"SET allowed_directories = [{quoted(f'{folder}/')}, {quoted(f'{scratch}/')}]")
+    connection.execute(f"SET allowed_paths = [{', '.join(map(sql_name, files))}]")
+    connection.execute(f"SET allowed_directories = [{quoted(f'{scratch}/')}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
-def _define(connection: duckdb.DuckDBPyConnection, files: dict[str, list[str]], manifest: VersionManifest) -> None:
+def _define(
+    connection: duckdb.DuckDBPyConnection, files: dict[str, list[StoredFile]], manifest: VersionManifest
+) -> None:
     for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
         records = f" WHERE rule <> {quoted(TEMPLATE)}" if name == "ledger" and files[name] else ""
         connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
@@ -136,36 +151,26 @@ def _define(connection: duckdb.DuckDBPyConnection, files: dict[str, list[str]], 
         raise DamagedFileError(f"the shards cannot be read: {error}", file=first) from error
 
 
-def _measured(paths: list[str]) -> str:
+def _measured(files: list[StoredFile]) -> str:
     """Return a query for the signals that are numbers; a claim counts as 0 or 1."""
-    source = _source(paths, pa.schema([("id", pa.string())]))
-    schema = pq.read_schema(paths[0]) if paths else ()
+    source = _source(files, pa.schema([("id", pa.string())]))
     columns = [
         f"{identifier(column.name)}::TINYINT AS {identifier(column.name)}"
         if pa.types.is_boolean(column.type)
         else identifier(column.name)
-        for column in schema
+        for column in _columns(files)
         if _is_number(column.type)
     ]
     return f"SELECT {', '.join(['id', *columns])} FROM ({source})"
 
 
-def _source(paths: list[str], schema: pa.Schema) -> str:
-    """Give a query for the rows of *paths*; one without rows where there are no files."""
-    if paths:
-        return f"SELECT * FROM read_parquet([{', '.join(map(quoted, paths))}])"
+def _source(files: list[StoredFile], schema: pa.Schema) -> str:
+    """Give a query for the rows of *files*; one without rows where there are none."""
+    if files:
+        return f"SELECT * FROM read_parquet([{', '.join(map(sql_name, files))}])"
     types = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT"}
     columns = [f"NULL::{types.get(field.type, 'TIMESTAMPTZ')} AS {identifier(field.name)}" for field in schema]
     return f"SELECT {', '.join(columns)} WHERE false"
-
-
-def quoted(text: str) -> str:
-    """Give *text* as a literal of SQL.
-
-    >>> quoted("it's")
-    "'it''s'"
-    """
-    return "'" + text.replace("'", "''") + "'"
 
 
 def identifier(name: str) -> str:

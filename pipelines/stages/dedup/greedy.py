@@ -173,8 +173,9 @@ def decide(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.Reco
                 ids.append(document)
         for column, name in ((place, PLACE), (size, "text_bytes"), (members, "members")):
             column.extend(np.asarray(batch[name]).tolist())
-    numbers = (np.frombuffer(column, np.int64) for column in (star, place, size, members))
-    yield from bounded([_star_rows(ids, *numbers, np.frombuffer(similarities), threshold=threshold, rule=rule)])
+    stars, places, sizes, counts = (np.frombuffer(column, np.int64) for column in (star, place, size, members))
+    found = np.frombuffer(similarities, np.float64)
+    yield from bounded([_star_rows(ids, stars, places, sizes, counts, found, threshold=threshold, rule=rule)])
 
 
 def _star_rows(

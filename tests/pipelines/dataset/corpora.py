@@ -122,7 +122,7 @@ def publish_version(
     With *is_old*, as format 1 had it: `metadata` is a map.
     """
     workspace.make()
-    folder = workspace.versions / dataset
+    folder = workspace.dataset(dataset)
     schema = _old(_schema(views)) if is_old else _schema(views)
     files = list(_written(workspace.root / "written", captures, schema))
     dead = [capture for capture in captures if capture.rule is not None]
@@ -148,9 +148,10 @@ def publish_version(
     )
     if is_old:
         manifest = manifest.model_copy(update={"format_version": 1})
-    path, _ = publish(manifest, files, folder, recipe_text="", describe=lambda _: None)
-    assert not is_indexed or index_version(workspace, path)
-    return version_in(path)
+    store, _ = publish(manifest, files, folder, recipe_text="", describe=lambda _: None)
+    version = version_in(store)
+    assert not is_indexed or index_version(workspace, version)
+    return version
 
 
 def _schema(views: Sequence[str]) -> pa.Schema:

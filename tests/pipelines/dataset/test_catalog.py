@@ -60,7 +60,7 @@ def test_indexing_again_changes_nothing(workspace: Workspace) -> None:
     """A run that publishes what is there already comes here, too."""
     version = publish_version(workspace, docs(range(5)), is_indexed=True)
 
-    assert index_version(workspace, version.path)
+    assert index_version(workspace, version)
 
     with table_of(workspace) as table:
         assert len(table.snapshots()) == 1
@@ -134,7 +134,7 @@ def test_an_index_that_cannot_be_written_does_not_fail_the_run(
     version = publish_version(workspace, docs(range(3)))
     workspace.database.write_bytes(b"this is no database, but somebody's notes" * 100)
 
-    assert not index_version(workspace, version.path)
+    assert not index_version(workspace, version)
 
     assert "doctor --repair" in caplog.text
     with pytest.raises(sqlite3.DatabaseError):

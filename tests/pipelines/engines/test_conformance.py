@@ -29,7 +29,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Engine, Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
-from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.schemas.errors import SourceError
 from corpusmill.schemas.hashing import logical_hash
@@ -439,7 +439,7 @@ def outcome(engine: Engine, folder: Path, *, batch_rows: int | None = None, seed
     """Run the plan, and return what must be equal everywhere: of every table, its content and its counters."""
     words = folder / "words.txt"
     words.write_text("KEY1 KEY2 KEY3 KEY11")
-    store = Store(folder)
+    store = TaskStore(folder)
     made = plan(words, order=random.Random(seed))
     done = run_plan(made, store, engine, observer=Silent(), batch_rows=batch_rows)
     return {
@@ -506,7 +506,7 @@ def test_a_second_run_finds_every_step_and_starts_nothing(engine: Engine, tmp_pa
     outcome(engine, tmp_path)
 
     again = run_plan(
-        plan(tmp_path / "words.txt", order=random.Random(9)), Store(tmp_path), LocalEngine(0), observer=Silent()
+        plan(tmp_path / "words.txt", order=random.Random(9)), TaskStore(tmp_path), LocalEngine(0), observer=Silent()
     )
 
     assert all(step.cached for step in again.values())
@@ -516,7 +516,7 @@ def test_a_repeat_ends_where_a_plain_algorithm_does(engine: Engine, tmp_path: Pa
     """Connected groups by label propagation, compared with a union-find over the same edges."""
     outcome(engine, tmp_path)
     made = plan(tmp_path / "words.txt", order=random.Random(0))
-    store = Store(tmp_path)
+    store = TaskStore(tmp_path)
     done = run_plan(made, store, LocalEngine(0), observer=Silent())
 
     rows = [row for batch in read_table(made, done, store, "groups") for row in batch.to_pylist()]
@@ -530,6 +530,6 @@ def test_an_error_of_a_source_crosses_the_engine_with_its_details(engine: Engine
     failing = Plan((Scan(name="fail", function=Fail(), schema=LABELLED),), {"fail": (ScanTask(({"x": 1},), 1),)})
 
     with pytest.raises(SourceError, match=r"x\.parquet:3: no such column") as caught:
-        run_plan(failing, Store(tmp_path), engine, observer=Silent())
+        run_plan(failing, TaskStore(tmp_path), engine, observer=Silent())
 
     assert caught.value.hint == "look"

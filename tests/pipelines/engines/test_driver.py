@@ -18,7 +18,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
-from corpusmill.pipelines.engines.store import StepDone, Store
+from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.schemas.errors import DataError, UnfinishedError, WorkError
 
@@ -108,7 +108,7 @@ def marks(tmp_path: Path) -> Path:
     return folder
 
 
-def run(given: Plan, store: Store, *, workers: int = 0) -> dict[str, StepDone]:
+def run(given: Plan, store: TaskStore, *, workers: int = 0) -> dict[str, StepDone]:
     engine = LocalEngine(workers)
     try:
         return run_plan(given, store, engine, observer=Silent())
@@ -118,7 +118,7 @@ def run(given: Plan, store: Store, *, workers: int = 0) -> dict[str, StepDone]:
 
 def test_new_files_cost_only_themselves(tmp_path: Path, marks: Path) -> None:
     """An incremental run computes the new slices, whatever place they have in the list."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     run(plan(marks, 3, 5), store)
 
     done = run(plan(marks, 7, 5, 3), store)
@@ -131,7 +131,7 @@ def test_new_files_cost_only_themselves(tmp_path: Path, marks: Path) -> None:
 
 def test_a_changed_parameter_repeats_its_step_and_those_behind_it(tmp_path: Path, marks: Path) -> None:
     """The fingerprint of a step holds its parameters and its inputs, nothing else."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     run(plan(marks, 3), store)
 
     done = run(plan(marks, 3, label="other"), store)
@@ -147,7 +147,7 @@ def test_fingerprints_do_not_depend_on_the_order_of_files(marks: Path) -> None:
 @pytest.mark.parametrize("damage", ["missing", "short", "no json", "torn json"])
 def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage: str) -> None:
     """Whatever a crash leaves, the next run finds out and repeats that task alone."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3, 5), store)
     out = store.out(first["count"].tasks[0].fingerprint)
     arrow, told = out.with_name(f"{out.name}.arrow"), out.with_name(f"{out.name}.json")
@@ -171,7 +171,7 @@ def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage:
 
 def test_a_killed_worker_is_replaced_and_the_result_is_the_same(tmp_path: Path, marks: Path) -> None:
     """A lost process costs a repeated task, not the run."""
-    done = run(plan(marks, 3, 5, then=Kill(marks=str(marks))), Store(tmp_path / "w"), workers=2)
+    done = run(plan(marks, 3, 5, then=Kill(marks=str(marks))), TaskStore(tmp_path / "w"), workers=2)
 
     assert (marks / "killed").exists()
     assert done["exchange"].rows == 8
@@ -180,7 +180,7 @@ def test_a_killed_worker_is_replaced_and_the_result_is_the_same(tmp_path: Path, 
 def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Path, marks: Path) -> None:
     """Retrying for ever would hang the night's batch job."""
     with pytest.raises(WorkError, match="step map: a worker died") as caught:
-        run(plan(marks, 3, then=Kill(marks=str(marks), always=True)), Store(tmp_path / "w"), workers=1)
+        run(plan(marks, 3, then=Kill(marks=str(marks), always=True)), TaskStore(tmp_path / "w"), workers=1)
 
     assert "--workers 1" in str(caught.value.hint)
 
@@ -206,8 +206,8 @@ def test_a_task_beyond_the_memory_limit_fails_alone_and_says_what_to_do(tmp_path
     engine = LocalEngine(1, memory_bytes=700_000_000)
     try:
         with pytest.raises(WorkError, match=r"step map: task .* needs more memory .*700 MB") as caught:
-            run_plan(plan(marks, 3, then=Greedy()), Store(tmp_path / "w"), engine, observer=Silent())
-        done = run_plan(plan(marks, 3), Store(tmp_path / "w"), engine, observer=Silent())
+            run_plan(plan(marks, 3, then=Greedy()), TaskStore(tmp_path / "w"), engine, observer=Silent())
+        done = run_plan(plan(marks, 3), TaskStore(tmp_path / "w"), engine, observer=Silent())
     finally:
         engine.close()
 
@@ -221,10 +221,10 @@ def test_a_store_that_cannot_be_written_is_told_and_can_be_resumed(tmp_path: Pat
     (tmp_path / "w" / "tasks").write_text("a file in the way")
 
     with pytest.raises(UnfinishedError):
-        run(plan(marks, 3), Store(tmp_path / "w"))
+        run(plan(marks, 3), TaskStore(tmp_path / "w"))
 
     (tmp_path / "w" / "tasks").unlink()
-    assert run(plan(marks, 3), Store(tmp_path / "w"))["exchange"].rows == 3
+    assert run(plan(marks, 3), TaskStore(tmp_path / "w"))["exchange"].rows == 3
 
 
 class Share(ColumnFunction):
@@ -248,7 +248,7 @@ def shared(marks: Path, *sizes: int) -> Plan:
     )
 
 
-def tables(made: Plan, store: Store, done: dict[str, StepDone]) -> dict[str, list[dict[str, object]]]:
+def tables(made: Plan, store: TaskStore, done: dict[str, StepDone]) -> dict[str, list[dict[str, object]]]:
     found = {}
     for name in done:
         rows = [row for batch in read_table(made, done, store, name) for row in batch.to_pylist()]
@@ -258,7 +258,7 @@ def tables(made: Plan, store: Store, done: dict[str, StepDone]) -> dict[str, lis
 
 def test_after_an_incremental_run_every_table_is_that_of_a_run_from_nothing(tmp_path: Path, marks: Path) -> None:
     """A map that asks for counters has them in its address: no slice keeps a value of yesterday."""
-    store, fresh = Store(tmp_path / "w"), Store(tmp_path / "fresh")
+    store, fresh = TaskStore(tmp_path / "w"), TaskStore(tmp_path / "fresh")
     run(shared(marks, 3), store)
 
     added = shared(marks, 3, 5)
@@ -271,7 +271,7 @@ def test_after_an_incremental_run_every_table_is_that_of_a_run_from_nothing(tmp_
 
 def test_an_unchanged_counter_leaves_the_old_slices_valid(tmp_path: Path, marks: Path) -> None:
     """The value is in the address, not the step that gave it."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     run(shared(marks, 3, 5), store)
 
     done = run(shared(marks, 5, 3, 0), store)
@@ -325,7 +325,7 @@ class Copy(ColumnFunction):
 
 def test_a_map_reads_a_column_as_it_stands_before_it(tmp_path: Path, marks: Path) -> None:
     """Also when a later map over the same column was computed long ago, and this one is computed again."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     made = replacing(marks)
     first = run(made, store)
     expected = tables(made, store, first)
@@ -342,7 +342,7 @@ def test_a_map_reads_a_column_as_it_stands_before_it(tmp_path: Path, marks: Path
 
 def test_a_changed_map_repeats_what_reads_its_columns_and_nothing_else(tmp_path: Path, marks: Path) -> None:
     """What a step does not read cannot invalidate it."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
     run(replacing(marks), store)
 
     done = run(replacing(marks, second="drei"), store)
@@ -361,7 +361,7 @@ def test_maps_over_one_layout_are_one_task_a_slice(marks: Path) -> None:
 
 def test_a_replaced_column_is_stored_for_the_changed_rows_alone(tmp_path: Path, marks: Path) -> None:
     """A stage that masks one text in a thousand writes one text."""
-    store = Store(tmp_path / "w")
+    store = TaskStore(tmp_path / "w")
 
     done = run(replacing(marks), store)
 
@@ -381,7 +381,7 @@ class Undeclared(Label):
 def test_an_undeclared_column_ends_the_run_with_the_name_of_the_step(tmp_path: Path, marks: Path) -> None:
     """It would vanish without a word."""
     with pytest.raises(WorkError, match="step map returned the column 'secret', which it does not declare"):
-        run(plan(marks, 3, then=Undeclared()), Store(tmp_path / "w"))
+        run(plan(marks, 3, then=Undeclared()), TaskStore(tmp_path / "w"))
 
 
 def test_a_column_type_that_cannot_travel_is_refused_before_anything_runs(marks: Path) -> None:
@@ -418,7 +418,7 @@ def test_listing_ten_thousand_tasks_is_linear(tmp_path: Path) -> None:
             ],
             scans,
         )
-        store = Store(tmp_path / str(tasks))
+        store = TaskStore(tmp_path / str(tasks))
         run(made, store)
         for manifest in store.steps.glob("*/manifest.json"):
             manifest.unlink()

@@ -13,7 +13,7 @@ from corpusmill.pipelines.engines.base import Batches, Function, Scan
 from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
-from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.dedup.exact import ExactDedup
@@ -67,10 +67,10 @@ def fates_by_engine(corpus: pa.Table, folder: Path, *, files: int, workers: int,
     plan = Plan((Scan(name="documents", function=ReadFile(), schema=CAPTURE), *STEPS), {"documents": tasks})
     engine = LocalEngine(workers)
     try:
-        done = run_plan(plan, Store(folder), engine, observer=Silent(), batch_rows=batch_rows)
+        done = run_plan(plan, TaskStore(folder), engine, observer=Silent(), batch_rows=batch_rows)
     finally:
         engine.close()
-    rows = read_table(plan, done, Store(folder), "near_dedup", COLUMNS)
+    rows = read_table(plan, done, TaskStore(folder), "near_dedup", COLUMNS)
     return sorted_rows(pa.Table.from_batches(list(rows)), "id", "record_sha256")
 
 

@@ -17,7 +17,7 @@ from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
-from corpusmill.pipelines.engines.store import Store
+from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.site_boilerplate.cutting import CREATED, NOTHING_LEFT
@@ -62,10 +62,10 @@ def run_stage(
     plan = Plan((Scan(name="documents", function=ReadFile(), schema=CAPTURE), *steps), {"documents": tasks})
     engine = LocalEngine(workers)
     try:
-        done = run_plan(plan, Store(folder), engine, observer=Silent(), batch_rows=batch_rows)
+        done = run_plan(plan, TaskStore(folder), engine, observer=Silent(), batch_rows=batch_rows)
     finally:
         engine.close()
-    store = Store(folder)
+    store = TaskStore(folder)
     columns = (*CAPTURE.names, "site_boilerplate.cut_bytes")
     rows = [row for batch in read_table(plan, done, store, NAME, columns) for row in batch.to_pylist()]
     for task in done[NAME].tasks:

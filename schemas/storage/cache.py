@@ -1,0 +1,82 @@
+"""Local copies of objects, kept for the next time up to a bound."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage.drafts import appearing, is_abandoned, is_draft
+
+MAX_FETCHED_BYTES: Final = 8_000_000_000
+"""What the copies of one user on one machine may occupy when nobody is reading them, bytes."""
+
+
+def scratch_folder() -> Path:
+    """Return the folder for copies and drafts of this user: `CORPUSMILL_SCRATCH`, or one in the temporary folder.
+
+    Raises:
+        UnfinishedError: The folder in the temporary folder belongs to somebody else.
+    """
+    named = os.environ.get("CORPUSMILL_SCRATCH")
+    folder = Path(named or f"{tempfile.gettempdir()}/corpusmill-{os.getuid()}").absolute()
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.lstat()
+    if not named and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
+        raise UnfinishedError(
+            "the scratch folder belongs to somebody else",
+            file=str(folder),
+            hint="set CORPUSMILL_SCRATCH to a folder of your own",
+        )
+    return folder
+
+
+@contextlib.contextmanager
+def cached(
+    folder: Path, name: str, fetch: Callable[[Path], object], *, suffix: str = "", max_bytes: int = MAX_FETCHED_BYTES
+) -> Iterator[Path]:
+    """Yield a path with what *fetch* writes to the path that it gets, which was kept in *folder* as *name*.
+
+    The reader has a name of its own for the file, so that it can be dropped from the folder meanwhile.
+    """
+    kept = folder / name
+    with tempfile.TemporaryDirectory(prefix="reading-", dir=folder.parent) as own:
+        path = Path(own) / f"file{suffix}"
+        if not _linked(kept, path):
+            folder.mkdir(parents=True, exist_ok=True)
+            with appearing(kept) as draft:
+                fetch(draft)
+                os.link(draft, path)
+            _bound(folder, max_bytes)
+        yield path
+
+
+def _linked(kept: Path, path: Path) -> bool:
+    """Give *kept* the second name *path*; return False when it is not there."""
+    try:
+        os.link(kept, path)
+        os.utime(kept)
+    except FileNotFoundError:
+        return path.exists()
+    return True
+
+
+def _bound(folder: Path, max_bytes: int) -> None:
+    """Remove the files that were not read for the longest time, until *max_bytes* are left, and abandoned drafts."""
+    total = 0
+    for path, status in sorted(_statuses(folder), key=lambda pair: -pair[1].st_mtime_ns):
+        total += status.st_size
+        if total > max_bytes or is_abandoned(path):
+            path.unlink(missing_ok=True)
+
+
+def _statuses(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            if not is_draft(path.name) or is_abandoned(path):
+                yield path, path.stat()

@@ -1,0 +1,312 @@
+"""A store in a folder of the local disk."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import stat
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from corpusmill.schemas.errors import CorpusmillError
+from corpusmill.schemas.storage.base import WAIT, Entry, Lock, Store, held, holder
+from corpusmill.schemas.storage.drafts import (
+    appearing,
+    become,
+    complete_folder,
+    draft_of,
+    forget,
+    is_abandoned,
+    is_draft,
+    make_folder,
+    write_atomically,
+)
+from corpusmill.schemas.storage.failures import disk_failure
+from corpusmill.schemas.storage.keys import checked_key, joined
+
+_STAGING: Final = ".staging-"
+_POLL_S: Final = 0.05
+
+
+class LocalStore(Store):
+    """The files in the folder *root*, which is made when something is written."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.url = os.path.abspath(root)
+        self._root = self.url.rstrip("/")
+
+    # -- places
+
+    def address(self, key: str = "") -> str:
+        return self._path(key) if key else self.url
+
+    def below(self, prefix: str) -> LocalStore:
+        return LocalStore(self._path(prefix))
+
+    def path(self, key: str = "") -> Path:
+        return Path(self.address(key))
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{checked_key(key)}"
+
+    def _folder(self, prefix: str) -> str:
+        return self._path(prefix) if prefix else self.url
+
+    def probe(self) -> None:
+        draft = draft_of(f"{self._root}/.writable")
+        try:
+            make_folder(self.url)
+            with open(draft, "wb"):
+                pass
+            os.unlink(draft)
+        except OSError as error:
+            raise disk_failure(error, action="write", address=self.url) from error
+
+    # -- writing
+
+    def write(self, key: str, data: bytes | str, *, sync: bool = False) -> None:
+        path = self._path(key)
+        try:
+            write_atomically(path, data, sync=sync)
+        except OSError as error:
+            raise disk_failure(error, action="write", address=path) from error
+
+    @contextlib.contextmanager
+    def creating(self, key: str | Callable[[], str], *, sync: bool = False) -> Iterator[Path]:
+        place = key if isinstance(key, str) else "unnamed"
+        draft = draft_of(self._path(place))
+        try:
+            with self._refusing("write", place):
+                make_folder(os.path.dirname(draft))
+            yield Path(draft)
+            name = key if isinstance(key, str) else key()
+            with self._refusing("write", name):
+                become(draft, self._path(name), sync=sync)
+        finally:
+            forget(draft)
+
+    def append(self, key: str, line: str) -> None:
+        path = self._path(key)
+        try:
+            make_folder(os.path.dirname(path))
+            with open(path, "ab+") as file:
+                if file.tell():
+                    file.seek(-1, os.SEEK_END)
+                    line = line if file.read(1) == b"\n" else f"\n{line}"
+                file.write(f"{line}\n".encode())
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise disk_failure(error, action="write", address=path) from error
+
+    def copy(self, key: str, to: str) -> None:
+        source, target = self._path(key), self._path(to)
+        if not os.path.isfile(source):
+            raise FileNotFoundError(f"{source} is not there")
+        with self._refusing("write", to), appearing(target) as draft:
+            link_or_copy(source, draft)
+
+    @contextlib.contextmanager
+    def appearing_folder(self, prefix: str, *, last: str) -> Iterator[Path]:
+        final = Path(self._path(prefix))
+        draft = final.with_name(f"{_STAGING}{final.name}")
+        with self._refusing("write", prefix):
+            make_folder(str(final.parent))
+            draft.mkdir()
+        try:
+            yield draft
+            with self._refusing("write", prefix):
+                complete_folder(draft, final)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
+
+    def sweep(self, prefix: str, *, last: str) -> int:
+        folder = Path(self._folder(prefix))
+        left = list(folder.glob(f"{_STAGING}*"))
+        with self._refusing("remove", prefix):
+            for path in left:
+                shutil.rmtree(path)
+            for path in folder.glob("*.tmp"):
+                if is_abandoned(path):
+                    path.unlink(missing_ok=True)
+        return len(left)
+
+    # -- reading
+
+    def read(self, key: str) -> bytes:
+        path = self._path(key)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return file.read()
+        except OSError as error:
+            raise _unread(error, path) from error
+
+    def read_range(self, key: str, start: int, length: int) -> bytes:
+        path = self._path(key)
+        try:
+            with open(path, "rb", buffering=0) as file:
+                return os.pread(file.fileno(), length, start)
+        except OSError as error:
+            raise _unread(error, path) from error
+
+    def open(self, key: str, *, size: int | None = None) -> pa.NativeFile:
+        path = self._path(key)
+        try:
+            return pa.memory_map(path)
+        except OSError as error:
+            raise _unread(error, path) from error
+
+    @contextlib.contextmanager
+    def fetched(self, key: str) -> Iterator[Path]:
+        self.size(key)
+        yield Path(self._path(key))
+
+    # -- looking
+
+    def size(self, key: str) -> int:
+        path = self._path(key)
+        try:
+            status = os.stat(path)
+        except OSError as error:
+            raise _unread(error, path) from error
+        if stat.S_ISDIR(status.st_mode):
+            raise FileNotFoundError(f"{path} is a folder")
+        return status.st_size
+
+    def files(self, prefix: str = "") -> list[Entry]:
+        with self._refusing("list", prefix):
+            return sorted(_files(self._folder(prefix), joined(prefix, "")))
+
+    def folders(self, prefix: str = "") -> list[str]:
+        with (
+            self._refusing("list", prefix),
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(self._folder(prefix)) as entries,
+        ):
+            return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return []
+
+    # -- removing
+
+    def remove(self, *keys: str) -> None:
+        for key in keys:
+            with self._refusing("remove", key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                os.unlink(self._path(key))
+
+    def remove_folder(self, prefix: str) -> None:
+        with self._refusing("remove", prefix), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            shutil.rmtree(self._folder(prefix))
+
+    # -- locking
+
+    @contextlib.contextmanager
+    def lock(self, name: str, *, what: str | None = None, wait_s: float = 0, lease_s: float = 60) -> Iterator[FileLock]:
+        with contextlib.ExitStack() as stack:
+            with self._refusing("lock", name):
+                lock = stack.enter_context(file_lock(Path(self._path(name)), what=what or f"`{name}`", wait_s=wait_s))
+            yield lock
+
+    @contextlib.contextmanager
+    def _refusing(self, action: str, key: str) -> Iterator[None]:
+        """Turn what the disk refuses into an error that says what to do."""
+        try:
+            yield
+        except OSError as error:
+            raise disk_failure(error, action=action, address=self.address(key)) from error
+
+
+class FileLock(Lock):
+    """A lock that the operating system keeps on an open file, for this process and those that inherit the file."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        """Return the descriptor of the file: a process that inherits it holds the lock, too."""
+        return self._descriptor
+
+    def check(self) -> None:
+        """Return: the operating system never takes such a lock away."""
+
+
+@contextlib.contextmanager
+def file_lock(path: Path, *, what: str, wait_s: float = 0, hint: str = WAIT) -> Iterator[FileLock]:
+    """Hold the lock of the file at *path*, which names the holder and stays when the lock is released.
+
+    Args:
+        what: What the lock is for, in the error's message.
+        wait_s: How long to wait for another holder, seconds.
+        hint: What to do when somebody else holds it.
+
+    Raises:
+        UnfinishedError: Somebody else holds it for longer than *wait_s*.
+        OSError: The file cannot be opened.
+    """
+    make_folder(str(path.parent))
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        deadline = time.monotonic() + wait_s
+        while not _is_locked(file):
+            if time.monotonic() >= deadline:
+                raise held(what, _written_by_holder(file), hint=hint)
+            time.sleep(_POLL_S)
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(holder()).encode(), 0)
+        try:
+            yield FileLock(file)
+        finally:
+            os.ftruncate(file, 0)
+    finally:
+        os.close(file)
+
+
+def _is_locked(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _written_by_holder(file: int) -> bytes:
+    """Return what the holder of a lock wrote into *file*, which it does right after it got the lock."""
+    for _ in range(10):
+        content = os.pread(file, 1000, 0)
+        if content:
+            break
+        time.sleep(_POLL_S)
+    return content
+
+
+def link_or_copy(source: Path | str, target: Path | str) -> None:
+    """Give the file *source* a second name, *target*; copy it where the file system cannot."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _files(folder: str, prefix: str) -> Iterator[Entry]:
+    """List *folder*, whose key is *prefix*; links to folders are followed at the top only, so that no loop is."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
+        for entry in entries:
+            key = joined(prefix, entry.name)
+            if entry.is_dir(follow_symlinks=False):
+                yield from _files(entry.path, key)
+            elif not entry.is_dir() and not is_draft(entry.name):
+                with contextlib.suppress(FileNotFoundError):  # removed since
+                    yield Entry(key, entry.stat().st_size)
+
+
+def _unread(error: OSError, path: str) -> OSError | CorpusmillError:
+    """Return what to raise when *path* cannot be read: `FileNotFoundError` where there is no file."""
+    if isinstance(error, FileNotFoundError | NotADirectoryError) or os.path.isdir(path):
+        return FileNotFoundError(f"{path} is not there")
+    return disk_failure(error, action="read", address=path)

@@ -1,0 +1,74 @@
+"""Local copies of objects: kept, bounded, and private."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage import open_store
+from corpusmill.schemas.storage.cache import cached, scratch_folder
+from tests.s3 import Server
+
+
+def test_an_object_is_fetched_once(s3: Server, s3_url: str) -> None:
+    """Until it is another one."""
+    store = open_store(s3_url)
+    store.write("a", b"x" * 1000)
+    for _ in range(3):
+        with store.fetched("a"):
+            pass
+    assert sum(seen.sent for seen in s3.requests if seen.method == "GET") == 1000
+
+    store.write("a", b"y" * 1000)
+
+    with store.fetched("a") as path:
+        assert path.read_bytes() == b"y" * 1000
+
+
+def test_old_copies_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
+    """The one that was not read for the longest time goes first; its reader keeps it."""
+    kept = tmp_path / "fetched"
+
+    def fetch(path: Path) -> None:
+        path.write_bytes(b"x" * 10)
+
+    with cached(kept, "first", fetch, max_bytes=25) as first:
+        os.utime(kept / "first", (1, 1))
+        for name in ("second", "third"):
+            with cached(kept, name, fetch, max_bytes=25):
+                pass
+
+        assert first.read_bytes() == b"x" * 10
+    assert sorted(path.name for path in kept.iterdir()) == ["second", "third"]
+    assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
+
+
+def test_a_copy_that_failed_is_not_kept(tmp_path: Path) -> None:
+    """The next one tries again."""
+
+    def fail(path: Path) -> None:
+        path.write_text("half")
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), cached(tmp_path / "fetched", "a", fail):
+        pass
+
+    assert list((tmp_path / "fetched").iterdir()) == []
+
+
+def test_the_scratch_folder_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that everybody can write to, somebody else may have been there first."""
+    monkeypatch.delenv("CORPUSMILL_SCRATCH")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    folder = scratch_folder()
+
+    assert folder.stat().st_mode & 0o077 == 0
+    folder.rmdir()
+    (tmp_path / "theirs").mkdir()
+    folder.symlink_to(tmp_path / "theirs")
+    with pytest.raises(UnfinishedError, match="belongs to somebody else"):
+        scratch_folder()
