@@ -6,6 +6,7 @@ Strings, so that reading the table imports nothing. Other distributions add line
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 STAGES: Final = {
@@ -22,3 +23,10 @@ STAGES: Final = {
     "lemmatize": "corpusmill.pipelines.stages.linguistics.lemmatize:Lemmatize",
 }
 ENTRY_POINTS: Final = "corpusmill.stages"
+STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+"""Steps within a stage have a dot in their name, those of the engine begin with a colon: neither can be a stage's."""
+RESERVED_STAGES: Final = frozenset(("read", "identity"))
+"""Stages of the ledger that every recipe has."""
+STAGE_NAME_HINT: Final = (
+    "rename its entry point: lower-case letters, digits and `_`, a letter first; `read` and `identity` are taken"
+)

@@ -238,15 +238,30 @@ class Split(_Part):
     train: Share = 0.98
     validation: Share = 0.01
     test: Share = 0.01
-    by: Literal["cluster", "id"] = Field(
+    by: Literal["cluster", "id", "domain"] = Field(
         default="cluster",
-        description="Keep near-duplicates in one part (`cluster`), or hash each document alone (`id`).",
+        description="Keep similar documents in one split (`cluster`), or those of one registered domain (`domain`), or "
+        "hash each document alone (`id`).",
+    )
+    similarity: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        description="With `by: cluster`: documents at least as similar as this are never in different splits. "
+        "Null: the threshold of `near_dedup`.",
+        examples=[0.8],
     )
 
     @model_validator(mode="after")
     def _whole(self) -> Split:
         if not math.isclose(total := self.train + self.validation + self.test, 1, rel_tol=0, abs_tol=1e-9):
             raise ValueError(f"train, validation and test add up to {total:g}, they have to add up to 1")
+        return self
+
+    @model_validator(mode="after")
+    def _similarity_of_clusters(self) -> Split:
+        if self.similarity is not None and self.by != "cluster":
+            raise ValueError(f"`similarity` belongs to `by: cluster`, got `by: {self.by}`")
         return self
 
     @property

@@ -17,7 +17,8 @@ import pyarrow as pa
 import pytest
 
 from corpusmill.pipelines.dataset.shards import ParquetFile
-from corpusmill.pipelines.reports.card import make_card
+from corpusmill.pipelines.reports.card import write_card
+from corpusmill.pipelines.reports.statistics import statistics
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import DOCUMENT, LEDGER, TIMESTAMP
 from tests.pipelines.dataset.corpora import docs, publish_version
@@ -67,7 +68,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A version with its card: 250 documents in four shards, ledger, signals, origin."""
     made = make_version(tmp_path_factory.mktemp("version") / "v")
-    make_card(made)
+    write_card(statistics(made), made)
     return made
 
 
@@ -173,7 +174,7 @@ def test_datasets_loads_the_files_without_a_card(datasets: ModuleType, folder: P
 def test_shards_and_kinds_without_rows_do_not_stop_datasets(datasets: ModuleType, tmp_path: Path) -> None:
     """It refuses a split whose files hold no row, so the card does not name such ones; one empty shard is no matter."""
     small = publish_version(Workspace(tmp_path), docs(range(21, 24)))
-    make_card(small.path)
+    write_card(statistics(small.path), small.path)
 
     splits = datasets.load_dataset(str(small.path))
 

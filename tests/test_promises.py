@@ -19,7 +19,9 @@ import pytest
 
 import corpusmill
 from corpusmill.pipelines.api import make_engine
+from corpusmill.pipelines.dataset.evidence import record
 from corpusmill.pipelines.dataset.publications import read_manifest
+from corpusmill.pipelines.dataset.version import open_version
 from corpusmill.pipelines.engines.driver import Engine, Silent
 from corpusmill.pipelines.engines.tasks import built
 from corpusmill.pipelines.recipes.reading import load_recipe
@@ -28,6 +30,7 @@ from corpusmill.pipelines.stages.base import TEXT_CUT
 from corpusmill.pipelines.stages.pii import Pii
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import ChecksFailedError, ConservationError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import VersionManifest
 from tests.corpora import lines_of, records, write_lines, write_project
 
@@ -231,12 +234,13 @@ class TestKilledItResumes:
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Between the files and the log, or before the files have their name: the next run finishes either."""
-        from corpusmill.pipelines.dataset import publications, publish
+        from corpusmill.pipelines.dataset import publications
+        from corpusmill.schemas.storage import local
 
         def die(*_: Any, **__: Any) -> None:
             raise KeyboardInterrupt
 
-        for target, name in ((publish, "_on_disk"), (publications, "record")):
+        for target, name in ((local, "complete_folder"), (publications, "record")):
             with monkeypatch.context() as patch:
                 patch.setattr(target, name, die)
                 with pytest.raises(KeyboardInterrupt):
@@ -362,20 +366,17 @@ def test_equal_files_have_each_their_own_origin(tmp_path: Path) -> None:
     result, manifest = run_once(recipe, tmp_path / "workspace")
 
     folder = Path(result["path"])
-    kinds = ("shard", "ledger")
-    names = {
-        row["id"]: row["source_id"]
-        for kind in kinds
-        for row in _rows(folder, manifest, kind, ["id", "source_id", "source"])
+    version = open_version(str(folder))
+    columns = ["id", "record_sha256", "source_id", "source"]
+    captures = [row for kind in ("shard", "ledger") for row in _rows(folder, manifest, kind, columns)]
+    found = [
+        (record(version, row["id"], row["record_sha256"], row["source_id"])["file"], row["source_id"])
+        for row in captures
         if row["source"] == "pages"
-    }
-    origins = {
-        row["id"]: row["file"] for row in _rows(folder, manifest, "origin", ["id", "file"]) if row["id"] in names
-    }
-    assert len(origins) == len(list(pages.iterdir()))
-    assert {origins[document]: name for document, name in names.items()} == {
-        str(path): path.name for path in pages.iterdir()
-    }
+    ]
+    assert sorted(found) == sorted((str(path), path.name) for path in pages.iterdir())
+    hashes_of = {row["file"] for row in _rows(folder, manifest, "origin", ["file"])}
+    assert hashes_of >= {file_sha256(path) for path in pages.iterdir()}
 
 
 def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None:

@@ -1,8 +1,9 @@
 """From a recipe and its raw files to the steps that every engine can run.
 
-The steps are, in order: `:read` (with the stages that need the captured bytes); a map, or steps of its own, for each
-stage; `:hash` and `:identity` before the first stage that compares documents; `:census` and `:join`, which bring the
-documents to their shards; views; `:shards`, which writes them. No stage's name begins with a colon.
+The steps are, in order: `:read` (named after the last stage that needs the captured bytes, which runs in it); a map, or
+steps of its own, for each stage; `:hash` and `:identity` before the first stage that compares documents; `:census` and
+`:join`, which bring the documents to their shards; views; `:shards`, which writes them. No stage's name begins with a
+colon.
 """
 
 from __future__ import annotations
@@ -167,13 +168,14 @@ class _Builder:
         needed = {name for part in parts[inside:] for name in part.stage.reads()}
         dropped = tuple(name for name in CAPTURED if name not in needed)
         schema = pa.schema([f for f in schema if f.name not in dropped])
-        scan = Scan(name=READ, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)
+        name = parts[inside - 1].name if inside else READ
+        scan = Scan(name=name, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)
         tasks = tuple(scan_tasks(self.sources))
-        self.plan = Plan((), {READ: tasks, IDS: tasks} if self.limit else {READ: tasks})
+        self.plan = Plan((), {name: tasks, IDS: tasks} if self.limit else {name: tasks})
         if self.limit:
             self._steps(limit_steps(self.limit))
         self._steps([scan], basis=[part.stage.basis() for part in parts[:inside]] or None)
-        self.state = READ
+        self.state = name
         return parts[inside:]
 
     # -- stages

@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.extras import missing_from
 from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
-from corpusmill.pipelines.registry import ENTRY_POINTS, STAGES
+from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
@@ -133,11 +133,32 @@ class _Reader:
         frame = self._frame({name: item for name, item in value.items() if name in _SECTIONS})
         sources = self._sources(value["sources"]) if "sources" in value else []
         stages = self._stages(value["stages"]) if "stages" in value else []
+        if frame is not None:
+            self._refuse_similar_splits(frame, [stage for _, stage in stages])
         if self._problems.errors or frame is None:
             return None
         entries = number_stages([{name: stage.model_dump(mode="json")} for name, stage in stages])
         recipe = frame.model_copy(update={"sources": tuple(sources), "stages": entries})
         return LoadedRecipe(recipe, path, self._located, tuple(stage for _, stage in stages), self._loaders)
+
+    def _refuse_similar_splits(self, frame: Recipe, stages: list[Stage]) -> None:
+        """Refuse a similarity of splits below the threshold of removal: kept documents are not grouped yet."""
+        similarity = frame.split.similarity
+        if similarity is None:
+            return
+        kept = [threshold for stage in stages if (threshold := stage.kept_below()) is not None]
+        place: Place = ("split", "similarity")
+        if not kept:
+            hint = "add `near_dedup`, or leave `similarity` out"
+            problem = "`split`: field `similarity`: no stage of the recipe finds similar documents"
+            self._problems.add(problem, place, hint=hint, value=similarity)
+        elif similarity < min(kept):
+            problem = (
+                f"`split`: field `similarity`: {similarity:g} is below the threshold {min(kept):g} of `near_dedup`: "
+                "keeping similar documents that stay in one split is not built yet"
+            )
+            hint = f"use `similarity: {min(kept):g}` or leave it out"
+            self._problems.add(problem, place, hint=hint, value=similarity)
 
     def _refuse_unknown_sections(self, value: dict[str, Any]) -> None:
         for name in value.keys() - set(_SECTIONS):
@@ -267,6 +288,9 @@ class _Reader:
             return None
         place: Place = ("stages", index)
         label = f"stage {index + 1} (`{name}`)"
+        if not STAGE_NAME.fullmatch(name) or name in RESERVED_STAGES:
+            self._problems.add(f"{label}: a stage cannot be called so", place, hint=STAGE_NAME_HINT, value=name)
+            return None
         model = self._stage_class(name, place, label)
         return self._problems.read(Section((*place, name), label, model), params) if model is not None else None
 

@@ -115,6 +115,10 @@ class Stage(BaseModel, ABC):
         """Return the side tables that the function fills, by name."""
         return {}
 
+    def kept_below(self) -> float | None:
+        """Return the similarity at or above which no two documents are both kept; None: the stage compares none."""
+        return None
+
     def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
         """Return the stages, by name suffix, that this one stands for: ``("measure", …), ("", …)``, so that a changed
         bound repeats the judging alone."""

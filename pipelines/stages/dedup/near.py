@@ -86,6 +86,10 @@ class NearDedup(Stage):
         """Name the one rule."""
         return (RULE,)
 
+    def kept_below(self) -> float | None:
+        """Return the threshold."""
+        return self.threshold
+
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return the steps: sign, find shared bands, list them at the documents, compare the candidates, decide."""
         signed, buckets, shared, compared = (f"{name}.{step}" for step in ("signatures", "buckets", "shared", "greedy"))

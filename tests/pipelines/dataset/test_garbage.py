@@ -6,23 +6,23 @@ import pytest
 
 from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.engines.driver import Store
+from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
 from tests.pipelines.dataset.corpora import docs, publish_version
 
 
 def _step(workspace: Workspace, name: str, tasks: list[str]) -> None:
-    store = Store(workspace.root)
+    store = TaskStore(workspace.root)
     folder = store.steps / name
     folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"tasks": tasks, "moved_cpu_s": 0}))
+    (folder / "manifest.json").write_text(json.dumps({"tasks": [{"fingerprint": task} for task in tasks]}))
     for task in tasks:
         _task(workspace, task)
 
 
 def _task(workspace: Workspace, name: str) -> list[Path]:
-    prefix = Store(workspace.root).out(name)
+    prefix = TaskStore(workspace.root).out(name)
     prefix.parent.mkdir(parents=True, exist_ok=True)
     paths = [prefix.with_name(f"{name}.{end}") for end in ("json", "arrow", "shard.parquet")]
     for path in paths:
@@ -39,7 +39,7 @@ def _run(workspace: Workspace, version: Version | None, *steps: str, status: str
 
 
 def _left(workspace: Workspace) -> tuple[set[str], set[str]]:
-    store = Store(workspace.root)
+    store = TaskStore(workspace.root)
     tasks = {path.name.partition(".")[0] for path in store.tasks.glob("??/*")}
     return {path.name for path in store.steps.iterdir()}, tasks
 
@@ -63,7 +63,7 @@ def test_what_versions_need_stays(workspace: Workspace, versions: list[Version])
     """A run that changes one stage must not begin at the beginning."""
     told = collect(workspace, keep=None, dry_run=False)
 
-    assert (told["tasks"], told["steps"], told["bytes"]) == (2, 1, 600 + len('{"tasks": ["ee01"], "moved_cpu_s": 0}'))
+    assert (told["tasks"], told["steps"], told["bytes"]) == (2, 1, 600 + len('{"tasks": [{"fingerprint": "ee01"}]}'))
     assert _left(workspace) == ({"read", "old", "new"}, {"aa01", "bb01", "cc01", "dd01"})
 
 
@@ -89,14 +89,14 @@ def test_a_rehearsal_removes_nothing_and_tells_the_same(workspace: Workspace, ve
 def test_bytes_that_a_version_holds_too_are_not_freed(workspace: Workspace, versions: list[Version]) -> None:
     """Shards are second names of tasks' files."""
     before = collect(workspace, keep=None, dry_run=True)["bytes"]
-    os.link(Store(workspace.root).out("ff01").with_name("ff01.shard.parquet"), workspace.root / "held")
+    os.link(TaskStore(workspace.root).out("ff01").with_name("ff01.shard.parquet"), workspace.root / "held")
 
     assert collect(workspace, keep=None, dry_run=True)["bytes"] == before - 100
 
 
 def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Version]) -> None:
     """Half-written files, sorted runs, staged versions."""
-    store = Store(workspace.root)
+    store = TaskStore(workspace.root)
     (store.spill / "dead").mkdir(parents=True)
     (store.spill / "dead" / "000000.arrow").write_bytes(b"x")
     (store.tasks / "aa" / "aa01.arrow.123.tmp").write_bytes(b"x")
@@ -115,7 +115,7 @@ def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Ve
 def test_a_running_run_keeps_what_it_needs_and_what_it_has_begun(workspace: Workspace, versions: list[Version]) -> None:
     """It holds the lock of its data set; tasks without a finished step may be its."""
     _run(workspace, None, "lost", "not-yet", status="running")
-    spill = Store(workspace.root).spill / "not-yet"
+    spill = TaskStore(workspace.root).spill / "not-yet"
     spill.mkdir(parents=True)
     staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
     staging.mkdir()

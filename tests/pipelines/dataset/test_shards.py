@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,7 +27,9 @@ class Untidy(Loader):
 
     suffixes: ClassVar[tuple[str, ...]] = (".untidy",)
 
-    def read(self, path: str, *, name: str, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
+    def read(
+        self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
+    ) -> Iterator[pa.RecordBatch]:
         rows: list[dict[str, Any]] = [
             {"source_id": number, "text": f"text {number}", "metadata": metadata}
             for number, metadata in (("1", ENTRIES), ("2", None), ("3", []), ("4", ENTRIES[1:2]))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ split: {train: 0.9}
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
         "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
-        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster}`',
+        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster, similarity: null}`',
     ]
 
 
@@ -336,3 +337,47 @@ def test_what_is_planned_is_not_in_the_tables() -> None:
     assert not set(PLANNED_STAGES) & set(STAGES)
     assert not set(PLANNED_FORMATS) & set(LOADERS)
     assert len(set(PLANNED_FORMATS)) == len(PLANNED_FORMATS)
+
+
+@pytest.mark.parametrize("name", ["read", "identity", ":shards", "my.stage", "Upper"])
+def test_a_stage_name_that_meets_our_own_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    """A step of the engine, or a stage of the ledger, would have two meanings."""
+    path = tmp_path / "r.yaml"
+    path.write_text(f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages:\n  - '{name}'\n")
+    tables = {"stages": {name: TABLES["stages"]["mark"]}, "loaders": LOADERS}
+
+    with pytest.raises(RecipeErrors, match=rf"stage 1 \(`{re.escape(name)}`\): a stage cannot be called so"):
+        load_recipe(path, **tables, check_inputs=False)
+
+
+@pytest.mark.parametrize(
+    ("split", "stages", "message"),
+    [
+        ("{by: cluster, similarity: 0.5}", "[near_dedup]", "0.5 is below the threshold 0.8 of `near_dedup`"),
+        ("{by: cluster, similarity: 0.9}", "[]", "no stage of the recipe finds similar documents"),
+        ("{by: id, similarity: 0.9}", "[near_dedup]", "`similarity` belongs to `by: cluster`"),
+        ("{by: hash}", "[]", "by"),
+    ],
+)
+def test_a_similarity_of_splits_that_cannot_be_kept_is_refused(
+    tmp_path: Path, split: str, stages: str, message: str
+) -> None:
+    """Near-duplicates in training and test are what the field is for: it may not be accepted and ignored."""
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages: {stages}\nsplit: {split}\n"
+    )
+
+    with pytest.raises(RecipeErrors, match=message):
+        load_recipe(path, loaders=LOADERS, check_inputs=False)
+
+
+@pytest.mark.parametrize("split", ["{by: cluster, similarity: 0.8}", "{by: cluster}", "{by: domain}"])
+def test_splits_that_can_be_kept_are_read(tmp_path: Path, split: str) -> None:
+    """At the threshold and above, no two kept documents are that similar."""
+    path = tmp_path / "r.yaml"
+    path.write_text(
+        f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages: [near_dedup]\nsplit: {split}\n"
+    )
+
+    assert load_recipe(path, loaders=LOADERS, check_inputs=False).recipe.split.shares["train"] == 0.98

@@ -155,7 +155,7 @@ def test_a_value_on_the_bound_passes() -> None:
     """`min` and `max` belong to what is kept."""
     batch = captures("a", "b", "c").append_column("gopher.word_count", pa.array([49, 50, 100_001]))
 
-    out = Judge(rules=rules("gopher")[:1]).build()(batch)
+    out = Judge(limits=rules("gopher")[:1]).build()(batch)
 
     assert out.column("threshold").to_pylist() == [50.0, None, 100_000.0]
 

@@ -91,7 +91,8 @@ def texts(rows: list[dict[str, Any]]) -> dict[str, str]:
 def test_what_stands_on_most_pages_of_a_site_is_cut_and_told_once(tmp_path: Path) -> None:
     """The page keeps its own words; a reader of the ledger sees what went, from where, and how common it was."""
     pages = site("www.daily.example", 8)
-    pages[0]["text"] = pages[0]["text"].removeprefix(f"{HEAD}\n\n")
+    text = pages[0]["text"].removeprefix(f"{HEAD}\n\n")
+    pages[0] |= {"text": text, "text_bytes": len(text.encode())}
 
     rows, law = run_stage(pages + site("other.example", 3), tmp_path)
 
