@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.attempts import attempt_name
@@ -54,6 +55,22 @@ def joined(
         size += batch.nbytes
     if waiting:
         yield pa.concat_batches(waiting)
+
+
+def only_where(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
+    """Return *values* where *mask* (no nulls) is true, null elsewhere, without the bytes of what is left out.
+
+    >>> texts = pa.array(["long" * 100, "short"])
+    >>> only_where(pa.array([False, True]), texts).nbytes < texts.nbytes / 10
+    True
+    """
+    kept = mask.true_count
+    if kept == len(mask):
+        return values
+    if not kept:
+        return pa.nulls(len(values), values.type)
+    rows = np.arange(len(values))
+    return values.take(pa.array(rows, mask=~np.asarray(mask)))  # `if_else` would keep all bytes of a text
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE
-from corpusmill.pipelines.engines.batches import IpcFile
+from corpusmill.pipelines.engines.batches import IpcFile, only_where
 
 CHANGED: Final = "?"
 """Prefix of the column that tells which rows of a replaced column were changed."""
@@ -140,16 +140,8 @@ def layer_batch(written: pa.RecordBatch, schema: pa.Schema, before: dict[str, pa
             columns.append(values)
             continue
         mask = changed_rows(before[field.name], values)
-        columns += [_only(mask, values), mask]
+        columns += [only_where(mask, values), mask]
     return pa.RecordBatch.from_arrays(columns, schema=layer_schema(schema, before))
-
-
-def _only(mask: pa.Array, values: pa.Array) -> pa.Array:
-    if mask.true_count == len(mask):
-        return values
-    if not mask.true_count:
-        return pa.nulls(len(values), values.type)
-    return pc.if_else(mask, values, pa.scalar(None, values.type))
 
 
 def layer_schema(schema: pa.Schema, replaced: Container[str]) -> pa.Schema:

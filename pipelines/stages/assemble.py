@@ -25,6 +25,7 @@ from corpusmill.pipelines.engines.base import (
     Input,
     Map,
 )
+from corpusmill.pipelines.engines.batches import only_where
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.domains import Domains
 from corpusmill.pipelines.stages.identity import NO_TIME, captured_us
@@ -189,7 +190,7 @@ class RouteDocuments(Routed):
             ":content": pc.fill_null(batch["content_hash"], ""),
             ":url": pc.fill_null(batch["url"], ""),
             "sample_text": sample_texts(batch["id"], texts, pc.invert(alive)),
-            "text": texts if alive.true_count == len(alive) else pc.if_else(alive, texts, pa.scalar(None, pa.string())),
+            "text": only_where(alive, texts),
         }
         there = set(batch.schema.names)
         columns = []
@@ -348,8 +349,7 @@ def sample_texts(ids: pa.Array, texts: pa.Array, rejected: pa.BooleanArray) -> p
     if not rejected.true_count:
         return pa.nulls(len(texts), pa.string())
     sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(ids, 0, 1), pa.array(_SAMPLED_DIGITS)))
-    chosen = pc.if_else(sampled, texts, pa.scalar(None, pa.string()))
-    return pc.utf8_slice_codeunits(chosen, 0, SAMPLE_CHARACTERS)
+    return pc.utf8_slice_codeunits(only_where(sampled, texts), 0, SAMPLE_CHARACTERS)
 
 
 def schema_as_hex(schema: pa.Schema) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
-from corpusmill.schemas.errors import DataError, UnfinishedError, WorkError
+from corpusmill.schemas.errors import DataError, UnfinishedError, UsageError, WorkError
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
@@ -186,16 +187,16 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Pat
 
 
 class Greedy(Label):
-    """Takes a gigabyte."""
+    """Takes a gigabyte for a while."""
 
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         label = super().build()
 
         def run(batch: pa.RecordBatch) -> pa.RecordBatch:
             taken = bytearray(10**9)
-            written = label(batch)
+            time.sleep(2)
             del taken
-            return written
+            return label(batch)
 
         return run
 
@@ -213,6 +214,14 @@ def test_a_task_beyond_the_memory_limit_fails_alone_and_says_what_to_do(tmp_path
 
     assert "--memory" in str(caught.value.hint)
     assert done["exchange"].rows == 3
+
+
+def test_a_bound_in_which_no_task_fits_is_refused_before_work_starts() -> None:
+    """With the least that will do, instead of a worker that dies at some point of the night."""
+    with pytest.raises(UsageError, match="--memory 100MB is too little for a worker: the least is 400MB") as caught:
+        LocalEngine(1, memory_bytes=100_000_000)
+
+    assert "--memory 400MB" in str(caught.value.hint)
 
 
 def test_a_store_that_cannot_be_written_is_told_and_can_be_resumed(tmp_path: Path, marks: Path) -> None:

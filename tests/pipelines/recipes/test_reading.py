@@ -164,7 +164,8 @@ split: {train: 0.9}
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
         "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
-        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster, similarity: null}`',
+        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster, '
+        "similarity: null}`",
     ]
 
 
