@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from corpusmill.pipelines.engines.driver import Engine, Observer, Silent
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
-from corpusmill.pipelines.running.run import Acquisition, Options, run
+from corpusmill.pipelines.running.run import Options, run
+from corpusmill.pipelines.running.sources import Acquisition
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
 

@@ -228,8 +228,8 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     Its files are compared with the manifest, too: a damaged one is exit code 1.
     """
     from corpusmill.pipelines.dataset.health import damaged_files
-    from corpusmill.pipelines.running.run import check as warnings_of
-    from corpusmill.pipelines.running.run import failed_checks
+    from corpusmill.pipelines.running.checks import check as warnings_of
+    from corpusmill.pipelines.running.checks import failed_checks
 
     found = _open(console, version)
     counts = found.manifest.counts

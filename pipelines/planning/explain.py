@@ -12,8 +12,9 @@ from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.planning.loaded import disk_bytes, planned
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.running.run import Acquisition, disk_bytes, planned, source_input
+from corpusmill.pipelines.running.sources import Acquisition, source_input
 from corpusmill.pipelines.workspace import Workspace
 
 _RECORD_BYTES: Final = 3_000

