@@ -24,9 +24,24 @@ class Domains:
         """Return the registered domain of each URL; for an address or a bare host, the host itself."""
         if urls.null_count == len(urls):
             return pa.nulls(len(urls), pa.string())
-        encoded = urls.dictionary_encode()
-        return pa.array([self._one(url) for url in encoded.dictionary.to_pylist()], pa.string()).take(encoded.indices)
+        hosts = pa.array([None if url is None else _authority(url) for url in urls.to_pylist()], pa.string())
+        encoded = hosts.dictionary_encode()
+        found = [self._one(host) for host in encoded.dictionary.to_pylist()]
+        return pa.array(found, pa.string()).take(encoded.indices)
 
-    def _domain(self, url: str) -> str | None:
-        found = self._extract.extract_str(url)
+    def _domain(self, host: str) -> str | None:
+        found = self._extract.extract_str(host)
         return found.top_domain_under_public_suffix or found.domain or None
+
+
+def _authority(url: str) -> str:
+    """Return what of *url* decides its domain: user, host and port, which many URLs share.
+
+    >>> _authority("https://user@example.org:80/a?b#c"), _authority("https://example.org?q"), _authority("a/b.md")
+    ('user@example.org:80', 'example.org', 'a/b.md')
+    """
+    _, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
+    return rest[:end]
