@@ -11,6 +11,7 @@ import json
 import logging
 import re
 import shutil
+import sqlite3
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,13 +69,34 @@ def index_version(workspace: Workspace, version: Version) -> bool:
     """
     if version.store.path() is None:
         return True
+    number = len(publications.publications(version.path.parent))
+    if _is_indexed(workspace, version, number=number):
+        return True
     try:
         with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
-            _publish(catalog, version, number=len(publications.publications(version.path.parent)))
+            _publish(catalog, version, number=number)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the index, the version is published
         _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", error)
         return False
     return True
+
+
+def _tag(version: Version, number: int) -> str:
+    return f"v-{number}-{version.manifest.version}"
+
+
+def _is_indexed(workspace: Workspace, version: Version, *, number: int) -> bool:
+    """Tell whether the table has the tag of this publication, without pyiceberg: importing it takes half a second.
+
+    It looks where the catalog keeps the place of a table's description, and into that (Iceberg's table metadata, JSON).
+    """
+    question = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{workspace.database}?mode=ro", uri=True)) as connection:
+            (place,) = connection.execute(question, (NAMESPACE, version.manifest.dataset)).fetchone()
+        return _tag(version, number) in json.loads(Path(place.removeprefix("file://")).read_text())["refs"]
+    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
+        return False
 
 
 def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
@@ -83,7 +105,7 @@ def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
 
     paths = version.files("shard")
     schema = pq.read_schema(paths[0])
-    tag = f"v-{number}-{version.manifest.version}"
+    tag = _tag(version, number)
     table = catalog.create_table_if_not_exists(
         (NAMESPACE, version.manifest.dataset), schema=schema, properties=_PROPERTIES
     )

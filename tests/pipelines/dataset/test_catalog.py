@@ -168,3 +168,16 @@ def test_a_column_may_change_its_type(workspace: Workspace) -> None:
         first = next(ref.snapshot_id for name, ref in table.refs().items() if name.startswith("v-1-"))
         assert scanned(table, snapshot_id=first) == [{**row, "metadata": None} for row in rows(old)]
     assert rebuild(workspace) == (3, [])
+
+
+def test_a_version_that_is_indexed_needs_no_library(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that finds everything done should not import half a second of it."""
+    version = publish_version(workspace, docs(range(3)), is_indexed=True)
+
+    def refuse(_: Workspace) -> None:
+        raise AssertionError("the catalog was opened")
+
+    monkeypatch.setattr("corpusmill.pipelines.dataset.catalog.open_catalog", refuse)
+
+    assert index_version(workspace, version)
+    assert not index_version(workspace, publish_version(workspace, docs(range(4)))), "this one is new"
