@@ -13,7 +13,6 @@ without any document at the threshold; *orphans*, removed documents without a ke
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import os
 import platform
@@ -27,10 +26,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.pipelines.engines.base import PLACE
+from corpusmill.pipelines.stages.apply import text_bytes
 from corpusmill.pipelines.stages.dedup import candidates, greedy
-from corpusmill.pipelines.stages.dedup.near import NearDedup
-from corpusmill.pipelines.stages.dedup.priority import Keep
-from corpusmill.pipelines.stages.identity import Fates
+from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
 from corpusmill.schemas.identity import document_id
 
 READ_ROWS = 1_000
@@ -59,53 +58,61 @@ class Clock(dict[str, float]):
 
 def documents(folder: Path) -> Iterator[pa.RecordBatch]:
     """Read documents as captures of one source without a date, so that the order of priority is that of ids."""
+    place = 0
     for file in sorted(folder.glob("*.parquet")):
         for batch in pq.ParquetFile(file).iter_batches(batch_size=READ_ROWS, columns=["id", "text"]):
             native = batch["id"].to_pylist()
             ids = pa.array([document_id("benchmark", name) for name in native])
-            columns = {"id": ids, "record_sha256": ids, "text": batch["text"], "native": batch["id"]}
-            empty = {
+            columns = {
+                "id": ids,
+                "text": batch["text"],
+                "native": batch["id"],
+                "text_bytes": text_bytes(batch["text"]),
+                PLACE: pa.array(range(place, place + len(ids)), pa.int64()),
                 "fetched_at": pa.nulls(len(ids), pa.timestamp("us", "UTC")),
                 "rule": pa.nulls(len(ids), pa.string()),
             }
-            yield pa.record_batch(columns | empty)
+            place += len(ids)
+            yield pa.record_batch(columns)
 
 
 def remove_near(folder: Path, stage: NearDedup, clock: Clock) -> Removal:
-    """Find the near duplicates among the documents of *folder*."""
-    sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows).build()
-    names: dict[str, str] = {}
-    signed, fates = [], []
+    """Find the near duplicates among the documents of *folder*; texts are read twice, as a run does."""
+    sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into="bands").build()
+    explode = candidates.Explode(bands="bands").build()
+    names: dict[int, tuple[str, str]] = {}
+    bands: list[pa.RecordBatch] = []
     for batch in documents(folder):
-        names |= zip(batch["id"].to_pylist(), batch["native"].to_pylist(), strict=True)
+        pairs = zip(batch["id"].to_pylist(), batch["native"].to_pylist(), strict=True)
+        names |= dict(zip(batch[PLACE].to_pylist(), pairs, strict=True))
         clock.lap("read")
-        signed += sign(iter([batch]))
+        signed = pa.record_batch({"bands": sign(batch)["bands"], PLACE: batch[PLACE]})
+        bands += explode(iter([signed]))
         clock.lap("sign")
-        fates += Fates().build()(iter([batch]))
-        clock.lap("fates")
-    bands = list(candidates.Explode().build()(iter(signed)))
-    flags = _sorted(bands, candidates.Flag().build(), candidates.BAND, ["band", "place"])
+    flags = _sorted(bands, candidates.Flag().build(), candidates.BAND, ["band", PLACE])
     clock.lap("buckets")
-    rows = list(_gathered(flags, fates, signed, keep=stage.keep))
-    order = ["place", "role", "id", "content_hash"]
-    ordered = _sorted(rows, candidates.Gather().build(), candidates.GATHERED, order)
+    listed = _sorted(flags, candidates.Listed(into="shared").build(), candidates.BAND, [PLACE, "band"])
+    shared = pa.Table.from_batches(listed) if listed else pa.table({PLACE: pa.array([], pa.int64())})
+    rows = list(_candidates(folder, shared, stage))
     clock.lap("candidates")
-    stars = _sorted(ordered, greedy.Greedy(threshold=stage.threshold).build(), candidates.CANDIDATE, ["priority", "id"])
+    decide = greedy.Greedy(threshold=stage.threshold, rule=RULE).build()
+    stars = _sorted(rows, decide, candidates.CANDIDATE, ["priority", "id"])
     clock.lap("greedy")
-    removed = [row for batch in stars for row in batch.to_pylist() if row["similarity"] is not None]
-    kept_of = {names[row["id"]]: names[row["kept"]] for row in removed}
-    return Removal(kept_of, min((row["similarity"] for row in removed), default=None), len(names))
+    removed = [row for batch in stars for row in batch.to_pylist() if row["rule"] is not None]
+    by_id = dict(names.values())
+    kept_of = {names[row[PLACE]][1]: by_id[row["duplicate_of"]] for row in removed}
+    return Removal(kept_of, min((row["value"] for row in removed), default=None), len(names))
 
 
-def _gathered(
-    flags: list[pa.RecordBatch], fates: list[pa.RecordBatch], signed: list[pa.RecordBatch], *, keep: Keep
-) -> Iterator[pa.RecordBatch]:
-    yield from candidates.FlagRows().build()(iter(flags))
-    places = np.unique(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch["place"]) for batch in flags)]))
-    for batch in itertools.chain(
-        candidates.FateRows(keep=keep).build()(iter(fates)), candidates.SignatureRows().build()(iter(signed))
-    ):
-        yield batch.filter(pa.array(np.isin(np.asarray(batch["place"]), places)))
+def _candidates(folder: Path, shared: pa.Table, stage: NearDedup) -> Iterator[pa.RecordBatch]:
+    gather = candidates.Candidates(ngram=stage.ngram, keep=stage.keep, bands="shared").build()
+    places = np.asarray(shared[PLACE])
+    for batch in documents(folder):
+        first = batch[PLACE][0].as_py()
+        low, high = np.searchsorted(places, [first, first + batch.num_rows])
+        here = batch.take(pa.array(places[low:high] - first))
+        own = shared["shared"].slice(low, high - low).combine_chunks()
+        yield from gather(iter([here.append_column("shared", own)]))
 
 
 def _sorted(batches: list[pa.RecordBatch], function: Any, schema: pa.Schema, by: list[str]) -> list[pa.RecordBatch]:
@@ -136,8 +143,8 @@ def dedup(folder: str, _work: str, mode: str, opt: dict[str, str]) -> tuple[Any,
     clock = Clock()
     if mode == "sign":
         stage = NearDedup()
-        sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows).build()
-        count = sum(batch.num_rows for batch in sign(documents(Path(folder))))
+        sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into="bands").build()
+        count = sum(sign(batch).num_rows for batch in documents(Path(folder)))
         clock.lap("sign")
         return count, {name: (None, seconds) for name, seconds in clock.items()}
     removal = remove_near(
