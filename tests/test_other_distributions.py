@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -64,9 +65,12 @@ def project(tmp_path: Path) -> Path:
 
 
 def corpusmill(environment: Path, project: Path, *arguments: str) -> Any:
+    # A test of Spark in this process leaves the interpreter of this one in the environment.
+    variables = {name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON"}
     done = subprocess.run(
         [environment / "bin" / "python", "-m", "corpusmill", *arguments, "--json"],
         cwd=project,
+        env=variables,
         capture_output=True,
         text=True,
         check=False,
