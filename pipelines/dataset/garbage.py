@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
+from corpusmill.pipelines.engines.attempts import is_left_over
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.workspace import LOCKS, Workspace
 from corpusmill.schemas import storage
@@ -106,9 +107,11 @@ def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
     garbage = _Garbage(steps=[path for path in store.steps.glob("*/") if path.name not in needed])
     for path in _task_files(store):
         name = path.name.partition(".")[0]
-        if name not in kept and (name in listed or not is_busy):
+        if is_left_over(path):
+            garbage.loose.append(path)
+        elif name not in kept and (name in listed or not is_busy):
             garbage.tasks.setdefault(name, []).append(path)
-    garbage.loose += [path for path in store.spill.glob("*") if path.name not in needed]
+    garbage.loose += [path for path in store.spill.glob("*") if is_left_over(path) or not is_busy]
     return garbage
 
 

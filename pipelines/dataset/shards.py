@@ -65,7 +65,7 @@ class WriteShard(Routed):
     Args:
         shard: Columns of a shard, serialized, as hexadecimal digits.
         signals: Columns of the table of signals, in the same form.
-        mask: Place and JSON parameters of the recipe's stage that masks personal data, which samples have to pass.
+        masks: Place and JSON parameters of the recipe's stages that mask personal data: samples have to pass all.
     """
 
     version = 5
@@ -73,7 +73,7 @@ class WriteShard(Routed):
 
     shard: str
     signals: str
-    mask: tuple[str, str] | None = None
+    masks: tuple[tuple[str, str], ...] = ()
 
     def build(self) -> Callable[[Batches], Batches]:
         schemas = {
@@ -83,7 +83,7 @@ class WriteShard(Routed):
             "origin": ORIGIN,
         }
         signals = schemas["signals"].names[1:]
-        mask = _masker(self.mask)
+        mask = _masker(self.masks)
 
         def run(batches: Batches) -> Batches:
             files = {kind: ParquetFile(task().file(f"{kind}.parquet"), schema) for kind, schema in schemas.items()}
@@ -175,11 +175,14 @@ def _write(
 _PLACE: Final = ("split", "index", "count")
 
 
-def _masker(mask: tuple[str, str] | None) -> Callable[[pa.Array], pa.Array]:
-    if mask is None:
-        return lambda texts: texts
-    place, params = mask
-    masked: Callable[[pa.Array], pa.Array] = resolve(place).model_validate_json(params).mask_column
+def _masker(masks: Sequence[tuple[str, str]]) -> Callable[[pa.Array], pa.Array]:
+    stages = [resolve(place).model_validate_json(params) for place, params in masks]
+
+    def masked(texts: pa.Array) -> pa.Array:
+        for stage in stages:
+            texts = stage.mask_column(texts)
+        return texts
+
     return masked
 
 

@@ -112,7 +112,7 @@ def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:
                 inputs.append(
                     known[given.step] if given.side is not None else behind(given.step, plan.input_columns(given))
                 )
-            onto = None if step.onto is None else known[plan.layout(step.onto)]
+            onto = None if step.onto is None else behind(step.onto, sorted(plan.replaced(step)))
             return {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}
         case Repeat():
             inside = {step.name, *(one.name for one in step.steps)}

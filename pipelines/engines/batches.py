@@ -132,6 +132,7 @@ class IpcFile:
     """
 
     def __init__(self, path: Path, *, columns: Sequence[str] | None = None) -> None:
+        self._path = str(path)
         try:
             self._map = pa.memory_map(str(path))
             options = None
@@ -156,13 +157,21 @@ class IpcFile:
         return int(self._reader.num_record_batches)
 
     def batch(self, index: int) -> pa.RecordBatch:
-        """Read the batch *index*."""
-        return self._reader.get_batch(index)
+        """Read the batch *index*.
+
+        Raises:
+            DamagedFileError: Its bytes are not what was written.
+        """
+        try:
+            return self._reader.get_batch(index)
+        except (pa.ArrowException, OSError) as error:
+            hint = "run with --fresh to compute it again"
+            raise DamagedFileError(f"a task output is damaged ({error})", file=self._path, hint=hint) from error
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
         """Read the batches ``[start, stop)``."""
         for index in range(start, len(self) if stop is None else stop):
-            yield self._reader.get_batch(index)
+            yield self.batch(index)
 
 
 def too_many_open_files(error: Exception, path: Path) -> UnfinishedError | None:

@@ -10,12 +10,14 @@ import errno
 import shutil
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.addresses import fingerprints, step_fingerprint, work_of
+from corpusmill.pipelines.engines.attempts import attempt_name, is_left_over
 from corpusmill.pipelines.engines.base import (
     MAX_ROUNDS,
     PLACE,
@@ -159,6 +161,7 @@ class _Run:
     batch_rows: int | None
     finished: dict[str, StepDone] = field(default_factory=dict)
     _slices: dict[str, list[_Slice]] = field(default_factory=dict)
+    _writers_of: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def all(self) -> None:
         """Run every unit of the plan."""
@@ -303,20 +306,37 @@ class _Run:
         Args:
             here: Addresses of the steps of the same unit.
         """
-        layout = self.plan.layout(state)
         there = self.plan.columns(state)
         found = {"": slice_.address}
         for name in columns:
             if name == PLACE and PLACE not in there:
                 found[name] = str(slice_.number)
-                continue
-            writer = there[name].writer
-            if writer in here:
-                found[name] = here[writer]
-            elif writer != layout:
-                done = self.finished[writer].tasks[slice_.number]
-                found[name] = done.content or done.fingerprint
+            elif address := self._column_address(state, slice_, name, here):
+                found[name] = address
         return found
+
+    def _column_address(self, state: str, slice_: _Slice, column: str, here: Mapping[str, str]) -> str:
+        """Return the address of a column of a slice after *state*; empty when the layout's file alone has it.
+
+        What an exchange put back is known by its content. Where it replaced a column, the rows that it left alone are
+        those of the step before, so the address of these belongs to it.
+        """
+        parts: list[str] = []
+        for writer in self._writers(state, column):
+            if writer in here:
+                return ":".join([*parts, here[writer]])
+            done = self.finished[writer].tasks[slice_.number]
+            if done.content is None:
+                return ":".join([*parts, done.fingerprint])
+            parts.append(done.content)
+        return ":".join(parts)
+
+    def _writers(self, state: str, column: str) -> tuple[str, ...]:
+        """Return the steps that wrote *column*, as it stands after *state*, the newest first, down to a whole one."""
+        key = (state, column)
+        if key not in self._writers_of:
+            self._writers_of[key] = self._views(state, (column,))[column]
+        return self._writers_of[key]
 
     # -- scans and folds: independent tasks
 
@@ -444,10 +464,10 @@ class _Run:
         self.observer.step_started(step, tasks=len(gathers), missing=len(missing))
         moved = 0.0
         if missing:
-            spill = self.store.spill / self.known[step.name]
-            shutil.rmtree(spill, ignore_errors=True)
-            scatters = list(self._scatters(step, missing[0], [source for part in inputs for _, source in part]))
-            missing = [replace(task, spill=str(spill) if scatters else None) for task in missing]
+            spill = self._spill_folder(step)
+            scatters = list(self._scatters(step, missing[0], spill, [source for part in inputs for _, source in part]))
+            spilled = (str(spill), len(scatters)) if scatters else None
+            missing = [replace(task, spilled=spilled) for task in missing]
             try:
                 for done in self.engine.exchange(scatters, missing):
                     if done.kind == "scatter":
@@ -458,6 +478,13 @@ class _Run:
             finally:
                 shutil.rmtree(spill, ignore_errors=True)
         self._record(step, self._in_order(step, gathers, found), computed=len(missing), moved_cpu_s=moved)
+
+    def _spill_folder(self, step: Exchange) -> Path:
+        """Return a folder of this attempt alone: another run may do the same exchange; what dead ones left goes."""
+        if self.store.spill.is_dir():
+            for left in filter(is_left_over, self.store.spill.iterdir()):
+                shutil.rmtree(left, ignore_errors=True)
+        return self.store.spill / f"{self.known[step.name]}.{attempt_name()}.spill"
 
     def _sources(self, given: Input) -> list[tuple[Any, Source]]:
         """Return the slices of an input, each with the address of what is read of it."""
@@ -533,8 +560,7 @@ class _Run:
                 replaced=replaced,
             )
 
-    def _scatters(self, step: Exchange, gather: Task, sources: Sequence[Source]) -> Iterator[Task]:
-        spill = self.store.spill / self.known[step.name]
+    def _scatters(self, step: Exchange, gather: Task, spill: Path, sources: Sequence[Source]) -> Iterator[Task]:
         moved = step.moved
         if step.onto is not None:
             moved = moved.append(pa.field(SLICE, pa.int64(), nullable=False))

@@ -33,7 +33,7 @@ from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.spills import Order, write_spills
 from corpusmill.schemas import errors
-from corpusmill.schemas.errors import CorpusmillError, WorkError
+from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
 
 SLICE_BYTES: Final = 32 * 2**20
@@ -120,7 +120,8 @@ class Task:
 
     Args:
         kind: ``scan`` and ``fold`` apply *call* to *sources*; ``maps`` applies *maps* to a slice; ``scatter`` sorts
-            *sources* into spills; ``gather`` merges one *partition* of the spills in the folder *spill*.
+            *sources* into spills; ``gather`` merges one *partition* of them.
+        spilled: The folder of the spills, and how many scatters wrote them; None: there was nothing to move.
         out: Prefix of the output: the address in the store.
         schema: Of the output, or of the exchanged rows for ``scatter``.
         onto: For a ``gather`` whose rows go back onto a slice: the rows of each batch of that slice.
@@ -138,7 +139,7 @@ class Task:
     order: Order | None = None
     partition: int = 0
     slice: int = 0
-    spill: str | None = None
+    spilled: tuple[str, int] | None = None
     onto: tuple[int, ...] | None = None
     replaced: tuple[str, ...] = ()
     contents: Mapping[str, str] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class Task:
         data["sources"] = tuple(map(_source, data["sources"]))
         data["maps"] = tuple(map(_map_call, data["maps"]))
         data["order"] = data["order"] and Order(**{**data["order"], "order": tuple(data["order"]["order"])})
+        data["spilled"] = data["spilled"] and tuple(data["spilled"])
         data["onto"] = None if data["onto"] is None else tuple(data["onto"])
         data["replaced"] = tuple(data["replaced"])
         return cls(**data)
@@ -504,9 +506,15 @@ class _SideWriter:
 def _input(task: Task) -> Iterator[pa.RecordBatch]:
     if task.kind == "gather":
         assert task.order is not None
-        if task.spill is None:
+        if task.spilled is None:
             return iter(())
-        stream = merged(Path(task.spill), task.partition, task.order, memory_bytes=share_bytes())
+        folder, scatters = Path(task.spilled[0]), task.spilled[1]
+        if (there := len(list(folder.glob("*.index")))) != scatters:
+            raise UnfinishedError(
+                f"step {task.step}: {there} of {scatters} parts of an exchange are in {folder}",
+                hint="did something remove them? run the same command again",
+            )
+        stream = merged(folder, task.partition, task.order, memory_bytes=share_bytes())
         if task.order.by == SLICE:
             stream = (batch.drop_columns([SLICE]) for batch in stream)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
@@ -550,7 +558,7 @@ def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> 
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
         write_spills(moved, schema, alone, prefix=Path(folder) / "0", memory_bytes=share_bytes())
-        return do(replace(task, partition=0, order=alone, spill=folder), partition=task.partition)
+        return do(replace(task, partition=0, order=alone, spilled=(folder, 1)), partition=task.partition)
 
 
 def _write(task: Task, out: Path) -> dict[str, Any]:

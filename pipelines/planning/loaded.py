@@ -9,7 +9,9 @@ from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 
+_TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
 _DISK_FACTOR: Final = 3.0
 """Bytes of tasks and versions for each byte of raw text files; measured on the handbook recipe (see docs)."""
 
@@ -26,6 +28,13 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
     makers: dict[str, str] = {}
     for index, (name, stage) in enumerate(stages):
         for column in (added.name for _, inner in stage.sub_stages() for added in inner.adds()):
+            if column in _TAKEN:
+                raise loaded.error(
+                    f"stage {index + 1} (`{name}`): the column `{column}` is one that every document or ledger has",
+                    ("stages", index),
+                    hint="the stage has to give it another name",
+                    value=column,
+                )
             if column in makers:
                 raise loaded.error(
                     f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",

@@ -280,16 +280,16 @@ class _Builder:
         schema = self.plan.schema(self.state)
         views = tuple(f.name for f in self.added if not is_signal(f.name))
         signals = [f for f in self.added if is_signal(f.name)]
-        masker = next((stage for _, stage in stages if stage.masks), None)
+        maskers = [stage for _, stage in stages if stage.masks]
         function = WriteShard(
             census=CENSUS,
             shares=shares,
             target_bytes=target,
             shard=schema_as_hex(document_schema(schema, views)),
             signals=schema_as_hex(signals_schema(pa.schema([f.with_nullable(True) for f in signals]))),
-            mask=None if masker is None else (_place(masker), masker.model_dump_json()),
+            masks=tuple((_place(stage), stage.model_dump_json()) for stage in maskers),
         )
-        basis = None if masker is None else masker.basis()
+        basis = [stage.basis() for stage in maskers]
         fold = Fold(name=SHARDS, of=self.state, function=function, schema=WRITTEN, partitions=function.pieces)
         self._steps([fold], basis=basis)
         return (SHARDS, *(self._write_side(*side) for side in self.published))

@@ -11,9 +11,9 @@ import pyarrow as pa
 from pydantic import Field, field_validator
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform
-from corpusmill.schemas.document import CAPTURE, DOCUMENT
+from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 
-_TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, TEXT_ADDED, TEXT_CUT))
+_TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names, TEXT_ADDED, TEXT_CUT))
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 

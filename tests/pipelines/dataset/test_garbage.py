@@ -6,6 +6,7 @@ import pytest
 
 from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.engines.attempts import attempt_name
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
@@ -153,3 +154,15 @@ def test_an_empty_workspace_has_no_garbage(workspace: Workspace) -> None:
     """Cleaning up before the first run is no mistake."""
     assert collect(workspace, keep=None, dry_run=False) == {"tasks": 0, "steps": 0, "bytes": 0, "dry_run": False}
     assert not workspace.root.exists()
+
+
+def test_drafts_of_dead_processes_go_with_a_task_that_is_needed(workspace: Workspace, versions: list[Version]) -> None:
+    """A task that was killed and computed again leaves the first draft beside its files."""
+    dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
+    draft = TaskStore(workspace.root).out("aa01").with_name(f"aa01.arrow.{dead}.tmp")
+    draft.write_bytes(b"x")
+
+    collect(workspace, keep=None, dry_run=False)
+
+    assert not draft.exists()
+    assert TaskStore(workspace.root).out("aa01").with_suffix(".arrow").exists()

@@ -6,14 +6,15 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from corpusmill.pipelines.engines.addresses import fingerprints
-from corpusmill.pipelines.engines.base import Batches, ColumnFunction, Exchange, Function, Input, Map, Scan, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Scan, Step
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Silent, run_plan
@@ -21,7 +22,8 @@ from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
-from corpusmill.schemas.errors import DataError, UnfinishedError, UsageError, WorkError
+from corpusmill.pipelines.engines.tasks import Done, Task
+from corpusmill.schemas.errors import DamagedFileError, DataError, UnfinishedError, UsageError, WorkError
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
@@ -439,6 +441,100 @@ def test_listing_ten_thousand_tasks_is_linear(tmp_path: Path) -> None:
         return int(pstats.Stats(profile).total_calls)  # type: ignore[attr-defined]
 
     assert calls(400) < 2.2 * calls(200)
+
+
+class Zeros(Function):
+    """Returns the place of the number zero, with another label."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                zero = batch.filter(pc.equal(batch["n"], 0))
+                labels = pa.array(["zero"] * zero.num_rows, pa.string())
+                yield pa.record_batch({PLACE: zero[PLACE], "label": labels})
+
+        return run
+
+
+def put_back(marks: Path, *sizes: int, label: str) -> Plan:
+    """Return a plan in which an exchange replaces one label, and a map behind it reads them all."""
+    moved = pa.schema([*ROWS, pa.field(PLACE, pa.int64(), nullable=False)])
+    placed = pa.schema([pa.field(PLACE, pa.int64(), nullable=False), *LABELLED])
+    zeros = Exchange(
+        name="zeros",
+        inputs=(Input("map", columns=("n", PLACE)),),
+        by="n",
+        order=(PLACE,),
+        function=Zeros(),
+        moved=moved,
+        schema=placed,
+    )
+    back = Exchange(
+        name="back",
+        inputs=(Input("zeros"),),
+        by=PLACE,
+        order=(),
+        function=Same(),
+        moved=placed,
+        schema=placed,
+        onto="map",
+    )
+    seen = Map(
+        name="seen", of="back", function=Copy(into="seen"), reads=("label",), writes=pa.schema([("seen", pa.string())])
+    )
+    return plan(marks, *sizes, label=label).extended([zeros, back, seen])
+
+
+def test_what_an_exchange_left_alone_belongs_to_the_address_of_the_column(tmp_path: Path, marks: Path) -> None:
+    """The rows it replaced are the same, those beneath are not: what reads the column has to run again."""
+    store = TaskStore(tmp_path / "w")
+    run(put_back(marks, 3, label="one"), store)
+
+    made = put_back(marks, 3, label="two")
+    done = run(made, store)
+
+    assert [row["seen"] for row in tables(made, store, done)["seen"]] == ["zero", "two", "two"]
+
+
+def test_an_exchange_that_decides_the_same_leaves_old_slices_valid(tmp_path: Path, marks: Path) -> None:
+    """A new file makes the exchange run again, and nothing behind it in the slices that were there."""
+    store = TaskStore(tmp_path / "w")
+    run(put_back(marks, 3, 4, label="one"), store)
+
+    made = put_back(marks, 3, 4, 5, label="one")
+    done = run(made, store)
+    fresh = TaskStore(tmp_path / "fresh")
+
+    assert (done["zeros"].cached, done["seen"].computed) == (False, 1)
+    assert tables(made, store, done) == tables(made, fresh, run(made, fresh))
+
+
+def test_a_gather_refuses_a_folder_in_which_spills_are_missing(tmp_path: Path, marks: Path) -> None:
+    """Half of the rows would look like all of them."""
+
+    class Losing(LocalEngine):
+        def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+            yield from self.map(scatters)
+            next(Path(scatters[0].out).parent.glob("*.index")).unlink()
+            yield from self.map(gathers)
+
+    with pytest.raises(UnfinishedError, match="step exchange: 1 of 2 parts of an exchange are in"):
+        run_plan(plan(marks, 3, 5), TaskStore(tmp_path / "w"), Losing(0), observer=Silent())
+
+
+def test_a_damaged_task_is_named_with_the_way_out(tmp_path: Path, marks: Path) -> None:
+    """Bytes that changed without a change of size show when they are read: running again would fail again."""
+    store = TaskStore(tmp_path / "w")
+    first = run(plan(marks, 3000), store)
+    path = store.out(first["count"].tasks[0].fingerprint).with_suffix(".arrow")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3 : len(content) // 3 + 64] = b"\xff" * 64
+    path.write_bytes(content)
+
+    with pytest.raises(DamagedFileError, match="damaged") as caught:
+        run(plan(marks, 3000, label="other"), store)
+
+    assert "--fresh" in str(caught.value.hint)
 
 
 def test_errors_survive_the_way_between_processes() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -9,8 +10,9 @@ from typing import ClassVar
 import pyarrow as pa
 import pytest
 
+from corpusmill.pipelines.dataset.shards import WriteShard
 from corpusmill.pipelines.engines.addresses import fingerprints
-from corpusmill.pipelines.engines.base import Exchange, Map, resolve
+from corpusmill.pipelines.engines.base import Exchange, Fold, Map, resolve
 from corpusmill.pipelines.engines.plan import units
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import SourceInput
@@ -129,3 +131,15 @@ def test_a_column_that_no_stage_adds_is_refused_before_anything_runs(tmp_path: P
     """The name of the column and of the stage, not a failure in the first task."""
     with pytest.raises(RecipeError, match="stage `reads` reads the column `lemmas`, which no stage before it adds"):
         made(("reads", Reads()), folder=tmp_path)
+
+
+def test_samples_of_rejected_texts_pass_every_stage_that_masks(tmp_path: Path) -> None:
+    """Two stages with a kind each: the second one's addresses stood in the ledger."""
+    pii = resolve(STAGES["pii"])
+    stages = (("pii", pii(kinds=("card",))), ("pii_2", pii(kinds=("email",))))
+
+    plan = made(*stages, folder=tmp_path).plan
+
+    (writer,) = [step.function for step in plan.steps if isinstance(step, Fold)]
+    assert isinstance(writer, WriteShard)
+    assert [json.loads(params)["kinds"] for _, params in writer.masks] == [["card"], ["email"]]
