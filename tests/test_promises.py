@@ -444,7 +444,7 @@ class TestDamageIsNoticed:
 
     def test_a_killed_attempt_is_swept_by_the_next_one(self, project: Path, tmp_path: Path) -> None:
         """A night of crashes may not fill the disk."""
-        from corpusmill.pipelines.engines.attempts import attempt_name
+        from corpusmill.schemas.storage.attempts import attempt_name
 
         run_once(project, tmp_path)
         done = next((tmp_path / "tasks").glob("*/*.json"))
@@ -452,7 +452,7 @@ class TestDamageIsNoticed:
             [
                 sys.executable,
                 "-c",
-                "from corpusmill.pipelines.engines.attempts import attempt_name; print(attempt_name())",
+                "from corpusmill.schemas.storage.attempts import attempt_name; print(attempt_name())",
             ],
             capture_output=True,
             text=True,

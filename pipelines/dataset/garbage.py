@@ -11,11 +11,11 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
-from corpusmill.pipelines.engines.attempts import is_left_over
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.workspace import LOCKS, Workspace
 from corpusmill.schemas import storage
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage.attempts import is_left_over
 
 _DATASET: Final = "dataset"
 

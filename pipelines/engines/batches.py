@@ -12,9 +12,9 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.attempts import attempt_name
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
+from corpusmill.schemas.storage.attempts import attempt_name
 
 TARGET_BYTES: Final = 4_000_000
 """Small batches are joined up to this size: each one costs about 20 µs wherever it passes."""

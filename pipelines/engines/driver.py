@@ -17,7 +17,6 @@ from typing import Any, Final, Protocol
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.addresses import fingerprints, step_fingerprint, work_of
-from corpusmill.pipelines.engines.attempts import attempt_name, is_left_over
 from corpusmill.pipelines.engines.base import (
     MAX_ROUNDS,
     PLACE,
@@ -37,6 +36,7 @@ from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task, read_done
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
+from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 
 PARTITION_BYTES: Final = 32 * 2**20
 """Memory that the rows of a partition take, as far as the driver chooses the number of partitions."""

@@ -20,7 +20,6 @@ from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.attempts import attempt_name, sweep
 from corpusmill.pipelines.engines.batches import TARGET_BYTES, TARGET_ROWS, bounded, joined
 from corpusmill.pipelines.engines.sorting import sorted_positions
 from corpusmill.pipelines.engines.spills import (
@@ -36,6 +35,7 @@ from corpusmill.pipelines.engines.spills import (
     sorted_bytes,
     sorting_cost,
 )
+from corpusmill.schemas.storage.attempts import attempt_name, sweep
 
 MAX_OPEN: Final = 128
 """Spills read at the same time."""

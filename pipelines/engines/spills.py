@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.attempts import attempt_name
 from corpusmill.pipelines.engines.batches import bounded, too_many_open_files
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.sorting import sorted_positions
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
+from corpusmill.schemas.storage.attempts import attempt_name
 
 MEMORY_BYTES: Final = 256_000_000
 """Memory for sorting or merging where nobody sets a bound."""

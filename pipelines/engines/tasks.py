@@ -22,7 +22,6 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.attempts import attempt_name, sweep
 from corpusmill.pipelines.engines.base import PLACE, ColumnFunction, Function, Value, name_of, resolve
 from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.budget import share_bytes
@@ -35,6 +34,7 @@ from corpusmill.pipelines.engines.spills import Order, write_spills
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
+from corpusmill.schemas.storage.attempts import attempt_name, sweep
 
 SLICE_BYTES: Final = 32 * 2**20
 """A slice of a table takes about this much memory."""

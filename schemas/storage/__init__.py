@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from corpusmill.schemas.storage.attempts import is_alive
 from corpusmill.schemas.storage.base import Entry, Lock, Store, StoredFile, Written
-from corpusmill.schemas.storage.drafts import appearing, complete_folder, is_alive, write_atomically
+from corpusmill.schemas.storage.drafts import appearing, complete_folder, write_atomically
 from corpusmill.schemas.storage.local import LocalStore, file_lock, link_or_copy
 
 __all__ = [

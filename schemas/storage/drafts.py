@@ -8,18 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
-import time
-import zlib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
-_OLD_S: Final = 24 * 3600
-"""A draft of another machine that was not touched for this long has no writer any more."""
-_DRAFT: Final = re.compile(r"\.a([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.tmp$")
+from corpusmill.schemas.storage.attempts import attempt_name, is_attempt, is_left_over
 
 
 def write_atomically(path: Path | str, data: bytes | str, *, sync: bool = False) -> None:
@@ -127,12 +120,7 @@ def sync_to_disk(path: Path | str) -> None:
 
 def draft_of(path: str) -> str:
     """Return a name for a draft of *path* by this process, different each time."""
-    return f"{path}.a{_machine()}-{os.getpid()}-{os.urandom(4).hex()}.tmp"
-
-
-@cache
-def _machine() -> str:
-    return f"{zlib.crc32(socket.gethostname().encode()):08x}"
+    return f"{path}.{attempt_name()}.tmp"
 
 
 def is_draft(name: str) -> bool:
@@ -141,28 +129,9 @@ def is_draft(name: str) -> bool:
     >>> is_draft(draft_of("manifest.json")), is_draft("manifest.json"), is_draft("notes.tmp")
     (True, False, False)
     """
-    return name.endswith(".tmp") and _DRAFT.search(name) is not None
+    return name.endswith(".tmp") and is_attempt(name)
 
 
 def is_abandoned(path: Path) -> bool:
     """Return whether the file at *path* is a draft whose writer is gone."""
-    found = _DRAFT.search(path.name)
-    if found is None:
-        return False
-    if found[1] == _machine():
-        return not is_alive(int(found[2]))
-    try:
-        return time.time() - path.stat().st_mtime > _OLD_S
-    except FileNotFoundError:
-        return False
-
-
-def is_alive(pid: int) -> bool:
-    """Return whether the process *pid* of this machine runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    return is_draft(path.name) and is_left_over(path)

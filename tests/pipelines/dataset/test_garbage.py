@@ -6,10 +6,10 @@ import pytest
 
 from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.engines.attempts import attempt_name
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage.attempts import attempt_name
 from tests.pipelines.dataset.corpora import docs, publish_version
 
 

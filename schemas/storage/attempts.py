@@ -1,4 +1,4 @@
-"""Names of files that are being written: they tell who writes, so that what a dead process left can be removed."""
+"""Names of files that are being written: they say who writes, so that what a dead process left can be removed."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import os
 import re
 import socket
 import time
-import uuid
 import zlib
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,16 +17,22 @@ _NAME: Final = re.compile(r"\.a([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.")
 
 
 def attempt_name() -> str:
-    """Give a name for an attempt of this process, different each time: ``a<machine>-<process>-<random>``."""
-    return f"a{_machine()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+    """Return a name for an attempt of this process, different each time: ``a<machine>-<process>-<random>``."""
+    return f"a{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
+@cache
 def _machine() -> str:
     return f"{zlib.crc32(socket.gethostname().encode()):08x}"
 
 
+def is_attempt(name: str) -> bool:
+    """Return whether a file of this *name* belongs to an attempt: ``<name>.<attempt>.<anything>``."""
+    return _NAME.search(name) is not None
+
+
 def is_left_over(path: Path) -> bool:
-    """Tell whether the file at *path* belongs to an attempt whose process is gone."""
+    """Return whether the file at *path* belongs to an attempt whose process is gone."""
     found = _NAME.search(path.name)
     if found is None:
         return False
@@ -39,7 +45,7 @@ def is_left_over(path: Path) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether the process *pid* of this machine runs."""
+    """Return whether the process *pid* of this machine runs."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
