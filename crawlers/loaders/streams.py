@@ -39,7 +39,7 @@ class BrokenStreamError(DataError):
 
 
 class _SourceFile(io.FileIO):
-    """A raw file that reports a failed read by its name, as one that another try may mend."""
+    """A raw file whose read errors name it and may be retried."""
 
     def readinto(self, buffer: Any, /) -> int | None:
         try:

@@ -101,7 +101,7 @@ def _verified_version(store: Store, name: str) -> list[dict[str, Any]]:
     found = list(damaged_files(version))
     hint = "copy the version's folder again, or run its recipe again after removing it"
     files = len(version.manifest.files) + len(version.manifest.side_files)
-    return [_row(name, "damaged", told, hint=hint) for told in found] or [_row(name, "ok", f"{files} files")]
+    return [_row(name, "damaged", finding, hint=hint) for finding in found] or [_row(name, "ok", f"{files} files")]
 
 
 def damaged_files(version: Version) -> Iterator[str]:
@@ -120,14 +120,14 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     assert manifest is not None, "its manifest was listed"
     folder = workspace.store.below(f"raw/{source}")
     found = [
-        told
+        finding
         for file in manifest.files
-        for told in _damage(*_place(folder, file.path), size=file.size, sha256=file.sha256)
+        for finding in _damage(*_place(folder, file.path), size=file.size, sha256=file.sha256)
     ]
     verb = "crawl" if manifest.kind == "crawl" else "load"
     hint = f"`corpusmill {verb} RECIPE --source {source}` registers what is there now"
     ok = _row(name, "ok", f"{len(manifest.files)} files")
-    return [_row(name, "damaged", told, hint=hint) for told in found] or [ok]
+    return [_row(name, "damaged", finding, hint=hint) for finding in found] or [ok]
 
 
 def _place(folder: Store, path: str) -> tuple[Store, str]:

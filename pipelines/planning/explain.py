@@ -44,8 +44,8 @@ def explain_plan(
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
-        told = _told(step, known[step.name], before, store, {told["name"]: told for told in steps})
-        steps.append({**told, "rows": records if told["rows"] is None else told["rows"]})
+        row = _planned_step(step, known[step.name], before, store, {row["name"]: row for row in steps})
+        steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
     missing = [name for name, manifest in found.items() if manifest is None]
     return {"dataset": dataset, "steps": steps, "disk_bytes": disk_bytes(inputs), "sources_missing": missing}
 
@@ -68,11 +68,16 @@ def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:
     return {}
 
 
-def _told(
-    step: Step, fingerprint: str, before: Mapping[str, str], store: TaskStore, told: Mapping[str, Mapping[str, Any]]
+def _planned_step(
+    step: Step,
+    fingerprint: str,
+    before: Mapping[str, str],
+    store: TaskStore,
+    earlier: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
+    """Return whether *step* is to be computed and why, given the rows of the *earlier* steps of the plan by name."""
     there = store.read_step(fingerprint)
-    changed = [name for name in told if name in needs(step) and not told[name]["cached"]]
+    changed = [name for name in earlier if name in needs(step) and not earlier[name]["cached"]]
     old = before.get(step.name)
     manifest = store.manifest(fingerprint if there is not None else old or "")
     if there is not None:

@@ -193,7 +193,7 @@ class _Run:
                 **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
                 **({"created": counts.created} if counts.created else {}),
             },
-            steps=[_told(step, stages) for step in done.values()],
+            steps=[_step_summary(step, stages) for step in done.values()],
             warnings=warnings,
         )
 
@@ -249,8 +249,8 @@ def _cost(step: StepDone) -> StepCost:
     )
 
 
-def _told(step: StepDone, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
-    """Give what ``--json`` tells of a step: the documents in and out of its stage, or its rows where it is none."""
+def _step_summary(step: StepDone, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
+    """Return what ``--json`` shows of a step: the documents in and out of its stage, or its rows where it is none."""
     law = next((stage for stage in stages if stage.name == step.name), None)
     documents_in, documents_out = (law.documents_in, law.documents_out) if law else (step.rows, step.rows)
     return {

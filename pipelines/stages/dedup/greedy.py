@@ -191,18 +191,18 @@ def _star_rows(
 ) -> pa.RecordBatch:
     """Return the decisions about the candidates; each stands in the star of the kept document ``ids[star]``."""
     sizes = np.bincount(star, weights=members, minlength=len(ids)).astype(np.int64)[star]
-    told = np.flatnonzero(sizes > 1)
-    kept = pa.array(ids, pa.string()).take(pa.array(star[told]))
-    is_removed = pa.array(~np.isnan(similarity[told]))
+    shared = np.flatnonzero(sizes > 1)
+    kept = pa.array(ids, pa.string()).take(pa.array(star[shared]))
+    is_removed = pa.array(~np.isnan(similarity[shared]))
     columns = {
-        PLACE: pa.array(place[told]),
-        "text_bytes": pa.array(size[told]),
+        PLACE: pa.array(place[shared]),
+        "text_bytes": pa.array(size[shared]),
         "rule": pc.if_else(is_removed, rule, pa.scalar(None, pa.string())),
-        "value": pc.if_else(is_removed, pa.array(similarity[told]), pa.scalar(None, pa.float64())),
+        "value": pc.if_else(is_removed, pa.array(similarity[shared]), pa.scalar(None, pa.float64())),
         "threshold": pc.if_else(is_removed, threshold, pa.scalar(None, pa.float64())),
-        "message": pa.nulls(len(told), pa.string()),
+        "message": pa.nulls(len(shared), pa.string()),
         "duplicate_of": pc.if_else(is_removed, kept, pa.scalar(None, pa.string())),
         "cluster_id": kept,
-        "cluster_size": pa.array(sizes[told]),
+        "cluster_size": pa.array(sizes[shared]),
     }
     return pa.RecordBatch.from_arrays([columns[name] for name in STAR.names], schema=STAR)
