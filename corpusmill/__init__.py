@@ -30,21 +30,26 @@ def extract(html: bytes, url: str | None = None) -> str:
     return main_text(html, url)
 
 
-def open_version(name_or_path: str, workspace: str | Path = DEFAULT_WORKSPACE) -> Version:
-    """Open a published version: ``dataset``, ``dataset@id``, ``dataset@tag``, or a version's folder.
+def open_version(name_or_path: str, workspace: str | Path = DEFAULT_WORKSPACE, *, store: str | None = None) -> Version:
+    """Open a published version: ``dataset``, ``dataset@id``, ``dataset@tag``, or a version's folder or URL.
+
+    Args:
+        store: Folder or URL of the store that holds the versions; by default `CORPUSMILL_STORE`, else *workspace*.
 
     Raises:
         UsageError: There is no such version.
     """
     from corpusmill.pipelines.dataset import open_version as open_in
+    from corpusmill.pipelines.workspace import workspace_at
 
-    return open_in(name_or_path, Path(workspace))
+    return open_in(name_or_path, workspace_at(workspace, store))
 
 
 def run(
     recipe: str | Path,
     *,
     workspace: str | Path = DEFAULT_WORKSPACE,
+    store: str | None = None,
     engine: str = "local",
     workers: int | None = None,
     limit: int | None = None,
@@ -53,6 +58,7 @@ def run(
     """Run the *recipe*, publish a version, and return what ``corpusmill run --json`` prints.
 
     Args:
+        store: Folder or URL for raw files, tasks and versions; by default `CORPUSMILL_STORE`, else *workspace*.
         workers: Processes of the local engine; one per processor by default, 0 runs in this process.
         limit: Take only this many documents (those with the smallest ids) and publish ``<dataset>-sample``.
         accept: Publish even when one of the recipe's checks fails.
@@ -61,10 +67,11 @@ def run(
         CorpusmillError: By who must act; see `corpusmill.schemas.errors`.
     """
     from corpusmill.pipelines.api import run_recipe
+    from corpusmill.pipelines.workspace import workspace_at
 
     return run_recipe(
         recipe,
-        workspace=Path(workspace),
+        workspace=workspace_at(workspace, store),
         acquisition=acquisition(),
         engine=engine,
         workers=workers,

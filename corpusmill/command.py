@@ -118,6 +118,13 @@ def _shared_options() -> list[click.Parameter]:
             help=f"Where raw files, tasks, versions and models lie.  [default: {DEFAULT_WORKSPACE}]",
         ),
         click.Option(
+            ["--store"],
+            metavar="URL",
+            expose_value=False,
+            callback=_set("store"),
+            help="Keep raw files, tasks and versions there, as in s3://bucket/prefix.  [default: the workspace]",
+        ),
+        click.Option(
             ["--json", "as_json"],
             is_flag=True,
             expose_value=False,
@@ -140,6 +147,7 @@ def cli(ctx: click.Context) -> None:
     """From a web site and files on disk to a published, explained and trainable text corpus."""
     ctx.obj = Console(
         workspace=Path(os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)),
+        store=os.environ.get("CORPUSMILL_STORE"),
         quiet=bool(os.environ.get("CORPUSMILL_QUIET")),
         debug=bool(os.environ.get("CORPUSMILL_DEBUG")),
         parts=_Parts(),

@@ -8,6 +8,7 @@ from pathlib import Path
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource
+from corpusmill.schemas.storage import Store
 
 
 class CrawlersAcquisition:
@@ -15,23 +16,23 @@ class CrawlersAcquisition:
 
     loaders: Mapping[str, str] = LOADERS
 
-    def crawl(self, source: CrawlSource, raw: Path) -> RawManifest:
-        """Crawl *source* into the folder *raw*, or go on with it."""
+    def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
+        """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
         from corpusmill.crawlers.crawl import crawl
 
-        return crawl(source, raw)
+        return crawl(source, folder, store=store)
 
-    def load(self, source: LoadSource, raw: Path, *, base: Path, copy: bool) -> RawManifest:
+    def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
         """Register the files of *source*."""
         from corpusmill.crawlers.load import load
 
         return load(source, raw, base=base, copy=copy)
 
-    def changed(self, manifest: RawManifest, folder: Path) -> list[RawFile]:
+    def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
         """Give the files that are not what the manifest says."""
         from corpusmill.crawlers.load import changed_files
 
-        return changed_files(manifest, raw_dir=folder)
+        return changed_files(manifest, raw=raw)
 
     def new(self, source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
         """Give the files that match *source* now and are not in its manifest."""

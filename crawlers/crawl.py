@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -29,11 +30,12 @@ from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedEr
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource
-from corpusmill.schemas.storage import appearing, file_lock, write_atomically
+from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
 from corpusmill.schemas.urls import canonical_url
 
 Progress = Callable[[dict[str, int]], None]
 
+MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
 _LOCK_PATIENCE_S: Final = 5.0
 """A crawl whose parent was killed needs a moment to notice."""
@@ -45,6 +47,7 @@ def crawl(
     source: CrawlSource,
     raw_dir: Path,
     *,
+    store: Store | None = None,
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - a frozen value
 ) -> RawManifest:
@@ -54,7 +57,9 @@ def crawl(
 
     Args:
         source: What to crawl.
-        raw_dir: Where the archives, the ledger and the manifest go; the queue lies in ``frontier/`` of the workspace.
+        raw_dir: Where the archives and the ledger are written; the queue lies in ``frontier/`` of the workspace.
+        store: Where they are published, the manifest last; by default *raw_dir*. Elsewhere, *raw_dir* is empty when the
+            crawl is finished.
         progress: Gets ``pages`` and ``queued`` some times a second.
         limits: What to bear from a server.
 
@@ -69,9 +74,10 @@ def crawl(
         path.parent.mkdir(parents=True, exist_ok=True)
         what = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), what=what, wait_s=_LOCK_PATIENCE_S) as lock:
-            job = _prepare(source, raw_dir, path, limits)
+            published = LocalStore(raw_dir) if store is None else store
+            job = _prepare(source, raw_dir, path, limits, published)
             _run_process(job, progress, keep_open=lock.fileno())
-            return _finish(job)
+            return _finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:
         hint = "free some space or correct the permissions, then run the same command: it goes on where it was"
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
@@ -80,7 +86,7 @@ def crawl(
 # -- before
 
 
-def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits) -> Job:
+def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store) -> Job:
     """Open the queue of the crawl that is unfinished, or of a new one, and say which files are its."""
     definition = _definition(source)
     frontier = Frontier(path)
@@ -90,15 +96,15 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits) -> 
             old.unlink()
         frontier = Frontier(path)
         frontier.seed(Link(canonical_url(url), url, depth=0) for url in source.start_urls)
-        frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir))
+        frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir, store))
     frontier.retry()
     first = frontier.get("first")
     frontier.close()
     job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=_tool(), limits=limits)
-    published = _read_manifest(raw_dir)
-    _sweep(raw_dir, published, first=first, name=source.name)
+    published = _read_manifest(store)
+    _sweep(raw_dir, published if _is_same(raw_dir, store) else None, first=first, name=source.name)
     if published is None or not published.finished:
-        _write_manifest(job, RawManifest(**_about(job), finished=False, files=()))
+        _write_manifest(store, RawManifest(**_about(job), finished=False, files=()))
     return job
 
 
@@ -115,11 +121,16 @@ def _tool() -> str:
         return tool_name("0")
 
 
-def _next_number(name: str, raw_dir: Path) -> int:
-    """Give the first number behind those of the files that are there."""
-    names = [path.name for pattern in (f"{name}-*.warc.gz", "ledger-*.parquet") for path in raw_dir.glob(pattern)]
-    numbers = [int(file.split(".")[0].rpartition("-")[2]) for file in names]
-    return max(numbers, default=-1) + 1
+def _is_same(raw_dir: Path, store: Store) -> bool:
+    """Return whether the archives are published where they are written."""
+    return store.path() == raw_dir
+
+
+def _next_number(name: str, raw_dir: Path, store: Store) -> int:
+    """Give the first number behind those of the files that are there, or were published elsewhere."""
+    names = {entry.key for place in (LocalStore(raw_dir), store) for entry in place.files()}
+    files = [file for file in names if re.fullmatch(rf"{re.escape(name)}-\d+\.warc\.gz|ledger-\d+\.parquet", file)]
+    return max((int(file.split(".")[0].rpartition("-")[2]) for file in files), default=-1) + 1
 
 
 def _sweep(raw_dir: Path, published: RawManifest | None, *, first: int, name: str) -> None:
@@ -190,8 +201,8 @@ def _check(job: Job, last: dict[str, Any], code: int) -> None:
 # -- behind
 
 
-def _finish(job: Job) -> RawManifest:
-    """Write ledger and manifest of a crawl whose queue is exhausted, then remove the files of the one before."""
+def _finish(job: Job, store: Store) -> RawManifest:
+    """Publish a crawl whose queue is exhausted, the manifest last, then remove the files of the one before."""
     frontier = Frontier(job.frontier)
     try:
         _check_pages(job, frontier)
@@ -202,12 +213,36 @@ def _finish(job: Job) -> RawManifest:
             counts=frontier.counts(),
             ledger=(_write_ledger(job, frontier).name,),
         )
-        _write_manifest(job, manifest)
+        if not _is_same(job.raw_dir, store):
+            _send(job, store, manifest)
+        _write_manifest(store, manifest)
         frontier.remember(finished=1)
     finally:
         frontier.close()
     _sweep(job.raw_dir, manifest, first=job.first, name=job.source.name)
+    if not _is_same(job.raw_dir, store):
+        _sweep_elsewhere(job, store, manifest)
     return manifest
+
+
+def _names(manifest: RawManifest) -> list[str]:
+    return [*(file.path for file in manifest.files), *manifest.ledger]
+
+
+def _send(job: Job, store: Store, manifest: RawManifest) -> None:
+    """Copy the files of a finished crawl to *store*; those that an earlier call sent are there under their numbers."""
+    there = {entry.key: entry.size for entry in store.files()}
+    for name in _names(manifest):
+        path = job.raw_dir / name
+        if there.get(name) != path.stat().st_size:
+            store.put(path, name)
+
+
+def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
+    """Remove what *store* holds of earlier crawls, and what was sent there from *raw_dir*."""
+    kept = {*_names(manifest), MANIFEST}
+    store.remove(*(entry.key for entry in store.files() if entry.key not in kept))
+    LocalStore(job.raw_dir).remove(*_names(manifest))
 
 
 def _check_pages(job: Job, frontier: Frontier) -> None:
@@ -272,10 +307,12 @@ def _about(job: Job) -> dict[str, Any]:
     }
 
 
-def _read_manifest(raw_dir: Path) -> RawManifest | None:
-    path = raw_dir / "manifest.json"
-    return RawManifest.model_validate_json(path.read_bytes()) if path.exists() else None
+def _read_manifest(store: Store) -> RawManifest | None:
+    try:
+        return RawManifest.model_validate_json(store.read(MANIFEST))
+    except FileNotFoundError:
+        return None
 
 
-def _write_manifest(job: Job, manifest: RawManifest) -> None:
-    write_atomically(job.raw_dir / "manifest.json", manifest.model_dump_json(indent=2) + "\n")
+def _write_manifest(store: Store, manifest: RawManifest) -> None:
+    store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")

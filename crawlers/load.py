@@ -23,7 +23,7 @@ from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
-from corpusmill.schemas.storage import LocalStore
+from corpusmill.schemas.storage import Store, open_store
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Is told how many bytes were read so far, and of how many."""
@@ -34,24 +34,25 @@ _PIECE_BYTES: Final = 1 << 20
 
 
 def load(
-    source: LoadSource, raw_dir: Path, *, base: Path, copy: bool = False, progress: Progress | None = None
+    source: LoadSource, raw: Store | Path, *, base: Path, copy: bool = False, progress: Progress | None = None
 ) -> RawManifest:
-    """Write the manifest of *source* into *raw_dir*, last and by rename, and give it. Reads every file once.
+    """Write the manifest of *source* into the store or folder *raw*, last, and give it. Reads every file once.
 
     Args:
         base: The recipe's folder, at which relative paths begin.
-        copy: Keep a copy of each file in *raw_dir*, named by its content; else files stay in place.
+        copy: Keep a copy of each file in *raw*, named by its content; else files stay in place.
 
     Raises:
         RecipeError: The format is unknown, or does not know a field.
         SourceError: No file matches, one cannot be read, or its loader refuses it.
-        UnfinishedError: *raw_dir* cannot be written.
+        UnfinishedError: *raw* cannot be written.
     """
+    store = open_store(raw)
     loader = loader_of(source)
     matches = _matches(source, loader, base=base)
     for match in matches:
         loader.check(str(match.path))
-    files = [_copied(match, raw_dir) if copy else _in_place(match) for match in _with_progress(matches, progress)]
+    files = [_copied(match, store) if copy else _in_place(match) for match in _with_progress(matches, progress)]
     manifest = RawManifest(
         source=source.name,
         kind="load",
@@ -61,7 +62,7 @@ def load(
         definition=source.model_dump(mode="json"),
         files=tuple(files),
     )
-    LocalStore(raw_dir).write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     return manifest
 
 
@@ -87,13 +88,23 @@ def loader_of(source: Source) -> Loader:
         raise RecipeError(f"field `{field}`: {first['msg']}", field=field, value=first["input"]) from None
 
 
-def changed_files(manifest: RawManifest, *, raw_dir: Path | None = None) -> list[RawFile]:
+def changed_files(manifest: RawManifest, *, raw: Store | Path | None = None) -> list[RawFile]:
     """Give the files of *manifest* that are missing or hold something else now.
 
-    A file of which size and time are as they were is taken as unchanged without being read. Paths that are relative
-    (copies, archives of a crawl) begin at *raw_dir*.
+    A file of which size and time are as they were is taken as unchanged without being read. Keys of *raw* (copies,
+    archives of a crawl) are relative paths; where *raw* is not on this machine, files with these names are written once
+    and compared by size.
     """
-    return [file for file in manifest.files if _is_changed(file, (raw_dir or Path()) / file.path)]
+    store = open_store(Path() if raw is None else raw)
+    folder = store.path()
+    if folder is not None:
+        return [file for file in manifest.files if _is_changed(file, folder / file.path)]
+    sizes = {entry.key: entry.size for entry in store.files()}
+    return [
+        file
+        for file in manifest.files
+        if (_is_changed(file, Path(file.path)) if file.is_in_place else sizes.get(file.path) != file.size)
+    ]
 
 
 def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
@@ -163,11 +174,12 @@ def _in_place(match: Match) -> RawFile:
     )
 
 
-def _copied(match: Match, raw_dir: Path) -> RawFile:
+def _copied(match: Match, store: Store) -> RawFile:
     """Copy a file under the hash of what was copied; the copy is what the manifest then speaks of."""
     suffix = "".join(match.path.suffixes[-2:])
-    copy = LocalStore(raw_dir).take_in(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
-    modified_ns = (raw_dir / copy.key).stat().st_mtime_ns
+    copy = store.take_in(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
+    path = store.path(copy.key)
+    modified_ns = None if path is None else path.stat().st_mtime_ns
     return RawFile(path=copy.key, name=match.name, size=copy.size, sha256=copy.sha256, modified_ns=modified_ns)
 
 

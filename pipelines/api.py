@@ -46,15 +46,13 @@ def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition
     Raises:
         RecipeError: The recipe has problems; all are told.
     """
-    raw = workspace.root / "raw"
-    present = {folder.name for folder in raw.iterdir()} if raw.is_dir() else set()
-    return load_recipe(path, loaders=acquisition.loaders, present=present)
+    return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
 
 def run_recipe(
     recipe: str | Path,
     *,
-    workspace: Path,
+    workspace: Workspace,
     acquisition: Acquisition,
     engine: str = "local",
     workers: int | None = None,
@@ -66,13 +64,12 @@ def run_recipe(
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Run *recipe* in *workspace* and give what ``run --json`` prints."""
-    place = Workspace(workspace.absolute())
-    loaded = read_recipe(recipe, place, acquisition)
+    loaded = read_recipe(recipe, workspace, acquisition)
     made = make_engine(engine, workers=workers, master=master, memory_bytes=memory_bytes)
     try:
         result = run(
             loaded,
-            place,
+            workspace,
             made,
             acquisition,
             observer=observer or Silent(),

@@ -18,6 +18,8 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from corpusmill.pipelines.engines.store import SPILL, TaskStore
+from corpusmill.schemas import DEFAULT_WORKSPACE
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
@@ -34,10 +36,14 @@ CREATE TABLE IF NOT EXISTS runs (
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder *root*; nothing is made before it is needed.
+    """The folder *root* and the store that holds what is shared; nothing is made before it is needed.
+
+    On this machine, in *root*, lie in any case: the database, the queues of crawls, what is on its way through an
+    exchange, and trained models.
 
     Args:
-        place: Path or URL of the store for raw manifests, versions and locks; None is *root*.
+        root: Absolute.
+        place: Folder or URL of the store for raw files, tasks, versions and locks; None is *root*.
     """
 
     root: Path
@@ -45,8 +51,13 @@ class Workspace:
 
     @cached_property
     def store(self) -> Store:
-        """Where raw manifests, versions and locks lie."""
+        """Where raw files, tasks, versions and locks lie."""
         return open_store(self.root if self.place is None else self.place)
+
+    @property
+    def tasks(self) -> TaskStore:
+        """Where tasks and steps lie."""
+        return TaskStore(self.store, scratch=self.root / SPILL)
 
     @property
     def database(self) -> Path:
@@ -75,8 +86,12 @@ class Workspace:
         """Trained models, by run."""
         return self.root / "models"
 
-    def raw(self, source: str) -> Path:
-        """The folder of a source."""
+    def raw(self, source: str) -> Store:
+        """Return the store of a source: its manifest, and the files that were crawled or copied."""
+        return self.store.below(f"raw/{source}")
+
+    def crawl_folder(self, source: str) -> Path:
+        """The local folder in which the archives of a crawl grow."""
         return self.root / "raw" / source
 
     def raw_manifest(self, source: str) -> RawManifest | None:
@@ -167,6 +182,21 @@ class Workspace:
             rows = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, run DESC").fetchall()
         runs = [{**dict(row), "steps": json.loads(row["steps"])} for row in rows]
         return [_seen(run) for run in runs if dataset is None or run["dataset"] == dataset]
+
+
+def workspace_at(folder: str | Path | None = None, store: str | None = None) -> Workspace:
+    """Return the workspace in *folder* whose shared part lies at *store*.
+
+    Args:
+        folder: By default what `CORPUSMILL_WORKSPACE` names, else ``./corpus``.
+        store: Folder or URL; by default what `CORPUSMILL_STORE` names, else *folder*.
+
+    Raises:
+        UsageError: *store* names no store that can be used.
+    """
+    root = Path(folder or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute()
+    place = store or os.environ.get("CORPUSMILL_STORE") or None
+    return Workspace(root, None if place is None else open_store(place).url)
 
 
 def _seen(run: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,11 @@ class RawFile(BaseModel):
         description="Last change, nanoseconds since 1970: a file with this and `size` is unchanged.",
     )
 
+    @property
+    def is_in_place(self) -> bool:
+        """Whether it lies where the recipe found it, and not in the workspace."""
+        return self.path.startswith("/")
+
 
 class RawManifest(BaseModel):
     """What a source held when it was crawled or loaded; written last, by rename."""

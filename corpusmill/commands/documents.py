@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console
 
@@ -61,7 +62,7 @@ def inspect(
         timeout_s=timeout,
     )
     shown = 0
-    for row in look(open_version(version, console.workspace), question):
+    for row in look(open_version(version, workspace_of(console)), question):
         if console.as_json:
             console.data(row)
         elif shown == _SHOWN and not (limit or sample):
@@ -112,11 +113,10 @@ def explain(console: Console, document: str, dataset: str | None) -> None:
     Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant.
     """
     from corpusmill.pipelines.dataset.explain import explain as tell
-    from corpusmill.pipelines.workspace import Workspace
 
     if not document.strip():
         raise UsageError("no document is named", hint="corpusmill explain ID, or URL")
-    told = tell(document.strip(), Workspace(console.workspace.absolute()), dataset=dataset)
+    told = tell(document.strip(), workspace_of(console), dataset=dataset)
     if console.as_json:
         console.data(told)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import CorpusmillError, DataError, UsageError
 from corpusmill.terminal.console import Console
 
@@ -186,7 +187,7 @@ def try_(console: Console, recipe: Path, document: str) -> None:
     """
     from corpusmill.pipelines.running.trial import trial
 
-    told = trial(recipe, document, workspace=console.workspace, acquisition=console.parts["acquisition"])
+    told = trial(recipe, document, workspace=workspace_of(console), acquisition=console.parts["acquisition"])
     for record in told:
         if console.as_json:
             console.data(record)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.terminal.console import Console, table
 
 
@@ -42,9 +43,8 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
     checks = [check.as_dict() for check in look(console.workspace)]
     if repair or verify:
         from corpusmill.pipelines.dataset.health import repaired, verified
-        from corpusmill.pipelines.workspace import Workspace
 
-        place = Workspace(console.workspace.absolute())
+        place = workspace_of(console)
         checks += repaired(place) if repair else []
         checks += verified(place) if verify else []
     if console.as_json:

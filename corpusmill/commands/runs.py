@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, table
 
@@ -38,7 +39,7 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
     console.say(f"running {recipe}")
     result = run_recipe(
         recipe,
-        workspace=console.workspace,
+        workspace=workspace_of(console),
         acquisition=console.parts["acquisition"],
         observer=Silent() if console.quiet else Lines(console),
         memory_bytes=None if memory is None else _size(memory),
@@ -85,7 +86,7 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     """
     from corpusmill.pipelines.planning.explain import explain_plan
 
-    told = explain_plan(recipe, workspace=console.workspace, acquisition=console.parts["acquisition"], limit=limit)
+    told = explain_plan(recipe, workspace=workspace_of(console), acquisition=console.parts["acquisition"], limit=limit)
     if console.as_json:
         console.data(told)
         return
@@ -118,9 +119,8 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
     from corpusmill.pipelines.api import read_recipe
     from corpusmill.pipelines.running.sources import acquire
-    from corpusmill.pipelines.workspace import Workspace
 
-    workspace = Workspace(console.workspace.absolute())
+    workspace = workspace_of(console)
     loaded = read_recipe(recipe, workspace, console.parts["acquisition"])
     sources = [source for source in loaded.recipe.sources if source.kind == kind and only in (None, source.name)]
     if not sources:
@@ -148,9 +148,7 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
 @click.pass_obj
 def runs(console: Console, dataset: str | None) -> None:
     """List the runs, newest first."""
-    from corpusmill.pipelines.workspace import Workspace
-
-    found = Workspace(console.workspace).runs(dataset)
+    found = workspace_of(console).runs(dataset)
     if console.as_json:
         for row in found:
             console.data(row)
@@ -168,9 +166,8 @@ def runs(console: Console, dataset: str | None) -> None:
 def gc(console: Console, keep: int | None, dry_run: bool) -> None:
     """Remove tasks that no kept version and no running run refers to. Published versions stay."""
     from corpusmill.pipelines.dataset.garbage import collect
-    from corpusmill.pipelines.workspace import Workspace
 
-    told = collect(Workspace(console.workspace.absolute()), keep=keep, dry_run=dry_run)
+    told = collect(workspace_of(console), keep=keep, dry_run=dry_run)
     if console.as_json:
         console.data(told)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console
 
@@ -17,7 +18,7 @@ def _version_folder(console: Console, name: str) -> Path:
     path = Path(name)
     if path.exists() and ("/" in name or path.suffix == ".parquet"):
         return path
-    folder: Path = console.parts["open_version"](name, workspace=console.workspace).path
+    folder: Path = console.parts["open_version"](name, workspace=workspace_of(console)).path
     return folder
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 from corpusmill.terminal.console import Console, table
 
@@ -22,13 +23,12 @@ _SHORT: Final = 8
 def _open(console: Console, name: str) -> Any:
     from corpusmill.pipelines.dataset.version import open_version
 
-    return open_version(name, console.workspace)
+    return open_version(name, workspace_of(console))
 
 
 def _workspace(console: Console) -> Any:
-    from corpusmill.pipelines.workspace import Workspace
 
-    return Workspace(console.workspace.absolute())
+    return workspace_of(console)
 
 
 @click.command()

@@ -18,11 +18,14 @@ class Console:
     """The options that all commands share. Standard output carries data, standard error everything else.
 
     Args:
+        workspace: Folder of what stays on this machine, and of all the rest where there is no `store`.
+        store: Folder or URL for raw files, tasks and versions.
         parts: What one package needs of another, by name: `corpusmill.command` fills it, so that they need not import
             each other.
     """
 
     workspace: Path = Path(DEFAULT_WORKSPACE)
+    store: str | None = None
     as_json: bool = False
     quiet: bool = False
     debug: bool = False

@@ -22,6 +22,7 @@ import zstandard
 
 from corpusmill.crawlers.loaders.base import slice_bytes
 from corpusmill.crawlers.loaders.streams import ZSTD_MAGIC, compression, open_file, unreadable
+from corpusmill.schemas.storage import is_url
 
 _BGZF_HEAD: Final = struct.Struct("<4s6xH2sHH")
 _BGZF_MAGIC: Final = b"\x1f\x8b\x08\x04"
@@ -56,9 +57,13 @@ class FrameIndex(NamedTuple):
 def frame_index(path: str) -> FrameIndex | None:
     """Return the index of the compressed file at *path*; none where it has to be read as one stream.
 
+    A file behind a URL is: walking from frame to frame would ask for it in thousands of small pieces.
+
     Raises:
         SourceError: The file is missing or may not be read.
     """
+    if is_url(path):
+        return None
     try:
         status = Path(path).stat()
     except OSError as error:

@@ -22,6 +22,7 @@ from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Loader, Off
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
 from corpusmill.crawlers.loaders.streams import file_size, open_file
 from corpusmill.schemas.errors import DamagedFileError, SourceError
+from corpusmill.schemas.storage import is_url, located
 
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
@@ -106,7 +107,7 @@ def _groups(metadata: pq.FileMetaData) -> list[_Group]:
 def _open(path: str, loader: Parquet) -> pq.ParquetFile:
     open_file(path).close()  # says more about a file that may not be read than Parquet does
     try:
-        file = pq.ParquetFile(path, pre_buffer=False)
+        file = pq.ParquetFile(_ranges(path) if is_url(path) else path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(
             f"not a readable Parquet file: {_one_line(error)}", file=path, hint="fetch the file again, or take it out"
@@ -122,6 +123,11 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         file.close()
         raise
     return file
+
+
+def _ranges(url: str) -> pa.NativeFile:
+    store, key = located(url)
+    return store.open(key)
 
 
 def _require(schema: pa.Schema, name: str, key: str, path: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import os
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import IO, Any, BinaryIO, Final
 import zstandard
 
 from corpusmill.schemas.errors import DamagedFileError, DataError, SourceError, UnfinishedError
+from corpusmill.schemas.storage import is_url, located
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
@@ -23,6 +25,8 @@ _OUTPUT_BYTES: Final = 1 << 20
 _ZSTD_PIECE_BYTES: Final = 1 << 10
 """A block of four bytes can stand for 128 KiB (RFC 8878 §3.1.1.2), so a piece of this size gives at most 32 MiB."""
 _BUFFER_BYTES: Final = 1 << 18
+_RANGE_BYTES: Final = 1 << 21
+"""What is asked of a store at once: a request costs as much time as some hundred kilobytes."""
 _HINTS: Final = {
     0: "check the path and the disk that holds it",
     errno.EACCES: "give this user the right to read it (`chmod +r`), or take it out of the recipe's `path`",
@@ -53,24 +57,32 @@ class _SourceFile(io.FileIO):
 
 
 def open_file(path: str) -> io.BufferedReader:
-    """Open the file at *path* for reading.
+    """Open the file at *path*, which may be a URL, for reading.
 
     Raises:
         SourceError: It is missing, a folder, or may not be read.
+        UnfinishedError: A store does not answer.
     """
     try:
+        if is_url(path):
+            store, key = located(path)
+            return io.BufferedReader(store.reader(key), _RANGE_BYTES)
         return io.BufferedReader(_SourceFile(path), _BUFFER_BYTES)
     except OSError as error:
         raise unreadable(path, error) from error
 
 
 def file_size(path: str) -> int:
-    """Return the bytes of the file at *path*.
+    """Return the bytes of the file at *path*, which may be a URL.
 
     Raises:
         SourceError: It is missing, or a folder on the way to it may not be searched.
+        UnfinishedError: A store does not answer.
     """
     try:
+        if is_url(path):
+            store, key = located(path)
+            return store.size(key)
         return Path(path).stat().st_size
     except OSError as error:
         raise unreadable(path, error) from error
@@ -78,7 +90,9 @@ def file_size(path: str) -> int:
 
 def unreadable(path: str, error: OSError) -> SourceError:
     """Return the error for a file at *path* that cannot be opened."""
-    return SourceError(f"cannot be read: {error.strerror}", file=path, hint=_HINTS.get(error.errno or 0, _HINTS[0]))
+    number = errno.ENOENT if isinstance(error, FileNotFoundError) else error.errno or 0
+    reason = error.strerror or (os.strerror(number) if number else str(error))
+    return SourceError(f"cannot be read: {reason}", file=path, hint=_HINTS.get(number, _HINTS[0]))
 
 
 def refuse_shorter(path: str, end: int) -> None:

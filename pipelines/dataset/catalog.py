@@ -10,11 +10,9 @@ import contextlib
 import json
 import logging
 import re
-import shutil
 import sqlite3
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
@@ -23,6 +21,8 @@ import pyarrow.parquet as pq
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage import is_url, located
 
 if TYPE_CHECKING:
     from pyiceberg.catalog.sql import SqlCatalog
@@ -43,11 +43,15 @@ def open_catalog(workspace: Workspace) -> SqlCatalog:
     with _quiet():
         from pyiceberg.catalog.sql import SqlCatalog
 
-        catalog = SqlCatalog(
-            NAMESPACE,
-            uri=f"sqlite:///{workspace.database.absolute()}",
-            warehouse=f"file://{(workspace.root / _FOLDER).absolute()}",
-        )
+        place = workspace.store.address(_FOLDER)
+        properties = {
+            "uri": f"sqlite:///{workspace.database.absolute()}",
+            "warehouse": place if is_url(place) else f"file://{place}",
+        }
+        if is_url(place):
+            # The driver that the store itself uses, with the same credentials and endpoint from the environment.
+            properties["py-io-impl"] = "pyiceberg.io.fsspec.FsspecFileIO"
+        catalog = SqlCatalog(NAMESPACE, **properties)
         catalog.create_namespace_if_not_exists(NAMESPACE)
     return catalog
 
@@ -63,13 +67,13 @@ def _quiet() -> Iterator[None]:
 def index_version(workspace: Workspace, version: Version) -> bool:
     """Add the publication of *version*; give False when the index could not be written.
 
-    Versions on a store are not indexed: the catalog speaks of files on this machine.
+    Tables of other tools would find nothing in ``memory://``, so nothing is written there.
 
     The manifest stays the truth, so a broken index is told and does not fail the run.
     """
-    if version.store.path() is None:
+    if workspace.store.url.startswith("memory://"):
         return True
-    number = len(publications.publications(version.path.parent))
+    number = len(publications.publications(workspace.dataset(version.manifest.dataset)))
     if _is_indexed(workspace, version, number=number):
         return True
     try:
@@ -94,8 +98,9 @@ def _is_indexed(workspace: Workspace, version: Version, *, number: int) -> bool:
     try:
         with contextlib.closing(sqlite3.connect(f"file:{workspace.database}?mode=ro", uri=True)) as connection:
             (place,) = connection.execute(question, (NAMESPACE, version.manifest.dataset)).fetchone()
-        return _tag(version, number) in json.loads(Path(place.removeprefix("file://")).read_text())["refs"]
-    except (sqlite3.Error, OSError, ValueError, TypeError, KeyError):
+        store, key = located(place.removeprefix("file://"))
+        return _tag(version, number) in json.loads(store.read(key))["refs"]
+    except (sqlite3.Error, OSError, UnfinishedError, ValueError, TypeError, KeyError):
         return False
 
 
@@ -103,8 +108,9 @@ def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
     """Make *version* the content of its table, in one commit: columns, files, snapshot and tag."""
     from pyiceberg.table.update.snapshot import ManageSnapshots
 
-    paths = version.files("shard")
-    schema = pq.read_schema(paths[0])
+    files = version.stored("shard")
+    with files[0].open() as file:
+        schema = pq.read_schema(file)
     tag = _tag(version, number)
     table = catalog.create_table_if_not_exists(
         (NAMESPACE, version.manifest.dataset), schema=schema, properties=_PROPERTIES
@@ -120,7 +126,7 @@ def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
         names = json.loads(transaction.table_metadata.schema().name_mapping.model_dump_json())
         older = json.loads(table.properties.get(_NAME_MAPPING, "[]"))
         transaction.set_properties({_NAME_MAPPING: json.dumps(with_older_members(names, older))})
-        _replace_files(table, transaction, old, paths)
+        _replace_files(table, transaction, old, [file.address for file in files])
         snapshot = transaction.table_metadata.current_snapshot_id
         assert snapshot is not None, "one was made above"
         with ManageSnapshots(transaction) as manage:
@@ -169,14 +175,14 @@ def _plain_name(kind: pa.DataType) -> str:
     return re.sub(r"\blarge_|\b(item|element): ", "", str(kind))
 
 
-def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], paths: list[Path]) -> None:
+def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], places: list[str]) -> None:
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
     with transaction.update_snapshot().overwrite() as overwrite:
         for file in old:
             overwrite.delete_data_file(file)
-        for path in paths:
-            overwrite.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, str(path)))
+        for place in places:
+            overwrite.append_data_file(parquet_file_to_data_file(table.io, transaction.table_metadata, place))
 
 
 def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
@@ -188,18 +194,13 @@ def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
     with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
         for identifier in catalog.list_tables(NAMESPACE):
             catalog.drop_table(identifier)
-        shutil.rmtree(workspace.root / _FOLDER, ignore_errors=True)
-        for folder, number in _publications(workspace):
-            try:
-                _publish(catalog, version_in(folder), number=number)
-                total += 1
-            except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
-                problems.append(f"{folder.parent.name}@{folder.name}: {error}")
+        workspace.store.remove_folder(_FOLDER)
+        for dataset in workspace.datasets():
+            store = workspace.dataset(dataset)
+            for number, entry in enumerate(publications.publications(store), start=1):
+                try:
+                    _publish(catalog, version_in(store.below(entry["version"])), number=number)
+                    total += 1
+                except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
+                    problems.append(f"{dataset}@{entry['version']}: {error}")
     return total, problems
-
-
-def _publications(workspace: Workspace) -> Iterator[tuple[Path, int]]:
-    """Give the folder of each publication, and its place in the history of its data set."""
-    for dataset in sorted(path for path in workspace.versions.glob("*") if path.is_dir()):
-        for number, entry in enumerate(publications.publications(dataset), start=1):
-            yield dataset / entry["version"], number

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.storage import Store, located
 from corpusmill.schemas.urls import canonical_url
 
 MAX_RECORDS: Final = 100_000
 """Records of archives in which a robots.txt is looked for: about five seconds."""
 _ROBOTS_HEAD: Final = 64
+_READ_BYTES: Final = 1 << 20
 
 
 def source_evidence(version: Version, workspace: Workspace, row: dict[str, Any]) -> dict[str, Any]:
@@ -62,30 +64,32 @@ def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any]
     manifest = workspace.raw_manifest(source)
     if manifest is None or url is None:
         return None
-    files = [workspace.raw(source) / file.path for file in manifest.files]
+    raw = workspace.raw(source)
+    files = [located(file.path) if file.is_in_place else (raw, file.path) for file in manifest.files]
     return {"respect": manifest.definition.get("respect", "all"), "answer": _robots_record(files, url)}
 
 
-def _robots_record(files: list[Path], url: str) -> dict[str, Any] | None:
+def _robots_record(files: list[tuple[Store, str]], url: str) -> dict[str, Any] | None:
     """Give the first robots.txt of the host of *url* in *files*: a crawl asks for it before it asks for a page."""
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
     wanted = _place(url)
     seen = 0
-    for path in files:
+    for store, key in files:
+        place = store.address(key)
         try:
-            with path.open("rb") as file:
+            with io.BufferedReader(store.reader(key), _READ_BYTES) as file:
                 for item in ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=False):
                     seen += 1
                     there = item.headers.get("WARC-Target-URI") or ""
                     if urlsplit(there).path == "/robots.txt" and _place(there) == wanted:
-                        return _answer(item, path)
+                        return _answer(item, place)
                     if seen >= MAX_RECORDS:
                         return None
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            raise DamagedFileError(f"not a readable archive: {error}", file=str(path)) from error
+            raise DamagedFileError(f"not a readable archive: {error}", file=place) from error
     return None
 
 
@@ -97,12 +101,12 @@ def _place(url: str) -> str:
         return url
 
 
-def _answer(item: Any, path: Path) -> dict[str, Any]:
+def _answer(item: Any, place: str) -> dict[str, Any]:
     first = item.reader.read(_ROBOTS_HEAD).split(b"\r\n")[0].split()
     return {
         "url": item.headers.get("WARC-Target-URI"),
         "status": int(first[1]) if len(first) > 1 and first[1].isdigit() else None,
         "fetched_at": item.headers.get("WARC-Date"),
-        "file": str(path),
+        "file": place,
         "offset": item.stream_pos,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import posixpath
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,10 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
-from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.engines.store import SPILL, STEPS, TASKS, TaskStore
 from corpusmill.pipelines.workspace import LOCKS, Workspace
-from corpusmill.schemas import storage
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage import Entry, Store
 from corpusmill.schemas.storage.attempts import is_left_over
 
 _DATASET: Final = "dataset"
@@ -22,10 +23,10 @@ _DATASET: Final = "dataset"
 
 @dataclass
 class _Garbage:
-    """What goes: task fingerprints with their files, steps, and loose files and folders."""
+    """What goes: the keys of tasks, by fingerprint, and of steps; on this machine, what processes left."""
 
-    tasks: dict[str, list[Path]] = field(default_factory=dict)
-    steps: list[Path] = field(default_factory=list)
+    tasks: dict[str, list[Entry]] = field(default_factory=dict)
+    steps: dict[str, list[Entry]] = field(default_factory=dict)
     loose: list[Path] = field(default_factory=list)
 
 
@@ -38,15 +39,15 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
         keep: Keep what the newest so many versions of each data set need; None: what all versions need.
 
     Raises:
-        UnfinishedError: A run has begun and does not know yet what it needs.
+        UnfinishedError: A run has begun and does not know yet what it needs, or another machine works in the store.
     """
-    store = TaskStore(workspace.root)
+    store = workspace.tasks
     with _idle_datasets(workspace) as busy:
         needed = _needed_steps(workspace, keep, busy)
         garbage = _find(store, needed, is_busy=bool(busy))
-        freed = sum(map(_freed, _paths(garbage)))
+        freed = sum(_freed(garbage, store.store))
         if not dry_run:
-            _remove(garbage)
+            _remove(garbage, store.store)
             for name in workspace.datasets():
                 if name not in busy:
                     sweep(workspace.dataset(name))
@@ -80,7 +81,13 @@ def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set
         (name, version) for name in workspace.datasets() for version in _kept_versions(workspace.dataset(name), keep)
     }
     needed: set[str] = set()
-    for run in workspace.runs():
+    runs = workspace.runs()
+    if elsewhere := sorted(busy - {run["dataset"] for run in runs if run["status"] == "running"}):
+        raise UnfinishedError(
+            f"somebody else works on `{elsewhere[0]}` in {workspace.store.address()}: what they need is not known here",
+            hint="wait for them, then try again",
+        )
+    for run in runs:
         is_running = run["status"] == "running" and run["dataset"] in busy
         if is_running and not run["steps"]:
             raise UnfinishedError(
@@ -92,44 +99,49 @@ def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set
     return needed
 
 
-def _kept_versions(dataset: storage.Store, keep: int | None) -> list[str]:
+def _kept_versions(dataset: Store, keep: int | None) -> list[str]:
     newest = [entry["version"] for entry in reversed(publications.publications(dataset))]
     return list(dict.fromkeys(newest))[:keep]
 
 
 def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
     """Find what is not needed. While a run is busy, tasks of no finished step are its, and stay."""
-    steps = {path.parent.name: store.manifest(path.parent.name) for path in store.steps.glob("*/manifest.json")}
+    files: dict[str, list[Entry]] = {}
+    for entry in store.store.files(STEPS):
+        files.setdefault(entry.key.split("/")[1], []).append(entry)
+    steps = {name: store.manifest(name) for name in files}
     needed = needed | {inner for step in needed for inner in steps.get(step, {}).get("rounds", ())}
     tasks_of = {name: [task["fingerprint"] for task in step.get("tasks", ())] for name, step in steps.items()}
     kept = {task for step in needed for task in tasks_of.get(step, ())}
     listed = {task for tasks in tasks_of.values() for task in tasks}
-    garbage = _Garbage(steps=[path for path in store.steps.glob("*/") if path.name not in needed])
-    for path in _task_files(store):
-        name = path.name.partition(".")[0]
-        if is_left_over(path):
-            garbage.loose.append(path)
-        elif name not in kept and (name in listed or not is_busy):
-            garbage.tasks.setdefault(name, []).append(path)
-    garbage.loose += [path for path in store.spill.glob("*") if is_left_over(path) or not is_busy]
+    garbage = _Garbage(steps={name: entries for name, entries in files.items() if name not in needed})
+    for entry in store.store.files(TASKS):
+        name = posixpath.basename(entry.key).partition(".")[0]
+        if not entry.key.startswith(f"{SPILL}/") and name not in kept and (name in listed or not is_busy):
+            garbage.tasks.setdefault(name, []).append(entry)
+    garbage.loose = list(_left_over(store, is_busy=is_busy))
     return garbage
 
 
-def _task_files(store: TaskStore) -> Iterator[Path]:
-    """Give the files in ``tasks/<xx>/``, those of attempts that died among them."""
-    for folder in sorted(store.tasks.glob("*/")):
-        if folder != store.spill:
-            yield from sorted(path for path in folder.iterdir() if path.is_file())
+def _left_over(store: TaskStore, *, is_busy: bool) -> Iterator[Path]:
+    """Give what dead processes left on this machine: drafts of tasks and steps, and spills."""
+    for name in (TASKS, STEPS):
+        folder = store.store.path(name)
+        if folder is not None:
+            yield from (path for path in folder.glob("*/*") if path.parent != store.spill and is_left_over(path))
+    yield from (path for path in store.spill.glob("*") if is_left_over(path) or not is_busy)
 
 
-def _paths(garbage: _Garbage) -> Iterator[Path]:
-    for files in garbage.tasks.values():
-        yield from files
-    for path in (*garbage.steps, *garbage.loose):
-        yield from path.rglob("*") if path.is_dir() else (path,)
+def _freed(garbage: _Garbage, store: Store) -> Iterator[int]:
+    for entries in (*garbage.tasks.values(), *garbage.steps.values()):
+        for entry in entries:
+            path = store.path(entry.key)
+            yield entry.size if path is None else _freed_by(path)
+    for path in garbage.loose:
+        yield from map(_freed_by, path.rglob("*") if path.is_dir() else (path,))
 
 
-def _freed(path: Path) -> int:
+def _freed_by(path: Path) -> int:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -137,10 +149,12 @@ def _freed(path: Path) -> int:
     return status.st_size if path.is_file() and status.st_nlink == 1 else 0
 
 
-def _remove(garbage: _Garbage) -> None:
+def _remove(garbage: _Garbage, store: Store) -> None:
     """Remove steps before their tasks, and a task's JSON first: what is half removed counts as not there."""
-    for path in (*garbage.steps, *garbage.loose):
+    for path in garbage.loose:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for files in garbage.tasks.values():
-        for path in sorted(files, key=lambda path: path.suffix != ".json"):
-            path.unlink(missing_ok=True)
+    for name in garbage.steps:
+        store.remove_folder(f"{STEPS}/{name}")
+    keys = [entry.key for entries in garbage.tasks.values() for entry in entries]
+    store.remove(*(key for key in keys if key.endswith(".json")))
+    store.remove(*(key for key in keys if not key.endswith(".json")))

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.engines.batches import IpcFile
-from corpusmill.pipelines.engines.context import final_path
+from corpusmill.pipelines.engines.context import final_key
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
@@ -34,11 +34,18 @@ MANIFEST: Final = "manifest.json"
 
 @dataclass(frozen=True)
 class WrittenFile:
-    """A file that the last step wrote: its row in that step's output, and where it lies."""
+    """A file that the last step wrote.
+
+    Args:
+        row: Of that step's output.
+        store: Where it lies, at *key*.
+        task: Beginning of the keys of its task.
+    """
 
     row: Mapping[str, Any]
-    path: Path
-    task: Path
+    store: Store
+    key: str
+    task: str
 
     @property
     def name(self) -> str:
@@ -51,9 +58,10 @@ def written_files(done: StepDone, store: TaskStore) -> list[WrittenFile]:
     """Give the files that the step *done* wrote."""
     found = []
     for task in done.tasks:
-        prefix = store.out(task.fingerprint)
-        for batch in IpcFile(prefix.with_name(f"{prefix.name}.arrow")).batches():
-            found += [WrittenFile(row, final_path(prefix, row["file"]), prefix) for row in batch.to_pylist()]
+        out = store.out(task.fingerprint)
+        for batch in IpcFile(store.store, f"{out}.arrow").batches():
+            rows = batch.to_pylist()
+            found += [WrittenFile(row, store.store, final_key(out, row["file"]), out) for row in rows]
     return found
 
 
@@ -146,8 +154,7 @@ def publish(
     else:
         with store.appearing_folder(manifest.version, last=MANIFEST) as staging:
             for file in files:
-                _check_written(file)
-                link_or_copy(file.path, staging / file.name)
+                _add(file, staging / file.name)
             (staging / "recipe.yaml").write_text(recipe_text)
             (staging / MANIFEST).write_text(manifest.json_text())
             describe(staging)
@@ -184,14 +191,17 @@ def _content(manifest: VersionManifest) -> list[Any]:
     return [manifest.version, manifest.counts.read, manifest.counts.published, manifest.counts.ledger, *files]
 
 
-def _check_written(file: WrittenFile) -> None:
-    """Compare a file with what its task said of it; a task whose file is damaged counts as not done."""
-    if file_sha256(file.path) != file.row["sha256"]:
-        file.task.with_name(f"{file.task.name}.json").unlink(missing_ok=True)
-        raise UnfinishedError(
-            f"{file.path}: the output of a task was damaged",
-            hint="run the same command again: it computes this task anew",
-        )
+def _add(file: WrittenFile, target: Path) -> None:
+    """Give *file* a second name, *target*, if it is what its task said; a task of a damaged file counts as not done."""
+    with file.store.fetched(file.key) as path:
+        if file_sha256(path) == file.row["sha256"]:
+            link_or_copy(path, target)
+            return
+    file.store.remove(f"{file.task}.json")
+    raise UnfinishedError(
+        f"{file.store.address(file.key)}: the output of a task was damaged",
+        hint="run the same command again: it computes this task anew",
+    )
 
 
 def _is_logged(dataset: Store, version: str) -> bool:

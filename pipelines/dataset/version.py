@@ -19,8 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
-from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas import DEFAULT_WORKSPACE
+from corpusmill.pipelines.workspace import Workspace, workspace_at
 from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.identity import ID_LENGTH, shard_of
@@ -259,10 +258,7 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
 
 def workspace_of(workspace: str | Path | Workspace | None) -> Workspace:
     """Give the workspace that is meant: *workspace*, or the one that the environment names."""
-    if isinstance(workspace, Workspace):
-        return workspace
-    place = os.environ.get("CORPUSMILL_STORE")
-    return Workspace(Path(workspace or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute(), place)
+    return workspace if isinstance(workspace, Workspace) else workspace_at(workspace)
 
 
 def _is_path(text: str) -> bool:

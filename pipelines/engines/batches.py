@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
-from corpusmill.schemas.storage.attempts import attempt_name
+from corpusmill.schemas.storage import Store
 
 TARGET_BYTES: Final = 4_000_000
 """Small batches are joined up to this size: each one costs about 20 µs wherever it passes."""
@@ -88,13 +88,12 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 class IpcWriter:
-    """Writes batches to an Arrow IPC file that appears under its name when it is whole."""
+    """Writes batches to an Arrow IPC file of a store that appears under its key when it is whole."""
 
-    def __init__(self, path: Path, schema: pa.Schema) -> None:
-        self._path = path
-        self._temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._sink = pa.OSFile(str(self._temporary), "wb")
+    def __init__(self, store: Store, key: str, schema: pa.Schema) -> None:
+        self._appearing = contextlib.ExitStack()
+        self._path = self._appearing.enter_context(store.creating(key))
+        self._sink = pa.OSFile(str(self._path), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=_COMPRESSION))
         self.rows = 0
         self.batch_bytes: list[int] = []
@@ -109,43 +108,54 @@ class IpcWriter:
         """Finish the file, give its size in bytes."""
         self._writer.close()
         self._sink.close()
-        size = self._temporary.stat().st_size
-        self._temporary.replace(self._path)
+        size = self._path.stat().st_size
+        self._appearing.close()
         return size
 
     def abort(self) -> None:
         """Leave nothing behind."""
         with contextlib.suppress(OSError, pa.ArrowException):
             self._sink.close()
-        self._temporary.unlink(missing_ok=True)
+        give_up(self._appearing)
+
+
+class _GivenUpError(Exception):
+    """What a file that is being written is told when it shall not appear."""
+
+
+def give_up(appearing: contextlib.ExitStack) -> None:
+    """Close what *appearing* holds open so that none of it appears."""
+    error = _GivenUpError()
+    with contextlib.suppress(_GivenUpError):
+        appearing.__exit__(_GivenUpError, error, None)
 
 
 class IpcFile:
-    """A memory-mapped Arrow IPC file, read batch by batch.
+    """A memory-mapped Arrow IPC file of a store, read batch by batch.
 
     Args:
         columns: Names to read, in the file's order; all by default.
 
     Raises:
-        DamagedFileError: It is not an IPC file, or is cut short.
-        UnfinishedError: The process may not open more files.
+        DamagedFileError: It is missing, not an IPC file, or cut short.
+        UnfinishedError: The process may not open more files, or the store does not answer.
     """
 
-    def __init__(self, path: Path, *, columns: Sequence[str] | None = None) -> None:
-        self._path = str(path)
+    def __init__(self, store: Store, key: str, *, columns: Sequence[str] | None = None) -> None:
+        self._address = store.address(key)
         try:
-            self._map = pa.memory_map(str(path))
+            with store.fetched(key) as path:
+                self._map = pa.memory_map(str(path))
             options = None
             if columns is not None:
                 names = pa.ipc.open_file(self._map).schema.names
                 options = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
             self._reader = pa.ipc.open_file(self._map, options=options)
         except (pa.ArrowInvalid, OSError) as error:
-            if (unfinished := too_many_open_files(error, path)) is not None:
+            if (unfinished := too_many_open_files(error, self._address)) is not None:
                 raise unfinished from error
-            raise DamagedFileError(
-                f"not a readable task output ({error})", file=str(path), hint="run with --fresh to compute it again"
-            ) from error
+            hint = "run with --fresh to compute it again"
+            raise DamagedFileError(f"not a readable task output ({error})", file=self._address, hint=hint) from error
 
     @property
     def schema(self) -> pa.Schema:
@@ -166,7 +176,7 @@ class IpcFile:
             return self._reader.get_batch(index)
         except (pa.ArrowException, OSError) as error:
             hint = "run with --fresh to compute it again"
-            raise DamagedFileError(f"a task output is damaged ({error})", file=self._path, hint=hint) from error
+            raise DamagedFileError(f"a task output is damaged ({error})", file=self._address, hint=hint) from error
 
     def batches(self, start: int = 0, stop: int | None = None) -> Iterator[pa.RecordBatch]:
         """Read the batches ``[start, stop)``."""
@@ -174,7 +184,7 @@ class IpcFile:
             yield self.batch(index)
 
 
-def too_many_open_files(error: Exception, path: Path) -> UnfinishedError | None:
+def too_many_open_files(error: Exception, path: Path | str) -> UnfinishedError | None:
     """Return the error that says what to do when opening *path* met the limit of open files; None for other errors."""
     if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
         return None

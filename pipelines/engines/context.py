@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from corpusmill.pipelines.engines.batches import give_up
+from corpusmill.schemas.storage import Store
+
 _CURRENT: ContextVar[TaskContext] = ContextVar("task")
 
 
@@ -17,21 +20,20 @@ class TaskContext:
     """The running task: counters that end up in the step's manifest, and files that appear when the task is done.
 
     Args:
-        prefix: Path and beginning of the name of the files that the task writes.
+        store: Where the task's files appear.
+        out: Beginning of their keys.
         partition: Number of the partition that the task computes.
-        attempt: Tells the attempts of one task apart: files of a dead one are never mistaken for ours.
         contents: Where each input by content lies, by name.
     """
 
-    def __init__(
-        self, prefix: Path, *, partition: int, attempt: str, contents: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, store: Store, out: str, *, partition: int, contents: Mapping[str, str] | None = None) -> None:
         self.counters: collections.Counter[str] = collections.Counter()
         self.partition = partition
         self.sides: dict[str, Callable[[pa.RecordBatch], None]] = {}
-        self._prefix = prefix
-        self._attempt = attempt
+        self._store = store
+        self._out = out
         self._contents = contents or {}
+        self._appearing = contextlib.ExitStack()
         self._files: dict[str, Path] = {}
 
     def count(self, name: str, by: int = 1) -> None:
@@ -55,27 +57,28 @@ class TaskContext:
         return Path(self._contents[name])
 
     def file(self, name: str) -> Path:
-        """Return the path at which to write the file *name* of this task."""
-        self._files[name] = self._prefix.with_name(f"{self._prefix.name}.{self._attempt}.{name}")
+        """Return a local path at which to write the file *name* of this task."""
+        self._files[name] = self._appearing.enter_context(self._store.creating(final_key(self._out, name)))
         return self._files[name]
 
     def adopt_files(self) -> dict[str, int]:
-        """Rename the files to their final names and return their sizes in bytes by name."""
-        sizes = {}
-        for name, path in self._files.items():
-            sizes[name] = path.stat().st_size
-            path.replace(final_path(self._prefix, name))
+        """Let the files appear in the store and return their sizes in bytes by name."""
+        sizes = {name: path.stat().st_size for name, path in self._files.items()}
+        self._appearing.close()
         return sizes
 
     def drop_files(self) -> None:
         """Remove what a failed attempt wrote."""
-        for path in self._files.values():
-            path.unlink(missing_ok=True)
+        give_up(self._appearing)
 
 
-def final_path(prefix: Path, name: str) -> Path:
-    """Return the path of the file *name* of the finished task at *prefix*."""
-    return prefix.with_name(f"{prefix.name}.{name}")
+def final_key(out: str, name: str) -> str:
+    """Return the key of the file *name* of the finished task at *out*.
+
+    >>> final_key("tasks/ab/abc", "shard.parquet")
+    'tasks/ab/abc.shard.parquet'
+    """
+    return f"{out}.{name}"
 
 
 @contextlib.contextmanager

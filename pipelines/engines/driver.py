@@ -33,7 +33,7 @@ from corpusmill.pipelines.engines.layers import CHANGED, Layer, SliceFile
 from corpusmill.pipelines.engines.plan import Plan, Unit, units
 from corpusmill.pipelines.engines.spills import Order
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
-from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task, read_done
+from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
 from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
@@ -227,9 +227,9 @@ class _Run:
     def _list_slices(self, tasks: Iterable[Done]) -> Iterator[_Slice]:
         number = 0
         for done in tasks:
-            path = f"{self.store.out(done.fingerprint)}.arrow"
+            key = f"{self.store.out(done.fingerprint)}.arrow"
             for index, (start, stop) in enumerate(done.slices):
-                piece = SliceFile(path, start, stop, (), number=number)
+                piece = SliceFile(key, start, stop, (), number=number)
                 rows = done.batch_rows[start:stop]
                 yield _Slice(number, done.partition, piece, f"{done.fingerprint}/{index}", rows)
                 number += 1
@@ -350,7 +350,7 @@ class _Run:
         self._record(step, self._in_order(step, tasks, found), computed=len(missing))
 
     def _there(self, task: Task) -> Done | None:
-        done = read_done(self.store.out(task.fingerprint))
+        done = self.store.done(task.fingerprint)
         return None if done is None else replace(done, partition=task.partition, slice=task.slice)
 
     def _in_order(self, step: Step, tasks: Sequence[Task], found: Mapping[str, Done]) -> list[Done]:
@@ -386,7 +386,8 @@ class _Run:
         return Task(
             step=step.name,
             fingerprint=name,
-            out=str(self.store.out(name)),
+            store=self.store.store.url,
+            out=self.store.out(name),
             schema=schema.serialize().to_pybytes(),
             contents={content.name: content.path for content in step.contents},
             batch_rows=self.batch_rows,
@@ -426,7 +427,7 @@ class _Run:
             step = plan.step
             name = fingerprint([plan.work, self._addresses(step.of, slice_, step.reads, names)])
             names[step.name] = name
-            done = read_done(self.store.out(name))
+            done = self.store.done(name)
             if done is None:
                 missing[step.name] = plan
             else:
@@ -436,7 +437,7 @@ class _Run:
             return None
         views = {name: self._views(plan.step.of, plan.step.reads, missing) for name, plan in missing.items()}
         calls = tuple(
-            plan.call(names[name], str(self.store.out(names[name])), views[name]) for name, plan in missing.items()
+            plan.call(names[name], self.store.out(names[name]), views[name]) for name, plan in missing.items()
         )
         at = {name: "" if name in missing else address for name, address in names.items()}
         layout = self.plan.layout(plans[0].step.of)
@@ -444,6 +445,7 @@ class _Run:
             step=calls[0].step,
             kind="maps",
             fingerprint=calls[0].fingerprint,
+            store=self.store.store.url,
             out=calls[0].out,
             schema=b"",
             sources=(Source(self._piece(layout, slice_, tuple(views.values()), at)),),
@@ -507,9 +509,9 @@ class _Run:
         assert isinstance(step, Map)
         columns = tuple(step.sides[side].names) if given.columns is None else given.columns
         for done in self.finished[given.step].tasks:
-            path = f"{self.store.out(done.fingerprint)}.{side}.arrow"
+            key = f"{self.store.out(done.fingerprint)}.{side}.arrow"
             for start, stop in done.sides[side].slices:
-                piece = SliceFile(path, start, stop, columns)
+                piece = SliceFile(key, start, stop, columns)
                 views: dict[str, tuple[str, ...]] = dict.fromkeys(columns, ())
                 yield [done.fingerprint, side, str(start)], Source(piece, views, through=through)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE
 from corpusmill.pipelines.engines.batches import IpcFile, only_where
+from corpusmill.schemas.storage import Store
 
 CHANGED: Final = "?"
 """Prefix of the column that tells which rows of a replaced column were changed."""
@@ -26,10 +26,10 @@ _ROW_BITS: Final = 32
 
 @dataclass(frozen=True)
 class Layer:
-    """An Arrow file that the step *step* wrote for one slice, and the columns of it that are read."""
+    """An Arrow file that the step *step* wrote for one slice, at *key* of the store, and the columns that are read."""
 
     step: str
-    path: str
+    key: str
     columns: tuple[str, ...]
 
 
@@ -38,11 +38,12 @@ class SliceFile:
     """A slice: batches ``[start, stop)`` of the file of a layout, and layers on it, the oldest first.
 
     Args:
+        key: Of the layout's file in the store.
         number: Of the slice in its layout, for `PLACE`.
         columns: Columns of the layout's file that are read; at least one.
     """
 
-    path: str
+    key: str
     start: int
     stop: int
     columns: tuple[str, ...]
@@ -104,10 +105,10 @@ def _with_changes(values: pa.Array, changes: Sequence[tuple[pa.Array, pa.Array]]
     return values
 
 
-def frames(piece: SliceFile) -> Iterator[Frame]:
-    """Read the batches of *piece*."""
-    base = IpcFile(Path(piece.path), columns=piece.columns)
-    layers = {layer.step: IpcFile(Path(layer.path), columns=layer.columns) for layer in piece.layers}
+def frames(piece: SliceFile, store: Store) -> Iterator[Frame]:
+    """Read the batches of *piece* from *store*."""
+    base = IpcFile(store, piece.key, columns=piece.columns)
+    layers = {layer.step: IpcFile(store, layer.key, columns=layer.columns) for layer in piece.layers}
     place = piece.number << _ROW_BITS
     for index in range(piece.start, piece.stop):
         there = {step: layer.batch(index - piece.start) for step, layer in layers.items()}

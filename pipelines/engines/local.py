@@ -17,7 +17,8 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.budget import check_bound, set_bound, watch
-from corpusmill.pipelines.engines.tasks import Done, Task, do
+from corpusmill.pipelines.engines.tasks import Done, Task
+from corpusmill.pipelines.engines.work import do
 from corpusmill.schemas.errors import WorkError
 
 ATTEMPTS: Final = 3

@@ -13,7 +13,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.tasks import Done, Task, do, gather, moved_rows, parse_result, result_as_json
+from corpusmill.pipelines.engines.tasks import Done, Task, parse_result, result_as_json
+from corpusmill.pipelines.engines.work import do, gather, moved_rows
 from corpusmill.schemas.errors import MissingExtraError, UnfinishedError
 
 try:

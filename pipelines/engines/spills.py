@@ -20,11 +20,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.batches import bounded, too_many_open_files
+from corpusmill.pipelines.engines.batches import bounded, give_up, too_many_open_files
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.sorting import sorted_positions
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
-from corpusmill.schemas.storage.attempts import attempt_name
+from corpusmill.schemas.storage import appearing, write_atomically
 
 MEMORY_BYTES: Final = 256_000_000
 """Memory for sorting or merging where nobody sets a bound."""
@@ -213,9 +213,10 @@ class SpillWriter:
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
-        self._temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
-        with reported(self._temporary):
-            self._sink = pa.OSFile(str(self._temporary), "wb")
+        self._appearing = contextlib.ExitStack()
+        self._draft = self._appearing.enter_context(appearing(path))
+        with reported(self._draft):
+            self._sink = pa.OSFile(str(self._draft), "wb")
         self._writer = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=_COMPRESSION))
         self._table = [(0, 0, 0)]
         self.bytes = 0
@@ -224,13 +225,13 @@ class SpillWriter:
         return self
 
     def __exit__(self, kind: object, *details: object) -> None:
-        try:
+        with self._appearing:
             if kind is None:
                 self._finish()
-        finally:
+                return
             with contextlib.suppress(OSError, pa.ArrowException):
                 self._sink.close()
-            self._temporary.unlink(missing_ok=True)
+            give_up(self._appearing)
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Append *batches*."""
@@ -242,9 +243,8 @@ class SpillWriter:
     def _finish(self) -> None:
         self._writer.close()
         self._sink.close()
-        self.bytes = self._temporary.stat().st_size
-        self._table[0] = (0, _first_batch_place(self._temporary), 0)  # the header is written with the first batch
-        self._temporary.replace(self._path)
+        self.bytes = self._draft.stat().st_size
+        self._table[0] = (0, _first_batch_place(self._draft), 0)  # the header is written with the first batch
 
     @property
     def batches(self) -> npt.NDArray[np.int64]:
@@ -275,9 +275,7 @@ def _write_index(path: Path, spills: Sequence[_Spill], *, parts: int) -> None:
     for spill in spills:
         batches = np.searchsorted(spill.batches[:, 0], spill.bounds, side="right") - 1
         words += [np.stack([spill.bounds, batches], axis=1).ravel(), spill.batches.ravel()]
-    temporary = path.with_name(f"{path.name}.{attempt_name()}.tmp")
-    temporary.write_bytes(np.concatenate(words).astype("<i8").tobytes())
-    temporary.replace(path)
+    write_atomically(path, np.concatenate(words).astype("<i8").tobytes())
 
 
 def segments(folder: Path, partition: int, *, parts: int) -> list[Segment]:

@@ -1,17 +1,23 @@
-"""Where tasks and steps lie: ``tasks/`` and ``steps/`` of a workspace."""
+"""Where tasks and steps lie: ``tasks/`` and ``steps/`` of a store."""
 
 from __future__ import annotations
 
 import json
-import os
+import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from corpusmill.pipelines.engines.tasks import Done, address, is_whole
+from corpusmill.pipelines.engines.tasks import Done, files_of, is_whole, read_done
+from corpusmill.schemas.hashing import fingerprint
+from corpusmill.schemas.storage import Store, open_store
+
+TASKS: Final = "tasks"
+STEPS: Final = "steps"
+SPILL: Final = f"{TASKS}/spill"
 
 
 @dataclass(frozen=True)
@@ -73,22 +79,41 @@ class StepDone:
 
 
 class TaskStore:
-    """Where tasks and steps lie: ``tasks/`` and ``steps/`` of a workspace."""
+    """Where tasks and steps lie, ``tasks/`` and ``steps/`` of a store, and what is on its way between them.
 
-    def __init__(self, workspace: Path) -> None:
-        self.tasks = workspace / "tasks"
-        self.steps = workspace / "steps"
-        self.spill = workspace / "tasks" / "spill"
+    Args:
+        place: The store, or its folder.
+        scratch: Local folder for the spills of exchanges, which other machines never see; by default ``tasks/spill``
+            beside the tasks, where they are on this machine.
+    """
 
-    def out(self, task_fingerprint: str) -> Path:
-        """Return the prefix of the files of a task."""
-        return address(self.tasks, task_fingerprint)
+    def __init__(self, place: Store | Path, *, scratch: Path | None = None) -> None:
+        self.store = open_store(place)
+        self.spill = scratch or self.store.path(SPILL) or _machine_scratch(self.store)
+
+    def out(self, task_fingerprint: str) -> str:
+        """Return the beginning of the keys of a task's files.
+
+        >>> TaskStore(Path("corpus")).out("ab01")
+        'tasks/ab/ab01'
+        """
+        return f"{TASKS}/{task_fingerprint[:2]}/{task_fingerprint}"
+
+    def done(self, task_fingerprint: str) -> Done | None:
+        """Return the result of a finished task, or None when it is not finished or its files are not whole."""
+        out = self.out(task_fingerprint)
+        if self._is_here:
+            return read_done(self.store, out)
+        if f"{out}.json" not in self._sizes:
+            return None
+        done = read_done(self.store, out)
+        return done if done is not None and self._is_whole(done) else None
 
     def manifest(self, step_fingerprint: str) -> dict[str, Any]:
         """Return what the manifest of a step says; empty when there is none."""
         try:
-            return dict(json.loads((self.steps / step_fingerprint / "manifest.json").read_text()))
-        except (OSError, ValueError):
+            return dict(json.loads(self.store.read(_step_key(step_fingerprint))))
+        except (FileNotFoundError, ValueError):
             return {}
 
     def read_step(self, step_fingerprint: str) -> StepDone | None:
@@ -107,19 +132,18 @@ class TaskStore:
             )
         except (ValueError, KeyError, TypeError):
             return None
-        return done if all(is_whole(self.out(task.fingerprint), task) for task in tasks) else None
+        return done if all(map(self._is_whole, tasks)) else None
 
     def forget_step(self, step_fingerprint: str) -> None:
         """Remove the manifest and the tasks of a step, if it was finished."""
-        for task in self.manifest(step_fingerprint).get("tasks", ()):
-            prefix = self.out(task["fingerprint"])
-            prefix.with_name(f"{prefix.name}.json").unlink(missing_ok=True)
-        (self.steps / step_fingerprint / "manifest.json").unlink(missing_ok=True)
+        tasks = self.manifest(step_fingerprint).get("tasks", ())
+        keys = [f"{self.out(task['fingerprint'])}.json" for task in tasks]
+        self.store.remove(_step_key(step_fingerprint), *keys)
+        for key in keys if not self._is_here else ():
+            self._sizes.pop(key, None)
 
     def write_step(self, done: StepDone, *, description: Mapping[str, Any]) -> None:
-        """Write the manifest of a step, by rename."""
-        folder = self.steps / done.fingerprint
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the manifest of a step."""
         content = {
             **description,
             "name": done.name,
@@ -131,6 +155,36 @@ class TaskStore:
             "rounds": list(done.rounds),
             "counters": dict(sorted(done.counters.items())),
         }
-        temporary = folder / f"manifest.json.{os.getpid()}.tmp"
-        temporary.write_text(json.dumps(content, sort_keys=True))
-        temporary.replace(folder / "manifest.json")
+        self.store.write(_step_key(done.fingerprint), json.dumps(content, sort_keys=True))
+        if not self._is_here:
+            for task in done.tasks:
+                out = self.out(task.fingerprint)
+                self._sizes |= files_of(out, task) | {f"{out}.json": 0}
+
+    # -- what is there
+
+    @property
+    def _is_here(self) -> bool:
+        """Whether asking for one file costs next to nothing."""
+        return self.store.path() is not None
+
+    @cached_property
+    def _sizes(self) -> dict[str, int]:
+        """Return the files of tasks, by key: one listing instead of a request for each file."""
+        return {entry.key: entry.size for entry in self.store.files(TASKS)}
+
+    def _is_whole(self, done: Done) -> bool:
+        out = self.out(done.fingerprint)
+        if self._is_here:
+            return is_whole(self.store, out, done)
+        files = files_of(out, done)
+        return f"{out}.json" in self._sizes and all(self._sizes.get(key) == size for key, size in files.items())
+
+
+def _step_key(fingerprint: str) -> str:
+    return f"{STEPS}/{fingerprint}/manifest.json"
+
+
+def _machine_scratch(store: Store) -> Path:
+    """Return a folder of this machine for what goes through an exchange on its way to *store*."""
+    return Path(tempfile.gettempdir()) / f"corpusmill-spill-{fingerprint(store.url)[:16]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 
 import pyarrow as pa
 
@@ -24,10 +23,10 @@ def read_table(
     schema = plan.schema(state)
     number = 0
     for task in finished[layout].tasks:
-        base = IpcFile(Path(f"{store.out(task.fingerprint)}.arrow"))
+        base = IpcFile(store.store, f"{store.out(task.fingerprint)}.arrow")
         for start, stop in task.slices:
             outs = {name: store.out(finished[name].tasks[number].fingerprint) for name in writers}
-            layers = {name: IpcFile(Path(f"{out}.arrow")) for name, out in outs.items()}
+            layers = {name: IpcFile(store.store, f"{out}.arrow") for name, out in outs.items()}
             for index in range(start, stop):
                 there = {name: layer.batch(index - start) for name, layer in layers.items()}
                 batch = Frame(base.batch(index), there, 0).select(views)

@@ -22,25 +22,24 @@ _RECORD_BYTES: Final = 3_000
 
 
 def explain_plan(
-    recipe: str | Path, *, workspace: Path, acquisition: Acquisition, limit: int | None = None
+    recipe: str | Path, *, workspace: Workspace, acquisition: Acquisition, limit: int | None = None
 ) -> dict[str, Any]:
     """Give what ``plan --json`` prints.
 
     Rows of a step that is not there are an estimate: those of its last run, or the records that the files may hold.
     """
-    place = Workspace(workspace.absolute())
-    loaded = read_recipe(recipe, place, acquisition)
-    found = {source.name: place.raw_manifest(source.name) for source in loaded.recipe.sources}
+    loaded = read_recipe(recipe, workspace, acquisition)
+    found = {source.name: workspace.raw_manifest(source.name) for source in loaded.recipe.sources}
     inputs = [
-        source_input(loaded, source, manifest, place, acquisition.loaders)
+        source_input(loaded, source, manifest, workspace, acquisition.loaders)
         for source in loaded.recipe.sources
         if (manifest := found[source.name]) is not None
     ]
     plan = planned(loaded, inputs, limit=limit)
     known = fingerprints(plan.plan)
     dataset = loaded.recipe.dataset + ("-sample" if limit is not None else "")
-    before = _last_steps(place, dataset)
-    store = TaskStore(place.root)
+    before = _last_steps(workspace, dataset)
+    store = workspace.tasks
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from corpusmill.pipelines.engines.addresses import distribution_versions
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.engines.plan import ScanTask
 from corpusmill.pipelines.stages.read import raw_row
-from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.storage import Store
 
 _SMALL_BYTES: Final = 2**20
 """A file up to this size is read together with others."""
@@ -40,19 +40,19 @@ class SourceInput:
     Args:
         loader: ``module:Class`` of the loader of its files.
         params: The loader's parameters as JSON.
-        folder: Where relative paths of the manifest begin.
+        raw: Where the files lie that have relative paths in the manifest.
     """
 
     name: str
     manifest: RawManifest
-    folder: Path
+    raw: Store
     loader: str
     params: str
     license: str | None = None
 
-    def path(self, name: str) -> Path:
-        """Give the absolute path of a file of the manifest."""
-        return self.folder / name
+    def path(self, file: RawFile) -> str:
+        """Give the absolute path, or the URL, of a file of the manifest."""
+        return file.path if file.is_in_place else self.raw.address(file.path)
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
         "tools": distribution_versions(loader.depends),
     }
     for file in source.manifest.files:
-        path = source.path(file.path)
+        path = source.path(file)
         name = file.name if loader.uses_name else None
-        for start, end in loader.slices(str(path)):
+        for start, end in loader.slices(path):
             row = raw_row(
                 source=source.name,
                 path=path,

@@ -118,7 +118,7 @@ class _Run:
         refuse_changed(self.loaded, self.acquisition, inputs)
         self._refuse_small_disk(inputs)
         plan = planned(self.loaded, inputs, limit=self.options.limit)
-        store = TaskStore(self.workspace.root)
+        store = self.workspace.tasks
         # Known before anything runs, so that `gc` leaves alone what this run is about to use.
         steps = [{"name": name, "fingerprint": known} for name, known in fingerprints(plan.plan).items()]
         self.workspace.update_run(self.name, steps=steps)
@@ -227,7 +227,7 @@ def _described(source: SourceInput, kinds: Mapping[str, int]) -> InputSource:
         created_at=source.manifest.created_at,
         license=source.license,
         files=tuple(
-            InputFile(path=str(source.path(file.path)), name=file.name, size=file.size, sha256=file.sha256)
+            InputFile(path=source.path(file), name=file.name, size=file.size, sha256=file.sha256)
             for file in source.manifest.files
         ),
         counts={**source.manifest.counts, **kinds},

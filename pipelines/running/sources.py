@@ -13,6 +13,7 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
+from corpusmill.schemas.storage import Store
 
 
 class Acquisition(Protocol):
@@ -20,15 +21,15 @@ class Acquisition(Protocol):
 
     loaders: Mapping[str, str]
 
-    def crawl(self, source: CrawlSource, raw: Path) -> RawManifest:
-        """Crawl *source* into the folder *raw*, or go on with it."""
+    def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
+        """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
         ...
 
-    def load(self, source: LoadSource, raw: Path, *, base: Path, copy: bool) -> RawManifest:
+    def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
         """Register the files of *source*."""
         ...
 
-    def changed(self, manifest: RawManifest, folder: Path) -> list[RawFile]:
+    def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
         """Give the files that are not what the manifest says."""
         ...
 
@@ -49,15 +50,15 @@ def acquire(
         UnfinishedError: The source cannot be reached, or another process gets it.
     """
     there = workspace.raw_manifest(source.name)
-    manifest = workspace.raw(source.name) / "manifest.json"
+    raw = workspace.raw(source.name)
     if there is not None:
-        refuse_other_definition(loaded, source, there, manifest=manifest)
+        refuse_other_definition(loaded, source, there, manifest=raw.address("manifest.json"))
         if not force and there.finished and not _is_old(there, source.refresh):
             return there
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
-            return acquisition.crawl(source, workspace.raw(source.name))
-        return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
+            return acquisition.crawl(source, workspace.crawl_folder(source.name), store=raw)
+        return acquisition.load(source, raw, base=loaded.path.parent, copy=copy)
 
 
 def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
@@ -72,7 +73,7 @@ def source_input(
     return SourceInput(
         name=source.name,
         manifest=manifest,
-        folder=workspace.raw(source.name),
+        raw=workspace.raw(source.name),
         loader=loaders[manifest.format],
         params="{}" if loader is None else loader.model_dump_json(),
         license=getattr(source, "license", None),
@@ -86,11 +87,11 @@ def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Seque
         DamagedFileError: One changed; the hint says how to register what is there now.
     """
     for source in inputs:
-        changed = acquisition.changed(source.manifest, source.folder)
+        changed = acquisition.changed(source.manifest, source.raw)
         if changed:
             raise DamagedFileError(
                 f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
                 "they were loaded",
-                file=str(source.path(changed[0].path)),
+                file=source.path(changed[0]),
                 hint=f"`corpusmill load {loaded.path} --source {source.name}` registers what is there now",
             )

@@ -25,25 +25,25 @@ from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.recipe import LoadSource
+from corpusmill.schemas.storage import open_store
 
 MAX_RECORDS: Final = 5
 """Records of a file that holds many, which are shown."""
 _SHOWN: Final = 120
 
 
-def trial(recipe: str | Path, document: str, *, workspace: Path, acquisition: Acquisition) -> list[dict[str, Any]]:
+def trial(recipe: str | Path, document: str, *, workspace: Workspace, acquisition: Acquisition) -> list[dict[str, Any]]:
     """Give for each record of *document* (a file, or the URL of a page that was crawled) what each stage made of it.
 
     Raises:
         UsageError: There is no such file or page, or no source of the recipe reads it.
     """
-    place = Workspace(workspace.absolute())
-    loaded = read_recipe(recipe, place, acquisition)
+    loaded = read_recipe(recipe, workspace, acquisition)
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-        context = TaskContext(Path(folder) / "trial", partition=0, attempt="0")
+        context = TaskContext(open_store(Path(folder)), "trial", partition=0)
         with running(context):
             if "://" in document:
-                records = list(_crawled(loaded, document, place, acquisition))
+                records = list(_crawled(loaded, document, workspace, acquisition))
             else:
                 records = list(itertools.islice(_records(loaded, Path(document), acquisition), MAX_RECORDS))
             return [_way(loaded, record) for record in records]
@@ -55,7 +55,7 @@ def _records(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> Iter
     source, loader, params = _reader_of(loaded, path, acquisition)
     row = raw_row(
         source=source,
-        path=path,
+        path=str(path),
         name=path.name,
         sha256=file_sha256(path),
         start=0,
@@ -85,12 +85,14 @@ def _reader_of(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> tu
     raise UsageError(f"no source of the recipe reads {path.name}", hint=f"formats: {', '.join(acquisition.loaders)}")
 
 
-def _crawled(loaded: LoadedRecipe, url: str, place: Workspace, acquisition: Acquisition) -> Iterator[pa.RecordBatch]:
+def _crawled(
+    loaded: LoadedRecipe, url: str, workspace: Workspace, acquisition: Acquisition
+) -> Iterator[pa.RecordBatch]:
     for source in loaded.recipe.sources:
-        manifest = place.raw_manifest(source.name)
+        manifest = workspace.raw_manifest(source.name)
         if manifest is None or manifest.kind != "crawl":
             continue
-        given = source_input(loaded, source, manifest, place, acquisition.loaders)
+        given = source_input(loaded, source, manifest, workspace, acquisition.loaders)
         found = list(itertools.islice(_pages(given, url), 1))
         if found:
             yield from found
@@ -102,7 +104,7 @@ def _pages(source: SourceInput, url: str) -> Iterator[pa.RecordBatch]:
     for file in source.manifest.files:
         row = raw_row(
             source=source.name,
-            path=source.path(file.path),
+            path=source.path(file),
             name=file.name,
             sha256=file.sha256,
             start=0,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -121,7 +120,7 @@ def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:
 def raw_row(
     *,
     source: str,
-    path: Path,
+    path: str,
     name: str,
     sha256: str,
     start: int,
@@ -133,7 +132,7 @@ def raw_row(
     """Give the row by which `Read` finds a slice of a raw file."""
     return {
         "source": source,
-        "path": str(path),
+        "path": path,
         "name": name,
         "sha256": sha256,
         "start": start,

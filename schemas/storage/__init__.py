@@ -27,6 +27,7 @@ __all__ = [
     "is_alive",
     "is_url",
     "link_or_copy",
+    "located",
     "open_store",
     "write_atomically",
 ]
@@ -58,6 +59,16 @@ def open_store(place: Store | str | os.PathLike[str]) -> Store:
     from corpusmill.schemas.storage.objects import ObjectStore
 
     return ObjectStore(place)
+
+
+def located(address: str) -> tuple[Store, str]:
+    """Return store and key of the file at *address*, an absolute path or a URL.
+
+    >>> located("memory://example/raw/site/site-00000.warc.gz")
+    (open_store('memory://example/raw/site'), 'site-00000.warc.gz')
+    """
+    folder, _, name = address.rpartition("/")
+    return open_store(folder if is_url(folder) else Path(folder or "/")), name
 
 
 def is_url(place: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import socket
@@ -11,12 +12,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Final, NamedTuple
 
 import pyarrow as pa
 
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage.ranges import RangeFile
 
 
 class Entry(NamedTuple):
@@ -127,6 +130,14 @@ class Store(ABC):
             key: The name, or a function that returns it and is called when the block has ended.
         """
 
+    @abstractmethod
+    def put(self, path: Path, key: str) -> None:
+        """Give the store a copy of the local file *path* as *key*; on one disk it may be a second name.
+
+        Raises:
+            FileNotFoundError: There is no *path*.
+        """
+
     @contextlib.contextmanager
     def writing(self, key: str, *, sync: bool = False) -> Iterator[BinaryIO]:
         """Yield a file to write to; it becomes *key* when the block ends, and nothing when the block fails."""
@@ -222,6 +233,14 @@ class Store(ABC):
         Raises:
             FileNotFoundError: There is no *key*.
         """
+
+    def reader(self, key: str) -> io.RawIOBase:
+        """Open *key* for reading as Python's files are; on a store, each read is a request for a range of bytes.
+
+        Raises:
+            FileNotFoundError: There is no *key*.
+        """
+        return RangeFile(partial(self.read_range, key), self.size(key))
 
     @abstractmethod
     def fetched(self, key: str) -> AbstractContextManager[Path]:

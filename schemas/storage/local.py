@@ -92,6 +92,13 @@ class LocalStore(Store):
         finally:
             forget(draft)
 
+    def put(self, path: Path, key: str) -> None:
+        target = self._path(key)
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there")
+        with self._refusing("write", key), appearing(target) as draft:
+            link_or_copy(path, draft)
+
     def append(self, key: str, line: str) -> None:
         path = self._path(key)
         try:
@@ -107,11 +114,7 @@ class LocalStore(Store):
             raise disk_failure(error, action="write", address=path) from error
 
     def copy(self, key: str, to: str) -> None:
-        source, target = self._path(key), self._path(to)
-        if not os.path.isfile(source):
-            raise FileNotFoundError(f"{source} is not there")
-        with self._refusing("write", to), appearing(target) as draft:
-            link_or_copy(source, draft)
+        self.put(Path(self._path(key)), to)
 
     @contextlib.contextmanager
     def appearing_folder(self, prefix: str, *, last: str) -> Iterator[Path]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -104,6 +104,11 @@ class ObjectStore(Store):
             yield path
             self._send(path, key if isinstance(key, str) else key())
 
+    def put(self, path: Path, key: str) -> None:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is not there")
+        self._send(path, key)
+
     def _send(self, path: Path, key: str) -> None:
         options = {"chunksize": _PART_BYTES, "max_concurrency": 4} if self._protocol in _S3 else {}
         target = self._path(key)
@@ -162,7 +167,7 @@ class ObjectStore(Store):
 
     def open(self, key: str, *, size: int | None = None) -> pa.NativeFile:
         size = self.size(key) if size is None else size
-        return pa.PythonFile(RangeFile(lambda start, length: self.read_range(key, start, length), size), mode="r")
+        return pa.PythonFile(RangeFile(partial(self.read_range, key), size), mode="r")
 
     @contextlib.contextmanager
     def fetched(self, key: str) -> Iterator[Path]:
@@ -230,7 +235,11 @@ class ObjectStore(Store):
             raise UnfinishedError(f"cannot remove: {reason}", file=f"{self._protocol}://{bucket}/{error.get('Key')}")
 
     def remove_folder(self, prefix: str) -> None:
-        self.remove(*(entry.key for entry in self.files(prefix)))
+        if self._protocol in _S3:
+            self.remove(*(entry.key for entry in self.files(prefix)))
+            return
+        with self._refusing("remove", prefix, is_needed=False):  # some drivers keep folders that hold nothing
+            self._fs.rm(self._folder(prefix), recursive=True)
 
     # -- locking
 

@@ -115,7 +115,7 @@ def test_a_copy_is_named_by_its_content_and_outlives_the_file(tree: Path) -> Non
     file = manifest.files[0]
     assert file.path == f"files/{file.sha256}.txt"
     assert (tree / "raw" / file.path).read_text() == "text of b.txt"
-    assert changed_files(manifest, raw_dir=tree / "raw") == []
+    assert changed_files(manifest, raw=tree / "raw") == []
 
 
 def test_a_changed_file_is_noticed_by_its_content(tree: Path) -> None:

@@ -22,6 +22,7 @@ from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.identity import capture_hash, content_hash, document_id
 from corpusmill.schemas.manifest import InputSource, StageCounts
 from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.storage import LocalStore
 
 SHARES = {"train": 0.5, "validation": 0.25, "test": 0.25}
 SHARDS = {"train": 2, "validation": 1, "test": 1}
@@ -211,9 +212,8 @@ def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterab
                 place = {"split": split, "index": index, "count": SHARDS[split]}
                 if kind != "shard":
                     place = {"split": None, "index": number, "count": sum(SHARDS.values())}
-                yield WrittenFile(
-                    {"kind": kind, "file": path.name, **file.facts(), **place}, path, path.with_suffix("")
-                )
+                row = {"kind": kind, "file": path.name, **file.facts(), **place}
+                yield WrittenFile(row, LocalStore(folder), path.name, path.stem)
             number += 1
 
 
@@ -226,8 +226,6 @@ def _batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
 
 def write_raw(workspace: Workspace, source: str, files: Sequence[Path], *, kind: str = "load", **more: Any) -> None:
     """Write the raw manifest of a source over *files*."""
-    folder = workspace.raw(source)
-    folder.mkdir(parents=True, exist_ok=True)
     manifest = RawManifest(
         source=source,
         kind=kind,  # type: ignore[arg-type]
@@ -241,4 +239,4 @@ def write_raw(workspace: Workspace, source: str, files: Sequence[Path], *, kind:
         ),
         **more,
     )
-    (folder / "manifest.json").write_text(manifest.model_dump_json())
+    workspace.raw(source).write("manifest.json", manifest.model_dump_json())

@@ -245,9 +245,8 @@ def _archive(path: Path, pages: dict[str, bytes]) -> Path:
 
 def _refused(workspace: Workspace, urls: dict[str, str]) -> tuple[str, ...]:
     rows = [{"url": url, "source": "site", "stage": "crawl", "rule": rule} for url, rule in urls.items()]
-    folder = workspace.raw("site")
-    folder.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.Table.from_pylist(rows, schema=RAW_LEDGER), folder / "ledger-00000.parquet")
+    with workspace.raw("site").creating("ledger-00000.parquet") as path:
+        pq.write_table(pa.Table.from_pylist(rows, schema=RAW_LEDGER), path)
     return ("ledger-00000.parquet",)
 
 

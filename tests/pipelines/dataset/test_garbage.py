@@ -1,12 +1,12 @@
 import json
 import os
-from pathlib import Path
+import posixpath
 
 import pytest
 
 from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.engines.store import STEPS, TASKS
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.storage.attempts import attempt_name
@@ -14,21 +14,15 @@ from tests.pipelines.dataset.corpora import docs, publish_version
 
 
 def _step(workspace: Workspace, name: str, tasks: list[str]) -> None:
-    store = TaskStore(workspace.root)
-    folder = store.steps / name
-    folder.mkdir(parents=True)
-    (folder / "manifest.json").write_text(json.dumps({"tasks": [{"fingerprint": task} for task in tasks]}))
+    content = json.dumps({"tasks": [{"fingerprint": task} for task in tasks]})
+    workspace.store.write(f"{STEPS}/{name}/manifest.json", content)
     for task in tasks:
         _task(workspace, task)
 
 
-def _task(workspace: Workspace, name: str) -> list[Path]:
-    prefix = TaskStore(workspace.root).out(name)
-    prefix.parent.mkdir(parents=True, exist_ok=True)
-    paths = [prefix.with_name(f"{name}.{end}") for end in ("json", "arrow", "shard.parquet")]
-    for path in paths:
-        path.write_bytes(b"x" * 100)
-    return paths
+def _task(workspace: Workspace, name: str) -> None:
+    for end in ("json", "arrow", "shard.parquet"):
+        workspace.store.write(f"{workspace.tasks.out(name)}.{end}", b"x" * 100)
 
 
 def _run(workspace: Workspace, version: Version | None, *steps: str, status: str = "published") -> None:
@@ -40,9 +34,8 @@ def _run(workspace: Workspace, version: Version | None, *steps: str, status: str
 
 
 def _left(workspace: Workspace) -> tuple[set[str], set[str]]:
-    store = TaskStore(workspace.root)
-    tasks = {path.name.partition(".")[0] for path in store.tasks.glob("??/*")}
-    return {path.name for path in store.steps.iterdir()}, tasks
+    tasks = {posixpath.basename(entry.key).partition(".")[0] for entry in workspace.store.files(TASKS)}
+    return set(workspace.store.folders(STEPS)), tasks
 
 
 @pytest.fixture
@@ -90,33 +83,31 @@ def test_a_rehearsal_removes_nothing_and_tells_the_same(workspace: Workspace, ve
 def test_bytes_that_a_version_holds_too_are_not_freed(workspace: Workspace, versions: list[Version]) -> None:
     """Shards are second names of tasks' files."""
     before = collect(workspace, keep=None, dry_run=True)["bytes"]
-    os.link(TaskStore(workspace.root).out("ff01").with_name("ff01.shard.parquet"), workspace.root / "held")
+    os.link(workspace.root / f"{workspace.tasks.out('ff01')}.shard.parquet", workspace.root / "held")
 
     assert collect(workspace, keep=None, dry_run=True)["bytes"] == before - 100
 
 
 def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Version]) -> None:
     """Half-written files, sorted runs, staged versions."""
-    store = TaskStore(workspace.root)
-    (store.spill / "dead").mkdir(parents=True)
-    (store.spill / "dead" / "000000.arrow").write_bytes(b"x")
-    (store.tasks / "aa" / "aa01.arrow.123.tmp").write_bytes(b"x")
-    (store.tasks / "ab").mkdir()
-    (store.tasks / "ab" / "ab01.0-1.shard.parquet").write_bytes(b"x")
+    spill, loose = workspace.tasks.spill, workspace.root / TASKS / "ab" / "ab01.0-1.shard.parquet"
+    for path in (spill / "dead" / "000000.arrow", workspace.root / TASKS / "aa" / "aa01.arrow.123.tmp", loose):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
     staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
     staging.mkdir()
 
     collect(workspace, keep=None, dry_run=False)
 
-    assert list(store.spill.iterdir()) == []
+    assert list(spill.iterdir()) == []
     assert not staging.exists()
-    assert not (store.tasks / "ab" / "ab01.0-1.shard.parquet").exists()
+    assert not loose.exists()
 
 
 def test_a_running_run_keeps_what_it_needs_and_what_it_has_begun(workspace: Workspace, versions: list[Version]) -> None:
     """It holds the lock of its data set; tasks without a finished step may be its."""
     _run(workspace, None, "lost", "not-yet", status="running")
-    spill = TaskStore(workspace.root).spill / "not-yet"
+    spill = workspace.tasks.spill / "not-yet"
     spill.mkdir(parents=True)
     staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
     staging.mkdir()
@@ -159,10 +150,10 @@ def test_an_empty_workspace_has_no_garbage(workspace: Workspace) -> None:
 def test_drafts_of_dead_processes_go_with_a_task_that_is_needed(workspace: Workspace, versions: list[Version]) -> None:
     """A task that was killed and computed again leaves the first draft beside its files."""
     dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
-    draft = TaskStore(workspace.root).out("aa01").with_name(f"aa01.arrow.{dead}.tmp")
+    draft = workspace.root / f"{workspace.tasks.out('aa01')}.arrow.{dead}.tmp"
     draft.write_bytes(b"x")
 
     collect(workspace, keep=None, dry_run=False)
 
     assert not draft.exists()
-    assert TaskStore(workspace.root).out("aa01").with_suffix(".arrow").exists()
+    assert workspace.store.exists(f"{workspace.tasks.out('aa01')}.arrow")

@@ -58,7 +58,7 @@ def test_broken_manifests_are_rows_and_no_crash(workspace: Workspace) -> None:
     version = publish_version(workspace, docs(range(5)))
     (version.path / "manifest.json").write_text("{}")
     write_raw(workspace, "docs", [])
-    (workspace.raw("docs") / "manifest.json").write_text("{")
+    workspace.raw("docs").write("manifest.json", "{")
 
     assert [row["status"] for row in verified(workspace)] == ["damaged", "damaged"]
     assert [row["status"] for row in repaired(workspace)] == ["ok", "damaged"]

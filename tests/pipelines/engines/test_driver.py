@@ -20,7 +20,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
+from corpusmill.pipelines.engines.store import STEPS, StepDone, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.engines.tasks import Done, Task
 from corpusmill.schemas.errors import DamagedFileError, DataError, UnfinishedError, UsageError, WorkError
@@ -147,13 +147,19 @@ def test_fingerprints_do_not_depend_on_the_order_of_files(marks: Path) -> None:
     assert fingerprints(plan(marks, 3, 5, 8)) == fingerprints(plan(marks, 8, 3, 5))
 
 
+def _path(store: TaskStore, done: StepDone, end: str) -> Path:
+    """Return the path of a file of the first task of a step."""
+    path = store.store.path(f"{store.out(done.tasks[0].fingerprint)}.{end}")
+    assert path is not None
+    return path
+
+
 @pytest.mark.parametrize("damage", ["missing", "short", "no json", "torn json"])
 def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage: str) -> None:
     """Whatever a crash leaves, the next run finds out and repeats that task alone."""
     store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3, 5), store)
-    out = store.out(first["count"].tasks[0].fingerprint)
-    arrow, told = out.with_name(f"{out.name}.arrow"), out.with_name(f"{out.name}.json")
+    arrow, told = (_path(store, first["count"], end) for end in ("arrow", "json"))
     match damage:
         case "missing":
             arrow.unlink()
@@ -163,8 +169,7 @@ def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage:
             told.unlink()
         case "torn json":
             told.write_text(told.read_text()[:20])
-            for manifest in store.steps.glob("*/manifest.json"):
-                manifest.unlink()
+            store.store.remove_folder(STEPS)
 
     done = run(plan(marks, 3, 5), store)
 
@@ -376,7 +381,7 @@ def test_a_replaced_column_is_stored_for_the_changed_rows_alone(tmp_path: Path, 
 
     done = run(replacing(marks), store)
 
-    (even,) = IpcFile(store.out(done["even"].tasks[0].fingerprint).with_suffix(".arrow")).batches()
+    (even,) = IpcFile(store.store, f"{store.out(done['even'].tasks[0].fingerprint)}.arrow").batches()
     assert even["label"].to_pylist() == ["two", None] * 3 + ["two"]
     assert even["?label"].to_pylist() == [True, False] * 3 + [True]
 
@@ -431,8 +436,7 @@ def test_listing_ten_thousand_tasks_is_linear(tmp_path: Path) -> None:
         )
         store = TaskStore(tmp_path / str(tasks))
         run(made, store)
-        for manifest in store.steps.glob("*/manifest.json"):
-            manifest.unlink()
+        store.store.remove_folder(STEPS)
         profile = cProfile.Profile()
         profile.enable()
         again = run(made, store)
@@ -526,7 +530,7 @@ def test_a_damaged_task_is_named_with_the_way_out(tmp_path: Path, marks: Path) -
     """Bytes that changed without a change of size show when they are read: running again would fail again."""
     store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3000), store)
-    path = store.out(first["count"].tasks[0].fingerprint).with_suffix(".arrow")
+    path = _path(store, first["count"], "arrow")
     content = bytearray(path.read_bytes())
     content[len(content) // 3 : len(content) // 3 + 64] = b"\xff" * 64
     path.write_bytes(content)

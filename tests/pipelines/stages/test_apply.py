@@ -18,6 +18,7 @@ from corpusmill.pipelines.stages.apply import apply, columns_read
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import DataError, SourceError, WorkError
+from corpusmill.schemas.storage import LocalStore
 
 
 class Odd(Stage):
@@ -84,7 +85,7 @@ def captures(*texts: str | None, rule: str | None = None) -> pa.RecordBatch:
 
 
 def applied(stage: Stage, batch: pa.RecordBatch, folder: Path) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    context = TaskContext(folder / "task", partition=0, attempt="a")
+    context = TaskContext(LocalStore(folder), "task", partition=0)
     with running(context):
         out = apply(stage.build(), batch.select(list(columns_read(stage))), name="odd", stage=stage)
     assert out.num_rows == batch.num_rows

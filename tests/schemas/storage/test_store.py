@@ -179,6 +179,33 @@ def test_more_objects_are_removed_than_one_request_takes(store: Store) -> None:
     assert keys(store) == []
 
 
+def test_a_local_file_is_put_there_and_may_go(store: Store, tmp_path: Path) -> None:
+    """What a crawl wrote beside the store is sent when it is whole."""
+    local = tmp_path / "site.warc.gz"
+    local.write_bytes(b"archive")
+
+    store.put(local, "raw/site.warc.gz")
+    local.unlink()
+
+    assert store.read("raw/site.warc.gz") == b"archive"
+    with pytest.raises(FileNotFoundError, match="is not there"):
+        store.put(local, "raw/other")
+
+
+def test_a_file_is_read_as_those_of_python_are(store: Store) -> None:
+    """Archive readers take nothing else."""
+    store.write("a", bytes(range(250)) * 1000)
+
+    with io.BufferedReader(store.reader("a"), 1000) as file:
+        assert file.peek(2)[:2] == b"\x00\x01"
+        assert file.seek(-3, os.SEEK_END) == 249_997
+        assert file.read() == b"\xf7\xf8\xf9"
+        assert file.seek(251) == 251
+        assert file.read(2) == b"\x01\x02"
+    with pytest.raises(FileNotFoundError):
+        store.reader("b")
+
+
 @pytest.mark.parametrize("size", [0, 5, 40 << 20], ids=["empty", "small", "in parts"])
 def test_a_stream_appears_when_it_is_whole(store: Store, size: int) -> None:
     """Nobody sees the half of a file; a large one is sent in parts."""

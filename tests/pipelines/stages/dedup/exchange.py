@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.schemas.document import CAPTURE
+from corpusmill.schemas.storage import LocalStore
 
 NO_TIME = -(2**63)
 
@@ -32,7 +32,7 @@ class Contrary:
     def run(self, steps: Sequence[Step], tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the tables as they stand after each of *steps*, and *tables* (finished steps) with them."""
         done = dict(tables)
-        context = TaskContext(Path("/nowhere/task"), partition=0, attempt="a")
+        context = TaskContext(LocalStore("/nowhere"), "task", partition=0)
         with running(context):
             for step in steps:
                 done[step.name] = self._step(step, done, context)

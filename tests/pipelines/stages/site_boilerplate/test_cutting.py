@@ -69,7 +69,7 @@ def run_stage(
     columns = (*CAPTURE.names, "site_boilerplate.cut_bytes")
     rows = [row for batch in read_table(plan, done, store, NAME, columns) for row in batch.to_pylist()]
     for task in done[NAME].tasks:
-        batches = IpcFile(Path(f"{store.out(task.fingerprint)}.{CREATED}.arrow")).batches()
+        batches = IpcFile(store.store, f"{store.out(task.fingerprint)}.{CREATED}.arrow").batches()
         rows += [{**dict.fromkeys(columns), **row} for batch in batches for row in batch.to_pylist()]
     rows.sort(key=lambda row: (row["id"], row["record_sha256"], repr(row)))
     law = {name.removeprefix(f"law/{NAME}/"): number for name, number in sorted(done[NAME].counters.items())}

@@ -1,0 +1,298 @@
+"""A workspace whose raw files, tasks and versions lie on a store: the same version, whatever happens on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import corpusmill
+from corpusmill.crawlers.crawl import crawl
+from corpusmill.pipelines.api import read_recipe, run_recipe
+from corpusmill.pipelines.dataset.catalog import open_catalog, rebuild
+from corpusmill.pipelines.dataset.explain import explain
+from corpusmill.pipelines.dataset.garbage import collect
+from corpusmill.pipelines.dataset.health import verified
+from corpusmill.pipelines.dataset.version import open_version
+from corpusmill.pipelines.planning.explain import explain_plan
+from corpusmill.pipelines.running.sources import acquire
+from corpusmill.pipelines.workspace import Workspace, workspace_at
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
+from corpusmill.schemas.storage import open_store
+from tests.corpora import write_project
+from tests.crawlers.sites import QUICK, Site, page, serve, source_of
+from tests.s3 import Server
+
+ACQUISITION = corpusmill.acquisition()
+
+
+def run(recipe: Path, workspace: Workspace, *, workers: int = 0, **options: Any) -> dict[str, Any]:
+    """Run *recipe* and return what the command prints."""
+    return run_recipe(recipe, workspace=workspace, acquisition=ACQUISITION, workers=workers, **options)
+
+
+def start(recipe: Path, workspace: Path, store: str, *, workers: int = 2) -> subprocess.Popen[str]:
+    """Start the command in a process group of its own."""
+    command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--json", "--quiet"]
+    places = ["--workspace", str(workspace), "--store", store, "--workers", str(workers)]
+    return subprocess.Popen(
+        [*command, *places], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe with its files."""
+    return write_project(tmp_path_factory.mktemp("project"))
+
+
+@pytest.fixture(scope="module")
+def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The version that the recipe gives in a folder."""
+    return str(run(project, Workspace(tmp_path_factory.mktemp("reference")))["version"])
+
+
+@pytest.fixture(params=["memory", "s3", "folder"])
+def far(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
+    """A workspace that keeps nothing that matters in its own folder."""
+    match request.param:
+        case "memory":
+            return workspace_at(tmp_path / "here", f"memory://{uuid.uuid4().hex}")
+        case "s3":
+            return workspace_at(tmp_path / "here", request.getfixturevalue("s3_url"))
+        case _:
+            return workspace_at(tmp_path / "here", str(tmp_path / "there"))
+
+
+def files_in(folder: Path) -> set[str]:
+    """Return the names of the files in *folder* and below it."""
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_store_holds_the_same_version_and_the_folder_holds_none_of_it(
+    project: Path, reference: str, far: Workspace
+) -> None:
+    """Only the list of runs stays on the machine; the next run finds all that was computed."""
+    first = run(project, far)
+
+    assert first["version"] == reference
+    assert files_in(far.root) <= {"corpusmill.db"}
+    assert {entry.key.split("/")[0] for entry in far.store.files()} >= {"raw", "steps", "tasks", "versions"}
+    again = run(project, far)
+    assert again["status"] == "unchanged"
+    assert all(step["cached"] for step in again["steps"])
+
+
+def test_the_catalog_of_a_store_names_what_lies_there(project: Path, s3_url: str, tmp_path: Path) -> None:
+    """Other tools read the table as they read one on disk; a lost database is made again from the versions."""
+    workspace = workspace_at(tmp_path / "w", s3_url)
+    run(project, workspace)
+    with contextlib.closing(open_catalog(workspace)) as catalog:
+        rows = catalog.load_table("corpusmill.made").scan().to_arrow().num_rows
+    version = open_version("made", workspace)
+    assert rows == version.manifest.counts.published
+
+    workspace.database.unlink()
+
+    assert rebuild(workspace) == (1, [])
+    with contextlib.closing(open_catalog(workspace)) as catalog:
+        assert catalog.load_table("corpusmill.made").metadata_location.startswith(f"{s3_url}/catalog/")
+
+
+def test_processes_share_what_lies_on_a_store(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+    """Every worker opens the store for itself, and a second machine finds all that the first one did."""
+    assert run(project, workspace_at(tmp_path / "one", s3_url), workers=2)["version"] == reference
+
+    other = run(project, workspace_at(tmp_path / "other", s3_url))
+
+    assert all(step["cached"] for step in other["steps"])
+
+
+def test_what_lies_on_a_store_is_looked_at_as_in_a_folder(project: Path, reference: str, far: Workspace) -> None:
+    """`plan`, `explain`, `doctor --verify` and `gc` ask the store."""
+    run(project, far)
+    version = open_version("made", far)
+    identity = version.manifest.files[0].first_id
+
+    planned = explain_plan(project, workspace=far, acquisition=ACQUISITION)
+    assert all(step["cached"] for step in planned["steps"])
+    assert explain(str(identity), far)["status"] == "published"
+    assert {row["status"] for row in verified(far)} == {"ok"}
+    assert collect(far, keep=None, dry_run=False)["tasks"] == 0
+
+
+def test_a_run_that_is_killed_on_s3_goes_on(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+    """Killed as soon as a few more tasks are there, again and again."""
+    store = open_store(s3_url)
+    for tasks in (2, 12, 30):
+        with start(project, tmp_path / "w", s3_url) as process:
+            while process.poll() is None and len(store.files("tasks")) < tasks:
+                time.sleep(0.02)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    _steal(store)
+
+    with start(project, tmp_path / "w", s3_url) as process:
+        told, _ = process.communicate()
+
+    assert json.loads(told)["version"] == reference
+
+
+def _steal(store: Any) -> None:
+    """Remove the leases that killed runs hold: they would end by themselves after a minute."""
+    store.remove(*(entry.key for entry in store.files("locks")))
+
+
+def test_a_store_that_vanishes_ends_the_run_which_then_goes_on(
+    project: Path, reference: str, s3: Server, s3_url: str, tmp_path: Path
+) -> None:
+    """Exit 5, no half-written version; what was finished is used."""
+    s3.puts_until_down = 60
+
+    with start(project, tmp_path / "w", s3_url) as process:
+        _, told = process.communicate()
+
+    assert process.returncode == 5
+    assert [line.partition(" ")[0] for line in told.splitlines() if line][-2:] == ["error:", "hint:"]
+    assert "Traceback" not in told
+    s3.heal()
+    _steal(open_store(s3_url))
+    result = run(project, workspace_at(tmp_path / "w", s3_url))
+    assert result["version"] == reference
+    assert any(step["cached"] for step in result["steps"])
+
+
+def test_an_output_that_is_listed_and_unreadable_is_named(
+    project: Path, s3: Server, s3_url: str, tmp_path: Path
+) -> None:
+    """Somebody changed the rights of one object."""
+    workspace = workspace_at(tmp_path / "w", s3_url)
+    run(project, workspace)
+    (dead, *_) = [entry.key for entry in workspace.store.files("tasks") if entry.key.endswith(".shard.parquet")]
+    workspace.store.remove_folder("versions")
+    s3.denied = dead.rpartition("/")[2]
+
+    with pytest.raises(UnfinishedError) as caught:
+        run(project, workspace)
+
+    assert caught.value.exit_code == 5
+    assert s3.denied in str(caught.value.file)
+
+
+def test_an_output_that_is_gone_is_computed_again(project: Path, reference: str, far: Workspace) -> None:
+    """The listing of the store, not the step's manifest, says what is there."""
+    run(project, far)
+    outputs = [entry.key for entry in far.store.files("tasks") if entry.key.endswith(".arrow")]
+    far.store.remove(*outputs[::3])
+    far.store.remove_folder("versions")
+
+    assert run(project, far)["version"] == reference
+
+
+def test_two_runs_on_one_store_are_kept_apart(project: Path, s3_url: str, tmp_path: Path) -> None:
+    """The second is refused, and the holder is named, from another workspace too."""
+    one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
+
+    with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match=f"process {os.getpid()} on "):
+        run(project, other)
+
+
+def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_path: Path) -> None:
+    """What it needs stands in the other machine's list of runs."""
+    one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
+    run(project, one)
+
+    with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match="somebody else works on `made`"):
+        collect(other, keep=None, dry_run=False)
+
+
+# -- raw files
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Three pages that link to each other."""
+    with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as found:
+        yield found
+
+
+def test_copies_of_loaded_files_lie_on_the_store_and_are_read_from_there(project: Path, far: Workspace) -> None:
+    """The originals may go; the version stays the same."""
+    recipe = write_project(far.root.parent / "moved")
+    for source in read_recipe(recipe, far, ACQUISITION).recipe.sources:
+        acquire(read_recipe(recipe, far, ACQUISITION), source, far, ACQUISITION, copy=True)
+    for folder in ("lines", "pages"):
+        for path in (recipe.parent / folder).rglob("*"):
+            path.unlink(missing_ok=True)
+
+    assert run(recipe, far)["counts"]["published"] > 0
+    assert len(far.store.files("raw/lines/files")) > 0
+
+
+def test_a_copy_that_changed_on_the_store_is_refused(project: Path, far: Workspace) -> None:
+    """As a file on disk is: the manifest speaks of other bytes."""
+    loaded = read_recipe(project, far, ACQUISITION)
+    acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
+    key = far.store.files("raw/lines/files")[0].key
+    far.store.write(key, far.store.read(key) + b"{}\n")
+
+    with pytest.raises(DamagedFileError, match="1 of 3 files of the source `lines` changed"):
+        run(project, far)
+
+
+def test_a_crawl_is_published_on_the_store_and_leaves_nothing_behind(site: Site, far: Workspace) -> None:
+    """The archives grow on this machine; when the crawl is finished, they and the manifest lie on the store."""
+    source, raw = source_of(site), far.raw("site")
+    folder = far.crawl_folder("site")
+
+    first = crawl(source, folder, store=raw, limits=QUICK)
+    second = crawl(source, folder, store=raw, limits=QUICK)
+
+    assert [file.path for file in first.files] == ["site-00000.warc.gz"]
+    assert [file.path for file in second.files] == ["site-00001.warc.gz"]
+    names = {entry.key for entry in raw.files()}
+    assert names == {"manifest.json", second.files[0].path, *second.ledger}
+    assert raw.sha256(second.files[0].path) == second.files[0].sha256
+    assert files_in(folder) == set()
+    with raw.open(second.ledger[0]) as file:
+        assert pq.read_table(file).num_rows == 0
+    assert far.raw_manifest("site") == second
+
+
+def test_a_crawl_whose_store_vanished_is_sent_when_it_is_back(
+    site: Site, s3: Server, s3_url: str, tmp_path: Path
+) -> None:
+    """No page is fetched twice for it."""
+    workspace = workspace_at(tmp_path / "w", s3_url)
+    folder, raw = workspace.crawl_folder("site"), workspace.raw("site")
+    s3.puts_until_down = 1  # the manifest of an unfinished crawl is there, the archive is not
+
+    with pytest.raises(UnfinishedError):
+        crawl(source_of(site), folder, store=raw, limits=QUICK)
+    asked = len(site.seen)
+    s3.heal()
+    manifest = crawl(source_of(site), folder, store=raw, limits=QUICK)
+
+    assert len(site.seen) == asked
+    assert manifest.counts["pages"] == 3
+    assert raw.exists(manifest.files[0].path)
+
+
+def test_a_new_machine_numbers_its_crawl_behind_that_on_the_store(site: Site, s3_url: str, tmp_path: Path) -> None:
+    """Its folder is empty; the archives that the store has must not be overwritten while somebody reads them."""
+    for machine in ("one", "other"):
+        workspace = workspace_at(tmp_path / machine, s3_url)
+        manifest = crawl(source_of(site), workspace.crawl_folder("site"), store=workspace.raw("site"), limits=QUICK)
+
+    assert [file.path for file in manifest.files] == ["site-00001.warc.gz"]
