@@ -1,0 +1,265 @@
+"""A run without an engine: the functions of a recipe's plan on the same batches, in one process and in memory.
+
+    python -m benchmarks.runs.plain_loop RECIPE --folder DIR
+
+Records are read, all maps applied batch by batch, rows sorted by key with the engine's own sort, decisions put back
+onto the documents, and the Parquet files of the version written into DIR. What an engine adds is missing: no file
+between steps, no address, no second process, no publication, no report. All versions of all columns stay in memory, and
+an exchange moves less than 2 GB: some 400,000 made documents.
+
+It prints, as JSON, CPU seconds by step and the logical hashes of the Parquet files, which are those of a run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+import corpusmill
+from corpusmill.pipelines.api import read_recipe
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Fold, Input, Map, Scan, Step
+from corpusmill.pipelines.engines.batches import conform, joined
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.plan import Plan, units
+from corpusmill.pipelines.engines.sorting import sorted_positions
+from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.plan import CorpusPlan
+from corpusmill.pipelines.running.sources import acquire, source_input
+from corpusmill.pipelines.workspace import Workspace
+
+_BATCH_ROWS = 8_192
+
+
+def plan_of(recipe: Path, folder: Path) -> CorpusPlan:
+    """Return the plan of *recipe*, whose sources are registered in the workspace *folder*."""
+    workspace, acquisition = Workspace(folder.absolute()), corpusmill.acquisition()
+    workspace.make()
+    loaded = read_recipe(recipe, workspace, acquisition)
+    inputs = [
+        source_input(loaded, source, acquire(loaded, source, workspace, acquisition), workspace, acquisition.loaders)
+        for source in loaded.recipe.sources
+    ]
+    return planned(loaded, inputs, limit=None)
+
+
+@dataclass
+class Piece:
+    """A batch of a table, with every column that a step wrote onto it, by step and name."""
+
+    partition: int
+    place: int
+    rows: int
+    columns: dict[tuple[str, str], pa.Array]
+
+
+@dataclass
+class PlainLoop:
+    """Runs a plan; *folder* takes the files that it writes.
+
+    Args:
+        tables: The pieces of each layout, by the step that made it.
+        parts: The partitions of each layout.
+        sides: The batches of side tables, by step and name.
+    """
+
+    plan: Plan
+    folder: Path
+    tables: dict[str, list[Piece]] = field(default_factory=dict)
+    parts: dict[str, int] = field(default_factory=dict)
+    sides: dict[tuple[str, str], list[pa.RecordBatch]] = field(default_factory=dict)
+    counters: dict[str, Counter[str]] = field(default_factory=dict)
+    cpu_s: dict[str, float] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Run all steps."""
+        for unit in units(self.plan, self.plan.steps):
+            match unit.steps:
+                case [Scan() as step]:
+                    with self._counted(step):
+                        self._scan(step)
+                case [Exchange() as step]:
+                    with self._counted(step):
+                        self._exchange(step)
+                case [Fold() as step]:
+                    with self._counted(step):
+                        self._fold(step)
+                case [Map(), *_] as steps:
+                    self._maps([step for step in steps if isinstance(step, Map)])
+                case _:
+                    raise NotImplementedError(f"step {unit.name}: the plain loop has no rounds")
+
+    @contextmanager
+    def _counted(self, step: Step) -> Iterator[None]:
+        started = time.process_time()
+        yield
+        self.cpu_s[step.name] = self.cpu_s.get(step.name, 0.0) + time.process_time() - started
+
+    def _context(self, step: Step, partition: int = 0) -> TaskContext:
+        contents = {content.name: content.path for content in step.contents}
+        prefix = self.folder / f"{step.name.replace('/', '_')}-{partition:05d}"
+        context = TaskContext(prefix, partition=partition, attempt="plain", contents=contents)
+        context.counters = self.counters.setdefault(step.name, Counter())
+        return context
+
+    def _built(self, function: Any) -> Any:
+        return function.bound(self._asked(function.asks())).build()
+
+    def _asked(self, steps: Iterable[str]) -> dict[str, Mapping[str, int]]:
+        return {name: self.counters[name] for name in steps}
+
+    # -- tables
+
+    def _column(self, state: str, name: str, piece: Piece) -> pa.Array:
+        """Return the column *name* of *piece* as it stands after the step *state*."""
+        there = self.plan.columns(state)
+        if name == PLACE and name not in there:
+            return pa.array(np.arange(piece.place, piece.place + piece.rows))
+        return piece.columns[there[name].writer, name]
+
+    def _select(self, state: str, names: Iterable[str], piece: Piece) -> pa.RecordBatch:
+        names = list(names)
+        return pa.RecordBatch.from_arrays([self._column(state, name, piece) for name in names], names=names)
+
+    def _add(self, step: Step, partition: int, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
+        """Append *batches* to the table that *step* makes."""
+        pieces = self.tables.setdefault(step.name, [])
+        for batch in joined(conform(batch, schema) for batch in batches):
+            place = pieces[-1].place + pieces[-1].rows if pieces else 0
+            columns = {(step.name, name): batch[name] for name in schema.names}
+            pieces.append(Piece(partition, place, batch.num_rows, columns))
+
+    def _input(self, given: Input) -> Batches:
+        if given.side is not None:
+            batches = iter(self.sides[given.step, given.side])
+            if given.columns is not None:
+                batches = (batch.select(list(given.columns)) for batch in batches)
+        else:
+            names = self.plan.input_columns(given)
+            pieces = self.tables[self.plan.layout(given.step)]
+            batches = (self._select(given.step, names, piece) for piece in pieces)
+        through: Batches = batches if given.through is None else self._built(given.through)(batches)
+        return through
+
+    # -- steps
+
+    def _scan(self, step: Scan) -> None:
+        function = self._built(step.function)
+        self.parts[step.name] = 1
+        with running(self._context(step)):
+            for task in self.plan.scans[step.name]:
+                rows = pa.RecordBatch.from_pylist([dict(row) for row in task.rows])
+                self._add(step, 0, function(iter([rows])), step.schema)
+
+    def _maps(self, steps: list[Map]) -> None:
+        functions = [self._built(step.function) for step in steps]
+        contexts = [self._context(step) for step in steps]
+        for step, context in zip(steps, contexts, strict=True):
+            for name in step.sides:
+                context.sides[name] = self.sides.setdefault((step.name, name), []).append
+        for piece in self.tables[self.plan.layout(steps[0].of)]:
+            for step, function, context in zip(steps, functions, contexts, strict=True):
+                with self._counted(step), running(context):
+                    written = conform(function(self._select(step.of, step.reads, piece)), step.writes)
+                    piece.columns |= {(step.name, name): written[name] for name in step.writes.names}
+
+    def _exchange(self, step: Exchange) -> None:
+        with running(self._context(step)):
+            moved = [conform(batch, step.moved) for given in step.inputs for batch in self._input(given)]
+        rows = sort(pa.Table.from_batches(moved, step.moved), dict.fromkeys((step.by, *step.order)))
+        parts = step.partitions(self._asked(step.asks)) if callable(step.partitions) else step.partitions
+        self.parts[step.name] = parts if parts is not None and step.placement == "value" else 1
+        function = self._built(step.function)
+        for partition, table in self._partitions(step, rows):
+            with running(self._context(step, partition)):
+                made = function(joined(table.to_batches(max_chunksize=_BATCH_ROWS)))
+                if step.onto is None:
+                    self._add(step, partition, made, step.schema)
+                else:
+                    batches = [conform(batch, step.schema) for batch in made]
+                    self._put_back(step, step.onto, pa.Table.from_batches(batches, step.schema))
+        self.tables.setdefault(step.name, [])
+
+    def _partitions(self, step: Exchange, rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the partitions of sorted *rows*; one is enough where their number decides nothing."""
+        if step.placement != "value":
+            yield 0, rows
+            return
+        parts = self.parts[step.name]
+        edges = np.searchsorted(np.asarray(rows[step.by]), np.arange(parts + 1))
+        for partition in range(parts):
+            low, high = int(edges[partition]), int(edges[partition + 1])
+            yield partition, rows.slice(low, high - low)
+
+    def _put_back(self, step: Exchange, onto: str, made: pa.Table) -> None:
+        """Put the rows of *made* onto those that they belong to: others keep replaced columns, and get null in new."""
+        made = made.combine_chunks()
+        places, replaced = np.asarray(made[PLACE]), self.plan.replaced(step)
+        for piece in self.tables[self.plan.layout(onto)]:
+            low, high = np.searchsorted(places, [piece.place, piece.place + piece.rows])
+            rows = np.full(piece.rows, -1)
+            rows[places[low:high] - piece.place] = np.arange(low, high)
+            is_there = rows >= 0
+            taken = made.take(pa.array(rows, mask=~is_there))
+            for name in step.schema.names:
+                if name == PLACE:
+                    continue
+                values = taken[name].combine_chunks()
+                if name in replaced:
+                    values = pc.if_else(pa.array(is_there), values, self._column(onto, name, piece))
+                piece.columns[step.name, name] = values
+
+    def _fold(self, step: Fold) -> None:
+        function, layout = self._built(step.function), self.plan.layout(step.of)
+        names = list(self.plan.columns(step.of)) if step.reads is None else list(step.reads)
+        for number in range(-(-self.parts[layout] // step.partitions)):
+            context = self._context(step, number)
+            own = [piece for piece in self.tables[layout] if piece.partition // step.partitions == number]
+            with running(context):
+                self._add(step, number, function(self._select(step.of, names, piece) for piece in own), step.schema)
+            context.adopt_files()
+
+    def column(self, step: str, name: str) -> list[Any]:
+        """Return the values of the column *name* of the table that *step* made."""
+        return [value for piece in self.tables[step] for value in self._column(step, name, piece).to_pylist()]
+
+
+def sort(table: pa.Table, by: Iterable[str]) -> pa.Table:
+    """Return *table* sorted by the columns *by*, the first one first."""
+    if table.num_rows < 2:
+        return table
+    whole = table.combine_chunks()
+    return whole.take(pa.array(sorted_positions([whole[name].chunk(0) for name in by])))
+
+
+def logical_hashes(made: CorpusPlan, loop: PlainLoop) -> list[str]:
+    """Return the logical hashes of the files that *loop* wrote, but those of origins, which name files."""
+    kinds = [kind for step in made.written for kind in loop.column(step, "kind")]
+    hashes = [value for step in made.written for value in loop.column(step, "logical_hash")]
+    return sorted(value for kind, value in zip(kinds, hashes, strict=True) if kind != "origin")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args()
+    pa.set_cpu_count(1)
+    made = plan_of(options.recipe, options.folder)
+    loop = PlainLoop(made.plan, options.folder)
+    loop.run()
+    print(json.dumps({"cpu_s": loop.cpu_s, "logical_hashes": logical_hashes(made, loop)}))
+
+
+if __name__ == "__main__":
+    main()
