@@ -1,6 +1,7 @@
 """What a command costs, with all processes that it starts: CPU, wall time, memory and bytes written.
 
-Linux only. Processes that outlive their parent, as Spark's Python workers do, are adopted and counted too.
+Linux only. Processes that outlive their parent are adopted, and those that nobody waits for, as Spark's Python workers,
+are counted as they were last seen.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ class Cost:
     """What a command cost.
 
     Args:
-        cpu_s: User and system time of the process tree.
+        cpu_s: User and system time of the process tree: what the kernel adds up for waited-for processes, or the sum of
+            `cpu_by_name` where that is more, because nobody waited for some of them.
         peak_bytes: Peak of the tree's proportional set size, in which shared pages count once.
         written_bytes: Bytes that went to the disk or its cache, deleted files included.
         cpu_by_name: CPU seconds by the name of the executable, such as ``java``, as processes were last seen: what
@@ -80,7 +82,8 @@ def measure(
         by_name: defaultdict[str, float] = defaultdict(float)
         for name, seconds in seen.values():
             by_name[name] += seconds
-        return Cost(_children_cpu_s() - cpu, wall, peak, _written_bytes() - written, dict(by_name), _text(output))
+        cpu = max(_children_cpu_s() - cpu, sum(by_name.values()))
+        return Cost(cpu, wall, peak, _written_bytes() - written, dict(by_name), _text(output))
 
 
 def adopt_orphans() -> None:
