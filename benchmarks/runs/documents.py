@@ -6,8 +6,7 @@ The name's end decides the form: `.jsonl`, `.jsonl.gz` (one member), `.jsonl.zst
 `.warc.gz` (a page of HTML for each document). A file with fewer documents holds the first ones of a larger file. One
 document in 20 has an e-mail address and typographic quotes, one in 100 the id of an earlier document.
 
-Most words are of no language. So language identification looks at every text twice, and takes about eight times as long
-as for English: a third of a run's work.
+Most words are of no language. So language identification looks at most texts twice: a third of the stages' work.
 """
 
 from __future__ import annotations
