@@ -122,11 +122,8 @@ LEDGER: Final = pa.schema(
         pa.field("text_bytes", pa.int64()),
     ]
 )
-"""One row a capture that is not published, and rows of the rule `TEMPLATE`, sorted by (`id`, `record_sha256`)."""
-
-TEMPLATE: Final = "site_boilerplate.template"
-"""The rule of rows of the ledger that were no records: pieces of text that a stage cut out of many documents. They are
-*created* in the account of that stage."""
+"""One row a capture that is not published, and rows that a stage *created*, such as pieces of text that it cut out of
+many documents: these were no records, so they have no row in `ORIGIN`. Sorted by (`id`, `record_sha256`)."""
 
 ORIGIN: Final = pa.schema(
     [

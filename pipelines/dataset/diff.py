@@ -9,9 +9,10 @@ import duckdb
 import pyarrow as pa
 
 from corpusmill.pipelines.dataset.inspect import plain_rows
-from corpusmill.pipelines.dataset.served import sql_name
+from corpusmill.pipelines.dataset.served import quoted, sql_name
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.stages.identity import LAW as IDENTITY
 from corpusmill.schemas.errors import DamagedFileError
 
 EXAMPLES: Final = 3
@@ -133,7 +134,7 @@ def _met(ids: str, ledger: str) -> str:
         FROM asked LEFT JOIN (
             SELECT DISTINCT ON (id) * FROM (
                 SELECT id, record_sha256, stage, rule, value, threshold, duplicate_of FROM {ledger}
-            ) SEMI JOIN asked USING (id) ORDER BY id, stage = 'identity', record_sha256
+            ) SEMI JOIN asked USING (id) ORDER BY id, stage = {quoted(IDENTITY)}, record_sha256
         ) AS l ON l.id = asked.id
     """
 

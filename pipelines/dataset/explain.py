@@ -14,13 +14,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.created import created_rules
 from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
 from corpusmill.pipelines.dataset.inspect import plain_rows
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.trail import REJECTED, trail
 from corpusmill.pipelines.dataset.version import Version, dataset_store, datasets, id_range, version_in
+from corpusmill.pipelines.stages.identity import LAW as IDENTITY
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.document import TEMPLATE
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.identity import ID_LENGTH, document_id
 from corpusmill.schemas.urls import canonical_url
@@ -30,7 +31,6 @@ MIN_PREFIX: Final = 6
 PUBLISHED, UNKNOWN, ABSENT = "published", "unknown", "absent"
 MAX_DUPLICATES: Final = 20
 """Removed copies of a document that are listed."""
-_IDENTITY: Final = "identity"
 _SHORT: Final = ("id", "title", "url", "source", "source_id")
 
 
@@ -62,7 +62,7 @@ class Sighting:
         places = {stage.name: place for place, stage in enumerate(self.version.manifest.counts.stages)}
         return max(
             self.ledger,
-            key=lambda row: (row["stage"] != _IDENTITY, places.get(row["stage"], -1), row["record_sha256"]),
+            key=lambda row: (row["stage"] != IDENTITY, places.get(row["stage"], -1), row["record_sha256"]),
         )
 
     @property
@@ -182,10 +182,10 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
                     """
                     SELECT id, min(rejected) FROM (
                         SELECT id, url, source_id, false AS rejected FROM shards
-                        UNION ALL SELECT id, url, source_id, true FROM rejected WHERE rule <> $template
+                        UNION ALL SELECT id, url, source_id, true FROM rejected WHERE NOT list_contains($created, rule)
                     ) WHERE list_contains($names, url) OR list_contains($names, source_id) GROUP BY id ORDER BY 2, 1
                     """,
-                    {"names": names, "template": TEMPLATE},
+                    {"names": names, "created": created_rules(version)},
                 ).fetchall()
         except duckdb.Error as error:
             raise DamagedFileError(f"the version cannot be read: {error}", file=version.address) from error

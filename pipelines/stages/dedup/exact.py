@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,8 @@ class ExactDedup(Stage):
     """
 
     version: ClassVar[int] = 2
+    removes_copies: ClassVar[Literal["exact", "near"] | None] = "exact"
+    card_line: ClassVar[str | None] = "keeps one of all documents with the same text"
 
     def reads(self) -> tuple[str, ...]:
         """Name what documents are compared by."""

@@ -7,7 +7,7 @@ Ullman, Mining of Massive Datasets, §3.4); candidates are compared exactly, gre
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, Literal, Self
 
 import pyarrow as pa
 from pydantic import Field, model_validator
@@ -34,6 +34,10 @@ class NearDedup(Stage):
     """
 
     version: ClassVar[int] = 2
+    removes_copies: ClassVar[Literal["exact", "near"] | None] = "near"
+    card_line: ClassVar[str | None] = (
+        "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)"
+    )
 
     threshold: float = Field(
         default=0.8,

@@ -47,6 +47,7 @@ class Lemmatize(View):
     depends: ClassVar[tuple[str, ...]] = ("simplemma", "spacy", "spacy-lookups-data")
     data: ClassVar[tuple[str, ...]] = tuple(f"stop_word_lists/{language}.txt" for language in sorted(WITH_STOP_WORDS))
     extra: ClassVar[str | None] = "nlp"
+    card_line: ClassVar[str | None] = "adds a view of the text in lemmas"
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:

@@ -55,6 +55,7 @@ class Stem(View):
 
     depends: ClassVar[tuple[str, ...]] = ("PyStemmer", "nltk")
     extra: ClassVar[str | None] = "nlp"
+    card_line: ClassVar[str | None] = "adds a view of the text in word stems"
 
     @model_validator(mode="after")
     def _has_algorithm(self) -> Self:

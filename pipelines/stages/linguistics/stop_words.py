@@ -28,6 +28,7 @@ class StopWords(View):
     into: str = Field(default="content_words", description="Name of the column.")
 
     data: ClassVar[tuple[str, ...]] = tuple(f"{_LISTS}/{language}.txt" for language in sorted(LANGUAGES))
+    card_line: ClassVar[str | None] = "adds a view of the text without stop words"
 
     @field_validator("language")
     @classmethod

@@ -47,6 +47,9 @@ class Normalize(Stage):
 
     depends: ClassVar[tuple[str, ...]] = ("ftfy",)
     data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
+    card_line: ClassVar[str | None] = (
+        "gives text one Unicode form and repairs white space and wrongly decoded characters"
+    )
 
     def changes(self) -> tuple[str, ...]:
         """Name the text."""

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator
 
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, PersonalData, Stage, Transform, reject
 from corpusmill.pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
 
 _NOT_BUILT: Final = ("phone", "iban", "key")
@@ -34,6 +34,8 @@ class Pii(Stage):
     )
 
     masks: ClassVar[bool] = True
+    personal_data: ClassVar[PersonalData | None] = PersonalData(signals="pii.", is_fixed_form=True)
+    card_line: ClassVar[str | None] = "finds personal data of fixed forms and masks it"
 
     @field_validator("kinds")
     @classmethod

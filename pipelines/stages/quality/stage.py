@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from corpusmill.pipelines.stages.base import Stage, Transform
+from corpusmill.pipelines.stages.base import Judgment, Stage, Transform
 from corpusmill.pipelines.stages.quality.judge import Judge
 from corpusmill.pipelines.stages.quality.measure import Measure
 from corpusmill.pipelines.stages.quality.profiles import PROFILES, Rule, rules
@@ -38,6 +38,7 @@ class Quality(Stage):
     """
 
     version: ClassVar[int] = 1
+    card_line: ClassVar[str | None] = "measures signals and rejects documents beyond the bounds of a profile"
 
     profile: Annotated[str, AfterValidator(_is_profile)] = Field(
         default="gopher", description=f"Rules and their bounds: {', '.join(PROFILES)}."
@@ -64,6 +65,10 @@ class Quality(Stage):
     def rules(self) -> tuple[str, ...]:
         """Name the rules that are applied, in order."""
         return tuple(rule.name for rule in self.bounded_rules())
+
+    def judges(self) -> tuple[Judgment, ...]:
+        """Return the rules that are applied, with the signals and bounds that they compare."""
+        return tuple(Judgment(rule.name, rule.signal, rule.min, rule.max) for rule in self.bounded_rules())
 
     def bounded_rules(self) -> tuple[Rule, ...]:
         """Return the rules that are applied, with their bounds, in order."""

@@ -22,11 +22,13 @@ from corpusmill.pipelines.stages.identity import captured_us
 from corpusmill.pipelines.stages.site_boilerplate.pages import HOST, KEYS, TEXT_HASH, host_of, named
 from corpusmill.pipelines.stages.site_boilerplate.pieces import has_words, pieces, without
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
-from corpusmill.schemas.document import LEDGER, TEMPLATE
+from corpusmill.schemas.document import LEDGER
 from corpusmill.schemas.identity import capture_hash, document_id, first_64_bits_column
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
 """Every piece of the document belongs to the template of its site."""
+TEMPLATE: Final = "site_boilerplate.template"
+"""Rule of the rows of the ledger that are no documents but pieces that were cut: they are *created* in the account."""
 CUT_BYTES: Final = pa.field("site_boilerplate.cut_bytes", pa.int64())
 """UTF-8 bytes that were cut out of the text; null where the site is not known."""
 MAX_SHOWN: Final = 10_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import pyarrow as pa
@@ -11,7 +12,6 @@ from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.apply import map_step
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.site_boilerplate import counting, cutting, pages
-from corpusmill.schemas.document import TEMPLATE
 
 
 class SiteBoilerplate(Stage):
@@ -28,6 +28,7 @@ class SiteBoilerplate(Stage):
     """
 
     version: ClassVar[int] = 2
+    card_line: ClassVar[str | None] = "cuts what stands on most pages of a site; each piece is told in the ledger"
 
     share: float = Field(default=0.5, gt=0, le=1, description="Least share of a site's pages on which a piece stands.")
     min_pages: int = Field(default=5, ge=2, description="Least number of pages on which it stands.")
@@ -49,7 +50,11 @@ class SiteBoilerplate(Stage):
 
     def rules(self) -> tuple[str, ...]:
         """Name both rules."""
-        return (cutting.NOTHING_LEFT, TEMPLATE)
+        return (cutting.NOTHING_LEFT, cutting.TEMPLATE)
+
+    def notes(self) -> Mapping[str, str]:
+        """Return how much was cut."""
+        return {cutting.CUT_BYTES.name: "{value:,} bytes of its site's template were cut"}
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return the steps: pages of each document, pieces of each site, its template, what to cut where, the cutting.

@@ -55,6 +55,8 @@ class Doc:
     threshold: float | None = None
     duplicate_of: str | None = None
     is_measured: bool = True
+    is_created: bool = False
+    """Its stage made it, such as a piece of text that was cut: it was no record, so it has no origin."""
 
     @property
     def id(self) -> str:
@@ -112,6 +114,7 @@ def publish_version(
     *,
     dataset: str = "my-docs",
     views: Sequence[str] = (),
+    stages: Sequence[Any] = RECIPE_STAGES,
     checks: dict[str, Any] | None = None,
     kinds: dict[str, str] | None = None,
     at: datetime = datetime(2026, 6, 1, tzinfo=UTC),
@@ -139,7 +142,7 @@ def publish_version(
             name: {"read": 0, "published": 0, "ledger": sum(capture.source == name for capture in dead)}
             for name in sources
         },
-        recipe={"dataset": dataset, "stages": list(RECIPE_STAGES), "checks": checks or {}},
+        recipe={"dataset": dataset, "stages": list(stages), "checks": checks or {}},
         inputs=tuple(
             InputSource(source=name, kind=(kinds or {}).get(name, "load"), format="markdown", created_at=at, files=())
             for name in sources
@@ -165,20 +168,23 @@ def _old(schema: pa.Schema) -> pa.Schema:
 
 
 def _counts(captures: Sequence[Doc]) -> Iterable[StageCounts]:
-    living = len(captures)
+    living = sum(not capture.is_created for capture in captures)
     for name in STAGES:
-        rules = [capture.rule for capture in captures if capture.stage == name and capture.rule is not None]
+        here = [capture for capture in captures if capture.stage == name]
+        rules = [capture.rule for capture in here if capture.rule is not None]
+        created = sum(capture.is_created for capture in here)
         yield StageCounts(
             name=name,
             documents_in=living,
-            documents_out=living - len(rules),
+            created=created,
+            documents_out=living + created - len(rules),
             ledger=len(rules),
             bytes_in=0,
             bytes_out=0,
             bytes_ledger=0,
             rules={rule: rules.count(rule) for rule in sorted(set(rules))},
         )
-        living -= len(rules)
+        living += created - len(rules)
 
 
 def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterable[WrittenFile]:
@@ -202,7 +208,7 @@ def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterab
                 "shard": ([{**c.document(), "split": name} for c, name in here if c.rule is None], schema),
                 "ledger": ([c.ledger() for c, _ in here if c.rule is not None], LEDGER),
                 "signals": ([c.signals() for c, _ in here if c.is_measured], signals),
-                "origin": ([c.origin() for c, _ in here], ORIGIN),
+                "origin": ([c.origin() for c, _ in here if not c.is_created], ORIGIN),
             }
             for kind, (rows, columns) in tables.items():
                 path = folder / f"{number}-{kind}-{len(list(folder.iterdir()))}.parquet"

@@ -20,9 +20,9 @@ from corpusmill.pipelines.engines.plan import Plan, ScanTask
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.stages.base import Documents
-from corpusmill.pipelines.stages.site_boilerplate.cutting import CREATED, NOTHING_LEFT
+from corpusmill.pipelines.stages.site_boilerplate.cutting import CREATED, NOTHING_LEFT, TEMPLATE
 from corpusmill.pipelines.stages.site_boilerplate.stage import SiteBoilerplate
-from corpusmill.schemas.document import CAPTURE, TEMPLATE
+from corpusmill.schemas.document import CAPTURE
 from tests.pipelines.stages.dedup.corpus import capture, table
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, ITEM, site
 

@@ -12,9 +12,8 @@ from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.inspect import Question, inspect
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.reports.statistics import statistics
-from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT
+from corpusmill.pipelines.stages.site_boilerplate.cutting import NOTHING_LEFT, TEMPLATE
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.document import TEMPLATE
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, site
