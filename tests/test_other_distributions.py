@@ -15,6 +15,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpusmill.pipelines.dataset.explain import explain
+from corpusmill.pipelines.reports.describe import describe_version
+from corpusmill.pipelines.workspace import Workspace
+
 ROOT = Path(__file__).parent.parent
 EXAMPLE = Path(__file__).parent / "example_distribution"
 RECIPE = """
@@ -117,6 +121,73 @@ def test_a_published_side_table_is_part_of_the_version(environment: Path, projec
     manifest = json.loads((folder / "manifest.json").read_text())
     (side,) = [file for file in manifest["side_files"] if file["kind"] == "shouting.spans"]
     assert side["rows"] == len(spans)
+
+
+def steps(explained: dict[str, Any], stage: str) -> list[dict[str, Any]]:
+    return [step for step in explained["trail"] if step["stage"] == stage]
+
+
+def test_explain_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
+    """A rule shows its value and bound also where it passed, and a note what the stage found, as for our stages."""
+    corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+
+    (alone,) = corpusmill(environment, project, "explain", "alone.html")
+    (loud,) = corpusmill(environment, project, "explain", "loud.html")
+
+    rule = {"stage": "shouting", "rule": "shouting.share", "threshold": 0.5, "min": None, "max": 0.5}
+    (passed,) = steps(alone, "shouting")
+    share = passed.pop("value")
+    assert passed == {**rule, "verdict": "passed", "message": "it begins with nobody"}
+    (rejected,) = steps(loud, "shouting")
+    assert 0 < share < 0.5 < rejected.pop("value")
+    assert rejected == {**rule, "verdict": "rejected"}
+
+
+def test_the_report_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
+    """Thresholds, personal data, copies and the line of the card: nothing depends on a stage's name."""
+    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+
+    folder = Path(result["path"])
+    figures = json.loads((folder / "report.json").read_text())
+    (share,) = [signal for signal in figures["signals"] if signal["name"] == "shouting.share"]
+    assert share["thresholds"] == [{"side": "max", "threshold": 0.5}]
+    (words,) = [bound for bound in figures["bounds"] if bound["rule"] == "limit_words.too_many"]
+    assert (words["signal"], words["threshold"], len(words["nearest_kept"])) == ("limit_words.count", 50, 2)
+    assert figures["personal_data"]["stage"] == {"names": ["Ada"]}
+    assert [(kind["kind"], kind["items"]) for kind in figures["personal_data"]["kinds"]] == [("given", 1)]
+    assert "names.given" not in {signal["name"] for signal in figures["signals"]}
+    assert figures["duplicates"]["stages"] == ["chained"]
+    found = {finding["code"]: finding["text"] for finding in figures["findings"]}
+    assert not found.keys() & {"no_dedup", "no_pii"}
+    assert found["duplicates"] == "Near duplicates: 33.3 % of the records of `pages` were copies."
+    assert found["top_rule"].startswith("Apart from copies, ")
+    card = (folder / "README.md").read_text()
+    assert "**shouting** rejects documents that shout (`max_share: 0.5`)." in card
+    assert "The stage `mask_names` looked for personal data (action: `mask`). No search" in card
+    assert "Patterns find what has a fixed form" not in (folder / "report.html").read_text()
+
+
+def test_where_the_other_distribution_is_not_installed_a_version_is_still_explained(
+    environment: Path, project: Path
+) -> None:
+    """What the version stores is shown; what only the stages know is not claimed."""
+    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    folder = Path(result["path"])
+    for name in ("report.json", "report.html", "README.md"):
+        (folder / name).unlink()
+
+    explained = explain("loud.html", Workspace(project / "corpus"))
+    describe_version(folder)
+
+    (step,) = steps(explained, "shouting")
+    assert (step["rule"], step["threshold"], step["verdict"]) == ("shouting.share", 0.5, "rejected")
+    assert steps(explain("alone.html", Workspace(project / "corpus")), "shouting")[0]["verdict"] == "passed"
+    figures = json.loads((folder / "report.json").read_text())
+    (bound,) = [bound for bound in figures["bounds"] if bound["rule"] == "shouting.share"]
+    assert bound["signal"] == "shouting.share"
+    assert not {finding["code"] for finding in figures["findings"]} & {"no_dedup", "no_pii"}
+    assert "**shouting** a stage of another distribution" in (folder / "README.md").read_text()
+    assert "Whether the recipe looks for it is not known" in (folder / "README.md").read_text()
 
 
 def test_inspect_shows_every_type(environment: Path, project: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any, Final
 
 import yaml
 
-from corpusmill.pipelines.reports.page import stage_name, stage_params
+from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
+from corpusmill.pipelines.reports.page import stage_params
 from corpusmill.pipelines.reports.wording import count, percent, plural, shortened, size
 
 _SIZE_CATEGORIES: Final = (
@@ -25,19 +26,6 @@ _SIZE_CATEGORIES: Final = (
     (10**12, "100B<n<1T"),
 )
 _ROWS: Final = 20
-_STAGES: Final = {
-    "extract": "takes the main text out of pages and drops navigation, advertising and markup",
-    "site_boilerplate": "cuts what stands on most pages of a site; each piece is told in the ledger",
-    "normalize": "gives text one Unicode form and repairs white space and wrongly decoded characters",
-    "language": "identifies the language and keeps the languages wanted",
-    "quality": "measures signals and rejects documents beyond the bounds of a profile",
-    "pii": "finds personal data of fixed forms and masks it",
-    "exact_dedup": "keeps one of all documents with the same text",
-    "near_dedup": "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)",
-    "stop_words": "adds a view of the text without stop words",
-    "stem": "adds a view of the text in word stems",
-    "lemmatize": "adds a view of the text in lemmas",
-}
 _COLUMNS: Final = {
     "id": "which document it is: 128 bits of SHA-256 over source and `source_id`, hexadecimal",
     "text": "the text",
@@ -234,10 +222,11 @@ def _columns(figures: dict[str, Any]) -> str:
 
 def _making(figures: dict[str, Any]) -> str:
     lines = []
-    for number, entry in enumerate(figures["stages"], start=1):
-        name, params = stage_name(entry), stage_params(entry)
-        told = _STAGES.get(name, "a stage of another distribution")
-        lines.append(f"{number}. **{name}** {told}{f' (`{_code(params)}`)' if params else ''}.")
+    stages = zip(figures["stages"], recorded_stages(figures["stages"]), strict=True)
+    for number, (entry, recorded) in enumerate(stages, start=1):
+        params = stage_params(entry)
+        purpose = (recorded.model and recorded.model.card_line) or "a stage of another distribution"
+        lines.append(f"{number}. **{recorded.entry.name}** {purpose}{f' (`{_code(params)}`)' if params else ''}.")
     funnel = _table(
         ("stage", "documents in", "documents out", "rejected", "text out"),
         [
@@ -299,15 +288,26 @@ def _license(name: str | None) -> str:
 
 def _personal(figures: dict[str, Any]) -> str:
     found = figures["personal_data"]
-    if found["stage"] is None:
-        return "## Personal data\n\nThe recipe does not look for it: expect names, addresses and more in the texts."
+    stages = recorded_stages(figures["stages"])
+    first = first_on_personal_data(stages)
+    if first is None or first.personal_data is None:
+        if are_all_installed(stages):
+            return "## Personal data\n\nThe recipe does not look for it: expect names, addresses and more in the texts."
+        return "## Personal data\n\nWhether the recipe looks for it is not known: not all of its stages are installed."
     rows = [(_cell(kind["kind"]), count(kind["items"]), count(kind["published_documents"])) for kind in found["kinds"]]
     table = f"\n\n{_table(('kind', 'found', 'published documents with it'), rows)}" if rows else ""
-    action = _code(str(found["stage"].get("action", "mask")))
+    action = f" (action: `{first.action_on_personal_data}`)" if first.action_on_personal_data else ""
+    stage = f"The stage `{first.entry.name}` looked for personal data"
+    if first.personal_data.is_fixed_form:
+        search = (
+            f"{stage} of fixed forms{action}. Names, places and what a text tells of\nsomebody are not found by it: "
+            "a document may still be about a person."
+        )
+    else:
+        search = f"{stage}{action}. No search finds all of it: a document may still be about a person."
     return f"""## Personal data
 
-The stage `pii` looked for personal data of fixed forms (action: `{action}`). Names, places and what a text tells of
-somebody are not found by it: a document may still be about a person. Whoever wants a document taken out can name its
+{search} Whoever wants a document taken out can name its
 address or its `id` to the publisher.{table}"""
 
 

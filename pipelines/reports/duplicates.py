@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from corpusmill.pipelines.dataset.recorded import recorded_stages
 from corpusmill.pipelines.reports.contents import TITLE_LENGTH, address
 from corpusmill.pipelines.reports.examples import TEXT_LENGTH
 from corpusmill.pipelines.reports.tables import Tables
@@ -22,7 +23,7 @@ _READ: Final = 4 * TEXT_LENGTH
 def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
     """Give removed copies by rule, sizes of clusters, the largest clusters, and pairs near the threshold."""
     return {
-        "stages": [name for name in _stage_names(manifest) if name.endswith("_dedup")],
+        "stages": _stages_that_remove_copies(manifest),
         "rules": _by_rule(tables),
         "by_source": _by_source(tables),
         "cluster_sizes": _cluster_sizes(tables),
@@ -31,8 +32,9 @@ def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
     }
 
 
-def _stage_names(manifest: VersionManifest) -> list[str]:
-    return [entry if isinstance(entry, str) else next(iter(entry)) for entry in manifest.recipe.get("stages", [])]
+def _stages_that_remove_copies(manifest: VersionManifest) -> list[str]:
+    stages = recorded_stages(manifest.recipe.get("stages", []))
+    return [stage.entry.name for stage in stages if stage.model is not None and stage.model.removes_copies is not None]
 
 
 def _by_rule(tables: Tables) -> list[dict[str, Any]]:

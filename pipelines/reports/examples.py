@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
+from corpusmill.pipelines.dataset.recorded import recorded_stages
 from corpusmill.pipelines.dataset.served import quoted
 from corpusmill.pipelines.reports.tables import Tables, identifier
 from corpusmill.pipelines.reports.wording import shortened
-from corpusmill.pipelines.stages.quality import Quality
 from corpusmill.schemas.manifest import VersionManifest
 
 TEXT_LENGTH: Final = 300
@@ -23,47 +19,42 @@ _LOOKED_AT: Final = 24
 """Rejected documents nearest to a threshold, of which those with a text are shown: the ledger has a sample of some."""
 MAX_BOUNDS: Final = 24
 MAX_ERRORS: Final = 12
-_COLUMN_OF_RULE: Final = {"language.low_score": "language_score"}
-"""Rules that judge a column of the document, which is no signal."""
 _WIDE: Final = 4 * TEXT_LENGTH
 """Characters that are read of a text before white space is taken out of it."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A threshold of a rule: values below it (`side` min) or above it (max) are rejected."""
+    """A threshold of a rule: values of a column below it (`side` min) or above it (max) are rejected."""
 
     rule: str
-    signal: str
+    column: str
     side: str
     threshold: float
 
 
 def recipe_bounds(manifest: VersionManifest) -> list[Bound]:
-    """Give the bounds that the recipe's `quality` stages apply, those that rejected nothing too."""
-    return [bound for entry in manifest.recipe.get("stages", []) for bound in _stage_bounds(entry)]
+    """Give the bounds that the recipe's stages declare, those that rejected nothing too.
 
-
-def _stage_bounds(entry: Any) -> Iterable[Bound]:
-    name, params = (entry, {}) if isinstance(entry, str) else next(iter(entry.items()))
-    if name != "quality":
-        return
-    try:
-        stage = Quality.model_validate_json(json.dumps(params))
-    except ValidationError:  # made by another version of the program: the ledger tells the bounds that took something
-        return
-    for rule in stage.bounded_rules():
-        for side, threshold in (("min", rule.min), ("max", rule.max)):
-            if threshold is not None:
-                yield Bound(rule.name, rule.signal, side, threshold)
+    Of a stage that is not installed here, the ledger tells the bounds that took something.
+    """
+    stages = [recorded.stage for recorded in recorded_stages(manifest.recipe.get("stages", []))]
+    return [
+        Bound(one.rule, one.column, side, threshold)
+        for stage in stages
+        if stage is not None
+        for one in stage.judges()
+        for side, threshold in (("min", one.min), ("max", one.max))
+        if threshold is not None
+    ]
 
 
 def bounds(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
     """Give the thresholds that rejected most, each with the nearest rejected and the nearest kept documents."""
-    signals = {bound.rule: bound.signal for bound in recipe_bounds(manifest)}
+    columns = {bound.rule: bound.column for bound in recipe_bounds(manifest)}
     found = tables.rows(_HIT_BOUNDS)
     for row in found:
-        name = signals.get(row["rule"]) or _COLUMN_OF_RULE.get(row["rule"]) or row["rule"]
+        name = columns.get(row["rule"], row["rule"])
         row["signal"] = name if name in tables.signals else None
     rejected = _nearest_rejected(tables)
     kept = _nearest_kept(tables, found)

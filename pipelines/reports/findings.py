@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final, TypeAlias
 
+from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
 from corpusmill.pipelines.reports.wording import count, listed, percent, plural, seconds, size
 
 Finding: TypeAlias = dict[str, str]
@@ -22,6 +23,8 @@ SPLIT_MIN_EXPECTED: Final = 30
 """Documents that a split should have before its share means anything."""
 MAX_FINDINGS: Final = 16
 _NAMED: Final = 3
+_COPIES: Final = {"exact": "Exact duplicates", "near": "Near duplicates"}
+"""What stages remove, by `Stage.removes_copies`."""
 _RESTRICTED: Final = re.compile(r"\bCC-BY-(?:NC|ND)\b|-NC-|-ND-|-NC$|-ND$")
 
 
@@ -93,9 +96,10 @@ def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:
     if leaks["cluster_id"]:
         text = f"{plural(leaks['cluster_id'], 'cluster')} of near duplicates stand in more than one split."
         yield _finding("warning", "leaked_clusters", "splits", text)
-    stages = figures["duplicates"]["stages"]
-    if figures["sizes"]["documents"] and "near_dedup" not in stages:
-        missing = "" if "exact_dedup" in stages else "exact or "
+    stages = recorded_stages(figures["stages"])
+    copies = {stage.model.removes_copies for stage in stages if stage.model is not None}
+    if figures["sizes"]["documents"] and "near" not in copies and are_all_installed(stages):
+        missing = "" if "exact" in copies else "exact or "
         text = f"The recipe does not look for {missing}near duplicates: copies may be in it, and in two splits."
         yield _finding("warning", "no_dedup", "duplicates", text)
 
@@ -131,16 +135,19 @@ def _are(number: int) -> str:
 
 def _personal_data(figures: dict[str, Any]) -> Iterator[Finding]:
     found = figures["personal_data"]
+    stages = recorded_stages(figures["stages"])
     if not figures["sizes"]["documents"]:
         return
     if found["stage"] is None:
-        yield _finding("warning", "no_pii", "personal-data", "No stage of the recipe looks for personal data.")
+        if are_all_installed(stages):
+            yield _finding("warning", "no_pii", "personal-data", "No stage of the recipe looks for personal data.")
         return
     kinds = [kind for kind in found["kinds"] if kind["published_items"]]
     kinds.sort(key=lambda kind: (-kind["published_items"], kind["kind"]))
     if kinds:
         parts = listed([f"{count(kind['published_items'])} × {kind['kind']}" for kind in kinds[:_NAMED]])
-        done = {"mask": "masked", "remove": "removed"}.get(found["stage"].get("action", "mask"), "found")
+        first = first_on_personal_data(stages)
+        done = "masked" if first is not None and first.action_on_personal_data == "mask" else "found"
         yield _finding(
             "info", "personal_data", "personal-data", f"Personal data {done} in published documents: {parts}."
         )
@@ -155,7 +162,8 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
                 f"rejected, most by `{source['top_rule']}` ({count(source['top_rule_documents'])})."
             )
             yield _finding("warning", "rejected_source", "sources", text)
-    rules = [rule for rule in figures["rules"] if not rule["rule"].endswith("_dedup.duplicate")]
+    copies = {rule["rule"] for rule in figures["duplicates"]["rules"]}
+    rules = [rule for rule in figures["rules"] if rule["rule"] not in copies]
     if rules and rules[0]["documents"] >= SMALL_SHARE * figures["sizes"]["read"]:
         share = percent(rules[0]["documents"] / figures["sizes"]["read"])
         apart = "" if len(rules) == len(figures["rules"]) else "Apart from copies, "
@@ -166,10 +174,12 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
 
 def _duplicates(figures: dict[str, Any]) -> Iterator[Finding]:
     read = {source["source"]: source["read"] for source in figures["sources"]}
+    models = {stage.entry.id: stage.model for stage in recorded_stages(figures["stages"])}
     for row in figures["duplicates"]["by_source"][:_NAMED]:
         share = row["documents"] / max(1, read.get(row["source"], 0))
         if share >= LARGE_DUPLICATE_SHARE:
-            kind = {"exact_dedup": "Exact duplicates", "near_dedup": "Near duplicates"}.get(row["stage"], row["stage"])
+            model = models.get(row["stage"])
+            kind = _COPIES.get(model.removes_copies or "", row["stage"]) if model is not None else row["stage"]
             text = f"{kind}: {percent(share)} of the records of `{row['source']}` were copies."
             yield _finding("info", "duplicates", "duplicates", text)
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 import jinja2
 from markupsafe import Markup, escape
 
+from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
 from corpusmill.pipelines.reports import wording
 from corpusmill.pipelines.reports.drawings import drawings
 
@@ -32,9 +33,12 @@ def render(figures: dict[str, Any]) -> str:
 def _rendered(figures: dict[str, Any], *, text_length: int | None) -> str:
     """Give the page with examples of *text_length* characters; None leaves them out and halves the tables."""
     template = _environment().get_template("report.html")
+    stages = recorded_stages(figures["stages"])
     return template.render(
         f=figures,
         charts=drawings(figures),
+        personal=first_on_personal_data(stages),
+        is_known=are_all_installed(stages),
         text_length=text_length or 0,
         show_examples=text_length is not None,
         rows=_ROWS if text_length is not None else _ROWS // 2,

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
+from corpusmill.pipelines.dataset.recorded import first_on_personal_data, recorded_stages
 from corpusmill.pipelines.dataset.served import quoted
 from corpusmill.pipelines.reports.examples import recipe_bounds
 from corpusmill.pipelines.reports.tables import Tables, identifier
+from corpusmill.schemas.document import is_signal
 from corpusmill.schemas.manifest import VersionManifest
 
 BINS: Final = 28
@@ -18,22 +20,36 @@ _LOGARITHMIC_FROM: Final = 100.0
 """An axis that reaches this is logarithmic: counts have long tails, shares end at 1."""
 _ROOM: Final = 0.06
 """Part of an axis."""
-_PERSONAL: Final = "pii."
 _QUANTILES: Final = {"min": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 def personal_data(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
-    """Give what the `pii` stage found by kind: items and documents, in all and in published documents.
+    """Give what stages found of personal data by kind: items and documents, in all and in published documents.
 
-    `stage` is None when the recipe has no such stage, else its parameters.
+    `stage` has the parameters of the first stage that looks for it, and is None when the recipe has no such stage.
     """
-    names = [name for name in tables.signals if name.startswith(_PERSONAL)]
-    stages = [entry if isinstance(entry, dict) else {entry: {}} for entry in manifest.recipe.get("stages", [])]
-    params = next((stage["pii"] for stage in stages if "pii" in stage), None)
-    return {"stage": params, "kinds": [_found(tables, name) for name in names]}
+    stages = recorded_stages(manifest.recipe.get("stages", []))
+    first = first_on_personal_data(stages)
+    kinds = _kinds(manifest, tables)
+    return {
+        "stage": None if first is None else first.entry.params,
+        "kinds": [_found(tables, name, kind) for name, kind in kinds.items()],
+    }
 
 
-def _found(tables: Tables, name: str) -> dict[str, Any]:
+def _kinds(manifest: VersionManifest, tables: Tables) -> dict[str, str]:
+    """Return the kind of personal data that each signal counts, for those signals that do."""
+    looking = [stage.personal_data for stage in recorded_stages(manifest.recipe.get("stages", []))]
+    beginnings = {one.signals for one in looking if one is not None and one.signals is not None}
+    return {
+        name: name.removeprefix(beginning)
+        for name in tables.signals
+        for beginning in beginnings
+        if name.startswith(beginning)
+    }
+
+
+def _found(tables: Tables, name: str, kind: str) -> dict[str, Any]:
     column = identifier(name)
     row = tables.row(
         f"""
@@ -43,7 +59,7 @@ def _found(tables: Tables, name: str) -> dict[str, Any]:
         FROM signals
         """
     )
-    return {"kind": name.removeprefix(_PERSONAL), **row}
+    return {"kind": kind, **row}
 
 
 def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
@@ -52,7 +68,8 @@ def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, A
     A copy that was removed has passed: its signals are not why. Signals that a rule judges come first. A value beyond
     the axis counts in the bin at its end.
     """
-    names = [name for name in tables.signals if not name.startswith(_PERSONAL)]
+    personal = _kinds(manifest, tables)
+    names = [name for name in tables.signals if name not in personal]
     thresholds = _thresholds(manifest, tables)
     names.sort(key=lambda name: (name not in thresholds, name))
     names = names[:MAX_SIGNALS]
@@ -62,7 +79,8 @@ def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, A
 
 def _thresholds(manifest: VersionManifest, tables: Tables) -> dict[str, list[dict[str, Any]]]:
     """Give the thresholds of each signal: those of the recipe, and those in the ledger of rules named like a signal."""
-    found = {(bound.signal, bound.side, bound.threshold) for bound in recipe_bounds(manifest)}
+    bounds = recipe_bounds(manifest)
+    found = {(bound.column, bound.side, bound.threshold) for bound in bounds if is_signal(bound.column)}
     rows = tables.rows(
         """
         SELECT DISTINCT rule, CASE WHEN value < threshold THEN 'min' ELSE 'max' END AS side, threshold FROM ledger

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +13,17 @@ from pydantic import Field
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Repeat, Step
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Documents, SideTable, Stage, Transform, reject
+from corpusmill.pipelines.stages.base import (
+    TEXT_ADDED,
+    TEXT_CUT,
+    Documents,
+    Judgment,
+    PersonalData,
+    SideTable,
+    Stage,
+    Transform,
+    reject,
+)
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, verdict_step
 
 
@@ -21,6 +31,7 @@ class Shouting(Stage):
     """Measure capital letters, list the words that shout, and leave out documents with too many of them."""
 
     version: ClassVar[int] = 1
+    card_line: ClassVar[str | None] = "rejects documents that shout"
 
     max_share: float = Field(default=0.3, ge=0, le=1, description="Greatest share of capital letters.")
 
@@ -34,6 +45,12 @@ class Shouting(Stage):
 
     def rules(self) -> tuple[str, ...]:
         return ("shouting.share",)
+
+    def judges(self) -> tuple[Judgment, ...]:
+        return (Judgment("shouting.share", "shouting.share", max=self.max_share),)
+
+    def notes(self) -> Mapping[str, str]:
+        return {"first_word": "it begins with {value[word]}"}
 
     def sides(self) -> Mapping[str, SideTable]:
         schema = pa.schema([pa.field("id", pa.string()), pa.field("start", pa.int64()), pa.field("word", pa.string())])
@@ -90,17 +107,28 @@ class MaskNames(Stage):
     """Write <NAME> in the place of names."""
 
     masks: ClassVar[bool] = True
+    personal_data: ClassVar[PersonalData | None] = PersonalData(signals="names.")
 
     names: tuple[str, ...] = Field(min_length=1, examples=[["Ada", "Grace"]], description="What to mask.")
 
     def changes(self) -> tuple[str, ...]:
         return ("text",)
 
+    def adds(self) -> tuple[pa.Field, ...]:
+        return (pa.field("names.given", pa.int64()),)
+
     def mask_column(self, texts: pa.StringArray) -> pa.StringArray:
-        return pc.replace_substring_regex(texts, "|".join(map(re.escape, self.names)), "<NAME>")
+        return pc.replace_substring_regex(texts, self._pattern(), "<NAME>")
+
+    def _pattern(self) -> str:
+        return "|".join(map(re.escape, self.names))
 
     def build(self) -> Transform:
-        return lambda batch: _with_text(batch, self.mask_column(batch["text"]))
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            given = pc.count_substring_regex(batch["text"], self._pattern()).cast(pa.int64())
+            return _with_text(batch, self.mask_column(batch["text"])).append_column("names.given", given)
+
+        return run
 
 
 def _with_text(batch: pa.RecordBatch, texts: pa.StringArray) -> pa.RecordBatch:
@@ -127,12 +155,19 @@ class LimitWords(Stage):
 
     words: int = Field(default=1000, ge=1, description="Greatest number of words.")
 
+    def adds(self) -> tuple[pa.Field, ...]:
+        return (pa.field("limit_words.count", pa.int64()),)
+
     def rules(self) -> tuple[str, ...]:
         return ("limit_words.too_many",)
 
+    def judges(self) -> tuple[Judgment, ...]:
+        return (Judgment("limit_words.too_many", "limit_words.count", max=self.words),)
+
     def build(self) -> Transform:
         def run(batch: pa.RecordBatch) -> pa.RecordBatch:
-            count = pc.list_value_length(pc.utf8_split_whitespace(batch["text"]))
+            count = pc.list_value_length(pc.utf8_split_whitespace(batch["text"])).cast(pa.int64())
+            batch = batch.append_column("limit_words.count", count)
             too_many = pc.greater(count, self.words)
             return reject(batch, too_many, rule="limit_words.too_many", value=count, threshold=self.words)
 
@@ -156,6 +191,8 @@ _LEAST = pa.schema([*_ENDS, pa.field("least", pa.string(), nullable=False)])
 
 class Chained(Stage):
     """Keep one of all documents that hang together by first and last lines: the one with the least id."""
+
+    removes_copies: ClassVar[Literal["exact", "near"] | None] = "near"
 
     def rules(self) -> tuple[str, ...]:
         return ("chained.member",)
