@@ -1,12 +1,15 @@
 """Who may import whom, read off the syntax tree; and what the command must not load before it is used."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from corpusmill.pipelines.registry import STAGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "crawlers", "pipelines", "training")
@@ -110,6 +113,35 @@ def test_relative_imports_and_stars_are_not_used(path: Path) -> None:
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0
             assert all(alias.name != "*" for alias in node.names)
+
+
+NO_STAGE = {"language", "extract"}
+"""Names of stages that are also those of a column, and of a command and a property of Croissant."""
+RECIPES = ("schemas/recipe.py", "pipelines/projects/init.py")
+"""Modules with examples of recipes, or recipes that they write."""
+
+
+def strings(tree: ast.Module) -> Iterator[str]:
+    """Every string of a module that is not a docstring."""
+    statements = (node for node in ast.walk(tree) if isinstance(node, ast.Expr))
+    docstrings = {id(node.value) for node in statements}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+@pytest.mark.parametrize("path", MODULES, ids=relative)
+def test_stages_are_asked_and_not_called_by_name(path: Path) -> None:
+    """What a stage is gets declared, so that the stages of other distributions are treated as ours."""
+    here = relative(path)
+    if here.startswith("pipelines/stages/") or here in ("pipelines/registry.py", *RECIPES):
+        return
+    names = "|".join(STAGES.keys() - NO_STAGE)
+    rules = "|".join(STAGES.keys())
+    # The name alone, quoted in a message, or at the beginning of a rule or signal.
+    spelled = re.compile(rf"({names})|.*`({names})[`.].*|({rules})\.[a-z_]*", re.DOTALL)
+
+    assert [text for text in strings(ast.parse(path.read_text())) if spelled.fullmatch(text)] == []
 
 
 def test_every_folder_of_tests_is_a_package() -> None:

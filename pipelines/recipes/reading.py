@@ -6,6 +6,7 @@ in the table of `corpusmill.pipelines.registry`, loaders in a table of the same 
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
@@ -134,31 +135,40 @@ class _Reader:
         sources = self._sources(value["sources"]) if "sources" in value else []
         stages = self._stages(value["stages"]) if "stages" in value else []
         if frame is not None:
-            self._refuse_similar_splits(frame, [stage for _, stage in stages])
+            self._refuse_similar_splits(frame, stages)
         if self._problems.errors or frame is None:
             return None
         entries = number_stages([{name: stage.model_dump(mode="json")} for name, stage in stages])
         recipe = frame.model_copy(update={"sources": tuple(sources), "stages": entries})
         return LoadedRecipe(recipe, path, self._located, tuple(stage for _, stage in stages), self._loaders)
 
-    def _refuse_similar_splits(self, frame: Recipe, stages: list[Stage]) -> None:
+    def _refuse_similar_splits(self, frame: Recipe, stages: list[tuple[str, Stage]]) -> None:
         """Refuse a similarity of splits below the threshold of removal: kept documents are not grouped yet."""
         similarity = frame.split.similarity
         if similarity is None:
             return
-        kept = [threshold for stage in stages if (threshold := stage.kept_below()) is not None]
+        kept = [(threshold, name) for name, stage in stages if (threshold := stage.kept_below()) is not None]
         place: Place = ("split", "similarity")
         if not kept:
-            hint = "add `near_dedup`, or leave `similarity` out"
+            finders = " or ".join(f"`{name}`" for name in self._stages_that_find_similar())
+            hint = f"add {finders}, or leave `similarity` out" if finders else "leave `similarity` out"
             problem = "`split`: field `similarity`: no stage of the recipe finds similar documents"
             self._problems.add(problem, place, hint=hint, value=similarity)
-        elif similarity < min(kept):
+        elif similarity < min(kept)[0]:
+            threshold, name = min(kept)
             problem = (
-                f"`split`: field `similarity`: {similarity:g} is below the threshold {min(kept):g} of `near_dedup`: "
+                f"`split`: field `similarity`: {similarity:g} is below the threshold {threshold:g} of `{name}`: "
                 "keeping similar documents that stay in one split is not built yet"
             )
-            hint = f"use `similarity: {min(kept):g}` or leave it out"
+            hint = f"use `similarity: {threshold:g}` or leave it out"
             self._problems.add(problem, place, hint=hint, value=similarity)
+
+    def _stages_that_find_similar(self) -> Iterator[str]:
+        """Yield the stages of the table that remove similar documents; imports all of them."""
+        for name, place in self._stage_table.items():
+            with contextlib.suppress(ImportError, AttributeError):
+                if resolve(place).kept_below is not Stage.kept_below:
+                    yield name
 
     def _refuse_unknown_sections(self, value: dict[str, Any]) -> None:
         for name in value.keys() - set(_SECTIONS):
