@@ -6,9 +6,113 @@ from pathlib import Path
 
 import pytest
 
+from corpusmill.pipelines.running.checks import broken_records, check, empty_splits, failed_checks
 from corpusmill.schemas.errors import ChecksFailedError
+from corpusmill.schemas.manifest import Counts, ShardFile, StageCounts
+from corpusmill.schemas.recipe import Checks
 from tests.corpora import write_project
 from tests.test_promises import run_once
+
+NO_CHECKS = Checks()
+
+
+def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int = 0) -> Counts:
+    """Give the counts of a run that rejected and set aside records, and whose stage created rows of the ledger."""
+    stage = StageCounts(
+        name="stage",
+        documents_in=read,
+        created=created,
+        documents_out=read - rejected - broken,
+        ledger=rejected + broken + created,
+        bytes_in=0,
+        bytes_out=0,
+        bytes_ledger=0,
+        rules={"stage.rule": rejected, "stage.piece": created, "error.encoding": broken},
+    )
+    ledger = rejected + broken + created
+    return Counts(read=read, created=created, published=read - rejected - broken, ledger=ledger, stages=(stage,))
+
+
+@pytest.mark.parametrize(
+    ("checks", "at", "beyond", "message"),
+    [
+        (
+            Checks(max_rejected=0.2),
+            counts(rejected=20),
+            counts(rejected=21),
+            "max_rejected: 21 of 100 documents are rejected, above 0.2",
+        ),
+        (
+            Checks(min_documents=80),
+            counts(rejected=20),
+            counts(rejected=21),
+            "min_documents: 79 documents are left, below 80",
+        ),
+        (
+            Checks(max_error_rate=0.05),
+            counts(broken=5),
+            counts(broken=6),
+            "max_error_rate: 6 of 100 records are broken, above 0.05",
+        ),
+        (
+            Checks(max_rejected=0),
+            counts(),
+            counts(rejected=1),
+            "max_rejected: 1 of 100 documents are rejected, above 0",
+        ),
+        (Checks(min_documents=1), counts(read=1), counts(read=0), "min_documents: 0 documents are left, below 1"),
+    ],
+)
+def test_a_bound_belongs_to_what_passes(checks: Checks, at: Counts, beyond: Counts, message: str) -> None:
+    """A recipe says the worst that is still good; zero is a bound."""
+    assert failed_checks(at, checks) == []
+    assert failed_checks(beyond, checks) == [message]
+
+
+def test_without_checks_everything_passes() -> None:
+    """Null is no bound, and nothing read divides by nothing."""
+    assert failed_checks(counts(rejected=100), NO_CHECKS) == []
+    assert failed_checks(counts(read=0), Checks(max_rejected=0, max_error_rate=0)) == []
+
+
+def test_rows_that_a_stage_created_are_no_rejected_documents() -> None:
+    """A template of a site has many pieces, whatever happens to its pages."""
+    assert failed_checks(counts(rejected=20, created=500), Checks(max_rejected=0.2)) == []
+
+
+def test_broken_records_are_those_of_the_rules_error() -> None:
+    """A rule that rejects a document says nothing about the record."""
+    assert broken_records(counts(rejected=20, broken=3, created=4)) == 3
+
+
+def test_a_failed_check_names_all_that_failed_and_the_key() -> None:
+    """Who edits the recipe wants to do it once."""
+    with pytest.raises(ChecksFailedError, match=r"max_rejected: .*; min_documents: ") as caught:
+        check(counts(rejected=30), Checks(max_rejected=0.2, min_documents=90), accept=False)
+
+    assert "--accept" in str(caught.value.hint)
+
+
+def test_accepted_failures_and_broken_records_are_warnings() -> None:
+    """A version is published, and its maker is told why it might not be."""
+    failed = check(counts(broken=6), Checks(max_error_rate=0.05), accept=True)
+    broken = check(counts(broken=6), NO_CHECKS, accept=False)
+
+    assert failed == ["max_error_rate: 6 of 100 records are broken, above 0.05"]
+    assert broken == ["6 of 100 records are broken and lie in the ledger (rules `error.…`)"]
+    assert check(counts(rejected=6), NO_CHECKS, accept=False) == []
+
+
+def test_a_split_that_was_asked_for_and_stayed_empty_is_a_warning() -> None:
+    """A split of share zero is empty on purpose."""
+    shards = [_shard("train", 9), _shard("train", 0), _shard("test", 0)]
+
+    assert empty_splits({"train": 0.9, "validation": 0.0, "test": 0.1}, shards) == ["the split `test` is empty"]
+
+
+def _shard(split: str, rows: int) -> ShardFile:
+    same = {"path": f"{split}.parquet", "bytes": 1, "text_bytes": 1, "sha256": "", "logical_hash": ""}
+    return ShardFile.model_validate({**same, "split": split, "rows": rows, "first_id": None, "last_id": None})
 
 
 def test_a_failed_check_publishes_nothing_unless_it_is_accepted(tmp_path: Path) -> None:

@@ -8,9 +8,15 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+import corpusmill
+from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.version import version_in
+from corpusmill.pipelines.engines.base import Step
+from corpusmill.pipelines.engines.driver import Silent
+from corpusmill.pipelines.recipes.reading import load_recipe
+from corpusmill.pipelines.running.run import run
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.errors import ChecksFailedError, UnfinishedError
 from tests.test_promises import run_once
 
 
@@ -21,6 +27,73 @@ def test_two_runs_of_one_data_set_do_not_meet(project: Path, tmp_path: Path) -> 
         pytest.raises(UnfinishedError, match=f"process {os.getpid()}"),
     ):
         run_once(project, tmp_path)
+
+
+def test_a_run_is_recorded_with_what_came_of_it(project: Path, tmp_path: Path) -> None:
+    """`runs` answers what was done here, and `gc` keeps what the steps of a run need."""
+    result, manifest = run_once(project, tmp_path)
+
+    (run,) = Workspace(tmp_path).runs("made")
+    assert (run["status"], run["version"], run["engine"]) == ("published", manifest.version, "local")
+    assert (run["recipe"], run["message"]) == (str(project), None)
+    assert [step["fingerprint"] for step in run["steps"]] == [step["fingerprint"] for step in result["steps"]]
+    assert run["started_at"] <= run["ended_at"]
+
+
+def test_a_run_that_failed_is_recorded_with_its_reason(project: Path, tmp_path: Path) -> None:
+    """The next look at the workspace says so; the steps that were finished are used again."""
+    recipe = project.with_name("strict.yaml")
+    recipe.write_text(project.read_text() + "checks: {min_documents: 10000}\n")
+
+    with pytest.raises(ChecksFailedError):
+        run_once(recipe, tmp_path)
+    result, _ = run_once(project, tmp_path)
+
+    runs = Workspace(tmp_path).runs("made")
+    assert [run["status"] for run in runs] == ["published", "failed"]
+    assert "min_documents" in runs[1]["message"]
+    assert runs[1]["version"] is None
+    assert all(step["cached"] for step in result["steps"])
+
+
+def test_an_interrupted_run_is_recorded_as_such(project: Path, tmp_path: Path) -> None:
+    """It is no failure: the same command goes on with it."""
+
+    class Interrupting(Silent):
+        def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
+            raise KeyboardInterrupt
+
+    acquisition = corpusmill.acquisition()
+    loaded = load_recipe(project, loaders=acquisition.loaders)
+    engine = make_engine("local", workers=0)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(loaded, Workspace(tmp_path), engine, acquisition, observer=Interrupting())
+
+    assert [one["status"] for one in Workspace(tmp_path).runs("made")] == ["interrupted"]
+
+
+def test_the_result_counts_what_was_published(project: Path, tmp_path: Path) -> None:
+    """read = published + ledger, in all, by source, and as the stages tell it."""
+    result, manifest = run_once(project, tmp_path)
+
+    counts = result["counts"]
+    assert counts["read"] == counts["published"] + counts["ledger"]
+    assert counts["read"] == sum(source["read"] for source in manifest.counts.by_source.values())
+    assert list(manifest.counts.by_source) == ["lines", "pages"]
+    assert Path(result["path"]).name == result["version"] == manifest.version
+    (words,) = [step for step in result["steps"] if step["name"] == "quality"]
+    (stage,) = [stage for stage in manifest.counts.stages if stage.name == "quality"]
+    assert (words["in"], words["out"]) == (stage.documents_in, stage.documents_out)
+
+
+def test_fresh_computes_everything_again_and_publishes_nothing_new(project: Path, tmp_path: Path) -> None:
+    """Whoever doubts what is there may have it checked: the bytes are the same."""
+    first, _ = run_once(project, tmp_path)
+    fresh, _ = run_once(project, tmp_path, fresh=True)
+
+    assert (fresh["status"], fresh["version"]) == ("unchanged", first["version"])
+    assert not any(step["cached"] for step in fresh["steps"])
 
 
 def captured(version: Path) -> list[str]:
