@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from corpusmill.crawlers.loaders.streams import file_size
+from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
 
@@ -45,6 +45,14 @@ class Loader(BaseModel, ABC):
             SourceError: The file is missing or may not be read.
         """
         return [(0, -1)]
+
+    def content_bytes(self, path: str) -> int:
+        """Return about how many bytes the file at *path* has when compression is undone, from a look at its beginning.
+
+        Raises:
+            SourceError: The file is missing or may not be read.
+        """
+        return decompressed_bytes(path)
 
     def check(self, path: str) -> None:
         """Refuse the file at *path* when its user has to act before anything is read (it looks at little of it).

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -27,6 +28,10 @@ _ZSTD_PIECE_BYTES: Final = 1 << 10
 _BUFFER_BYTES: Final = 1 << 18
 _RANGE_BYTES: Final = 1 << 21
 """What is asked of a store at once: a request costs as much time as some hundred kilobytes."""
+_HEAD_BYTES: Final = 1 << 20
+"""What is read of a file to estimate how much it holds."""
+_MAX_LOOKED_AT_BYTES: Final = 1 << 26
+"""What is decompressed of it: few bytes can stand for very many."""
 _HINTS: Final = {
     0: "check the path and the disk that holds it",
     errno.EACCES: "give this user the right to read it (`chmod +r`), or take it out of the recipe's `path`",
@@ -129,6 +134,27 @@ def is_compressed(path: str) -> bool:
     """Tell whether the file at *path* begins as gzip or zstd does."""
     with open_file(path) as file:
         return compression(file.peek(4)) is not None
+
+
+def decompressed_bytes(path: str) -> int:
+    """Estimate how many bytes the file at *path* has when gzip or zstd is undone: as many for each as in its first MiB.
+
+    Raises:
+        SourceError: It is missing, a folder, or may not be read.
+    """
+    with open_file(path) as file:
+        head = file.read(_HEAD_BYTES)
+    decode = {"gzip": _gunzip, "zstd": _unzstd}.get(compression(head) or "")
+    size = file_size(path)
+    if decode is None:
+        return size
+    stream, found = io.BytesIO(head), 0
+    with contextlib.suppress(BrokenStreamError):
+        for piece in decode(stream):
+            found += len(piece)
+            if found >= _MAX_LOOKED_AT_BYTES:
+                break
+    return found * size // stream.tell()
 
 
 def compression(head: bytes) -> str | None:
