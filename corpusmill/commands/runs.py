@@ -82,7 +82,8 @@ def _told(result: Mapping[str, Any]) -> str:
 def plan(console: Console, recipe: Path, limit: int | None) -> None:
     """Show the steps of RECIPE: what is there already, and why the rest is not.
 
-    Sources that were not got yet are named; nothing is fetched or computed.
+    Sources that were not got yet are named; nothing is fetched or kept. A small sample of the files is read and
+    tried, to estimate the disk.
     """
     from corpusmill.pipelines.planning.explain import explain_plan
 
@@ -92,7 +93,8 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
         return
     columns = ["name", "cached", "rows", "reason"]
     console.text(table(told["steps"], columns))
-    console.text(f"\ndisk needed: at most {told['disk_bytes'] / 1e6:,.1f} MB")
+    needed, kept = told["disk_bytes"] / 1e6, told["disk_kept_bytes"] / 1e6
+    console.text(f"\ndisk needed: about {needed:,.1f} MB, of which {kept:,.1f} MB stay")
     for missing in told["sources_missing"]:
         console.text(f"not got yet: source `{missing}` (`corpusmill run` gets it)")
 

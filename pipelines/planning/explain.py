@@ -12,7 +12,8 @@ from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
-from corpusmill.pipelines.planning.loaded import disk_bytes, planned
+from corpusmill.pipelines.planning.estimate import estimate_disk
+from corpusmill.pipelines.planning.loaded import planned
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.running.sources import Acquisition, source_input
 from corpusmill.pipelines.workspace import Workspace
@@ -46,7 +47,14 @@ def explain_plan(
         row = _planned_step(step, known[step.name], before, store, {row["name"]: row for row in steps})
         steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
     missing = [name for name, manifest in found.items() if manifest is None]
-    return {"dataset": dataset, "steps": steps, "disk_bytes": disk_bytes(inputs), "sources_missing": missing}
+    disk = estimate_disk(plan, inputs, store, limit=limit)
+    return {
+        "dataset": dataset,
+        "steps": steps,
+        "disk_bytes": disk.peak_bytes,
+        "disk_kept_bytes": disk.kept_bytes,
+        "sources_missing": missing,
+    }
 
 
 def estimated_records(source: SourceInput) -> int:

@@ -77,5 +77,9 @@ class LimitedRead(Read):
     def bound(self, counters: Mapping[str, Counters]) -> LimitedRead:
         return self.model_copy(update={"max_id": f"{counters[LIMIT].get('max_id', 0):032x}"})
 
+    def unlimited(self) -> Read:
+        """Return the function that reads all records."""
+        return Read(text_only=self.text_only)
+
     def chosen(self, captures: pa.RecordBatch) -> pa.RecordBatch:
         return captures.filter(pc.less_equal(captures["id"], self.max_id))

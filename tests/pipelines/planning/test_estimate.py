@@ -1,0 +1,319 @@
+"""The estimate of the disk, against what runs leave."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import random
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from corpusmill import acquisition
+from corpusmill.pipelines.api import read_recipe, run_recipe
+from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
+from corpusmill.pipelines.planning.explain import explain_plan
+from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.plan import build_plan
+from corpusmill.pipelines.registry import STAGES
+from corpusmill.pipelines.running.sources import acquire, source_input
+from corpusmill.pipelines.stages.base import Stage, Transform
+from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
+
+DOCUMENTS = 2_400
+RECIPE_STAGES = "[normalize, quality, exact_dedup, near_dedup]"
+QUARTER = pytest.approx(1.0, abs=0.25)
+
+
+def lines() -> list[dict[str, Any]]:
+    """Texts of English function words and invented ones; every third one is too short for `quality`."""
+    chance = random.Random(7)
+    words = "the of and to in a is that it for was on with as be at by this have from".split() * 20
+    words += ["".join(chance.choices("abcdefghijklmnoprstuvwy", k=chance.randint(3, 9))) for _ in range(4_000)]
+    rows = []
+    for index in range(DOCUMENTS):
+        texts = [" ".join(chance.choices(words, k=14)).capitalize() + "." for _ in range(chance.randint(15, 50))]
+        rows.append({"id": f"doc{index}", "text": " ".join(texts if index % 3 else texts[:2] * 9)})
+    return rows
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same records in every form in which they may come."""
+    folder = tmp_path_factory.mktemp("files")
+    rows = lines()
+    data = "".join(json.dumps(row) + "\n" for row in rows).encode()
+    (folder / "all.jsonl").write_bytes(data)
+    (folder / "all.jsonl.gz").write_bytes(gzip.compress(data))
+    (folder / "all.jsonl.zst").write_bytes(zstandard.compress(data))
+    pq.write_table(pa.Table.from_pylist(rows), folder / "all.parquet", row_group_size=500)
+    return folder
+
+
+def recipe(folder: Path, file: Path, *, stages: str = RECIPE_STAGES, name: str = "recipe") -> Path:
+    path = folder / f"{name}.yaml"
+    kind = "parquet" if file.suffix == ".parquet" else "jsonl"
+    path.write_text(
+        f"dataset: d\nsources:\n  - load: {{name: s, format: {kind}, path: {file}}}\n"
+        f"stages: {stages}\nshards: {{target_bytes: 64MB}}\n"
+    )
+    return path
+
+
+def run(path: Path, workspace: Path, **options: Any) -> Any:
+    return run_recipe(path, workspace=workspace, acquisition=acquisition(), workers=0, accept=True, **options)
+
+
+class Copied(Stage):
+    """A stage of another distribution, which adds a column as large as the text."""
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        return (pa.field("copy", pa.string()),)
+
+    def build(self) -> Transform:
+        return lambda batch: batch.append_column("copy", batch["text"])
+
+
+def estimate(path: Path, workspace: Path, *more: Stage, **options: Any) -> DiskEstimate:
+    parts, place = acquisition(), Workspace(workspace)
+    loaded = read_recipe(path, place, parts)
+    place.make()
+    sources = loaded.recipe.sources
+    inputs = [source_input(loaded, s, acquire(loaded, s, place, parts), place, parts.loaders) for s in sources]
+    if more:
+        plan = build_plan(loaded.recipe, [(type(stage).__name__, stage) for stage in more], inputs)
+    else:
+        plan = planned(loaded, inputs, limit=options.get("limit"))
+    return estimate_disk(plan, inputs, TaskStore(workspace), **options)
+
+
+def disk_bytes(workspace: Path) -> int:
+    """Return the bytes of tasks, steps and versions, hard links counted once."""
+    found: dict[int, int] = {}
+    for name in ("tasks", "steps", "versions"):
+        for path in (workspace / name).rglob("*"):
+            try:
+                state = path.lstat()
+            except FileNotFoundError:
+                continue
+            found[state.st_ino] = state.st_blocks * 512
+    return sum(found.values())
+
+
+class Watched:
+    """The peak of a workspace's disk during the block."""
+
+    def __init__(self, workspace: Path) -> None:
+        self.peak = 0
+        self._workspace = workspace
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.05):
+            self.peak = max(self.peak, disk_bytes(self._workspace))
+
+    def __enter__(self) -> Watched:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.peak = max(self.peak, disk_bytes(self._workspace))
+
+
+@pytest.fixture(scope="module")
+def finished(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+    """A recipe, the workspace in which it ran, and the peak of its disk."""
+    folder = tmp_path_factory.mktemp("run")
+    path, workspace = recipe(folder, files / "all.jsonl"), folder / "workspace"
+    with Watched(workspace) as watched:
+        run(path, workspace)
+    return path, workspace, watched.peak
+
+
+@pytest.mark.parametrize("file", ["all.jsonl", "all.jsonl.gz", "all.jsonl.zst", "all.parquet"])
+def test_the_estimate_is_within_a_quarter_of_what_the_run_took(
+    file: str, files: Path, finished: tuple[Path, Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the records are packed: a third of them are rejected, which no size of a file says."""
+    _, workspace, peak = finished
+    monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 2**20)
+
+    found = estimate(recipe(tmp_path, files / file), tmp_path / "workspace")
+
+    assert found.peak_bytes / peak == QUARTER
+    assert found.kept_bytes / disk_bytes(workspace) == QUARTER
+    assert 0 < found.spill_bytes < found.peak_bytes
+
+
+def test_a_stage_that_rejects_most_documents_needs_less_disk(files: Path, tmp_path: Path) -> None:
+    """Whatever stage it is: it runs on the sample, and rejected texts are not moved."""
+    strict = "[normalize, {language: {keep: [de]}}]"
+
+    everything = estimate(recipe(tmp_path, files / "all.jsonl", stages="[normalize]"), tmp_path / "workspace")
+    little = estimate(recipe(tmp_path, files / "all.jsonl", stages=strict), tmp_path / "workspace")
+
+    assert little.spill_bytes < everything.spill_bytes / 4
+    assert little.peak_bytes < everything.peak_bytes * 0.7
+
+
+def test_a_stage_of_another_distribution_counts_by_what_it_adds(
+    finished: tuple[Path, Path, int], tmp_path: Path
+) -> None:
+    """No list of our own stages stands behind the estimate."""
+    path, _, _ = finished
+
+    plain = estimate(path, tmp_path / "workspace", resolve(STAGES["normalize"])())
+    copied = estimate(path, tmp_path / "workspace", resolve(STAGES["normalize"])(), Copied())
+
+    assert copied.spill_bytes / plain.spill_bytes == pytest.approx(2, rel=0.1)
+    assert copied.kept_bytes / plain.kept_bytes == pytest.approx(2, rel=0.15)
+
+
+def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
+    """A page is mostly markup; nothing of it is kept once its text is extracted."""
+    words = lines()
+    for index in range(120):
+        text = "".join(f"<p>{row['text']}</p>" for row in words[index * 4 : index * 4 + 2])
+        page = (
+            f"<html><head><style>{'.a{color:red}' * 3000}</style></head><body><article>{text}</article></body></html>"
+        )
+        (tmp_path / f"{index}.html").write_text(page)
+    path = tmp_path / "recipe.yaml"
+    path.write_text(
+        "dataset: d\nsources:\n  - load: {name: s, format: html, path: '*.html'}\nstages: [extract, normalize]\n"
+    )
+    raw_bytes = sum(file.stat().st_size for file in tmp_path.glob("*.html"))
+    found = estimate(path, tmp_path / "workspace")
+
+    with Watched(tmp_path / "workspace") as watched:
+        run(path, tmp_path / "workspace")
+
+    assert found.peak_bytes / watched.peak == pytest.approx(1.0, abs=0.35)
+    assert found.peak_bytes < raw_bytes
+
+
+def test_a_small_source_is_counted_by_its_size_without_being_read(
+    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plan of ten documents stays as cheap as it was, and its estimate is of the right order."""
+    small = tmp_path / "ten.jsonl"
+    small.write_text("".join(json.dumps(row) + "\n" for row in lines()[:10]))
+    path = recipe(tmp_path, small)
+    monkeypatch.setattr("corpusmill.pipelines.planning.sizes.read_sample", None)
+
+    found = estimate(path, tmp_path / "workspace")
+    run(path, tmp_path / "workspace")
+
+    assert 0.4 < found.peak_bytes / disk_bytes(tmp_path / "workspace") < 2.5
+
+
+def test_what_was_computed_needs_no_disk_again(finished: tuple[Path, Path, int], files: Path, tmp_path: Path) -> None:
+    """A finished run needs nothing; a changed bound repeats the judging, not the texts."""
+    path, workspace, peak = finished
+    changed = recipe(
+        tmp_path, files / "all.jsonl", stages=f"{RECIPE_STAGES[:-1]}, {{stop_words: {{into: content_words}}}}]"
+    )
+
+    again = explain_plan(path, workspace=workspace, acquisition=acquisition())
+    more = estimate(changed, workspace)
+
+    assert (again["disk_bytes"], again["disk_kept_bytes"]) == (0, 0)
+    assert estimate(path, workspace) == DiskEstimate()
+    assert 0 < more.peak_bytes < peak * 0.8
+
+
+def test_the_tasks_of_a_run_that_was_stopped_need_no_disk_again(
+    finished: tuple[Path, Path, int], tmp_path: Path
+) -> None:
+    """They lie at their addresses before their step is finished: a full disk must not refuse what would fit."""
+    path, workspace, _ = finished
+    copy = tmp_path / "workspace"
+    shutil.copytree(workspace, copy)
+    shutil.rmtree(copy / "steps")
+    read = [step["bytes"] for step in costs(copy) if step["step"] == ":read"]
+
+    left = estimate(path, copy)
+
+    assert left.kept_bytes == pytest.approx(estimate(path, tmp_path / "empty").kept_bytes - read[0], rel=0.02)
+
+
+def costs(workspace: Path) -> list[dict[str, Any]]:
+    (manifest,) = (workspace / "versions" / "d").glob("*/manifest.json")
+    found: list[dict[str, Any]] = json.loads(manifest.read_text())["cost"]
+    return found
+
+
+def test_a_limit_needs_the_disk_of_so_many_documents(finished: tuple[Path, Path, int], tmp_path: Path) -> None:
+    """Their ids are found among those of all."""
+    path, _, peak = finished
+
+    found = estimate(path, tmp_path / "workspace", limit=100)
+
+    assert found.peak_bytes < peak / 5
+
+
+def test_the_same_files_give_the_same_estimate(finished: tuple[Path, Path, int], tmp_path: Path) -> None:
+    """The sample is not random."""
+    path, _, _ = finished
+
+    assert estimate(path, tmp_path / "a") == estimate(path, tmp_path / "b")
+
+
+def test_too_little_disk_is_refused_before_work_starts(
+    finished: tuple[Path, Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Exit 5, with both numbers; nothing was computed."""
+    path, _, peak = finished
+    monkeypatch.setattr(Workspace, "free_bytes", lambda self: peak // 2)
+
+    with pytest.raises(UnfinishedError, match=r"needs about \d+ MB, \d+ MB are free") as refused:
+        run(path, tmp_path / "workspace")
+
+    assert refused.value.hint is not None
+    assert "corpusmill gc" in refused.value.hint
+    assert not (tmp_path / "workspace" / "tasks").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 6 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if made.returncode:
+        pytest.skip("only root may mount a file system")
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_disk_that_is_small_is_refused_and_a_small_run_is_not(
+    small_disk: Path, finished: tuple[Path, Path, int], tmp_path: Path
+) -> None:
+    """The same on a real file system."""
+    path, _, _ = finished
+    few = tmp_path / "few.jsonl"
+    few.write_text("".join(json.dumps(row) + "\n" for row in lines()[:50]))
+
+    with pytest.raises(UnfinishedError, match="are free at"):
+        run(path, small_disk / "workspace")
+    assert not (small_disk / "workspace" / "tasks").exists()
+
+    assert run(recipe(tmp_path, few), small_disk / "other")["status"] == "published"
