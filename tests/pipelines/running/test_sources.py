@@ -49,7 +49,7 @@ def made_older(workspace: Workspace, source: str, by: timedelta) -> None:
     manifest = workspace.raw_manifest(source)
     assert manifest is not None
     older = manifest.model_copy(update={"created_at": manifest.created_at - by})
-    (workspace.raw(source) / "manifest.json").write_text(older.model_dump_json())
+    workspace.raw(source).write("manifest.json", older.model_dump_json())
 
 
 def test_what_was_got_is_not_got_again(workspace: Workspace) -> None:
@@ -103,7 +103,7 @@ def test_a_crawl_that_was_not_finished_goes_on(workspace: Workspace) -> None:
         requests = len(site.paths)
         again = got(workspace, crawl_of(site))
         unfinished = first.model_copy(update={"finished": False})
-        (workspace.raw("site") / "manifest.json").write_text(unfinished.model_dump_json())
+        workspace.raw("site").write("manifest.json", unfinished.model_dump_json())
 
         resumed = got(workspace, crawl_of(site))
 
@@ -120,7 +120,7 @@ def test_a_plan_knows_of_a_source_its_loader_with_parameters_and_license(workspa
 
     given = source_input(loaded, source, manifest, workspace, ACQUISITION.loaders)
 
-    assert (given.name, given.license, given.folder) == ("notes", "CC0-1.0", workspace.raw("notes"))
+    assert (given.name, given.license, given.raw) == ("notes", "CC0-1.0", workspace.raw("notes"))
     assert given.loader == ACQUISITION.loaders["jsonl"]
     assert '"text_field":"body"' in given.params
 

@@ -33,7 +33,7 @@ def lines(tmp_path: Path) -> Path:
 def tried(document: str | Path, folder: Path, *, source: str = SOURCE) -> list[dict[str, Any]]:
     recipe = folder / "recipe.yaml"
     recipe.write_text(f"dataset: d\nsources:\n  - {source}\nstages: {STAGES}\n")
-    return trial(recipe, str(document), workspace=folder / "corpus", acquisition=ACQUISITION)
+    return trial(recipe, str(document), workspace=Workspace(folder / "corpus"), acquisition=ACQUISITION)
 
 
 def one_record(number: int, folder: Path) -> Path:
