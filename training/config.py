@@ -104,7 +104,7 @@ class TrainConfig(_Fields):
     run: Name = Field(description="Name of the run: its folder is `models/<run>`.", examples=["handbook-small"])
     version: str = Field(
         min_length=1,
-        description="The version to train on: `dataset`, `dataset@id` or a folder.",
+        description="The version to train on: `dataset`, `dataset@id`, a folder or a URL.",
         examples=["handbook"],
     )
     tokenizer: TokenizerConfig = Field(default=TokenizerConfig(), examples=[{"vocabulary_size": 8192}])

@@ -17,7 +17,7 @@ from typing import Any, Final
 from tokenizers import Tokenizer
 
 from corpusmill.schemas.errors import UsageError
-from corpusmill.schemas.storage import file_lock, write_atomically
+from corpusmill.schemas.storage import file_lock, is_url, write_atomically
 from corpusmill.training.checkpoint import FOLDER, writing
 from corpusmill.training.config import HARMLESS, TrainConfig
 from corpusmill.training.data.shards import Corpus
@@ -60,7 +60,7 @@ def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenize
     wanted = {"version": corpus.version, "max_vocabulary_size": config.tokenizer.trained_size}
     if not (folder / TOKENIZER_FILE).is_file() or not _says(made, wanted):
         with writing(folder):
-            train_tokenizer(corpus.path, vocabulary_size=config.tokenizer.trained_size, out=folder)
+            train_tokenizer(corpus, vocabulary_size=config.tokenizer.trained_size, out=folder)
     return load_tokenizer(folder)
 
 
@@ -77,14 +77,21 @@ def _says(path: Path, wanted: dict[str, Any]) -> bool:
 
 
 def lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Say from which data the run comes; paths are relative to the run's folder, so that a workspace can be moved."""
+    """Say from which data the run comes.
+
+    Paths are relative to the run's folder, so that a workspace can be moved; URLs are whole.
+    """
     report = corpus.report
     return {
         "dataset": corpus.dataset,
         "version": corpus.version,
-        "path": os.path.relpath(corpus.path, folder),
-        "report": None if report is None else os.path.relpath(report, folder),
+        "path": _seen_from(folder, corpus.path),
+        "report": None if report is None else _seen_from(folder, report),
     }
+
+
+def _seen_from(folder: Path, place: str) -> str:
+    return place if is_url(place) else os.path.relpath(place, folder)
 
 
 def _difference(name: str, saved: Any, wanted: Any) -> str:

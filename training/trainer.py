@@ -30,7 +30,7 @@ from corpusmill.training.checkpoint import (
 from corpusmill.training.config import TrainConfig, config_yaml, load_config
 from corpusmill.training.data.loader import BatchLoader
 from corpusmill.training.data.packed import PackedDataset
-from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.evaluation.generation import generate
 from corpusmill.training.evaluation.likelihood import documents, score_documents
 from corpusmill.training.metrics import METRICS_FILE, MetricsFile, read_metrics
@@ -77,11 +77,11 @@ class Progress:
 def fit(
     config: TrainConfig | Path | str,
     *,
-    version_dir: Path | str,
+    version_dir: Place,
     workspace: Path | str,
     resume: bool = True,
     progress: Callable[[Progress], None] | None = None,
-    verify: bool = True,
+    verify: bool | None = None,
     num_workers: int = 0,
 ) -> dict[str, Any]:
     """Train the run that *config* describes on the version in *version_dir*; its folder is `<workspace>/models/<run>`.
@@ -91,11 +91,12 @@ def fit(
 
     Args:
         config: The configuration, or the path of one.
-        version_dir: Folder of the version (or a folder or file of Parquet with a column `text`).
+        version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`).
         workspace: Where `models/` is.
         resume: False throws away what the run has done before.
         progress: Called after each step.
-        verify: Compare the shards with the manifest's SHA-256 first.
+        verify: Compare the shards with the manifest's SHA-256 first. None does so where they lie on this machine: on a
+            store, it would get all bytes of all columns.
         num_workers: Processes that tokenize; 0 does it in this one.
 
     Returns:
@@ -106,7 +107,7 @@ def fit(
         RecipeError: The configuration is wrong.
         UsageError: The run was begun with another configuration, or on another version.
         SourceError: The train split has no text; `DamagedFileError`: a file is not what it should be.
-        UnfinishedError: Another process trains this run, or the disk is full.
+        UnfinishedError: Another process trains this run, the disk is full, or the store does not answer.
         WorkError: The loss is no longer a number.
     """
     config = config if isinstance(config, TrainConfig) else load_config(config)
@@ -114,7 +115,7 @@ def fit(
     corpus = open_corpus(version_dir, split="train")
     if not corpus.rows:
         raise SourceError(
-            f"the split `train` of {version_dir} is empty", hint="give `train` a share in the recipe's `split`"
+            f"the split `train` of {corpus.path} is empty", hint="give `train` a share in the recipe's `split`"
         )
     validation = open_corpus(version_dir, split="validation")
     with writing(folder):
@@ -122,7 +123,7 @@ def fit(
     with locked(folder), repeatable(config) as runtime:
         if not resume:
             forget(folder)
-        if verify and not _is_done(config, folder):
+        if (corpus.is_local if verify is None else verify) and not _is_done(config, folder):
             corpus.verify()
             validation.verify()
         run = _prepare(config, folder, corpus, validation, runtime, num_workers=num_workers)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
 
-from tests.training.corpora import tiny_config, write_corpus, write_version
+from tests.training.corpora import copy_to_store, tiny_config, write_corpus, write_version
 
 
 @pytest.fixture(scope="session")
@@ -17,6 +18,24 @@ def corpus_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def version_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_version(tmp_path_factory.mktemp("version"))
+
+
+@pytest.fixture(params=["memory", "s3"])
+def store_url(request: pytest.FixtureRequest) -> str:
+    """A place on a store that no other test uses."""
+    return f"memory://{uuid.uuid4().hex}" if request.param == "memory" else str(request.getfixturevalue("s3_url"))
+
+
+@pytest.fixture
+def far_version(store_url: str, version_dir: Path) -> str:
+    """The version of `version_dir` on a store."""
+    return copy_to_store(version_dir, f"{store_url}/versions/drawn/0123456789abcdef")
+
+
+@pytest.fixture
+def s3_version(s3_url: str, version_dir: Path) -> str:
+    """The same on S3, where things go wrong and other processes can look."""
+    return copy_to_store(version_dir, f"{s3_url}/versions/drawn/0123456789abcdef")
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.schemas.storage import open_store
 from corpusmill.training.config import TrainConfig
 
 _PLAIN = "the a of crawl page corpus shard token window lane row group reads writes keeps drops each every text"
@@ -57,6 +58,15 @@ def write_version(folder: Path, *, train: int = 40, validation: int = 6) -> Path
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "report.html").write_text("<!doctype html><title>drawn</title>")
     return folder
+
+
+def copy_to_store(folder: Path, url: str) -> str:
+    """Copy all files of *folder* to the store at *url*, and return *url*."""
+    store = open_store(url)
+    for path in folder.rglob("*"):
+        if path.is_file():
+            store.write(path.relative_to(folder).as_posix(), path.read_bytes())
+    return url
 
 
 def tiny_config(**fields: object) -> TrainConfig:

@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training.data.order import WINDOWS_PER_LANE, Cursor, lane_windows, permutation
 from corpusmill.training.data.packing import Tokens, pack
-from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.tokenizer import end_of_text, fingerprint, load_tokenizer
 
 STATE_FORMAT: Final = 1
@@ -48,12 +48,14 @@ class PackedDataset(IterableDataset[torch.Tensor]):
     number of ranks and workers. (In the last rows of a bounded number of epochs, when some lanes have
     run dry, workers may give the same rows in another order.)
 
-    Memory: one window (8 MB of text in a version's shards) for each lane that runs here.
+    Memory: one window (8 MB of text in a version's shards) for each lane that runs here. On a store, a window is one
+    request for a part of the text column; a corpus of few row groups, whose windows are parts of them, asks for a row
+    group again when the last four were others.
 
     `state_dict` follows a dataset that is iterated in this process; `BatchLoader` follows one in workers.
 
     Args:
-        version: Folder of a version, or folder or file of Parquet with a text column.
+        version: Path or URL of a version, or of a folder or file of Parquet with a text column; or what was opened.
         tokenizer: Path of a `tokenizer.json` (or its folder), or the tokenizer.
         sequence_length: Tokens in a row.
         split: Which documents.
@@ -71,11 +73,12 @@ class PackedDataset(IterableDataset[torch.Tensor]):
     Raises:
         UsageError: Numbers that do not fit together, or a wrong path.
         SourceError: The split has no documents.
+        UnfinishedError: The store refuses, or does not answer; also while rows are made.
     """
 
     def __init__(
         self,
-        version: Path | str | Corpus,
+        version: Place | Corpus,
         tokenizer: Path | str | Tokenizer,
         sequence_length: int,
         *,

@@ -1,31 +1,46 @@
-"""Reading the text of a version, or of any Parquet with a text column, window by window."""
+"""The files of a version, or of any Parquet with a text column, and their text window by window."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import json
+import os
+import posixpath
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Protocol, TypeAlias, runtime_checkable
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UsageError
-from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
+from corpusmill.training.data.reading import kept_row_group, missing, reading, row_group
 
-_OPEN_ROW_GROUPS: Final = 4
-"""Decoded row groups that are kept while their windows are asked for one after the other."""
+_MANIFEST: Final = "manifest.json"
+_REPORT: Final = "report.html"
+_PLACES: Final = "name the folder or URL of a version, or of Parquet"
+_FOOTERS_AT_ONCE: Final = 16
+"""Requests for footers that are on their way to a store together."""
+
+
+@runtime_checkable
+class _Version(Protocol):
+    @property
+    def store(self) -> Store: ...
+
+
+Place: TypeAlias = str | os.PathLike[str] | Store | _Version
+"""Where a corpus lies: a path, a URL, a store, or a version (its `store`)."""
 
 
 @dataclass(frozen=True)
 class Window:
     """Unit of shuffling: the part *part* of *parts* of a row group."""
 
-    file: str
+    file: StoredFile
     row_group: int
     part: int
     parts: int
@@ -35,20 +50,26 @@ class Window:
 class Shard:
     """One Parquet file; `sha256` and `text_bytes` are known when a manifest says so."""
 
-    path: str
+    file: StoredFile
     rows: int
     row_groups: int
-    size: int
     sha256: str | None = None
     text_bytes: int | None = None
+
+    @property
+    def path(self) -> str:
+        """Path or URL of the file."""
+        return self.file.address
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """The files of one split, in name order.
+    """The files of one split, in name order. It can be sent to another process, which opens the store again.
 
     Attributes:
+        path: Path or URL of the version, or of the folder or file of Parquet.
         version: The version's id, or ``files-…`` (a hash of names, sizes and rows) for Parquet without a manifest.
+        report: Path or URL of the version's report.
     """
 
     path: str
@@ -57,6 +78,7 @@ class Corpus:
     split: str
     text_column: str
     shards: tuple[Shard, ...] = field(repr=False)
+    report: str | None = None
 
     @property
     def rows(self) -> int:
@@ -64,63 +86,77 @@ class Corpus:
         return sum(shard.rows for shard in self.shards)
 
     @property
-    def report(self) -> str | None:
-        """Path of the version's report."""
-        report = Path(self.path) / "report.html"
-        return str(report) if report.is_file() else None
+    def is_local(self) -> bool:
+        """Whether the files lie on this machine."""
+        return not is_url(self.path)
 
     def windows(self, *, at_least: int) -> tuple[Window, ...]:
         """Give the units of shuffling: row groups, cut in equal parts where there are fewer than *at_least*."""
-        groups = [(shard.path, group) for shard in self.shards for group in range(shard.row_groups)]
+        groups = [(shard.file, group) for shard in self.shards for group in range(shard.row_groups)]
         parts = -(-at_least // len(groups)) if groups else 1
-        return tuple(Window(path, group, part, parts) for path, group in groups for part in range(parts))
+        return tuple(Window(file, group, part, parts) for file, group in groups for part in range(parts))
 
     def texts(self, window: Window) -> pa.ChunkedArray:
         """Give the texts of *window*; rows without text are left out."""
         if window.parts == 1:
-            return _row_group(window.file, window.row_group, self.text_column)
-        texts = _kept_row_group(window.file, window.row_group, self.text_column)
+            return row_group(window.file, window.row_group, self.text_column)
+        texts = kept_row_group(window.file, window.row_group, self.text_column)
         first, stop = (len(texts) * part // window.parts for part in (window.part, window.part + 1))
         return texts.slice(first, stop - first)
 
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
         """Give *columns* of all rows in file order; a column that a file does not have is left out."""
         for shard in self.shards:
-            with _reader(shard.path) as file:
+            with reading(shard.file) as file:
                 present = [name for name in columns if name in file.schema_arrow.names]
                 yield from file.iter_batches(batch_size=1024, columns=present, use_threads=False)
 
     def verify(self) -> None:
-        """Compare each file with the SHA-256 that the manifest gives.
+        """Compare each file with the SHA-256 that the manifest gives; reads all bytes, on a store too.
 
         Raises:
-            DamagedFileError: A file differs.
+            DamagedFileError: A file differs, or is missing.
         """
         for shard in self.shards:
-            if shard.sha256 is not None and file_sha256(Path(shard.path)) != shard.sha256:
+            if shard.sha256 is not None and _sha256(shard.file) != shard.sha256:
                 raise _differs(shard.path)
 
 
-def open_corpus(path: Path | str, *, split: str = "train", text_column: str = "text") -> Corpus:
-    """Open the split *split* of the version folder *path*, or of a folder or file of Parquet.
+def open_corpus(place: Place, *, split: str = "train", text_column: str = "text") -> Corpus:
+    """Open the split *split* of the version at *place*, or of a folder or file of Parquet there.
 
     Without a manifest, the files `<split>-*.parquet` are the split; where no file is named so, all files are `train`.
     Only footers are read. A split without files gives a corpus without shards.
 
     Raises:
-        UsageError: *path* is not there, or holds no Parquet.
+        UsageError: *place* is not there, or holds no Parquet.
         SourceError: A file has no column *text_column*, or the manifest cannot be read.
         DamagedFileError: A file is missing, has another size than the manifest says, or is not Parquet.
+        UnfinishedError: The store refuses, or does not answer.
     """
-    root = Path(path)
-    manifest = root / "manifest.json"
-    if manifest.is_file():
-        listed = _read_manifest(manifest)
-        files = sorted((entry for entry in listed.files if entry.split == split), key=lambda entry: entry.path)
-        shards = tuple(_shard(_inside(root, entry.path), text_column, entry) for entry in files)
-        return Corpus(str(root), listed.dataset, listed.version, split, text_column, shards)
-    shards = tuple(_shard(file, text_column) for file in _loose_files(root, split=split))
-    return Corpus(str(root), None, _name_of(shards), split, text_column, shards)
+    store, name = _opened(place)
+    manifest = None if name else _read_manifest(store)
+    if manifest is None:
+        shards = _shards([(file, None) for file in _loose_files(store, name, split=split)], text_column)
+        return Corpus(store.address(name), None, _name_of(shards), split, text_column, shards)
+    files = sorted((entry for entry in manifest.files if entry.split == split), key=lambda entry: entry.path)
+    shards = _shards([(_listed(store, entry), entry) for entry in files], text_column)
+    # Asked now: a checkpoint, which names the report, is written also while a store is away.
+    report = store.address(_REPORT) if store.exists(_REPORT) else None
+    return Corpus(store.address(), manifest.dataset, manifest.version, split, text_column, shards, report)
+
+
+def _opened(place: Place) -> tuple[Store, str]:
+    """Return the store at *place*, and the key of the one file that is meant; empty for all."""
+    if isinstance(place, _Version):
+        return place.store, ""
+    if isinstance(place, str) and is_url(place):
+        folder, _, name = place.rpartition("/")
+        if name.endswith(".parquet") and not folder.endswith("/"):
+            return open_store(folder), name
+    store = open_store(place)
+    path = store.path()
+    return (open_store(path.parent), path.name) if path is not None and path.is_file() else (store, "")
 
 
 class _Entry(BaseModel):
@@ -144,51 +180,94 @@ class _Manifest(BaseModel):
     files: tuple[_Entry, ...]
 
 
-def _read_manifest(path: Path) -> _Manifest:
+def _read_manifest(store: Store) -> _Manifest | None:
+    """Read the manifest; None where there is none."""
     try:
-        return _Manifest.model_validate_json(path.read_bytes())
+        return _Manifest.model_validate_json(store.read(_MANIFEST))
+    except FileNotFoundError:
+        return None
     except ValidationError as error:
-        raise SourceError(f"not a manifest of a version: {error.errors()[0]['msg']}", file=str(path)) from None
+        reason = f"not a manifest of a version: {error.errors()[0]['msg']}"
+        raise SourceError(reason, file=store.address(_MANIFEST)) from None
 
 
-def _inside(root: Path, name: str) -> Path:
-    path = (root / name).resolve()
-    if not path.is_relative_to(root.resolve()):
-        raise SourceError(f"the manifest names a file outside of its folder: {name}", file=str(root / "manifest.json"))
-    return path
+def _listed(store: Store, entry: _Entry) -> StoredFile:
+    """Return the file that a manifest lists, of the size that it should have.
+
+    The size is compared on this machine only: where an object is shorter, no footer is found.
+    """
+    file = StoredFile(store, entry.path, entry.bytes)
+    try:
+        _ = file.address
+    except ValueError:
+        raise _outside(store, entry.path) from None
+    path = store.path(entry.path)
+    if path is None:
+        return file
+    if not path.resolve().is_relative_to(Path(store.address()).resolve()):
+        raise _outside(store, entry.path)
+    if not path.is_file():
+        raise missing(file)
+    if path.stat().st_size != entry.bytes:
+        raise _differs(file.address)
+    return file
 
 
-def _loose_files(root: Path, *, split: str) -> list[Path]:
-    if not root.exists():
-        raise UsageError(f"{root} is not there", hint="name a version's folder, or a folder or file of Parquet")
-    files = sorted(root.rglob("*.parquet")) if root.is_dir() else [root]
+def _outside(store: Store, name: str) -> SourceError:
+    return SourceError(f"the manifest names a file outside of its folder: {name}", file=store.address(_MANIFEST))
+
+
+def _loose_files(store: Store, name: str, *, split: str) -> list[StoredFile]:
+    path = store.path()
+    if path is not None and not path.exists():
+        raise UsageError(f"{path} is not there", hint=_PLACES)
+    if name:
+        files = [StoredFile(store, name, _size(store, name))]
+    else:
+        entries = [entry for entry in store.files() if entry.key.endswith(".parquet")]
+        files = [StoredFile(store, key, size) for key, size in sorted(entries, key=lambda entry: entry.key.split("/"))]
     if not files:
-        raise UsageError(f"{root} holds no Parquet files", hint="name a version's folder, or a folder of Parquet")
-    named = [file for file in files if file.name.split("-")[0] in {"train", "validation", "test"}]
+        raise UsageError(f"{store.address()} holds no Parquet files", hint=_PLACES)
+    named = [file for file in files if posixpath.basename(file.key).split("-")[0] in {"train", "validation", "test"}]
     if named:
-        return [file for file in named if file.name.startswith(f"{split}-")]
+        return [file for file in named if posixpath.basename(file.key).startswith(f"{split}-")]
     return files if split == "train" else []
 
 
-def _shard(path: Path, text_column: str, entry: _Entry | None = None) -> Shard:
-    if not path.is_file():
-        raise DamagedFileError(
-            "the file is missing", file=str(path), hint="run the recipe again, or copy the folder whole"
-        )
-    size = path.stat().st_size
-    if entry is not None and size != entry.bytes:
-        raise _differs(str(path))
-    with _reader(str(path)) as file:
-        metadata, schema = file.metadata, file.schema_arrow
+def _size(store: Store, name: str) -> int:
+    try:
+        return store.size(name)
+    except FileNotFoundError:
+        raise UsageError(f"{store.address(name)} is not there", hint=_PLACES) from None
+
+
+def _shards(files: list[tuple[StoredFile, _Entry | None]], text_column: str) -> tuple[Shard, ...]:
+    """Read the footers of *files*; on a store, several at once."""
+    if all(file.store.path() is not None for file, _ in files):
+        return tuple(_shard(file, text_column, entry) for file, entry in files)
+    with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
+        return tuple(pool.map(lambda listed: _shard(listed[0], text_column, listed[1]), files))
+
+
+def _shard(file: StoredFile, text_column: str, entry: _Entry | None) -> Shard:
+    with reading(file) as opened:
+        metadata, schema = opened.metadata, opened.schema_arrow
     if text_column not in schema.names:
-        raise SourceError(
-            f"no column `{text_column}`", file=str(path), hint=f"it has the columns {', '.join(schema.names)}"
-        )
+        hint = f"it has the columns {', '.join(schema.names)}"
+        raise SourceError(f"no column `{text_column}`", file=file.address, hint=hint)
     kind = schema.field(text_column).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise SourceError(f"the column `{text_column}` is {kind}, not text", file=str(path))
-    known = {} if entry is None else {"sha256": entry.sha256, "text_bytes": entry.text_bytes}
-    return Shard(str(path), metadata.num_rows, metadata.num_row_groups, size, **known)  # type: ignore[arg-type]
+        raise SourceError(f"the column `{text_column}` is {kind}, not text", file=file.address)
+    if entry is None:
+        return Shard(file, metadata.num_rows, metadata.num_row_groups)
+    return Shard(file, metadata.num_rows, metadata.num_row_groups, entry.sha256, entry.text_bytes)
+
+
+def _sha256(file: StoredFile) -> str:
+    try:
+        return file.store.sha256(file.key)
+    except FileNotFoundError:
+        raise missing(file) from None
 
 
 def _differs(path: str) -> DamagedFileError:
@@ -198,32 +277,5 @@ def _differs(path: str) -> DamagedFileError:
 
 
 def _name_of(shards: tuple[Shard, ...]) -> str:
-    said = json.dumps([[Path(shard.path).name, shard.size, shard.rows] for shard in shards])
+    said = json.dumps([[posixpath.basename(shard.file.key), shard.file.size, shard.rows] for shard in shards])
     return f"files-{hashlib.sha256(said.encode()).hexdigest()[:16]}"
-
-
-class _reader:  # noqa: N801 - used as a function
-    """A Parquet file that names itself when it is damaged."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __enter__(self) -> Any:
-        try:
-            self._file = pq.ParquetFile(self._path)
-        except (pa.ArrowInvalid, OSError) as error:
-            raise DamagedFileError(f"not a Parquet file: {error}", file=self._path) from None
-        return self._file
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        self._file.close()
-        if isinstance(error, (pa.ArrowInvalid, OSError)):
-            raise DamagedFileError(f"the file cannot be read: {error}", file=self._path) from error
-
-
-def _row_group(path: str, group: int, column: str) -> pa.ChunkedArray:
-    with _reader(path) as file:
-        return file.read_row_group(group, columns=[column], use_threads=False).column(0).drop_null()
-
-
-_kept_row_group = functools.lru_cache(maxsize=_OPEN_ROW_GROUPS)(_row_group)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.schemas.storage import write_atomically
-from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.shards import Corpus, Place, open_corpus
 
 END_OF_TEXT: Final = "<|endoftext|>"
 TOKENIZER_FILE: Final = "tokenizer.json"
@@ -24,14 +24,14 @@ LINEAGE_FILE: Final = "tokenizer-lineage.json"
 
 
 def train_tokenizer(
-    version: Path | str,
+    version: Place | Corpus,
     *,
     vocabulary_size: int = 8192,
     out: Path | str,
     split: str = "train",
     text_column: str = "text",
 ) -> dict[str, Any]:
-    """Train a tokenizer from the split *split* of *version* and write it to the folder *out*.
+    """Train a tokenizer from the split *split* of *version* (a path, a URL or what was opened), write it to *out*.
 
     Equal texts give equal bytes of `tokenizer.json`, whatever the order of documents. Reads the split once; memory
     grows with the number of distinct words.
@@ -43,17 +43,19 @@ def train_tokenizer(
     Raises:
         UsageError: *vocabulary_size* is below 257 (the bytes and the end of text).
         SourceError: The split has no text.
+        UnfinishedError: The store refuses, or does not answer.
     """
     if vocabulary_size < 257:
         raise UsageError(
             f"vocabulary_size {vocabulary_size} is below 257", hint="256 bytes and the end of text need 257"
         )
-    corpus = open_corpus(version, split=split, text_column=text_column)
+    corpus = version if isinstance(version, Corpus) else open_corpus(version, split=split, text_column=text_column)
     tally = {"documents": 0, "bytes": 0}
     tokenizer = _untrained()
     tokenizer.train_from_iterator(_counted(corpus, tally), trainer=_trainer(vocabulary_size))
     if not tally["bytes"]:
-        raise SourceError(f"the split `{split}` of {version} has no text", hint="a tokenizer is trained from text")
+        reason = f"the split `{corpus.split}` of {corpus.path} has no text"
+        raise SourceError(reason, hint="a tokenizer is trained from text")
     content = tokenizer.to_str(pretty=True)
     lineage = {
         "path": str(Path(out) / TOKENIZER_FILE),
@@ -61,7 +63,7 @@ def train_tokenizer(
         "max_vocabulary_size": vocabulary_size,
         "dataset": corpus.dataset,
         "version": corpus.version,
-        "split": split,
+        "split": corpus.split,
         **tally,
         "sha256": hashlib.sha256(content.encode()).hexdigest(),
         "tokenizers": tokenizers.__version__,

@@ -22,7 +22,7 @@ from torch.nn import functional
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.training.checkpoint import load_model
 from corpusmill.training.data.packing import Tokens
-from corpusmill.training.data.shards import Corpus, open_corpus
+from corpusmill.training.data.shards import Corpus, Place, open_corpus
 from corpusmill.training.data.tokenizer import end_of_text
 from corpusmill.training.evaluation.trigram import count_trigrams
 from corpusmill.training.runtime import choose_device
@@ -80,14 +80,15 @@ class Score:
 
 def evaluate(
     model_dir: Path | str,
-    version_dir: Path | str,
+    version_dir: Place,
     *,
     split: str = "validation",
     baseline: Literal["trigram"] | None = None,
     text_column: str = "text",
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> dict[str, Any]:
-    """Score the model in *model_dir* (a run's folder or a checkpoint) on the split *split* of *version_dir*.
+    """Score the model in *model_dir* (a run's folder or a checkpoint) on the split *split* of *version_dir*, the
+    path or URL of a version.
 
     *device* ``auto`` is the GPU where torch sees one.
 
@@ -100,6 +101,7 @@ def evaluate(
     Raises:
         UsageError: No such model or version, an unknown baseline, or a GPU that is not there.
         SourceError: The split has no text.
+        UnfinishedError: The store refuses, or does not answer.
     """
     if baseline not in {None, "trigram"}:
         raise UsageError(f"unknown baseline {baseline!r}", hint="the baseline is `trigram`")
@@ -107,7 +109,7 @@ def evaluate(
     corpus = open_corpus(version_dir, split=split, text_column=text_column)
     score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
     if not score.total.bytes:
-        raise SourceError(f"the split `{split}` of {version_dir} has no text", hint="name another `--split`")
+        raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="name another `--split`")
     result = _told(score.total) | {"by_source": {name: _told(tally) for name, tally in sorted(score.by_source.items())}}
     result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}
     if baseline is None:

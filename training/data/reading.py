@@ -1,0 +1,74 @@
+"""Parquet files of a corpus: opened from a disk or from a store, where only the ranges that are needed are read."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections.abc import Iterator
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.storage import StoredFile
+
+_OPEN_ROW_GROUPS: Final = 4
+"""Decoded row groups that are kept while their windows are asked for one after the other."""
+_KEPT_FOOTERS: Final = 64
+"""Footers of files on a store that are kept: without one, a row group costs another request or two."""
+
+
+@contextlib.contextmanager
+def reading(file: StoredFile) -> Iterator[pq.ParquetFile]:
+    """Open *file*; a column of a row group on a store is one request, made when it is read.
+
+    Nothing stays open between two row groups, so that what reads can be sent to another process.
+
+    Raises:
+        DamagedFileError: It is missing, is not Parquet, or cannot be read, here or in the block.
+        UnfinishedError: The store refuses, or does not answer.
+    """
+    opened = _opened(file)
+    try:
+        yield opened
+    except FileNotFoundError:
+        raise missing(file) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedFileError(f"the file cannot be read: {error}", file=file.address) from error
+    finally:
+        opened.close(force=True)
+
+
+def row_group(file: StoredFile, group: int, column: str) -> pa.ChunkedArray:
+    """Return the texts in *column* of a row group; rows without text are left out."""
+    with reading(file) as opened:
+        return opened.read_row_group(group, columns=[column], use_threads=False).column(0).drop_null()
+
+
+kept_row_group = functools.lru_cache(maxsize=_OPEN_ROW_GROUPS)(row_group)
+"""As `row_group`, for row groups that are asked for again soon."""
+
+
+def missing(file: StoredFile) -> DamagedFileError:
+    """Return the error for a *file* that is not there."""
+    hint = "run the recipe again, or copy the folder whole"
+    return DamagedFileError("the file is missing", file=file.address, hint=hint)
+
+
+def _opened(file: StoredFile) -> pq.ParquetFile:
+    path = file.store.path(file.key)
+    try:
+        if path is not None:
+            return pq.ParquetFile(path)
+        return pq.ParquetFile(file.open(), metadata=_footer(file))
+    except FileNotFoundError:
+        raise missing(file) from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DamagedFileError(f"not a Parquet file: {error}", file=file.address) from None
+
+
+@functools.lru_cache(maxsize=_KEPT_FOOTERS)
+def _footer(file: StoredFile) -> pq.FileMetaData:
+    with file.open() as opened:
+        return pq.read_metadata(opened)
