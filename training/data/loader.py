@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.training.data.packed import PackedDataset, Row
 
 
@@ -23,6 +24,7 @@ class BatchLoader:
 
     Raises:
         UsageError: The lanes cannot be shared equally by the workers.
+        CorpusmillError: What a data set raises while it is read, from a worker too.
 
     Yields:
         int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may have
@@ -55,7 +57,7 @@ class BatchLoader:
             return self._dataset.rows()
         # Workers are asked in turn, and worker w has every W-th lane from w on: rows come in the order of lanes.
         # Spawned, because a fork of a process with threads (torch's, Arrow's, the tokenizer's) may hang.
-        return iter(
+        return _raising(
             DataLoader(
                 _Rows(self._dataset),
                 batch_size=None,
@@ -66,14 +68,27 @@ class BatchLoader:
         )
 
 
-class _Rows(IterableDataset[Row]):
-    """The rows of a data set with their cursors, which travel from the worker with them."""
+class _Rows(IterableDataset[Row | CorpusmillError]):
+    """The rows of a data set with their cursors, which travel from the worker with them; at last, what ended them.
+
+    An error that torch brings from a worker is another one: a traceback as its message, without file and hint.
+    """
 
     def __init__(self, dataset: PackedDataset) -> None:
         self._dataset = dataset
 
-    def __iter__(self) -> Iterator[Row]:
-        return self._dataset.rows()
+    def __iter__(self) -> Iterator[Row | CorpusmillError]:
+        try:
+            yield from self._dataset.rows()
+        except CorpusmillError as error:
+            yield error
+
+
+def _raising(rows: Iterable[Row | CorpusmillError]) -> Iterator[Row]:
+    for row in rows:
+        if isinstance(row, CorpusmillError):
+            raise row
+        yield row
 
 
 def _as_it_is(row: Any) -> Any:

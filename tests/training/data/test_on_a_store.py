@@ -164,7 +164,7 @@ def test_a_store_that_vanishes_while_a_tokenizer_is_trained_is_unfinished(
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("workers", [0])
+@pytest.mark.parametrize("workers", [0, 2])
 def test_a_store_that_vanishes_between_rows_is_unfinished(
     s3: Server, s3_version: str, tokenizer_dir: Path, workers: int
 ) -> None:
