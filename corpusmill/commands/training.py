@@ -10,16 +10,17 @@ import click
 
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.storage import is_url
 from corpusmill.terminal.console import Console
 
 
-def _version_folder(console: Console, name: str) -> Path:
-    """Give the folder of the version *name*; any folder or file of Parquet is one too."""
+def _version_place(console: Console, name: str) -> str:
+    """Give the path or URL of the version *name*; any folder or file of Parquet is one too."""
     path = Path(name)
-    if path.exists() and ("/" in name or path.suffix == ".parquet"):
-        return path
-    folder: Path = console.parts["open_version"](name, workspace=workspace_of(console)).path
-    return folder
+    if is_url(name) or (path.exists() and ("/" in name or path.suffix == ".parquet")):
+        return name
+    place: str = console.parts["open_version"](name, workspace=workspace_of(console)).address
+    return place
 
 
 def _model_folder(console: Console, name: Path) -> Path:
@@ -38,10 +39,10 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     """Train a byte-level BPE tokenizer on VERSION; equal texts give an equal file."""
     from corpusmill.training import train_tokenizer
 
-    folder = _version_folder(console, version)
-    name = f"{version.replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
+    place = _version_place(console, version)
+    name = f"{version.replace('://', '-').replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
     target = out or console.workspace / "models" / "tokenizers" / name
-    told = train_tokenizer(folder, vocabulary_size=vocabulary_size, out=target, split=split)
+    told = train_tokenizer(place, vocabulary_size=vocabulary_size, out=target, split=split)
     if console.as_json:
         console.data(told)
     else:
@@ -62,11 +63,11 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     from corpusmill.training import fit, load_config
 
     settings = load_config(config)
-    folder = _version_folder(console, version or settings.version)
-    console.say(f"training {settings.run} on {folder}")
+    place = _version_place(console, version or settings.version)
+    console.say(f"training {settings.run} on {place}")
     told = fit(
         settings,
-        version_dir=folder,
+        version_dir=place,
         workspace=console.workspace,
         resume=not fresh,
         progress=_progress(console),
@@ -114,9 +115,9 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
     """Measure MODEL (a run's name, its folder, or a checkpoint) on VERSION, by default the one it was trained on."""
     from corpusmill.training import evaluate as score
 
-    place = _model_folder(console, model)
-    folder = _version_folder(console, version) if version else _trained_on(console, place)
-    told = score(place, folder, split=split, baseline=baseline)
+    folder = _model_folder(console, model)
+    place = _version_place(console, version) if version else _trained_on(console, folder)
+    told = score(folder, place, split=split, baseline=baseline)
     if console.as_json:
         console.data(told)
         return
@@ -132,17 +133,19 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
         )
 
 
-def _trained_on(console: Console, model: Path) -> Path:
-    """Give the folder of the version that *model* was trained on."""
+def _trained_on(console: Console, model: Path) -> str:
+    """Give the path or URL of the version that *model* was trained on."""
     from corpusmill.training.checkpoint import find_checkpoint, read_state
 
     lineage = read_state(find_checkpoint(model)).get("lineage", {})
-    dataset, version = lineage.get("dataset"), lineage.get("version")
+    dataset, version, path = lineage.get("dataset"), lineage.get("version"), lineage.get("path", "")
+    if is_url(path):
+        return str(path)
     if not dataset or not version:
         raise UsageError(
             f"{model} does not tell what it was trained on", hint="name the version: evaluate MODEL VERSION"
         )
-    return _version_folder(console, f"{dataset}@{version}")
+    return _version_place(console, f"{dataset}@{version}")
 
 
 @click.command()

@@ -1,0 +1,73 @@
+"""Tables of published versions as inputs of a plan: a task for each file, known by the hash of what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+import pyarrow.parquet as pq
+
+from corpusmill.pipelines.dataset.version import Version
+from corpusmill.pipelines.engines.base import Batches, Function, Scan
+from corpusmill.pipelines.engines.batches import conform
+from corpusmill.pipelines.engines.plan import ScanTask
+from corpusmill.pipelines.stages.assemble import schema_as_hex, schema_from_hex
+from corpusmill.pipelines.stages.base import TableInput
+from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.manifest import ShardFile, SideFile
+from corpusmill.schemas.storage import located
+
+FindVersion: TypeAlias = Callable[[str | None], Version | None]
+"""From the version that a `TableInput` names to that version; None for the parent of a first run."""
+
+
+class ReadTable(Function):
+    """Reads Parquet files: each row of the input has the `address` of one.
+
+    Args:
+        columns: That are read, serialized, as hexadecimal digits.
+    """
+
+    depends = ("pyarrow",)
+
+    columns: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        schema = schema_from_hex(self.columns)
+
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                for address in batch["address"].to_pylist():
+                    store, key = located(address)
+                    with store.open(key) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
+                        for piece in file.iter_batches(columns=schema.names, use_threads=False):
+                            yield conform(piece, schema)
+
+        return run
+
+
+def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:
+    """Return the step *name* that makes a table of *given* from *version*, and its tasks; none without a version.
+
+    Raises:
+        RecipeError: The version has no such table, or the table lacks a column.
+    """
+    scan = Scan(name=name, function=ReadTable(columns=schema_as_hex(given.columns)), schema=given.columns)
+    if version is None:
+        return scan, ()
+    files = version.stored(given.kind)
+    if not files:
+        kinds = sorted({"shard", *(file.kind for file in version.manifest.side_files)})
+        raise RecipeError(f"{version.name} has no table `{given.kind}`", hint=f"it has: {', '.join(kinds)}")
+    with files[0].open() as opened:
+        there = pq.read_schema(opened)
+    for column in given.columns:
+        found = there.field(column.name).type if column.name in there.names else None
+        if found != column.type:
+            raise RecipeError(
+                f"the table `{given.kind}` of {version.name} has no column `{column.name}` of the type {column.type}",
+                hint=f"it has: {', '.join(f'{field.name} ({field.type})' for field in there)}",
+            )
+    listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
+    hashes = {file.path: file.logical_hash for file in listed}
+    return scan, tuple(ScanTask(({"address": file.address},), {"content": hashes[file.key]}) for file in files)

@@ -1,0 +1,76 @@
+"""The commands that train and measure, on versions of a workspace, of a store, and at a URL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from corpusmill.pipelines.workspace import Workspace
+from tests.commands.conftest import Command
+from tests.pipelines.dataset.corpora import Doc, publish_version
+from tests.s3 import Server
+from tests.training.corpora import drawn_texts, tiny_config, write_corpus
+
+CAPTURES = [Doc(f"{number}.md", text=text or "some text") for number, text in enumerate(drawn_texts(60))]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "train.yaml"
+    path.write_text(json.dumps(tiny_config(version="my-docs").model_dump(mode="json")))
+    return path
+
+
+def test_a_name_a_url_and_a_folder_give_the_same_run(
+    command: Command, config: Path, workspace: Workspace, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the versions of a workspace lie makes no difference to what is trained."""
+    near = publish_version(workspace, CAPTURES)
+    far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
+    answers = [command("train", config, "--version", place, "--fresh", "--json") for place in (near.path, far.address)]
+    measured = [command("evaluate", "tiny", "--json")]
+    monkeypatch.setenv("CORPUSMILL_STORE", s3_url)
+
+    answers.append(command("train", config, "--fresh", "--json"))
+    measured += [command("evaluate", "tiny", *place, "--json") for place in ([], [near.path], [far.address])]
+
+    assert [answer.code for answer in (*answers, *measured)] == [0] * 7
+    assert {json.loads(answer.out)["version"] for answer in answers} == {near.manifest.version}
+    assert len({json.loads(answer.out)["train_loss"] for answer in answers}) == 1
+    assert len({json.loads(answer.out)["bits_per_byte"] for answer in measured}) == 1
+    assert f"training tiny on {far.address}" in answers[2].err
+
+
+def test_a_tokenizer_of_a_url_lies_in_the_workspace(command: Command, workspace: Workspace, s3_url: str) -> None:
+    """In a folder whose name says where it is from."""
+    far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
+
+    answer = command("tokenizer", far.address, "--vocabulary-size", 300, "--json")
+
+    folder = Path(json.loads(answer.out)["path"]).parent
+    assert folder.parent == workspace.models / "tokenizers"
+    assert folder.name == f"{far.address.replace('://', '-').replace('/', '-')}-300"
+
+
+def test_a_folder_of_parquet_is_trained_on(command: Command, config: Path, tmp_path: Path) -> None:
+    """No version is needed."""
+    write_corpus(tmp_path / "loose")
+
+    answer = command("train", config, "--version", "./loose", "--json")
+
+    assert (answer.code, json.loads(answer.out)["dataset"]) == (0, None)
+
+
+def test_a_store_that_is_away_is_exit_5(
+    command: Command, config: Path, workspace: Workspace, s3: Server, s3_url: str
+) -> None:
+    """So that whoever runs it knows to run it again."""
+    far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
+    s3.is_down = True
+
+    answer = command("train", config, "--version", far.address)
+
+    assert answer.code == 5
+    assert "AWS_ENDPOINT_URL" in answer.err
