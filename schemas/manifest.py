@@ -132,6 +132,10 @@ class VersionManifest(_Model):
     counts: Counts
     recipe: dict[str, Any]
     inputs: tuple[InputSource, ...]
+    contents: dict[str, str] = Field(
+        default_factory=dict,
+        description="Files and versions that stages read, `<stage>.<input>`: a file's SHA-256, or a version's id.",
+    )
     tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
     cost: tuple[StepCost, ...]
 

@@ -190,6 +190,82 @@ def test_where_the_other_distribution_is_not_installed_a_version_is_still_explai
     assert "Whether the recipe looks for it is not known" in (folder / "README.md").read_text()
 
 
+SEEN = """
+dataset: more
+sources:
+  - load: {name: pages, format: html, path: pages}
+stages: [plain_html, seen]
+split: {train: 1.0, validation: 0.0, test: 0.0}
+"""
+
+
+def counts(result: dict[str, Any]) -> tuple[int, int]:
+    return result["counts"]["published"], result["counts"]["ledger"]
+
+
+def cached(result: dict[str, Any]) -> dict[str, bool]:
+    return {step["name"]: step["cached"] for step in result["steps"]}
+
+
+def test_a_stage_reads_a_published_version(environment: Path, project: Path) -> None:
+    """It is known by what it holds: under another name and in another place, nothing is computed again."""
+    (project / "recipe.yaml").write_text(SEEN)
+    (project / "pages" / "b.html").rename(project / "b.html")
+    (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    (project / "b.html").rename(project / "pages" / "b.html")
+    corpusmill(environment, project, "load", "recipe.yaml")
+    shutil.copytree(first["path"], project / "elsewhere")
+
+    results = []
+    for of in (f"more@{first['version']}", str(project / "elsewhere")):
+        (project / "recipe.yaml").write_text(SEEN.replace("seen]", f"seen: {{of: '{of}'}}]"))
+        results += corpusmill(environment, project, "run", "recipe.yaml", "--workers", "2")
+
+    one, other = results
+    assert counts(first) == (5, 0)
+    assert counts(one) == (1, 5)
+    assert other["version"] == one["version"]
+    assert cached(other)["seen.published"]
+    assert cached(other)["seen"]
+    ledger = rows(Path(one["path"]), "ledger")
+    assert {(row["stage"], row["rule"]) for row in ledger} == {("seen", "seen.before")}
+    assert {row["duplicate_of"] for row in ledger} == {row["id"] for row in rows(Path(first["path"]), "train")}
+    manifest = json.loads((Path(one["path"]) / "manifest.json").read_text())
+    assert manifest["contents"] == {"seen.published": first["version"]}
+
+
+def test_the_parent_is_an_input_by_content(environment: Path, project: Path) -> None:
+    """Nothing was published before the first run; the second one sees what the first one published."""
+    (project / "recipe.yaml").write_text(SEEN)
+    (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+
+    (second,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+
+    assert (counts(first), counts(second)) == ((6, 0), (0, 6))
+    (steps_of_plan,) = corpusmill(environment, project, "plan", "recipe.yaml")
+    reasons = {step["name"]: step["reason"] for step in steps_of_plan["steps"]}
+    assert reasons["plain_html"] == "computed before"
+    assert reasons["seen.published"] == "its files changed"
+
+
+@pytest.mark.parametrize(
+    ("of", "told"),
+    [("more@nothing", "no data set 'more'"), ("./pages", "holds no version")],
+)
+def test_a_version_that_is_not_there_is_refused_before_work_starts(
+    environment: Path, project: Path, of: str, told: str
+) -> None:
+    """Exit 2, and a hint."""
+    (project / "recipe.yaml").write_text(SEEN.replace("seen]", f"seen: {{of: '{of}'}}]"))
+    command = [environment / "bin" / "python", "-m", "corpusmill", "run", "recipe.yaml"]
+
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert "hint: " in done.stderr
+    assert not (project / "corpus" / "tasks").exists()
+
+
 def test_inspect_shows_every_type(environment: Path, project: Path) -> None:
     """What is published can be looked at."""
     corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")

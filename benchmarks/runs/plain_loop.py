@@ -51,7 +51,7 @@ def plan_of(recipe: Path, folder: Path) -> CorpusPlan:
         source_input(loaded, source, acquire(loaded, source, workspace, acquisition), workspace, acquisition.loaders)
         for source in loaded.recipe.sources
     ]
-    return planned(loaded, inputs, limit=None)
+    return planned(loaded, inputs, workspace, limit=None)
 
 
 @dataclass

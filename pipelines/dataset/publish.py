@@ -96,6 +96,7 @@ def make_manifest(
     by_source: dict[str, dict[str, int]],
     recipe: dict[str, Any],
     inputs: tuple[InputSource, ...],
+    contents: dict[str, str] | None = None,
     tools: dict[str, str],
     cost: tuple[StepCost, ...],
 ) -> VersionManifest:
@@ -122,6 +123,7 @@ def make_manifest(
         ),
         recipe=recipe,
         inputs=inputs,
+        contents=contents or {},
         tools=tools,
         cost=cost,
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.batches import give_up
-from corpusmill.schemas.storage import Store
+from corpusmill.schemas.storage import Store, located
 
 _CURRENT: ContextVar[TaskContext] = ContextVar("task")
 
@@ -34,6 +34,7 @@ class TaskContext:
         self._out = out
         self._contents = contents or {}
         self._appearing = contextlib.ExitStack()
+        self._read = contextlib.ExitStack()
         self._files: dict[str, Path] = {}
 
     def count(self, name: str, by: int = 1) -> None:
@@ -49,12 +50,13 @@ class TaskContext:
         self.sides[side](batch)
 
     def content(self, name: str) -> Path:
-        """Return where the input by content *name* lies.
+        """Return a local path of the input by content *name*, for as long as the task runs.
 
         Raises:
             KeyError: The step declares none of this name.
         """
-        return Path(self._contents[name])
+        store, key = located(self._contents[name])
+        return self._read.enter_context(store.fetched(key))
 
     def file(self, name: str) -> Path:
         """Return a local path at which to write the file *name* of this task."""
@@ -65,11 +67,13 @@ class TaskContext:
         """Let the files appear in the store and return their sizes in bytes by name."""
         sizes = {name: path.stat().st_size for name, path in self._files.items()}
         self._appearing.close()
+        self._read.close()
         return sizes
 
     def drop_files(self) -> None:
         """Remove what a failed attempt wrote."""
         give_up(self._appearing)
+        self._read.close()
 
 
 def final_key(out: str, name: str) -> str:

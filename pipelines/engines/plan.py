@@ -81,9 +81,9 @@ class Plan:
         """Return the columns that *step* replaces in the table it writes onto."""
         return self._tables.replaced[step.name]
 
-    def extended(self, steps: Sequence[Step]) -> Plan:
-        """Return this plan with *steps* behind."""
-        plan = Plan((), self.scans)
+    def extended(self, steps: Sequence[Step], scans: Mapping[str, Sequence[ScanTask]] | None = None) -> Plan:
+        """Return this plan with *steps* behind, and the tasks of the *scans* among them."""
+        plan = Plan((), {**self.scans, **(scans or {})})
         plan.steps = (*self.steps, *steps)
         plan._tables = self._tables.copy()
         for step in steps:

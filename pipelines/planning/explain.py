@@ -13,7 +13,7 @@ from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.planning.estimate import estimate_disk
-from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.running.sources import Acquisition, source_input
 from corpusmill.pipelines.workspace import Workspace
@@ -36,9 +36,9 @@ def explain_plan(
         for source in loaded.recipe.sources
         if (manifest := found[source.name]) is not None
     ]
-    plan = planned(loaded, inputs, limit=limit)
+    plan = planned(loaded, inputs, workspace, limit=limit)
     known = fingerprints(plan.plan)
-    dataset = loaded.recipe.dataset + ("-sample" if limit is not None else "")
+    dataset = dataset_name(loaded, limit=limit)
     before = _last_steps(workspace, dataset)
     store = workspace.tasks
     steps: list[dict[str, Any]] = []

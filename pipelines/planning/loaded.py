@@ -5,20 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.version import Version, open_version, version_in
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
 
 
-def planned(loaded: LoadedRecipe, inputs: Sequence[SourceInput], *, limit: int | None) -> CorpusPlan:
-    """Give the plan of the recipe over its sources."""
+def planned(
+    loaded: LoadedRecipe, inputs: Sequence[SourceInput], workspace: Workspace, *, limit: int | None
+) -> CorpusPlan:
+    """Give the plan of the recipe over its sources; versions that stages name are those of *workspace*."""
     stages = [(entry.id, stage) for entry, stage in zip(loaded.recipe.stages, loaded.stages, strict=True)]
     _refuse_repeated_columns(loaded, stages)
-    return build_plan(loaded.recipe, stages, inputs, limit=limit)
+    dataset = dataset_name(loaded, limit=limit)
+
+    def find_version(name: str | None) -> Version | None:
+        if name is not None:
+            return open_version(name, workspace)
+        parent = publications.current(workspace.dataset(dataset))
+        return None if parent is None else version_in(workspace.dataset(dataset).below(parent))
+
+    return build_plan(loaded.recipe, stages, inputs, limit=limit, find_version=find_version)
+
+
+def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:
+    """Return the name of the data set that is published: a part of the records makes another one."""
+    return loaded.recipe.dataset + ("-sample" if limit is not None else "")
 
 
 def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage]]) -> None:

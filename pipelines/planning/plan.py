@@ -43,15 +43,16 @@ from corpusmill.pipelines.stages.assemble import (
     join_step,
     schema_as_hex,
 )
-from corpusmill.pipelines.stages.base import Documents, SideTable, Stage
+from corpusmill.pipelines.stages.base import Documents, FileInput, SideTable, Stage, TableInput
 from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
 from corpusmill.pipelines.stages.read import Read
+from corpusmill.pipelines.stages.read_table import FindVersion, table_scan
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
-from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.recipe import Recipe
+from corpusmill.schemas.storage import is_url, located
 
 READ: Final = ":read"
 HASH: Final = ":hash"
@@ -73,6 +74,8 @@ class CorpusPlan:
         written: Steps that write files of the version.
         schema: Columns of a shard.
         views: Those beyond `DOCUMENT`.
+        contents: The inputs by content that stages named, ``<stage>.<input>``: the SHA-256 of a file, or the id of the
+            version whose table it is.
     """
 
     plan: Plan
@@ -81,6 +84,11 @@ class CorpusPlan:
     written: tuple[str, ...]
     schema: pa.Schema
     views: tuple[str, ...]
+    contents: dict[str, str] = field(default_factory=dict)
+
+
+def _no_version(name: str | None) -> None:
+    """Find no version: what a plan without a workspace knows of them."""
 
 
 def build_plan(
@@ -89,17 +97,20 @@ def build_plan(
     sources: Sequence[SourceInput],
     *,
     limit: int | None = None,
+    find_version: FindVersion = _no_version,
 ) -> CorpusPlan:
     """Return the plan of *recipe* over *sources*.
 
     Args:
         stages: The recipe's stages as values, by the id that each has in the recipe.
         limit: Take the records with this many smallest ids only.
+        find_version: Finds the versions whose tables stages read.
 
     Raises:
-        RecipeError: A stage reads a column that no stage before it adds.
+        RecipeError: A stage reads a column that no stage before it adds, or a table that a version does not have.
+        UsageError: A version that a stage names is not there.
     """
-    return _Builder(recipe, sources, limit).build(stages)
+    return _Builder(recipe, sources, limit, find_version).build(stages)
 
 
 @dataclass
@@ -109,6 +120,7 @@ class _Builder:
     recipe: Recipe
     sources: Sequence[SourceInput]
     limit: int | None
+    find_version: FindVersion
     plan: Plan = field(default_factory=lambda: Plan(()))
     state: str = ""
     laws: list[str] = field(default_factory=lambda: [READ_LAW])
@@ -116,6 +128,7 @@ class _Builder:
     added: list[pa.Field] = field(default_factory=list)
     created: list[Input] = field(default_factory=list)
     published: list[tuple[str, str, SideTable]] = field(default_factory=list)
+    contents: dict[str, str] = field(default_factory=dict)
     hashes: int = 0
     is_hashed: bool = False
     has_identity: bool = False
@@ -139,6 +152,7 @@ class _Builder:
             written=written,
             schema=document_schema(self.plan.schema(self.state), columns),
             views=columns,
+            contents=self.contents,
         )
 
     def _steps(self, steps: Sequence[Step], *, stage: str | None = None, basis: Any = None) -> None:
@@ -182,11 +196,14 @@ class _Builder:
 
     def _add(self, part: _Part) -> None:
         stage, name = part.stage, part.name
-        own = stage.steps(name, self._compared_documents(stage)) if _is_comparing(stage) else ()
+        own: tuple[Step, ...] = ()
+        if _is_comparing(stage):
+            documents = self._compared_documents(stage)
+            own = stage.steps(name, replace(documents, tables=self._tables(part)))
         if not own:
             self._refuse_missing(part)
             own = (map_step(name, stage, self._documents()),)
-        contents = tuple(Content(one.name, one.path, file_sha256(Path(one.path))) for one in stage.inputs())
+        contents = tuple(self._content(part, given) for given in stage.inputs() if isinstance(given, FileInput))
         own = tuple(replace(step, contents=contents) if step.name == name else step for step in own)
         self._steps(own, stage=part.owner, basis=stage.basis())
         self.state = own[-1].name
@@ -197,6 +214,28 @@ class _Builder:
         if "text" in stage.changes():
             self.is_hashed = False
         self._note_sides(name, stage, own[-1])
+
+    def _content(self, part: _Part, given: FileInput) -> Content:
+        store, key = located(given.path if is_url(given.path) else str(Path(given.path).absolute()))
+        try:
+            found = Content(given.name, store.address(key), store.sha256(key))
+        except FileNotFoundError:
+            raise RecipeError(f"stage `{part.name}` reads {given.path}, which is not there") from None
+        self.contents[f"{part.name}.{given.name}"] = found.sha256
+        return found
+
+    def _tables(self, part: _Part) -> dict[str, str]:
+        """Add the scans of the tables that a stage reads; return the steps by the names of the inputs."""
+        tables = {}
+        for given in part.stage.inputs():
+            if isinstance(given, TableInput):
+                version = self.find_version(given.version)
+                scan, tasks = table_scan(f"{part.name}.{given.name}", given, version)
+                self.plan = self.plan.extended([replace(scan, stage=part.owner)], {scan.name: tasks})
+                tables[given.name] = scan.name
+                if version is not None:
+                    self.contents[scan.name] = version.manifest.version
+        return tables
 
     def _note_sides(self, name: str, stage: Stage, last: Step) -> None:
         """Note the side tables of the last step that go into the ledger or the version."""

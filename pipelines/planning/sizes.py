@@ -103,7 +103,7 @@ def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
     sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
-    scan = [step for step in plan.steps if isinstance(step, Scan)][-1]
+    scan = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None][-1]
     if sum(sizes.values()) >= SMALL_BYTES:
         try:
             with _task(scan):

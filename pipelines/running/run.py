@@ -18,7 +18,7 @@ from corpusmill.pipelines.engines.addresses import distribution_versions, finger
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.planning.estimate import estimate_disk
-from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
@@ -82,7 +82,7 @@ def run(
         CorpusmillError: By who must act; what was finished is kept and used by the next run.
     """
     workspace.make()
-    dataset = loaded.recipe.dataset + ("-sample" if options.limit is not None else "")
+    dataset = dataset_name(loaded, limit=options.limit)
     with workspace.lock("dataset", dataset) as lock:
         name = workspace.start_run(dataset=dataset, recipe=str(loaded.path), engine=engine.name)
         try:
@@ -121,7 +121,7 @@ class _Run:
     def result(self) -> Result:
         inputs = [self._input(source) for source in self.loaded.recipe.sources]
         refuse_changed(self.loaded, self.acquisition, inputs)
-        plan = planned(self.loaded, inputs, limit=self.options.limit)
+        plan = planned(self.loaded, inputs, self.workspace, limit=self.options.limit)
         store = self.workspace.tasks
         self._refuse_small_disk(plan, inputs, store)
         # Known before anything runs, so that `gc` leaves alone what this run is about to use.
@@ -173,6 +173,7 @@ class _Run:
             stages=stages,
             by_source=_by_source(done),
             recipe=self.loaded.recipe.model_dump(mode="json"),
+            contents=plan.contents,
             inputs=tuple(_described(source, _kinds(done, source.name)) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in done.values()),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from abc import ABC
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
@@ -53,11 +53,30 @@ class FileInput:
     """A file that a stage reads, known by its SHA-256: ``task().content(name)`` returns where it lies.
 
     Args:
-        path: Absolute, or relative to the folder in which the run was started.
+        path: Absolute, or relative to the folder in which the run was started; or a URL.
     """
 
     name: str
     path: str
+
+
+@dataclass(frozen=True)
+class TableInput:
+    """A table of a published version that a stage with steps reads, known by what its files hold.
+
+    ``documents.tables[name]`` is the step whose table it is.
+
+    Args:
+        version: ``dataset@id``, ``dataset@tag``, ``dataset`` (its current version), or a version's folder or URL. None:
+            the version that the data set of the run shows when the run begins; if there is none, the table is empty.
+        kind: ``shard`` (the documents), ``ledger``, ``signals``, ``origin``, or ``<stage>.<side table>``.
+        columns: That are read, with their types.
+    """
+
+    name: str
+    version: str | None
+    kind: str
+    columns: pa.Schema
 
 
 @dataclass(frozen=True)
@@ -93,10 +112,17 @@ class PersonalData:
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents as a stage finds them: the step after which they stand, and their columns."""
+    """The documents as a stage finds them.
+
+    Args:
+        state: The step after which they stand.
+        schema: Their columns.
+        tables: Steps whose tables are the stage's inputs (`TableInput`), by name.
+    """
 
     state: str
     schema: pa.Schema
+    tables: Mapping[str, str] = field(default_factory=dict)
 
 
 class Stage(BaseModel, ABC):
@@ -158,8 +184,8 @@ class Stage(BaseModel, ABC):
         """
         return {}
 
-    def inputs(self) -> tuple[FileInput, ...]:
-        """Return the files that the function reads."""
+    def inputs(self) -> tuple[FileInput | TableInput, ...]:
+        """Return the files that the function reads, and the tables of published versions that the steps read."""
         return ()
 
     def sides(self) -> Mapping[str, SideTable]:

@@ -1,4 +1,7 @@
-"""Stages as another distribution brings them: maps with a side table, an extractor, one that masks, one in rounds."""
+"""Stages as another distribution brings them.
+
+Maps with a side table, an extractor, one that masks, one that compares in rounds, one that reads a published version.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pydantic import Field
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Repeat, Step
 from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 from corpusmill.pipelines.stages.base import (
     TEXT_ADDED,
     TEXT_CUT,
@@ -21,10 +25,11 @@ from corpusmill.pipelines.stages.base import (
     PersonalData,
     SideTable,
     Stage,
+    TableInput,
     Transform,
     reject,
 )
-from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, verdict_step
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
 
 
 class Shouting(Stage):
@@ -326,3 +331,88 @@ class Decide(Function):
             yield pa.RecordBatch.from_pylist(rows, schema=DECISION)
 
         return run
+
+
+# -- a stage that reads a table of a published version
+
+_PUBLISHED = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("content_hash", pa.string())])
+_MET = pa.schema(
+    [
+        pa.field("content_hash", pa.string(), nullable=False),
+        PLACE_FIELD,
+        pa.field("known", pa.string(), nullable=False),
+        pa.field("text_bytes", pa.int64(), nullable=False),
+    ]
+)
+"""A living document, with an empty `known`; or, before these, one of the published version, with its id."""
+
+
+class Seen(Stage):
+    """Leave out documents whose text a published version has."""
+
+    of: str | None = Field(default=None, description="The version; by default what the data set shows.")
+
+    def reads(self) -> tuple[str, ...]:
+        return ("content_hash",)
+
+    def rules(self) -> tuple[str, ...]:
+        return ("seen.before",)
+
+    def inputs(self) -> tuple[TableInput, ...]:
+        return (TableInput("published", self.of, "shard", _PUBLISHED),)
+
+    def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
+        columns = ("content_hash", "rule", "text_bytes", PLACE)
+        decisions = Exchange(
+            name=f"{name}.decisions",
+            inputs=(
+                Input(documents.state, through=Living(), columns=columns),
+                Input(documents.tables["published"], through=Known()),
+            ),
+            by="content_hash",
+            order=(PLACE, "known"),
+            function=DecideSeen(),
+            moved=_MET,
+            schema=DECISION,
+        )
+        return (decisions, verdict_step(name, decisions=decisions.name, of=documents.state))
+
+
+class Living(Function):
+    """Living documents to `_MET` rows."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in map(living, batches):
+                unknown = pa.repeat(pa.scalar(""), batch.num_rows)
+                columns = [batch["content_hash"], batch[PLACE], unknown, batch["text_bytes"]]
+                yield pa.RecordBatch.from_arrays(columns, names=_MET.names)
+
+        return run
+
+
+class Known(Function):
+    """Documents of the published version to `_MET` rows."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                rows = batch.num_rows
+                before, none = pa.array(np.full(rows, -1)), pa.array(np.zeros(rows, np.int64))
+                columns = [batch["content_hash"], before, batch["id"], none]
+                yield pa.RecordBatch.from_arrays(columns, names=_MET.names)
+
+        return run
+
+
+class DecideSeen(Function):
+    """Reject the documents that come behind a published one with their text."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: map(self._decided, whole_groups(batches, by="content_hash"))
+
+    def _decided(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        starts = run_starts(batch["content_hash"])
+        first = batch["known"].take(pa.array(starts[group_numbers(starts, rows=batch.num_rows)]))
+        again = pc.and_(pc.not_equal(first, ""), pc.equal(batch["known"], ""))
+        return decided(batch, np.asarray(again), DECISION, rule="seen.before", duplicate_of=first)

@@ -95,7 +95,7 @@ def estimate(path: Path, workspace: Path, *more: Stage, **options: Any) -> DiskE
     if more:
         plan = build_plan(loaded.recipe, [(type(stage).__name__, stage) for stage in more], inputs)
     else:
-        plan = planned(loaded, inputs, limit=options.get("limit"))
+        plan = planned(loaded, inputs, place, limit=options.get("limit"))
     return estimate_disk(plan, inputs, place.tasks, **options)
 
 
