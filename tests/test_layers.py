@@ -162,3 +162,104 @@ def test_tables_and_the_command_load_no_heavy_library(module: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert done.stdout.split() == []
+
+
+FILE_METHODS = {
+    *("write_text", "write_bytes", "unlink", "rename", "mkdir", "rmdir", "touch", "truncate"),
+    *("glob", "rglob", "iterdir", "hardlink_to", "symlink_to"),
+}
+OS_CALLS = {"rename", "replace", "remove", "unlink", "link", "mkdir", "makedirs", "rmdir", "scandir", "listdir"}
+LOOKING_AT_THE_MACHINE = {"disk_usage", "which"}
+TOUCHES_FILES = {
+    "the archives and the queue of a crawl grow on this machine; a finished one is sent to the store": {
+        "crawlers/crawl",
+        "crawlers/frontier/store",
+        "crawlers/process",
+        "crawlers/warc",
+    },
+    "files of the user": {
+        "crawlers/patterns",
+        "pipelines/projects/init",
+        "pipelines/recipes/paths",
+        "schemas/located_yaml",
+    },
+    "what is on its way through an exchange, on this machine": {
+        "pipelines/engines/beam",
+        "pipelines/engines/driver",
+        "pipelines/engines/merging",
+        "pipelines/engines/spills",
+    },
+    "writes to the path that the store gave": {
+        "pipelines/dataset/publish",
+        "pipelines/engines/batches",
+        "pipelines/reports/card",
+        "pipelines/reports/croissant",
+        "pipelines/reports/report",
+    },
+    "what dead processes left on this machine": {"pipelines/dataset/garbage", "pipelines/engines/work"},
+    "the database, which stays on this machine": {"pipelines/dataset/health"},
+    "`/proc`": {"pipelines/engines/memory"},
+    "models stay on this machine": {
+        "training/checkpoint",
+        "training/data/tokenizer",
+        "training/metrics",
+        "training/run_folder",
+        "training/trainer",
+    },
+}
+"""Why a module outside `schemas/storage/` touches files itself."""
+
+
+def touched(tree: ast.Module) -> Iterator[str]:
+    """What a module does to files: opening for writing, making, renaming, removing and listing."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="open") | ast.Attribute(attr="open" | "OSFile") as function):
+                is_method = isinstance(function, ast.Attribute) and function.attr == "open"
+                given = [*node.args[0 if is_method else 1 :], *(keyword.value for keyword in node.keywords)]
+                modes = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+                if any(re.fullmatch(r"(?=.*[wax+])[rwaxbt+]{1,3}", mode) for mode in modes):
+                    yield "open"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="shutil"), attr=name)):
+                if name not in LOOKING_AT_THE_MACHINE:
+                    yield f"shutil.{name}"
+            case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr=name)):
+                if name in OS_CALLS:
+                    yield f"os.{name}"
+            case ast.Call(func=ast.Attribute(attr="replace"), args=[_], keywords=[]):  # of a path: strings take two
+                yield "replace"
+            case ast.Call(func=ast.Attribute(attr=name)) if name in FILE_METHODS:
+                yield name
+
+
+def test_one_place_knows_about_files() -> None:
+    """What lies in a workspace is made, replaced, listed and removed through the store, wherever that is."""
+    allowed = set().union(*TOUCHES_FILES.values())
+    found = {
+        relative(path).removesuffix(".py"): sorted(set(touched(ast.parse(path.read_text()))))
+        for path in MODULES
+        if not relative(path).startswith("schemas/storage/")
+    }
+    touching = {module: calls for module, calls in found.items() if calls}
+
+    assert {module: calls for module, calls in touching.items() if module not in allowed} == {}
+    assert allowed - touching.keys() == set()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "open('a', 'w')",
+        "path.open(mode='ab')",
+        "pa.OSFile('a', 'wb')",
+        "path.write_text('x')",
+        "path.replace(other)",
+        "os.unlink('a')",
+        "shutil.rmtree('a')",
+        "path.glob('*')",
+    ],
+)
+def test_a_module_that_touches_files_is_noticed(line: str) -> None:
+    """Reading, and `str.replace`, are no such thing."""
+    assert list(touched(ast.parse(line)))
+    assert not list(touched(ast.parse("open('a'); path.open('rb'); text.replace('a', 'b'); shutil.which('a')")))
