@@ -223,9 +223,12 @@ class PlainLoop:
     def _fold(self, step: Fold) -> None:
         function, layout = self._built(step.function), self.plan.layout(step.of)
         names = list(self.plan.columns(step.of)) if step.reads is None else list(step.reads)
-        for number in range(-(-self.parts[layout] // step.partitions)):
+        together = step.partitions
+        if callable(together):
+            together = together(self._asked(step.function.asks()))
+        for number in range(-(-self.parts[layout] // together)):
             context = self._context(step, number)
-            own = [piece for piece in self.tables[layout] if piece.partition // step.partitions == number]
+            own = [piece for piece in self.tables[layout] if piece.partition // together == number]
             with running(context):
                 self._add(step, number, function(self._select(step.of, names, piece) for piece in own), step.schema)
             context.adopt_files()

@@ -51,7 +51,8 @@ def work_of(step: Step) -> dict[str, Any]:
             own = {"schema": _columns(step.schema)}
         case Fold():
             reads = None if step.reads is None else sorted(step.reads)
-            own = {"schema": _columns(step.schema), "partitions": step.partitions, "reads": reads}
+            partitions = step.partitions if isinstance(step.partitions, int) else None  # the function asks decide it
+            own = {"schema": _columns(step.schema), "partitions": partitions, "reads": reads}
         case Exchange():
             inputs = [
                 [

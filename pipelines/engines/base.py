@@ -266,14 +266,15 @@ class Fold(_Step):
     """Apply *function* to the rows of whole partitions of the table *of*, made by an exchange, in their order.
 
     Args:
-        partitions: So many consecutive partitions are one call.
+        partitions: So many consecutive partitions are one call; or a function of the counters of the steps that
+            *function* asks.
         reads: Columns that are read; None: all.
     """
 
     of: str
     function: Function
     schema: pa.Schema
-    partitions: int = 1
+    partitions: int | Callable[[Mapping[str, Counters]], int] = 1
     reads: tuple[str, ...] | None = None
 
 

@@ -373,9 +373,12 @@ class _Run:
         work = self._work(step, step.function.asks())
         columns = tuple(self.plan.columns(step.of)) if step.reads is None else step.reads
         layout, views = self.plan.layout(step.of), self._views(step.of, columns)
+        count = step.partitions
+        if callable(count):
+            count = count(self._counters(step.function.asks()))
         groups: dict[int, list[_Slice]] = {}
         for slice_ in self.slices(layout):
-            groups.setdefault(slice_.partition // step.partitions, []).append(slice_)
+            groups.setdefault(slice_.partition // count, []).append(slice_)
         for number, slices in sorted(groups.items()):
             read = [self._addresses(step.of, slice_, columns) for slice_ in slices]
             sources = tuple(Source(self._piece(layout, slice_, (views,)), views) for slice_ in slices)

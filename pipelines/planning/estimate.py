@@ -126,7 +126,8 @@ class _Model:
             case Fold():
                 columns = self.plan.schema(step.of) if step.reads is None else self._fields(step.of, step.reads)
                 size = sum(self.documents.size(column).in_shards for column in columns)
-                return size, 0.0, max(1.0, self._slices(step.of) / step.partitions)
+                together = step.partitions if isinstance(step.partitions, int) else 1
+                return size, 0.0, max(1.0, self._slices(step.of) / together)
             case Repeat():
                 size = self.documents.packed(self.plan.schema(step.name))
                 self.tasks[step.name] = self._slices(step.start)

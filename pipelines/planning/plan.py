@@ -329,7 +329,7 @@ class _Builder:
             masks=tuple((_place(stage), stage.model_dump_json()) for stage in maskers),
         )
         basis = [stage.basis() for stage in maskers]
-        fold = Fold(name=SHARDS, of=self.state, function=function, schema=WRITTEN, partitions=function.pieces)
+        fold = Fold(name=SHARDS, of=self.state, function=function, schema=WRITTEN, partitions=function.pieces_of_shard)
         self._steps([fold], basis=basis)
         return (SHARDS, *(self._write_side(*side) for side in self.published))
 

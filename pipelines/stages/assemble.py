@@ -7,6 +7,7 @@ workers share a shard.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Literal, Self
 
@@ -38,7 +39,9 @@ SAMPLE_CHARACTERS: Final = 600
 _SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
 """A rejected document whose id begins with one of these keeps the beginning of its text: one in four."""
 PIECE_BYTES: Final = 32_000_000
-"""UTF-8 bytes of text in a partition of the join, in the mean."""
+"""UTF-8 bytes of text in a partition of the join, in the mean, where shards are full."""
+MIN_PIECE_BYTES: Final = 8_000_000
+"""The same where they are small: a task costs ten milliseconds, and all workers shall have one."""
 SplitBy = Literal["cluster", "id", "domain"]
 
 _KEYS: Final = pa.schema(
@@ -123,9 +126,10 @@ def shards_by_split(counters: Counters, *, shares: Mapping[str, float], target_b
     }
 
 
-def pieces_of(target_bytes: int) -> int:
-    """Return how many partitions of the join make a shard of *target_bytes*."""
-    return max(1, -(-target_bytes // PIECE_BYTES))
+def pieces_of(counters: Counters, shards: Mapping[str, int], *, target_bytes: int) -> int:
+    """Return how many partitions of the join make a shard, from the *counters* of a census: by the largest shard."""
+    largest = max(counters.get(f"census/{name}/bytes", 0) / count for name, count in shards.items() if count)
+    return max(1, min(math.ceil(target_bytes / PIECE_BYTES), math.ceil(largest / MIN_PIECE_BYTES)))
 
 
 class Routed(Function):
@@ -135,29 +139,32 @@ class Routed(Function):
     shares: dict[str, float]
     target_bytes: int
     shards: dict[str, int] | None = None
+    pieces: int = 1
 
     def asks(self) -> tuple[str, ...]:
         return (self.census,)
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
-        shards = shards_by_split(counters[self.census], shares=self.shares, target_bytes=self.target_bytes)
-        return self.model_copy(update={"shards": shards})
+        found = counters[self.census]
+        shards = shards_by_split(found, shares=self.shares, target_bytes=self.target_bytes)
+        return self.model_copy(
+            update={"shards": shards, "pieces": pieces_of(found, shards, target_bytes=self.target_bytes)}
+        )
 
     def identity(self) -> dict[str, Any]:
         identity = super().identity()
-        identity["params"] = {name: value for name, value in identity["params"].items() if name != "shards"}
+        params = identity["params"].items()
+        identity["params"] = {name: value for name, value in params if name not in ("shards", "pieces")}
         return identity
 
-    @property
-    def pieces(self) -> int:
-        """How many partitions of the join make a shard."""
-        return pieces_of(self.target_bytes)
+    def pieces_of_shard(self, counters: Mapping[str, Counters]) -> int:
+        """Return how many partitions of the join make a shard, from the counters of the census."""
+        return self.bound(counters).pieces
 
     def partitions(self, ids: pa.Array, split: npt.NDArray[np.int64]) -> pa.Array:
         """Return the partition of each id."""
         assert self.shards is not None, "the driver binds the function to the census"
-        pieces = pieces_of(self.target_bytes)
-        return pa.array(partition_numbers(ids, split, shards=self.shards, pieces=pieces), pa.int64())
+        return pa.array(partition_numbers(ids, split, shards=self.shards, pieces=self.pieces), pa.int64())
 
 
 class RouteDocuments(Routed):
@@ -312,7 +319,7 @@ def join_step(
 
     def partitions(counters: Mapping[str, Counters]) -> int:
         shards = shards_by_split(counters[census], shares=shares, target_bytes=target_bytes)
-        return sum(shards.values()) * pieces_of(target_bytes)
+        return sum(shards.values()) * pieces_of(counters[census], shards, target_bytes=target_bytes)
 
     kept = [field for field in moved if field.name not in (*_KEYS.names, PLACE)]
     return Exchange(

@@ -9,15 +9,15 @@ documents they came from. Only candidates, which have one, are compared: their s
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Function
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Counters, Function
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 from corpusmill.pipelines.stages.dedup.lists import list_column, list_rows
@@ -52,20 +52,34 @@ class Sign(ColumnFunction):
     bands: int
     rows: int
     into: str
+    permutations: str | None = None
+    """As hexadecimal digits, from the driver: a worker need not import datasketch for them."""
 
     version = 2
     depends: ClassVar[tuple[str, ...]] = ("datasketch",)
 
     def identity(self) -> dict[str, Any]:
         """Add the version of Unicode, which decides what a letter and its lower case are."""
-        return {**super().identity(), "unicode": unicodedata.unidata_version}
+        identity = super().identity()
+        identity["params"].pop("permutations")
+        return {**identity, "unicode": unicodedata.unidata_version}
+
+    def bound(self, counters: Mapping[str, Counters]) -> Self:
+        """Return the function with its permutations."""
+        from corpusmill.pipelines.stages.dedup.signatures import permutations
+
+        return self.model_copy(update={"permutations": permutations(self.bands * self.rows).tobytes().hex()})
 
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         """Return the function over the columns `text`, `rule`."""
+        known = None
+        if self.permutations is not None:
+            known = np.frombuffer(bytes.fromhex(self.permutations), np.uint32).reshape(2, -1)
 
         def run(batch: pa.RecordBatch) -> pa.RecordBatch:
             pieces = bounded([batch], max_bytes=_SIGN_BYTES)
-            keys = [band_column(piece, ngram=self.ngram, bands=self.bands, rows=self.rows) for piece in pieces]
+            shape = {"ngram": self.ngram, "bands": self.bands, "rows": self.rows}
+            keys = [band_column(piece, **shape, known=known) for piece in pieces]
             return pa.record_batch({self.into: pa.concat_arrays(keys) if keys else pa.array([], _INT64_LIST)})
 
         return run
@@ -126,15 +140,20 @@ class Candidates(Function):
         return run
 
 
-def band_column(batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int) -> pa.ListArray:
-    """Return the band keys of each document of *batch*; null for one that is rejected or has no words."""
+def band_column(
+    batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int, known: npt.NDArray[np.uint32] | None = None
+) -> pa.ListArray:
+    """Return the band keys of each document of *batch*; null for one that is rejected or has no words.
+
+    *known* are the permutations, as in `signatures`.
+    """
     from corpusmill.pipelines.stages.dedup.shingles import shingles
     from corpusmill.pipelines.stages.dedup.signatures import band_keys, signatures
 
     alive = np.asarray(pc.is_null(batch["rule"])) & np.asarray(pc.is_valid(batch["text"]))
     texts = batch["text"] if alive.all() else batch["text"].filter(pa.array(alive))
     found = shingles(texts.to_pylist(), ngram=ngram)
-    keys_DB = band_keys(signatures(found, count=bands * rows), bands=bands, rows=rows)
+    keys_DB = band_keys(signatures(found, count=bands * rows, known=known), bands=bands, rows=rows)
     has_words = np.zeros(batch.num_rows, np.bool_)
     has_words[np.flatnonzero(alive)] = found.counts_D > 0
     offsets = np.concatenate([[0], np.cumsum(has_words * bands)]).astype(np.int32)

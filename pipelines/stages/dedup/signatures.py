@@ -31,17 +31,19 @@ _BLOCK: Final = 32_768
 @cache
 def permutations(count: int) -> UInt32:
     """Give datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*: shape (2, count)."""
-    from datasketch import MinHash  # imports scipy, which a recipe check need not pay for
+    from datasketch import MinHash  # brings scipy: half a second, which the driver pays for its workers
 
     return np.asarray(MinHash(num_perm=count, seed=SEED, scheme="affine32").permutations, np.uint32)
 
 
-def signatures(shingles: Ragged, *, count: int) -> UInt32:
+def signatures(shingles: Ragged, *, count: int, known: UInt32 | None = None) -> UInt32:
     """Give the MinHash signature of each document from the low 32 bits of its shingles: shape (D, count).
+
+    *known* are `permutations`, where somebody has them already.
 
     A document without shingles has the greatest value everywhere, as an empty `MinHash` has.
     """
-    a_P, b_P = permutations(count)  # noqa: N806
+    a_P, b_P = permutations(count) if known is None else known  # noqa: N806
     mixed_S = _finalized(shingles.values.astype(np.uint32))  # noqa: N806
     result_PD = np.full((count, len(shingles.counts_D)), 0xFFFFFFFF, np.uint32)  # noqa: N806
     filled = np.flatnonzero(shingles.counts_D)
