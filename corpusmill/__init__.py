@@ -13,7 +13,7 @@ from corpusmill.schemas import DEFAULT_WORKSPACE
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.dataset.version import Version
-    from corpusmill.pipelines.running.sources import Acquisition
+    from corpusmill.pipelines.planning.sources import Acquisition
 
 __version__ = "0.1.0"
 __all__ = ["acquisition", "extract", "open_version", "run"]

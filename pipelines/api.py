@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.engines.driver import Engine, Observer, Silent
-from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
+from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.running.run import Options, run
-from corpusmill.pipelines.running.sources import Acquisition
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
 
@@ -38,15 +38,6 @@ def make_engine(
     if name == "ray":
         raise UsageError("the engine `ray` is not built yet", hint=f"engines: {', '.join(ENGINES)}")
     raise UsageError(f"no engine is called {name!r}", hint=f"engines: {', '.join(ENGINES)}")
-
-
-def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
-    """Read the recipe at *path*; files of sources that the workspace holds need not be there.
-
-    Raises:
-        RecipeError: The recipe has problems; all are told.
-    """
-    return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
 
 def run_recipe(

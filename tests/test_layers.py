@@ -115,6 +115,35 @@ def test_relative_imports_and_stars_are_not_used(path: Path) -> None:
             assert all(alias.name != "*" for alias in node.names)
 
 
+ROOMS = (
+    {"registry", "extras"},
+    {"engines"},
+    {"stages", "workspace"},
+    {"recipes"},
+    {"dataset", "projects"},
+    {"reports", "planning"},
+    {"running"},
+    {"api"},
+)
+"""The rooms of the pipelines, from the ground up."""
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if relative(path).startswith("pipelines/")], ids=relative)
+def test_imports_run_down(path: Path) -> None:
+    """A room knows those below it, and none beside or above: a recipe, a batch and a record each take one way."""
+    floors = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
+    here = relative(path).removesuffix(".py").split("/")[1]
+    if here == "__init__":
+        return
+    imported = {
+        name.split(".")[2]
+        for name in all_imports(ast.parse(path.read_text()))
+        if name.count(".") >= 2 and name.startswith("corpusmill.pipelines.")
+    }
+
+    assert {room for room in imported - {here} if floors[room] >= floors[here]} == set()
+
+
 NO_STAGE = {"language", "extract"}
 """Names of stages that are also those of a column, and of a command and a property of Croissant."""
 RECIPES = ("schemas/recipe.py", "pipelines/projects/init.py")

@@ -19,13 +19,14 @@ import pytest
 
 import corpusmill
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.pipelines.api import read_recipe, run_recipe
+from corpusmill.pipelines.api import run_recipe
 from corpusmill.pipelines.dataset.catalog import open_catalog, rebuild
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.health import verified
 from corpusmill.pipelines.dataset.version import open_version
 from corpusmill.pipelines.planning.explain import explain_plan
+from corpusmill.pipelines.planning.loaded import read_recipe
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace, workspace_at
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError

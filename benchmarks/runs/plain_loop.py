@@ -27,15 +27,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import corpusmill
-from corpusmill.pipelines.api import read_recipe
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Fold, Input, Map, Scan, Step
 from corpusmill.pipelines.engines.batches import conform, joined
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.plan import Plan, units
 from corpusmill.pipelines.engines.sorting import sorted_positions
-from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.loaded import planned, read_recipe
 from corpusmill.pipelines.planning.plan import CorpusPlan
-from corpusmill.pipelines.running.sources import acquire, source_input
+from corpusmill.pipelines.planning.sources import source_input
+from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.storage import LocalStore
 

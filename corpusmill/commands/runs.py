@@ -119,7 +119,7 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 
 
 def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
-    from corpusmill.pipelines.api import read_recipe
+    from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.running.sources import acquire
 
     workspace = workspace_of(console)

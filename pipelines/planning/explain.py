@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from corpusmill.pipelines.api import read_recipe
 from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.planning.estimate import estimate_disk
-from corpusmill.pipelines.planning.loaded import dataset_name, planned
+from corpusmill.pipelines.planning.loaded import dataset_name, planned, read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.running.sources import Acquisition, source_input
+from corpusmill.pipelines.planning.sources import Acquisition, source_input
 from corpusmill.pipelines.workspace import Workspace
 
 _RECORD_BYTES: Final = 3_000

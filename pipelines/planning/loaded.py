@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.version import Version, open_version, version_in
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.recipes.reading import LoadedRecipe
+from corpusmill.pipelines.planning.sources import Acquisition
+from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
+
+
+def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
+    """Read the recipe at *path*; files of sources that the workspace holds need not be there.
+
+    Raises:
+        RecipeError: The recipe has problems; all are told.
+    """
+    return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
 
 def planned(

@@ -33,6 +33,7 @@ from corpusmill.pipelines.engines.base import (
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
 from corpusmill.pipelines.planning.limit import IDS, LimitedRead, limit_steps
 from corpusmill.pipelines.planning.scans import SourceInput, scan_tasks
+from corpusmill.pipelines.planning.version_tables import FindVersion, table_scan
 from corpusmill.pipelines.stages.apply import Apply, map_step
 from corpusmill.pipelines.stages.assemble import (
     FACTS,
@@ -48,7 +49,6 @@ from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
 from corpusmill.pipelines.stages.read import Read
-from corpusmill.pipelines.stages.read_table import FindVersion, table_scan
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.recipe import Recipe

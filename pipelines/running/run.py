@@ -21,11 +21,12 @@ from corpusmill.pipelines.planning.estimate import estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.planning.sources import Acquisition, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
 from corpusmill.pipelines.running.checks import check, empty_splits
-from corpusmill.pipelines.running.sources import Acquisition, acquire, refuse_changed, source_input
+from corpusmill.pipelines.running.sources import acquire, refuse_changed
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError

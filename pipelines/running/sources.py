@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.raw import RawFile, RawManifest
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
-from corpusmill.schemas.storage import Store
-
-
-class Acquisition(Protocol):
-    """How sources are got; the crawlers give it, and the command hands it in."""
-
-    loaders: Mapping[str, str]
-
-    def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
-        """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
-        ...
-
-    def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
-        """Register the files of *source*."""
-        ...
-
-    def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
-        """Give the files that are not what the manifest says."""
-        ...
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import CrawlSource, Source
 
 
 def acquire(
@@ -63,21 +43,6 @@ def acquire(
 
 def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
     return refresh is not None and datetime.now(UTC) - manifest.created_at > refresh
-
-
-def source_input(
-    loaded: LoadedRecipe, source: Source, manifest: RawManifest, workspace: Workspace, loaders: Mapping[str, str]
-) -> SourceInput:
-    """Give what the plan has to know of a source that was got."""
-    loader = loaded.loaders.get(source.name)
-    return SourceInput(
-        name=source.name,
-        manifest=manifest,
-        raw=workspace.raw(source.name),
-        loader=loaders[manifest.format],
-        params="{}" if loader is None else loader.model_dump_json(),
-        license=getattr(source, "license", None),
-    )
 
 
 def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Sequence[SourceInput]) -> None:

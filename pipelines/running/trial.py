@@ -11,12 +11,12 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.api import read_recipe
 from corpusmill.pipelines.engines.base import resolve, with_columns_of
 from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.planning.loaded import read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.planning.sources import Acquisition, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
-from corpusmill.pipelines.running.sources import Acquisition, source_input
 from corpusmill.pipelines.stages.apply import Apply
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.stages.read import Read, raw_row

@@ -18,14 +18,15 @@ import pytest
 import zstandard
 
 from corpusmill import acquisition
-from corpusmill.pipelines.api import read_recipe, run_recipe
+from corpusmill.pipelines.api import run_recipe
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
 from corpusmill.pipelines.planning.explain import explain_plan
-from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.loaded import planned, read_recipe
 from corpusmill.pipelines.planning.plan import build_plan
+from corpusmill.pipelines.planning.sources import source_input
 from corpusmill.pipelines.registry import STAGES
-from corpusmill.pipelines.running.sources import acquire, source_input
+from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.stages.base import Stage, Transform
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError

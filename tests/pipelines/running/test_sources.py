@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 import corpusmill
+from corpusmill.pipelines.planning.sources import source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
-from corpusmill.pipelines.running.sources import acquire, refuse_changed, source_input
+from corpusmill.pipelines.running.sources import acquire, refuse_changed
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError, RecipeError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
