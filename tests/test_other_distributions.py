@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.pipelines.dataset.explain import explain
+from corpusmill.pipelines.dataset.version import open_version
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.workspace import Workspace
 
@@ -121,6 +122,26 @@ def test_a_published_side_table_is_part_of_the_version(environment: Path, projec
     manifest = json.loads((folder / "manifest.json").read_text())
     (side,) = [file for file in manifest["side_files"] if file["kind"] == "shouting.spans"]
     assert side["rows"] == len(spans)
+
+
+def test_a_published_side_table_has_as_many_files_as_there_are_shards(environment: Path, project: Path) -> None:
+    """No task writes all of it, and the rows of a document are found without reading all files."""
+    for number in range(60):
+        words = " ".join(f"word{number}x{place}" for place in range(12))
+        (project / "pages" / f"{number}.html").write_text(f"<p>{words} LOUD</p>")
+    recipe = SEEN.replace(", seen]", ", shouting]") + "shards: {target_bytes: 1kB}\n"
+    (project / "recipe.yaml").write_text(recipe)
+
+    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+
+    version = open_version(Path(result["path"]))
+    files = version.files("shouting.spans")
+    spans = [[row["id"] for row in pq.read_table(path).to_pylist()] for path in files]
+    assert len(files) == len(version.files("shard")) > 3
+    assert [id_ for ids in spans for id_ in ids] == sorted(id_ for ids in spans for id_ in ids)
+    assert all(ids for ids in spans)
+    for id_ in (spans[0][0], spans[-1][-1]):
+        assert version.rows("shouting.spans", id_)["word"].to_pylist() == ["LOUD"]
 
 
 def steps(explained: dict[str, Any], stage: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from corpusmill.pipelines.engines.base import Batches, Function, resolve
+from corpusmill.pipelines.engines.base import Batches, resolve
 from corpusmill.pipelines.engines.batches import conform
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.groups import run_starts, whole_groups
@@ -119,7 +119,7 @@ class WriteShard(Routed):
         raise IndexError(f"no split has a shard for partition {number}")
 
 
-class WriteSide(Function):
+class WriteSide(Routed):
     """Writes one partition of a published side table.
 
     Args:
@@ -131,7 +131,6 @@ class WriteSide(Function):
 
     kind: str
     columns: str
-    partitions: int
 
     def build(self) -> Callable[[Batches], Batches]:
         schema = schema_from_hex(self.columns)
@@ -142,7 +141,7 @@ class WriteSide(Function):
                 for batch in batches:
                     file.write(batch)
                 file.close()
-                place = {"split": None, "index": task().partition, "count": self.partitions}
+                place = {"split": None, "index": task().partition, "count": self.files}
                 row = {"kind": self.kind, "file": f"{self.kind}.parquet", **file.facts(), **place}
                 yield pa.RecordBatch.from_pylist([row], schema=WRITTEN)
             finally:

@@ -29,6 +29,8 @@ from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
 MIN_PREFIX: Final = 4
 """Characters of a version id that may stand for the whole, where they are unique."""
 _SHARD: Final = "shard"
+_WITH_SHARDS: Final = frozenset(("ledger", "signals", "origin"))
+"""Tables that have a file for each shard; those of stages are cut by the range of the id."""
 _MANY: Final = 10_000
 """Ids above which it is not worth asking which row groups hold any."""
 
@@ -144,6 +146,8 @@ class Version:
             }
             return [file for file in self.stored(_SHARD) if file.key in near]
         files, places = self.stored(kind), self._places()
+        if kind not in _WITH_SHARDS:
+            places = [(index, len(files)) for index in range(len(files))]
         if len(files) != len(places):
             return files
         return [

@@ -338,19 +338,23 @@ class _Builder:
         kind = f"{step}.{side}"
         routed, written = f"{SHARDS}.{kind}.sorted", f"{SHARDS}.{kind}"
         moved = pa.schema([*table.schema, pa.field(":partition", pa.int64(), nullable=False)])
+        shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
+        route = RouteSide(census=CENSUS, shares=shares, target_bytes=target)
         order = tuple(dict.fromkeys(("id", *table.order, *(f.name for f in table.schema if _sorts(f.type)))))
         exchange = Exchange(
             name=routed,
-            inputs=(Input(step, side=side, through=RouteSide()),),
+            inputs=(Input(step, side=side, through=route),),
             by=":partition",
             order=order,
             function=Keep(columns=tuple(table.schema.names)),
             moved=moved,
             schema=table.schema,
-            partitions=1,
+            partitions=route.files_of,
             placement="value",
+            asks=(CENSUS,),
         )
-        function = WriteSide(kind=kind, columns=schema_as_hex(table.schema), partitions=1)
+        columns = schema_as_hex(table.schema)
+        function = WriteSide(kind=kind, columns=columns, census=CENSUS, shares=shares, target_bytes=target)
         self._steps([exchange, Fold(name=written, of=routed, function=function, schema=WRITTEN)])
         return written
 

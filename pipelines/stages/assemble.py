@@ -30,10 +30,10 @@ from corpusmill.pipelines.engines.batches import only_where
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.domains import Domains
 from corpusmill.pipelines.stages.identity import NO_TIME, captured_us
-from corpusmill.pipelines.stages.split import partition_numbers, splits
+from corpusmill.pipelines.stages.split import partition_numbers, shards_of, splits
 from corpusmill.pipelines.stages.word_counts import word_counts
 from corpusmill.schemas.document import LEDGER, SPLITS
-from corpusmill.schemas.identity import document_id, shard_count
+from corpusmill.schemas.identity import ID_LENGTH, document_id, shard_count
 
 SAMPLE_CHARACTERS: Final = 600
 _SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
@@ -157,6 +157,16 @@ class Routed(Function):
         identity["params"] = {name: value for name, value in params if name not in ("shards", "pieces")}
         return identity
 
+    @property
+    def files(self) -> int:
+        """The number of shards of all splits."""
+        assert self.shards is not None, "the driver binds the function to the census"
+        return sum(self.shards.values())
+
+    def files_of(self, counters: Mapping[str, Counters]) -> int:
+        """Return `files` from the counters of the census."""
+        return self.bound(counters).files
+
     def pieces_of_shard(self, counters: Mapping[str, Counters]) -> int:
         """Return how many partitions of the join make a shard, from the counters of the census."""
         return self.bound(counters).pieces
@@ -243,13 +253,15 @@ class RouteCreated(Routed):
         return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-class RouteSide(Function):
-    """Gives rows of a published side table their partition: there is one."""
+class RouteSide(Routed):
+    """Gives rows of a published side table their partition: as many as there are shards, by the range of the id."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                yield batch.append_column(":partition", pa.repeat(pa.scalar(0, pa.int64()), batch.num_rows))
+                ids = pc.fill_null(batch["id"], "0" * ID_LENGTH)  # the engine says of what step the null is
+                numbers = pa.array(shards_of(ids, self.files), pa.int64())
+                yield batch.append_column(pa.field(":partition", pa.int64(), nullable=False), numbers)
 
         return run
 

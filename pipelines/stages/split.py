@@ -45,6 +45,11 @@ def partition_numbers(
     return starts[split] + _scaled(first_64_bits_column(ids), counts[split]).astype(np.int64)
 
 
+def shards_of(ids: pa.Array, shards: int) -> npt.NDArray[np.int64]:
+    """Return `schemas.identity.shard_of` of each id."""
+    return _scaled(first_64_bits_column(ids), np.full(len(ids), shards, np.uint64)).astype(np.int64)
+
+
 def _scaled(bits: npt.NDArray[np.uint64], counts: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Give ``bits * counts >> 64`` exactly, for counts below 2^32."""
     low, high = bits & np.uint64(0xFFFFFFFF), bits >> np.uint64(32)
