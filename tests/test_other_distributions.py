@@ -50,14 +50,25 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A virtual environment with the example installed beside the libraries of this one."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
-    (packages,) = (folder / "venv").glob("lib/python*/site-packages")
-    libraries = [path for path in sys.path if path.endswith("site-packages")]
     # The same libraries, and this checkout before them.
-    (packages / "libraries.pth").write_text("\n".join([str(ROOT), *libraries]))
-    source = shutil.copytree(EXAMPLE, folder / "source")
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*command, "--target", str(packages), str(source)], check=True, capture_output=True)
+    libraries = [path for path in sys.path if path.endswith("site-packages")]
+    (packages_of(folder / "venv") / "libraries.pth").write_text("\n".join([str(ROOT), *libraries]))
+    install(folder / "venv", folder / "source")
     return folder / "venv"
+
+
+def packages_of(environment: Path) -> Path:
+    (packages,) = environment.glob("lib/python*/site-packages")
+    return packages
+
+
+def install(environment: Path, source: Path, *, version: str = "1.0") -> None:
+    """Install the example, as the release *version*, from a copy at *source*."""
+    shutil.copytree(EXAMPLE, source)
+    project = source / "pyproject.toml"
+    project.write_text(project.read_text().replace('version = "1.0"', f'version = "{version}"'))
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--upgrade"]
+    subprocess.run([*command, "--target", str(packages_of(environment)), str(source)], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -285,6 +296,25 @@ def test_a_version_that_is_not_there_is_refused_before_work_starts(
     assert (done.returncode, told in done.stderr) == (2, True), done.stderr
     assert "hint: " in done.stderr
     assert not (project / "corpus" / "tasks").exists()
+
+
+def test_a_distribution_that_was_upgraded_between_two_runs_is_noticed(
+    environment: Path, project: Path, tmp_path: Path
+) -> None:
+    """What its stages made is made again, what they do not touch is not, and `plan` says why."""
+    corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    try:
+        install(environment, tmp_path / "upgraded", version="1.1")
+        (planned,) = corpusmill(environment, project, "plan", "recipe.yaml")
+        (again,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    finally:
+        install(environment, tmp_path / "restored")
+
+    reasons = {step["name"]: step["reason"] for step in planned["steps"]}
+    assert reasons["shouting"] == "changed: basis.tools.corpusmill-example-stages"
+    assert reasons["plain_html"] == "computed before"
+    assert cached(again)["plain_html"]
+    assert not cached(again)["shouting"]
 
 
 def test_inspect_shows_every_type(environment: Path, project: Path) -> None:

@@ -36,6 +36,7 @@ class Shouting(Stage):
     """Measure capital letters, list the words that shout, and leave out documents with too many of them."""
 
     version: ClassVar[int] = 1
+    depends: ClassVar[tuple[str, ...]] = ("corpusmill-example-stages",)
     card_line: ClassVar[str | None] = "rejects documents that shout"
 
     max_share: float = Field(default=0.3, ge=0, le=1, description="Greatest share of capital letters.")
