@@ -9,7 +9,7 @@ from importlib import metadata
 from typing import Final
 
 DISTRIBUTION: Final = "corpusmill"
-_REQUIREMENT: Final = re.compile(r"""^([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['"]([a-z]+)['"]""")
+_REQUIREMENT: Final = re.compile(r"""^([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['"]([a-z0-9]+)['"]""")
 
 
 @cache

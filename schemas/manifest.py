@@ -177,4 +177,11 @@ def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: It
             for kind in ("ledger", "signals")
         ),
     ]
+    # Tables that stages published; a version without any keeps the id that it always had.
+    published = [
+        [side.kind, side.logical_hash]
+        for side in sorted(sides, key=lambda side: side.path)
+        if side.kind not in ("ledger", "signals", "origin")
+    ]
+    content += [published] if published else []
     return hashlib.sha256(canonical_json(content)).hexdigest()[:VERSION_ID_LENGTH]

@@ -135,6 +135,19 @@ def test_a_published_side_table_is_part_of_the_version(environment: Path, projec
     assert side["rows"] == len(spans)
 
 
+def test_another_side_table_is_another_version(environment: Path, project: Path) -> None:
+    """Equal documents do not make equal data: the id speaks of all that the version holds."""
+    recipe = SEEN.replace(", seen]", ", shouting]")
+    ids = []
+    for text in (recipe, recipe.replace("shouting", "shouting: {max_share: 0.9}"), recipe.replace(", shouting", "")):
+        (project / "recipe.yaml").write_text(text)
+        (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+        ids.append((result["version"], len(rows(Path(result["path"]), "train"))))
+
+    assert ids[2][1] == 6
+    assert len({version for version, _ in ids}) == 3
+
+
 def test_a_published_side_table_has_as_many_files_as_there_are_shards(environment: Path, project: Path) -> None:
     """No task writes all of it, and the rows of a document are found without reading all files."""
     for number in range(60):

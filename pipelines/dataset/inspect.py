@@ -19,7 +19,7 @@ from corpusmill.pipelines.dataset.served import quoted
 from corpusmill.pipelines.dataset.tables import identifier, open_tables, time_limit
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.document import LEDGER, METADATA, SPLITS, is_signal
-from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.metadata import metadata_dicts
 
 TIMEOUT_S: Final = 60.0
@@ -206,6 +206,10 @@ def _answer(
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
+        if question.where is None:
+            raise DamagedFileError(
+                "the version cannot be read", file=version.address, hint="`corpusmill doctor --verify` names the file"
+            ) from error
         raise _broken(error, version, question) from error
 
 

@@ -295,7 +295,7 @@ def dataset_store(workspace: Workspace, dataset: str) -> Store:
     elif known:
         hint = f"there are: {', '.join(known)}"
     else:
-        hint = f"nothing was published in {place} yet: `corpusmill run RECIPE` does, --workspace names another"
+        hint = "nothing was published there yet: `corpusmill run` does; --workspace or --store names another place"
     raise UsageError(f"there is no data set {dataset!r} in {place}", hint=hint, value=dataset)
 
 

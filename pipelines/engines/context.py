@@ -11,6 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.batches import give_up
+from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import Store, located
 
 _CURRENT: ContextVar[TaskContext] = ContextVar("task")
@@ -30,6 +31,7 @@ class TaskContext:
         self.counters: collections.Counter[str] = collections.Counter()
         self.partition = partition
         self.sides: dict[str, Callable[[pa.RecordBatch], None]] = {}
+        self._held: list[tuple[str, pa.RecordBatch]] | None = None
         self._store = store
         self._out = out
         self._contents = contents or {}
@@ -45,9 +47,31 @@ class TaskContext:
         """Append *batch* to the side table *side* of the step.
 
         Raises:
-            KeyError: The step declares no side table of this name.
+            WorkError: The step declares no side table of this name, or *batch* has other columns than it declares.
         """
-        self.sides[side](batch)
+        if side not in self.sides:
+            raise WorkError(
+                f"a stage emits to the side table {side!r}, which it does not declare",
+                hint=f"declare it in `sides()`; declared: {', '.join(sorted(self.sides)) or 'none'}",
+            )
+        if self._held is None:
+            self.sides[side](batch)
+        else:
+            self._held.append((side, batch))
+
+    @contextlib.contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Keep what the block counts and emits only when it ends well: a stage that fails is asked again by rows."""
+        counters, self.counters = self.counters, collections.Counter()
+        self._held = []
+        try:
+            yield
+            held, self._held = self._held, None
+            for side, batch in held:
+                self.emit(side, batch)
+            counters.update(self.counters)
+        finally:
+            self.counters, self._held = counters, None
 
     def content(self, name: str) -> Path:
         """Return a local path of the input by content *name*, for as long as the task runs.

@@ -137,7 +137,7 @@ class _MapRunner:
         self._schema = arrow_schema(call.schema)
         self._writer = IpcWriter(store, f"{call.out}.arrow", layer_schema(self._schema, call.replaced))
         self._sides = {
-            name: _SideWriter(store, final_key(call.out, f"{name}.arrow"), arrow_schema(kind))
+            name: _SideWriter(f"{call.step}, side table {name}", store, _side_key(call.out, name), arrow_schema(kind))
             for name, kind in call.sides.items()
         }
         self._context.sides = {name: side.write for name, side in self._sides.items()}
@@ -225,16 +225,27 @@ class _MapRunner:
         self._context.drop_files()
 
 
+def _side_key(out: str, name: str) -> str:
+    return final_key(out, f"{name}.arrow")
+
+
 class _SideWriter:
     """Writes one side table of one map on one slice."""
 
-    def __init__(self, store: Store, key: str, schema: pa.Schema) -> None:
+    def __init__(self, place: str, store: Store, key: str, schema: pa.Schema) -> None:
+        self._place = place
         self._schema = schema
         self._writer = IpcWriter(store, key, schema)
         self._column_bytes: Counter[str] = Counter()
 
     def write(self, batch: pa.RecordBatch) -> None:
-        for piece in bounded([conform(batch, self._schema)]):
+        if undeclared := sorted(set(batch.schema.names) - set(self._schema.names)):
+            raise WorkError(f"step {self._place}: the column {undeclared[0]!r} is not declared")
+        try:
+            rows = conform(batch, self._schema)
+        except pa.ArrowException as error:
+            raise WorkError(f"step {self._place}: a column has another type than it declares: {error}") from error
+        for piece in bounded([rows]):
             self._writer.write(piece)
             for column, values in zip(piece.schema, piece.columns, strict=True):
                 self._column_bytes[column.name] += values.nbytes

@@ -202,6 +202,7 @@ class _Builder:
             own = stage.steps(name, replace(documents, tables=self._tables(part)))
         if not own:
             self._refuse_missing(part)
+            self._refuse_tables(part)
             own = (map_step(name, stage, self._documents()),)
         contents = tuple(self._content(part, given) for given in stage.inputs() if isinstance(given, FileInput))
         own = tuple(replace(step, contents=contents) if step.name == name else step for step in own)
@@ -283,6 +284,14 @@ class _Builder:
             raise RecipeError(
                 f"stage `{part.name}` reads the column `{missing[0]}`, which no stage before it adds",
                 hint=f"columns that are there: {', '.join(sorted(there))}",
+            )
+
+    def _refuse_tables(self, part: _Part) -> None:
+        tables = [given.name for given in part.stage.inputs() if isinstance(given, TableInput)]
+        if tables:
+            raise RecipeError(
+                f"stage `{part.name}` reads the table `{tables[0]}` of a version, and has no `steps` that could",
+                hint="its author has to write `steps`: `documents.tables` names the step of each table",
             )
 
     # -- shards

@@ -22,6 +22,7 @@ EXTRAS: Final = {
     "train": "tokenizers and training",
     "spark": "the engine `spark`",
     "beam": "the engine `beam`",
+    "s3": "workspaces on `s3://`",
 }
 MIN_PYTHON: Final = (3, 11)
 MIN_JAVA: Final = 17

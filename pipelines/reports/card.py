@@ -205,7 +205,7 @@ def _side_loading(figures: dict[str, Any]) -> Iterator[str]:
     """Yield a line of Python for each configuration of side files."""
     for kind, rows in figures["side_rows"].items():
         if rows:
-            yield f'{kind} = load_dataset(folder, "{kind}", split="{kind}")\n'
+            yield f'{kind.replace(".", "_")} = load_dataset(folder, "{kind}", split="{kind}")\n'
 
 
 def _join_of_signals(split: str) -> str:

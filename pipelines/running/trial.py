@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import resolve, with_columns_of
-from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.context import TaskContext, running, task
 from corpusmill.pipelines.planning.loaded import read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, source_input
@@ -127,6 +127,7 @@ def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
             continue
         for suffix, inner in stage.sub_stages():
             before, step = record, f"{name}.{suffix}" if suffix else name
+            task().sides = dict.fromkeys(inner.sides(), _forget)
             record = with_columns_of(record, Apply.of(step, inner).build()(record))
             stages.append(_stage(step, before, record))
     row = record.to_pylist()[0]
@@ -139,6 +140,10 @@ def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
         "text": row["text"],
         "stages": stages,
     }
+
+
+def _forget(_: pa.RecordBatch) -> None:
+    """Take a row of a side table: nobody looks at them here."""
 
 
 def _stage(name: str, before: pa.RecordBatch, after: pa.RecordBatch) -> dict[str, Any]:

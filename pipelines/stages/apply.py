@@ -159,8 +159,9 @@ def _full(schema: pa.Schema) -> pa.Schema:
 
 def _transformed(transform: Transform, live: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
     try:
-        return transform(live)
-    except (MemoryError, MissingExtraError):
+        with task().attempt():
+            return transform(live)
+    except (MemoryError, MissingExtraError, WorkError):
         raise
     except Exception as error:  # noqa: BLE001 - whatever a stage stumbles over, the other rows go on
         _refuse_undeclared(error, live, stage)
@@ -185,7 +186,8 @@ def _refuse_undeclared(error: Exception, live: pa.RecordBatch, stage: Stage) -> 
 def _set_aside(transform: Transform, row: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
     """Return the one *row* on which *transform* fails, rejected."""
     try:
-        return transform(row)
+        with task().attempt():
+            return transform(row)
     except DataError as error:
         rule, message = error.rule, str(error)
     except CorpusmillError:

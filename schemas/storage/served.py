@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -66,13 +67,25 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no typ
 
 
 class _Noting:
-    """A file that notes why it could not be read."""
+    """A file that notes why it could not be read.
+
+    Threads of one query share it, and each of them seeks before it reads: so each has a place of its own.
+    """
 
     closed = False
 
     def __init__(self, file: StoredFile, served: ServedFiles) -> None:
         self._served = served
-        self._file = self._noted(file.open)
+        self._stored = file
+        # By number: what `threading.local` holds is gone when a thread that is not Python's leaves Python.
+        self._of_thread: dict[int, pa.NativeFile] = {}
+
+    @property
+    def _file(self) -> pa.NativeFile:
+        thread = threading.get_ident()
+        if thread not in self._of_thread:
+            self._of_thread[thread] = self._noted(self._stored.open)
+        return self._of_thread[thread]
 
     def _noted(self, function: Any, *arguments: Any) -> Any:
         try:
@@ -91,7 +104,7 @@ class _Noting:
         return int(self._file.tell())
 
     def close(self) -> None:
-        self._file.close()
+        self._of_thread.clear()
 
 
 def served_name(file: StoredFile) -> str:

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.engines.base import with_columns_of
-from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.context import TaskContext, running, task
 from corpusmill.pipelines.stages.apply import apply, columns_read
-from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
+from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, SideTable, Stage, Transform, reject
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.errors import DataError, SourceError, WorkError
 from corpusmill.schemas.storage import LocalStore
@@ -189,3 +189,47 @@ def test_an_error_that_the_user_must_solve_is_not_taken_for_a_bad_record(tmp_pat
 
     with pytest.raises(SourceError, match="model file"):
         applied(Broken(), captures("a", "b"), tmp_path)
+
+
+class Listing(Stage):
+    """Lists words in a side table, then stumbles over some of them."""
+
+    def sides(self) -> dict[str, SideTable]:
+        return {"words": SideTable(pa.schema([("id", pa.string()), ("word", pa.string())]))}
+
+    def build(self) -> Transform:
+        def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
+            for row in batch.to_pylist():
+                task().count("listed")
+                task().emit("words", pa.record_batch({"id": [row["id"]], "word": [row["text"]]}))
+                if "BUG" in row["text"]:
+                    raise ZeroDivisionError("a bug in a stage")
+            return batch
+
+        return transform
+
+
+def test_what_a_failed_attempt_emitted_and_counted_is_not_kept(tmp_path: Path) -> None:
+    """A batch in which one document fails is tried again in halves: no row of a side table may stand there twice."""
+    texts = ["a", "b", "a BUG", "c", "d"]
+    emitted: list[str] = []
+    context = TaskContext(LocalStore(tmp_path), "task", partition=0)
+    context.sides = {"words": lambda rows: emitted.extend(rows["word"].to_pylist())}
+    stage = Listing()
+
+    with running(context):
+        out = apply(stage.build(), captures(*texts).select(list(columns_read(stage))), name="list", stage=stage)
+
+    assert emitted == ["a", "b", "c", "d"]
+    assert context.counters["listed"] == 4
+    assert out["rule"].to_pylist() == [None, None, "error.unexpected", None, None]
+
+
+def test_a_side_table_that_is_not_declared_stops_the_run(tmp_path: Path) -> None:
+    """It is a mistake of the stage, not of its documents."""
+    stage = Listing()
+    with (
+        running(TaskContext(LocalStore(tmp_path), "task", partition=0)),
+        pytest.raises(WorkError, match="'words', which it does not declare"),
+    ):
+        apply(stage.build(), captures("a").select(list(columns_read(stage))), name="list", stage=stage)
