@@ -44,6 +44,8 @@ def explain_plan(
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
         row = _planned_step(step, known[step.name], before, store, {row["name"]: row for row in steps})
+        if isinstance(step, Scan) and step.stage is None and row["rows"] is not None:
+            records = row["rows"]
         steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
     missing = [name for name, manifest in found.items() if manifest is None]
     disk = estimate_disk(plan, inputs, store, limit=limit)
