@@ -215,6 +215,9 @@ def _finish(job: Job, store: Store) -> RawManifest:
         )
         if not _is_same(job.raw_dir, store):
             _send(job, store, manifest)
+            marks = store.marks()
+            files = tuple(file.model_copy(update={"mark": marks.get(file.path)}) for file in manifest.files)
+            manifest = manifest.model_copy(update={"files": files})
         _write_manifest(store, manifest)
         frontier.remember(finished=1)
     finally:

@@ -53,6 +53,9 @@ def load(
     for match in matches:
         loader.check(str(match.path))
     files = [_copied(match, store) if copy else _in_place(match) for match in _with_progress(matches, progress)]
+    if copy:
+        marks = store.marks()
+        files = [file.model_copy(update={"mark": marks.get(file.path)}) for file in files]
     manifest = RawManifest(
         source=source.name,
         kind="load",
@@ -92,19 +95,23 @@ def changed_files(manifest: RawManifest, *, raw: Store | Path | None = None) -> 
     """Give the files of *manifest* that are missing or hold something else now.
 
     A file of which size and time are as they were is taken as unchanged without being read. Keys of *raw* (copies,
-    archives of a crawl) are relative paths; where *raw* is not on this machine, files with these names are written once
-    and compared by size.
+    archives of a crawl) are relative paths; where *raw* is not on this machine, their marks (ETags) take the place of
+    the time.
     """
     store = open_store(Path() if raw is None else raw)
     folder = store.path()
     if folder is not None:
         return [file for file in manifest.files if _is_changed(file, folder / file.path)]
-    sizes = {entry.key: entry.size for entry in store.files()}
-    return [
-        file
-        for file in manifest.files
-        if (_is_changed(file, Path(file.path)) if file.is_in_place else sizes.get(file.path) != file.size)
-    ]
+    sizes, marks = {entry.key: entry.size for entry in store.files()}, store.marks()
+
+    def is_changed(file: RawFile) -> bool:
+        if file.is_in_place:
+            return _is_changed(file, Path(file.path))
+        if sizes.get(file.path) != file.size:
+            return True
+        return file.mark != marks.get(file.path) and store.sha256(file.path) != file.sha256
+
+    return [file for file in manifest.files if is_changed(file)]
 
 
 def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:

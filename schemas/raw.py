@@ -24,6 +24,10 @@ class RawFile(BaseModel):
         description="Last change, nanoseconds since 1970: a file with this and `size` is unchanged.",
     )
 
+    mark: str | None = Field(
+        default=None, description="On a store: what changes when the object is replaced, such as its ETag."
+    )
+
     @property
     def is_in_place(self) -> bool:
         """Whether it lies where the recipe found it, and not in the workspace."""

@@ -218,6 +218,25 @@ def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_p
         collect(other, keep=None, dry_run=False)
 
 
+def test_a_folder_whose_lock_was_lost_does_not_appear(s3_url: str, tmp_path: Path) -> None:
+    """A machine that slept for longer than its lease wakes up in the middle of publishing."""
+    dataset = workspace_at(tmp_path / "w", s3_url).dataset("made")
+
+    def lost() -> None:
+        assert dataset.exists("0123456789abcdef/train-00000-of-00001.parquet")
+        raise UnfinishedError("the lock was lost")
+
+    def publish() -> None:
+        with dataset.appearing_folder("0123456789abcdef", last="manifest.json", check=lost) as folder:
+            (folder / "manifest.json").write_text("{}")
+            (folder / "train-00000-of-00001.parquet").write_bytes(b"x")
+
+    with pytest.raises(UnfinishedError, match="the lock was lost"):
+        publish()
+
+    assert not dataset.exists("0123456789abcdef/manifest.json")
+
+
 # -- raw files
 
 
@@ -250,6 +269,22 @@ def test_a_copy_that_changed_on_the_store_is_refused(project: Path, far: Workspa
 
     with pytest.raises(DamagedFileError, match="1 of 3 files of the source `lines` changed"):
         run(project, far)
+
+
+def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(project: Path, far: Workspace) -> None:
+    """Its name says what it held; on a store, its ETag says that it was written again."""
+    loaded = read_recipe(project, far, ACQUISITION)
+    acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
+    key = far.store.files("raw/lines/files")[0].key
+    before = far.store.read(key)
+    time.sleep(0.01)
+    far.store.write(key, b"x" * len(before))
+
+    with pytest.raises(DamagedFileError, match="1 of 3 files of the source `lines` changed"):
+        run(project, far)
+
+    far.store.write(key, before)
+    assert run(project, far)["counts"]["published"] > 0
 
 
 def test_a_crawl_is_published_on_the_store_and_leaves_nothing_behind(site: Site, far: Workspace) -> None:

@@ -279,6 +279,26 @@ def test_a_stage_reads_a_published_version(environment: Path, project: Path) -> 
     assert manifest["contents"] == {"seen.published": first["version"]}
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+def test_a_damaged_table_of_a_version_is_named(environment: Path, project: Path, damage: str) -> None:
+    """Wrong rows under a right hash would be published and kept."""
+    (project / "recipe.yaml").write_text(SEEN)
+    (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    (shard,) = Path(first["path"]).glob("train-*.parquet")
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    shard.unlink()
+    if damage != "gone":
+        shard.write_bytes(content if damage == "flipped" else content[:100])
+    (project / "recipe.yaml").write_text(SEEN.replace("more", "other").replace("seen]", "seen: {of: more}]"))
+    command = [environment / "bin" / "python", "-m", "corpusmill", "run", "recipe.yaml", "--workers", "0"]
+
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+
+    assert (done.returncode, shard.name in done.stderr, "hint: " in done.stderr) == (1, True, True), done.stderr
+    assert "mistake of corpusmill" not in done.stderr
+
+
 def test_the_parent_is_an_input_by_content(environment: Path, project: Path) -> None:
     """Nothing was published before the first run; the second one sees what the first one published."""
     (project / "recipe.yaml").write_text(SEEN)

@@ -97,6 +97,20 @@ class TestSameRecipeSameBytes:
 
         assert hashes(manifest) == hashes(reference[1])
 
+    @pytest.mark.parametrize("before", ["40kB", "1kB"])
+    def test_a_version_with_other_shards_before_it_changes_nothing(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, before: str
+    ) -> None:
+        """The size of the shards stands in the function through which the join reads, and nowhere else."""
+        other = project.with_name(f"recipe-{before}.yaml")
+        other.write_text(project.read_text().replace("30kB", before))
+        run_once(other, tmp_path)
+
+        _, manifest = run_once(project, tmp_path)
+
+        assert manifest.version == reference[1].version
+        assert hashes(manifest) == hashes(reference[1])
+
     @pytest.mark.engine
     @pytest.mark.parametrize("name", ["beam", "spark"])
     def test_another_engine_changes_nothing(

@@ -15,7 +15,7 @@ from corpusmill.pipelines.dataset.publish import sweep
 from corpusmill.pipelines.engines.store import SPILL, STEPS, TASKS, TaskStore
 from corpusmill.pipelines.workspace import LOCKS, Workspace
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.storage import Entry, Store
+from corpusmill.schemas.storage import Entry, Lock, Store
 from corpusmill.schemas.storage.attempts import is_left_over
 
 _DATASET: Final = "dataset"
@@ -42,11 +42,13 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
         UnfinishedError: A run has begun and does not know yet what it needs, or another machine works in the store.
     """
     store = workspace.tasks
-    with _idle_datasets(workspace) as busy:
+    with _idle_datasets(workspace) as (busy, locks):
         needed = _needed_steps(workspace, keep, busy)
         garbage = _find(store, needed, is_busy=bool(busy))
         freed = sum(_freed(garbage, store.store))
         if not dry_run:
+            for lock in locks:
+                lock.check()
             _remove(garbage, store.store)
             for name in workspace.datasets():
                 if name not in busy:
@@ -55,17 +57,21 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
 
 
 @contextlib.contextmanager
-def _idle_datasets(workspace: Workspace) -> Iterator[set[str]]:
-    """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile; give the other ones."""
+def _idle_datasets(workspace: Workspace) -> Iterator[tuple[set[str], list[Lock]]]:
+    """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile.
+
+    Gives the names of the other ones, and the locks.
+    """
     names = {*_locks(workspace), *workspace.datasets(), *(run["dataset"] for run in workspace.runs())}
-    busy = set()
+    busy: set[str] = set()
+    locks: list[Lock] = []
     with contextlib.ExitStack() as stack:
         for name in sorted(names):
             try:
-                stack.enter_context(workspace.lock(_DATASET, name))
+                locks.append(stack.enter_context(workspace.lock(_DATASET, name)))
             except UnfinishedError:
                 busy.add(name)
-        yield busy
+        yield busy, locks
 
 
 def _locks(workspace: Workspace) -> Iterator[str]:
@@ -119,17 +125,17 @@ def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
         name = posixpath.basename(entry.key).partition(".")[0]
         if not entry.key.startswith(f"{SPILL}/") and name not in kept and (name in listed or not is_busy):
             garbage.tasks.setdefault(name, []).append(entry)
-    garbage.loose = list(_left_over(store, is_busy=is_busy))
+    garbage.loose = list(_left_over(store))
     return garbage
 
 
-def _left_over(store: TaskStore, *, is_busy: bool) -> Iterator[Path]:
+def _left_over(store: TaskStore) -> Iterator[Path]:
     """Give what dead processes left on this machine: drafts of tasks and steps, and spills."""
     for name in (TASKS, STEPS):
         folder = store.store.path(name)
         if folder is not None:
             yield from (path for path in folder.glob("*/*") if path.parent != store.spill and is_left_over(path))
-    yield from (path for path in store.spill.glob("*") if is_left_over(path) or not is_busy)
+    yield from (path for path in store.spill.glob("*") if is_left_over(path))
 
 
 def _freed(garbage: _Garbage, store: Store) -> Iterator[int]:

@@ -121,7 +121,7 @@ def tags(dataset: Store | Path) -> dict[str, str]:
         return dict(json.loads(store.read(TAGS)))
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise DamagedFileError(f"not a list of tags: {error}", file=store.address(TAGS)) from error
 
 

@@ -136,12 +136,14 @@ def publish(
     *,
     recipe_text: str,
     describe: Callable[[Path], None],
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[Store, bool]:
     """Publish a version of a data set; give the store of its files, and False if it was the current one before.
 
     Args:
         dataset: The folder or store of the data set's versions.
         describe: Writes report, card and whatever else into the folder that it gets.
+        check: Makes sure that the lock of the data set is still held; called before anybody can see a change.
 
     Raises:
         DamagedFileError: The version is there already, and is not what it was.
@@ -154,7 +156,7 @@ def publish(
     if manifest.version in store.folders():
         _check_published(target, manifest)
     else:
-        with store.appearing_folder(manifest.version, last=MANIFEST) as staging:
+        with store.appearing_folder(manifest.version, last=MANIFEST, check=check) as staging:
             for file in files:
                 _add(file, staging / file.name)
             (staging / "recipe.yaml").write_text(recipe_text)
@@ -162,6 +164,7 @@ def publish(
             describe(staging)
     if before == manifest.version and _is_logged(store, manifest.version):
         return target, False
+    check()
     publications.record(store, action="publish", version=manifest.version, parent=before)
     return target, before != manifest.version
 

@@ -85,7 +85,7 @@ def fingerprints(plan: Plan) -> dict[str, str]:
 
 def step_fingerprint(plan: Plan, step: Step, known: Mapping[str, str]) -> str:
     """Return the fingerprint of *step*, from those of the steps before it."""
-    return fingerprint({**work_of(step), **_inputs(plan, step, known)})
+    return fingerprint({"work": work_of(step), "read": _inputs(plan, step, known)})
 
 
 def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class TaskStore:
         """Return what the manifest of a step says; empty when there is none."""
         try:
             return dict(json.loads(self.store.read(_step_key(step_fingerprint))))
-        except (FileNotFoundError, ValueError):
+        except (FileNotFoundError, ValueError, TypeError):
             return {}
 
     def read_step(self, step_fingerprint: str) -> StepDone | None:

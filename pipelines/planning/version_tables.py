@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Final, TypeAlias
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset.version import Version
@@ -13,10 +14,12 @@ from corpusmill.pipelines.engines.batches import conform
 from corpusmill.pipelines.engines.plan import ScanTask
 from corpusmill.pipelines.stages.assemble import schema_as_hex, schema_from_hex
 from corpusmill.pipelines.stages.base import TableInput
-from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.errors import DamagedFileError, RecipeError
 from corpusmill.schemas.manifest import ShardFile, SideFile
 from corpusmill.schemas.storage import located
 
+_BATCH_ROWS: Final = 1024
+"""Rows read at once: texts may be among the columns."""
 FindVersion: TypeAlias = Callable[[str | None], Version | None]
 """From the version that a `TableInput` names to that version; None for the parent of a first run."""
 
@@ -37,13 +40,28 @@ class ReadTable(Function):
 
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                for address in batch["address"].to_pylist():
-                    store, key = located(address)
-                    with store.open(key) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
-                        for piece in file.iter_batches(columns=schema.names, use_threads=False):
-                            yield conform(piece, schema)
+                for row in batch.to_pylist():
+                    yield from _rows(row["address"], row["sha256"], schema)
 
         return run
+
+
+def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Yield the columns of *schema* of a file; one on this machine is compared with its SHA-256 first.
+
+    Raises:
+        DamagedFileError: It is missing, or not what the version's manifest says.
+    """
+    store, key = located(address)
+    hint = "`corpusmill doctor --verify` names what is damaged; copy the version again, or name another one"
+    try:
+        if store.path() is not None and store.sha256(key) != sha256:
+            raise DamagedFileError("the file is not what the manifest says", file=address, hint=hint)
+        with store.open(key) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
+            for piece in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema.names, use_threads=False):
+                yield conform(piece, schema)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"the table of a version cannot be read: {error}", file=address, hint=hint) from error
 
 
 def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:
@@ -59,8 +77,11 @@ def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[S
     if not files:
         kinds = sorted({"shard", *(file.kind for file in version.manifest.side_files)})
         raise RecipeError(f"{version.name} has no table `{given.kind}`", hint=f"it has: {', '.join(kinds)}")
-    with files[0].open() as opened:
-        there = pq.read_schema(opened)
+    try:
+        with files[0].open() as opened:
+            there = pq.read_schema(opened)
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"the table of a version cannot be read: {error}", file=files[0].address) from error
     for column in given.columns:
         found = there.field(column.name).type if column.name in there.names else None
         if found != column.type:
@@ -69,5 +90,11 @@ def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[S
                 hint=f"it has: {', '.join(f'{field.name} ({field.type})' for field in there)}",
             )
     listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
-    hashes = {file.path: file.logical_hash for file in listed}
-    return scan, tuple(ScanTask(({"address": file.address},), {"content": hashes[file.key]}) for file in files)
+    known = {file.path: file for file in listed}
+    return scan, tuple(
+        ScanTask(
+            ({"address": file.address, "sha256": known[file.key].sha256},),
+            {"content": known[file.key].logical_hash},
+        )
+        for file in files
+    )

@@ -194,6 +194,7 @@ class _Run:
             dataset,
             recipe_text=resolved_yaml(self.loaded.recipe),
             describe=describe_version,
+            check=self.lock.check,
         )
         index_version(self.workspace, version_in(target))
         counts = manifest.counts

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage.attempts import is_alive
 from corpusmill.schemas.storage.base import Entry, Lock, Store, StoredFile, Written
 from corpusmill.schemas.storage.drafts import appearing, complete_folder, write_atomically
@@ -54,6 +55,8 @@ def open_store(place: Store | str | os.PathLike[str]) -> Store:
     if isinstance(place, os.PathLike) or not is_url(place):
         return LocalStore(Path(place))
     if place.startswith("file://"):
+        if not place.startswith("file:///"):
+            raise UsageError(f"not the URL of a folder: {place}", hint="file:///absolute/path, or the path alone")
         return LocalStore(Path(place.removeprefix("file://")))
     # Imported here: fsspec costs 50 ms.
     from corpusmill.schemas.storage.objects import ObjectStore

@@ -179,11 +179,16 @@ class Store(ABC):
         """
 
     @abstractmethod
-    def appearing_folder(self, prefix: str, *, last: str) -> AbstractContextManager[Path]:
+    def appearing_folder(
+        self, prefix: str, *, last: str, check: Callable[[], None] = lambda: None
+    ) -> AbstractContextManager[Path]:
         """Yield an empty local folder; what is in it when the block ends lies under *prefix*, on disk, and in one go.
 
         On a disk it is renamed. On a store its files are copied, that called *last* after all others: readers take for
         there what has one. Folders in it are left out.
+
+        Args:
+            check: Called right before the folder becomes visible; when it raises, it does not.
         """
 
     @abstractmethod
@@ -285,6 +290,10 @@ class Store(ABC):
     @abstractmethod
     def files(self, prefix: str = "") -> list[Entry]:
         """Return the files in the folder *prefix* and all below it, by key; drafts and folders are left out."""
+
+    def marks(self, prefix: str = "") -> dict[str, str]:
+        """Return, for the files in the folder *prefix*, what changes when one is replaced; empty where nobody knows."""
+        return {}
 
     @abstractmethod
     def folders(self, prefix: str = "") -> list[str]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Final
 
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 from corpusmill.schemas.storage.drafts import appearing, is_abandoned, is_draft
 
 MAX_FETCHED_BYTES: Final = 8_000_000_000
@@ -33,7 +36,16 @@ def scratch_folder() -> Path:
             file=str(folder),
             hint="set CORPUSMILL_SCRATCH to a folder of your own",
         )
+    _sweep(folder)
     return folder
+
+
+@cache
+def _sweep(folder: Path) -> None:
+    """Remove, once in each process, what killed processes left in *folder*."""
+    for path in folder.iterdir():
+        if is_left_over(path):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -45,8 +57,10 @@ def cached(
     The reader has a name of its own for the file, so that it can be dropped from the folder meanwhile.
     """
     kept = folder / name
-    with tempfile.TemporaryDirectory(prefix="reading-", dir=folder.parent) as own:
-        path = Path(own) / f"file{suffix}"
+    own = folder.parent / f"reading.{attempt_name()}.tmp"
+    own.mkdir(parents=True)
+    try:
+        path = own / f"file{suffix}"
         if not _linked(kept, path):
             folder.mkdir(parents=True, exist_ok=True)
             with appearing(kept) as draft:
@@ -54,6 +68,8 @@ def cached(
                 os.link(draft, path)
             _bound(folder, max_bytes)
         yield path
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _linked(kept: Path, path: Path) -> bool:

@@ -117,7 +117,7 @@ class LocalStore(Store):
         self.put(Path(self._path(key)), to)
 
     @contextlib.contextmanager
-    def appearing_folder(self, prefix: str, *, last: str) -> Iterator[Path]:
+    def appearing_folder(self, prefix: str, *, last: str, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
         final = Path(self._path(prefix))
         draft = final.with_name(f"{_STAGING}{final.name}")
         with self._refusing("write", prefix):
@@ -125,6 +125,7 @@ class LocalStore(Store):
             draft.mkdir()
         try:
             yield draft
+            check()
             with self._refusing("write", prefix):
                 complete_folder(draft, final)
         finally:

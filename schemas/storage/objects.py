@@ -7,7 +7,7 @@ import hashlib
 import logging
 import os
 import posixpath
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from corpusmill.schemas.errors import CorpusmillError, MissingExtraError, UnfinishedError, UsageError
 from corpusmill.schemas.identity import canonical_json
+from corpusmill.schemas.storage.attempts import attempt_name
 from corpusmill.schemas.storage.base import Entry, Lock, Store
 from corpusmill.schemas.storage.cache import cached, scratch_folder
 from corpusmill.schemas.storage.failures import service_code, store_failure
@@ -98,7 +99,7 @@ class ObjectStore(Store):
     def creating(self, key: str | Callable[[], str], *, sync: bool = False) -> Iterator[Path]:
         if isinstance(key, str):
             checked_key(key)
-        with _scratch("writing-") as folder:
+        with _scratch("writing") as folder:
             # The driver guesses the type of an object from the local name.
             path = folder / (posixpath.basename(key) if isinstance(key, str) else "file")
             yield path
@@ -130,12 +131,14 @@ class ObjectStore(Store):
             self._fs.cp_file(source, target)
 
     @contextlib.contextmanager
-    def appearing_folder(self, prefix: str, *, last: str) -> Iterator[Path]:
+    def appearing_folder(self, prefix: str, *, last: str, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
         checked_key(prefix)
-        with _scratch("appearing-") as folder:
+        with _scratch("appearing") as folder:
             yield folder
             paths = sorted((path for path in folder.iterdir() if path.is_file()), key=lambda path: path.name)
             for path in sorted(paths, key=lambda path: path.name == last):
+                if path.name == last:
+                    check()
                 self._send(path, f"{prefix}/{path.name}")
 
     def sweep(self, prefix: str, *, last: str) -> int:
@@ -204,6 +207,17 @@ class ObjectStore(Store):
                 if path.startswith(f"{folder}/") and not path.endswith("/")
             )
         return []
+
+    def marks(self, prefix: str = "") -> dict[str, str]:
+        folder = self._folder(prefix)
+        with self._refusing("list", prefix, is_needed=False):
+            found = self._fs.find(folder, detail=True)
+            return {
+                path[len(self._root) + 1 :]: str(mark)
+                for path, info in found.items()
+                if (mark := info.get("ETag") or info.get("created")) is not None
+            }
+        return {}
 
     def folders(self, prefix: str = "") -> list[str]:
         folder = self._folder(prefix)
@@ -366,5 +380,9 @@ def _file_system(protocol: str, *, process: int) -> Any:  # noqa: ARG001 - of th
 @contextlib.contextmanager
 def _scratch(prefix: str) -> Iterator[Path]:
     """Yield an empty folder that is removed with all that is in it."""
-    with tempfile.TemporaryDirectory(prefix=prefix, dir=scratch_folder()) as folder:
-        yield Path(folder)
+    folder = scratch_folder() / f"{prefix}.{attempt_name()}.tmp"
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

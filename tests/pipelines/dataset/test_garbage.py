@@ -91,7 +91,12 @@ def test_bytes_that_a_version_holds_too_are_not_freed(workspace: Workspace, vers
 def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Version]) -> None:
     """Half-written files, sorted runs, staged versions."""
     spill, loose = workspace.tasks.spill, workspace.root / TASKS / "ab" / "ab01.0-1.shard.parquet"
-    for path in (spill / "dead" / "000000.arrow", workspace.root / TASKS / "aa" / "aa01.arrow.123.tmp", loose):
+    dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
+    for path in (
+        spill / f"step.{dead}.spill" / "000000.arrow",
+        workspace.root / TASKS / "aa" / "aa01.arrow.123.tmp",
+        loose,
+    ):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"x")
     staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"

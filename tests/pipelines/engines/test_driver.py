@@ -550,3 +550,28 @@ def test_errors_survive_the_way_between_processes() -> None:
     again = pickle.loads(pickle.dumps(error))
 
     assert (str(again), again.hint, again.rule) == ("a.html: too deep", "flatten it", "error.too_deep")
+
+
+class Tagged(Function):
+    """Adds a tag on the way into an exchange."""
+
+    tag: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: (batch.append_column("tag", pa.repeat(self.tag, batch.num_rows)) for batch in batches)
+
+
+def test_what_an_exchange_reads_through_is_part_of_its_address(marks: Path) -> None:
+    """Its parameters stand nowhere else: a join that routes by them would be taken for another one's."""
+    moved = pa.schema([*ROWS, pa.field("tag", pa.string())])
+
+    def address(tag: str) -> str:
+        count = Scan(name="count", function=Count(marks=str(marks)), schema=ROWS)
+        through = Input("count", through=Tagged(tag=tag))
+        exchange = Exchange(
+            name="exchange", inputs=(through,), by="n", order=("tag",), function=Same(), moved=moved, schema=moved
+        )
+        return fingerprints(Plan([count, exchange], {"count": []}))["exchange"]
+
+    assert address("a") != address("b")
+    assert address("a") == address("a")
