@@ -20,6 +20,7 @@ from corpusmill.schemas.storage import located
 
 _BATCH_ROWS: Final = 1024
 """Rows read at once: texts may be among the columns."""
+_HINT: Final = "`corpusmill doctor --verify` names what is damaged; copy the version again, or name another one"
 FindVersion: TypeAlias = Callable[[str | None], Version | None]
 """From the version that a `TableInput` names to that version; None for the parent of a first run."""
 
@@ -53,15 +54,14 @@ def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBat
         DamagedFileError: It is missing, or not what the version's manifest says.
     """
     store, key = located(address)
-    hint = "`corpusmill doctor --verify` names what is damaged; copy the version again, or name another one"
     try:
         if store.path() is not None and store.sha256(key) != sha256:
-            raise DamagedFileError("the file is not what the manifest says", file=address, hint=hint)
+            raise DamagedFileError("the file is not what the manifest says", file=address, hint=_HINT)
         with store.open(key) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
             for piece in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema.names, use_threads=False):
                 yield conform(piece, schema)
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"the table of a version cannot be read: {error}", file=address, hint=hint) from error
+        raise DamagedFileError(f"the table of a version cannot be read: {error}", file=address, hint=_HINT) from error
 
 
 def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:
@@ -81,7 +81,9 @@ def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[S
         with files[0].open() as opened:
             there = pq.read_schema(opened)
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"the table of a version cannot be read: {error}", file=files[0].address) from error
+        raise DamagedFileError(
+            f"the table of a version cannot be read: {error}", file=files[0].address, hint=_HINT
+        ) from error
     for column in given.columns:
         found = there.field(column.name).type if column.name in there.names else None
         if found != column.type:
