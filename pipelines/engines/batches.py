@@ -120,7 +120,7 @@ class IpcWriter:
 
 
 class _GivenUpError(Exception):
-    """What a file that is being written is told when it shall not appear."""
+    """Ends the writing of a file that shall not appear."""
 
 
 def give_up(appearing: contextlib.ExitStack) -> None:
