@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from corpusmill.schemas.storage import Store, located
+
 RAW_FORMAT_VERSION = 1
 
 
@@ -32,6 +34,10 @@ class RawFile(BaseModel):
     def is_in_place(self) -> bool:
         """Whether it lies where the recipe found it, and not in the workspace."""
         return self.path.startswith("/")
+
+    def stored(self, raw: Store) -> tuple[Store, str]:
+        """Return the store and the key of the file; *raw* is that of the source's manifest."""
+        return located(self.path) if self.is_in_place else (raw, self.path)
 
 
 class RawManifest(BaseModel):

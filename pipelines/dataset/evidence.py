@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.storage import Store, located
+from corpusmill.schemas.storage import Store
 from corpusmill.schemas.urls import canonical_url
 
 MAX_RECORDS: Final = 100_000
@@ -65,7 +65,7 @@ def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any]
     if manifest is None or url is None:
         return None
     raw = workspace.raw(source)
-    files = [located(file.path) if file.is_in_place else (raw, file.path) for file in manifest.files]
+    files = [file.stored(raw) for file in manifest.files]
     return {"respect": manifest.definition.get("respect", "all"), "answer": _robots_record(files, url)}
 
 

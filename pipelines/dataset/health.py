@@ -18,8 +18,7 @@ from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
 from corpusmill.schemas.manifest import ShardFile, SideFile
-from corpusmill.schemas.raw import RawFile
-from corpusmill.schemas.storage import Store, located
+from corpusmill.schemas.storage import Store
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
@@ -123,16 +122,12 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     found = [
         finding
         for file in manifest.files
-        for finding in _damage(*_place(folder, file), size=file.size, sha256=file.sha256)
+        for finding in _damage(*file.stored(folder), size=file.size, sha256=file.sha256)
     ]
     verb = "crawl" if manifest.kind == "crawl" else "load"
     hint = f"`corpusmill {verb} RECIPE --source {source}` registers what is there now"
     ok = _row(name, "ok", f"{len(manifest.files)} files")
     return [_row(name, "damaged", finding, hint=hint) for finding in found] or [ok]
-
-
-def _place(folder: Store, file: RawFile) -> tuple[Store, str]:
-    return located(file.path) if file.is_in_place else (folder, file.path)
 
 
 def _damage(store: Store, key: str, *, size: int, sha256: str) -> Iterator[str]:

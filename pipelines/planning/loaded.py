@@ -23,7 +23,7 @@ def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition
     """Read the recipe at *path*; files of sources that the workspace holds need not be there.
 
     Raises:
-        RecipeError: The recipe has problems; all are told.
+        RecipeError: The recipe has problems; all are listed.
     """
     return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 

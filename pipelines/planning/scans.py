@@ -56,7 +56,8 @@ class SourceInput:
 
     def path(self, file: RawFile) -> str:
         """Give the absolute path, or the URL, of a file of the manifest."""
-        return file.path if file.is_in_place else self.raw.address(file.path)
+        store, key = file.stored(self.raw)
+        return store.address(key)
 
 
 @dataclass(frozen=True)
