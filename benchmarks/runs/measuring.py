@@ -64,14 +64,14 @@ def measure(
         CommandError: It exited with another code than 0.
     """
     adopt_orphans()
-    others = children(os.getpid())
+    others = set(children(os.getpid()))
     with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
         cpu, written, started = _children_cpu_s(), _written_bytes(), time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=folder)
         peak = 0
         seen: dict[int, tuple[str, float]] = {}
         while process.poll() is None:
-            tree = list(descendants(os.getpid()))
+            tree = [found for child in set(children(os.getpid())) - others for found in (child, *descendants(child))]
             peak = max(peak, sum(map(_proportional_bytes, tree)))
             seen |= {found: spent for found in tree if (spent := _name_and_cpu_s(found)) is not None}
             time.sleep(SAMPLE_S)
