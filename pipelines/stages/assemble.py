@@ -274,7 +274,7 @@ class Join(Function):
     """
 
     version = 3
-    depends = ("tldextract",)
+    depends = ("publicsuffixlist",)
 
     is_clustered: bool
 

@@ -2,46 +2,77 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property, lru_cache
-from typing import Any
+from ipaddress import AddressValueError, IPv4Address
+from typing import TYPE_CHECKING, Final
 
 import pyarrow as pa
 
+if TYPE_CHECKING:
+    from publicsuffixlist import PublicSuffixList
+
+_DOTS: Final = re.compile("[\u3002\uff0e\uff61]")
+"""What browsers take for a full stop in a host (UTS 46, section 4)."""
+
 
 class Domains:
-    """Registered domains of URLs, by the list of public suffixes that tldextract ships; nothing is downloaded."""
+    """Registered domains of URLs, by the ICANN part of the list of public suffixes that publicsuffixlist ships."""
 
     def __init__(self) -> None:
         self._one = lru_cache(maxsize=4096)(self._domain)
 
     @cached_property
-    def _extract(self) -> Any:
-        import tldextract  # with an HTTP client, which is not used
+    def _suffixes(self) -> PublicSuffixList:
+        from publicsuffixlist import PublicSuffixList
 
-        return tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
+        return PublicSuffixList(only_icann=True)
 
     def of(self, urls: pa.Array) -> pa.Array:
-        """Return the registered domain of each URL; for an address or a bare host, the host itself."""
+        """Return the registered domain of each URL; for an address, a bare host or a suffix, the host itself."""
         if urls.null_count == len(urls):
             return pa.nulls(len(urls), pa.string())
-        hosts = pa.array([None if url is None else _authority(url) for url in urls.to_pylist()], pa.string())
-        encoded = hosts.dictionary_encode()
-        found = [self._one(host) for host in encoded.dictionary.to_pylist()]
+        authorities = pa.array([None if url is None else _authority(url) for url in urls.to_pylist()], pa.string())
+        encoded = authorities.dictionary_encode()
+        found = [self._one(authority) for authority in encoded.dictionary.to_pylist()]
         return pa.array(found, pa.string()).take(encoded.indices)
 
-    def _domain(self, host: str) -> str | None:
-        found = self._extract.extract_str(host)
-        return found.top_domain_under_public_suffix or found.domain or None
+    def _domain(self, authority: str) -> str | None:
+        host = _host(authority)
+        if not host or _is_address(host):
+            return host or None
+        return self._suffixes.privatesuffix(host) or host
 
 
 def _authority(url: str) -> str:
     """Return what of *url* decides its domain: user, host and port, which many URLs share.
 
     >>> _authority("https://user@example.org:80/a?b#c"), _authority("https://example.org?q"), _authority("a/b.md")
-    ('user@example.org:80', 'example.org', 'a/b.md')
+    ('user@example.org:80', 'example.org', 'a')
     """
-    _, separator, rest = url.partition("://")
-    if not separator:
-        return url
-    end = min((at for mark in "/?#" if (at := rest.find(mark)) >= 0), default=len(rest))
-    return rest[:end]
+    start, separator, rest = url.partition("://")
+    place = rest if separator else start
+    end = min((at for mark in "/?#" if (at := place.find(mark)) >= 0), default=len(place))
+    return place[:end]
+
+
+def _host(authority: str) -> str:
+    """Return the host of *authority* in lower case, an address of IPv6 in its brackets.
+
+    >>> _host("user@WWW.Example.org.:80"), _host("[2001:DB8::1]:443")
+    ('www.example.org', '[2001:db8::1]')
+    """
+    place = authority.rpartition("@")[2].strip()
+    if place.startswith("["):
+        return place.partition("]")[0].lower() + "]"
+    return _DOTS.sub(".", place).partition(":")[0].strip(".").lower()
+
+
+def _is_address(host: str) -> bool:
+    if host.startswith("["):
+        return True
+    try:
+        IPv4Address(host)
+    except AddressValueError:
+        return False
+    return True
