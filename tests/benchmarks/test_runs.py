@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.runs.documents import documents, write_documents
+from benchmarks.runs.engines import is_same
 from benchmarks.runs.inputs import write_recipe
 from benchmarks.runs.measuring import measure, size_of
 from benchmarks.runs.plain_loop import PlainLoop, logical_hashes, plan_of
@@ -134,3 +135,17 @@ class TestScripts:
         printed = script("kills", recipe, "--kills", "1", "--publications", "1")
 
         assert printed.splitlines()[-1] in ("equal: 2", "equal: 1, too late: 1")
+
+    def test_engines_compares_what_all_runs_published(self, recipe: str) -> None:
+        """In a workspace and on a store."""
+        printed = script("engines", recipe, "--engines", "local", "--stores", "none,file", "--workers", "0")
+
+        assert printed.splitlines()[-1] == "all 2 runs published the same bytes"
+
+    def test_runs_with_other_files_are_not_equal(self) -> None:
+        """One version with two contents would be the fault that nobody sees."""
+        row = {"version": "a", "files": {"train-00000.parquet": "1"}}
+
+        assert is_same([row, row])
+        assert not is_same([row, row | {"version": "b"}])
+        assert not is_same([row, row | {"files": {"train-00000.parquet": "2"}}])
