@@ -75,13 +75,17 @@ class WriteShard(Routed):
     signals: str
     masks: tuple[tuple[str, str], ...] = ()
 
-    def build(self) -> Callable[[Batches], Batches]:
-        schemas = {
+    def schemas(self) -> dict[str, pa.Schema]:
+        """Return the columns of the files of a shard, by kind."""
+        return {
             "shard": schema_from_hex(self.shard),
             "ledger": LEDGER,
             "signals": schema_from_hex(self.signals),
             "origin": ORIGIN,
         }
+
+    def build(self) -> Callable[[Batches], Batches]:
+        schemas = self.schemas()
         signals = schemas["signals"].names[1:]
         mask = _masker(self.masks)
 
@@ -132,8 +136,12 @@ class WriteSide(Routed):
     kind: str
     columns: str
 
+    def schemas(self) -> dict[str, pa.Schema]:
+        """Return the columns of the file, by its kind."""
+        return {self.kind: schema_from_hex(self.columns)}
+
     def build(self) -> Callable[[Batches], Batches]:
-        schema = schema_from_hex(self.columns)
+        (schema,) = self.schemas().values()
 
         def run(batches: Batches) -> Batches:
             file = ParquetFile(task().file(f"{self.kind}.parquet"), schema)

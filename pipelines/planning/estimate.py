@@ -13,25 +13,36 @@ from typing import Final
 
 import pyarrow as pa
 
+from corpusmill.pipelines.dataset.shards import WriteShard, WriteSide
 from corpusmill.pipelines.engines.addresses import fingerprints, work_of
-from corpusmill.pipelines.engines.base import PLACE, Exchange, Fold, Input, Map, Repeat, Scan, Step
+from corpusmill.pipelines.engines.base import PLACE, Counters, Exchange, Fold, Input, Map, Repeat, Scan, Step
 from corpusmill.pipelines.engines.driver import PARTITION_BYTES
 from corpusmill.pipelines.engines.plan import Plan
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.engines.work import SLICE_BYTES
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.planning.sizes import WORD_BYTES, Documents, documents_of, ipc_bytes, width
+from corpusmill.pipelines.planning.shard_files import files_bytes
+from corpusmill.pipelines.planning.sizes import WORD_BYTES, Documents, documents_of, empty_bytes, width
+from corpusmill.pipelines.stages.assemble import Census, census_counters
 from corpusmill.schemas.hashing import fingerprint
 
 _DECIDED: Final = 0.1
 """Share of the documents that a stage which compares them decides about, and of the rows that a map changes."""
 _BLOCK_BYTES: Final = 4096
-"""Files take whole blocks of a disk, such as the manifest of a step."""
-_TASK_BYTES: Final = 6144
-"""A task's JSON, and half a block lost at the end of its other file."""
-_VERSION_BYTES: Final = 300_000
+"""Files and folders take whole blocks of a disk."""
+_STEP_BYTES: Final = 2 * _BLOCK_BYTES
+"""The folder of a step and the manifest in it."""
+_TASK_FOLDERS: Final = 256
+"""Tasks lie in so many folders, by the beginning of their address."""
+_TASK_BYTES: Final = 7168
+"""A task's JSON, its line in the manifest of its step, and half a block lost at the end of its other file."""
+_VERSION_BYTES: Final = 260_000
 """Manifest, report and catalog of a version."""
+_INPUT_BYTES: Final = 200
+"""What names a raw file in the manifest of a version."""
+_VERSION_FILE_BYTES: Final = 800 + _BLOCK_BYTES // 2
+"""What names a file of a version in its manifest and in `croissant.json`, and half a block lost at its end."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +91,7 @@ def estimate_disk(
         kept += output
         spilled = max(spilled, spill)
         peak = max(peak, kept + spill)
-    kept += _VERSION_BYTES
+    kept += _VERSION_BYTES + _INPUT_BYTES * sum(len(source.manifest.files) for source in inputs)
     return DiskEstimate(round(kept), round(spilled), round(max(peak, kept)))
 
 
@@ -108,12 +119,16 @@ class _Model:
     documents: Documents
     tasks: dict[str, float] = field(default_factory=dict)
     """Slices of the layouts, and partitions of the exchanges that make one."""
+    folders: float = _TASK_FOLDERS
+    """Those of them in which no task lies yet."""
 
     def cost(self, step: Step) -> tuple[float, float]:
         """Return the bytes that *step* leaves, and those of its spills."""
         output, spill, tasks = self._cost(step)
         schema = pa.schema([]) if isinstance(step, Repeat) else step.writes if isinstance(step, Map) else step.schema
-        return output + tasks * (ipc_bytes(schema) + _TASK_BYTES) + _BLOCK_BYTES, spill
+        folders = min(tasks, self.folders)
+        self.folders -= folders
+        return output + tasks * (empty_bytes(schema) + _TASK_BYTES) + folders * _BLOCK_BYTES + _STEP_BYTES, spill
 
     def _cost(self, step: Step) -> tuple[float, float, float]:
         match step:
@@ -124,14 +139,35 @@ class _Model:
             case Exchange():
                 return self._exchange(step)
             case Fold():
-                columns = self.plan.schema(step.of) if step.reads is None else self._fields(step.of, step.reads)
-                size = sum(self.documents.size(column).in_shards for column in columns)
-                together = step.partitions if isinstance(step.partitions, int) else 1
-                return size, 0.0, max(1.0, self._slices(step.of) / together)
+                return self._fold(step)
             case Repeat():
                 size = self.documents.packed(self.plan.schema(step.name))
                 self.tasks[step.name] = self._slices(step.start)
                 return 2 * size, size, self.tasks[step.name]
+
+    def _fold(self, step: Fold) -> tuple[float, float, float]:
+        tasks = max(1.0, self._slices(step.of) / self._partitions(step, step.function.asks(), default=1.0))
+        if isinstance(step.function, WriteShard | WriteSide):
+            schemas = step.function.schemas()
+            size = files_bytes(self.documents, schemas, files=tasks)
+            return size + len(schemas) * tasks * _VERSION_FILE_BYTES, 0.0, tasks
+        columns = self.plan.schema(step.of) if step.reads is None else self._fields(step.of, step.reads)
+        return sum(self.documents.size(column).in_shards for column in columns), 0.0, tasks
+
+    def _partitions(self, step: Exchange | Fold, asks: Iterable[str], *, default: float) -> float:
+        """Return the number that *step* gives, which may ask how large the splits are; else *default*."""
+        if not callable(step.partitions):
+            return default if step.partitions is None else float(step.partitions)
+        counters = {name: self._census(name) for name in asks}
+        known = {name: found for name, found in counters.items() if found is not None}
+        return float(step.partitions(known)) if known and known == counters else default
+
+    def _census(self, name: str) -> Counters | None:
+        """Return what the step *name* will count, where that is the text of each split."""
+        step = self.plan.step(name)
+        if isinstance(step, Map) and isinstance(step.function, Census):
+            return census_counters(self.documents.text_bytes, step.function.shares)
+        return None
 
     def _fields(self, state: str, names: Iterable[str]) -> list[pa.Field]:
         return [self.plan.columns(state)[name].field for name in names if name != PLACE]
@@ -163,7 +199,7 @@ class _Model:
 
     def _decided(self, column: pa.Field) -> float:
         """Return the bytes of *column* in the rows about which something is decided."""
-        return _DECIDED * self.documents.rows * min(WORD_BYTES, width(column.type))
+        return _DECIDED * self.documents.living * min(WORD_BYTES, width(column.type))
 
     def _exchange(self, step: Exchange) -> tuple[float, float, float]:
         moved = sum(self._moved(step, given) for given in step.inputs)
@@ -174,14 +210,17 @@ class _Model:
         output = self.documents.packed(step.schema)
         if PLACE in step.schema.names:  # rows that will go back: decisions about documents
             output *= _DECIDED
-        partitions = float(step.partitions) if isinstance(step.partitions, int) else max(1.0, output / PARTITION_BYTES)
+        partitions = self._partitions(step, step.asks, default=max(1.0, output / PARTITION_BYTES))
         self.tasks[step.name] = partitions
         return output, moved, partitions
 
     def _moved(self, step: Exchange, given: Input) -> float:
         """Return the bytes of the rows that *step* moves of a table: all of it, or of what was decided about it."""
         layout = self.plan.step(self.plan.layout(given.step))
-        is_all = isinstance(layout, Scan) and layout.name not in self.documents.written
-        size = (self.everything if is_all else self.documents).packed(step.moved)
+        if isinstance(layout, Scan) and layout.name not in self.documents.written:
+            size = self.everything.packed(step.moved)
+        else:
+            is_verdict = "rule" in step.moved.names  # rows that carry none are of living documents alone
+            size = self.documents.packed(step.moved, rows=None if is_verdict else self.documents.living)
         is_part = given.side is not None or PLACE in self.plan.schema(layout.name).names
         return _DECIDED * size if is_part else size

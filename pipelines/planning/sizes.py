@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ from corpusmill.pipelines.engines.plan import Plan
 from corpusmill.pipelines.planning.sample import Sample, read_sample
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.stages.apply import Apply
-from corpusmill.schemas.document import VERDICT
+from corpusmill.pipelines.stages.assemble import SAMPLE, sample_texts
+from corpusmill.schemas.document import CAPTURE, VERDICT
 from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.storage import LocalStore
 
@@ -33,14 +35,18 @@ SMALL_BYTES: Final = 4 * 2**20
 """Raw files of less than this are not read: importing what reads them costs more than the disk is worth."""
 _RECORD_BYTES: Final = 3_000
 """Size of a record in files that are not read."""
+_MADE_BYTES: Final = {"id": 32, "source_id": 32, "record_sha256": 64, "text_bytes": 8, "offset": 8, "length": 8}
+"""What is made of each of them beside its text."""
 _PACKED: Final = 0.65
 """What compression leaves of a text that was not read: lz4, as in tasks and spills."""
 _SHARD_PACKED: Final = 0.4
 """The same for zstd, as in shards."""
-_LONG_BYTES: Final = 256
-"""A column with more bytes a row is a text: of rejected documents it is not moved."""
 WORD_BYTES: Final = 32
-"""A string whose values were not seen."""
+"""A string whose values were not seen: most are hashes."""
+_HASH_PACKED: Final = 0.5
+"""What zstd leaves of one: sixteen values of a byte."""
+_OF_ONE_KIND: Final = ("text", SAMPLE.name)
+"""Columns that are moved for the living documents alone, or the rejected ones; all others are moved for both."""
 _LIST_BYTES: Final = 128
 """A list, struct or map whose values were not seen."""
 
@@ -63,37 +69,55 @@ class Documents:
     """What is known of the documents before they are read.
 
     Args:
-        columns: Sizes of columns as they are moved: long ones without rejected documents.
+        rows: Records of the raw files.
+        living: Those of them that no stage rejects.
+        text_bytes: UTF-8 bytes of their texts.
+        columns: Sizes of columns as they are moved.
         written: Bytes of the output of steps that ran on the sample.
         memory_bytes: Of the columns of the scan.
+        sample: Records after those steps; none where no file was read.
     """
 
     rows: float
+    living: float
+    text_bytes: float
     columns: dict[str, Size]
     written: dict[str, float] = field(default_factory=dict)
     memory_bytes: float = 0.0
+    sample: pa.RecordBatch | None = None
 
     def limited(self, limit: int | None) -> Documents:
         """Return what is known of *limit* of the documents."""
-        if limit is None or limit >= self.rows:
-            return self
-        share = limit / self.rows
-        return Documents(
-            rows=limit,
+        return self if limit is None or limit >= self.rows else self * (limit / self.rows)
+
+    def __mul__(self, share: float) -> Documents:
+        """Return what is known of a *share* of the documents."""
+        return replace(
+            self,
+            rows=self.rows * share,
+            living=self.living * share,
+            text_bytes=self.text_bytes * share,
             columns={name: size * share for name, size in self.columns.items()},
             written={name: size * share for name, size in self.written.items()},
             memory_bytes=self.memory_bytes * share,
         )
 
-    def size(self, column: pa.Field) -> Size:
-        """Return the size of *column*: what was seen, or what its type suggests."""
-        if column.name not in self.columns:
-            return Size(1.0, 1.0) * (self.rows * width(column.type))
-        return self.columns[column.name]
+    def size(self, column: pa.Field, *, rows: float | None = None) -> Size:
+        """Return the size of *column*: what was seen, or what its type suggests, which rejected documents have not.
 
-    def packed(self, columns: Iterable[pa.Field]) -> float:
-        """Return the bytes of *columns* in tasks."""
-        return sum(self.size(column).packed for column in columns)
+        Args:
+            rows: Not of all documents, but of so many of them.
+        """
+        count = self.rows if rows is None else rows
+        if column.name not in self.columns:
+            total = min(count, self.living) * width(column.type)
+            return Size(total, total * _HASH_PACKED if pa.types.is_string(column.type) else total)
+        size = self.columns[column.name]
+        return size if column.name in _OF_ONE_KIND else size * (count / max(1.0, self.rows))
+
+    def packed(self, columns: Iterable[pa.Field], *, rows: float | None = None) -> float:
+        """Return the bytes of *columns* in tasks, of all documents or of *rows* of them."""
+        return sum(self.size(column, rows=rows).packed for column in columns)
 
 
 def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
@@ -137,9 +161,12 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
     for source in inputs:
         loader = resolve(source.loader).model_validate_json(source.params)
         sizes = [loader.content_bytes(source.path(file)) for file in source.manifest.files]
-        rows += len(sizes) if loader.uses_name else sum(max(1, size // _RECORD_BYTES) for size in sizes)
+        rows += len(sizes) if loader.uses_name else sum(math.ceil(size / _RECORD_BYTES) for size in sizes)
         content += sum(sizes)
-    documents = Documents(rows, {"text": Size(content * _PACKED, content * _SHARD_PACKED)}, memory_bytes=content)
+    columns = {name: Size(0.0, 0.0) for name in CAPTURE.names}  # what a record has of these is part of the file's size
+    columns |= {name: Size(size, size * _HASH_PACKED) * rows for name, size in _MADE_BYTES.items()}
+    columns["text"] = Size(content * _PACKED, content * _SHARD_PACKED)
+    documents = Documents(rows, rows, content, columns, memory_bytes=content)
     documents.written[scan.name] = documents.packed(scan.schema)
     return documents
 
@@ -156,7 +183,24 @@ def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
         except Exception as error:  # noqa: BLE001 - whatever a step stumbles over, the run reports it better
             _log.info("a step failed on the sample", extra={"step": step.name, "error": repr(error)})
             break
-    return Documents(rows, _sizes(sample, batch), written, memory)
+    alive = pc.is_null(batch["rule"])
+    texts = only_where(alive, batch["text"])
+    excerpts = sample_texts(batch["id"], batch["text"], pc.invert(alive))
+    batch = with_columns_of(batch, pa.record_batch({"text": texts, SAMPLE.name: excerpts}))
+    return Documents(
+        rows=rows,
+        living=_total(sample, alive),
+        text_bytes=_total(sample, pc.binary_length(texts)),
+        columns=_sizes(sample, batch),
+        written=written,
+        memory_bytes=memory,
+        sample=batch,
+    )
+
+
+def _total(sample: Sample, values: pa.Array) -> float:
+    """Return the sum of *values*, one for each row of *sample*, over all documents."""
+    return sum(s.weight * float(pc.sum(values.slice(s.start, s.stop - s.start)).as_py() or 0) for s in sample.strata)
 
 
 def _judging(plan: Plan, scan: Scan) -> list[Map]:
@@ -204,25 +248,26 @@ def _task(step: Scan | Map) -> Iterator[TaskContext]:
 
 
 def _sizes(sample: Sample, batch: pa.RecordBatch) -> dict[str, Size]:
-    """Return the sizes of the columns of *batch*; of long ones, those of the documents that live."""
-    alive = pc.is_null(batch["rule"])
+    """Return the sizes of the columns of *batch*, the rows of *sample*."""
     sizes = {}
-    for column in batch.schema:
-        values = batch[column.name]
-        is_long = values.nbytes > _LONG_BYTES * batch.num_rows
-        alone = pa.RecordBatch.from_arrays([only_where(alive, values) if is_long else values], names=[column.name])
-        packed = _bytes_of(sample, alone)
-        sizes[column.name] = Size(packed, _bytes_of(sample, alone, in_shards=True) if is_long else packed)
+    for name in batch.schema.names:
+        alone = batch.select([name])
+        sizes[name] = Size(_bytes_of(sample, alone), _bytes_of(sample, alone, in_shards=True))
     return sizes
 
 
 def _bytes_of(sample: Sample, batch: pa.RecordBatch, *, in_shards: bool = False) -> float:
     """Return the bytes that the rows of *batch*, those of *sample*, stand for on the disk."""
     return sum(
-        stratum.weight * (ipc_bytes(batch.schema, rows, in_shards) - ipc_bytes(batch.schema, rows[:0], in_shards))
+        stratum.weight * values_bytes(batch.slice(stratum.start, stratum.stop - stratum.start), in_shards=in_shards)
         for stratum in sample.strata
-        for rows in [batch.slice(stratum.start, stratum.stop - stratum.start)]
     )
+
+
+def values_bytes(rows: pa.RecordBatch, *, in_shards: bool = False) -> int:
+    """Return the bytes that *rows* add to a file."""
+    none = pa.RecordBatch.from_pylist([], rows.schema)  # Arrow writes all offsets of a slice without rows
+    return max(0, ipc_bytes(rows.schema, rows, in_shards) - ipc_bytes(rows.schema, none, in_shards))
 
 
 def ipc_bytes(schema: pa.Schema, rows: pa.RecordBatch | None = None, in_shards: bool = False) -> int:
@@ -233,6 +278,11 @@ def ipc_bytes(schema: pa.Schema, rows: pa.RecordBatch | None = None, in_shards: 
         if rows is not None:
             writer.write_batch(rows)
     return int(sink.size())
+
+
+def empty_bytes(schema: pa.Schema) -> int:
+    """Return the size of an Arrow file with the columns of *schema* and one batch, beside its values."""
+    return ipc_bytes(schema, pa.RecordBatch.from_pylist([], schema))
 
 
 def width(kind: pa.DataType) -> float:

@@ -8,6 +8,7 @@ workers share a shard.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, Literal, Self
 
@@ -101,6 +102,11 @@ class Census(ColumnFunction):
             return pa.record_batch({"split": names})
 
         return run
+
+
+def census_counters(text_bytes: float, shares: Mapping[str, float]) -> Counters:
+    """Return the counters of a census of *text_bytes* bytes of text that divide into splits as *shares* say."""
+    return Counter({f"census/{name}/bytes": round(text_bytes * shares[name]) for name in SPLITS})
 
 
 def split_keys(batch: pa.RecordBatch, *, by: SplitBy, domains: Domains) -> pa.StringArray:

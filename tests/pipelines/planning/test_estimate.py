@@ -8,7 +8,7 @@ import random
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +159,48 @@ def test_the_estimate_is_within_a_quarter_of_what_the_run_took(
     assert found.peak_bytes / peak == QUARTER
     assert found.kept_bytes / disk_bytes(workspace) == QUARTER
     assert 0 < found.spill_bytes < found.peak_bytes
+
+
+def write_small_shards(folder: Path) -> Path:
+    """Shards of some documents each: most of a file is its footer, and there are many."""
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines()[:600]))
+    path = recipe(folder, folder / "a.jsonl")
+    path.write_text(path.read_text().replace("64MB", "20kB"))
+    return path
+
+
+def write_broken_records(folder: Path) -> Path:
+    """Lines of a few words that are no records, but for one in 200."""
+    rows = lines()[:300]
+    broken = [f"no record {number} but a line" for number in range(59_700)]
+    mixed = [line for number, row in enumerate(rows) for line in (json.dumps(row), *broken[number * 199 :][:199])]
+    (folder / "a.jsonl").write_text("\n".join(mixed))
+    return recipe(folder, folder / "a.jsonl")
+
+
+def write_other_fields(folder: Path) -> Path:
+    """Records that are mostly other fields than the text, which become metadata of rejected documents too."""
+    chance = random.Random(5)
+    rows = ({"text": f"A short text, {number}.", "raw": chance.randbytes(500).hex()} for number in range(3_000))
+    (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return recipe(folder, folder / "a.jsonl")
+
+
+@pytest.mark.parametrize("write", [write_small_shards, write_broken_records, write_other_fields])
+def test_inputs_that_are_mostly_not_text_are_estimated_as_well(
+    write: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too little disk is refused before work starts, and only too little: what is beside the texts counts."""
+    monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 2**19)
+    path, workspace = write(tmp_path), tmp_path / "workspace"
+    found = estimate(path, workspace)
+    before = disk_bytes(workspace)
+
+    with Watched(workspace) as watched:
+        run(path, workspace)
+
+    assert found.kept_bytes / (disk_bytes(workspace) - before) == QUARTER
+    assert found.peak_bytes > 0.75 * (watched.peak - before)  # a spill may have come and gone between two looks
 
 
 def test_a_stage_that_rejects_most_documents_needs_less_disk(files: Path, tmp_path: Path) -> None:
