@@ -5,6 +5,7 @@ The same files give the same sample: slices are taken evenly from all of a sourc
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -28,6 +29,14 @@ _FILES: Final = 128
 _SMALL_FILE_BYTES: Final = 2**20
 _ROWS: Final = 384
 """Records of the pieces of one source that are looked at."""
+_BYTES: Final = 2 * 2**20
+"""Their bytes, where records are large; at least one of each piece is looked at."""
+_READ: Final = 8
+"""One in so many records is looked at of what is read from its start, as a compressed file is."""
+_READ_BYTES: Final = 4 * 2**20
+"""No more is read of it where records are large."""
+_RUNS: Final = 4
+"""Runs of neighbors that these are."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +50,16 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Sample:
-    """Records as the scan returns them."""
+    """Records as the scan returns them.
+
+    Args:
+        strata: Of the rows of *batch*; none where no record was found.
+        unread: The share of the raw files in which no record was looked for.
+    """
 
     batch: pa.RecordBatch
     strata: tuple[Stratum, ...]
+    unread: float
 
 
 @dataclass(frozen=True)
@@ -53,43 +68,62 @@ class _Piece:
 
     row: Mapping[str, Any]
     raw_bytes: float
+    is_file: bool
+    """Whether it is all of its file."""
 
     @property
-    def stratum(self) -> tuple[str, bool]:
-        """Pieces of one source that are read in the same way."""
-        return self.row["source"], self.is_small
+    def path(self) -> str:
+        return str(self.row["path"])
 
     @property
     def is_small(self) -> bool:
-        """Whether it is read whole."""
-        return self.raw_bytes <= (_SMALL_FILE_BYTES if self.row["end"] < 0 else _PIECE_BYTES)
+        """Whether it is a small file, which is read from its start."""
+        return self.is_file and self.raw_bytes <= (_SMALL_FILE_BYTES if self.row["end"] < 0 else _PIECE_BYTES)
 
 
-def read_sample(scan: Scan, tasks: Sequence[ScanTask], sizes: Mapping[str, int]) -> Sample | None:
-    """Read a sample of what *tasks* of *scan* read; None when there is no record in it.
+@dataclass(frozen=True)
+class _Found:
+    """Records of a piece, and how many of its raw bytes these are."""
+
+    piece: _Piece
+    captures: pa.RecordBatch
+    raw_bytes: float
+
+
+def read_sample(scan: Scan, tasks: Sequence[ScanTask], sizes: Mapping[str, int]) -> Sample:
+    """Read a sample of what *tasks* of *scan* read.
 
     Args:
         sizes: Bytes of each raw file, by absolute path.
     """
-    strata: dict[tuple[str, bool], list[_Piece]] = {}
+    groups: dict[tuple[str, bool], list[_Piece]] = {}
     for piece in sorted(_pieces(tasks, sizes), key=lambda piece: (piece.row["sha256"], piece.row["start"])):
-        strata.setdefault(piece.stratum, []).append(piece)
+        groups.setdefault((piece.row["source"], piece.is_small), []).append(piece)
     reader, *others = _functions(scan)
     captures: list[pa.RecordBatch] = []
-    found: list[Stratum] = []
+    strata: list[Stratum] = []
     rows = 0
-    for pieces in strata.values():
-        chosen = _spread(pieces, _count(pieces, strata=len(strata)))
-        read = [_read(reader, piece, rows=_ROWS // len(chosen)) for piece in chosen]
-        stop = rows + sum(batch.num_rows for batch, _ in read)
-        if stop > rows:
-            found.append(Stratum(rows, stop, _weight(pieces, chosen, sum(size for _, size in read))))
-            captures += [batch for batch, _ in read]
-            rows = stop
-    if not rows:
-        return None
-    finished = Chain.of(*others).build()(bounded(captures))
-    return Sample(pa.concat_batches(list(finished)), tuple(found))
+    unread = float(sum(sizes.values()))
+    for pieces in groups.values():
+        read = _read_all(reader, pieces, _spread(pieces, _count(pieces, strata=len(groups))))
+        unread -= sum(one.piece.raw_bytes for one in read)
+        for found, weight in _weighted(pieces, read):
+            stop = rows + sum(one.captures.num_rows for one in found)
+            if stop > rows:
+                strata.append(Stratum(rows, stop, weight))
+                captures += [one.captures for one in found]
+                rows = stop
+    finished = list(Chain.of(*others).build()(bounded(captures))) or [pa.RecordBatch.from_pylist([], scan.schema)]
+    return Sample(pa.concat_batches(finished), tuple(strata), max(0.0, unread / max(1, sum(sizes.values()))))
+
+
+def _read_all(reader: Value, pieces: Sequence[_Piece], chosen: Sequence[_Piece]) -> list[_Found]:
+    """Read *chosen* of *pieces*, and the first piece of a file in the chosen ones of which no record begins."""
+    found = [_read(reader, piece, share=1 / len(chosen)) for piece in chosen]
+    firsts = {piece.path: piece for piece in reversed(pieces)}
+    missing = {piece.path for piece in chosen} - {one.piece.path for one in found if one.captures.num_rows}
+    others = [firsts[path] for path in sorted(missing) if firsts[path] not in chosen]
+    return found + [_read(reader, piece, share=1 / len(chosen)) for piece in others]
 
 
 def _count(pieces: Sequence[_Piece], *, strata: int) -> int:
@@ -102,13 +136,15 @@ def _count(pieces: Sequence[_Piece], *, strata: int) -> int:
 
 def _pieces(tasks: Iterable[ScanTask], sizes: Mapping[str, int]) -> Iterator[_Piece]:
     rows = [row for task in tasks for row in task.rows]
+    count = Counter(row["path"] for row in rows)
     ends: dict[str, int] = {}
     for row in rows:
         ends[row["path"]] = max(ends.get(row["path"], 0), row["end"])
     for row in rows:
         size = float(sizes[row["path"]])
         is_cut = row["end"] >= 0 and ends[row["path"]]
-        yield _Piece(row, size * (row["end"] - row["start"]) / ends[row["path"]] if is_cut else size)
+        share = (row["end"] - row["start"]) / ends[row["path"]] if is_cut else 1.0
+        yield _Piece(row, size * share, is_file=count[row["path"]] == 1)
 
 
 def _spread(pieces: Sequence[_Piece], count: int) -> list[_Piece]:
@@ -124,30 +160,52 @@ def _functions(scan: Scan) -> list[Value]:
     return [function.unlimited() if isinstance(function, LimitedRead) else function for function in functions]
 
 
-def _weight(pieces: Sequence[_Piece], chosen: Sequence[_Piece], read_bytes: float) -> float:
-    """Return how many records each one of *chosen* stands for, of which *read_bytes* of the raw files were read."""
+def _weighted(pieces: Sequence[_Piece], found: Sequence[_Found]) -> Iterator[tuple[list[_Found], float]]:
+    """Yield what was *found* in some of *pieces*, with the number of records that each one stands for.
+
+    Large files may be of different kinds, such as one with a single record, so each one stands for its own bytes, and
+    all of them together for the files that were not read.
+    """
     if resolve(pieces[0].row["loader"]).uses_name:  # a file is a document, whatever its size
-        return len(pieces) / len(chosen)
-    return sum(piece.raw_bytes for piece in pieces) / max(1.0, read_bytes)
+        yield list(found), len(pieces) / len(found)
+        return
+    total = sum(piece.raw_bytes for piece in pieces)
+    if pieces[0].is_small:
+        yield list(found), total / max(1.0, sum(one.raw_bytes for one in found))
+        return
+    sizes: defaultdict[str, float] = defaultdict(float)
+    for piece in pieces:
+        sizes[piece.path] += piece.raw_bytes
+    files: defaultdict[str, list[_Found]] = defaultdict(list)
+    for one in found:
+        if one.captures.num_rows:
+            files[one.piece.path].append(one)
+    share = total / max(1.0, sum(sizes[path] for path in files))
+    for path, here in files.items():
+        yield here, share * sizes[path] / max(1.0, sum(one.raw_bytes for one in here))
 
 
-def _read(reader: Value, piece: _Piece, *, rows: int) -> tuple[pa.RecordBatch, float]:
-    """Return the first *rows* records of *piece*, and how many of its raw bytes these are."""
+def _read(reader: Value, piece: _Piece, *, share: float) -> _Found:
+    """Read records of *piece*, which may be a *share* of the sample of a source."""
     is_whole = piece.is_small or piece.row["end"] < 0
-    captures, share = _from_start(reader, piece, rows) if is_whole else _from_window(reader, piece, rows)
-    return captures, piece.raw_bytes * min(1.0, share)
+    captures, part = _from_start(reader, piece, share) if is_whole else _from_window(reader, piece, share)
+    return _Found(piece, captures, piece.raw_bytes * part)
 
 
-def _from_window(reader: Value, piece: _Piece, rows: int) -> tuple[pa.RecordBatch, float]:
-    """Read the records that begin in a window of a slice; return them, and the share of the slice that they are."""
+def _from_window(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBatch, float]:
+    """Read records that begin in a window of a slice; return them, and the part of the slice that they are.
+
+    The last one may end far behind the slice.
+    """
     start, end = piece.row["start"], piece.row["end"]
     width = min(_PIECE_BYTES, end - start)
     captures = _joined(reader, piece, end=start + width)
     while not captures.num_rows and width < end - start:
         width = min(4 * width, end - start)
         captures = _joined(reader, piece, end=start + width)
-    kept = captures.slice(0, rows)
-    read = _span(kept) or width * kept.num_rows / max(1, captures.num_rows)
+    runs = _runs(captures, share)
+    kept = pa.concat_batches(runs)
+    read = sum(map(_span, runs)) or width * kept.num_rows / max(1, captures.num_rows)
     return kept, read / max(1, end - start)
 
 
@@ -155,18 +213,42 @@ def _joined(reader: Value, piece: _Piece, *, end: int) -> pa.RecordBatch:
     return pa.concat_batches(list(_batches(reader, {**piece.row, "end": end})))
 
 
-def _from_start(reader: Value, piece: _Piece, rows: int) -> tuple[pa.RecordBatch, float]:
-    """Read the first records of a slice; return them, and the share of it that they are.
+def _from_start(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBatch, float]:
+    """Read the beginning of a slice; return some of its records, and the part of the slice that they are.
 
-    How far a compressed file was read is told by the place of the last record in the decompressed bytes.
+    How far a compressed file was read is told by the places of the records in the decompressed bytes. Records at its
+    start may be of another kind than those behind them, so runs of neighbors are taken from all that was read.
     """
-    stream = _batches(reader, piece.row)
-    captures = next(stream)
-    if captures.num_rows <= rows and next(stream, None) is None:
-        return captures, 1.0
-    kept = captures.slice(0, rows)
+    captures, is_all = _beginning(_batches(reader, piece.row), rows=int(_READ * _ROWS * share))
+    runs = _runs(captures, share)
+    kept = pa.concat_batches(runs)
+    if is_all:  # also where a stream breaks off, whatever the size of the file
+        return kept, kept.nbytes / max(1, captures.nbytes)
     loader = resolve(piece.row["loader"]).model_validate_json(piece.row["params"])
-    return kept, (_span(kept) or kept.nbytes) / max(1, loader.content_bytes(piece.row["path"]))
+    read = sum(_span(run) or run.nbytes for run in runs)
+    return kept, min(1.0, read / max(1, loader.content_bytes(piece.path)))
+
+
+def _beginning(stream: Iterator[pa.RecordBatch], *, rows: int) -> tuple[pa.RecordBatch, bool]:
+    """Return the first *rows* records of *stream* or more, and whether it ended with them."""
+    captures: list[pa.RecordBatch] = []
+    for batch in stream:
+        captures.append(batch)
+        if sum(b.num_rows for b in captures) >= rows or sum(b.nbytes for b in captures) >= _READ_BYTES:
+            return pa.concat_batches(captures), False
+    return pa.concat_batches(captures), True
+
+
+def _runs(captures: pa.RecordBatch, share: float) -> list[pa.RecordBatch]:
+    """Return records of *captures*, as many as are a *share* of a sample, as evenly spaced runs of neighbors."""
+    fitting = captures.num_rows * _BYTES * share / max(1, captures.nbytes)
+    rows = max(1, int(min(_ROWS * share, fitting)))
+    if captures.num_rows <= rows:
+        return [captures]
+    runs = min(_RUNS, rows)
+    length = rows // runs
+    last = captures.num_rows - length
+    return [captures.slice(last * number // max(1, runs - 1), length) for number in range(runs)]
 
 
 def _span(captures: pa.RecordBatch) -> int:

@@ -32,7 +32,7 @@ from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.storage import LocalStore
 
 SMALL_BYTES: Final = 4 * 2**20
-"""Raw files of less than this are not read: importing what reads them costs more than the disk is worth."""
+"""Raw files that hold less than this are not read: importing what reads them costs more than the disk is worth."""
 _RECORD_BYTES: Final = 3_000
 """Size of a record in files that are not read."""
 _MADE_BYTES: Final = {"id": 32, "source_id": 32, "record_sha256": 64, "text_bytes": 8, "offset": 8, "length": 8}
@@ -128,16 +128,15 @@ def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
     sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
     scan = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None][-1]
-    if sum(sizes.values()) >= SMALL_BYTES:
-        try:
-            with _task(scan):
-                sample = read_sample(scan, plan.scans[scan.name], sizes)
-        except CorpusmillError as error:
-            _log.info("no sample could be read", extra={"error": str(error)})
-        else:
-            if sample is not None:
-                return _measured(plan, scan, sample)
-    return _assumed(scan, inputs)
+    if sum(sizes.values()) < SMALL_BYTES and (assumed := _assumed(scan, inputs)).text_bytes < SMALL_BYTES:
+        return assumed
+    try:
+        with _task(scan):
+            sample = read_sample(scan, plan.scans[scan.name], sizes)
+    except CorpusmillError as error:
+        _log.info("no sample could be read", extra={"error": str(error)})
+        return _assumed(scan, inputs)
+    return _measured(plan, scan, sample) if sample.strata else _assumed(scan, inputs) * sample.unread
 
 
 def _with_views(documents: Documents, plan: Plan) -> Documents:
