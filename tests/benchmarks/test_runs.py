@@ -13,11 +13,15 @@ import pytest
 
 from benchmarks.runs.documents import documents, write_documents
 from benchmarks.runs.engines import is_same
+from benchmarks.runs.hard_inputs import KINDS
 from benchmarks.runs.inputs import write_recipe
 from benchmarks.runs.measuring import measure, size_of
 from benchmarks.runs.plain_loop import PlainLoop, logical_hashes, plan_of
+from corpusmill import acquisition
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.workspace import Workspace
 from tests.corpora import write_project
 from tests.test_promises import hashes, run_once
 
@@ -121,6 +125,25 @@ class TestScripts:
     def test_overhead_compares_a_run_with_a_loop_that_wrote_the_same(self, recipe: str) -> None:
         """Or it fails."""
         assert "times the CPU of the loop" in script("overhead", recipe, "--workers", "0")
+
+    def test_disk_has_a_row_with_both_figures(self, recipe: str) -> None:
+        """Estimate and truth of the peak, and of what stays."""
+        printed = script("disk", recipe, "--workers", "0")
+
+        names, figures = (line.split("  ") for line in printed.splitlines()[-2:])
+        assert [name.strip() for name in names if name][2:6] == ["peak MB", "peak ratio", "kept MB", "kept ratio"]
+        assert next(figure for figure in figures if figure) == "recipe"
+
+    @pytest.mark.slow
+    def test_each_hard_input_is_written_with_a_recipe(self, tmp_path: Path) -> None:
+        """Which is read as one of a user is."""
+        for number, kind in enumerate(KINDS.values()):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+
+            path = kind.recipe(folder, 0.01)
+
+            assert read_recipe(path, Workspace(folder / "workspace"), acquisition()).recipe.dataset == "measured"
 
     @pytest.mark.slow
     def test_one_file_has_a_row_for_each_form(self) -> None:
