@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import sqlite3
@@ -20,11 +21,12 @@ from pydantic import ValidationError
 
 from corpusmill.pipelines.engines.store import SPILL, TaskStore
 from corpusmill.schemas import DEFAULT_WORKSPACE
-from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
+from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
 
 LOCKS: Final = "locks"
+_HALF_A_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!//|:)")
 _RUNS: Final = """
 CREATE TABLE IF NOT EXISTS runs (
   run TEXT PRIMARY KEY, dataset TEXT NOT NULL, recipe TEXT NOT NULL, engine TEXT NOT NULL,
@@ -196,7 +198,30 @@ def workspace_at(folder: str | Path | None = None, store: str | None = None) -> 
     """
     root = Path(folder or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute()
     place = store or os.environ.get("CORPUSMILL_STORE") or None
-    return Workspace(root, None if place is None else open_store(place).url)
+    return Workspace(root, None if place is None else _place(place))
+
+
+def _place(text: str) -> str:
+    """Return the absolute path or URL of the store that *text* names.
+
+    What reads as a relative path and is hardly meant as one is refused. A leading ``~`` is not expanded: a store is
+    shared, and a scheduler or container that runs as another user would silently work in another one.
+    """
+    if text.startswith("~"):
+        raise UsageError(
+            f"not the place of a store: {text} (`~` was not expanded)",
+            hint="write the absolute path; a shell expands `~` in `--store ~/corpus`, but not in `--store=~/corpus`",
+        )
+    if scheme := _HALF_A_URL.match(text):
+        what = scheme[1]
+        url = "file:///absolute/path" if what == "file" else f"{what}://bucket/prefix"
+        raise UsageError(
+            f"not the place of a store: {what}:… (`//` is missing)",  # what follows may be a secret
+            hint=f"`{url}`; for a folder whose name begins with `{what}:`, write `./{what}:…`",
+        )
+    store = open_store(text)
+    store.refuse_read_only()
+    return store.url
 
 
 def _seen(run: Mapping[str, Any]) -> dict[str, Any]:

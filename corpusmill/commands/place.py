@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console
 
 if TYPE_CHECKING:
@@ -18,4 +19,9 @@ def workspace_of(console: Console) -> Workspace:
     """
     from corpusmill.pipelines.workspace import workspace_at
 
+    if console.store is not None and console.store.startswith("memory:"):
+        raise UsageError(
+            f"nothing is left of {console.store} when this command ends",
+            hint="a folder or `s3://bucket/prefix`; `memory://` is for Python programs and their tests",
+        )
     return workspace_at(console.workspace, console.store)

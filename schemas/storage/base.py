@@ -109,6 +109,14 @@ class Store(ABC):
         """Return the path of *key* where it lies on this machine, else None."""
 
     @abstractmethod
+    def refuse_read_only(self) -> None:
+        """Make sure that files of a store of this kind can be written and removed; the store is not asked.
+
+        Raises:
+            UsageError: It is for reading only, as web pages and archives are.
+        """
+
+    @abstractmethod
     def probe(self) -> None:
         """Make sure that the store can be written, by writing to it."""
 

@@ -59,6 +59,9 @@ class LocalStore(Store):
     def _folder(self, prefix: str) -> str:
         return self._path(prefix) if prefix else self.url
 
+    def refuse_read_only(self) -> None:
+        pass
+
     def probe(self) -> None:
         draft = draft_of(f"{self._root}/.writable")
         try:

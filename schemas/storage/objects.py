@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import inspect
 import logging
 import os
 import posixpath
@@ -36,6 +37,11 @@ _DELETED_AT_ONCE: Final = 1000
 _S3: Final = ("s3", "s3a")
 _REFUSED: Final = {"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey", "412", "409", "404"}
 """What S3 answers when a condition does not hold, or somebody else is writing."""
+_STORES: Final = "a folder, s3://bucket/prefix, gs://bucket/prefix, or what else fsspec has a driver for"
+_WRAPPERS: Final = ("dir", "generic", "local")
+"""Drivers of fsspec that lead to another one, or to a path; the latter is given as it is."""
+_REMOVING: Final = ("rm", "rm_file", "_rm", "_rm_file")
+"""Methods of which a driver that can remove files has one of its own; those of web pages and archives have none."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,8 +58,9 @@ class ObjectStore(Store):
     """
 
     def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-        self._protocol, _, place = self.url.partition("://")
+        self._protocol, _, place = url.partition("://")
+        place = place.rstrip("/")
+        self.url = f"{self._protocol}://{place}"
         if not _is_place(place):
             raise UsageError(
                 f"not the URL of a store: {self._protocol}://…",  # what follows may be a secret
@@ -82,6 +89,10 @@ class ObjectStore(Store):
 
     def _folder(self, prefix: str) -> str:
         return self._path(prefix) if prefix else self._root
+
+    def refuse_read_only(self) -> None:
+        if not _can_remove(_driver(self._protocol)):
+            raise UsageError(f"no place for a workspace: {self._protocol}:// can only be read", hint=_STORES)
 
     def probe(self) -> None:
         key = f".writable-{os.getpid()}-{os.urandom(4).hex()}"
@@ -353,16 +364,36 @@ def _is_place(place: str) -> bool:
 def _driver(protocol: str) -> Any:
     """Return the class of the driver of *protocol*; a chain of drivers (``simplecache::s3``) is none."""
     try:
-        if ":" in protocol:
+        if ":" in protocol or protocol in _WRAPPERS:
             raise ValueError(protocol)
-        return fsspec.get_filesystem_class(protocol)
+        driver = fsspec.get_filesystem_class(protocol)
     except ImportError as error:
         if protocol in _S3:
             raise MissingExtraError.of("s3", "s3fs") from error
         raise UsageError(f"there is no driver for {protocol}://", hint=str(error)) from error
     except ValueError as error:
-        hint = "a folder, s3://bucket/prefix, gs://bucket/prefix, or what else fsspec has a driver for"
-        raise UsageError(f"no store is called {protocol}://", hint=hint) from error
+        raise UsageError(f"no store is called {protocol}://", hint=_STORES) from error
+    if needed := _needed(driver):
+        raise UsageError(f"no store: the driver of {protocol}:// needs {needed} beside the URL", hint=_STORES)
+    return driver
+
+
+@cache
+def _needed(driver: Any) -> str:
+    """Return the first argument that the class *driver* cannot do without; empty where a URL is enough."""
+    parameters = list(inspect.signature(driver.__init__).parameters.values())[1:]
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return next((f"`{each.name}`" for each in parameters if each.default is each.empty and each.kind in plain), "")
+
+
+@cache
+def _can_remove(driver: Any) -> bool:
+    """Return whether the class *driver* has code that removes files."""
+    from fsspec.asyn import AsyncFileSystem
+
+    bases = (fsspec.AbstractFileSystem, AsyncFileSystem)
+    inherited = {getattr(base, name, None) for base in bases for name in _REMOVING}
+    return any(getattr(driver, name, None) not in inherited for name in _REMOVING)
 
 
 @cache

@@ -164,6 +164,9 @@ def test_a_folder_on_a_store_is_there_when_its_manifest_is(s3: Server, s3_url: s
         ("nowhere://bucket", "no store is called nowhere://"),
         ("simplecache::s3://bucket", "no store is called"),
         ("gs://bucket/prefix", "there is no driver for gs://"),
+        ("memory://", "not the URL of a store: memory://…"),
+        ("ftp://example.org/x", "no store: the driver of ftp:// needs `host` beside the URL"),
+        ("local://x", "no store is called local://"),
     ],
 )
 def test_a_url_that_names_no_store_is_wrong_use(url: str, message: str) -> None:
@@ -173,6 +176,13 @@ def test_a_url_that_names_no_store_is_wrong_use(url: str, message: str) -> None:
 
     assert refused.value.hint
     assert "secret" not in f"{refused.value} {refused.value.hint}"
+
+
+@pytest.mark.parametrize("url", ["data://x", "https://example.org/x", "zip://x.zip"])
+def test_what_can_only_be_read_is_no_place_for_a_workspace(url: str) -> None:
+    """Single files may come from there all the same."""
+    with pytest.raises(UsageError, match=r"no place for a workspace: \w+:// can only be read"):
+        open_store(url).refuse_read_only()
 
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,72 @@
+"""Where a command works: what `--store` may name, and what is refused before any work starts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from corpusmill.pipelines.workspace import workspace_at
+from corpusmill.schemas.errors import UsageError
+from tests.commands.conftest import Command
+from tests.corpora import write_project
+
+REFUSED = [
+    ("memory://", "nothing is left of memory:// when this command ends"),
+    ("memory://x", "nothing is left of memory://x when this command ends"),
+    ("~", "`~` was not expanded"),
+    ("~/corpus", "`~` was not expanded"),
+    ("~nobody/corpus", "`~` was not expanded"),
+    ("s3:/bucket/corpus", "not the place of a store: s3:… (`//` is missing)"),
+    ("s3:bucket", "not the place of a store: s3:… (`//` is missing)"),
+    ("file:/data", "not the place of a store: file:… (`//` is missing)"),
+    ("data://x", "no place for a workspace: data:// can only be read"),
+]
+
+
+@pytest.mark.parametrize("is_in_environment", [False, True], ids=["option", "environment"])
+@pytest.mark.parametrize(("place", "message"), REFUSED, ids=[place for place, _ in REFUSED])
+def test_what_is_hardly_meant_as_a_store_is_wrong_use(
+    command: Command,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    place: str,
+    message: str,
+    is_in_environment: bool,
+) -> None:
+    """A corpus in a folder called `~`, or in memory that is gone, would be noticed after hours of work."""
+    recipe = write_project(tmp_path, count=3)
+    before = {path.name for path in tmp_path.iterdir()}
+    if is_in_environment:
+        monkeypatch.setenv("CORPUSMILL_STORE", place)
+
+    answer = command("run", recipe, *([] if is_in_environment else ["--store", place]))
+
+    assert answer.code == 2
+    assert message in answer.err
+    assert "\nhint: " in answer.err
+    assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_a_secret_in_a_mistyped_url_is_not_repeated() -> None:
+    """Messages end up in logs."""
+    with pytest.raises(UsageError) as refused:
+        workspace_at("corpus", "s3:/key:secret@bucket/x")
+
+    assert "secret" not in f"{refused.value} {refused.value.hint}"
+
+
+def test_a_folder_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `./` before it, it is a path."""
+    monkeypatch.chdir(tmp_path)
+
+    for name in ("~", "s3:", "runs:2"):
+        assert workspace_at("corpus", f"./{name}/x").store.path() == tmp_path / name / "x"
+
+
+def test_a_python_program_may_work_in_memory(tmp_path: Path) -> None:
+    """It is there as long as the program is, which is enough for a test."""
+    store = workspace_at(tmp_path, "memory://x").store
+    store.write("a", "kept")
+
+    assert workspace_at(tmp_path, "memory://x").store.read_text("a") == "kept"
