@@ -43,17 +43,19 @@ def open_catalog(workspace: Workspace) -> SqlCatalog:
     with _quiet():
         from pyiceberg.catalog.sql import SqlCatalog
 
-        place = workspace.store.address(_FOLDER)
-        properties = {
-            "uri": f"sqlite:///{workspace.database.absolute()}",
-            "warehouse": place if is_url(place) else f"file://{place}",
-        }
-        if is_url(place):
+        properties = {"uri": f"sqlite:///{workspace.database.absolute()}", "warehouse": _warehouse(workspace)}
+        if workspace.store.path() is None:
             # The driver that the store itself uses, with the same credentials and endpoint from the environment.
             properties["py-io-impl"] = "pyiceberg.io.fsspec.FsspecFileIO"
         catalog = SqlCatalog(NAMESPACE, **properties)
         catalog.create_namespace_if_not_exists(NAMESPACE)
     return catalog
+
+
+def _warehouse(workspace: Workspace) -> str:
+    """Return the URL of the folder in which the tables of *workspace* lie."""
+    place = workspace.store.address(_FOLDER)
+    return place if is_url(place) else f"file://{place}"
 
 
 @contextlib.contextmanager
@@ -69,39 +71,66 @@ def index_version(workspace: Workspace, version: Version) -> bool:
 
     Tables of other tools would find nothing in ``memory://``, so nothing is written there.
 
+    A table that lies elsewhere (the workspace was moved, or had another store) or is gone (another machine repaired the
+    catalog of a shared store) is made again from the whole history.
+
     The manifest stays the truth, so a broken index is told and does not fail the run.
     """
     if workspace.store.url.startswith("memory://"):
         return True
-    number = len(publications.publications(workspace.dataset(version.manifest.dataset)))
-    if _is_indexed(workspace, version, number=number):
+    dataset = version.manifest.dataset
+    number = len(publications.publications(workspace.dataset(dataset)))
+    place = _description(workspace, dataset)
+    tags = set[str]() if place is None else _tags(workspace, place)
+    if tags is not None and _tag(version, number) in tags:
         return True
+    problems: list[str] = []
     try:
         with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
-            _publish(catalog, version, number=number)
+            if tags is None:
+                catalog.drop_table((NAMESPACE, dataset))
+                _, problems = _publish_history(catalog, workspace, dataset)
+            else:
+                _publish(catalog, version, number=number)
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the index, the version is published
-        _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", error)
-        return False
-    return True
+        problems = [str(error)]
+    for problem in problems:
+        _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", problem)
+    return not problems
 
 
 def _tag(version: Version, number: int) -> str:
     return f"v-{number}-{version.manifest.version}"
 
 
-def _is_indexed(workspace: Workspace, version: Version, *, number: int) -> bool:
-    """Tell whether the table has the tag of this publication, without pyiceberg: importing it takes half a second.
+def _description(workspace: Workspace, dataset: str) -> str | None:
+    """Return where the catalog says that the description of a data set's table lies, None where it names no table.
 
-    It looks where the catalog keeps the place of a table's description, and into that (Iceberg's table metadata, JSON).
+    Without pyiceberg: importing it takes half a second.
     """
     question = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
     try:
         with contextlib.closing(sqlite3.connect(f"file:{workspace.database}?mode=ro", uri=True)) as connection:
-            (place,) = connection.execute(question, (NAMESPACE, version.manifest.dataset)).fetchone()
+            row = connection.execute(question, (NAMESPACE, dataset)).fetchone()
+    except sqlite3.Error:
+        return None
+    return None if row is None else str(row[0])
+
+
+def _tags(workspace: Workspace, place: str) -> set[str] | None:
+    """Return the tags of the table whose description (Iceberg's table metadata, JSON) lies at *place*.
+
+    None where that is not in the catalog of *workspace*, or not there; empty where it cannot be read.
+    """
+    if not place.startswith(f"{_warehouse(workspace)}/"):
+        return None
+    try:
         store, key = located(place.removeprefix("file://"))
-        return _tag(version, number) in json.loads(store.read(key))["refs"]
-    except (sqlite3.Error, OSError, UnfinishedError, ValueError, TypeError, KeyError):
-        return False
+        return set(json.loads(store.read(key))["refs"])
+    except FileNotFoundError:
+        return None
+    except (OSError, UnfinishedError, ValueError, TypeError, KeyError):
+        return set()
 
 
 def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
@@ -190,17 +219,27 @@ def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
 
     A damaged version is left out, so that the others can be found.
     """
-    total, problems = 0, []
+    total = 0
+    problems: list[str] = []
     with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:
         for identifier in catalog.list_tables(NAMESPACE):
             catalog.drop_table(identifier)
         workspace.store.remove_folder(_FOLDER)
         for dataset in workspace.datasets():
-            store = workspace.dataset(dataset)
-            for number, entry in enumerate(publications.publications(store), start=1):
-                try:
-                    _publish(catalog, version_in(store.below(entry["version"])), number=number)
-                    total += 1
-                except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
-                    problems.append(f"{dataset}@{entry['version']}: {error}")
+            added, wrong = _publish_history(catalog, workspace, dataset)
+            total += added
+            problems += wrong
+    return total, problems
+
+
+def _publish_history(catalog: SqlCatalog, workspace: Workspace, dataset: str) -> tuple[int, list[str]]:
+    """Add all publications of *dataset*, oldest first; return their number, and what failed."""
+    total, problems = 0, []
+    store = workspace.dataset(dataset)
+    for number, entry in enumerate(publications.publications(store), start=1):
+        try:
+            _publish(catalog, version_in(store.below(entry["version"])), number=number)
+            total += 1
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
+            problems.append(f"{dataset}@{entry['version']}: {error}")
     return total, problems

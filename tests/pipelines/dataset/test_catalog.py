@@ -103,6 +103,61 @@ def test_a_moved_workspace_is_indexed_again(workspace: Workspace, tmp_path: Path
     publish_version(moved, docs(range(9)), is_indexed=True)
 
 
+@pytest.mark.parametrize("kind", ["folder", "s3"])
+def test_the_table_follows_the_store(
+    kind: str, workspace: Workspace, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A workspace that is used with `--store`, then without: each time the whole history of what lies there."""
+    near = [publish_version(workspace, docs(range(n)), is_indexed=True) for n in (3, 4)]
+    far = Workspace(workspace.root, str(tmp_path / "there") if kind == "folder" else request.getfixturevalue("s3_url"))
+
+    publish_version(far, docs(range(3)))
+    assert index_version(far, publish_version(far, docs(range(4))))
+
+    with table_of(far) as table:
+        places = [task.file.file_path for task in table.scan().plan_files()]
+        assert all(place.startswith(far.store.address("versions")) for place in places)
+        assert far.store.address("catalog") in table.metadata_location
+        assert len(table.snapshots()) == 2
+        assert scanned(table) == rows(near[1])
+    assert index_version(workspace, near[1])
+    with table_of(workspace) as table:
+        places = [task.file.file_path for task in table.scan().plan_files()]
+        assert all(place.startswith(workspace.store.address("versions")) for place in places)
+        assert len(table.snapshots()) == 2
+
+
+def test_tables_that_another_machine_made_again_are_no_obstacle(tmp_path: Path) -> None:
+    """Its `doctor --repair` removes those that the database of this one names."""
+    here, other = (Workspace(tmp_path / name, str(tmp_path / "store")) for name in ("here", "other"))
+    for machine in (here, other):
+        machine.root.mkdir()
+    publish_version(here, docs(range(3)), is_indexed=True)
+    assert rebuild(other) == (1, [])
+
+    version = publish_version(here, docs(range(4)), is_indexed=True)
+
+    with table_of(here) as table:
+        assert len(table.snapshots()) == 2
+        assert scanned(table) == rows(version)
+
+
+def test_a_damaged_publication_is_left_out_of_a_table_that_is_made_again(
+    workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is reported, and the newest one is there."""
+    publish_version(workspace, docs(range(3)), is_indexed=True)
+    far = Workspace(workspace.root, str(tmp_path / "there"))
+    bad, good = publish_version(far, docs(range(4))), publish_version(far, docs(range(5)))
+    bad.files("shard")[0].unlink()
+
+    assert not index_version(far, good)
+
+    assert bad.name in caplog.text
+    with table_of(far) as table:
+        assert scanned(table) == rows(good)
+
+
 def test_the_catalog_lives_beside_the_runs(workspace: Workspace) -> None:
     """One database; making the index again loses no history of runs."""
     workspace.make()
