@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from corpusmill.pipelines.engines.store import SPILL, TaskStore
 from corpusmill.schemas import DEFAULT_WORKSPACE
-from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
+from corpusmill.schemas.errors import DamagedFileError, LockHeldError, UnfinishedError, UsageError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
 
@@ -136,10 +136,18 @@ class Workspace:
         """Hold the lock of a data set or source; readers take none.
 
         Raises:
-            UnfinishedError: Somebody else holds it; the message names them.
+            LockHeldError: Somebody else holds it; the message names them.
+            UnfinishedError: The store cannot be written.
         """
         what = f"the {'data set' if kind == 'dataset' else kind} `{name}`"
-        with self.store.lock(f"{LOCKS}/{kind}-{name}.lock", what=what) as lock:
+        with contextlib.ExitStack() as stack:
+            try:
+                lock = stack.enter_context(self.store.lock(f"{LOCKS}/{kind}-{name}.lock", what=what))
+            except LockHeldError:
+                raise
+            except UnfinishedError as error:
+                message = f"the workspace {self.store.address()} cannot be written: {error}"
+                raise UnfinishedError(message, hint=error.hint) from error
             yield lock
 
     def connect(self) -> sqlite3.Connection:

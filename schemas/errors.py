@@ -120,6 +120,10 @@ class UnfinishedError(CorpusmillError):
     code = "unfinished"
 
 
+class LockHeldError(UnfinishedError):
+    """Somebody else works on it; the message names them."""
+
+
 class MissingExtraError(UsageError):
     """A part of corpusmill is not installed."""
 

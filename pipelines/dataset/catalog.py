@@ -218,7 +218,20 @@ def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
     """Make the catalog again from the versions in the workspace; give the number of publications, and what failed.
 
     A damaged version is left out, so that the others can be found.
+
+    Raises:
+        UnfinishedError: The database or the store cannot be written.
     """
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        return _rebuild(workspace)
+    except DBAPIError as error:
+        hint = "change its owner or mode, then repair again"
+        raise UnfinishedError(f"cannot write: {error.orig}", file=str(workspace.database), hint=hint) from error
+
+
+def _rebuild(workspace: Workspace) -> tuple[int, list[str]]:
     total = 0
     problems: list[str] = []
     with _quiet(), contextlib.closing(open_catalog(workspace)) as catalog:

@@ -14,7 +14,7 @@ from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.publish import sweep
 from corpusmill.pipelines.engines.store import SPILL, STEPS, TASKS, TaskStore
 from corpusmill.pipelines.workspace import LOCKS, Workspace
-from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.errors import LockHeldError, UnfinishedError
 from corpusmill.schemas.storage import Entry, Lock, Store
 from corpusmill.schemas.storage.attempts import is_left_over
 
@@ -39,7 +39,8 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
         keep: Keep what the newest so many versions of each data set need; None: what all versions need.
 
     Raises:
-        UnfinishedError: A run has begun and does not know yet what it needs, or another machine works in the store.
+        UnfinishedError: A run has begun and does not know yet what it needs, another machine works in the store, or the
+            workspace cannot be written.
     """
     store = workspace.tasks
     with _idle_datasets(workspace) as (busy, locks):
@@ -69,7 +70,7 @@ def _idle_datasets(workspace: Workspace) -> Iterator[tuple[set[str], list[Lock]]
         for name in sorted(names):
             try:
                 locks.append(stack.enter_context(workspace.lock(_DATASET, name)))
-            except UnfinishedError:
+            except LockHeldError:
                 busy.add(name)
         yield busy, locks
 

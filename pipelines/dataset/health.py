@@ -16,7 +16,7 @@ from corpusmill.pipelines.dataset.catalog import rebuild
 from corpusmill.pipelines.dataset.publish import sweep
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, UnfinishedError
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError, LockHeldError, UnfinishedError
 from corpusmill.schemas.manifest import ShardFile, SideFile
 from corpusmill.schemas.storage import Store
 
@@ -25,7 +25,12 @@ def repaired(workspace: Workspace) -> list[dict[str, Any]]:
     """Sweep what killed publications left, write down versions that the log does not name, make the catalog again.
 
     Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.projects.doctor.Check`.
+
+    Raises:
+        UnfinishedError: The folder or the store cannot be written.
     """
+    if workspace.root.is_dir():
+        workspace.make()
     rows = [_repaired_dataset(workspace, name) for name in workspace.datasets()]
     return [*rows, _repaired_catalog(workspace)]
 
@@ -37,8 +42,10 @@ def _repaired_dataset(workspace: Workspace, dataset: str) -> dict[str, Any]:
             swept = sweep(store)
             adopted = publications.adopt(store)
             total = len(publications.publications(store))
-    except UnfinishedError as error:
+    except LockHeldError as error:
         return _row(name, "warning", str(error), hint="repair again when it is done")
+    except UnfinishedError as error:
+        return _row(name, "damaged", str(error), hint=error.hint)
     except DamagedFileError as error:
         return _row(name, "damaged", str(error), hint=error.hint or "remove the folder of this version")
     done = [f"{adopted} versions adopted"] * bool(adopted) + [f"{swept} unfinished publications removed"] * bool(swept)
@@ -51,6 +58,8 @@ def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
     moved = _set_aside(workspace.database)
     try:
         total, problems = rebuild(workspace)
+    except UnfinishedError as error:
+        return _row("catalog", "damaged", str(error), hint=error.hint)
     except (OSError, CorpusmillError, sqlite3.Error) as error:
         total, problems = 0, [str(error)]
     if problems:

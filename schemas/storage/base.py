@@ -18,7 +18,7 @@ from typing import Any, BinaryIO, Final, NamedTuple
 
 import pyarrow as pa
 
-from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.errors import LockHeldError
 from corpusmill.schemas.storage.ranges import RangeFile
 
 
@@ -334,7 +334,7 @@ class Store(ABC):
             lease_s: How long a lease lasts that is not renewed, seconds.
 
         Raises:
-            UnfinishedError: Somebody else holds it; the message names them.
+            LockHeldError: Somebody else holds it; the message names them.
         """
 
 
@@ -349,11 +349,11 @@ def holder() -> dict[str, Any]:
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
 
 
-def held(what: str, content: bytes, *, hint: str) -> UnfinishedError:
+def held(what: str, content: bytes, *, hint: str) -> LockHeldError:
     """Return the error for a lock that somebody holds; *content* is what they wrote into it."""
     try:
         found = json.loads(content)
         who = f"process {found['pid']} on {found['host']} since {found['since']}"
     except (ValueError, KeyError, TypeError):
         who = "another process"
-    return UnfinishedError(f"{what} is being worked on by {who}", hint=hint)
+    return LockHeldError(f"{what} is being worked on by {who}", hint=hint)

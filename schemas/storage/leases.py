@@ -136,7 +136,7 @@ def lease(place: Conditional, *, what: str, wait_s: float, lease_s: float) -> It
     """Hold the lock at *place*.
 
     Raises:
-        UnfinishedError: Somebody else holds it for longer than *wait_s*.
+        LockHeldError: Somebody else holds it for longer than *wait_s*.
         NotImplementedError: The store has no conditions.
     """
     deadline = time.monotonic() + wait_s

@@ -253,7 +253,7 @@ def file_lock(path: Path, *, what: str, wait_s: float = 0, hint: str = WAIT) -> 
         hint: What to do when somebody else holds it.
 
     Raises:
-        UnfinishedError: Somebody else holds it for longer than *wait_s*.
+        LockHeldError: Somebody else holds it for longer than *wait_s*.
         OSError: The file cannot be opened.
     """
     make_folder(str(path.parent))

@@ -11,6 +11,7 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.storage.attempts import attempt_name
 from tests.pipelines.dataset.corpora import docs, publish_version
+from tests.read_only import read_only
 
 
 def _step(workspace: Workspace, name: str, tasks: list[str]) -> None:
@@ -135,6 +136,18 @@ def test_a_run_that_has_only_begun_is_waited_for(workspace: Workspace, versions:
         pytest.raises(UnfinishedError, match="does not know yet what it needs"),
     ):
         collect(workspace, keep=None, dry_run=False)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_a_workspace_that_cannot_be_written_is_not_taken_for_a_busy_one(
+    workspace: Workspace, versions: list[Version], dry_run: bool
+) -> None:
+    """Nobody works there, so waiting for them would not help."""
+    with read_only(workspace.root), pytest.raises(UnfinishedError) as refused:
+        collect(workspace, keep=None, dry_run=dry_run)
+
+    assert f"the workspace {workspace.root} cannot be written: " in str(refused.value)
+    assert "change owner or mode" in str(refused.value.hint)
 
 
 def test_a_run_that_died_holds_no_lock_and_keeps_nothing(workspace: Workspace, versions: list[Version]) -> None:

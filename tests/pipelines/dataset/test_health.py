@@ -5,7 +5,9 @@ import pytest
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.health import damaged_files, repaired, verified
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
 from tests.pipelines.dataset.corpora import docs, publish_version, write_raw
+from tests.read_only import read_only
 
 
 def test_a_whole_workspace_is_ok(workspace: Workspace, tmp_path: Path) -> None:
@@ -104,6 +106,43 @@ def test_a_database_that_is_none_is_set_aside(workspace: Workspace) -> None:
     assert rows[1]["status"] == "ok"
     assert "the damaged database is now corpusmill.db.damaged-" in rows[1]["found"]
     assert workspace.runs() == []
+
+
+def test_a_workspace_that_cannot_be_written_cannot_be_repaired(workspace: Workspace) -> None:
+    """The folder is named before anything is touched."""
+    publish_version(workspace, docs(range(5)), is_indexed=True)
+
+    with read_only(workspace.root), pytest.raises(UnfinishedError) as refused:
+        repaired(workspace)
+
+    assert str(refused.value).startswith(f"the workspace {workspace.root} cannot be written: ")
+    assert "change owner or mode" in str(refused.value.hint)
+
+
+def test_a_database_that_cannot_be_written_is_named(workspace: Workspace) -> None:
+    """Somebody else made it, in a folder that all may write to."""
+    publish_version(workspace, docs(range(5)), is_indexed=True)
+
+    with read_only(workspace.database):
+        row = repaired(workspace)[-1]
+
+    assert row["status"] == "damaged"
+    assert row["found"].startswith(f"{workspace.database}: cannot write: ")
+    assert row["hint"] == "change its owner or mode, then repair again"
+
+
+def test_a_data_set_that_cannot_be_written_does_not_hide_the_others(workspace: Workspace) -> None:
+    """And is not taken for one in use."""
+    for dataset in ("closed", "open"):
+        publish_version(workspace, docs(range(5)), dataset=dataset)
+        (workspace.versions / dataset / publications.LOG).unlink(missing_ok=True)
+
+    with read_only(workspace.versions / "closed"):
+        closed, other, _ = repaired(workspace)
+
+    assert (closed["status"], other["status"]) == ("damaged", "ok")
+    assert "cannot write: " in closed["found"]
+    assert "change owner or mode" in closed["hint"]
 
 
 def test_there_may_be_nothing_to_look_at(workspace: Workspace) -> None:
