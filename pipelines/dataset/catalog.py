@@ -76,7 +76,7 @@ def index_version(workspace: Workspace, version: Version) -> bool:
 
     The manifest stays the truth, so a broken index is told and does not fail the run.
     """
-    if workspace.store.url.startswith("memory://"):
+    if _is_in_memory(workspace):
         return True
     dataset = version.manifest.dataset
     number = len(publications.publications(workspace.dataset(dataset)))
@@ -97,6 +97,10 @@ def index_version(workspace: Workspace, version: Version) -> bool:
     for problem in problems:
         _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", problem)
     return not problems
+
+
+def _is_in_memory(workspace: Workspace) -> bool:
+    return workspace.store.url.startswith("memory://")
 
 
 def _tag(version: Version, number: int) -> str:
@@ -217,11 +221,13 @@ def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], 
 def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
     """Make the catalog again from the versions in the workspace; give the number of publications, and what failed.
 
-    A damaged version is left out, so that the others can be found.
+    A damaged version is left out, so that the others can be found. As for `index_version`, ``memory://`` has none.
 
     Raises:
         UnfinishedError: The database or the store cannot be written.
     """
+    if _is_in_memory(workspace):
+        return 0, []
     from sqlalchemy.exc import DBAPIError
 
     try:

@@ -29,10 +29,11 @@ def repaired(workspace: Workspace) -> list[dict[str, Any]]:
     Raises:
         UnfinishedError: The folder or the store cannot be written.
     """
-    if workspace.root.is_dir():
-        workspace.make()
-    rows = [_repaired_dataset(workspace, name) for name in workspace.datasets()]
-    return [*rows, _repaired_catalog(workspace)]
+    names = workspace.datasets()
+    if not names and not workspace.root.is_dir():
+        return [_row("catalog", "ok", "no workspace yet")]
+    workspace.make()
+    return [*(_repaired_dataset(workspace, name) for name in names), _repaired_catalog(workspace)]
 
 
 def _repaired_dataset(workspace: Workspace, dataset: str) -> dict[str, Any]:
@@ -53,8 +54,6 @@ def _repaired_dataset(workspace: Workspace, dataset: str) -> dict[str, Any]:
 
 
 def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
-    if not workspace.root.is_dir():
-        return _row("catalog", "ok", "no workspace yet")
     moved = _set_aside(workspace.database)
     try:
         total, problems = rebuild(workspace)

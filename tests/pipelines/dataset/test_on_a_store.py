@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import duckdb
 import pytest
 
 from corpusmill.pipelines.dataset import history, publications
+from corpusmill.pipelines.dataset.catalog import open_catalog
 from corpusmill.pipelines.dataset.diff import diff
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.garbage import collect
@@ -87,6 +89,29 @@ def test_history_tags_and_checks_work_on_a_store(far: Workspace) -> None:
     assert [row["found"] for row in verified(far) if row["status"] == "damaged"] == [
         f"{second.store.address(name)}: another SHA-256"
     ]
+
+
+def test_a_new_machine_can_repair_what_lies_on_the_store(on_s3: Workspace, tmp_path: Path, s3_url: str) -> None:
+    """Its own folder is not there yet, and is made for the catalog's database."""
+    publish_version(on_s3, CAPTURES)
+    other = Workspace(tmp_path / "other", s3_url)
+
+    rows = repaired(other)
+
+    assert [(row["name"], row["found"]) for row in rows] == [
+        ("data set my-docs", "1 publications"),
+        ("catalog", "made again: 1 publications"),
+    ]
+    with contextlib.closing(open_catalog(other)) as catalog:
+        assert catalog.load_table("corpusmill.my-docs").scan().to_arrow().num_rows == 40
+
+
+def test_a_store_with_nothing_on_it_needs_no_repair(on_s3: Workspace) -> None:
+    """Nothing is made, here or there."""
+    assert [row["found"] for row in repaired(on_s3)] == ["no workspace yet"]
+
+    assert not on_s3.root.exists()
+    assert on_s3.store.files() == []
 
 
 def test_a_publication_that_was_cut_off_is_made_again(on_s3: Workspace, s3: Server) -> None:
