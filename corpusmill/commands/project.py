@@ -40,11 +40,12 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
     """Tell what this machine can do, and whether the workspace is whole."""
     from corpusmill.pipelines.projects.doctor import doctor as look
 
-    checks = [check.as_dict() for check in look(console.workspace)]
+    place = workspace_of(console)
+    store = None if place.place is None else place.store
+    checks = [check.as_dict() for check in look(place.root, store=store)]
     if repair or verify:
         from corpusmill.pipelines.dataset.health import repaired, verified
 
-        place = workspace_of(console)
         checks += repaired(place) if repair else []
         checks += verified(place) if verify else []
     if console.as_json:

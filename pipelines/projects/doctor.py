@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from corpusmill.pipelines.extras import distributions_of, installed_version, missing_from
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.storage import Store
 
 EXTRAS: Final = {
     "nlp": "stems, lemmas and stop words",
@@ -47,8 +49,8 @@ class Check:
         return asdict(self)
 
 
-def doctor(workspace: str | Path = "corpus") -> list[Check]:
-    """Look at this machine and at *workspace*, which is not created."""
+def doctor(workspace: str | Path = "corpus", *, store: Store | None = None) -> list[Check]:
+    """Look at this machine, at *workspace*, which is not created, and at *store* where another one is used."""
     looks: list[Callable[[], Check]] = [
         python_version,
         *(lambda extra=extra: installed_extra(extra) for extra in EXTRAS),
@@ -59,6 +61,8 @@ def doctor(workspace: str | Path = "corpus") -> list[Check]:
         lambda: writable(Path(workspace)),
         lambda: disk_space(Path(workspace)),
     ]
+    if store is not None:
+        looks.append(lambda: store_access(store))
     return [look() for look in looks]
 
 
@@ -137,16 +141,31 @@ def open_files() -> Check:
     return Check("open files", "ok", found)
 
 
-def writable(workspace: Path) -> Check:
-    """Try to write where the workspace is, or would be."""
+def writable(workspace: Path, *, name: str = "workspace") -> Check:
+    """Try to write where the workspace is, or would be; *name* is also that of the option for another folder."""
     folder = _existing(workspace)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        hint = f"choose another folder with `--workspace`, or: chmod u+w {folder}"
-        return Check("workspace", "missing", f"{folder}: {error.strerror}", hint)
-    return Check("workspace", "ok", str(workspace.absolute()))
+        hint = f"choose another folder with `--{name}`, or: chmod u+w {folder}"
+        return Check(name, "missing", f"{folder}: {error.strerror}", hint)
+    return Check(name, "ok", str(workspace.absolute()))
+
+
+def store_access(store: Store) -> Check:
+    """List *store*, then write an empty object to it, read it and remove it; a folder is tried as the workspace is.
+
+    Nothing is written where listing fails, and no folder is made.
+    """
+    folder = store.path()
+    try:
+        store.folders()
+        if folder is None:
+            store.probe()
+    except UnfinishedError as error:
+        return Check("store", "missing", str(error), error.hint)
+    return Check("store", "ok", store.address()) if folder is None else writable(folder, name="store")
 
 
 def disk_space(workspace: Path) -> Check:
@@ -158,9 +177,9 @@ def disk_space(workspace: Path) -> Check:
 
 
 def _existing(path: Path) -> Path:
-    """Give *path*, or the nearest folder above it that exists."""
+    """Give *path*, or the nearest above it that exists."""
     path = path.absolute()
-    while not path.is_dir():
+    while not path.exists():
         path = path.parent
     return path
 

@@ -118,7 +118,7 @@ class Store(ABC):
 
     @abstractmethod
     def probe(self) -> None:
-        """Make sure that the store can be written, by writing to it."""
+        """Make sure that the store can be written, by writing to it; an object is also read, and removed."""
 
     # -- writing
 

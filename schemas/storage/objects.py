@@ -97,7 +97,10 @@ class ObjectStore(Store):
     def probe(self) -> None:
         key = f".writable-{os.getpid()}-{os.urandom(4).hex()}"
         self.write(key, b"")
-        self.remove(key)
+        try:
+            self.read(key)
+        finally:
+            self.remove(key)
 
     # -- writing
 

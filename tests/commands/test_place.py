@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,20 @@ def test_what_is_hardly_meant_as_a_store_is_wrong_use(
     assert message in answer.err
     assert "\nhint: " in answer.err
     assert {path.name for path in tmp_path.iterdir()} == before
+
+
+def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the option and from the environment; without either there is none."""
+    names = [
+        {check["name"] for check in json.loads(command("doctor", "--json", *options).out)["checks"]}
+        for options in ([], ["--store", s3_url])
+    ]
+    monkeypatch.setenv("CORPUSMILL_STORE", "s3://not-there/x")
+    answer = command("doctor")
+
+    assert ["store" in found for found in names] == [False, True]
+    assert answer.code == 0
+    assert "the bucket is not there" in answer.out
 
 
 def test_a_secret_in_a_mistyped_url_is_not_repeated() -> None:

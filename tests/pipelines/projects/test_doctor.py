@@ -7,7 +7,19 @@ from pathlib import Path
 import pytest
 
 from corpusmill.pipelines.projects import doctor as module
-from corpusmill.pipelines.projects.doctor import disk_space, doctor, installed_extra, java_version, open_files, writable
+from corpusmill.pipelines.projects.doctor import (
+    Check,
+    disk_space,
+    doctor,
+    installed_extra,
+    java_version,
+    open_files,
+    store_access,
+    writable,
+)
+from corpusmill.schemas.storage import open_store
+from tests.read_only import read_only
+from tests.s3 import Server
 
 
 def test_the_machine_that_runs_the_tests_is_fine(tmp_path: Path) -> None:
@@ -71,6 +83,53 @@ def test_a_workspace_that_cannot_be_written_is_missing() -> None:
 
     assert check.status == "missing"
     assert check.found.startswith("/proc: ")
+
+
+def test_a_file_in_the_place_of_the_workspace_is_noticed(tmp_path: Path) -> None:
+    """The folder that it lies in can be written, which helps nobody."""
+    (tmp_path / "corpus").write_text("in the way")
+
+    assert writable(tmp_path / "corpus").found == f"{tmp_path / 'corpus'}: Not a directory"
+
+
+def test_a_store_is_tried_and_left_as_it_was(s3_url: str, tmp_path: Path) -> None:
+    """Listed, written, read and removed from; of a folder that is not there, none is made."""
+    near = open_store(tmp_path / "store")
+
+    for store in (open_store(s3_url), near):
+        assert store_access(store) == Check("store", "ok", store.address())
+        assert store.files() == []
+    assert not (tmp_path / "store").exists()
+    assert doctor(tmp_path, store=near)[-1].name == "store"
+    assert {check.name for check in doctor(tmp_path)}.isdisjoint({"store"})
+
+
+def test_a_store_that_cannot_be_used_is_missing(s3: Server, s3_url: str) -> None:
+    """With the reason, and what to do about it; nothing is written where listing fails."""
+    s3.denied = "/corpora"  # the bucket, which is asked for a list
+    unlisted = store_access(open_store(s3_url))
+    methods = {seen.method for seen in s3.requests}
+    s3.heal()
+    s3.puts_until_down = 0
+    unwritten = store_access(open_store(s3_url))
+    s3.heal()
+    lost = store_access(open_store("s3://not-there/x"))
+
+    assert {check.status for check in (unlisted, unwritten, lost)} == {"missing"}
+    assert all(check.hint for check in (unlisted, unwritten, lost))
+    assert "cannot list: permission denied" in unlisted.found
+    assert methods == {"GET"}
+    assert "cannot write: the store does not answer" in unwritten.found
+    assert "the bucket is not there" in lost.found
+
+
+def test_a_folder_that_cannot_be_written_is_no_store(tmp_path: Path) -> None:
+    """The option for another place is that of the store."""
+    with read_only(tmp_path):
+        check = store_access(open_store(tmp_path / "store"))
+
+    assert (check.status, check.found) == ("missing", f"{tmp_path}: {check.found.rpartition(': ')[2]}")
+    assert "--store" in (check.hint or "")
 
 
 def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
