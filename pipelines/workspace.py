@@ -24,6 +24,7 @@ from corpusmill.schemas import DEFAULT_WORKSPACE
 from corpusmill.schemas.errors import DamagedFileError, LockHeldError, UnfinishedError, UsageError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
+from corpusmill.schemas.storage.cache import scratch_folder
 
 LOCKS: Final = "locks"
 _HALF_A_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!//|:)")
@@ -115,8 +116,10 @@ class Workspace:
         """Make the folder.
 
         Raises:
-            UnfinishedError: It, or the store, cannot be made or written.
+            UnfinishedError: It, or the store, cannot be made or written; or what goes to the store has no place here.
         """
+        if self.store.path() is None:
+            scratch_folder()
         for store in {open_store(self.root), self.store}:
             try:
                 store.probe()

@@ -18,6 +18,7 @@ from typing import Any, Final, Literal
 from corpusmill.pipelines.extras import distributions_of, installed_version, missing_from
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.storage import Store
+from corpusmill.schemas.storage.cache import scratch_folder
 
 EXTRAS: Final = {
     "nlp": "stems, lemmas and stop words",
@@ -63,6 +64,7 @@ def doctor(workspace: str | Path = "corpus", *, store: Store | None = None) -> l
     ]
     if store is not None:
         looks.append(lambda: store_access(store))
+        looks += [scratch] if store.path() is None else []
     return [look() for look in looks]
 
 
@@ -166,6 +168,14 @@ def store_access(store: Store) -> Check:
     except UnfinishedError as error:
         return Check("store", "missing", str(error), error.hint)
     return Check("store", "ok", store.address()) if folder is None else writable(folder, name="store")
+
+
+def scratch() -> Check:
+    """Look at the folder in which files wait to be sent to a store, and copies are kept."""
+    try:
+        return Check("scratch", "ok", str(scratch_folder()))
+    except UnfinishedError as error:
+        return Check("scratch", "missing", str(error), error.hint)
 
 
 def disk_space(workspace: Path) -> Check:

@@ -23,12 +23,21 @@ MAX_FETCHED_BYTES: Final = 8_000_000_000
 def scratch_folder() -> Path:
     """Return the folder for copies and drafts of this user: `CORPUSMILL_SCRATCH`, or one in the temporary folder.
 
+    It is made where it is missing, but not the folder above it: where that is missing, a disk is probably not mounted.
+
     Raises:
-        UnfinishedError: The folder in the temporary folder belongs to somebody else.
+        UnfinishedError: The folder cannot be used, or that in the temporary folder belongs to somebody else.
     """
     named = os.environ.get("CORPUSMILL_SCRATCH")
     folder = Path(named or f"{tempfile.gettempdir()}/corpusmill-{os.getuid()}").absolute()
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if problem := _problem(folder):
+        what = f"CORPUSMILL_SCRATCH={named}" if named else f"the scratch folder {folder}"
+        raise UnfinishedError(
+            f"{what} cannot be used: {problem}",
+            hint="set CORPUSMILL_SCRATCH to a folder that can be written, or unset it to use the temporary folder"
+            if named
+            else "set CORPUSMILL_SCRATCH to a folder that can be written",
+        )
     status = folder.lstat()
     if not named and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
         raise UnfinishedError(
@@ -38,6 +47,19 @@ def scratch_folder() -> Path:
         )
     _sweep(folder)
     return folder
+
+
+def _problem(folder: Path) -> str:
+    """Make *folder* where it is missing; return why it cannot be used, empty when it can."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+    except FileExistsError:
+        return "it is not a folder"
+    except FileNotFoundError:
+        return f"there is no folder {folder.parent}"
+    except OSError as error:
+        return (error.strerror or str(error)).lower()
+    return "" if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else "it cannot be written"
 
 
 @cache

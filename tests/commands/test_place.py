@@ -9,6 +9,7 @@ import pytest
 
 from corpusmill.pipelines.workspace import workspace_at
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.storage import open_store
 from tests.commands.conftest import Command
 from tests.corpora import write_project
 
@@ -61,6 +62,21 @@ def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: p
     assert ["store" in found for found in names] == [False, True]
     assert answer.code == 0
     assert "the bucket is not there" in answer.out
+
+
+def test_a_scratch_folder_that_cannot_be_used_ends_a_run_before_it_begins(
+    command: Command, tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker would notice after it has computed something."""
+    recipe = write_project(tmp_path, count=3)
+    monkeypatch.setenv("CORPUSMILL_SCRATCH", f"{recipe}")
+
+    answer = command("run", recipe, "--store", s3_url)
+
+    assert answer.code == 5
+    assert f"error: CORPUSMILL_SCRATCH={recipe} cannot be used: it is not a folder\n\nhint: " in answer.err
+    assert open_store(s3_url).files() == []
+    assert "it is not a folder" in command("doctor", "--store", s3_url).out
 
 
 def test_a_secret_in_a_mistyped_url_is_not_repeated() -> None:

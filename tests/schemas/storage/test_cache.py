@@ -10,6 +10,7 @@ import pytest
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.storage import open_store
 from corpusmill.schemas.storage.cache import cached, scratch_folder
+from tests.read_only import read_only
 from tests.s3 import Server
 
 
@@ -72,3 +73,49 @@ def test_the_scratch_folder_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.symlink_to(tmp_path / "theirs")
     with pytest.raises(UnfinishedError, match="belongs to somebody else"):
         scratch_folder()
+
+
+@pytest.mark.parametrize(
+    ("place", "problem"),
+    [
+        ("file", "it is not a folder"),
+        ("file/scratch", "not a directory"),
+        ("missing/scratch", "there is no folder {folder}/missing"),
+        ("closed", "it cannot be written"),
+        ("closed/scratch", "operation not permitted" if os.geteuid() == 0 else "permission denied"),
+    ],
+)
+def test_a_scratch_folder_that_cannot_be_used_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, problem: str
+) -> None:
+    """The variable, its value and what is wrong: the path alone would not tell where it comes from."""
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setenv("CORPUSMILL_SCRATCH", f"{tmp_path}/{place}")
+
+    with read_only(tmp_path / "closed"), pytest.raises(UnfinishedError) as refused:
+        scratch_folder()
+
+    found = f"CORPUSMILL_SCRATCH={tmp_path}/{place} cannot be used: {problem.format(folder=tmp_path)}"
+    assert str(refused.value) == found
+    assert "unset it" in str(refused.value.hint)
+    assert not (tmp_path / "missing").exists()
+
+
+def test_a_temporary_folder_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`TMPDIR` is another program's variable, so the way out is ours."""
+    monkeypatch.delenv("CORPUSMILL_SCRATCH")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
+
+    with pytest.raises(UnfinishedError, match=r"the scratch folder .* cannot be used: there is no folder") as refused:
+        scratch_folder()
+
+    assert refused.value.hint == "set CORPUSMILL_SCRATCH to a folder that can be written"
+
+
+def test_a_scratch_folder_is_made_in_one_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For this user alone."""
+    monkeypatch.setenv("CORPUSMILL_SCRATCH", str(tmp_path / "new"))
+
+    assert scratch_folder() == tmp_path / "new"
+    assert (tmp_path / "new").stat().st_mode & 0o077 == 0
