@@ -28,7 +28,7 @@ from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import file_sha256
-from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
 from corpusmill.schemas.urls import canonical_url
@@ -65,6 +65,7 @@ def crawl(
 
     Raises:
         SourceError: No page can be had from the start pages, and another try would not help.
+        DamagedFileError: The manifest that is there cannot be read.
         UnfinishedError: Site or disk are not there, or another process crawls the source; the same call goes on later.
     """
     raw_dir = raw_dir.absolute()
@@ -88,6 +89,7 @@ def crawl(
 
 def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store) -> Job:
     """Open the queue of the crawl that is unfinished, or of a new one, and say which files are its."""
+    published = read_raw_manifest(store, source=source.name)
     definition = _definition(source)
     frontier = Frontier(path)
     if frontier.get("finished") != 0 or frontier.get("definition") != definition:
@@ -101,7 +103,6 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
     first = frontier.get("first")
     frontier.close()
     job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=_tool(), limits=limits)
-    published = _read_manifest(store)
     _sweep(raw_dir, published if _is_same(raw_dir, store) else None, first=first, name=source.name)
     if published is None or not published.finished:
         _write_manifest(store, RawManifest(**_about(job), finished=False, files=()))
@@ -308,13 +309,6 @@ def _about(job: Job) -> dict[str, Any]:
         "created_at": datetime.now(UTC),
         "definition": job.source.model_dump(mode="json"),
     }
-
-
-def _read_manifest(store: Store) -> RawManifest | None:
-    try:
-        return RawManifest.model_validate_json(store.read(MANIFEST))
-    except FileNotFoundError:
-        return None
 
 
 def _write_manifest(store: Store, manifest: RawManifest) -> None:

@@ -17,12 +17,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from corpusmill.pipelines.engines.store import SPILL, TaskStore
 from corpusmill.schemas import DEFAULT_WORKSPACE
 from corpusmill.schemas.errors import DamagedFileError, LockHeldError, UnfinishedError, UsageError
-from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.storage import Lock, Store, is_alive, open_store
 from corpusmill.schemas.storage.cache import scratch_folder
 
@@ -103,14 +101,7 @@ class Workspace:
         Raises:
             DamagedFileError: The manifest cannot be read.
         """
-        key = f"raw/{source}/manifest.json"
-        try:
-            return RawManifest.model_validate_json(self.store.read(key))
-        except FileNotFoundError:
-            return None
-        except ValidationError as error:
-            hint = f"remove it and get the source `{source}` again"
-            raise DamagedFileError(f"not a raw manifest: {error}", file=self.store.address(key), hint=hint) from error
+        return read_raw_manifest(self.raw(source), source=source)
 
     def make(self) -> None:
         """Make the folder.

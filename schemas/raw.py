@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import Store, located
 
 RAW_FORMAT_VERSION = 1
@@ -55,3 +56,24 @@ class RawManifest(BaseModel):
     files: tuple[RawFile, ...]
     counts: dict[str, int] = Field(default_factory=dict, description="Of a crawl: pages, and those refused by rule.")
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
+
+
+def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:
+    """Return the manifest of the source called *source*, whose folder is *raw*; None when it was never got.
+
+    Raises:
+        DamagedFileError: The manifest cannot be read.
+    """
+    key = "manifest.json"
+    try:
+        return RawManifest.model_validate_json(raw.read(key))
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
+        raise DamagedFileError(
+            f"not a raw manifest: {place}: {first['msg']}",
+            file=raw.address(key),
+            hint=f"remove it and get the source `{source}` again",
+        ) from error

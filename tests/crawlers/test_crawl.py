@@ -23,7 +23,7 @@ from warcio.checker import Checker
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
-from corpusmill.schemas.errors import SourceError, UnfinishedError
+from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import file_lock
@@ -306,6 +306,27 @@ def test_an_unreachable_site_can_be_crawled_later(raw_dir: Path) -> None:
         crawl(source, raw_dir, limits=QUICK)
 
     assert not RawManifest.model_validate_json((raw_dir / "manifest.json").read_bytes()).finished
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"), [("{", "the file: Invalid JSON"), ('{"source": "site"}', "kind: Field required")]
+)
+def test_a_damaged_manifest_is_named_and_nothing_is_lost(raw_dir: Path, content: str, problem: str) -> None:
+    """Only the manifest says which archives count, so the user decides."""
+    with serve({"/": page()}) as site:
+        _crawl(site, raw_dir)
+        manifest = raw_dir / "manifest.json"
+        manifest.write_text(content)
+        before, asked = {path.name for path in raw_dir.iterdir()}, len(site.seen)
+
+        with pytest.raises(DamagedFileError, match=f"not a raw manifest: {problem}") as refused:
+            _crawl(site, raw_dir)
+
+        assert refused.value.file == str(manifest)
+        assert refused.value.hint == "remove it and get the source `site` again"
+        assert ({path.name for path in raw_dir.iterdir()}, len(site.seen)) == (before, asked)
+        manifest.unlink()
+        assert _crawl(site, raw_dir).counts["pages"] == 1
 
 
 def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None:
