@@ -144,25 +144,32 @@ class Workspace:
                 raise UnfinishedError(message, hint=error.hint) from error
             yield lock
 
-    def connect(self) -> sqlite3.Connection:
-        """Open the database."""
-        connection = sqlite3.connect(self.database, timeout=30, isolation_level=None)
-        connection.row_factory = sqlite3.Row
+    @contextlib.contextmanager
+    def _runs(self) -> Iterator[sqlite3.Connection]:
+        """Open the database, in which the table of runs is, and close it.
+
+        Raises:
+            DamagedFileError: It is no database.
+            UnfinishedError: It cannot be read or written now: the disk is full, the file read-only or held for long.
+        """
         try:
-            connection.execute(_RUNS)
-        except sqlite3.OperationalError:
-            connection.close()
-            raise
+            with contextlib.closing(sqlite3.connect(self.database, timeout=30, isolation_level=None)) as connection:
+                connection.row_factory = sqlite3.Row
+                connection.execute(_RUNS)
+                yield connection
+        except sqlite3.OperationalError as error:
+            hint = "free some space or correct the permissions, then run the same command again"
+            raise UnfinishedError(
+                f"the database cannot be used: {error}", file=str(self.database), hint=hint
+            ) from error
         except sqlite3.DatabaseError as error:
-            connection.close()
             hint = "`corpusmill doctor --repair` sets it aside and makes a new one; no version is lost"
             raise DamagedFileError(f"not a database ({error})", file=str(self.database), hint=hint) from error
-        return connection
 
     def start_run(self, *, dataset: str, recipe: str, engine: str) -> str:
         """Record that a run begins; give its name."""
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
-        with contextlib.closing(self.connect()) as connection:
+        with self._runs() as connection:
             connection.execute(
                 "INSERT INTO runs (run, dataset, recipe, engine, started_at, status, pid, host)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -175,14 +182,14 @@ class Workspace:
         if "steps" in changes:
             changes["steps"] = json.dumps(changes["steps"])
         columns = ", ".join(f"{name} = ?" for name in changes)
-        with contextlib.closing(self.connect()) as connection:
+        with self._runs() as connection:
             connection.execute(f"UPDATE runs SET {columns} WHERE run = ?", (*changes.values(), run))
 
     def runs(self, dataset: str | None = None) -> list[dict[str, Any]]:
         """Give the runs, newest first; one whose process is gone without a word is ``interrupted``."""
         if not self.database.exists():
             return []
-        with contextlib.closing(self.connect()) as connection:
+        with self._runs() as connection:
             rows = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, run DESC").fetchall()
         runs = [{**dict(row), "steps": json.loads(row["steps"])} for row in rows]
         return [_seen(run) for run in runs if dataset is None or run["dataset"] == dataset]
