@@ -18,6 +18,10 @@ from corpusmill.schemas.storage.drafts import appearing, is_abandoned, is_draft
 
 MAX_FETCHED_BYTES: Final = 8_000_000_000
 """What the copies of one user on one machine may occupy when nobody is reading them, bytes."""
+_LOOKS: Final = 32
+"""A process looks through all copies when it made a 32nd of the bound: looking each time would cost their square."""
+_made_bytes: dict[Path, int] = {}
+"""By folder, the bytes of the copies that this process made since it looked."""
 
 
 def scratch_folder() -> Path:
@@ -77,6 +81,9 @@ def cached(
     """Yield a path with what *fetch* writes to the path that it gets, which was kept in *folder* as *name*.
 
     The reader has a name of its own for the file, so that it can be dropped from the folder meanwhile.
+
+    Args:
+        max_bytes: Bound on the copies in *folder*; each process that fetches may pass it by a 32nd.
     """
     kept = folder / name
     own = folder.parent / f"reading.{attempt_name()}.tmp"
@@ -88,7 +95,8 @@ def cached(
             with appearing(kept) as draft:
                 fetch(draft)
                 os.link(draft, path)
-            _bound(folder, max_bytes)
+            if _is_due(folder, path.stat().st_size, max_bytes):
+                _bound(folder, max_bytes)
         yield path
     finally:
         shutil.rmtree(own, ignore_errors=True)
@@ -102,6 +110,14 @@ def _linked(kept: Path, path: Path) -> bool:
     except FileNotFoundError:
         return path.exists()
     return True
+
+
+def _is_due(folder: Path, size: int, max_bytes: int) -> bool:
+    """Count a new copy of *size* bytes; return whether it is time to look: at the first one, and then by bytes."""
+    made = _made_bytes.get(folder, max_bytes) + size
+    is_due = made * _LOOKS >= max_bytes
+    _made_bytes[folder] = 0 if is_due else made
+    return is_due
 
 
 def _bound(folder: Path, max_bytes: int) -> None:

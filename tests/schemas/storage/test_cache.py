@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.storage import open_store
+from corpusmill.schemas.storage import cache, open_store
 from corpusmill.schemas.storage.cache import cached, scratch_folder
 from tests.read_only import read_only
 from tests.s3 import Server
@@ -45,6 +45,26 @@ def test_old_copies_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
         assert first.read_bytes() == b"x" * 10
     assert sorted(path.name for path in kept.iterdir()) == ["second", "third"]
     assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
+
+
+def test_many_copies_are_not_looked_through_for_each_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of 16,000 tasks on a store fetches as many: the square of that is a day."""
+    looks = 0
+
+    def counted(folder: Path, max_bytes: int) -> None:
+        nonlocal looks
+        looks += 1
+        bound(folder, max_bytes)
+
+    bound = cache._bound
+    monkeypatch.setattr(cache, "_bound", counted)
+
+    for number in range(1_000):
+        with cached(tmp_path / "fetched", str(number), lambda path: path.write_bytes(b"x" * 10), max_bytes=5_000):
+            pass
+
+    assert looks < 80
+    assert sum(path.stat().st_size for path in (tmp_path / "fetched").iterdir()) <= 5_000 * (1 + 1 / 32)
 
 
 def test_a_copy_that_failed_is_not_kept(tmp_path: Path) -> None:
