@@ -23,6 +23,14 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _scratch_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep copies of objects apart from those of other runs of the tests, and remove them with the rest."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CORPUSMILL_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def _s3_server() -> Iterator[Server]:
     from tests.s3 import running_server  # boto costs half a second
