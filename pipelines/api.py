@@ -66,6 +66,9 @@ def run_recipe(
             observer=observer or Silent(),
             options=Options(limit=limit, accept=accept, fresh=fresh),
         )
+    except KeyboardInterrupt:
+        made.close(at_once=True)
+        raise
     finally:
         made.close()
     return result.as_dict()

@@ -30,6 +30,8 @@ from corpusmill.schemas.manifest import VersionManifest
 from tests.corpora import lines_of, records, write_lines, write_project
 
 KILLS = 5
+INTERRUPTS = ((1, 0.0), (1, 0.5), (1, 1.0), (1, 1.5), (2, 0.0), (8, 0.0), (14, 0.5))
+"""When runs are interrupted: after so many lines of progress, then seconds. Workers start after the first line."""
 
 
 def run_once(
@@ -215,6 +217,20 @@ class TestKilledItResumes:
         assert hashes(manifest) == hashes(reference[1])
         assert not list((workspace / "versions").glob("*/.staging*"))
 
+    def test_interrupted_at_any_moment_it_says_so_and_goes_on(
+        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
+    ) -> None:
+        """Ctrl-C reaches every process of the terminal: none of them may answer with a traceback."""
+        workspace = tmp_path / "interrupted"
+
+        answers = [_interrupted_run(project, workspace, lines=lines, then_s=then_s) for lines, then_s in INTERRUPTS]
+        result = _command("run", str(project), "--workspace", str(workspace), "--workers", "2", "--json")
+
+        assert [errors for _, errors in answers if "Traceback" in errors] == []
+        assert [code for code, _ in answers[:-1]] == [130] * (len(INTERRUPTS) - 1)
+        assert answers[-1][0] in (130, 0, -signal.SIGINT), "the last one may come when all is done"
+        assert hashes(read_manifest(Path(json.loads(result.stdout)["path"]))) == hashes(reference[1])
+
     def test_killed_at_publication_what_was_published_stays_readable(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -294,6 +310,25 @@ def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _interrupted_run(recipe: Path, workspace: Path, *, lines: int, then_s: float) -> tuple[int, str]:
+    """Run everything anew and press Ctrl-C *then_s* after so many *lines*; return the exit code and standard error."""
+    command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--workspace", str(workspace)]
+    process = subprocess.Popen(
+        [*command, "--workers", "2", "--fresh"],
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    first = [process.stderr.readline() for _ in range(lines)]
+    time.sleep(then_s)
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+    rest = process.communicate()[1]
+    return process.returncode, "".join([*first, rest])
 
 
 def test_equal_files_have_each_their_own_origin(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class BeamEngine:
 
     name = "beam"
 
-    def close(self) -> None:
+    def close(self, *, at_once: bool = False) -> None:
         """Nothing is held between pipelines, so there is nothing to free."""
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:

@@ -57,8 +57,8 @@ class Engine(Protocol):
         """Move the rows of *scatters* to the *gathers* of their partitions."""
         ...
 
-    def close(self) -> None:
-        """Free what it holds."""
+    def close(self, *, at_once: bool = False) -> None:
+        """Free what it holds; *at_once*, as after an interrupt, without waiting for tasks that run."""
         ...
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import multiprocessing
 import os
 import threading
@@ -12,11 +11,13 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from typing import Final
 
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.budget import check_bound, set_bound, watch
+from corpusmill.pipelines.engines.interrupts import held_interrupts, ignore_interrupts
 from corpusmill.pipelines.engines.tasks import Done, Task
 from corpusmill.pipelines.engines.work import do
 from corpusmill.schemas.errors import WorkError
@@ -47,14 +48,22 @@ class LocalEngine:
     def __enter__(self) -> LocalEngine:
         return self
 
-    def __exit__(self, *details: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *details: object) -> None:
+        self.close(at_once=kind is not None and issubclass(kind, KeyboardInterrupt))
 
-    def close(self) -> None:
-        """End the workers."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._pool = None
+    def close(self, *, at_once: bool = False) -> None:
+        """End the workers, when the tasks that run are finished or, as after an interrupt, *at_once*."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        if at_once:
+            _terminate(pool)
+            return
+        try:
+            pool.shutdown(wait=True, cancel_futures=True)
+        except KeyboardInterrupt:
+            _terminate(pool)
+            raise
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
         """Do independent *tasks*; give what each tells, in the order in which they finish."""
@@ -78,7 +87,7 @@ class LocalEngine:
                 while waiting and len(running) < 2 * self._workers:
                     attempt = waiting.popleft()
                     try:
-                        running[self._executor().submit(do, attempt.task)] = attempt
+                        running[self._submit(attempt.task)] = attempt
                     except BrokenProcessPool:
                         waiting.appendleft(attempt)
                         raise
@@ -91,7 +100,7 @@ class LocalEngine:
                 self._restart()
                 waiting.extendleft(_again(attempt, self._workers) for attempt in running.values())
                 running.clear()
-            except BaseException:
+            except Exception:
                 for future in running:
                     future.cancel()
                 raise
@@ -105,6 +114,11 @@ class LocalEngine:
                 f"step {task.step}: task {task.fingerprint[:12]} needs more memory than there is{limit}",
                 hint="give more with --memory, or use fewer --workers",
             ) from error
+
+    def _submit(self, task: Task) -> Future[tuple[Done, ...]]:
+        resource_tracker.ensure_running()  # started with the first worker, it would let interrupts through
+        with held_interrupts():  # it may start a worker
+            return self._executor().submit(do, task)
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
@@ -120,6 +134,17 @@ class LocalEngine:
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _terminate(pool: ProcessPoolExecutor) -> None:
+    """End the workers of *pool* now; what they were writing is swept by the next run.
+
+    Tasks that wait are not canceled: in Python 3.11 the thread of a broken pool fails at a canceled one.
+    """
+    with held_interrupts():
+        for process in tuple((pool._processes or {}).values()):  # `terminate_workers` from Python 3.14 on
+            process.terminate()
+        pool.shutdown(wait=True)
 
 
 @dataclass(frozen=True)
@@ -146,7 +171,11 @@ def _processors() -> int:
 
 
 def start_worker(parent: int, memory_bytes: int | None = None) -> None:
-    """Prepare a worker: one thread for Arrow, its bound on memory, and an end when the process *parent* is gone."""
+    """Prepare a worker: one thread for Arrow, its bound on memory, and an end when the process *parent* is gone.
+
+    Interrupts are the parent's: it ends its workers.
+    """
+    ignore_interrupts()
     set_bound(memory_bytes)
     if memory_bytes is not None:
         # Arrow's own pools set aside far more than they use, and all of it would count.
@@ -158,7 +187,6 @@ def start_worker(parent: int, memory_bytes: int | None = None) -> None:
 
 
 def _end_with(parent: int) -> None:
-    with contextlib.suppress(KeyboardInterrupt):
-        while os.getppid() == parent:
-            time.sleep(_ORPHAN_CHECK_S)
-        os._exit(1)
+    while os.getppid() == parent:
+        time.sleep(_ORPHAN_CHECK_S)
+    os._exit(1)

@@ -61,8 +61,8 @@ class SparkEngine:
             ) from error
         self._spark.sparkContext.setLogLevel("ERROR")
 
-    def close(self) -> None:
-        """End the session."""
+    def close(self, *, at_once: bool = False) -> None:
+        """End the session; tasks that run are canceled in any case."""
         self._spark.stop()
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:

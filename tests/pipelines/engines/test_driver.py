@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -191,6 +192,38 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Pat
         run(plan(marks, 3, then=Kill(marks=str(marks), always=True)), TaskStore(tmp_path / "w"), workers=1)
 
     assert "--workers 1" in str(caught.value.hint)
+
+
+class Slow(Label):
+    """Says that it runs, and takes a minute."""
+
+    marks: str
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        label = super().build()
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            (Path(self.marks) / "runs").touch()
+            time.sleep(60)
+            return label(batch)
+
+        return run
+
+
+def test_an_interrupt_does_not_wait_for_the_tasks_that_run(tmp_path: Path, marks: Path) -> None:
+    """A task may take minutes, and its worker leaves interrupts to the command."""
+
+    def interrupt() -> None:
+        while not (marks / "runs").exists():
+            time.sleep(0.05)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    slow = plan(marks, 3, then=Slow(marks=str(marks)))
+    threading.Thread(target=interrupt, daemon=True).start()
+    with pytest.raises(KeyboardInterrupt), LocalEngine(1) as engine:
+        run_plan(slow, TaskStore(tmp_path / "w"), engine, observer=Silent())
+
+    assert time.time() - (marks / "runs").stat().st_mtime < 30
 
 
 class Greedy(Label):
