@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import Final
 
 import duckdb
 
+from corpusmill.pipelines.engines.interrupts import Handler, replaced_handlers
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.storage import StoredFile
+
+_INTERRUPTED: Final = "Query interrupted"
+"""What DuckDB says in a RuntimeError when a signal handler raised while it worked."""
 
 
 @contextlib.contextmanager
@@ -17,11 +23,38 @@ def serving(connection: duckdb.DuckDBPyConnection, files: Sequence[StoredFile]) 
 
     Raises:
         UnfinishedError: The store does not answer.
+        KeyboardInterrupt: A query was interrupted.
     """
     far = [file for file in files if file.store.path() is None]
-    if not far:
+    with _interruptible(connection), _served(connection, far) if far else contextlib.nullcontext():
         yield
-        return
+
+
+@contextlib.contextmanager
+def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    """End a query of *connection* when the command is interrupted, and raise KeyboardInterrupt.
+
+    DuckDB alone may go on with the query after the handler of a signal raised, and then raises an error of its own.
+    """
+
+    def stopping_first(handler: Handler) -> Handler:
+        def stop(number: int, frame: FrameType | None) -> None:
+            connection.interrupt()
+            handler(number, frame)
+
+        return stop
+
+    try:
+        with replaced_handlers(stopping_first):
+            yield
+    except RuntimeError as error:
+        if str(error) == _INTERRUPTED:
+            raise KeyboardInterrupt from error
+        raise
+
+
+@contextlib.contextmanager
+def _served(connection: duckdb.DuckDBPyConnection, far: Sequence[StoredFile]) -> Iterator[None]:
     from corpusmill.schemas.storage.served import PROTOCOL, ServedFiles
 
     served = ServedFiles(far)
