@@ -61,6 +61,7 @@ COMMANDS: Final = {
     },
 }
 """The commands, by what one does with them: where each one lives, and its help in one line."""
+_EXIT_INTERRUPTED: Final = 130
 
 
 def _command_table() -> dict[str, tuple[str, str]]:
@@ -180,15 +181,28 @@ class _Parts(Mapping[str, Any]):
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with the exit code of CONTRACTS."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGTERM, _interrupted)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, _interrupted)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # where the terminal lacks a character, its number stands for it
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(_run(arguments))
+    code = _run(arguments)
+    if signal.getsignal(signal.SIGINT) is _interrupted:  # while Python ends, a handler would print a traceback
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
-def _terminated(*_: Any) -> None:
-    raise KeyboardInterrupt
+class _Interrupted(KeyboardInterrupt):
+    """An interrupt, of a class of its own.
+
+    Once `KeyboardInterrupt` itself has left code that was compiled from a string, such as that of a dataclass,
+    `python -m` kills itself with SIGINT at the end, and our exit code is lost.
+    """
+
+
+def _interrupted(*_: Any) -> None:
+    raise _Interrupted
 
 
 def _run(arguments: list[str]) -> int:
@@ -205,7 +219,7 @@ def _run(arguments: list[str]) -> int:
         return _fail(message, hint=hint, code="usage", exit_code=2, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         hint = "run the same command again: it goes on where it was"
-        return _fail("interrupted", hint=hint, code="interrupted", exit_code=130, as_json=as_json)
+        return _fail("interrupted", hint=hint, code="interrupted", exit_code=_EXIT_INTERRUPTED, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0

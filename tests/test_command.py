@@ -56,6 +56,23 @@ def test_every_command_explains_itself() -> None:
             assert "--workspace" in told.stdout
 
 
+def test_an_interrupt_gives_its_exit_code_also_where_it_leaves_code_that_was_a_string(tmp_path: Path) -> None:
+    """`python -m` would kill itself with SIGINT: a scheduler then sees a signal in place of 130."""
+    (tmp_path / "held.py").write_text(
+        "from corpusmill import command\n"
+        "command.cli.main = lambda *_, **__: exec('import signal; signal.raise_signal(signal.SIGINT)')\n"
+        "command.main([])\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+
+    done = subprocess.run(
+        [sys.executable, "-m", "held"], env=os.environ | {"PYTHONPATH": path}, stderr=subprocess.PIPE, text=True
+    )
+
+    assert done.returncode == 130
+    assert done.stderr.startswith("error: interrupted\n")
+
+
 def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Path) -> None:
     """Two mistakes are told at once, before anything starts."""
     recipe = tmp_path / "news.yaml"
