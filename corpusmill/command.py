@@ -16,7 +16,7 @@ import click
 
 from corpusmill import __version__, acquisition
 from corpusmill.schemas import DEFAULT_WORKSPACE
-from corpusmill.terminal.console import Console
+from corpusmill.terminal.console import Console, print_error
 
 if TYPE_CHECKING:
     from corpusmill.schemas.errors import RecipeErrors
@@ -61,7 +61,6 @@ COMMANDS: Final = {
     },
 }
 """The commands, by what one does with them: where each one lives, and its help in one line."""
-_EXIT_INTERRUPTED: Final = 130
 
 
 def _command_table() -> dict[str, tuple[str, str]]:
@@ -213,13 +212,14 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        message = error.format_message()
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path} --help` shows how" if context else "`corpusmill --help` lists the commands"
-        return _fail(message, hint=hint, code="usage", exit_code=2, as_json=as_json)
+        content = {"code": "usage", "message": error.format_message(), "hint": hint}
+        return _fail(content, exit_code=2, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         hint = "run the same command again: it goes on where it was"
-        return _fail("interrupted", hint=hint, code="interrupted", exit_code=_EXIT_INTERRUPTED, as_json=as_json)
+        content = {"code": "interrupted", "message": "interrupted", "hint": hint}
+        return _fail(content, exit_code=130, as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
@@ -237,47 +237,31 @@ def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
         traceback.print_exception(error)
     if isinstance(error, RecipeErrors):
         return _report_all(error, as_json=as_json)
-    if isinstance(error, CorpusmillError):
-        details = {name: getattr(error, name) for name in ("file", "line", "field")}
-        return _fail(
-            str(error), hint=error.hint, code=error.code, exit_code=error.exit_code, as_json=as_json, **details
-        )
     if isinstance(error, OSError):
         from corpusmill.pipelines.engines.driver import as_unfinished
 
-        told = as_unfinished(error)
-        return _fail(str(told), hint=told.hint, code=told.code, exit_code=told.exit_code, as_json=as_json)
-    return _fail(
-        f"{type(error).__name__}: {error}",
-        hint="this is a mistake of corpusmill: please report it with what --debug prints",
-        code="internal",
-        exit_code=1,
-        as_json=as_json,
-    )
+        error = as_unfinished(error)
+    if isinstance(error, CorpusmillError):
+        return _fail(error.as_dict(), exit_code=error.exit_code, as_json=as_json)
+    message = f"{type(error).__name__}: {error}"
+    hint = "this is a mistake of corpusmill: please report it with what --debug prints"
+    return _fail({"code": "internal", "message": message, "hint": hint}, exit_code=1, as_json=as_json)
 
 
 def _report_all(error: RecipeErrors, *, as_json: bool) -> int:
-    """Tell every problem of a recipe, each with its hint."""
-    told = []
+    """Report every problem of a recipe, each with its hint."""
     for one in error.errors:
-        _say(str(one), one.hint)
-        told.append({"code": one.code, "message": str(one), "hint": one.hint, "file": one.file, "line": one.line})
-        told[-1] |= {"field": one.field, "value": one.value}
+        print_error(str(one), one.hint)
     if as_json:
-        print(json.dumps({"status": "failed", "error": told[0], "errors": told}, ensure_ascii=False, default=str))
+        errors = [{**one.as_dict(), "value": one.value} for one in error.errors]
+        print(json.dumps({"status": "failed", "error": errors[0], "errors": errors}, ensure_ascii=False, default=str))
     return error.exit_code
 
 
-def _say(message: str, hint: str | None) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    if hint:
-        print(f"\nhint: {hint}\n", file=sys.stderr)
-
-
-def _fail(message: str, *, hint: str | None, code: str, exit_code: int, as_json: bool, **details: Any) -> int:
-    _say(message, hint)
+def _fail(error: dict[str, Any], *, exit_code: int, as_json: bool) -> int:
+    """Report *error*, in the form of `CorpusmillError.as_dict`; its place in a file may be left out."""
+    print_error(error["message"], error["hint"])
     if as_json:
-        content = {"code": code, "message": message, "hint": hint}
-        content |= dict.fromkeys(("file", "line", "field")) | details
-        print(json.dumps({"status": "failed", "error": content}, ensure_ascii=False, default=str))
+        place = {name: error.get(name) for name in ("file", "line", "field")}
+        print(json.dumps({"status": "failed", "error": error | place}, ensure_ascii=False, default=str))
     return exit_code

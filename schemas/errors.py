@@ -46,6 +46,11 @@ class CorpusmillError(Exception):
         place = ":".join(str(part) for part in (self.file, self.line) if part is not None)
         return f"{place}: {self.message}" if place else self.message
 
+    def as_dict(self) -> dict[str, Any]:
+        """Return what `--json` prints of the error."""
+        place = {"file": self.file, "line": self.line, "field": self.field}
+        return {"code": self.code, "message": str(self), "hint": self.hint, **place}
+
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.__dict__)
 

@@ -8,7 +8,7 @@ import click
 
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
-from corpusmill.terminal.console import Console
+from corpusmill.terminal.console import Console, print_error
 
 _EXCERPT: Final = 400
 """Characters of a text that are shown to people who do not ask for the whole."""
@@ -107,26 +107,38 @@ def _excerpt(text: str, *, whole: bool) -> str:
 @click.argument("document", metavar="ID|URL")
 @click.option("--dataset", metavar="NAME", help="Look at the versions of this data set only.")
 @click.pass_obj
-def explain(console: Console, document: str, dataset: str | None) -> None:
+def explain(console: Console, document: str, dataset: str | None) -> int:
     """Tell the whole way of one document: where it comes from, each verdict, and in which versions it is.
 
-    Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant.
+    Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant. The exit code is
+    2 when no version and no crawl knows it.
     """
     from corpusmill.pipelines.dataset.explain import explain as tell
 
     if not document.strip():
         raise UsageError("no document is named", hint="corpusmill explain ID, or URL")
     told = tell(document.strip(), workspace_of(console), dataset=dataset)
+    if told["status"] == "unknown":
+        return _fail_unknown(console, told, document, dataset)
     if console.as_json:
         console.data(told)
     else:
         console.text(_told(told, document))
-    if told["status"] == "unknown":
-        console.say(
-            "no version and no crawl knows it: `corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches"
-        )
     for other in told.get("others", ()):
         console.say(f"another document has this address: {other}")
+    return 0
+
+
+def _fail_unknown(console: Console, result: dict[str, Any], document: str, dataset: str | None) -> int:
+    """Report that no document is called *document*; the JSON is that of `explain`, with the error."""
+    versions = f"no version of `{dataset}`" if dataset else "no version"
+    search = "`corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches for a part of the URL"
+    hint = f"leave out --dataset to look at all versions; {search}" if dataset else search
+    error = UsageError(f"{versions} and no crawl has the document {document}", hint=hint)
+    print_error(str(error), error.hint)
+    if console.as_json:
+        console.data({**result, "error": error.as_dict()})
+    return error.exit_code
 
 
 def _told(told: dict[str, Any], given: str) -> str:

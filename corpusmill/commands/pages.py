@@ -12,7 +12,7 @@ import click
 
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import CorpusmillError, DataError, UsageError
-from corpusmill.terminal.console import Console
+from corpusmill.terminal.console import Console, print_error
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.stages.extract.options import Options
@@ -166,13 +166,10 @@ def _write(console: Console, page: Page, file: Path, form: str, *, is_first: boo
 
 
 def _tell(console: Console, file: Path, error: CorpusmillError, *, as_json: bool) -> None:
-    """Tell of a file that could not be read, and go on."""
-    print(f"error: {error}", file=sys.stderr)
-    if error.hint:
-        print(f"\nhint: {error.hint}\n", file=sys.stderr)
+    """Report a file that could not be read, and go on."""
+    print_error(str(error), error.hint)
     if as_json:
-        told = {"code": error.code, "message": str(error), "hint": error.hint}
-        console.data({"file": str(file), "status": "failed", "error": told})
+        console.data({"file": str(file), "status": "failed", "error": error.as_dict()})
 
 
 @click.command(name="try")

@@ -55,6 +55,13 @@ class Console:
         return not self.quiet and sys.stderr.isatty() and not os.environ.get("NO_PROGRESS")
 
 
+def print_error(message: str, hint: str | None) -> None:
+    """Print an error and, apart, what to do about it, on standard error; ``--quiet`` does not silence it."""
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    if hint:
+        print(f"\nhint: {hint}\n", file=sys.stderr, flush=True)
+
+
 def table(rows: list[dict[str, Any]], columns: list[str]) -> str:
     """Give *rows* as aligned text with a heading; numbers to the right.
 

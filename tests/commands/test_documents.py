@@ -116,11 +116,18 @@ def test_explain_tells_people_the_way(command: Command) -> None:
 
 
 def test_explain_says_when_it_does_not_know(command: Command) -> None:
-    """It is an answer: exit code 0, and a way to search on."""
-    answer = command("explain", "https://example.org/nothing", "--json")
+    """A script with a wrong id may not go on as if it had an answer; a person learns how to search."""
+    url = "https://example.org/nothing"
+    answer = command("explain", url, "--json")
+    told = command("explain", url, "--dataset", "my-docs")
 
-    assert (answer.code, lines(answer)[0]["status"]) == (0, "unknown")
+    (result,) = lines(answer)
+    assert (answer.code, result["status"], result["error"]["code"]) == (2, "unknown", "usage")
+    assert result["error"]["message"] == f"no version and no crawl has the document {url}"
+    assert answer.err.startswith(f"error: no version and no crawl has the document {url}\n\nhint: ")
     assert "inspect DATASET" in answer.err
+    assert (told.code, told.out) == (2, "")
+    assert "leave out --dataset" in told.err
     assert command("explain", " ").code == 2
 
 
