@@ -38,14 +38,19 @@ class ShardFile(_Model):
 
 
 class SideFile(_Model):
-    """One Parquet file of the ledger, of signals or of origins."""
+    """One Parquet file of the ledger, of signals, of origins, or of a side table that a stage published."""
 
     path: str
-    kind: str = Field(description="ledger, signals or origin.")
+    kind: str = Field(description="ledger, signals, origin, or `<stage>.<table>`.")
     rows: int
     bytes: int
     sha256: str
     logical_hash: str
+
+    @property
+    def is_of_stage(self) -> bool:
+        """Whether it belongs to a side table that a stage published."""
+        return self.kind not in ("ledger", "signals", "origin")
 
 
 class StageCounts(_Model):
@@ -148,6 +153,14 @@ class VersionManifest(_Model):
             )
         return value
 
+    def side_tables(self) -> dict[str, list[SideFile]]:
+        """Return the files of each side table that a stage published, by its name (``<stage>.<table>``)."""
+        tables: dict[str, list[SideFile]] = {}
+        for side in sorted(self.side_files, key=lambda side: side.path):
+            if side.is_of_stage:
+                tables.setdefault(side.kind, []).append(side)
+        return tables
+
     def json_text(self) -> str:
         """Give the manifest as it stands in the file."""
         return self.model_dump_json(by_alias=True, indent=1) + "\n"
@@ -179,9 +192,7 @@ def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: It
     ]
     # Tables that stages published; a version without any keeps the id that it always had.
     published = [
-        [side.kind, side.logical_hash]
-        for side in sorted(sides, key=lambda side: side.path)
-        if side.kind not in ("ledger", "signals", "origin")
+        [side.kind, side.logical_hash] for side in sorted(sides, key=lambda side: side.path) if side.is_of_stage
     ]
     content += [published] if published else []
     return hashlib.sha256(canonical_json(content)).hexdigest()[:VERSION_ID_LENGTH]

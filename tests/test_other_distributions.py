@@ -133,6 +133,8 @@ def test_a_published_side_table_is_part_of_the_version(environment: Path, projec
     manifest = json.loads((folder / "manifest.json").read_text())
     (side,) = [file for file in manifest["side_files"] if file["kind"] == "shouting.spans"]
     assert side["rows"] == len(spans)
+    assert side["sha256"] in (folder / "croissant.json").read_text()
+    assert "`shouting.spans-*.parquet`" in (folder / "README.md").read_text()
 
 
 def test_another_side_table_is_another_version(environment: Path, project: Path) -> None:

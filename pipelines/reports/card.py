@@ -156,8 +156,16 @@ programs.
 | `ledger-*.parquet` | one row for each record that is not published: rule, value, threshold |
 | `signals-*.parquet` | numbers measured on each document, joined by `id` |
 | `origin-*.parquet` | file and place of each record |
+{"".join(_side_table(table) for table in figures["side_tables"])}\
 | `manifest.json` | files with their SHA-256, counts, recipe, tools |
 | `croissant.json` | this description for programs |"""
+
+
+def _side_table(table: dict[str, Any]) -> str:
+    """Return the line of a side table that a stage published."""
+    columns = ", ".join(f"`{_code(column['name'])}` ({_cell(column['type'])})" for column in table["columns"])
+    files = f"`{table['name']}-*.parquet`"
+    return f"| {files} | listed by the stage `{table['stage']}`, sorted by `id`: {columns} |\n"
 
 
 def _loading(figures: dict[str, Any]) -> str:

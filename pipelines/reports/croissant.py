@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.reports.card import is_identifier, languages, license_names
-from corpusmill.pipelines.reports.statistics import read_manifest
+from corpusmill.pipelines.reports.statistics import read_manifest, stage_of
 from corpusmill.pipelines.reports.wording import count, plural, size
 from corpusmill.schemas.document import SPLITS, TIMESTAMP
 from corpusmill.schemas.manifest import ShardFile, SideFile, VersionManifest
@@ -124,6 +124,8 @@ def _groups(manifest: VersionManifest) -> Iterator[tuple[str, list[ShardFile | S
         files: list[ShardFile | SideFile] = [side for side in manifest.side_files if side.kind == kind]
         if files:
             yield kind, files
+    for table, of_table in manifest.side_tables().items():
+        yield table, list(of_table)
 
 
 def _description(figures: dict[str, Any]) -> str:
@@ -154,7 +156,7 @@ def _file_object(file: ShardFile | SideFile) -> dict[str, Any]:
 
 
 def _file_set(name: str, files: list[ShardFile | SideFile]) -> dict[str, Any]:
-    patterns = sorted({f"{file.path.split('-')[0]}-*.parquet" for file in files})
+    patterns = sorted({f"{file.split if isinstance(file, ShardFile) else file.kind}-*.parquet" for file in files})
     return {
         "@type": "cr:FileSet",
         "@id": f"{name}-files",
@@ -184,7 +186,7 @@ def _record_set(name: str, schema: pa.Schema) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "description": _ABOUT[name],
+        "description": _ABOUT.get(name) or f"What the stage {stage_of(name)} listed, joined by id.",
         **({"key": {"@id": f"{name}/id"}} if name in ("documents", "signals") else {}),
         "field": [_field(name, column) for column in schema if _is_describable(column.type)],
     }

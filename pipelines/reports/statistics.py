@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.reports import contents, duplicates, examples, signals
-from corpusmill.pipelines.reports.tables import Tables, open_tables
+from corpusmill.pipelines.reports.tables import Tables, open_tables, read_schema
 from corpusmill.schemas.errors import UsageError
-from corpusmill.schemas.manifest import StageCounts, StepCost, VersionManifest
-from corpusmill.schemas.storage import Store, open_store
+from corpusmill.schemas.manifest import StageCounts, StepCost, VersionManifest, schema_as_json
+from corpusmill.schemas.storage import Store, StoredFile, open_store
 
 FORMAT_VERSION: Final = 1
 BYTES_PER_TOKEN: Final = 4
@@ -63,6 +63,7 @@ def statistics(version: Store | Path) -> dict[str, Any]:
             "personal_data": signals.personal_data(manifest, tables),
             "signals": signals.distributions(manifest, tables),
             "splits": contents.splits(manifest, tables),
+            "side_tables": _side_tables(open_store(version), manifest),
             "leakage": duplicates.leakage(tables),
             "cost": _cost(manifest.cost),
         }
@@ -82,11 +83,34 @@ def _head(manifest: VersionManifest) -> dict[str, Any]:
 
 
 def _side_rows(manifest: VersionManifest) -> dict[str, int]:
-    """Count the rows of the side files of each kind (ledger, origin, signals)."""
+    """Count the rows of the side files of each kind: ledger, origin, signals, and the side tables of stages."""
     rows: dict[str, int] = {}
     for side in sorted(manifest.side_files, key=lambda side: side.kind):
         rows[side.kind] = rows.get(side.kind, 0) + side.rows
     return rows
+
+
+def _side_tables(version: Store, manifest: VersionManifest) -> list[dict[str, Any]]:
+    """Describe the side tables that stages published; reads the schema of one file of each."""
+    return [
+        {
+            "name": name,
+            "stage": stage_of(name),
+            "rows": sum(file.rows for file in files),
+            "files": len(files),
+            "columns": schema_as_json(read_schema(StoredFile(version, files[0].path, files[0].bytes))),
+        }
+        for name, files in manifest.side_tables().items()
+    ]
+
+
+def stage_of(side_table: str) -> str:
+    """Return the stage that published *side_table*.
+
+    >>> stage_of("shouting.spans")
+    'shouting'
+    """
+    return side_table.partition(".")[0]
 
 
 def _sizes(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:

@@ -122,9 +122,12 @@ def _signal_names(files: list[StoredFile]) -> tuple[str, ...]:
 
 def _columns(files: list[StoredFile]) -> pa.Schema:
     """Return the columns of *files*, which have one schema."""
-    if not files:
-        return pa.schema([])
-    with files[0].open() as opened:
+    return read_schema(files[0]) if files else pa.schema([])
+
+
+def read_schema(file: StoredFile) -> pa.Schema:
+    """Return the columns of *file*."""
+    with file.open() as opened:
         return pq.read_schema(opened)
 
 

@@ -30,6 +30,7 @@ from corpusmill.schemas.manifest import (
 
 STAGES = ("read", "extract", "normalize", "language", "quality", "pii", "identity", "exact_dedup", "near_dedup")
 SIGNALS = ("gopher.word_count", "gopher.alphabetic_words", "gopher.stop_words", "pii.email", "pii.ip")
+SPANS = pa.schema([("id", pa.string()), ("start", pa.int64()), ("words", pa.list_(pa.string()))])
 CREATED = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOSTILE = "<script>alert('owned')</script>"
 _WORDS = """
@@ -174,6 +175,7 @@ def make_version(
     near_dedup: bool = True,
     licences: bool = True,
     views: bool = True,
+    spans: bool = False,
 ) -> Path:
     """Write the version that *items* make (by default `captures`) to the new folder *folder*, and give it.
 
@@ -182,6 +184,7 @@ def make_version(
         near_dedup: False: near duplicates live, and there are no clusters.
         licences: False: no document has a licence.
         views: Add the string column `lemmas` to the shards.
+        spans: Add the side table `shouting.spans`, in two files.
     """
     folder.mkdir(parents=True)
     found = list(captures() if items is None else items)
@@ -203,6 +206,8 @@ def make_version(
         kinds = pa.schema([pa.field("id", pa.string(), nullable=False), *(pa.field(n, pa.float32()) for n in SIGNALS)])
         rows = [{"id": c.id, **c.signals} for c in found if c.signals]
         sides.append(_side(folder, "signals", kinds, rows))
+    if spans:
+        sides += _spans(folder, living)
     manifest = _manifest(schema, shards, sides, found, near_dedup=near_dedup, signals=signals)
     (folder / "manifest.json").write_text(manifest.json_text())
     (folder / "recipe.yaml").write_text("dataset: handbook\n")
@@ -226,6 +231,18 @@ def _shards(folder: Path, living: list[Capture], split: str, schema: pa.Schema, 
         first, last = (part[0].id, part[-1].id) if part else (None, None)
         text_bytes = sum(c.bytes for c in part)
         yield ShardFile(path=path.name, split=split, text_bytes=text_bytes, first_id=first, last_id=last, **facts)
+
+
+def _spans(folder: Path, living: list[Capture]) -> Iterator[SideFile]:
+    for index in range(2):
+        rows = [
+            {"id": c.id, "start": place, "words": [word]}
+            for c in living
+            if shard_of(c.id, 2) == index
+            for place, word in enumerate(c.text.split()[:2])
+        ]
+        path = folder / f"shouting.spans-{index:05d}-of-00002.parquet"
+        yield SideFile(path=path.name, kind="shouting.spans", **_write(path, SPANS, rows))
 
 
 def _side(folder: Path, kind: str, schema: pa.Schema, rows: list[dict[str, Any]]) -> SideFile:

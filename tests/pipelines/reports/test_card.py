@@ -38,6 +38,16 @@ def test_front_matter_lists_the_files_of_each_split(text: str, version: Path) ->
     assert matter["license"] == "other"
 
 
+def test_side_tables_of_stages_are_listed_with_their_columns(tmp_path: Path) -> None:
+    """Who opens the folder sees the files, and wants to know what they are."""
+    text = card(statistics(make_version(tmp_path / "v", spans=True)))
+
+    line = next(line for line in text.splitlines() if line.startswith("| `shouting.spans-*.parquet` |"))
+    assert "the stage `shouting`" in line
+    assert line.endswith(r"`id` (string), `start` (int64), `words` (list\<string\>) |")
+    assert "shouting.spans" in [config["config_name"] for config in front(text)["configs"]]
+
+
 def test_one_licence_for_all_is_told_as_such(tmp_path: Path) -> None:
     """Only when no document is without it."""
     items = [Capture("s", str(index), f"text {index}", license="CC-BY-SA-4.0") for index in range(9)]

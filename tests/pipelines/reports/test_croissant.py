@@ -96,6 +96,25 @@ def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
             assert item["sha256"] == file_sha256(folder / item["contentUrl"])
 
 
+def test_side_tables_of_stages_are_described_with_files_and_columns(tmp_path: Path) -> None:
+    """They are part of the version's id, so a description without them is one of another version."""
+    folder = make_version(tmp_path / "v", spans=True)
+    write_croissant(statistics(folder), folder)
+
+    described = json.loads((folder / "croissant.json").read_text())
+    found = records(folder, "shouting.spans")
+
+    files = {item["@id"]: item for item in described["distribution"]}
+    names = sorted(path.name for path in folder.glob("shouting.spans-*.parquet"))
+    assert len(names) == 2
+    assert [files[name]["sha256"] for name in names] == [file_sha256(folder / name) for name in names]
+    assert files["shouting.spans-files"]["includes"] == ["shouting.spans-*.parquet"]
+    assert (len(found), len({row["shouting.spans/id"] for row in found})) == (500, 250)
+    assert found[0].keys() == {"shouting.spans/id", "shouting.spans/start", "shouting.spans/words"}
+    issues = loaded(folder).metadata.ctx.issues
+    assert (issues.errors, issues.warnings) == (set(), set())
+
+
 @pytest.mark.parametrize("items", [[], [Capture("s", "1", "a text", license="MIT OR Apache-2.0", language=None)]])
 def test_small_versions_are_valid_too(tmp_path: Path, items: list[Capture]) -> None:
     """Without documents, languages, licences, signals."""
