@@ -74,5 +74,5 @@ wheel: $(VENV)/pip.stamp
 
 # Takes away what the targets made, the demo's corpus too; the environment stays (rm -r .venv).
 clean:
-	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
+	rm -rf build dist src/*.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis demo
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 """What an installation brings into somebody's environment: one import name, and nothing that is in their way."""
 
+import shutil
 import subprocess
 import sys
 import venv
@@ -7,6 +8,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import corpusmill
 
 ROOT = Path(__file__).parent.parent
 THEIRS = ("training", "schemas", "pipelines", "crawlers")
@@ -52,12 +55,36 @@ def test_a_project_with_packages_of_the_same_names_keeps_them(wheel: Path, tmp_p
     )
 
     python = environment / "bin" / "python"
-    done = subprocess.run([python, "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    done = subprocess.run([python, "-E", "-c", code], cwd=project, capture_output=True, text=True, check=False)
 
     assert done.stderr == ""
     theirs, ours = done.stdout.splitlines()
     assert theirs == "their training|their schemas|their pipelines|their crawlers"
     assert ours == f"{packages / 'corpusmill' / '__init__.py'}|corpusmill.training.data.packed"
+
+
+def test_an_editable_installation_works_in_the_folder_above_the_checkout(tmp_path: Path) -> None:
+    """There a checkout called `corpusmill` looks like a package without code, and may not come first."""
+    checkout = tmp_path / "corpusmill"
+    ignored = shutil.ignore_patterns(".*", "tests", "docs", "benchmarks", "build", "*.so", "*.egg-info", "__pycache__")
+    shutil.copytree(ROOT, checkout, symlinks=True, ignore=ignored)
+    build = "import sys; from setuptools import build_meta; build_meta.build_editable(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", build, tmp_path], cwd=checkout, check=True, capture_output=True)
+    environment = tmp_path / "venv"
+    venv.create(environment, with_pip=False, symlinks=True)
+    (packages,) = environment.glob("lib/python*/site-packages")
+    (editable,) = tmp_path.glob("*.whl")
+    zipfile.ZipFile(editable).extractall(packages)
+
+    python = environment / "bin" / "python"
+    code = "import corpusmill; print(corpusmill.__version__, corpusmill.__file__)"
+    done = subprocess.run([python, "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    assert done.stderr == ""
+    version, file = done.stdout.split()
+    assert version == corpusmill.__version__
+    assert Path(file).resolve() == checkout / "corpusmill" / "__init__.py"
+    assert [path.name for path in (ROOT / "src").iterdir() if path.suffix != ".egg-info"] == ["corpusmill"]
 
 
 def test_importing_corpusmill_imports_nothing_else() -> None:
