@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from corpusmill.schemas.installing import install_command
+
 
 class CorpusmillError(Exception):
     """Base of all errors that a user can do something about.
@@ -137,7 +139,7 @@ class MissingExtraError(UsageError):
     @classmethod
     def of(cls, extra: str, module: str) -> MissingExtraError:
         """Give the error for *module*, which the extra *extra* installs."""
-        return cls(f"{module} is not installed", hint=f"pip install 'corpusmill[{extra}]'")
+        return cls(f"{module} is not installed", hint=install_command(extra))
 
 
 class DataError(CorpusmillError):

@@ -148,9 +148,7 @@ class VersionManifest(_Model):
     @classmethod
     def _is_known(cls, value: int) -> int:
         if not 1 <= value <= FORMAT_VERSION:
-            raise ValueError(
-                f"{value}, and this corpusmill reads formats up to {FORMAT_VERSION}: pip install --upgrade corpusmill"
-            )
+            raise ValueError(f"{value}, and this corpusmill reads formats up to {FORMAT_VERSION}: install a newer one")
         return value
 
     def side_tables(self) -> dict[str, list[SideFile]]:

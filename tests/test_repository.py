@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.projects import doctor
 from corpusmill.pipelines.recipes.reading import load_recipe
 
 ROOT = Path(__file__).parent.parent
@@ -47,6 +48,31 @@ def test_the_extra_all_has_every_part_that_users_install() -> None:
         "ray",
         "test",
     }
+
+
+def test_every_extra_that_the_code_names_exists() -> None:
+    """pip passes over an extra that it does not know, and the next try fails as the first did."""
+    named = set(doctor.EXTRAS)
+    for package in ("corpusmill", "crawlers", "pipelines", "schemas", "training"):
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text()
+            named |= set(re.findall(r'(?:MissingExtraError\.of|install_command)\("(\w+)"', text))
+            named |= set(re.findall(r'^ *extra: ClassVar\[.*\] = "(\w+)"', text, re.MULTILINE))
+            is_one_place = path == ROOT / "schemas" / "installing.py"
+            assert is_one_place or "corpusmill[" not in text, f"{path} writes the command itself"
+
+    assert named >= {"nlp", "train", "spark", "beam", "s3"}
+    assert named <= PROJECT["optional-dependencies"].keys()
+
+
+def test_every_extra_that_a_page_names_exists() -> None:
+    """The commands of the pages are copied as they stand."""
+    pages = (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "docker" / "Dockerfile", ROOT / "Makefile")
+    found = [re.findall(r"(?:corpusmill|-e '|--editable ')\.?\[([a-z0-9,]+)\]", page.read_text()) for page in pages]
+    named = {name for of_page in found for extras in of_page for name in extras.split(",")}
+
+    assert named >= {"nlp", "train", "s3", "test"}
+    assert named <= PROJECT["optional-dependencies"].keys()
 
 
 @pytest.mark.parametrize("target", TARGETS)

@@ -17,6 +17,7 @@ from typing import Any, Final, Literal
 
 from corpusmill.pipelines.extras import distributions_of, installed_version, missing_from
 from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.installing import install_command
 from corpusmill.schemas.storage import Store
 from corpusmill.schemas.storage.cache import scratch_folder
 
@@ -81,12 +82,12 @@ def installed_extra(extra: str) -> Check:
     name = f"extra {extra}"
     missing = missing_from(extra)
     if missing:
-        hint = f"for {EXTRAS[extra]}: pip install 'corpusmill[{extra}]'"
+        hint = f"for {EXTRAS[extra]}: {install_command(extra)}"
         return Check(name, "missing", f"not installed: {', '.join(missing)}", hint)
     versions = (f"{distribution} {installed_version(distribution)}" for distribution in distributions_of(extra))
     found = ", ".join(versions)
     if not found:
-        return Check(name, "warning", "unknown: corpusmill itself is not installed", "pip install -e .")
+        return Check(name, "warning", "unknown: corpusmill itself is not installed", install_command())
     return Check(name, "ok", found)
 
 

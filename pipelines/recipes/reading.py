@@ -22,6 +22,7 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.installing import install_command
 from corpusmill.schemas.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
 from corpusmill.schemas.problems import Problems, Section, hint_among
 from corpusmill.schemas.raw import RawManifest
@@ -324,7 +325,7 @@ class _Reader:
             return None
         if model.extra is not None and (missing := missing_from(model.extra)):
             problem = f"{label}: needs {', '.join(missing)}, not installed here"
-            self._problems.add(problem, place, hint=f"pip install 'corpusmill[{model.extra}]'")
+            self._problems.add(problem, place, hint=install_command(model.extra))
         return model
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError, DataError, MissingExtraError, RecipeError, RecipeErrors
+from corpusmill.schemas.installing import install_command
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, CorpusmillError)]
 
@@ -49,7 +50,7 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
     error = MissingExtraError.of("spark", "pyspark")
 
     assert error.message == "pyspark is not installed"
-    assert error.hint == "pip install 'corpusmill[spark]'"
+    assert error.hint == install_command("spark")
 
 
 def test_a_bad_record_names_the_rule_it_is_counted_under() -> None:

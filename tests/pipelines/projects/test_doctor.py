@@ -17,6 +17,7 @@ from corpusmill.pipelines.projects.doctor import (
     store_access,
     writable,
 )
+from corpusmill.schemas.installing import install_command
 from corpusmill.schemas.storage import open_store
 from tests.read_only import read_only
 from tests.s3 import Server
@@ -43,7 +44,7 @@ def test_a_missing_extra_names_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -
     check = installed_extra("spark")
 
     assert (check.status, check.found) == ("missing", "not installed: pyspark")
-    assert check.hint == "for the engine `spark`: pip install 'corpusmill[spark]'"
+    assert check.hint == f"for the engine `spark`: {install_command('spark')}"
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.schemas.errors import MissingExtraError, UnfinishedError, UsageError
+from corpusmill.schemas.installing import install_command
 from corpusmill.schemas.storage import Entry, LocalStore, Store, is_url, open_store
 from tests.s3 import Server
 
@@ -186,14 +187,14 @@ def test_what_can_only_be_read_is_no_place_for_a_workspace(url: str) -> None:
 
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`pip install 'corpusmill[s3]'`."""
+    """What has to be installed."""
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
 
     with pytest.raises(MissingExtraError) as missing:
         open_store("s3://bucket")
 
-    assert missing.value.hint == "pip install 'corpusmill[s3]'"
+    assert missing.value.hint == install_command("s3")
 
 
 def test_missing_credentials_and_buckets_are_said() -> None:

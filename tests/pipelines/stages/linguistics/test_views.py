@@ -18,6 +18,7 @@ from corpusmill.pipelines.stages.linguistics.stem import SNOWBALL, Stem, snowbal
 from corpusmill.pipelines.stages.linguistics.stop_words import LANGUAGES, StopWords, stop_words
 from corpusmill.pipelines.stages.linguistics.view import View
 from corpusmill.schemas.errors import MissingExtraError
+from corpusmill.schemas.installing import install_command
 from tests.pipelines.stages.captures import captures
 
 TEXT = "The houses weren't running; it's Dr. Müller's 3 geese, running happily. They flew!"
@@ -196,7 +197,7 @@ def test_a_missing_library_names_the_extra(module: str, monkeypatch: pytest.Monk
     with pytest.raises(MissingExtraError) as missing:
         stage[module].build()
 
-    assert missing.value.hint == "pip install 'corpusmill[nlp]'"
+    assert missing.value.hint == install_command("nlp")
 
 
 @pytest.mark.parametrize("name", list(STAGES))
