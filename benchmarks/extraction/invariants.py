@@ -51,6 +51,8 @@ def _everything(markup: bytes, model: _reader.Model) -> dict[str, Any]:
         "blocks": reading.blocks(only_kept=False, spans=True, paths=True),
         "kept": reading.blocks(),
         "texts": reading.texts,
+        "lines": reading.lines,
+        "record_places": reading.record_places,
         "records": reading.records,
         "elements": reading.elements,
         "places": reading.places,
@@ -73,8 +75,12 @@ def _wrong_texts(found: dict[str, Any]) -> Iterator[str]:
             yield f"a block without text: {text!r}"
         if match := _CONTROLS.search(text):
             yield f"a block holds {match.group()!r}"
-    if [row[1] for row in found["blocks"]] != found["texts"]:
-        yield "blocks and texts differ"
+    if [row[1] for row in found["blocks"]] != [line for line in found["lines"] if line]:
+        yield "blocks and lines differ"
+    if any(line not in ("", text) for line, text in zip(found["lines"], found["texts"], strict=True)):
+        yield "lines and texts differ"
+    if any(not 0 <= block <= len(found["texts"]) for block, _ in found["record_places"]):
+        yield "a record stands in no block"
     if [row[1] for row in found["blocks"] if row[4]] != [row[1] for row in found["kept"]]:
         yield "the kept blocks are not those that are marked so"
 

@@ -107,6 +107,15 @@ def _outermost(soup: BeautifulSoup, matches: Sequence[Tag]) -> Iterator[Tag]:
             yield element
 
 
+def _shown(element: Tag) -> Tag:
+    """Give *element* without what hides it: who selects it wants its text."""
+    for name in ("hidden", "style", "popover"):
+        element.attrs.pop(name, None)
+    if element.name == "dialog":
+        element.attrs["open"] = ""
+    return element
+
+
 def _page(soup: BeautifulSoup, wanted: Iterable[Tag]) -> str:
     """Give a page whose body is *wanted*, with the head and the language of *soup*."""
     root = soup.find("html")
@@ -115,7 +124,7 @@ def _page(soup: BeautifulSoup, wanted: Iterable[Tag]) -> str:
     head = soup.find("head")
     body = soup.new_tag("body")
     for element in wanted:
-        body.append(element.extract())
+        body.append(_shown(element.extract()))
     if isinstance(head, Tag):
         start.append(head.extract())
     start.append(body)

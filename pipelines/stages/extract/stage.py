@@ -41,7 +41,7 @@ class Extract(Stage, Options):
     `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
     data: ClassVar[tuple[str, ...]] = ("main_text.model",)
     card_line: ClassVar[str | None] = "takes the main text out of pages and drops navigation, advertising and markup"

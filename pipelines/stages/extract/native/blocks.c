@@ -120,7 +120,7 @@ static void count_point(Reader *r, uint32_t c, int starts_word) {
     else b->last = LAST_OTHER;
 }
 
-static void put_point(Reader *r, uint32_t c) {
+static void put_one(Reader *r, uint32_t c) {
     Page *page = r->page;
     if (!RESERVE(page->text, 8)) {
         r->status = READ_NO_MEMORY;
@@ -137,6 +137,24 @@ static void put_point(Reader *r, uint32_t c) {
     r->has_text = 1;
     page->text.count += encode_point(c, page->text.at + page->text.count);
     count_point(r, c, starts_word);
+}
+
+static void put_point(Reader *r, uint32_t c) {
+    if (r->due_quote) put_mark(r, 0);
+    put_one(r, c);
+}
+
+/* Writes the mark that is due and then *c*, if it is one: an opening mark after the space before it, a closing one
+ * before the space that follows. */
+void put_mark(Reader *r, uint32_t c) {
+    uint32_t due = r->due_quote;
+    int pending = r->pending;
+    r->due_quote = 0;
+    if (due) put_one(r, due);
+    if (c == 0) return;
+    r->pending = 0;
+    put_one(r, c);
+    r->pending = pending;
 }
 
 /* White space of preformatted text is kept; a line end before its first character is not. */
@@ -159,7 +177,7 @@ static void put_space_of_pre(Reader *r, uint32_t c) {
 }
 
 /* Characters that no reader sees and that no text should hold: other controls, soft hyphens, zero-width spaces. */
-static int is_unseen(uint32_t c) {
+static int is_control(uint32_t c) {
     return (c < 0x20) || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x200b || c == 0xfeff || c == 0x2060;
 }
 
@@ -167,7 +185,7 @@ static void put(Reader *r, uint32_t c) {
     if (is_space(c)) {
         if (r->pre) put_space_of_pre(r, c == '\r' ? '\n' : c);
         else if (r->pending != '\n') r->pending = r->has_text ? ' ' : 0;
-    } else if (!is_unseen(c)) {
+    } else if (!is_control(c)) {
         if (r->pre && r->block.chars && r->page->text.count > (int32_t)r->block.text) {
             char before = r->page->text.at[r->page->text.count - 1];
             r->pending = 0;
@@ -203,7 +221,7 @@ static const char *put_letters(Reader *r, const char *at, const char *end) {
 
 void put_text(Reader *r, const char *at, const char *end, int has_references) {
     while (at < end && r->status == READ_OK) {
-        if (r->has_text && !r->pending && !r->pre && (uint8_t)((*at | 32) - 'a') < 26u) {
+        if (r->has_text && !r->pending && !r->pre && !r->due_quote && (uint8_t)((*at | 32) - 'a') < 26u) {
             at = put_letters(r, at, end);
             continue;
         }

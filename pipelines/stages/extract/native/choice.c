@@ -24,6 +24,20 @@ int join_chances(const Page *page, uint16_t *chances) {
     return 1;
 }
 
+enum { MIN_SHOWN_WORDS = 150 };   /* of a page that a script shows as a whole */
+
+/* Where most of what looks like main text is hidden, and that is much, a script shows it: then nothing counts as hidden. */
+void show_hidden_pages(Page *page, const uint16_t *chances) {
+    int64_t mass[2] = {0, 0};
+    for (int32_t i = 0; i < page->blocks.count; i++) {
+        const Block *b = &page->blocks.at[i];
+        mass[is_unseen(b)] += (int64_t)chances[i] * b->words;
+    }
+    if (mass[1] <= mass[0] || mass[1] < (int64_t)MIN_SHOWN_WORDS * 65535) return;
+    for (int32_t i = 0; i < page->blocks.count; i++)
+        page->blocks.at[i].flags &= ~(uint32_t)(NOT_RENDERED | NOT_VISIBLE);
+}
+
 typedef struct { uint16_t chance; int32_t index; } Ranked;
 
 static int by_chance(const void *a, const void *b) {
@@ -34,7 +48,7 @@ static int by_chance(const void *a, const void *b) {
 
 /* Marks the set of blocks with the largest expected F-score: for each number of best blocks, the words they are expected
  * to share with the main text against the words of both. *beta* weighs recall (van Rijsbergen, 1979). */
-int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept) {
+static int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept) {
     memset(kept, 0, (size_t)count);
     Ranked *ranked = malloc(((size_t)count + 1) * sizeof *ranked);
     if (ranked == NULL) return 0;
@@ -59,4 +73,21 @@ int choose(const uint16_t *chances, const int32_t *weights, int32_t count, doubl
     for (int32_t k = 0; k < most; k++) kept[ranked[k].index] = 1;
     free(ranked);
     return 1;
+}
+
+/* Marks the blocks of the page that are kept: the best set, without what no reader sees. That is left out last, so that it
+ * changes nothing else, unless it was all. */
+int choose_blocks(const Page *page, uint16_t *chances, double beta, uint8_t *kept) {
+    int32_t count = page->blocks.count, *weights = malloc(((size_t)count + 1) * sizeof *weights);
+    int ok = weights != NULL, any = 0;
+    for (int32_t i = 0; ok && i < count; i++) weights[i] = page->blocks.at[i].words;
+    for (int pass = 0; ok && pass < 2 && !any; pass++) {
+        ok = choose(chances, weights, count, beta, kept);
+        for (int32_t i = 0; ok && i < count; i++) {
+            if (!is_unseen(&page->blocks.at[i])) any |= kept[i];
+            else kept[i] = 0, weights[i] = 0, chances[i] = 0;
+        }
+    }
+    free(weights);
+    return ok;
 }

@@ -42,7 +42,7 @@ int has_word(const Attribute *a, const char *word) {
     return 0;
 }
 
-/* Looks for a word of CSS without white space, such as "display:none". */
+/* Looks for a word of CSS without white space, such as "display:none", anywhere: what the model learned as hidden. */
 static int has_style(const Attribute *a, const char *property, const char *value) {
     char flat[400];
     size_t count = 0;
@@ -60,18 +60,20 @@ void read_attributes(const char *at, const char *end, Attributes *found) {
     memset(found, 0, sizeof *found);
 #define TAKE(field, word) else if (equals(a.name, a.name_bytes, word)) { if (found->field.value == NULL) found->field = a; }
     while ((at = next_attribute(at, end, &a)) != NULL) {
-        if (a.name_bytes < 2 || a.name_bytes > 11) continue;
+        if (a.name_bytes < 2 || a.name_bytes > 13) continue;
         if (0) {}
         TAKE(class, "class") TAKE(id, "id") TAKE(href, "href") TAKE(style, "style") TAKE(rel, "rel") TAKE(type, "type")
         TAKE(content, "content") TAKE(name, "name") TAKE(property, "property") TAKE(role, "role")
         TAKE(itemprop, "itemprop") TAKE(start, "start") TAKE(alt, "alt") TAKE(lang, "lang")
         TAKE(value, "value") TAKE(colspan, "colspan") TAKE(rowspan, "rowspan")
-        else if (equals(a.name, a.name_bytes, "hidden")) found->is_hidden = 1;
-        else if (equals(a.name, a.name_bytes, "datetime")) found->has_datetime = 1;
+        TAKE(hidden, "hidden") TAKE(open, "open") TAKE(popover, "popover")
+        else if (equals(a.name, a.name_bytes, "aria-expanded") || equals(a.name, a.name_bytes, "aria-controls"))
+            found->is_opener = 1;
         else if (equals(a.name, a.name_bytes, "aria-hidden"))
             found->is_aria_hidden |= equals(a.value, a.value_bytes, "true");
     }
 #undef TAKE
+    found->is_hidden = found->hidden.name != NULL;
     if (found->style.value_bytes
         && (has_style(&found->style, "display:", "none") || has_style(&found->style, "visibility:", "hidden")))
         found->is_hidden = 1;
@@ -109,6 +111,9 @@ static uint32_t flags_of(Tag tag, const Attributes *a, uint32_t flags) {
     if (a->is_body_prop) flags |= IN_BODY_PROP;
     if (equals(a->role.value ? a->role.value : "", a->role.value_bytes, "main")) flags |= IN_MAIN;
     if (is_bad_role(&a->role)) flags |= IN_BAD_ROLE;
+    if (a->rendered == NO) flags |= NOT_RENDERED;
+    if (a->visible == NO) flags |= NOT_VISIBLE;
+    if (a->visible == YES) flags &= ~(uint32_t)NOT_VISIBLE;
     return flags;
 }
 
@@ -241,6 +246,7 @@ int32_t add_element(Reader *r, Tag tag, const Attributes *a) {
         return r->box;
     }
     int32_t index = page->elements.count++;
+    if (a->is_opener) r->opener = index;
     Element *e = &page->elements.at[index], *above = r->box >= 0 ? &page->elements.at[r->box] : NULL;
     memset(e, 0, sizeof *e);
     e->parent = r->box;
@@ -248,8 +254,10 @@ int32_t add_element(Reader *r, Tag tag, const Attributes *a) {
     e->depth = above ? above->depth + 1 : 0;
     e->block_begin = e->block_end = page->blocks.count;
     e->flags = flags_of(tag, a, above ? above->flags : 0);
-    if (tag == T_body) e->flags &= ~(uint32_t)IN_HIDDEN;   /* hidden until a script shows it */
+    if (tag == T_body) e->flags &= ~(uint32_t)(IN_HIDDEN | NOT_RENDERED | NOT_VISIBLE);   /* hidden until a script shows it */
     keep_names(r, e, a);
+    if ((a->rendered == NO || a->visible == NO) && is_openable(r, e, a))
+        e->flags &= ~(uint32_t)(NOT_RENDERED | NOT_VISIBLE) | (above ? above->flags : 0);
     e->signature = signature(tag, page, e);
     Naming naming = {r, e, 0, 0, 0};
     name_tokens(page->names.at + e->name, e->name_bytes, add_name, &naming);

@@ -22,7 +22,9 @@ static int judge(Reading *self, Model *model) {
         score_blocks(&model->stage[k], self->columns, count, self->scores);
         chances_of(model->chances, self->scores, count, self->chances);
     }
-    return join_chances(&self->page, self->chances);
+    if (!join_chances(&self->page, self->chances)) return 0;
+    show_hidden_pages(&self->page, self->chances);
+    return 1;
 }
 
 static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Rises with `Extract.version`, whenever a page is read in another way: a module that was built before is refused. */
-#define READER_VERSION 3
+#define READER_VERSION 4
 
 #define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
 #define MAX_BLOCKS 120000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
@@ -50,7 +50,8 @@ int grow(void **at, int32_t *room, int32_t count, size_t size);
     X(option, 0) X(optgroup, 0) \
     X(a, 0) X(abbr, 0) X(b, 0) X(strong, 0) X(i, 0) X(em, 0) X(cite, 0) X(code, 0) X(kbd, 0) X(samp, 0) X(tt, 0) \
     X(span, 0) X(font, 0) X(sub, 0) X(sup, 0) X(time, 0) X(label, 0) X(q, 0) X(u, 0) X(s, 0) X(small, 0) X(big, 0) \
-    X(mark, 0) X(del, 0) X(ins, 0) X(ruby, 0) X(rt, 0) X(var, 0) X(dfn, 0) X(map, 0) X(picture, 0)
+    X(mark, 0) X(del, 0) X(ins, 0) X(ruby, 0) X(rt, 0) X(var, 0) X(dfn, 0) X(map, 0) X(picture, 0) \
+    X(rb, 0) X(rtc, 0)   /* new ones stand last: the number of a tag is a feature of the model */
 
 enum { BOX = 1, VOID = 2, RAW = 4, SKIP = 8 };
 typedef enum {
@@ -69,7 +70,8 @@ Tag tag_of(const char *name, size_t length);
 enum {  /* of an element, handed down to what is in it */
     IN_MAIN = 1, IN_ARTICLE = 2, IN_NAV = 4, IN_HEADER = 8, IN_FOOTER = 16, IN_ASIDE = 32, IN_FORM = 64,
     IN_NOSCRIPT = 128, IN_HIDDEN = 256, IN_COMMENTS = 512, IN_LIST = 1024, IN_TABLE = 2048, IN_FIGURE = 4096,
-    IN_BODY_PROP = 8192, IN_DETAILS = 16384, IN_BAD_ROLE = 32768
+    IN_BODY_PROP = 8192, IN_DETAILS = 16384, IN_BAD_ROLE = 32768,
+    NOT_RENDERED = 65536, NOT_VISIBLE = 131072   /* no reader sees what is in it: it is never given as a block */
 };
 
 typedef struct {
@@ -103,6 +105,8 @@ typedef struct {
     uint8_t kind, level, first, last;
 } Block;
 
+static inline int is_unseen(const Block *b) { return (b->flags & (NOT_RENDERED | NOT_VISIBLE)) != 0; }
+
 enum { SPAN_LINK, SPAN_CODE, SPAN_STRONG, SPAN_EMPHASIS, SPAN_IMAGE, SPAN_SUB, SPAN_SUP, SPAN_FORMULA };
 typedef struct {
     uint32_t begin, end;              /* bytes of the block's text */
@@ -113,6 +117,7 @@ typedef struct {
 typedef struct {
     uint32_t source, source_bytes;    /* of the tag, in the markup */
     uint32_t text, text_end;          /* in `text`, or in the markup of a raw element */
+    int32_t element, block;           /* the box around it; the block that it stands in, or that comes next */
     uint8_t tag, is_raw;
 } Record;
 

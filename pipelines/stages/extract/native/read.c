@@ -24,6 +24,7 @@ static int span_kind(Tag tag) {
 
 static int open_span(Reader *r, int kind, const char *source, const char *end) {
     if (kind < 0) return 0;
+    if (r->due_quote && !r->skips) put_mark(r, 0);
     if (r->span_depth < MAX_INLINE) {
         uint32_t begin = r->has_text ? (uint32_t)r->page->text.count - r->block.text + (r->pending ? 1 : 0) : 0;
         r->open_spans[r->span_depth] = (Inline){
@@ -44,17 +45,20 @@ static void add_image(Reader *r, const char *source, const char *end) {
         (Span){at, at, (uint32_t)(source - r->page->markup), (uint32_t)(end - source), SPAN_IMAGE};
 }
 
+const char *end_tag_after(const Reader *r, Tag tag, const char *at) {
+    const char *name = tag_names[tag];
+    size_t bytes = strlen(name);
+    for (; (at = find(at, r->end, "</", 2)) != NULL; at += 2)
+        if ((size_t)(r->end - at) >= bytes + 2 && equals(at + 2, bytes, name)) return at;
+    return NULL;
+}
+
 /* Gives the end tag of *tag* at or after *at*, NULL when there is none: what is never closed must not swallow the page.
  * The last one found is remembered, so that all searches together read each byte once for a tag. */
 static const char *close_after(Reader *r, Tag tag, const char *at) {
     const char **known = &r->next_close[tag];
     if (*known == r->end || *known >= at) return *known == r->end ? NULL : *known;
-    const char *name = tag_names[tag], *found = at;
-    size_t bytes = strlen(name);
-    while ((found = find(found, r->end, "</", 2)) != NULL) {
-        if ((size_t)(r->end - found) >= bytes + 2 && equals(found + 2, bytes, name)) break;
-        found += 2;
-    }
+    const char *found = end_tag_after(r, tag, at);
     *known = found != NULL ? found : r->end;
     return found;
 }
@@ -89,6 +93,7 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
         }
         return at;
     }
+    if (tag == T_script) close = script_end(r, at, close);
     if (tag == T_title) {
         if (close - at > 2000 || r->skips) {       /* a later title's end; that of a picture ends as any element */
             const char *tagged = memchr(at, '<', (size_t)(close - at));
@@ -116,8 +121,39 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
     return close;
 }
 
+enum { NEARBY_BYTES = 250 };
+
+/* Whether a class nearby says that screen readers get the same in other words: one of the two is enough. */
+static int is_told(const Reader *r, const char *after) {
+    static const char *const words[] = {"hidden", "sr-only", "screen", "reader", "clipped", "a11y", "-sr", NULL};
+    const char *at = after - r->page->markup > 2 * NEARBY_BYTES ? after - 2 * NEARBY_BYTES : r->page->markup;
+    const char *end = r->end - after > NEARBY_BYTES ? after + NEARBY_BYTES : r->end;
+    while ((at = find(at, end, "class=", 6)) != NULL) {
+        const char *stop = memchr(at, '>', (size_t)(end - at));
+        if (stop == NULL) stop = end;
+        for (int i = 0; words[i]; i++)
+            if (find(at, stop, words[i], strlen(words[i])) != NULL) return 1;
+        at = stop;
+    }
+    return 0;
+}
+
+/* Signs that are drawn with letters, and what a formula is drawn with: kept from screen readers since it is no text. */
+static int is_icon(const Reader *r, const Attributes *a, const char *after) {
+    static const char *const words[] = {"icon", "material", "glyph", "katex", "mathjax", "anchor", "permalink", NULL};
+    if (!a->is_aria_hidden) return 0;
+    if ((a->href.value_bytes && a->href.value[0] == '#') || is_told(r, after)) return 1;
+    for (size_t i = 0; i < a->class.value_bytes; i++)
+        for (int k = 0; words[k]; k++) {
+            size_t bytes = strlen(words[k]);
+            if (a->class.value_bytes - i >= bytes && equals(a->class.value + i, bytes, words[k])) return 1;
+        }
+    return 0;
+}
+
 static int skips_content(Reader *r, Tag tag, const Attributes *a, const char *after) {
-    if (!(tag_flags[tag] & BOX) && (a->is_hidden || a->is_aria_hidden)) return 1;
+    if (!(tag_flags[tag] & BOX) && (a->rendered == NO || a->visible == NO || is_icon(r, a, after))) return 1;
+    if ((tag == T_rt || tag == T_rtc || tag == T_rp) && r->last[T_ruby]) return close_after(r, T_ruby, after) != NULL;
     if (!(tag_flags[tag] & SKIP)) return 0;
     if (tag == T_button)
         for (int i = r->depth - 1; i >= 0 && i >= r->depth - 4; i--)
@@ -153,6 +189,7 @@ static void push(Reader *r, Tag tag, const Attributes *a, const char *source, co
     if (!(tag_flags[tag] & BOX)) {
         if (tag == T_code && r->pre && a->class.value_bytes)
             note_language(r->page, &r->page->elements.at[r->box], a->class.value, a->class.value_bytes);
+        if (a->is_opener) r->opener = r->page->elements.count;
         int kind = span_kind(tag);
         if (tag == T_a && a->href.value == NULL) kind = -1;
         open->span = (uint8_t)open_span(r, kind, source, after);
@@ -160,6 +197,7 @@ static void push(Reader *r, Tag tag, const Attributes *a, const char *source, co
     open->element = r->box;
     open->skips = (uint8_t)skips_content(r, tag, a, after);
     r->skips += open->skips;
+    if (tag == T_q && !r->skips) open_quote(r, open, after);
     enter(r, open);
     r->depth++;
 }
@@ -168,6 +206,7 @@ static const char *start_tag(Reader *r, Tag tag, const char *source, const char 
     const char *after = end < r->end ? end + 1 : r->end;
     Attributes a;
     read_attributes(names, end, &a);
+    read_style(&a, tag);
     imply_ends(r, tag);
     if (tag == T_a && r->last[T_a] > scope_begin(r, IN_ONE_BOX)) pop_to(r, r->last[T_a] - 1); /* the first was never closed */
     int32_t record = is_record(r, tag, &a) ? add_record(r, tag, source, after) : -1;
@@ -183,6 +222,7 @@ static const char *start_tag(Reader *r, Tag tag, const char *source, const char 
         return raw_element(r, tag, after, record);
     }
     if ((tag == T_body || tag == T_html) && r->last[tag]) return after;
+    if (tag == T_html) r->language = language_of(&a.lang);
     if (end > names && end[-1] == '/' && (tag == T_svg || tag == T_other || tag == T_custom)) return after;
     push(r, tag, &a, source, after, record);
     return after;
@@ -309,6 +349,7 @@ int page_read(Page *page) {
     r->page = page;
     r->end = page->markup + page->bytes;
     r->box = -1;
+    r->opener = INT32_MIN / 2;
     Attributes none;
     memset(&none, 0, sizeof none);
     r->box = add_element(r, T_other, &none);

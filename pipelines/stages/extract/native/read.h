@@ -15,7 +15,7 @@ typedef struct {
     int32_t record;       /* to be given its text, or -1 */
     int16_t same;         /* the open element of the same tag around it, counted from 1; 0: none */
     int16_t scopes[SCOPES]; /* the innermost open element of each set, counted likewise */
-    uint8_t skips, is_pre, link_before, span;
+    uint8_t skips, is_pre, link_before, span, is_quoted;
 } Open;
 
 typedef struct { Span span; int blocks; } Inline;
@@ -34,15 +34,23 @@ typedef struct {
     int breaks;                        /* <br> since the last character */
     Inline open_spans[MAX_INLINE];
     int span_depth;
+    int32_t opener;                    /* elements before the last button of something that is closed */
+    int quotes;                        /* <q> within <q> */
+    uint32_t due_quote;                /* to be written before the next character; 0: none */
+    int language;                      /* of the page: its quotation marks */
     const char *next_close[TAG_COUNT]; /* the end tag that was found last; `end`: there is no further one */
     int has_no_comment_end;
     const char *end;
     int status;
 } Reader;
 
+enum { UNSAID, YES, NO };
+
 typedef struct {
-    Attribute class, id, role, style, itemprop, rel, type, href, content, name, property, start, alt, lang, value, colspan, rowspan;
-    int is_hidden, is_aria_hidden, is_body_prop, has_datetime;
+    Attribute class, id, role, style, itemprop, rel, type, href, content, name, property, start, alt, lang, value, colspan, rowspan,
+        hidden, open, popover;
+    int is_hidden, is_aria_hidden, is_body_prop, is_opener;
+    uint8_t rendered, visible;         /* `YES`, `NO`, or as what is around it */
 } Attributes;
 
 /* What the words of a class or id say. */
@@ -65,12 +73,21 @@ static inline int is_one_of(Tag tag, const uint8_t *set) {
 }
 extern const uint8_t HEADINGS[];
 
+/* read.c */
+const char *end_tag_after(const Reader *r, Tag tag, const char *at);
+
 /* blocks.c */
 void start_block(Reader *r);
 void end_spans(Reader *r, int from, uint32_t end);
 void flush(Reader *r);
+void put_mark(Reader *r, uint32_t c);
 void put_text(Reader *r, const char *at, const char *end, int has_references);
 void line_break(Reader *r);
+
+/* quotes.c */
+int language_of(const Attribute *lang);
+void open_quote(Reader *r, Open *open, const char *after);
+void close_quote(Reader *r, const Open *open);
 
 /* scopes.c */
 void scopes_init(void);
@@ -79,6 +96,13 @@ void pop_to(Reader *r, int depth);
 int scope_begin(const Reader *r, int scope);
 void close_implied(Reader *r, const uint8_t *tags, int scope);
 void imply_ends(Reader *r, Tag tag);
+
+/* styles.c */
+void read_style(Attributes *a, Tag tag);
+int is_openable(const Reader *r, const Element *e, const Attributes *a);
+
+/* scripts.c */
+const char *script_end(const Reader *r, const char *at, const char *close);
 
 /* elements.c */
 void names_init(void);

@@ -196,10 +196,17 @@ static PyObject *marker_of(const Reading *self, const Block *b) {
     return str_of("", 0);
 }
 
+/* Whether a block has <sub> or <sup>: without its marks, its text may say something else. */
+static int is_raised(const Reading *self, const Block *b) {
+    for (int32_t i = b->span_begin; i < b->span_end; i++)
+        if (self->page.spans.at[i].kind == SPAN_SUB || self->page.spans.at[i].kind == SPAN_SUP) return 1;
+    return 0;
+}
+
 static PyObject *block_of(const Reading *self, int32_t i, int with_spans, int with_path) {
     const Block *b = &self->page.blocks.at[i];
     double chance = (double)((int)(self->chances[i] * 1000.0 / 65535.0 + 0.5)) / 1000.0;
-    PyObject *spans = with_spans ? spans_of(self, b) : PyTuple_New(0);
+    PyObject *spans = with_spans || is_raised(self, b) ? spans_of(self, b) : PyTuple_New(0);
     if (spans == NULL) return NULL;
     return Py_BuildValue("(sNidNNiiiNNN)", kind_names[b->kind], str_of(self->page.text.at + b->text, b->bytes), (int)b->level,
                          chance, PyBool_FromLong(self->kept[i]), with_path ? path_of(self, b->element) : str_of("", 0),
@@ -214,7 +221,7 @@ static PyObject *reading_blocks(PyObject *object, PyObject *args, PyObject *kwar
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|ppp", names, &only_kept, &spans, &paths)) return NULL;
     PyObject *found = PyList_New(0);
     for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
-        if (only_kept && !self->kept[i]) continue;
+        if ((only_kept && !self->kept[i]) || is_unseen(&self->page.blocks.at[i])) continue;
         PyObject *block = block_of(self, i, spans, paths);
         if (block == NULL || PyList_Append(found, block) < 0) Py_CLEAR(found);
         Py_XDECREF(block);
@@ -226,12 +233,7 @@ static PyObject *reading_choose(PyObject *object, PyObject *args) {
     Reading *self = (Reading *)object;
     double beta;
     if (!PyArg_ParseTuple(args, "d", &beta)) return NULL;
-    int32_t count = self->page.blocks.count, *weights = malloc(((size_t)count + 1) * sizeof *weights);
-    if (weights == NULL) return PyErr_NoMemory();
-    for (int32_t i = 0; i < count; i++) weights[i] = self->page.blocks.at[i].words;
-    int ok = choose(self->chances, weights, count, beta, self->kept);
-    free(weights);
-    if (!ok) return PyErr_NoMemory();
+    if (!choose_blocks(&self->page, self->chances, beta, self->kept)) return PyErr_NoMemory();
     Py_RETURN_NONE;
 }
 
@@ -244,6 +246,30 @@ static PyObject *reading_elements(PyObject *object, void *unused) {
         PyObject *row = Py_BuildValue("(isN)", (int)e->parent, tag_names[e->tag],
                                       str_of(self->page.names.at + e->name, e->name_bytes));
         if (row == NULL || PyList_SetItem(found, i, row) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
+static PyObject *reading_lines(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(self->page.blocks.count);
+    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
+        const Block *b = &self->page.blocks.at[i];
+        PyObject *text = str_of(self->page.text.at + b->text, is_unseen(b) ? 0 : b->bytes);
+        if (text == NULL || PyList_SetItem(found, i, text) < 0) Py_CLEAR(found);
+    }
+    return found;
+}
+
+static PyObject *reading_record_places(PyObject *object, void *unused) {
+    Reading *self = (Reading *)object;
+    (void)unused;
+    PyObject *found = PyList_New(self->page.records.count);
+    for (int32_t i = 0; found != NULL && i < self->page.records.count; i++) {
+        const Record *record = &self->page.records.at[i];
+        PyObject *place = Py_BuildValue("(iN)", (int)record->block, path_of(self, record->element));
+        if (place == NULL || PyList_SetItem(found, i, place) < 0) Py_CLEAR(found);
     }
     return found;
 }
@@ -303,6 +329,8 @@ static PyObject *reading_rescore(PyObject *object, PyObject *args) {
 
 static PyGetSetDef reading_getset[] = {
     {"records", reading_records, NULL, "What the page says about itself: (tag, attributes, text).", NULL},
+    {"record_places", reading_record_places, NULL, "Of each record: the block in which it begins, and the path around it.", NULL},
+    {"lines", reading_lines, NULL, "The text of every block, empty for those that no reader sees.", NULL},
     {"elements", reading_elements, NULL, "Elements that hold blocks: (parent, tag, class and id).", NULL},
     {"texts", reading_texts, NULL, "The text of every block, in the order of the page.", NULL},
     {"places", reading_places, NULL, "The element of each block.", NULL},

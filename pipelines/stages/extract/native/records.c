@@ -32,9 +32,10 @@ int is_record(Reader *r, Tag tag, const Attributes *a) {
 int32_t add_record(Reader *r, Tag tag, const char *source, const char *end) {
     Page *page = r->page;
     if (page->records.count >= MAX_RECORDS || !RESERVE(page->records, 1)) return -1;
+    int ends_block = r->has_text && (tag_flags[tag] & BOX);     /* the one that is being written */
     page->records.at[page->records.count] =
         (Record){(uint32_t)(source - page->markup), (uint32_t)(end - source), (uint32_t)page->text.count,
-                 (uint32_t)page->text.count, (uint8_t)tag, 0};
+                 (uint32_t)page->text.count, r->box, page->blocks.count + ends_block, (uint8_t)tag, 0};
     return page->records.count++;
 }
 

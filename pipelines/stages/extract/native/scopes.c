@@ -8,6 +8,7 @@ static void pop(Reader *r) {
         r->is_over = 0;
     }
     Page *page = r->page;
+    close_quote(r, open);
     r->last[open->tag] = open->same;
     if (tag_flags[open->tag] & BOX) {
         flush(r);
@@ -72,6 +73,14 @@ void close_implied(Reader *r, const uint8_t *tags, int scope) {
     if (at && at >= scope_begin(r, scope)) pop_to(r, at - 1);
 }
 
+/* Closes what is open in the innermost ruby, up to the outermost of *tags*. */
+static void imply_ruby(Reader *r, const uint8_t *tags) {
+    int outermost = r->depth + 1;
+    for (const uint8_t *tag = tags; *tag; tag++)
+        if (r->last[*tag] > r->last[T_ruby] && r->last[*tag] < outermost) outermost = r->last[*tag];
+    if (r->last[T_ruby] && outermost <= r->depth) pop_to(r, outermost - 1);
+}
+
 void imply_ends(Reader *r, Tag tag) {
     switch (tag) {
     case T_li: close_implied(r, ITEM_ONLY, IN_ONE_LIST); break;
@@ -83,6 +92,8 @@ void imply_ends(Reader *r, Tag tag) {
         close_implied(r, ROWS, IN_ONE_TABLE);
         close_implied(r, GROUPS, IN_ONE_TABLE);
         break;
+    case T_rt: case T_rp: { static const uint8_t ended[] = {T_rb, T_rt, T_rp, 0}; imply_ruby(r, ended); break; }
+    case T_rb: case T_rtc: { static const uint8_t ended[] = {T_rb, T_rt, T_rp, T_rtc, 0}; imply_ruby(r, ended); break; }
     case T_button: { static const uint8_t same[] = {T_button, 0}; close_implied(r, same, IN_PAGE); break; }
     case T_option: case T_optgroup: { static const uint8_t same[] = {T_option, 0}; close_implied(r, same, IN_PAGE); break; }
     default: break;
@@ -91,7 +102,8 @@ void imply_ends(Reader *r, Tag tag) {
         if (tag != T_html && tag != T_head && tag != T_noscript && tag != T_custom) close_implied(r, P_ONLY, IN_BUTTON_OR_CELL);
         if (is_one_of(tag, HEADINGS) && r->depth && is_one_of(r->stack[r->depth - 1].tag, HEADINGS)) pop(r);
         if (r->skips && tag != T_noscript && tag != T_custom) {      /* block content breaks out of what should hold none */
-            static const uint8_t held[] = {T_select, T_svg, T_button, T_datalist, T_meter, T_progress, T_canvas, T_map, 0};
+            static const uint8_t held[] = {T_select, T_svg, T_button, T_datalist, T_meter, T_progress, T_canvas, T_map, T_rt,
+                                           T_rtc, T_rp, 0};
             for (int i = r->depth - 1; i >= 0 && i >= r->depth - 32; i--)
                 if (is_one_of(r->stack[i].tag, held) && r->stack[i].skips) {
                     if (r->stack[i].tag == T_button) break;

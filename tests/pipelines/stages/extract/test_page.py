@@ -157,7 +157,7 @@ def test_scripts_comments_and_hidden_words_are_not_text() -> None:
     """What a reader does not see is no prose."""
     html = page(
         f"<p>{STORY}</p><script>var hidden = 1;</script><style>p {{}}</style><p>{STORY} <span hidden>hidden</span>"
-        "<b aria-hidden=true>hidden</b><i style='display: none'>hidden</i></p><!-- hidden -->"
+        "<b class=icon aria-hidden=true>hidden</b><i style='display: none'>hidden</i></p><!-- hidden -->"
         "<template>hidden</template>"
     )
 
