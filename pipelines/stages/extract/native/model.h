@@ -21,5 +21,6 @@ void score_blocks(const Stage *stage, const float *columns, int32_t count, int32
 void chances_of(const uint16_t *table, const int32_t *scores, int32_t count, uint16_t *chances);
 void show_hidden_pages(Page *page, const uint16_t *chances);
 int join_chances(const Page *page, uint16_t *chances);
+void keep_announced(const Page *page, uint8_t *kept);
 int choose_blocks(const Page *page, uint16_t *chances, double beta, uint8_t *kept);
 #endif

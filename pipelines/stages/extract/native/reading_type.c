@@ -234,6 +234,7 @@ static PyObject *reading_choose(PyObject *object, PyObject *args) {
     double beta;
     if (!PyArg_ParseTuple(args, "d", &beta)) return NULL;
     if (!choose_blocks(&self->page, self->chances, beta, self->kept)) return PyErr_NoMemory();
+    if (beta >= 1) keep_announced(&self->page, self->kept);
     Py_RETURN_NONE;
 }
 

@@ -196,3 +196,30 @@ def test_linked_data_may_hold_an_end_tag() -> None:
     records = read(f'<script type="application/ld+json">{data}</script><p>one').records
 
     assert [text for _, _, text in records] == [data]
+
+
+LINKS = "<ul><li><a href=/py>Quickstart for Python</a><li><a href=/net>Quickstart for .NET</a></ul>"
+
+
+@pytest.mark.parametrize(
+    "announcement", ["Guides in two languages:", "Choose one of these:", "两种语言的指南 请选择："]
+)
+def test_a_list_of_links_that_a_sentence_announces_is_kept(announcement: str) -> None:
+    """Without it, the sentence says nothing."""
+    html = f"<article><h1>Harbour</h1>{PROSE}<p>{announcement}</p>{LINKS}{PROSE}</article>"
+
+    assert f"{announcement}\n\n- Quickstart for Python\n- Quickstart for .NET\n\nThe harbour" in extract(html.encode())
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        f"<article><h1>Harbour</h1>{PROSE}<p>Related articles:</p>{LINKS}{PROSE}</article>",
+        f"<article><h1>Harbour</h1>{PROSE}<p>Read more about it:</p>{LINKS}{PROSE}</article>",
+        f"<article><h1>Harbour</h1>{PROSE}<p>Guides in two languages:</p></article><nav>{LINKS}</nav><p>x</p>",
+        f"<nav>{LINKS}</nav><article><h1>Harbour</h1>{PROSE}</article>",
+    ],
+)
+def test_lists_that_lead_away_from_the_article_stay_out(html: str) -> None:
+    """As before."""
+    assert "Quickstart" not in extract(html.encode())
