@@ -1,14 +1,15 @@
 """Blocks to plain text: paragraphs apart by an empty line, items and table rows one under the other.
 
-The words are those of the page; only marks are added: ``- `` and ``3. `` in front of items, `` | `` between cells.
+The words are those of the page; only marks are added: ``- `` and ``3. `` in front of items, `` | `` between cells,
+and what is raised or lowered is written so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from corpusmill.pipelines.stages.extract import inline, tables
+from corpusmill.pipelines.stages.extract import inline, raised, tables
 from corpusmill.pipelines.stages.extract.content import Block
 
 _INDENT: Final = "  "
@@ -105,16 +106,25 @@ def _table(cells: Sequence[Block]) -> str:
 
 
 def _marked(block: Block, *, links: bool, images: bool, base: str | None) -> Block:
-    """Give *block* with what its text should say of its links and pictures."""
-    if not (links or images):
-        return block
+    """Give *block* with what its text should say of its exponents and indices, its links and pictures."""
     text = block.text
     pieces: list[str] = []
     after = 0
-    for place, inserted in _insertions(block, links=links, images=images, base=base):
-        pieces += text[after:place], inserted
-        after = place
+    for start, end, inserted in _changes(block, links=links, images=images, base=base):
+        pieces += text[after:start], inserted
+        after = max(after, end)
     return block._replace(text="".join([*pieces, text[after:]])) if pieces else block
+
+
+def _changes(block: Block, *, links: bool, images: bool, base: str | None) -> Iterator[raised.Change]:
+    """Give what is written in another way, in order; what is inserted within an exponent stands before it."""
+    raisings = list(raised.changes(block))
+    insertions = _insertions(block, links=links, images=images, base=base) if links or images else []
+    changes = [(start, 1, raised.Change(start, end, text)) for start, end, text in raisings]
+    for place, text in insertions:
+        place = next((start for start, end, _ in raisings if start < place < end), place)
+        changes.append((place, 0, raised.Change(place, place, text)))
+    yield from (change for _, _, change in sorted(changes, key=lambda entry: entry[:2]))
 
 
 def _insertions(block: Block, *, links: bool, images: bool, base: str | None) -> list[tuple[int, str]]:
