@@ -1,4 +1,4 @@
-"""How often title, day and authors of a page are right, ours and Trafilatura's.
+"""How often title, day and authors of a page are right, ours and those of Trafilatura and htmldate (the day).
 
 Gold: the columns `title`, `date`, `author` of `$CORPUSMILL_SHARED/data/extraction/public.parquet` (default
 `../shared`). Right means
@@ -12,9 +12,9 @@ An answer where there is no gold is not judged; no answer where there is gold is
 interval (95 %) over domains.
 
     python benchmarks/extraction/metadata.py [--half 0|1] [--peer ANSWERS.jsonl] [--errors title|date|author]
-    python benchmarks/extraction/metadata.py --answers trafilatura > ANSWERS.jsonl
+    python benchmarks/extraction/metadata.py --answers trafilatura|htmldate > ANSWERS.jsonl
 
-The second form asks Trafilatura (with the packages trafilatura and pyarrow only); `--half` takes the domains whose hash
+The second form asks a peer (with its package and pyarrow only); `--half` takes the domains whose hash
 begins with that bit: the rules were written looking at half 0 only.
 """
 
@@ -120,7 +120,15 @@ def ask_trafilatura(row: Row) -> Row:
     return {name: known.get(name) for name in FIELDS}
 
 
-ASKED = {"corpusmill": ask_corpusmill, "trafilatura": ask_trafilatura}
+def ask_htmldate(row: Row) -> Row:
+    from htmldate import find_date
+
+    return dict.fromkeys(FIELDS) | {
+        "date": find_date(row["html"].decode("utf-8", "replace"), url=row["url"], original_date=True)
+    }
+
+
+ASKED = {"corpusmill": ask_corpusmill, "trafilatura": ask_trafilatura, "htmldate": ask_htmldate}
 
 
 def timed(work: Callable[[], list[Row]]) -> tuple[list[Row], float]:
@@ -143,6 +151,9 @@ def share(name: str, rows: list[Row], given: list[Row]) -> Row:
         "gold": sum(bool(row[name]) for row in rows),
         "usable": len(judged),
         "answered": sum(bool(answer[name]) for _, answer in judged),
+        "wrong": sum(
+            bool(answer[name]) and not right for (_, answer), (_, right) in zip(judged, verdicts, strict=True)
+        ),
         "right": round(sum(right for _, right in verdicts) / max(len(verdicts), 1), 4),
         "interval": interval(verdicts),
         "by_source": {source: [round(sum(v) / len(v), 3), len(v)] for source, v in sorted(by_source.items())},

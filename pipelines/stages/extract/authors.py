@@ -164,7 +164,7 @@ def _linked_name(author: Any) -> list[str]:
 def _byline(page: Declared) -> list[str]:
     """Give the names of the element that looks most like a byline; of equals the first."""
     best: tuple[int, list[str]] = (0, [])
-    for tag, attributes, text in page.marked:
+    for _, (tag, attributes, text) in page.marked:
         if len(text) > _BYLINE_CHARS:
             continue
         marks = marks_of(attributes)

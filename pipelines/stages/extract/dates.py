@@ -10,7 +10,12 @@ from typing import Final
 FIRST_YEAR: Final = 1450
 """The age of print; anything before is a default value."""
 LAST_YEAR: Final = 2099
-"""Anything after is a default value too; a bound by the clock would change the output from day to day."""
+"""Anything after is a default value too."""
+LAST_DAY: Final = datetime(2027, 12, 31, tzinfo=UTC)
+"""The last day that a page can have been published on when nobody knows when it was fetched: the end of the year after
+this release. The clock is not asked: the output would change from day to day. To be raised with each year's release."""
+_ZONES: Final = timedelta(days=1)
+"""A day that is written without a zone ends up to 12 hours after that of Greenwich."""
 _STATED_CHARS: Final = 64
 _WRITTEN_CHARS: Final = 300
 _MONTHS: Final = (
@@ -192,6 +197,18 @@ def _day(parts: tuple[str, ...], order: str, *, month_first: bool) -> datetime |
     name = by_letter["m"].casefold()
     month = int(name) if name.isdecimal() else MONTHS.get(name, 0)
     return _midnight(int(by_letter["y"]), month, int(by_letter["d"]))
+
+
+def last_day(fetched_at: datetime | None) -> datetime:
+    """Give the moment after which nothing on a page that was captured at *fetched_at* can have been published.
+
+    >>> last_day(datetime(2024, 5, 1, 12, tzinfo=UTC)).isoformat(), last_day(None) == LAST_DAY
+    ('2024-05-02T12:00:00+00:00', True)
+    """
+    if fetched_at is None:
+        return LAST_DAY
+    fetched_at = fetched_at.replace(tzinfo=UTC) if fetched_at.tzinfo is None else fetched_at
+    return fetched_at + _ZONES
 
 
 def _midnight(year: int, month: int, day: int) -> datetime | None:

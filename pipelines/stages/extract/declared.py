@@ -20,6 +20,7 @@ _MAX_ELEMENTS: Final = 300
 _MAX_HEADINGS: Final = 20
 _MARKS_CHARS: Final = 500
 _PROPERTIES: Final = frozenset(("author", "datepublished", "datecreated", "datemodified", "license"))
+_DAYS: Final = frozenset(("datepublished", "datecreated", "datemodified"))
 _OTHERS: Final = re.compile(r"comment|review|testimonial")
 """Marks of what readers say: its authors and dates are not those of the page."""
 _PLAIN_META: Final = 2
@@ -34,9 +35,12 @@ class Declared:
         root: Attributes of `<html>`.
         metas: Contents of `<meta>` by name or property, in lower case.
         microdata: Values by `itemprop`, in lower case.
+        dated: Of the days among them: number of the record, property, value.
         links: Address by relation in lower case, of `<a>` and `<link>`.
         credits: Texts of `<a rel=author>`.
-        times: `<time>` elements, and `marked`: other elements whose class or id can tell a byline or a date.
+        headings: Texts of `<h1>`; `heading_numbers`: the numbers of their records.
+        times: `<time>` elements, and `marked`: other elements whose class or id can tell a byline or a date; each with
+            the number of its record.
     """
 
     root: dict[str, str] = field(default_factory=dict)
@@ -46,9 +50,11 @@ class Declared:
     credits: list[str] = field(default_factory=list)
     title: str = ""
     headings: list[str] = field(default_factory=list)
+    heading_numbers: list[int] = field(default_factory=list)
+    dated: list[tuple[int, str, str]] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
-    times: list[Record] = field(default_factory=list)
-    marked: list[Record] = field(default_factory=list)
+    times: list[tuple[int, Record]] = field(default_factory=list)
+    marked: list[tuple[int, Record]] = field(default_factory=list)
 
     def meta(self, name: str) -> str:
         """Give the first content of the meta *name*; empty without one."""
@@ -62,13 +68,13 @@ def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
         metas: Names of `<meta>` that are kept, in lower case: most pages have many that say nothing.
     """
     page = Declared()
-    for tag, attributes, text in records:
+    for number, (tag, attributes, text) in enumerate(records):
         if tag == "meta":
             name = (attributes.get("property") or attributes.get("name") or "").lower()
             if name in metas:
                 _add(page.metas, name, attributes.get("content", ""))
             elif not name or len(attributes) != _PLAIN_META:
-                _add_meta(page, attributes, metas)
+                _add_meta(page, number, attributes, metas)
         elif tag == "script":
             page.scripts.append(text)
         elif tag == "title":
@@ -76,7 +82,7 @@ def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
         elif tag == "html":
             page.root = page.root or attributes
         else:
-            _add_element(page, tag, attributes, text)
+            _add_element(page, number, (tag, attributes, text))
     return page
 
 
@@ -85,32 +91,34 @@ def marks_of(attributes: dict[str, str]) -> str:
     return f" {attributes.get('class', '')} {attributes.get('id', '')} "[:_MARKS_CHARS].lower()
 
 
-def _add_meta(page: Declared, attributes: dict[str, str], metas: frozenset[str]) -> None:
+def _add_meta(page: Declared, number: int, attributes: dict[str, str], metas: frozenset[str]) -> None:
     """Keep a meta that is a microdata property, or whose name stands beside a property that nobody knows."""
     for attribute in ("name", "http-equiv"):
         if (name := attributes.get(attribute, "").lower()) in metas:
             _add(page.metas, name, attributes.get("content", ""))
             break
     if "itemprop" in attributes:
-        _add_property(page, attributes, attributes.get("content", ""))
+        _add_property(page, number, attributes, attributes.get("content", ""))
 
 
-def _add_element(page: Declared, tag: str, attributes: dict[str, str], text: str) -> None:
+def _add_element(page: Declared, number: int, record: Record) -> None:
     """Keep an element under each role it has: heading, relation, property, time, or marked by its class."""
+    tag, attributes, text = record
     if "rel" in attributes:
         _add_link(page, tag, attributes, text)
     if "itemprop" in attributes:
         value = attributes.get("content") or attributes.get("datetime") or text or attributes.get("href", "")
         if not _OTHERS.search(marks_of(attributes)):
-            _add_property(page, attributes, value)
+            _add_property(page, number, attributes, value)
     if tag == "time":
         if len(page.times) < _MAX_ELEMENTS:
-            page.times.append((tag, attributes, text))
+            page.times.append((number, record))
     elif tag == "h1":
         if len(page.headings) < _MAX_HEADINGS and (heading := _heading(text)):
             page.headings.append(heading)
+            page.heading_numbers.append(number)
     elif text and ("class" in attributes or "id" in attributes) and len(page.marked) < _MAX_ELEMENTS:
-        page.marked.append((tag, attributes, text))
+        page.marked.append((number, record))
 
 
 def _heading(text: str) -> str:
@@ -131,10 +139,12 @@ def _add_link(page: Declared, tag: str, attributes: dict[str, str], text: str) -
         page.credits.append(text)
 
 
-def _add_property(page: Declared, attributes: dict[str, str], value: str) -> None:
+def _add_property(page: Declared, number: int, attributes: dict[str, str], value: str) -> None:
     for name in attributes["itemprop"][:_NAME_CHARS].lower().split():
         if name in _PROPERTIES:
             _add(page.microdata, name, value)
+        if name in _DAYS and len(page.dated) < _MAX_VALUES:
+            page.dated.append((number, name, " ".join(value[:_VALUE_CHARS].split())))
 
 
 def _add(values: dict[str, list[str]], name: str, value: str) -> None:

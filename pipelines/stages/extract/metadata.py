@@ -12,11 +12,18 @@ from urllib.parse import urljoin
 from corpusmill.pipelines.stages.extract import authors as author_names
 from corpusmill.pipelines.stages.extract import publication, terms, titles
 from corpusmill.pipelines.stages.extract.authors import authors_of
-from corpusmill.pipelines.stages.extract.dates import writes_month_first
+from corpusmill.pipelines.stages.extract.dates import LAST_DAY, writes_month_first
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, declared
 from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.layout import Layout, Place
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
-from corpusmill.pipelines.stages.extract.publication import is_front, modified_of, published_of
+from corpusmill.pipelines.stages.extract.publication import (
+    Reading,
+    is_front,
+    lines_of_change,
+    modified_of,
+    published_of,
+)
 from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.terms import license_of
 from corpusmill.pipelines.stages.extract.titles import site_names, title_of
@@ -89,7 +96,13 @@ def _text(value: str | datetime | tuple[str, ...]) -> str:
 
 
 def metadata_of(
-    records: Iterable[Record], url: str | None = None, lines: Callable[[], Sequence[str]] = tuple
+    records: Iterable[Record],
+    url: str | None = None,
+    lines: Callable[[], Sequence[str]] = tuple,
+    *,
+    places: Callable[[], Sequence[Place]] = tuple,
+    paths: Callable[[], Sequence[str]] = tuple,
+    last: datetime = LAST_DAY,
 ) -> Metadata:
     """Read what a page states about itself from the *records* of its elements; never fails.
 
@@ -98,6 +111,9 @@ def metadata_of(
         url: Where the page was found: a site's host tells its name in a title, a path can hold a date.
         lines: Gives the texts of the page's blocks, kept ones and others, in order: asked only when the elements
             name no day or no author, for the lines beside the title can.
+        places: Gives the block and the path around each record: asked only when the head of the page states no day.
+        paths: Gives the path around each line: asked with `lines`, when no element states a day.
+        last: Days after it are no days of publication, see `dates.last_day`.
 
     >>> records = [("title", {}, "Storm | Coast Daily"), ("meta", {"name": "author", "content": "Jo Day"}, "")]
     >>> found = metadata_of(records, "https://coastdaily.example/storm")
@@ -113,13 +129,17 @@ def metadata_of(
     month_first = writes_month_first(language.value if language else "", address)
     title = title_of(page, linked, names)
     authors = authors_of(page, linked, names, is_front=is_front(address))
-    published = published_of(page, linked, address, month_first=month_first)
-    modified = modified_of(page, linked, month_first=month_first)
+    reading = Reading(month_first=month_first, last=last)
+    layout = Layout(lines, places, paths, _headings(page, title.value if title else ""))
+    published = published_of(page, linked, address, reading=reading, layout=layout)
+    modified = modified_of(page, linked, reading=reading, layout=layout)
     if not (authors and published) and not is_front(address):
-        near = lines_near(lines(), title.value if title else "")
+        near = lines_near(layout.lines, title.value if title else "")
         authors = authors or visible_authors(near)
         if published is None:
-            published, change = visible_days(near, month_first=month_first)
+            of_change = lines_of_change(page, layout)
+            own = lines_near(layout.own_lines, title.value if title else "")
+            published, change = visible_days([line for line in own if line not in of_change], reading)
             modified = modified or change
     licensed = license_of(page, linked)
     stated = Metadata(
@@ -135,6 +155,12 @@ def metadata_of(
         description=_first(page, _DESCRIPTIONS),
     )
     return replace(stated, **_mended(stated))
+
+
+def _headings(page: Declared, title: str) -> list[int]:
+    """Give the numbers of the records of headings, those first that are the title."""
+    numbered = zip(page.headings, page.heading_numbers, strict=True)
+    return [number for _, number in sorted(numbered, key=lambda pair: pair[0] != title)]
 
 
 def _mended(stated: Metadata) -> dict[str, Found[Any] | None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 from typing import Final
 from urllib.parse import urljoin
 
 from corpusmill.pipelines.stages.extract import _reader
 from corpusmill.pipelines.stages.extract.content import Block, blocks_of, with_comments, without
+from corpusmill.pipelines.stages.extract.dates import last_day
 from corpusmill.pipelines.stages.extract.decoding import is_binary, utf8
 from corpusmill.pipelines.stages.extract.formulas import has_formulas, with_formulas
 from corpusmill.pipelines.stages.extract.markdown import markdown
@@ -31,9 +33,16 @@ class Page:
     """What a page gave. Each form is made when it is asked for, from one reading."""
 
     def __init__(
-        self, reading: _reader.Reading, *, url: str | None, options: Options, is_selected: bool = False
+        self,
+        reading: _reader.Reading,
+        *,
+        url: str | None,
+        options: Options,
+        is_selected: bool = False,
+        fetched_at: datetime | None = None,
     ) -> None:
         self._reading, self._url, self._options, self._is_selected = reading, url, options, is_selected
+        self._fetched_at = fetched_at
 
     @cached_property
     def text(self) -> str:
@@ -56,7 +65,14 @@ class Page:
     @cached_property
     def metadata(self) -> Metadata:
         """What the page states about itself, each value with its evidence."""
-        return metadata_of(self._reading.records, self._url, lambda: self._reading.texts)
+        return metadata_of(
+            self._reading.records,
+            self._url,
+            lambda: self._reading.lines,
+            places=lambda: self._reading.record_places,
+            paths=lambda: self._reading.paths,
+            last=last_day(self._fetched_at),
+        )
 
     @property
     def title(self) -> str | None:
@@ -99,7 +115,12 @@ def extract(html: bytes, url: str | None = None) -> str:
 
 
 def extract_page(
-    html: bytes, url: str | None = None, *, media_type: str | None = None, options: Options = DEFAULT
+    html: bytes,
+    url: str | None = None,
+    *,
+    media_type: str | None = None,
+    options: Options = DEFAULT,
+    fetched_at: datetime | None = None,
 ) -> Page:
     """Read a page: its text, the blocks it is made of, and what it says about itself.
 
@@ -107,6 +128,7 @@ def extract_page(
         html: The body as it was sent, after content decoding.
         url: Where it was found: chooses `options.sites`, resolves links, and hints at the kind of page.
         media_type: The value of `Content-Type`; its charset counts.
+        fetched_at: When it was found: a later day is not that of its publication.
 
     Raises:
         DataError: The body is too large (`too_large`), has too many pieces of text (`too_complex`), or is no text
@@ -127,13 +149,14 @@ def extract_page(
         markup = chosen.encode("utf-8", "replace")
     if has_formulas(markup):
         markup = with_formulas(markup.decode("utf-8")).encode("utf-8", "replace")
-    return _read(markup, url, options, is_selected=is_selected)
+    reading = _read(markup, BETAS[options.favor])
+    return Page(reading, url=url, options=options, is_selected=is_selected, fetched_at=fetched_at)
 
 
-def _read(markup: bytes, url: str | None, options: Options, *, is_selected: bool) -> Page:
+def _read(markup: bytes, beta: float) -> _reader.Reading:
     try:
         reading = _reader.read(markup, shipped())
     except _reader.TooComplex as error:
         raise DataError(str(error), kind="too_complex") from error
-    reading.choose(BETAS[options.favor])
-    return Page(reading, url=url, options=options, is_selected=is_selected)
+    reading.choose(beta)
+    return reading

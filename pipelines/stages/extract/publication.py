@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from corpusmill.pipelines.stages.extract.datelines import before_change, is_dateline
 from corpusmill.pipelines.stages.extract.dates import changed, in_path, stated, written
-from corpusmill.pipelines.stages.extract.declared import Declared, marks_of
+from corpusmill.pipelines.stages.extract.declared import Declared, Record, marks_of
 from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.layout import Layout
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData
 
 PUBLISHED: Final = (
@@ -60,6 +63,7 @@ _CHANGE: Final = re.compile(r"updat|modif|edited|revis|change")
 _ELSEWHERE: Final = re.compile(
     r"comment|reply|review|testimonial|related|copyright|footer|sidebar|widget|event|teaser|card"
 )
+_IS_PUBLISHED: Final = re.compile(r"datepublished|pubdate|publish|posted|entry-date|post-date|article-date")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
 _MARKED_CHARS: Final = 300
 _MARK: Final = re.compile(r"dat(?:e|um)|publish|posted|byline|author|time")
@@ -74,39 +78,71 @@ def is_front(url: str) -> bool:
     return _FRONT.match(url) is not None
 
 
-def published_of(page: Declared, linked: LinkedData, url: str, *, month_first: bool) -> Found[datetime] | None:
-    """Give the moment of publication, from the first place that states one."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How the days of a page are read: 3/4/2024 as the fourth of March or not, and none after *last*."""
 
-    found = _first(_declared(page, linked, PUBLISHED, "datePublished"), month_first)
+    month_first: bool
+    last: datetime
+
+    def day(self, text: str) -> datetime | None:
+        """Give the moment that *text* states, or the first day that it names."""
+        found = stated(text)
+        if found is not None:
+            return found if found <= self.last else None
+        for month_first in (
+            self.month_first,
+            not self.month_first,
+        ):  # the other order, when this one lies in the future
+            found = written(text, month_first=month_first)
+            if found is not None and found <= self.last:
+                return found
+        return None
+
+    def first(self, candidates: Iterable[tuple[str, str]]) -> Found[datetime] | None:
+        """Give the first day among texts with their sources."""
+        return next((Found(day, source) for text, source in candidates if (day := self.day(text)) is not None), None)
+
+
+def published_of(
+    page: Declared, linked: LinkedData, url: str, *, reading: Reading, layout: Layout
+) -> Found[datetime] | None:
+    """Give the moment of publication: what the page declares, then what its place says is the day of this text.
+
+    In order: JSON-LD and `<meta>`; properties, `<time>` and marked elements of the article, without those of comments,
+    of other pages, or in a sentence; the address.
+    """
+    found = reading.first(_declared(page, linked, PUBLISHED, "datePublished"))
     if found or is_front(url):
         return found
     return (
         _earlier(
-            _first(_properties(page, "datePublished"), month_first),
-            _first(_properties(page, "dateCreated"), month_first),
+            reading.first(_properties(page, layout, "datePublished")),
+            reading.first(_properties(page, layout, "dateCreated")),
         )
-        or _first(_declared(page, linked, (), "uploadDate", "dateCreated"), month_first)
-        or _first(_times(page, is_change=False), month_first)
-        or _first(_published_marks(page), month_first)
-        or _in_address(page, url)
+        or reading.first(_declared(page, linked, (), "uploadDate", "dateCreated"))
+        or _published_time(page, reading, layout)
+        or reading.first(_published_marks(page, layout))
+        or _in_address(page, url, reading)
     )
 
 
-def modified_of(page: Declared, linked: LinkedData, *, month_first: bool) -> Found[datetime] | None:
+def modified_of(page: Declared, linked: LinkedData, *, reading: Reading, layout: Layout) -> Found[datetime] | None:
     """Give the moment of the last change, from the first place that states one."""
     return (
-        _first(_declared(page, linked, MODIFIED, "dateModified"), month_first)
-        or _first(_properties(page, "dateModified"), month_first)
-        or _first(_times(page, is_change=True), month_first)
-        or _first(_modified_marks(page), month_first)
+        reading.first(_declared(page, linked, MODIFIED, "dateModified"))
+        or reading.first(_properties(page, layout, "dateModified"))
+        or reading.first((_value(record), "html:time") for _, record in _times(page, layout, is_change=True))
+        or reading.first(_modified_marks(page, layout))
     )
 
 
-def _first(candidates: Iterable[tuple[str, str]], month_first: bool) -> Found[datetime] | None:
-    for text, source in candidates:
-        if (found := stated(text) or written(text, month_first=month_first)) is not None:
-            return Found(found, source)
-    return None
+def lines_of_change(page: Declared, layout: Layout) -> set[str]:
+    """Give the lines that begin with an element that says when the page was changed."""
+    elements = [(number, record[2]) for number, record in page.times[:_MAX_TIMES] if _CHANGE.search(_marks(record))]
+    elements += [(number, record[2]) for number, record in page.marked if _CHANGE.search(_marks(record))]
+    pairs = ((layout.line(number), text.strip()) for number, text in elements if text.strip())
+    return {line for line, text in pairs if line.startswith(text)}
 
 
 def _earlier(one: Found[datetime] | None, other: Found[datetime] | None) -> Found[datetime] | None:
@@ -116,8 +152,10 @@ def _earlier(one: Found[datetime] | None, other: Found[datetime] | None) -> Foun
     return other if other.value < one.value else one
 
 
-def _properties(page: Declared, name: str) -> list[tuple[str, str]]:
-    return [(value, f"microdata:{name}") for value in page.microdata.get(name.lower(), ())]
+def _properties(page: Declared, layout: Layout, name: str) -> Iterator[tuple[str, str]]:
+    for number, property_name, value in page.dated:
+        if property_name == name.lower() and not layout.is_elsewhere(number):
+            yield value, f"microdata:{name}"
 
 
 def _declared(
@@ -132,42 +170,76 @@ def _declared(
             yield page.metas[name][0], f"meta:{name}"
 
 
-def _times(page: Declared, *, is_change: bool) -> Iterator[tuple[str, str]]:
-    """Give the `<time>` elements that say when the page was changed, or those that do not."""
-    for _, attributes, text in page.times[:_MAX_TIMES]:
-        marks = marks_of(attributes)
-        if (_CHANGE.search(marks) is not None) is is_change and not _ELSEWHERE.search(marks):
-            yield attributes.get("datetime") or text, "html:time"
+def _times(page: Declared, layout: Layout, *, is_change: bool) -> Iterator[tuple[int, Record]]:
+    """Give the `<time>` elements of the article that say when it was changed, or those that do not."""
+    for number, record in page.times[:_MAX_TIMES]:
+        marks = _marks(record)
+        if (_CHANGE.search(marks) is not None) is not is_change or _ELSEWHERE.search(marks):
+            continue
+        if not layout.is_elsewhere(number):
+            yield number, record
 
 
-def _published_marks(page: Declared) -> Iterator[tuple[str, str]]:
+def _published_time(page: Declared, reading: Reading, layout: Layout) -> Found[datetime] | None:
+    """Give the `<time>` that is marked as the day of publication, else one near the title, else one that stands alone.
+
+    A `<time>` marks up any day; one in a sentence is a statement of the text (HTML Standard, 4.5.14).
+    """
+    ranked: dict[int, list[datetime]] = {}
+    for number, record in _times(page, layout, is_change=False):
+        is_marked = "pubdate" in record[1] or _IS_PUBLISHED.search(_marks(record)) is not None
+        if not is_marked and not is_dateline(layout.line(number), needs_year=False):
+            continue
+        rank = 0 if is_marked else 1 if layout.is_near_title(number) else 3 if layout.is_item(number) else 2
+        if rank < 3 and (day := reading.day(_value(record))) is not None:
+            ranked.setdefault(rank, []).append(day)
+    best = min(ranked, default=2)
+    days = ranked.get(best, [])
+    if not days or (best == 2 and len({day.date() for day in days}) > 1):  # a list of other pages
+        return None
+    return Found(days[0], "html:time")
+
+
+def _value(record: Record) -> str:
+    return record[1].get("datetime") or record[2]
+
+
+def _marks(record: Record) -> str:
+    return f"{marks_of(record[1])} {record[1].get('itemprop', '')}".lower()
+
+
+def _published_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give the text of the elements that are marked as a date or a byline, up to where it tells of a change."""
-    for marks, text in _dated(page):
-        if not _CHANGE.search(marks):
-            yield text.removesuffix(changed(text)), "html:date"
+    for marks, text in _dated(page, layout):
+        text = before_change(text)
+        if not _CHANGE.search(marks) and any(map(is_dateline, text.splitlines())):
+            yield text, "html:date"
 
 
-def _modified_marks(page: Declared) -> Iterator[tuple[str, str]]:
+def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give what the elements that are marked as a date or a byline tell of a change."""
-    for marks, text in _dated(page):
+    for marks, text in _dated(page, layout):
         if told := text if _CHANGE.search(marks) else changed(text):
             yield told, "html:date"
 
 
-def _dated(page: Declared) -> Iterator[tuple[str, str]]:
+def _dated(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give marks and text of the elements that are marked as a date or a byline of the page and name a year."""
-    for _, attributes, text in page.marked:
+    for number, (_, attributes, text) in page.marked:
         if len(text) <= _MARKED_CHARS and _YEAR.search(text):
             marks = marks_of(attributes)
-            if _MARK.search(marks) and not _ELSEWHERE.search(marks):
+            if not _MARK.search(marks) or _ELSEWHERE.search(marks) or layout.is_elsewhere(number):
+                continue
+            line = layout.line(number)
+            if text.strip() not in line or is_dateline(before_change(line)) or is_dateline(changed(line)):
                 yield marks, text
 
 
-def _in_address(page: Declared, url: str) -> Found[datetime] | None:
+def _in_address(page: Declared, url: str, reading: Reading) -> Found[datetime] | None:
     for address, source in (
         (url, "url:path"),
         *((link, "link:canonical") for link in page.links.get("canonical", ())[:1]),
     ):
-        if day := in_path(address):
+        if (day := in_path(address)) and day <= reading.last:
             return Found(day, source)
     return None

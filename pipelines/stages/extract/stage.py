@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
@@ -34,8 +34,12 @@ class Extract(Stage, Options):
     A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
     `published_at`, `license` (with `license_source`) are filled where they are null. `metadata` gets the keys
     `authors`, `modified`, `site`, `canonical`, `declared_language` and `license_url` where they are missing, and for
-    each value that came from the page a key that ends in `_source` and tells where it stood. `content` is null
-    afterwards.
+    each value that came from the page a key that ends in `_source` and tells where it stood (`published_at_source`).
+    `content` is null afterwards.
+
+    The text is what a reader sees or can open: without hidden elements, closed dialogs and the readings of ruby, with
+    the quotation marks of `<q>`, exponents as `10⁶`. `published_at` is a day that the page states for itself or that
+    stands in its byline: not one of a comment, of another page, in a sentence, or after `fetched_at`.
 
     Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
     `error.too_complex`, `error.not_html`.
@@ -49,8 +53,8 @@ class Extract(Stage, Options):
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
 
     def reads(self) -> tuple[str, ...]:
-        """Name the captured bytes, and what they are."""
-        return ("content", "url", "media_type")
+        """Name the captured bytes, what they are, and when they were captured: nothing was published after that."""
+        return ("content", "url", "media_type", "fetched_at")
 
     def changes(self) -> tuple[str, ...]:
         """Name the text, and what a page states about itself."""
@@ -72,15 +76,15 @@ class Extract(Stage, Options):
         check_reader(self.version)
         shipped()
 
-        def read(content: bytes, url: str | None, media_type: str | None) -> _Reading:
-            return _reading(extract_page, content, url, media_type, self)
+        def read(content: bytes, url: str | None, media_type: str | None, fetched_at: datetime | None) -> _Reading:
+            return _reading(
+                lambda: extract_page(content, url, media_type=media_type, options=self, fetched_at=fetched_at)
+            )
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
             readings = [
-                read(content, url, kind) if content is not None else _UNTOUCHED
-                for content, url, kind in zip(
-                    _python(batch["content"]), _python(batch["url"]), _python(batch["media_type"]), strict=True
-                )
+                read(content, *given) if content is not None else _UNTOUCHED
+                for content, *given in zip(*(_python(batch[name]) for name in self.reads()), strict=True)
             ]
             return _judged(_filled(batch, readings), readings, self.min_characters)
 
@@ -99,11 +103,11 @@ class _Reading:
 _UNTOUCHED: Final = _Reading()
 
 
-def _reading(extract_page: Any, content: bytes, url: str | None, media_type: str | None, options: Options) -> _Reading:
+def _reading(extract: Callable[[], Any]) -> _Reading:
     from corpusmill.schemas.errors import DataError
 
     try:
-        return _Reading(extract_page(content, url, media_type=media_type, options=options))
+        return _Reading(extract())
     except DataError as error:
         return _Reading(kind=error.rule, error=error.message)
 

@@ -8,17 +8,16 @@ from datetime import datetime
 from typing import Final
 
 from corpusmill.pipelines.stages.extract.authors import names_in
-from corpusmill.pipelines.stages.extract.dates import changed, written
+from corpusmill.pipelines.stages.extract.datelines import before_change, is_dateline
+from corpusmill.pipelines.stages.extract.dates import changed
 from corpusmill.pipelines.stages.extract.found import Found
+from corpusmill.pipelines.stages.extract.publication import Reading
 
 _LINE_CHARS: Final = 160
 _LINES_BEFORE: Final = 5
 _LINES_AFTER: Final = 20
 _HEAD_LINES: Final = 40
 """Lines looked at when none of them is the title."""
-_MAX_WORDS: Final = 14
-_YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
-_NO_DATE: Final = re.compile(r"©|\(c\)|copyright|deadline|expires|version|all rights", re.IGNORECASE)
 _BYLINE: Final = re.compile(
     r"\W{0,3}(?:(?:(?:written|posted|published|words|text|photos and|report) )?(?:story )?by:?\s*"
     r"(?=(?-i:[A-ZÀ-ÞΑ-ΩА-Я]))"
@@ -41,24 +40,20 @@ def lines_near(lines: Sequence[str], title: str) -> Sequence[str]:
     return [*lines[place : place + _LINES_AFTER], *lines[max(place - _LINES_BEFORE, 0) : place]]
 
 
-def visible_days(lines: Sequence[str], *, month_first: bool) -> tuple[Found[datetime] | None, Found[datetime] | None]:
+def visible_days(lines: Sequence[str], reading: Reading) -> tuple[Found[datetime] | None, Found[datetime] | None]:
     """Give the first day that a line names, and the first day of a change; lines that say much besides do not count."""
     published: Found[datetime] | None = None
     modified: Found[datetime] | None = None
     for line in lines:
-        if len(line) > _LINE_CHARS or not _YEAR.search(line) or line.count(" ") >= _MAX_WORDS or _NO_DATE.search(line):
-            continue
-        change = changed(line)
-        published = published or _day(line.removesuffix(change), month_first)
-        modified = modified or _day(change, month_first)
+        change = changed(line) if len(line) <= _LINE_CHARS else ""
+        before = before_change(line)
+        if is_dateline(before):
+            published = reading.first([(before, "text")])
+        if change and modified is None and is_dateline(change):
+            modified = reading.first([(change, "text")])
         if published is not None:
             break
     return published, modified
-
-
-def _day(text: str, month_first: bool) -> Found[datetime] | None:
-    day = written(text, month_first=month_first)
-    return Found(day, "text") if day is not None else None
 
 
 def visible_authors(lines: Sequence[str]) -> Found[tuple[str, ...]] | None:
