@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from corpusmill.crawlers.loaders.base import Loader, Offers
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
-from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, sha256_of
+from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, packed, sha256_of
 from corpusmill.schemas.errors import DataError
 
 
@@ -57,9 +57,10 @@ class OneDocument(Loader):
 
 
 class Html(OneDocument):
-    """Web pages, still to be extracted; `.gz` is undone."""
+    """Web pages, still to be extracted; compression is undone."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".html", ".htm", ".xhtml", ".html.gz", ".htm.gz")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".html", ".htm", ".xhtml")
+    version: ClassVar[int] = 2
 
     def offer(self, data: bytes) -> dict[str, Any]:
         """Give the page as it lies in the file."""
@@ -69,9 +70,10 @@ class Html(OneDocument):
 
 
 class Text(OneDocument):
-    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding that can be told; `.gz` is undone."""
+    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding that can be told; compression is undone."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".txt", ".text", ".txt.gz")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".txt", ".text")
+    version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("charset-normalizer",)
 
     def offer(self, data: bytes) -> dict[str, Any]:

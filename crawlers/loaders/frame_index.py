@@ -21,7 +21,7 @@ from typing import Final, NamedTuple
 import zstandard
 
 from corpusmill.crawlers.loaders.base import slice_bytes
-from corpusmill.crawlers.loaders.streams import ZSTD_MAGIC, compression, open_file, unreadable
+from corpusmill.crawlers.loaders.streams import MAGIC_BYTES, ZSTD_MAGIC, compression, open_file, unreadable
 from corpusmill.schemas.storage import is_url
 
 _BGZF_HEAD: Final = struct.Struct("<4s6xH2sHH")
@@ -74,7 +74,7 @@ def frame_index(path: str) -> FrameIndex | None:
 @lru_cache(maxsize=16)  # the tasks of a worker read slices of few files; a file that changed is another one
 def _frame_index(path: str, size: int, modified_ns: int) -> FrameIndex | None:  # noqa: ARG001
     with open_file(path) as file:
-        kind = compression(file.peek(4))
+        kind = compression(file.peek(MAGIC_BYTES))
         walk = {"gzip": _bgzf_blocks, "zstd": _zstd_frames}.get(kind or "")
         return None if walk is None else _collected(walk, file, size)
 

@@ -19,6 +19,7 @@ from corpusmill.crawlers.loaders.streams import (
     BrokenStreamError,
     is_compressed,
     open_decompressed,
+    packed,
     pieces,
     refuse_shorter,
     sha256_of,
@@ -37,9 +38,8 @@ _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 class JsonLines(Loader):
     """Objects, one a line, in UTF-8 (RFC 8259); blank lines are no records."""
 
-    suffixes: ClassVar[tuple[str, ...]] = tuple(
-        f"{suffix}{packed}" for suffix in (".jsonl", ".ndjson", ".json") for packed in ("", ".gz", ".zst")
-    )
+    suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
+    version: ClassVar[int] = 2
 
     text_field: str = Field(default="text", min_length=1, description="Field that holds the text.")
     id_field: str = Field(default="id", min_length=1, description="Field that names a record; it may be missing.")

@@ -14,6 +14,7 @@ from markdown_it.token import Token
 
 from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.media import decode
+from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.located_yaml import parse_yaml
 
@@ -28,8 +29,8 @@ _TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.
 class Markdown(OneDocument):
     """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".md", ".markdown", ".mdown", ".md.gz")
-    version: ClassVar[int] = 2
+    suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML", "charset-normalizer")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 

@@ -20,6 +20,7 @@ class PackageMetadata(OneDocument):
     """Core metadata of Python distributions; the description is read as the form it says it has, and is the text."""
 
     suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
+    version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "docutils")
     max_bytes: ClassVar[int] = markdown.MAX_MARKUP_BYTES
 

@@ -14,6 +14,7 @@ from docutils.parsers.rst import Directive, Parser, directives, roles
 from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.markdown import MAX_MARKUP_BYTES
 from corpusmill.crawlers.loaders.media import decode
+from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.errors import DataError
 
 _SETTINGS: Final = {
@@ -50,7 +51,8 @@ _SILENT: Final = (
 class RestructuredText(OneDocument):
     """reStructuredText files: text as with Markdown; the fields at the top become metadata."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (".rst", ".rest", ".rst.gz")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
+    version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("docutils", "charset-normalizer")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 

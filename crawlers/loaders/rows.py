@@ -9,6 +9,7 @@ fill `MAX_METADATA_CHARACTERS`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -25,24 +26,32 @@ FETCHED_FIELDS: Final = ("fetched_at",)
 MAX_DEPTH: Final = 64
 """Levels of objects and lists in a row, the row itself being the first. Real rows have fewer than ten. The bound is
 ours because Python's own counts the caller's frames too: a row would pass in one engine and fail in another."""
+_HALF: Final = re.compile(r"[\ud800-\udfff]")
 MAX_VALUE_CHARACTERS: Final = 4096
 MAX_METADATA_CHARACTERS: Final = 65_536
+_MAX_NAMES: Final = 8
+_MAX_NAME_CHARACTERS: Final = 60
 
 
 def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str, Any]:
-    """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`."""
+    """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`.
+
+    Half of a surrogate pair, which no text has, becomes U+FFFD, but in the text or the id: there the row is bad.
+    """
     row = without_nulls(row)
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
-        return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
+        if any(_has_half(row.get(name)) for name in (text_field, id_field)):
+            return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
+        return offer_of(_without_halves(row), text_field=text_field, id_field=id_field)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
     source_id = _id(row.get(id_field)) or digest
     text = row.get(text_field)
     if not isinstance(text, str):
         problem = f"has no field `{text_field}`" if text is None else f"field `{text_field}` is {_kind(text)}, not text"
-        return _bad(digest, "no_text", problem, source_id)
+        return _bad(digest, "no_text", f"{problem}; {_fields_there(row)}", source_id)
     if is_too_large(text):
         return _bad(digest, "too_large", f"the text is above {MAX_TEXT_BYTES:,} bytes", source_id)
     columns = _described(row, used={text_field, id_field})
@@ -59,6 +68,19 @@ def without_nulls(value: Any) -> Any:
             if item is not None
         }
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
+
+
+def _has_half(value: Any) -> bool:
+    return isinstance(value, str) and _HALF.search(value) is not None
+
+
+def _without_halves(value: Any) -> Any:
+    """Return the JSON *value* with U+FFFD for each half of a surrogate pair, in names too."""
+    if isinstance(value, str):
+        return _HALF.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_without_halves(name): _without_halves(item) for name, item in value.items()}
+    return [_without_halves(item) for item in value] if isinstance(value, list) else value
 
 
 def is_too_large(text: str) -> bool:
@@ -87,6 +109,19 @@ def _id(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _fields_there(row: dict[str, Any]) -> str:
+    """Name the fields of *row*, those that hold text first, the longest text before the others."""
+    texts = sorted((name for name in row if isinstance(row[name], str)), key=lambda name: (-len(row[name]), name))
+    others = sorted(name for name in row if not isinstance(row[name], str))
+    parts = [f"{about} {_names(names)}" for about, names in (("text is in", texts), ("it has", others)) if names]
+    return "; ".join(parts) or "it has no fields"
+
+
+def _names(names: list[str]) -> str:
+    shown = ", ".join(f"`{name[:_MAX_NAME_CHARACTERS]}`" for name in names[:_MAX_NAMES])
+    return shown + (", …" if len(names) > _MAX_NAMES else "")
 
 
 def _kind(value: Any) -> str:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import errno
 import hashlib
 import io
+import lzma
 import os
+import re
 import zlib
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, BinaryIO, Final
 
@@ -18,9 +22,15 @@ from corpusmill.schemas.errors import DamagedFileError, DataError, SourceError, 
 from corpusmill.schemas.storage import is_url, located
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
+XZ_MAGIC: Final = b"\xfd7zXZ\x00"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
+MAGIC_BYTES: Final = 10
+"""As many of a file's first bytes `compression` has to see."""
 MAX_WINDOW_BYTES: Final = 2**31
 """Largest window of a zstd frame: what ``zstd --long=31`` writes, as the big public dumps do."""
+_MAX_XZ_BYTES: Final = 1 << 28
+"""Memory that undoing xz may take; its largest preset, ``xz -9``, needs 65 MiB."""
+_BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _PIECE_BYTES: Final = 1 << 14
 _OUTPUT_BYTES: Final = 1 << 20
 _ZSTD_PIECE_BYTES: Final = 1 << 10
@@ -114,37 +124,41 @@ def refuse_shorter(path: str, end: int) -> None:
         )
 
 
+def packed(*suffixes: str) -> tuple[str, ...]:
+    """Return *suffixes*, and each with those behind it that tools give to what they compressed.
+
+    >>> packed(".md")
+    ('.md', '.md.gz', '.md.bz2', '.md.xz', '.md.zst')
+    """
+    return tuple(suffix + packing for suffix in suffixes for packing in ("", ".gz", ".bz2", ".xz", ".zst"))
+
+
 def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
-    """Open the file at *path*, from byte *start*; gzip (all members) and zstd (all frames) are undone.
+    """Open the file at *path*, from byte *start*; gzip, bzip2, xz and zstd are undone, all members or frames of them.
 
     Reading raises `BrokenStreamError` where the compressed bytes break off, after all that came before was given.
     """
     file = open_file(path)
     file.seek(start)
-    match compression(file.peek(4)):
-        case "gzip":
-            return io.BufferedReader(_Pieces(file, _gunzip), _BUFFER_BYTES)
-        case "zstd":
-            return io.BufferedReader(_Pieces(file, _unzstd), _BUFFER_BYTES)
-        case _:
-            return file
+    decode = _DECODERS.get(compression(file.peek(MAGIC_BYTES)) or "")
+    return file if decode is None else io.BufferedReader(_Pieces(file, decode), _BUFFER_BYTES)
 
 
 def is_compressed(path: str) -> bool:
-    """Tell whether the file at *path* begins as gzip or zstd does."""
+    """Tell whether the file at *path* begins as gzip, bzip2, xz or zstd does."""
     with open_file(path) as file:
-        return compression(file.peek(4)) is not None
+        return compression(file.peek(MAGIC_BYTES)) is not None
 
 
 def decompressed_bytes(path: str) -> int:
-    """Estimate how many bytes the file at *path* has when gzip or zstd is undone: as many for each as in its first MiB.
+    """Estimate how many bytes the file at *path* has decompressed: as many for each of its own as in its first MiB.
 
     Raises:
         SourceError: It is missing, a folder, or may not be read.
     """
     with open_file(path) as file:
         head = file.read(_HEAD_BYTES)
-    decode = {"gzip": _gunzip, "zstd": _unzstd}.get(compression(head) or "")
+    decode = _DECODERS.get(compression(head) or "")
     size = file_size(path)
     if decode is None:
         return size
@@ -158,12 +172,19 @@ def decompressed_bytes(path: str) -> int:
 
 
 def compression(head: bytes) -> str | None:
-    """Give the compression of a stream that begins with *head*: ``gzip``, ``zstd`` or none.
+    """Give the compression of a stream that begins with *head*: ``gzip``, ``bzip2``, ``xz``, ``zstd`` or none.
 
     A zstd stream may begin with a skippable frame (RFC 8878 §3.1.2), such as the dictionary of a WARC file.
+
+    >>> compression(b"BZh91AY&SY"), compression(b"BZh is a text")
+    ('bzip2', None)
     """
     if head.startswith(GZIP_MAGIC):
         return "gzip"
+    if head.startswith(XZ_MAGIC):
+        return "xz"
+    if _BZIP2.match(head):
+        return "bzip2"
     if head.startswith(ZSTD_MAGIC) or (head[1:4] == b"\x2a\x4d\x18" and head[0] >> 4 == 5):
         return "zstd"
     return None
@@ -193,6 +214,10 @@ class _Pieces(io.RawIOBase):
         self._file = file
         self._pieces = decode(file)
         self._rest = memoryview(b"")
+        self._position = 0
+
+    def tell(self) -> int:
+        return self._position
 
     def readable(self) -> bool:
         return True
@@ -206,6 +231,7 @@ class _Pieces(io.RawIOBase):
         size = min(len(buffer), len(self._rest))
         buffer[:size] = self._rest[:size]
         self._rest = self._rest[size:]
+        self._position += size
         return size
 
     def close(self) -> None:
@@ -227,6 +253,35 @@ def _gunzip(file: BinaryIO) -> Iterator[bytes]:
             except zlib.error as error:
                 raise BrokenStreamError(f"the gzip stream is damaged: {error}") from error
             data = decoder.unconsumed_tail
+            if output:
+                yield output
+        data = _past_zeros(decoder.unused_data, file)
+
+
+def _unbzip2(file: BinaryIO) -> Iterator[bytes]:
+    """Undo bzip2; streams may follow each other, as parallel tools write them."""
+    return _undo(file, "bzip2", bz2.BZ2Decompressor)
+
+
+def _unxz(file: BinaryIO) -> Iterator[bytes]:
+    """Undo xz; streams may follow each other, with zeros between and behind them (xz file format §2.2)."""
+    return _undo(file, "xz", partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES))
+
+
+def _undo(
+    file: BinaryIO, name: str, start: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
+) -> Iterator[bytes]:
+    data = file.read(_PIECE_BYTES)
+    while data:
+        decoder = start()
+        while not decoder.eof:
+            if decoder.needs_input and not data and not (data := file.read(_PIECE_BYTES)):
+                raise BrokenStreamError(f"the {name} stream ends in the middle")
+            try:
+                output = decoder.decompress(data, _OUTPUT_BYTES)
+            except (OSError, EOFError, lzma.LZMAError) as error:
+                raise BrokenStreamError(f"the {name} stream is damaged: {error}") from error
+            data = b""
             if output:
                 yield output
         data = _past_zeros(decoder.unused_data, file)
@@ -256,3 +311,11 @@ def _unzstd(file: BinaryIO) -> Iterator[bytes]:
             if output:
                 yield output
         data = decoder.unused_data or file.read(_ZSTD_PIECE_BYTES)
+
+
+_DECODERS: Final[dict[str, Callable[[BinaryIO], Iterator[bytes]]]] = {
+    "gzip": _gunzip,
+    "bzip2": _unbzip2,
+    "xz": _unxz,
+    "zstd": _unzstd,
+}

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from corpusmill.crawlers.loaders import files
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.files import Html, Text
+from corpusmill.crawlers.loaders.markdown import Markdown
+from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
+from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
+from corpusmill.crawlers.patterns import matching_files
 from tests.crawlers.loaders.reading import rows, samples
 
 PAGE = b"<!doctype html><p>Hello"
@@ -32,11 +40,30 @@ def test_a_page_is_offered_as_it_lies(tmp_path: Path) -> None:
     assert row["record_sha256"] == hashlib.sha256(PAGE).hexdigest()
 
 
-def test_a_packed_page_is_the_page(tmp_path: Path) -> None:
-    """Packing does not make another capture."""
-    packed, plain = one(Html(), tmp_path, gzip.compress(PAGE)), one(Html(), tmp_path, PAGE)
+@pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
+@pytest.mark.parametrize("loader", [Html(), Text(), Markdown(), RestructuredText(), PackageMetadata()])
+def test_a_packed_file_is_the_file(tmp_path: Path, loader: Loader, pack: Callable[[bytes], bytes]) -> None:
+    """Packing does not make another capture, whatever the format."""
+    data = b"Name: a\n\nHello there, this is a text.\n"
 
-    assert packed["record_sha256"] == plain["record_sha256"]
+    packed, plain = one(loader, tmp_path, pack(data)), one(loader, tmp_path, data)
+
+    assert {**packed, "length": None} == {**plain, "length": None}
+    assert plain["rule"] is None
+
+
+@pytest.mark.parametrize("suffix", [".html.bz2", ".HTM.xz", ".xhtml.zst", ".html.gz"])
+def test_a_folder_is_searched_for_packed_files_too(tmp_path: Path, suffix: str) -> None:
+    """Whatever tool packed them."""
+    (tmp_path / f"a{suffix}").write_bytes(PAGE)
+
+    assert [match.name for match in matching_files(".", base=tmp_path, suffixes=Html.suffixes)] == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
+def test_packed_text_that_is_cut_off_says_so(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """Half a text is not published."""
+    assert one(Text(), tmp_path, pack(b"words")[:-3])["rule"] == "error.truncated"
 
 
 @pytest.mark.parametrize(

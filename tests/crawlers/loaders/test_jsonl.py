@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import json
+import lzma
 import os
 import struct
 import subprocess
@@ -13,6 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +78,7 @@ def test_slices_give_what_the_whole_file_gives(lines: list[bytes], end: bytes, e
         (b'{"text": 17}', "error.no_text"),
         (b'{"text": "\xff"}', "error.encoding"),
         (b'{"text": "\\ud800"}', "error.encoding"),
-        (b'{"text": "a", "\\udfff": "b"}', "error.encoding"),
+        (b'{"text": "a", "id": "\\ud83d"}', "error.encoding"),
     ],
 )
 def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: bytes, rule: str) -> None:
@@ -86,6 +89,37 @@ def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: b
 
     assert [row["rule"] for row in offered] == [None, rule, None]
     assert [row["text"] for row in offered] == ["one", None, "two"]
+
+
+@pytest.mark.parametrize(
+    ("field", "metadata"),
+    [
+        ('"note": "\\ud83d"', {"note": "\ufffd"}),
+        ('"note": {"deep": ["x\\udc00y"]}', {"note": '{"deep":["x\ufffdy"]}'}),
+        ('"\\udfff": "b"', {"\ufffd": "b"}),
+        ('"note": "\\ud83d\\ude00"', {"note": "\U0001f600"}),
+    ],
+)
+def test_half_of_a_pair_in_another_field_costs_nothing(tmp_path: Path, field: str, metadata: dict[str, str]) -> None:
+    """Programs that cut text by UTF-16 units leave halves of emoji in fields that nobody reads."""
+    path = file_of(tmp_path, f'{{"text": "one", "title": "T\\ud83d", {field}}}'.encode())
+
+    (row,) = rows(JsonLines(), path)
+
+    assert (row["rule"], row["text"], row["title"], row["metadata"]) == (None, "one", "T\ufffd", metadata)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (b'{"id": "1", "body": "Words.", "n": 3}', "has no field `text`; text is in `body`, `id`; it has `n`"),
+        (b'{"text": 17, "html": "<p>"}', "field `text` is a number, not text; text is in `html`; it has `text`"),
+        (b"{}", "has no field `text`; it has no fields"),
+    ],
+)
+def test_where_the_text_is_missing_the_fields_are_named(tmp_path: Path, line: bytes, message: str) -> None:
+    """Who forgot `text_field` sees at once what to write."""
+    assert [row["message"] for row in rows(JsonLines(), file_of(tmp_path, line))] == [message]
 
 
 def called_deeply(frames: int, path: Path) -> list[dict[str, Any]]:
@@ -179,7 +213,15 @@ def pack_zstd(data: bytes) -> bytes:
     return packer.compress(data[:50]) + packer.flush() + zstandard.compress(data[50:])
 
 
-@pytest.mark.parametrize("pack", [pack_gzip, pack_zstd])
+def pack_bzip2(data: bytes) -> bytes:
+    return bz2.compress(data[:30]) + bz2.compress(data[30:])
+
+
+def pack_xz(data: bytes) -> bytes:
+    return lzma.compress(data[:30]) + bytes(8) + lzma.compress(data[30:], preset=9) + bytes(4)
+
+
+@pytest.mark.parametrize("pack", [pack_gzip, pack_zstd, pack_bzip2, pack_xz])
 def test_compressed_lines_are_the_lines(tmp_path: Path, pack: object) -> None:
     """Members and frames may follow each other, and windows may be as long as the big dumps have them."""
     data = b"".join(json.dumps({"id": i, "text": f"text {i}"}).encode() + b"\n" for i in range(5000))
@@ -278,7 +320,9 @@ def test_a_compressed_file_that_is_cut_off_later_is_an_error(tmp_path: Path) -> 
         rows(JsonLines(), path, start=300_000, end=600_000)
 
 
-@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, zstandard.compress, partial(bz2.compress, compresslevel=1), lzma.compress]
+)
 def test_a_stream_that_breaks_off_gives_what_came_before(tmp_path: Path, pack: object) -> None:
     """The whole lines count, and the damage is one record, named by the file's content."""
     data = b"".join(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import random
 import time
 from collections.abc import Callable
@@ -16,7 +18,7 @@ from corpusmill.crawlers.loaders.streams import decompressed_bytes
 WORDS = [f"word{number}" for number in range(5_000)]
 
 
-@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, bytes])
+@pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, bz2.compress, lzma.compress, bytes])
 def test_what_a_file_holds_is_told_from_its_beginning(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
     """Most of it is not read."""
     content = " ".join(random.Random(1).choices(WORDS, k=1_500_000)).encode()
