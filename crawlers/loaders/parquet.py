@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import os
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -20,8 +22,8 @@ from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Loader, Offers, slice_bytes
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
-from corpusmill.crawlers.loaders.streams import file_size, open_file
-from corpusmill.schemas.errors import DamagedFileError, SourceError
+from corpusmill.crawlers.loaders.streams import file_size, open_file, refuse_shorter, sha256_of
+from corpusmill.schemas.errors import CorpusmillError, DataError, SourceError, UnfinishedError
 from corpusmill.schemas.storage import is_url, located
 
 _MAX_ROWS: Final = 1024
@@ -38,6 +40,7 @@ class Parquet(Loader):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+    version: ClassVar[int] = 2
 
     text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")
     id_field: str | None = Field(
@@ -45,14 +48,19 @@ class Parquet(Loader):
     )
 
     def check(self, path: str) -> None:
-        """Look for the columns in the file's footer."""
-        _open(path, self).close()
+        """Look for the columns in the file's footer; a damaged file is set aside when it is read."""
+        with contextlib.suppress(BrokenTableError):
+            _open(path, self).close()
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return slices that hold small row groups whole and cut large ones by rows; none is without rows."""
-        step = slice_bytes(file_size(path), at_least=MIN_PACKED_SLICE_BYTES)
-        with _open(path, self) as file:
-            groups = _groups(file.metadata)
+        """Return slices that hold small row groups whole and cut large ones by rows; one for a damaged file."""
+        size = file_size(path)
+        step = slice_bytes(size, at_least=MIN_PACKED_SLICE_BYTES)
+        try:
+            with _open(path, self) as file:
+                groups = _groups(file.metadata)
+        except BrokenTableError:
+            return [(0, size)]
         starts: list[int] = []
         for group in groups:
             if not starts or group.start + group.size - starts[-1] > step:
@@ -64,14 +72,33 @@ class Parquet(Loader):
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows with a place in ``[start, end)``; `offset` is the first byte of their row group."""
+        """Yield the rows with a place in ``[start, end)``; `offset` is the first byte of their row group.
+
+        What cannot be read, of the file or of a row group, is one row, offered where the first row of it would be.
+
+        Raises:
+            DamagedFileError: The file became shorter since it was cut into slices.
+        """
         offers = Offers()
-        with _open(path, self) as file:
-            for group in _groups(file.metadata):
-                for row in _rows(file, group, group.rows_in(start, end), path):
-                    offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
-                    yield from offers.add(**offer, offset=group.start)
+        try:
+            with _open(path, self) as file:
+                for group in _groups(file.metadata):
+                    try:
+                        for row in _rows(file, group, group.rows_in(start, end)):
+                            offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
+                            yield from offers.add(**offer, offset=group.start)
+                    except BrokenTableError as error:
+                        refuse_shorter(path, end)
+                        yield from offers.add(**_broken(path, error, group.start, group.start + group.size))
+        except BrokenTableError as error:
+            refuse_shorter(path, end)
+            if start == 0:
+                yield from offers.add(**_broken(path, error, 0, file_size(path)))
         yield from offers.rest()
+
+
+class BrokenTableError(DataError):
+    """A Parquet file, or a row group of it, is damaged."""
 
 
 class _Group(NamedTuple):
@@ -109,9 +136,7 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
     try:
         file = pq.ParquetFile(_ranges(path) if is_url(path) else path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(
-            f"not a readable Parquet file: {_one_line(error)}", file=path, hint="fetch the file again, or take it out"
-        ) from error
+        raise _broken_table("not a readable Parquet file", error, path) from error
     try:
         _require_shallow(file.schema_arrow, path)
         _require_own_names(file.schema_arrow.names, path)
@@ -209,8 +234,12 @@ def _first_byte(row_group: pq.RowGroupMetaData) -> int:
     return int(min(page for page in pages if page))
 
 
-def _rows(file: pq.ParquetFile, group: _Group, wanted: range, path: str) -> Iterator[dict[str, Any]]:
-    """Yield the *wanted* rows of a row group; those before them are decoded and dropped."""
+def _rows(file: pq.ParquetFile, group: _Group, wanted: range) -> Iterator[dict[str, Any]]:
+    """Yield the *wanted* rows of a row group; those before them are decoded and dropped.
+
+    Raises:
+        BrokenTableError: Its bytes are damaged, at one of these rows.
+    """
     if not wanted:
         return
     size = max(1, min(_MAX_ROWS, _BATCH_BYTES // group.bytes_a_row))
@@ -226,11 +255,35 @@ def _rows(file: pq.ParquetFile, group: _Group, wanted: range, path: str) -> Iter
             if position >= wanted.stop:
                 return
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(
-            f"row group {group.number} cannot be read: {_one_line(error)}",
-            file=path,
-            hint="fetch the file again, or take it out",
-        ) from error
+        broken = _broken_table(f"row group {group.number} cannot be read", error)
+        if position >= wanted.start or not isinstance(broken, BrokenTableError):
+            raise broken from error
+        # else the damage lies before these rows: the slice that begins there reports it for all behind it
+
+
+def _broken_table(problem: str, error: Exception, path: str | None = None) -> CorpusmillError:
+    """Return the error for a table that cannot be read: damage, or a disk or store that does not answer."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number is None:
+        return BrokenTableError(f"{problem}: {_one_line(error)}", kind="damaged")
+    return UnfinishedError(
+        f"reading stopped: {os.strerror(number)}",
+        file=path,
+        hint="check the disk or mount that holds the file, then run the same command",
+    )
+
+
+def _broken(path: str, error: BrokenTableError, start: int, end: int) -> dict[str, Any]:
+    """Return the row that stands for the bytes ``[start, end)`` of the file at *path*."""
+    digest = sha256_of(path, start=start, end=end)
+    return {
+        "source_id": digest,
+        "record_sha256": digest,
+        "rule": error.rule,
+        "message": error.message,
+        "offset": start,
+        "length": end - start,
+    }
 
 
 def _values(column: pa.Array) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import tempfile
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.loaders.parquet import Parquet
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH
-from corpusmill.schemas.errors import DamagedFileError, SourceError
+from corpusmill.schemas.errors import SourceError, UnfinishedError
 from tests.crawlers.loaders.reading import in_slices, rows, samples
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -169,25 +170,52 @@ def test_a_missing_id_column_is_refused_only_when_it_was_asked_for(tmp_path: Pat
 
 
 @pytest.mark.parametrize("keep", [0, 3, 0.5, 0.9])
-def test_a_damaged_file_is_named(tmp_path: Path, keep: float) -> None:
-    """A table without its footer cannot be read in part."""
+def test_a_damaged_file_is_set_aside(tmp_path: Path, keep: float) -> None:
+    """A table without its footer cannot be read in part; the other files of the source are read."""
     path = write(tmp_path, pa.table({"text": ["a" * 1000]}))
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size) if keep < 1 else keep])  # type: ignore[index]
+    Parquet().check(str(path))
 
-    with pytest.raises(DamagedFileError) as caught:
-        Parquet().slices(str(path))
+    (row,) = [row for start, end in Parquet().slices(str(path)) for row in rows(Parquet(), path, start=start, end=end)]
 
-    assert caught.value.file == str(path)
+    assert row["rule"] == "error.damaged"
+    assert row["record_sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "not a readable Parquet file" in row["message"]
 
 
-def test_a_damaged_row_group_is_named(tmp_path: Path) -> None:
-    """The footer is whole, the pages are not."""
-    path = write(tmp_path, pa.table({"text": [f"text {i}" for i in range(5000)]}), compression="zstd")
+@pytest.mark.parametrize("hurt", [0, 2, 4])
+def test_a_damaged_row_group_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurt: int) -> None:
+    """The others are read; one row stands for what is lost, in one of the slices that touch it."""
+    monkeypatch.setattr("corpusmill.crawlers.loaders.parquet.MIN_PACKED_SLICE_BYTES", 1000)
+    texts = [hashlib.sha256(b"%d" % i).hexdigest() for i in range(5000)]
+    path = write(tmp_path, pa.table({"text": texts}), compression="zstd", row_group_size=1000)
+    with pq.ParquetFile(path) as file:
+        first = file.metadata.row_group(hurt).column(0).dictionary_page_offset
     data = bytearray(path.read_bytes())
-    data[100:2000] = bytes(1900)
+    data[first + 40 : first + 4000] = bytes(3960)
+    slices = Parquet().slices(str(path))
     path.write_bytes(data)
 
-    with pytest.raises(DamagedFileError, match="row group 0"):
+    parts = [row for start, end in slices for row in rows(Parquet(), path, start=start, end=end)]
+
+    bad = [row for row in parts if row["rule"]]
+    assert len(slices) > 5
+    assert [row["rule"] for row in bad] == ["error.damaged"]
+    assert f"row group {hurt} cannot be read" in bad[0]["message"]
+    assert [row["text"] for row in parts if row["text"]] == [*texts[: hurt * 1000], *texts[hurt * 1000 + 1000 :]]
+    assert parts == rows(Parquet(), path)
+
+
+def test_a_disk_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The version would lack documents that are there."""
+    path = write(tmp_path, pa.table({"text": ["a"]}))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(pq.ParquetFile, "iter_batches", fail)
+
+    with pytest.raises(UnfinishedError, match="Input/output error"):
         rows(Parquet(), path)
 
 
