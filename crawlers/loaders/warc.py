@@ -6,6 +6,7 @@ counted by kind, except that a 200 response or resource of another type is offer
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
@@ -26,7 +27,7 @@ from corpusmill.crawlers.loaders.media import (
     looks_like_html,
 )
 from corpusmill.crawlers.loaders.rows import timestamp
-from corpusmill.crawlers.loaders.streams import open_file, refuse_shorter, sha256_of
+from corpusmill.crawlers.loaders.streams import open_file, packed, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.warc_records import Record, layout, records
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.identity import capture_hash
@@ -34,18 +35,18 @@ from corpusmill.schemas.urls import canonical_url
 
 _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
 """Types of record that WARC 1.1 §6 defines beside those of documents; any other is counted as ``unknown``."""
+_YEAR_OR_MONTH: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
+_ISO_8601: Final = "{}-{}-{}T{}:{}:{}Z"
+_PARTS: Final = ((4, "01"), (6, "01"), (8, "00"), (10, "00"), (12, "00"))
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
 
 
 class Warc(Loader):
     """Pages of a web archive; `offset` and `length` are those of the gzip member, in a plain file of the record."""
 
-    suffixes: ClassVar[tuple[str, ...]] = (
-        *(f".{kind}{packed}" for kind in ("warc", "warc.wet", "wet") for packed in ("", ".gz", ".zst")),
-        ".arc",
-        ".arc.gz",
-    )
-    depends: ClassVar[tuple[str, ...]] = ("FastWARC", "warcio", "charset-normalizer")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
+    version: ClassVar[int] = 2
+    depends: ClassVar[tuple[str, ...]] = ("FastWARC", "charset-normalizer")
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices that begin where a gzip member does; of a plain file by size; one otherwise."""
@@ -163,10 +164,23 @@ def _source_id(url: str) -> str:
 
 
 def _time(date: str) -> datetime | None:
-    """Give the time of a WARC-Date (ISO 8601) or an ARC date (14 digits)."""
-    if len(date) == 14 and date.isdecimal():
-        date = f"{date[:8]}T{date[8:]}Z"
+    """Give the time of a WARC-Date, or of the digits in an ARC file; of a day, month or year, when it begins.
+
+    >>> _time("2024"), _time("20070102030405")
+    (datetime.datetime(2024, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), \
+datetime.datetime(2007, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc))
+    """
+    date = date.strip()
+    if date.isdecimal() and date.isascii() and 4 <= len(date) <= 17:
+        date = _ISO_8601.format(*_parts(date))
+    elif found := _YEAR_OR_MONTH.fullmatch(date):
+        date = f"{found[1]}-{found[2] or '01'}-01"
     return timestamp(date)
+
+
+def _parts(digits: str) -> list[str]:
+    """Give year, month, day, hour, minute and second of *digits*, which may end after each of them."""
+    return [digits[:4], *(digits[at : at + 2] or least for at, least in _PARTS)]
 
 
 def _broken(path: str, damage: warc_frames.Damage) -> dict[str, Any]:

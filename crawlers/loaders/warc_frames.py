@@ -24,6 +24,8 @@ from typing import Any, BinaryIO, Final, NamedTuple
 from isal import isal_zlib
 from isal.igzip_lib import IsalError
 
+from corpusmill.schemas.errors import DataError
+
 MEMBER_MAGIC: Final = b"\x1f\x8b\x08"
 _RECORD_MAGIC: Final = b"WARC/"
 MAX_HELD_BYTES: Final = 8 << 20
@@ -73,7 +75,7 @@ def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Dam
     size = file.seek(0, io.SEEK_END)
     position = proven_start(file, start, size=size)
     stop = size if end < 0 else proven_start(file, end, size=size)
-    member = _Member(file, position)
+    member = Member(file, position)
     while position < stop:
         chain = _Chain(file, member, position)
         yield chain.frame()
@@ -85,7 +87,7 @@ def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Dam
         after = proven_start(file, position + 1, size=size)
         if not _is_blank(file, position, after):
             yield Damage(position, after, chain.problem)
-        position, member = after, _Member(file, after)
+        position, member = after, Member(file, after)
 
 
 def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Damage]:
@@ -93,12 +95,12 @@ def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Da
     size = file.seek(0, io.SEEK_END)
     position = 0
     while position < size and (end < 0 or position < end):
-        after, is_record = _next_record(file, position, size)
+        after, problem = _next_record(file, position, size)
         if position >= start:
-            if is_record:
+            if problem is None:
                 yield _section(file, position, after)
             elif not _is_blank(file, position, after):
-                yield Damage(position, after, "no WARC record begins here, or its end is missing")
+                yield Damage(position, after, problem.message, problem.kind)
         position = after
 
 
@@ -154,7 +156,7 @@ def _is_blank(file: BinaryIO, start: int, end: int) -> bool:
 
 def _measured(file: BinaryIO, position: int) -> int | None:
     """Give the end of the member at *position*; none when it is damaged, or does not begin with a record."""
-    member = _Member(file, position, at_once=False)  # a false candidate should cost a few bytes
+    member = Member(file, position, at_once=False)  # a false candidate should cost a few bytes
     if member.head != _RECORD_MAGIC:
         return None
     if (whole := _whole_member(file, position)) is not None:
@@ -165,7 +167,7 @@ def _measured(file: BinaryIO, position: int) -> int | None:
     return member.end
 
 
-class _Member:
+class Member:
     """The gzip member that begins at *offset*, and its first bytes; read to its end, it knows whether it is whole.
 
     With *at_once*, a member that is intact and short is inflated in one go, by ISA-L. What is damaged or long is left
@@ -254,7 +256,7 @@ def _whole_member(file: BinaryIO, offset: int) -> tuple[bytes, int] | None:
 class _Chain:
     """A member, and those behind it that go on with its last record; `following` is the one that does not."""
 
-    def __init__(self, file: BinaryIO, member: _Member, position: int) -> None:
+    def __init__(self, file: BinaryIO, member: Member, position: int) -> None:
         self._file = file
         self._position = position
         self._member = member
@@ -285,7 +287,7 @@ class _Chain:
     def _goes_on(self) -> bool:
         if self._member.end is None or self._member is not self.following:
             return False
-        self.following = _Member(self._file, self._member.end)
+        self.following = Member(self._file, self._member.end)
         if self.following.problem or self.following.head == _RECORD_MAGIC:
             return False
         self._member = self.following
@@ -313,19 +315,34 @@ class _Joined(io.RawIOBase):
         return len(data)
 
 
-def _next_record(file: BinaryIO, position: int, size: int) -> tuple[int, bool]:
-    """Give the end of the record at *position*, or, and False, where the next may begin when there is none."""
+def _next_record(file: BinaryIO, position: int, size: int) -> tuple[int, DataError | None]:
+    """Give the end of the record at *position*; or where the next may begin, and what is wrong, when there is none."""
     file.seek(position)
     header = _HEADER.match(head := file.read(_MAX_HEADER_BYTES))
     length = _LENGTH.search(header[0]) if header else None
     if header is None or length is None or position + len(header[0]) + int(length[1]) > size:
-        return _search(file, position, size), False
+        return _search(file, position, size), _problem(head, header, length, is_last=position + len(head) == size)
     end = position + len(header[0]) + int(length[1])
     rest = head[end - position : end - position + 4]
     if len(rest) < 4:
         file.seek(end)
         rest = file.read(4)
-    return end + len(rest) - len(rest.lstrip(b"\r\n")), True
+    return end + len(rest) - len(rest.lstrip(b"\r\n")), None
+
+
+def _problem(
+    head: bytes, header: re.Match[bytes] | None, length: re.Match[bytes] | None, *, is_last: bool
+) -> DataError:
+    """Say why no record can be read at *head*."""
+    if not head.startswith(_RECORD_MAGIC):
+        return DataError(f"no WARC record begins with {head[:40]!r}", kind="not_warc")
+    if header is None:
+        if is_last:
+            return DataError("the file ends in the header of a record", kind="truncated")
+        return DataError(f"the header of the record has no end within {_MAX_HEADER_BYTES:,} bytes", kind="bad_header")
+    if length is None:
+        return DataError("the header of the record has no Content-Length", kind="bad_header")
+    return DataError("the file ends before the record does", kind="truncated")
 
 
 def _search(file: BinaryIO, position: int, size: int) -> int:

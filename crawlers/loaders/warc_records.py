@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import BinaryIO, Final, cast
+from typing import Any, BinaryIO, Final
 
-from fastwarc.warc import ArchiveIterator, WarcRecord
+from fastwarc.stream_io import ZstdReader
 
 from corpusmill.crawlers.loaders import warc_frames
 from corpusmill.crawlers.loaders.arc import arc_records
 from corpusmill.crawlers.loaders.http_body import MAX_HEADER_BYTES, Response, parse_head
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streams import (
+    MAGIC_BYTES,
     BrokenStreamError,
     compression,
     file_size,
@@ -23,10 +25,12 @@ from corpusmill.crawlers.loaders.streams import (
     open_file,
     pieces,
 )
+from corpusmill.crawlers.loaders.warc_heads import Head, next_version_line, read_head
 from corpusmill.schemas.errors import DataError
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
+_ZSTD_BUFFER_BYTES: Final = 1 << 18
 _USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
 _USUAL_ENDS: Final = (b"\r\n\r\n", b"\n\n")
 
@@ -73,9 +77,12 @@ class Record:
 
 
 def layout(path: str) -> str:
-    """Tell how the file at *path* is to be read: ``gzip``, ``plain``, ``zstd``, ``arc``, ``empty`` or ``unknown``."""
+    """Tell how the file at *path* is to be read.
+
+    ``gzip``, ``plain``, ``bzip2``, ``xz`` or ``zstd``, where it is a WARC file; ``arc``, ``empty`` or ``unknown``.
+    """
     with open_file(path) as file:
-        packing = compression(file.peek(4)) or "plain"
+        packing = compression(file.peek(MAGIC_BYTES)) or "plain"
     if packing == "zstd":
         return packing  # only its reader knows how to find the dictionary
     try:
@@ -108,16 +115,16 @@ def records(path: str, *, start: int, end: int) -> Iterator[Record | warc_frames
                 else:
                     yield from _records_of(item)
     elif start == 0 and end != 0:
-        if packing == "zstd":
-            yield from _records_of_zstd(path)
+        if packing in {"zstd", "bzip2", "xz"}:
+            yield from _records_of_stream(path, packing)
         elif packing == "arc":
             yield from _records_of_arc(path)
         elif packing == "unknown":
-            yield replace(_all_of(path, "the file is not a web archive"), kind="not_warc")
+            yield _all_of(path, DataError("the file is not a web archive", kind="not_warc"))
 
 
 def _usual_record(frame: warc_frames.Frame) -> Record | None:
-    """Return the record of a frame that holds one as nearly all writers write it; none leaves it to FastWARC.
+    """Return the record of a frame that holds one as nearly all writers write it; none leaves it to the lenient reader.
 
     That is: ASCII fields without folding or repetition, a length, and the end that the standard asks for. Lines may end
     in LF alone, as some archives have them.
@@ -135,75 +142,139 @@ def _usual_record(frame: warc_frames.Frame) -> Record | None:
         return None
     kind = fields.get("warc-type", "unknown").lower()
     block = memoryview(data)[head.end() : end] if kind in _DOCUMENT_RECORDS else b""
+    return _record_of(kind, fields, Block(block, len(block)), offset=frame.offset, length=length)
+
+
+def _records_of(frame: warc_frames.Frame) -> Iterator[Record | warc_frames.Damage]:
+    """Yield the records of *frame*; the last one only when the frame does not break off.
+
+    One damage behind them stands for all that cannot be read in the frame.
+    """
+    last: Record | None = None
+    problem: DataError | None = None
+    for item in _read_records(frame.stream(), offset=frame.offset):
+        if isinstance(item, DataError):
+            problem = problem or item
+            continue
+        if last is not None:
+            yield last
+        last = item
+    length = frame.length()
+    if length is None:
+        return  # the damage itself follows
+    if last is not None:
+        yield replace(last, length=length)
+    if problem is not None:
+        yield warc_frames.Damage(frame.offset, frame.offset + length, problem.message, problem.kind)
+
+
+def _records_of_stream(path: str, packing: str) -> Iterator[Record | warc_frames.Damage]:
+    """Yield the records of a file that is packed as a whole, with places in the unpacked bytes."""
+    problem: DataError | None = None
+    try:
+        with _open_zstd(path) if packing == "zstd" else open_decompressed(path) as stream:
+            for item in _read_records(stream):
+                if isinstance(item, DataError):
+                    problem = problem or item
+                else:
+                    yield item
+    except BrokenStreamError as error:
+        problem = error
+    if problem is not None:
+        yield _all_of(path, problem)
+
+
+def _open_zstd(path: str) -> BinaryIO:
+    """Open a file of zstd frames that may begin with a dictionary, as those of WARC files do."""
+    return io.BufferedReader(_Zstd(open_file(path)), _ZSTD_BUFFER_BYTES)
+
+
+class _Zstd(io.RawIOBase):
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._reader = ZstdReader(file)
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._reader.read(len(buffer))
+        except OSError as error:
+            raise BrokenStreamError(f"the zstd stream is damaged or ends in the middle: {error}") from error
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _read_records(stream: BinaryIO, *, offset: int | None = None) -> Iterator[Record | DataError]:
+    """Yield the records of *stream*, and what is wrong between them; reading takes up again at the next version line.
+
+    They have the place *offset*, or that in *stream*.
+    """
+    while True:
+        line, garbage = next_version_line(stream)
+        if garbage is not None:
+            yield DataError(garbage, kind="not_warc")
+        if not line:
+            return
+        place = stream.tell() - len(line) if offset is None else offset
+        try:
+            head = read_head(stream)
+        except DataError as error:
+            yield error
+        else:
+            yield _record(head, stream, place)
+
+
+def _records_of_arc(path: str) -> Iterator[Record | warc_frames.Damage]:
+    problem: DataError | None = None
+    with open_file(path) as file:
+        packing = compression(file.peek(MAGIC_BYTES))
+    try:
+        with open_file(path) if packing in (None, "gzip") else open_decompressed(path) as file:
+            for item in arc_records(file, is_packed=packing == "gzip"):
+                if isinstance(item, DataError):
+                    problem = problem or item
+                    continue
+                block = Block.read(item.stream, item.length, max_bytes=_MAX_BLOCK_BYTES)
+                yield Record("response", item.url, item.date, item.media_type, "", block, item.offset, item.length)
+    except BrokenStreamError as error:
+        problem = error
+    if problem is not None:
+        yield _all_of(path, problem)
+
+
+def _record(head: Head, stream: BinaryIO, offset: int) -> Record:
+    """Return the record with *head* whose block *stream* gives; a block that is no document's is read past."""
+    kind = head.fields.get("warc-type", "unknown").lower()
+    if kind in _DOCUMENT_RECORDS:
+        block = Block.read(stream, head.length, max_bytes=_MAX_BLOCK_BYTES)
+    else:
+        block = Block(b"", 0, is_short=sum(map(len, pieces(stream, length=head.length))) < head.length)
+    return _record_of(kind, head.fields, block, offset=offset)
+
+
+def _record_of(kind: str, fields: dict[str, str], block: Block, *, offset: int, length: int | None = None) -> Record:
     return Record(
         type=kind,
         url=fields.get("warc-target-uri", "").removeprefix("<").removesuffix(">"),
         date=fields.get("warc-date", ""),
         media_type=fields.get("content-type", ""),
         cut=fields.get("warc-truncated", ""),
-        block=Block(block, len(block)),
-        offset=frame.offset,
+        block=block,
+        offset=offset,
         length=length,
     )
 
 
-def _records_of(frame: warc_frames.Frame) -> Iterator[Record | warc_frames.Damage]:
-    """Yield the records of *frame*; the last one only when the frame does not break off."""
-    last: Record | None = None
-    problem = ""
-    try:
-        for record in ArchiveIterator(frame.stream(), parse_http=False, stream_detect=False):
-            if last is not None:
-                yield last
-            last = None
-            last = _record(record, frame.offset)
-    except (OSError, ValueError) as error:
-        problem = str(error)
-    length = frame.length()
-    if length is None:
-        return  # the damage itself follows
-    if last is not None:
-        yield replace(last, length=length)
-    if problem:
-        yield warc_frames.Damage(frame.offset, frame.offset + length, problem)
-
-
-def _records_of_zstd(path: str) -> Iterator[Record | warc_frames.Damage]:
-    problem = ""
-    with open_file(path) as file:
-        try:
-            for record in ArchiveIterator(file, parse_http=False):
-                yield _record(record, record.stream_pos)
-        except (OSError, ValueError) as error:
-            problem = str(error)
-    if problem:
-        yield _all_of(path, problem)
-
-
-def _records_of_arc(path: str) -> Iterator[Record | warc_frames.Damage]:
-    try:
-        with open_decompressed(path) as stream:
-            for found in arc_records(stream):
-                block = Block.read(found.stream, found.length, max_bytes=_MAX_BLOCK_BYTES)
-                yield Record("response", found.url, found.date, found.media_type, "", block, found.offset, found.length)
-    except DataError as error:
-        yield _all_of(path, error.message)
-
-
-def _record(record: WarcRecord, offset: int) -> Record:
-    headers = record.headers
-    kind = (headers.get("WARC-Type") or "unknown").strip().lower()
-    length = record.content_length if kind in _DOCUMENT_RECORDS else 0
-    return Record(
-        type=kind,
-        url=(headers.get("WARC-Target-URI") or "").strip().removeprefix("<").removesuffix(">"),
-        date=headers.get("WARC-Date") or "",
-        media_type=headers.get("Content-Type") or "",
-        cut=headers.get("WARC-Truncated") or "",
-        block=Block.read(cast(BinaryIO, record.reader), length, max_bytes=_MAX_BLOCK_BYTES),
-        offset=offset,
-    )
-
-
-def _all_of(path: str, message: str) -> warc_frames.Damage:
-    return warc_frames.Damage(0, file_size(path), message)
+def _all_of(path: str, problem: DataError) -> warc_frames.Damage:
+    return warc_frames.Damage(0, file_size(path), problem.message, problem.kind)

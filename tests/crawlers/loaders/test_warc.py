@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
+import lzma
 import random
 import tempfile
 import zlib
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +24,7 @@ from warcio.archiveiterator import ArchiveIterator
 
 from corpusmill.crawlers.loaders import warc_frames
 from corpusmill.crawlers.loaders.warc import Warc
-from corpusmill.crawlers.loaders.warc_records import _records_of, _usual_record
+from corpusmill.crawlers.loaders.warc_records import Record, _records_of, _usual_record
 from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
 
 PAGE = b"<!doctype html><p>Hello"
@@ -203,21 +206,155 @@ def usual(frame: bytes) -> object:
         (b"Hello\r\n\r\n", b"Hello\r\n"),
     ],
 )
-def test_what_is_unusual_about_a_record_is_left_to_the_library(change: tuple[bytes, bytes]) -> None:
+def test_what_is_unusual_about_a_record_is_left_to_the_lenient_reader(change: tuple[bytes, bytes]) -> None:
     """The short way takes only what has one reading."""
     assert usual(response()) is not None
     assert usual(response().replace(*change)) is None
 
 
+@pytest.mark.parametrize("name", ["Content-length", "content-length", "CONTENT-LENGTH"])
+@pytest.mark.parametrize(
+    "odd", [("WARC-Date: ", "WARC-Date:"), ("a.example", "ä.example"), ("WARC-Date", "X: a\r\n b\r\nWARC-Date")]
+)
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress, bz2.compress, lzma.compress])
+@pytest.mark.parametrize("is_crlf", [True, False])
+def test_unusual_heads_are_read_alike_in_every_packing(
+    tmp_path: Path, name: str, odd: tuple[str, str], pack: Callable[[bytes], bytes], is_crlf: bool
+) -> None:
+    """Names without case, line ends, folding and other bytes are matters of their own, and come together."""
+    head, _, block = response().replace(odd[0].encode(), odd[1].encode()).partition(b"\r\n\r\n")
+    head = head.replace(b"Content-Length", name.encode()) + b"\r\n\r\n"
+    data = (head if is_crlf else head.replace(b"\r\n", b"\n")) + block
+
+    offered = rows(Warc(), write(tmp_path, pack(data * 2), "x.warc"))
+
+    assert [(row["content"], row["rule"]) for row in offered] == [(PAGE, None)] * 2
+    assert all(row["fetched_at"] == datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC) for row in offered)
+
+
+@pytest.mark.parametrize(
+    ("date", "time"),
+    [
+        ("2024", datetime(2024, 1, 1, tzinfo=UTC)),
+        ("2024-05", datetime(2024, 5, 1, tzinfo=UTC)),
+        ("2024-05-06", datetime(2024, 5, 6, tzinfo=UTC)),
+        ("2024-05-06T07:08Z", datetime(2024, 5, 6, 7, 8, tzinfo=UTC)),
+        ("2024-05-06T07:08:09.123456789Z", datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)),
+        ("20240506070809", datetime(2024, 5, 6, 7, 8, 9, tzinfo=UTC)),
+        ("202405060708", datetime(2024, 5, 6, 7, 8, tzinfo=UTC)),
+        ("2024-13", None),
+        ("yesterday", None),
+    ],
+)
+def test_a_date_may_be_as_coarse_as_the_standard_allows(tmp_path: Path, date: str, time: datetime | None) -> None:
+    """WARC 1.1 §5.4 takes the levels of W3C-DTF: a year, a month, a day, minutes, seconds and parts of them."""
+    row = only(tmp_path, response().replace(b"2024-05-06T07:08:09Z", date.encode()))
+
+    assert (row["fetched_at"], row["content"]) == (time, PAGE)
+
+
+@pytest.mark.parametrize(
+    ("broken", "rule", "message"),
+    [
+        (response().replace(b"Content-Length", b"X-Length"), "error.bad_header", "has no Content-Length"),
+        (b"no record\r\n\r\n", "error.not_warc", "begins with b'no record"),
+        (
+            response(PAGE * 2000).replace(b"Content-Length: ", b"Content-Length: 9"),
+            "error.truncated",
+            "file ends before",
+        ),
+    ],
+)
+def test_the_rule_names_what_happened(tmp_path: Path, broken: bytes, rule: str, message: str) -> None:
+    """What is cut off has to be fetched again; what has a wrong header is whole."""
+    offered = rows(Warc(), write(tmp_path, response() + broken + response(), "x.warc"))
+
+    assert [row["rule"] for row in offered] == [None, rule, None]
+    assert message in offered[1]["message"]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_head_without_a_length_does_not_hide_the_records_behind_it(
+    tmp_path: Path, pack: Callable[[bytes], bytes]
+) -> None:
+    """One stream may hold the whole archive."""
+    data = response() + response().replace(b"Content-Length", b"X-Length") + response() + b"garbage\r\n" + response()
+
+    offered = rows(Warc(), write(tmp_path, pack(data)))
+
+    assert [row["rule"] for row in offered] == [None, None, None, "error.bad_header"]
+
+
+def arc_record(number: int, body: bytes = PAGE, *, more: str = "") -> bytes:
+    block = b"HTTP/1.1 200 OK\r\n" + TYPE + b"\r\n\r\n" + body
+    head = f"http://a.example/{number} 192.0.2.7 20070102030405 text/html {more}{len(block)}\n"
+    return head.encode() + block + b"\n"
+
+
+def arc_header(length: int) -> bytes:
+    """Return the header of an ARC file as Heritrix writes it, with metadata in XML, that says it has *length* bytes."""
+    lines = (
+        "1 1 InternetArchive\nURL IP-address Archive-date Content-type Archive-length\n<?xml version='1.0'?>\n<m/>\n"
+    )
+    return f"filedesc://x.arc 0.0.0.0 20070102030405 text/plain {length or len(lines)}\n{lines}\n".encode()
+
+
+def heritrix_member(data: bytes) -> bytes:
+    """Return *data* as the first member of a gzipped ARC file, whose extra field says ``LX`` (ARC 1.0)."""
+    packed = gzip.compress(data, mtime=0)
+    return packed[:3] + b"\x04" + packed[4:10] + b"\x08\0LX\x04\0\0\0\0\0" + packed[10:]
+
+
+@pytest.mark.parametrize("length", [0, 1, 76, 200, 9000])
+@pytest.mark.parametrize("is_packed", [True, False])
+def test_arc_files_are_read_whatever_their_header_says_of_its_length(
+    tmp_path: Path, length: int, is_packed: bool
+) -> None:
+    """Heritrix counts another length than it writes; each page is a member of its own."""
+    pages = [arc_record(1), arc_record(2, gzip.compress(PAGE)), arc_record(3, b"<p>" + b"x" * 99_000)]
+    first = arc_header(length)
+    data = heritrix_member(first) + b"".join(map(gzip.compress, pages)) if is_packed else first + b"".join(pages)
+
+    offered = rows(Warc(), write(tmp_path, data, "x.arc"))
+
+    assert [row["url"] for row in offered] == [f"http://a.example/{number}" for number in (1, 2, 3)]
+    assert [row["rule"] for row in offered] == [None, "error.not_text", None]
+    assert offered[0]["fetched_at"] == datetime(2007, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_arc_files_of_version_2_name_their_pages(tmp_path: Path) -> None:
+    """Ten fields stand in the line, of which the address is the first."""
+    data = arc_header(0) + arc_record(1, more="200 - - 100 x.arc ") + arc_record(2, more="200 checksum http://b/ 0 - ")
+
+    offered = rows(Warc(), write(tmp_path, data, "x.arc"))
+
+    assert [(row["url"], row["content"]) for row in offered] == [(f"http://a.example/{n}", PAGE) for n in (1, 2)]
+
+
+def test_an_arc_file_that_is_cut_off_gives_what_came_before(tmp_path: Path) -> None:
+    """The last page is not whole."""
+    data = b"".join(map(gzip.compress, [arc_header(0), arc_record(1), arc_record(2, noise(1, 9000))]))
+
+    offered = rows(Warc(), write(tmp_path, data[:-3000], "x.arc.gz"))
+
+    assert [row["rule"] for row in offered] == [None, "error.truncated", "error.truncated"]
+
+
 @given(body=st.binary(max_size=300), url=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-def test_a_usual_record_is_what_the_library_reads(body: bytes, url: str) -> None:
-    """Both ways to read a record give the same."""
+def test_a_usual_record_is_what_other_readers_see(body: bytes, url: str) -> None:
+    """The short way, the lenient way and warcio give the same."""
     frame = response(body, url=url)
 
     (ours,) = [usual(frame)]
-    (theirs,) = _records_of(warc_frames.Frame(0, frame, lambda: io.BytesIO(frame), lambda: len(frame)))
+    (lenient,) = _records_of(warc_frames.Frame(0, frame, lambda: io.BytesIO(frame), lambda: len(frame)))
+    theirs = next(iter(ArchiveIterator(io.BytesIO(frame), no_record_parse=True)))
 
-    assert ours == theirs
+    assert isinstance(ours, Record)
+    assert ours == lenient
+    assert (ours.url, bytes(ours.block.data)) == (
+        theirs.rec_headers.get_header("WARC-Target-URI").removeprefix("<").removesuffix(">"),
+        theirs.raw_stream.read(),
+    )
 
 
 def test_an_address_that_is_none_costs_its_record_nothing_else(tmp_path: Path) -> None:
