@@ -9,15 +9,16 @@ import asyncio
 import contextlib
 import re
 import ssl
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from corpusmill.crawlers.content_codings import undo_content_codings
 from corpusmill.crawlers.frontier.addresses import public_addresses
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.warc import Exchange
+from corpusmill.schemas.errors import DataError
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Of a response's status line and headers."""
@@ -310,27 +311,17 @@ def parse_head(lines: list[bytes]) -> Head:
 
 
 def decoded(exchange: Exchange, *, max_bytes: int) -> bytes:
-    """Give the body of *exchange* without its content encoding.
+    """Give the body of *exchange* without its content codings, as the loader of archives will read it.
 
     Raises:
-        Refusal: ``error.encoding``: it cannot be decoded; ``error.too_large``: it unfolds to more than *max_bytes*.
+        Refusal: ``error.encoding``, ``error.truncated``: it cannot be decoded, or breaks off; ``error.too_large``: it
+            unfolds to more than *max_bytes*.
     """
-    coding = exchange.headers.get("content-encoding", "identity").lower()
-    if coding in ("identity", ""):
-        return exchange.body
-    if coding not in ("gzip", "x-gzip", "deflate"):
-        raise Refusal("error.encoding", f"Content-Encoding: {coding[:100]}")
-    # 47: zlib finds out by itself whether a gzip or a zlib header begins the stream.
-    unpack = zlib.decompressobj(47)
+    codings = exchange.headers.get("content-encoding", "")
     try:
-        body = unpack.decompress(exchange.body, max_bytes + 1)
-    except zlib.error as error:
-        raise Refusal("error.encoding", f"{coding}: {error}") from error
-    if len(body) > max_bytes:
-        raise Refusal("error.too_large", f"body unfolds to more than {max_bytes} bytes")
-    if not unpack.eof and exchange.body and not exchange.truncated:
-        raise Refusal("error.encoding", f"{coding}: the stream ends too early")
-    return body
+        return undo_content_codings(exchange.body, codings, max_bytes=max_bytes, is_cut=exchange.truncated)
+    except DataError as error:
+        raise Refusal(error.rule, error.message) from error
 
 
 def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import re
-import zlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-import zstandard
-from fastwarc.stream_io import BrotliReader
-
-from corpusmill.schemas.errors import DataError
+from corpusmill.crawlers.content_codings import dechunked, undo_content_codings
 
 MAX_HEADER_BYTES: Final = 65_536
 _END_OF_HEADER: Final = re.compile(rb"\r?\n\r?\n")
 _STATUS: Final = re.compile(rb"(?:HTTP|ICY)\S*\s+(\d{3})")
-_CHUNK: Final = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")
+_LISTS: Final = ("content-encoding", "transfer-encoding")
 
 
 @dataclass(frozen=True)
 class Response:
-    """The head of a response; header names are in lower case, of several headers with one name the first counts."""
+    """The head of a response; names are in lower case; of several headers with one name the first counts.
+
+    Those that list codings are joined (RFC 9110 §5.3).
+    """
 
     status: int
     headers: dict[str, str]
@@ -47,103 +44,25 @@ def parse_head(block: bytes | memoryview) -> Response | None:
     headers: dict[str, str] = {}
     for line in lines:
         name, colon, value = line.partition(":")
-        if colon:
-            headers.setdefault(name.strip().lower(), value.strip())
+        name = name.strip().lower()
+        if colon and name in _LISTS and name in headers:
+            headers[name] += f", {value.strip()}"
+        elif colon:
+            headers.setdefault(name, value.strip())
     return Response(int(status[1]), headers, end.end() if end else min(len(block), MAX_HEADER_BYTES))
 
 
-def decoded_body(body: bytes, response: Response, *, max_bytes: int) -> bytes:
-    """Undo the transfer encoding and the content encodings of *body*.
+def decoded_body(body: bytes, response: Response, *, max_bytes: int, is_cut: bool = False) -> bytes:
+    """Undo the transfer codings and the content codings of *body*; archives often keep the headers of undone ones.
 
-    Archives often keep the headers but store the body decoded, so a coding that does not fit is taken as undone. A
-    coded body that breaks off gives what came before.
+    With *is_cut*, the body was cut off when it was fetched, and what came before is returned.
 
     Raises:
-        DataError: ``too_large``, decoded above *max_bytes*.
+        DataError: As `undo_content_codings`.
     """
-    if "chunked" in response.headers.get("transfer-encoding", "").lower():
+    transfer_codings = response.headers.get("transfer-encoding", "")
+    if "chunked" in transfer_codings.lower():
         body = dechunked(body)
-    for coding in reversed(response.headers.get("content-encoding", "").lower().split(",")):
-        if decode := _CODINGS.get(coding.strip()):
-            body = decode(body, max_bytes)
-    if len(body) > max_bytes:
-        raise DataError(f"the body is above {max_bytes:,} bytes", kind="too_large")
+    for codings in (transfer_codings, response.headers.get("content-encoding", "")):
+        body = undo_content_codings(body, codings, max_bytes=max_bytes, is_cut=is_cut, is_archived=True)
     return body
-
-
-def dechunked(body: bytes) -> bytes:
-    r"""Undo the chunked transfer coding (RFC 9112 §7.1); *body* as it is where it has no chunks.
-
-    >>> dechunked(b"4\r\n<htm\r\n2\r\nl>\r\n0\r\n\r\n"), dechunked(b"<html>")
-    (b'<html>', b'<html>')
-    """
-    parts, position = [], 0
-    while chunk := _CHUNK.match(body, position):
-        size = int(chunk[1], 16)
-        parts.append(body[chunk.end() : chunk.end() + size])
-        position = chunk.end() + size
-        if size == 0:
-            return b"".join(parts)
-    return b"".join(parts) if position >= len(body) and parts else body
-
-
-def _inflated(body: bytes, max_bytes: int, *, wbits: int) -> bytes:
-    try:
-        return zlib.decompressobj(wbits).decompress(body, max_bytes + 1)
-    except zlib.error:
-        return _until_damage(body, max_bytes, wbits=wbits) or body
-
-
-def _until_damage(body: bytes, max_bytes: int, *, wbits: int) -> bytes:
-    """Give what can be had of a damaged body."""
-    decoder, parts, size = zlib.decompressobj(wbits), [], 0
-    for start in range(0, len(body), 1024):
-        try:
-            parts.append(decoder.decompress(body[start : start + 1024]))
-        except zlib.error:
-            break
-        size += len(parts[-1])
-        if size > max_bytes:
-            break
-    return b"".join(parts)
-
-
-def _gunzipped(body: bytes, max_bytes: int) -> bytes:
-    return _inflated(body, max_bytes, wbits=31) if body.startswith(b"\x1f\x8b") else body
-
-
-def _deflated(body: bytes, max_bytes: int) -> bytes:
-    """Undo ``deflate``: with the header of zlib (RFC 9110 §8.4.1.2), or raw as some servers send it."""
-    inflated = _inflated(body, max_bytes, wbits=15)
-    if inflated is not body or body.lstrip().startswith(b"<"):
-        return inflated
-    return _inflated(body, max_bytes, wbits=-15)
-
-
-def _unbrotlied(body: bytes, max_bytes: int) -> bytes:
-    if body.lstrip().startswith(b"<"):
-        return body
-    return _read(lambda: BrotliReader(io.BytesIO(body)).read(max_bytes + 1), body)
-
-
-def _unzstd(body: bytes, max_bytes: int) -> bytes:
-    if not body.startswith(b"\x28\xb5\x2f\xfd"):
-        return body
-    decoder = zstandard.ZstdDecompressor(max_window_size=2**23)  # RFC 9659: no more on the web
-    return _read(lambda: decoder.stream_reader(io.BytesIO(body)).read(max_bytes + 1), body)
-
-
-def _read(decode: Callable[[], bytes], body: bytes) -> bytes:
-    try:
-        return decode()
-    except (OSError, zstandard.ZstdError):
-        return body
-
-
-_CODINGS: Final[dict[str, Callable[[bytes, int], bytes]]] = {
-    "gzip": _gunzipped,
-    "x-gzip": _gunzipped,
-    "deflate": _deflated,
-    "br": _unbrotlied,
-    "zstd": _unzstd,
-}

@@ -131,7 +131,8 @@ def _body(record: Record) -> tuple[str, bytes]:
     block, response = record.block.data, record.response
     if response is None:
         return record.media_type, bytes(block)
-    body = decoded_body(bytes(block[response.head_bytes :]), response, max_bytes=MAX_CONTENT_BYTES)
+    is_cut = bool(record.cut)
+    body = decoded_body(bytes(block[response.head_bytes :]), response, max_bytes=MAX_CONTENT_BYTES, is_cut=is_cut)
     return response.headers.get("content-type", ""), body
 
 

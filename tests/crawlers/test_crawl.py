@@ -11,22 +11,26 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from contextlib import redirect_stdout
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
 from types import SimpleNamespace
 
+import brotli
 import pytest
 from pydantic import ValidationError
 from warcio.checker import Checker
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
+from corpusmill.crawlers.loaders.warc import Warc
 from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import file_lock
+from tests.crawlers.loaders.reading import rows
 from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 ROBOTS = Answer("User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"})
@@ -276,6 +280,31 @@ def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: 
         "/nowhere": "http.302",
     }
     assert _is_valid(raw_dir)
+
+
+def test_compressed_answers_are_whole_pages_or_say_why_not(raw_dir: Path) -> None:
+    """Servers send members piece by piece, leave trailer and wrapper out; half a page is none."""
+    body = b'<a href="/found">found</a>' + b"<p>words</p>" * 200
+    raw = zlib.compressobj(9, zlib.DEFLATED, -15)
+    bodies = {
+        "/members": ("gzip", gzip.compress(body[:9]) + gzip.compress(body[9:])),
+        "/no-trailer": ("gzip", gzip.compress(body)[:-8]),
+        "/raw-deflate": ("deflate", raw.compress(body) + raw.flush()),
+        "/chain": ("gzip, br", brotli.compress(gzip.compress(body))),
+        "/cut": ("gzip", gzip.compress(body)[:-12]),
+        "/unknown": ("dcb", brotli.compress(body)),
+    }
+    answers = {"/": page(*bodies), "/found": page()} | {
+        path: Answer(data, headers={"Content-Type": "text/html", "Content-Encoding": coding})
+        for path, (coding, data) in bodies.items()
+    }
+    with serve(answers) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert sorted(pages(raw_dir)) == ["/", "/chain", "/found", "/members", "/no-trailer", "/raw-deflate"]
+    assert ledger(raw_dir, manifest) == {"/cut": "error.truncated", "/unknown": "error.encoding"}
+    found = [row for file in manifest.files for row in rows(Warc(), raw_dir / file.path)]
+    assert [row["content"] for row in found if row["url"].endswith(tuple(bodies))] == [body] * 4
 
 
 def test_a_failure_that_passes_costs_no_page(raw_dir: Path) -> None:

@@ -104,11 +104,28 @@ def brotli(body: bytes) -> bytes:
         (zstandard.compress(PAGE), b"Content-Encoding: zstd"),
         *((PAGE, b"Content-Encoding: " + coding) for coding in (b"gzip", b"deflate", b"br", b"zstd", b"nonsense")),
         (PAGE, b"Transfer-Encoding: chunked"),
+        (gzip.compress(PAGE[:9]) + gzip.compress(PAGE[9:]), b"Content-Encoding: gzip"),
+        (brotli(gzip.compress(PAGE)), b"Content-Encoding: gzip, br"),
+        (brotli(gzip.compress(PAGE)), b"Content-Encoding: gzip\r\nX: y\r\nContent-Encoding: br"),
+        (chunked(gzip.compress(PAGE)[:-8]), b"Transfer-Encoding: gzip, chunked"),
     ],
 )
 def test_encodings_are_undone_where_they_are_real(tmp_path: Path, body: bytes, header: bytes) -> None:
     """Archives often hold the body decoded and the header as it was."""
     assert only(tmp_path, response(body, TYPE, header))["content"] == PAGE
+
+
+def test_a_body_that_breaks_off_is_published_only_where_the_record_says_so(tmp_path: Path) -> None:
+    """`WARC-Truncated` stays with the document; without it nobody would see that half of the page is missing."""
+    data = response(gzip.compress(noise(1, 9000))[:-2000], TYPE, b"Content-Encoding: gzip")
+
+    whole, cut = (
+        only(tmp_path, data),
+        only(tmp_path, data.replace(b"WARC-Date", b"WARC-Truncated: length\r\nWARC-Date")),
+    )
+
+    assert (whole["rule"], whole["content"]) == ("error.truncated", None)
+    assert (cut["rule"], cut["metadata"]) == (None, {"warc_truncated": "length"})
 
 
 def test_a_bomb_is_too_large_before_it_has_unfolded(tmp_path: Path) -> None:

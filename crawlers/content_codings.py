@@ -1,0 +1,221 @@
+"""Content and transfer codings of HTTP (RFC 9110 §8.4, RFC 9112 §7), undone: the whole body, or an error that says why.
+
+The crawler and the loader of archives use the same function, so that what a page links to and what is published of it
+come from the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Callable
+from typing import Final
+
+import brotli
+import zstandard
+
+from corpusmill.crawlers.loaders.media import is_binary
+from corpusmill.schemas.errors import DataError
+
+_CHUNK: Final = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")
+_GZIP_MAGIC: Final = b"\x1f\x8b\x08"
+_ZSTD_MAGICS: Final = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + low, 0x2A, 0x4D, 0x18)) for low in range(16)))
+_MAX_ZSTD_WINDOW: Final = 1 << 23
+"""RFC 9659: no more on the web."""
+_PIECE_BYTES: Final = 1 << 16
+_RAW: Final = -15
+_FEXTRA, _FNAME, _FCOMMENT, _FHCRC = 4, 8, 16, 2
+
+
+class _Other(Exception):
+    """The body does not begin as the coding does."""
+
+
+def undo_content_codings(
+    body: bytes, codings: str, *, max_bytes: int, is_cut: bool = False, is_archived: bool = False
+) -> bytes:
+    """Undo *codings*, the value of `Content-Encoding`, of *body*.
+
+    Args:
+        is_cut: The body was cut off when it was fetched; what came before is returned.
+        is_archived: Archives often name a coding that was undone already: one that does not fit is passed over when the
+            body could be text.
+
+    Raises:
+        DataError: ``too_large``: above *max_bytes*; ``truncated``: the body breaks off; ``encoding``: it is damaged, or
+            its coding is unknown.
+    """
+    for name in reversed(codings.lower().split(",")):
+        coding = name.strip().removeprefix("x-")
+        if coding in ("", "identity", "chunked") or not body:
+            continue
+        try:
+            decode = _CODINGS.get(coding)
+            if decode is None:
+                raise _Other
+            body, is_whole = decode(body, max_bytes)
+        except _Other:
+            if not is_archived or is_binary(body):
+                problem = "is not known" if coding not in _CODINGS else "does not fit the body"
+                raise DataError(f"Content-Encoding: {coding[:100]} {problem}", kind="encoding") from None
+            continue
+        if len(body) > max_bytes:
+            raise DataError(f"the body is above {max_bytes:,} bytes when {coding} is undone", kind="too_large")
+        if not is_whole and not is_cut:
+            raise DataError(f"Content-Encoding: {coding}: the body breaks off", kind="truncated")
+    if len(body) > max_bytes:
+        raise DataError(f"the body is above {max_bytes:,} bytes", kind="too_large")
+    return body
+
+
+def dechunked(body: bytes) -> bytes:
+    r"""Undo the chunked transfer coding (RFC 9112 §7.1); *body* as it is where it has no chunks.
+
+    >>> dechunked(b"4\r\n<htm\r\n2\r\nl>\r\n0\r\n\r\n"), dechunked(b"<html>")
+    (b'<html>', b'<html>')
+    """
+    parts, position = [], 0
+    while chunk := _CHUNK.match(body, position):
+        size = int(chunk[1], 16)
+        parts.append(body[chunk.end() : chunk.end() + size])
+        position = chunk.end() + size
+        if size == 0:
+            return b"".join(parts)
+    return b"".join(parts) if position >= len(body) and parts else body
+
+
+def _gunzip(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Undo gzip, all members (RFC 1952 §2.2); what follows them and is no member is passed over, as browsers do.
+
+    The last trailer may be missing: deflate marks its own end (RFC 1951 §3.2.3).
+    """
+    if not body.startswith(_GZIP_MAGIC):
+        if _has_zlib_header(body):
+            return _inflate(body, max_bytes)
+        raise _Other
+    parts: list[bytes] = []
+    room = max_bytes + 1
+    while body.startswith(_GZIP_MAGIC) and room > 0:
+        decoder = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(decoder.decompress(body, room))
+        except zlib.error as error:
+            raise _damaged("gzip", error) from error
+        room -= len(parts[-1])
+        if not decoder.eof:
+            return b"".join(parts), room <= 0 or _is_whole_deflate(body[_header_bytes(body) :])
+        body = decoder.unused_data.lstrip(b"\0")
+    return b"".join(parts), True
+
+
+def _header_bytes(member: bytes) -> int:
+    """Return the length of the header of a gzip *member* (RFC 1952 §2.3)."""
+    flags = member[3] if len(member) > 3 else 0
+    end = 10
+    if flags & _FEXTRA:
+        end += 2 + int.from_bytes(member[end : end + 2], "little")
+    for flag in (_FNAME, _FCOMMENT):
+        if flags & flag:
+            end = member.find(b"\0", end) + 1 or len(member)
+    return end + (2 if flags & _FHCRC else 0)
+
+
+def _is_whole_deflate(data: bytes) -> bool:
+    decoder = zlib.decompressobj(_RAW)
+    while data and not decoder.eof:
+        decoder.decompress(data, _PIECE_BYTES * 16)
+        data = decoder.unconsumed_tail
+    return decoder.eof
+
+
+def _inflate(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Undo ``deflate``: in a zlib stream (RFC 9110 §8.4.1.2), raw as some servers send it, or what is gzip in truth.
+
+    A zlib stream may lack its checksum, as a gzip member may.
+    """
+    if body.startswith(_GZIP_MAGIC):
+        return _gunzip(body, max_bytes)
+    damage: zlib.error | None = None
+    if _has_zlib_header(body):
+        decoder = zlib.decompressobj()
+        try:
+            output = decoder.decompress(body, max_bytes + 1)
+            return output, decoder.eof or len(output) > max_bytes or _is_whole_deflate(body[2:])
+        except zlib.error as error:
+            damage = error
+    decoder = zlib.decompressobj(_RAW)
+    try:
+        output = decoder.decompress(body, max_bytes + 1)
+    except zlib.error as error:
+        if not is_binary(body):
+            raise _Other from error
+        raise _damaged("deflate", damage or error) from error
+    if damage is not None and not decoder.eof:
+        raise _damaged("deflate", damage)
+    if not decoder.eof and not is_binary(body):
+        raise _Other
+    return output, decoder.eof or len(output) > max_bytes
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    """Tell whether *body* begins as RFC 1950 §2.2 says."""
+    return len(body) > 1 and body[0] & 0x8F == 8 and int.from_bytes(body[:2], "big") % 31 == 0 and not body[1] & 0x20
+
+
+def _unbrotli(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Undo ``br`` (RFC 7932), which has no magic number: what cannot be undone and looks like text is text."""
+    if body.lstrip().startswith(b"<"):
+        raise _Other
+    decoder = brotli.Decompressor()
+    parts: list[bytes] = []
+    size = 0
+    data = body
+    try:
+        while size <= max_bytes and not decoder.is_finished():
+            parts.append(decoder.process(data, output_buffer_limit=min(1 << 20, max_bytes + 1)))
+            data = b""
+            size += len(parts[-1])
+            if not parts[-1] and decoder.can_accept_more_data():
+                break
+    except brotli.error as error:
+        if not is_binary(body):
+            raise _Other from error
+        raise _damaged("br", error) from error
+    if not decoder.is_finished() and size <= max_bytes and not is_binary(body):
+        raise _Other
+    return b"".join(parts), decoder.is_finished() or size > max_bytes
+
+
+def _unzstd(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    """Undo ``zstd``, all frames (RFC 8878 §3.1)."""
+    if not body.startswith(_ZSTD_MAGICS):
+        raise _Other
+    parts: list[bytes] = []
+    size, position = 0, 0
+    decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW).decompressobj()
+    while position < len(body) and size <= max_bytes:
+        piece = body[position : position + 1024]  # of which few bytes can stand for very many
+        try:
+            parts.append(decoder.decompress(piece))
+        except zstandard.ZstdError as error:
+            raise _damaged("zstd", error) from error
+        size += len(parts[-1])
+        position += len(piece)
+        if decoder.eof:
+            position -= len(decoder.unused_data)
+            if not body.startswith(_ZSTD_MAGICS, position):
+                return b"".join(parts), True
+            decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW).decompressobj()
+    return b"".join(parts), size > max_bytes
+
+
+def _damaged(coding: str, error: Exception) -> DataError:
+    return DataError(f"Content-Encoding: {coding}: the body is damaged: {error}", kind="encoding")
+
+
+_CODINGS: Final[dict[str, Callable[[bytes, int], tuple[bytes, bool]]]] = {
+    "gzip": _gunzip,
+    "deflate": _inflate,
+    "br": _unbrotli,
+    "zstd": _unzstd,
+}
