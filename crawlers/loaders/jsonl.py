@@ -1,4 +1,4 @@
-"""JSON Lines: plain, gzip or zstd (told by the first bytes), one object a line."""
+"""JSON Lines, and JSON texts that hold an array of records: plain or compressed, told by their first bytes."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
+from typing import Any, BinaryIO, ClassVar, Final, NoReturn
 
 import pyarrow as pa
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
 from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
+from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonText, json_form, records
 from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
 from corpusmill.crawlers.loaders.streams import (
     BrokenStreamError,
+    file_size,
     is_compressed,
     open_decompressed,
     packed,
@@ -24,10 +26,9 @@ from corpusmill.crawlers.loaders.streams import (
     refuse_shorter,
     sha256_of,
 )
-from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.errors import DamagedFileError, DataError
 
-MAX_LINE_BYTES: Final = 64_000_000
-"""Twice the largest text, for escapes and the other fields."""
+MAX_LINE_BYTES: Final = MAX_VALUE_BYTES
 MAX_DIGITS: Final = 640
 """Digits of a whole number: as many as Python reads at any setting of its own limit (``PYTHONINTMAXSTRDIGITS``)."""
 _READ_BYTES: Final = 1 << 20
@@ -36,7 +37,11 @@ _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class JsonLines(Loader):
-    """Objects, one a line, in UTF-8 (RFC 8259); blank lines are no records."""
+    """Objects in UTF-8 (RFC 8259): one a line, or the elements of an array, or values one after another.
+
+    Blank lines are no records. An array may lie under a key of an object that has no text itself, such as
+    ``{"data": [...]}``; the other fields of that object are passed over.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
     version: ClassVar[int] = 2
@@ -49,7 +54,10 @@ class JsonLines(Loader):
 
         A compressed file has several only where its frames have an index (`frame_index`).
         """
-        if not is_compressed(path):
+        is_packed = is_compressed(path)
+        if json_form(path, text_field=self.text_field) != "lines":
+            return [(0, -1 if is_packed else file_size(path))]
+        if not is_packed:
             return cuts(path)
         frames = frame_index(path)
         slices = [] if frames is None else frames.slices()
@@ -66,42 +74,50 @@ class JsonLines(Loader):
         frames = _frames(path, start, end)
         offers = Offers()
         try:
-            stream, position = _first_line(path, start, frames)
-            with stream:
-                for line in _lines(stream, position, end):
-                    yield from offers.add(**self._offer(line), offset=line.offset, length=line.length)
-        except BrokenStreamError as error:
+            for text in self._texts(path, start, end, frames):
+                yield from offers.add(**self._offer(text), offset=text.offset, length=text.length)
+        except DataError as error:
             yield from offers.add(**_broken(path, start, end, frames, error))
         _frames(path, start, end)
         yield from offers.rest()
 
-    def _offer(self, line: _Line) -> dict[str, Any]:
-        if line.data is None:
-            return line.bad("too_large", f"the line has {line.length:,} bytes, more than {MAX_LINE_BYTES:,}")
-        if _is_too_deep(line.data):
-            return line.bad("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+    def _texts(self, path: str, start: int, end: int, frames: FrameIndex | None) -> Iterator[JsonText]:
+        """Yield the records that begin in the slice; a file that is not of lines is read from its beginning.
+
+        Raises:
+            DataError: From here on nothing can be read, and the slice has to say so.
+        """
+        form = json_form(path, text_field=self.text_field)
+        if form == "lines":
+            stream, position = _first_line(path, start, frames)
+            with stream:
+                yield from _lines(stream, position, end)
+            return
         try:
-            row = _DECODER.decode(line.data.decode())
+            with open_decompressed(path) as stream:
+                for text in records(stream, form):
+                    if 0 <= end <= text.offset:
+                        return
+                    if start <= text.offset:
+                        yield text
+        except DataError:
+            if start == 0:
+                raise
+
+    def _offer(self, text: JsonText) -> dict[str, Any]:
+        if text.data is None:
+            return text.bad("too_large", f"the record has {text.length:,} bytes, more than {MAX_LINE_BYTES:,}")
+        if _is_too_deep(text.data):
+            return text.bad("too_deep", f"nested deeper than {MAX_DEPTH} levels")
+        try:
+            row = _DECODER.decode(text.data.decode())
             if isinstance(row, dict):
                 return offer_of(row, text_field=self.text_field, id_field=self.id_field)
         except UnicodeDecodeError as error:
-            return line.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the line")
+            return text.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the record")
         except ValueError as error:
-            return line.bad("not_json", str(error))
-        return line.bad("not_json", "the line is JSON, but not an object")
-
-
-class _Line(NamedTuple):
-    """A line without its end; `data` is none where it is above `MAX_LINE_BYTES`."""
-
-    offset: int
-    length: int
-    data: bytes | None
-    digest: str | None = None
-
-    def bad(self, kind: str, message: str) -> dict[str, Any]:
-        digest = self.digest or hashlib.sha256(self.data or b"").hexdigest()
-        return {"source_id": digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
+            return text.bad("not_json", str(error))
+        return text.bad("not_json", "the record is JSON, but not an object")
 
 
 def _frames(path: str, start: int, end: int) -> FrameIndex | None:
@@ -146,7 +162,7 @@ def _first_line(path: str, start: int, frames: FrameIndex | None) -> tuple[Binar
         return open_decompressed(path, start=offset), position
 
 
-def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: BrokenStreamError) -> dict[str, Any]:
+def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: DataError) -> dict[str, Any]:
     """Return the row that stands for what is lost of a slice, named by the bytes of its frames."""
     digest = (
         sha256_of(path)
@@ -160,7 +176,7 @@ def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: B
     return {"source_id": digest, "record_sha256": digest, "rule": error.rule, "message": error.message}
 
 
-def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[_Line]:
+def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
     """Yield the lines that begin before *end* and are not blank; *stream* is at a line's beginning, *position*."""
     while end < 0 or position < end:
         line, size = _line(stream, position)
@@ -171,7 +187,7 @@ def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[_Line]:
         position += size
 
 
-def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
+def _line(stream: BinaryIO, offset: int) -> tuple[JsonText, int]:
     """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
     data = stream.readline(_READ_BYTES)
     size = len(data)
@@ -187,11 +203,11 @@ def _line(stream: BinaryIO, offset: int) -> tuple[_Line, int]:
         data = data.removeprefix(b"\xef\xbb\xbf")
     data = data.strip(b" \t\r\n")
     if len(data) > MAX_LINE_BYTES:
-        return _Line(offset, len(data), None, hashlib.sha256(data).hexdigest()), size
-    return _Line(offset, len(data), data), size
+        return JsonText(offset, len(data), None, hashlib.sha256(data).hexdigest()), size
+    return JsonText(offset, len(data), data), size
 
 
-def _long_line(stream: BinaryIO, offset: int, head: bytes) -> tuple[_Line, int]:
+def _long_line(stream: BinaryIO, offset: int, head: bytes) -> tuple[JsonText, int]:
     """Give the line that begins with *head*, and its length with its end; the rest is hashed as it passes."""
     digest, size = hashlib.sha256(), len(head)
     digest.update(head[:-1])
@@ -204,7 +220,7 @@ def _long_line(stream: BinaryIO, offset: int, head: bytes) -> tuple[_Line, int]:
         if piece.endswith(b"\n"):
             break
     digest.update(held.removesuffix(b"\n").removesuffix(b"\r"))
-    return _Line(offset, size, None, digest.hexdigest()), size
+    return JsonText(offset, size, None, digest.hexdigest()), size
 
 
 def _skip_line(stream: BinaryIO) -> int:

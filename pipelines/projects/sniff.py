@@ -5,8 +5,10 @@ Only the beginning of a file is read. The formats and their suffixes are those o
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import re
 import zlib
@@ -39,6 +41,10 @@ ID_FIELDS: Final = (
 )
 """Fields whose name says that they name a record; the first one that does so uniquely is taken. Then come addresses."""
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
+_ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
+_BLANKS: Final = re.compile(r"\s*")
+_SEPARATOR: Final = re.compile(r"\s*,\s*")
+_DECODER: Final = json.JSONDecoder()
 _TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
 
 
@@ -117,7 +123,7 @@ def _kind(path: Path, suffixes: Mapping[str, str]) -> tuple[str | None, str, Rec
         return name, suffix, None, None
     try:
         rows = _SAMPLERS[name](path)
-    except (OSError, ValueError, EOFError, zlib.error, zstandard.ZstdError, pa.ArrowException) as error:
+    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, pa.ArrowException) as error:
         return (
             None,
             suffix,
@@ -161,8 +167,13 @@ def _id_field(rows: Sequence[Mapping[str, Any]], *, unlike: str | None) -> str |
 
 
 def _json_rows(path: Path) -> list[Mapping[str, Any]]:
-    """Give the objects on the first lines of the file at *path*; lines that are none are passed by."""
+    """Give the first objects of the file at *path*: on lines, or in an array, where it begins as one does.
+
+    What is no object is passed by.
+    """
     data = _beginning(path)
+    if _ARRAY.match(data):
+        return _elements(data.decode(errors="replace"))
     lines = data.split(b"\n")
     if len(data) == SAMPLE_BYTES:
         lines.pop()
@@ -176,14 +187,35 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
     return rows
 
 
+def _elements(text: str) -> list[Mapping[str, Any]]:
+    """Give the first objects of the first array of *text*, as far as they are whole."""
+    rows: list[Mapping[str, Any]] = []
+    position = _BLANKS.match(text, text.index("[") + 1).end()  # type: ignore[union-attr]  # it matches nothing too
+    while len(rows) < SAMPLE_ROWS:
+        try:
+            row, position = _DECODER.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            break
+        rows += [row] if isinstance(row, dict) else []
+        separator = _SEPARATOR.match(text, position)
+        if separator is None:
+            break
+        position = separator.end()
+    return rows
+
+
 def _beginning(path: Path) -> bytes:
     """Give the first bytes of the file at *path*, unpacked."""
     with path.open("rb") as stream:
-        magic = stream.read(4)
+        magic = stream.read(6)
         stream.seek(0)
         if magic[:2] == b"\x1f\x8b":
             return gzip.open(stream).read(SAMPLE_BYTES)
-        if magic == b"\x28\xb5\x2f\xfd":
+        if magic[:3] == b"BZh":
+            return bz2.open(stream).read(SAMPLE_BYTES)
+        if magic == b"\xfd7zXZ\x00":
+            return lzma.open(stream).read(SAMPLE_BYTES)
+        if magic[:4] == b"\x28\xb5\x2f\xfd":
             return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(SAMPLE_BYTES)
         return stream.read(SAMPLE_BYTES)
 

@@ -1,7 +1,10 @@
 """`corpusmill init`: a first recipe that runs as it stands, for templates and for somebody's own files."""
 
+import bz2
 import gzip
 import json
+import lzma
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -78,6 +81,20 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
     assert (found["parquet"].text_field, found["parquet"].id_field) == ("body", "url")
     assert "1 × .pdf, 8.0 B: left out, no loader reads these" in started.saw
     assert "1 × .pdf" in started.recipe.read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [json.dumps(ROWS), json.dumps(ROWS, indent=2), json.dumps({"data": ROWS}), json.dumps({"data": ROWS}, indent=2)],
+)
+@pytest.mark.parametrize("pack", [bytes, bz2.compress, lzma.compress])
+def test_fields_of_an_array_are_found(tmp_path: Path, content: str, pack: Callable[[bytes], bytes]) -> None:
+    """A file of JSON is often one array, packed by any tool."""
+    (tmp_path / "rows.json.bz2").write_bytes(pack(content.encode()))
+
+    (source,) = sources(read(init(tmp_path, source=tmp_path, loaders=LOADERS).recipe)).values()
+
+    assert (source.path, source.text_field, source.id_field) == ("*.json.bz2", "body", "url")
 
 
 def test_what_a_run_makes_is_no_input_of_the_next_one(tmp_path: Path) -> None:
