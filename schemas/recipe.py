@@ -288,7 +288,10 @@ class Checks(_Part):
         default=None, description="Greatest share of documents in the ledger.", examples=[0.5]
     )
     min_documents: int | None = Field(
-        default=None, ge=0, description="Least number of published documents.", examples=[1000]
+        default=1,
+        ge=0,
+        description="Least number of published documents; 0 or null: an empty version may be published.",
+        examples=[1000],
     )
     max_error_rate: Share | None = Field(
         default=None, description="Greatest share of records with a rule `error.…`.", examples=[0.01]

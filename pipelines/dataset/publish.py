@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.engines.batches import IpcFile
@@ -63,6 +65,17 @@ def written_files(done: StepDone, store: TaskStore) -> list[WrittenFile]:
             rows = batch.to_pylist()
             found += [WrittenFile(row, store.store, final_key(out, row["file"]), out) for row in rows]
     return found
+
+
+def ledger_message(files: list[WrittenFile], rule: str) -> str | None:
+    """Return the message of the first row with *rule* in the ledger among *files*, in name order; none without one."""
+    for file in sorted((file for file in files if file.row["kind"] == "ledger"), key=lambda file: file.name):
+        with pq.ParquetFile(file.store.open(file.key)) as table:
+            for batch in table.iter_batches(columns=["rule", "message"]):
+                rows = batch.filter(pc.and_(pc.equal(batch["rule"], rule), pc.is_valid(batch["message"])))
+                if rows.num_rows:
+                    return str(rows["message"][0])
+    return None
 
 
 def shard_files(files: list[WrittenFile]) -> tuple[ShardFile, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 
-from corpusmill.schemas.errors import ChecksFailedError
+from corpusmill.schemas.errors import ChecksFailedError, DataError
 from corpusmill.schemas.manifest import Counts, ShardFile
 from corpusmill.schemas.recipe import Checks
 
 
-def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
+def check(
+    counts: Counts, checks: Checks, *, accept: bool, example: Callable[[str], str | None] = lambda _: None
+) -> list[str]:
     """Hold *counts* against the recipe's *checks*; give those that failed when they are accepted.
+
+    Args:
+        example: Gives the message of a row of the ledger with a rule; asked where no document is left.
 
     Raises:
         ChecksFailedError: One failed; the message tells all that did.
@@ -18,13 +24,29 @@ def check(counts: Counts, checks: Checks, *, accept: bool) -> list[str]:
     failed = failed_checks(counts, checks)
     if failed and not accept:
         raise ChecksFailedError(
-            "the recipe's checks failed, nothing is published: " + "; ".join(failed),
-            hint="look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept",
+            "the recipe's checks failed, nothing is published: " + "; ".join(failed) + _for_example(counts, example),
+            hint=_hint(counts),
         )
     errors = broken_records(counts)
     if errors and not failed:
         failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
     return failed
+
+
+def _for_example(counts: Counts, example: Callable[[str], str | None]) -> str:
+    """Say what a record misses where none is left."""
+    rule = most_frequent_rule(counts) if not counts.published else None
+    message = example(rule[0]) if rule else None
+    return f"; for example: {message}" if message else ""
+
+
+def _hint(counts: Counts) -> str:
+    rule = most_frequent_rule(counts)
+    if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule:
+        return (
+            "name the field that holds the text (`text_field: …`) in the source, or publish all the same with --accept"
+        )
+    return "look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept"
 
 
 def failed_checks(counts: Counts, checks: Checks) -> list[str]:
@@ -38,10 +60,20 @@ def failed_checks(counts: Counts, checks: Checks) -> list[str]:
             f"max_rejected: {rejected} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
         )
     if checks.min_documents is not None and counts.published < checks.min_documents:
-        failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}")
+        rule = most_frequent_rule(counts) if not counts.published else None
+        most = f" (most of {counts.read}: `{rule[0]}`, {rule[1]})" if rule else ""
+        failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}{most}")
     if checks.max_error_rate is not None and errors > checks.max_error_rate * read:
         failed.append(f"max_error_rate: {errors} of {counts.read} records are broken, above {checks.max_error_rate:g}")
     return failed
+
+
+def most_frequent_rule(counts: Counts) -> tuple[str, int] | None:
+    """Return the rule with most rows in the ledger, and their number; the first by name among equals."""
+    rules: Counter[str] = Counter()
+    for stage in counts.stages:
+        rules.update(stage.rules)
+    return min((+rules).items(), key=lambda item: (-item[1], item[0]), default=None)
 
 
 def broken_records(counts: Counts) -> int:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
-from corpusmill.pipelines.dataset.publish import make_manifest, publish, written_files
+from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, publish, written_files
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
@@ -185,7 +185,12 @@ class _Run:
             published_bytes=sum(shard.text_bytes for shard in manifest.files),
             ledger=manifest.counts.ledger,
         )
-        warnings = check(manifest.counts, self.loaded.recipe.checks, accept=self.options.accept)
+        warnings = check(
+            manifest.counts,
+            self.loaded.recipe.checks,
+            accept=self.options.accept,
+            example=lambda rule: ledger_message(files, rule),
+        )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
         self.lock.check()
         target, new = publish(

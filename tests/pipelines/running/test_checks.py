@@ -13,7 +13,7 @@ from corpusmill.schemas.recipe import Checks
 from tests.corpora import write_project
 from tests.test_promises import run_once
 
-NO_CHECKS = Checks()
+NO_CHECKS = Checks(min_documents=None)
 
 
 def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int = 0) -> Counts:
@@ -61,6 +61,13 @@ def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int 
             "max_rejected: 1 of 100 documents are rejected, above 0",
         ),
         (Checks(min_documents=1), counts(read=1), counts(read=0), "min_documents: 0 documents are left, below 1"),
+        (Checks(), counts(rejected=99), counts(read=0), "min_documents: 0 documents are left, below 1"),
+        (
+            Checks(),
+            counts(rejected=60, broken=39),
+            counts(rejected=60, broken=40),
+            "min_documents: 0 documents are left, below 1 (most of 100: `stage.rule`, 60)",
+        ),
     ],
 )
 def test_a_bound_belongs_to_what_passes(checks: Checks, at: Counts, beyond: Counts, message: str) -> None:
@@ -72,7 +79,8 @@ def test_a_bound_belongs_to_what_passes(checks: Checks, at: Counts, beyond: Coun
 def test_without_checks_everything_passes() -> None:
     """Null is no bound, and nothing read divides by nothing."""
     assert failed_checks(counts(rejected=100), NO_CHECKS) == []
-    assert failed_checks(counts(read=0), Checks(max_rejected=0, max_error_rate=0)) == []
+    assert failed_checks(counts(rejected=100), Checks(min_documents=0)) == []
+    assert failed_checks(counts(read=0), Checks(min_documents=0, max_rejected=0, max_error_rate=0)) == []
 
 
 def test_rows_that_a_stage_created_are_no_rejected_documents() -> None:
@@ -126,3 +134,48 @@ def test_a_failed_check_publishes_nothing_unless_it_is_accepted(tmp_path: Path) 
 
     assert result["status"] == "published"
     assert len(result["warnings"]) >= 2
+
+
+def recipe_of(folder: Path, lines: str, *more: str, source: str = "s") -> Path:
+    """Write a recipe that loads *lines* of JSON."""
+    (folder / f"{source}.jsonl").write_text(lines)
+    path = folder / "recipe.yaml"
+    path.write_text(
+        "\n".join(
+            ["dataset: d", "sources:", f"  - load: {{name: {source}, format: jsonl, path: {source}.jsonl}}", *more]
+        )
+    )
+    return path
+
+
+@pytest.mark.parametrize(
+    ("lines", "stages", "messages", "hint"),
+    [
+        (
+            '{"id": 1, "body": "A text."}\n{"id": 2, "body": "Another."}\n',
+            "stages: []",
+            ("`error.no_text`, 2", "has no field `text`; text is in `body`; it has `id`"),
+            "text_field",
+        ),
+        ('{"text": 7}\nbroken\n{"text": 8}', "stages: []", ("most of 3: `error.no_text`, 2",), "text_field"),
+        ('{"text": "Too short."}\n', "stages: [{quality: {profile: gopher}}]", ("most of 1: `gopher.",), "--accept"),
+        ("", "stages: []", ("0 documents are left, below 1",), "--accept"),
+    ],
+)
+def test_an_empty_version_is_no_success(
+    tmp_path: Path, lines: str, stages: str, messages: tuple[str, ...], hint: str
+) -> None:
+    """A nightly job that replaces the current version by nothing is the worst that can happen; it may be meant."""
+    workspace = tmp_path / "workspace"
+    good, _ = run_once(recipe_of(tmp_path, '{"text": "Words."}\n', "stages: []", source="good"), workspace)
+
+    with pytest.raises(ChecksFailedError, match="nothing is published") as caught:
+        run_once(recipe_of(tmp_path, lines, stages), workspace)
+
+    assert caught.value.exit_code == 3
+    assert all(message in caught.value.message for message in messages)
+    assert hint in str(caught.value.hint)
+    assert [path.name for path in (workspace / "versions" / "d").glob("*/manifest.json")] == ["manifest.json"]
+    meant, _ = run_once(recipe_of(tmp_path, lines, stages, "checks: {min_documents: 0}"), workspace)
+    assert (meant["status"], meant["counts"]["published"]) == ("published", 0)
+    assert meant["version"] != good["version"]
