@@ -43,6 +43,11 @@ _SMALL: Final = frozenset(
 )
 
 
+def may_be_dateline(line: str) -> bool:
+    """Tell whether *line* is short and names a year."""
+    return len(line) <= _LINE_CHARS and _YEAR.search(line) is not None
+
+
 def is_dateline(line: str, *, needs_year: bool = True) -> bool:
     """Tell whether *line* is one that stands above or below a text: a day, names, the section, a time to read it.
 

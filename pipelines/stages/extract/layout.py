@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property
+from heapq import nlargest
 from typing import Final, TypeAlias
 
 Place: TypeAlias = tuple[int, str]
@@ -15,7 +16,7 @@ _AFTER_TITLE: Final = 12
 """Blocks around the title in which a byline stands."""
 _PROSE_CHARS: Final = 80
 """Of a paragraph: an item after one is of a list of other pages."""
-_ASIDE: Final = re.compile(r"(?:aside|nav|dialog)(?![a-z])")
+_ASIDE: Final = re.compile(r"(?:^| > )(?:aside|nav|dialog)(?![a-z])")
 _WORDS_AROUND: Final = (
     r"comment(?!ar)|disqus|respond|related|recommend|(?<!with)(?<!with-)(?<!has-)(?<!no-)side-?bar|latest|popular|"
     r"trending|ticker|upcoming|newsletter|copyright|teaser|promo|recent|calendar|"
@@ -30,7 +31,8 @@ _COMMENTS: Final = re.compile(r"comment(?!ar)|disqus|respond|related", re.IGNORE
 _LONGEST: Final = 10
 """Paragraphs of which one is of the article, unless readers wrote more than the author."""
 _ITEM: Final = re.compile(r" > li(?![a-z])")
-_ARTICLE: Final = re.compile(r"(?:article|main)(?![a-z])")
+_FOOTER: Final = re.compile(r"(?:^| > )footer(?![a-z])")
+_ARTICLE: Final = re.compile(r"(?:^| > )(?:article|main)(?![a-z])")
 
 
 class Layout:
@@ -57,19 +59,20 @@ class Layout:
         return self._places()
 
     @cached_property
+    def paths(self) -> Sequence[str]:
+        """The paths around the blocks; empty when nobody knows them."""
+        return self._paths()
+
+    @cached_property
     def title(self) -> Place | None:
         """Where the first heading stands, if possible one that is no part of what leads elsewhere."""
         places = [self.places[index] for index in self._headings if index < len(self.places)]
         own = (place for place in places if not _leads_away(place[1].split(" > "), _ELSEWHERE))
         return next(own, places[0] if places else None)
 
-    @property
-    def own_lines(self) -> list[str]:
-        """The lines, empty where they are not of the article; all when nobody knows their paths."""
-        paths = self._paths()
-        if len(paths) != len(self.lines):
-            return list(self.lines)
-        return ["" if self._leads_away(path) else line for line, path in zip(self.lines, paths, strict=True)]
+    def is_own(self, block: int) -> bool:
+        """Tell whether a block is of the article; true when nobody knows."""
+        return block >= len(self.paths) or not self._leads_away(self.paths[block])
 
     def line(self, index: int) -> str:
         """Give the text of the block in which a record begins; empty when nobody knows it."""
@@ -98,13 +101,11 @@ class Layout:
     def _own(self) -> list[list[str]]:
         """The paths to the title and to the longest paragraph that is no comment: the boxes of both are the article."""
         own = [self.title[1].split(" > ")] if self.title else []
-        paths = self._paths()
-        if len(paths) == len(self.lines):
-            pairs = ((len(line), path) for line, path in zip(self.lines, paths, strict=True))
-            for _, path in sorted(pairs, key=lambda pair: -pair[0])[:_LONGEST]:
-                boxes = path.split(" > ")
-                if not any(_ASIDE.match(box) or _COMMENTS.search(box) for box in boxes):
-                    return [*own, boxes]
+        lengths = [len(line) for line in self.lines]
+        for block in nlargest(_LONGEST, range(len(self.paths)), key=lengths.__getitem__):
+            path = self.paths[block]
+            if not _ASIDE.search(path) and not _COMMENTS.search(path):
+                return [*own, path.split(" > ")]
         return own
 
     def is_near_title(self, index: int) -> bool:
@@ -129,16 +130,18 @@ def _leads_away(path: Sequence[str], names: re.Pattern[str], start: int = 0) -> 
     >>> _leads_away(["article", "footer.meta"], _ELSEWHERE), _leads_away(["body", "footer"], _ELSEWHERE)
     (False, True)
     """
-    for number, box in enumerate(path[start:], start):
-        tag, _, classes = box.partition(".")
-        if _ASIDE.match(tag) or names.search(classes):
-            return True
-        if tag == "footer" and not any(map(_ARTICLE.match, path[:number])):
-            return True
-    return False
+    own = " > ".join(path[start:])
+    if _ASIDE.search(own) or names.search(own):
+        return True
+    footer = _FOOTER.search(own)
+    return footer is not None and not _ARTICLE.search(f"{' > '.join(path[:start])} > {own[: footer.start()]}")
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
     """Count the boxes that two paths have in common, from the outermost."""
-    pairs = zip(one, other, strict=False)
-    return next((count for count, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+    count = 0
+    for a, b in zip(one, other, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count

@@ -12,6 +12,7 @@ from urllib.parse import urljoin
 from corpusmill.pipelines.stages.extract import authors as author_names
 from corpusmill.pipelines.stages.extract import publication, terms, titles
 from corpusmill.pipelines.stages.extract.authors import authors_of
+from corpusmill.pipelines.stages.extract.datelines import may_be_dateline
 from corpusmill.pipelines.stages.extract.dates import LAST_DAY, writes_month_first
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, declared
 from corpusmill.pipelines.stages.extract.found import Found
@@ -27,7 +28,7 @@ from corpusmill.pipelines.stages.extract.publication import (
 from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.terms import license_of
 from corpusmill.pipelines.stages.extract.titles import site_names, title_of
-from corpusmill.pipelines.stages.extract.visible import lines_near, visible_authors, visible_days
+from corpusmill.pipelines.stages.extract.visible import blocks_near, visible_authors, visible_days
 
 _SITE_METAS: Final = ("og:site_name",)
 _PUBLISHER_METAS: Final = ("application-name", "citation_journal_title", "dc.publisher")
@@ -134,12 +135,10 @@ def metadata_of(
     published = published_of(page, linked, address, reading=reading, layout=layout)
     modified = modified_of(page, linked, reading=reading, layout=layout)
     if not (authors and published) and not is_front(address):
-        near = lines_near(layout.lines, title.value if title else "")
-        authors = authors or visible_authors(near)
+        near = blocks_near(layout.lines, title.value if title else "")
+        authors = authors or visible_authors([layout.lines[block] for block in near])
         if published is None:
-            of_change = lines_of_change(page, layout)
-            own = lines_near(layout.own_lines, title.value if title else "")
-            published, change = visible_days([line for line in own if line not in of_change], reading)
+            published, change = visible_days(_lines_of_days(page, layout, near), reading)
             modified = modified or change
     licensed = license_of(page, linked)
     stated = Metadata(
@@ -155,6 +154,18 @@ def metadata_of(
         description=_first(page, _DESCRIPTIONS),
     )
     return replace(stated, **_mended(stated))
+
+
+def _lines_of_days(page: Declared, layout: Layout, blocks: Sequence[int]) -> Iterator[str]:
+    """Give the lines of *blocks* that are short, name a year, and are of the article, without those of a change."""
+    of_change: set[str] | None = None
+    for block in blocks:
+        line = layout.lines[block]
+        if not may_be_dateline(line) or not layout.is_own(block):
+            continue
+        of_change = lines_of_change(page, layout) if of_change is None else of_change
+        if line not in of_change:
+            yield line
 
 
 def _headings(page: Declared, title: str) -> list[int]:

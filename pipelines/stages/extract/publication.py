@@ -210,29 +210,34 @@ def _marks(record: Record) -> str:
 
 def _published_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give the text of the elements that are marked as a date or a byline, up to where it tells of a change."""
-    for marks, text in _dated(page, layout):
+    for number, marks, text in _dated(page):
         text = before_change(text)
-        if not _CHANGE.search(marks) and any(map(is_dateline, text.splitlines())):
+        if _CHANGE.search(marks) or not any(map(is_dateline, text.splitlines())):
+            continue
+        if not layout.is_elsewhere(number) and not _is_in_a_sentence(text, layout.line(number)):
             yield text, "html:date"
 
 
 def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give what the elements that are marked as a date or a byline tell of a change."""
-    for marks, text in _dated(page, layout):
-        if told := text if _CHANGE.search(marks) else changed(text):
+    for number, marks, text in _dated(page):
+        told = text if _CHANGE.search(marks) else changed(text)
+        if told and not layout.is_elsewhere(number):
             yield told, "html:date"
 
 
-def _dated(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
-    """Give marks and text of the elements that are marked as a date or a byline of the page and name a year."""
+def _dated(page: Declared) -> Iterator[tuple[int, str, str]]:
+    """Give number, marks and text of the elements that are marked as a date or a byline and name a year."""
     for number, (_, attributes, text) in page.marked:
         if len(text) <= _MARKED_CHARS and _YEAR.search(text):
             marks = marks_of(attributes)
-            if not _MARK.search(marks) or _ELSEWHERE.search(marks) or layout.is_elsewhere(number):
-                continue
-            line = layout.line(number)
-            if text.strip() not in line or is_dateline(before_change(line)) or is_dateline(changed(line)):
-                yield marks, text
+            if _MARK.search(marks) and not _ELSEWHERE.search(marks):
+                yield number, marks, text
+
+
+def _is_in_a_sentence(text: str, line: str) -> bool:
+    """Tell whether an element is a part of a line that says more than its day."""
+    return text.strip() in line and not is_dateline(before_change(line)) and not is_dateline(changed(line))
 
 
 def _in_address(page: Declared, url: str, reading: Reading) -> Found[datetime] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -31,21 +31,21 @@ _HAN_BYLINE: Final = re.compile(
 _HAN_BETWEEN: Final = re.compile(r"[\s、]+")
 
 
-def lines_near(lines: Sequence[str], title: str) -> Sequence[str]:
-    """Give the lines after the one that is *title*, then those before it; without one the first lines of the page."""
+def blocks_near(lines: Sequence[str], title: str) -> Sequence[int]:
+    """Give the places of the lines from the one that is *title* on, then of those before it; else the first."""
     try:
         place = lines.index(title)
     except ValueError:
-        return lines[:_HEAD_LINES]
-    return [*lines[place : place + _LINES_AFTER], *lines[max(place - _LINES_BEFORE, 0) : place]]
+        return range(min(_HEAD_LINES, len(lines)))
+    return [*range(place, min(place + _LINES_AFTER, len(lines))), *range(max(place - _LINES_BEFORE, 0), place)]
 
 
-def visible_days(lines: Sequence[str], reading: Reading) -> tuple[Found[datetime] | None, Found[datetime] | None]:
+def visible_days(lines: Iterable[str], reading: Reading) -> tuple[Found[datetime] | None, Found[datetime] | None]:
     """Give the first day that a line names, and the first day of a change; lines that say much besides do not count."""
     published: Found[datetime] | None = None
     modified: Found[datetime] | None = None
     for line in lines:
-        change = changed(line) if len(line) <= _LINE_CHARS else ""
+        change = changed(line)
         before = before_change(line)
         if is_dateline(before):
             published = reading.first([(before, "text")])

@@ -66,9 +66,11 @@ void read_attributes(const char *at, const char *end, Attributes *found) {
         TAKE(content, "content") TAKE(name, "name") TAKE(property, "property") TAKE(role, "role")
         TAKE(itemprop, "itemprop") TAKE(start, "start") TAKE(alt, "alt") TAKE(lang, "lang")
         TAKE(value, "value") TAKE(colspan, "colspan") TAKE(rowspan, "rowspan")
-        TAKE(hidden, "hidden") TAKE(open, "open") TAKE(popover, "popover")
-        else if (equals(a.name, a.name_bytes, "aria-expanded") || equals(a.name, a.name_bytes, "aria-controls"))
-            found->is_opener = 1;
+        TAKE(hidden, "hidden")
+        else if (a.name_bytes == 4 && equals(a.name, 4, "open")) found->open = a;
+        else if (a.name_bytes == 7 && equals(a.name, 7, "popover")) found->popover = a;
+        else if (a.name_bytes == 13)
+            found->is_opener |= equals(a.name, 13, "aria-expanded") || equals(a.name, 13, "aria-controls");
         else if (equals(a.name, a.name_bytes, "aria-hidden"))
             found->is_aria_hidden |= equals(a.value, a.value_bytes, "true");
     }

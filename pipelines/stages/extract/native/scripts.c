@@ -10,14 +10,17 @@ static int is_code(const char *at, const char *end) {
     return at >= end || strchr(")];,+}.:?\r\n", *at) != NULL;
 }
 
-/* Gives the end of the string in *quote* that goes on at *at*: *end* when it goes on there too, NULL when its line ends. */
+enum { MAX_REST_BYTES = 5000 };    /* of a string, after an end tag in it */
+
+/* Gives the end of the string in *quote* that goes on at *at*; NULL when its line ends before. */
 static const char *string_end(const char *at, const char *end, char quote) {
+    if (end - at > MAX_REST_BYTES) end = at + MAX_REST_BYTES;
     for (; at < end; at++) {
         if (*at == '\\') at++;
         else if (*at == quote) return at + 1;
         else if (*at == '\n' && quote != '`') return NULL;
     }
-    return end;
+    return NULL;
 }
 
 static int opens_script(const char *at, const char *end) {
@@ -28,20 +31,13 @@ static int opens_script(const char *at, const char *end) {
     return 0;
 }
 
-enum { MAX_ENDS = 5 };        /* end tags in one string */
-
 /* Gives the end tag after *close* that ends the script, if what follows reads like the rest of a string in *quote* and of
  * the script around it; NULL otherwise. */
 static const char *later_end(const Reader *r, const char *close, char quote) {
-    const char *at = close + 2, *next = close;
-    for (int ends = 0; ends < MAX_ENDS; ends++) {
-        next = end_tag_after(r, T_script, next + 2);
-        const char *shut = next ? string_end(at, next, quote) : NULL;
-        if (shut == NULL) return NULL;
-        if (shut < next) return is_code(shut, next) && !opens_script(shut, next) ? next : NULL;
-        at = next;
-    }
-    return NULL;
+    const char *shut = string_end(close + 2, r->end, quote);
+    if (shut == NULL || !is_code(shut, r->end)) return NULL;
+    const char *next = end_tag_after(r, T_script, shut);
+    return next != NULL && !opens_script(shut, next) ? next : NULL;
 }
 
 /* Gives the mark of the string that is open at *end*, 0 for none; *quote* is open at *at*. Strings of regular
