@@ -60,7 +60,7 @@ class Layout:
 
     @cached_property
     def paths(self) -> Sequence[str]:
-        """The paths around the blocks; empty when nobody knows them."""
+        """The paths around the first blocks; empty when nobody knows them."""
         return self._paths()
 
     @cached_property

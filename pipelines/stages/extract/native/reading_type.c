@@ -275,11 +275,15 @@ static PyObject *reading_record_places(PyObject *object, void *unused) {
     return found;
 }
 
+/* Of the first blocks: a page can be made of so many, so deep, that all paths take 100 MB. */
+enum { MAX_PATHS = 5000 };
+
 static PyObject *reading_paths(PyObject *object, void *unused) {
     Reading *self = (Reading *)object;
     (void)unused;
-    PyObject *found = PyList_New(self->page.blocks.count);
-    for (int32_t i = 0; found != NULL && i < self->page.blocks.count; i++) {
+    int32_t count = self->page.blocks.count < MAX_PATHS ? self->page.blocks.count : MAX_PATHS;
+    PyObject *found = PyList_New(count);
+    for (int32_t i = 0; found != NULL && i < count; i++) {
         PyObject *path = path_of(self, self->page.blocks.at[i].element);
         if (path == NULL || PyList_SetItem(found, i, path) < 0) Py_CLEAR(found);
     }
@@ -343,7 +347,7 @@ static PyGetSetDef reading_getset[] = {
     {"records", reading_records, NULL, "What the page says about itself: (tag, attributes, text).", NULL},
     {"record_places", reading_record_places, NULL, "Of each record: the block in which it begins, and the path around it.", NULL},
     {"lines", reading_lines, NULL, "The text of every block, empty for those that no reader sees.", NULL},
-    {"paths", reading_paths, NULL, "The path around every block.", NULL},
+    {"paths", reading_paths, NULL, "The path around each of the first 5,000 blocks.", NULL},
     {"elements", reading_elements, NULL, "Elements that hold blocks: (parent, tag, class and id).", NULL},
     {"texts", reading_texts, NULL, "The text of every block, in the order of the page.", NULL},
     {"places", reading_places, NULL, "The element of each block.", NULL},
