@@ -51,7 +51,7 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert recipe.split == Split(train=0.98, validation=0.01, test=0.01, by="cluster")
     assert recipe.shards.target_bytes == 256_000_000
     assert recipe.checks == Checks()
-    assert set(recipe.checks.model_dump().values()) == {None}
+    assert recipe.checks.model_dump() == {"max_rejected": None, "min_documents": 1, "max_error_rate": None}
     crawl = recipe.source("site")
     assert isinstance(crawl, CrawlSource)
     assert (crawl.delay, crawl.allow_private, crawl.respect, crawl.refresh) == (1.0, False, "all", None)
