@@ -24,6 +24,17 @@ _INVISIBLE: Final = (
     r"\x{FFF9}-\x{FFFB}\x{FFFE}\x{FFFF}]"  # interlinear annotation, no characters
 )
 
+_ESCAPE_SEQUENCES: Final = (
+    r"\x1B\[[0-?]*[ -/]*[@-~]?"  # control sequences (5.4), also one that breaks off
+    r"|\x1B\][^\x07\x1B\n\r\x{9C}]*(?:\x07|\x1B\\|\x{9C})"  # operating system commands (5.6), as xterm ends them
+    r"|\x1B[PX^_][\x08-\r -~]*\x1B\\"  # other control strings (5.6)
+    r"|\x1B[ -/]+[0-~]"  # designation of character sets (ECMA-35, 13.2)
+    r"|\x1B[@-_78=>cn|}~]"  # C1 controls (5.3); independent and private functions (5.5, 5.7) of VT100 and xterm
+)
+"""Escape sequences by sections of ECMA-48, fifth edition. Where a string does not end, only its introducer goes."""
+_EIGHT_BIT_SEQUENCE: Final = r"(\A|[^\x{80}-\x{FF}])(?:\x{9B}[0-9;:?]+[A-Za-z])+"
+"""The same with CSI as one character; behind a letter of Latin-1 it is the second byte of a character of UTF-8."""
+
 _NOT_ALWAYS_NFC: Final = (
     r"[\p{M}\x{340}-\x{37E}\x{387}\x{958}-\x{95F}\x{9DC}-\x{9DF}\x{A33}-\x{A5E}\x{B5C}\x{B5D}\x{F43}-\x{FB9}"
     r"\x{1100}-\x{11FF}\x{1F71}-\x{1FFD}\x{2000}\x{2001}\x{2126}-\x{212B}\x{2329}\x{232A}\x{2ADC}"
@@ -45,6 +56,15 @@ _BLACK_FLAG: Final = "\U0001f3f4"
 def line_ends() -> Operation:
     """Make every end of a line a newline."""
     return Operation(_LINE_BREAKS, substitution(_LINE_BREAKS, "\n"), ascii=True)
+
+
+def escape_sequences() -> Operation:
+    """Remove the escape sequences of terminals whole: colors, movements of the cursor, titles, links (ECMA-48).
+
+    Without their first character, which is a control, the rest would pass for text: ``[31m``.
+    """
+    remove = in_turn(substitution(_ESCAPE_SEQUENCES, ""), substitution(_EIGHT_BIT_SEQUENCE, r"\1"))
+    return Operation(r"[\x1B\x{9B}]", remove, ascii=True)
 
 
 def invisible() -> Operation:

@@ -29,8 +29,8 @@ class Normalize(Stage):
     mojibake: bool = Field(default=True, description="Repair text that was decoded with the wrong encoding (ftfy).")
     control_characters: bool = Field(
         default=True,
-        description="Remove controls, zero-width and bidi characters and soft hyphens; joiners stay where a script "
-        "needs them.",
+        description="Remove controls, escape sequences of terminals, zero-width and bidi characters and soft "
+        "hyphens; joiners stay where a script needs them.",
     )
     whitespace: bool = Field(
         default=True,
@@ -45,6 +45,7 @@ class Normalize(Stage):
         default="keep", description="`expand`: write English contractions out (don't: do not)."
     )
 
+    version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("ftfy",)
     data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
     card_line: ClassVar[str | None] = (
@@ -62,6 +63,7 @@ class Normalize(Stage):
     def operations(self) -> tuple[Operation, ...]:
         """Give the operations that the parameters ask for, in the order in which they are applied."""
         wanted = (
+            (self.control_characters, characters.escape_sequences),
             (self.mojibake, mojibake),
             (self.control_characters or self.whitespace, characters.line_ends),
             (self.control_characters, characters.invisible),

@@ -53,7 +53,7 @@ def normalized(text: str, stage: Normalize | None = None) -> str:
     [
         ("e\u0301te\u0301", "été"),
         ("cafÃ© â€” itâ€™s", "café — it’s"),
-        ("a\x00b\x1b[0m\x9d", "ab[0m"),
+        ("a\x00b\x1b[0m\x9d", "ab"),
         ("\ufeffso\u00adft\u200b\u202e", "soft"),
         ("one\r\ntwo\rthree\u2028four", "one\ntwo\nthree\nfour"),
         ("  one   two \t three  \n\n\n\n  four\u00a0five \n ", "one two three\n\n  four five"),
