@@ -55,7 +55,7 @@ class Sign(ColumnFunction):
     permutations: str | None = None
     """As hexadecimal digits, from the driver: a worker need not import datasketch for them."""
 
-    version = 2
+    version = 3
     depends: ClassVar[tuple[str, ...]] = ("datasketch",)
 
     def identity(self) -> dict[str, Any]:
@@ -123,6 +123,8 @@ class Candidates(Function):
     ngram: int
     keep: Keep
     bands: str
+
+    version = 2
 
     def identity(self) -> dict[str, Any]:
         """Add the version of Unicode, as `Sign` does."""

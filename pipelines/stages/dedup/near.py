@@ -29,11 +29,14 @@ DEFAULT_ROWS: Final = 6
 class NearDedup(Stage):
     """Keep one of all documents whose texts share most of their word n-grams.
 
+    In scripts that do not separate words, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, a letter counts as a
+    word, in mixed texts too.
+
     Every pair that is judged is compared exactly; each removed document names the kept one that is most like it. The
     result is the same in any order of the input.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     removes_copies: ClassVar[Literal["exact", "near"] | None] = "near"
     card_line: ClassVar[str | None] = (
         "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)"
@@ -45,7 +48,9 @@ class NearDedup(Stage):
         le=1,
         description="Least Jaccard similarity (shared / all distinct shingles) of duplicates.",
     )
-    ngram: int = Field(default=5, ge=1, le=64, description="Words of a shingle.")
+    ngram: int = Field(
+        default=5, ge=1, le=64, description="Words of a shingle; letters, where a script does not separate words."
+    )
     bands: int = Field(
         default=DEFAULT_BANDS, ge=1, description="Bands of a signature: more find more pairs, and cost more."
     )

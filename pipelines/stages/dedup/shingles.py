@@ -1,7 +1,9 @@
 """Words and shingles of texts, as 64-bit hashes computed over whole columns.
 
-A word is ``re.findall(r"\\w+", text.lower())``; a shingle is `ngram` consecutive words; a text of fewer words is one
-shingle, and a text without words has none. Hashes depend on the words alone and are equal on every machine:
+A word is ``re.findall(r"\\w+", text.lower())``, except that each letter of a script that does not separate words
+(`corpusmill.pipelines.stages.dedup.scripts`) is a word of its own, with the marks on it: ``中文abc1`` has three. A
+shingle is `ngram` consecutive words; a text of fewer words is one shingle, and a text without words has none. Hashes
+depend on the words alone and are equal on every machine:
 
 - a word of up to `LONG_WORD` bytes of UTF-8 is read in little-endian pieces of 8 bytes (the last one padded with
   zeros), folded by ``h = splitmix64(h ^ piece)`` from its length in bytes; a longer one is BLAKE2b of 8 bytes;
@@ -22,6 +24,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from corpusmill.pipelines.stages.dedup.scripts import FIRST_UNSPACED, unspaced
 from corpusmill.schemas.splitmix import splitmix64_column
 
 UInt64: TypeAlias = npt.NDArray[np.uint64]
@@ -64,11 +67,7 @@ def word_hashes(texts: Sequence[str]) -> Ragged:
     """Give the hash of each word of each text, in order."""
     lowered = [text.lower().encode() for text in texts]
     joined = _SEPARATOR.join(lowered) + bytes(8)
-    is_word_B = _is_word(joined)  # noqa: N806
-    edges = np.flatnonzero(is_word_B[1:] != is_word_B[:-1]) + 1
-    if is_word_B[0]:
-        edges = np.concatenate([[0], edges])
-    starts_W, ends_W = edges[::2], edges[1::2]  # noqa: N806
+    starts_W, ends_W = _words(joined)  # noqa: N806
     ends_D = np.cumsum([len(text) + 1 for text in lowered], dtype=np.int64)  # noqa: N806
     counts_D = np.diff(np.searchsorted(starts_W, ends_D), prepend=0)  # noqa: N806
     return Ragged(_hash_words(joined, starts_W, ends_W - starts_W), counts_D.astype(np.int64))
@@ -123,17 +122,55 @@ def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:  # noqa: N803
     return places
 
 
-def _is_word(utf8: bytes) -> Bools:
-    """Tell for each byte of UTF-8 whether it belongs to a character of a word."""
+def _words(utf8: bytes) -> tuple[Int64, Int64]:
+    """Return the first byte of each word of UTF-8 that does not end in one, and the byte behind it."""
     utf8_B = np.frombuffer(utf8, np.uint8)  # noqa: N806
     is_word_B = np.frombuffer(bytearray(utf8.translate(_ascii_words())), np.bool_)  # noqa: N806
     heads = np.flatnonzero(utf8_B >= 0xC0)
+    breaks = np.empty(0, np.int64)
     if len(heads):
         points, lengths = _code_points(utf8_B, heads)
-        is_word = _word_table(_BASIC if points.max() < _BASIC else sys.maxunicode + 1)[points]
-        for step in range(4):
-            is_word_B[heads[is_word & (lengths > step)] + step] = True
-    return is_word_B
+        greatest = points.max()
+        size = _BASIC if greatest < _BASIC else sys.maxunicode + 1
+        _mark(is_word_B, heads, lengths, _word_table(size)[points])
+        if greatest >= FIRST_UNSPACED:
+            breaks = _breaks(is_word_B, heads, lengths, points, size=size)
+    edges = np.flatnonzero(is_word_B[1:] != is_word_B[:-1]) + 1
+    if is_word_B[0]:
+        edges = np.concatenate([[0], edges])
+    starts, ends = edges[::2], edges[1::2]
+    if not len(breaks):
+        return starts, ends
+    return np.sort(np.concatenate([starts, breaks])), np.sort(np.concatenate([ends, breaks]))
+
+
+def _breaks(is_word_B: Bools, heads: Int64, lengths: Int64, points: Int64, *, size: int) -> Int64:  # noqa: N803
+    """Return the places within words at which another word begins, after adding marks to the words in *is_word_B*.
+
+    The characters that begin at *heads* have *points* below *size*.
+    """
+    late = np.flatnonzero(points >= FIRST_UNSPACED)
+    tables = unspaced(size)
+    is_letter, is_mark = tables.letters[points[late]], tables.marks[points[late]]
+    is_either = is_letter | is_mark
+    if not is_either.any():
+        return np.empty(0, np.int64)
+    heads, lengths = heads[late], lengths[late]
+    _mark(is_word_B, heads, lengths, is_mark)
+    is_unspaced_B = np.zeros(len(is_word_B), np.bool_)  # noqa: N806
+    _mark(is_unspaced_B, heads, lengths, is_either)
+    is_break_B = np.zeros(len(is_word_B), np.bool_)  # noqa: N806
+    is_break_B[1:] = is_unspaced_B[1:] != is_unspaced_B[:-1]
+    is_break_B[heads[is_letter]] = True
+    is_break_B[1:] &= is_word_B[1:] & is_word_B[:-1]
+    is_break_B[0] = False
+    return np.flatnonzero(is_break_B)
+
+
+def _mark(flags_B: Bools, heads: Int64, lengths: Int64, chosen: Bools) -> None:  # noqa: N803
+    """Set the flags of all bytes of the *chosen* characters."""
+    for step in range(4):
+        flags_B[heads[chosen & (lengths > step)] + step] = True
 
 
 def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:  # noqa: N803

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,19 @@ from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.identity import document_id
 
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+
+UNSPACED = (
+    *(
+        "CJK UNIFIED IDEOGRAPH",
+        "CJK COMPATIBILITY IDEOGRAPH",
+        "IDEOGRAPHIC",
+        "HANGZHOU NUMERAL",
+        "VERTICAL IDEOGRAPHIC",
+    ),
+    *("HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "COMBINING KATAKANA", "VERTICAL KANA"),
+    *("THAI", "LAO", "KHMER", "MYANMAR", "TAI LE", "NEW TAI LUE", "TAI THAM", "TAI VIET", "AHOM"),
+)
+"""How names of characters of scripts without spaces begin."""
 
 
 def capture(
@@ -39,9 +53,31 @@ def table(captures: Sequence[Mapping[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist(list(captures), schema=CAPTURE)
 
 
+def words_of(text: str) -> list[str]:
+    """Give the words of *text* as the contract defines them, slowly, by the names of characters."""
+    words: list[str] = []
+    kinds = [kind_of(character) for character in text.lower()]
+    for character, kind, before in zip(text.lower(), kinds, [None, *kinds], strict=False):
+        goes_on = kind == before == "word" or (kind == "mark" and before in ("letter", "mark"))
+        if kind and goes_on:
+            words[-1] += character
+        elif kind:
+            words.append(character)
+    return words
+
+
+def kind_of(character: str) -> str | None:
+    """Tell whether *character* is a letter of a script without spaces, a mark on one, or belongs to another word."""
+    if not re.match(r"\w", character):
+        is_mark = unicodedata.category(character) in ("Mn", "Mc")
+        return "mark" if is_mark and unicodedata.name(character, "").startswith(UNSPACED) else None
+    is_number = unicodedata.category(character) in ("Nd", "No")
+    return "letter" if unicodedata.name(character, "").startswith(UNSPACED) and not is_number else "word"
+
+
 def shingle_set(text: str, *, ngram: int = 5) -> set[tuple[str, ...]]:
     """Give the shingles of *text* as the contract defines them, slowly."""
-    words = re.findall(r"\w+", text.lower())
+    words = words_of(text)
     if len(words) < ngram:
         return {tuple(words)} if words else set()
     return {tuple(words[place : place + ngram]) for place in range(len(words) - ngram + 1)}

@@ -15,7 +15,7 @@ from corpusmill.pipelines.stages.dedup.exact import ExactDedup
 from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.identity import document_id
-from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table
+from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table, words_of
 from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
 FINDS_ALL = NearDedup(threshold=0.6, bands=200, rows=1)
@@ -219,3 +219,59 @@ def test_every_threshold_works_without_further_parameters(threshold: float) -> N
 
     assert NearDedup.model_validate_json(stage.model_dump_json(), strict=True) == stage
     assert (stage.bands, stage.rows) == (20, 6) or threshold < 0.8
+
+
+SENTENCES = {
+    "Chinese": "人人生而自由，在尊严和权利上一律平等。他们赋有理性和良心，并应以兄弟关系的精神相对待。",
+    "Traditional Chinese": "人人生而自由，在尊嚴和權利上一律平等。他們賦有理性和良心，並應以兄弟關係的精神相對待。",
+    "Japanese": "すべての人間は、生まれながらにして自由であり、かつ、尊厳と権利とについて平等である。",
+    "Katakana": "コンピュータデータベースプログラミングアルゴリズムネットワークセキュリティ",
+    "Thai": "มนุษย์ทั้งปวงเกิดมามีอิสระและเสมอภาคกันในเกียรติศักดิ์และสิทธิ",
+    "Lao": "ມະນຸດເກີດມາມີສິດເສລີພາບແລະສະເໝີໜ້າກັນໃນທາງກຽດຕິສັກແລະທາງສິດ",
+    "Khmer": "មនុស្សទាំងអស់កើតមកមានសេរីភាពនិងសមភាពក្នុងផ្នែកសេចក្ដីថ្លៃថ្នូរនិងសិទ្ធិ",
+    "Burmese": "လူတိုင်းသည်တူညီလွတ်လပ်သောဂုဏ်သိက္ခာဖြင့်လည်းကောင်းတူညီလွတ်လပ်သောအခွင့်အရေးများဖြင့်",
+    "mixed": "使用Python處理資料庫SQL的API介面，版本3更新於2024年，支援Linux與macOS系統。",
+}
+
+
+def letters_of(chance: random.Random, sentence: str, count: int) -> list[str]:
+    """Give *count* random words of *sentence*, which are letters in most scripts here, in clauses."""
+    words = words_of(sentence)
+    return [chance.choice(words) + ("，" if place % 20 == 19 else "") for place in range(count)]
+
+
+@pytest.mark.parametrize("language", SENTENCES)
+def test_near_duplicates_are_found_where_no_spaces_separate_words(language: str) -> None:
+    """One letter of a hundred is another one: as near as with one word of a hundred. Different texts stay apart."""
+    chance = random.Random(7)
+    one, other = (letters_of(chance, SENTENCES[language], 600) for _ in range(2))
+    changed = list(one)
+    for place in range(50, 600, 100):
+        changed[place] = chance.choice(words_of(SENTENCES[language]))
+    captures = [
+        capture("one", "".join(one)),
+        capture("changed", "".join(changed), day=1),
+        capture("other", "".join(other)),
+    ]
+
+    found = fates_of(captures, stage=NearDedup())
+
+    rules = {fate["id"]: fate["rule"] for fate in found}
+    assert rules == {
+        document_id("test", "one"): None,
+        document_id("test", "changed"): RULE,
+        document_id("test", "other"): None,
+    }
+
+
+def test_short_texts_without_spaces_are_not_all_alike() -> None:
+    """Clauses that differ in one letter of ten share few shingles; other punctuation changes none."""
+    captures = [
+        capture("a", "今天天气很好我们去公园"),
+        capture("b", "今天天气很坏我们去公园", day=1),
+        capture("c", "今天，天气很好；我们去公园。", day=2),
+    ]
+
+    rules = {fate["id"]: fate["rule"] for fate in fates_of(captures, stage=NearDedup())}
+
+    assert [rules[document_id("test", name)] for name in "abc"] == [None, None, RULE]

@@ -2,16 +2,18 @@ from __future__ import annotations
 
 import random
 import re
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from corpusmill.pipelines.stages.dedup.scripts import FIRST_UNSPACED, unspaced
 from corpusmill.pipelines.stages.dedup.shingles import LONG_WORD, Ragged, shingles, word_hashes
-from tests.pipelines.stages.dedup.corpus import shingle_set
+from tests.pipelines.stages.dedup.corpus import kind_of, shingle_set, words_of
 
-ALPHABET = "aB_1 .-'\n\0éΣσςİßЖ字한٣²㋿😀\u0301\u200d"
+ALPHABET = "aB_1 .-'\n\0éΣσςİßЖ字한٣²㋿😀\u0301\u200dกิ๒គ្りカー゙𠀀။"
 TEXTS = st.lists(st.text(st.sampled_from(ALPHABET)) | st.text(max_size=40), max_size=12)
 
 
@@ -28,8 +30,8 @@ def rows(ragged: Ragged) -> list[list[int]]:
 @example(texts=["a" * 7, "a" * 8, "a" * 9, "a" * 16, "a" * 17, "a" * LONG_WORD, "a" * (LONG_WORD + 1)])
 @example(texts=["ΑΣ", "ΑΣ Β", "ΑΣ", "Β"])
 def test_words_are_those_of_the_contract(texts: list[str]) -> None:
-    r"""Equal hashes exactly where ``re.findall(r"\w+", text.lower())`` gives equal words, in any script."""
-    words = [re.findall(r"\w+", text.lower()) for text in texts]
+    """Equal hashes exactly where the slow definition gives equal words, in any script."""
+    words = [words_of(text) for text in texts]
 
     hashes = rows(word_hashes(texts))
 
@@ -38,6 +40,45 @@ def test_words_are_those_of_the_contract(texts: list[str]) -> None:
         (word, hash_) for row, found in zip(words, hashes, strict=True) for word, hash_ in zip(row, found, strict=True)
     }
     assert len({word for word, _ in pairs}) == len(pairs) == len({hash_ for _, hash_ in pairs})
+
+
+@settings(deadline=None)
+@given(texts=st.lists(st.text(st.characters(max_codepoint=FIRST_UNSPACED - 1) | st.characters(categories=["P", "S"]))))
+@example(texts=["세계 인권 선언", "བོད་ཡིག་", "तथा च", "Tiếng Việt", "አማርኛ ጽሑፍ", "ქართული"])
+def test_words_of_scripts_with_spaces_are_runs_of_letters(texts: list[str]) -> None:
+    r"""They are what ``re.findall(r"\w+", text.lower())`` gives, whatever is done for other scripts."""
+    assert list(map(words_of, texts)) == [re.findall(r"\w+", text.lower()) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("人人生而自由。", ["人", "人", "生", "而", "自", "由"]),
+        ("使用Python3處理", ["使", "用", "python3", "處", "理"]),
+        ("カタカナ語と漢字", ["カ", "タ", "カ", "ナ", "語", "と", "漢", "字"]),
+        ("ที่นี่ปี๒๕๖๗", ["ที่", "นี่", "ปี", "๒๕๖๗"]),
+        ("ລາວ", ["ລ", "າ", "ວ"]),
+        ("ខ្មែរ", ["ខ្", "មែ", "រ"]),
+        ("မြန်မာ", ["မြ", "န်", "မာ"]),
+        ("한국어 漢字", ["한국어", "漢", "字"]),
+        ("ิa", ["ิ", "a"]),
+    ],
+)
+def test_letters_of_scripts_without_spaces_are_words(text: str, words: list[str]) -> None:
+    """A letter has its marks with it; Latin words, numbers and Hangul stay whole beside them."""
+    assert words_of(text) == words
+    assert len(word_hashes([text]).values) == len(words)
+
+
+def test_the_table_of_scripts_is_that_of_the_names() -> None:
+    """The ranges are written by hand; the names of characters tell their scripts."""
+    letters, marks = unspaced(sys.maxunicode + 1)
+
+    kinds = [kind_of(chr(point)) for point in range(sys.maxunicode + 1)]
+
+    assert np.flatnonzero(letters).tolist() == [point for point, kind in enumerate(kinds) if kind == "letter"]
+    assert np.flatnonzero(marks).tolist() == [point for point, kind in enumerate(kinds) if kind == "mark"]
+    assert np.flatnonzero(letters | marks)[0] == FIRST_UNSPACED
 
 
 @settings(deadline=None)
@@ -64,9 +105,9 @@ def test_the_shingles_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]
 
 def test_hashes_are_the_same_on_every_machine() -> None:
     """They are stored, and compared with those of other runs: a change is a new version of the stage."""
-    hashes = rows(shingles(["The quick brown fox jumps.", "Fußgänger überqueren", "x" * 300], ngram=5))
+    hashes = rows(shingles(["The quick brown fox jumps.", "Fußgänger überqueren", "x" * 300, "人人生而自"], ngram=5))
 
-    assert hashes == [[11953783772147031168], [2759637128280313205], [9772421301155961988]]
+    assert hashes == [[11953783772147031168], [2759637128280313205], [9772421301155961988], [5846283546973462544]]
 
 
 @pytest.mark.parametrize("letters", ["abcdefgh", "ab"])
