@@ -147,16 +147,17 @@ def _matches(source: LoadSource, loader: Loader, *, base: Path) -> list[Match]:
     for match in matches:
         if os.fsencode(match.name).decode(errors="replace") != match.name:
             raise SourceError("the file's name is not UTF-8", file=repr(str(match.path)), hint="rename the file")
-    if loader.uses_name:
-        _refuse_repeated(matches)
+    if loader.reads_name:
+        _refuse_repeated(matches, one_document=loader.uses_name)
     return matches
 
 
-def _refuse_repeated(matches: list[Match]) -> None:
+def _refuse_repeated(matches: list[Match], *, one_document: bool) -> None:
+    problem = "would be one document" if one_document else "have one name, of which ids are made"
     for one, other in pairwise(matches):
         if one.name == other.name:
             raise RecipeError(
-                f"two files would be one document, {one.name}: {one.path} and {other.path}",
+                f"two files {problem}, {one.name}: {one.path} and {other.path}",
                 field="path",
                 value=one.name,
                 hint=f"use one pattern from {os.path.commonpath([one.path, other.path])}, or two sources",

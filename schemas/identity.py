@@ -18,6 +18,8 @@ import pyarrow as pa
 _CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 _SHORT_TEXT: Final = 64
 """Characters up to which the standard library quotes a text faster than searching it for each character to escape."""
+ID_COUNTS: Final = "ids."
+"""Beginning of the names under which a loader counts the records that have an id, miss one, or have one of no use."""
 ID_LENGTH: Final = 32
 """Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
 

@@ -27,8 +27,8 @@ _SLICES: Final = 16
 class Loader(BaseModel, ABC):
     """Parameters of one format; the fields are the keys of `load` that change what is read.
 
-    `suffixes` are the file names a folder is searched for. `uses_name` says that the file's name decides `source_id`,
-    so that it belongs to the task's fingerprint. `depends` names distributions whose version decides what is read.
+    `suffixes` are the file names a folder is searched for. `uses_name` says that a file is one document, named by the
+    file's name. `depends` names distributions whose version decides what is read.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +61,11 @@ class Loader(BaseModel, ABC):
             SourceError: Such as a Parquet file without the text column.
         """
 
+    @property
+    def reads_name(self) -> bool:
+        """Whether the file's name decides what is read, so that it belongs to the task's fingerprint."""
+        return self.uses_name
+
     @abstractmethod
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
@@ -73,8 +78,8 @@ class Loader(BaseModel, ABC):
 
         Args:
             name: The file's POSIX path from the pattern's fixed prefix.
-            counts: Receives the records of the slice that are not documents (requests, redirects, …), by kind. It is
-                complete once the last batch was yielded.
+            counts: Receives the records of the slice that are not documents (requests, redirects, …), by kind, and
+                under `ID_COUNTS` how records are named. It is complete once the last batch was yielded.
         """
 
 

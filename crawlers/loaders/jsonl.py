@@ -12,10 +12,10 @@ from typing import Any, BinaryIO, ClassVar, Final, NoReturn
 import pyarrow as pa
 from pydantic import Field
 
-from corpusmill.crawlers.loaders.base import Loader, Offers, cuts
+from corpusmill.crawlers.loaders.base import Offers, cuts
 from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonText, json_form, records
-from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
+from corpusmill.crawlers.loaders.rows import MAX_DEPTH, Naming, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import (
     BrokenStreamError,
     file_size,
@@ -36,7 +36,7 @@ _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
-class JsonLines(Loader):
+class JsonLines(RowLoader):
     """Objects in UTF-8 (RFC 8259): one a line, or the elements of an array, or values one after another.
 
     Blank lines are no records. An array may lie under a key of an object that has no text itself, such as
@@ -47,7 +47,9 @@ class JsonLines(Loader):
     version: ClassVar[int] = 2
 
     text_field: str = Field(default="text", min_length=1, description="Field that holds the text.")
-    id_field: str = Field(default="id", min_length=1, description="Field that names a record; it may be missing.")
+    id_field: str | None = Field(
+        default="id", min_length=1, description="Field that names a record; it may be missing.", examples=["id"]
+    )
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices of the decompressed bytes: a record belongs to the one in which its line begins.
@@ -73,9 +75,10 @@ class JsonLines(Loader):
         """
         frames = _frames(path, start, end)
         offers = Offers()
+        naming = self.naming(name, counts)
         try:
             for text in self._texts(path, start, end, frames):
-                yield from offers.add(**self._offer(text), offset=text.offset, length=text.length)
+                yield from offers.add(**self._offer(text, naming), offset=text.offset, length=text.length)
         except DataError as error:
             yield from offers.add(**_broken(path, start, end, frames, error))
         _frames(path, start, end)
@@ -104,7 +107,7 @@ class JsonLines(Loader):
             if start == 0:
                 raise
 
-    def _offer(self, text: JsonText) -> dict[str, Any]:
+    def _offer(self, text: JsonText, naming: Naming) -> dict[str, Any]:
         if text.data is None:
             return text.bad("too_large", f"the record has {text.length:,} bytes, more than {MAX_LINE_BYTES:,}")
         if _is_too_deep(text.data):
@@ -112,7 +115,7 @@ class JsonLines(Loader):
         try:
             row = _DECODER.decode(text.data.decode())
             if isinstance(row, dict):
-                return offer_of(row, text_field=self.text_field, id_field=self.id_field)
+                return offer_of(row, text_field=self.text_field, naming=naming)
         except UnicodeDecodeError as error:
             return text.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the record")
         except ValueError as error:

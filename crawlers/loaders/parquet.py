@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Loader, Offers, slice_bytes
-from corpusmill.crawlers.loaders.rows import MAX_DEPTH, offer_of
+from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, slice_bytes
+from corpusmill.crawlers.loaders.rows import FILE, MAX_DEPTH, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import file_size, open_file, refuse_shorter, sha256_of
 from corpusmill.schemas.errors import CorpusmillError, DataError, SourceError, UnfinishedError
 from corpusmill.schemas.storage import is_url, located
@@ -32,15 +32,15 @@ _MAX_CUTS: Final = 8
 """A row group is cut into so many slices at most: each has to decode the rows before its own."""
 
 
-class Parquet(Loader):
+class Parquet(RowLoader):
     """Rows with a column of text. Every other column counts for the record's hash and its metadata.
 
     A value takes the form it has in JSON Lines: times are ISO 8601 (to the microsecond; in UTC with ``Z`` where they
     have a zone), bytes base64, decimals text, durations seconds; numbers that are not finite are null.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
     version: ClassVar[int] = 2
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")
     id_field: str | None = Field(
@@ -80,12 +80,13 @@ class Parquet(Loader):
             DamagedFileError: The file became shorter since it was cut into slices.
         """
         offers = Offers()
+        naming = self.naming(name, counts)
         try:
             with _open(path, self) as file:
                 for group in _groups(file.metadata):
                     try:
                         for row in _rows(file, group, group.rows_in(start, end)):
-                            offer = offer_of(row, text_field=self.text_field, id_field=self.id_field or "id")
+                            offer = offer_of(row, text_field=self.text_field, naming=naming)
                             yield from offers.add(**offer, offset=group.start)
                     except BrokenTableError as error:
                         refuse_shorter(path, end)
@@ -143,6 +144,9 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         _require(file.schema_arrow, loader.text_field, "text_field", path)
         if loader.id_field is not None:
             _require(file.schema_arrow, loader.id_field, "id_field", path)
+        for part in loader.id_from or ():
+            if part != FILE:
+                _require(file.schema_arrow, part, "id_from", path)
         _require_text(file.schema_arrow.field(loader.text_field), path)
     except SourceError:
         file.close()

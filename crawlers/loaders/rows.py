@@ -1,7 +1,12 @@
 """A row of a data set (an object of JSON Lines, a row of Parquet) as an offered record.
 
 Its `record_sha256` is the hash of its canonical JSON; a field that is null counts as one that is absent, because a
-table has a null where an object has nothing. Its `source_id` is the id field (text or whole number), else that hash.
+table has a null where an object has nothing. Its `source_id` is its id, else that hash.
+
+An id is text, or a number, ``true`` or ``false`` as RFC 8785 writes them, except that whole numbers keep all digits: 5,
+5.0 and 5e0 are one id, as JSON knows no kinds of numbers (RFC 8259, section 6). With `id_from` it is made of several
+parts. A record whose id is an object, a list or nothing at all is counted (`ID_COUNTS`), so that a run warns of it.
+
 Text fields that are called as below fill the columns of a document; every other field goes into `metadata` as text
 (nested values as canonical JSON), unless it is longer than `MAX_VALUE_CHARACTERS`, or the fields before it, by name,
 fill `MAX_METADATA_CHARACTERS`.
@@ -10,13 +15,17 @@ fill `MAX_METADATA_CHARACTERS`.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Annotated, Any, Final, Self
 
+from pydantic import Field, model_validator
+
+from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.licenses import spdx
 from corpusmill.schemas.document import MAX_TEXT_BYTES
-from corpusmill.schemas.identity import canonical_json, capture_hash, row_hash
+from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
 
 TITLE_FIELDS: Final = ("title",)
 URL_FIELDS: Final = ("url",)
@@ -33,7 +42,89 @@ _MAX_NAMES: Final = 8
 _MAX_NAME_CHARACTERS: Final = 60
 
 
-def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str, Any]:
+FILE: Final = "file"
+"""The part of `id_from` that stands for the name of the file."""
+MAX_PARTS: Final = 8
+
+
+class RowLoader(Loader):
+    """A loader of rows that names them by one field, or by several parts."""
+
+    id_field: str | None = None
+    id_from: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MAX_PARTS,
+        description="Parts of a record's id, instead of `id_field`: `file` is the file's name, every other part a "
+        "field's. For ids that begin again in each file.",
+        examples=[["file", "id"]],
+    )
+
+    @model_validator(mode="after")
+    def _names_records(self) -> Self:
+        parts = self.id_from
+        if parts is None:
+            return self
+        if self.id_field != type(self).model_fields["id_field"].default:
+            raise ValueError("`id_from` takes the place of `id_field`: give one of them")
+        if set(parts) == {FILE}:
+            raise ValueError(f"`id_from: [{FILE}]` gives all records of a file one id; add a field, as in [{FILE}, id]")
+        if len(set(parts)) < len(parts):
+            raise ValueError("`id_from` names a part twice")
+        return self
+
+    @property
+    def reads_name(self) -> bool:
+        """Whether the file's name is part of an id."""
+        return FILE in (self.id_from or ())
+
+    def naming(self, name: str, counts: Counter[str] | None) -> Naming:
+        """Return how records of the file called *name* are named."""
+        counter = Counter() if counts is None else counts
+        if self.id_from is None:
+            return Naming((self.id_field or "id",), None, counter)
+        return Naming(self.id_from, name, counter)
+
+
+_GIVEN: Final = f"{ID_COUNTS}given"
+_MISSING: Final = f"{ID_COUNTS}missing"
+_UNUSABLE: Final = f"{ID_COUNTS}unusable"
+
+
+class Naming:
+    """How rows are named: by the fields *parts*, of which `FILE` stands for *file*, unless that is none.
+
+    *counts* receives the records by whether they have an id.
+    """
+
+    def __init__(self, parts: tuple[str, ...], file: str | None, counts: Counter[str]) -> None:
+        self.fields = frozenset(parts if file is None else (part for part in parts if part != FILE))
+        self._parts = parts
+        self._field = parts[0] if file is None and len(parts) == 1 else None
+        self._file = file
+        self._counts = counts
+
+    def name_of(self, row: dict[str, Any]) -> str | None:
+        """Return the id of *row*, or none where a part of it is missing or of no use, and count which it was."""
+        if self._field is not None and isinstance(name := row.get(self._field), str) and name:
+            self._counts[_GIVEN] += 1  # as most ids are: what follows costs ten times as much
+            return name
+        values = [self._file if part not in self.fields else row.get(part) for part in self._parts]
+        names = [_id(value) for value in values]
+        if None not in names:
+            self._counts[_GIVEN] += 1
+            return _joined([name or "" for name in names]) if len(names) > 1 else names[0]
+        is_unusable = any(isinstance(value, dict | list) for value in values)
+        self._counts[_UNUSABLE if is_unusable else _MISSING] += 1
+        return None
+
+
+def _joined(parts: list[str]) -> str:
+    """Join *parts* by ``#``; one in any part but the last is escaped, so that different parts never make one id."""
+    return "#".join([*(part.replace("%", "%25").replace("#", "%23") for part in parts[:-1]), parts[-1]])
+
+
+def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[str, Any]:
     """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`.
 
     Half of a surrogate pair, which no text has, becomes U+FFFD, but in the text or the id: there the row is bad.
@@ -42,19 +133,21 @@ def offer_of(row: dict[str, Any], *, text_field: str, id_field: str) -> dict[str
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
-        if any(_has_half(row.get(name)) for name in (text_field, id_field)):
+        if any(_has_half(row.get(name)) for name in (text_field, *naming.fields)):
             return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
-        return offer_of(_without_halves(row), text_field=text_field, id_field=id_field)
+        return offer_of(_without_halves(row), text_field=text_field, naming=naming)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
-    source_id = _id(row.get(id_field)) or digest
+    name = naming.name_of(row)
+    source_id = name or digest
     text = row.get(text_field)
     if not isinstance(text, str):
         problem = f"has no field `{text_field}`" if text is None else f"field `{text_field}` is {_kind(text)}, not text"
         return _bad(digest, "no_text", f"{problem}; {_fields_there(row)}", source_id)
     if is_too_large(text):
         return _bad(digest, "too_large", f"the text is above {MAX_TEXT_BYTES:,} bytes", source_id)
-    columns = _described(row, used={text_field, id_field})
+    used = {text_field, *naming.fields} if name is not None else {text_field}
+    columns = _described(row, used=used)
     columns.update(source_id=source_id, record_sha256=digest, text=text)
     return columns
 
@@ -108,7 +201,7 @@ def _bad(digest: str, kind: str, message: str, source_id: str | None = None) -> 
 def _id(value: Any) -> str | None:
     if isinstance(value, str):
         return value or None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+    return canonical_json(value).decode() if isinstance(value, int | float) else None
 
 
 def _fields_there(row: dict[str, Any]) -> str:

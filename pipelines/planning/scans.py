@@ -28,6 +28,11 @@ class LoaderValue(Protocol):
     depends: tuple[str, ...]
     uses_name: bool
 
+    @property
+    def reads_name(self) -> bool:
+        """Whether the name of a file decides what is read."""
+        ...
+
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Give the slices of a file."""
         ...
@@ -109,7 +114,7 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
     }
     for file in source.manifest.files:
         path = source.path(file)
-        name = file.name if loader.uses_name else None
+        name = file.name if loader.reads_name else None
         for start, end in loader.slices(path):
             row = raw_row(
                 source=source.name,

@@ -26,6 +26,7 @@ from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
 from corpusmill.pipelines.running.checks import check, empty_splits
+from corpusmill.pipelines.running.naming import repeated_ids, unnamed_records
 from corpusmill.pipelines.running.sources import acquire, refuse_changed
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.workspace import Workspace
@@ -201,8 +202,12 @@ class _Run:
             describe=describe_version,
             check=self.lock.check,
         )
-        index_version(self.workspace, version_in(target))
+        version = version_in(target)
+        index_version(self.workspace, version)
         counts = manifest.counts
+        rules = Counter({rule: n for stage in stages for rule, n in stage.rules.items()})
+        warnings += unnamed_records(self.loaded.recipe.sources, done.values())
+        warnings += repeated_ids(version, rules)
         return Result(
             status="published" if new else "unchanged",
             dataset=self.dataset,

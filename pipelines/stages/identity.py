@@ -26,6 +26,8 @@ SUPERSEDED: Final = "identity.superseded"
 """A later capture of the document is kept."""
 REPEATED: Final = "identity.repeated"
 """The kept capture has the same record."""
+UNDECIDED: Final = "another record with this id and another text is kept, and no `fetched_at` says which is newer"
+"""Message of a superseded capture that may be another document: its id begins again in another file, for example."""
 NO_TIME: Final = -(2**63)
 """`captured` of a capture without `fetched_at`."""
 
@@ -114,7 +116,7 @@ def captured_us(times: pa.Array) -> pa.Array:
 class Identity(Function):
     """Keep one capture of each document, that with the greatest (`captured`, `record_sha256`)."""
 
-    version = 2
+    version = 3
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`id`, `captured`, `record_sha256`, …)."""
@@ -143,9 +145,11 @@ def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
     first_seen = np.minimum.reduceat(seen, starts)[group]
     changes = ~is_kept | (first_seen != captured)
     rule = pc.if_else(pa.array(is_kept), pa.scalar(None, pa.string()), pc.if_else(same_record, REPEATED, SUPERSEDED))
+    is_undecided = ~same_text & (captured == captured[last[group]])
+    message = pc.if_else(pa.array(is_undecided), UNDECIDED, pa.scalar(None, pa.string()))
     fetched = np.where(is_kept, first_seen, captured)
     fetched_at = pa.array(fetched, pa.int64(), mask=fetched == NO_TIME).cast(TIMESTAMP)
-    return decided(batch, changes, schema, rule=rule, fetched_at=fetched_at)
+    return decided(batch, changes, schema, rule=rule, message=message, fetched_at=fetched_at)
 
 
 def content_hashes(texts: pa.StringArray) -> pa.StringArray:

@@ -14,12 +14,16 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.apply import Law, settle, shortened, text_bytes, total
 from corpusmill.pipelines.stages.base import reject
 from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
-from corpusmill.schemas.identity import capture_hash, document_id
+from corpusmill.schemas.identity import ID_COUNTS, capture_hash, document_id
 
 STAGE: Final = "read"
 """Name of this stage in ledger and counts."""
 KIND: Final = "kind"
 """Counters ``kind/<source>/<kind>`` hold the records of a source that are not documents, such as requests."""
+
+
+ID: Final = "id"
+"""Counters ``id/<source>/<how>`` hold the records of a source by how they are named: `given`, `missing`, `unusable`."""
 
 
 class Reader(Protocol):
@@ -61,7 +65,10 @@ class Read(Function):
                 captures = _without_markup(captures)
             yield _settled(captures, row["source"])
         for kind, number in counts.items():
-            task().count(f"{KIND}/{row['source']}/{kind}", number)
+            if kind.startswith(ID_COUNTS):
+                task().count(f"{ID}/{row['source']}/{kind.removeprefix(ID_COUNTS)}", number)
+            else:
+                task().count(f"{KIND}/{row['source']}/{kind}", number)
 
 
 def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
