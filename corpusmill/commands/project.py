@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -29,7 +30,17 @@ def init(console: Console, directory: Path, template: str | None, source: Path |
         console.say(line)
     for path in started.written:
         console.text(f"wrote {path}")
-    console.say(f"next: corpusmill run {started.recipe}")
+    console.say(f"next: {_next_command(started.recipe)}")
+
+
+def _next_command(recipe: Path) -> str:
+    """Return what to type after `init`: a recipe is planned and run in its folder, where its workspace then lies.
+
+    >>> _next_command(Path("my-corpus/recipe.yaml"))
+    'cd my-corpus && corpusmill plan recipe.yaml'
+    """
+    plan = f"corpusmill plan {recipe.name}"
+    return plan if recipe.parent == Path() else f"cd {shlex.quote(str(recipe.parent))} && {plan}"
 
 
 @click.command()
