@@ -20,10 +20,10 @@ __all__ = ["acquisition", "extract", "open_version", "run"]
 
 
 def extract(html: bytes, url: str | None = None) -> str:
-    """Return the main text of the page *html*; empty when it has none.
+    """Return the main text of the page *html*, the body as it was sent; empty when it has none or is not a web page.
 
     Raises:
-        DataError: *html* is not a web page.
+        TypeError: *html* is a `str`.
     """
     from corpusmill.pipelines.stages.extract import extract as main_text
 

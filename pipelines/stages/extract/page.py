@@ -103,7 +103,10 @@ class Page:
 
 
 def extract(html: bytes, url: str | None = None) -> str:
-    """Give the main text of a page; the empty string when there is none or *html* is no markup.
+    """Return the main text of a page; the empty string when there is none or *html* is no markup.
+
+    Raises:
+        TypeError: *html* is a `str`: how a page is encoded is found out from its bytes.
 
     >>> extract(b"<nav><a href=/>Home</a></nav><p>The harbour reopened on Tuesday, after the storm.</p>")
     'The harbour reopened on Tuesday, after the storm.'
@@ -133,7 +136,10 @@ def extract_page(
     Raises:
         DataError: The body is too large (`too_large`), has too many pieces of text (`too_complex`), or is no text
             (`not_html`).
+        TypeError: *html* is a `str`.
     """
+    if isinstance(html, str):
+        raise TypeError("a page is given as bytes, got str: use the body as it was sent, or text.encode()")
     if len(html) > MAX_PAGE_BYTES:
         raise DataError(f"{len(html)} bytes, more than {MAX_PAGE_BYTES}", kind="too_large")
     kind = (media_type or "").partition(";")[0].strip().lower()

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+import corpusmill
 from corpusmill.pipelines.stages.extract import Options, extract, extract_page
 from corpusmill.pipelines.stages.extract.options import Favor, Selectors
 from corpusmill.schemas.errors import DataError
@@ -250,6 +251,16 @@ def test_every_block_tells_why_it_was_kept() -> None:
     ]
     assert found.blocks[0].score < found.blocks[1].score
     assert found.text == "\n\n".join(block.text for block in found.blocks if block.kept)
+
+
+def test_a_page_as_str_is_refused_in_words() -> None:
+    """The first mistake that everybody makes, who has the text of a response at hand."""
+    html = f"<meta charset=iso-8859-1><main><p>Café: {STORY}</p></main>"
+
+    with pytest.raises(TypeError, match=r"^a page is given as bytes, got str: .* text\.encode\(\)$"):
+        corpusmill.extract(html)  # type: ignore[arg-type]
+
+    assert corpusmill.extract(html.encode()) == f"Café: {STORY}"
 
 
 def test_a_type_that_is_no_text_is_refused_and_plain_text_is_kept_as_it_is() -> None:
