@@ -69,13 +69,13 @@ def inspect(
             console.say("… and more: --limit N or --sample N shows others")
             break
         else:
-            console.text(_told_row(row, whole=text))
+            console.text(_row_as_text(row, whole=text))
         shown += 1
     if not shown:
         console.say("none")
 
 
-def _told_row(row: dict[str, Any], *, whole: bool) -> str:
+def _row_as_text(row: dict[str, Any], *, whole: bool) -> str:
     """Give a row for people: what names it, what is known of it, and the beginning of its text."""
     body = row.get("text") or row.get("sample_text") or ""
     known = {
@@ -113,18 +113,18 @@ def explain(console: Console, document: str, dataset: str | None) -> int:
     Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant. The exit code is
     2 when no version and no crawl knows it.
     """
-    from corpusmill.pipelines.dataset.explain import explain as tell
+    from corpusmill.pipelines.dataset.explain import explain as explain_document
 
     if not document.strip():
         raise UsageError("no document is named", hint="corpusmill explain ID, or URL")
-    told = tell(document.strip(), workspace_of(console), dataset=dataset)
-    if told["status"] == "unknown":
-        return _fail_unknown(console, told, document, dataset)
+    result = explain_document(document.strip(), workspace_of(console), dataset=dataset)
+    if result["status"] == "unknown":
+        return _fail_unknown(console, result, document, dataset)
     if console.as_json:
-        console.data(told)
+        console.data(result)
     else:
-        console.text(_told(told, document))
-    for other in told.get("others", ()):
+        console.text(_result_as_text(result, document))
+    for other in result.get("others", ()):
         console.say(f"another document has this address: {other}")
     return 0
 
@@ -141,30 +141,31 @@ def _fail_unknown(console: Console, result: dict[str, Any], document: str, datas
     return error.exit_code
 
 
-def _told(told: dict[str, Any], given: str) -> str:
-    name = told.get("title") or told["url"] or told["source"].get("source_id") or given
-    lines = [f"{told['status']}: {name}"]
-    lines += [f"  {key}: {told[key]}" for key in ("id", "url", "version") if told.get(key)]
-    lines += _told_source(told["source"], is_published=told["status"] == "published")
-    lines += ["", "way", *(f"  {line}" for line in map(_told_step, _short_way(told["trail"])))] if told["trail"] else []
-    if told["duplicate_of"]:
-        kept = told["duplicate"] or {}
+def _result_as_text(result: dict[str, Any], document: str) -> str:
+    name = result.get("title") or result["url"] or result["source"].get("source_id") or document
+    lines = [f"{result['status']}: {name}"]
+    lines += [f"  {key}: {result[key]}" for key in ("id", "url", "version") if result.get(key)]
+    lines += _source_lines(result["source"], is_published=result["status"] == "published")
+    if result["trail"]:
+        lines += ["", "way", *(f"  {_step_as_text(step)}" for step in _short_way(result["trail"]))]
+    if result["duplicate_of"]:
+        kept = result["duplicate"] or {}
         place = kept.get("title") or kept.get("url") or kept.get("source_id") or ""
-        lines += ["", f"duplicate of {told['duplicate_of']}  {place}".rstrip()]
-    lines += _listed("removed as its copies", told.get("duplicates", ()), ("id", "rule", "source_id"))
-    lines += _listed("other captures", told.get("captures", ()), ("record_sha256", "rule", "file"))
-    if told.get("refused"):
+        lines += ["", f"duplicate of {result['duplicate_of']}  {place}".rstrip()]
+    lines += _listed("removed as its copies", result.get("duplicates", ()), ("id", "rule", "source_id"))
+    lines += _listed("other captures", result.get("captures", ()), ("record_sha256", "rule", "file"))
+    if result.get("refused"):
         lines += [
             "",
-            f"the last crawl refused it: {told['refused']['rule']}  {told['refused']['message'] or ''}".rstrip(),
+            f"the last crawl refused it: {result['refused']['rule']}  {result['refused']['message'] or ''}".rstrip(),
         ]
-    lines += _listed("versions", told["versions"], ("dataset", "version", "status", "rule", "split"))
-    if told.get("sample_text"):
-        lines += ["", "text", *(f"    {line}" for line in _excerpt(told["sample_text"], whole=False).splitlines())]
+    lines += _listed("versions", result["versions"], ("dataset", "version", "status", "rule", "split"))
+    if result.get("sample_text"):
+        lines += ["", "text", *(f"    {line}" for line in _excerpt(result["sample_text"], whole=False).splitlines())]
     return "\n".join(lines)
 
 
-def _told_source(source: dict[str, Any], *, is_published: bool) -> list[str]:
+def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
     if not source:
         return []
     lines = [f"  source: {source['name']} ({', '.join(filter(None, (source['kind'], source.get('format'))))})"]
@@ -177,8 +178,8 @@ def _told_source(source: dict[str, Any], *, is_published: bool) -> list[str]:
         lines.append("  licence: unknown")
     if source.get("robots"):
         answer = source["robots"]["answer"]
-        told = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"
-        lines.append(f"  robots.txt: {told}; respected: {source['robots']['respect']}")
+        text = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"
+        lines.append(f"  robots.txt: {text}; respected: {source['robots']['respect']}")
     if source.get("referrer"):
         lines.append(f"  linked from: {source['referrer']}")
     return lines
@@ -200,7 +201,7 @@ def _same_stage(one: dict[str, Any], other: dict[str, Any]) -> bool:
     return one["stage"] == other["stage"] and one["rule"] is not None
 
 
-def _told_step(step: dict[str, Any]) -> str:
+def _step_as_text(step: dict[str, Any]) -> str:
     line = f"{step['stage']:<16} {step['verdict']}"
     if step.get("rules", 1) > 1:
         return f"{line} {step['rules']} rules"

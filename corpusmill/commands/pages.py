@@ -91,7 +91,7 @@ def extract(
             if len(files) < 2:
                 raise
             failed += 1
-            _tell(console, file, error, as_json=form == "json")
+            _report_error(console, file, error, as_json=form == "json")
         else:
             _write(console, page, file, form, is_first=index == failed)
     if failed:
@@ -165,7 +165,7 @@ def _write(console: Console, page: Page, file: Path, form: str, *, is_first: boo
     console.text(text if is_first else f"\n{text}")
 
 
-def _tell(console: Console, file: Path, error: CorpusmillError, *, as_json: bool) -> None:
+def _report_error(console: Console, file: Path, error: CorpusmillError, *, as_json: bool) -> None:
     """Report a file that could not be read, and go on."""
     print_error(str(error), error.hint)
     if as_json:
@@ -184,15 +184,15 @@ def try_(console: Console, recipe: Path, document: str) -> None:
     """
     from corpusmill.pipelines.running.trial import trial
 
-    told = trial(recipe, document, workspace=workspace_of(console), acquisition=console.parts["acquisition"])
-    for record in told:
+    records = trial(recipe, document, workspace=workspace_of(console), acquisition=console.parts["acquisition"])
+    for record in records:
         if console.as_json:
             console.data(record)
         else:
-            console.text(_told(record))
+            console.text(_record_as_text(record))
 
 
-def _told(record: dict[str, Any]) -> str:
+def _record_as_text(record: dict[str, Any]) -> str:
     lines = [f"{record['source_id']}  ({record['loader']})"]
     for stage in record["stages"]:
         verdict = stage["verdict"]

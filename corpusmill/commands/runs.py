@@ -50,7 +50,7 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
     if console.as_json:
         console.data(result)
     else:
-        console.text(_told(result))
+        console.text(_result_as_text(result))
     return _EXIT_WARNINGS if strict and result["warnings"] else 0
 
 
@@ -63,7 +63,7 @@ def _size(text: str) -> int:
         raise UsageError(f"--memory {text}: {error}", hint="as in --memory 2GB") from None
 
 
-def _told(result: Mapping[str, Any]) -> str:
+def _result_as_text(result: Mapping[str, Any]) -> str:
     counts = result["counts"]
     lines = [
         f"{result['status']} {result['dataset']}@{result['version']}: {counts['published']:,} documents of "
@@ -87,15 +87,16 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     """
     from corpusmill.pipelines.planning.explain import explain_plan
 
-    told = explain_plan(recipe, workspace=workspace_of(console), acquisition=console.parts["acquisition"], limit=limit)
+    workspace, acquisition = workspace_of(console), console.parts["acquisition"]
+    explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
     if console.as_json:
-        console.data(told)
+        console.data(explained)
         return
     columns = ["name", "cached", "rows", "reason"]
-    console.text(table(told["steps"], columns))
-    needed, kept = told["disk_bytes"] / 1e6, told["disk_kept_bytes"] / 1e6
+    console.text(table(explained["steps"], columns))
+    needed, kept = explained["disk_bytes"] / 1e6, explained["disk_kept_bytes"] / 1e6
     console.text(f"\ndisk needed: about {needed:,.1f} MB, of which {kept:,.1f} MB stay")
-    for missing in told["sources_missing"]:
+    for missing in explained["sources_missing"]:
         console.text(f"not got yet: source `{missing}` (`corpusmill run` gets it)")
 
 
@@ -135,9 +136,9 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
         console.say(f"{kind} {source.name}")
         manifest = acquire(loaded, source, workspace, console.parts["acquisition"], force=True, copy=copy)
         size = sum(file.size for file in manifest.files)
-        told = {"source": source.name, "files": len(manifest.files), "bytes": size, "counts": manifest.counts}
+        result = {"source": source.name, "files": len(manifest.files), "bytes": size, "counts": manifest.counts}
         if console.as_json:
-            console.data(told)
+            console.data(result)
         else:
             counts = ", ".join(f"{name} {n:,}" for name, n in manifest.counts.items())
             console.text(
@@ -150,13 +151,13 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
 @click.pass_obj
 def runs(console: Console, dataset: str | None) -> None:
     """List the runs, newest first."""
-    found = workspace_of(console).runs(dataset)
+    rows = workspace_of(console).runs(dataset)
     if console.as_json:
-        for row in found:
+        for row in rows:
             console.data(row)
         return
     columns = ["run", "dataset", "engine", "status", "version", "started_at", "ended_at", "message"]
-    console.text(table(found, columns) if found else "no runs yet")
+    console.text(table(rows, columns) if rows else "no runs yet")
 
 
 @click.command()
@@ -169,9 +170,10 @@ def gc(console: Console, keep: int | None, dry_run: bool) -> None:
     """Remove tasks that no kept version and no running run refers to. Published versions stay."""
     from corpusmill.pipelines.dataset.garbage import collect
 
-    told = collect(workspace_of(console), keep=keep, dry_run=dry_run)
+    removed = collect(workspace_of(console), keep=keep, dry_run=dry_run)
     if console.as_json:
-        console.data(told)
+        console.data(removed)
     else:
         verb = "would remove" if dry_run else "removed"
-        console.text(f"{verb} {told['tasks']:,} tasks and {told['steps']:,} steps, {told['bytes'] / 1e6:,.1f} MB")
+        size = removed["bytes"] / 1e6
+        console.text(f"{verb} {removed['tasks']:,} tasks and {removed['steps']:,} steps, {size:,.1f} MB")

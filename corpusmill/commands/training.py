@@ -42,14 +42,12 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     place = _version_place(console, version)
     name = f"{version.replace('://', '-').replace('@', '-').replace('/', '-').strip('-')}-{vocabulary_size}"
     target = out or console.workspace / "models" / "tokenizers" / name
-    told = train_tokenizer(place, vocabulary_size=vocabulary_size, out=target, split=split)
+    result = train_tokenizer(place, vocabulary_size=vocabulary_size, out=target, split=split)
     if console.as_json:
-        console.data(told)
+        console.data(result)
     else:
-        size = told["bytes"] / 1e6
-        console.text(
-            f"{told['path']}: {told['vocabulary_size']:,} tokens from {told['documents']:,} documents, {size:.1f} MB"
-        )
+        tokens, documents, size = result["vocabulary_size"], result["documents"], result["bytes"] / 1e6
+        console.text(f"{result['path']}: {tokens:,} tokens from {documents:,} documents, {size:.1f} MB")
 
 
 @click.command()
@@ -65,7 +63,7 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     settings = load_config(config)
     place = _version_place(console, version or settings.version)
     console.say(f"training {settings.run} on {place}")
-    told = fit(
+    result = fit(
         settings,
         version_dir=place,
         workspace=console.workspace,
@@ -73,12 +71,12 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
         progress=_progress(console),
         num_workers=workers,
     )
-    for warning in told.get("warnings", ()):
+    for warning in result.get("warnings", ()):
         console.warn(warning)
     if console.as_json:
-        console.data(told)
+        console.data(result)
     else:
-        console.text(_trained(told))
+        console.text(_training_as_text(result))
 
 
 def _progress(console: Console) -> Any:
@@ -96,11 +94,11 @@ def _progress(console: Console) -> Any:
     return draw
 
 
-def _trained(told: dict[str, Any]) -> str:
-    bits = told["bits_per_byte"]
+def _training_as_text(result: dict[str, Any]) -> str:
+    bits = result["bits_per_byte"]
     measured = "" if bits is None else f", {bits:.3f} bits per byte on the validation split"
-    first = f"{told['status']} {told['run']} at step {told['step']:,}{measured}"
-    return f"{first}\n  {told['path']}\n  {told['path']}/index.html"
+    first = f"{result['status']} {result['run']} at step {result['step']:,}{measured}"
+    return f"{first}\n  {result['path']}\n  {result['path']}/index.html"
 
 
 @click.command()
@@ -117,19 +115,19 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
 
     folder = _model_folder(console, model)
     place = _version_place(console, version) if version else _trained_on(console, folder)
-    told = score(folder, place, split=split, baseline=baseline)
+    result = score(folder, place, split=split, baseline=baseline)
     if console.as_json:
-        console.data(told)
+        console.data(result)
         return
     console.text(
-        f"{told['bits_per_byte']:.3f} bits per byte, loss {told['loss']:.3f} on {told['documents']:,} documents"
+        f"{result['bits_per_byte']:.3f} bits per byte, loss {result['loss']:.3f} on {result['documents']:,} documents"
     )
-    for name, source in told["by_source"].items():
+    for name, source in result["by_source"].items():
         console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {source['documents']:,} documents")
     if baseline:
-        found = told["baseline"]
+        compared = result["baseline"]
         console.text(
-            f"{found['name']}: {found['bits_per_byte']:.3f} bits per byte; the model is {found['gain']:.3f} better"
+            f"{compared['name']}: {compared['bits_per_byte']:.3f} bits per byte; the model is {compared['gain']:.3f} better"
         )
 
 
@@ -143,7 +141,7 @@ def _trained_on(console: Console, model: Path) -> str:
         return str(path)
     if not dataset or not version:
         raise UsageError(
-            f"{model} does not tell what it was trained on", hint="name the version: evaluate MODEL VERSION"
+            f"{model} does not say what it was trained on", hint="name the version: evaluate MODEL VERSION"
         )
     return _version_place(console, f"{dataset}@{version}")
 

@@ -65,30 +65,30 @@ def diff(console: Console, old: str, new: str, examples: int) -> None:
     """
     from corpusmill.pipelines.dataset.diff import diff as compare
 
-    told = compare(_open(console, old), _open(console, new), examples=examples)
+    result = compare(_open(console, old), _open(console, new), examples=examples)
     if console.as_json:
-        console.data(told)
+        console.data(result)
     else:
-        console.text(_told_diff(told))
+        console.text(_diff_as_text(result))
 
 
-def _told_diff(told: dict[str, Any]) -> str:
+def _diff_as_text(result: dict[str, Any]) -> str:
     kinds = ["added", "removed", "changed", "unchanged"]
-    lines = [f"{told['old']['name']} -> {told['new']['name']}", ""]
-    lines += [table([{name: told[name] for name in kinds}], kinds), ""]
-    if len(told["by_source"]) > 1:
-        lines += [table([{"source": name, **row} for name, row in told["by_source"].items()], ["source", *kinds]), ""]
-    if told["by_rule"]:
-        rows = [{"rule": name, **row} for name, row in told["by_rule"].items()]
+    lines = [f"{result['old']['name']} -> {result['new']['name']}", ""]
+    lines += [table([{name: result[name] for name in kinds}], kinds), ""]
+    if len(result["by_source"]) > 1:
+        lines += [table([{"source": name, **row} for name, row in result["by_source"].items()], ["source", *kinds]), ""]
+    if result["by_rule"]:
+        rows = [{"rule": name, **row} for name, row in result["by_rule"].items()]
         lines += [table(rows, ["rule", "removed", "added"]), ""]
         lines += ["removed: taken by this rule in B; added: taken by it in A; absent: not read there", ""]
-    for kind, documents in told["examples"].items():
+    for kind, documents in result["examples"].items():
         for document in documents:
-            lines += _told_example(kind, document)
+            lines += _example_lines(kind, document)
     return "\n".join(lines).rstrip()
 
 
-def _told_example(kind: str, document: dict[str, Any]) -> list[str]:
+def _example_lines(kind: str, document: dict[str, Any]) -> list[str]:
     name = document["title"] or document["url"] or document["source_id"]
     rule = f"  ({document['rule']})" if document.get("rule") else ""
     body = document.get("changes") or document["text"].splitlines()[:3]
@@ -106,17 +106,17 @@ def tag(console: Console, version: str, name: str, delete: bool, force: bool) ->
     """Give VERSION the name NAME: dataset@NAME then means it."""
     from corpusmill.pipelines.dataset import history
 
-    found = _open(console, version)
+    opened = _open(console, version)
     if delete:
-        history.remove_tag(_workspace(console), found, name)
+        history.remove_tag(_workspace(console), opened, name)
         status = "removed"
     else:
-        status = "tagged" if history.tag(_workspace(console), found, name, force=force) else "unchanged"
-    manifest = found.manifest
+        status = "tagged" if history.tag(_workspace(console), opened, name, force=force) else "unchanged"
+    manifest = opened.manifest
     if console.as_json:
         console.data({"status": status, "dataset": manifest.dataset, "version": manifest.version, "tag": name})
     else:
-        console.text(f"{status}: {manifest.dataset}@{name} {'was' if delete else 'is'} {found.name}")
+        console.text(f"{status}: {manifest.dataset}@{name} {'was' if delete else 'is'} {opened.name}")
 
 
 @click.command()
@@ -138,20 +138,20 @@ def rollback(console: Console, dataset: str, version: str | None) -> None:
     what = (inside if at else version) or None
     if what is not None and what.startswith(f"{name}@"):
         what = what.removeprefix(f"{name}@")
-    found, before = history.rollback(_workspace(console), name, what)
-    status = "unchanged" if found.manifest.version == before else "rolled back"
-    told = {
+    current, before = history.rollback(_workspace(console), name, what)
+    status = "unchanged" if current.manifest.version == before else "rolled back"
+    result = {
         "status": status,
         "dataset": name,
-        "version": found.manifest.version,
+        "version": current.manifest.version,
         "previous": before,
-        "path": found.address,
+        "path": current.address,
     }
     if console.as_json:
-        console.data(told)
+        console.data(result)
     else:
         was = "" if status == "unchanged" else f", was {before}"
-        console.text(f"{status}: {name} is {found.name}{was}\n  {found.address}")
+        console.text(f"{status}: {name} is {current.name}{was}\n  {current.address}")
 
 
 @click.command()
@@ -165,18 +165,18 @@ def report(console: Console, version: str, compare: str | None, out: Path | None
 
     A version has its report with it. A comparison is a file of its own, in the current folder unless --out says where.
     """
-    found = _open(console, version)
-    there = None if compare is not None or out is not None else found.store.path("report.html")
-    if there is not None and there.is_file():
-        path, figures = there, json.loads(found.store.read("report.json"))
+    opened = _open(console, version)
+    own = None if compare is not None or out is not None else opened.store.path("report.html")
+    if own is not None and own.is_file():
+        path, figures = own, json.loads(opened.store.read("report.json"))
     else:
         other = None if compare is None else _open(console, compare)
-        path = out or Path(_report_name(found, other))
-        figures = _write_report(found, other, path)
+        path = out or Path(_report_name(opened, other))
+        figures = _write_report(opened, other, path)
     if console.as_json:
         console.data({**figures, "path": str(path.absolute())})
     else:
-        console.text(_told_report(figures))
+        console.text(_report_as_text(figures))
         console.text(f"\n{path.absolute()}")
     if open_:
         webbrowser.open(path.absolute().as_uri())
@@ -200,7 +200,7 @@ def _write_report(version: Any, other: Any, out: Path) -> dict[str, Any]:
     return figures
 
 
-def _told_report(figures: dict[str, Any]) -> str:
+def _report_as_text(figures: dict[str, Any]) -> str:
     lines = [f"{figures['dataset']}@{figures['version']}", ""]
     compared = figures.get("comparison")
     if compared:
@@ -231,31 +231,31 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     from corpusmill.pipelines.running.checks import check as warnings_of
     from corpusmill.pipelines.running.checks import failed_checks
 
-    found = _open(console, version)
-    counts = found.manifest.counts
-    damaged = [] if fast else list(damaged_files(found))
+    opened = _open(console, version)
+    counts = opened.manifest.counts
+    damaged = [] if fast else list(damaged_files(opened))
     if damaged:
         raise DamagedFileError(
             f"{len(damaged)} files are not what the manifest says: {'; '.join(damaged)}",
             hint="copy the version's folder again; `corpusmill doctor --verify` looks at all versions",
         )
-    checks = _checks(found, bounds)
+    checks = _checks(opened, bounds)
     failed = failed_checks(counts, checks)
     if failed:
         raise ChecksFailedError(
-            f"{found.name} fails {len(failed)} checks: {'; '.join(failed)}",
-            hint=f"`corpusmill report {found.name}` shows which rules took the documents",
+            f"{opened.name} fails {len(failed)} checks: {'; '.join(failed)}",
+            hint=f"`corpusmill report {opened.name}` shows which rules took the documents",
         )
     warnings = warnings_of(counts, checks, accept=True)
     for warning in warnings:
         console.warn(warning)
-    told = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}
+    numbers = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}
     if console.as_json:
-        data = {"status": "passed", "dataset": found.manifest.dataset, "version": found.manifest.version}
-        console.data({**data, "checks": checks.model_dump(mode="json"), "counts": told, "warnings": warnings})
+        data = {"status": "passed", "dataset": opened.manifest.dataset, "version": opened.manifest.version}
+        console.data({**data, "checks": checks.model_dump(mode="json"), "counts": numbers, "warnings": warnings})
     else:
-        files = "" if fast else f", {len(found.manifest.files) + len(found.manifest.side_files)} files are whole"
-        console.text(f"passed: {found.name}, {counts.published:,} documents of {counts.read:,}{files}")
+        files = "" if fast else f", {len(opened.manifest.files) + len(opened.manifest.side_files)} files are whole"
+        console.text(f"passed: {opened.name}, {counts.published:,} documents of {counts.read:,}{files}")
     return _EXIT_WARNINGS if strict and warnings else 0
 
 
