@@ -125,10 +125,18 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
     for name, source in result["by_source"].items():
         console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {source['documents']:,} documents")
     if baseline:
-        compared = result["baseline"]
-        console.text(
-            f"{compared['name']}: {compared['bits_per_byte']:.3f} bits per byte; the model is {compared['gain']:.3f} better"
-        )
+        console.text(_comparison(result["baseline"]))
+
+
+def _comparison(baseline: dict[str, Any]) -> str:
+    """Say how the model compares with *baseline*.
+
+    >>> _comparison({"name": "trigram", "bits_per_byte": 2.1, "gain": -0.198})
+    'trigram: 2.100 bits per byte; the model is worse by 0.198'
+    """
+    gain = round(baseline["gain"], 3)
+    verdict = f"{'better' if gain > 0 else 'worse'} by {abs(gain):.3f}" if gain else "as good"
+    return f"{baseline['name']}: {baseline['bits_per_byte']:.3f} bits per byte; the model is {verdict}"
 
 
 def _trained_on(console: Console, model: Path) -> str:

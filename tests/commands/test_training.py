@@ -63,6 +63,28 @@ def test_a_folder_of_parquet_is_trained_on(command: Command, config: Path, tmp_p
     assert (answer.code, json.loads(answer.out)["dataset"]) == (0, None)
 
 
+@pytest.mark.parametrize(
+    ("gain", "verdict"),
+    [
+        (0.25, "the model is better by 0.250"),
+        (-0.198, "the model is worse by 0.198"),
+        (-0.0001, "the model is as good"),
+    ],
+)
+def test_the_comparison_with_a_baseline_is_said_in_words(
+    command: Command, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, gain: float, verdict: str
+) -> None:
+    """ "-0.198 better" has to be read twice, and is then a loss."""
+    measured = {"bits_per_byte": 2.0, "loss": 1.0, "documents": 3, "by_source": {}}
+    baseline = {"name": "trigram", "bits_per_byte": 2.0 + gain, "gain": gain}
+    monkeypatch.setattr("corpusmill.training.evaluate", lambda *_, **__: measured | {"baseline": baseline})
+    version = publish_version(workspace, CAPTURES)
+
+    answer = command("evaluate", "tiny", version.path, "--baseline", "trigram")
+
+    assert answer.out.splitlines()[-1] == f"trigram: {2 + gain:.3f} bits per byte; {verdict}"
+
+
 def test_a_store_that_is_away_is_exit_5(
     command: Command, config: Path, workspace: Workspace, s3: Server, s3_url: str
 ) -> None:
