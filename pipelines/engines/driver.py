@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -29,8 +28,8 @@ from corpusmill.pipelines.engines.base import (
     Scan,
     Step,
 )
-from corpusmill.pipelines.engines.layers import CHANGED, Layer, SliceFile
 from corpusmill.pipelines.engines.plan import Plan, Unit, units
+from corpusmill.pipelines.engines.slices import Slice, Slices
 from corpusmill.pipelines.engines.spills import Order
 from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task
@@ -40,8 +39,6 @@ from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 
 PARTITION_BYTES: Final = 32 * 2**20
 """Memory that the rows of a partition take, as far as the driver chooses the number of partitions."""
-_ROW_BYTES: Final = 32
-"""What a row of an exchange takes beside its columns, in estimates."""
 
 
 class Engine(Protocol):
@@ -114,12 +111,13 @@ def run_plan(
     if fresh:
         for name in known.values():
             _forget(store, name)
-    run = _Run(plan, known, store, engine, observer, batch_rows)
+    finished: dict[str, StepDone] = {}
+    run = _Run(Slices(plan, store, finished), known, store, engine, observer, batch_rows, finished)
     try:
         run.all()
     except OSError as error:
         raise as_unfinished(error) from error
-    return run.finished
+    return finished
 
 
 def _forget(store: TaskStore, name: str) -> None:
@@ -138,30 +136,22 @@ def as_unfinished(error: OSError) -> CorpusmillError:
     return UnfinishedError(f"reading or writing failed ({text})", hint="run the same command again")
 
 
-@dataclass(frozen=True)
-class _Slice:
-    """A slice of a layout: where its rows lie, and the address of its columns."""
-
-    number: int
-    partition: int
-    piece: SliceFile
-    address: str
-    batch_rows: tuple[int, ...]
-
-
 @dataclass
 class _Run:
     """The state of a run: what is finished, and the slices of the layouts that were made."""
 
-    plan: Plan
+    slices: Slices
     known: dict[str, str]
     store: TaskStore
     engine: Engine
     observer: Observer
     batch_rows: int | None
-    finished: dict[str, StepDone] = field(default_factory=dict)
-    _slices: dict[str, list[_Slice]] = field(default_factory=dict)
-    _writers_of: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    finished: dict[str, StepDone]
+
+    @property
+    def plan(self) -> Plan:
+        """What runs, with the rounds that were begun."""
+        return self.slices.plan
 
     def all(self) -> None:
         """Run every unit of the plan."""
@@ -216,128 +206,6 @@ class _Run:
     def _bound(self, function: Any) -> Call:
         return Call.of(function.bound(self._counters(function.asks())))
 
-    # -- slices and what lies on them
-
-    def slices(self, layout: str) -> list[_Slice]:
-        """Return the slices of the table that the step *layout* made, in order."""
-        if layout not in self._slices:
-            self._slices[layout] = list(self._list_slices(self.finished[layout].tasks))
-        return self._slices[layout]
-
-    def _list_slices(self, tasks: Iterable[Done]) -> Iterator[_Slice]:
-        number = 0
-        for done in tasks:
-            key = f"{self.store.out(done.fingerprint)}.arrow"
-            for index, (start, stop) in enumerate(done.slices):
-                piece = SliceFile(key, start, stop, (), number=number)
-                rows = done.batch_rows[start:stop]
-                yield _Slice(number, done.partition, piece, f"{done.fingerprint}/{index}", rows)
-                number += 1
-
-    def _views(self, state: str, columns: Sequence[str], computed: Container[str] = ()) -> dict[str, tuple[str, ...]]:
-        """Return, for each of *columns* of the table after *state*, the steps to read it from, the newest first.
-
-        The last one wrote it whole, or is one of *computed*; none means that the layout's file has it.
-        """
-        views: dict[str, tuple[str, ...]] = {}
-        for column in columns:
-            found: list[str] = []
-            for name in reversed(self.plan.chain(state)[1:]):
-                step = self.plan.step(name)
-                assert isinstance(step, Map | Exchange)
-                if column in (step.writes if isinstance(step, Map) else step.schema).names and column != PLACE:
-                    found.append(name)
-                    if name in computed or column not in self.plan.replaced(step):
-                        break
-            views[column] = tuple(found)
-        return views
-
-    def _piece(
-        self,
-        layout: str,
-        slice_: _Slice,
-        views: Sequence[Mapping[str, tuple[str, ...]]],
-        computed: Mapping[str, str] = MappingProxyType({}),
-    ) -> SliceFile:
-        """Return the slice with the files from which *views* are read.
-
-        Args:
-            computed: Steps whose output is there, or is computed in the same task, by name: the address; empty for the
-                latter.
-        """
-        base, by_writer = self._files_of(layout, views)
-        layers = []
-        for name, columns in by_writer.items():
-            at = computed[name] if name in computed else self.finished[name].tasks[slice_.number].fingerprint
-            if at:
-                layers.append(Layer(name, f"{self.store.out(at)}.arrow", columns))
-        return replace(slice_.piece, columns=base, layers=tuple(layers))
-
-    def _files_of(
-        self, layout: str, views: Sequence[Mapping[str, tuple[str, ...]]]
-    ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-        """Return the columns that *views* need of the layout's file, and of each step's layer, with the masks."""
-        base: dict[str, None] = {}
-        by_writer: dict[str, dict[str, None]] = {}
-        names = self.plan.columns(layout)
-        for view in views:
-            for column, writers in view.items():
-                for writer in writers:
-                    step = self.plan.step(writer)
-                    assert isinstance(step, Map | Exchange)
-                    found = by_writer.setdefault(writer, {})
-                    found[column] = None
-                    if column in self.plan.replaced(step):
-                        found[CHANGED + column] = None
-                if column in names and not (writers and self._wrote_whole(writers[-1], column)):
-                    base[column] = None
-        return tuple(base) or tuple(names)[:1], {name: tuple(found) for name, found in by_writer.items()}
-
-    def _wrote_whole(self, writer: str, column: str) -> bool:
-        step = self.plan.step(writer)
-        assert isinstance(step, Map | Exchange)
-        return column not in self.plan.replaced(step)
-
-    def _addresses(
-        self, state: str, slice_: _Slice, columns: Iterable[str], here: Mapping[str, str] = MappingProxyType({})
-    ) -> dict[str, str]:
-        """Return the address of each of *columns* of a slice, and that of the slice itself.
-
-        Args:
-            here: Addresses of the steps of the same unit.
-        """
-        there = self.plan.columns(state)
-        found = {"": slice_.address}
-        for name in columns:
-            if name == PLACE and PLACE not in there:
-                found[name] = str(slice_.number)
-            elif address := self._column_address(state, slice_, name, here):
-                found[name] = address
-        return found
-
-    def _column_address(self, state: str, slice_: _Slice, column: str, here: Mapping[str, str]) -> str:
-        """Return the address of a column of a slice after *state*; empty when the layout's file alone has it.
-
-        What an exchange put back is known by its content. Where it replaced a column, the rows that it left alone are
-        those of the step before, so the address of these belongs to it.
-        """
-        parts: list[str] = []
-        for writer in self._writers(state, column):
-            if writer in here:
-                return ":".join([*parts, here[writer]])
-            done = self.finished[writer].tasks[slice_.number]
-            if done.content is None:
-                return ":".join([*parts, done.fingerprint])
-            parts.append(done.content)
-        return ":".join(parts)
-
-    def _writers(self, state: str, column: str) -> tuple[str, ...]:
-        """Return the steps that wrote *column*, as it stands after *state*, the newest first, down to a whole one."""
-        key = (state, column)
-        if key not in self._writers_of:
-            self._writers_of[key] = self._views(state, (column,))[column]
-        return self._writers_of[key]
-
     # -- scans and folds: independent tasks
 
     def _independent(self, step: Scan | Fold, tasks: list[Task]) -> None:
@@ -372,16 +240,16 @@ class _Run:
         call = self._bound(step.function)
         work = self._work(step, step.function.asks())
         columns = tuple(self.plan.columns(step.of)) if step.reads is None else step.reads
-        layout, views = self.plan.layout(step.of), self._views(step.of, columns)
+        layout, views = self.plan.layout(step.of), self.slices.views(step.of, columns)
         count = step.partitions
         if callable(count):
             count = count(self._counters(step.function.asks()))
-        groups: dict[int, list[_Slice]] = {}
-        for slice_ in self.slices(layout):
+        groups: dict[int, list[Slice]] = {}
+        for slice_ in self.slices.of(layout):
             groups.setdefault(slice_.partition // count, []).append(slice_)
         for number, slices in sorted(groups.items()):
-            read = [self._addresses(step.of, slice_, columns) for slice_ in slices]
-            sources = tuple(Source(self._piece(layout, slice_, (views,)), views) for slice_ in slices)
+            read = [self.slices.addresses(step.of, slice_, columns) for slice_ in slices]
+            sources = tuple(Source(self.slices.piece(layout, slice_, (views,)), views) for slice_ in slices)
             name = fingerprint([work, number, read])
             yield self._task(step, name, step.schema, kind="fold", call=call, sources=sources, partition=number)
 
@@ -401,7 +269,7 @@ class _Run:
 
     def _maps(self, steps: Sequence[Map]) -> None:
         """Run maps over one layout: a task per slice, with those of them whose output is not there."""
-        slices = self.slices(self.plan.layout(steps[0].of))
+        slices = self.slices.of(self.plan.layout(steps[0].of))
         calls = [_MapPlan.of(self, step) for step in steps]
         results: dict[str, list[Done | None]] = {step.name: [None] * len(slices) for step in steps}
         tasks = []
@@ -421,14 +289,14 @@ class _Run:
             self._record(step, tasks_done, computed=computed[step.name])
 
     def _map_task(
-        self, slice_: _Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[Done | None]]
+        self, slice_: Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[Done | None]]
     ) -> Task | None:
         """Return the task that computes what is missing on one slice, and note in *results* what is there."""
         names: dict[str, str] = {}
         missing: dict[str, _MapPlan] = {}
         for plan in plans:
             step = plan.step
-            name = fingerprint([plan.work, self._addresses(step.of, slice_, step.reads, names)])
+            name = fingerprint([plan.work, self.slices.addresses(step.of, slice_, step.reads, names)])
             names[step.name] = name
             done = self.store.done(name)
             if done is None:
@@ -438,7 +306,7 @@ class _Run:
                 results[step.name][slice_.number] = found
         if not missing:
             return None
-        views = {name: self._views(plan.step.of, plan.step.reads, missing) for name, plan in missing.items()}
+        views = {name: self.slices.views(plan.step.of, plan.step.reads, missing) for name, plan in missing.items()}
         calls = tuple(
             plan.call(names[name], self.store.out(names[name]), views[name]) for name, plan in missing.items()
         )
@@ -451,7 +319,7 @@ class _Run:
             store=self.store.store.url,
             out=calls[0].out,
             schema=b"",
-            sources=(Source(self._piece(layout, slice_, tuple(views.values()), at)),),
+            sources=(Source(self.slices.piece(layout, slice_, tuple(views.values()), at)),),
             maps=calls,
             partition=slice_.partition,
             slice=slice_.number,
@@ -496,49 +364,28 @@ class _Run:
         through = None if given.through is None else self._bound(given.through)
         asked = None if given.through is None else self._asked(given.through.asks())
         if given.side is not None:
-            return [([asked, *key], source) for key, source in self._side_sources(given, given.side, through)]
+            return [
+                ([asked, *address], Source(piece, dict.fromkeys(piece.columns, ()), through=through))
+                for address, piece in self.slices.of_side(given, given.side)
+            ]
         columns = self.plan.input_columns(given)
-        layout, views = self.plan.layout(given.step), self._views(given.step, columns)
+        layout, views = self.plan.layout(given.step), self.slices.views(given.step, columns)
         return [
             (
-                [asked, self._addresses(given.step, slice_, columns)],
-                Source(self._piece(layout, slice_, (views,)), views, through=through),
+                [asked, self.slices.addresses(given.step, slice_, columns)],
+                Source(self.slices.piece(layout, slice_, (views,)), views, through=through),
             )
-            for slice_ in self.slices(layout)
+            for slice_ in self.slices.of(layout)
         ]
-
-    def _side_sources(self, given: Input, side: str, through: Call | None) -> Iterator[tuple[list[str], Source]]:
-        step = self.plan.step(given.step)
-        assert isinstance(step, Map)
-        columns = tuple(step.sides[side].names) if given.columns is None else given.columns
-        for done in self.finished[given.step].tasks:
-            key = f"{self.store.out(done.fingerprint)}.{side}.arrow"
-            for start, stop in done.sides[side].slices:
-                piece = SliceFile(key, start, stop, columns)
-                views: dict[str, tuple[str, ...]] = dict.fromkeys(columns, ())
-                yield [done.fingerprint, side, str(start)], Source(piece, views, through=through)
 
     def _partitions(self, step: Exchange) -> int:
         if step.onto is not None:
-            return len(self.slices(self.plan.layout(step.onto)))
+            return len(self.slices.of(self.plan.layout(step.onto)))
         if callable(step.partitions):
             return step.partitions(self._counters(step.asks))
         if step.partitions is not None:
             return step.partitions
-        return max(1, -(-sum(map(self._input_bytes, step.inputs)) // PARTITION_BYTES))
-
-    def _input_bytes(self, given: Input) -> int:
-        """Estimate the memory of the rows that *given* moves: what its columns take."""
-        if given.side is not None:
-            sides = [done.sides[given.side] for done in self.finished[given.step].tasks]
-            return sum(sum(side.column_bytes.values()) + _ROW_BYTES * side.rows for side in sides)
-        layout = self.plan.layout(given.step)
-        base, by_writer = self._files_of(layout, (self._views(given.step, self.plan.input_columns(given)),))
-        total = _ROW_BYTES * self.finished[layout].rows
-        for writer, columns in {layout: base, **by_writer}.items():
-            for done in self.finished[writer].tasks:
-                total += sum(done.column_bytes.get(name, 0) for name in columns)
-        return total
+        return max(1, -(-sum(map(self.slices.input_bytes, step.inputs)) // PARTITION_BYTES))
 
     def _gathers(self, step: Exchange, inputs: Sequence[Any]) -> Iterator[Task]:
         parts = self._partitions(step)
@@ -548,7 +395,7 @@ class _Run:
         order = Order(by, order_by, parts, by_value=by_value)
         call = self._bound(step.function)
         whole = fingerprint([self._work(step, step.function.asks()), list(inputs), parts])
-        slices = None if step.onto is None else self.slices(self.plan.layout(step.onto))
+        slices = None if step.onto is None else self.slices.of(self.plan.layout(step.onto))
         replaced = () if step.onto is None else tuple(sorted(self.plan.replaced(step)))
         for partition in range(parts):
             at = None if slices is None else slices[partition]
@@ -592,7 +439,7 @@ class _Run:
         for number in range(1, MAX_ROUNDS + 1):
             names = {one.name: f"{one.name}@{number}" for one in step.steps} | {step.name: carried}
             steps = [_renamed(one, names) for one in step.steps]
-            self.plan = self.plan.extended(steps)
+            self.slices.plan = self.plan.extended(steps)
             for one in steps:
                 self.known[one.name] = step_fingerprint(self.plan, one, self.known)
                 rounds.append(self.known[one.name])
