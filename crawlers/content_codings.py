@@ -14,7 +14,7 @@ from typing import Final
 import brotli
 import zstandard
 
-from corpusmill.crawlers.loaders.media import is_binary
+from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.errors import DataError
 
 _CHUNK: Final = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")

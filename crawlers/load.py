@@ -88,7 +88,8 @@ def loader_of(source: Source) -> Loader:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"]))
-        raise RecipeError(f"field `{field}`: {first['msg']}", field=field, value=first["input"]) from None
+        hint = getattr(first.get("ctx", {}).get("error"), "hint", None)
+        raise RecipeError(f"field `{field}`: {first['msg']}", field=field, value=first["input"], hint=hint) from None
 
 
 def changed_files(manifest: RawManifest, *, raw: Store | Path | None = None) -> list[RawFile]:

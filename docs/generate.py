@@ -171,7 +171,7 @@ def errors_page() -> str:
 def _kinds() -> dict[str, set[str]]:
     """Give the kinds of broken records, and the modules that name them, read off the syntax tree."""
     found: dict[str, set[str]] = {}
-    for package in ("crawlers", "pipelines"):
+    for package in ("schemas", "crawlers", "pipelines"):
         for path in sorted((ROOT / package).rglob("*.py")):
             for kind in _kinds_in(ast.parse(path.read_text())):
                 found.setdefault(kind, set()).add(path.relative_to(ROOT).as_posix())

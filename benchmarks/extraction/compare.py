@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.extraction.gold import default_path, is_held_out
 from corpusmill.pipelines.stages.extract import _reader
-from corpusmill.pipelines.stages.extract.decoding import utf8
+from corpusmill.schemas.decoding.pages import utf8
 
 Row = dict[str, Any]
 _SAMPLES: Final = 2_000

@@ -21,8 +21,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.stages.extract import _reader
-from corpusmill.pipelines.stages.extract.decoding import utf8
 from corpusmill.pipelines.stages.extract.model_file import CHANCES
+from corpusmill.schemas.decoding.pages import utf8
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from corpusmill.pipelines.stages.extract import _reader, page
-from corpusmill.pipelines.stages.extract.decoding import utf8
+from corpusmill.schemas.decoding.pages import utf8
 from corpusmill.schemas.errors import DataError
 
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")

@@ -9,11 +9,16 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pyarrow as pa
+from pydantic import Field, field_validator
 
 from corpusmill.crawlers.loaders.base import Loader, Offers
-from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES, decode, is_binary
+from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, packed, sha256_of
+from corpusmill.schemas.decoding.binary import is_binary
+from corpusmill.schemas.decoding.labels import closest, codec_of
+from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
+from corpusmill.schemas.problems import HintedValueError
 
 
 class OneDocument(Loader):
@@ -56,7 +61,26 @@ class OneDocument(Loader):
             return {"record_sha256": digest or sha256_of(path), "rule": error.rule, "message": error.message}
 
 
-class Html(OneDocument):
+class Encoded(OneDocument):
+    """A loader of files whose encoding the recipe may name."""
+
+    encoding: str | None = Field(
+        default=None,
+        description="Encoding of the files that have no byte order mark, by a label of the WHATWG Encoding Standard; "
+        "null: what a file declares, UTF-8, else the old encoding in which it is clearly the likeliest text.",
+        examples=["windows-1252"],
+    )
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, encoding: str | None) -> str | None:
+        if encoding is None or codec_of(encoding):
+            return encoding
+        hint = f"did you mean `{match}`?" if (match := closest(encoding)) else "use a label such as `windows-1252`"
+        raise HintedValueError("not a label of the WHATWG Encoding Standard", hint=hint)
+
+
+class Html(Encoded):
     """Web pages, still to be extracted; compression is undone."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".html", ".htm", ".xhtml")
@@ -66,19 +90,21 @@ class Html(OneDocument):
         """Give the page as it lies in the file."""
         if is_binary(data):
             raise DataError("these bytes are no page", kind="not_text")
-        return {"content": data, "media_type": "text/html"}
+        return {"content": data, "media_type": "text/html" + (f"; charset={self.encoding}" if self.encoding else "")}
 
 
-class Text(OneDocument):
-    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding that can be told; compression is undone."""
+class Text(Encoded):
+    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding; compression is undone.
+
+    A text that two encodings turn into likely, but different words is `error.encoding`: name its `encoding`.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".txt", ".text")
     version: ClassVar[int] = 2
-    depends: ClassVar[tuple[str, ...]] = ("charset-normalizer",)
 
     def offer(self, data: bytes) -> dict[str, Any]:
         """Give the text, decoded."""
-        return {"text": decode(data)}
+        return {"text": decode_text(data, encoding=self.encoding)}
 
 
 def whole_file(path: str, *, max_bytes: int) -> bytes:

@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from corpusmill.crawlers.loaders.files import OneDocument
-from corpusmill.crawlers.loaders.media import decode
+from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.streams import packed
+from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.located_yaml import parse_yaml
 
@@ -26,17 +26,17 @@ _FRONT_MATTER: Final = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|
 _TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
-class Markdown(OneDocument):
+class Markdown(Encoded):
     """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
     version: ClassVar[int] = 3
-    depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML", "charset-normalizer")
+    depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
         """Give the text; the title is that of the front matter, else the first heading."""
-        front, body = front_matter(decode(data).replace("\r\n", "\n"))
+        front, body = front_matter(decode_text(data, encoding=self.encoding).replace("\r\n", "\n"))
         tokens = parse(body)
         title = front.pop("title", None) or _first_heading(tokens)
         return {"text": plain_text(tokens), "title": title, "metadata": front or None}

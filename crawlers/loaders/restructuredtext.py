@@ -11,10 +11,10 @@ from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, Parser, directives, roles
 
-from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.markdown import MAX_MARKUP_BYTES
-from corpusmill.crawlers.loaders.media import decode
 from corpusmill.crawlers.loaders.streams import packed
+from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 
 _SETTINGS: Final = {
@@ -48,17 +48,17 @@ _SILENT: Final = (
 )
 
 
-class RestructuredText(OneDocument):
+class RestructuredText(Encoded):
     """reStructuredText files: text as with Markdown; the fields at the top become metadata."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
     version: ClassVar[int] = 2
-    depends: ClassVar[tuple[str, ...]] = ("docutils", "charset-normalizer")
+    depends: ClassVar[tuple[str, ...]] = ("docutils",)
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
         """Give the text; the title is the document's, else that of its first section."""
-        tree = parse(decode(data))
+        tree = parse(decode_text(data, encoding=self.encoding))
         metadata = dict(_fields(tree))
         title = metadata.pop("title", None) or _title(tree)
         return {"text": plain_text(tree), "title": title, "metadata": metadata or None}

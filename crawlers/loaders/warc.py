@@ -22,13 +22,13 @@ from corpusmill.crawlers.loaders.media import (
     DOCUMENT_TYPES,
     HEAD_BYTES,
     MAX_CONTENT_BYTES,
-    decode,
-    is_binary,
     looks_like_html,
 )
 from corpusmill.crawlers.loaders.rows import timestamp
 from corpusmill.crawlers.loaders.streams import open_file, packed, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.warc_records import Record, layout, records
+from corpusmill.schemas.decoding.binary import is_binary
+from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.urls import canonical_url
@@ -46,7 +46,7 @@ class Warc(Loader):
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
     version: ClassVar[int] = 2
-    depends: ClassVar[tuple[str, ...]] = ("FastWARC", "charset-normalizer")
+    depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices that begin where a gzip member does; of a plain file by size; one otherwise."""
@@ -145,7 +145,7 @@ def _content(record: Record, media_type: str, body: bytes) -> dict[str, Any]:
     if not body or body.isspace():
         raise DataError("the body is empty", kind="empty")
     if record.type == "conversion":
-        return {"text": decode(body)}
+        return {"text": decode_text(body)}
     kind = media_type.partition(";")[0].strip().lower()
     if not kind:
         media_type = kind = "text/html" if looks_like_html(body) else "text/plain"

@@ -377,12 +377,13 @@ _NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact"))
 
 
 def source_definition(source: Source) -> dict[str, Any]:
-    """Give what makes *source* this source: its fields with all defaults, without those of time and manners."""
+    """Give what makes *source* this source: its fields with all defaults that are values, but for time and manners."""
     return _defining(source.model_dump(mode="json"))
 
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION}
+    """Return the *fields* that count; null is as good as absent, so that a new field makes no other source."""
+    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
 
 
 def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManifest, *, manifest: str | Path) -> None:

@@ -216,6 +216,15 @@ def test_fields_of_the_recipe_reach_the_loader() -> None:
         loader_of(source("x", "jsonl", two_fields=True))
 
 
+def test_an_encoding_that_nobody_knows_is_refused_with_a_hint() -> None:
+    """Before any file is read."""
+    assert loader_of(source("x", "text", encoding="latin1")).model_dump() == {"encoding": "latin1"}
+    with pytest.raises(RecipeError, match="WHATWG") as caught:
+        loader_of(source("x", "text", encoding="windows1252"))
+
+    assert (caught.value.field, caught.value.hint) == ("encoding", "did you mean `windows-1252`?")
+
+
 def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
     """They could not be written into a manifest."""
     with open(os.fsencode(tree / "data") + b"/\xff.txt", "wb") as file:  # noqa: PTH123, a name that str has no form for

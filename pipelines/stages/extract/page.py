@@ -10,7 +10,6 @@ from urllib.parse import urljoin
 from corpusmill.pipelines.stages.extract import _reader
 from corpusmill.pipelines.stages.extract.content import Block, blocks_of, with_comments, without
 from corpusmill.pipelines.stages.extract.dates import last_day
-from corpusmill.pipelines.stages.extract.decoding import is_binary, utf8
 from corpusmill.pipelines.stages.extract.formulas import has_formulas, with_formulas
 from corpusmill.pipelines.stages.extract.markdown import markdown
 from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
@@ -18,6 +17,8 @@ from corpusmill.pipelines.stages.extract.model_file import shipped
 from corpusmill.pipelines.stages.extract.options import Favor, Options
 from corpusmill.pipelines.stages.extract.rendering import plain_text
 from corpusmill.pipelines.stages.extract.selection import selected
+from corpusmill.schemas.decoding.binary import is_binary
+from corpusmill.schemas.decoding.pages import utf8
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.errors import DataError
 
@@ -143,7 +144,7 @@ def extract_page(
     if len(html) > MAX_PAGE_BYTES:
         raise DataError(f"{len(html)} bytes, more than {MAX_PAGE_BYTES}", kind="too_large")
     kind = (media_type or "").partition(";")[0].strip().lower()
-    if is_binary(html) or (kind not in _MARKUP and not kind.startswith("text/")):
+    if is_binary(html, may_be_padded=True) or (kind not in _MARKUP and not kind.startswith("text/")):
         raise DataError(f"no markup: {kind or 'unknown type'}, begins with {html[:8]!r}", kind="not_html")
     markup = utf8(html, media_type)
     if kind in _PLAIN:

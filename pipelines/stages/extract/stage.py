@@ -46,8 +46,8 @@ class Extract(Stage, Options):
     """
 
     version: ClassVar[int] = 4
-    depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve", "w3lib", "charset-normalizer")
-    data: ClassVar[tuple[str, ...]] = ("main_text.model",)
+    depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
+    data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
     card_line: ClassVar[str | None] = "takes the main text out of pages and drops navigation, advertising and markup"
 
     min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import hashlib
 import lzma
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,11 +15,12 @@ import zstandard
 
 from corpusmill.crawlers.loaders import files
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.files import Html, Text
+from corpusmill.crawlers.loaders.files import Encoded, Html, Text
 from corpusmill.crawlers.loaders.markdown import Markdown
 from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
 from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
 from corpusmill.crawlers.patterns import matching_files
+from corpusmill.schemas.decoding.texts import decode_text
 from tests.crawlers.loaders.reading import rows, samples
 
 PAGE = b"<!doctype html><p>Hello"
@@ -118,6 +120,67 @@ def test_text_is_decoded(tmp_path: Path, data: bytes, text: str) -> None:
 def test_broken_unicode_is_not_guessed_at(tmp_path: Path, data: bytes) -> None:
     """One bad byte in UTF-8 does not turn the umlauts into two letters each."""
     assert one(Text(), tmp_path, data)["rule"] == "error.encoding"
+
+
+@pytest.mark.parametrize("loader", [Text, Markdown, RestructuredText])
+@pytest.mark.parametrize(
+    ("words", "codec"),
+    [
+        ("Não é preciso marcação.", "cp1252"),
+        ("På lördag är biblioteket stängt.", "cp1252"),
+        ("Příliš žluťoučký kůň úpěl ďábelské ódy.", "cp1250"),
+        ("Каждую субботу библиотека проводит чтения.", "koi8-r"),
+    ],
+)
+def test_all_formats_of_text_know_old_encodings(tmp_path: Path, loader: type[Encoded], words: str, codec: str) -> None:
+    """They share one decoder."""
+    assert one(loader(), tmp_path, words.encode(codec))["text"] == words
+
+
+@pytest.mark.parametrize("loader", [Text, Markdown, RestructuredText])
+def test_the_recipe_names_the_encoding_of_what_cannot_be_known(tmp_path: Path, loader: type[Encoded]) -> None:
+    """One letter is enough then."""
+    assert one(loader(), tmp_path, b"\xea \xb9")["rule"] == "error.encoding"
+    assert one(loader(encoding="Windows-1250"), tmp_path, b"\xea \xb9")["text"] == "ę ą"
+
+
+def test_the_encoding_that_the_recipe_names_is_that_of_a_page(tmp_path: Path) -> None:
+    """As if the server had said so."""
+    row = one(Html(encoding="koi8-r"), tmp_path, PAGE)
+
+    assert row["media_type"] == "text/html; charset=koi8-r"
+
+
+@pytest.mark.parametrize(
+    ("case", "name", "text"),
+    [
+        ("02-text-old-encoding", "long-en.txt", "The café’s “new” menu — naïve, isn’t it? — costs £5."),
+        ("02-text-old-encoding", "long-pt.txt", "Não é preciso marcação."),
+        ("02-text-old-encoding", "long-sv.txt", "På söndag läser vi för barnen"),
+        ("02-text-old-encoding", "long-it.txt", "così è più bello, cioè sarà una festa di città."),
+        ("02-text-old-encoding", "pound.txt", "It costs £5."),
+        ("02-text-old-encoding", "cafe.txt", "The café costs £5."),
+        ("02-text-old-encoding", "apostrophe.txt", "it’s"),
+    ],
+)
+def test_files_that_other_tools_read_wrongly(case: str, name: str, text: str) -> None:
+    """After public reports; they lie outside the repository."""
+    (path,) = samples(f"../field/{case}", name)
+
+    assert text in rows(Text(), path)[0]["text"]
+
+
+def test_speeches_from_a_taiwanese_editor_are_read() -> None:
+    """Nixon's English, with the quotation marks and dashes of Big5."""
+    (packed,) = samples("nltk", "state_union.zip")
+    with zipfile.ZipFile(packed) as speeches:
+        texts = {
+            year: decode_text(speeches.read(f"state_union/{year}.txt")) for year in ("1970-Nixon", "1954-Eisenhower")
+        }
+
+    assert "America’s priorities" in texts["1970-Nixon"]
+    assert not set("ĄĽ¡¦") & set(texts["1970-Nixon"])
+    assert "of the ½¢ decrease" in texts["1954-Eisenhower"]
 
 
 def test_only_the_first_slice_holds_the_document(tmp_path: Path) -> None:

@@ -307,6 +307,16 @@ def test_the_same_definition_may_be_refreshed_at_another_time(tmp_path: Path) ->
     refuse_other_definition(loaded, loaded.recipe.source("notes"), raw_manifest(definition), manifest="m")
 
 
+def test_a_field_that_is_null_is_as_good_as_absent(tmp_path: Path) -> None:
+    """A version of the project with one more field finds the sources of the one before."""
+    loaded = load(tmp_path)
+    source = loaded.recipe.source("notes")
+    before = {name: value for name, value in source.model_dump(mode="json").items() if name != "license"}
+
+    assert source.license is None
+    refuse_other_definition(loaded, source, raw_manifest(before), manifest="m")
+
+
 def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:
     """An editor that follows the schema marks the same mistakes."""
     schema = recipe_schema(**TABLES)

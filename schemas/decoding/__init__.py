@@ -1,0 +1,1 @@
+"""Bytes to characters: one way for pages and for files."""

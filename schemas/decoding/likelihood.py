@@ -1,0 +1,300 @@
+"""Which old encoding bytes are in: the one in which they are the likeliest text of some language.
+
+For each encoding and each language that it was made for, the chance of the text is the product of the chances of its
+pairs of letters (`letters`) and of what stands between letters (`symbols`). Pairs of bytes are counted once, so a
+candidate costs a few lookups, whatever the length of the sample. Costs are whole numbers: no machine decides otherwise.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from corpusmill.schemas.decoding import symbols
+from corpusmill.schemas.decoding.letters import UNITS, UNKNOWN, lower, script_of, shipped
+
+_Array = npt.NDArray[np.int64]
+
+
+class Guess(NamedTuple):
+    """An encoding (Python's name), the language for which it fits best, and the cost, in nats."""
+
+    codec: str
+    language: str
+    cost: float
+
+
+class _Use(NamedTuple):
+    """Nats that an encoding costs before it is looked at, the languages it was made for, and what others cost more."""
+
+    cost: float
+    home: frozenset[str]
+    elsewhere: float = 4.0
+
+
+def _use(cost: float, home: str = "", elsewhere: float = 4.0) -> _Use:
+    return _Use(cost, frozenset(home.split()), elsewhere)
+
+
+_WEST: Final = "en de fr es pt it nl sv da nb fi is ca gl eu ga cy af id sq br lb sw et"
+_EAST: Final = "pl cs sk hu ro sh sl sq"
+SINGLE_BYTE: Final[Mapping[str, _Use]] = {
+    "cp1252": _use(0.0, _WEST, 2.0),
+    "cp1250": _use(2.0, _EAST),
+    "cp1251": _use(0.0, "ru uk be bg mk sr"),
+    "cp1253": _use(0.0, "el"),
+    "cp1254": _use(2.0, "tr az"),
+    "cp1255": _use(0.0, "he"),
+    "cp1256": _use(0.0, "ar fa"),
+    "cp1257": _use(2.0, "et lv lt"),
+    "cp1258": _use(2.0, "vi", 9.0),
+    "cp874": _use(0.0, "th"),
+    "iso8859-2": _use(2.5, _EAST),
+    "iso8859-3": _use(3.0, "eo", 6.0),
+    "iso8859-4": _use(4.0, "et lv lt", 6.0),
+    "iso8859-5": _use(3.0, "ru uk be bg mk sr"),
+    "iso8859-6": _use(1.0, "ar fa"),
+    "iso8859-7": _use(0.5, "el"),
+    "iso8859-8": _use(1.0, "he"),
+    "iso8859-10": _use(5.0, "is", 6.0),
+    "iso8859-13": _use(4.0, "et lv lt"),
+    "iso8859-14": _use(4.0, "ga cy br", 6.0),
+    "iso8859-15": _use(2.0, _WEST, 4.0),
+    "iso8859-16": _use(4.0, "ro", 6.0),
+    "koi8-r": _use(1.0, "ru bg"),
+    "koi8-u": _use(1.5, "uk be", 2.0),
+    "mac-roman": _use(4.0, _WEST, 4.0),
+    "mac-cyrillic": _use(4.0, "ru uk be bg mk sr"),
+    "cp866": _use(2.5, "ru be"),
+    "cp850": _use(6.0, _WEST),
+    "cp437": _use(7.0, _WEST),
+    "cp852": _use(7.0, _EAST),
+}
+MULTI_BYTE: Final[Mapping[str, Mapping[str, float]]] = {
+    "cp932": {"ja": 0.0},
+    "euc_jp": {"ja": 0.5},
+    "iso2022_jp": {"ja": 0.5},
+    "cp949": {"ko": 0.0},
+    "gb18030": {"zh_hans": 0.0, "zh_hant": 5.0},
+    "big5hkscs": {"zh_hant": 0.0},
+}
+"""Nats that each language costs, by encoding."""
+_DECLARED: Final = 5.0
+"""Nats by which a language is likelier that the page says it is in."""
+_ACROSS_SCRIPTS: Final = 14 * UNITS
+_NO_LETTER_HERE: Final = 10 * UNITS
+_LATIN_LETTER: Final = UNITS // 2
+_MAX_LATIN: Final = 40 * UNITS
+"""Bound of what Latin letters in a text of another script cost: six letters of that script outweigh it, and one
+does not."""
+_IS_LETTER: Final = np.array([chr(code).isascii() and chr(code).isalpha() for code in range(256)])
+_MAX_DAMAGE: Final = 0.02
+_NO_OWN_LETTER: Final = 12 * UNITS
+"""Cost of a text in an encoding of another script that has none of its letters."""
+_LONE_LETTER: Final = 8 * UNITS
+"""Cost of each letter of another script that stands alone, where more do so than stand behind another."""
+_FIRST_IDEOGRAPH: Final = 0x2E80
+
+
+def guesses(sample: bytes, *, codecs: frozenset[str] | None = None, language: str | None = None) -> list[Guess]:
+    """Return the encodings that *sample* can be in, the likeliest first; empty when it is ASCII.
+
+    Args:
+        sample: Text, without markup; some ten thousand bytes are enough.
+        codecs: Python's names of those to try; all by default.
+        language: ISO 639-1 code of the language that is declared.
+    """
+    pairs = _Pairs(sample)
+    found = [
+        Guess(codec, *best)
+        for codec in SINGLE_BYTE
+        if (codecs is None or codec in codecs) and (best := _single_byte(pairs, codec, language))
+    ]
+    found += [
+        Guess(codec, *best)
+        for codec in MULTI_BYTE
+        if (codecs is None or codec in codecs) and (best := _multi_byte(sample, codec, language))
+    ]
+    return sorted(found, key=lambda guess: (guess.cost, guess.codec))
+
+
+class _Pairs:
+    """Pairs of neighboring bytes and how often each stands in a sample; those of ASCII apart."""
+
+    def __init__(self, sample: bytes) -> None:
+        data = np.frombuffer(b" " + sample + b" ", np.uint8).astype(np.int64)
+        counts = np.bincount(data[:-1] * 256 + data[1:], minlength=65_536)
+        found = np.flatnonzero(counts)
+        before, after, counts = found // 256, found % 256, counts[found]
+        is_high = (before > 127) | (after > 127)
+        self.before, self.after, self.counts = before[is_high], after[is_high], counts[is_high]
+        self.ascii = _ascii_costs(before[~is_high], after[~is_high], counts[~is_high])
+        self.latin = _latin_cost(int(counts[_IS_LETTER[before] & ~is_high].sum()))
+
+
+def _latin_cost(letters: int) -> int:
+    """Return the cost of *letters* of ASCII in a text of another script."""
+    return min(letters * _LATIN_LETTER, _MAX_LATIN)
+
+
+class _Single:
+    """What the bytes of a single-byte encoding are, for the languages of one script."""
+
+    def __init__(self, codec: str) -> None:
+        text = bytes(range(256)).decode(codec, "replace")
+        self.script = Counter(filter(None, map(_script, text[128:]))).most_common(1)[0][0]
+        alphabet = {character: number for number, character in enumerate(shipped().alphabets[self.script], 1)}
+        self.classes = np.array([symbols.class_of(character) for character in text])
+        self.letters = np.array([alphabet.get(lower(character), 0) for character in text])
+        self.letters[self.classes != symbols.LETTER] = 0
+        self.case = np.array([symbols.case_of(character) for character in text])
+        self.is_foreign = (self.classes == symbols.LETTER) & (self.letters == 0)
+
+
+def _script(character: str) -> str | None:
+    return script_of(character) if symbols.class_of(character) == symbols.LETTER else None
+
+
+@cache
+def _single(codec: str) -> _Single:
+    return _Single(codec)
+
+
+@cache
+def _pair_costs(script: str) -> npt.NDArray[np.uint8]:
+    costs = shipped().pairs[script].copy()
+    costs[:, 0, 0] = 0
+    return costs
+
+
+@cache
+def _class_costs() -> _Array:
+    costs: _Array = np.rint(np.array(symbols.class_costs()) * UNITS).astype(np.int64)
+    return costs
+
+
+@cache
+def _case_costs() -> _Array:
+    costs: _Array = np.rint(np.array(symbols.CASE_COSTS) * UNITS).astype(np.int64)
+    return costs
+
+
+def _ascii_costs(before: _Array, after: _Array, counts: _Array) -> _Array:
+    """Return the cost of pairs of ASCII for each Latin language."""
+    single = _single("cp1252")
+    shared = _shared_cost(single, before, after, counts)
+    return _letter_cost("latin", single.letters, before, after, counts) + shared
+
+
+def _letter_cost(script: str, letters: _Array, before: _Array, after: _Array, counts: _Array) -> _Array:
+    """Return the cost of pairs of letters for each language of *script*."""
+    costs = _pair_costs(script)[:, letters[before], letters[after]].astype(np.int64)
+    total: _Array = costs @ counts
+    return total
+
+
+def _shared_cost(single: _Single, before: _Array, after: _Array, counts: _Array) -> int:
+    """Return the cost of pairs that is the same for all languages: classes, case, letters that nobody has."""
+    costs = _class_costs()[single.classes[before], single.classes[after]]
+    costs = costs + _case_costs()[single.case[before], single.case[after]]
+    is_across = single.is_foreign[before] != single.is_foreign[after]
+    is_across &= (single.classes[before] == symbols.LETTER) & (single.classes[after] == symbols.LETTER)
+    costs = costs + _ACROSS_SCRIPTS * is_across + _NO_LETTER_HERE * (single.is_foreign[after] & (after > 127))
+    return int(costs @ counts)
+
+
+def _single_byte(pairs: _Pairs, codec: str, language: str | None) -> tuple[str, float] | None:
+    """Return the best language of *codec*, and its cost in nats."""
+    if not len(pairs.counts):
+        return None
+    single, use = _single(codec), SINGLE_BYTE[codec]
+    languages = shipped().scripts[single.script]
+    costs = _letter_cost(single.script, single.letters, pairs.before, pairs.after, pairs.counts)
+    costs = costs + _shared_cost(single, pairs.before, pairs.after, pairs.counts)
+    if single.script == "latin":
+        costs = costs + pairs.ascii
+    else:
+        costs = costs + (pairs.ascii + _latin_edges(pairs, single)).min() + pairs.latin + _lone_cost(pairs, single)
+    nats = [
+        float(cost) / UNITS
+        + use.cost
+        + (0.0 if name in use.home else use.elsewhere)
+        - (_DECLARED if name == language else 0.0)
+        for name, cost in zip(languages, costs.tolist(), strict=True)
+    ]
+    best = min(range(len(nats)), key=nats.__getitem__)
+    return languages[best], nats[best]
+
+
+def _latin_edges(pairs: _Pairs, single: _Single) -> _Array:
+    """Return the cost of Latin words where they begin and end in a text of another script: `’` behind a letter."""
+    letters = np.where(np.arange(256) < 128, _single("cp1252").letters, 0)
+    is_edge = (single.classes[pairs.before] != symbols.LETTER) | (pairs.before < 128)
+    is_edge &= (single.classes[pairs.after] != symbols.LETTER) | (pairs.after < 128)
+    return _letter_cost("latin", letters, pairs.before[is_edge], pairs.after[is_edge], pairs.counts[is_edge])
+
+
+def _lone_cost(pairs: _Pairs, single: _Single) -> int:
+    """Return the cost of a text of another script with no letter of its own, or with such that stand alone."""
+    is_letter = single.letters[pairs.after] > 0
+    follows = single.letters[pairs.before] > 0
+    beginning, inner = (int(pairs.counts[is_letter & mask].sum()) for mask in (~follows, follows))
+    return max(0, beginning - inner) * _LONE_LETTER if beginning else _NO_OWN_LETTER
+
+
+@cache
+def _code_classes() -> npt.NDArray[np.uint8]:
+    """Return the class of each code point of the first plane."""
+    classes = np.full(0x10000, symbols.IDEOGRAPH, np.uint8)
+    for first, last in ((0, 0x3040), (0xFB00, 0x10000)):
+        classes[first:last] = [symbols.class_of(chr(code)) for code in range(first, last)]
+    classes[0x30FB:0x30FD] = symbols.IDEOGRAPHIC_MARK
+    classes[0xD800:0xF900] = symbols.BAD
+    return classes
+
+
+@cache
+def _ideographs(language: str) -> _Array:
+    costs = np.full(0x10000, UNKNOWN, np.int64)
+    known = {character: cost for character, cost in shipped().ideographs[language].items() if ord(character) < 0x10000}
+    costs[[ord(character) for character in known]] = list(known.values())
+    costs[:_FIRST_IDEOGRAPH] = 0
+    return costs
+
+
+def _multi_byte(sample: bytes, codec: str, language: str | None) -> tuple[str, float] | None:
+    """Return the best language of *codec*, and its cost in nats; none when the bytes do not fit."""
+    if (codec == "iso2022_jp") != (b"\x1b" in sample):
+        return None
+    text = sample.decode(codec, "replace")
+    damaged = text.count("\ufffd")
+    if damaged > 1 + _MAX_DAMAGE * len(text):
+        return None
+    codes = np.frombuffer(f" {text} ".encode("utf-32-le"), np.uint32).astype(np.int64)
+    codes = np.minimum(codes, 0xFFFF)
+    classes = _code_classes()[codes]
+    shared = int(_class_costs()[classes[:-1], classes[1:]].sum())
+    shared += 8 * UNITS * int(((classes == symbols.LETTER) & (codes > 127)).sum())
+    ascii_codes = np.where(codes < 128, codes, 0)
+    counts = np.bincount(ascii_codes[:-1] * 128 + ascii_codes[1:], minlength=16_384)
+    found = np.flatnonzero(counts)
+    before, after, counts = found // 128, found % 128, counts[found]
+    single = _single("cp1252")
+    shared += _latin_cost(int(counts[_IS_LETTER[before]].sum()))
+    shared += int(_letter_cost("latin", single.letters, before, after, counts).min())
+    shared += int(_case_costs()[single.case[before], single.case[after]] @ counts)
+    best = min(
+        (
+            (int(_ideographs(name)[codes].sum()) + shared) / UNITS
+            + cost
+            - (_DECLARED if name[:2] == language else 0.0),
+            name,
+        )
+        for name, cost in MULTI_BYTE[codec].items()
+    )
+    return best[1], best[0]

@@ -1,0 +1,57 @@
+"""The part of bytes by which their encoding is guessed: text, not markup and not programs, and not too much of it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from corpusmill.schemas.decoding.declarations import end_of_raw
+
+MAX_SAMPLE_BYTES: Final = 16_384
+_MAX_PAGE_BYTES: Final = 4_000_000
+_HIDDEN: Final = re.compile(rb"<(?:(!--)|(script|style|template|xmp|noembed|noframes)(?=[\s/>]))", re.IGNORECASE)
+_MARKUP: Final = re.compile(rb"<[a-zA-Z/!?][^<>]*>?|&#?\w{1,32};")
+_HIGH: Final = bytes(range(128, 256))
+_LONG_ASCII: Final = re.compile(rb"(?<=[\x00-\x7f]{64})[\x00-\x7f]{16,}(?=[\x00-\x7f]{64})")
+_CUT: Final = re.compile(rb"[\x00-\x20]")
+
+
+def sample(data: bytes) -> bytes:
+    """Return at most about `MAX_SAMPLE_BYTES` of *data*, from where bytes beyond ASCII stand.
+
+    >>> len(sample(b"word " * 100_000 + b"caf\\xe9")) < 400
+    True
+    """
+    if len(data) <= MAX_SAMPLE_BYTES:
+        return data
+    near = _LONG_ASCII.sub(b" ", data)
+    if len(near) <= MAX_SAMPLE_BYTES:
+        return near
+    first = _CUT.search(near, MAX_SAMPLE_BYTES // 2, MAX_SAMPLE_BYTES)
+    half = first.start() if first else MAX_SAMPLE_BYTES // 2
+    middle = _CUT.search(near, len(near) // 2, len(near) // 2 + MAX_SAMPLE_BYTES)
+    if middle is None:
+        return near[:MAX_SAMPLE_BYTES]
+    return near[:half] + near[middle.start() : middle.start() + MAX_SAMPLE_BYTES // 2]
+
+
+def page_sample(data: bytes) -> bytes:
+    """Return a sample of the text of a page; of its attributes and programs where nothing else is beyond ASCII.
+
+    >>> page_sample(b"<p title='x'>caf\\xe9<script>var a = 1</script> cr\\xe8me")
+    b' caf\\xe9  cr\\xe8me'
+    """
+    data = data[:_MAX_PAGE_BYTES]
+    for text in (_MARKUP.sub(b" ", without_raw(data)), without_raw(data), data):
+        if len(text) != len(text.translate(None, _HIGH)):
+            return sample(text)
+    return data[:MAX_SAMPLE_BYTES]
+
+
+def without_raw(data: bytes) -> bytes:
+    """Return *data* without comments, programs and styles."""
+    pieces, position = [], 0
+    while tag := _HIDDEN.search(data, position):
+        pieces.append(data[position : tag.start()])
+        position = end_of_raw(data, tag.end(), tag[2])
+    return b"".join((*pieces, data[position:]))

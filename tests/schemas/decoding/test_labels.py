@@ -1,0 +1,38 @@
+"""Names of encodings."""
+
+from __future__ import annotations
+
+import codecs
+
+import pytest
+from w3lib.encoding import resolve_encoding
+
+from corpusmill.schemas.decoding.labels import ENCODINGS, closest, codec_of, name_of
+
+
+def test_every_label_leads_to_a_codec() -> None:
+    """Python has all encodings of the standard, under its own names."""
+    labels = [label for name, (_, more) in ENCODINGS.items() for label in (name, *more.split())]
+
+    assert len(labels) == len(set(labels)) == 221
+    assert all(codecs.lookup(codec_of(label) or "") for label in labels)
+
+
+@pytest.mark.parametrize("label", ["latin1", "ISO-8859-1", "gb2312", "x-sjis", " utf8 ", "ks_c_5601-1987", "koi8-u"])
+def test_labels_mean_what_they_mean_to_another_reader(label: str) -> None:
+    """w3lib, which Scrapy decodes pages with."""
+    theirs = codecs.lookup(resolve_encoding(label) or "").name
+
+    assert codecs.lookup(codec_of(label) or "").name == theirs
+
+
+@pytest.mark.parametrize("label", ["rot13", "zip", "utf-7", "idna", "x-user-defined", "hz-gb-2312", ""])
+def test_what_is_no_encoding_of_text_has_no_codec(label: str) -> None:
+    """Python has codecs that unpack and run escapes."""
+    assert codec_of(label) is None
+
+
+def test_a_codec_has_the_name_of_the_standard() -> None:
+    """That is what a recipe may say."""
+    assert all(codec_of(name_of(codec)) == codec for codec, _ in ENCODINGS.values())
+    assert closest("win-1252") == "windows-1252"
