@@ -303,7 +303,7 @@ def test_a_damaged_table_of_a_version_is_named(environment: Path, project: Path,
 
 def test_the_parent_is_an_input_by_content(environment: Path, project: Path) -> None:
     """Nothing was published before the first run; the second one sees what the first one published."""
-    (project / "recipe.yaml").write_text(SEEN)
+    (project / "recipe.yaml").write_text(f"{SEEN.rstrip()}\nchecks: {{min_documents: 0}}\n")
     (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
     (second,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
