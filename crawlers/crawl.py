@@ -28,6 +28,7 @@ from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.interrupts import held_interrupts
 from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
@@ -157,14 +158,15 @@ def _run_process(job: Job, progress: Progress | None, *, keep_open: int) -> None
     """Run Scrapy in a process of its own: its event loop cannot be started twice in one."""
     root = str(Path(__file__).absolute().parent.parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "corpusmill.crawlers.process"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": path},
-        pass_fds=(keep_open,),
-        text=True,
-    )
+    with held_interrupts():  # the process would print a traceback while it imports Scrapy
+        process = subprocess.Popen(
+            [sys.executable, "-m", "corpusmill.crawlers.process"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=os.environ | {"PYTHONPATH": path},
+            pass_fds=(keep_open,),
+            text=True,
+        )
     assert process.stdin is not None, "it is a pipe"
     assert process.stdout is not None, "it is a pipe"
     with process:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import signal
 import sqlite3
 import sys
 import threading
@@ -24,6 +23,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
+from corpusmill.schemas.interrupts import ignore_interrupts
 
 _EVERY_S: Final = 0.25
 
@@ -40,8 +40,11 @@ class QuietFormatter(LogFormatter):
 
 def main() -> None:
     """Run the crawl that stdin describes on its first line."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    job = Job.from_json(sys.stdin.readline())
+    ignore_interrupts()
+    line = sys.stdin.readline()
+    if not line:  # the parent was interrupted before it could say what to crawl
+        return
+    job = Job.from_json(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         run(job)

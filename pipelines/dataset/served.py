@@ -9,8 +9,8 @@ from typing import Final
 
 import duckdb
 
-from corpusmill.pipelines.engines.interrupts import Handler, replaced_handlers
 from corpusmill.schemas.errors import DamagedFileError, UsageError
+from corpusmill.schemas.interrupts import Handler, replaced_handlers
 from corpusmill.schemas.storage import StoredFile
 
 _INTERRUPTED: Final = "Query interrupted"

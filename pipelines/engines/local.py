@@ -17,10 +17,10 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.budget import check_bound, set_bound, watch
-from corpusmill.pipelines.engines.interrupts import held_interrupts, ignore_interrupts
 from corpusmill.pipelines.engines.tasks import Done, Task
 from corpusmill.pipelines.engines.work import do
 from corpusmill.schemas.errors import WorkError
+from corpusmill.schemas.interrupts import held_interrupts, ignore_interrupts
 
 ATTEMPTS: Final = 3
 _ORPHAN_CHECK_S: Final = 1.0

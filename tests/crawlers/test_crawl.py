@@ -442,6 +442,31 @@ crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2
 """
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of a process in /proc")
+@pytest.mark.parametrize("after_s", [0.0, 0.05, 0.1, 0.15, 0.2])
+def test_an_interrupt_while_the_process_of_a_crawl_starts_prints_no_traceback(tmp_path: Path, after_s: float) -> None:
+    """Ctrl-C reaches it too, while it imports Scrapy; the command alone answers."""
+    recipe = tmp_path / "recipe.yaml"
+    with serve({"/": page()}) as site:
+        source = source_of(site).model_dump(mode="json", exclude_defaults=True)
+        recipe.write_text(json.dumps({"dataset": "made", "sources": [{"crawl": source}], "stages": ["extract"]}))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "corpusmill", "crawl", str(recipe), "--workspace", str(tmp_path / "corpus")],
+            start_new_session=True,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
+            time.sleep(0.002)
+        time.sleep(after_s)
+        os.killpg(process.pid, signal.SIGINT)
+        _, errors = process.communicate()
+
+    assert "Traceback" not in errors
+    assert process.returncode == 130
+    assert "error: interrupted" in errors
+
+
 def _start(site: Site, raw_dir: Path) -> subprocess.Popen[bytes]:
     source = json.dumps(source_of(site).model_dump(mode="json"))
     root = str(Path(__file__).parents[2])

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from corpusmill.pipelines.engines.interrupts import held_interrupts
+from corpusmill.schemas.interrupts import held_interrupts
 
 SHOW_MASK = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
 
