@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -200,7 +201,11 @@ class _Interrupted(KeyboardInterrupt):
     """
 
 
+_was_interrupted: Final = threading.Event()
+
+
 def _interrupted(*_: Any) -> None:
+    _was_interrupted.set()
     raise _Interrupted
 
 
@@ -217,14 +222,20 @@ def _run(arguments: list[str]) -> int:
         content = {"code": "usage", "message": error.format_message(), "hint": hint}
         return _fail(content, exit_code=2, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
-        hint = "run the same command again: it goes on where it was"
-        content = {"code": "interrupted", "message": "interrupted", "hint": hint}
-        return _fail(content, exit_code=130, as_json=as_json)
+        return _fail_interrupted(as_json=as_json)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:  # noqa: BLE001 - the one place where a user meets an error
+        if _was_interrupted.is_set():  # a library, as Pydantic's serializer, raised another error in its place
+            return _fail_interrupted(as_json=as_json)
         return _report(error, arguments, as_json=as_json)
+
+
+def _fail_interrupted(*, as_json: bool) -> int:
+    hint = "run the same command again: it goes on where it was"
+    error = {"code": "interrupted", "message": "interrupted", "hint": hint}
+    return _fail(error, exit_code=130, as_json=as_json)
 
 
 def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
