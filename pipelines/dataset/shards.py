@@ -68,7 +68,7 @@ class WriteShard(Routed):
         masks: Place and JSON parameters of the recipe's stages that mask personal data: samples have to pass all.
     """
 
-    version = 5
+    version = 6
     depends = ("pyarrow",)
 
     shard: str
@@ -274,7 +274,8 @@ class ParquetFile:
 
     def _flush(self) -> None:
         if self._waiting:
-            table = pa.Table.from_batches(self._waiting, self._schema)
+            # In one piece, because pages may end where a batch does, and engines cut batches differently.
+            table = pa.Table.from_batches(self._waiting, self._schema).combine_chunks()
             self._writer.write_table(table, row_group_size=max(1, table.num_rows))
             self._waiting, self._waiting_bytes = [], 0
 

@@ -14,6 +14,7 @@ import pytest
 import corpusmill
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.pipelines.dataset.shards import ParquetFile
 from corpusmill.pipelines.dataset.version import Version
 from corpusmill.schemas.document import METADATA, OFFER, type_name
 from corpusmill.schemas.hashing import logical_hash
@@ -67,3 +68,20 @@ def test_manifest_and_logical_hash_are_those_of_the_file_as_it_is_read(version: 
     told = {column["name"]: column["type"] for column in version.manifest.document_schema}
     assert told == {field.name: type_name(field.type) for field in table.schema}
     assert logical_hash(table.to_batches(), table.schema) == shard.logical_hash
+
+
+@pytest.mark.parametrize("rows", [7, 700])
+def test_a_file_has_the_same_bytes_however_its_rows_come(tmp_path: Path, rows: int) -> None:
+    """Engines cut batches differently, and a page of Parquet may end where a batch does."""
+    schema = pa.schema([pa.field("id", pa.string()), pa.field("text", pa.string())])
+    texts = ["".join(f"{row * line} " for line in range(500)) for row in range(1_400)]
+    table = pa.table({"id": [f"{row:032x}" for row in range(len(texts))], "text": texts}, schema)
+    hashes = set()
+    for name, size in (("whole", len(texts)), ("cut", rows)):
+        file = ParquetFile(tmp_path / name, schema)
+        for batch in table.to_batches(max_chunksize=size):
+            file.write(batch)
+        file.close()
+        hashes.add(file.facts()["sha256"])
+
+    assert len(hashes) == 1
