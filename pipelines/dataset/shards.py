@@ -131,6 +131,7 @@ class WriteSide(Routed):
         columns: Its columns, serialized, as hexadecimal digits.
     """
 
+    version = 2
     depends = ("pyarrow",)
 
     kind: str
