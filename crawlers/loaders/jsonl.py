@@ -1,4 +1,4 @@
-"""JSON Lines, and JSON texts that hold an array of records: plain or compressed, told by their first bytes."""
+"""JSON Lines, and JSON texts that hold an array of records: plain or compressed; the first bytes decide."""
 
 from __future__ import annotations
 

@@ -216,7 +216,7 @@ def _joined(reader: Value, piece: _Piece, *, end: int) -> pa.RecordBatch:
 def _from_start(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBatch, float]:
     """Read the beginning of a slice; return some of its records, and the part of the slice that they are.
 
-    How far a compressed file was read is told by the places of the records in the decompressed bytes. Records at its
+    How far a compressed file was read follows from the places of the records in the decompressed bytes. Records at its
     start may be of another kind than those behind them, so runs of neighbors are taken from all that was read.
     """
     captures, is_all = _beginning(_batches(reader, piece.row), rows=int(_READ * _ROWS * share))

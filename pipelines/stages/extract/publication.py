@@ -221,9 +221,9 @@ def _published_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]
 def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
     """Give what the elements that are marked as a date or a byline tell of a change."""
     for number, marks, text in _dated(page):
-        told = text if _CHANGE.search(marks) else changed(text)
-        if told and not layout.is_elsewhere(number):
-            yield told, "html:date"
+        change = text if _CHANGE.search(marks) else changed(text)
+        if change and not layout.is_elsewhere(number):
+            yield change, "html:date"
 
 
 def _dated(page: Declared) -> Iterator[tuple[int, str, str]]:
