@@ -24,44 +24,47 @@ if TYPE_CHECKING:
 
 COMMANDS: Final = {
     "Start": {
-        "init": ("corpusmill.commands.project:init", "Start a project, or write a recipe for your own files."),
+        "init": ("corpusmill.commands.project:init", "Create a project, or a recipe for your own files."),
         "doctor": (
             "corpusmill.commands.project:doctor",
-            "Tell what this machine can do; --repair makes the index again.",
+            "Check the installation and the workspace.",
         ),
         "schema": ("corpusmill.commands.project:schema", "Print the JSON Schema of recipes."),
-        "try": ("corpusmill.commands.pages:try_", "Show one document on its way through all stages."),
-        "extract": ("corpusmill.commands.pages:extract", "Turn HTML into text."),
+        "try": ("corpusmill.commands.pages:try_", "Show what each stage does to one document."),
+        "extract": ("corpusmill.commands.pages:extract", "Extract the main text of HTML pages."),
     },
     "Run": {
-        "plan": ("corpusmill.commands.runs:plan", "Show what a run would do, and what is there already."),
-        "run": ("corpusmill.commands.runs:run", "Run a recipe and publish a version; resumes by itself."),
-        "crawl": ("corpusmill.commands.runs:crawl", "Crawl the sites of a recipe, nothing else."),
-        "load": ("corpusmill.commands.runs:load", "Register the files of a recipe, nothing else."),
+        "plan": ("corpusmill.commands.runs:plan", "Show what a run would compute and what it would reuse."),
+        "run": ("corpusmill.commands.runs:run", "Run a recipe and publish a version. Resumes automatically."),
+        "crawl": ("corpusmill.commands.runs:crawl", "Crawl the sites of a recipe, without processing them."),
+        "load": ("corpusmill.commands.runs:load", "Register the files of a recipe, without processing them."),
         "runs": ("corpusmill.commands.runs:runs", "List the runs."),
-        "gc": ("corpusmill.commands.runs:gc", "Remove what no version needs any more."),
+        "gc": ("corpusmill.commands.runs:gc", "Remove intermediate results that no version needs."),
     },
     "Look": {
         "versions": ("corpusmill.commands.versions:versions", "List the versions of a data set."),
-        "inspect": ("corpusmill.commands.documents:inspect", "Look at documents of a version."),
-        "explain": ("corpusmill.commands.documents:explain", "Tell the whole way of one document."),
+        "inspect": ("corpusmill.commands.documents:inspect", "Show or query the documents of a version."),
+        "explain": (
+            "corpusmill.commands.documents:explain",
+            "Show where a document came from and what happened to it.",
+        ),
         "diff": ("corpusmill.commands.versions:diff", "Compare two versions."),
-        "report": ("corpusmill.commands.versions:report", "Make or show the quality report of a version."),
+        "report": ("corpusmill.commands.versions:report", "Show the quality report of a version."),
         "check": (
             "corpusmill.commands.versions:check",
-            "Hold a version against checks; the exit code tells.",
+            "Check a version against thresholds. Exits with 3 if one fails.",
         ),
-        "tag": ("corpusmill.commands.versions:tag", "Name a version."),
+        "tag": ("corpusmill.commands.versions:tag", "Give a version a name."),
         "rollback": ("corpusmill.commands.versions:rollback", "Make an earlier version the current one."),
     },
     "Train": {
         "tokenizer": ("corpusmill.commands.training:tokenizer", "Train a tokenizer on a version."),
-        "train": ("corpusmill.commands.training:train", "Train a model on a version; resumes by itself."),
-        "evaluate": ("corpusmill.commands.training:evaluate", "Measure a model on a version."),
-        "generate": ("corpusmill.commands.training:generate", "Let a model write."),
+        "train": ("corpusmill.commands.training:train", "Train a model on a version. Resumes automatically."),
+        "evaluate": ("corpusmill.commands.training:evaluate", "Measure the loss of a model on a version."),
+        "generate": ("corpusmill.commands.training:generate", "Generate text."),
     },
 }
-"""The commands, by what one does with them: where each one lives, and its help in one line."""
+"""The commands by group: the function that runs each one, and its line of help."""
 
 
 def _command_table() -> dict[str, tuple[str, str]]:
@@ -116,14 +119,14 @@ def _shared_options() -> list[click.Parameter]:
             metavar="DIR",
             expose_value=False,
             callback=_set("workspace"),
-            help=f"Where raw files, tasks, versions and models lie.  [default: {DEFAULT_WORKSPACE}]",
+            help=f"Folder of raw files, intermediate results, versions and models.  [default: {DEFAULT_WORKSPACE}]",
         ),
         click.Option(
             ["--store"],
             metavar="URL",
             expose_value=False,
             callback=_set("store"),
-            help="Keep raw files, tasks and versions there, as in s3://bucket/prefix.  [default: the workspace]",
+            help="Store of raw files, intermediate results, versions: s3://bucket/prefix.  [default: the workspace]",
         ),
         click.Option(
             ["--json", "as_json"],
@@ -133,10 +136,18 @@ def _shared_options() -> list[click.Parameter]:
             help="Print JSON on standard output.",
         ),
         click.Option(
-            ["--quiet", "-q"], is_flag=True, expose_value=False, callback=_set("quiet"), help="Say only what matters."
+            ["--quiet", "-q"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("quiet"),
+            help="Print results, warnings and errors only.",
         ),
         click.Option(
-            ["--debug"], is_flag=True, expose_value=False, callback=_set("debug"), help="Show tracebacks of errors."
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("debug"),
+            help="Print the traceback of an error.",
         ),
     ]
 
@@ -145,7 +156,7 @@ def _shared_options() -> list[click.Parameter]:
 @click.version_option(__version__, prog_name="corpusmill")
 @click.pass_context
 def cli(ctx: click.Context) -> None:
-    """From a web site and files on disk to a published, explained and trainable text corpus."""
+    """Build text corpora for language models: crawl or load, clean, deduplicate, publish, train."""
     ctx.obj = Console(
         workspace=Path(os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)),
         store=os.environ.get("CORPUSMILL_STORE"),
@@ -156,7 +167,7 @@ def cli(ctx: click.Context) -> None:
 
 
 class _Parts(Mapping[str, Any]):
-    """What the packages hand to each other, made when it is asked for."""
+    """What the packages need from each other, created on first use."""
 
     _names = ("acquisition", "open_version", "version")
 
@@ -179,16 +190,18 @@ class _Parts(Mapping[str, Any]):
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command; ends the process with the exit code of CONTRACTS."""
+    """Run the command and exit with its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _interrupted)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _interrupted)
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # where the terminal lacks a character, its number stands for it
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal lacks is printed as its number
             stream.reconfigure(errors="backslashreplace")
     code = _run(arguments)
-    if signal.getsignal(signal.SIGINT) is _interrupted:  # while Python ends, a handler would print a traceback
+    if (
+        signal.getsignal(signal.SIGINT) is _interrupted
+    ):  # a handler that runs while Python exits would print a traceback
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
 
@@ -218,7 +231,7 @@ def _run(arguments: list[str]) -> int:
         return exit_.exit_code
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
-        hint = f"`{context.command_path} --help` shows how" if context else "`corpusmill --help` lists the commands"
+        hint = f"run `{context.command_path} --help`" if context else "`corpusmill --help` lists the commands"
         content = {"code": "usage", "message": error.format_message(), "hint": hint}
         return _fail(content, exit_code=2, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
@@ -226,14 +239,14 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - the one place where a user meets an error
+    except Exception as error:  # noqa: BLE001 - the one place where errors are printed
         if _was_interrupted.is_set():  # a library, as Pydantic's serializer, raised another error in its place
             return _fail_interrupted(as_json=as_json)
         return _report(error, arguments, as_json=as_json)
 
 
 def _fail_interrupted(*, as_json: bool) -> int:
-    hint = "run the same command again: it goes on where it was"
+    hint = "run the same command again: it resumes where it stopped"
     error = {"code": "interrupted", "message": "interrupted", "hint": hint}
     return _fail(error, exit_code=130, as_json=as_json)
 
@@ -255,7 +268,7 @@ def _report(error: Exception, arguments: list[str], *, as_json: bool) -> int:
     if isinstance(error, CorpusmillError):
         return _fail(error.as_dict(), exit_code=error.exit_code, as_json=as_json)
     message = f"{type(error).__name__}: {error}"
-    hint = "this is a mistake of corpusmill: please report it with what --debug prints"
+    hint = "this is a bug in corpusmill: please report it with the output of --debug"
     return _fail({"code": "internal", "message": message, "hint": hint}, exit_code=1, as_json=as_json)
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at documents."""
+"""The commands that show documents: `inspect` and `explain`."""
 
 from __future__ import annotations
 
@@ -11,24 +11,36 @@ from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, print_error
 
 _EXCERPT: Final = 400
-"""Characters of a text that are shown to people who do not ask for the whole."""
+"""Characters of a text that are printed without ``--text``."""
 _COLUMN: Final = 100
-"""Characters of any other column; views are as long as the text."""
+"""Characters of any other column that are printed without ``--text``. Views are as long as the text."""
 _SHOWN: Final = 10
-"""Documents that are shown to people who do not say how many."""
+"""Documents that are printed without ``--limit`` or ``--sample``."""
 _HEADLINE: Final = ("id", "split", "source", "title")
 
 
 @click.command()
 @click.argument("version")
-@click.option("--where", metavar="SQL", help='One SQL expression over columns and signals: "word_count > 1000".')
-@click.option("--sample", type=click.IntRange(1), metavar="N", help="N documents by chance; always the same ones.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help=f"At most N.  [default: {_SHOWN}; with --json: all]")
-@click.option("--split", metavar="NAME", help="train, validation or test.")
-@click.option("--columns", metavar="A,B", help="These columns and signals only.")
-@click.option("--text", is_flag=True, help="Show whole texts.")
-@click.option("--ledger", is_flag=True, help="Look at what was rejected.")
-@click.option("--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds for --where.")
+@click.option("--where", metavar="SQL", help='SQL expression over columns and signals, such as "word_count > 1000".')
+@click.option(
+    "--sample",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Choose N documents at random. The choice is the same every time.",
+)
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help=f"Print at most N documents.  [default: {_SHOWN}; with --json: all]",
+)
+@click.option("--split", metavar="NAME", help="Only this split: train, validation or test.")
+@click.option("--columns", metavar="A,B", help="Print only these columns and signals.")
+@click.option("--text", is_flag=True, help="Print texts in full.")
+@click.option("--ledger", is_flag=True, help="Show rejected documents instead of published ones.")
+@click.option(
+    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds that --where may take."
+)
 @click.pass_obj
 def inspect(
     console: Console,
@@ -42,11 +54,10 @@ def inspect(
     ledger: bool,
     timeout: float,
 ) -> None:
-    """Look at documents of VERSION.
+    """Show or query the documents of VERSION.
 
-    Signals are joined to the documents when they are named: "gopher.word_count < 60 AND language = 'en'". In an
-    expression `metadata` is a map: "metadata['authors'] IS NOT NULL"; with --json it is an object of keys and values.
-    An expression reads this version and nothing else.
+    --where takes any DuckDB expression over columns and signals, such as "gopher.word_count < 60 AND language = 'en'".
+    In it, `metadata` is a map: "metadata['authors'] IS NOT NULL". The expression can read this version only.
     """
     from corpusmill.pipelines.dataset.inspect import Question
     from corpusmill.pipelines.dataset.inspect import inspect as look
@@ -66,17 +77,17 @@ def inspect(
         if console.as_json:
             console.data(row)
         elif shown == _SHOWN and not (limit or sample):
-            console.say("… and more: --limit N or --sample N shows others")
+            console.say("… there are more; use --limit N or --sample N")
             break
         else:
             console.text(_row_as_text(row, whole=text))
         shown += 1
     if not shown:
-        console.say("none")
+        console.say("no documents match")
 
 
 def _row_as_text(row: dict[str, Any], *, whole: bool) -> str:
-    """Give a row for people: what names it, what is known of it, and the beginning of its text."""
+    """Format a row: its names on the first line, then its other columns, then the beginning of its text."""
     body = row.get("text") or row.get("sample_text") or ""
     known = {
         name: value
@@ -105,18 +116,18 @@ def _excerpt(text: str, *, whole: bool) -> str:
 
 @click.command()
 @click.argument("document", metavar="ID|URL")
-@click.option("--dataset", metavar="NAME", help="Look at the versions of this data set only.")
+@click.option("--dataset", metavar="NAME", help="Search the versions of this data set only.")
 @click.pass_obj
 def explain(console: Console, document: str, dataset: str | None) -> int:
-    """Tell the whole way of one document: where it comes from, each verdict, and in which versions it is.
+    """Show where a document came from, the verdict of each stage, and the versions that contain it.
 
-    Its id (or the beginning of it), its URL, or the name it has in its source says which one is meant. The exit code is
-    2 when no version and no crawl knows it.
+    Name the document by its id (the first characters are enough), its URL, or its name in its source. Exits with 2 if
+    no version and no crawl contains it.
     """
     from corpusmill.pipelines.dataset.explain import explain as explain_document
 
     if not document.strip():
-        raise UsageError("no document is named", hint="corpusmill explain ID, or URL")
+        raise UsageError("no document was named", hint="run `corpusmill explain ID` or `corpusmill explain URL`")
     result = explain_document(document.strip(), workspace_of(console), dataset=dataset)
     if result["status"] == "unknown":
         return _fail_unknown(console, result, document, dataset)
@@ -125,15 +136,15 @@ def explain(console: Console, document: str, dataset: str | None) -> int:
     else:
         console.text(_result_as_text(result, document))
     for other in result.get("others", ()):
-        console.say(f"another document has this address: {other}")
+        console.say(f"another document has the same address: {other}")
     return 0
 
 
 def _fail_unknown(console: Console, result: dict[str, Any], document: str, dataset: str | None) -> int:
     """Report that no document is called *document*; the JSON is that of `explain`, with the error."""
     versions = f"no version of `{dataset}`" if dataset else "no version"
-    search = "`corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches for a part of the URL"
-    hint = f"leave out --dataset to look at all versions; {search}" if dataset else search
+    search = "`corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches for part of a URL"
+    hint = f"leave out --dataset to search all versions; {search}" if dataset else search
     error = UsageError(f"{versions} and no crawl has the document {document}", hint=hint)
     print_error(str(error), error.hint)
     if console.as_json:
@@ -186,7 +197,7 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
 
 
 def _short_way(trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Give the steps, the rules that a stage passed in one line where there are several."""
+    """Return the steps of *trail*; rules of one stage that a document passed are merged into one step."""
     steps: list[dict[str, Any]] = []
     for step in trail:
         before = steps[-1] if steps else None
@@ -218,7 +229,7 @@ def _bounds(step: dict[str, Any]) -> str:
         return f", allowed {low:g} to {high:g}"
     if low is not None or high is not None:
         return f", at least {low:g}" if high is None else f", at most {high:g}"
-    return "" if step["threshold"] is None else f", bound {step['threshold']:g}"
+    return "" if step["threshold"] is None else f", threshold {step['threshold']:g}"
 
 
 def _listed(heading: str, rows: Any, names: tuple[str, ...]) -> list[str]:

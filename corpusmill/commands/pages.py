@@ -1,4 +1,4 @@
-"""The commands that look at one document, and write nothing."""
+"""The commands that process single documents and store nothing: `extract` and `try`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from corpusmill.pipelines.stages.extract.page import Page
 
 KEEP: Final = ("comments", "tables", "code", "links", "alt_text")
-"""What `--keep` may name; `Options.keep`, without the import of what it is made of."""
+"""The values of ``--keep``. They repeat `Options.keep`, whose import is slow."""
 _SHOWN_CHARACTERS: Final = 1_500
 _TEXTS: Final = frozenset(("text/plain", "text/markdown", "text/csv"))
 
 
 def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
-    """Give the names in *values*, apart by commas; None when the option is not given."""
+    """Return the comma-separated names in *values*, or None without the option."""
     names = tuple(name for value in values for name in value.replace(",", " ").split())
     for name in names:
         if name not in KEEP:
@@ -44,24 +44,24 @@ def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[s
     type=click.Choice(["precision", "balanced", "recall"]),
     default="balanced",
     show_default=True,
-    help="Keep less that is not content, or lose less that is.",
+    help="Prefer dropping boilerplate (precision) or keeping content (recall).",
 )
 @click.option(
     "--keep",
     multiple=True,
     metavar="NAMES",
     callback=_names,
-    help=f"What belongs to the text beside its prose, of: {', '.join(KEEP)}.  [default: tables,code]",
+    help=f"Comma-separated parts to keep besides prose: {', '.join(KEEP)}.  [default: tables,code]",
 )
-@click.option("--links", is_flag=True, help="Write links as [text](https://…); the same as `links` in --keep.")
+@click.option("--links", is_flag=True, help="Write links as [text](https://…). Same as adding `links` to --keep.")
 @click.option(
     "--select",
     multiple=True,
     metavar="CSS",
-    help="Elements that hold the content; where there are some, nothing else is kept.",
+    help="Elements that hold the content. If any match, only they are kept.",
 )
-@click.option("--drop", multiple=True, metavar="CSS", help="Elements removed before anything is looked at.")
-@click.option("--url", help="Where the page comes from: makes addresses of links absolute.")
+@click.option("--drop", multiple=True, metavar="CSS", help="Elements to remove before extraction.")
+@click.option("--url", help="Address of the page, used to resolve relative links.")
 @click.pass_obj
 def extract(
     console: Console,
@@ -74,13 +74,15 @@ def extract(
     drop: tuple[str, ...],
     url: str | None,
 ) -> None:
-    """Turn HTML FILES, or standard input, into text.
+    """Print the main text of HTML FILES, or of a page on standard input.
 
-    Of several files, those that cannot be read are named on standard error (with JSON also on standard output), the
-    others are written one after the other; the exit code is then 1.
+    A file that cannot be read is reported on standard error (with --json also on standard output) and the others are
+    still printed. The exit code is then 1.
     """
     if url is not None and len(files) > 1:
-        raise UsageError("--url is the address of one page, got several files", hint="one call for each file")
+        raise UsageError(
+            "--url is the address of one page, but there are several files", hint="run the command once for each file"
+        )
     options = _options(favor=favor, keep=keep, links=links, select=select, drop=drop)
     form = "json" if console.as_json else form
     failed = 0
@@ -99,10 +101,10 @@ def extract(
 
 
 def _options(*, keep: tuple[str, ...] | None, links: bool, **fields: Any) -> Options:
-    """Give the options of `extract_page`.
+    """Return the options of `extract_page`.
 
     Raises:
-        UsageError: A selector is none.
+        UsageError: A selector is invalid.
     """
     from pydantic import ValidationError
 
@@ -116,7 +118,7 @@ def _options(*, keep: tuple[str, ...] | None, links: bool, **fields: Any) -> Opt
         problem = error.errors()[0]
         raise UsageError(
             f"--{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}",
-            hint="a CSS selector as in `--select 'article.post'` or `--drop '#comments, .ad'`",
+            hint="use a CSS selector, such as `--select 'article.post'` or `--drop '#comments, .ad'`",
         ) from error
 
 
@@ -125,7 +127,7 @@ def _page(file: Path, url: str | None, options: Options) -> Page:
 
     Raises:
         UsageError: There is no such file, or it cannot be read.
-        DataError: It is no page.
+        DataError: The file is not a page.
     """
     from corpusmill.pipelines.stages.extract import extract_page
 
@@ -134,7 +136,7 @@ def _page(file: Path, url: str | None, options: Options) -> Page:
     try:
         return extract_page(html, url, media_type=kind if kind in _TEXTS else None, options=options)
     except DataError as error:
-        hint = "extract reads web pages and plain text"
+        hint = "`corpusmill extract` reads HTML and plain text"
         raise DataError(f"{file}: {error.message}", kind=error.kind, hint=error.hint or hint) from error
 
 
@@ -142,15 +144,17 @@ def _bytes(file: Path) -> bytes:
     if str(file) == "-":
         if sys.stdin.isatty():
             raise UsageError(
-                "no file is given", hint="corpusmill extract page.html, or cat page.html | corpusmill extract"
+                "no file was named", hint="run `corpusmill extract page.html`, or `cat page.html | corpusmill extract`"
             )
         return sys.stdin.buffer.read()
     try:
         return file.read_bytes()
     except IsADirectoryError as error:
-        raise UsageError(f"{file} is a folder", hint=f"corpusmill extract {file}/*.html") from error
+        raise UsageError(f"{file} is a folder", hint=f"run `corpusmill extract {file}/*.html`") from error
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}", hint="check the path") from error
+        raise UsageError(
+            f"{file} cannot be read: {error.strerror}", hint="check the path and its permissions"
+        ) from error
 
 
 def _write(console: Console, page: Page, file: Path, form: str, *, is_first: bool) -> None:
@@ -166,7 +170,7 @@ def _write(console: Console, page: Page, file: Path, form: str, *, is_first: boo
 
 
 def _report_error(console: Console, file: Path, error: CorpusmillError, *, as_json: bool) -> None:
-    """Report a file that could not be read, and go on."""
+    """Report a file that could not be read."""
     print_error(str(error), error.hint)
     if as_json:
         console.data({"file": str(file), "status": "failed", "error": error.as_dict()})
@@ -177,10 +181,10 @@ def _report_error(console: Console, file: Path, error: CorpusmillError, *, as_js
 @click.argument("document", metavar="FILE-OR-URL")
 @click.pass_obj
 def try_(console: Console, recipe: Path, document: str) -> None:
-    """Show what each stage of RECIPE makes of one document. Nothing is written.
+    """Show what each stage of RECIPE does to one document. Nothing is stored.
 
-    A file is read by the first source of the recipe that takes its kind, a URL from the crawled pages of the workspace.
-    Stages that compare documents are left out: there is only one.
+    A file is read by the first source of the recipe that accepts its format. A URL is looked up among the crawled
+    pages of the workspace. Stages that compare documents, such as deduplication, are skipped.
     """
     from corpusmill.pipelines.running.trial import trial
 
@@ -199,7 +203,7 @@ def _record_as_text(record: dict[str, Any]) -> str:
         rule = f" {stage['rule']}" if stage["rule"] else ""
         numbers = ""
         if stage["value"] is not None:
-            bound = "" if stage["threshold"] is None else f", bound {stage['threshold']:g}"
+            bound = "" if stage["threshold"] is None else f", threshold {stage['threshold']:g}"
             numbers = f" ({stage['value']:g}{bound})"
         lines.append(f"  {stage['stage']:<20} {verdict}{rule}{numbers}  {stage['change']}".rstrip())
         lines += [f"      {name} = {value}" for name, value in stage["columns"].items()]

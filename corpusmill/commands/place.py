@@ -1,4 +1,4 @@
-"""The workspace that a command was called for."""
+"""The workspace of a command."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def workspace_of(console: Console) -> Workspace:
     """Return the workspace that ``--workspace`` and ``--store``, or the environment, name.
 
     Raises:
-        UsageError: ``--store`` names no store that can be used.
+        UsageError: ``--store`` names a store that cannot be used.
     """
     from corpusmill.pipelines.workspace import workspace_at
 
     if console.store is not None and console.store.startswith("memory:"):
         raise UsageError(
-            f"nothing is left of {console.store} when this command ends",
-            hint="a folder or `s3://bucket/prefix`; `memory://` is for Python programs and their tests",
+            f"`{console.store}` would be empty again when this command ends",
+            hint="use a folder or `s3://bucket/prefix`; `memory://` is for Python programs and their tests",
         )
     return workspace_at(console.workspace, console.store)

@@ -1,4 +1,4 @@
-"""The commands that a user meets first."""
+"""The commands for a project as a whole: `init`, `doctor` and `schema`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ from corpusmill.terminal.console import Console, table
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
-@click.option("--template", help="A project to start from: files or site.")
-@click.option(
-    "--from", "source", type=click.Path(path_type=Path, exists=True), help="Look at these files and write their recipe."
-)
+@click.option("--template", help="Kind of project: files or site.")
+@click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Write a recipe for these files.")
 @click.pass_obj
 def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:
-    """Start a project in DIRECTORY. Nothing that exists is overwritten."""
+    """Create a project in DIRECTORY. Existing files are never overwritten."""
     from corpusmill.pipelines.projects.init import init as start
 
     started = start(directory, template=template, source=source, loaders=console.parts["acquisition"].loaders)
@@ -34,7 +32,7 @@ def init(console: Console, directory: Path, template: str | None, source: Path |
 
 
 def _next_command(recipe: Path) -> str:
-    """Return what to type after `init`: a recipe is planned and run in its folder, where its workspace then lies.
+    """Return the command to run after `init`. A recipe runs in its own folder, so that its workspace is created there.
 
     >>> _next_command(Path("my-corpus/recipe.yaml"))
     'cd my-corpus && corpusmill plan recipe.yaml'
@@ -44,11 +42,11 @@ def _next_command(recipe: Path) -> str:
 
 
 @click.command()
-@click.option("--repair", is_flag=True, help="Make the catalog again from the versions' manifests.")
-@click.option("--verify", is_flag=True, help="Read every file of every version and compare its SHA-256.")
+@click.option("--repair", is_flag=True, help="Rebuild the catalog from the manifests of the versions.")
+@click.option("--verify", is_flag=True, help="Compare the SHA-256 of every file of every version.")
 @click.pass_obj
 def doctor(console: Console, repair: bool, verify: bool) -> int:
-    """Tell what this machine can do, and whether the workspace is whole."""
+    """Check which features are installed and whether the workspace is intact."""
     from corpusmill.pipelines.projects.doctor import doctor as look
 
     place = workspace_of(console)
@@ -69,7 +67,7 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
 @click.command()
 @click.pass_obj
 def schema(console: Console) -> None:
-    """Print the JSON Schema of recipes, for editors."""
+    """Print the JSON Schema of recipes, for completion and validation in editors."""
     from corpusmill.pipelines.recipes.json_schema import recipe_schema
     from corpusmill.pipelines.recipes.reading import stage_table
 

@@ -1,4 +1,4 @@
-"""The commands that get sources and run recipes."""
+"""The commands that acquire sources and run recipes."""
 
 from __future__ import annotations
 
@@ -18,19 +18,28 @@ _EXIT_WARNINGS = 4
 
 @click.command()
 @RECIPE
-@click.option("--engine", default="local", show_default=True, help="local, spark or beam.")
-@click.option("--workers", type=click.IntRange(0), help="Processes.  [default: one a processor; 0: this one]")
-@click.option("--memory", metavar="SIZE", help="Bound on a worker's memory, as in 2GB.  [default: none]")
-@click.option("--master", help="Spark's master, as in local[2] or spark://host:7077.")
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="The N smallest ids only, as <dataset>-sample.")
-@click.option("--accept", is_flag=True, help="Publish even when a check fails.")
-@click.option("--fresh", is_flag=True, help="Compute everything again.")
-@click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
+@click.option("--engine", default="local", show_default=True, help="Engine: local, spark or beam.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    help="Worker processes; 0 runs everything in this process.  [default: one per CPU]",
+)
+@click.option("--memory", metavar="SIZE", help="Memory limit of each worker, such as 2GB.  [default: none]")
+@click.option("--master", help="Spark master, such as local[2] or spark://host:7077.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Only the N documents with the smallest ids, published as <dataset>-sample.",
+)
+@click.option("--accept", is_flag=True, help="Publish even if a check fails.")
+@click.option("--fresh", is_flag=True, help="Recompute everything; reuse nothing.")
+@click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings.")
 @click.pass_obj
 def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **options: Any) -> int:
     """Run RECIPE and publish a version of its data set.
 
-    What was computed before is used again; a run that was killed goes on where it was.
+    Results of earlier runs are reused. A run that was interrupted resumes where it stopped.
     """
     from corpusmill.pipelines.api import run_recipe
     from corpusmill.pipelines.engines.driver import Silent
@@ -60,7 +69,7 @@ def _size(text: str) -> int:
     try:
         return parse_size(text)
     except ValueError as error:
-        raise UsageError(f"--memory {text}: {error}", hint="as in --memory 2GB") from None
+        raise UsageError(f"--memory {text}: {error}", hint="use a number and a unit: `--memory 2GB`") from None
 
 
 def _result_as_text(result: Mapping[str, Any]) -> str:
@@ -77,13 +86,12 @@ def _result_as_text(result: Mapping[str, Any]) -> str:
 
 @click.command()
 @RECIPE
-@click.option("--limit", type=click.IntRange(1), metavar="N", help="As for `run`.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Plan for a run with the same --limit.")
 @click.pass_obj
 def plan(console: Console, recipe: Path, limit: int | None) -> None:
-    """Show the steps of RECIPE: what is there already, and why the rest is not.
+    """Show the steps of RECIPE, which of them would be reused, and why the others would not.
 
-    Sources that were not got yet are named; nothing is fetched or kept. A small sample of the files is read and
-    tried, to estimate the disk.
+    Nothing is fetched or stored. Disk space is estimated by processing a small sample of the files.
     """
     from corpusmill.pipelines.planning.explain import explain_plan
 
@@ -97,25 +105,25 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     needed, kept = explained["disk_bytes"] / 1e6, explained["disk_kept_bytes"] / 1e6
     console.text(f"\ndisk needed: about {needed:,.1f} MB, of which {kept:,.1f} MB stay")
     for missing in explained["sources_missing"]:
-        console.text(f"not got yet: source `{missing}` (`corpusmill run` gets it)")
+        console.text(f"not got yet: source `{missing}` (`corpusmill run` acquires it)")
 
 
 @click.command()
 @RECIPE
-@click.option("--source", metavar="NAME", help="This one only.")
+@click.option("--source", metavar="NAME", help="Only this source.")
 @click.pass_obj
 def crawl(console: Console, recipe: Path, source: str | None) -> None:
-    """Crawl the sites of RECIPE, or go on with a crawl that was stopped."""
+    """Crawl the sites of RECIPE, or resume a crawl that was interrupted."""
     _acquire(console, recipe, kind="crawl", only=source, copy=False)
 
 
 @click.command()
 @RECIPE
-@click.option("--source", metavar="NAME", help="This one only.")
-@click.option("--copy", is_flag=True, help="Copy the files into the workspace, so that the originals may change.")
+@click.option("--source", metavar="NAME", help="Only this source.")
+@click.option("--copy", is_flag=True, help="Copy the files into the workspace, so that the originals can change.")
 @click.pass_obj
 def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None:
-    """Register the files of RECIPE where they lie."""
+    """Register the files of RECIPE in place."""
     _acquire(console, recipe, kind="load", only=source, copy=copy)
 
 
@@ -162,12 +170,15 @@ def runs(console: Console, dataset: str | None) -> None:
 
 @click.command()
 @click.option(
-    "--keep", type=click.IntRange(1), metavar="N", help="Keep the tasks of the N newest versions of each data set."
+    "--keep",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Keep the intermediate results of the N newest versions of each data set only.",
 )
-@click.option("--dry-run", is_flag=True, help="Tell what would go.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
 @click.pass_obj
 def gc(console: Console, keep: int | None, dry_run: bool) -> None:
-    """Remove tasks that no kept version and no running run refers to. Published versions stay."""
+    """Remove intermediate results that no kept version and no active run needs. Published versions stay."""
     from corpusmill.pipelines.dataset.garbage import collect
 
     removed = collect(workspace_of(console), keep=keep, dry_run=dry_run)

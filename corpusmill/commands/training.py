@@ -1,4 +1,4 @@
-"""The commands that train, measure and use models. Who finds versions is handed in by the command."""
+"""The commands that train, evaluate and use models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from corpusmill.terminal.console import Console
 
 
 def _version_place(console: Console, name: str) -> str:
-    """Give the path or URL of the version *name*; any folder or file of Parquet is one too."""
+    """Return the path or URL of the version *name*, which may also be a folder or a Parquet file."""
     path = Path(name)
     if is_url(name) or (path.exists() and ("/" in name or path.suffix == ".parquet")):
         return name
@@ -24,19 +24,29 @@ def _version_place(console: Console, name: str) -> str:
 
 
 def _model_folder(console: Console, name: Path) -> Path:
-    """Give the folder of a model: a path, or the name of a run of the workspace."""
+    """Return the folder of a model, named by its path or by its run in the workspace."""
     run = console.workspace / "models" / name
     return name if name.exists() or not run.exists() else run
 
 
 @click.command()
 @click.argument("version")
-@click.option("--vocabulary-size", type=click.IntRange(257), default=8192, show_default=True, help="Tokens to learn.")
-@click.option("--split", default="train", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder.  [default: models/tokenizers/…]")
+@click.option(
+    "--vocabulary-size",
+    type=click.IntRange(257),
+    default=8192,
+    show_default=True,
+    help="Size of the vocabulary, in tokens.",
+)
+@click.option("--split", default="train", show_default=True, help="Split to train on.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write to.  [default: models/tokenizers/…]",
+)
 @click.pass_obj
 def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, out: Path | None) -> None:
-    """Train a byte-level BPE tokenizer on VERSION; equal texts give an equal file."""
+    """Train a byte-level BPE tokenizer on VERSION. The same texts always give the same file."""
     from corpusmill.training import train_tokenizer
 
     place = _version_place(console, version)
@@ -52,12 +62,21 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
 
 @click.command()
 @click.argument("config", type=click.Path(path_type=Path))
-@click.option("--version", "version", help="Train on this version instead of the configuration's.")
-@click.option("--fresh", is_flag=True, help="Throw away what this run has done before.")
-@click.option("--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that tokenize.")
+@click.option("--version", "version", help="Train on this version instead of the one in CONFIG.")
+@click.option("--fresh", is_flag=True, help="Discard the checkpoints of this run and start again.")
+@click.option(
+    "--workers",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Processes that read and tokenize; 0 uses the training process.",
+)
 @click.pass_obj
 def train(console: Console, config: Path, version: str | None, fresh: bool, workers: int) -> None:
-    """Train the model that CONFIG describes. A run that was stopped goes on to the losses it would have had."""
+    """Train the model that CONFIG describes.
+
+    A run that was interrupted resumes from its last checkpoint and reaches the same losses.
+    """
     from corpusmill.training import fit, load_config
 
     settings = load_config(config)
@@ -80,7 +99,7 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
 
 
 def _progress(console: Console) -> Any:
-    """Give what draws the progress of a training: over itself on a terminal, else a line now and then."""
+    """Return a function that draws progress: in place on a terminal, else ten lines in all."""
     if console.quiet:
         return None
 
@@ -104,13 +123,18 @@ def _training_as_text(result: dict[str, Any]) -> str:
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
 @click.argument("version", required=False)
-@click.option("--split", default="validation", show_default=True)
+@click.option("--split", default="validation", show_default=True, help="Split to evaluate on.")
 @click.option(
-    "--baseline", type=click.Choice(["trigram"]), help="Compare with a byte-trigram model of the training text."
+    "--baseline",
+    type=click.Choice(["trigram"]),
+    help="Compare with a trigram model over the bytes of the training text.",
 )
 @click.pass_obj
 def evaluate(console: Console, model: Path, version: str | None, split: str, baseline: Any) -> None:
-    """Measure MODEL (a run's name, its folder, or a checkpoint) on VERSION, by default the one it was trained on."""
+    """Measure the loss of MODEL on VERSION, in bits per byte.
+
+    MODEL is the name of a run, its folder, or a checkpoint. VERSION defaults to the one it was trained on.
+    """
     from corpusmill.training import evaluate as score
 
     folder = _model_folder(console, model)
@@ -129,7 +153,7 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
 
 
 def _comparison(baseline: dict[str, Any]) -> str:
-    """Say how the model compares with *baseline*.
+    """Describe how the model compares with *baseline*.
 
     >>> _comparison({"name": "trigram", "bits_per_byte": 2.1, "gain": -0.198})
     'trigram: 2.100 bits per byte; the model is worse by 0.198'
@@ -140,7 +164,7 @@ def _comparison(baseline: dict[str, Any]) -> str:
 
 
 def _trained_on(console: Console, model: Path) -> str:
-    """Give the path or URL of the version that *model* was trained on."""
+    """Return the path or URL of the version that *model* was trained on."""
     from corpusmill.training.checkpoint import find_checkpoint, read_state
 
     lineage = read_state(find_checkpoint(model)).get("lineage", {})
@@ -149,25 +173,29 @@ def _trained_on(console: Console, model: Path) -> str:
         return str(path)
     if not dataset or not version:
         raise UsageError(
-            f"{model} does not say what it was trained on", hint="name the version: evaluate MODEL VERSION"
+            f"{model} does not say what it was trained on", hint="name the version: `corpusmill evaluate MODEL VERSION`"
         )
     return _version_place(console, f"{dataset}@{version}")
 
 
 @click.command()
 @click.argument("model", type=click.Path(path_type=Path))
-@click.option("--prompt", default="", help="Beginning of the text.  [default: a new document]")
-@click.option("--max-tokens", type=click.IntRange(0), default=200, show_default=True)
+@click.option("--prompt", default="", help="Text to continue.  [default: start a new document]")
+@click.option("--max-tokens", type=click.IntRange(0), default=200, show_default=True, help="Tokens to generate.")
 @click.option(
-    "--temperature", type=click.FloatRange(0), default=0.8, show_default=True, help="0 takes the likeliest token."
+    "--temperature",
+    type=click.FloatRange(0),
+    default=0.8,
+    show_default=True,
+    help="Randomness; 0 always takes the likeliest token.",
 )
 @click.option(
-    "--top-k", type=click.IntRange(1), default=50, show_default=True, help="Draw from the K likeliest tokens."
+    "--top-k", type=click.IntRange(1), default=50, show_default=True, help="Sample from the K likeliest tokens."
 )
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the random numbers.")
 @click.pass_obj
 def generate(console: Console, /, model: Path, prompt: str, **options: Any) -> None:
-    """Let MODEL (a run's name, its folder, or a checkpoint) continue a text."""
+    """Generate text with MODEL: the name of a run, its folder, or a checkpoint."""
     from corpusmill.training import generate as write
 
     text = write(_model_folder(console, model), prompt, **options)

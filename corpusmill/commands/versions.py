@@ -17,7 +17,7 @@ from corpusmill.terminal.console import Console, table
 
 _EXIT_WARNINGS: Final = 4
 _SHORT: Final = 8
-"""Characters of a version id in the name of a file."""
+"""Characters of a version id in file names."""
 
 
 def _open(console: Console, name: str) -> Any:
@@ -35,9 +35,9 @@ def _workspace(console: Console) -> Any:
 @click.argument("dataset", required=False)
 @click.pass_obj
 def versions(console: Console, dataset: str | None) -> None:
-    """List the publications of DATASET, or of all data sets, newest first.
+    """List the versions of DATASET, or of all data sets, newest first.
 
-    A version that was published again, or gone back to, stands there once for each time.
+    A version that was published several times, or rolled back to, is listed once for each time.
     """
     from corpusmill.pipelines.dataset.history import history
 
@@ -50,18 +50,20 @@ def versions(console: Console, dataset: str | None) -> None:
     else:
         shown = [{**row, "": "*" if row["current"] else "", "tags": ", ".join(row["tags"])} for row in rows]
         console.text(table(shown, ["", "dataset", "version", "action", "at", "documents", "bytes", "tags", "parent"]))
-        console.say("* is what the name of the data set alone means")
+        console.say("* current version: used where only the data set is named")
 
 
 @click.command()
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
-@click.option("--examples", type=click.IntRange(0, 1000), default=3, show_default=True, help="Documents of each kind.")
+@click.option(
+    "--examples", type=click.IntRange(0, 1000), default=3, show_default=True, help="Documents to show of each kind."
+)
 @click.pass_obj
 def diff(console: Console, old: str, new: str, examples: int) -> None:
-    """Tell what B has that A has not, and the other way round: documents, texts, and the rules behind it.
+    """Compare two versions: added, removed and changed documents, and the rules that removed them.
 
-    A version is named dataset@id, dataset@tag, dataset (the current one), or by its folder.
+    Name a version as dataset@id, dataset@tag, dataset (its current version), or by its folder.
     """
     from corpusmill.pipelines.dataset.diff import diff as compare
 
@@ -81,7 +83,7 @@ def _diff_as_text(result: dict[str, Any]) -> str:
     if result["by_rule"]:
         rows = [{"rule": name, **row} for name, row in result["by_rule"].items()]
         lines += [table(rows, ["rule", "removed", "added"]), ""]
-        lines += ["removed: taken by this rule in B; added: taken by it in A; absent: not read there", ""]
+        lines += ["removed: rejected by this rule in B; added: rejected by it in A; absent: not read", ""]
     for kind, documents in result["examples"].items():
         for document in documents:
             lines += _example_lines(kind, document)
@@ -100,10 +102,10 @@ def _example_lines(kind: str, document: dict[str, Any]) -> list[str]:
 @click.argument("version")
 @click.argument("name")
 @click.option("--delete", is_flag=True, help="Remove the tag.")
-@click.option("--force", is_flag=True, help="Move a tag that another version has.")
+@click.option("--force", is_flag=True, help="Move the tag if another version has it.")
 @click.pass_obj
 def tag(console: Console, version: str, name: str, delete: bool, force: bool) -> None:
-    """Give VERSION the name NAME: dataset@NAME then means it."""
+    """Give VERSION a second name, used as dataset@NAME."""
     from corpusmill.pipelines.dataset import history
 
     opened = _open(console, version)
@@ -124,16 +126,16 @@ def tag(console: Console, version: str, name: str, delete: bool, force: bool) ->
 @click.argument("version", required=False)
 @click.pass_obj
 def rollback(console: Console, dataset: str, version: str | None) -> None:
-    """Make VERSION (an id or a tag; by default the one before) the current version of DATASET.
+    """Make VERSION, by default the previous one, the current version of DATASET.
 
-    Nothing is removed: rolling back is a line in the history, and the next run publishes a newer one.
+    VERSION is an id or a tag. No version is removed, and the next run publishes a new one as usual.
     """
     from corpusmill.pipelines.dataset import history
 
     name, at, inside = dataset.partition("@")
     if at and version is not None:
         raise UsageError(
-            f"two versions are named: {inside} and {version}", hint=f"corpusmill rollback {name} {version}"
+            f"two versions were named: {inside} and {version}", hint=f"name one: `corpusmill rollback {name} {version}`"
         )
     what = (inside if at else version) or None
     if what is not None and what.startswith(f"{name}@"):
@@ -156,15 +158,17 @@ def rollback(console: Console, dataset: str, version: str | None) -> None:
 
 @click.command()
 @click.argument("version")
-@click.option("--compare", metavar="OTHER", help="Another version, whose figures stand beside those of this one.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Where a comparison goes.")
-@click.option("--open", "open_", is_flag=True, help="Show it in the browser.")
+@click.option("--compare", metavar="OTHER", help="Version to compare with.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="File to write a comparison to.  [default: in the current folder]",
+)
+@click.option("--open", "open_", is_flag=True, help="Open the report in a browser.")
 @click.pass_obj
 def report(console: Console, version: str, compare: str | None, out: Path | None, open_: bool) -> None:
-    """Show the quality report of VERSION, or compare it with another one.
-
-    A version has its report with it. A comparison is a file of its own, in the current folder unless --out says where.
-    """
+    """Show the quality report of VERSION, or compare VERSION with another version."""
     opened = _open(console, version)
     own = None if compare is not None or out is not None else opened.store.path("report.html")
     if own is not None and own.is_file():
@@ -190,7 +194,7 @@ def _report_name(version: Any, other: Any) -> str:
 
 
 def _write_report(version: Any, other: Any, out: Path) -> dict[str, Any]:
-    """Write a report as the file *out* and give its figures."""
+    """Write a report to the file *out* and return its figures."""
     from corpusmill.pipelines.reports.report import make_report
 
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
@@ -216,16 +220,16 @@ def _report_as_text(figures: dict[str, Any]) -> str:
 
 @click.command()
 @click.argument("version")
-@click.option("--max-rejected", type=click.FloatRange(0, 1), help="Greatest share of records in the ledger.")
-@click.option("--min-documents", type=click.IntRange(0), help="Least number of published documents.")
-@click.option("--max-error-rate", type=click.FloatRange(0, 1), help="Greatest share of broken records.")
-@click.option("--fast", is_flag=True, help="Do not read the files to compare their SHA-256.")
-@click.option("--strict", is_flag=True, help="Exit with 4 when there are warnings.")
+@click.option("--max-rejected", type=click.FloatRange(0, 1), help="Largest share of records that may be rejected.")
+@click.option("--min-documents", type=click.IntRange(0), help="Smallest number of published documents.")
+@click.option("--max-error-rate", type=click.FloatRange(0, 1), help="Largest share of records that may be broken.")
+@click.option("--fast", is_flag=True, help="Skip comparing the SHA-256 of the files.")
+@click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings.")
 @click.pass_obj
 def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds: Any) -> int:
-    """Hold VERSION against the checks of its recipe, or those given here; the exit code is 3 when one fails.
+    """Check VERSION against the thresholds of its recipe, or against the options below.
 
-    Its files are compared with the manifest, too: a damaged one is exit code 1.
+    Exits with 3 if a check fails, and with 1 if a file is damaged.
     """
     from corpusmill.pipelines.dataset.health import damaged_files
     from corpusmill.pipelines.running.checks import check as warnings_of
@@ -236,15 +240,15 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     damaged = [] if fast else list(damaged_files(opened))
     if damaged:
         raise DamagedFileError(
-            f"{len(damaged)} files are not what the manifest says: {'; '.join(damaged)}",
-            hint="copy the version's folder again; `corpusmill doctor --verify` looks at all versions",
+            f"{len(damaged)} files differ from the manifest: {'; '.join(damaged)}",
+            hint="restore the folder of this version from a copy; `corpusmill doctor --verify` checks all versions",
         )
     checks = _checks(opened, bounds)
     failed = failed_checks(counts, checks)
     if failed:
         raise ChecksFailedError(
             f"{opened.name} fails {len(failed)} checks: {'; '.join(failed)}",
-            hint=f"`corpusmill report {opened.name}` shows which rules took the documents",
+            hint=f"`corpusmill report {opened.name}` shows which rules rejected the documents",
         )
     warnings = warnings_of(counts, checks, accept=True)
     for warning in warnings:
@@ -254,13 +258,13 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
         data = {"status": "passed", "dataset": opened.manifest.dataset, "version": opened.manifest.version}
         console.data({**data, "checks": checks.model_dump(mode="json"), "counts": numbers, "warnings": warnings})
     else:
-        files = "" if fast else f", {len(opened.manifest.files) + len(opened.manifest.side_files)} files are whole"
+        files = "" if fast else f", {len(opened.manifest.files) + len(opened.manifest.side_files)} files intact"
         console.text(f"passed: {opened.name}, {counts.published:,} documents of {counts.read:,}{files}")
     return _EXIT_WARNINGS if strict and warnings else 0
 
 
 def _checks(version: Any, bounds: dict[str, Any]) -> Any:
-    """Give the checks of the version's recipe, with *bounds* in their place where they are given."""
+    """Return the checks of the version's recipe, overridden by *bounds* that are not None."""
     from corpusmill.schemas.recipe import Checks
 
     known = {name: value for name, value in version.manifest.recipe.get("checks", {}).items() if value is not None}

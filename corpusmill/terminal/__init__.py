@@ -1,1 +1,1 @@
-"""What a person sees: two streams, and the progress of a run."""
+"""Output in the terminal: results, messages, and the progress of a run."""

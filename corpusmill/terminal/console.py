@@ -1,4 +1,4 @@
-"""What every command knows of how it was called, and the two streams it may write to."""
+"""The options that all commands share, and the two streams they write to."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ class Console:
     """The options that all commands share. Standard output carries data, standard error everything else.
 
     Args:
-        workspace: Folder of what stays on this machine, and of all the rest where there is no `store`.
+        workspace: Folder of models and local caches, and of all other files if there is no `store`.
         store: Folder or URL for raw files, tasks and versions.
-        parts: What one package needs of another, by name: `corpusmill.command` fills it, so that they need not import
-            each other.
+        parts: Functions that the commands of one package need from another, by name. `corpusmill.command` fills it,
+            so that the packages need not import each other.
     """
 
     workspace: Path = Path(DEFAULT_WORKSPACE)
@@ -37,33 +37,33 @@ class Console:
         print(json.dumps(value, ensure_ascii=not is_unicode, default=str), flush=True)
 
     def text(self, text: str) -> None:
-        """Print data in a form for people."""
+        """Print text on standard output."""
         print(text, flush=True)
 
     def say(self, text: str) -> None:
-        """Tell people what happens, on standard error."""
+        """Print a message on standard error, unless ``--quiet`` is set."""
         if not self.quiet:
             print(text, file=sys.stderr, flush=True)
 
     def warn(self, text: str) -> None:
-        """Tell people what they should look at; not silenced by ``--quiet``."""
+        """Print a warning on standard error, also with ``--quiet``."""
         print(f"warning: {text}", file=sys.stderr, flush=True)
 
     @property
     def shows_progress(self) -> bool:
-        """Whether lines may be drawn over."""
+        """Whether progress is redrawn in place."""
         return not self.quiet and sys.stderr.isatty() and not os.environ.get("NO_PROGRESS")
 
 
 def print_error(message: str, hint: str | None) -> None:
-    """Print an error and, apart, what to do about it, on standard error; ``--quiet`` does not silence it."""
+    """Print an error and its hint on standard error, also with ``--quiet``."""
     print(f"error: {message}", file=sys.stderr, flush=True)
     if hint:
         print(f"\nhint: {hint}\n", file=sys.stderr, flush=True)
 
 
 def table(rows: list[dict[str, Any]], columns: list[str]) -> str:
-    """Give *rows* as aligned text with a heading; numbers to the right.
+    """Format *rows* as aligned text with a heading. Numbers are aligned to the right.
 
     >>> print(table([{"name": "a", "rows": 10}, {"name": "bc", "rows": 7}], ["name", "rows"]))
     name  rows

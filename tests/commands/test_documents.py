@@ -69,7 +69,7 @@ def test_nothing_found_is_said(command: Command) -> None:
     """An empty screen could be anything."""
     answer = command("inspect", "my-docs", "--where", "false")
 
-    assert (answer.code, answer.out, answer.err) == (0, "", "none\n")
+    assert (answer.code, answer.out, answer.err) == (0, "", "no documents match\n")
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path
     ("arguments", "code", "said"),
     [
         (["missing.html"], 2, "missing.html cannot be read: No such file or directory"),
-        (["."], 2, "hint: corpusmill extract ./*.html"),
+        (["."], 2, "hint: run `corpusmill extract ./*.html"),
         (["--keep", "tabels"], 2, "Did you mean 'tables'?"),
         (["--favor", "all"], 2, "'precision', 'balanced', 'recall'"),
         (["--drop", "p >>"], 2, "--drop: not a CSS selector: 'p >>'"),
@@ -122,7 +122,7 @@ def test_what_is_no_page_is_an_error_with_a_reason(command: Command, tmp_path: P
 
     assert answer.code == 1
     assert f"{picture}: no markup" in answer.err
-    assert "hint: extract reads web pages" in answer.err
+    assert "hint: `corpusmill extract` reads HTML" in answer.err
 
 
 def test_standard_input_is_a_page_too(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:

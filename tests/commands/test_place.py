@@ -14,8 +14,8 @@ from tests.commands.conftest import Command
 from tests.corpora import write_project
 
 REFUSED = [
-    ("memory://", "nothing is left of memory:// when this command ends"),
-    ("memory://x", "nothing is left of memory://x when this command ends"),
+    ("memory://", "`memory://` would be empty again"),
+    ("memory://x", "`memory://x` would be empty again"),
     ("~", "`~` was not expanded"),
     ("~/corpus", "`~` was not expanded"),
     ("~nobody/corpus", "`~` was not expanded"),
