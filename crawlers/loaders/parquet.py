@@ -7,7 +7,7 @@ import contextlib
 import os
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from difflib import get_close_matches
@@ -291,33 +291,75 @@ def _broken(path: str, error: BrokenTableError, start: int, end: int) -> dict[st
 
 
 def _values(column: pa.Array) -> list[Any]:
-    """Give the values of *column* as JSON has them."""
-    kind = _in_microseconds(column.type)
+    """Return the values of *column* in their JSON form."""
+    kind = _with_leaves(column.type, _in_microseconds)
     if kind != column.type:
         column = column.cast(kind, safe=False)
-    values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
+    values = _as_python(column)
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind) or _is_text(kind):
         return values
     return [_json_value(value) for value in values]
 
 
+def _as_python(column: pa.Array) -> list[Any]:
+    """Return the values of *column* as Python objects.
+
+    Parquet does not check that strings are UTF-8. A byte of one that is not becomes half of a surrogate pair, which
+    `offer_of` sets aside where it matters.
+    """
+    try:
+        values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
+        return values
+    except UnicodeDecodeError:
+        kind = _with_leaves(column.type, _without_dictionary)
+        bytes_of_texts = column.cast(kind).cast(_with_leaves(kind, _as_bytes))
+        return [_as_text(value, kind) for value in bytes_of_texts.to_pylist(maps_as_pydicts="lossy")]
+
+
+def _as_text(value: Any, kind: pa.DataType) -> Any:
+    """Decode the texts in *value*, a Python object of the type *kind*."""
+    if value is None:
+        return None
+    if pa.types.is_struct(kind):
+        return {field.name: _as_text(value[field.name], field.type) for field in kind}
+    if pa.types.is_map(kind):
+        return {_as_text(key, kind.key_type): _as_text(item, kind.item_type) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_as_text(item, kind.value_type) for item in value]
+    return value.decode(errors="surrogateescape") if _is_text(kind) else value
+
+
+def _with_leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
+    """Return the type *kind* with each type in it that is not nested replaced by what *change* makes of it."""
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_with_leaves(field.type, change)) for field in kind])
+    if pa.types.is_map(kind):
+        key, item = kind.key_field, kind.item_field
+        return pa.map_(key.with_type(_with_leaves(key.type, change)), item.with_type(_with_leaves(item.type, change)))
+    if pa.types.is_large_list(kind):
+        return pa.large_list(kind.value_field.with_type(_with_leaves(kind.value_type, change)))
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(_with_leaves(kind.value_type, change)))
+    if pa.types.is_fixed_size_list(kind):
+        return pa.list_(kind.value_field.with_type(_with_leaves(kind.value_type, change)), kind.list_size)
+    return change(kind)
+
+
 def _in_microseconds(kind: pa.DataType) -> pa.DataType:
-    """Give *kind* with times in microseconds and UTC, as Python has them, at every level."""
+    """Return *kind*; a time in microseconds and UTC, as Python has it."""
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_time64(kind):
         return pa.time64("us")
-    if pa.types.is_duration(kind):
-        return pa.duration("us")
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_in_microseconds(field.type)) for field in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(kind.key_type, kind.item_field.with_type(_in_microseconds(kind.item_type)))
-    if pa.types.is_large_list(kind):
-        return pa.large_list(kind.value_field.with_type(_in_microseconds(kind.value_type)))
-    if pa.types.is_list(kind):
-        return pa.list_(kind.value_field.with_type(_in_microseconds(kind.value_type)))
-    return kind
+    return pa.duration("us") if pa.types.is_duration(kind) else kind
+
+
+def _without_dictionary(kind: pa.DataType) -> pa.DataType:
+    return kind.value_type if pa.types.is_dictionary(kind) else kind
+
+
+def _as_bytes(kind: pa.DataType) -> pa.DataType:
+    return pa.large_binary() if _is_text(kind) else kind
 
 
 def _json_value(value: Any) -> Any:

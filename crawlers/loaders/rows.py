@@ -134,7 +134,7 @@ def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[st
         digest = row_hash(row)
     except UnicodeEncodeError:
         if any(_has_half(row.get(name)) for name in (text_field, *naming.fields)):
-            return _bad(capture_hash(repr(row).encode()), "encoding", "half of a surrogate pair stands alone")
+            return _bad(capture_hash(repr(row).encode()), "encoding", "the text or the id is not valid Unicode")
         return offer_of(_without_halves(row), text_field=text_field, naming=naming)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))

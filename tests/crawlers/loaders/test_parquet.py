@@ -246,3 +246,47 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: tuple[str, .
     with pytest.raises(SourceError, match=rf"two columns are called `{names[1]}`") as caught:
         Parquet().check(str(path))
     assert caught.value.file == str(path)
+
+
+def unchecked(*values: bytes) -> pa.Array:
+    """Return *values* as an array of strings, valid or not, as a writer that does not check them makes it."""
+    return pa.Array.from_buffers(pa.string(), len(values), pa.array(values, pa.binary()).buffers())
+
+
+LATIN_1 = unchecked("garçon".encode("latin-1"), "garçon".encode())
+
+
+@pytest.mark.parametrize(
+    ("column", "expected"),
+    [
+        (LATIN_1, "gar\ufffdon"),
+        (LATIN_1.dictionary_encode(), "gar\ufffdon"),
+        (pa.ListArray.from_arrays([0, 1, 2], LATIN_1), '["gar\ufffdon"]'),
+        (pa.FixedSizeListArray.from_arrays(LATIN_1, 1), '["gar\ufffdon"]'),
+        (pa.ListArray.from_arrays([0, 1, 2], LATIN_1.dictionary_encode()), '["gar\ufffdon"]'),
+        (pa.StructArray.from_arrays([LATIN_1], ["name"]), '{"name":"gar\ufffdon"}'),
+        (pa.MapArray.from_arrays([0, 1, 2], LATIN_1, pa.array([1, 1])), '{"gar\ufffdon":1}'),
+        (pa.StructArray.from_arrays([pa.ListArray.from_arrays([0, 1, 2], LATIN_1)], ["n"]), '{"n":["gar\ufffdon"]}'),
+    ],
+    ids=lambda value: None if isinstance(value, str) else str(value.type),
+)
+def test_a_string_that_is_not_utf_8_does_not_stop_the_run(tmp_path: Path, column: pa.Array, expected: str) -> None:
+    """Parquet's writers do not check strings. A column that nobody uses must not cost the document."""
+    file = tmp_path / "latin.parquet"
+    pq.write_table(pa.table({"text": ["one", "two"], "by": column}), file)
+
+    first, second = rows(Parquet(), file)
+
+    assert (first["text"], dict(first["metadata"])["by"]) == ("one", expected)
+    assert dict(second["metadata"])["by"] == expected.replace("\ufffd", "ç")
+
+
+def test_a_text_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
+    """Its letters are unknown; the rows around it are read."""
+    file = tmp_path / "latin.parquet"
+    pq.write_table(pa.table({"text": LATIN_1, "n": [1, 2]}), file)
+
+    first, second = rows(Parquet(), file)
+
+    assert (first["rule"], first["message"]) == ("error.encoding", "the text or the id is not valid Unicode")
+    assert second["text"] == "garçon"
