@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+import numpy as np
+
 from corpusmill.schemas.decoding.declarations import end_of_raw
 
 MAX_SAMPLE_BYTES: Final = 16_384
@@ -12,19 +14,20 @@ _MAX_PAGE_BYTES: Final = 4_000_000
 _HIDDEN: Final = re.compile(rb"<(?:(!--)|(script|style|template|xmp|noembed|noframes)(?=[\s/>]))", re.IGNORECASE)
 _MARKUP: Final = re.compile(rb"<[a-zA-Z/!?][^<>]*>?|&#?\w{1,32};")
 _HIGH: Final = bytes(range(128, 256))
-_LONG_ASCII: Final = re.compile(rb"(?<=[\x00-\x7f]{64})[\x00-\x7f]{16,}(?=[\x00-\x7f]{64})")
+_CONTEXT: Final = 64
+"""Bytes that are kept on each side of bytes beyond ASCII."""
 _CUT: Final = re.compile(rb"[\x00-\x20]")
 
 
 def sample(data: bytes) -> bytes:
-    """Return at most about `MAX_SAMPLE_BYTES` of *data*, from where bytes beyond ASCII stand.
+    """Return at most `MAX_SAMPLE_BYTES` of *data*, from around the bytes beyond ASCII.
 
     >>> len(sample(b"word " * 100_000 + b"caf\\xe9")) < 400
     True
     """
-    if len(data) <= MAX_SAMPLE_BYTES:
-        return data
-    near = _LONG_ASCII.sub(b" ", data)
+    if len(data) <= MAX_SAMPLE_BYTES or data.isascii():
+        return data[:MAX_SAMPLE_BYTES]
+    near = _near_high(data)
     if len(near) <= MAX_SAMPLE_BYTES:
         return near
     first = _CUT.search(near, MAX_SAMPLE_BYTES // 2, MAX_SAMPLE_BYTES)
@@ -32,7 +35,16 @@ def sample(data: bytes) -> bytes:
     middle = _CUT.search(near, len(near) // 2, len(near) // 2 + MAX_SAMPLE_BYTES)
     if middle is None:
         return near[:MAX_SAMPLE_BYTES]
-    return near[:half] + near[middle.start() : middle.start() + MAX_SAMPLE_BYTES // 2]
+    return near[:half] + near[middle.start() : middle.start() + MAX_SAMPLE_BYTES - half]
+
+
+def _near_high(data: bytes) -> bytes:
+    """Return the stretches of *data* within `_CONTEXT` bytes of a byte beyond ASCII, joined by spaces."""
+    high = np.flatnonzero(np.frombuffer(data, np.uint8) > 127)
+    ends = np.flatnonzero(np.diff(high) > 2 * _CONTEXT)
+    firsts, lasts = high[np.r_[0, ends + 1]], high[np.r_[ends, -1]]
+    edges = zip(np.maximum(firsts - _CONTEXT, 0).tolist(), (lasts + _CONTEXT + 1).tolist(), strict=True)
+    return b" ".join(data[first:last] for first, last in edges)
 
 
 def page_sample(data: bytes) -> bytes:
