@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ast
 import inspect
 import json
 import os
@@ -26,6 +25,7 @@ from corpusmill.crawlers.registry import LOADERS  # noqa: E402
 from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
+from corpusmill.schemas.error_rules import ERROR_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
 from corpusmill.training.config import TrainConfig  # noqa: E402
 
@@ -155,38 +155,15 @@ def errors_page() -> str:
         (f"`{kind.code}`", str(kind.exit_code), f"`{kind.__name__}`", _docstring(kind).split("\n\n")[0])
         for kind in kinds
     ]
-    rules = [
-        (f"`error.{kind}`", ", ".join(f"`{place}`" for place in sorted(places))) for kind, places in _kinds().items()
-    ]
+    rules = [(f"`{rule}`", meaning) for rule, meaning in ERROR_RULES.items()]
     return (
         "# Errors\n\nAn error names file, line, field and value, and says what to do. With `--json` it is also "
         '`{"status": "failed", "error": {"code", "message", "hint", "file", "line", "field"}}` on standard output.\n\n'
         f"{table(('code', 'exit code', 'class', 'meaning'), rows)}\n"
         "Exit code 0 is done, 4 warnings under `--strict`, 130 interrupted.\n\n## Broken records\n\n"
         "A record that cannot be used goes to the ledger under one of these rules, and the run goes on.\n\n"
-        f"{table(('rule', 'given by'), rules)}"
+        f"{table(('rule', 'meaning'), rules)}"
     )
-
-
-def _kinds() -> dict[str, set[str]]:
-    """Give the kinds of broken records, and the modules that name them, read off the syntax tree."""
-    found: dict[str, set[str]] = {}
-    for package in ("schemas", "crawlers", "pipelines"):
-        for path in sorted((ROOT / package).rglob("*.py")):
-            for kind in _kinds_in(ast.parse(path.read_text())):
-                found.setdefault(kind, set()).add(path.relative_to(ROOT).as_posix())
-    return dict(sorted(found.items()))
-
-
-def _kinds_in(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        match node:
-            case ast.Call(func=ast.Name(id="DataError"), keywords=keywords):
-                for keyword in keywords:
-                    if keyword.arg == "kind" and isinstance(keyword.value, ast.Constant):
-                        yield str(keyword.value.value)
-            case ast.Constant(value=str() as text) if re.fullmatch(r"error\.[a-z_]+", text):
-                yield text.removeprefix("error.")
 
 
 def fields_table(model: type[BaseModel]) -> str:

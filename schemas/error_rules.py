@@ -1,0 +1,31 @@
+"""The rules under which broken records and pages land in a ledger, and what each one means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+ERROR_RULES: Final[Mapping[str, str]] = {
+    "error.bad_header": "The header of a WARC or ARC record cannot be parsed.",
+    "error.bad_redirect": "A redirect leads to something that is not a web address.",
+    "error.bad_response": "The server's answer breaks HTTP: headers without end, or a wrong `Content-Length`.",
+    "error.connection": "The server refused or closed the connection.",
+    "error.damaged": "A Parquet file, or one of its row groups, cannot be read.",
+    "error.dns": "The host name has no address.",
+    "error.empty": "The file or the body has no content.",
+    "error.encoding": "The character encoding is wrong or unclear, or the compressed body cannot be decoded.",
+    "error.no_text": "The record has no text in `text_field`.",
+    "error.not_html": "The content is not a web page.",
+    "error.not_json": "The line or element is not valid JSON, or not an object.",
+    "error.not_text": "The content is binary, or of a media type that holds no document.",
+    "error.not_warc": "The bytes are not a WARC or ARC record.",
+    "error.redirect_loop": "The page redirects to an address that was already requested on the way to it.",
+    "error.timeout": "The server did not answer in time.",
+    "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
+    "error.too_complex": "The page is nested too deeply, or has too many attributes for CSS selectors.",
+    "error.too_large": "The record, its text or its header exceeds a size limit.",
+    "error.truncated": "The record ends early: the file or the transfer was cut off.",
+    "error.unexpected": "A stage failed on this record: a bug in the stage. The message names the exception.",
+    "error.unreadable": "The file cannot be parsed.",
+}
+"""Meaning of each rule. A loader of another distribution may add rules of its own with the prefix ``error.``."""

@@ -1,0 +1,56 @@
+"""Every rule for broken records has a meaning that `docs/reference/errors.md` prints."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from corpusmill.schemas.error_rules import ERROR_RULES
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("crawlers", "pipelines", "schemas")
+TABLE = ROOT / "schemas" / "error_rules.py"
+
+
+def test_every_rule_in_the_code_has_a_meaning() -> None:
+    """A rule in a ledger that no page explains is a riddle."""
+    assert {rule for tree in trees() for rule in rules_in(tree)} - ERROR_RULES.keys() == set()
+
+
+def test_every_meaning_belongs_to_a_rule_in_the_code() -> None:
+    """A rule that nothing sets anymore is not documented."""
+    texts = {text for tree in trees() for text in strings_in(tree)}
+
+    assert {rule for rule in ERROR_RULES if not {rule, rule.removeprefix("error.")} & texts} == set()
+
+
+def trees() -> Iterator[ast.Module]:
+    for package in PACKAGES:
+        for path in sorted((ROOT / package).rglob("*.py")):
+            if path != TABLE:
+                yield ast.parse(path.read_text())
+
+
+def rules_in(tree: ast.Module) -> Iterator[str]:
+    """Yield the rules that *tree* names: whole, as the kind of a `DataError`, or as an argument of `bad`."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(keywords=keywords):
+                for keyword in keywords:
+                    if keyword.arg == "kind" and isinstance(keyword.value, ast.Constant) and is_data_error(node.func):
+                        yield f"error.{keyword.value.value!s}"
+            case ast.Constant(value=str() as text) if re.fullmatch(r"error\.[a-z_]+", text):
+                yield text
+
+
+def is_data_error(function: ast.expr) -> bool:
+    name = function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+    return name in ("DataError", "BrokenTableError", "BrokenStreamError")
+
+
+def strings_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
