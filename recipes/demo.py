@@ -1,6 +1,6 @@
-"""Everything once, on real input and without the network: crawl, load, clean, publish, report, train, generate.
+"""Run the whole product on real input without network access: crawl, load, clean, publish, report, train, generate.
 
-Run by `make demo`. The second time every step is found done, and the summary says so.
+`make demo` runs this script. A second run reuses every step, and the summary says so.
 """
 
 from __future__ import annotations
@@ -27,56 +27,56 @@ SITE: Final = (sys.executable, str(ROOT / "recipes" / "pydoc_site.py"), str(DEMO
 
 
 def call(title: str, *command: str) -> Any:
-    """Run *command* with its progress in sight, give the JSON document that it prints."""
+    """Run *command*, show its progress, and return the JSON document that it prints."""
     print(f"\n── {title}", file=sys.stderr, flush=True)
     start = time.monotonic()
     environment = os.environ | {"CORPUSMILL_SITE_PACKAGES": sysconfig.get_paths()["purelib"]}
-    done = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        sys.stderr.write(done.stdout)
-        raise SystemExit(done.returncode)
+    completed = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, check=False)
+    if completed.returncode:
+        sys.stderr.write(completed.stdout)
+        raise SystemExit(completed.returncode)
     print(f"   {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
-    return json.loads(done.stdout)
+    return json.loads(completed.stdout)
 
 
-def corpusmill(title: str, *arguments: str, around: tuple[str, ...] = ()) -> Any:
-    """Run a command of corpusmill in the demo's workspace, give what it says as JSON."""
-    return call(title, *around, *CORPUSMILL, *arguments, "--workspace", str(WORKSPACE), "--json")
+def corpusmill(title: str, *arguments: str, wrapper: tuple[str, ...] = ()) -> Any:
+    """Run a corpusmill command in the workspace of the demo, inside *wrapper*, and return its JSON output."""
+    return call(title, *wrapper, *CORPUSMILL, *arguments, "--workspace", str(WORKSPACE), "--json")
 
 
 def main() -> None:
-    """Run the demo and print where everything lies."""
+    """Run the demo and print the paths of the results."""
     start = time.monotonic()
-    run = corpusmill("crawl, load and run the recipe", "run", str(RECIPE), around=SITE)
+    run = corpusmill("crawl, load and run the recipe", "run", str(RECIPE), wrapper=SITE)
     trained = corpusmill("train a tokenizer and a small model (about a minute)", "train", str(TRAINING))
     evaluated = corpusmill("compare it with a trigram model", "evaluate", trained["path"], "--baseline", "trigram")
-    generated = corpusmill("let it write", "generate", trained["path"], "--prompt", PROMPT)
+    generated = corpusmill("generate text", "generate", trained["path"], "--prompt", PROMPT)
     print(summary(run, trained, evaluated, generated, seconds=time.monotonic() - start))
 
 
 def summary(run: Any, trained: Any, evaluated: Any, generated: Any, *, seconds: float) -> str:
-    """Give what was made, where it lies, and what to try next."""
+    """Return the results of the demo, their paths, and commands to try next."""
     counts, steps = run["counts"], run["steps"]
     reused = sum(step["cached"] for step in steps)
     version = Path(run["path"])
-    prefix = "corpusmill" if in_path() else str(Path(sys.executable).parent / "corpusmill")
+    prefix = "corpusmill" if is_in_path() else str(Path(sys.executable).parent / "corpusmill")
     return f"""
 {reused} of {len(steps)} steps of the corpus were reused{", and the model" if trained["status"] == "unchanged" else ""}.
-{counts["read"]} records read, {counts["published"]} published, {counts["ledger"]} in the ledger with their reasons.
+{counts["read"]} records read, {counts["published"]} published, {counts["ledger"]} in the ledger, each with a reason.
 
   version   {version} ({run["dataset"]}@{run["version"]})
   report    {version / "report.html"}
-  model     {trained["path"]}: {evaluated["bits_per_byte"]:.2f} bits a byte{baseline(evaluated)}
+  model     {trained["path"]}: {evaluated["bits_per_byte"]:.2f} bits per byte{baseline(evaluated)}
 
-It wrote:
+Generated text:
 
   {sample(generated["text"])}
 
-Done in {seconds:.0f} s. Next, look around:
+Finished in {seconds:.0f} s. Commands to try next:
 
   export CORPUSMILL_WORKSPACE={WORKSPACE}
   {prefix} inspect handbook --sample 3
-  {prefix} inspect handbook --ledger --sample 3   # what was left out; explain takes the ids
+  {prefix} inspect handbook --ledger --sample 3   # rejected records; pass their ids to explain
   {prefix} explain http://127.0.0.1:{PORT}/private/drafts.html
   {prefix} versions
   {prefix} init --from YOUR-FILES   # a recipe for your own files
@@ -84,19 +84,19 @@ Done in {seconds:.0f} s. Next, look around:
 
 
 def sample(text: str) -> str:
-    """Give the first lines of what the model wrote; a minute of training makes words, not sense."""
+    """Return the first lines of *text*. After a minute of training, a model generates words, not sense."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "\n  ".join(lines[:SAMPLE_LINES])
 
 
 def baseline(evaluated: Any) -> str:
-    """Give the trigram model's figure, when it was asked for."""
-    found = evaluated.get("baseline")
-    return f" (trigram model: {found['bits_per_byte']:.2f})" if found else ""
+    """Return the bits per byte of the trigram model, or nothing if it was not evaluated."""
+    trigram = evaluated.get("baseline")
+    return f" (trigram model: {trigram['bits_per_byte']:.2f})" if trigram else ""
 
 
-def in_path() -> bool:
-    """Tell whether the command is found without its folder."""
+def is_in_path() -> bool:
+    """Return whether the shell finds the command without its folder."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     return str(Path(sys.executable).parent) in folders
 

@@ -1,7 +1,7 @@
 """Write the documentation of the standard library as HTML pages into the working directory.
 
-Run as text in an interpreter of its own (``python -s -S -P -c``), so that nothing that is installed or loaded shows in
-the pages, and with a fixed environment, because pydoc prints that too. Imports nothing but the standard library.
+Run this script as text in a separate interpreter (``python -s -S -P -c``), so that installed or loaded packages do not
+appear in the pages, and with a fixed environment, because pydoc prints it. It imports only the standard library.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from types import ModuleType
 
 NOT_DOCUMENTED = frozenset(("antigravity", "this", "idlelib", "tkinter", "turtle", "turtledemo"))
-"""Modules that open a browser or a window, print when they are imported, or need a display."""
+"""Modules that open a browser or a window, print on import, or need a display."""
 
 PRIVATE_PAGE = "private/drafts.html"
 """The page that robots.txt forbids."""
@@ -27,13 +27,13 @@ PRIVATE_PAGE = "private/drafts.html"
 ROBOTS = "User-agent: *\nDisallow: /private/\n"
 
 _ADDRESS = re.compile(r"\b(at(?: |&nbsp;)0x|handle(?: |&nbsp;))[0-9A-Fa-f]+")
-"""As ``repr`` writes one, and as ctypes writes the handle of a library."""
+"""A memory address as ``repr`` prints it, or a library handle as ctypes prints it."""
 _FILE_LINK = re.compile(r'<a href="file:[^"]*">(.*?)</a>', re.DOTALL)
 _PAGE_LINK = re.compile(r'<a href="([\w.]+)\.html(?:#[^"]*)?"[^>]*>(.*?)</a>', re.DOTALL)
 
 
 def modules() -> Iterator[tuple[str, ModuleType]]:
-    """Give the public top-level modules of the standard library that this platform has, by name."""
+    """Yield the public top-level modules of the standard library on this platform, sorted by name."""
     for name in sorted(sys.stdlib_module_names):
         if not name.startswith("_") and name not in NOT_DOCUMENTED:
             try:
@@ -43,14 +43,14 @@ def modules() -> Iterator[tuple[str, ModuleType]]:
 
 
 def page(name: str, module: ModuleType, *, names: set[str]) -> str:
-    """Give the page of *module*; links to pages outside *names* become their text."""
+    """Return the page of *module*. Links to pages outside *names* are replaced by their text."""
     text = pydoc.html.page(name, pydoc.html.document(module, name))
     text = _PAGE_LINK.sub(lambda link: link[0] if link[1] in names else link[2], _FILE_LINK.sub(r"\1", text))
     return masked(text)
 
 
 def masked(text: str) -> str:
-    """Give *text* without memory addresses and paths of this machine.
+    """Return *text* without memory addresses and paths of this machine.
 
     >>> masked("<function f at 0x7f3c>")
     '<function f at 0x0>'
@@ -62,7 +62,7 @@ def masked(text: str) -> str:
 
 
 def _places() -> list[tuple[str, str]]:
-    """Give the paths that pydoc may print, with what stands for them; longer ones first."""
+    """Return the paths that pydoc may print and their replacements, longest path first."""
     stdlib = os.path.dirname(os.__file__)  # noqa: PTH120 - a string is what is printed
     places = {
         stdlib: "/python/lib",
@@ -72,13 +72,13 @@ def _places() -> list[tuple[str, str]]:
         tempfile.gettempdir() + "/": "/tmp/",
         str(Path("~").expanduser()): "/home",
     }
-    # A prefix such as /usr is a word of many documentation texts; one of its own is not.
+    # A prefix such as /usr occurs in many documentation texts; a longer prefix does not.
     places |= {prefix: "/python" for prefix in (sys.prefix, sys.base_prefix) if prefix.count("/") > 2}
     return sorted(places.items(), key=lambda place: (-len(place[0]), place[0]))
 
 
 def index(synopses: dict[str, str]) -> str:
-    """Give the page that links to all others, the forbidden one too."""
+    """Return the page that links to all others, including the forbidden one."""
     lines = [f'<li><a href="{name}.html">{name}</a> {html.escape(text)}</li>' for name, text in synopses.items()]
     body = "<h1>The Python standard library</h1>\n<ul>\n" + "\n".join(lines) + "\n</ul>\n"
     return pydoc.html.page("index of modules", body + f'<p><a href="{PRIVATE_PAGE}">Drafts</a></p>')
@@ -88,11 +88,11 @@ def main() -> None:
     """Write all pages."""
     warnings.simplefilter("ignore")
     sys.argv, sys.orig_argv = [""], []
-    found = dict(modules())
-    names = {*found, "index"}
-    for name, module in found.items():
+    documented = dict(modules())
+    names = {*documented, "index"}
+    for name, module in documented.items():
         Path(f"{name}.html").write_text(page(name, module, names=names), encoding="utf-8")
-    synopses = {name: masked((pydoc.getdoc(module).splitlines() or [""])[0]) for name, module in found.items()}
+    synopses = {name: masked((pydoc.getdoc(module).splitlines() or [""])[0]) for name, module in documented.items()}
     Path("index.html").write_text(index(synopses), encoding="utf-8")
     Path("robots.txt").write_text(ROBOTS, encoding="utf-8")
     Path(PRIVATE_PAGE).parent.mkdir()

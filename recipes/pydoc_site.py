@@ -1,7 +1,7 @@
-"""A real web site that is on every machine: the documentation of the Python interpreter that runs this.
+"""Generate a real web site on any machine: the documentation of the Python interpreter that runs this script.
 
-``python recipes/pydoc_site.py DIR --serve PORT -- COMMAND…`` makes it, serves it on 127.0.0.1 while
-COMMAND runs, and ends with the exit code of COMMAND.
+``python recipes/pydoc_site.py DIR --serve PORT -- COMMAND…`` generates the site in DIR, serves it on 127.0.0.1 while
+COMMAND runs, and exits with the exit code of COMMAND.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from typing import Final
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 
 DEMO_PORT: Final = 8731
-"""The port is part of the pages' ids, so the demo has always the same."""
+"""The port is part of the ids of the pages, so the demo always uses the same port."""
 
 _STAMP: Final = ".made-by"
 _PAGES: Final = Path(__file__).with_name("pydoc_pages.py")
@@ -36,13 +36,13 @@ _ENVIRONMENT: Final = {
     "PYTHONHASHSEED": "0",
     "TZ": "UTC",
 }
-"""Fixed, because pydoc prints the environment, and sets in the order of the hash seed."""
+"""Fixed, because pydoc prints the environment, and prints sets in an order that depends on the hash seed."""
 
 
 def make_site(directory: Path) -> int:
-    """Make the site in *directory*, or keep the one that is there when the same Python made it by the same rules.
+    """Generate the site in *directory*, unless the same Python has already generated it there by the same rules.
 
-    Two makings by one Python are equal byte for byte.
+    The same Python always generates the same bytes.
 
     Returns:
         The number of documented modules.
@@ -51,54 +51,55 @@ def make_site(directory: Path) -> int:
         WorkError: pydoc failed.
     """
     stamp = directory / _STAMP
-    wanted = _made_by()
-    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8")) != wanted:
+    generator = _generator()
+    if not stamp.exists() or json.loads(stamp.read_text(encoding="utf-8")) != generator:
         unready = directory.with_name(directory.name + ".part")
         shutil.rmtree(unready, ignore_errors=True)
         unready.mkdir(parents=True)
         _write_pages(unready)
-        (unready / _STAMP).write_text(json.dumps(wanted), encoding="utf-8")
+        (unready / _STAMP).write_text(json.dumps(generator), encoding="utf-8")
         shutil.rmtree(directory, ignore_errors=True)
         unready.replace(directory)
     return sum(1 for page in directory.glob("*.html") if page.name != "index.html")
 
 
-def _made_by() -> dict[str, str]:
+def _generator() -> dict[str, str]:
+    """Return what determines the bytes of the site: the interpreter, and a hash of the rules."""
     rules = hashlib.sha256(_PAGES.read_bytes() + json.dumps(_ENVIRONMENT).encode()).hexdigest()
     return {"python": sys.version, "executable": sys.executable, "rules": rules}
 
 
 def _write_pages(directory: Path) -> None:
     command = [sys.executable, "-s", "-S", "-P", "-c", _PAGES.read_text(encoding="utf-8")]
-    done = subprocess.run(command, cwd=directory, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise WorkError(f"pydoc failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+    completed = subprocess.run(command, cwd=directory, env=_ENVIRONMENT, capture_output=True, text=True, check=False)
+    if completed.returncode:
+        raise WorkError(f"pydoc failed: {(completed.stderr.strip().splitlines() or ['no message'])[-1]}")
 
 
 class _Quiet(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Head and body are two writes; without this the second waits 40 ms for the reader's acknowledgement.
+    # Head and body are two writes; with Nagle's algorithm, the second one waits 40 ms for an acknowledgment.
     disable_nagle_algorithm = True
 
     def log_message(self, *args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serve(directory: Path, port: int = 0) -> Iterator[str]:
-    """Serve *directory* on 127.0.0.1 and give the address of its index; port 0 takes any that is free.
+    """Serve *directory* on 127.0.0.1 and yield the URL of its index. Port 0 selects any free port.
 
     Raises:
-        UnfinishedError: The port is taken.
+        UnfinishedError: Another process listens on the port.
     """
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(directory)))
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        hint = f"end what listens there (`ss -ltnp | grep {port}` shows it), then run the same command"
-        raise UnfinishedError(f"port {port} of 127.0.0.1 is taken", hint=hint) from error
-    # An open connection must not hold back the end of the interpreter.
+        hint = f"end the process that listens there (`ss -ltnp | grep {port}` shows it), then run the same command"
+        raise UnfinishedError(f"port {port} of 127.0.0.1 is in use", hint=hint) from error
+    # An open connection must not keep the interpreter from exiting.
     server.daemon_threads = True
     with server:
         thread = Thread(target=partial(server.serve_forever, poll_interval=0.05), daemon=True)
@@ -111,15 +112,15 @@ def serve(directory: Path, port: int = 0) -> Iterator[str]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make the site, and with ``--serve`` serve it while a command runs; give the command's exit code."""
-    at = list(arguments).index("--") if "--" in arguments else len(arguments)
+    """Generate the site; with ``--serve``, serve it while a command runs. Return the exit code."""
+    end = list(arguments).index("--") if "--" in arguments else len(arguments)
     parser = argparse.ArgumentParser(prog="python recipes/pydoc_site.py", description=__doc__)
-    parser.add_argument("directory", type=Path, help="where the site is")
+    parser.add_argument("directory", type=Path, help="folder of the site")
     parser.add_argument("--serve", type=int, metavar="PORT", help="port on 127.0.0.1")
-    options = parser.parse_args(arguments[:at])
-    command = arguments[at + 1 :]
+    options = parser.parse_args(arguments[:end])
+    command = arguments[end + 1 :]
     if (options.serve is None) != (not command):
-        parser.error("--serve PORT and -- COMMAND belong together")
+        parser.error("--serve PORT and -- COMMAND must be used together")
     try:
         make_site(options.directory)
         if options.serve is None:

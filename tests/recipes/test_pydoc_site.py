@@ -86,7 +86,7 @@ def test_a_taken_port_is_told(site: Path, capsys: pytest.CaptureFixture[str]) ->
 
         assert main([str(site), "--serve", port, "--", "true"]) == 5
 
-    assert f"port {port} of 127.0.0.1 is taken" in capsys.readouterr().err
+    assert f"port {port} of 127.0.0.1 is in use" in capsys.readouterr().err
 
 
 def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
@@ -100,4 +100,4 @@ def test_the_module_runs_as_a_command(tmp_path: Path) -> None:
     )
 
     assert done.returncode == 2
-    assert "belong together" in done.stderr
+    assert "must be used together" in done.stderr
