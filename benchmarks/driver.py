@@ -1,10 +1,11 @@
-"""What the driver costs per task: listing tasks, and finding them finished.
+"""Measure the cost of the driver per task: listing tasks, and recognizing finished ones.
 
     python benchmarks/driver.py [--tasks 1000 10000]
 
-Each task of a scan is empty, and three maps follow it, so a slice has four results. *found_cpu_s* is a second run that
-finds all steps finished; *listed_cpu_s* one whose steps have lost their manifests, so that each task is looked for at
-its address. Both have to be linear: a terabyte of raw files is 16,000 tasks.
+The tasks of a scan are empty, and three maps follow, so each slice has four results. *first_cpu_s* is the first run,
+*finished_cpu_s* a second run, in which all steps are finished, and *listed_cpu_s* a run in which the steps have lost
+their manifests, so each task is looked up at its address. All three must be linear: a terabyte of raw files is 16,000
+tasks.
 """
 
 from __future__ import annotations
@@ -28,8 +29,8 @@ from corpusmill.pipelines.engines.store import TaskStore
 SCHEMA = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
 
-class Nothing(Function):
-    """Gives no rows."""
+class NoRows(Function):
+    """Yields no rows."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda _: iter(())
@@ -45,20 +46,20 @@ class Zero(ColumnFunction):
 
 
 def plan(tasks: int) -> Plan:
-    """Return a plan of one scan of *tasks* empty tasks, and three maps over it."""
+    """Return a plan of one scan with *tasks* empty tasks, and three maps over it."""
     maps = [
         Map(name=f"m{i}", of="n" if i == 0 else f"m{i - 1}", function=Zero(into=f"c{i}"), reads=("n",),
             writes=pa.schema([(f"c{i}", pa.int64())]))
         for i in range(3)
     ]  # fmt: skip
-    scan = Scan(name="n", function=Nothing(), schema=SCHEMA)
+    scan = Scan(name="n", function=NoRows(), schema=SCHEMA)
     return Plan([scan, *maps], {"n": [ScanTask(({"n": number},), number) for number in range(tasks)]})
 
 
-def cpu_s(store: TaskStore, made: Plan) -> float:
-    """Return the CPU seconds of a run of *made*."""
+def run_cpu_s(store: TaskStore, empty_plan: Plan) -> float:
+    """Return the CPU seconds of a run of *empty_plan*."""
     started = time.process_time()
-    run_plan(made, store, LocalEngine(0), observer=Silent())
+    run_plan(empty_plan, store, LocalEngine(0), observer=Silent())
     return round(time.process_time() - started, 2)
 
 
@@ -68,12 +69,12 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, nargs="+", default=[1000, 10000])
     for tasks in parser.parse_args().tasks:
         with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-            store, made = TaskStore(Path(folder)), plan(tasks)
-            first = cpu_s(store, made)
-            found = cpu_s(store, made)
+            store, empty_plan = TaskStore(Path(folder)), plan(tasks)
+            first = run_cpu_s(store, empty_plan)
+            finished = run_cpu_s(store, empty_plan)
             store.store.remove_folder("steps")
-            listed = cpu_s(store, made)
-        figures = {"tasks": tasks, "first_cpu_s": first, "found_cpu_s": found, "listed_cpu_s": listed}
+            listed = run_cpu_s(store, empty_plan)
+        figures = {"tasks": tasks, "first_cpu_s": first, "finished_cpu_s": finished, "listed_cpu_s": listed}
         print(json.dumps({**figures, "results_per_task": 4, "python": platform.python_version()}))
 
 

@@ -1,14 +1,15 @@
-"""An exchange alone: CPU, memory and disk that sorting made rows into spills and merging them takes.
+"""Measure an exchange alone: CPU, memory and disk for sorting generated rows into spills and merging them.
 
     python benchmarks/exchange.py [--gigabytes 0.5 1 2 4] [--rows 5000000] [--kind narrow texts]
                                   [--memory 1GB] [--open-files 256] [--folder DIR]
 
-*narrow* rows are two int64 and a string of 32 bytes, sorted by a number from 1.25 million, then by the other
-one; *texts* are 3 kB each, sorted by an id of 32 bytes. Each line is one process that may open `--open-files` files: it
-writes the spills of slices of 64 MiB, as the tasks of a run do, and merges partitions of 128 MiB one after the other.
-Making the rows and checking the result are not counted in *cpu_s* and *wall_s*, but their memory is in *peak_mb*, as
-are the 100 MB of an interpreter with pyarrow and numpy; *anonymous_mb* is the peak without mapped files. Without sizes,
-it sorts 5 million narrow rows, as many as other engines were measured with.
+*narrow* rows have two int64 and a string of 32 bytes. They are sorted by the first number, which has 1.25 million
+values, then by the second. *texts* are 3 kB each, sorted by an id of 32 bytes. Each line of the output is one process,
+which may open `--open-files` files. It writes the spills of slices of 64 MiB, as the tasks of a run do, and merges
+partitions of 128 MiB one after the other. *cpu_s* and *wall_s* exclude generating the rows and checking the result.
+*peak_mb* includes the memory for both, and the 100 MB of an interpreter with pyarrow and numpy. *anonymous_mb* is the
+peak without mapped files. Without sizes, the script sorts 5 million narrow rows; other engines were measured with the
+same number.
 """
 
 from __future__ import annotations
@@ -71,7 +72,7 @@ def hexadecimal(random: np.random.Generator, rows: int) -> pa.Array:
 
 
 def prose() -> str:
-    """Make 4 MB of words of which few are frequent, as in a language."""
+    """Return 4 MB of words, few of which are frequent, as in a natural language."""
     random = np.random.default_rng(1)
     letters = np.array(list("etaoinshrdlucmfwygpbvk"))
     words = ["".join(random.choice(letters, length)) for length in random.integers(2, 10, 20_000)]
@@ -91,7 +92,7 @@ KINDS = {
 
 
 class Clock:
-    """CPU and wall seconds that pass while it runs."""
+    """CPU and wall seconds inside its `with` blocks."""
 
     def __init__(self) -> None:
         self.cpu = self.wall = 0.0
@@ -105,39 +106,39 @@ class Clock:
         self.wall += time.perf_counter()
 
 
-def made(kind: Kind, rows: int, clock: Clock) -> Iterator[pa.RecordBatch]:
-    """Make *rows* rows; *clock*, which runs, stands still meanwhile."""
+def generated_rows(kind: Kind, rows: int, clock: Clock) -> Iterator[pa.RecordBatch]:
+    """Yield *rows* rows. The running *clock* is paused while they are generated."""
     random = np.random.default_rng(2)
-    at_once = BATCH_BYTES // kind.row_bytes
-    for start in range(0, rows, at_once):
+    batch_rows = BATCH_BYTES // kind.row_bytes
+    for start in range(0, rows, batch_rows):
         clock.__exit__()
-        batch = kind.batch(random, min(at_once, rows - start))
+        batch = kind.batch(random, min(batch_rows, rows - start))
         clock.__enter__()
         yield batch
 
 
 def exchange(kind: Kind, *, rows: int, memory_bytes: int, folder: Path) -> dict[str, Any]:
-    """Sort and merge *rows* rows, and check that all came in order."""
+    """Sort and merge *rows* rows, check their order, and return the costs."""
     parts = max(1, -(-rows * kind.row_bytes // PARTITION_BYTES))
     order = Order(kind.by, kind.order, parts)
     writing, reading = Clock(), Clock()
-    batches = made(kind, rows, writing)
+    batches = generated_rows(kind, rows, writing)
     spilled = []
     with writing:
         for number in range(-(-rows * kind.row_bytes // SLICE_BYTES)):
-            some = islice(batches, SLICE_BYTES // BATCH_BYTES + 1)
+            slice_batches = islice(batches, SLICE_BYTES // BATCH_BYTES + 1)
             prefix = folder / f"{number:06d}"
-            spilled.append(write_spills(some, kind.schema, order, prefix=prefix, memory_bytes=memory_bytes))
-    seen = batches_seen = 0
+            spilled.append(write_spills(slice_batches, kind.schema, order, prefix=prefix, memory_bytes=memory_bytes))
+    merged_rows = merged_batches = 0
     for partition in range(parts):
         with reading:
             for batch in merged(folder, partition, order, memory_bytes=memory_bytes):
                 reading.__exit__()
-                seen += batch.num_rows
-                batches_seen += 1
+                merged_rows += batch.num_rows
+                merged_batches += 1
                 check(batch, order)
                 reading.__enter__()
-    assert seen == rows == sum(one.rows for one in spilled), (seen, rows)
+    assert merged_rows == rows == sum(one.rows for one in spilled), (merged_rows, rows)
     return {
         "rows": rows,
         "partitions": parts,
@@ -147,12 +148,12 @@ def exchange(kind: Kind, *, rows: int, memory_bytes: int, folder: Path) -> dict[
         "merge_cpu_s": round(reading.cpu, 2),
         "cpu_s": round(writing.cpu + reading.cpu, 2),
         "wall_s": round(writing.wall + reading.wall, 2),
-        "mean_batch_rows": round(seen / max(1, batches_seen)),
+        "mean_batch_rows": round(merged_rows / max(1, merged_batches)),
     }
 
 
 def check(batch: pa.RecordBatch, order: Order) -> None:
-    """Check that *batch* is sorted by the first key."""
+    """Raise unless *batch* is sorted by the first key."""
     values = np.asarray(batch[order.by].cast(pa.binary()) if order.by == "id" else batch[order.by])
     assert (values[1:] >= values[:-1]).all()
 
@@ -168,7 +169,7 @@ def main() -> None:
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        print(json.dumps(measured(KINDS[options.kind[0]], options)))
+        print(json.dumps(measure(KINDS[options.kind[0]], options)))
         return
     versions = {"python": platform.python_version(), "numpy": np.__version__, "pyarrow": pa.__version__}
     print(json.dumps({"machine": f"{platform.machine()}, {os.cpu_count()} cores", "versions": versions}))
@@ -179,16 +180,16 @@ def main() -> None:
 
 
 def in_child(kind: str, rows: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Measure in a process of its own, so that the peak of memory is that of one size."""
+    """Measure one size in a separate process, so that its peak memory does not include other sizes."""
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="exchange-") as folder:
-        own = ["--child", "--kind", kind, "--rows", str(rows), "--memory", options.memory, "--folder", folder]
-        command = [sys.executable, __file__, *own, "--open-files", str(options.open_files)]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout)
+        arguments = ["--child", "--kind", kind, "--rows", str(rows), "--memory", options.memory, "--folder", folder]
+        command = [sys.executable, __file__, *arguments, "--open-files", str(options.open_files)]
+        completed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(completed.stdout)
     return result
 
 
-def measured(kind: Kind, options: argparse.Namespace) -> dict[str, Any]:
+def measure(kind: Kind, options: argparse.Namespace) -> dict[str, Any]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (options.open_files, options.open_files))
     pa.set_cpu_count(1)
     with PeakMemory() as peak:

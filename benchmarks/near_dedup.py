@@ -1,13 +1,14 @@
-"""Near-duplicate removal, the stage alone: documents per CPU second, and what it finds of the true pairs.
+"""Measure near-duplicate removal alone: documents per CPU second, and recall of the true pairs.
 
     python benchmarks/near_dedup.py FOLDER [--pairs PAIRS.parquet] [--threshold 0.8]
 
 FOLDER has Parquet files with the string columns `id` and `text`. PAIRS has the columns `a`, `b` (ids) and `j` (exact
-Jaccard similarity over word 5-grams). The stage's functions run in one process, on rows sorted in memory, without an
-engine, after signatures that no other document shares have been dropped.
+Jaccard similarity over word 5-grams). The functions of the stage run in one process, on rows sorted in memory, without
+an engine. Signatures that no other document shares are dropped first.
 
-It prints, as JSON: *recall@t*, the share of the pairs with j >= t that do not both stay; *wrong*, removed documents
-without any document at the threshold; *orphans*, removed documents without a kept one there.
+The script prints JSON. *recall@t* is the share of pairs with j >= t of which at least one document was removed. *wrong*
+counts removed documents that are not similar to any document at the threshold, *orphans* removed documents that are not
+similar to any kept document.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ READ_ROWS = 1_000
 
 
 class Removal(NamedTuple):
-    """What was found: for each removed document the kept one, by their names in the files."""
+    """The kept document for each removed one, by their names in the files."""
 
     kept_of: dict[str, str]
     least_similarity: float | None
@@ -44,20 +45,21 @@ class Removal(NamedTuple):
 
 
 class Clock(dict[str, float]):
-    """CPU seconds by part of the work."""
+    """CPU seconds by phase."""
 
     def __init__(self) -> None:
         super().__init__()
         self._last = time.process_time()
 
     def lap(self, name: str) -> None:
+        """Add the CPU time since the last call to the phase *name*."""
         now = time.process_time()
         self[name] = round(self.get(name, 0.0) + now - self._last, 3)
         self._last = now
 
 
 def documents(folder: Path) -> Iterator[pa.RecordBatch]:
-    """Read documents as captures of one source without a date, so that the order of priority is that of ids."""
+    """Yield the documents as captures of one source without a date, so that ids alone determine the priority."""
     place = 0
     for file in sorted(folder.glob("*.parquet")):
         for batch in pq.ParquetFile(file).iter_batches(batch_size=READ_ROWS, columns=["id", "text"]):
@@ -77,7 +79,7 @@ def documents(folder: Path) -> Iterator[pa.RecordBatch]:
 
 
 def remove_near(folder: Path, stage: NearDedup, clock: Clock) -> Removal:
-    """Find the near duplicates among the documents of *folder*; texts are read twice, as a run does."""
+    """Return the near-duplicates among the documents of *folder*. Texts are read twice, as in a run."""
     sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into="bands").build()
     explode = candidates.Explode(bands="bands").build()
     names: dict[int, tuple[str, str]] = {}
@@ -121,7 +123,7 @@ def _sorted(batches: list[pa.RecordBatch], function: Any, schema: pa.Schema, by:
 
 
 def scores(kept_of: dict[str, str], pairs: pa.Table, *, threshold: float) -> dict[str, Any]:
-    """Compare what was removed with the true *pairs*."""
+    """Compare the removed documents with the true *pairs*."""
     a, b, j = (pairs[name].to_pylist() for name in ("a", "b", "j"))
     near = [(one, other) for one, other, value in zip(a, b, j, strict=True) if value >= threshold - 1e-6]
     any_near = {name for pair in near for name in pair}
@@ -133,13 +135,15 @@ def scores(kept_of: dict[str, str], pairs: pa.Table, *, threshold: float) -> dic
         "orphans": len(kept_of.keys() - kept_near),
     }
     for bound in (0.8, 0.9):
-        gone = [one in kept_of or other in kept_of for one, other, value in zip(a, b, j, strict=True) if value >= bound]
-        result[f"recall@{bound}"] = round(sum(gone) / max(1, len(gone)), 5)
+        is_removed = [
+            one in kept_of or other in kept_of for one, other, value in zip(a, b, j, strict=True) if value >= bound
+        ]
+        result[f"recall@{bound}"] = round(sum(is_removed) / max(1, len(is_removed)), 5)
     return result
 
 
 def dedup(folder: str, _work: str, mode: str, opt: dict[str, str]) -> tuple[Any, dict[str, tuple[None, float]]]:
-    """Run as an engine of a comparing benchmark: give the removed ids (*mode* ``sign``: the documents signed)."""
+    """Return the removed ids for a benchmark that compares engines; with *mode* ``sign``, the number of documents."""
     clock = Clock()
     if mode == "sign":
         stage = NearDedup()

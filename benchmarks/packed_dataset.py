@@ -1,12 +1,12 @@
-"""What `PackedDataset` costs over a plain loop, and that it resumes exactly.
+"""Measure the overhead of `PackedDataset` over a plain loop, and check that it resumes exactly.
 
-Claim: rows from text at 0.97 or more of the speed of a plain loop (pyarrow, tokenizers, numpy; no shuffling, no state),
-on one core; more ranks cost no more CPU for a token; a resumed loader gives exactly what is left.
+Claims: on one core, it makes rows from text at 0.97 or more of the speed of a plain loop (pyarrow, tokenizers, numpy;
+no shuffling, no state). More ranks need no more CPU per token. A resumed loader yields exactly the remaining rows.
 
     python benchmarks/packed_dataset.py [FOLDER OF PARQUET] [--vocabulary 32000]
 
-Without a folder the corpus is the Python files of the standard library. The loops take turns every 128 rows, so that a
-machine whose speed changes slows all of them alike. CPU seconds; JSON on stdout.
+Without a folder, the corpus is the Python files of the standard library. The loops alternate every 128 rows, so a
+machine whose speed changes slows all of them equally. The script prints JSON; times are CPU seconds.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from corpusmill.training.data.tokenizer import end_of_text
 
 SEQUENCE_LENGTH = 1024
 LANES = 8
-DOCUMENTS_A_CALL = 64
-ROWS_A_TURN = 128
+DOCUMENTS_PER_CALL = 64
+ROWS_PER_TURN = 128
 
 
 def main() -> None:
@@ -81,18 +81,18 @@ def measure(folder: Path, tokenizer: Path) -> dict[str, Any]:
         "packed_to_plain_speed": round(cost["plain"] / cost["packed"], 3),
         "cpu_per_token_4_ranks_to_1": round(cost["packed_4_ranks"] / cost["packed"], 3),
         "first_row_s": round(first_row(folder, tokenizer), 3),
-        "rows_after_resume": resumed(folder, tokenizer),
+        "rows_after_resume": count_resumed(folder, tokenizer),
     }
 
 
 def cost_per_token(loops: dict[str, Iterator[torch.Tensor]]) -> dict[str, float]:
-    """Give the CPU seconds a token of each of *loops*, which take turns until they end."""
+    """Return the CPU seconds per token of each of *loops*, which alternate until they end."""
     seconds, tokens = dict.fromkeys(loops, 0.0), dict.fromkeys(loops, 0)
     running = dict(loops)
     while running:
         for name, rows in list(running.items()):
             started = time.process_time()
-            taken = sum(len(row) for row in itertools.islice(rows, ROWS_A_TURN))
+            taken = sum(len(row) for row in itertools.islice(rows, ROWS_PER_TURN))
             seconds[name] += time.process_time() - started
             tokens[name] += taken
             if not taken:
@@ -114,12 +114,12 @@ def packed(folder: Path, tokenizer: Path, **options: int) -> PackedDataset:
 
 
 def plain_loop(folder: Path, tokenizer: Path) -> Iterator[torch.Tensor]:
-    """Give rows as one would write it in ten lines: documents in file order, no way to stop and go on."""
+    """Yield the rows of a minimal loop: documents in file order, without a state to resume from."""
     encoder = load_tokenizer(tokenizer)
     end = end_of_text(encoder)
     rest = np.empty(0, dtype=np.int64)
     for shard in open_corpus(folder).shards:
-        for batch in pq.ParquetFile(shard.path).iter_batches(batch_size=DOCUMENTS_A_CALL, columns=["text"]):
+        for batch in pq.ParquetFile(shard.path).iter_batches(batch_size=DOCUMENTS_PER_CALL, columns=["text"]):
             encodings = encoder.encode_batch_fast(batch.column(0).to_pylist(), add_special_tokens=False)
             parts = [np.array([*encoding.ids, end], dtype=np.int64) for encoding in encodings]
             stream = np.concatenate([rest, *parts])
@@ -134,14 +134,14 @@ def first_row(folder: Path, tokenizer: Path) -> float:
     return time.perf_counter() - started
 
 
-def resumed(folder: Path, tokenizer: Path) -> dict[str, int]:
-    """Stop in the middle and go on in a new data set: count the rows that are as they would have been."""
+def count_resumed(folder: Path, tokenizer: Path) -> dict[str, int]:
+    """Stop halfway, resume in a new data set, and count the rows that equal those of an uninterrupted one."""
     whole = [row.numpy().tobytes() for row in packed(folder, tokenizer)]
     before = len(whole) // 2 + 3
     first, second = packed(folder, tokenizer), packed(folder, tokenizer)
-    begun = [row.numpy().tobytes() for row in itertools.islice(first, before)]
+    started = [row.numpy().tobytes() for row in itertools.islice(first, before)]
     second.load_state_dict(json.loads(json.dumps(first.state_dict())))
-    again = begun + [row.numpy().tobytes() for row in second]
+    again = started + [row.numpy().tobytes() for row in second]
     return {"equal": sum(a == b for a, b in zip(whole, again, strict=False)), "of": max(len(whole), len(again))}
 
 
