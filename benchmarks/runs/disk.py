@@ -1,15 +1,17 @@
-"""The estimate of the disk against what runs take, for inputs that are hard to foresee (`hard_inputs.py`).
+"""Compare the estimated disk space of a run with the actual use, for inputs that are hard to predict.
 
     python -m benchmarks.runs.disk [RECIPE | --kinds ordinary "broken lines"] [--size 1.0] [--workers 2]
                                    [--corpusmill OLD/bin/corpusmill --corpusmill this]
 
-*peak MB* and *kept MB* are what a run adds to a workspace into which its source was loaded: blocks of the disk, a file
-with several names once. Beside each stands how many times that the estimate is (`disk_bytes` and `disk_kept_bytes` of
-`plan --json`); *plan s* is the wall time of `plan`, which reads the sample. `--size` multiplies the documents of each
-kind. What was there for less than a hundredth of a second is not seen.
+The inputs are the kinds in `hard_inputs.py`. *peak MB* and *kept MB* are what a run adds to a workspace into which its
+source was loaded: disk blocks, with a file with several names counted once. *peak ratio* and *kept ratio* are the
+estimates (`disk_bytes` and `disk_kept_bytes` of `plan --json`) divided by these. *plan s* is the wall time of `plan`,
+which reads the sample. `--size` multiplies the number of documents of each kind. Files that exist for less than a
+hundredth of a second are not seen.
 
-Goal: 0.8 to 1.25. Exits 1 when an estimate is lower: a run that does not fit would not be refused. Higher are those of
-inputs that a sample does not show: "alike" (duplicates), "requests only" (no record found), and sources below 4 MiB.
+Goal: ratios of 0.8 to 1.25. The script exits with 1 if a ratio is lower, because a run that does not fit would not be
+refused. Ratios are higher for inputs that a sample does not represent: "alike" (duplicates), "requests only" (no
+record), and sources below 4 MiB.
 """
 
 from __future__ import annotations
@@ -29,8 +31,8 @@ from benchmarks.runs.hard_inputs import KINDS
 from benchmarks.runs.inputs import Installation, add_installations, installations
 from benchmarks.runs.measuring import machine, measure, print_table
 
-LEAST: Final = 0.8
-_LOOK_S: Final = 0.01
+MIN_RATIO: Final = 0.8
+_POLL_S: Final = 0.01
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,13 +48,13 @@ def main(arguments: list[str] | None = None) -> None:
     for kind in ["recipe"] if options.recipe else options.kinds:
         with tempfile.TemporaryDirectory(prefix="disk-") as folder:
             recipe = options.recipe or KINDS[kind].recipe(Path(folder), options.size)
-            rows += [measured(one, kind, recipe, options.workers) for one in installations(options)]
+            rows += [table_row(one, kind, recipe, options.workers) for one in installations(options)]
     print_table(rows)
-    if any(min(row["peak ratio"], row["kept ratio"]) < LEAST for row in rows):
+    if any(min(row["peak ratio"], row["kept ratio"]) < MIN_RATIO for row in rows):
         sys.exit("error: an estimate is too low")
 
 
-def measured(installation: Installation, kind: str, recipe: Path, workers: int) -> dict[str, Any]:
+def table_row(installation: Installation, kind: str, recipe: Path, workers: int) -> dict[str, Any]:
     """Return the row of the table for a run of *recipe*."""
     with tempfile.TemporaryDirectory(prefix="disk-") as folder:
         workspace = Path(folder) / "workspace"
@@ -80,7 +82,7 @@ def call(installation: Installation, command: str, recipe: Path, workspace: Path
 
 
 class Watch:
-    """The most disk that a folder takes during the block, above what it took before."""
+    """The peak of the disk space that a folder takes during the block, above the space that it took before."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -109,21 +111,21 @@ class Watch:
 
     def _watch(self) -> None:
         took = 0.0
-        while not self._ended.wait(max(_LOOK_S, took)):
+        while not self._ended.wait(max(_POLL_S, took)):
             started = time.perf_counter()
             self._peak = max(self._peak, disk_bytes(self._folder))
             took = time.perf_counter() - started
 
 
 def disk_bytes(folder: Path) -> int:
-    """Return the blocks of files and folders below *folder*, in bytes; a file with several names counts once."""
+    """Return the disk space of files and folders below *folder*; a file with several names counts once."""
     return sum(dict(_blocks(str(folder))).values())
 
 
 def _blocks(folder: str) -> Iterator[tuple[int, int]]:
     try:
         entries = list(os.scandir(folder))
-    except FileNotFoundError:  # it went meanwhile
+    except FileNotFoundError:  # removed in the meantime
         return
     for entry in entries:
         try:

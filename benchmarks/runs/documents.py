@@ -1,12 +1,13 @@
-"""Made documents, always the same: about 3.7 kB of text each, 15 % of them near duplicates.
+"""Generate documents, always the same: about 3.7 kB of text each, 15 % of them near-duplicates.
 
     python -m benchmarks.runs.documents 20000 documents.jsonl
 
-The name's end decides the form: `.jsonl`, `.jsonl.gz` (one member), `.jsonl.zst` (one frame), `.parquet`, `.warc` or
-`.warc.gz` (a page of HTML for each document). A file with fewer documents holds the first ones of a larger file. One
-document in 20 has an e-mail address and typographic quotes, one in 100 the id of an earlier document.
+The suffix selects the format: `.jsonl`, `.jsonl.gz` (one member), `.jsonl.zst` (one frame), `.parquet`, `.warc` or
+`.warc.gz` (an HTML page for each document). A file with fewer documents contains the first documents of a larger file.
+One document in 20 has an e-mail address and typographic quotes; one in 100 has the id of an earlier document.
 
-Most words are of no language. So language identification looks at most texts twice: a third of the stages' work.
+Most words belong to no language, so language identification checks most texts twice: a third of the work of all
+stages.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ import zstandard
 NEAR_DUPLICATES: Final = 0.15
 ROW_GROUP_ROWS: Final = 5_000
 _CHANGED_WORDS: Final = (0, 1, 3, 30)
-"""A near duplicate has so many words of its own; one of these at random."""
+"""Numbers of changed words in a near-duplicate; one is chosen at random."""
 _COPIED: Final = 3_000
-"""Near duplicates are copies of one of the first documents."""
+"""Near-duplicates are copies of one of this many first documents."""
 _FREQUENT: Final = "the of and to in a is that it for was on with as be at by this have from".split()
 _LETTERS: Final = "abcdefghijklmnoprstuvwy"
 _SENTENCE_WORDS: Final = 14
 _PARAGRAPH_SENTENCES: Final = 5
 _GZIP_LEVEL: Final = 6
 _GZIP_WINDOW: Final = 31
-"""zlib's number for a gzip member (15) with its header (16)."""
+"""`wbits` of zlib for the largest window (15) plus a gzip header (16)."""
 _DATE: Final = "2026-01-01T00:00:00Z"
 
 
@@ -66,30 +67,30 @@ def documents(count: int) -> Iterator[dict[str, str]]:
 
 
 def write_documents(path: Path, count: int) -> None:
-    """Write *count* documents to *path*, in the form that its name asks for."""
-    made = documents(count)
+    """Write *count* documents to *path*, in the format of its suffix."""
+    generated = documents(count)
     match path.suffixes[0]:
         case ".parquet":
-            _write_parquet(path, made)
+            _write_parquet(path, generated)
         case ".warc":
-            write_archive(path, ((document["url"], page(document)) for document in made))
+            write_archive(path, ((document["url"], page(document)) for document in generated))
         case ".jsonl":
-            with _opened(path) as file:
-                for document in made:
+            with _open(path) as file:
+                for document in generated:
                     file.write(f"{json.dumps(document)}\n".encode())
         case other:
             raise ValueError(f"documents cannot be written as {other}")
 
 
 def write_archive(path: Path, pages: Iterable[tuple[str, bytes]]) -> None:
-    """Write a WARC file with a response for each of *pages*, its address and HTML; `.gz`: one member a record."""
-    pack: Callable[[bytes], bytes] = _member if path.suffix == ".gz" else bytes
+    """Write a WARC file with a response for each of *pages* (URL and HTML); with `.gz`, one gzip member per record."""
+    pack: Callable[[bytes], bytes] = _gzip_member if path.suffix == ".gz" else bytes
     with path.open("wb") as file:
         file.writelines(pack(_response(address, body)) for address, body in pages)
 
 
 def page(document: dict[str, str]) -> bytes:
-    """Return a page of HTML whose main text is that of *document*."""
+    """Return an HTML page whose main text is the text of *document*."""
     paragraphs = "".join(f"<p>{html.escape(paragraph)}</p>\n" for paragraph in document["text"].split("\n\n"))
     head = f'<head><meta charset="utf-8"><title>{document["title"]}</title></head>'
     menu = '<nav><a href="/">Home</a> <a href="/about">About us</a></nav>'
@@ -98,7 +99,7 @@ def page(document: dict[str, str]) -> bytes:
 
 
 def _vocabulary(chance: random.Random) -> list[str]:
-    """Return words of which some are frequent, as in a language."""
+    """Return words, some of them frequent, as in a natural language."""
     rare = ["".join(chance.choices(_LETTERS, k=chance.randint(3, 9))) for _ in range(6_000)]
     return _FREQUENT * 20 + rare
 
@@ -113,14 +114,14 @@ def _prose(words: list[str]) -> str:
     )
 
 
-def _write_parquet(path: Path, made: Iterator[dict[str, str]]) -> None:
+def _write_parquet(path: Path, rows: Iterator[dict[str, str]]) -> None:
     schema = pa.schema([(name, pa.string()) for name in ("id", "text", "url", "title")])
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        while rows := list(islice(made, ROW_GROUP_ROWS)):
-            writer.write_table(pa.Table.from_pylist(rows, schema))
+        while group := list(islice(rows, ROW_GROUP_ROWS)):
+            writer.write_table(pa.Table.from_pylist(group, schema))
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _open(path: Path) -> IO[bytes]:
     match path.suffix:
         case ".gz":
             return gzip.GzipFile(path, "wb", compresslevel=_GZIP_LEVEL, mtime=0)  # type: ignore[return-value]
@@ -130,7 +131,7 @@ def _opened(path: Path) -> IO[bytes]:
             return path.open("wb")
 
 
-def _member(record: bytes) -> bytes:
+def _gzip_member(record: bytes) -> bytes:
     return zlib.compress(record, _GZIP_LEVEL, _GZIP_WINDOW)
 
 

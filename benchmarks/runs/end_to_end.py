@@ -1,12 +1,12 @@
-"""What a whole run costs, in one installation or side by side in several: CPU, time, memory, disk.
+"""Measure the cost of a whole run in one installation or several: CPU, time, memory, disk.
 
     python -m benchmarks.runs.end_to_end [RECIPE | --documents 20000 | --pages 1000]
                                          [--corpusmill OLD/bin/corpusmill --corpusmill this]
                                          [--workers 2] [--engine local] [--repeat 1]
 
-Each run starts from an empty workspace; the installations take turns. *cpu s* is that of the process tree, *peak MB*
-the peak of its proportional memory, *written MB* all that went to the disk, *left MB* and *files* what the workspace
-holds at the end. The last lines compare the least CPU time of each installation with that of the first one.
+Each run starts from an empty workspace, and the installations alternate. *cpu s* is the CPU time of the process tree,
+*peak MB* the peak of its proportional memory, *written MB* everything written to disk, *left MB* and *files* the final
+content of the workspace. The last lines compare the lowest CPU time of each installation with that of the first one.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--engine", default="local")
     parser.add_argument("--repeat", type=int, default=1)
-    parser.add_argument("--folder", type=Path, help="Where input and workspaces lie meanwhile.")
+    parser.add_argument("--folder", type=Path, help="Folder for temporary input and workspaces.")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="end-to-end-") as folder:
         recipe = input_recipe(options, Path(folder))
         print(machine())
         rows = [
-            measured(installation, recipe, Path(folder), options)
+            table_row(installation, recipe, Path(folder), options)
             for _ in range(options.repeat)
             for installation in installations(options)
         ]
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         compare(rows)
 
 
-def measured(installation: Installation, recipe: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+def table_row(installation: Installation, recipe: Path, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     """Return the row of the table for one run."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="workspace-") as workspace:
         cost = installation.run(recipe, Path(workspace), "--engine", options.engine, "--workers", str(options.workers))
@@ -65,13 +65,13 @@ def measured(installation: Installation, recipe: Path, folder: Path, options: ar
 
 
 def compare(rows: list[dict[str, Any]]) -> None:
-    """Print how the CPU time of each installation relates to that of the first one."""
-    least: dict[str, float] = {}
+    """Print the ratio of the CPU time of each installation to that of the first one."""
+    lowest: dict[str, float] = {}
     for row in rows:
-        least[row["installation"]] = min(row["cpu s"], least.get(row["installation"], row["cpu s"]))
-    first, *others = least
+        lowest[row["installation"]] = min(row["cpu s"], lowest.get(row["installation"], row["cpu s"]))
+    first, *others = lowest
     for name in others:
-        print(f"{name}: {least[name] / least[first]:.2f} times the CPU of {first}")
+        print(f"{name}: {lowest[name] / lowest[first]:.2f} times the CPU of {first}")
 
 
 if __name__ == "__main__":

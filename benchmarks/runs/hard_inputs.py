@@ -1,4 +1,4 @@
-"""Inputs whose need of disk is hard to foresee: broken, rejected, skewed, tiny, or of another kind than they look."""
+"""Inputs whose disk use is hard to predict: broken, rejected, skewed, tiny, or other than their name suggests."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAGES: Final = f"[extract, {FULL[1:]}"
 SITES: Final = f"[extract, site_boilerplate, {FULL[1:]}"
 FEW: Final = "[normalize]"
 _CUT: Final = 20_000
-"""Characters of made prose in one piece."""
+"""Characters of generated prose per piece."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Kind:
     """An input and the recipe that runs it.
 
     Args:
-        write: Writes the input to a folder, its size multiplied by a number; returns fields of the source.
+        write: Writes the input to a folder, with its size multiplied by a number; returns the fields of the source.
         target: `shards.target_bytes`.
     """
 
@@ -40,7 +40,7 @@ class Kind:
     target: str = "256MB"
 
     def recipe(self, folder: Path, size: float) -> Path:
-        """Write the input to *folder*, and return the recipe beside it."""
+        """Write the input and a recipe to *folder*, and return the path of the recipe."""
         source = self.write(folder, size)
         path = folder / "recipe.yaml"
         path.write_text(
@@ -52,13 +52,13 @@ class Kind:
 
 
 def write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    """Write *rows* to *path* as JSON Lines, as gzip where its name says so."""
+    """Write *rows* to *path* as JSON Lines, compressed if the suffix is `.gz`."""
     with (gzip.open if path.suffix == ".gz" else open)(path, "wb") as file:
         file.writelines(f"{json.dumps(row)}\n".encode() for row in rows)
 
 
 def prose(sizes: Iterable[int]) -> Iterator[dict[str, Any]]:
-    """Yield a document of each of *sizes*, in characters."""
+    """Yield one document for each of *sizes*, in characters."""
     chance = random.Random(1)
     pool = "\n\n".join(document["text"] for document in documents(600))
     for number, size in enumerate(sizes):
@@ -68,13 +68,13 @@ def prose(sizes: Iterable[int]) -> Iterator[dict[str, Any]]:
 
 
 def ordinary(folder: Path, size: float) -> str:
-    """Made documents as other benchmarks run them."""
+    """Generated documents, as in other benchmarks."""
     write_documents(folder / "a.jsonl", int(6_000 * size))
     return "format: jsonl, path: a.jsonl"
 
 
 def broken_lines(folder: Path, size: float) -> str:
-    """Text that is no JSON, as where the wrong format is named; one line in 500 is a record."""
+    """Text that is not JSON, as if the recipe named the wrong format; one line in 500 is a record."""
     with (folder / "a.jsonl").open("wb") as file:
         for number, document in enumerate(documents(int(8_000 * size))):
             line = json.dumps(document) if not number % 500 else document["text"].replace("\n", " ")
@@ -83,7 +83,7 @@ def broken_lines(folder: Path, size: float) -> str:
 
 
 def short_broken_lines(folder: Path, size: float) -> str:
-    """Lines of ten characters that are no records."""
+    """Lines of ten characters that are not records."""
     chance = random.Random(3)
     with (folder / "a.jsonl").open("wb") as file:
         file.writelines(f"x{chance.random():.8f}\n".encode() for _ in range(int(600_000 * size)))
@@ -91,29 +91,29 @@ def short_broken_lines(folder: Path, size: float) -> str:
 
 
 def broken_gzip(folder: Path, size: float) -> str:
-    """A gzip stream that is damaged near its beginning: one broken record stands for all the rest."""
-    made = folder / "whole.jsonl.gz"
-    write_documents(made, int(6_000 * size))
-    data = bytearray(made.read_bytes())
+    """A gzip stream that is damaged near its beginning, so the rest becomes one broken record."""
+    intact = folder / "whole.jsonl.gz"
+    write_documents(intact, int(6_000 * size))
+    data = bytearray(intact.read_bytes())
     data[20_000:20_100] = bytes(100)
-    made.unlink()
+    intact.unlink()
     (folder / "a.jsonl.gz").write_bytes(data)
     return "format: jsonl, path: a.jsonl.gz"
 
 
 def gzip_broken_late(folder: Path, size: float) -> str:
-    """A gzip stream that is damaged behind a twentieth of it."""
-    made = folder / "whole.jsonl.gz"
-    write_documents(made, int(12_000 * size))
-    data = bytearray(made.read_bytes())
+    """A gzip stream that is damaged after its first twentieth."""
+    intact = folder / "whole.jsonl.gz"
+    write_documents(intact, int(12_000 * size))
+    data = bytearray(intact.read_bytes())
     data[len(data) // 20 : len(data) // 20 + 100] = bytes(100)
-    made.unlink()
+    intact.unlink()
     (folder / "a.jsonl.gz").write_bytes(data)
     return "format: jsonl, path: a.jsonl.gz"
 
 
 def broken_lines_in_gzip(folder: Path, size: float) -> str:
-    """Lines that are no records, and compress well."""
+    """Lines that are not records and compress well."""
     with gzip.open(folder / "a.jsonl.gz", "wb", 6) as file:
         for number, document in enumerate(documents(int(100_000 * size))):
             file.write(f"{number % 97}: {document['text'][:20]} {'and so on ' * 60}\n".replace("\n\n", " ").encode())
@@ -121,7 +121,7 @@ def broken_lines_in_gzip(folder: Path, size: float) -> str:
 
 
 def broken_files(folder: Path, size: float) -> str:
-    """Files that are no text in any encoding."""
+    """Files that are not text in any encoding."""
     chance = random.Random(3)
     for number in range(int(400 * size)):
         (folder / f"{number}.txt").write_bytes(b"\xff\x00" + chance.randbytes(60_000))
@@ -129,9 +129,11 @@ def broken_files(folder: Path, size: float) -> str:
 
 
 def broken_archives(folder: Path, size: float) -> str:
-    """WARC files with damage behind a few records."""
-    made = ((document["url"], f"<p>{document['text']}".encode()) for document in documents(int(4_000 * size)))
-    write_archive(folder / "a.warc", made)
+    """A WARC file that is damaged after every few records."""
+    pages_of_documents = (
+        (document["url"], f"<p>{document['text']}".encode()) for document in documents(int(4_000 * size))
+    )
+    write_archive(folder / "a.warc", pages_of_documents)
     data = bytearray((folder / "a.warc").read_bytes())
     for start in range(50_000, len(data), 40_000):
         data[start : start + 8_000] = bytes(8_000)
@@ -139,8 +141,8 @@ def broken_archives(folder: Path, size: float) -> str:
     return "format: warc, path: a.warc"
 
 
-def nothing_in_rows(folder: Path, size: float) -> str:
-    """Parquet whose texts are null, beside other columns."""
+def null_texts(folder: Path, size: float) -> str:
+    """A Parquet file with null texts and other columns."""
     chance = random.Random(3)
     rows = [{"id": f"d{n}", "text": None, "blob": chance.randbytes(2_000)} for n in range(int(6_000 * size))]
     schema = pa.schema([("id", pa.string()), ("text", pa.string()), ("blob", pa.binary())])
@@ -148,8 +150,8 @@ def nothing_in_rows(folder: Path, size: float) -> str:
     return "format: parquet, path: a.parquet"
 
 
-def fields(folder: Path, size: float) -> str:
-    """Records that are mostly other fields than the text, which become metadata or are dropped."""
+def other_fields(folder: Path, size: float) -> str:
+    """Records that consist mostly of fields other than the text, which become metadata or are dropped."""
     chance = random.Random(3)
     rows = (
         {"id": f"d{n}", "text": document["text"][:200], "raw": chance.randbytes(1_500).hex()}
@@ -160,7 +162,7 @@ def fields(folder: Path, size: float) -> str:
 
 
 def skewed(folder: Path, size: float) -> str:
-    """Sizes by a power law: a hundredth of the documents hold most of the text."""
+    """Sizes that follow a power law: a hundredth of the documents holds most of the text."""
     chance = random.Random(1)
     sizes = (int(min(400 * chance.paretovariate(0.8), 4_000_000)) for _ in range(int(6_000 * size)))
     write_lines(folder / "a.jsonl", prose(sizes))
@@ -168,13 +170,13 @@ def skewed(folder: Path, size: float) -> str:
 
 
 def small_first(folder: Path, size: float) -> str:
-    """Small documents at the beginning, large ones at the end."""
+    """Small documents at the beginning, large documents at the end."""
     write_lines(folder / "a.jsonl", prose([200] * int(2_000 * size) + [60_000] * int(400 * size)))
     return "format: jsonl, path: a.jsonl"
 
 
 def small_first_gzip(folder: Path, size: float) -> str:
-    """The same in one compressed file, which is read from its beginning."""
+    """Small documents first in one compressed file, which can only be sampled at its beginning."""
     small_first(folder, size)
     (folder / "a.jsonl.gz").write_bytes(gzip.compress((folder / "a.jsonl").read_bytes(), 6))
     (folder / "a.jsonl").unlink()
@@ -182,7 +184,7 @@ def small_first_gzip(folder: Path, size: float) -> str:
 
 
 def large_first_gzip(folder: Path, size: float) -> str:
-    """The other way round."""
+    """Large documents first, then small ones, in one compressed file."""
     sizes = [60_000] * int(400 * size) + [200] * int(20_000 * size)
     write_lines(folder / "a.jsonl.gz", prose(sizes))
     return "format: jsonl, path: a.jsonl.gz"
@@ -197,21 +199,21 @@ def one_large_file_of_many(folder: Path, size: float) -> str:
 
 
 def compressible(folder: Path, size: float) -> str:
-    """Texts that repeat themselves: gzip leaves a hundredth."""
-    made = enumerate(documents(int(4_000 * size)))
-    write_lines(folder / "a.jsonl.gz", ({"id": f"d{n}", "text": f"{one['text'][:120]} " * 80} for n, one in made))
+    """Repetitive texts, which gzip compresses to a hundredth."""
+    numbered = enumerate(documents(int(4_000 * size)))
+    write_lines(folder / "a.jsonl.gz", ({"id": f"d{n}", "text": f"{one['text'][:120]} " * 80} for n, one in numbered))
     return "format: jsonl, path: a.jsonl.gz"
 
 
 def alike(folder: Path, size: float) -> str:
-    """One text again and again."""
+    """The same text in every document."""
     text = next(documents(1))["text"]
     write_lines(folder / "a.jsonl.gz", ({"id": f"d{n}", "text": text} for n in range(int(8_000 * size))))
     return "format: jsonl, path: a.jsonl.gz"
 
 
 def empty(folder: Path, size: float) -> str:
-    """Files that hold nothing."""
+    """Empty files."""
     for number in range(int(200 * size)):
         (folder / f"{number}.jsonl").write_bytes(b"")
     return "format: jsonl, path: '*.jsonl'"
@@ -230,34 +232,34 @@ def one_document(folder: Path, size: float) -> str:
 
 
 def one_text(folder: Path, size: float) -> str:
-    """One file of 30 MB that is one document."""
+    """One text file of 30 MB, which is one document."""
     (row,) = prose([int(30_000_000 * size)])
     (folder / "a.txt").write_text(row["text"])
     return "format: text, path: a.txt"
 
 
 def too_large(folder: Path, size: float) -> str:
-    """One document of 50 MB, which is more than a text may have."""
+    """One document of 50 MB, above the size limit of a text."""
     write_lines(folder / "a.jsonl", prose([int(50_000_000 * size)]))
     return "format: jsonl, path: a.jsonl"
 
 
 def too_large_among(folder: Path, size: float) -> str:
-    """One document of 50 MB among 3,000 ordinary ones."""
+    """One document of 50 MB among 3,000 ordinary documents."""
     write_documents(folder / "a.jsonl", int(3_000 * size))
     write_lines(folder / "b.jsonl", prose([50_000_000]))
     return "format: jsonl, path: '*.jsonl'"
 
 
 def files_of_one(folder: Path, size: float) -> str:
-    """Thousands of files with a record each."""
+    """Thousands of files with one record each."""
     for number, document in enumerate(documents(int(3_000 * size))):
         (folder / f"{number}.jsonl").write_text(json.dumps(document))
     return "format: jsonl, path: '*.jsonl'"
 
 
 def small_files(folder: Path, size: float) -> str:
-    """Thousands of texts of 100 bytes."""
+    """Thousands of text files of 100 bytes."""
     for number, row in enumerate(prose([100] * int(4_000 * size))):
         (folder / f"{number}.txt").write_text(row["text"])
     return "format: text, path: '*.txt'"
@@ -270,7 +272,7 @@ def short(folder: Path, size: float) -> str:
 
 
 def requests_only(folder: Path, size: float) -> str:
-    """A WARC file without responses: nothing in it is a document."""
+    """A WARC file without responses, and therefore without documents."""
     chance = random.Random(3)
     with (folder / "a.warc").open("wb") as file:
         for number in range(int(4_000 * size)):
@@ -282,13 +284,13 @@ def requests_only(folder: Path, size: float) -> str:
 
 
 def pages(folder: Path, size: float) -> str:
-    """Pages of HTML in a WARC file."""
+    """HTML pages in a WARC file."""
     write_documents(folder / "a.warc.gz", int(3_000 * size))
     return "format: warc, path: a.warc.gz"
 
 
 def tiny(folder: Path, size: float) -> str:
-    """Fifty documents: less than what is read for an estimate."""
+    """Fifty documents, fewer than a sample reads."""
     write_documents(folder / "a.jsonl", int(50 * size))
     return "format: jsonl, path: a.jsonl"
 
@@ -313,8 +315,8 @@ KINDS: Final = {
     "broken lines in gzip": Kind(broken_lines_in_gzip),
     "broken files": Kind(broken_files),
     "broken archives": Kind(broken_archives, PAGES),
-    "null texts": Kind(nothing_in_rows),
-    "other fields": Kind(fields),
+    "null texts": Kind(null_texts),
+    "other fields": Kind(other_fields),
     "skewed": Kind(skewed),
     "small first": Kind(small_first),
     "small first, gzip": Kind(small_first_gzip),

@@ -1,4 +1,4 @@
-"""What a benchmark runs: a recipe of yours, made documents, or real pages; and the installations that run it."""
+"""The inputs of a benchmark (a recipe, generated documents, or real pages), and the installations that run them."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ split: {{train: 0.8, validation: 0.1, test: 0.1}}
 
 @dataclass(frozen=True)
 class Installation:
-    """A `corpusmill` that can be measured.
+    """A `corpusmill` command to measure.
 
     Args:
-        command: The executable of another environment; None: the code that runs this script.
+        command: The executable of another environment; None means the code in this folder.
     """
 
     command: Path | None = None
@@ -55,14 +55,15 @@ class Installation:
         return [sys.executable, "-m", "corpusmill", *arguments] if self.command is None else [self.name, *arguments]
 
     def environment(self, **more: str) -> dict[str, str]:
-        """Return the variables to call it with: Python finds the modules of this edition alone."""
+        """Return the environment of a call, in which Python finds only the modules of this installation."""
         variables = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
         return variables | ({"PYTHONPATH": str(ROOT)} if self.command is None else {}) | more
 
     def run(self, recipe: Path, workspace: Path, *options: str, **environment: str) -> Cost:
-        """Run *recipe* and return what it cost; its output is the run's result as JSON.
+        """Run *recipe* and return what it cost; the output is the result of the run as JSON.
 
-        The current folder is that of *workspace*: Spark's workers would take modules of another edition from this one.
+        The current folder is the parent of *workspace*: from the root of this repository, Spark's workers would import
+        its modules instead of those of the installation.
         """
         call = self.call("run", str(recipe.absolute()), "--workspace", str(workspace), "--json", *options)
         return measure(call, environment=self.environment(**environment), folder=workspace.parent)
@@ -70,27 +71,27 @@ class Installation:
 
 def add_installations(parser: argparse.ArgumentParser) -> None:
     """Add the option `--corpusmill` to *parser*."""
-    text = "An installed command, or `this` for the code that runs the script; repeat it to compare. [default: this]"
+    text = "An installed command, or `this` for the code in this folder; repeat to compare. [default: this]"
     parser.add_argument("--corpusmill", action="append", metavar="PATH", help=text)
 
 
 def installations(options: argparse.Namespace) -> list[Installation]:
-    """Return those that *options* name."""
+    """Return the installations that *options* name."""
     names = options.corpusmill or [THIS]
     return [Installation(None if name == THIS else Path(name).absolute()) for name in names]
 
 
 def add_input(parser: argparse.ArgumentParser, *, documents: int) -> None:
-    """Add what is run to *parser*: by default a made file with *documents* documents."""
+    """Add the options for the input to *parser*. The default is a generated file with *documents* documents."""
     group = parser.add_mutually_exclusive_group()
     group.add_argument("recipe", type=Path, nargs="?", help="Run this recipe.")
-    group.add_argument("--documents", type=int, metavar="N", default=documents, help="Run N made documents.")
+    group.add_argument("--documents", type=int, metavar="N", default=documents, help="Run N generated documents.")
     group.add_argument("--pages", type=int, metavar="N", help="Run N real pages (at most 2,884), in one WARC file.")
     parser.add_argument("--data", type=Path, default=PAGES, help="Parquet file of the pages: `url`, `html`.")
 
 
 def input_recipe(options: argparse.Namespace, folder: Path) -> Path:
-    """Return the recipe that *options* ask for, with its input made in *folder* where it has to be."""
+    """Return the recipe that *options* select, and write its input to *folder* if needed."""
     if options.recipe is not None:
         return Path(options.recipe)
     if options.pages is not None:
@@ -103,17 +104,19 @@ def input_recipe(options: argparse.Namespace, folder: Path) -> Path:
 
 
 def write_recipe(path: Path) -> Path:
-    """Write a recipe beside *path*, its only source, and return where it lies."""
-    form = _FORMATS[path.suffixes[0]]
+    """Write a recipe with *path* as its only source beside *path*, and return the path of the recipe."""
+    file_format = _FORMATS[path.suffixes[0]]
     recipe = path.with_name(f"{path.name}.yaml")
     recipe.write_text(
-        _RECIPE.format(format=form, path=path.absolute(), extract="  - extract\n" if form == "warc" else "")
+        _RECIPE.format(
+            format=file_format, path=path.absolute(), extract="  - extract\n" if file_format == "warc" else ""
+        )
     )
     return recipe
 
 
 def pages(data: Path, count: int) -> Iterator[tuple[str, bytes]]:
-    """Yield address and HTML of the first *count* pages of the Parquet file *data*; one without gets an address."""
+    """Yield URL and HTML of the first *count* pages of the Parquet file *data*, with a made-up URL if it has none."""
     number = 0
     for batch in pq.ParquetFile(data).iter_batches(batch_size=64, columns=["url", "html"]):
         for row in batch.to_pylist():

@@ -1,14 +1,14 @@
-"""Kill a run at any moment and resume it: is the version the same, byte for byte?
+"""Kill runs at random moments, resume them, and check that the version is the same, byte for byte.
 
     python -m benchmarks.runs.kills [RECIPE | --documents 3000 | --pages N] [--kills 50] [--publications 10] [--seed 0]
 
-An undisturbed run comes first. Then, in an empty workspace each, a run is killed (`kill -9` of its process group) at a
-random moment of the time that it takes; the moments are spread evenly over it. *publications* more are killed soon
-after they began to publish. Each is resumed to its end with another number of workers. The id of the version and every
-Parquet file of it have to be those of the undisturbed run, and no unfinished version may be left.
+An undisturbed run comes first. Then `--kills` runs, each in an empty workspace, are killed (`kill -9` of the process
+group) at random moments that are spread evenly over the duration of a run. `--publications` more runs are killed soon
+after they began to publish. Each run is resumed to its end with another number of workers. The version id and every
+Parquet file must be those of the undisturbed run, and no unfinished version may remain.
 
-It prints a line for each kill, and exits with 1 when any of them ended otherwise. A run that had ended before it could
-be killed is *too late*; it is tried again a few times, sooner.
+The script prints a line for each kill, and exits with 1 if the result of any is different. If a run ended before it
+could be killed, the kill was *too late*, and it is repeated a few times at earlier moments.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ from benchmarks.runs.measuring import adopt_orphans, machine, reap_orphans
 from corpusmill.schemas.hashing import file_sha256
 
 WORKERS: Final = (2, 1, 3, 0)
-"""Numbers of workers of the killed runs and, one further, of those that resume them."""
+"""Numbers of workers of the killed runs. The run that resumes a killed run uses the next number."""
 STAGING: Final = "versions/*/.staging*"
-"""Where a version lies until it is whole."""
+"""Folders of versions that are not complete yet."""
 _ATTEMPTS: Final = 4
 _FASTER: Final = 0.8
 _PUBLISHING_S: Final = 0.5
-"""Publication takes about this long, report included."""
+"""Approximate duration of a publication, including the report."""
 _RUN_S: Final = 600
-"""No run waits longer for its publication."""
+"""Longest time to wait for a run to publish."""
 _POLL_S: Final = 0.002
 
 Version = tuple[str, dict[str, str]]
-"""Id of a version, and the SHA-256 of each of its Parquet files."""
+"""The id of a version, and the SHA-256 of each of its Parquet files by name."""
 Wait = Callable[[Path], None]
-"""Waits until the run in a workspace is to be killed."""
+"""Waits until the run in a workspace should be killed."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -68,7 +68,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def all_trials(recipe: Path, folder: Path, options: argparse.Namespace) -> list[str]:
-    """Return how each kill ended."""
+    """Return the outcome of each kill."""
     chance = random.Random(options.seed)
     started = time.monotonic()
     expected = finish(recipe, folder / "undisturbed", WORKERS[0])
@@ -82,18 +82,18 @@ def all_trials(recipe: Path, folder: Path, options: argparse.Namespace) -> list[
             outcome = trial(recipe, folder, expected, number, partial(wait_for, share * duration))
             if outcome != "too late":
                 break
-            duration *= _FASTER  # the machine has less else to do than it had
+            duration *= _FASTER  # other load on the machine may have decreased
         outcomes.append(outcome)
-        print(f"after {share * duration:.2f} s: {outcome}", flush=True)
+        print(f"killed after {share * duration:.2f} s: {outcome}", flush=True)
     for number in range(options.publications):
         later = chance.random() * _PUBLISHING_S
         outcomes.append(trial(recipe, folder, expected, number, partial(wait_for_publication, later)))
-        print(f"publishing for {later:.2f} s: {outcomes[-1]}", flush=True)
+        print(f"killed {later:.2f} s into publication: {outcomes[-1]}", flush=True)
     return outcomes
 
 
 def trial(recipe: Path, folder: Path, expected: Version, number: int, wait: Wait) -> str:
-    """Start a run in an empty workspace, kill it after *wait*, resume it, and return how that ended."""
+    """Start a run in an empty workspace, kill it after *wait*, resume it, and return the outcome."""
     killed, resuming = (WORKERS[(number + index) % len(WORKERS)] for index in (0, 1))
     with tempfile.TemporaryDirectory(dir=folder, prefix="workspace-") as name:
         workspace = Path(name)
@@ -103,16 +103,16 @@ def trial(recipe: Path, folder: Path, expected: Version, number: int, wait: Wait
         except subprocess.CalledProcessError as error:
             return f"failed: {error.stderr.strip()[-300:]}"
         if version != expected[0]:
-            return "other version"
+            return "different version"
         if files != expected[1]:
-            return "other bytes"
+            return "different bytes"
         if list(workspace.glob(STAGING)):
             return "unfinished version left"
         return "too late" if is_late else "equal"
 
 
 def kill(run: list[str], wait: Callable[[], None]) -> bool:
-    """Start *run* in a process group of its own and kill that after *wait*; return whether there was a run to kill."""
+    """Start *run* in its own process group and kill the group after *wait*. Return whether it was still running."""
     process = subprocess.Popen(run, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     wait()
     is_running = process.poll() is None
@@ -124,12 +124,12 @@ def kill(run: list[str], wait: Callable[[], None]) -> bool:
 
 
 def wait_for(seconds: float, _: Path) -> None:
-    """Wait *seconds*, whatever the workspace holds."""
+    """Wait *seconds*, regardless of the workspace."""
     time.sleep(seconds)
 
 
 def wait_for_publication(later_s: float, workspace: Path) -> None:
-    """Wait until a version begins to appear in *workspace*, and *later_s* more."""
+    """Wait until a version begins to appear in *workspace*, then *later_s* seconds more."""
     deadline = time.monotonic() + _RUN_S
     while not list(workspace.glob(STAGING)) and time.monotonic() < deadline:
         time.sleep(_POLL_S)
@@ -138,8 +138,8 @@ def wait_for_publication(later_s: float, workspace: Path) -> None:
 
 def finish(recipe: Path, workspace: Path, workers: int) -> Version:
     """Run *recipe* to its end and return the version."""
-    done = subprocess.run(command(recipe, workspace, workers), check=True, capture_output=True, text=True)
-    result = json.loads(done.stdout)
+    completed = subprocess.run(command(recipe, workspace, workers), check=True, capture_output=True, text=True)
+    result = json.loads(completed.stdout)
     files = sorted(Path(result["path"]).glob("*.parquet"))
     return str(result["version"]), {file.name: file_sha256(file) for file in files}
 

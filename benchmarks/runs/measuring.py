@@ -1,7 +1,7 @@
-"""What a command costs, with all processes that it starts: CPU, wall time, memory and bytes written.
+"""Measure the cost of a command and all processes that it starts: CPU, wall time, memory and bytes written.
 
-Linux only. Processes that outlive their parent are adopted, and those that nobody waits for, as Spark's Python workers,
-are counted as they were last seen.
+Linux only. Processes that outlive their parent are adopted. Processes that nobody waits for, such as Spark's Python
+workers, count with their last sample.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 SAMPLE_S: Final = 0.2
-"""Seconds between two looks at memory: a shorter peak may be missed."""
+"""Seconds between two samples of memory. A shorter peak may be missed."""
 _ORPHANS_S: Final = 10.0
 """Seconds to wait for processes that outlive the command."""
 _SET_CHILD_SUBREAPER: Final = 36  # linux/prctl.h
@@ -34,12 +34,12 @@ class Cost:
     """What a command cost.
 
     Args:
-        cpu_s: User and system time of the process tree: what the kernel adds up for waited-for processes, or the sum of
-            `cpu_by_name` where that is more, because nobody waited for some of them.
+        cpu_s: User and system time of the process tree: the kernel's sum over processes that were waited for, or the
+            sum of `cpu_by_name` if that is more because nobody waited for some processes.
         peak_bytes: Peak of the tree's proportional set size, in which shared pages count once.
-        written_bytes: Bytes that went to the disk or its cache, deleted files included.
-        cpu_by_name: CPU seconds by the name of the executable, such as ``java``, as processes were last seen: what
-            each did after that is missing.
+        written_bytes: Bytes written to the disk or its cache, including deleted files.
+        cpu_by_name: CPU seconds by the name of the executable, such as ``java``, from the last sample of each process;
+            CPU time after that sample is missing.
         output: Standard output.
     """
 
@@ -61,7 +61,7 @@ def measure(
     """Run *command* in *folder* and return what it cost.
 
     Raises:
-        CommandError: It exited with another code than 0.
+        CommandError: The command exited with a code other than 0.
     """
     adopt_orphans()
     others = set(children(os.getpid()))
@@ -69,69 +69,71 @@ def measure(
         cpu, written, started = _children_cpu_s(), _written_bytes(), time.perf_counter()
         process = subprocess.Popen(command, stdout=output, stderr=errors, env=environment, cwd=folder)
         peak = 0
-        seen: dict[int, tuple[str, float]] = {}
+        last_samples: dict[int, tuple[str, float]] = {}
         while process.poll() is None:
-            tree = [found for child in set(children(os.getpid())) - others for found in (child, *descendants(child))]
+            roots = set(children(os.getpid())) - others
+            tree = [process_id for root in roots for process_id in (root, *descendants(root))]
             peak = max(peak, sum(map(_proportional_bytes, tree)))
-            seen |= {found: spent for found in tree if (spent := _name_and_cpu_s(found)) is not None}
+            samples = ((process_id, _name_and_cpu_s(process_id)) for process_id in tree)
+            last_samples |= {process_id: sample for process_id, sample in samples if sample is not None}
             time.sleep(SAMPLE_S)
         wall = time.perf_counter() - started
         reap_orphans(others)
         if process.returncode:
             raise CommandError(f"{' '.join(command)} exited with {process.returncode}\n{_text(errors)[-2000:]}")
         by_name: defaultdict[str, float] = defaultdict(float)
-        for name, seconds in seen.values():
+        for name, seconds in last_samples.values():
             by_name[name] += seconds
         cpu = max(_children_cpu_s() - cpu, sum(by_name.values()))
         return Cost(cpu, wall, peak, _written_bytes() - written, dict(by_name), _text(output))
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose parent ends, so that they can be waited for and counted."""
+    """Make this process the parent of descendants whose parent ends, so that it can wait for them and count them."""
     if ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_CHILD_SUBREAPER) failed")
 
 
 def reap_orphans(others: Collection[int] = ()) -> None:
-    """Wait for adopted processes, so that their time counts, but not for *others*; give up after a while."""
+    """Wait for adopted processes except *others*, so that their time counts, for at most `_ORPHANS_S` seconds."""
     deadline = time.monotonic() + _ORPHANS_S
-    while (found := set(children(os.getpid())) - set(others)) and time.monotonic() < deadline:
-        if not any(os.waitpid(process, os.WNOHANG)[0] for process in found):
+    while (orphans := set(children(os.getpid())) - set(others)) and time.monotonic() < deadline:
+        if not any(os.waitpid(process, os.WNOHANG)[0] for process in orphans):
             time.sleep(SAMPLE_S)
 
 
 def children(process: int) -> list[int]:
-    """Return the process ids of those that *process* has to wait for."""
+    """Return the ids of the child processes of *process*."""
     try:
         lists = [(thread / "children").read_text() for thread in Path(f"/proc/{process}/task").iterdir()]
-    except OSError:  # it ended
+    except OSError:  # the process ended
         return []
     return [int(child) for child in " ".join(lists).split()]
 
 
 def descendants(process: int) -> Iterator[int]:
-    """Yield the process ids below *process*."""
+    """Yield the ids of all descendants of *process*."""
     for child in children(process):
         yield child
         yield from descendants(child)
 
 
 def size_of(folder: Path) -> tuple[int, int]:
-    """Return bytes and number of the files below *folder*; a file with two names counts once."""
+    """Return the total bytes and the number of files below *folder*. A file with two names counts once."""
     stats = [path.lstat() for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
     sizes = {(stat.st_dev, stat.st_ino): stat.st_size for stat in stats}
     return sum(sizes.values()), len(sizes)
 
 
 def machine() -> str:
-    """Return what figures were measured on and with, in one line."""
+    """Return one line that describes the machine and the versions of libraries."""
     versions = f"Python {platform.python_version()}, pyarrow {pa.__version__}, numpy {np.__version__}"
     load = os.getloadavg()[0]
     return f"{platform.machine()}, {os.cpu_count()} cores, load {load:.1f}; {versions}"
 
 
 def print_table(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print *rows* as aligned columns; all have the keys of the first one."""
+    """Print *rows* as aligned columns. All rows have the keys of the first row."""
     cells = [[str(name) for name in rows[0]], *([_cell(row[name]) for name in rows[0]] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for line in cells:
@@ -154,7 +156,7 @@ def _children_cpu_s() -> float:
 
 
 def _written_bytes() -> int:
-    """Return the bytes written by this process and all that it waited for."""
+    """Return the bytes written by this process and the processes that it waited for."""
     lines = Path("/proc/self/io").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("write_bytes"))
 
@@ -162,7 +164,7 @@ def _written_bytes() -> int:
 def _name_and_cpu_s(process: int) -> tuple[str, float] | None:
     try:
         name, _, rest = Path(f"/proc/{process}/stat").read_text().partition("(")[2].rpartition(") ")
-    except OSError:  # it ended
+    except OSError:  # the process ended
         return None
     user, system = rest.split()[11:13]
     return name, (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
@@ -171,7 +173,7 @@ def _name_and_cpu_s(process: int) -> tuple[str, float] | None:
 def _proportional_bytes(process: int) -> int:
     try:
         lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
-    except OSError:  # it ended
+    except OSError:  # the process ended
         return 0
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
 

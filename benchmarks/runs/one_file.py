@@ -1,13 +1,14 @@
-"""How much two workers gain over one when the input is a single file, by its form.
+"""Measure the speedup of two workers over one if the input is a single file, by file format.
 
-    python -m benchmarks.runs.one_file [--documents 20000] [--forms .jsonl .jsonl.gz .jsonl.zst .parquet .warc .warc.gz]
-                                       [--workers 1 2] [--repeat 1] [--corpusmill PATH]
+    python -m benchmarks.runs.one_file [--documents 20000] [--workers 1 2] [--repeat 1] [--corpusmill PATH]
+                                       [--formats .jsonl .jsonl.gz .jsonl.zst .parquet .warc .warc.gz]
 
-Wall time of whole runs, each in an empty workspace. Goals: two workers are 1.8 times as fast where the file can be
-split (JSON Lines, Parquet, WARC, WARC with a gzip member a record), 1.5 times where it is one stream (`.jsonl.gz`,
-`.jsonl.zst`). It needs a machine with as many idle cores as workers: of several repetitions the fastest counts, and
-*cores* (CPU by wall time) says how many cores a run had. *allowed* holds on a busy machine too: the speedup if each
-task took its CPU time of the run with fewer workers, and all else (the driver, publication) ran alone.
+The script measures the wall time of whole runs, each in an empty workspace. Goals: two workers are 1.8 times as fast if
+the file can be split (JSON Lines, Parquet, WARC, WARC with one gzip member per record), and 1.5 times if it is one
+stream (`.jsonl.gz`, `.jsonl.zst`). The machine needs as many idle cores as workers. Of several repetitions the fastest
+counts. *cores* (CPU time divided by wall time) is the number of cores that a run had. *possible* is also valid on a
+busy machine: it is the speedup if each task took the CPU time that it took with fewer workers, and everything else (the
+driver, publication) ran alone.
 """
 
 from __future__ import annotations
@@ -39,21 +40,21 @@ GOALS: Final = {
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--documents", type=int, default=20_000)
-    parser.add_argument("--forms", nargs="+", choices=list(GOALS), default=list(GOALS), metavar="SUFFIX")
+    parser.add_argument("--formats", nargs="+", choices=list(GOALS), default=list(GOALS), metavar="SUFFIX")
     parser.add_argument("--workers", type=int, nargs=2, default=[1, 2])
     parser.add_argument("--repeat", type=int, default=1)
     add_installations(parser)
     options = parser.parse_args(arguments)
     print(machine())
-    rows = [measured(form, one, options) for form in options.forms for one in installations(options)]
+    rows = [table_row(suffix, one, options) for suffix in options.formats for one in installations(options)]
     print_table(rows)
 
 
-def measured(form: str, installation: Installation, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the row of the table for one form of file."""
+def table_row(suffix: str, installation: Installation, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the row of the table for one file format."""
     few, many = options.workers
     with tempfile.TemporaryDirectory(prefix="one-file-") as folder:
-        path = Path(folder) / f"documents{form}"
+        path = Path(folder) / f"documents{suffix}"
         write_documents(path, options.documents)
         recipe = write_recipe(path)
         size = path.stat().st_size
@@ -67,14 +68,14 @@ def measured(form: str, installation: Installation, options: argparse.Namespace)
         for number in (few, many)
     )
     return {
-        "form": form,
+        "format": suffix,
         "installation": installation.name,
         "MB": size // 1_000_000,
         **columns(few, first),
         **columns(many, second),
         "speedup": first.wall_s / second.wall_s,
-        "allowed": max(allowed for workers, _, allowed in results if workers == few),
-        "goal": GOALS[form],
+        "possible": max(possible for workers, _, possible in results if workers == few),
+        "goal": GOALS[suffix],
     }
 
 
@@ -85,28 +86,28 @@ def columns(workers: int, cost: Cost) -> dict[str, float]:
 
 
 def run(installation: Installation, recipe: Path, folder: Path, workers: int, many: int) -> tuple[Cost, float]:
-    """Run *recipe* in an empty workspace in *folder*; return the cost, and the speedup that *many* workers allow."""
+    """Run *recipe* in an empty workspace; return its cost, and the speedup that *many* workers could give."""
     with tempfile.TemporaryDirectory(dir=folder, prefix="workspace-") as workspace:
         cost = installation.run(recipe, Path(workspace), "--workers", str(workers))
-        return cost, allowed_speedup(Path(workspace), cost.cpu_s, many)
+        return cost, possible_speedup(Path(workspace), cost.cpu_s, many)
 
 
-def allowed_speedup(workspace: Path, cpu_s: float, workers: int) -> float:
-    """Return the speedup of *workers* over one by the CPU times of the tasks of a run that took *cpu_s* in all.
+def possible_speedup(workspace: Path, cpu_s: float, workers: int) -> float:
+    """Return the possible speedup of *workers* over one worker, from the CPU times of the tasks of a run of *cpu_s*.
 
-    Tasks of a step wait for the step before; sorting for an exchange is taken to spread evenly.
+    The tasks of a step wait for the previous step; sorting for an exchange is assumed to spread evenly.
     """
-    alone = together = 0.0
+    sequential = parallel = 0.0
     for path in workspace.glob("steps/*/manifest.json"):
         step = json.loads(path.read_text())
         tasks = [task["cpu_s"] for task in step["tasks"]]
-        alone += sum(tasks) + step["moved_cpu_s"]
-        together += makespan(tasks, workers) + step["moved_cpu_s"] / workers
-    return cpu_s / (cpu_s - alone + together)
+        sequential += sum(tasks) + step["moved_cpu_s"]
+        parallel += makespan(tasks, workers) + step["moved_cpu_s"] / workers
+    return cpu_s / (cpu_s - sequential + parallel)
 
 
 def makespan(tasks: Iterable[float], workers: int) -> float:
-    """Return when the last of *tasks* ends, each begun by the worker that is free first.
+    """Return when the last of *tasks* ends if the first free worker always takes the next task.
 
     >>> makespan([3, 1, 1, 1], 2)
     3

@@ -1,13 +1,13 @@
-"""What the engine adds to the work: CPU of a run against a plain loop over the same functions and batches.
+"""Measure the overhead of the engine: CPU of a run compared with a plain loop over the same functions and batches.
 
     python -m benchmarks.runs.overhead [RECIPE | --documents 20000 | --pages 2884] [--workers 2] [--repeat 1]
 
-The loop (`plain_loop.py`) is one process without files between steps; both write the same Parquet, whose logical
-hashes are compared. Goals: at most 1.15 times the CPU of the loop, and 3.6 ms a page for the whole run over pages.
+The loop (`plain_loop.py`) is one process without files between steps. Both write the same Parquet files, whose logical
+hashes are compared. Goals: at most 1.15 times the CPU of the loop, and 3.6 ms per page for a whole run over pages.
 
-By step, *run* is what the tasks took, sorting for an exchange included. *other* is all else: starting processes and
-importing, registering the source, and, of the run alone, the driver, publication and report. CPU seconds of whole
-process trees; of several repetitions, which take turns, the cheapest counts.
+For each step, *run* is the CPU time of its tasks, including sorting for an exchange. *other* is the rest: starting
+processes and importing, registering the source, and, for the run only, the driver, publication and report. CPU seconds
+are those of whole process trees. Run and loop alternate; of several repetitions the cheapest counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ GOAL: Final = 1.15
 
 @dataclass(frozen=True)
 class Measured:
-    """A run or loop: its cost, CPU seconds by step, and the hashes of what it wrote."""
+    """A run or loop: its cost, CPU seconds by step, and the logical hashes of its files."""
 
     cost: Cost
     steps: dict[str, float]
@@ -43,21 +43,24 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=1)
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
-        recipe = input_recipe(options, Path(folder))
+    with tempfile.TemporaryDirectory(prefix="overhead-") as scratch:
+        recipe = input_recipe(options, Path(scratch))
         print(machine())
         pairs = [
-            (in_folder(lambda at: run(recipe, at, options.workers)), in_folder(lambda at: loop(recipe, at)))
+            (
+                in_new_folder(lambda folder: run(recipe, folder, options.workers)),
+                in_new_folder(lambda folder: loop(recipe, folder)),
+            )
             for _ in range(options.repeat)
         ]
-    ran, looped = (min(measured, key=lambda one: one.cost.cpu_s) for measured in zip(*pairs, strict=True))
-    report(ran, looped)
-    if ran.logical_hashes != looped.logical_hashes:
+    of_run, of_loop = (min(results, key=lambda one: one.cost.cpu_s) for results in zip(*pairs, strict=True))
+    report(of_run, of_loop)
+    if of_run.logical_hashes != of_loop.logical_hashes:
         sys.exit("error: run and loop wrote different files")
 
 
-def in_folder(work: Callable[[Path], Measured]) -> Measured:
-    """Do *work* in a new folder."""
+def in_new_folder(work: Callable[[Path], Measured]) -> Measured:
+    """Call *work* with a new folder and return its result."""
     with tempfile.TemporaryDirectory(prefix="overhead-") as folder:
         return work(Path(folder))
 
@@ -73,28 +76,28 @@ def run(recipe: Path, workspace: Path, workers: int) -> Measured:
 
 
 def loop(recipe: Path, folder: Path) -> Measured:
-    """Do the work of *recipe* in a plain loop and return what it cost."""
+    """Run *recipe* in a plain loop and return what it cost."""
     command = [sys.executable, "-m", "benchmarks.runs.plain_loop", str(recipe.absolute()), "--folder", str(folder)]
     cost = measure(command, environment=Installation().environment())
     result = json.loads(cost.output)
     return Measured(cost, result["cpu_s"], result["logical_hashes"])
 
 
-def report(ran: Measured, looped: Measured) -> None:
-    """Print CPU seconds by step, and how much the engine adds."""
-    rows = [row(name, seconds, looped.steps.get(name, 0.0)) for name, seconds in ran.steps.items()]
-    rows.append(row("all steps", sum(ran.steps.values()), sum(looped.steps.values())))
-    others = [one.cost.cpu_s - sum(one.steps.values()) for one in (ran, looped)]
-    rows += [row("other", *others), row("total", ran.cost.cpu_s, looped.cost.cpu_s)]
+def report(of_run: Measured, of_loop: Measured) -> None:
+    """Print CPU seconds by step, and the overhead of the engine."""
+    rows = [row(name, seconds, of_loop.steps.get(name, 0.0)) for name, seconds in of_run.steps.items()]
+    rows.append(row("all steps", sum(of_run.steps.values()), sum(of_loop.steps.values())))
+    others = [one.cost.cpu_s - sum(one.steps.values()) for one in (of_run, of_loop)]
+    rows += [row("other", *others), row("total", of_run.cost.cpu_s, of_loop.cost.cpu_s)]
     print_table(rows)
-    documents = max(1, ran.documents or 0)
-    print(f"{documents:,} documents: {ran.cost.cpu_s / documents * 1e3:.2f} ms each in the run, ", end="")
-    print(f"{looped.cost.cpu_s / documents * 1e3:.2f} ms in the loop")
-    print(f"the run takes {ran.cost.cpu_s / looped.cost.cpu_s:.2f} times the CPU of the loop (goal: {GOAL})")
+    documents = max(1, of_run.documents or 0)
+    print(f"{documents:,} documents: {of_run.cost.cpu_s / documents * 1e3:.2f} ms each in the run, ", end="")
+    print(f"{of_loop.cost.cpu_s / documents * 1e3:.2f} ms in the loop")
+    print(f"the run takes {of_run.cost.cpu_s / of_loop.cost.cpu_s:.2f} times the CPU of the loop (goal: {GOAL})")
 
 
 def row(step: str, run_s: float, loop_s: float) -> dict[str, Any]:
-    """Return a row of the table; where the loop took next to nothing, there is no ratio."""
+    """Return a row of the table; without a ratio if the loop took less than 0.05 s."""
     ratio = run_s / loop_s if loop_s > 0.05 else None
     return {"step": step, "run cpu s": run_s, "loop cpu s": loop_s, "added s": run_s - loop_s, "ratio": ratio}
 

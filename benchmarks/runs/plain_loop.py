@@ -1,13 +1,13 @@
-"""A run without an engine: the functions of a recipe's plan on the same batches, in one process and in memory.
+"""Run a recipe without an engine: the functions of its plan on the same batches, in one process and in memory.
 
     python -m benchmarks.runs.plain_loop RECIPE --folder DIR
 
-Records are read, all maps applied batch by batch, rows sorted by key with the engine's own sort, decisions put back
-onto the documents, and the Parquet files of the version written into DIR. What an engine adds is missing: no file
-between steps, no address, no second process, no publication, no report. All versions of all columns stay in memory, and
-an exchange moves less than 2 GB: some 400,000 made documents.
+The script reads records, applies all maps batch by batch, sorts rows by key with the engine's own sort, writes the
+decisions back to the documents, and writes the Parquet files of the version to DIR. It does none of what an engine
+adds: files between steps, addresses, a second process, publication, a report. All versions of all columns stay in
+memory, and an exchange can move less than 2 GB: about 400,000 generated documents.
 
-It prints, as JSON, CPU seconds by step and the logical hashes of the Parquet files, which are those of a run.
+The script prints JSON: CPU seconds by step, and the logical hashes of the Parquet files, which equal those of a run.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def plan_of(recipe: Path, folder: Path) -> CorpusPlan:
 
 @dataclass
 class Piece:
-    """A batch of a table, with every column that a step wrote onto it, by step and name."""
+    """A batch of a table with all columns that steps wrote for it, by step and name."""
 
     partition: int
     place: int
@@ -66,7 +66,7 @@ class Piece:
 
 @dataclass
 class PlainLoop:
-    """Runs a plan; *folder* takes the files that it writes.
+    """Runs a plan and writes its files to *folder*.
 
     Args:
         tables: The pieces of each layout, by the step that made it.
@@ -98,7 +98,7 @@ class PlainLoop:
                 case [Map(), *_] as steps:
                     self._maps([step for step in steps if isinstance(step, Map)])
                 case _:
-                    raise NotImplementedError(f"step {unit.name}: the plain loop has no rounds")
+                    raise NotImplementedError(f"step {unit.name}: the plain loop does not support rounds")
 
     @contextmanager
     def _counted(self, step: Step) -> Iterator[None]:
@@ -122,34 +122,34 @@ class PlainLoop:
     # -- tables
 
     def _column(self, state: str, name: str, piece: Piece) -> pa.Array:
-        """Return the column *name* of *piece* as it stands after the step *state*."""
-        there = self.plan.columns(state)
-        if name == PLACE and name not in there:
+        """Return the column *name* of *piece* after the step *state*."""
+        columns = self.plan.columns(state)
+        if name == PLACE and name not in columns:
             return pa.array(np.arange(piece.place, piece.place + piece.rows))
-        return piece.columns[there[name].writer, name]
+        return piece.columns[columns[name].writer, name]
 
     def _select(self, state: str, names: Iterable[str], piece: Piece) -> pa.RecordBatch:
         names = list(names)
         return pa.RecordBatch.from_arrays([self._column(state, name, piece) for name in names], names=names)
 
     def _add(self, step: Step, partition: int, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> None:
-        """Append *batches* to the table that *step* makes."""
+        """Append *batches* to the output table of *step*."""
         pieces = self.tables.setdefault(step.name, [])
         for batch in joined(conform(batch, schema) for batch in batches):
             place = pieces[-1].place + pieces[-1].rows if pieces else 0
             columns = {(step.name, name): batch[name] for name in schema.names}
             pieces.append(Piece(partition, place, batch.num_rows, columns))
 
-    def _input(self, given: Input) -> Batches:
-        if given.side is not None:
-            batches = iter(self.sides[given.step, given.side])
-            if given.columns is not None:
-                batches = (batch.select(list(given.columns)) for batch in batches)
+    def _input(self, source: Input) -> Batches:
+        if source.side is not None:
+            batches = iter(self.sides[source.step, source.side])
+            if source.columns is not None:
+                batches = (batch.select(list(source.columns)) for batch in batches)
         else:
-            names = self.plan.input_columns(given)
-            pieces = self.tables[self.plan.layout(given.step)]
-            batches = (self._select(given.step, names, piece) for piece in pieces)
-        through: Batches = batches if given.through is None else self._built(given.through)(batches)
+            names = self.plan.input_columns(source)
+            pieces = self.tables[self.plan.layout(source.step)]
+            batches = (self._select(source.step, names, piece) for piece in pieces)
+        through: Batches = batches if source.through is None else self._built(source.through)(batches)
         return through
 
     # -- steps
@@ -176,23 +176,23 @@ class PlainLoop:
 
     def _exchange(self, step: Exchange) -> None:
         with running(self._context(step)):
-            moved = [conform(batch, step.moved) for given in step.inputs for batch in self._input(given)]
+            moved = [conform(batch, step.moved) for source in step.inputs for batch in self._input(source)]
         rows = sort(pa.Table.from_batches(moved, step.moved), dict.fromkeys((step.by, *step.order)))
         parts = step.partitions(self._asked(step.asks)) if callable(step.partitions) else step.partitions
         self.parts[step.name] = parts if parts is not None and step.placement == "value" else 1
         function = self._built(step.function)
         for partition, table in self._partitions(step, rows):
             with running(self._context(step, partition)):
-                made = function(joined(table.to_batches(max_chunksize=_BATCH_ROWS)))
+                output = function(joined(table.to_batches(max_chunksize=_BATCH_ROWS)))
                 if step.onto is None:
-                    self._add(step, partition, made, step.schema)
+                    self._add(step, partition, output, step.schema)
                 else:
-                    batches = [conform(batch, step.schema) for batch in made]
+                    batches = [conform(batch, step.schema) for batch in output]
                     self._put_back(step, step.onto, pa.Table.from_batches(batches, step.schema))
         self.tables.setdefault(step.name, [])
 
     def _partitions(self, step: Exchange, rows: pa.Table) -> Iterator[tuple[int, pa.Table]]:
-        """Yield the partitions of sorted *rows*; one is enough where their number decides nothing."""
+        """Yield the partitions of sorted *rows*; only one if their number does not affect the result."""
         if step.placement != "value":
             yield 0, rows
             return
@@ -202,54 +202,54 @@ class PlainLoop:
             low, high = int(edges[partition]), int(edges[partition + 1])
             yield partition, rows.slice(low, high - low)
 
-    def _put_back(self, step: Exchange, onto: str, made: pa.Table) -> None:
-        """Put the rows of *made* onto those that they belong to: others keep replaced columns, and get null in new."""
-        made = made.combine_chunks()
-        places, replaced = np.asarray(made[PLACE]), self.plan.replaced(step)
+    def _put_back(self, step: Exchange, onto: str, output: pa.Table) -> None:
+        """Write *output* as columns to its rows. Other rows keep their values, and get null in new columns."""
+        output = output.combine_chunks()
+        places, replaced = np.asarray(output[PLACE]), self.plan.replaced(step)
         for piece in self.tables[self.plan.layout(onto)]:
             low, high = np.searchsorted(places, [piece.place, piece.place + piece.rows])
             rows = np.full(piece.rows, -1)
             rows[places[low:high] - piece.place] = np.arange(low, high)
-            is_there = rows >= 0
-            taken = made.take(pa.array(rows, mask=~is_there))
+            has_output = rows >= 0
+            taken = output.take(pa.array(rows, mask=~has_output))
             for name in step.schema.names:
                 if name == PLACE:
                     continue
                 values = taken[name].combine_chunks()
                 if name in replaced:
-                    values = pc.if_else(pa.array(is_there), values, self._column(onto, name, piece))
+                    values = pc.if_else(pa.array(has_output), values, self._column(onto, name, piece))
                 piece.columns[step.name, name] = values
 
     def _fold(self, step: Fold) -> None:
         function, layout = self._built(step.function), self.plan.layout(step.of)
         names = list(self.plan.columns(step.of)) if step.reads is None else list(step.reads)
-        together = step.partitions
-        if callable(together):
-            together = together(self._asked(step.function.asks()))
-        for number in range(-(-self.parts[layout] // together)):
+        per_call = step.partitions
+        if callable(per_call):
+            per_call = per_call(self._asked(step.function.asks()))
+        for number in range(-(-self.parts[layout] // per_call)):
             context = self._context(step, number)
-            own = [piece for piece in self.tables[layout] if piece.partition // together == number]
+            own = [piece for piece in self.tables[layout] if piece.partition // per_call == number]
             with running(context):
                 self._add(step, number, function(self._select(step.of, names, piece) for piece in own), step.schema)
             context.adopt_files()
 
     def column(self, step: str, name: str) -> list[Any]:
-        """Return the values of the column *name* of the table that *step* made."""
+        """Return the values of the column *name* of the output table of *step*."""
         return [value for piece in self.tables[step] for value in self._column(step, name, piece).to_pylist()]
 
 
 def sort(table: pa.Table, by: Iterable[str]) -> pa.Table:
-    """Return *table* sorted by the columns *by*, the first one first."""
+    """Return *table* sorted by the columns *by*."""
     if table.num_rows < 2:
         return table
     whole = table.combine_chunks()
     return whole.take(pa.array(sorted_positions([whole[name].chunk(0) for name in by])))
 
 
-def logical_hashes(made: CorpusPlan, loop: PlainLoop) -> list[str]:
-    """Return the logical hashes of the files that *loop* wrote, but those of origins, which name files."""
-    kinds = [kind for step in made.written for kind in loop.column(step, "kind")]
-    hashes = [value for step in made.written for value in loop.column(step, "logical_hash")]
+def logical_hashes(plan: CorpusPlan, loop: PlainLoop) -> list[str]:
+    """Return the logical hashes of the files that *loop* wrote, except origin files, which name raw files."""
+    kinds = [kind for step in plan.written for kind in loop.column(step, "kind")]
+    hashes = [value for step in plan.written for value in loop.column(step, "logical_hash")]
     return sorted(value for kind, value in zip(kinds, hashes, strict=True) if kind != "origin")
 
 
@@ -259,10 +259,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     options = parser.parse_args()
     pa.set_cpu_count(1)
-    made = plan_of(options.recipe, options.folder)
-    loop = PlainLoop(made.plan, options.folder)
+    plan = plan_of(options.recipe, options.folder)
+    loop = PlainLoop(plan.plan, options.folder)
     loop.run()
-    print(json.dumps({"cpu_s": loop.cpu_s, "logical_hashes": logical_hashes(made, loop)}))
+    print(json.dumps({"cpu_s": loop.cpu_s, "logical_hashes": logical_hashes(plan, loop)}))
 
 
 if __name__ == "__main__":

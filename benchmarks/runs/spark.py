@@ -1,10 +1,10 @@
-"""CPU of the demo's recipe on Spark, the processes of Java included, in one installation or side by side in several.
+"""Measure the CPU of the demo's recipe on Spark, including Java processes, in one installation or several.
 
     python -m benchmarks.runs.spark [--corpusmill OLD/bin/corpusmill --corpusmill this] [--workers 2] [--repeat 1]
 
-The site is made and crawled, and the files are registered, before anything is measured. Each installation then runs
-`recipes/handbook.yaml` in a workspace of its own, on the local engine and on Spark, which have to publish the same
-version. *cpu s* is that of the process tree; *java s* and *python s* say whose it is, as processes were last seen.
+The site is generated and crawled, and the files are registered, before anything is measured. Each installation then
+runs `recipes/handbook.yaml` in its own workspace, on the local engine and on Spark. Both engines must publish the same
+version. *cpu s* is the CPU time of the process tree. *java s* and *python s* split it by process, as last sampled.
 Goal: at most 25 s on Spark.
 """
 
@@ -27,7 +27,7 @@ from recipes.pydoc_site import DEMO_PORT, make_site, serve
 RECIPE: Final = ROOT / "recipes" / "handbook.yaml"
 ENGINES: Final = ("local", "spark")
 FILES: Final = {"CORPUSMILL_SITE_PACKAGES": sysconfig.get_paths()["purelib"]}
-"""The variable that the recipe needs: the same files for all installations."""
+"""The environment variable that the recipe needs; all installations read the same files."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> None:
         chosen = installations(options)
         sources = [with_sources(one, Path(folder), number) for number, one in enumerate(chosen)]
         rows = [
-            measured(one, workspace, Path(folder), engine, options.workers)
+            table_row(one, workspace, Path(folder), engine, options.workers)
             for _ in range(options.repeat)
             for engine in ENGINES
             for one, workspace in zip(chosen, sources, strict=True)
@@ -53,20 +53,22 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def with_sources(installation: Installation, folder: Path, number: int) -> Path:
-    """Return a new workspace with the sources of the recipe."""
+    """Return a new workspace that contains the sources of the recipe."""
     workspace = folder / f"sources-{number}"
     environment = installation.environment(**FILES)
     make_site(folder / "site")
     with serve(folder / "site", DEMO_PORT):
         for name in ("crawl", "load"):
             command = installation.call(name, str(RECIPE), "--workspace", str(workspace))
-            done = subprocess.run(command, env=environment, cwd=folder, capture_output=True, text=True, check=False)
-            if done.returncode:
-                sys.exit(done.stderr)
+            completed = subprocess.run(
+                command, env=environment, cwd=folder, capture_output=True, text=True, check=False
+            )
+            if completed.returncode:
+                sys.exit(completed.stderr)
     return workspace
 
 
-def measured(installation: Installation, sources: Path, folder: Path, engine: str, workers: int) -> dict[str, Any]:
+def table_row(installation: Installation, sources: Path, folder: Path, engine: str, workers: int) -> dict[str, Any]:
     """Return the row of the table for one run."""
     workspace = folder / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)

@@ -148,7 +148,7 @@ class TestScripts:
     @pytest.mark.slow
     def test_one_file_has_a_row_for_each_form(self) -> None:
         """With both times and the gain."""
-        printed = script("one_file", "--documents", "20", "--forms", ".jsonl.gz", "--workers", "0", "1")
+        printed = script("one_file", "--documents", "20", "--formats", ".jsonl.gz", "--workers", "0", "1")
 
         assert printed.splitlines()[-1].startswith(".jsonl.gz")
 
