@@ -3,9 +3,9 @@
     python benchmarks/decoding.py [--pieces 10] [--peers FOLDER]
 
 The Universal Declaration of Human Rights in 20 languages (`data/samples/nltk/udhr2.zip` in the folder that
-`CORPUSMILL_SHARED` names) is cut into pieces of 40, 200 and 2,000 characters. Each piece is encoded in those of 25
-encodings that have all its letters (East Asian encodings: only their own languages). Pieces that are ASCII are left
-out. The pieces have no declaration and no byte order mark, and corpusmill's statistics were not made from these texts.
+`CORPUSMILL_SHARED` names) is cut into pieces of 40, 200 and 2,000 characters. Each piece is encoded in each of 25
+encodings that has all its letters (East Asian encodings: only their own languages). Pieces that are ASCII are left out.
+The pieces have no declaration and no byte order mark, and corpusmill's statistics were not made from these texts.
 
 FOLDER contains the other tools: `pip install --target FOLDER charset-normalizer chardet faust-cchardet`. The encoding
 that a tool names is read in the way that is better for the tool: as Python's codec of that name, or as the WHATWG

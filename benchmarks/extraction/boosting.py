@@ -1,4 +1,4 @@
-"""Gradient boosting of oblivious trees (CatBoost), and its trees as the arrays that the reader takes."""
+"""Gradient boosting of oblivious trees (CatBoost), and the conversion of trees to the arrays of the reader."""
 
 from __future__ import annotations
 
@@ -30,34 +30,34 @@ SETTINGS: Final[dict[str, Any]] = {
     "allow_writing_files": False,
 }
 _NEVER: Final = 3e38
-"""A border that no feature passes: fills up a tree of fewer levels."""
+"""A border above every feature value, which pads trees with fewer levels."""
 
 
 def boosted(columns: Array, share: Array, weight: Array, *, trees: int, rate: float) -> CatBoostClassifier:
-    """Learn the *share* of main text of each row of *columns*."""
+    """Train a model that predicts the *share* of main text of each row of *columns*."""
     model = CatBoostClassifier(**SETTINGS, iterations=trees, learning_rate=rate)
     model.fit(Pool(columns, label=share, weight=weight))
     return model
 
 
 def scores(model: CatBoostClassifier, columns: Array) -> Array:
-    """Give the log odds of each row in the reader's units, int32."""
+    """Return the log odds of each row in the units of the reader, int32."""
     odds = model.predict(columns, prediction_type="RawFormulaVal")
     return np.round(np.asarray(odds) * UNITS).astype("<i4")
 
 
 def stage_of(model: CatBoostClassifier) -> Stage:
-    """Give the trees of *model* as arrays."""
+    """Return the trees of *model* as arrays."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "model.json"
         model.save_model(str(file), format="json")
-        told = json.loads(file.read_text())
-    scale, bias = told["scale_and_bias"]
-    columns = [feature["flat_feature_index"] for feature in told["features_info"]["float_features"]]
+        saved = json.loads(file.read_text())
+    scale, bias = saved["scale_and_bias"]
+    columns = [feature["flat_feature_index"] for feature in saved["features_info"]["float_features"]]
     features: list[int] = []
     borders: list[float] = []
     leaves: list[int] = []
-    for tree in told["oblivious_trees"]:
+    for tree in saved["oblivious_trees"]:
         splits = tree["splits"] or []
         missing = DEPTH - len(splits)
         features += [columns[split["float_feature_index"]] for split in splits] + [0] * missing
@@ -71,7 +71,7 @@ def stage_of(model: CatBoostClassifier) -> Stage:
 
 
 def mean_of(stages: Sequence[Stage]) -> Stage:
-    """Give one stage whose scores are the mean of those of *stages*: all their trees, with smaller leaves."""
+    """Return a stage whose scores are the mean of the scores of *stages*: all their trees, with smaller leaves."""
     features, borders = (b"".join(stage[part] for stage in stages) for part in (2, 3))
     leaves = np.concatenate([np.frombuffer(stage[4], "<i4") for stage in stages])
     mean = np.round(leaves / len(stages)).astype("<i4")
@@ -79,7 +79,7 @@ def mean_of(stages: Sequence[Stage]) -> Stage:
 
 
 def tempered(stage: Stage, share: float) -> Stage:
-    """Give *stage* with scores that are *share* of what they were: less sure of itself."""
+    """Return *stage* with its scores multiplied by *share*, which makes it less confident."""
     depth, bias, features, borders, leaves = stage
     smaller = np.round(np.frombuffer(leaves, "<i4") * share).astype("<i4")
     return depth, round(bias * share), features, borders, smaller.tobytes()

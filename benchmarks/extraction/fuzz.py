@@ -1,13 +1,13 @@
-"""Break pages at random and see whether the reader holds what it promises.
+"""Mutate pages at random and check the invariants of the reader.
 
-    python -m benchmarks.extraction.fuzz --minutes 30                  changed pages; the reader as it is installed
-    python -m benchmarks.extraction.fuzz --minutes 30 --sanitize       the same with checks of every access to memory
-    python -m benchmarks.extraction.fuzz --check build/fuzz/3f2a.html  one input again; 1 when something is wrong
+    python -m benchmarks.extraction.fuzz --minutes 30                  runs mutated pages with the installed reader
+    python -m benchmarks.extraction.fuzz --minutes 30 --sanitize       the same, with checks of every memory access
+    python -m benchmarks.extraction.fuzz --check build/fuzz/3f2a.html  repeats one input; exits with 1 if it has a fault
 
-Inputs are a function of `--seed` and their number. What is asked of every one stands in `invariants.py`, how pages are
-broken in `mutations.py`. A finding is made as small as it gets and written to `--findings`: the bytes, and beside them
-what went wrong. `--sanitize` compiles the reader with AddressSanitizer and UndefinedBehaviorSanitizer (GCC) into a
-temporary folder. The work is done by a second process, so that a crash is a finding too.
+Each input is a function of `--seed` and its number. `invariants.py` has the invariants, `mutations.py` the mutations. A
+finding is minimized and written to `--findings`: the bytes, and a text file with the fault. `--sanitize` compiles the
+reader with AddressSanitizer and UndefinedBehaviorSanitizer (GCC) into a temporary folder. Inputs run in a second
+process, so a crash is a finding too.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _ROOT: Final = Path(__file__).parents[2]
 _READER: Final = "corpusmill.pipelines.stages.extract._reader"
 _HANG_SECONDS: Final = 120
 _SLOW_OF_SANITIZERS: Final = 12.0
-_ALIKE: Final = 3
-"""Findings with one message that are kept."""
+_MAX_SIMILAR: Final = 3
+"""Findings with similar messages that are kept."""
 _STEPS: Final = 400
 _STEPS_OF_CRASHES: Final = 120
-"""Attempts to make a finding smaller; each starts a process where it crashes."""
+"""Attempts to minimize a finding. For a crash, each attempt starts a process."""
 _TREES: Final = 40
 _BUILT_IN: Final = (
     b"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><title>Harbour reopens</title>"
@@ -54,11 +54,11 @@ _BUILT_IN: Final = (
 )
 
 
-# ---- what is read, and by what ---------------------------------------------------------------------------------------
+# ---- pages and readers -----------------------------------------------------------------------------------------------
 
 
 def pages_of(path: Path | None) -> list[bytes]:
-    """Give the pages of a Parquet file with a column `html`; without a file two small ones that are built in."""
+    """Return two small built-in pages, and the pages of a Parquet file with a column `html` if it exists."""
     if path is None or not path.exists():
         return list(_BUILT_IN)
     import pyarrow.parquet as pq
@@ -67,7 +67,7 @@ def pages_of(path: Path | None) -> list[bytes]:
 
 
 def random_model(seed: int) -> Any:
-    """Give a model of random trees: it keeps some blocks of any page, and looks at every feature."""
+    """Return a model of random trees, which keeps some blocks of any page and uses every feature."""
     import numpy as np
 
     from corpusmill.pipelines.stages.extract import _reader
@@ -90,17 +90,17 @@ def random_model(seed: int) -> Any:
 
 
 def load_reader(path: Path) -> None:
-    """Make the module at *path* the reader of this process."""
+    """Use the module at *path* as the reader in this process."""
     spec = importlib.util.spec_from_file_location(_READER, path)
     if spec is None or spec.loader is None:
-        raise SystemExit(f"{path} is no module")
+        raise SystemExit(f"{path} is not a module")
     module = importlib.util.module_from_spec(spec)
     sys.modules[_READER] = module
     spec.loader.exec_module(module)
 
 
 def sanitized_reader(folder: Path) -> tuple[Path, dict[str, str]]:
-    """Compile the reader with sanitizers into *folder*; give it, and the environment that it runs in."""
+    """Compile the reader with sanitizers into *folder*. Return its path and the environment that it needs."""
     native = _ROOT / "pipelines/stages/extract/native"
     built = folder / "_reader.abi3.so"
     flags = (
@@ -123,8 +123,8 @@ def sanitized_reader(folder: Path) -> tuple[Path, dict[str, str]]:
     }
 
 
-def use_random_model_where_none_fits(model: Any) -> None:
-    """Let pages be judged by *model* where the project's own was made for another version of the reader."""
+def use_random_model_if_needed(model: Any) -> None:
+    """Use *model* for pages if the shipped model was trained for another version of the reader."""
     from corpusmill.pipelines.stages.extract import page
     from corpusmill.pipelines.stages.extract.model_file import shipped
     from corpusmill.schemas.errors import DamagedFileError
@@ -132,50 +132,50 @@ def use_random_model_where_none_fits(model: Any) -> None:
     try:
         shipped()
     except DamagedFileError as error:
-        print(f"a random model, because: {error}", file=sys.stderr)
-        setattr(page, "shipped", lambda: model)  # noqa: B010 - a constant of the module, as far as types know
+        print(f"using a random model: {error}", file=sys.stderr)
+        setattr(page, "shipped", lambda: model)  # noqa: B010 - the type checker takes it for a constant
 
 
 # ---- findings --------------------------------------------------------------------------------------------------------
 
 
 def smaller(data: bytes, is_finding: Callable[[bytes], bool], steps: int) -> bytes:
-    """Leave out stretches of *data*, halves first, as long as it stays a finding; at most *steps* attempts."""
+    """Delete stretches of *data*, halves first, while it remains a finding, in at most *steps* attempts."""
     size = max(1, len(data) // 2)
     while steps > 0:
-        at, before = 0, len(data)
-        while at < len(data) and steps > 0:
-            shorter = data[:at] + data[at + size :]
+        start, before = 0, len(data)
+        while start < len(data) and steps > 0:
+            shorter = data[:start] + data[start + size :]
             steps -= 1
             if is_finding(shorter):
                 data = shorter
             else:
-                at += size
+                start += size
         if size == 1 and len(data) == before:
             break
         size = max(1, size // 2)
     return data
 
 
-def alike(message: str) -> str:
-    """Give a message without what differs from input to input."""
+def message_pattern(message: str) -> str:
+    """Return *message* without numbers and quoted text, which differ between inputs."""
     return re.sub(r"0x[0-9a-f]+|\d+|'.*?'", "#", message)[:80]
 
 
 class Findings:
-    """A folder of inputs and messages."""
+    """A folder of inputs that have faults, and their messages."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._seen = folder, dict[str, int]()
 
     def is_new(self, message: str) -> bool:
-        """Tell whether few like it were seen."""
-        key = alike(message)
+        """Count *message* and return whether few similar messages came before."""
+        key = message_pattern(message)
         self._seen[key] = self._seen.get(key, 0) + 1
-        return self._seen[key] <= _ALIKE
+        return self._seen[key] <= _MAX_SIMILAR
 
     def write(self, data: bytes, messages: Sequence[str]) -> Path:
-        """Write an input, and beside it what is wrong."""
+        """Write an input and a text file with its faults. Return the path of the input."""
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{hashlib.sha256(data).hexdigest()[:12]}.html"
         path.write_bytes(data)
@@ -183,49 +183,49 @@ class Findings:
         return path
 
 
-# ---- the process that works -----------------------------------------------------------------------------------------
+# ---- the worker process ----------------------------------------------------------------------------------------------
 
 
 def work(args: argparse.Namespace) -> None:
-    """Run inputs from number `args.start` on until the time is over; what is being run stands in the file *current*."""
+    """Run inputs from number `args.start` on until `args.until`. The file *current* contains the input being run."""
     from benchmarks.extraction.invariants import faults
     from benchmarks.extraction.mutations import mutated
 
     pages, model, findings = pages_of(args.pages), random_model(args.seed), Findings(args.findings)
-    use_random_model_where_none_fits(model)
+    use_random_model_if_needed(model)
     current, number, bytes_read = Path(args.state, "current"), args.start, 0
     while time.time() < args.until:
         data = mutated(random.Random(f"{args.seed} {number}"), pages)
         current.write_bytes(data)
         faulthandler.dump_traceback_later(_HANG_SECONDS, exit=True)
-        found = faults(data, model, slow=args.slow)
+        messages = faults(data, model, slow=args.slow)
         faulthandler.cancel_dump_traceback_later()
         number, bytes_read = number + 1, bytes_read + len(data)
         Path(args.state, "progress").write_text(json.dumps([number, bytes_read]), encoding="utf-8")
-        if found and findings.is_new(found[0]):
-            small = smaller(data, partial(_has_fault, alike(found[0]), model, args.slow), _STEPS)
-            print(findings.write(small, found), found[0], flush=True)
+        if messages and findings.is_new(messages[0]):
+            small = smaller(data, partial(_has_fault, message_pattern(messages[0]), model, args.slow), _STEPS)
+            print(findings.write(small, messages), messages[0], flush=True)
 
 
-def _has_fault(kind: str, model: Any, slow: float, data: bytes) -> bool:
+def _has_fault(pattern: str, model: Any, slow: float, data: bytes) -> bool:
     from benchmarks.extraction.invariants import faults
 
-    return kind in map(alike, faults(data, model, slow=slow))
+    return pattern in map(message_pattern, faults(data, model, slow=slow))
 
 
 def check(args: argparse.Namespace) -> int:
-    """Run one file; 1 when something is wrong with it."""
+    """Run one file; return 1 if it has a fault, else 0."""
     from benchmarks.extraction.invariants import faults
 
     model = random_model(args.seed)
-    use_random_model_where_none_fits(model)
+    use_random_model_if_needed(model)
     faulthandler.dump_traceback_later(_HANG_SECONDS, exit=True)
-    found = faults(args.check.read_bytes(), model, slow=args.slow)
-    print("\n".join(found) or "nothing wrong")
-    return 1 if found else 0
+    messages = faults(args.check.read_bytes(), model, slow=args.slow)
+    print("\n".join(messages) or "no fault")
+    return 1 if messages else 0
 
 
-# ---- the process that watches ---------------------------------------------------------------------------------------
+# ---- the supervising process -----------------------------------------------------------------------------------------
 
 
 def command(args: argparse.Namespace, *more: str) -> list[str]:
@@ -236,7 +236,7 @@ def command(args: argparse.Namespace, *more: str) -> list[str]:
 
 
 def watch(args: argparse.Namespace, environment: dict[str, str]) -> int:
-    """Start workers until the time is over, a new one after each crash; give the number of findings."""
+    """Start workers until the time is over, a new one after each crash. Return the number of findings."""
     until, start, total, crashes = time.time() + 60 * args.minutes, 0, 0, 0
     findings = Findings(args.findings)
     with tempfile.TemporaryDirectory() as state:
@@ -289,7 +289,7 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--pages", type=Path, default=_default_pages(), help="Parquet with a column html")
+    parser.add_argument("--pages", type=Path, default=_default_pages(), help="Parquet file with a column `html`")
     parser.add_argument("--findings", type=Path, default=Path("build/fuzz"))
     parser.add_argument("--sanitize", action="store_true")
     parser.add_argument("--check", type=Path, metavar="FILE", help="run this input only")

@@ -1,8 +1,8 @@
-"""Gold pages: where they come from, how they are split, and which blocks of a page are main text.
+"""Gold pages: their sources, their split, and the share of main text of each block.
 
-A block's label is the share of its words that a longest common subsequence of the page's words and the gold text's
-words takes: order counts, so that a menu's "about" is not the article's. Of 518,000 blocks of the public pages, nearly
-all have a share below 0.1 or above 0.9.
+The label of a block is the share of its words in a longest common subsequence of the words of the page and the words of
+the gold text. The order of words matters, so the word "about" in a menu does not match the same word in the article. Of
+518,000 blocks of the public pages, nearly all have a share below 0.1 or above 0.9.
 """
 
 from __future__ import annotations
@@ -26,13 +26,14 @@ from corpusmill.schemas.decoding.pages import utf8
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
-PLAIN_LICENCE: Final = frozenset(
+PERMISSIVE_LICENSE: Final = frozenset(
     ("wcxb", "zyte", "fundus", "fundus-eval", "n4k-articles", "readability", "zh-handmade")
 )
-"""Sources whose annotations carry CC BY 4.0, MIT or Apache 2.0."""
-OPEN_LICENCE: Final = PLAIN_LICENCE | {"daniel", "dragnet"}
-"""And those under the GPL and AGPL. The rest has no licence, or one for research alone: it only tests."""
-ALL_SOURCES: Final = OPEN_LICENCE | {"cleaneval", "cleanportaleval", "l3s-gn1"}
+"""Sources whose annotations are under CC BY 4.0, MIT or Apache 2.0."""
+OPEN_LICENSE: Final = PERMISSIVE_LICENSE | {"daniel", "dragnet"}
+"""The permissive sources and those under GPL or AGPL. All other sources have no license or one for research only, and
+are used only for testing."""
+ALL_SOURCES: Final = OPEN_LICENSE | {"cleaneval", "cleanportaleval", "l3s-gn1"}
 _ONE_CHARACTER: Final = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0e7f\u1000-\u109f"
 _TOKEN: Final = re.compile(rf"[{_ONE_CHARACTER}]|[^\W_{_ONE_CHARACTER}]+")
 _MAX_GOLD_WORDS: Final = 20_000
@@ -42,12 +43,13 @@ UNTRAINED: Final = _reader.Model(names=b"", words=b"", stages=(), chances=bytes(
 
 @dataclass(frozen=True)
 class GoldPage:
-    """A page with its reviewed main text, and what the reader makes of it.
+    """A page with its reviewed main text, and its blocks and elements as the reader sees them.
 
     Args:
-        words: Words of each block.
-        share: Of those, the share that is main text.
-        places: The element of each block; `elements` are (parent, tag, class and id).
+        words: Number of words of each block.
+        share: Share of the words of each block that is main text.
+        places: Index of the element of each block.
+        elements: Parent, tag, and class and id of each element.
     """
 
     id: str
@@ -64,18 +66,18 @@ class GoldPage:
 
 
 def default_path() -> Path:
-    """Give the place of the public pages."""
+    """Return the path of the public pages."""
     shared = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[3] / "shared"))
     return shared / "data" / "extraction" / "public.parquet"
 
 
 def tokens(text: str) -> list[str]:
-    """Cut *text* into words in lower case; in scripts without spaces a character is a word."""
+    """Split *text* into lower-case words; in scripts without spaces each character is a word."""
     return _TOKEN.findall(text.lower())
 
 
 def read_gold(path: Path) -> list[GoldPage]:
-    """Read all pages of the file, labelled, in its order."""
+    """Read and label all pages of the file, in the order of the file."""
     columns = ["id", "source", "domain", "html", "gold_text"]
     rows = pq.read_table(path, columns=columns).to_pylist()
     with ProcessPoolExecutor() as pool:
@@ -110,8 +112,8 @@ def _labelled(row: dict[str, Any]) -> GoldPage:
 def _common(gold: Sequence[str], page: Sequence[str]) -> Array:
     """Mark the words of *page* in a longest common subsequence with *gold*.
 
-    One row of the table is one integer, a bit a word of *gold* (H. Hyyrö, "Bit-parallel LCS-length computation
-    revisited", 2004); the rows are kept, so that the subsequence can be read back from the last.
+    Each row of the table is one integer with one bit per word of *gold* (H. Hyyrö, "Bit-parallel LCS-length computation
+    revisited", 2004). All rows are kept, because the subsequence is read backward from the last row.
     """
     positions: defaultdict[str, int] = defaultdict(int)
     for place, word in enumerate(gold):
@@ -137,11 +139,11 @@ def _common(gold: Sequence[str], page: Sequence[str]) -> Array:
 
 
 def is_held_out(domain: str) -> bool:
-    """Tell whether pages of *domain* are for testing: half of the domains, by SHA-256."""
+    """Return whether *domain* is in the test half of the domains, which SHA-256 selects."""
     digest = hashlib.sha256(f"corpusmill-extract-holdout/{domain}".encode()).digest()
     return digest[0] >= 128
 
 
 def where(pages: Iterable[GoldPage], test: Callable[[GoldPage], bool]) -> list[GoldPage]:
-    """Give the pages that pass *test*."""
+    """Return the pages for which *test* is true."""
     return [page for page in pages if test(page)]

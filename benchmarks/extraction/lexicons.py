@@ -1,4 +1,4 @@
-"""Words of class and id, and of short texts, with what they say about the blocks they stand around or in."""
+"""Lexicons: words of classes, ids and short texts, and how likely blocks with these words are main text."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from benchmarks.extraction.gold import GoldPage
 from corpusmill.pipelines.stages.extract import _reader
 
 _SHORT_WORDS: Final = 12
-"""Longest text whose words are looked up; the same bound as in the reader."""
-_CAUTION: Final = 3.0
-"""Domains' worth of belief that a word says nothing."""
+"""Longest text, in words, whose words are looked up; the reader has the same bound."""
+_PRIOR_DOMAINS: Final = 3.0
+"""Weight of the assumption that a word says nothing, in domains."""
 _BOUND: Final = 800
 
 
 @dataclass(frozen=True)
 class Shares:
-    """For each word of one page the share of main text under it, and the share it would have by chance."""
+    """The share of main text at each word of one page, and the share expected by chance."""
 
     names: dict[int, float]
     words: dict[int, float]
@@ -33,7 +33,7 @@ class Shares:
 
 
 def shares_of(page: GoldPage) -> Shares:
-    """Measure one page."""
+    """Compute the shares of one page."""
     weight = page.words.astype(float)
     is_short = (page.words > 0) & (page.words <= _SHORT_WORDS)
     return Shares(
@@ -47,7 +47,7 @@ def shares_of(page: GoldPage) -> Shares:
 def _name_shares(page: GoldPage, weight: np.ndarray) -> dict[int, float]:
     below = np.zeros((len(page.elements), 2))
     np.add.at(below, page.places, np.stack((weight, weight * page.share), axis=1))
-    for element in range(len(page.elements) - 1, 0, -1):  # what is inside comes after what is around it
+    for element in range(len(page.elements) - 1, 0, -1):  # inner elements come after the elements around them
         below[page.elements[element][0]] += below[element]
     sums: defaultdict[int, np.ndarray] = defaultdict(lambda: np.zeros(2))
     for (_, _, names), counts in zip(page.elements, below, strict=True):
@@ -66,7 +66,7 @@ def _word_shares(page: GoldPage, blocks: Iterable[int]) -> dict[int, float]:
 
 
 class Lexicons:
-    """What the words say on *pages*; a domain counts once, however many of its pages there are."""
+    """The lexicons of *pages*. Each domain counts once, regardless of its number of pages."""
 
     def __init__(self, pages: Sequence[GoldPage], shares: dict[str, Shares]) -> None:
         self._by_domain: defaultdict[str, list[Shares]] = defaultdict(list)
@@ -75,16 +75,16 @@ class Lexicons:
 
     @cached_property
     def names(self) -> bytes:
-        """Words of class and id of at least four domains, in the form of the model file."""
+        """Words of classes and ids on at least four domains, in the format of the model file."""
         return self._packed([[(page.names, page.of_page) for page in pages] for pages in self._by_domain.values()], 4)
 
     @cached_property
     def words(self) -> bytes:
-        """Words of short texts of at least five domains, in the form of the model file."""
+        """Words of short texts on at least five domains, in the format of the model file."""
         return self._packed([[(page.words, page.of_short) for page in pages] for pages in self._by_domain.values()], 5)
 
     @staticmethod
-    def _packed(domains: Iterable[Iterable[tuple[dict[int, float], float]]], least: int) -> bytes:
+    def _packed(domains: Iterable[Iterable[tuple[dict[int, float], float]]], min_domains: int) -> bytes:
         sums: defaultdict[int, list[float]] = defaultdict(lambda: [0.0, 0.0, 0.0])
         for pages in domains:
             own: defaultdict[int, list[tuple[float, float]]] = defaultdict(list)
@@ -96,12 +96,12 @@ class Lexicons:
                 sums[word][0] += 1
                 sums[word][1] += share
                 sums[word][2] += chance
-        entries = ((word, _log_odds(*counts)) for word, counts in sorted(sums.items()) if counts[0] >= least)
+        entries = ((word, _log_odds(*counts)) for word, counts in sorted(sums.items()) if counts[0] >= min_domains)
         return b"".join(struct.pack("<Ih", word, score) for word, score in entries)
 
 
 def _log_odds(domains: float, good: float, expected: float) -> int:
-    """Give, in hundredths, how much more likely main text is at a word than by chance."""
+    """Return the log odds of main text at a word relative to chance, in hundredths."""
     chance = min(max(expected / domains, 0.02), 0.98)
-    odds = (good + _CAUTION * chance) / (domains - good + _CAUTION * (1 - chance))
+    odds = (good + _PRIOR_DOMAINS * chance) / (domains - good + _PRIOR_DOMAINS * (1 - chance))
     return max(-_BOUND, min(_BOUND, round(100 * (math.log(odds) - math.log(chance / (1 - chance))))))

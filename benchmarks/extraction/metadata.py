@@ -1,21 +1,21 @@
-"""How often title, day and authors of a page are right, ours and those of Trafilatura and htmldate (the day).
+"""Measure how often title, date and authors of a page are correct, compared with Trafilatura or htmldate (date only).
 
 Gold: the columns `title`, `date`, `author` of `$CORPUSMILL_SHARED/data/extraction/public.parquet` (default
-`../shared`). Right means
+`../shared`). A value is correct if
 
-- title: the same letters and digits without case, or an F1 of the words of 0.9 or more;
-- day: the day that the gold names; where gold and answer have a zone, the same day in UTC is right as well. Ours is the
-  day of publication, without one that of the last change, as Trafilatura's is;
-- authors: the same set of names, without order, case, punctuation and academic degrees.
+- title: it has the same letters and digits regardless of case, or the F1 of the words is 0.9 or more;
+- date: it is on the day of the gold or, if both have a time zone, on the same day in UTC. The date is that of
+  publication or, without one, of the last change, as in Trafilatura;
+- author: it has the same set of names regardless of order, case, punctuation and academic degrees.
 
-An answer where there is no gold is not judged; no answer where there is gold is wrong. Share right with a bootstrap
-interval (95 %) over domains.
+A value on a page without gold is not judged. A missing value on a page with gold is not correct. The script prints the
+share of correct values with a bootstrap interval (95 %) over domains.
 
     python benchmarks/extraction/metadata.py [--half 0|1] [--peer ANSWERS.jsonl] [--errors title|date|author]
     python benchmarks/extraction/metadata.py --answers trafilatura|htmldate > ANSWERS.jsonl
 
-The second form asks a peer (with its package and pyarrow only); `--half` takes the domains whose hash
-begins with that bit: the rules were written looking at half 0 only.
+The second form prints the answers of a peer; it needs only the peer's package and pyarrow. `--half` selects the domains
+whose hash begins with that bit: the rules were written with half 0 only.
 """
 
 from __future__ import annotations
@@ -60,8 +60,8 @@ def main() -> None:
     result = {"machine": platform.processor() or platform.machine(), "python": platform.python_version()}
     result |= {"pages": len(rows), "seconds": round(seconds, 2), "corpusmill": shares(rows, ours)}
     if arguments.peer:
-        known = {answer["id"]: answer for answer in map(json.loads, arguments.peer.read_text().splitlines())}
-        theirs = [known[row["id"]] for row in rows]
+        by_id = {answer["id"]: answer for answer in map(json.loads, arguments.peer.read_text().splitlines())}
+        theirs = [by_id[row["id"]] for row in rows]
         result["peer"] = shares(rows, theirs)
         result["difference"] = {name: difference(name, rows, ours, theirs) for name in FIELDS}
     print(json.dumps(result, indent=1))
@@ -77,12 +77,12 @@ def read_arguments() -> argparse.Namespace:
     parser.add_argument("--half", type=int, choices=(0, 1), help="domains whose hash begins with this bit")
     parser.add_argument("--peer", type=Path, metavar="FILE", help="answers of a peer, as `--answers` prints them")
     parser.add_argument("--answers", choices=sorted(ASKED), help="print the answers of this extractor as JSON lines")
-    parser.add_argument("--errors", choices=FIELDS, help="print what is wrong in this field, with the evidence")
+    parser.add_argument("--errors", choices=FIELDS, help="print the wrong answers for this field, with their evidence")
     return parser.parse_args()
 
 
 def gold_rows() -> list[Row]:
-    """Give the pages that have a gold title, date or author."""
+    """Return the pages that have a gold title, date or author."""
     import pyarrow.parquet as pq
 
     path = Path(os.environ.get("CORPUSMILL_SHARED", "../shared")) / "data/extraction/public.parquet"
@@ -102,22 +102,22 @@ def answers(rows: list[Row], ask: Callable[[Row], Row]) -> list[Row]:
 def ask_corpusmill(row: Row) -> Row:
     from corpusmill.pipelines.stages.extract.page import extract_page
 
-    found = extract_page(row["html"], row["url"]).metadata
-    date = found.published or found.modified
+    metadata = extract_page(row["html"], row["url"]).metadata
+    date = metadata.published or metadata.modified
     return {
-        "title": found.title.value if found.title else None,
+        "title": metadata.title.value if metadata.title else None,
         "date": date.value.isoformat() if date else None,
-        "author": "; ".join(found.authors.value) if found.authors else None,
-        "evidence": [part.source if part else None for part in (found.title, date, found.authors)],
+        "author": "; ".join(metadata.authors.value) if metadata.authors else None,
+        "evidence": [part.source if part else None for part in (metadata.title, date, metadata.authors)],
     }
 
 
 def ask_trafilatura(row: Row) -> Row:
     import trafilatura
 
-    found = trafilatura.bare_extraction(row["html"], url=row["url"], with_metadata=True)
-    known = found.as_dict() if found is not None else {}
-    return {name: known.get(name) for name in FIELDS}
+    document = trafilatura.bare_extraction(row["html"], url=row["url"], with_metadata=True)
+    fields = document.as_dict() if document is not None else {}
+    return {name: fields.get(name) for name in FIELDS}
 
 
 def ask_htmldate(row: Row) -> Row:
@@ -136,14 +136,14 @@ def timed(work: Callable[[], list[Row]]) -> tuple[list[Row], float]:
     return work(), time.process_time() - start
 
 
-def shares(rows: list[Row], given: list[Row]) -> Row:
-    """Give the share of right answers by field, over all and by source of the gold."""
-    return {name: share(name, rows, given) for name in FIELDS}
+def shares(rows: list[Row], answered: list[Row]) -> Row:
+    """Compute the share of correct answers by field, over all pages and by source of the gold."""
+    return {name: share(name, rows, answered) for name in FIELDS}
 
 
-def share(name: str, rows: list[Row], given: list[Row]) -> Row:
-    judged = [(row, answer) for row, answer in zip(rows, given, strict=True) if is_usable(name, row[name])]
-    verdicts = [(row["domain"], is_right(name, row[name], answer[name])) for row, answer in judged]
+def share(name: str, rows: list[Row], answered: list[Row]) -> Row:
+    judged = [(row, answer) for row, answer in zip(rows, answered, strict=True) if is_usable(name, row[name])]
+    verdicts = [(row["domain"], is_correct(name, row[name], answer[name])) for row, answer in judged]
     by_source: dict[str, list[bool]] = {}
     for (row, _), (_, right) in zip(judged, verdicts, strict=True):
         by_source.setdefault(row["source"], []).append(right)
@@ -161,17 +161,17 @@ def share(name: str, rows: list[Row], given: list[Row]) -> Row:
 
 
 def difference(name: str, rows: list[Row], ours: list[Row], theirs: list[Row]) -> Row:
-    """Give by how much our share right is above the peer's on the same pages."""
+    """Compute the lead of our share of correct answers over the peer's on the same pages."""
     judged = [triple for triple in zip(rows, ours, theirs, strict=True) if is_usable(name, triple[0][name])]
     verdicts = [
-        (row["domain"], is_right(name, row[name], our[name]) - is_right(name, row[name], their[name]))
+        (row["domain"], is_correct(name, row[name], our[name]) - is_correct(name, row[name], their[name]))
         for row, our, their in judged
     ]
     return {"share": round(sum(v for _, v in verdicts) / max(len(verdicts), 1), 4), "interval": interval(verdicts)}
 
 
 def interval(verdicts: Sequence[tuple[str, int]]) -> list[float]:
-    """Give the bootstrap interval of the mean, domains drawn with replacement."""
+    """Compute the bootstrap interval of the mean, with domains drawn with replacement."""
     by_domain: dict[str, list[int]] = {}
     for domain, right in verdicts:
         by_domain.setdefault(domain, []).append(right)
@@ -189,33 +189,33 @@ def is_usable(name: str, gold: str | None) -> bool:
     return bool(gold) and (name != "date" or day_of(gold) is not None) and (name != "author" or bool(names_of(gold)))
 
 
-def is_right(name: str, gold: str, answer: str | None) -> bool:
+def is_correct(name: str, gold: str, answer: str | None) -> bool:
     if not answer:
         return False
     return {"title": is_same_title, "date": is_same_day, "author": is_same_people}[name](gold, answer)
 
 
 def is_same_title(gold: str, answer: str) -> bool:
-    wanted, given = (WORDS.findall(text.casefold()) for text in (gold, answer))
-    if "".join(wanted) == "".join(given):
+    expected, actual = (WORDS.findall(text.casefold()) for text in (gold, answer))
+    if "".join(expected) == "".join(actual):
         return True
-    common = sum((Counter(wanted) & Counter(given)).values())
-    return 2 * common >= TITLE_F1 * (len(wanted) + len(given))
+    common = sum((Counter(expected) & Counter(actual)).values())
+    return 2 * common >= TITLE_F1 * (len(expected) + len(actual))
 
 
 def is_same_day(gold: str, answer: str) -> bool:
-    wanted, given = day_of(gold), day_of(answer)
-    if wanted is None or given is None:
+    expected, actual = day_of(gold), day_of(answer)
+    if expected is None or actual is None:
         return False
-    return wanted.date() == given.date() or (
-        wanted.tzinfo is not None
-        and given.tzinfo is not None
-        and wanted.astimezone(UTC).date() == given.astimezone(UTC).date()
+    return expected.date() == actual.date() or (
+        expected.tzinfo is not None
+        and actual.tzinfo is not None
+        and expected.astimezone(UTC).date() == actual.astimezone(UTC).date()
     )
 
 
 def day_of(text: str) -> datetime | None:
-    """Read a gold date: ISO 8601, or eight digits with a separator; None for free text."""
+    """Parse a gold date: ISO 8601, or year, month and day with separators; None for other text."""
     try:
         return datetime.fromisoformat(text.strip())
     except ValueError:
@@ -232,15 +232,15 @@ def is_same_people(gold: str, answer: str) -> bool:
 
 
 def names_of(text: str) -> frozenset[str]:
-    """Give the names in *text* (a JSON list, or joined by commas, semicolons, "and") without case and punctuation."""
-    given = json.loads(text) if text.startswith("[") else [text]
-    parts = [part for value in given for part in AND.split(BY.sub("", value))]
+    """Return the case-folded names in *text*: a JSON list, or names joined by commas, semicolons or "and"."""
+    values = json.loads(text) if text.startswith("[") else [text]
+    parts = [part for value in values for part in AND.split(BY.sub("", value))]
     return frozenset("".join(WORDS.findall(part.casefold())) for part in parts if not DEGREE.match(part)) - NOBODY
 
 
-def print_errors(rows: list[Row], given: list[Row], name: str) -> None:
-    for row, answer in zip(rows, given, strict=True):
-        if is_usable(name, row[name]) and not is_right(name, row[name], answer[name]):
+def print_errors(rows: list[Row], answered: list[Row], name: str) -> None:
+    for row, answer in zip(rows, answered, strict=True):
+        if is_usable(name, row[name]) and not is_correct(name, row[name], answer[name]):
             evidence = answer["evidence"][FIELDS.index(name)]
             sys.stdout.write(f"{row['source']}\t{row[name]!r}\t{answer[name]!r}\t{evidence}\t{row['url']}\n")
 

@@ -1,6 +1,7 @@
-"""Pages broken at random, as crawlers and attackers break them: what the fuzzer feeds the reader.
+"""Random mutations of pages, similar to those by crawlers and attackers, as inputs for the fuzzer.
 
-A mutation takes a page and gives another; `mutated` chains a few. All randomness comes from the generator it is given.
+A mutation takes a page and returns a changed page; `mutated` chains a few. All randomness comes from the generator that
+is passed in.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Final, TypeAlias
 Mutation: TypeAlias = Callable[[random.Random, bytes, Sequence[bytes]], bytes]
 
 MAX_BYTES: Final = 120_000
-"""What a page is cut to: one input should take milliseconds, also under a sanitizer."""
+"""Largest size of an input, so that it takes milliseconds even under a sanitizer."""
 _OPEN: Final = (
     b"<title>", b"<select><option>", b"<textarea>", b"<svg><path d='M0'/>", b"<template>", b"<script>", b"<style>",
     b"<!--", b"<![CDATA[", b"<?xml ", b"<iframe>", b"<noscript>", b"<object>", b"<math><mi>", b"<button>",
@@ -46,20 +47,20 @@ _REPEATED: Final = (
 )  # fmt: skip
 
 
-def _place(rng: random.Random, page: bytes) -> int:
-    """Give a place in *page*; half of them just before a tag."""
-    at = rng.randint(0, len(page))
-    tag = page.find(b"<", at) if rng.random() < 0.5 else -1
-    return tag if tag >= 0 else at
+def _offset(rng: random.Random, page: bytes) -> int:
+    """Return an offset in *page*, in half of the cases directly before a tag."""
+    offset = rng.randint(0, len(page))
+    tag = page.find(b"<", offset) if rng.random() < 0.5 else -1
+    return tag if tag >= 0 else offset
 
 
 def _stretch(rng: random.Random, page: bytes) -> tuple[int, int]:
-    start = _place(rng, page)
+    start = _offset(rng, page)
     return start, min(len(page), start + int(2 ** rng.uniform(0, 14)))
 
 
-def _inserted(page: bytes, at: int, what: bytes) -> bytes:
-    return page[:at] + what + page[at:]
+def _inserted(page: bytes, offset: int, data: bytes) -> bytes:
+    return page[:offset] + data + page[offset:]
 
 
 def _flip(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
@@ -76,12 +77,12 @@ def _delete(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
 
 def _duplicate(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
     start, stop = _stretch(rng, page)
-    return _inserted(page, _place(rng, page), page[start:stop] * rng.choice((1, 1, 2, 20)))
+    return _inserted(page, _offset(rng, page), page[start:stop] * rng.choice((1, 1, 2, 20)))
 
 
 def _splice(rng: random.Random, page: bytes, others: Sequence[bytes]) -> bytes:
     other = rng.choice(others)
-    return page[: _place(rng, page)] + other[_place(rng, other) :]
+    return page[: _offset(rng, page)] + other[_offset(rng, other) :]
 
 
 def _cut(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
@@ -90,31 +91,31 @@ def _cut(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
 
 def _insert(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
     for _ in range(rng.choice((1, 1, 3, 30))):
-        page = _inserted(page, _place(rng, page), rng.choice(rng.choice((_OPEN, _CLOSE, _ODD))))
+        page = _inserted(page, _offset(rng, page), rng.choice(rng.choice((_OPEN, _CLOSE, _ODD))))
     return page
 
 
 def _repeat(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
-    what = b"".join(rng.choice(_REPEATED) for _ in range(rng.choice((1, 1, 2, 4))))
-    return _inserted(page, _place(rng, page), what * rng.choice((10, 100, 600, 5_000)))
+    unit = b"".join(rng.choice(_REPEATED) for _ in range(rng.choice((1, 1, 2, 4))))
+    return _inserted(page, _offset(rng, page), unit * rng.choice((10, 100, 600, 5_000)))
 
 
 def _soup(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
     parts = (*_OPEN, *_CLOSE, *_ODD, b"word ", b"One, two. ", b" ")
-    return _inserted(page, _place(rng, page), b"".join(rng.choices(parts, k=rng.choice((10, 100, 1_000)))))
+    return _inserted(page, _offset(rng, page), b"".join(rng.choices(parts, k=rng.choice((10, 100, 1_000)))))
 
 
 def _attributes(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
     name = rng.choice((b"class", b"id", b"style", b"href", b"itemprop", b"rel", b"alt", b"start", b"x", b"\xc3\xa9"))
     value = rng.choice((b"a ", b"comment-author ", b"display:none;", b"&amp;", b"\xe6\xb8\xaf", b"9", b"\n"))
     quote = rng.choice((b'"', b"'", b""))
-    given = name + b"=" + quote + value * rng.choice((1, 50, 3_000)) + quote + b" "
+    attribute = name + b"=" + quote + value * rng.choice((1, 50, 3_000)) + quote + b" "
     tag = b"<" + rng.choice((b"div", b"a", b"img", b"ol", b"meta", b"p", b"time", b"td")) + b" "
-    return _inserted(page, _place(rng, page), tag + given * rng.choice((1, 1, 300)) + b">text")
+    return _inserted(page, _offset(rng, page), tag + attribute * rng.choice((1, 1, 300)) + b">text")
 
 
 def _unend(rng: random.Random, page: bytes, _others: Sequence[bytes]) -> bytes:
-    """Drop one kind of character that ends things."""
+    """Delete one kind of closing delimiter from a stretch of *page*."""
     start, stop = _stretch(rng, page)
     return (
         page[:start]
@@ -136,7 +137,7 @@ _RECODED_SHARE: Final = 0.03
 
 
 def mutated(rng: random.Random, pages: Sequence[bytes]) -> bytes:
-    """Give a page of *pages* after one to six mutations, cut to `MAX_BYTES`."""
+    """Return a page of *pages* after one to six mutations, cut to `MAX_BYTES`."""
     page = rng.choice(pages)
     if len(page) > MAX_BYTES:
         start = rng.randrange(len(page) - MAX_BYTES)

@@ -1,7 +1,7 @@
-"""How well an extracted text fits a gold text: four-word shingles and bags of words.
+"""Compare an extracted text with a gold text by four-word shingles and bags of words.
 
-A page's shingles found, extra and missed are scaled to sum one, so that pages weigh alike; precision, recall and F1
-come from their sums over pages (the measure of Zyte's article extraction benchmark, 2020).
+The matching, extra and missing shingles of a page are scaled to a sum of one, so that all pages have the same weight.
+Precision, recall and F1 come from the sums over pages (as in Zyte's article extraction benchmark, 2020).
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ SHINGLE: int = 4
 
 @dataclass(frozen=True)
 class Fit:
-    """One page: the scaled shingles found, extra and missed, and the F1 of its words."""
+    """The scaled matching, extra and missing shingles of one page, and the F1 of its words."""
 
     source: str
     domain: str
-    found: float
+    matching: float
     extra: float
-    missed: float
+    missing: float
     token_f1: float
 
 
 def fit(page: GoldPage, text: str) -> Fit:
     """Compare *text* with the gold text of *page*."""
     gold, own = tokens(page.gold), tokens(text)
-    common, extra, missed = _overlap(_shingles(gold), _shingles(own))
-    total = (common + extra + missed) or 1
+    matching, extra, missing = _overlap(_shingles(gold), _shingles(own))
+    total = (matching + extra + missing) or 1
     words, more, fewer = _overlap(Counter(gold), Counter(own))
     return Fit(
         source=page.source,
         domain=page.domain,
-        found=common / total,
+        matching=matching / total,
         extra=extra / total,
-        missed=missed / total,
+        missing=missing / total,
         token_f1=2 * words / ((2 * words + more + fewer) or 1),
     )
 
@@ -50,15 +50,15 @@ def _shingles(words: Sequence[str]) -> Counter[tuple[str, ...]]:
     return Counter(tuple(words[place : place + SHINGLE]) for place in range(count))
 
 
-def _overlap(gold: Counter[object], found: Counter[object]) -> tuple[int, int, int]:
-    common = (gold & found).total()
-    return common, found.total() - common, gold.total() - common
+def _overlap(gold: Counter[object], extracted: Counter[object]) -> tuple[int, int, int]:
+    matching = (gold & extracted).total()
+    return matching, extracted.total() - matching, gold.total() - matching
 
 
 def f1(fits: Iterable[Fit]) -> float:
-    """Give the shingle F1 of several pages."""
-    found, extra, missed = np.sum([(fit.found, fit.extra, fit.missed) for fit in fits], axis=0)
-    return float(2 * found / max(2 * found + extra + missed, 1e-12))
+    """Compute the shingle F1 over several pages."""
+    matching, extra, missing = np.sum([(fit.matching, fit.extra, fit.missing) for fit in fits], axis=0)
+    return float(2 * matching / max(2 * matching + extra + missing, 1e-12))
 
 
 def by_source(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
@@ -70,23 +70,23 @@ def by_source(fits: Iterable[Fit]) -> dict[str, list[Fit]]:
 
 
 def mean_of_sources(fits: Iterable[Fit]) -> float:
-    """Give the mean of the sources' F1, without `readability`, whose gold is the output of an extractor."""
+    """Compute the mean F1 of the sources, without `readability`, whose gold is the output of an extractor."""
     groups = [f1(group) for source, group in by_source(fits).items() if source != "readability"]
     return float(np.mean(groups)) if groups else 0.0
 
 
 def line(name: str, fits: Sequence[Fit]) -> str:
-    """Write one line of a table."""
+    """Return one line of a table."""
     sources = " ".join(f"{source} {f1(group):.3f}" for source, group in by_source(fits).items())
     tokens_f1 = np.mean([fit.token_f1 for fit in fits])
     return f"{name:28} {f1(fits):.4f}  words {tokens_f1:.4f}  sources {mean_of_sources(fits):.4f}  {sources}"
 
 
 def evaluated(pages: Iterable[GoldPage], extract: Callable[[GoldPage], str]) -> list[Fit]:
-    """Compare what *extract* gives of each page."""
+    """Compare the output of *extract* with the gold text of each page."""
     return [fit(page, extract(page)) for page in pages]
 
 
 def table(rows: Mapping[str, Sequence[Fit]]) -> str:
-    """Write the lines of several extractors."""
+    """Return the lines of several extractors."""
     return "\n".join(line(name, fits) for name, fits in rows.items())

@@ -1,13 +1,13 @@
-"""Train the reader's model, and measure how well it does on sites that it has not seen.
+"""Train the model of the reader, and measure its accuracy on sites that it has not seen.
 
-    python -m benchmarks.extraction.train held-out        half of the domains to learn from, the other half to test
-    python -m benchmarks.extraction.train leave-one-out   each source tested by a model that has seen none of it
-    python -m benchmarks.extraction.train ablation        the held-out figure without each group of features
-    python -m benchmarks.extraction.train ship            the model of the project, from every page that may be used
+    python -m benchmarks.extraction.train held-out        trains on half of the domains and tests on the other half
+    python -m benchmarks.extraction.train leave-one-out   tests each source with a model that has seen none of it
+    python -m benchmarks.extraction.train ablation        tests both halves without each group of features
+    python -m benchmarks.extraction.train ship            trains the model of the project on all pages that may be used
 
-`--sources plain` learns from annotations under permissive licences alone, `--sources all` from every one.
-Needs the extra `model`. The figures are those of `docs/concepts/extraction.md`; one training takes 5 to 10 minutes on
-two cores, `ablation` an hour.
+`--sources plain` trains only on annotations under permissive licenses, `--sources all` on all annotations. The script
+needs the extra `model`. `docs/concepts/extraction.md` has the figures. One training takes 5 to 10 minutes on two cores,
+`ablation` an hour.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import numpy as np
 from benchmarks.extraction.boosting import boosted, mean_of, scores, stage_of, tempered
 from benchmarks.extraction.gold import (
     ALL_SOURCES,
-    OPEN_LICENCE,
-    PLAIN_LICENCE,
+    OPEN_LICENSE,
+    PERMISSIVE_LICENSE,
     Array,
     GoldPage,
     default_path,
@@ -42,20 +42,20 @@ from corpusmill.pipelines.stages.extract.model_file import CHANCES, SCORE_BOUND,
 
 _SHORT_WORDS: Final = 4
 _SHORT_SHARE: Final = 0.34
-"""Of the blocks of up to four words, most of them links of menus, a third is learned from, each for three."""
-_SURENESS: Final = 0.5
-"""Share of the last scores that is believed. Trees are too sure on kinds of pages that they have not met: with all of
-`wcxb` left out, the share of its text that is missed falls from 0.26 to 0.19, and F1 grows from .819 to .852; on other
-sites of the same kinds F1 grows from .931 to .932. Tried from 0.35 to 1 on these two."""
+"""Share of the blocks of up to four words (mostly links of menus) that is used for training, with triple weight."""
+_CONFIDENCE: Final = 0.5
+"""Factor for the last scores. Trees are too confident on kinds of pages that they have not seen: with this factor and
+all of `wcxb` left out, the share of its text that is missed falls from 0.26 to 0.19, and F1 grows from .819 to .852. On
+other sites of the same kinds, F1 grows from .931 to .932. Values from 0.35 to 1 were tried on these two."""
 _NOISE: Final = 0.0005
-"""Of F1 over all pages: trainings with two seeds differed by .0006."""
-SOURCES: Final = {"plain": PLAIN_LICENCE, "open": OPEN_LICENCE, "all": ALL_SOURCES}
+"""Noise of F1 over all pages; trainings with two seeds differed by .0006."""
+SOURCES: Final = {"plain": PERMISSIVE_LICENSE, "open": OPEN_LICENSE, "all": ALL_SOURCES}
 _ALL: Final = frozenset(_reader.GROUPS)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a model is trained; `groups` are the features it may look at."""
+    """How a model is trained; `groups` are the groups of features that it may use."""
 
     trees: int = 200
     rate: float = 0.12
@@ -64,21 +64,22 @@ class Plan:
     groups: frozenset[str] = _ALL
     stages: int = 2
     balance: float = 0.5
-    """A source's weight is its number of pages to the power of one minus this. With 0.5, pages of sources that are left
-    out are judged better (zyte .933 to .941, wcxb .861 to .869) and those of known ones as well as with 0."""
+    """The weight of a source is its number of pages to the power of one minus this. With 0.5 instead of 0, F1 grows
+    on sources that are left out (zyte .933 to .941, wcxb .861 to .869) and stays the same on known sources."""
 
 
 def chances() -> bytes:
-    """Give the table from scores to chances: the logistic function, in 65,535ths."""
+    """Return the table from scores to probabilities: the logistic function, in units of 1/65,535."""
     odds = ((np.arange(CHANCES) + 0.5) * 2 * SCORE_BOUND / CHANCES - SCORE_BOUND) / UNITS
     return np.round(65_535 / (1 + np.exp(-odds))).astype("<u2").tobytes()
 
 
 def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> Learned:
-    """Train on *pages*: each stage is the mean of trees that were boosted without one fold of domains each.
+    """Train on *pages*. Each stage is the mean of trees that were each boosted without one fold of the domains.
 
-    What a page is judged by in training never comes from its own domain: its words are looked up in lexicons, and its
-    first scores made by trees, of the other folds. So the second stage learns from first scores as it will meet them.
+    The features of a page never come from its own domain: its words are looked up in lexicons of the other folds, and
+    its first scores come from trees of the other folds. The second stage therefore trains on the kind of first scores
+    that it will see later.
     """
     folds = np.array([zlib.crc32(page.domain.encode()) % plan.folds for page in pages])
     models = []
@@ -95,13 +96,13 @@ def trained(pages: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) ->
             for page, fold, start, end in zip(pages, folds, rows.ends[:-1], rows.ends[1:], strict=True)
         ]
         stages.append(rows.stage(np.concatenate(again))[0])
-    stages[-1] = tempered(stages[-1], _SURENESS)
+    stages[-1] = tempered(stages[-1], _CONFIDENCE)
     whole = Lexicons(pages, shares)
     return Learned(names=whole.names, words=whole.words, stages=tuple(stages), chances=chances())
 
 
 class _Rows:
-    """The blocks of all pages as rows: what they are, how much each counts, and the fold of their domain."""
+    """The blocks of all pages as rows: their labels, weights, and the fold of their domain."""
 
     def __init__(self, pages: Sequence[GoldPage], folds: Array, plan: Plan) -> None:
         self.plan = plan
@@ -117,8 +118,8 @@ class _Rows:
         self.weight = np.concatenate(each) / np.concatenate(each).mean() / np.where(is_short, _SHORT_SHARE, 1.0)
 
     def stage(self, columns: Array) -> tuple[Stage, Array]:
-        """Boost trees without each fold; give their mean, and for each row the scores by those that never saw it."""
-        global _work  # forked workers share it; rows of two hundred columns are too large to send
+        """Boost trees without each fold. Return their mean, and each row's scores by the trees that never saw it."""
+        global _work  # forked workers share the rows, which are too large to send
         _work = (self, self.masked(columns))
         with get_context("fork").Pool(self.plan.workers) as pool:
             parts = pool.map(_without_fold, range(self.plan.folds), chunksize=1)
@@ -128,7 +129,7 @@ class _Rows:
         return mean_of([part for part, _ in parts]), unseen
 
     def masked(self, columns: Array) -> Array:
-        """Set the features that the plan leaves out to nothing."""
+        """Return *columns* with the features that the plan leaves out set to zero."""
         unused = [place for place, group in enumerate(_reader.GROUPS) if group not in self.plan.groups]
         columns = columns.copy()
         columns[:, [place for place in unused if place < columns.shape[1]]] = 0
@@ -147,7 +148,7 @@ def _without_fold(fold: int) -> tuple[Stage, Array]:
 
 
 def weights(page: GoldPage) -> Array:
-    """Give what a block counts: its words against those of the gold text, a page at most 2.5 times its main text."""
+    """Return the weight of each block: its words relative to the gold text. The sum over a page is at most 2.5."""
     weight = np.minimum((page.words + 2.0) / max(page.gold_words, 40), 1.0)
     return weight / max(1.0, weight.sum() / 2.5)
 
@@ -160,20 +161,20 @@ def _columns(page: GoldPage, model: _reader.Model, first_scores: Array | None = 
 
 
 def extracted(page: GoldPage, model: _reader.Model) -> str:
-    """Give the text of the blocks that *model* keeps."""
+    """Return the text of the blocks that *model* keeps."""
     reading = _reader.read(page.markup, model)
     reading.choose(1.0)
     return "\n".join(row[1] for row in reading.blocks())
 
 
 def tested(pages: Sequence[GoldPage], learned: Learned) -> list[Fit]:
-    """Measure a model on *pages*."""
+    """Compare the text that a model keeps with the gold text of *pages*."""
     model = learned.reader()
     return evaluated(pages, lambda page: extracted(page, model))
 
 
 def held_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> Learned:
-    """Print the figures on the half of the domains that are held out."""
+    """Train on one half of the domains and print the figures for the held-out half."""
     learned = trained(where(allowed, lambda page: not is_held_out(page.domain)), plan, shares)
     test = where(pages, lambda page: is_held_out(page.domain))
     print(line(f"held out, {len(test)} pages", tested(test, learned)), flush=True)
@@ -183,7 +184,7 @@ def held_out(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan,
 def leave_one_out(
     pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]
 ) -> None:
-    """Print the figures on each source, by a model of the others; sources that only test share one model."""
+    """Print the figures for each source with a model of the other sources. Sources only for testing share one model."""
     fits: list[Fit] = []
     learned_from = {page.source for page in allowed}
     only_tests = {page.source for page in pages} - learned_from
@@ -197,9 +198,9 @@ def leave_one_out(
 
 
 def ablation(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan, shares: dict[str, Shares]) -> None:
-    """Print the figures without each group of features, with one stage, and without all that no one would miss.
+    """Print the figures without each group of features, with one stage, and without all groups that add nothing.
 
-    Both halves of the domains are tested, each by a model of the other: with twice the pages there is less noise.
+    Both halves of the domains are tested, each with a model of the other half: twice the pages reduce the noise.
     """
     halves = [
         (
@@ -218,32 +219,32 @@ def ablation(pages: Sequence[GoldPage], allowed: Sequence[GoldPage], plan: Plan,
     measured("one stage", replace(plan, stages=1))
     groups = sorted(_ALL - {"scores"})
     without = {group: measured(f"without {group}", replace(plan, groups=_ALL - {group})) for group in groups}
-    unmissed = {group for group, value in without.items() if value > whole - _NOISE}
-    if unmissed:
-        measured(f"without {', '.join(sorted(unmissed))}", replace(plan, groups=_ALL - unmissed))
+    removable = {group for group, value in without.items() if value > whole - _NOISE}
+    if removable:
+        measured(f"without {', '.join(sorted(removable))}", replace(plan, groups=_ALL - removable))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["held-out", "leave-one-out", "ablation", "ship"])
+    parser.add_argument("mode", choices=["held-out", "leave-one-out", "ablation", "ship"])
     parser.add_argument("--data", type=Path, default=default_path())
     parser.add_argument("--sources", choices=list(SOURCES), default="open")
     parser.add_argument("--trees", type=int, default=Plan.trees)
     parser.add_argument("--rate", type=float, default=Plan.rate)
     parser.add_argument("--folds", type=int, default=Plan.folds)
     parser.add_argument("--workers", type=int, default=Plan.workers)
-    parser.add_argument("--out", type=Path, help="write the model of `held-out` or `ship` there")
+    parser.add_argument("--out", type=Path, help="file for the model of `held-out` or `ship`")
     args = parser.parse_args()
     pages = read_gold(args.data)
     allowed = where(pages, lambda page: page.source in SOURCES[args.sources])
     shares = {page.id: shares_of(page) for page in allowed}
     plan = Plan(args.trees, args.rate, args.workers, args.folds)
-    if args.what == "leave-one-out":
+    if args.mode == "leave-one-out":
         leave_one_out(pages, allowed, plan, shares)
-    elif args.what == "ablation":
+    elif args.mode == "ablation":
         ablation(pages, allowed, plan, shares)
     else:
-        is_whole = args.what == "ship"
+        is_whole = args.mode == "ship"
         learned = trained(allowed, plan, shares) if is_whole else held_out(pages, allowed, plan, shares)
         if is_whole or args.out:
             out = args.out or Path(model_file.__file__).with_name(model_file.FILE)
