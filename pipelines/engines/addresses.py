@@ -1,4 +1,4 @@
-"""Addresses: the hash under which a result lies, made of everything that decides it and of nothing else."""
+"""Addresses: the hash under which a result is stored, computed from everything that decides the result."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from corpusmill.pipelines.engines.plan import Plan, needs
 from corpusmill.schemas.hashing import fingerprint
 
 TASK_FORMAT: Final = 2
-"""Part of every address: rises when the form of a task's output changes."""
+"""Part of every address. Rises when the format of a task's output changes."""
 
 
 def identity_of(function: Value) -> dict[str, Any]:
-    """Return what the output of *function* depends on, with the versions of the distributions behind it."""
+    """Return what the output of *function* depends on, including the versions of its distributions."""
     return {**function.identity(), "tools": distribution_versions(function.distributions())}
 
 
 def distribution_versions(names: Iterable[str]) -> dict[str, str | None]:
-    """Return the installed version of each distribution, None for one that is not there."""
+    """Return the installed version of each distribution, or None if it is not installed."""
     return {name: _installed_version(name) for name in names}
 
 
@@ -34,7 +34,7 @@ def _installed_version(distribution: str) -> str | None:
 
 
 def work_of(step: Step) -> dict[str, Any]:
-    """Return what of *step* itself decides its output, as JSON: the same in every plan that has it."""
+    """Return what decides the output of *step*, apart from its inputs, as JSON. It is the same in every plan."""
     shared = {
         "format": TASK_FORMAT,
         "verb": type(step).__name__.lower(),
@@ -51,16 +51,18 @@ def work_of(step: Step) -> dict[str, Any]:
             own = {"schema": _columns(step.schema)}
         case Fold():
             reads = None if step.reads is None else sorted(step.reads)
-            partitions = step.partitions if isinstance(step.partitions, int) else None  # the function asks decide it
+            partitions = (
+                step.partitions if isinstance(step.partitions, int) else None
+            )  # a function's result is in the counters
             own = {"schema": _columns(step.schema), "partitions": partitions, "reads": reads}
         case Exchange():
             inputs = [
                 [
-                    given.side,
-                    None if given.columns is None else sorted(given.columns),
-                    None if given.through is None else identity_of(given.through),
+                    input_.side,
+                    None if input_.columns is None else sorted(input_.columns),
+                    None if input_.through is None else identity_of(input_.through),
                 ]
-                for given in step.inputs
+                for input_ in step.inputs
             ]
             keys = {"by": step.by, "order": list(step.order), "placement": step.placement, "inputs": inputs}
             own = {"schema": _columns(step.schema), "moved": _columns(step.moved), **keys}
@@ -72,10 +74,10 @@ def _columns(schema: Any) -> list[list[str]]:
 
 
 def fingerprints(plan: Plan) -> dict[str, str]:
-    """Return the fingerprint of each step of *plan*, known before anything runs.
+    """Return the fingerprint of each step of *plan*, before anything runs.
 
-    Equal fingerprints mean equal output. It covers the files and steps behind each column that the step reads; the
-    counters that it asks for follow from these.
+    Equal fingerprints mean equal output. A fingerprint covers the files and steps behind each column that the step
+    reads. The counters that a step asks for follow from these.
     """
     known: dict[str, str] = {}
     for step in plan.steps:
@@ -84,7 +86,7 @@ def fingerprints(plan: Plan) -> dict[str, str]:
 
 
 def step_fingerprint(plan: Plan, step: Step, known: Mapping[str, str]) -> str:
-    """Return the fingerprint of *step*, from those of the steps before it."""
+    """Compute the fingerprint of *step* from those of the steps before it."""
     return fingerprint({"work": work_of(step), "read": _inputs(plan, step, known)})
 
 
@@ -108,10 +110,10 @@ def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:
         case Exchange():
             asks = {*step.asks, *step.function.asks()}
             inputs = []
-            for given in step.inputs:
-                asks |= set(given.through.asks()) if given.through is not None else set()
+            for input_ in step.inputs:
+                asks |= set(input_.through.asks()) if input_.through is not None else set()
                 inputs.append(
-                    known[given.step] if given.side is not None else behind(given.step, plan.input_columns(given))
+                    known[input_.step] if input_.side is not None else behind(input_.step, plan.input_columns(input_))
                 )
             onto = None if step.onto is None else behind(step.onto, sorted(plan.replaced(step)))
             return {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}

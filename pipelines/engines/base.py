@@ -1,18 +1,19 @@
 """The contract between a plan and the engines: steps over tables, as plain values.
 
-A *table* has columns and a *layout*: numbered slices, each with its rows in a fixed order. Five kinds of steps:
+A *table* has columns and a *layout*: numbered slices, each with its rows in a fixed order. There are five kinds of
+steps:
 
-- `Scan` makes a layout from inputs by content, such as raw files: one task per entry of `Plan.scans`.
-- `Map` runs once per slice. It gets the columns that it reads and returns those that it adds or replaces, row by row.
-  Consecutive maps over one layout are one task per slice.
-- `Exchange` brings all rows with one key to one call, sorted. It makes a new layout, or, with `onto`, puts its rows
-  back to where they came from, as columns of an older table.
-- `Fold` hands whole partitions of an exchange's table to one call, in order.
+- `Scan` makes a layout from external inputs, such as raw files: one task per entry of `Plan.scans`.
+- `Map` runs once per slice. It receives the columns that it reads and returns those that it adds or replaces, row by
+  row. Consecutive maps over one layout run as one task per slice.
+- `Exchange` brings all rows with the same key to one call, sorted. It makes a new layout or, with `onto`, writes its
+  rows back to the slices that they came from, as columns of an older table.
+- `Fold` passes whole partitions of an exchange's table to one call, in order.
 - `Repeat` runs a group of steps again while a counter is above zero.
 
-Promises that every engine keeps: output never depends on where batches are cut, nor on the number of workers; keys are
-never null; columns are of the types that `check_column_type` allows. What a step writes lies at an address: the hash of
-its function and of the addresses of what it reads (`engines.addresses`).
+Every engine guarantees that the output does not depend on where batches are cut or on the number of workers. Keys are
+never null, and columns have the types that `check_column_type` allows. The output of a step is stored at an address:
+the hash of its function and of the addresses of its inputs (`engines.addresses`).
 """
 
 from __future__ import annotations
@@ -30,20 +31,20 @@ Batches: TypeAlias = Iterator[pa.RecordBatch]
 Counters: TypeAlias = Mapping[str, int]
 
 PLACE: Final = ":place"
-"""A column that every table has: where a row lies in its layout, ``slice << 32 | row`` (int64).
+"""A column of every table: the position of a row in its layout, ``slice << 32 | row`` (int64).
 
-A table whose schema names it stores it instead: the place, in another table, to which a row goes back
-(`Exchange.onto`). It routes rows and breaks ties; it never becomes part of what is published.
+A table whose schema names this column stores it. The value is then the position in another table to which the row is
+written back (`Exchange.onto`). It routes rows and breaks ties, and is never published.
 """
 MAX_ROUNDS: Final = 64
-"""Rounds of a `Repeat` before the run fails."""
+"""Rounds after which a `Repeat` fails."""
 
 
 class Value(BaseModel, ABC):
-    """A function as a value: its fields are its parameters, and a worker builds it from its name and these.
+    """A function as a value: its fields are its parameters, and a worker builds it from its name and parameters.
 
-    `version` rises when the output changes for the same parameters; `depends` names the distributions whose version
-    changes the output. Both are part of the address of what the function computes.
+    `version` rises when the output changes for the same parameters. `depends` names the distributions whose versions
+    affect the output. Both are part of the address of the output.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -52,55 +53,55 @@ class Value(BaseModel, ABC):
     depends: ClassVar[tuple[str, ...]] = ()
 
     def asks(self) -> tuple[str, ...]:
-        """Return the steps whose counters the function needs; their values are part of its address."""
+        """Return the steps whose counters the function needs. The counters are part of its address."""
         return ()
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
-        """Return the function with what *counters*, those of the steps that it asks, decide."""
+        """Return the function with the parameters that follow from *counters*, by step."""
         return self
 
     def identity(self) -> dict[str, Any]:
-        """Return what the output depends on, as JSON: name, version, parameters."""
+        """Return everything that decides the output, as JSON: name, version, parameters."""
         return {"function": name_of(self), "version": self.version, "params": self.model_dump(mode="json")}
 
     def distributions(self) -> tuple[str, ...]:
-        """Return the distributions whose versions belong to the address."""
+        """Return the distributions whose versions are part of the address."""
         return self.depends
 
     @abstractmethod
     def build(self) -> Callable[[Any], Any]:
-        """Return the function; called once per worker, so models are loaded here."""
+        """Return the function. Called once per worker, so models are loaded here."""
 
 
 class Function(Value):
-    """A function over a stream of batches, which may return other rows than it gets."""
+    """A function over a stream of batches. It may return other rows than it receives."""
 
     @abstractmethod
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function; called once per worker, so models are loaded here."""
+        """Return the function. Called once per worker, so models are loaded here."""
 
 
 class ColumnFunction(Value):
-    """A function of a `Map`: from a batch of the columns that it reads to one, row by row, of those that it writes."""
+    """The function of a `Map`: turns a batch of the columns it reads into a batch of those it writes, row by row."""
 
     @abstractmethod
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-        """Return the function; called once per worker, so models are loaded here."""
+        """Return the function. Called once per worker, so models are loaded here."""
 
 
 def name_of(function: Value) -> str:
-    """Return the name by which a worker finds *function*: ``module:Class``."""
+    """Return the name by which a worker imports *function*: ``module:Class``."""
     return f"{type(function).__module__}:{type(function).__qualname__}"
 
 
 def resolve(name: str) -> Any:
-    """Import what *name* (``module:attribute``) names."""
+    """Import the object *name* (``module:attribute``)."""
     module, _, attribute = name.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 
 class Chain(Function):
-    """Several functions in sequence, with nothing written between them; a `ColumnFunction` changes columns in place."""
+    """Several functions in sequence, without intermediate files. A `ColumnFunction` changes columns in place."""
 
     calls: tuple[tuple[str, str], ...]
     """Name and JSON parameters of each function."""
@@ -145,7 +146,7 @@ def _over_stream(function: Value) -> Callable[[Batches], Batches]:
 
 
 def with_columns_of(batch: pa.RecordBatch, changed: pa.RecordBatch) -> pa.RecordBatch:
-    """Return *batch* with the columns of *changed* in the place of equal names, new ones behind."""
+    """Return *batch* with the columns of *changed*: existing names are replaced, new ones are appended."""
     for column in changed.schema:
         index = batch.schema.get_field_index(column.name)
         values = changed[column.name]
@@ -155,12 +156,12 @@ def with_columns_of(batch: pa.RecordBatch, changed: pa.RecordBatch) -> pa.Record
 
 @dataclass(frozen=True)
 class Input:
-    """A table as input: the columns as they stand after the step *step*, seen through a function.
+    """A table as input: its state after *step*, optionally transformed as it is read.
 
     Args:
-        step: A step that made a layout, or a map over it.
-        through: Runs where batches are read, so that a narrow projection of a wide table moves no text.
-        columns: All that is read from the files, `PLACE` among them when it is wanted; None: all columns but that.
+        step: A step that made a layout, or a map over one.
+        through: Applied as batches are read, so that a narrow projection of a wide table moves no text.
+        columns: The columns to read, including `PLACE` if needed; None: all columns except `PLACE`.
         side: Read this side table of the step (a `Map`) instead.
     """
 
@@ -172,12 +173,12 @@ class Input:
 
 @dataclass(frozen=True)
 class Content:
-    """An input by content: a file or folder that a function reads by name, known by its hash.
+    """A file or folder as input, identified by its hash. A function opens it by name.
 
     Args:
-        name: How the function asks for it: ``task().content(name)``.
-        path: Where it lies on this machine or store; not part of any address.
-        sha256: The hash of what it holds, or the id of a published version.
+        name: The name that the function passes to ``task().content(name)``.
+        path: Location on this machine or store; not part of any address.
+        sha256: The hash of the content, or the id of a published version.
     """
 
     name: str
@@ -187,13 +188,14 @@ class Content:
 
 @dataclass(frozen=True, kw_only=True)
 class _Step:
-    """What all steps share.
+    """Fields common to all steps.
 
     Args:
         name: Unique in the plan.
         stage: The recipe's stage that the step belongs to.
-        basis: What of that stage decides the output beside the function: version, distributions, data files.
-        contents: Inputs by content.
+        basis: Properties of the stage, besides the function, that decide the output: version, distributions, data
+            files.
+        contents: The files that the step reads.
     """
 
     name: str
@@ -204,11 +206,11 @@ class _Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Scan(_Step):
-    """Make a layout from inputs by content; the tasks stand in the plan (`Plan.scans`).
+    """Make a layout from external files. Its tasks are listed in `Plan.scans`.
 
     Args:
-        function: Gets the rows of a task as one batch.
-        schema: Of the table.
+        function: Receives the rows of a task as one batch.
+        schema: Schema of the table.
     """
 
     function: Function
@@ -220,10 +222,11 @@ class Map(_Step):
     """Add or replace columns of the table *of*, slice by slice.
 
     Args:
-        of: The table as it stands after this step.
-        reads: Columns that the function gets, `PLACE` among them when it is wanted.
-        writes: Columns that it returns. A replaced column must be read too: only changed rows are stored.
-        sides: Side tables by name, which the function fills with ``task().emit(name, batch)``.
+        of: The step whose table is extended.
+        reads: Columns that the function receives, including `PLACE` if needed.
+        writes: Columns that the function returns. A replaced column must be read too, because only changed rows are
+            stored.
+        sides: Side tables by name. The function fills them with ``task().emit(name, batch)``.
     """
 
     of: str
@@ -235,18 +238,19 @@ class Map(_Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange(_Step):
-    """Bring rows with one *by* value together, sorted by ``(by, *order)``, and apply *function* to each partition.
+    """Bring all rows with the same *by* value together, sorted by ``(by, *order)``, and apply *function* to each
+    partition.
 
-    ``(by, *order)`` is a total order, or the function gives the same for any order of ties.
+    ``(by, *order)`` must be a total order, unless the function returns the same result for any order of ties.
 
     Args:
-        moved: Schema of the exchanged rows: of each input after its `through`.
-        schema: Of the output.
-        partitions: Their number; None lets the driver choose it by the size of the input; a function of the counters of
-            the steps that *asks* names where the layout matters.
-        placement: ``hash`` puts a row by splitmix64 of `by`; ``value`` puts it into the partition whose number `by` is.
-        onto: Put the output, which has a column `PLACE`, as columns onto the table as it stands after this step: rows
-            that are not in the output keep replaced columns and get null in added ones. `by` is `PLACE` then.
+        moved: Schema of the exchanged rows: the rows of each input after its `through`.
+        schema: Schema of the output.
+        partitions: Number of partitions. None: the driver chooses it by the size of the input. A function computes it
+            from the counters of the steps in *asks*, for steps whose layout matters.
+        placement: ``hash`` places a row by splitmix64 of `by`; ``value`` uses `by` as the number of the partition.
+        onto: Write the output, which has a column `PLACE`, as columns onto the table after this step. Rows that are not
+            in the output keep replaced columns and have null in added ones. `by` must be `PLACE`.
     """
 
     inputs: tuple[Input, ...]
@@ -263,12 +267,12 @@ class Exchange(_Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Fold(_Step):
-    """Apply *function* to the rows of whole partitions of the table *of*, made by an exchange, in their order.
+    """Apply *function* to whole partitions of the table *of*, which an exchange made, in order.
 
     Args:
-        partitions: So many consecutive partitions are one call; or a function of the counters of the steps that
-            *function* asks.
-        reads: Columns that are read; None: all.
+        partitions: Consecutive partitions per call, or a function that computes it from the counters of the steps that
+            *function* asks for.
+        reads: Columns to read; None: all.
     """
 
     of: str
@@ -280,14 +284,15 @@ class Fold(_Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Repeat(_Step):
-    """Run *steps* again while the last of them counts *until* above zero, at most `MAX_ROUNDS` times.
+    """Run *steps* again while the counter *until* of the last step is above zero, at most `MAX_ROUNDS` times.
 
-    Inside, the repeat's own name stands for the table of the round before (*start* in the first round), and names of
-    *steps* for those of this round; after it, its name stands for the table of the last round.
+    Inside, the repeat's own name stands for the table of the previous round (*start* in the first round), and the names
+    in *steps* stand for the tables of the current round. Afterwards, the repeat's name stands for the table of the last
+    round.
 
     Args:
-        start: A step that made a layout, with the columns that the last of *steps* makes.
-        steps: The last one makes a layout.
+        start: A step that made a layout with the same columns as the last of *steps*.
+        steps: The steps of a round. The last one makes a layout.
         until: Name of the counter.
     """
 
@@ -297,7 +302,7 @@ class Repeat(_Step):
 
     @property
     def last(self) -> Step:
-        """The step whose table is carried from round to round."""
+        """The step whose table is passed from round to round."""
         return self.steps[-1]
 
 
@@ -305,9 +310,9 @@ Step: TypeAlias = Scan | Map | Exchange | Fold | Repeat
 
 
 def check_column_type(kind: pa.DataType) -> str | None:
-    """Return why a column of the type *kind* cannot travel between steps, None when it can.
+    """Return why a column of the type *kind* cannot be passed between steps, or None if it can.
 
-    Spark knows no unsigned numbers, and dictionary and large types do not come back from it as they went.
+    Spark has no unsigned integers, and changes dictionary and large types on the way.
 
     >>> check_column_type(pa.list_(pa.struct([("a", pa.int64())]))), check_column_type(pa.uint8())
     (None, 'uint8')

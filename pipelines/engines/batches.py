@@ -1,4 +1,4 @@
-"""Cutting streams of record batches to size, and keeping them in Arrow IPC files."""
+"""Cut streams of record batches to size and store them in Arrow IPC files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.storage import Store
 
 TARGET_BYTES: Final = 4_000_000
-"""Small batches are joined up to this size: each one costs about 20 µs wherever it passes."""
+"""Small batches are joined up to this size, because each batch costs about 20 µs in every function it passes."""
 TARGET_ROWS: Final = 8_192
 _COMPRESSION: Final = "lz4"
 
@@ -25,7 +25,7 @@ _COMPRESSION: Final = "lz4"
 def bounded(
     batches: Iterable[pa.RecordBatch], *, max_rows: int = MAX_BATCH_ROWS, max_bytes: int = MAX_BATCH_BYTES
 ) -> Iterator[pa.RecordBatch]:
-    """Cut batches above the bounds into pieces; one row may pass *max_bytes*. Empty batches disappear."""
+    """Cut batches above the bounds into pieces and drop empty batches. A single row may exceed *max_bytes*."""
     for batch in batches:
         if batch.num_rows <= max_rows and batch.nbytes <= max_bytes:
             if batch.num_rows:
@@ -43,7 +43,7 @@ def bounded(
 def joined(
     batches: Iterable[pa.RecordBatch], *, target_rows: int = TARGET_ROWS, target_bytes: int = TARGET_BYTES
 ) -> Iterator[pa.RecordBatch]:
-    """Join small neighbours up to the targets, cut what is above the bounds."""
+    """Join small neighboring batches up to the targets and cut batches above the bounds."""
     waiting: list[pa.RecordBatch] = []
     rows = size = 0
     for batch in bounded(batches):
@@ -58,7 +58,7 @@ def joined(
 
 
 def only_where(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
-    """Return *values* where *mask* (no nulls) is true, null elsewhere, without the bytes of what is left out.
+    """Return *values* where *mask* (no nulls) is true, null elsewhere. The masked values take no memory.
 
     >>> texts = pa.array(["long" * 100, "short"])
     >>> only_where(pa.array([False, True]), texts).nbytes < texts.nbytes / 10
@@ -74,7 +74,7 @@ def only_where(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
 
 
 def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Give the columns of *schema* in its order; missing ones are null, others are left out.
+    """Return *batch* with the columns of *schema*, in its order. Missing columns are null, others are dropped.
 
     Raises:
         pa.ArrowInvalid: A column cannot be cast.
@@ -88,7 +88,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 class IpcWriter:
-    """Writes batches to an Arrow IPC file of a store that appears under its key when it is whole."""
+    """Writes batches to an Arrow IPC file in a store. The file appears under its key when it is complete."""
 
     def __init__(self, store: Store, key: str, schema: pa.Schema) -> None:
         self._appearing = contextlib.ExitStack()
@@ -105,7 +105,7 @@ class IpcWriter:
         self.batch_bytes.append(batch.nbytes)
 
     def close(self) -> int:
-        """Finish the file, give its size in bytes."""
+        """Finish the file and return its size in bytes."""
         self._writer.close()
         self._sink.close()
         size = self._path.stat().st_size
@@ -113,21 +113,21 @@ class IpcWriter:
         return size
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Discard the file."""
         with contextlib.suppress(OSError, pa.ArrowException):
             self._sink.close()
-        give_up(self._appearing)
+        discard(self._appearing)
 
 
-class _GivenUpError(Exception):
-    """Ends the writing of a file that shall not appear."""
+class _DiscardedError(Exception):
+    """Ends the writing of a file that must not appear."""
 
 
-def give_up(appearing: contextlib.ExitStack) -> None:
-    """Close what *appearing* holds open so that none of it appears."""
-    error = _GivenUpError()
-    with contextlib.suppress(_GivenUpError):
-        appearing.__exit__(_GivenUpError, error, None)
+def discard(appearing: contextlib.ExitStack) -> None:
+    """Close the files that *appearing* holds open, without publishing them."""
+    error = _DiscardedError()
+    with contextlib.suppress(_DiscardedError):
+        appearing.__exit__(_DiscardedError, error, None)
 
 
 class IpcFile:
@@ -137,8 +137,8 @@ class IpcFile:
         columns: Names to read, in the file's order; all by default.
 
     Raises:
-        DamagedFileError: It is missing, not an IPC file, or cut short.
-        UnfinishedError: The process may not open more files, or the store does not answer.
+        DamagedFileError: The file is missing, not an IPC file, or truncated.
+        UnfinishedError: The process cannot open more files, or the store does not respond.
     """
 
     def __init__(self, store: Store, key: str, *, columns: Sequence[str] | None = None) -> None:
@@ -159,18 +159,18 @@ class IpcFile:
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns that are read."""
+        """Schema of the columns to read."""
         return self._reader.schema
 
     def __len__(self) -> int:
-        """Give the number of batches."""
+        """Return the number of batches."""
         return int(self._reader.num_record_batches)
 
     def batch(self, index: int) -> pa.RecordBatch:
         """Read the batch *index*.
 
         Raises:
-            DamagedFileError: Its bytes are not what was written.
+            DamagedFileError: The bytes differ from what was written.
         """
         try:
             return self._reader.get_batch(index)
@@ -185,12 +185,12 @@ class IpcFile:
 
 
 def too_many_open_files(error: Exception, path: Path | str) -> UnfinishedError | None:
-    """Return the error that says what to do when opening *path* met the limit of open files; None for other errors."""
+    """Return an error with a hint if opening *path* failed at the limit of open files; None for other errors."""
     if not isinstance(error, OSError) or error.errno not in (errno.EMFILE, errno.ENFILE):
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return UnfinishedError(
         f"too many open files: the limit is {soft} (`ulimit -n`)",
-        hint="raise it (`ulimit -n 4096`), or use fewer --workers, and run the same command again",
+        hint="raise the limit (`ulimit -n 4096`) or use fewer --workers, then run the same command again",
         file=str(path),
     )

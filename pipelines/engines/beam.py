@@ -1,7 +1,7 @@
-"""The same plan on Beam: tasks are elements, and an exchange is a grouping by our partition number.
+"""Run a plan on Beam: tasks are elements, and an exchange groups rows by partition number.
 
-The runner is the in-process one of the Python SDK: the SDK's default would look for another runner on the network, and
-its several-process mode waits for ever when a worker dies.
+The engine uses the in-process runner of the Python SDK. The SDK's default looks for another runner on the network, and
+its multi-process mode hangs when a worker dies.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ except ImportError as error:
 
 
 class BeamEngine:
-    """Does tasks on Beam's in-process runner."""
+    """Runs tasks on Beam's in-process runner."""
 
     name = "beam"
 
     def close(self, *, at_once: bool = False) -> None:
-        """Nothing is held between pipelines, so there is nothing to free."""
+        """Do nothing: no resources are held between pipelines."""
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do independent *tasks*."""
+        """Run independent *tasks*."""
         with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
             with _pipeline() as pipeline:
                 (pipeline | beam.Create([task.as_json() for task in tasks]) | beam.Reshuffle() | beam.Map(_do, folder))
@@ -51,7 +51,7 @@ class BeamEngine:
                     | "scatters" >> beam.Create([task.as_json() for task in scatters])
                     | beam.FlatMap(_scatter).with_output_types(tuple[int, bytes])
                 )
-                # A partition without rows is gathered too.
+                # A partition without rows needs its gather task, too.
                 empty = pipeline | "partitions" >> beam.Create([(number, b"") for number in wanted])
                 grouped = (rows, empty) | beam.Flatten() | beam.GroupByKey()
                 grouped | beam.Map(_gather, wanted, moved, folder)

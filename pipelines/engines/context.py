@@ -1,4 +1,4 @@
-"""What a function may know of the task that runs it: where to count, to put files, to emit rows, to find inputs."""
+"""The context of a running task: counters, files, side tables and inputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.batches import give_up
+from corpusmill.pipelines.engines.batches import discard
 from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import Store, located
 
@@ -18,13 +18,13 @@ _CURRENT: ContextVar[TaskContext] = ContextVar("task")
 
 
 class TaskContext:
-    """The running task: counters that end up in the step's manifest, and files that appear when the task is done.
+    """The running task: its counters go into the step's manifest, its files appear when the task is finished.
 
     Args:
-        store: Where the task's files appear.
-        out: Beginning of their keys.
+        store: Store of the task's files.
+        out: Prefix of their keys.
         partition: Number of the partition that the task computes.
-        contents: Where each input by content lies, by name.
+        contents: Location of each input file, by name.
     """
 
     def __init__(self, store: Store, out: str, *, partition: int, contents: Mapping[str, str] | None = None) -> None:
@@ -47,11 +47,11 @@ class TaskContext:
         """Append *batch* to the side table *side* of the step.
 
         Raises:
-            WorkError: The step declares no side table of this name, or *batch* has other columns than it declares.
+            WorkError: The step does not declare this side table, or *batch* has undeclared columns.
         """
         if side not in self.sides:
             raise WorkError(
-                f"a stage emits to the side table {side!r}, which it does not declare",
+                f"a stage emits to the undeclared side table {side!r}",
                 hint=f"declare it in `sides()`; declared: {', '.join(sorted(self.sides)) or 'none'}",
             )
         if self._held is None:
@@ -61,7 +61,7 @@ class TaskContext:
 
     @contextlib.contextmanager
     def attempt(self) -> Iterator[None]:
-        """Keep what the block counts and emits only when it ends well: a stage that fails is asked again by rows."""
+        """Keep the counts and rows of the block only if it succeeds: the caller retries a failed batch row by row."""
         counters, self.counters = self.counters, collections.Counter()
         self._held = []
         try:
@@ -74,10 +74,10 @@ class TaskContext:
             self.counters, self._held = counters, None
 
     def content(self, name: str) -> Path:
-        """Return a local path of the input by content *name*, for as long as the task runs.
+        """Return a local path of the input file *name*, for as long as the task runs.
 
         Raises:
-            KeyError: The step declares none of this name.
+            KeyError: The step declares no input of this name.
         """
         store, key = located(self._contents[name])
         return self._read.enter_context(store.fetched(key))
@@ -88,15 +88,15 @@ class TaskContext:
         return self._files[name]
 
     def adopt_files(self) -> dict[str, int]:
-        """Let the files appear in the store and return their sizes in bytes by name."""
+        """Publish the files in the store and return their sizes in bytes by name."""
         sizes = {name: path.stat().st_size for name, path in self._files.items()}
         self._appearing.close()
         self._read.close()
         return sizes
 
     def drop_files(self) -> None:
-        """Remove what a failed attempt wrote."""
-        give_up(self._appearing)
+        """Remove the files of a failed attempt."""
+        discard(self._appearing)
         self._read.close()
 
 

@@ -1,6 +1,6 @@
-"""The driver: runs the steps of a plan one after the other, and only what is missing.
+"""The driver: runs the steps of a plan one after the other, and computes only what is missing.
 
-It knows no engine and no stage. Between steps it reads counters and sizes only, and its work is linear in the number of
+It knows no engine and no stage. Between steps it reads counters and sizes only, so its work is linear in the number of
 tasks.
 """
 
@@ -38,16 +38,16 @@ from corpusmill.schemas.hashing import fingerprint
 from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 
 PARTITION_BYTES: Final = 32 * 2**20
-"""Memory that the rows of a partition take, as far as the driver chooses the number of partitions."""
+"""Memory for the rows of a partition, where the driver chooses the number of partitions."""
 
 
 class Engine(Protocol):
-    """What does tasks: processes here, or machines elsewhere that see the same store."""
+    """Runs tasks: in processes on this machine, or on other machines that share the store."""
 
     name: str
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do independent tasks; a task that runs several maps has a result for each."""
+        """Run independent *tasks*. A task that runs several maps has a result for each."""
         ...
 
     def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
@@ -55,37 +55,37 @@ class Engine(Protocol):
         ...
 
     def close(self, *, at_once: bool = False) -> None:
-        """Free what it holds; *at_once*, as after an interrupt, without waiting for tasks that run."""
+        """Free all resources. *at_once* (after an interrupt) does not wait for running tasks."""
         ...
 
 
 class Observer(Protocol):
-    """Sees a run as it goes."""
+    """Receives the events of a run."""
 
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
-        """*missing* of *tasks* tasks are about to be done."""
+        """*missing* of *tasks* tasks are about to run."""
         ...
 
     def task_done(self, step: Step, done: Done) -> None:
-        """One task is finished."""
+        """A task has finished."""
         ...
 
     def step_done(self, done: StepDone) -> None:
-        """A step is finished, or was found finished."""
+        """A step has finished, or was already finished."""
         ...
 
 
 class Silent:
-    """Sees a run and says nothing."""
+    """Ignores all events."""
 
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
-        """Say nothing."""
+        """Ignore the event."""
 
     def task_done(self, step: Step, done: Done) -> None:
-        """Say nothing."""
+        """Ignore the event."""
 
     def step_done(self, done: StepDone) -> None:
-        """Say nothing."""
+        """Ignore the event."""
 
 
 def run_plan(
@@ -100,12 +100,13 @@ def run_plan(
     """Run *plan* and return its finished steps by name.
 
     Args:
-        batch_rows: Cut all inputs into batches of that many rows: for the tests that the output does not depend on it.
-        fresh: Do every task again, whatever is there.
+        batch_rows: Cut all inputs into batches of that many rows. Tests use it to check that the output does not depend
+            on batches.
+            fresh: Run every task again, even if its result is stored.
 
-    Raises:
-        UnfinishedError: The disk is full or the store cannot be written; what was finished is kept.
-        WorkError: A task failed, and would again.
+        Raises:
+            UnfinishedError: The disk is full or the store cannot be written. Finished tasks are kept.
+            WorkError: A task failed, and would fail again.
     """
     known = fingerprints(plan)
     if fresh:
@@ -127,7 +128,7 @@ def _forget(store: TaskStore, name: str) -> None:
 
 
 def as_unfinished(error: OSError) -> CorpusmillError:
-    """Return the error that says what the user can do about *error*."""
+    """Return an error with a hint for *error*."""
     text = str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT) or "No space left" in text or "Disk quota" in text:
         return UnfinishedError(f"the disk is full ({text})", hint="free space (`corpusmill gc`) and run it again")
@@ -138,7 +139,7 @@ def as_unfinished(error: OSError) -> CorpusmillError:
 
 @dataclass
 class _Run:
-    """The state of a run: what is finished, and the slices of the layouts that were made."""
+    """The state of a run: finished steps, and the slices of their layouts."""
 
     slices: Slices
     known: dict[str, str]
@@ -150,7 +151,7 @@ class _Run:
 
     @property
     def plan(self) -> Plan:
-        """What runs, with the rounds that were begun."""
+        """The plan, extended by the rounds that have started."""
         return self.slices.plan
 
     def all(self) -> None:
@@ -159,7 +160,7 @@ class _Run:
             self.unit(unit)
 
     def unit(self, unit: Unit) -> None:
-        """Run the steps of *unit*, as far as they are not there."""
+        """Run those steps of *unit* that are not stored."""
         missing = []
         for step in unit.steps:
             there = self.store.read_step(self.known[step.name])
@@ -196,11 +197,11 @@ class _Run:
         return {name: self.finished[name].counters for name in steps}
 
     def _asked(self, steps: Iterable[str]) -> dict[str, dict[str, int]]:
-        """Return the counters of *steps* in the form in which they are part of an address."""
+        """Return the counters of *steps* in the form that is part of an address."""
         return {name: dict(sorted(self.finished[name].counters.items())) for name in sorted(set(steps))}
 
     def _work(self, step: Step, asks: Iterable[str]) -> str:
-        """Return a hash of what of *step* decides its output, whatever it reads."""
+        """Return a hash of what decides the output of *step*, apart from its inputs."""
         return fingerprint({"work": work_of(step), "asked": self._asked(asks)})
 
     def _bound(self, function: Any) -> Call:
@@ -228,7 +229,7 @@ class _Run:
         return [found[task.fingerprint] for task in tasks]
 
     def _scan_tasks(self, step: Scan) -> Iterator[Task]:
-        """Yield the tasks of a scan, in the order of their addresses: a listing in another order is the same layout."""
+        """Yield the tasks of a scan in the order of their addresses, so that the order of a listing does not matter."""
         call = self._bound(step.function)
         work = self._work(step, step.function.asks())
         tasks = [(fingerprint([work, raw.identity]), raw) for raw in self.plan.scans[step.name]]
@@ -265,10 +266,10 @@ class _Run:
             **details,
         )
 
-    # -- maps: one task a slice
+    # -- maps: one task per slice
 
     def _maps(self, steps: Sequence[Map]) -> None:
-        """Run maps over one layout: a task per slice, with those of them whose output is not there."""
+        """Run maps over one layout. The task of a slice runs the maps whose output is missing."""
         slices = self.slices.of(self.plan.layout(steps[0].of))
         calls = [_MapPlan.of(self, step) for step in steps]
         results: dict[str, list[Done | None]] = {step.name: [None] * len(slices) for step in steps}
@@ -291,7 +292,7 @@ class _Run:
     def _map_task(
         self, slice_: Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[Done | None]]
     ) -> Task | None:
-        """Return the task that computes what is missing on one slice, and note in *results* what is there."""
+        """Return the task that computes the missing outputs of one slice. Stored ones are added to *results*."""
         names: dict[str, str] = {}
         missing: dict[str, _MapPlan] = {}
         for plan in plans:
@@ -329,7 +330,7 @@ class _Run:
     # -- exchanges
 
     def _exchange(self, step: Exchange) -> None:
-        inputs = [self._sources(given) for given in step.inputs]
+        inputs = [self._sources(input_) for input_ in step.inputs]
         read = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
         gathers = list(self._gathers(step, sorted(map(fingerprint, read))))
         found = {task.fingerprint: done for task in gathers if (done := self._there(task)) is not None}
@@ -353,26 +354,27 @@ class _Run:
         self._record(step, self._in_order(step, gathers, found), computed=len(missing), moved_cpu_s=moved)
 
     def _spill_folder(self, step: Exchange) -> Path:
-        """Return a folder of this attempt alone: another run may do the same exchange; what dead ones left goes."""
+        """Return a folder for this attempt only, since another run may do the same exchange. Remove folders of dead
+        runs."""
         if self.store.spill.is_dir():
             for left in filter(is_left_over, self.store.spill.iterdir()):
                 shutil.rmtree(left, ignore_errors=True)
         return self.store.spill / f"{self.known[step.name]}.{attempt_name()}.spill"
 
-    def _sources(self, given: Input) -> list[tuple[Any, Source]]:
-        """Return the slices of an input, each with the address of what is read of it."""
-        through = None if given.through is None else self._bound(given.through)
-        asked = None if given.through is None else self._asked(given.through.asks())
-        if given.side is not None:
+    def _sources(self, input_: Input) -> list[tuple[Any, Source]]:
+        """Return the slices of an input, each with the address of the columns that are read."""
+        through = None if input_.through is None else self._bound(input_.through)
+        asked = None if input_.through is None else self._asked(input_.through.asks())
+        if input_.side is not None:
             return [
                 ([asked, *address], Source(piece, dict.fromkeys(piece.columns, ()), through=through))
-                for address, piece in self.slices.of_side(given, given.side)
+                for address, piece in self.slices.of_side(input_, input_.side)
             ]
-        columns = self.plan.input_columns(given)
-        layout, views = self.plan.layout(given.step), self.slices.views(given.step, columns)
+        columns = self.plan.input_columns(input_)
+        layout, views = self.plan.layout(input_.step), self.slices.views(input_.step, columns)
         return [
             (
-                [asked, self.slices.addresses(given.step, slice_, columns)],
+                [asked, self.slices.addresses(input_.step, slice_, columns)],
                 Source(self.slices.piece(layout, slice_, (views,)), views, through=through),
             )
             for slice_ in self.slices.of(layout)
@@ -432,7 +434,7 @@ class _Run:
     # -- rounds
 
     def _repeat(self, step: Repeat) -> None:
-        """Run the rounds of *step*; the last one's table is that of the step."""
+        """Run the rounds of *step*. The table of the last round becomes that of the step."""
         carried = step.start
         rounds: list[str] = []
         computed = 0
@@ -461,22 +463,22 @@ class _Run:
 
 
 def _renamed(step: Step, names: Mapping[str, str]) -> Step:
-    """Return *step* of a repeat as it runs in one round."""
+    """Return the *step* of a repeat with the names of one round."""
     name = names[step.name]
     match step:
         case Exchange():
-            inputs = tuple(replace(given, step=names.get(given.step, given.step)) for given in step.inputs)
+            inputs = tuple(replace(input_, step=names.get(input_.step, input_.step)) for input_ in step.inputs)
             onto = None if step.onto is None else names.get(step.onto, step.onto)
             return replace(step, name=name, inputs=inputs, onto=onto)
         case Map() | Fold():
             return replace(step, name=name, of=names.get(step.of, step.of))
         case _:
-            raise WorkError(f"step {step.name} cannot stand in a repeat")
+            raise WorkError(f"step {step.name} cannot be part of a repeat")
 
 
 @dataclass(frozen=True)
 class _MapPlan:
-    """What is the same for all slices of a map."""
+    """The parts of a map call that are the same for all slices."""
 
     step: Map
     work: str

@@ -1,4 +1,4 @@
-"""Whole groups from a sorted stream: batches may be cut anywhere, groups may not."""
+"""Whole groups from a sorted stream, wherever its batches are cut."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ import pyarrow.compute as pc
 
 TARGET_ROWS: Final = 8_192
 TARGET_BYTES: Final = 16_000_000
-"""Groups are joined up to these many rows or bytes; a group that has more is one batch all the same."""
+"""Groups are joined up to this many rows or bytes. A larger group is one batch."""
 
 
 def whole_groups(
     batches: Iterable[pa.RecordBatch], *, by: str, target_rows: int = TARGET_ROWS
 ) -> Iterator[pa.RecordBatch]:
-    """Cut a stream that is sorted by the column *by* anew, so that no group of equal values spans two batches.
+    """Cut a stream sorted by the column *by* so that no group of equal values spans two batches.
 
-    Groups are joined up to *target_rows* rows or `TARGET_BYTES`; it holds as much, or one group when that is longer,
-    and the batch at hand.
+    Groups are joined up to *target_rows* rows or `TARGET_BYTES`. The function holds that much, or one group if it is
+    larger, plus the current batch.
 
     >>> stream = [pa.record_batch({"k": [1, 1, 2]}), pa.record_batch({"k": [2]}), pa.record_batch({"k": [2, 3]})]
     >>> [batch["k"].to_pylist() for batch in whole_groups(stream, by="k", target_rows=1)]
@@ -48,7 +48,7 @@ def whole_groups(
 
 
 def run_starts(column: pa.Array) -> npt.NDArray[np.int64]:
-    """Give the place, from 0, at which each run of equal values of *column* (no nulls) begins.
+    """Return the positions, from 0, at which runs of equal values of *column* (no nulls) begin.
 
     >>> run_starts(pa.array(["a", "a", "b", "a"])).tolist()
     [0, 2, 3]
@@ -60,5 +60,5 @@ def run_starts(column: pa.Array) -> npt.NDArray[np.int64]:
 
 
 def group_numbers(starts: npt.NDArray[np.int64], *, rows: int) -> npt.NDArray[np.int64]:
-    """Give each of *rows* rows the number, from 0, of the run it lies in, from the runs' *starts*."""
+    """Return, for each of *rows* rows, the number (from 0) of the run that contains it, given the runs' *starts*."""
     return np.repeat(np.arange(len(starts)), np.diff(starts, append=rows))

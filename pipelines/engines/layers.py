@@ -1,8 +1,8 @@
-"""A slice of a table as it is read: the columns of its layout's file, with what maps wrote onto them.
+"""Read a slice of a table: the columns of its layout's file and the layers that maps wrote onto it.
 
-What a map wrote is a *layer*: an Arrow file with one batch for each batch of the slice, row by row. A replaced column
-holds the changed rows alone, and a column ``?<name>`` says which these are; so a stage that masks one e-mail address
-in a thousand documents writes one text.
+A *layer* is the output of a map: an Arrow file with one batch for each batch of the slice, row by row. A replaced
+column contains only the changed rows, and a boolean column ``?<name>`` marks them. A stage that masks one e-mail
+address in a thousand documents therefore writes one text.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from corpusmill.pipelines.engines.batches import IpcFile, only_where
 from corpusmill.schemas.storage import Store
 
 CHANGED: Final = "?"
-"""Prefix of the column that tells which rows of a replaced column were changed."""
+"""Prefix of the column that marks the changed rows of a replaced column."""
 _ROW_BITS: Final = 32
 
 
 @dataclass(frozen=True)
 class Layer:
-    """An Arrow file that the step *step* wrote for one slice, at *key* of the store, and the columns that are read."""
+    """An Arrow file that *step* wrote for one slice, its *key* in the store, and the columns to read."""
 
     step: str
     key: str
@@ -35,12 +35,12 @@ class Layer:
 
 @dataclass(frozen=True)
 class SliceFile:
-    """A slice: batches ``[start, stop)`` of the file of a layout, and layers on it, the oldest first.
+    """A slice: batches ``[start, stop)`` of a layout's file, and the layers on it, oldest first.
 
     Args:
-        key: Of the layout's file in the store.
-        number: Of the slice in its layout, for `PLACE`.
-        columns: Columns of the layout's file that are read; at least one.
+        key: Key of the layout's file in the store.
+        number: Number of the slice in its layout, for `PLACE`.
+        columns: Columns to read from the layout's file; at least one.
     """
 
     key: str
@@ -52,7 +52,7 @@ class SliceFile:
 
 
 class Frame:
-    """One batch of a slice; columns are put together when they are asked for."""
+    """One batch of a slice. Columns are assembled on demand."""
 
     def __init__(self, base: pa.RecordBatch, layers: Mapping[str, pa.RecordBatch], place: int) -> None:
         self.num_rows: int = base.num_rows
@@ -63,16 +63,17 @@ class Frame:
         self._read: dict[tuple[str, tuple[str, ...]], pa.Array] = {}
 
     def put(self, step: str, name: str, values: pa.Array) -> None:
-        """Take *values* as the column *name* after the step *step*."""
+        """Set the column *name* as written by *step*."""
         self._written[step, name] = values
 
     def select(self, views: Mapping[str, tuple[str, ...]]) -> pa.RecordBatch:
-        """Return columns: for each name of *views*, the steps that wrote it, the newest first; none: the layout's."""
+        """Return the columns in *views*. Each maps to the steps that wrote it, newest first; none: the layout's
+        column."""
         columns = [self.column(name, writers) for name, writers in views.items()]
         return pa.RecordBatch.from_arrays(columns, names=list(views))
 
     def column(self, name: str, writers: tuple[str, ...]) -> pa.Array:
-        """Return the column *name* as *writers*, the newest first, left it."""
+        """Return the column *name* as written by *writers*, newest first."""
         key = (name, writers)
         if key not in self._read:
             is_stored = name != PLACE or PLACE in self._base.schema.names
@@ -96,7 +97,7 @@ class Frame:
 
 
 def _with_changes(values: pa.Array, changes: Sequence[tuple[pa.Array, pa.Array]]) -> pa.Array:
-    """Return *values* with *changes* (which rows, new values; the newest first) in their places."""
+    """Return *values* with *changes* applied: pairs of (mask of rows, new values), newest first."""
     for mask, changed in reversed(changes):
         if mask.true_count == len(mask):
             values = changed
@@ -118,7 +119,7 @@ def frames(piece: SliceFile, store: Store) -> Iterator[Frame]:
 
 
 def changed_rows(before: pa.Array, after: pa.Array) -> pa.Array:
-    """Return which rows of two arrays of one type differ (bool, no nulls); null is a value of its own.
+    """Return which rows of two arrays of one type differ (bool, no nulls); nulls are equal to each other.
 
     >>> changed_rows(pa.array(["a", None, "c"]), pa.array(["a", "b", None])).to_pylist()
     [False, True, True]
@@ -133,7 +134,7 @@ def changed_rows(before: pa.Array, after: pa.Array) -> pa.Array:
 
 
 def layer_batch(written: pa.RecordBatch, schema: pa.Schema, before: dict[str, pa.Array]) -> pa.RecordBatch:
-    """Return *written* (columns of *schema*) as a layer; *before* has the older values of replaced columns."""
+    """Return *written* (columns of *schema*) as a layer. *before* has the previous values of replaced columns."""
     columns: list[pa.Array] = []
     for field in schema:
         values = written[field.name]
@@ -146,7 +147,7 @@ def layer_batch(written: pa.RecordBatch, schema: pa.Schema, before: dict[str, pa
 
 
 def layer_schema(schema: pa.Schema, replaced: Container[str]) -> pa.Schema:
-    """Return the columns of a layer for those of *schema*; the ones in *replaced* are stored sparsely."""
+    """Return the schema of a layer for *schema*. Columns in *replaced* are stored sparsely."""
     fields: list[pa.Field] = []
     for field in schema:
         if field.name in replaced:

@@ -1,4 +1,4 @@
-"""The local engine: a pool of processes on this machine; the reference for the others."""
+"""The local engine: a pool of processes on this machine. It is the reference for the other engines."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _ORPHAN_CHECK_S: Final = 1.0
 
 
 class LocalEngine:
-    """Does tasks in *workers* processes; with 0 in this process, where a dying task takes the run with it.
+    """Runs tasks in *workers* processes. With 0, tasks run in this process, and a task that dies ends the run.
 
     Args:
-        memory_bytes: Resident memory that a worker may take. Sorts, joins and decisions keep within it by spilling; a
-            task that takes more all the same fails, and not the machine.
+        memory_bytes: Bound on the resident memory of a worker. Sorts, joins and deduplication stay within it by
+            spilling. A task that exceeds it fails.
 
     Raises:
-        UsageError: *memory_bytes* is too little for any task.
+        UsageError: *memory_bytes* is too small for any task.
     """
 
     name = "local"
@@ -52,7 +52,7 @@ class LocalEngine:
         self.close(at_once=kind is not None and issubclass(kind, KeyboardInterrupt))
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the workers, when the tasks that run are finished or, as after an interrupt, *at_once*."""
+        """Stop the workers: after the running tasks finish, or *at_once*, as after an interrupt."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -66,7 +66,7 @@ class LocalEngine:
             raise
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do independent *tasks*; give what each tells, in the order in which they finish."""
+        """Run independent *tasks* and yield their results in the order in which they finish."""
         if self._workers == 0 or not tasks:
             set_bound(self._memory_bytes)
             for task in tasks:
@@ -111,13 +111,13 @@ class LocalEngine:
         except MemoryError as error:
             limit = "" if self._memory_bytes is None else f" (limit: {self._memory_bytes / 1e6:,.0f} MB a worker)"
             raise WorkError(
-                f"step {task.step}: task {task.fingerprint[:12]} needs more memory than there is{limit}",
-                hint="give more with --memory, or use fewer --workers",
+                f"step {task.step}: task {task.fingerprint[:12]} needs more memory than is available{limit}",
+                hint="raise --memory, or use fewer --workers",
             ) from error
 
     def _submit(self, task: Task) -> Future[tuple[Done, ...]]:
-        resource_tracker.ensure_running()  # started with the first worker, it would let interrupts through
-        with held_interrupts():  # it may start a worker
+        resource_tracker.ensure_running()  # a tracker started by the first worker would not ignore interrupts
+        with held_interrupts():  # submitting may start a worker
             return self._executor().submit(do, task)
 
     def _executor(self) -> ProcessPoolExecutor:
@@ -137,9 +137,9 @@ class LocalEngine:
 
 
 def _terminate(pool: ProcessPoolExecutor) -> None:
-    """End the workers of *pool* now; what they were writing is swept by the next run.
+    """Stop the workers of *pool* now. The next run removes their unfinished files.
 
-    Tasks that wait are not canceled: in Python 3.11 the thread of a broken pool fails at a canceled one.
+    Waiting tasks are not canceled: in Python 3.11 the thread of a broken pool fails at a canceled task.
     """
     with held_interrupts():
         for process in tuple((pool._processes or {}).values()):  # `terminate_workers` from Python 3.14 on
@@ -154,14 +154,14 @@ class _Try:
 
 
 def _again(attempt: _Try, workers: int) -> _Try:
-    """Count an attempt that a dead worker took along.
+    """Count an attempt that ended because a worker died.
 
-    A dead worker takes down the tasks of its neighbours too, so each task is granted that many more attempts.
+    A dead worker also ends the tasks of the other workers, so each task gets `ATTEMPTS` per worker.
     """
     if attempt.number >= ATTEMPTS * max(1, workers):
         raise WorkError(
             f"step {attempt.task.step}: a worker died {attempt.number} times at task {attempt.task.fingerprint[:12]}",
-            hint="out of memory? try --workers 1; `corpusmill runs` tells what was finished",
+            hint="out of memory? try --workers 1; `corpusmill runs` lists what has finished",
         )
     return _Try(attempt.task, attempt.number + 1)
 
@@ -171,14 +171,14 @@ def _processors() -> int:
 
 
 def start_worker(parent: int, memory_bytes: int | None = None) -> None:
-    """Prepare a worker: one thread for Arrow, its bound on memory, and an end when the process *parent* is gone.
+    """Prepare a worker: one thread for Arrow, a memory bound, and exit when the process *parent* is gone.
 
-    Interrupts are the parent's: it ends its workers.
+    Workers ignore interrupts; the parent stops them.
     """
     ignore_interrupts()
     set_bound(memory_bytes)
     if memory_bytes is not None:
-        # Arrow's own pools set aside far more than they use, and all of it would count.
+        # Arrow's own pools reserve far more than they use, and all of it would count.
         pa.set_memory_pool(pa.system_memory_pool())
         watch(memory_bytes)
     pa.set_cpu_count(1)

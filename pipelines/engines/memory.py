@@ -1,7 +1,7 @@
 """Resident memory of this process: now, and at the peak of a task.
 
-*Anonymous* memory is what a process made itself. Pages of mapped files do not belong to it: the system takes them back
-when somebody needs the memory.
+*Anonymous* memory is memory that a process allocated itself. Pages of mapped files are not part of it: the system
+reclaims them under memory pressure.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _STATM: Final = Path("/proc/self/statm")
 _STATUS: Final = Path("/proc/self/status")
 _CLEAR_REFS: Final = Path("/proc/self/clear_refs")
 _FORGET_PEAK: Final = "5"
-"""Written to `clear_refs`, sets the high-water mark to what is resident now (proc(5), Linux 4.0)."""
+"""Writing this to `clear_refs` resets the high-water mark to the current resident memory (proc(5), Linux 4.0)."""
 
 
 class Resident(NamedTuple):
-    """Bytes of a process that are in memory. Systems that do not tell files apart count all as *anonymous*."""
+    """Resident bytes of a process. Systems that do not report files separately count everything as *anonymous*."""
 
     anonymous: int
     files: int
 
 
 def resident() -> Resident:
-    """Return what of this process is in memory now; takes about 20 µs on Linux, 5 ms elsewhere."""
+    """Return the resident memory of this process; takes about 20 µs on Linux, 5 ms elsewhere."""
     if sys.platform != "linux":
         listed = subprocess.run(["ps", "-o", "rss=", "-p", str(os.getpid())], stdout=subprocess.PIPE, check=True)
         return Resident(int(listed.stdout) * 1024, 0)
@@ -40,11 +40,11 @@ def resident() -> Resident:
 
 
 class PeakMemory:
-    """Measures the peak of anonymous memory from entering to leaving a block, of the whole process.
+    """Measures the peak of anonymous memory of the whole process while a block runs.
 
-    It samples twenty times a second. On Linux the kernel's high-water mark, which is reset at the start where the
-    process may do that, also shows a peak between two samples; mapped files that it includes are subtracted as far as
-    they were resident in any sample, so that *bytes* is never too high on their account.
+    It samples twenty times a second. On Linux, the kernel's high-water mark also catches peaks between two samples. The
+    mark is reset at the start if the process is allowed to. It includes mapped files, so the largest sample of them is
+    subtracted, and *bytes* never overstates the peak because of them.
 
     >>> with PeakMemory() as peak:
     ...     taken = bytearray(b"x") * 50_000_000
@@ -83,7 +83,7 @@ class PeakMemory:
 
 
 def _forget_peak() -> bool:
-    """Reset the high-water mark of this process; return whether that was possible."""
+    """Reset the high-water mark of this process and return whether that was possible."""
     with contextlib.suppress(OSError):
         _CLEAR_REFS.write_text(_FORGET_PEAK)
         return True

@@ -1,10 +1,10 @@
-"""Merging the spills of an exchange: the rows of one partition in order, in bounded memory and open files.
+"""Merge the spills of an exchange: the rows of one partition in order, in bounded memory and open files.
 
-Merging goes in rounds. A round fills the buffer of each segment, in proportion to what the segment has left. All rows
-up to the smallest last key of the buffers are final, because no unread row comes before them; they are sorted together
-and leave. So the cost of a row depends neither on the shortest spill nor on how the spills overlap. Where there are
-more segments than may be open, or than memory has buffers for, groups of neighbors are first merged into larger
-temporary spills.
+Merging goes in rounds. A round fills the buffer of each segment in proportion to the unread rows of the segment. All
+rows up to the smallest last key of the buffers are final, because no unread row precedes them. They are sorted together
+and returned. The cost of a row therefore depends neither on the shortest spill nor on how the spills overlap. If there
+are more segments than may be open, or than fit in memory, groups of neighbors are first merged into larger temporary
+spills.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from corpusmill.pipelines.engines.spills import (
 from corpusmill.schemas.storage.attempts import attempt_name, sweep
 
 MAX_OPEN: Final = 128
-"""Spills read at the same time."""
+"""Spills that are read at the same time."""
 
 Key: TypeAlias = tuple[Any, ...]
 
@@ -48,16 +48,16 @@ def merged(
 ) -> Iterator[pa.RecordBatch]:
     """Merge the rows of *partition* from all spills in *folder*, in the order of ``(by, *order)``.
 
-    Equal rows come in the order of the names of their spills, then in that within the spill. Temporary spills lie in
-    *folder* and are removed at the end; those of a call that was killed are removed by the next one.
+    Equal rows are ordered by the names of their spills, then by their position in the spill. Temporary spills are
+    written to *folder* and removed at the end. The next call removes those of a killed one.
 
     Args:
-        memory_bytes: Bound on the memory for rows and their copies; two batches and the largest row are held anyway.
+        memory_bytes: Bound on the memory for rows and their copies; two batches and the largest row are always held.
         max_open: Bound on spills open at the same time.
 
     Raises:
         DamagedFileError: A spill is missing or damaged.
-        UnfinishedError: The process may not open *max_open* files.
+        UnfinishedError: The process cannot open *max_open* files.
     """
     temporary = folder / f"merge-{partition:06d}"
     sweep(temporary)
@@ -90,7 +90,7 @@ class _Merge:
         yield from self._merged(pieces, target_bytes=min(TARGET_BYTES, self._buffered_cost // 8))
 
     def _few(self, pieces: list[Segment]) -> list[Segment]:
-        """Merge groups of neighbors until one merge can read all that is left."""
+        """Merge groups of neighbors until one merge can read all remaining segments."""
         start = 0
         while (width := self._fitting(pieces, 0)) < len(pieces):
             start = 0 if start >= len(pieces) - 1 else start
@@ -101,7 +101,7 @@ class _Merge:
         return pieces
 
     def _fitting(self, pieces: Sequence[Segment], start: int) -> int:
-        """Return how many of *pieces* from *start* on can be merged at once: two at least, if there are two."""
+        """Return how many of *pieces* from *start* on can be merged at once: at least two, if there are two."""
         width = size = buffers = 0
         for piece in pieces[start:]:
             size += piece.cost
@@ -154,12 +154,12 @@ class _Merge:
 
 
 def _final_rows(cursors: Sequence[_Cursor], buffered_cost: int) -> list[pa.RecordBatch]:
-    """Fill the buffers of *cursors*, and take the rows before which no unread row comes."""
+    """Fill the buffers of *cursors*, and take the rows that no unread row precedes."""
     left = sum(cursor.left_cost for cursor in cursors)
     share = min(1.0, buffered_cost / max(1, left))
     for cursor in cursors:
         cursor.fill(math.inf if share == 1 else share * cursor.left_cost)
-    # Rows that are equal to the last key of a buffer may follow in that segment: those of later segments must wait.
+    # Rows equal to the last key of a buffer may follow in that segment, so equal rows of later segments must wait.
     bound = min(((cursor.last_key, place) for place, cursor in enumerate(cursors) if cursor.has_unread), default=None)
     if bound is None:
         return [batch for cursor in cursors for batch in cursor.take_all()]
@@ -180,17 +180,17 @@ class _Cursor:
 
     @property
     def left_cost(self) -> int:
-        """Cost of the rows that were not taken."""
+        """Cost of the rows that have not been taken."""
         return self._buffered_cost + self._reader.unread_cost
 
     @property
     def has_unread(self) -> bool:
-        """Whether rows are not in the buffer yet."""
+        """Whether rows remain outside the buffer."""
         return not self._reader.is_finished
 
     @property
     def is_finished(self) -> bool:
-        """Whether all rows were taken."""
+        """Whether all rows have been taken."""
         return not self._buffer and self._reader.is_finished
 
     @property
@@ -202,14 +202,14 @@ class _Cursor:
         return tuple(_comparable(batch[name][row]) for name in self._keys)
 
     def fill(self, target: float) -> None:
-        """Read until the buffer has *target* bytes, one row at least."""
+        """Read until the buffer has *target* bytes, and at least one row."""
         while self.has_unread and (self._buffered_cost < target or not self._buffer):
             batch = self._reader.read()
             self._buffer.append(batch)
             self._buffered_cost += sorting_cost(batch)
 
     def rest(self) -> Iterator[pa.RecordBatch]:
-        """Generate all rows that are left."""
+        """Generate all remaining rows."""
         while not self.is_finished:
             self.fill(0)
             yield from self.take_all()
@@ -246,7 +246,7 @@ class _Cursor:
 
 
 def _comparable(value: pa.Scalar) -> Any:
-    """Return what compares as the *value* of a key column does."""
+    """Return a value that compares as the *value* of a key column sorts."""
     if pa.types.is_temporal(value.type):
         return value.value
     plain = value.as_py()

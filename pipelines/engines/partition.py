@@ -1,4 +1,4 @@
-"""The partition of a row: our own hash of one column, equal on every engine and machine."""
+"""The partition of a row: a hash of one column that is equal on every engine and machine."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from corpusmill.schemas.splitmix import splitmix64_column
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _PIECE_BYTES: Final = 100_000
-"""Bytes of strings that are hashed at once: what that takes fits into a processor's cache."""
+"""Bytes of strings hashed at once; the intermediate arrays then fit into a processor's cache."""
 
 
 def hash_column(column: pa.Array) -> npt.NDArray[np.uint64]:
     """Hash each value of *column* (integers, booleans, dates, times, strings or binary, no nulls) to 64 bits.
 
-    A number is mixed as it is; a string is a polynomial over its bytes with an odd multiplier, mixed with its length.
+    Numbers are mixed with splitmix64. A string is a polynomial over its bytes with an odd multiplier, mixed with its
+    length.
 
     Raises:
-        ValueError: There are nulls or the type cannot be a key.
+        ValueError: The column has nulls, or its type cannot be a key.
     """
     if column.null_count:
         raise ValueError("a key column has nulls")
@@ -40,7 +41,7 @@ def hash_column(column: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def _hash_bytes(column: pa.Array) -> npt.NDArray[np.uint64]:
-    """Hash piece by piece: numbers of 64 bits for each byte of a column would take many times its memory."""
+    """Hash in pieces, because 64-bit numbers for each byte of a column would take many times its memory."""
     rows = max(1, _PIECE_BYTES * len(column) // max(1, column.nbytes))
     pieces = [_hash_piece(column.slice(start, rows)) for start in range(0, len(column), rows)]
     return np.concatenate([np.empty(0, np.uint64), *pieces])
@@ -67,10 +68,10 @@ def _hash_piece(column: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def partition_numbers(column: pa.Array, parts: int, *, by_value: bool = False) -> npt.NDArray[np.int32]:
-    """Give the partition, from 0, of each row by its key.
+    """Return the partition, from 0, of each row by its key.
 
     Args:
-        by_value: The key is the partition's number itself.
+        by_value: The key is the number of the partition.
 
     Raises:
         ValueError: A number is not in ``[0, parts)``.

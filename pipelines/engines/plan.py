@@ -1,4 +1,4 @@
-"""A plan: steps in an order in which they can run, and what can be known of their tables before anything runs."""
+"""A plan: steps in an executable order, and the schemas of their tables, known before anything runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from corpusmill.schemas.errors import WorkError
 
 @dataclass(frozen=True)
 class ScanTask:
-    """One task of a scan: the rows it gets, and what of them decides the output."""
+    """One task of a scan: the rows that it receives, and the part of them that decides the output."""
 
     rows: tuple[Mapping[str, Any], ...]
     identity: Any
@@ -33,17 +33,17 @@ class ScanTask:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table as it stands after some step: who wrote it last, and its type."""
+    """A column of a table after a certain step: the step that wrote it last, and its type."""
 
     writer: str
     field: pa.Field
 
 
 class Plan:
-    """Steps in an order in which they can run; *scans* lists the tasks of each scan.
+    """Steps in an executable order. *scans* lists the tasks of each scan.
 
     Raises:
-        WorkError: A step reads a column or a step that is not there, or writes a column of a type that cannot travel.
+        WorkError: A step reads a missing column or step, or writes a column of an unsupported type.
     """
 
     def __init__(self, steps: Sequence[Step], scans: Mapping[str, Sequence[ScanTask]] | None = None) -> None:
@@ -58,31 +58,32 @@ class Plan:
         return self._tables.steps[name]
 
     def layout(self, state: str) -> str:
-        """Return the step that made the layout of the table that stands after the step *state*."""
+        """Return the step that made the layout of the table after the step *state*."""
         return self._tables.chains[state][0]
 
     def chain(self, state: str) -> tuple[str, ...]:
-        """Return the steps that made the table after *state*: its layout first, then what wrote columns onto it."""
+        """Return the steps that made the table after *state*: its layout first, then the steps that wrote columns onto
+        it."""
         return self._tables.chains[state]
 
     def columns(self, state: str) -> Mapping[str, Column]:
-        """Return the columns of the table that stands after *state*, by name."""
+        """Return the columns of the table after *state*, by name."""
         return self._tables.columns[state]
 
     def schema(self, state: str) -> pa.Schema:
-        """Return the columns of the table that stands after *state*."""
+        """Return the schema of the table after *state*."""
         return pa.schema([column.field for column in self.columns(state).values()])
 
-    def input_columns(self, given: Input) -> tuple[str, ...]:
-        """Return the columns that *given* reads."""
-        return tuple(self.columns(given.step)) if given.columns is None else given.columns
+    def input_columns(self, input_: Input) -> tuple[str, ...]:
+        """Return the columns that *input_* reads."""
+        return tuple(self.columns(input_.step)) if input_.columns is None else input_.columns
 
     def replaced(self, step: Map | Exchange) -> frozenset[str]:
-        """Return the columns that *step* replaces in the table it writes onto."""
+        """Return the columns that *step* replaces in the table that it writes onto."""
         return self._tables.replaced[step.name]
 
     def extended(self, steps: Sequence[Step], scans: Mapping[str, Sequence[ScanTask]] | None = None) -> Plan:
-        """Return this plan with *steps* behind, and the tasks of the *scans* among them."""
+        """Return this plan followed by *steps*, with the tasks of the *scans* among them."""
         plan = Plan((), {**self.scans, **(scans or {})})
         plan.steps = (*self.steps, *steps)
         plan._tables = self._tables.copy()
@@ -93,7 +94,7 @@ class Plan:
 
 @dataclass
 class _Tables:
-    """What is known of the tables of the steps added so far."""
+    """The steps added so far, and what is known of their tables."""
 
     steps: dict[str, Step] = field(default_factory=dict)
     chains: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -120,17 +121,17 @@ class _Tables:
         self.replaced[step.name] = frozenset(f.name for f in written if f.name in before)
 
     def _check(self, step: Step) -> None:
-        for given, names in _reads(step):
-            if given not in self.columns:
-                raise WorkError(f"step {step.name} reads {given}, which is no step before it")
-            missing = [name for name in names or () if name != PLACE and name not in self.columns[given]]
+        for input_, names in _reads(step):
+            if input_ not in self.columns:
+                raise WorkError(f"step {step.name} reads {input_}, which is not an earlier step")
+            missing = [name for name in names or () if name != PLACE and name not in self.columns[input_]]
             if missing:
-                raise WorkError(f"step {step.name} reads {', '.join(missing)}, which {given} does not have")
+                raise WorkError(f"step {step.name} reads {', '.join(missing)}, which {input_} does not have")
         for column in _written(step):
             bad = check_column_type(column.type)
             if bad:
                 raise WorkError(
-                    f"step {step.name}: the column `{column.name}` has the type {bad}, which cannot go between steps",
+                    f"step {step.name}: the column `{column.name}` has the type {bad}, which is not supported",
                     hint="use bool, int32, int64, float32, float64, string, binary, date32, timestamp[us, UTC], list, "
                     "struct or map",
                 )
@@ -159,8 +160,8 @@ def _reads(step: Step) -> Iterator[tuple[str, tuple[str, ...] | None]]:
         case Fold():
             yield step.of, step.reads
         case Exchange():
-            yield from ((given.step, given.columns) for given in step.inputs if given.side is None)
-            yield from ((given.step, None) for given in step.inputs if given.side is not None)
+            yield from ((input_.step, input_.columns) for input_ in step.inputs if input_.side is None)
+            yield from ((input_.step, None) for input_ in step.inputs if input_.side is not None)
             if step.onto is not None:
                 yield step.onto, None
         case Repeat():
@@ -182,11 +183,11 @@ class Unit:
 
 
 def needs(step: Step) -> set[str]:
-    """Return the steps that have to be finished, or run in the same unit before it, when *step* runs."""
+    """Return the steps that must be finished when *step* runs, or that run before it in the same unit."""
     found = {name for name, _ in _reads(step)}
     match step:
         case Exchange():
-            throughs = [given.through for given in step.inputs if given.through is not None]
+            throughs = [input_.through for input_ in step.inputs if input_.through is not None]
             found |= set(step.asks) | set(step.function.asks())
             found |= {name for through in throughs for name in through.asks()}
         case Map() | Fold() | Scan():
@@ -198,9 +199,9 @@ def needs(step: Step) -> set[str]:
 
 
 def units(plan: Plan, steps: Sequence[Step]) -> list[Unit]:
-    """Return *steps* of *plan* in units, in an order in which these can run; other steps are finished.
+    """Group *steps* of *plan* into units, in an executable order. All other steps must be finished.
 
-    A map joins the last unit of maps over its layout when all else that it needs is finished by then.
+    A map joins the last unit of maps over its layout if everything else that it needs is finished by then.
     """
     found: list[Unit] = []
     unit_of: dict[str, int] = {}

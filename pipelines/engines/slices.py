@@ -1,7 +1,7 @@
-"""The slices of the tables of a run: where the columns of each lie, and under which addresses.
+"""The slices of the tables of a run: the files and addresses of their columns.
 
-A table is the file of its layout and the layers that later steps wrote onto it. The view of a column names the steps to
-read it from: the newest layer that has it, then older ones for the rows that this one did not change.
+A table consists of the file of its layout and the layers that later steps wrote onto it. The view of a column lists the
+steps to read it from: the newest layer that has it, then older ones for the rows that the newest did not change.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from corpusmill.pipelines.engines.store import StepDone, TaskStore
 from corpusmill.pipelines.engines.tasks import Done
 
 _ROW_BYTES: Final = 32
-"""What a row of an exchange takes beside its columns, in estimates."""
+"""Estimated bytes per row of an exchange besides its columns."""
 
 
 @dataclass(frozen=True)
 class Slice:
-    """A slice of a layout: where its rows lie, and the address of its columns."""
+    """A slice of a layout: the location of its rows, and the address of its columns."""
 
     number: int
     partition: int
@@ -34,11 +34,11 @@ class Slice:
 
 @dataclass
 class Slices:
-    """The slices of the layouts that were made.
+    """The slices of the finished layouts.
 
     Args:
-        plan: What runs; a repeat extends it, round by round.
-        finished: The steps that are finished, by name; it grows while this is in use.
+        plan: The plan that runs; a repeat extends it, round by round.
+        finished: The finished steps by name; it grows during the run.
     """
 
     plan: Plan
@@ -64,9 +64,10 @@ class Slices:
                 number += 1
 
     def views(self, state: str, columns: Sequence[str], computed: Container[str] = ()) -> dict[str, tuple[str, ...]]:
-        """Return, for each of *columns* of the table after *state*, the steps to read it from, the newest first.
+        """Return, for each of *columns* of the table after *state*, the steps to read it from, newest first.
 
-        The last one wrote it whole, or is one of *computed*; none means that the layout's file has it.
+        The last one wrote the whole column, or is in *computed*. An empty tuple means that the layout's file has the
+        column.
         """
         views: dict[str, tuple[str, ...]] = {}
         for column in columns:
@@ -91,8 +92,7 @@ class Slices:
         """Return the slice with the files from which *views* are read.
 
         Args:
-            computed: Steps whose output is there, or is computed in the same task, by name: the address; empty for the
-                latter.
+            computed: Addresses of steps whose output is stored or is computed in the same task; empty for the latter.
         """
         base, by_writer = self._files_of(layout, views)
         layers = []
@@ -105,7 +105,7 @@ class Slices:
     def _files_of(
         self, layout: str, views: Sequence[Mapping[str, tuple[str, ...]]]
     ) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-        """Return the columns that *views* need of the layout's file, and of each step's layer, with the masks."""
+        """Return the columns that *views* need from the layout's file and from each step's layer, including masks."""
         base: dict[str, None] = {}
         by_writer: dict[str, dict[str, None]] = {}
         names = self.plan.columns(layout)
@@ -130,10 +130,10 @@ class Slices:
     def addresses(
         self, state: str, slice_: Slice, columns: Iterable[str], here: Mapping[str, str] = MappingProxyType({})
     ) -> dict[str, str]:
-        """Return the address of each of *columns* of a slice, and that of the slice itself.
+        """Return the address of each of *columns* of a slice, and that of the slice itself under the empty name.
 
         Args:
-            here: Addresses of the steps of the same unit.
+            here: Addresses of the steps in the same unit.
         """
         has_place = PLACE in self.plan.columns(state)
         addresses = {"": slice_.address}
@@ -145,10 +145,10 @@ class Slices:
         return addresses
 
     def _column_address(self, state: str, slice_: Slice, column: str, here: Mapping[str, str]) -> str:
-        """Return the address of a column of a slice after *state*; empty when the layout's file alone has it.
+        """Return the address of a column of a slice after *state*; empty if only the layout's file has it.
 
-        What an exchange put back is known by its content. Where it replaced a column, the rows that it left alone are
-        those of the step before, so the address of these belongs to it.
+        The output that an exchange writes back is identified by its content. If it replaced the column, its unchanged
+        rows are those of the step before, so the address includes that of the step before.
         """
         parts: list[str] = []
         for writer in self._writers(state, column):
@@ -161,29 +161,29 @@ class Slices:
         return ":".join(parts)
 
     def _writers(self, state: str, column: str) -> tuple[str, ...]:
-        """Return the steps that wrote *column*, as it stands after *state*, the newest first, down to a whole one."""
+        """Return the steps that wrote *column*, as of *state*, newest first, down to one that wrote it whole."""
         key = (state, column)
         if key not in self._writers_of:
             self._writers_of[key] = self.views(state, (column,))[column]
         return self._writers_of[key]
 
-    def of_side(self, given: Input, side: str) -> Iterator[tuple[list[str], SliceFile]]:
-        """Yield the slices of the side table *side* that *given* reads, each with its address."""
-        step = self.plan.step(given.step)
+    def of_side(self, input_: Input, side: str) -> Iterator[tuple[list[str], SliceFile]]:
+        """Yield the slices of the side table *side* that *input_* reads, each with its address."""
+        step = self.plan.step(input_.step)
         assert isinstance(step, Map)
-        columns = tuple(step.sides[side].names) if given.columns is None else given.columns
-        for done in self.finished[given.step].tasks:
+        columns = tuple(step.sides[side].names) if input_.columns is None else input_.columns
+        for done in self.finished[input_.step].tasks:
             key = f"{self.store.out(done.fingerprint)}.{side}.arrow"
             for start, stop in done.sides[side].slices:
                 yield [done.fingerprint, side, str(start)], SliceFile(key, start, stop, columns)
 
-    def input_bytes(self, given: Input) -> int:
-        """Estimate the memory of the rows that *given* moves: what its columns take."""
-        if given.side is not None:
-            sides = [done.sides[given.side] for done in self.finished[given.step].tasks]
+    def input_bytes(self, input_: Input) -> int:
+        """Estimate the memory of the rows that *input_* moves."""
+        if input_.side is not None:
+            sides = [done.sides[input_.side] for done in self.finished[input_.step].tasks]
             return sum(sum(side.column_bytes.values()) + _ROW_BYTES * side.rows for side in sides)
-        layout = self.plan.layout(given.step)
-        base, by_writer = self._files_of(layout, (self.views(given.step, self.plan.input_columns(given)),))
+        layout = self.plan.layout(input_.step)
+        base, by_writer = self._files_of(layout, (self.views(input_.step, self.plan.input_columns(input_)),))
         total = _ROW_BYTES * self.finished[layout].rows
         for writer, columns in {layout: base, **by_writer}.items():
             for done in self.finished[writer].tasks:

@@ -1,7 +1,7 @@
-"""The same plan on Spark: tasks are rows of a data frame, and an exchange is Spark's shuffle by our partition number.
+"""Run a plan on Spark: tasks are rows of a data frame, and an exchange is Spark's shuffle by partition number.
 
-Each task leaves its output at its address, as the local engine does; so driver, workers and their successors have to
-see one store.
+As with the local engine, each task writes its output to its address, so the driver and all workers need access to the
+same store.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _SETTINGS: Final = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "1024",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    # Partitions keep their numbers: nothing is merged or split behind our back.
+    # Adaptive execution would merge and split partitions; they have to keep their numbers.
     "spark.sql.adaptive.enabled": "false",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
@@ -41,7 +41,7 @@ _SETTINGS: Final = {
 
 
 class SparkEngine:
-    """Does tasks on Spark."""
+    """Runs tasks on Spark."""
 
     name = "spark"
 
@@ -54,19 +54,19 @@ class SparkEngine:
                 builder = builder.config(name, value)
         try:
             self._spark = builder.getOrCreate()
-        except Exception as error:  # the bridge to Java raises whatever the virtual machine did
+        except Exception as error:  # the bridge to Java raises errors of any type
             raise UnfinishedError(
                 f"Spark did not start with master {master!r}: {error}",
-                hint="`corpusmill doctor` tells whether Java is there",
+                hint="`corpusmill doctor` reports whether Java is installed",
             ) from error
         self._spark.sparkContext.setLogLevel("ERROR")
 
     def close(self, *, at_once: bool = False) -> None:
-        """End the session; tasks that run are canceled in any case."""
+        """Stop the session. Running tasks are always canceled."""
         self._spark.stop()
 
     def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
-        """Do independent *tasks*, one a partition."""
+        """Run independent *tasks*, one per partition."""
         if tasks:
             yield from self._results(
                 self._frame(tasks).mapInArrow(_each(lambda task: result_as_json(lambda: do(task))), _RESULT)
@@ -103,7 +103,8 @@ def _each(work: Callable[[Task], str]) -> Callable[[Iterator[pa.RecordBatch]], I
 
 
 def _scatter(columns: pa.Schema) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Give the rows of each task under plain names: ours may have dots, or differ in case alone."""
+    """Yield the rows of each task under neutral column names, because real names may contain dots or differ only in
+    case."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

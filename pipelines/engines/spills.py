@@ -1,9 +1,9 @@
-"""Sorted files of an exchange, and the index that finds the rows of a partition in them.
+"""Sorted files of an exchange, and the index that locates the rows of a partition in them.
 
-A *spill* is an Arrow IPC file sorted by (partition, by, order). What one task wrote is `<prefix>.<n>.arrow` and
-`<prefix>.index`, which appears last. The index holds little-endian 64-bit integers, so that a reader of one partition
-touches a few of them: a header, for each spill the first row and batch of each partition, and for each batch its first
-row, its place in the file and the cost of the batches before it.
+A *spill* is an Arrow IPC file sorted by (partition, by, order). A task writes spills `<prefix>.<n>.arrow` and then
+their index `<prefix>.index`. The index consists of little-endian 64-bit integers, of which a reader of one partition
+needs only a few: a header; for each spill, the first row and batch of each partition; for each batch, its first row,
+its offset in the file and the cost of the batches before it.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.batches import bounded, give_up, too_many_open_files
+from corpusmill.pipelines.engines.batches import bounded, discard, too_many_open_files
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.sorting import sorted_positions
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
 from corpusmill.schemas.storage import appearing, write_atomically
 
 MEMORY_BYTES: Final = 256_000_000
-"""Memory for sorting or merging where nobody sets a bound."""
+"""Memory for sorting or merging when no bound is set."""
 MAX_SORTED_BYTES: Final = 1_000_000_000
-"""Rows sorted at once: Arrow's `take` overflows at 2 GB of a column."""
+"""Bytes of rows sorted at once: Arrow's `take` overflows at 2 GB of a column."""
 _ROW_OVERHEAD_BYTES: Final = 48
-"""What sorting adds to a row: packed keys, positions and their copies."""
+"""Bytes that sorting adds to a row: packed keys, positions and their copies."""
 _FIXED_BYTES: Final = 16_000_000
-"""What a merge takes besides rows: batches that are read, compressed and written, and the tables of many segments."""
+"""Memory of a merge besides rows: batches being read, compressed and written, and the tables of many segments."""
 _COPIES: Final = 3.0
-"""Rows while they are sorted: as they came, in one piece, and batches on their way in and out; measured."""
+"""Copies of a row during sorting: as received, concatenated, and in batches being read and written; measured."""
 _COMPRESSION: Final = "lz4"
 _SCHEMA_PLACE: Final = 8
-"""Place of the schema in an IPC file, behind eight bytes that name the format."""
+"""Offset of the schema in an IPC file, after eight bytes that name the format."""
 _MAGIC: Final = 0x31_6C_6C_69_70_73  # "spill1"
 
 
 @dataclass(frozen=True)
 class Order:
-    """By what rows are partitioned and sorted."""
+    """The partitioning and sort order of rows."""
 
     by: str
     order: tuple[str, ...]
@@ -53,13 +53,13 @@ class Order:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The columns that sort the rows inside a partition."""
+        """The columns by which the rows of a partition are sorted."""
         return (self.by, *self.order)
 
 
 @dataclass(frozen=True)
 class Spilled:
-    """What `write_spills` wrote: *bytes* on disk, *memory_bytes* of rows."""
+    """What `write_spills` wrote: *bytes* on disk, *memory_bytes* of rows in memory."""
 
     rows: int = 0
     bytes: int = 0
@@ -72,8 +72,8 @@ class Segment:
     """The rows ``[start, stop)`` of a spill.
 
     Args:
-        batches: For each batch that holds some of them, and for the end: first row, place in the file, cost of all
-            batches before it (`sorting_cost`).
+        batches: For each batch that contains some of the rows, and for the end: first row, offset in the file, cost of
+            all batches before it (`sorting_cost`).
     """
 
     path: Path
@@ -83,13 +83,13 @@ class Segment:
 
     @property
     def cost(self) -> int:
-        """What the rows cost to sort, about: their share of their batches."""
+        """Approximate cost of sorting the rows: their share of the cost of their batches."""
         rows, cost = (self.batches[-1] - self.batches[0])[[0, 2]]
         return int(cost * (self.stop - self.start) // rows)
 
     @property
     def max_batch_cost(self) -> int:
-        """What the rows of the largest batch cost to sort."""
+        """Cost of sorting the rows of the largest batch."""
         return min(int(np.diff(self.batches[:, 2]).max()), self.cost)
 
 
@@ -99,12 +99,13 @@ def sorted_bytes(memory_bytes: int) -> int:
 
 
 def batch_bytes(memory_bytes: int) -> int:
-    """Return the size of a batch of a spill: merging holds one of each, and small ones cost more than their rows."""
+    """Return the size of a batch of a spill. Merging holds one batch of each spill; small batches have high
+    overhead."""
     return min(max(memory_bytes // 512, min(32_000, memory_bytes // 8)), 500_000)
 
 
 def sorting_cost(batch: pa.RecordBatch) -> int:
-    """Return the bytes that *batch* counts against `sorted_bytes`: its size, and what sorting adds to each row."""
+    """Return the bytes that *batch* counts against `sorted_bytes`: its size plus the overhead of sorting each row."""
     return int(batch.nbytes + batch.num_rows * _ROW_OVERHEAD_BYTES / _COPIES)
 
 
@@ -113,14 +114,14 @@ def write_spills(
 ) -> Spilled:
     """Sort *batches* into spills ``<prefix>.<n>.arrow`` and write their index ``<prefix>.index``.
 
-    Rows of one spill that are equal in partition and keys keep their order.
+    Rows of one spill that have equal partition and keys keep their order.
 
     Args:
-        memory_bytes: Bound on the memory for rows and their copies. A batch is held whole, so at least some copies of
-            the largest one are taken.
+        memory_bytes: Bound on the memory for rows and their copies. A batch is always held whole, so a batch larger
+            than the bound exceeds it.
 
-    Raises:
-        ValueError: A key has nulls or a type that has no order, or a partition number is out of range.
+        Raises:
+            ValueError: A key has nulls or a type that cannot be sorted, or a partition number is out of range.
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     spills: list[_Spill] = []
@@ -150,7 +151,7 @@ def _index_path(prefix: Path) -> Path:
 
 
 def _owned(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return *batch*, copied if it is a small piece of a large one, which it would keep in memory."""
+    """Return *batch*, copied if it is a small slice of a large batch, which it would keep in memory."""
     if batch.get_total_buffer_size() <= 2 * batch.nbytes + 4096:
         return batch
     return batch.take(pa.array(np.arange(batch.num_rows)))
@@ -183,7 +184,7 @@ def _write_spill(
 
 
 def release_memory() -> None:
-    """Give what Arrow's allocator holds but does not use back to the system: it is as large as the rows were."""
+    """Return unused memory of Arrow's allocator to the system: it can be as large as the rows were."""
     pa.default_memory_pool().release_unused()
 
 
@@ -193,9 +194,9 @@ def rows_of(whole: pa.RecordBatch, target_bytes: int) -> int:
 
 
 def _cuts(bounds: npt.NDArray[np.int64], *, rows: int) -> Iterator[tuple[int, int]]:
-    """Cut rows into pieces of at most *rows*, where partitions begin if the piece is an eighth of that at least.
+    """Cut rows into pieces of at most *rows*, at partition boundaries if a piece then has at least an eighth of *rows*.
 
-    A reader of one partition then reads few rows of others, and pieces are not too small to be worth reading.
+    A reader of one partition then reads few rows of others, and pieces are not too small to read efficiently.
 
     >>> list(_cuts(np.array([0, 2, 9, 10, 50]), rows=24))
     [(0, 10), (10, 34), (34, 50)]
@@ -209,7 +210,7 @@ def _cuts(bounds: npt.NDArray[np.int64], *, rows: int) -> Iterator[tuple[int, in
 
 
 class SpillWriter:
-    """Writes batches to a spill, which appears under its name when it is whole."""
+    """Writes batches to a spill, which appears under its name when it is complete."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
@@ -231,7 +232,7 @@ class SpillWriter:
                 return
             with contextlib.suppress(OSError, pa.ArrowException):
                 self._sink.close()
-            give_up(self._appearing)
+            discard(self._appearing)
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Append *batches*."""
@@ -244,11 +245,11 @@ class SpillWriter:
         self._writer.close()
         self._sink.close()
         self.bytes = self._draft.stat().st_size
-        self._table[0] = (0, _first_batch_place(self._draft), 0)  # the header is written with the first batch
+        self._table[0] = (0, _first_batch_place(self._draft), 0)  # the header is written together with the first batch
 
     @property
     def batches(self) -> npt.NDArray[np.int64]:
-        """The table of batches as `Segment` has it."""
+        """The table of batches, as in `Segment`."""
         return np.array(self._table, np.int64)
 
     def segment(self) -> Segment:
@@ -279,10 +280,10 @@ def _write_index(path: Path, spills: Sequence[_Spill], *, parts: int) -> None:
 
 
 def segments(folder: Path, partition: int, *, parts: int) -> list[Segment]:
-    """List the rows of *partition* in all spills of *folder*, in the order of the names of indexes, then of spills.
+    """List the rows of *partition* in all spills of *folder*, ordered by the names of indexes, then of spills.
 
     Raises:
-        DamagedFileError: An index is cut short, or made for another number of partitions.
+        DamagedFileError: An index is truncated, or was written for another number of partitions.
     """
     return [
         segment
@@ -314,12 +315,12 @@ def _segments_of_index(path: Path, partition: int, *, parts: int) -> Iterator[Se
 def _words(file: int, place: int, count: int) -> npt.NDArray[np.int64]:
     data = os.pread(file, 8 * count, 8 * place)
     if len(data) != 8 * count:
-        raise pa.ArrowInvalid("the file is cut short")
+        raise pa.ArrowInvalid("the file is truncated")
     return np.frombuffer(data, "<i8").astype(np.int64)
 
 
 class SegmentReader:
-    """Reads the batches of a segment from front to back; the file is open from the first to the last one."""
+    """Reads the batches of a segment in order. The file is open from the first batch to the last."""
 
     def __init__(self, segment: Segment, schema: pa.Schema) -> None:
         self._segment = segment
@@ -329,12 +330,12 @@ class SegmentReader:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all batches were read."""
+        """Whether all batches have been read."""
         return self._next == len(self._segment.batches) - 1
 
     @property
     def unread_cost(self) -> int:
-        """What the rows cost to sort that were not read, about."""
+        """Approximate cost of sorting the rows that have not been read."""
         costs = self._segment.batches[:, 2]
         return int(self._segment.cost * (costs[-1] - costs[self._next]) // max(1, costs[-1] - costs[0]))
 
@@ -342,7 +343,7 @@ class SegmentReader:
         """Read the next batch, without the rows of other partitions.
 
         Raises:
-            DamagedFileError: The spill is missing, cut short or not what was written.
+            DamagedFileError: The spill is missing, truncated, or differs from what was written.
         """
         first, place, _ = self._segment.batches[self._next].tolist()
         stop = int(self._segment.batches[self._next + 1, 0])
@@ -353,7 +354,7 @@ class SegmentReader:
             batch = pa.ipc.read_record_batch(pa.ipc.read_message(self._file), self._schema)
             batch.validate()
             if batch.num_rows != stop - first:
-                raise pa.ArrowInvalid(f"a batch of {batch.num_rows} rows, {stop - first} were written")
+                raise pa.ArrowInvalid(f"a batch has {batch.num_rows} rows, but {stop - first} were written")
         self._next += 1
         if self.is_finished:
             self.close()
@@ -367,16 +368,16 @@ class SegmentReader:
             self._file = None
 
 
-_AGAIN: Final = "run the same command again: it computes the spills anew"
+_AGAIN: Final = "run the same command again to compute the spills again"
 
 
 @contextlib.contextmanager
 def reported(path: Path) -> Iterator[None]:
-    """Turn what reading or opening the spill at *path* raises into an error that tells what to do.
+    """Convert errors of reading or opening the spill at *path* into errors with a hint.
 
     Raises:
         UnfinishedError: The limit of open files is reached.
-        DamagedFileError: The spill is missing, or its content is not what was written.
+        DamagedFileError: The spill is missing, or its content differs from what was written.
     """
     try:
         yield

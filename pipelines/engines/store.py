@@ -1,4 +1,4 @@
-"""Where tasks and steps lie: ``tasks/`` and ``steps/`` of a store."""
+"""Storage of tasks and steps: ``tasks/`` and ``steps/`` of a store."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class StepDone:
     """A finished step.
 
     Args:
-        tasks: Their results, in the order of slices or partitions.
-        computed: How many of them this run computed; the others were there.
-        moved_cpu_s: CPU seconds that sorting the input of an exchange took.
+        tasks: Task results, in the order of slices or partitions.
+        computed: How many of them this run computed; the others were stored.
+        moved_cpu_s: CPU seconds for sorting the input of an exchange.
         rounds: Fingerprints of the steps that a `Repeat` ran.
     """
 
@@ -41,7 +41,7 @@ class StepDone:
 
     @property
     def cached(self) -> bool:
-        """Whether all of it was there before."""
+        """Whether this run computed none of the tasks."""
         return self.computed == 0
 
     @cached_property
@@ -64,27 +64,27 @@ class StepDone:
 
     @property
     def cpu_s(self) -> float:
-        """CPU seconds of the tasks, whenever they were done."""
+        """CPU seconds of all tasks, including those of earlier runs."""
         return sum(task.cpu_s for task in self.tasks) + self.moved_cpu_s
 
     @property
     def wall_s(self) -> float:
-        """Seconds of the tasks, added up."""
+        """Sum of the tasks' wall times in seconds."""
         return sum(task.wall_s for task in self.tasks)
 
     @property
     def peak_mb(self) -> float:
-        """Largest resident memory of a worker at the end of one of its tasks."""
+        """Largest peak of resident memory (MB) of a worker at the end of one of its tasks."""
         return max((task.peak_mb for task in self.tasks), default=0.0)
 
 
 class TaskStore:
-    """Where tasks and steps lie, ``tasks/`` and ``steps/`` of a store, and what is on its way between them.
+    """Storage of tasks and steps, ``tasks/`` and ``steps/`` of a store, and of the spills of exchanges.
 
     Args:
         place: The store, or its folder.
-        scratch: Local folder for the spills of exchanges, which other machines never see; by default ``tasks/spill``
-            beside the tasks, where they are on this machine.
+        scratch: Local folder for spills, which other machines never read. Default: ``tasks/spill`` if the store is a
+            local folder, else a temporary folder.
     """
 
     def __init__(self, place: Store | Path, *, scratch: Path | None = None) -> None:
@@ -92,7 +92,7 @@ class TaskStore:
         self.spill = scratch or self.store.path(SPILL) or _machine_scratch(self.store)
 
     def out(self, task_fingerprint: str) -> str:
-        """Return the beginning of the keys of a task's files.
+        """Return the prefix of the keys of a task's files.
 
         >>> TaskStore(Path("corpus")).out("ab01")
         'tasks/ab/ab01'
@@ -100,7 +100,7 @@ class TaskStore:
         return f"{TASKS}/{task_fingerprint[:2]}/{task_fingerprint}"
 
     def done(self, task_fingerprint: str) -> Done | None:
-        """Return the result of a finished task, or None when it is not finished or its files are not whole."""
+        """Return the result of a finished task, or None if it is not finished or its files are incomplete."""
         out = self.out(task_fingerprint)
         if self._is_here:
             return read_done(self.store, out)
@@ -110,14 +110,14 @@ class TaskStore:
         return done if done is not None and self._is_whole(done) else None
 
     def manifest(self, step_fingerprint: str) -> dict[str, Any]:
-        """Return what the manifest of a step says; empty when there is none."""
+        """Return the manifest of a step; empty if there is none."""
         try:
             return dict(json.loads(self.store.read(_step_key(step_fingerprint))))
         except (FileNotFoundError, ValueError, TypeError):
             return {}
 
     def read_step(self, step_fingerprint: str) -> StepDone | None:
-        """Return a finished step, when all its files are there."""
+        """Return a finished step, or None if any of its files is missing."""
         manifest = self.manifest(step_fingerprint)
         try:
             tasks = tuple(map(Done.from_dict, manifest["tasks"]))
@@ -135,7 +135,7 @@ class TaskStore:
         return done if all(map(self._is_whole, tasks)) else None
 
     def forget_step(self, step_fingerprint: str) -> None:
-        """Remove the manifest and the tasks of a step, if it was finished."""
+        """Remove the manifest and the tasks of a finished step."""
         tasks = self.manifest(step_fingerprint).get("tasks", ())
         keys = [f"{self.out(task['fingerprint'])}.json" for task in tasks]
         self.store.remove(_step_key(step_fingerprint), *keys)
@@ -161,16 +161,16 @@ class TaskStore:
                 out = self.out(task.fingerprint)
                 self._sizes |= files_of(out, task) | {f"{out}.json": 0}
 
-    # -- what is there
+    # -- stored files
 
     @property
     def _is_here(self) -> bool:
-        """Whether asking for one file costs next to nothing."""
+        """Whether the store is a local folder, where checking a file costs next to nothing."""
         return self.store.path() is not None
 
     @cached_property
     def _sizes(self) -> dict[str, int]:
-        """Return the files of tasks, by key: one listing instead of a request for each file."""
+        """Sizes of the files of tasks by key, from one listing instead of a request for each file."""
         return {entry.key: entry.size for entry in self.store.files(TASKS)}
 
     def _is_whole(self, done: Done) -> bool:
@@ -186,5 +186,5 @@ def _step_key(fingerprint: str) -> str:
 
 
 def _machine_scratch(store: Store) -> Path:
-    """Return a folder of this machine for what goes through an exchange on its way to *store*."""
+    """Return a local folder for the spills of exchanges whose results go to *store*."""
     return Path(tempfile.gettempdir()) / f"corpusmill-spill-{fingerprint(store.url)[:16]}"

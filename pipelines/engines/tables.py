@@ -1,4 +1,4 @@
-"""Tables of a finished plan, for whoever looks at one outside a task: publication, and tests."""
+"""Read the tables of a finished plan outside of a task, for publication and tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from corpusmill.pipelines.engines.store import StepDone, TaskStore
 def read_table(
     plan: Plan, finished: Mapping[str, StepDone], store: TaskStore, state: str, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of the table as it stands after the step *state*, in the order of its layout."""
+    """Yield the rows of the table after the step *state*, in the order of its layout."""
     layout, *writers = plan.chain(state)
     names = tuple(plan.columns(state)) if columns is None else tuple(columns)
     views = {name: _views(plan, writers, name) for name in names}
@@ -35,7 +35,7 @@ def read_table(
 
 
 def _views(plan: Plan, writers: Sequence[str], column: str) -> tuple[str, ...]:
-    """Return the steps that wrote *column*, the newest first, down to one that wrote it whole."""
+    """Return the steps that wrote *column*, newest first, down to one that wrote it whole."""
     found = []
     for name in reversed(writers):
         step = plan.step(name)

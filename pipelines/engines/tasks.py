@@ -1,7 +1,7 @@
-"""Tasks and their results as plain data, which any engine can carry.
+"""Tasks and their results as plain data that any engine can transport.
 
-What a task finished lies at its address in the store: ``<address>.arrow`` with its rows, and, last, ``<address>.json``
-with counts and costs. A result whose JSON is there is never computed again.
+The output of a task is stored at its address: ``<address>.arrow`` with its rows and, written last, ``<address>.json``
+with counts and costs. A result whose JSON exists is never computed again.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.storage import Store
 
 SLICE: Final = ":slice"
-"""The column by which rows go back to the slice that they came from."""
+"""The column with the slice that a row is written back to."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """A function by name and parameters, as it travels to a worker."""
+    """A function by name and parameters, as sent to a worker."""
 
     name: str
     params: str
@@ -42,7 +42,7 @@ class Call:
 
 @functools.lru_cache(maxsize=64)
 def built(call: Call) -> Callable[[Any], Any]:
-    """Build the function that *call* names; once per worker."""
+    """Build the function of *call*, once per worker."""
     function: Value = resolve(call.name).model_validate_json(call.params)
     assert isinstance(function, Function | ColumnFunction)
     return function.build()
@@ -50,11 +50,11 @@ def built(call: Call) -> Callable[[Any], Any]:
 
 @dataclass(frozen=True)
 class Source:
-    """A piece of input: a slice of a table, or rows that stand in the task itself.
+    """A piece of input: a slice of a table, or rows stored in the task itself.
 
     Args:
-        columns: That are handed over, in this order, each with the steps that wrote it, the newest first.
-        rows: Plain rows when there is no slice (the tasks of a scan).
+        columns: The columns to read, in order, each with the steps that wrote it, newest first.
+        rows: Plain rows, if there is no slice (the tasks of a scan).
         through: Applied to the batches as they are read.
     """
 
@@ -64,7 +64,7 @@ class Source:
     through: Call | None = None
 
     def batches(self, store: Store, *, batch_rows: int | None = None) -> Iterator[pa.RecordBatch]:
-        """Read the piece from *store*; *batch_rows* cuts it into batches of that many rows (for tests)."""
+        """Read the piece from *store*. Tests cut it into batches of *batch_rows* rows."""
         stream: Iterator[pa.RecordBatch]
         if self.piece is None:
             stream = iter([pa.RecordBatch.from_pylist([dict(row) for row in self.rows])])
@@ -77,13 +77,13 @@ class Source:
 
 @dataclass(frozen=True)
 class MapCall:
-    """One map in a task that runs several over one slice.
+    """One map of a task that runs several maps over one slice.
 
     Args:
-        out: Beginning of the keys of its output: the address in the store.
-        reads: The columns that it reads, each with the steps that wrote it, the newest first.
-        schema: Of the columns that it writes.
-        replaced: Those of them that the table had before.
+        out: Prefix of the keys of its output: the address in the store.
+        reads: The columns that it reads, each with the steps that wrote it, newest first.
+        schema: Schema of the columns that it writes.
+        replaced: The written columns that the table already had.
         sides: Schemas of its side tables.
     """
 
@@ -100,18 +100,19 @@ class MapCall:
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker needs to compute one piece of a step.
+    """Everything a worker needs to compute one piece of a step.
 
     Args:
         kind: ``scan`` and ``fold`` apply *call* to *sources*; ``maps`` applies *maps* to a slice; ``scatter`` sorts
             *sources* into spills; ``gather`` merges one *partition* of them.
-        store: URL or folder of the store that `out` and all keys in *sources* belong to.
-        out: Beginning of the keys of the output: the address in the store. For a ``scatter``, the local path at which
-            the names of its spills begin.
-        spilled: The local folder of the spills, and how many scatters wrote them; None: there was nothing to move.
-        schema: Of the output, or of the exchanged rows for ``scatter``.
-        onto: For a ``gather`` whose rows go back onto a slice: the rows of each batch of that slice.
-        replaced: The columns of the output that the table had before.
+        store: URL or folder of the store to which `out` and all keys in *sources* belong.
+        out: Prefix of the keys of the output: the address in the store. For a ``scatter``, the local path prefix of its
+            spills.
+        spilled: The local folder of the spills and the number of scatters that wrote them; None if there was nothing to
+            move.
+        schema: Schema of the output, or of the exchanged rows for a ``scatter``.
+        onto: For a ``gather`` that writes back to a slice: the rows of each batch of that slice.
+        replaced: The columns of the output that the table already had.
     """
 
     step: str
@@ -133,12 +134,12 @@ class Task:
     batch_rows: int | None = None
 
     def as_json(self) -> str:
-        """Return the task as text that any engine can carry."""
+        """Serialize the task for any engine."""
         return json.dumps(asdict(self), default=bytes.hex)
 
     @classmethod
     def from_json(cls, text: str) -> Task:
-        """Read what `as_json` returned."""
+        """Parse the output of `as_json`."""
         data = json.loads(text)
         data["schema"] = bytes.fromhex(data["schema"])
         data["call"] = _call(data["call"])
@@ -157,7 +158,7 @@ class Task:
 
 
 def arrow_schema(serialized: bytes) -> pa.Schema:
-    """Return the schema that *serialized* holds."""
+    """Deserialize a schema."""
     return pa.ipc.read_schema(pa.py_buffer(serialized))
 
 
@@ -192,7 +193,7 @@ def _map_call(data: dict[str, Any]) -> MapCall:
 
 @dataclass(frozen=True)
 class Side:
-    """What a task wrote to a side table."""
+    """The rows that a task wrote to a side table."""
 
     rows: int
     slices: tuple[tuple[int, int], ...]
@@ -231,17 +232,17 @@ class Done:
     content: str | None = None
 
     def as_json(self) -> str:
-        """Return it as text."""
+        """Serialize the result."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Done:
-        """Read what `as_json` returned."""
+        """Parse the output of `as_json`."""
         return cls.from_dict(json.loads(text))
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Done:
-        """Read plain data."""
+        """Build a result from parsed JSON."""
         data["slices"] = _ranges(data["slices"])
         data["batch_rows"] = tuple(data["batch_rows"])
         data["sides"] = {
@@ -256,7 +257,7 @@ def _ranges(pairs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
 
 
 def read_done(store: Store, out: str) -> Done | None:
-    """Return the result of the task at *out*, or None when it is not finished or its files are not whole."""
+    """Return the result of the task at *out*, or None if it is not finished or its files are incomplete."""
     try:
         done = Done.from_json(store.read_text(f"{out}.json"))
         return done if is_whole(store, out, done) else None
@@ -265,7 +266,7 @@ def read_done(store: Store, out: str) -> Done | None:
 
 
 def is_whole(store: Store, out: str, done: Done) -> bool:
-    """Tell whether the files of a finished task are there, with the sizes that it says."""
+    """Return whether all files of a finished task exist with the sizes in its result."""
     try:
         return all(store.size(key) == size for key, size in files_of(out, done).items()) and store.exists(f"{out}.json")
     except FileNotFoundError:
@@ -273,15 +274,15 @@ def is_whole(store: Store, out: str, done: Done) -> bool:
 
 
 def files_of(out: str, done: Done) -> dict[str, int]:
-    """Return the sizes of the files of a finished task at *out* by key, without that of its JSON."""
+    """Return the sizes of the files of a finished task at *out*, by key, without its JSON file."""
     return {final_key(out, name): size for name, size in {"arrow": done.bytes, **done.files}.items()}
 
 
-# -- between processes and engines
+# -- results of workers of other engines
 
 
 def result_as_json(work: Callable[[], tuple[Done, ...]]) -> str:
-    """Do *work* and return how it ended, for `parse_result`: how results and errors leave another engine's worker."""
+    """Call *work* and serialize its results or error for `parse_result`, to send it from another engine's worker."""
     try:
         return json.dumps({"done": [asdict(done) for done in work()]})
     except CorpusmillError as error:
@@ -292,7 +293,7 @@ def result_as_json(work: Callable[[], tuple[Done, ...]]) -> str:
 
 
 def parse_result(text: str) -> tuple[Done, ...]:
-    """Return the results in *text*, or raise the error in it."""
+    """Return the results in *text*, or raise the error that it contains."""
     result = json.loads(text)
     if "done" in result:
         return tuple(map(Done.from_dict, result["done"]))

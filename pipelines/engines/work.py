@@ -1,4 +1,4 @@
-"""How a worker does a task: the same code on every engine."""
+"""How a worker runs a task: the same code on every engine."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from corpusmill.schemas.storage import Store, open_store
 from corpusmill.schemas.storage.attempts import sweep
 
 SLICE_BYTES: Final = 32 * 2**20
-"""A slice of a table takes about this much memory."""
+"""Approximate memory of a slice of a table."""
 _ROW_MASK: Final = 0xFFFFFFFF
 
 
 def do(task: Task, *, partition: int | None = None) -> tuple[Done, ...]:
-    """Do *task* and leave its files at its address.
+    """Run *task* and store its files at its address.
 
     Args:
-        partition: The number of the result, when it is not that of the spills.
+        partition: The partition number of the result, if it differs from that of the spills.
     """
     if task.kind == "maps":
         return _do_maps(task)
@@ -79,14 +79,14 @@ def _do_one(task: Task, number: int) -> Done:
 
 
 def _sweep(store: Store, out: str) -> None:
-    """Remove what dead attempts at the task left; a store elsewhere has no drafts."""
+    """Remove files of dead attempts at the task. Remote stores have no drafts."""
     path = store.path(out)
     if path is not None:
         sweep(path)
 
 
 class _Meter:
-    """CPU and wall time since it was made, and the peak of memory in the block `peak`."""
+    """CPU and wall time since creation, and peak memory in the block `peak`."""
 
     def __init__(self) -> None:
         self.peak = PeakMemory()
@@ -108,7 +108,7 @@ def _appear(store: Store, out: str, done: Done) -> None:
 
 
 def _do_maps(task: Task) -> tuple[Done, ...]:
-    """Apply the maps of *task*, one after the other, to each batch of its slice."""
+    """Apply the maps of *task* in order to each batch of its slice."""
     (source,) = task.sources
     assert source.piece is not None
     store = open_store(task.store)
@@ -126,7 +126,7 @@ def _do_maps(task: Task) -> tuple[Done, ...]:
 
 
 class _MapRunner:
-    """One map on one slice: its function, its output file, its side tables, and what it costs."""
+    """One map on one slice: its function, output file, side tables and costs."""
 
     def __init__(self, call: MapCall, task: Task, store: Store) -> None:
         self._call = call
@@ -145,7 +145,7 @@ class _MapRunner:
         self._column_bytes: Counter[str] = Counter()
 
     def apply(self, frame: Frame) -> None:
-        """Apply the function to the columns of *frame* that it reads, write and put in what it returns."""
+        """Apply the function to the columns that it reads, write its output and add it to *frame*."""
         started, cpu = time.perf_counter(), time.process_time()
         with running(self._context):
             batch = frame.select(self._call.reads)
@@ -172,7 +172,7 @@ class _MapRunner:
         """Return *written* with the columns that the step declares.
 
         Raises:
-            WorkError: Other rows or other columns came back than the step declares.
+            WorkError: The rows or columns differ from what the step declares.
         """
         step = self._call.step
         if written.num_rows != batch.num_rows:
@@ -185,10 +185,10 @@ class _MapRunner:
         try:
             return _without_nulls(step, conform(written, self._schema), ())
         except pa.ArrowException as error:
-            raise WorkError(f"step {step}: a column has another type than it declares: {error}") from error
+            raise WorkError(f"step {step}: a column does not have the type that it declares: {error}") from error
 
     def finish(self, peak_bytes: int) -> Done:
-        """Close the files and leave them at the address; *peak_bytes* is the peak of the whole task."""
+        """Close the files and store them at the address. *peak_bytes* is the peak of the whole task."""
         if (done := read_done(self._store, self._call.out)) is not None:
             self.abort()
             return replace(done, step=self._call.step, partition=self._task.partition, slice=self._task.slice)
@@ -218,7 +218,7 @@ class _MapRunner:
         return done
 
     def abort(self) -> None:
-        """Leave nothing behind."""
+        """Discard all files."""
         self._writer.abort()
         for side in self._sides.values():
             side.abort()
@@ -244,7 +244,7 @@ class _SideWriter:
         try:
             rows = conform(batch, self._schema)
         except pa.ArrowException as error:
-            raise WorkError(f"step {self._place}: a column has another type than it declares: {error}") from error
+            raise WorkError(f"step {self._place}: a column does not have the type that it declares: {error}") from error
         for piece in bounded([rows]):
             self._writer.write(piece)
             for column, values in zip(piece.schema, piece.columns, strict=True):
@@ -270,8 +270,8 @@ def _input(task: Task, store: Store) -> Iterator[pa.RecordBatch]:
         folder, scatters = Path(task.spilled[0]), task.spilled[1]
         if (there := len(list(folder.glob("*.index")))) != scatters:
             raise UnfinishedError(
-                f"step {task.step}: {there} of {scatters} parts of an exchange are in {folder}",
-                hint="did something remove them? run the same command again",
+                f"step {task.step}: {folder} has {there} of {scatters} parts of an exchange",
+                hint="another process may have removed them: run the same command again",
             )
         stream = merged(folder, task.partition, task.order, memory_bytes=share_bytes())
         if task.order.by == SLICE:
@@ -281,7 +281,7 @@ def _input(task: Task, store: Store) -> Iterator[pa.RecordBatch]:
 
 
 def _moved(task: Task, store: Store, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Give the rows that a ``scatter`` *task* moves, with the slice that each goes back to where there is one."""
+    """Yield the rows that a ``scatter`` *task* moves, with the target slice of each if rows are written back."""
     assert task.order is not None
     for batch in _input(task, store):
         if task.order.by == SLICE:
@@ -305,14 +305,14 @@ def _scatter(task: Task, store: Store) -> dict[str, Any]:
 
 
 def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
-    """Yield the rows that a ``scatter`` *task* moves, and their partitions, for engines with a shuffle of their own."""
+    """Yield the rows that a ``scatter`` *task* moves, and their partitions, for engines with their own shuffle."""
     assert task.order is not None
     for batch in bounded(_moved(task, open_store(task.store), task.arrow_schema)):
         yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
 
 
 def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[Done, ...]:
-    """Do a ``gather`` *task* on the rows of its partition, in any order, that another engine's shuffle brought."""
+    """Run a ``gather`` *task* on the rows of its partition, in any order, as delivered by another engine's shuffle."""
     assert task.order is not None
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
@@ -356,13 +356,13 @@ def _whole_file(writer: IpcWriter) -> Iterator[IpcWriter]:
 
 
 def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> dict[str, Any]:
-    """Put the rows of *batches*, which have a column `PLACE`, back onto the slice they came from."""
+    """Write the rows of *batches*, which have a column `PLACE`, back to the slice that they came from."""
     assert task.onto is not None
     rows = [_declared(task, batch, schema) for batch in batches]
     table = pa.Table.from_batches(rows, schema).combine_chunks()
     at = np.asarray(table[PLACE]) & _ROW_MASK
     if len(at) and (np.diff(at) <= 0).any():
-        raise WorkError(f"step {task.step}: rows that go back to one place, or out of order")
+        raise WorkError(f"step {task.step}: rows are out of order, or two are written back to one place")
     columns = pa.schema([column for column in schema if column.name != PLACE])
     form = layer_schema(columns, task.replaced)
     hashed = LogicalHash(form)
@@ -390,7 +390,7 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
 def _placed(
     table: pa.Table, at: npt.NDArray[np.int64], start: int, count: int, columns: pa.Schema, form: pa.Schema
 ) -> pa.RecordBatch:
-    """Return the rows ``[start, start + count)`` of a slice in the form of a layer; *at* has the rows of *table*."""
+    """Return the rows ``[start, start + count)`` of a slice as a layer. *at* has the row numbers of *table*."""
     low, high = np.searchsorted(at, [start, start + count])
     here = np.full(count, -1, np.int64)
     here[at[low:high] - start] = np.arange(low, high)
@@ -411,21 +411,21 @@ def _declared(task: Task, batch: pa.RecordBatch, schema: pa.Schema) -> pa.Record
     """Return the columns of *schema* from *batch*.
 
     Raises:
-        WorkError: There are other columns, or columns of other types.
+        WorkError: The batch has undeclared columns, or columns of other types.
     """
     if undeclared := sorted(set(batch.schema.names) - set(schema.names)):
         raise WorkError(f"step {task.step} returned the column {undeclared[0]!r}, which it does not declare")
     try:
         return _without_nulls(task.step, conform(batch, schema), ())
     except pa.ArrowException as error:
-        raise WorkError(f"step {task.step}: a column has another type than it declares: {error}") from error
+        raise WorkError(f"step {task.step}: a column does not have the type that it declares: {error}") from error
 
 
 def _without_nulls(step: str, batch: pa.RecordBatch, keys: Sequence[str]) -> pa.RecordBatch:
     """Return *batch* if its required columns, and the *keys* of an exchange, have no nulls.
 
     Raises:
-        WorkError: A null where none may be: a mistake in the step.
+        WorkError: A required column or a key has nulls, which is a bug of the step.
     """
     for index, column in enumerate(batch.schema):
         if batch.column(index).null_count and (column.name in keys or not column.nullable):
@@ -434,7 +434,7 @@ def _without_nulls(step: str, batch: pa.RecordBatch, keys: Sequence[str]) -> pa.
 
 
 def slices_of(batch_bytes: Sequence[int], *, target: int = SLICE_BYTES) -> Iterator[tuple[int, int]]:
-    """Cut batches of the given sizes into ranges of about *target* bytes; at least one range.
+    """Cut batches of the given sizes into ranges of about *target* bytes. There is at least one range.
 
     >>> list(slices_of([40, 40, 40], target=80)), list(slices_of([]))
     ([(0, 2), (2, 3)], [(0, 0)])
