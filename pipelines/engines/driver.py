@@ -102,11 +102,11 @@ def run_plan(
     Args:
         batch_rows: Cut all inputs into batches of that many rows. Tests use it to check that the output does not depend
             on batches.
-            fresh: Run every task again, even if its result is stored.
+        fresh: Run every task again, even if its result is stored.
 
-        Raises:
-            UnfinishedError: The disk is full or the store cannot be written. Finished tasks are kept.
-            WorkError: A task failed, and would fail again.
+    Raises:
+        UnfinishedError: The disk is full or the store cannot be written. Finished tasks are kept.
+        WorkError: A task failed, and would fail again.
     """
     known = fingerprints(plan)
     if fresh:

@@ -120,8 +120,8 @@ def write_spills(
         memory_bytes: Bound on the memory for rows and their copies. A batch is always held whole, so a batch larger
             than the bound exceeds it.
 
-        Raises:
-            ValueError: A key has nulls or a type that cannot be sorted, or a partition number is out of range.
+    Raises:
+        ValueError: A key has nulls or a type that cannot be sorted, or a partition number is out of range.
     """
     prefix.parent.mkdir(parents=True, exist_ok=True)
     spills: list[_Spill] = []

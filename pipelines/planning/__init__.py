@@ -1,1 +1,1 @@
-"""From a recipe to the steps that an engine runs."""
+"""Turns a recipe into the steps that an engine runs."""

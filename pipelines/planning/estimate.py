@@ -1,8 +1,8 @@
-"""The disk that a run will take, estimated from its plan and a small sample of its raw files.
+"""Estimate the disk space of a run from its plan and a small sample of its raw files.
 
-Each step counts by what it declares: a scan and a map leave the columns that they write, an exchange has its moved rows
-on the disk as well until it is done, and a fold writes files of what it reads. Duplicates are not foreseen: what they
-save is not counted.
+Each step is counted by its declared output: a scan or a map writes its columns, a fold writes files of the columns it
+reads, and an exchange also keeps its moved rows on disk until it is finished. Duplicates are not predicted, so the
+space that their removal saves is not subtracted.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from corpusmill.pipelines.stages.assemble import Census, census_counters
 from corpusmill.schemas.hashing import fingerprint
 
 _DECIDED: Final = 0.1
-"""Share of the documents that a stage which compares them decides about, and of the rows that a map changes."""
+"""Share of the documents on which a comparing stage decides, and of the rows that a map changes."""
 _BLOCK_BYTES: Final = 4096
-"""Files and folders take whole blocks of a disk."""
+"""Files and folders occupy whole disk blocks."""
 _STEP_BYTES: Final = 2 * _BLOCK_BYTES
 """The folder of a step and the manifest in it."""
 _TASK_FOLDERS: Final = 256
-"""Tasks lie in so many folders, by the beginning of their address."""
+"""Tasks are spread over this many folders, by the first digits of their addresses."""
 _TASK_BYTES: Final = 7168
-"""A task's JSON, its line in the manifest of its step, and half a block lost at the end of its other file."""
+"""A task's JSON, its line in the manifest of its step, and half a block lost at the end of its data file."""
 _VERSION_BYTES: Final = 260_000
 """Manifest, report and catalog of a version."""
 _INPUT_BYTES: Final = 200
-"""What names a raw file in the manifest of a version."""
+"""The entry of a raw file in the manifest of a version."""
 _VERSION_FILE_BYTES: Final = 800 + _BLOCK_BYTES // 2
-"""What names a file of a version in its manifest and in `croissant.json`, and half a block lost at its end."""
+"""The entries of a version's file in its manifest and in `croissant.json`, and half a block lost at its end."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,10 @@ class DiskEstimate:
     """Bytes that a run adds to the disk.
 
     Args:
-        kept_bytes: Tasks, steps and the version, when it is done. Shards are hard links of what a task wrote.
-        spill_bytes: The moved rows of the largest exchange; they go when it is done.
-        peak_bytes: The most that is there at once.
+        kept_bytes: Tasks, steps and the version after the run. Shards are hard links to task outputs, so they take no
+            extra space.
+        spill_bytes: The moved rows of the largest exchange; they are removed when it is finished.
+        peak_bytes: The most disk space used at any time.
     """
 
     kept_bytes: int = 0
@@ -68,19 +69,19 @@ def estimate_disk(
     limit: int | None = None,
     fresh: bool = False,
 ) -> DiskEstimate:
-    """Estimate the disk that running *corpus* takes; what *store* has takes none again.
+    """Estimate the disk space for running *corpus*, without the results that *store* already has.
 
-    Reads a sample of the raw files, and runs the stages that look at one document at a time on it.
+    Reads a sample of the raw files and runs the stages that look at one document at a time on it.
 
     Args:
-        fresh: Every step is done again. What is there is replaced, so its exchanges alone need disk.
+        fresh: Every step runs again. Stored results are replaced, so only exchanges need additional space.
     """
     plan = corpus.plan
     there = {name for name, known in fingerprints(plan).items() if store.read_step(known) is not None}
     if not fresh and all(step.name in there for step in plan.steps):
         return DiskEstimate()
-    found = documents_of(plan, inputs)
-    model = _Model(plan, found, found.limited(limit))
+    documents = documents_of(plan, inputs)
+    model = _Model(plan, documents, documents.limited(limit))
     kept = spilled = peak = 0.0
     for step in plan.steps:
         output, spill = model.cost(step)
@@ -96,7 +97,7 @@ def estimate_disk(
 
 
 def _missing_share(plan: Plan, scan: Scan, store: TaskStore) -> float:
-    """Return the share of the tasks of *scan* that are not in *store*: a run that was stopped left the others."""
+    """Return the share of tasks of *scan* that are not in *store*. An interrupted run leaves some of them there."""
     tasks = plan.scans[scan.name]
     if scan.function.asks() or not tasks:
         return 1.0
@@ -110,20 +111,20 @@ class _Model:
     """Costs of the steps of a plan.
 
     Args:
-        everything: All records of the raw files: what is read to find the smallest ids of them.
-        documents: The records that the run takes.
+        everything: All records of the raw files, which are read to find the smallest ids.
+        documents: The records that the run keeps.
     """
 
     plan: Plan
     everything: Documents
     documents: Documents
     tasks: dict[str, float] = field(default_factory=dict)
-    """Slices of the layouts, and partitions of the exchanges that make one."""
+    """Number of slices of each layout, or of partitions for a layout made by an exchange."""
     folders: float = _TASK_FOLDERS
-    """Those of them in which no task lies yet."""
+    """Number of those slices that have no stored task."""
 
     def cost(self, step: Step) -> tuple[float, float]:
-        """Return the bytes that *step* leaves, and those of its spills."""
+        """Return the bytes of the output of *step*, and those of its spills."""
         output, spill, tasks = self._cost(step)
         schema = pa.schema([]) if isinstance(step, Repeat) else step.writes if isinstance(step, Map) else step.schema
         folders = min(tasks, self.folders)
@@ -155,15 +156,15 @@ class _Model:
         return sum(self.documents.size(column).in_shards for column in columns), 0.0, tasks
 
     def _partitions(self, step: Exchange | Fold, asks: Iterable[str], *, default: float) -> float:
-        """Return the number that *step* gives, which may ask how large the splits are; else *default*."""
+        """Return the number of partitions of *step*, which may depend on the sizes of the splits; else *default*."""
         if not callable(step.partitions):
             return default if step.partitions is None else float(step.partitions)
         counters = {name: self._census(name) for name in asks}
-        known = {name: found for name, found in counters.items() if found is not None}
+        known = {name: counts for name, counts in counters.items() if counts is not None}
         return float(step.partitions(known)) if known and known == counters else default
 
     def _census(self, name: str) -> Counters | None:
-        """Return what the step *name* will count, where that is the text of each split."""
+        """Return the expected counters of the step *name*, if it counts the text of each split."""
         step = self.plan.step(name)
         if isinstance(step, Map) and isinstance(step.function, Census):
             return census_counters(self.documents.text_bytes, step.function.shares)
@@ -189,7 +190,7 @@ class _Model:
         return size + _DECIDED * self.documents.rows * sides
 
     def _layer(self, columns: Iterable[pa.Field], replaced: frozenset[str]) -> float:
-        """Return the bytes of *columns* on a layout: the *replaced* ones hold the changed rows alone."""
+        """Return the bytes of *columns* as a layer. The *replaced* ones contain only changed rows."""
         return sum(
             self.documents.rows / 8 + self._decided(column)
             if column.name in replaced
@@ -198,29 +199,30 @@ class _Model:
         )
 
     def _decided(self, column: pa.Field) -> float:
-        """Return the bytes of *column* in the rows about which something is decided."""
+        """Return the bytes of *column* in the rows on which a stage decides."""
         return _DECIDED * self.documents.living * min(WORD_BYTES, width(column.type))
 
     def _exchange(self, step: Exchange) -> tuple[float, float, float]:
-        moved = sum(self._moved(step, given) for given in step.inputs)
+        moved = sum(self._moved(step, input_) for input_ in step.inputs)
         if step.onto is not None:
             columns = [column for column in step.schema if column.name != PLACE]
             masks = self.documents.rows / 8 * len(self.plan.replaced(step))
             return masks + sum(map(self._decided, columns)), moved, self._slices(step.onto)
         output = self.documents.packed(step.schema)
-        if PLACE in step.schema.names:  # rows that will go back: decisions about documents
+        if PLACE in step.schema.names:  # decisions that are written back to documents
             output *= _DECIDED
         partitions = self._partitions(step, step.asks, default=max(1.0, output / PARTITION_BYTES))
         self.tasks[step.name] = partitions
         return output, moved, partitions
 
-    def _moved(self, step: Exchange, given: Input) -> float:
-        """Return the bytes of the rows that *step* moves of a table: all of it, or of what was decided about it."""
-        layout = self.plan.step(self.plan.layout(given.step))
+    def _moved(self, step: Exchange, input_: Input) -> float:
+        """Return the bytes of the rows that *step* moves from an input: the whole table, or only rows with
+        decisions."""
+        layout = self.plan.step(self.plan.layout(input_.step))
         if isinstance(layout, Scan) and layout.name not in self.documents.written:
             size = self.everything.packed(step.moved)
         else:
-            is_verdict = "rule" in step.moved.names  # rows that carry none are of living documents alone
+            is_verdict = "rule" in step.moved.names  # without a verdict column, only living documents are moved
             size = self.documents.packed(step.moved, rows=None if is_verdict else self.documents.living)
-        is_part = given.side is not None or PLACE in self.plan.schema(layout.name).names
+        is_part = input_.side is not None or PLACE in self.plan.schema(layout.name).names
         return _DECIDED * size if is_part else size

@@ -1,4 +1,4 @@
-"""What a run would do: each step with its fingerprint, whether it is there, and why it is not."""
+"""Explain what a run would do: each step with its fingerprint, whether it is stored, and why not."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _RECORD_BYTES: Final = 3_000
 def explain_plan(
     recipe: str | Path, *, workspace: Workspace, acquisition: Acquisition, limit: int | None = None
 ) -> dict[str, Any]:
-    """Give what ``plan --json`` prints.
+    """Return the output of ``plan --json``.
 
-    Rows of a step that is not there are an estimate: those of its last run, or the records that the files may hold.
+    Row counts of steps that are not stored are estimates: those of the last run, or the number of records in the files.
     """
     loaded = read_recipe(recipe, workspace, acquisition)
-    found = {source.name: workspace.raw_manifest(source.name) for source in loaded.recipe.sources}
+    manifests = {source.name: workspace.raw_manifest(source.name) for source in loaded.recipe.sources}
     inputs = [
         source_input(loaded, source, manifest, workspace, acquisition.loaders)
         for source in loaded.recipe.sources
-        if (manifest := found[source.name]) is not None
+        if (manifest := manifests[source.name]) is not None
     ]
     plan = planned(loaded, inputs, workspace, limit=limit)
     known = fingerprints(plan.plan)
@@ -47,7 +47,7 @@ def explain_plan(
         if isinstance(step, Scan) and step.stage is None and row["rows"] is not None:
             records = row["rows"]
         steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
-    missing = [name for name, manifest in found.items() if manifest is None]
+    missing = [name for name, manifest in manifests.items() if manifest is None]
     disk = estimate_disk(plan, inputs, store, limit=limit)
     return {
         "dataset": dataset,
@@ -59,7 +59,7 @@ def explain_plan(
 
 
 def estimated_records(source: SourceInput) -> int:
-    """Estimate the records of a source that was got: pages of a crawl, files of one document, else by size."""
+    """Estimate the records of an acquired source: pages of a crawl, files if each is one document, else by size."""
     manifest = source.manifest
     if manifest.kind == "crawl":
         return manifest.counts.get("pages", 0)
@@ -69,7 +69,7 @@ def estimated_records(source: SourceInput) -> int:
 
 
 def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:
-    """Give the fingerprints of the last run that finished its steps."""
+    """Return the fingerprints of the steps of the last finished run."""
     for run in workspace.runs(dataset):
         if run["steps"]:
             return {step["name"]: step["fingerprint"] for step in run["steps"]}
@@ -83,7 +83,7 @@ def _planned_step(
     store: TaskStore,
     earlier: Mapping[str, Mapping[str, Any]],
 ) -> dict[str, Any]:
-    """Return whether *step* is to be computed and why, given the rows of the *earlier* steps of the plan by name."""
+    """Return whether *step* would run and why. *earlier* has the answers for the steps before it, by name."""
     there = store.read_step(fingerprint)
     changed = [name for name in earlier if name in needs(step) and not earlier[name]["cached"]]
     old = before.get(step.name)
@@ -108,7 +108,7 @@ def _planned_step(
 
 
 def _difference(step: Step, manifest: Mapping[str, Any]) -> str:
-    """Tell what changed since *manifest* was written: parameters, version, libraries, or the files that are read."""
+    """Describe what has changed since *manifest* was written: parameters, version, libraries or input files."""
     old, new = manifest.get("work"), json.loads(json.dumps(work_of(step)))
     if old is None:
         return "its earlier output was removed"

@@ -1,4 +1,4 @@
-"""``--limit``: the documents with the smallest ids."""
+"""``--limit``: keep only the documents with the smallest ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NARROW = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("one"
 
 
 def limit_steps(limit: int) -> tuple[Step, ...]:
-    """Return the steps that find the *limit*-th smallest id of all records; the scan `IDS` reads the raw files."""
+    """Return the steps that find the *limit*-th smallest id of all records. The scan `IDS` reads the raw files."""
     return (
         Scan(name=IDS, function=Ids(), schema=_NARROW),
         Exchange(
@@ -34,7 +34,7 @@ def limit_steps(limit: int) -> tuple[Step, ...]:
 
 
 class Ids(Read):
-    """Reads the ids of all records alone, each once per batch; they are counted by the step that reads them again."""
+    """Reads only the ids of all records. It counts nothing, because a later step reads the same records again."""
 
     def build(self) -> Callable[[Batches], Batches]:
         read = super().build()
@@ -49,7 +49,7 @@ class Ids(Read):
 
 
 class Smallest(Function):
-    """Finds the *n*-th smallest id: a counter holds it as a number, for `LimitedRead`."""
+    """Finds the *n*-th smallest id and stores it in a counter, as a number, for `LimitedRead`."""
 
     n: int
 
@@ -67,7 +67,7 @@ class Smallest(Function):
 
 
 class LimitedRead(Read):
-    """Reads the records up to the id that the step `LIMIT` found."""
+    """Reads the records up to the id that the step `LIMIT` selects."""
 
     max_id: str | None = None
 

@@ -1,4 +1,4 @@
-"""The plan of a recipe that was read."""
+"""The plan of a validated recipe."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIG
 
 
 def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
-    """Read the recipe at *path*; files of sources that the workspace holds need not be there.
+    """Read the recipe at *path*. Files of sources that are already in the workspace may be missing.
 
     Raises:
-        RecipeError: The recipe has problems; all are listed.
+        RecipeError: The recipe has problems.
     """
     return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
@@ -31,7 +31,7 @@ def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition
 def planned(
     loaded: LoadedRecipe, inputs: Sequence[SourceInput], workspace: Workspace, *, limit: int | None
 ) -> CorpusPlan:
-    """Give the plan of the recipe over its sources; versions that stages name are those of *workspace*."""
+    """Build the plan of the recipe over its sources. Versions named by stages are looked up in *workspace*."""
     stages = [(entry.id, stage) for entry, stage in zip(loaded.recipe.stages, loaded.stages, strict=True)]
     _refuse_repeated_columns(loaded, stages)
     dataset = dataset_name(loaded, limit=limit)
@@ -46,25 +46,25 @@ def planned(
 
 
 def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:
-    """Return the name of the data set that is published: a part of the records makes another one."""
+    """Return the name of the data set to publish. A limited run publishes under a name of its own."""
     return loaded.recipe.dataset + ("-sample" if limit is not None else "")
 
 
 def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage]]) -> None:
-    """Refuse a recipe in which two stages make a column of one name."""
+    """Refuse a recipe in which two stages add a column with the same name."""
     makers: dict[str, str] = {}
     for index, (name, stage) in enumerate(stages):
         for column in (added.name for _, inner in stage.sub_stages() for added in inner.adds()):
             if column in _TAKEN:
                 raise loaded.error(
-                    f"stage {index + 1} (`{name}`): the column `{column}` is one that every document or ledger has",
+                    f"stage {index + 1} (`{name}`): the column `{column}` is part of every document or ledger",
                     ("stages", index),
-                    hint="the stage has to give it another name",
+                    hint="rename it in the stage",
                     value=column,
                 )
             if column in makers:
                 raise loaded.error(
-                    f"stage {index + 1} (`{name}`): the column `{column}` is made by `{makers[column]}` already",
+                    f"stage {index + 1} (`{name}`): the column `{column}` is added by `{makers[column]}` already",
                     ("stages", index),
                     hint="give one of them another `into`, or keep one of the two stages",
                     value=column,

@@ -1,9 +1,9 @@
-"""From a recipe and its raw files to the steps that every engine can run.
+"""Turn a recipe and its raw files into steps that every engine can run.
 
-The steps are, in order: `:read` (named after the last stage that needs the captured bytes, which runs in it); a map, or
-steps of its own, for each stage; `:hash` and `:identity` before the first stage that compares documents; `:census` and
-`:join`, which bring the documents to their shards; views; `:shards`, which writes them. No stage's name begins with a
-colon.
+The steps are, in order: `:read`, or the name of the last stage that needs the captured bytes, which runs in the same
+step; a map, or several steps, for each stage; `:hash` and `:identity` before the first stage that compares documents;
+`:census` and `:join`, which move the documents to their shards; views; `:shards`, which writes the shards. Names of
+stages never begin with a colon.
 """
 
 from __future__ import annotations
@@ -61,21 +61,21 @@ CENSUS: Final = ":census"
 JOIN: Final = ":join"
 SHARDS: Final = ":shards"
 CAPTURED: Final = ("content", "media_type")
-"""Columns that are dropped behind the last stage that reads them: the captured bytes are larger than all else."""
+"""Columns that are dropped after the last stage that reads them: captured bytes are larger than everything else."""
 
 
 @dataclass(frozen=True)
 class CorpusPlan:
-    """The steps of a run, and what has to be known to account for them.
+    """The steps of a run, and the information needed to account for every document.
 
     Args:
-        laws: Names of the stages in the order in which records meet them, as they are counted.
-        compared: Those of them that compare documents: what they took is what the stage before gave.
+        laws: Names of the stages by which documents are counted, in order.
+        compared: The names in `laws` of stages that compare documents. Their input is the output of the stage before.
         written: Steps that write files of the version.
         schema: Columns of a shard.
-        views: Those beyond `DOCUMENT`.
-        contents: The inputs by content that stages named, ``<stage>.<input>``: the SHA-256 of a file, or the id of the
-            version whose table it is.
+        views: Columns of a shard beyond `DOCUMENT`.
+        contents: Hashes of the files and versions that stages read, by ``<stage>.<input>``: the SHA-256 of a file, or
+            the id of the version whose table is read.
     """
 
     plan: Plan
@@ -88,7 +88,7 @@ class CorpusPlan:
 
 
 def _no_version(name: str | None) -> None:
-    """Find no version: what a plan without a workspace knows of them."""
+    """Return None for every version, for plans without a workspace."""
 
 
 def build_plan(
@@ -103,19 +103,19 @@ def build_plan(
 
     Args:
         stages: The recipe's stages as values, by the id that each has in the recipe.
-        limit: Take the records with this many smallest ids only.
-        find_version: Finds the versions whose tables stages read.
+        limit: Keep only the records with this many smallest ids.
+        find_version: Looks up the versions whose tables stages read.
 
     Raises:
-        RecipeError: A stage reads a column that no stage before it adds, or a table that a version does not have.
-        UsageError: A version that a stage names is not there.
+        RecipeError: A stage reads a column that no earlier stage adds, or a table that a version does not have.
+        UsageError: A version that a stage names does not exist.
     """
     return _Builder(recipe, sources, limit, find_version).build(stages)
 
 
 @dataclass
 class _Builder:
-    """Adds steps one by one; `state` is the step after which the documents stand."""
+    """Adds steps one by one. `state` is the step whose table currently holds the documents."""
 
     recipe: Recipe
     sources: Sequence[SourceInput]
@@ -164,12 +164,12 @@ class _Builder:
     # -- reading
 
     def _read(self, parts: list[_Part]) -> list[_Part]:
-        """Add the scan, with the stages that need the captured bytes in it; return the other ones."""
+        """Add the scan, including the stages that need the captured bytes. Return the other stages."""
         readers = [index for index, part in enumerate(parts) if set(CAPTURED) & set(part.stage.reads())]
         comparing = [index for index, part in enumerate(parts) if _is_comparing(part.stage)]
         inside = max(readers, default=-1) + 1
         if comparing and comparing[0] < inside:
-            inside = 0  # the bytes travel on, because documents are compared before they are extracted
+            inside = 0  # the bytes stay, because documents are compared before extraction
         text_only = not any("content" in part.stage.reads() for part in parts)
         functions: list[Value] = [LimitedRead(text_only=text_only) if self.limit else Read(text_only=text_only)]
         schema = CAPTURE
@@ -204,7 +204,7 @@ class _Builder:
             self._refuse_missing(part)
             self._refuse_tables(part)
             own = (map_step(name, stage, self._documents()),)
-        contents = tuple(self._content(part, given) for given in stage.inputs() if isinstance(given, FileInput))
+        contents = tuple(self._content(part, input_) for input_ in stage.inputs() if isinstance(input_, FileInput))
         own = tuple(replace(step, contents=contents) if step.name == name else step for step in own)
         self._steps(own, stage=part.owner, basis=stage.basis())
         self.state = own[-1].name
@@ -216,30 +216,30 @@ class _Builder:
             self.is_hashed = False
         self._note_sides(name, stage, own[-1])
 
-    def _content(self, part: _Part, given: FileInput) -> Content:
-        store, key = located(given.path if is_url(given.path) else str(Path(given.path).absolute()))
+    def _content(self, part: _Part, input_: FileInput) -> Content:
+        store, key = located(input_.path if is_url(input_.path) else str(Path(input_.path).absolute()))
         try:
-            found = Content(given.name, store.address(key), store.sha256(key))
+            content = Content(input_.name, store.address(key), store.sha256(key))
         except FileNotFoundError:
-            raise RecipeError(f"stage `{part.name}` reads {given.path}, which is not there") from None
-        self.contents[f"{part.name}.{given.name}"] = found.sha256
-        return found
+            raise RecipeError(f"stage `{part.name}` reads {input_.path}, which does not exist") from None
+        self.contents[f"{part.name}.{input_.name}"] = content.sha256
+        return content
 
     def _tables(self, part: _Part) -> dict[str, str]:
-        """Add the scans of the tables that a stage reads; return the steps by the names of the inputs."""
+        """Add scans of the tables that a stage reads. Return their step names by the names of the inputs."""
         tables = {}
-        for given in part.stage.inputs():
-            if isinstance(given, TableInput):
-                version = self.find_version(given.version)
-                scan, tasks = table_scan(f"{part.name}.{given.name}", given, version)
+        for input_ in part.stage.inputs():
+            if isinstance(input_, TableInput):
+                version = self.find_version(input_.version)
+                scan, tasks = table_scan(f"{part.name}.{input_.name}", input_, version)
                 self.plan = self.plan.extended([replace(scan, stage=part.owner)], {scan.name: tasks})
-                tables[given.name] = scan.name
+                tables[input_.name] = scan.name
                 if version is not None:
                     self.contents[scan.name] = version.manifest.version
         return tables
 
     def _note_sides(self, name: str, stage: Stage, last: Step) -> None:
-        """Note the side tables of the last step that go into the ledger or the version."""
+        """Register the side tables of the last step that go into the ledger or the version."""
         if not isinstance(last, Map):
             return
         for side in last.sides:
@@ -250,7 +250,7 @@ class _Builder:
                 self.published.append((last.name, side, table))
 
     def _compared_documents(self, stage: Stage) -> Documents:
-        """Return the documents for a stage that compares them: with hashes, and one capture of each."""
+        """Return the documents for a stage that compares them: with hashes, and with one capture of each document."""
         if "content_hash" in stage.reads():
             self._identity()
             self._hash()
@@ -259,7 +259,7 @@ class _Builder:
         return self._documents()
 
     def _hash(self) -> None:
-        """Add the step that hashes texts, if they changed since."""
+        """Add the step that hashes texts, if texts may have changed since the last hash."""
         if self.is_hashed:
             return
         self.hashes += 1
@@ -268,7 +268,7 @@ class _Builder:
         self.state, self.is_hashed = name, True
 
     def _identity(self) -> None:
-        """Add the steps that keep one capture of each document, once."""
+        """Add the steps that keep one capture of each document, unless they were added before."""
         if self.has_identity:
             return
         self._hash()
@@ -282,16 +282,16 @@ class _Builder:
         missing = [name for name in (*part.stage.reads(), *part.stage.changes()) if name not in there]
         if missing:
             raise RecipeError(
-                f"stage `{part.name}` reads the column `{missing[0]}`, which no stage before it adds",
-                hint=f"columns that are there: {', '.join(sorted(there))}",
+                f"stage `{part.name}` reads the column `{missing[0]}`, which no earlier stage adds",
+                hint=f"available columns: {', '.join(sorted(there))}",
             )
 
     def _refuse_tables(self, part: _Part) -> None:
-        tables = [given.name for given in part.stage.inputs() if isinstance(given, TableInput)]
+        tables = [input_.name for input_ in part.stage.inputs() if isinstance(input_, TableInput)]
         if tables:
             raise RecipeError(
-                f"stage `{part.name}` reads the table `{tables[0]}` of a version, and has no `steps` that could",
-                hint="its author has to write `steps`: `documents.tables` names the step of each table",
+                f"stage `{part.name}` reads the version table `{tables[0]}`, but has no `steps` to do so",
+                hint="implement `steps` in the stage: `documents.tables` names the step of each table",
             )
 
     # -- shards
@@ -343,7 +343,7 @@ class _Builder:
         return (SHARDS, *(self._write_side(*side) for side in self.published))
 
     def _write_side(self, step: str, side: str, table: SideTable) -> str:
-        """Add the steps that bring a published side table into the order of ids, and write it."""
+        """Add the steps that sort a published side table by id and write it."""
         kind = f"{step}.{side}"
         routed, written = f"{SHARDS}.{kind}.sorted", f"{SHARDS}.{kind}"
         moved = pa.schema([*table.schema, pa.field(":partition", pa.int64(), nullable=False)])
@@ -370,7 +370,7 @@ class _Builder:
 
 @dataclass(frozen=True)
 class _Part:
-    """A stage, or one of those that it stands for, with its name in the plan."""
+    """A stage or sub-stage, with its name in the plan."""
 
     name: str
     owner: str
@@ -386,12 +386,12 @@ def _flattened(stages: Sequence[tuple[str, Stage]]) -> list[_Part]:
 
 
 def _is_comparing(stage: Stage) -> bool:
-    """Tell whether the stage has steps of its own, because it looks at more than one document."""
+    """Return whether the stage has its own steps, because it looks at more than one document."""
     return type(stage).steps is not Stage.steps
 
 
 def _side_of(step: Map, side: str) -> SideTable:
-    """Return what the stage that a map applies declares about *side*."""
+    """Return what the stage of a map declares about the side table *side*."""
     assert isinstance(step.function, Apply)
     return step.function.value().sides()[side]
 
@@ -401,12 +401,12 @@ def _place(stage: Stage) -> str:
 
 
 def _sorts(kind: pa.DataType) -> bool:
-    """Tell whether rows can be sorted by a column of this type."""
+    """Return whether rows can be sorted by a column of this type."""
     return not (pa.types.is_nested(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind))
 
 
 class Keep(Function):
-    """Keeps the columns *columns*."""
+    """Keeps only the columns *columns*."""
 
     columns: tuple[str, ...]
 
@@ -419,7 +419,7 @@ class Keep(Function):
 
 
 def description(step: Step) -> dict[str, Any]:
-    """Return what `plan` says about *step*."""
+    """Return the description of *step* for `plan`."""
     return {"name": step.name, "stage": step.stage, "verb": type(step).__name__.lower()}
 
 

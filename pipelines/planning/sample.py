@@ -1,6 +1,6 @@
-"""A small sample of the raw files, read as the run reads them: what the estimate of the disk is made from.
+"""Read a small sample of the raw files, in the same way as the run does, to estimate disk space.
 
-The same files give the same sample: slices are taken evenly from all of a source, in the order of their hashes.
+The same files give the same sample: slices are spread evenly over all slices of a source, in the order of their hashes.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from corpusmill.pipelines.planning.limit import LimitedRead
 from corpusmill.schemas.document import CAPTURE
 
 _SAMPLED: Final = 20
-"""One in so many small files, or bytes of large ones, is read at most, so that a short run does not pay twice."""
+"""At most one in this many small files, or bytes of large files, is read, so that short runs do not pay twice."""
 _SLICES: Final = 12
-"""Pieces of large files that are read, of all sources together."""
+"""Pieces of large files to read, over all sources."""
 _PIECE_BYTES: Final = 2**18
-"""What is read of each; more where not one record begins in it."""
+"""Bytes to read of each piece; more if no record begins in them."""
 _FILES: Final = 128
-"""Small files that are read, of all sources together."""
+"""Small files to read, over all sources."""
 _SMALL_FILE_BYTES: Final = 2**20
 _ROWS: Final = 384
-"""Records of the pieces of one source that are looked at."""
+"""Records to use from the pieces of one source."""
 _BYTES: Final = 2 * 2**20
-"""Their bytes, where records are large; at least one of each piece is looked at."""
+"""Bytes to use from the pieces of one source if records are large; at least one record of each piece is used."""
 _READ: Final = 8
-"""One in so many records is looked at of what is read from its start, as a compressed file is."""
+"""One in this many records is used where a file is read from its start, as compressed files are."""
 _READ_BYTES: Final = 4 * 2**20
-"""No more is read of it where records are large."""
+"""Bytes to read of such a file if its records are large."""
 _RUNS: Final = 4
-"""Runs of neighbors that these are."""
+"""Runs of neighboring records taken from such a file."""
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """Rows ``[start, stop)`` of a sample, each of which stands for *weight* records."""
+    """Rows ``[start, stop)`` of a sample. Each row represents *weight* records."""
 
     start: int
     stop: int
@@ -50,11 +50,11 @@ class Stratum:
 
 @dataclass(frozen=True)
 class Sample:
-    """Records as the scan returns them.
+    """A sample of the records that the scan returns.
 
     Args:
-        strata: Of the rows of *batch*; none where no record was found.
-        unread: The share of the raw files in which no record was looked for.
+        strata: The strata of the rows of *batch*; empty if no record was read.
+        unread: The share of the raw files that the sample does not represent.
     """
 
     batch: pa.RecordBatch
@@ -64,12 +64,12 @@ class Sample:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A slice of a raw file: the row that names it, and its share of the file's bytes on disk."""
+    """A slice of a raw file: its input row, and its share of the file's bytes on disk."""
 
     row: Mapping[str, Any]
     raw_bytes: float
     is_file: bool
-    """Whether it is all of its file."""
+    """Whether it is the whole file."""
 
     @property
     def path(self) -> str:
@@ -82,8 +82,8 @@ class _Piece:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """Records of a piece, and how many of its raw bytes these are."""
+class _Records:
+    """Records of a piece, and how many of its raw bytes they represent."""
 
     piece: _Piece
     captures: pa.RecordBatch
@@ -91,7 +91,7 @@ class _Found:
 
 
 def read_sample(scan: Scan, tasks: Sequence[ScanTask], sizes: Mapping[str, int]) -> Sample:
-    """Read a sample of what *tasks* of *scan* read.
+    """Read a sample of the input of *tasks* of *scan*.
 
     Args:
         sizes: Bytes of each raw file, by absolute path.
@@ -107,27 +107,27 @@ def read_sample(scan: Scan, tasks: Sequence[ScanTask], sizes: Mapping[str, int])
     for pieces in groups.values():
         read = _read_all(reader, pieces, _spread(pieces, _count(pieces, strata=len(groups))))
         unread -= sum(one.piece.raw_bytes for one in read)
-        for found, weight in _weighted(pieces, read):
-            stop = rows + sum(one.captures.num_rows for one in found)
+        for samples, weight in _weighted(pieces, read):
+            stop = rows + sum(one.captures.num_rows for one in samples)
             if stop > rows:
                 strata.append(Stratum(rows, stop, weight))
-                captures += [one.captures for one in found]
+                captures += [one.captures for one in samples]
                 rows = stop
     finished = list(Chain.of(*others).build()(bounded(captures))) or [pa.RecordBatch.from_pylist([], scan.schema)]
     return Sample(pa.concat_batches(finished), tuple(strata), max(0.0, unread / max(1, sum(sizes.values()))))
 
 
-def _read_all(reader: Value, pieces: Sequence[_Piece], chosen: Sequence[_Piece]) -> list[_Found]:
-    """Read *chosen* of *pieces*, and the first piece of a file in the chosen ones of which no record begins."""
-    found = [_read(reader, piece, share=1 / len(chosen)) for piece in chosen]
+def _read_all(reader: Value, pieces: Sequence[_Piece], chosen: Sequence[_Piece]) -> list[_Records]:
+    """Read the *chosen* pieces. If no record of a file begins in them, read the first piece of the file as well."""
+    samples = [_read(reader, piece, share=1 / len(chosen)) for piece in chosen]
     firsts = {piece.path: piece for piece in reversed(pieces)}
-    missing = {piece.path for piece in chosen} - {one.piece.path for one in found if one.captures.num_rows}
+    missing = {piece.path for piece in chosen} - {one.piece.path for one in samples if one.captures.num_rows}
     others = [firsts[path] for path in sorted(missing) if firsts[path] not in chosen]
-    return found + [_read(reader, piece, share=1 / len(chosen)) for piece in others]
+    return samples + [_read(reader, piece, share=1 / len(chosen)) for piece in others]
 
 
 def _count(pieces: Sequence[_Piece], *, strata: int) -> int:
-    """Return how many of *pieces*, one of several *strata*, are read."""
+    """Return how many of *pieces* to read; they are one of *strata* strata."""
     if pieces[0].is_small:
         return max(8, min(_FILES // strata, len(pieces) // _SAMPLED))
     large = sum(piece.raw_bytes for piece in pieces) / _SAMPLED / _PIECE_BYTES
@@ -155,29 +155,30 @@ def _spread(pieces: Sequence[_Piece], count: int) -> list[_Piece]:
 
 
 def _functions(scan: Scan) -> list[Value]:
-    """Return the functions of *scan*; one that reads the smallest ids alone reads all records here."""
+    """Return the functions of *scan*. A function limited to the smallest ids is replaced by one that reads all
+    records."""
     functions = scan.function.functions() if isinstance(scan.function, Chain) else [scan.function]
     return [function.unlimited() if isinstance(function, LimitedRead) else function for function in functions]
 
 
-def _weighted(pieces: Sequence[_Piece], found: Sequence[_Found]) -> Iterator[tuple[list[_Found], float]]:
-    """Yield what was *found* in some of *pieces*, with the number of records that each one stands for.
+def _weighted(pieces: Sequence[_Piece], samples: Sequence[_Records]) -> Iterator[tuple[list[_Records], float]]:
+    """Yield the *samples* read from some of *pieces*, with the number of records that each record represents.
 
-    Large files may be of different kinds, such as one with a single record, so each one stands for its own bytes, and
-    all of them together for the files that were not read.
+    Large files may differ in kind (one may hold a single record), so each represents its own bytes, and all together
+    represent the files that were not read.
     """
-    if resolve(pieces[0].row["loader"]).uses_name:  # a file is a document, whatever its size
-        yield list(found), len(pieces) / len(found)
+    if resolve(pieces[0].row["loader"]).uses_name:  # each file is one document, whatever its size
+        yield list(samples), len(pieces) / len(samples)
         return
     total = sum(piece.raw_bytes for piece in pieces)
     if pieces[0].is_small:
-        yield list(found), total / max(1.0, sum(one.raw_bytes for one in found))
+        yield list(samples), total / max(1.0, sum(one.raw_bytes for one in samples))
         return
     sizes: defaultdict[str, float] = defaultdict(float)
     for piece in pieces:
         sizes[piece.path] += piece.raw_bytes
-    files: defaultdict[str, list[_Found]] = defaultdict(list)
-    for one in found:
+    files: defaultdict[str, list[_Records]] = defaultdict(list)
+    for one in samples:
         if one.captures.num_rows:
             files[one.piece.path].append(one)
     share = total / max(1.0, sum(sizes[path] for path in files))
@@ -185,17 +186,17 @@ def _weighted(pieces: Sequence[_Piece], found: Sequence[_Found]) -> Iterator[tup
         yield here, share * sizes[path] / max(1.0, sum(one.raw_bytes for one in here))
 
 
-def _read(reader: Value, piece: _Piece, *, share: float) -> _Found:
-    """Read records of *piece*, which may be a *share* of the sample of a source."""
+def _read(reader: Value, piece: _Piece, *, share: float) -> _Records:
+    """Read records of *piece*, which may hold a *share* of the sample of a source."""
     is_whole = piece.is_small or piece.row["end"] < 0
     captures, part = _from_start(reader, piece, share) if is_whole else _from_window(reader, piece, share)
-    return _Found(piece, captures, piece.raw_bytes * part)
+    return _Records(piece, captures, piece.raw_bytes * part)
 
 
 def _from_window(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBatch, float]:
-    """Read records that begin in a window of a slice; return them, and the part of the slice that they are.
+    """Read the records that begin in a window of a slice. Return them and the share of the slice that they represent.
 
-    The last one may end far behind the slice.
+    The last record may end far after the slice.
     """
     start, end = piece.row["start"], piece.row["end"]
     width = min(_PIECE_BYTES, end - start)
@@ -214,15 +215,16 @@ def _joined(reader: Value, piece: _Piece, *, end: int) -> pa.RecordBatch:
 
 
 def _from_start(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBatch, float]:
-    """Read the beginning of a slice; return some of its records, and the part of the slice that they are.
+    """Read the beginning of a slice. Return some of its records and the share of the slice that they represent.
 
-    How far a compressed file was read follows from the places of the records in the decompressed bytes. Records at its
-    start may be of another kind than those behind them, so runs of neighbors are taken from all that was read.
+    How far a compressed file was read follows from the positions of the records in the decompressed bytes. Records at
+    the start of a file may differ in kind from later ones, so runs of neighbors are taken from everything that was
+    read.
     """
     captures, is_all = _beginning(_batches(reader, piece.row), rows=int(_READ * _ROWS * share))
     runs = _runs(captures, share)
     kept = pa.concat_batches(runs)
-    if is_all:  # also where a stream breaks off, whatever the size of the file
+    if is_all:  # also if a stream ends early
         return kept, kept.nbytes / max(1, captures.nbytes)
     loader = resolve(piece.row["loader"]).model_validate_json(piece.row["params"])
     read = sum(_span(run) or run.nbytes for run in runs)
@@ -230,7 +232,7 @@ def _from_start(reader: Value, piece: _Piece, share: float) -> tuple[pa.RecordBa
 
 
 def _beginning(stream: Iterator[pa.RecordBatch], *, rows: int) -> tuple[pa.RecordBatch, bool]:
-    """Return the first *rows* records of *stream* or more, and whether it ended with them."""
+    """Return at least the first *rows* records of *stream*, and whether the stream ended with them."""
     captures: list[pa.RecordBatch] = []
     for batch in stream:
         captures.append(batch)
@@ -240,7 +242,7 @@ def _beginning(stream: Iterator[pa.RecordBatch], *, rows: int) -> tuple[pa.Recor
 
 
 def _runs(captures: pa.RecordBatch, share: float) -> list[pa.RecordBatch]:
-    """Return records of *captures*, as many as are a *share* of a sample, as evenly spaced runs of neighbors."""
+    """Return a *share* of a sample from *captures*, as evenly spaced runs of neighboring records."""
     fitting = captures.num_rows * _BYTES * share / max(1, captures.nbytes)
     rows = max(1, int(min(_ROWS * share, fitting)))
     if captures.num_rows <= rows:
@@ -252,7 +254,7 @@ def _runs(captures: pa.RecordBatch, share: float) -> list[pa.RecordBatch]:
 
 
 def _span(captures: pa.RecordBatch) -> int:
-    """Return the bytes, in the units of slices, from the first record to the end of the last; 0 if they do not say."""
+    """Return the bytes from the first record to the end of the last, in slice offsets; 0 if offsets are unknown."""
     places = captures.select(["offset", "length"]).to_pylist()
     if not places or places[-1]["offset"] is None or places[-1]["length"] is None:
         return 0
@@ -260,7 +262,7 @@ def _span(captures: pa.RecordBatch) -> int:
 
 
 def _batches(reader: Value, row: Mapping[str, Any]) -> Iterator[pa.RecordBatch]:
-    """Yield what *reader* makes of *row*; an empty batch where that is nothing."""
+    """Yield the output of *reader* for *row*, or an empty batch if there is none."""
     is_empty = True
     for batch in reader.build()(iter([pa.RecordBatch.from_pylist([dict(row)])])):
         is_empty = False

@@ -1,4 +1,4 @@
-"""The tasks that read raw files: a slice of a large file each, or a bundle of small files."""
+"""Scan tasks: each reads a slice of a large file or a bundle of small files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.storage import Store
 
 _SMALL_BYTES: Final = 2**20
-"""A file up to this size is read together with others."""
+"""Files up to this size are read together with others."""
 _BUNDLE_FILES: Final = 32
-"""Small files in a task, in the mean."""
+"""Mean number of small files per task."""
 _BUNDLE_BYTES: Final = 8 * 2**20
 
 
 class LoaderValue(Protocol):
-    """What the plan asks of a loader."""
+    """The parts of a loader that the plan uses."""
 
     version: int
     depends: tuple[str, ...]
@@ -30,26 +30,26 @@ class LoaderValue(Protocol):
 
     @property
     def reads_name(self) -> bool:
-        """Whether the name of a file decides what is read."""
+        """Whether the name of a file affects the records."""
         ...
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Give the slices of a file."""
+        """Return the slices of a file."""
         ...
 
     def content_bytes(self, path: str) -> int:
-        """Give about how many bytes a file has when compression is undone."""
+        """Return the approximate decompressed size of a file in bytes."""
         ...
 
 
 @dataclass(frozen=True)
 class SourceInput:
-    """A source that was crawled or loaded.
+    """A source that has been crawled or loaded.
 
     Args:
         loader: ``module:Class`` of the loader of its files.
         params: The loader's parameters as JSON.
-        raw: Where the files lie that have relative paths in the manifest.
+        raw: Location of files with relative paths in the manifest.
     """
 
     name: str
@@ -60,14 +60,14 @@ class SourceInput:
     license: str | None = None
 
     def path(self, file: RawFile) -> str:
-        """Give the absolute path, or the URL, of a file of the manifest."""
+        """Return the absolute path or URL of a file in the manifest."""
         store, key = file.stored(self.raw)
         return store.address(key)
 
 
 @dataclass(frozen=True)
 class _Slice:
-    """A slice of a raw file: the row that names it, what of it decides the output, and its size in bytes."""
+    """A slice of a raw file: its input row, the part of it that decides the output, and its size in bytes."""
 
     row: dict[str, Any]
     identity: dict[str, Any]
@@ -76,7 +76,7 @@ class _Slice:
 
 
 def scan_tasks(sources: Sequence[SourceInput]) -> Iterator[ScanTask]:
-    """Give the tasks that read *sources*: a slice of a large file each, or a bundle of small files."""
+    """Yield the tasks that read *sources*: a slice of a large file, or a bundle of small files, per task."""
     for source in sources:
         slices = list(_slices(source))
         for piece in slices:
@@ -87,10 +87,10 @@ def scan_tasks(sources: Sequence[SourceInput]) -> Iterator[ScanTask]:
 
 
 def bundles(slices: list[_Slice]) -> Iterator[list[_Slice]]:
-    """Group small files, some `_BUNDLE_FILES` of them, so that a task costs more than its start.
+    """Group small files into bundles of about `_BUNDLE_FILES`, so that starting a task is cheap relative to its work.
 
-    Files are taken in the order of their hashes, and a bundle ends behind a file whose hash says so: a new file changes
-    the one bundle into which it falls, and no other.
+    Files are sorted by hash, and a bundle ends after a file whose hash says so. A new file therefore changes only the
+    bundle that it falls into.
     """
     bundle: list[_Slice] = []
     size = 0

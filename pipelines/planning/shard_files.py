@@ -1,7 +1,8 @@
-"""How much the Parquet files of a version take: their rows, and what each file has beside them.
+"""Estimate the size of the Parquet files of a version: their rows and the overhead of each file.
 
-A file of few rows is mostly footer: a page index and statistics of each column, in which texts stand once more. So
-files of as many rows as a shard will have are written from the sample, and compared with what their columns take.
+A file with few rows is mostly footer: each column has a page index and statistics that repeat values. The estimate
+therefore writes files with the expected number of rows from the sample and compares them with the size of their
+columns.
 """
 
 from __future__ import annotations
@@ -21,15 +22,15 @@ from corpusmill.pipelines.engines.batches import conform
 from corpusmill.pipelines.planning.sizes import WORD_BYTES, Documents, values_bytes
 
 _WRITTEN: Final = 3
-"""Files that are written of each kind."""
+"""Files to write of each kind."""
 _ROWS: Final = 64
-"""Rows that stand for documents which were not read."""
+"""Rows that represent documents which were not read."""
 _BYTES: Final = 2**20
-"""What a file beyond this has beside its rows is small against them."""
+"""Rows above which the overhead of a file is negligible."""
 
 
 def files_bytes(documents: Documents, schemas: Mapping[str, pa.Schema], *, files: float) -> float:
-    """Return the bytes of *files* files of each kind, which together have the rows of *documents*.
+    """Return the bytes of *files* files of each kind, which together contain the rows of *documents*.
 
     Args:
         schemas: Columns by kind, as `WriteShard` and `WriteSide` name them.
@@ -40,13 +41,13 @@ def files_bytes(documents: Documents, schemas: Mapping[str, pa.Schema], *, files
 def _kind_bytes(documents: Documents, kind: str, schema: pa.Schema, *, files: float) -> float:
     rows = {"shard": documents.living, "ledger": documents.rows - documents.living}.get(kind, documents.rows)
     data = sum(documents.size(column, rows=rows).in_shards for column in schema)
-    filled = files * -math.expm1(-rows / files)  # ids are spread by chance: where files are many, some stay empty
+    filled = files * -math.expm1(-rows / files)  # ids are random: with many files, some stay empty
     empty = (files - filled) * _parquet_bytes(pa.RecordBatch.from_pylist([], schema))
     return data + empty + filled * _excess(_examples(documents, kind, schema), rows=math.ceil(rows / max(filled, 1.0)))
 
 
 def _examples(documents: Documents, kind: str, schema: pa.Schema) -> pa.RecordBatch:
-    """Return rows as files of *kind* have them, at least one."""
+    """Return at least one row as in files of *kind*."""
     sample = documents.sample
     if sample is None:
         return _filled(_made_texts(documents), schema)
@@ -58,14 +59,14 @@ def _examples(documents: Documents, kind: str, schema: pa.Schema) -> pa.RecordBa
 
 
 def _made_texts(documents: Documents) -> pa.RecordBatch:
-    """Return texts that compress about as prose does, of the mean size of those of *documents*."""
+    """Return generated texts of the mean size of those of *documents*. They compress about as well as prose."""
     size = int(documents.text_bytes / max(1.0, documents.living))
     rows = max(1, min(_ROWS, _BYTES // max(1, size)))
     return pa.record_batch({"text": [_digits(row, min(size, 2 * _BYTES)) for row in range(rows)]})
 
 
 def _filled(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return *rows* with the columns of *schema*: strings that were not seen are hashes, other values null."""
+    """Return *rows* with the columns of *schema*. Missing strings are filled with hashes, other columns with nulls."""
     there = set(rows.schema.names)
     hashes = pa.array([_digits(row, WORD_BYTES) for row in range(rows.num_rows)], pa.string())
     for column in schema:
@@ -75,12 +76,12 @@ def _filled(rows: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 
 
 def _digits(row: int, count: int) -> str:
-    """Return *count* hexadecimal digits, others for each *row*."""
+    """Return *count* hexadecimal digits that differ for each *row*."""
     return hashlib.shake_128(str(row).encode()).hexdigest(count // 2 + 1)[:count]
 
 
 def _excess(examples: pa.RecordBatch, *, rows: int) -> float:
-    """Return what a file of *rows* of *examples* takes beyond the share of its rows of what their columns take."""
+    """Return the bytes of a file with *rows* of *examples* beyond its rows' share of the size of their columns."""
     if examples[:1].nbytes > _BYTES:
         return 0.0
     rows = max(1, min(rows, examples.num_rows))

@@ -1,7 +1,7 @@
-"""How much the documents of a run hold: rows, columns and what stages write, before anything runs.
+"""Estimate the size of the documents of a run (rows, columns and stage output) before anything runs.
 
-A sample of the raw files says how large records are and how well they compress. The stages that look at one document at
-a time run on it, because how many they reject decides how much is moved and published.
+A sample of the raw files shows how large records are and how well they compress. Stages that look at one document at a
+time run on it, because the share that they reject decides how much is moved and published.
 """
 
 from __future__ import annotations
@@ -32,30 +32,30 @@ from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.storage import LocalStore
 
 SMALL_BYTES: Final = 4 * 2**20
-"""Raw files that hold less than this are not read: importing what reads them costs more than the disk is worth."""
+"""Raw files below this total are not sampled: importing their readers costs more than the disk space is worth."""
 _RECORD_BYTES: Final = 3_000
-"""Size of a record in files that are not read."""
+"""Assumed size of a record in files that are not sampled."""
 _MADE_BYTES: Final = {"id": 32, "source_id": 32, "record_sha256": 64, "text_bytes": 8, "offset": 8, "length": 8}
-"""What is made of each of them beside its text."""
+"""Bytes computed for each such record besides its text."""
 _PACKED: Final = 0.65
-"""What compression leaves of a text that was not read: lz4, as in tasks and spills."""
+"""Compression ratio of unsampled text with lz4, as in tasks and spills."""
 _SHARD_PACKED: Final = 0.4
-"""The same for zstd, as in shards."""
+"""Compression ratio of unsampled text with zstd, as in shards."""
 WORD_BYTES: Final = 32
-"""A string whose values were not seen: most are hashes."""
+"""Assumed bytes of an unsampled string: most are hashes."""
 _HASH_PACKED: Final = 0.5
-"""What zstd leaves of one: sixteen values of a byte."""
+"""Compression ratio of a hash with zstd: hexadecimal digits use 16 of the 256 values of a byte."""
 _OF_ONE_KIND: Final = ("text", SAMPLE.name)
-"""Columns that are moved for the living documents alone, or the rejected ones; all others are moved for both."""
+"""Columns that are moved only for living documents, or only for rejected ones; all others are moved for both."""
 _LIST_BYTES: Final = 128
-"""A list, struct or map whose values were not seen."""
+"""Assumed bytes of an unsampled list, struct or map."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Size:
-    """Bytes of a column of all documents: as tasks and spills hold it, and as shards do."""
+    """Bytes of a column over all documents: as stored in tasks and spills, and as stored in shards."""
 
     packed: float
     in_shards: float
@@ -66,16 +66,16 @@ class Size:
 
 @dataclass
 class Documents:
-    """What is known of the documents before they are read.
+    """Estimates about the documents before they are read.
 
     Args:
-        rows: Records of the raw files.
-        living: Those of them that no stage rejects.
-        text_bytes: UTF-8 bytes of their texts.
-        columns: Sizes of columns as they are moved.
-        written: Bytes of the output of steps that ran on the sample.
-        memory_bytes: Of the columns of the scan.
-        sample: Records after those steps; none where no file was read.
+        rows: Number of records in the raw files.
+        living: Number of records that no stage rejects.
+        text_bytes: UTF-8 bytes of the texts.
+        columns: Sizes of the columns as they are moved.
+        written: Output bytes of the steps that ran on the sample.
+        memory_bytes: Memory of the columns of the scan.
+        sample: Records after those steps; empty if no file was read.
     """
 
     rows: float
@@ -87,11 +87,11 @@ class Documents:
     sample: pa.RecordBatch | None = None
 
     def limited(self, limit: int | None) -> Documents:
-        """Return what is known of *limit* of the documents."""
+        """Return the estimates for *limit* of the documents."""
         return self if limit is None or limit >= self.rows else self * (limit / self.rows)
 
     def __mul__(self, share: float) -> Documents:
-        """Return what is known of a *share* of the documents."""
+        """Return the estimates for a *share* of the documents."""
         return replace(
             self,
             rows=self.rows * share,
@@ -103,10 +103,10 @@ class Documents:
         )
 
     def size(self, column: pa.Field, *, rows: float | None = None) -> Size:
-        """Return the size of *column*: what was seen, or what its type suggests, which rejected documents have not.
+        """Return the size of *column*, measured on the sample or estimated from its type.
 
         Args:
-            rows: Not of all documents, but of so many of them.
+            rows: Number of documents; None: all. A column estimated from its type is counted for living documents only.
         """
         count = self.rows if rows is None else rows
         if column.name not in self.columns:
@@ -116,12 +116,12 @@ class Documents:
         return size if column.name in _OF_ONE_KIND else size * (count / max(1.0, self.rows))
 
     def packed(self, columns: Iterable[pa.Field], *, rows: float | None = None) -> float:
-        """Return the bytes of *columns* in tasks, of all documents or of *rows* of them."""
+        """Return the bytes of *columns* in tasks, for all documents or for *rows* of them."""
         return sum(self.size(column, rows=rows).packed for column in columns)
 
 
 def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
-    """Return what is known of the documents of *inputs*; files of less than `SMALL_BYTES` are counted by their size."""
+    """Estimate the documents of *inputs*. Files below `SMALL_BYTES` are estimated from their size alone."""
     return _with_views(_documents(plan, inputs), plan)
 
 
@@ -140,7 +140,7 @@ def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
 
 
 def _with_views(documents: Documents, plan: Plan) -> Documents:
-    """Return *documents* with the strings that views add, which are made from texts and as long."""
+    """Return *documents* with the string columns that views add. A view is assumed to be as long as its text."""
     text = documents.columns.get("text")
     views = [step for step in plan.steps if isinstance(step, Map) and _is_view(step)]
     added = {column.name for step in views for column in step.writes if pa.types.is_string(column.type)}
@@ -155,14 +155,14 @@ def _is_view(step: Map) -> bool:
 
 
 def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
-    """Return what sizes alone say: all that the files hold is text, and nothing is rejected."""
+    """Return estimates from file sizes alone: everything in the files is text, and nothing is rejected."""
     rows = content = 0.0
     for source in inputs:
         loader = resolve(source.loader).model_validate_json(source.params)
         sizes = [loader.content_bytes(source.path(file)) for file in source.manifest.files]
         rows += len(sizes) if loader.uses_name else sum(math.ceil(size / _RECORD_BYTES) for size in sizes)
         content += sum(sizes)
-    columns = {name: Size(0.0, 0.0) for name in CAPTURE.names}  # what a record has of these is part of the file's size
+    columns = {name: Size(0.0, 0.0) for name in CAPTURE.names}  # these columns are part of the file's size
     columns |= {name: Size(size, size * _HASH_PACKED) * rows for name, size in _MADE_BYTES.items()}
     columns["text"] = Size(content * _PACKED, content * _SHARD_PACKED)
     documents = Documents(rows, rows, content, columns, memory_bytes=content)
@@ -171,7 +171,7 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
 
 
 def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
-    """Return what *sample*, and the stages that reject its records one at a time, say of all documents."""
+    """Return estimates from *sample*, and from the stages that reject its records one at a time."""
     rows = sum((stratum.stop - stratum.start) * stratum.weight for stratum in sample.strata)
     written = {scan.name: _bytes_of(sample, sample.batch)}
     memory = sum(s.weight * sample.batch.slice(s.start, s.stop - s.start).nbytes for s in sample.strata)
@@ -179,7 +179,7 @@ def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
     for step in _judging(plan, scan):
         try:
             batch, written[step.name] = _applied(step, batch, sample, replaced=plan.replaced(step))
-        except Exception as error:  # noqa: BLE001 - whatever a step stumbles over, the run reports it better
+        except Exception as error:  # noqa: BLE001 - the run itself reports errors of a step
             _log.info("a step failed on the sample", extra={"step": step.name, "error": repr(error)})
             break
     alive = pc.is_null(batch["rule"])
@@ -203,16 +203,16 @@ def _total(sample: Sample, values: pa.Array) -> float:
 
 
 def _judging(plan: Plan, scan: Scan) -> list[Map]:
-    """Return the maps over the scan's rows on which verdicts depend, in order; none that asks for counters."""
+    """Return the maps over the scan's rows that decide verdicts, in order, without those that need counters."""
     needed = {"rule"}
-    found: list[Map] = []
+    maps: list[Map] = []
     for step in reversed(plan.steps):
         if isinstance(step, Map) and plan.layout(step.of) == scan.name and needed & set(step.writes.names):
             needed |= set(step.reads)
-            found.insert(0, step)
+            maps.insert(0, step)
     there = set(scan.schema.names)
     chosen: list[Map] = []
-    for step in found:
+    for step in maps:
         if not step.function.asks() and there >= set(step.reads) - {PLACE}:
             there |= set(step.writes.names)
             chosen.append(step)
@@ -222,7 +222,7 @@ def _judging(plan: Plan, scan: Scan) -> list[Map]:
 def _applied(
     step: Map, batch: pa.RecordBatch, sample: Sample, *, replaced: frozenset[str]
 ) -> tuple[pa.RecordBatch, float]:
-    """Return *batch* with the columns that *step* writes, and the bytes of its output for all documents."""
+    """Return *batch* with the columns that *step* writes, and the bytes of its output over all documents."""
     sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in step.sides}
     if PLACE in step.reads:
         batch = with_columns_of(batch, pa.record_batch({PLACE: pa.array(np.arange(batch.num_rows))}))
@@ -238,7 +238,7 @@ def _applied(
 
 @contextlib.contextmanager
 def _task(step: Scan | Map) -> Iterator[TaskContext]:
-    """Run the block as a task of *step* whose counters and files nobody sees."""
+    """Run the block as a task of *step* whose counters and files are discarded."""
     contents = {content.name: content.path for content in step.contents}
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         context = TaskContext(LocalStore(folder), "sample", partition=0, contents=contents)
@@ -256,7 +256,7 @@ def _sizes(sample: Sample, batch: pa.RecordBatch) -> dict[str, Size]:
 
 
 def _bytes_of(sample: Sample, batch: pa.RecordBatch, *, in_shards: bool = False) -> float:
-    """Return the bytes that the rows of *batch*, those of *sample*, stand for on the disk."""
+    """Return the disk bytes that the rows of *batch*, which are those of *sample*, represent."""
     return sum(
         stratum.weight * values_bytes(batch.slice(stratum.start, stratum.stop - stratum.start), in_shards=in_shards)
         for stratum in sample.strata
@@ -265,12 +265,12 @@ def _bytes_of(sample: Sample, batch: pa.RecordBatch, *, in_shards: bool = False)
 
 def values_bytes(rows: pa.RecordBatch, *, in_shards: bool = False) -> int:
     """Return the bytes that *rows* add to a file."""
-    none = pa.RecordBatch.from_pylist([], rows.schema)  # Arrow writes all offsets of a slice without rows
+    none = pa.RecordBatch.from_pylist([], rows.schema)  # Arrow writes all offsets of an empty slice
     return max(0, ipc_bytes(rows.schema, rows, in_shards) - ipc_bytes(rows.schema, none, in_shards))
 
 
 def ipc_bytes(schema: pa.Schema, rows: pa.RecordBatch | None = None, in_shards: bool = False) -> int:
-    """Return the size of an Arrow file of *rows*, packed as tasks are, or as texts are *in_shards*."""
+    """Return the size of an Arrow file of *rows*, compressed as in tasks or, if *in_shards*, as in shards."""
     packing = pa.Codec("zstd", 3) if in_shards else "lz4"
     sink = pa.MockOutputStream()
     with pa.ipc.new_file(sink, schema, options=pa.ipc.IpcWriteOptions(compression=packing)) as writer:
@@ -280,12 +280,12 @@ def ipc_bytes(schema: pa.Schema, rows: pa.RecordBatch | None = None, in_shards: 
 
 
 def empty_bytes(schema: pa.Schema) -> int:
-    """Return the size of an Arrow file with the columns of *schema* and one batch, beside its values."""
+    """Return the size of an Arrow file with the columns of *schema* and one batch, without its values."""
     return ipc_bytes(schema, pa.RecordBatch.from_pylist([], schema))
 
 
 def width(kind: pa.DataType) -> float:
-    """Return the bytes that a value of a column takes which was not seen."""
+    """Return the assumed bytes of a value of a column that was not sampled."""
     if pa.types.is_boolean(kind):
         return 1 / 8
     if pa.types.is_primitive(kind):

@@ -1,4 +1,4 @@
-"""What a plan has to know of the sources of a recipe, and who gets them."""
+"""The sources of a recipe as a plan sees them, and the interface for acquiring them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from corpusmill.schemas.storage import Store
 
 
 class Acquisition(Protocol):
-    """How sources are got; the crawlers give it, and the command hands it in."""
+    """Acquires sources. The crawlers implement it, and commands pass it in."""
 
     loaders: Mapping[str, str]
 
     def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
-        """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
+        """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
         ...
 
     def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
@@ -28,14 +28,14 @@ class Acquisition(Protocol):
         ...
 
     def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
-        """Give the files that are not what the manifest says."""
+        """Return the files that differ from the manifest."""
         ...
 
 
 def source_input(
     loaded: LoadedRecipe, source: Source, manifest: RawManifest, workspace: Workspace, loaders: Mapping[str, str]
 ) -> SourceInput:
-    """Give what the plan has to know of a source that was got."""
+    """Return the plan's input for a source that has been acquired."""
     loader = loaded.loaders.get(source.name)
     return SourceInput(
         name=source.name,

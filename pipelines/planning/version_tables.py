@@ -1,4 +1,4 @@
-"""Tables of published versions as inputs of a plan: a task for each file, known by the hash of what it holds."""
+"""Tables of published versions as inputs of a plan: one task per file, identified by the hash of its content."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from corpusmill.schemas.manifest import ShardFile, SideFile
 from corpusmill.schemas.storage import located
 
 _BATCH_ROWS: Final = 1024
-"""Rows read at once: texts may be among the columns."""
-_HINT: Final = "`corpusmill doctor --verify` names what is damaged; copy the version again, or name another one"
+"""Rows read at once; few, because texts may be among the columns."""
+_HINT: Final = "`corpusmill doctor --verify` lists damaged files; copy the version again or use another one"
 FindVersion: TypeAlias = Callable[[str | None], Version | None]
-"""From the version that a `TableInput` names to that version; None for the parent of a first run."""
+"""Looks up the version that a `TableInput` names; None for the parent of a first run."""
 
 
 class ReadTable(Function):
-    """Reads Parquet files: each row of the input has the `address` of one.
+    """Reads Parquet files. Each input row has the `address` of one file.
 
     Args:
-        columns: That are read, serialized, as hexadecimal digits.
+        columns: Schema of the columns to read, serialized as hexadecimal digits.
     """
 
     depends = ("pyarrow",)
@@ -48,15 +48,15 @@ class ReadTable(Function):
 
 
 def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Yield the columns of *schema* of a file; one on this machine is compared with its SHA-256 first.
+    """Yield the columns of *schema* of a file. A local file is first compared with its SHA-256.
 
     Raises:
-        DamagedFileError: It is missing, or not what the version's manifest says.
+        DamagedFileError: The file is missing, or differs from the version's manifest.
     """
     store, key = located(address)
     try:
         if store.path() is not None and store.sha256(key) != sha256:
-            raise DamagedFileError("the file is not what the manifest says", file=address, hint=_HINT)
+            raise DamagedFileError("the file differs from the manifest", file=address, hint=_HINT)
         with store.open(key) as opened, pq.ParquetFile(opened, pre_buffer=False) as file:
             for piece in file.iter_batches(batch_size=_BATCH_ROWS, columns=schema.names, use_threads=False):
                 yield conform(piece, schema)
@@ -64,19 +64,19 @@ def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBat
         raise DamagedFileError(f"the table of a version cannot be read: {error}", file=address, hint=_HINT) from error
 
 
-def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:
-    """Return the step *name* that makes a table of *given* from *version*, and its tasks; none without a version.
+def table_scan(name: str, table: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:
+    """Return the scan *name* of the table of *version* that the input names, and its tasks; none without a version.
 
     Raises:
         RecipeError: The version has no such table, or the table lacks a column.
     """
-    scan = Scan(name=name, function=ReadTable(columns=schema_as_hex(given.columns)), schema=given.columns)
+    scan = Scan(name=name, function=ReadTable(columns=schema_as_hex(table.columns)), schema=table.columns)
     if version is None:
         return scan, ()
-    files = version.stored(given.kind)
+    files = version.stored(table.kind)
     if not files:
         kinds = sorted({"shard", *(file.kind for file in version.manifest.side_files)})
-        raise RecipeError(f"{version.name} has no table `{given.kind}`", hint=f"it has: {', '.join(kinds)}")
+        raise RecipeError(f"{version.name} has no table `{table.kind}`", hint=f"available tables: {', '.join(kinds)}")
     try:
         with files[0].open() as opened:
             there = pq.read_schema(opened)
@@ -84,12 +84,12 @@ def table_scan(name: str, given: TableInput, version: Version | None) -> tuple[S
         raise DamagedFileError(
             f"the table of a version cannot be read: {error}", file=files[0].address, hint=_HINT
         ) from error
-    for column in given.columns:
-        found = there.field(column.name).type if column.name in there.names else None
-        if found != column.type:
+    for column in table.columns:
+        kind = there.field(column.name).type if column.name in there.names else None
+        if kind != column.type:
             raise RecipeError(
-                f"the table `{given.kind}` of {version.name} has no column `{column.name}` of the type {column.type}",
-                hint=f"it has: {', '.join(f'{field.name} ({field.type})' for field in there)}",
+                f"the table `{table.kind}` of {version.name} has no column `{column.name}` of type {column.type}",
+                hint=f"available columns: {', '.join(f'{field.name} ({field.type})' for field in there)}",
             )
     listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
     known = {file.path: file for file in listed}

@@ -129,7 +129,7 @@ class Reads(Stage):
 
 def test_a_column_that_no_stage_adds_is_refused_before_anything_runs(tmp_path: Path) -> None:
     """The name of the column and of the stage, not a failure in the first task."""
-    with pytest.raises(RecipeError, match="stage `reads` reads the column `lemmas`, which no stage before it adds"):
+    with pytest.raises(RecipeError, match="stage `reads` reads the column `lemmas`, which no earlier stage adds"):
         made(("reads", Reads()), folder=tmp_path)
 
 
