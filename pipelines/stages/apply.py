@@ -1,6 +1,6 @@
-"""Running a stage on a batch of captures: living rows pass through it, dead ones keep their place, both are counted.
+"""Run a stage on a batch of captures: living rows pass through the stage, rejected rows stay as they are.
 
-This is where the law of a stage is kept: nothing a stage does can lose a row or a byte unseen.
+Rows and bytes are counted before and after the stage, so a stage cannot lose either unnoticed.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES, VERDICT
 from corpusmill.schemas.errors import CorpusmillError, DataError, MissingExtraError, WorkError
 
 JUDGED: Final = ("stage", "rule", "value", "threshold", "message")
-"""The columns of a verdict that a stage which looks at one document at a time can write."""
+"""The verdict columns that a stage which looks at one document at a time can write."""
 SHORTENED_CHARACTERS: Final = 600
-"""What stays of a text that is too large: as much as the ledger may show."""
+"""Length to which a text that is too large is cut: as much as the ledger may show."""
 _ALWAYS: Final = ("id", "text_bytes", *JUDGED)
 
 _log = logging.getLogger(__name__)
 
 
 class Apply(ColumnFunction):
-    """Applies the stage *function* with *params* under the name that it has in the recipe."""
+    """Applies the stage *function* with *params* under its name in the recipe."""
 
     version = 2
 
@@ -69,7 +69,7 @@ def columns_read(stage: Stage) -> tuple[str, ...]:
 
 
 def columns_written(stage: Stage, before: pa.Schema) -> pa.Schema:
-    """Return the columns that applying *stage* to documents with the columns *before* writes."""
+    """Return the columns that *stage* writes when applied to documents with the columns *before*."""
     changed = [before.field(name) for name in stage.changes()]
     if "text" in stage.changes():
         changed.append(before.field("text_bytes"))
@@ -90,7 +90,7 @@ def map_step(name: str, stage: Stage, documents: Documents) -> Map:
 
 
 class Law:
-    """Counts what goes in and out of a stage."""
+    """Counts the rows and bytes that enter and leave a stage."""
 
     def __init__(self, stage: str) -> None:
         self._stage = stage
@@ -118,13 +118,13 @@ def total(column: pa.Array) -> int:
 
 
 def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: Stage) -> pa.RecordBatch:
-    """Return the columns that *stage* writes for *batch*, row by row; rejected rows stay as they are.
+    """Return the columns that *stage* writes for *batch*, row by row. Rejected rows stay unchanged.
 
-    A row on which the stage fails is set aside as ``error.<kind>``.
+    A row on which the stage raises is rejected as ``error.<kind>``.
 
     Raises:
-        WorkError: The stage dropped, doubled or moved rows, its account of the text does not add up, or it touched
-            columns that it does not declare.
+        WorkError: The stage dropped, duplicated or reordered rows, reported wrong byte counts, or wrote undeclared
+            columns.
     """
     alive = pc.is_null(batch["rule"])
     live = batch if alive.true_count == len(alive) else batch.filter(alive)
@@ -137,7 +137,7 @@ def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: Stag
         return _untouched(batch, schema)
     result = _transformed(transform, live.drop_columns(["text_bytes", "stage"]), stage)
     if result.num_rows != live.num_rows or not result["id"].equals(live["id"]):
-        raise WorkError(f"stage {name} returned {result.num_rows} rows for {live.num_rows}, or moved them")
+        raise WorkError(f"stage {name} returned {result.num_rows} rows for {live.num_rows}, or reordered them")
     result = _with_sizes(_accounted(result, law), live, stage)
     result = settle(result, name=name, law=law)
     _check_columns(result, before, stage, name)
@@ -145,14 +145,14 @@ def apply(transform: Transform, batch: pa.RecordBatch, *, name: str, stage: Stag
 
 
 def _untouched(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return the columns of *schema* for a *batch* without a living row: as they are, or null where they are new."""
+    """Return the columns of *schema* for a *batch* without living rows: unchanged, or null if they are new."""
     there = set(batch.schema.names)
     columns = [batch[f.name] if f.name in there else pa.nulls(batch.num_rows, f.type) for f in schema]
     return pa.RecordBatch.from_arrays(columns, names=schema.names)
 
 
 def _full(schema: pa.Schema) -> pa.Schema:
-    """Return *schema* with the types that `CAPTURE` gives the columns it has."""
+    """Return *schema* with the types of `CAPTURE` for the columns that it shares with it."""
     known = set(CAPTURE.names)
     return pa.schema([CAPTURE.field(field.name) if field.name in known else field for field in schema])
 
@@ -163,7 +163,7 @@ def _transformed(transform: Transform, live: pa.RecordBatch, stage: Stage) -> pa
             return transform(live)
     except (MemoryError, MissingExtraError, WorkError):
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a stage stumbles over, the other rows go on
+    except Exception as error:  # noqa: BLE001 - any error of a stage concerns one row, and the other rows continue
         _refuse_undeclared(error, live, stage)
         if live.num_rows == 1:
             return _set_aside(transform, live, stage)
@@ -174,17 +174,17 @@ def _transformed(transform: Transform, live: pa.RecordBatch, stage: Stage) -> pa
 
 
 def _refuse_undeclared(error: Exception, live: pa.RecordBatch, stage: Stage) -> None:
-    """Raise when *error* says that the stage asked for a column that it did not get."""
+    """Raise if *error* says that the stage read a column that it did not declare."""
     missing = error.args[0] if isinstance(error, KeyError) and error.args else ""
     if isinstance(missing, str) and missing.startswith("Field ") and "does not exist" in missing:
         raise WorkError(
-            f"stage {type(stage).__name__}: {missing}; it gets {', '.join(live.schema.names)}",
+            f"stage {type(stage).__name__}: {missing}; available columns: {', '.join(live.schema.names)}",
             hint="declare the column in `reads()`",
         ) from error
 
 
 def _set_aside(transform: Transform, row: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
-    """Return the one *row* on which *transform* fails, rejected."""
+    """Return the one *row* on which *transform* fails, as rejected."""
     try:
         with task().attempt():
             return transform(row)
@@ -213,7 +213,7 @@ def _accounted(result: pa.RecordBatch, law: Law) -> pa.RecordBatch:
 
 
 def _with_sizes(result: pa.RecordBatch, live: pa.RecordBatch, stage: Stage) -> pa.RecordBatch:
-    """Return *result* with `text_bytes` and `stage`; a text that grew too large is rejected."""
+    """Return *result* with `text_bytes` and `stage`. Texts that became too large are rejected."""
     sizes = text_bytes(result["text"]) if "text" in stage.changes() else live["text_bytes"]
     for name, values in (("text_bytes", sizes), ("stage", live["stage"])):
         if name not in result.schema.names:
@@ -226,13 +226,13 @@ def _with_sizes(result: pa.RecordBatch, live: pa.RecordBatch, stage: Stage) -> p
 
 
 def shortened(batch: pa.RecordBatch, large: pa.BooleanArray) -> pa.RecordBatch:
-    """Return *batch* with the first characters alone of the texts that are too *large* to travel on."""
+    """Return *batch* with texts marked as *large* cut to their first characters."""
     texts = pc.if_else(large, pc.utf8_slice_codeunits(batch["text"], 0, SHORTENED_CHARACTERS), batch["text"])
     return batch.set_column(batch.schema.get_field_index("text"), CAPTURE.field("text"), texts)
 
 
 def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
-    """Return rows that just left a stage, with its name on the rejected ones; both are counted."""
+    """Count the rows that leave a stage, and write its name to the rejected ones."""
     rejected = pc.is_valid(result["rule"])
     sizes = result["text_bytes"]
     count = rejected.true_count
@@ -250,7 +250,7 @@ def settle(result: pa.RecordBatch, *, name: str, law: Law) -> pa.RecordBatch:
 
 
 def _check_columns(result: pa.RecordBatch, before: pa.Schema, stage: Stage, name: str) -> None:
-    """Check that *result* has the columns it had *before*, and those that the stage declares, and no other."""
+    """Check that *result* has exactly the columns *before* plus those that the stage declares."""
     added = {field.name for field in stage.adds()}
     there = set(result.schema.names)
     if undeclared := sorted(there - set(before.names) - added):
@@ -265,7 +265,7 @@ def _check_columns(result: pa.RecordBatch, before: pa.Schema, stage: Stage, name
 def _expanded(
     result: pa.RecordBatch, batch: pa.RecordBatch, alive: npt.NDArray[np.bool_], schema: pa.Schema
 ) -> pa.RecordBatch:
-    """Return the columns of *schema*: those of *result* in the rows that are *alive*, of *batch* in the others."""
+    """Return the columns of *schema*: from *result* for rows that are *alive*, from *batch* for the others."""
     if alive.all():
         return pa.RecordBatch.from_arrays([result[name] for name in schema.names], names=schema.names)
     index = pa.array(np.cumsum(alive) - 1, pa.int64(), mask=~alive)
@@ -288,7 +288,7 @@ def _chosen(where: pa.BooleanArray, values: pa.Array, others: pa.Array) -> pa.Ar
 
 
 def _widened(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return *batch* with the columns of *schema*, nulls where it has none."""
+    """Return *batch* with the columns of *schema*; missing columns are null."""
     names = set(batch.schema.names)
     columns = [batch[field.name] if field.name in names else pa.nulls(batch.num_rows, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(columns, schema=schema)

@@ -1,8 +1,8 @@
-"""The one exchange in which whole texts move: documents come into the order of their shards, rejected ones beside them.
+"""Bring documents, with their texts, into the order of their shards, and rejected ones alongside.
 
-`census_step` gives each living document its split and counts bytes, so that the number of shards is known; `join_step`
-then brings all captures to their shards, sorted by id, in pieces of about `PIECE_BYTES` of text, so that several
-workers share a shard.
+This is the only exchange that moves whole texts. `census_step` gives each living document its split and counts bytes,
+which determines the number of shards. `join_step` then moves all captures to their shards, sorted by id, in pieces of
+about `PIECE_BYTES` of text, so that several workers can write one shard.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ from corpusmill.schemas.identity import ID_LENGTH, document_id, shard_count
 
 SAMPLE_CHARACTERS: Final = 600
 _SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
-"""A rejected document whose id begins with one of these keeps the beginning of its text: one in four."""
+"""Rejected documents whose ids begin with one of these digits (one in four) keep the beginning of their text."""
 PIECE_BYTES: Final = 32_000_000
-"""UTF-8 bytes of text in a partition of the join, in the mean, where shards are full."""
+"""Mean UTF-8 bytes of text per partition of the join, for full shards."""
 MIN_PIECE_BYTES: Final = 8_000_000
-"""The same where they are small: a task costs ten milliseconds, and all workers shall have one."""
+"""The same for small shards: a task costs ten milliseconds, and every worker should have one."""
 SplitBy = Literal["cluster", "id", "domain"]
 
 _KEYS: Final = pa.schema(
@@ -61,13 +61,13 @@ FACTS: Final = pa.schema(
         pa.field("domain", pa.string()),
     ]
 )
-"""What is computed of published documents as they come into their shard."""
+"""Columns computed for published documents when they reach their shard."""
 SPLIT: Final = pa.field("split", pa.string())
 SAMPLE: Final = pa.field("sample_text", pa.string())
 
 
 def census_step(name: str, *, of: str, columns: Sequence[str], shares: Mapping[str, float], by: SplitBy) -> Map:
-    """Return the step that gives living documents their `split`, and counts documents and bytes of each."""
+    """Return the step that assigns each living document its `split`, and counts documents and bytes per split."""
     wanted = {"cluster": ("cluster_id",), "domain": ("url",), "id": ()}[by]
     read = [name for name in wanted if name in columns]
     return Map(
@@ -80,7 +80,7 @@ def census_step(name: str, *, of: str, columns: Sequence[str], shares: Mapping[s
 
 
 class Census(ColumnFunction):
-    """Gives living documents their split, and counts them and their bytes; the counters number the shards."""
+    """Assigns living documents their split and counts them. The counters decide the number of shards."""
 
     version = 2
 
@@ -105,15 +105,15 @@ class Census(ColumnFunction):
 
 
 def census_counters(text_bytes: float, shares: Mapping[str, float]) -> Counters:
-    """Return the counters of a census of *text_bytes* bytes of text that divide into splits as *shares* say."""
+    """Return the counters of a census of *text_bytes* bytes of text, divided into splits by *shares*."""
     return Counter({f"census/{name}/bytes": round(text_bytes * shares[name]) for name in SPLITS})
 
 
 def split_keys(batch: pa.RecordBatch, *, by: SplitBy, domains: Domains) -> pa.StringArray:
-    """Return what decides the split of each document, as 32 hex characters.
+    """Return the key that decides the split of each document, as 32 hex characters.
 
-    ``cluster`` is the kept document that it stands with, its own id where it stands alone; ``domain`` is the registered
-    domain of its URL, its own id where it has none.
+    With ``cluster``, the key is the id of the kept document of its cluster, or its own id if it is in no cluster. With
+    ``domain``, it is the registered domain of its URL, or its own id if it has none.
     """
     if by == "cluster" and "cluster_id" in batch.schema.names:
         return pc.coalesce(batch["cluster_id"], batch["id"])
@@ -125,7 +125,7 @@ def split_keys(batch: pa.RecordBatch, *, by: SplitBy, domains: Domains) -> pa.St
 
 
 def shards_by_split(counters: Counters, *, shares: Mapping[str, float], target_bytes: int) -> dict[str, int]:
-    """Return the number of shards of each split from the *counters* of a census; a split of share 0 has none."""
+    """Return the number of shards of each split from the *counters* of a census. A split of share 0 has none."""
     return {
         name: shard_count(counters.get(f"census/{name}/bytes", 0), target_bytes) if shares[name] else 0
         for name in SPLITS
@@ -133,13 +133,13 @@ def shards_by_split(counters: Counters, *, shares: Mapping[str, float], target_b
 
 
 def pieces_of(counters: Counters, shards: Mapping[str, int], *, target_bytes: int) -> int:
-    """Return how many partitions of the join make a shard, from the *counters* of a census: by the largest shard."""
+    """Return the number of join partitions per shard, from the *counters* of a census and the largest shard."""
     largest = max(counters.get(f"census/{name}/bytes", 0) / count for name, count in shards.items() if count)
     return max(1, min(math.ceil(target_bytes / PIECE_BYTES), math.ceil(largest / MIN_PIECE_BYTES)))
 
 
 class Routed(Function):
-    """What all that goes to shards shares: how an id finds its partition."""
+    """Base of the functions that route rows to shards by id."""
 
     census: str
     shares: dict[str, float]
@@ -151,10 +151,10 @@ class Routed(Function):
         return (self.census,)
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
-        found = counters[self.census]
-        shards = shards_by_split(found, shares=self.shares, target_bytes=self.target_bytes)
+        census = counters[self.census]
+        shards = shards_by_split(census, shares=self.shares, target_bytes=self.target_bytes)
         return self.model_copy(
-            update={"shards": shards, "pieces": pieces_of(found, shards, target_bytes=self.target_bytes)}
+            update={"shards": shards, "pieces": pieces_of(census, shards, target_bytes=self.target_bytes)}
         )
 
     def identity(self) -> dict[str, Any]:
@@ -166,28 +166,28 @@ class Routed(Function):
     @property
     def files(self) -> int:
         """The number of shards of all splits."""
-        assert self.shards is not None, "the driver binds the function to the census"
+        assert self.shards is not None, "the driver has bound the function to the census"
         return sum(self.shards.values())
 
     def files_of(self, counters: Mapping[str, Counters]) -> int:
-        """Return `files` from the counters of the census."""
+        """Return `files`, computed from the counters of the census."""
         return self.bound(counters).files
 
     def pieces_of_shard(self, counters: Mapping[str, Counters]) -> int:
-        """Return how many partitions of the join make a shard, from the counters of the census."""
+        """Return the number of join partitions per shard, computed from the counters of the census."""
         return self.bound(counters).pieces
 
     def partitions(self, ids: pa.Array, split: npt.NDArray[np.int64]) -> pa.Array:
         """Return the partition of each id."""
-        assert self.shards is not None, "the driver binds the function to the census"
+        assert self.shards is not None, "the driver has bound the function to the census"
         return pa.array(partition_numbers(ids, split, shards=self.shards, pieces=self.pieces), pa.int64())
 
 
 class RouteDocuments(Routed):
-    """Gives documents their partition and the keys that order them; rejected ones keep a sample of their text.
+    """Gives documents their partition and sort keys. Rejected ones keep a sample of their text.
 
     Args:
-        moved: The schema of the exchanged rows, serialized, as hexadecimal digits.
+        moved: Schema of the exchanged rows, serialized as hexadecimal digits.
     """
 
     moved: str
@@ -204,7 +204,7 @@ class RouteDocuments(Routed):
     def _routed(self, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         alive = pc.is_null(batch["rule"])
         split = np.asarray(pc.fill_null(pc.index_in(batch["split"], pa.array(SPLITS)), -1)).astype(np.int64)
-        # A rejected document has no split: its row in the ledger goes where its id alone would bring it.
+        # A rejected document has no split: its ledger row is routed by its id alone.
         split = np.where(split < 0, splits(batch["id"], self.shares), split)
         texts = batch["text"]
         made = {
@@ -228,7 +228,7 @@ class RouteDocuments(Routed):
 
 
 class RouteCreated(Routed):
-    """Gives rows of the ledger that were no records, from a side table, the form of routed documents."""
+    """Turns ledger rows from a side table, which were never records, into routed documents."""
 
     moved: str
 
@@ -260,12 +260,12 @@ class RouteCreated(Routed):
 
 
 class RouteSide(Routed):
-    """Gives rows of a published side table their partition: as many as there are shards, by the range of the id."""
+    """Gives rows of a published side table their partition by the range of their id, one partition per shard."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                ids = pc.fill_null(batch["id"], "0" * ID_LENGTH)  # the engine says of what step the null is
+                ids = pc.fill_null(batch["id"], "0" * ID_LENGTH)  # the engine reports a null with its step
                 numbers = pa.array(shards_of(ids, self.files), pa.int64())
                 yield batch.append_column(pa.field(":partition", pa.int64(), nullable=False), numbers)
 
@@ -273,10 +273,10 @@ class RouteSide(Routed):
 
 
 class Join(Function):
-    """Finishes the rows of a partition, which come sorted: published documents get `FACTS`.
+    """Finishes the rows of a partition, which arrive sorted. Published documents get `FACTS`.
 
     Args:
-        is_clustered: A stage of the recipe groups documents: those that stand alone are clusters of one.
+        is_clustered: Whether a stage groups documents. Documents in no group are then clusters of one.
     """
 
     version = 3
@@ -323,11 +323,11 @@ def join_step(
     absent: Collection[str] = (),
     created: Sequence[Input] = (),
 ) -> Exchange:
-    """Return the step that brings *documents* (the columns that are needed behind it) to their shards.
+    """Return the step that moves *documents* (the columns needed for publication) to their shards.
 
     Args:
-        absent: Those of *documents* that no step made; they are null.
-        created: Side tables with rows of the ledger that were no records.
+        absent: Columns of *documents* that no step adds; they are null.
+        created: Side tables whose rows go to the ledger without having been records.
     """
     moved = moved_schema(documents)
     routing: dict[str, Any] = {"census": census, "shares": dict(shares), "target_bytes": target_bytes}
@@ -370,7 +370,7 @@ def moved_schema(documents: pa.Schema) -> pa.Schema:
 
 
 def sample_texts(ids: pa.Array, texts: pa.Array, rejected: pa.BooleanArray) -> pa.StringArray:
-    """Return the beginning of the text of the *rejected* rows that are sampled, null for all others."""
+    """Return the beginning of the texts of sampled *rejected* rows, null for all others."""
     if not rejected.true_count:
         return pa.nulls(len(texts), pa.string())
     sampled = pc.and_(rejected, pc.is_in(pc.utf8_slice_codeunits(ids, 0, 1), pa.array(_SAMPLED_DIGITS)))
@@ -378,10 +378,10 @@ def sample_texts(ids: pa.Array, texts: pa.Array, rejected: pa.BooleanArray) -> p
 
 
 def schema_as_hex(schema: pa.Schema) -> str:
-    """Return *schema* as text that a function can carry."""
+    """Serialize *schema* as text, for the parameters of a function."""
     return str(schema.serialize().to_pybytes().hex())
 
 
 def schema_from_hex(text: str) -> pa.Schema:
-    """Read what `schema_as_hex` returned."""
+    """Parse the output of `schema_as_hex`."""
     return pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(text)))

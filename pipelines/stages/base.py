@@ -1,6 +1,6 @@
-"""A stage: a frozen value whose fields are its parameters, and which declares what it touches.
+"""A stage: a frozen value whose fields are its parameters, and whose declarations say what it reads and writes.
 
-The planner, `explain`, the report and the documentation ask these declarations; nobody spells a stage's name.
+The planner, `explain`, the report and the documentation use these declarations, so none of them knows a stage by name.
 """
 
 from __future__ import annotations
@@ -27,19 +27,20 @@ Transform: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 
 TEXT_ADDED: Final = "text_added"
 TEXT_CUT: Final = "text_cut"
-"""Columns (int64, bytes of UTF-8) in which a stage that changes text reports how much it added and cut, per document:
+"""Columns (int64, UTF-8 bytes) in which a stage that changes text reports how much it added and cut per document:
 ``bytes before + added = bytes after + cut``."""
 
 
 @dataclass(frozen=True)
 class SideTable:
-    """A table of any shape that a stage fills beside the documents, with ``task().emit(name, batch)``.
+    """A table of any shape that a stage fills in addition to the documents, with ``task().emit(name, batch)``.
 
     Args:
-        schema: Of the table. A published one has a column `id`: that of the document a row belongs to.
-        order: Columns that, after `id`, put the rows of a published table into a total order.
-        is_published: Write it into the version, as ``<stage>.<name>-*.parquet``.
-        is_ledger: Its rows belong into the ledger, though they were no records: columns of `schemas.document.LEDGER`.
+        schema: Schema of the table. A published table has a column `id` with the id of the document of each row.
+        order: Columns that, after `id`, define a total order of the rows of a published table.
+        is_published: Write the table into the version, as ``<stage>.<name>-*.parquet``.
+        is_ledger: Add its rows, which never were records, to the ledger. Columns are those of
+            `schemas.document.LEDGER`.
     """
 
     schema: pa.Schema
@@ -50,10 +51,10 @@ class SideTable:
 
 @dataclass(frozen=True)
 class FileInput:
-    """A file that a stage reads, known by its SHA-256: ``task().content(name)`` returns where it lies.
+    """A file that a stage reads, identified by its SHA-256. ``task().content(name)`` returns its path.
 
     Args:
-        path: Absolute, or relative to the folder in which the run was started; or a URL.
+        path: A URL or a path, absolute or relative to the working directory of the run.
     """
 
     name: str
@@ -62,15 +63,15 @@ class FileInput:
 
 @dataclass(frozen=True)
 class TableInput:
-    """A table of a published version that a stage with steps reads, known by what its files hold.
+    """A table of a published version that a stage with steps reads, identified by the content of its files.
 
-    ``documents.tables[name]`` is the step whose table it is.
+    ``documents.tables[name]`` is the step that makes the table.
 
     Args:
         version: ``dataset@id``, ``dataset@tag``, ``dataset`` (its current version), or a version's folder or URL. None:
-            the version that the data set of the run shows when the run begins; if there is none, the table is empty.
+            the current version of the run's own data set when the run starts, or an empty table if there is none.
         kind: ``shard`` (the documents), ``ledger``, ``signals``, ``origin``, or ``<stage>.<side table>``.
-        columns: That are read, with their types.
+        columns: The columns to read, with their types.
     """
 
     name: str
@@ -81,10 +82,10 @@ class TableInput:
 
 @dataclass(frozen=True)
 class Judgment:
-    """A rule that compares one column with bounds: what is below `min` or above `max` is rejected.
+    """A rule that compares one column with bounds. Values below `min` or above `max` are rejected.
 
     Args:
-        rule: As it stands in the ledger.
+        rule: Name of the rule in the ledger.
         column: A signal, or a column of the document.
         min: Least value that passes; None: no bound.
         max: Greatest value that passes; None: no bound.
@@ -98,12 +99,12 @@ class Judgment:
 
 @dataclass(frozen=True)
 class PersonalData:
-    """How a stage looks for personal data.
+    """How a stage detects personal data.
 
     Args:
-        signals: The beginning of the names of the signals that count it, such as ``pii.``; the rest is the kind. None:
-            it counts nothing.
-        is_fixed_form: It finds what has a fixed form, such as an e-mail address, and not names or places.
+        signals: Prefix of the signals that count it, such as ``pii.``; the rest of the name is the kind. None: the
+            stage does not count it.
+        is_fixed_form: The stage detects data with a fixed form, such as e-mail addresses, but not names or places.
     """
 
     signals: str | None = None
@@ -112,12 +113,12 @@ class PersonalData:
 
 @dataclass(frozen=True)
 class Documents:
-    """The documents as a stage finds them.
+    """The documents that a stage receives.
 
     Args:
-        state: The step after which they stand.
+        state: The step whose table holds them.
         schema: Their columns.
-        tables: Steps whose tables are the stage's inputs (`TableInput`), by name.
+        tables: Steps that make the tables of the stage's inputs (`TableInput`), by name.
     """
 
     state: str
@@ -126,14 +127,15 @@ class Documents:
 
 
 class Stage(BaseModel, ABC):
-    """Parameters of a stage, as a recipe gives them, and what it declares.
+    """The parameters of a stage, as written in a recipe, and its declarations.
 
-    Most stages look at one document at a time and only give `build`. A stage that compares documents, or learns from
-    all of them, gives `steps`. A stage may stand for several (`sub_stages`), so that measuring is apart from judging.
+    Most stages look at one document at a time and only implement `build`. A stage that compares documents, or learns
+    from all of them, implements `steps`. A stage may stand for several (`sub_stages`), so that measuring is separate
+    from judging.
 
-    `version` rises when the output changes for the same parameters; `depends` names distributions, and `data` files
-    (relative to the module's folder), whose version or hash the output depends on. All three are part of the address of
-    every step that the stage produces.
+    `version` rises when the output changes for the same parameters. `depends` names distributions, and `data` names
+    files (relative to the module's folder), on which the output depends. All three are part of the address of every
+    step of the stage.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,20 +144,20 @@ class Stage(BaseModel, ABC):
     depends: ClassVar[tuple[str, ...]] = ()
     data: ClassVar[tuple[str, ...]] = ()
     extra: ClassVar[str | None] = None
-    """The extra of the distribution that has to be installed for this stage."""
+    """The extra of corpusmill that this stage needs."""
     is_view: ClassVar[bool] = False
-    """True: it only adds columns made from documents that are kept, so it may run after they lie in their shards."""
+    """True: the stage only adds columns to kept documents, so it can run after they have been moved to their shards."""
     masks: ClassVar[bool] = False
-    """True: `mask_column` masks personal data; samples and examples of rejected texts pass it."""
+    """True: `mask_column` masks personal data. Samples and examples of rejected texts are passed through it."""
     personal_data: ClassVar[PersonalData | None] = None
-    """How it looks for personal data; None: it does not, unless it `masks`."""
+    """How the stage detects personal data; None: it does not, unless it `masks`."""
     removes_copies: ClassVar[Literal["exact", "near"] | None] = None
-    """The documents that it rejects for one that is kept: those with the same text, or those with a similar one."""
+    """Whether it rejects documents whose text is equal, or similar, to that of a kept one."""
     card_line: ClassVar[str | None] = None
-    """What it does, as the data card says it behind the stage's name: "keeps one of all documents that …"."""
+    """Text after the stage's name on the data card: "keeps one of all documents that …"."""
 
     def reads(self) -> tuple[str, ...]:
-        """Return the columns that the function gets, beside `id` and those of the verdict."""
+        """Return the columns that the function receives, besides `id` and those of the verdict."""
         return ("text",)
 
     def adds(self) -> tuple[pa.Field, ...]:
@@ -163,24 +165,25 @@ class Stage(BaseModel, ABC):
         return ()
 
     def changes(self) -> tuple[str, ...]:
-        """Return the columns that the function changes; with `text` it returns `TEXT_ADDED` and `TEXT_CUT` as well."""
+        """Return the columns that the function changes. With `text`, it must also return `TEXT_ADDED` and
+        `TEXT_CUT`."""
         return ()
 
     def rules(self) -> tuple[str, ...]:
-        """Return the rules by which it rejects documents, beside ``error.…``."""
+        """Return the rules by which the stage rejects documents, besides ``error.…``."""
         return ()
 
     def judges(self) -> tuple[Judgment, ...]:
-        """Return those of `rules` that compare a column with bounds, in order.
+        """Return the rules that compare a column with bounds, in order.
 
-        `explain` recomputes them from what a version stores, and the report shows their bounds.
+        `explain` recomputes them from the stored columns, and the report shows their bounds.
         """
         return ()
 
     def notes(self) -> Mapping[str, str]:
-        """Return what `explain` says of a document that passed, by the column that it is about.
+        """Return what `explain` prints about a document that passed, by column.
 
-        ``{value}`` stands for the column's value. A note is left out where that is null, zero or empty.
+        ``{value}`` is replaced by the column's value. A note is omitted if the value is null, zero or empty.
         """
         return {}
 
@@ -193,38 +196,40 @@ class Stage(BaseModel, ABC):
         return {}
 
     def kept_below(self) -> float | None:
-        """Return the similarity at or above which no two documents are both kept; None: the stage compares none."""
+        """Return the similarity at or above which no two documents are both kept; None: the stage does not compare."""
         return None
 
     def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
-        """Return the stages, by name suffix, that this one stands for: ``("measure", …), ("", …)``, so that a changed
-        bound repeats the judging alone."""
+        """Return the stages that this one consists of, by name suffix, such as ``("measure", …), ("", …)``.
+
+        After a bound has changed, only the judging stage runs again.
+        """
         return (("", self),)
 
     def build(self) -> Transform:
-        """Return the function over living documents; called once per worker: models and tables are loaded here.
+        """Return the function over living documents. Called once per worker, so models and tables are loaded here.
 
-        It returns the rows that it got, in their order, with the columns that it adds or changes. It rejects with
-        `reject` and drops nothing.
+        The function returns the same rows in the same order, with the columns that it adds or changes. It rejects rows
+        with `reject` and never drops any.
         """
-        raise NotImplementedError(f"{type(self).__name__} has neither `build` nor `steps`")
+        raise NotImplementedError(f"{type(self).__name__} implements neither `build` nor `steps`")
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
-        """Return the steps of a stage that looks at more than one document at a time; none: it has a function.
+        """Return the steps of a stage that looks at more than one document at a time; empty if `build` does the work.
 
-        The last one puts verdicts, or columns, onto the documents (`stages.verdicts.verdict_step`).
+        The last step writes verdicts or columns onto the documents (`stages.verdicts.verdict_step`).
 
         Args:
-            name: The stage's name in the plan; steps are called ``name`` (the last one) and ``name.<what>``.
+            name: The stage's name in the plan. The last step has this name, the others ``name.<suffix>``.
         """
         return ()
 
     def mask_column(self, texts: pa.StringArray) -> pa.StringArray:
-        """Return *texts* (nulls stay) without personal data; only asked of a stage that `masks`."""
+        """Return *texts* (nulls stay) without personal data. Called only if `masks` is true."""
         return texts
 
     def basis(self) -> dict[str, Any]:
-        """Return what of the stage decides the output of its steps beside their functions, as JSON."""
+        """Return what decides the output of the stage's steps besides their functions, as JSON."""
         folder = Path(sys.modules[type(self).__module__].__file__ or "").parent
         return {
             "stage": f"{type(self).__module__}:{type(self).__qualname__}",
@@ -245,12 +250,12 @@ def reject(
 ) -> pa.RecordBatch:
     """Return *batch* with a verdict on the rows of *mask* that have none yet.
 
-    *value*, *threshold* (numbers) and *message* (text) are scalars or arrays of one value a row.
+    *value*, *threshold* (numbers) and *message* (text) are scalars or arrays with one value per row.
     """
     fresh = pc.and_(pa.array(mask, pa.bool_()), pc.is_null(batch["rule"]))
-    for name, given in {"rule": rule, "value": value, "threshold": threshold, "message": message}.items():
+    for name, entry in {"rule": rule, "value": value, "threshold": threshold, "message": message}.items():
         index = batch.schema.get_field_index(name)
         kind = VERDICT.field(name).type
-        filled = pa.array(given, kind) if isinstance(given, (pa.Array, np.ndarray)) else pa.scalar(given, kind)
+        filled = pa.array(entry, kind) if isinstance(entry, (pa.Array, np.ndarray)) else pa.scalar(entry, kind)
         batch = batch.set_column(index, batch.schema.field(name), pc.if_else(fresh, filled, batch[name]))
     return batch

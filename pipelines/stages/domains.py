@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from publicsuffixlist import PublicSuffixList
 
 _DOTS: Final = re.compile("[\u3002\uff0e\uff61]")
-"""What browsers take for a full stop in a host (UTS 46, section 4)."""
+"""Characters that browsers treat as a full stop in a host name (UTS 46, section 4)."""
 
 
 class Domains:
-    """Registered domains of URLs, by the ICANN part of the list of public suffixes that publicsuffixlist ships."""
+    """Registered domains of URLs, by the ICANN section of the public suffix list that publicsuffixlist ships."""
 
     def __init__(self) -> None:
         self._one = lru_cache(maxsize=4096)(self._domain)
@@ -29,13 +29,14 @@ class Domains:
         return PublicSuffixList(only_icann=True)
 
     def of(self, urls: pa.Array) -> pa.Array:
-        """Return the registered domain of each URL; for an address, a bare host or a suffix, the host itself."""
+        """Return the registered domain of each URL. For an IP address, a bare host or a suffix, return the host
+        itself."""
         if urls.null_count == len(urls):
             return pa.nulls(len(urls), pa.string())
         authorities = pa.array([None if url is None else _authority(url) for url in urls.to_pylist()], pa.string())
         encoded = authorities.dictionary_encode()
-        found = [self._one(authority) for authority in encoded.dictionary.to_pylist()]
-        return pa.array(found, pa.string()).take(encoded.indices)
+        domains = [self._one(authority) for authority in encoded.dictionary.to_pylist()]
+        return pa.array(domains, pa.string()).take(encoded.indices)
 
     def _domain(self, authority: str) -> str | None:
         host = _host(authority)
@@ -45,7 +46,7 @@ class Domains:
 
 
 def _authority(url: str) -> str:
-    """Return what of *url* decides its domain: user, host and port, which many URLs share.
+    """Return the user, host and port of *url*. Many URLs share them, and only the host decides the domain.
 
     >>> _authority("https://user@example.org:80/a?b#c"), _authority("https://example.org?q"), _authority("a/b.md")
     ('user@example.org:80', 'example.org', 'a')
@@ -57,7 +58,7 @@ def _authority(url: str) -> str:
 
 
 def _host(authority: str) -> str:
-    """Return the host of *authority* in lower case, an address of IPv6 in its brackets.
+    """Return the host of *authority* in lower case, with an IPv6 address in its brackets.
 
     >>> _host("user@WWW.Example.org.:80"), _host("[2001:DB8::1]:443")
     ('www.example.org', '[2001:db8::1]')

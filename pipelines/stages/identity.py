@@ -1,6 +1,7 @@
-"""One capture of a document is kept: a page that was crawled twice, a record that stands in two files.
+"""Keep one capture of each document, for example of a page that was crawled twice or a record that is in two files.
 
-Captures of one `id` meet on narrow rows; the one with the greatest (`captured`, `record_sha256`) stays.
+Captures with the same `id` are compared without their texts. The one with the greatest (`captured`, `record_sha256`) is
+kept.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ SUPERSEDED: Final = "identity.superseded"
 REPEATED: Final = "identity.repeated"
 """The kept capture has the same record."""
 UNDECIDED: Final = "another record with this id and another text is kept, and no `fetched_at` says which is newer"
-"""Message of a superseded capture that may be another document: its id begins again in another file, for example."""
+"""Message of a superseded capture that may be another document, for example if ids start over in another file."""
 NO_TIME: Final = -(2**63)
 """`captured` of a capture without `fetched_at`."""
 
@@ -42,15 +43,15 @@ CAPTURED: Final = pa.schema(
         pa.field("text_bytes", pa.int64(), nullable=False),
     ]
 )
-"""A living capture; `captured` is `fetched_at` in microseconds, `NO_TIME` where it is null."""
+"""A living capture. `captured` is `fetched_at` in microseconds, `NO_TIME` where it is null."""
 _FETCHED: Final = pa.schema([pa.field("fetched_at", TIMESTAMP)])
 
 
 def hash_step(name: str, *, of: str, is_first: bool) -> Map:
-    """Return the step that gives living documents their `content_hash`.
+    """Return the step that computes the `content_hash` of living documents.
 
     Args:
-        is_first: No earlier step did, for an earlier text.
+        is_first: False if an earlier step hashed an earlier text.
     """
     schema = pa.schema([pa.field("content_hash", pa.string())])
     reads = ("text", "rule") if is_first else ("text", "rule", "content_hash")
@@ -58,7 +59,7 @@ def hash_step(name: str, *, of: str, is_first: bool) -> Map:
 
 
 class ContentHash(ColumnFunction):
-    """The hash of each living document's text; a capture without text counts as an empty text."""
+    """Computes the hash of each living document's text. A capture without text counts as an empty text."""
 
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         return _content_hash
@@ -74,7 +75,7 @@ def _content_hash(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def identity_steps(name: str, *, of: str) -> tuple[Step, ...]:
-    """Return the steps, the last one called *name*, that reject all captures of a document but one."""
+    """Return the steps that reject all captures of a document but one. The last step is called *name*."""
     decisions = f"{name}.decisions"
     columns = ("id", "fetched_at", "record_sha256", "content_hash", "url", "rule", "text_bytes", PLACE)
     return (
@@ -92,7 +93,7 @@ def identity_steps(name: str, *, of: str) -> tuple[Step, ...]:
 
 
 class Captured(Function):
-    """Captures to `CAPTURED` rows: one for each that lives."""
+    """Turns captures into `CAPTURED` rows, one for each living capture."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: map(_captured, batches)
@@ -109,12 +110,12 @@ def _captured(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def captured_us(times: pa.Array) -> pa.Array:
-    """Return *times* in microseconds since 1970, `NO_TIME` where they are null."""
+    """Return *times* in microseconds since 1970, or `NO_TIME` for null."""
     return pc.fill_null(times.cast(pa.int64()), NO_TIME)
 
 
 class Identity(Function):
-    """Keep one capture of each document, that with the greatest (`captured`, `record_sha256`)."""
+    """Keeps one capture of each document: the one with the greatest (`captured`, `record_sha256`)."""
 
     version = 3
 
@@ -124,10 +125,10 @@ class Identity(Function):
 
 
 def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return decisions about *batch*, whole groups of one `id` in order: a verdict on all but the last row of each.
+    """Return decisions about *batch*, which has whole groups of one `id`, sorted: all but the last row are rejected.
 
-    The kept one's `fetched_at` becomes the least `captured` among the captures with its text; where that is its own,
-    there is nothing to decide.
+    The kept capture's `fetched_at` becomes the least `captured` among captures with the same text. If that is already
+    its value, no decision is needed.
     """
     schema = pa.schema([*DECISION, *_FETCHED])
     starts = run_starts(batch["id"])
@@ -153,7 +154,7 @@ def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def content_hashes(texts: pa.StringArray) -> pa.StringArray:
-    """Return `schemas.identity.content_hash` of each of *texts* (no nulls), without making them Python strings."""
+    """Return `schemas.identity.content_hash` of each of *texts* (no nulls), without creating Python strings."""
     _, offset_buffer, data_buffer = texts.buffers()
     if not len(texts):
         return pa.array([], pa.string())

@@ -1,4 +1,4 @@
-"""The first step: raw files become captures."""
+"""The first step: turn raw files into captures."""
 
 from __future__ import annotations
 
@@ -19,26 +19,27 @@ from corpusmill.schemas.identity import ID_COUNTS, capture_hash, document_id
 STAGE: Final = "read"
 """Name of this stage in ledger and counts."""
 KIND: Final = "kind"
-"""Counters ``kind/<source>/<kind>`` hold the records of a source that are not documents, such as requests."""
+"""Counters ``kind/<source>/<kind>`` count the records of a source that are not documents, such as requests."""
 
 
 ID: Final = "id"
-"""Counters ``id/<source>/<how>`` hold the records of a source by how they are named: `given`, `missing`, `unusable`."""
+"""Counters ``id/<source>/<how>`` count the records of a source by where their ids come from: `given`, `missing` or
+`unusable`."""
 
 
 class Reader(Protocol):
-    """What this step needs of a loader."""
+    """The part of a loader that this step uses."""
 
     def read(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
-        """Yield offered records, schema `OFFER`, and count in *counts* those that are not documents, by kind."""
+        """Yield records, schema `OFFER`. Count those that are not documents in *counts*, by kind."""
         ...
 
 
 class Read(Function):
-    """Reads slices of raw files: each row of the input names one.
+    """Reads slices of raw files. Each row of the input names one slice.
 
-    Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``.
-    With *text_only*, records whose text has still to be extracted are set aside: no stage of the recipe would do it.
+    Rows: ``source, path, name, sha256, start, end, loader`` (``module:Class``), ``params`` (JSON), ``license``. With
+        *text_only*, records that need text extraction are rejected, because no stage of the recipe extracts text.
     """
 
     text_only: bool = False
@@ -52,7 +53,7 @@ class Read(Function):
         return run
 
     def chosen(self, captures: pa.RecordBatch) -> pa.RecordBatch:
-        """Return those of *captures* that are taken: all."""
+        """Return the *captures* to keep: all of them."""
         return captures
 
     def _slice(self, row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
@@ -72,11 +73,11 @@ class Read(Function):
 
 
 def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
-    """Give *offers* as captures of their source, with id and licence."""
+    """Return *offers* as captures of their source, with id and license."""
     hashes = [value or capture_hash(message.encode()) for value, message in _pairs(offers, "record_sha256", "message")]
     source_ids = [value or hashes[index] for index, value in enumerate(offers["source_id"].to_pylist())]
     known = pc.is_valid(offers["license"])
-    given = {
+    computed = {
         "id": pa.array([document_id(row["source"], value) for value in source_ids], pa.string()),
         "source": pa.array([row["source"]] * offers.num_rows, pa.string()),
         "source_id": pa.array(source_ids, pa.string()),
@@ -90,8 +91,8 @@ def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
     }
     names = set(offers.schema.names)
     columns = [
-        given[field.name]
-        if field.name in given
+        computed[field.name]
+        if field.name in computed
         else offers[field.name]
         if field.name in names
         else pa.nulls(offers.num_rows, field.type)
@@ -111,7 +112,7 @@ def _without_markup(captures: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _settled(captures: pa.RecordBatch, source: str) -> pa.RecordBatch:
-    """Count the records, and set aside those that the loader could not read or that are too large."""
+    """Count the records, and reject those that the loader could not read or that are too large."""
     law = Law(STAGE)
     law.count("documents_in", captures.num_rows)
     law.count("bytes_in", total(captures["text_bytes"]))
@@ -136,7 +137,7 @@ def raw_row(
     params: str,
     license: str | None,
 ) -> dict[str, Any]:
-    """Give the row by which `Read` finds a slice of a raw file."""
+    """Return the input row that tells `Read` about a slice of a raw file."""
     return {
         "source": source,
         "path": path,

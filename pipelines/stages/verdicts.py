@@ -1,4 +1,4 @@
-"""Verdicts of stages that compare documents: decided on narrow rows, put onto the documents by the place of each."""
+"""Verdicts of stages that compare documents: decided without texts, then written onto the documents by position."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ DECISION: Final = pa.schema(
         pa.field("text_bytes", pa.int64(), nullable=False),
     ]
 )
-"""What a stage decided about a living capture: `rule` is null for one that stays; `text_bytes` are of its text."""
+"""A decision about a living capture. `rule` is null if the capture is kept; `text_bytes` is the size of its text."""
 
 NOTHING: Final = pa.schema([])
 
 
 def verdict_step(name: str, *, decisions: str, of: str, also: pa.Schema = NOTHING, law: str | None = None) -> Exchange:
-    """Return the last step of a stage that compares: it puts the *decisions* of a step onto the documents.
+    """Return the last step of a comparing stage: it writes the *decisions* of a step onto the documents.
 
     Args:
-        name: Of the step: the stage's name in the plan.
-        decisions: A step with the columns of `DECISION` and *also*, a row for each capture that changes.
-        of: The step after which the documents stand.
-        also: Further columns that are written, such as `cluster_id`.
-        law: Name of the stage in the ledger, where it is not *name*.
+        name: The step's name: the name of the stage in the plan.
+        decisions: A step with the columns of `DECISION` and *also*, one row for each capture that changes.
+        of: The step whose table holds the documents.
+        also: Further columns to write, such as `cluster_id`.
+        law: Name of the stage in the ledger, if it differs from *name*.
     """
     return Exchange(
         name=name,
@@ -50,14 +50,14 @@ def verdict_step(name: str, *, decisions: str, of: str, also: pa.Schema = NOTHIN
 
 
 class GiveVerdicts(Function):
-    """Decisions to verdicts of the stage *stage*, counted."""
+    """Turns decisions into verdicts of the stage *stage*, and counts them."""
 
     stage: str
 
     def build(self) -> Callable[[Batches], Batches]:
-        return lambda batches: map(self._given, batches)
+        return lambda batches: map(self._verdicts, batches)
 
-    def _given(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+    def _verdicts(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         rejected = pc.is_valid(batch["rule"])
         law = Law(self.stage)
         law.count("ledger", rejected.true_count)
@@ -70,8 +70,8 @@ class GiveVerdicts(Function):
 def decided(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], schema: pa.Schema, **values: Any) -> pa.RecordBatch:
     """Return the rows of *mask* as decisions with the columns of *schema*.
 
-    *values* (scalars, or arrays of one value a row of *batch*) fill columns by name; others are those of *batch*, or
-    null.
+    *values* (scalars, or arrays with one value per row of *batch*) set columns by name. Other columns are those of
+    *batch*, or null.
     """
     where = pa.array(mask)
     there = set(batch.schema.names)
@@ -91,6 +91,6 @@ def decided(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], schema: pa.Schem
 
 
 def living(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows of *batch* that have no verdict."""
+    """Return the rows of *batch* without a verdict."""
     alive = pc.is_null(batch["rule"])
     return batch if alive.true_count == batch.num_rows else batch.filter(alive)

@@ -230,6 +230,6 @@ def test_a_side_table_that_is_not_declared_stops_the_run(tmp_path: Path) -> None
     stage = Listing()
     with (
         running(TaskContext(LocalStore(tmp_path), "task", partition=0)),
-        pytest.raises(WorkError, match="'words', which it does not declare"),
+        pytest.raises(WorkError, match="the undeclared side table 'words'"),
     ):
         apply(stage.build(), captures("a").select(list(columns_read(stage))), name="list", stage=stage)
