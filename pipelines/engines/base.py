@@ -238,8 +238,7 @@ class Map(_Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange(_Step):
-    """Bring all rows with the same *by* value together, sorted by ``(by, *order)``, and apply *function* to each
-    partition.
+    """Bring rows with the same *by* value together, sorted by ``(by, *order)``, and apply *function* to partitions.
 
     ``(by, *order)`` must be a total order, unless the function returns the same result for any order of ties.
 

@@ -354,8 +354,10 @@ class _Run:
         self._record(step, self._in_order(step, gathers, found), computed=len(missing), moved_cpu_s=moved)
 
     def _spill_folder(self, step: Exchange) -> Path:
-        """Return a folder for this attempt only, since another run may do the same exchange. Remove folders of dead
-        runs."""
+        """Return a folder for this attempt only, since another run may do the same exchange.
+
+        Remove folders of dead runs.
+        """
         if self.store.spill.is_dir():
             for left in filter(is_left_over, self.store.spill.iterdir()):
                 shutil.rmtree(left, ignore_errors=True)

@@ -67,8 +67,10 @@ class Frame:
         self._written[step, name] = values
 
     def select(self, views: Mapping[str, tuple[str, ...]]) -> pa.RecordBatch:
-        """Return the columns in *views*. Each maps to the steps that wrote it, newest first; none: the layout's
-        column."""
+        """Return the columns in *views*.
+
+        Each maps to the steps that wrote it, newest first; none: the layout's column.
+        """
         columns = [self.column(name, writers) for name, writers in views.items()]
         return pa.RecordBatch.from_arrays(columns, names=list(views))
 

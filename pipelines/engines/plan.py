@@ -62,8 +62,7 @@ class Plan:
         return self._tables.chains[state][0]
 
     def chain(self, state: str) -> tuple[str, ...]:
-        """Return the steps that made the table after *state*: its layout first, then the steps that wrote columns onto
-        it."""
+        """Return the steps that made the table after *state*: its layout first, then the writers of further columns."""
         return self._tables.chains[state]
 
     def columns(self, state: str) -> Mapping[str, Column]:

@@ -103,8 +103,9 @@ def _each(work: Callable[[Task], str]) -> Callable[[Iterator[pa.RecordBatch]], I
 
 
 def _scatter(columns: pa.Schema) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    """Yield the rows of each task under neutral column names, because real names may contain dots or differ only in
-    case."""
+    """Yield the rows of each task under neutral column names.
+
+    Real names may contain dots, or differ only in case."""
 
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:

@@ -99,8 +99,10 @@ def sorted_bytes(memory_bytes: int) -> int:
 
 
 def batch_bytes(memory_bytes: int) -> int:
-    """Return the size of a batch of a spill. Merging holds one batch of each spill; small batches have high
-    overhead."""
+    """Return the size of a batch of a spill.
+
+    Merging holds one batch of each spill; small batches have high overhead.
+    """
     return min(max(memory_bytes // 512, min(32_000, memory_bytes // 8)), 500_000)
 
 

@@ -216,8 +216,7 @@ class _Model:
         return output, moved, partitions
 
     def _moved(self, step: Exchange, input_: Input) -> float:
-        """Return the bytes of the rows that *step* moves from an input: the whole table, or only rows with
-        decisions."""
+        """Return the bytes of the rows that *step* moves from an input: all, or only rows with decisions."""
         layout = self.plan.step(self.plan.layout(input_.step))
         if isinstance(layout, Scan) and layout.name not in self.documents.written:
             size = self.everything.packed(step.moved)

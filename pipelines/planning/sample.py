@@ -155,8 +155,10 @@ def _spread(pieces: Sequence[_Piece], count: int) -> list[_Piece]:
 
 
 def _functions(scan: Scan) -> list[Value]:
-    """Return the functions of *scan*. A function limited to the smallest ids is replaced by one that reads all
-    records."""
+    """Return the functions of *scan*.
+
+    A function limited to the smallest ids is replaced by one that reads all records.
+    """
     functions = scan.function.functions() if isinstance(scan.function, Chain) else [scan.function]
     return [function.unlimited() if isinstance(function, LimitedRead) else function for function in functions]
 

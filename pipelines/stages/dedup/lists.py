@@ -1,4 +1,4 @@
-"""List columns of int64 as numpy arrays, without a copy."""
+"""Convert list columns of int64 to numpy arrays and back, without copying."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Int64: TypeAlias = npt.NDArray[np.int64]
 
 
 def list_rows(column: pa.ListArray) -> list[Int64]:
-    """Give each row of *column* as a view of its values; a null row is empty.
+    """Return each row of *column* as a view of its values; a null row is empty.
 
     >>> [row.tolist() for row in list_rows(pa.array([[1, 2], None, [3]], pa.list_(pa.int64())).slice(1))]
     [[], [3]]
@@ -24,7 +24,7 @@ def list_rows(column: pa.ListArray) -> list[Int64]:
 
 
 def list_column(values: Int64, counts: Sequence[int] | Int64) -> pa.ListArray:
-    """Give *values* as a column of lists of *counts* items.
+    """Return *values* as a column of lists; *counts* has the length of each list.
 
     >>> list_column(np.array([1, 2, 3]), [2, 0, 1]).to_pylist()
     [[1, 2], [], [3]]

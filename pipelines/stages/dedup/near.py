@@ -1,7 +1,7 @@
-"""Near duplicates: documents that share most of their shingles with a document that is kept.
+"""Remove near duplicates: documents that share most of their shingles with a kept document.
 
-MinHash signatures (Broder 1997) are cut into bands; documents with an equal band are candidates (Leskovec, Rajaraman,
-Ullman, Mining of Massive Datasets, §3.4); candidates are compared exactly, greedily in the order of priority
+MinHash signatures (Broder 1997) are cut into bands, and documents with an equal band are candidates (Leskovec,
+Rajaraman, Ullman, Mining of Massive Datasets, §3.4). Candidates are compared exactly, greedily in order of priority
 (`corpusmill.pipelines.stages.dedup.greedy`).
 """
 
@@ -15,25 +15,25 @@ from pydantic import Field, model_validator
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup import candidates, greedy
-from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
+from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_DETECTED, chosen_bands, detected_share
 from corpusmill.pipelines.stages.dedup.priority import Keep
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 
 RULE: Final = "near_dedup.duplicate"
 MIN_THRESHOLD: Final = 0.3
-"""Below it nearly all texts are candidates of each other."""
+"""Below this threshold, nearly all texts are candidates of each other."""
 DEFAULT_BANDS: Final = 20
 DEFAULT_ROWS: Final = 6
 
 
 class NearDedup(Stage):
-    """Keep one of all documents whose texts share most of their word n-grams.
+    """Keep one of all documents that share most of their word n-grams.
 
-    In scripts that do not separate words, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, a letter counts as a
-    word, in mixed texts too.
+    In scripts that do not separate words, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, each letter counts
+    as a word, also in mixed texts.
 
-    Every pair that is judged is compared exactly; each removed document names the kept one that is most like it. The
-    result is the same in any order of the input.
+    Every candidate pair is compared exactly, and each removed document names the most similar kept one. The result does
+    not depend on the order of the input.
     """
 
     version: ClassVar[int] = 3
@@ -46,53 +46,55 @@ class NearDedup(Stage):
         default=0.8,
         ge=MIN_THRESHOLD,
         le=1,
-        description="Least Jaccard similarity (shared / all distinct shingles) of duplicates.",
+        description="Least Jaccard similarity (shared / all distinct shingles) of two duplicates.",
     )
     ngram: int = Field(
-        default=5, ge=1, le=64, description="Words of a shingle; letters, where a script does not separate words."
+        default=5, ge=1, le=64, description="Words per shingle; letters in scripts that do not separate words."
     )
     bands: int = Field(
-        default=DEFAULT_BANDS, ge=1, description="Bands of a signature: more find more pairs, and cost more."
+        default=DEFAULT_BANDS, ge=1, description="Bands per signature: more bands detect more pairs and take longer."
     )
-    rows: int = Field(default=DEFAULT_ROWS, ge=1, description="Rows (permutations) of a band: more spare comparisons.")
-    keep: Keep = Field(default="oldest", description="Which one stays: the least (`fetched_at`, unknown last, `id`).")
+    rows: int = Field(
+        default=DEFAULT_ROWS, ge=1, description="Rows (permutations) per band: more rows, fewer comparisons."
+    )
+    keep: Keep = Field(default="oldest", description="Document to keep: the least (`fetched_at`, null last, `id`).")
 
     @model_validator(mode="before")
     @classmethod
-    def _choose_bands(cls, given: Any) -> Any:
-        """Choose bands and rows for a threshold that the defaults do not serve, when neither is given."""
-        if not isinstance(given, dict) or "bands" in given or "rows" in given:
-            return given
-        threshold = given.get("threshold")
+    def _choose_bands(cls, fields: Any) -> Any:
+        """Choose bands and rows if neither is set and the defaults do not suit the threshold."""
+        if not isinstance(fields, dict) or "bands" in fields or "rows" in fields:
+            return fields
+        threshold = fields.get("threshold")
         if not isinstance(threshold, (int, float)) or not MIN_THRESHOLD <= threshold < 1:
-            return given
-        if found_share(threshold, bands=DEFAULT_BANDS, rows=DEFAULT_ROWS) >= MIN_FOUND:
-            return given
+            return fields
+        if detected_share(threshold, bands=DEFAULT_BANDS, rows=DEFAULT_ROWS) >= MIN_DETECTED:
+            return fields
         bands, rows = chosen_bands(threshold)
-        return {**given, "bands": bands, "rows": rows}
+        return {**fields, "bands": bands, "rows": rows}
 
     @model_validator(mode="after")
     def _finds_pairs(self) -> Self:
         count = self.bands * self.rows
         shape = f"{self.bands} bands × {self.rows} rows"
         if count > MAX_PERMUTATIONS:
-            raise ValueError(f"{shape} need {count} permutations, allowed are {MAX_PERMUTATIONS}; {self._advice()}")
-        found = found_share(self.threshold, bands=self.bands, rows=self.rows)
-        if found < MIN_FOUND:
-            share = f"{found:.0%} of the pairs with similarity {self.threshold:g}"
-            raise ValueError(f"{shape} find only {share}; {self._advice()}")
+            raise ValueError(f"{shape} need {count} permutations, the maximum is {MAX_PERMUTATIONS}; {self._advice()}")
+        detected = detected_share(self.threshold, bands=self.bands, rows=self.rows)
+        if detected < MIN_DETECTED:
+            share = f"{detected:.0%} of the pairs with similarity {self.threshold:g}"
+            raise ValueError(f"{shape} detect only {share}; {self._advice()}")
         return self
 
     def _advice(self) -> str:
         bands, rows = chosen_bands(min(self.threshold, 0.95))
-        return f"use `bands: {bands}` and `rows: {rows}`, or leave both out"
+        return f"use `bands: {bands}` and `rows: {rows}`, or omit both"
 
     def reads(self) -> tuple[str, ...]:
-        """Name what documents are compared and ordered by."""
+        """Return the columns by which documents are compared and ordered."""
         return ("text", "fetched_at")
 
     def rules(self) -> tuple[str, ...]:
-        """Name the one rule."""
+        """Return the only rule."""
         return (RULE,)
 
     def kept_below(self) -> float | None:
@@ -100,7 +102,7 @@ class NearDedup(Stage):
         return self.threshold
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
-        """Return the steps: sign, find shared bands, list them at the documents, compare the candidates, decide."""
+        """Return the steps: sign documents, flag shared bands, collect them per document, compare candidates."""
         signed, buckets, shared, compared = (f"{name}.{step}" for step in ("signatures", "buckets", "shared", "greedy"))
         keys, own = f"{name}.bands", f"{name}.shared"
         sign = candidates.Sign(ngram=self.ngram, bands=self.bands, rows=self.rows, into=keys)
@@ -143,7 +145,7 @@ class NearDedup(Stage):
 
 
 CLUSTER: Final = pa.schema([pa.field("cluster_id", pa.string()), pa.field("cluster_size", pa.int64())])
-"""The star that a document stands in: the kept one, and how many documents it stands for."""
+"""The star of a document: its kept document, and the number of documents that the star represents."""
 
 
 def _listed(name: str) -> pa.Schema:

@@ -1,4 +1,4 @@
-"""Which of several alike documents is kept: the order in which they claim their place."""
+"""The order in which documents are considered: the first of several similar ones is kept."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _LAST: Final = np.iinfo(np.int64).max
 
 
 def priorities(documents: pa.RecordBatch, *, keep: Keep) -> pa.Int64Array:
-    """Return the first part of the order (priority, `id`) in which documents are kept, least first.
+    """Return the priority of each document. Documents are kept in the order (priority, `id`), least first.
 
-    ``oldest``: `fetched_at` in microseconds since 1970; those without one last.
+    ``oldest``: `fetched_at` in microseconds since 1970; documents without it come last.
     """
     match keep:
         case "oldest":

@@ -1,14 +1,15 @@
-"""Scripts whose texts do not separate words: there a letter with its marks stands for a word.
+"""Scripts that do not separate words. In these scripts a letter with its marks counts as a word.
 
-The scripts are Han, Hiragana and Katakana, whose letters a line may break between (UAX #14, class ID and its relatives;
-UAX #29, section 4), and those of class SA, "complex context": Thai, Lao, Khmer, Burmese and their neighbors. Digits are
-of no such class and stay together. Tibetan and Korean separate syllables or words and are not among them.
+They are Han, Hiragana and Katakana, between whose letters a line may break (UAX #14, class ID and related classes; UAX
+#29, section 4), and the scripts of class SA, "complex context": Thai, Lao, Khmer, Burmese and related ones. Digits are
+in none of these classes and stay together. Tibetan and Korean separate syllables or words and are not included.
 
-As many letters make a shingle as words elsewhere (`ngram`, 5). Measured on the Declaration of Human Rights (`udhr2`
-of NLTK), 5 letters do as well as 5 English words: of any two of its articles the most alike have a similarity of 0.12
-(Chinese), 0.24 (Japanese), 0.25 (Thai), 0.18 (Lao), 0.30 (Khmer), 0.26 (Burmese) and 0.29 (English); with one letter
-or word of a hundred changed, a text is similar to itself by 0.89 to 0.91 in each. With 2 it is 0.22 to 0.46 and 0.94
-to 0.96, with 10 it is 0.03 to 0.18 and 0.82 to 0.83, too near to the usual threshold of 0.8.
+A shingle has as many letters in these scripts as it has words elsewhere (`ngram`, 5). On the Declaration of Human
+Rights (`udhr2` of NLTK), 5 letters work as well as 5 English words. The highest similarity of any two of its articles
+is 0.12 (Chinese), 0.24 (Japanese), 0.25 (Thai), 0.18 (Lao), 0.30 (Khmer), 0.26 (Burmese) and 0.29 (English). With one
+letter or word in a hundred changed, a text has a similarity of 0.89 to 0.91 to itself in each. With 2 letters the
+ranges are 0.22 to 0.46 and 0.94 to 0.96; with 10, 0.03 to 0.18 and 0.82 to 0.83, which is too close to the usual
+threshold of 0.8.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 FIRST_UNSPACED: Final = 0x0E01
-"""The first of these letters: texts of lower code points alone, such as Latin, need no look at the table."""
+"""The first of these letters. Texts with lower code points only, such as Latin, need no table look-up."""
 UNSPACED: Final = (
     *((0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),  # Thai
     *((0x0E81, 0x0ECF), (0x0EDC, 0x0EDF)),  # Lao
@@ -39,11 +40,11 @@ UNSPACED: Final = (
     (0x1AFF0, 0x1B167),  # Kana
     *((0x20000, 0x2FA1F), (0x30000, 0x3347F)),  # Han
 )
-"""First and last code points by Scripts.txt and LineBreak.txt of Unicode 16 (UAX #24, UAX #14)."""
+"""First and last code points, from Scripts.txt and LineBreak.txt of Unicode 16 (UAX #24, UAX #14)."""
 
 
 class Unspaced(NamedTuple):
-    """For each code point: whether it is a letter of these scripts, or a mark on one."""
+    """For each code point: whether it is a letter of these scripts, and whether it is a mark on such a letter."""
 
     letters: npt.NDArray[np.bool_]
     marks: npt.NDArray[np.bool_]

@@ -1,4 +1,4 @@
-"""The shingles of kept documents: in memory while they fit, then in a file."""
+"""The shingles of kept documents: in memory up to a bound, then in a file."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _WORD_BYTES = 8
 
 
 class ShingleSets:
-    """A list of int64 arrays that is only appended to; what passes the bound on memory is written to a temporary file.
+    """An append-only list of int64 arrays. Arrays beyond the memory bound are written to a temporary file.
 
     Args:
-        memory_bytes: What the arrays in memory may take.
+        memory_bytes: Bound on the arrays in memory.
 
     >>> sets = ShingleSets(memory_bytes=16)
     >>> for values in ([1, 2], [3], [4, 5, 6]):

@@ -1,13 +1,14 @@
 """Words and shingles of texts, as 64-bit hashes computed over whole columns.
 
-A word is ``re.findall(r"\\w+", text.lower())``, except that each letter of a script that does not separate words
-(`corpusmill.pipelines.stages.dedup.scripts`) is a word of its own, with the marks on it: ``中文abc1`` has three. A
-shingle is `ngram` consecutive words; a text of fewer words is one shingle, and a text without words has none. Hashes
-depend on the words alone and are equal on every machine:
+A word is a match of ``re.findall(r"\\w+", text.lower())``, except that in scripts that do not separate words
+(`corpusmill.pipelines.stages.dedup.scripts`) each letter with its marks is a word: ``中文abc1`` has three. A shingle is
+`ngram` consecutive words. A text with fewer words is one shingle, and a text without words has none. Hashes depend on
+the words alone and are equal on every machine:
 
-- a word of up to `LONG_WORD` bytes of UTF-8 is read in little-endian pieces of 8 bytes (the last one padded with
-  zeros), folded by ``h = splitmix64(h ^ piece)`` from its length in bytes; a longer one is BLAKE2b of 8 bytes;
-- a shingle is ``splitmix64`` of the sum of its words' hashes, each times a power of `MULTIPLIER`.
+- A word of up to `LONG_WORD` bytes of UTF-8 is read in little-endian pieces of 8 bytes (the last one padded with zeros)
+  and folded by ``h = splitmix64(h ^ piece)``, starting from its length in bytes. A longer word is hashed with BLAKE2b
+  to 8 bytes.
+- A shingle is ``splitmix64`` of the sum of its words' hashes, each times a power of `MULTIPLIER`.
 
 Shapes: B bytes of a column, W words, S shingles, D documents.
 """
@@ -33,23 +34,23 @@ Bytes: TypeAlias = npt.NDArray[np.uint8]
 Bools: TypeAlias = npt.NDArray[np.bool_]
 
 LONG_WORD: Final = 256
-"""Bytes; above it words are hashed one by one, so that a text of one word costs no more than another."""
+"""Bytes above which words are hashed individually, so that a text of one long word costs no more than other texts."""
 MULTIPLIER: Final = 0x94D049BB133111EB
 """Odd, and 3 modulo 4: swapping two words changes the sum in all bits but one."""
 PADDING: Final = np.uint64(0xD6E8FEB86659FD93)
-"""Stands behind the words of a text that is shorter than a shingle."""
+"""Pads texts that are shorter than a shingle."""
 _SEPARATOR: Final = b"\n"
 
 
 class Ragged(NamedTuple):
-    """Values of D documents, one after the other: document d has the ``counts_D[d]`` next ones."""
+    """Values of D documents in sequence: document d has the next ``counts_D[d]`` values."""
 
     values: UInt64
     counts_D: Int64  # noqa: N815
 
 
 def shingles(texts: Sequence[str], *, ngram: int) -> Ragged:
-    """Give the shingles of each text in the order of its words, repeated ones too.
+    """Return the shingles of each text in the order of its words, including repeated ones.
 
     >>> shingles(["Fish and chips", "fish AND chips!", "", "a b c d e f"], ngram=5).counts_D.tolist()
     [1, 1, 0, 2]
@@ -64,7 +65,7 @@ def shingles(texts: Sequence[str], *, ngram: int) -> Ragged:
 
 
 def word_hashes(texts: Sequence[str]) -> Ragged:
-    """Give the hash of each word of each text, in order."""
+    """Return the hash of each word of each text, in order."""
     lowered = [text.lower().encode() for text in texts]
     joined = _SEPARATOR.join(lowered) + bytes(8)
     starts_W, ends_W = _words(joined)  # noqa: N806
@@ -74,7 +75,7 @@ def word_hashes(texts: Sequence[str]) -> Ragged:
 
 
 def _hash_words(data: bytes, starts_W: Int64, lengths_W: Int64) -> UInt64:  # noqa: N803
-    """Hash the words of *data*, which has at least 7 more bytes behind the last word."""
+    """Hash the words of *data*, which has at least 7 more bytes after the last word."""
     pieces_B = np.ndarray((len(data) - 7,), "<u8", data, strides=(1,))  # noqa: N806
     first = pieces_B[starts_W] & _LOW_BYTES[np.minimum(lengths_W, 8)]
     hashes_W = splitmix64_column(lengths_W.astype(np.uint64) ^ first)  # noqa: N806
@@ -96,7 +97,7 @@ _LOW_BYTES: Final = np.array([(1 << 8 * count) - 1 for count in range(9)], np.ui
 
 
 def _padded(words: UInt64, counts_D: Int64, *, ngram: int) -> Ragged:  # noqa: N803
-    """Fill up each text that has words, but fewer than *ngram*."""
+    """Pad each text that has at least one but fewer than *ngram* words."""
     missing_D = np.where(counts_D > 0, np.maximum(ngram - counts_D, 0), 0)  # noqa: N806
     if not missing_D.any():
         return Ragged(words, counts_D)
@@ -105,7 +106,7 @@ def _padded(words: UInt64, counts_D: Int64, *, ngram: int) -> Ragged:  # noqa: N
 
 
 def _window_sums(words: UInt64, *, ngram: int) -> UInt64:
-    """Give, for each place, the weighted sum of the *ngram* words from there; sums across texts are among them."""
+    """Return the weighted sum of the *ngram* words from each position. Sums across text boundaries are included."""
     weights = [np.uint64(pow(MULTIPLIER, power, 1 << 64)) for power in range(ngram)]
     count = len(words) - ngram + 1
     sums = words[:count].copy()
@@ -115,7 +116,7 @@ def _window_sums(words: UInt64, *, ngram: int) -> UInt64:
 
 
 def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:  # noqa: N803
-    """Give the places at which a window lies in one text."""
+    """Return the positions whose windows lie within one text."""
     first_D = np.cumsum(counts_D) - counts_D  # noqa: N806
     shift_D = first_D - (np.cumsum(shingles_D) - shingles_D)  # noqa: N806
     places: Int64 = np.arange(shingles_D.sum(), dtype=np.int64) + np.repeat(shift_D, shingles_D)
@@ -123,7 +124,7 @@ def _inner_places(counts_D: Int64, shingles_D: Int64) -> Int64:  # noqa: N803
 
 
 def _words(utf8: bytes) -> tuple[Int64, Int64]:
-    """Return the first byte of each word of UTF-8 that does not end in one, and the byte behind it."""
+    """Return the first byte of each word of *utf8*, which must not end in a word, and the byte after each word."""
     utf8_B = np.frombuffer(utf8, np.uint8)  # noqa: N806
     is_word_B = np.frombuffer(bytearray(utf8.translate(_ascii_words())), np.bool_)  # noqa: N806
     heads = np.flatnonzero(utf8_B >= 0xC0)
@@ -145,9 +146,9 @@ def _words(utf8: bytes) -> tuple[Int64, Int64]:
 
 
 def _breaks(is_word_B: Bools, heads: Int64, lengths: Int64, points: Int64, *, size: int) -> Int64:  # noqa: N803
-    """Return the places within words at which another word begins, after adding marks to the words in *is_word_B*.
+    """Return the positions within words at which another word begins, after adding marks to the words in *is_word_B*.
 
-    The characters that begin at *heads* have *points* below *size*.
+    The characters that start at *heads* have *points* below *size*.
     """
     late = np.flatnonzero(points >= FIRST_UNSPACED)
     tables = unspaced(size)
@@ -174,7 +175,7 @@ def _mark(flags_B: Bools, heads: Int64, lengths: Int64, chosen: Bools) -> None: 
 
 
 def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:  # noqa: N803
-    """Decode the characters of two to four bytes that begin at *heads*: code points and lengths in bytes."""
+    """Decode the characters of two to four bytes that start at *heads* to code points and lengths in bytes."""
     first = utf8_B[heads].astype(np.int64)
     lengths = 2 + (first >= 0xE0) + (first >= 0xF0)
     points = first & (0x7F >> lengths)
@@ -186,14 +187,14 @@ def _code_points(utf8_B: Bytes, heads: Int64) -> tuple[Int64, Int64]:  # noqa: N
 
 
 _BASIC: Final = 1 << 16
-"""Code points of the Basic Multilingual Plane, which holds the characters of most texts."""
+"""Number of code points of the Basic Multilingual Plane, which covers most texts."""
 
 
 @cache
 def _word_table(count: int) -> Bools:
-    """Tell for each of the first *count* code points whether ``\\w`` matches it, as computed by `re` itself.
+    """Return for each of the first *count* code points whether ``\\w`` matches it, as computed by `re`.
 
-    The table of all 1.1 million costs 0.1 CPU seconds, so that it is made only for texts that need it.
+    The table of all 1.1 million code points takes 0.1 CPU seconds, so it is built only if a text needs it.
     """
     table = np.zeros(count, np.bool_)
     for match in re.finditer(r"\w+", "".join(map(chr, range(count)))):
@@ -203,5 +204,5 @@ def _word_table(count: int) -> Bools:
 
 @cache
 def _ascii_words() -> bytes:
-    """Return the table that turns an ASCII character of a word into 1, each other byte into 0."""
+    """Return the table that maps ASCII word characters to 1 and all other bytes to 0."""
     return bytes(_word_table(128)) + bytes(128)

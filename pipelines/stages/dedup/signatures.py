@@ -1,8 +1,8 @@
-"""MinHash signatures and their band keys, over whole columns.
+"""Compute MinHash signatures and their band keys over whole columns.
 
-The permutations are datasketch's (`MinHash(scheme="affine32", seed=1)`), so a signature equals what datasketch computes
-from the same shingles; the loop runs over permutations instead of documents, which is several times faster than
-`MinHash.bulk` with hashes made before.
+The permutations are those of datasketch (`MinHash(scheme="affine32", seed=1)`), so a signature equals the one that
+datasketch computes from the same shingles. The loop runs over permutations instead of documents, which is several times
+faster than `MinHash.bulk` on precomputed hashes.
 
 Shapes: S shingles of all documents, D documents, P permutations, K bands of R rows.
 """
@@ -23,25 +23,24 @@ UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]
 
 SEED: Final = 1
-"""Of datasketch's permutations: another one gives other candidates."""
+"""Seed of datasketch's permutations; another seed gives other candidates."""
 _BLOCK: Final = 32_768
-"""Shingles worked on at a time: 128 KB, which stay in the cache while all permutations pass over them."""
+"""Shingles processed at a time: 128 KB, which stay in the cache while all permutations pass over them."""
 
 
 @cache
 def permutations(count: int) -> UInt32:
-    """Give datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*: shape (2, count)."""
-    from datasketch import MinHash  # brings scipy: half a second, which the driver pays for its workers
+    """Return datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*, shape (2, count)."""
+    from datasketch import MinHash  # imports scipy, which takes half a second
 
     return np.asarray(MinHash(num_perm=count, seed=SEED, scheme="affine32").permutations, np.uint32)
 
 
 def signatures(shingles: Ragged, *, count: int, known: UInt32 | None = None) -> UInt32:
-    """Give the MinHash signature of each document from the low 32 bits of its shingles: shape (D, count).
+    """Return the MinHash signature of each document from the low 32 bits of its shingles: shape (D, count).
 
-    *known* are `permutations`, where somebody has them already.
-
-    A document without shingles has the greatest value everywhere, as an empty `MinHash` has.
+    *known* are the `permutations`, if already computed. A document without shingles has the maximum value in every
+    position, like an empty `MinHash`.
     """
     a_P, b_P = permutations(count) if known is None else known  # noqa: N806
     mixed_S = _finalized(shingles.values.astype(np.uint32))  # noqa: N806
@@ -70,7 +69,7 @@ def _blocks(ends: Int64) -> list[tuple[int, int]]:
 
 
 def _finalized(hashes: UInt32) -> UInt32:
-    """Apply the finalizer of MurmurHash3 (Appleby 2011, public domain), with which datasketch begins."""
+    """Apply the finalizer of MurmurHash3 (Appleby 2011, public domain), as datasketch does first."""
     mixed = hashes ^ (hashes >> np.uint32(16))
     mixed *= np.uint32(0x85EBCA6B)
     mixed ^= mixed >> np.uint32(13)
@@ -80,10 +79,10 @@ def _finalized(hashes: UInt32) -> UInt32:
 
 
 def band_keys(signatures_DP: UInt32, *, bands: int, rows: int) -> npt.NDArray[np.int64]:  # noqa: N803
-    """Hash each band of each signature to 64 bits; equal keys of two bands of one number mean equal rows.
+    """Hash each band of each signature to 64 bits. Equal keys of the same band mean equal rows.
 
     Returns:
-        Shape (D, bands); keys of different bands differ.
+        Shape (D, bands). Keys of different bands differ.
     """
     rows_DKR = signatures_DP.reshape(-1, bands, rows).astype(np.uint64)  # noqa: N806
     keys_DK = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64), rows_DKR.shape[:2])  # noqa: N806

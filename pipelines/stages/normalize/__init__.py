@@ -1,4 +1,4 @@
-"""Normalization: one spelling for one text. `stage` holds the stage, the other modules its operations."""
+"""Normalization: one spelling per text. `stage` contains the stage, the other modules contain its operations."""
 
 from corpusmill.pipelines.stages.normalize.stage import Normalize
 

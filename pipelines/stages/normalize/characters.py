@@ -1,4 +1,4 @@
-"""Characters that are not text: controls, invisible joiners, and code points that have another canonical form."""
+"""Handle characters that are not text: controls, invisible joiners, and code points with another canonical form."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.stages.normalize.operations import Operation, Rewrite, in_turn, substitution
 
 _LINE_BREAKS: Final = r"\r\n?|[\x0B\x0C\x1C-\x1E\x{85}\x{2028}\x{2029}]"
-"""All that `str.splitlines` takes for the end of a line, other than a newline."""
+"""The line ends of `str.splitlines`, other than a newline."""
 
 _INVISIBLE: Final = (
     r"[\x00-\x08\x0E-\x1B\x1F\x7F-\x{84}\x{86}-\x{9F}"  # C0 and C1 that are no line breaks
@@ -31,16 +31,16 @@ _ESCAPE_SEQUENCES: Final = (
     r"|\x1B[ -/]+[0-~]"  # designation of character sets (ECMA-35, 13.2)
     r"|\x1B[@-_78=>cn|}~]"  # C1 controls (5.3); independent and private functions (5.5, 5.7) of VT100 and xterm
 )
-"""Escape sequences by sections of ECMA-48, fifth edition. Where a string does not end, only its introducer goes."""
+"""Escape sequences by sections of ECMA-48, fifth edition. If a string has no end, only its introducer is removed."""
 _EIGHT_BIT_SEQUENCE: Final = r"(\A|[^\x{80}-\x{FF}])(?:\x{9B}[0-9;:?]+[A-Za-z])+"
-"""The same with CSI as one character; behind a letter of Latin-1 it is the second byte of a character of UTF-8."""
+"""The same with CSI as one character. After a Latin-1 letter, CSI is the second byte of a UTF-8 character instead."""
 
 _NOT_ALWAYS_NFC: Final = (
     r"[\p{M}\x{340}-\x{37E}\x{387}\x{958}-\x{95F}\x{9DC}-\x{9DF}\x{A33}-\x{A5E}\x{B5C}\x{B5D}\x{F43}-\x{FB9}"
     r"\x{1100}-\x{11FF}\x{1F71}-\x{1FFD}\x{2000}\x{2001}\x{2126}-\x{212B}\x{2329}\x{232A}\x{2ADC}"
     r"\x{F900}-\x{FAFF}\x{FB1D}-\x{FB4E}\x{1D15E}-\x{1D1C0}\x{2F800}-\x{2FA1F}]"
 )
-"""Covers every character whose NFC_Quick_Check is No or Maybe (UAX #15), and some more."""
+"""Covers every character whose NFC_Quick_Check is No or Maybe (UAX #15), and a few more."""
 
 _JOINERS: Final = r"[\x{200C}\x{200D}\x{E0000}-\x{E007F}]"
 _JOINER_RUN: Final = re.compile("[\u200c\u200d]+|[\U000e0000-\U000e007f]+")
@@ -54,29 +54,29 @@ _BLACK_FLAG: Final = "\U0001f3f4"
 
 
 def line_ends() -> Operation:
-    """Make every end of a line a newline."""
+    """Replace every line end with a newline."""
     return Operation(_LINE_BREAKS, substitution(_LINE_BREAKS, "\n"), ascii=True)
 
 
 def escape_sequences() -> Operation:
-    """Remove the escape sequences of terminals whole: colors, movements of the cursor, titles, links (ECMA-48).
+    """Remove the escape sequences of terminals: colors, cursor movements, titles, links (ECMA-48).
 
-    Without their first character, which is a control, the rest would pass for text: ``[31m``.
+    Removing only the first character, which is a control, would leave text such as ``[31m``.
     """
     remove = in_turn(substitution(_ESCAPE_SEQUENCES, ""), substitution(_EIGHT_BIT_SEQUENCE, r"\1"))
     return Operation(r"[\x1B\x{9B}]", remove, ascii=True)
 
 
 def invisible() -> Operation:
-    """Remove control characters, marks of direction, soft hyphens and zero-width characters that join nothing."""
+    """Remove control characters, direction marks, soft hyphens and zero-width characters that join nothing."""
     return Operation(_INVISIBLE, substitution(f"{_INVISIBLE}+", ""), ascii=True)
 
 
 def joiners() -> Operation:
-    """Remove zero-width joiners and non-joiners, and tags, where they do nothing.
+    """Remove zero-width joiners and non-joiners, and tags, where they have no effect.
 
-    They stay (one of a run) between letters of a script that needs them and inside emoji; tags stay behind a black
-    flag, where they spell a region, and are removed elsewhere, where they hide text.
+    One joiner of a run is kept between letters of a script that needs it and inside emoji. Tags are kept after a black
+    flag, where they spell a region; elsewhere they would hide text.
     """
     return Operation(_JOINERS, _each(partial(_JOINER_RUN.sub, _joiner)), ascii=False)
 
@@ -95,9 +95,9 @@ _MANY_MARKS: Final = r"(\p{M}{30})\p{M}+"
 
 
 def unicode_form(form: Literal["NFC", "NFKC"]) -> Operation:
-    """Bring texts into the Unicode normalization form *form* (UAX #15), with at most 30 marks on a letter.
+    """Convert texts to the Unicode normalization form *form* (UAX #15), with at most 30 marks per letter.
 
-    By Python, because Arrow's `utf8_normalize` decomposes for every form (apache/arrow#51225).
+    This uses Python, because Arrow's `utf8_normalize` decomposes for every form (apache/arrow#51225).
     """
     normalize = _each(partial(unicodedata.normalize, form))
     return Operation(
@@ -108,7 +108,7 @@ def unicode_form(form: Literal["NFC", "NFKC"]) -> Operation:
 
 
 def lowercase() -> Operation:
-    """Make letters lower case, character by character (no letter becomes two)."""
+    """Lower-case letters one character at a time, so that no letter becomes two."""
     return Operation(r"[\p{Lu}\p{Lt}]", pc.utf8_lower, ascii=True)
 
 
@@ -117,10 +117,11 @@ _UNTIDY: Final = rf"[{_SPACES}]|[^ \t\n](?:  |\t)|[ \t]\n|\n\n\n|\A[ \t\n]|[ \t\
 
 
 def whitespace() -> Operation:
-    """Tidy white space: spaces of all kinds and tabs between words become one space, lines lose trailing spaces, at
-    most one blank line stays between two others, the text begins and ends with something visible.
+    """Tidy white space.
 
-    Spaces and tabs at the beginning of a line stay: they are the structure of code, poems and lists.
+    Runs of spaces and tabs between words become one space, trailing spaces are removed, at most one blank line remains
+    between two lines, and the text begins and ends with visible characters. Indentation is kept, because it
+    structures code, poems and lists.
     """
     tidy = in_turn(
         substitution(f"[{_SPACES}]", " "),
@@ -133,7 +134,7 @@ def whitespace() -> Operation:
 
 
 def _each(function: Callable[[str], str]) -> Rewrite:
-    """Give the rewriting that calls Python's *function* for each text."""
+    """Return a rewrite that calls the Python *function* on each text."""
 
     def rewrite(texts: pa.StringArray) -> pa.StringArray:
         return pa.array([function(text) for text in texts.to_pylist()], pa.string())

@@ -1,4 +1,4 @@
-"""English contractions, written out."""
+"""Expand English contractions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTRACTED: Final = re.compile(r"(?<![A-Za-z])[A-Za-z]++(?:['’][A-Za-z]++)+(?
 
 
 def contractions() -> Operation:
-    """Write English contractions out: ``don't`` becomes ``do not``. What is not in the table stays."""
+    """Expand English contractions, such as ``don't`` to ``do not``. Words that are not in the table stay unchanged."""
     return Operation(r"[A-Za-z]['’][A-Za-z]", _expanded, ascii=True)
 
 
@@ -24,8 +24,8 @@ def _expanded(texts: pa.StringArray) -> pa.StringArray:
     return pa.array([_CONTRACTED.sub(_expand, text) for text in texts.to_pylist()], pa.string())
 
 
-def _expand(found: re.Match[str]) -> str:
-    contraction = found[0]
+def _expand(match: re.Match[str]) -> str:
+    contraction = match[0]
     full = _table().get(contraction.replace("’", "'").lower())
     if full is None:
         return contraction

@@ -1,16 +1,17 @@
-"""Texts that were decoded with the wrong encoding, repaired by ftfy, but only in lines that look like it.
+"""Repair texts that were decoded with the wrong encoding, using ftfy only on lines that look wrong.
 
-ftfy decides with a regular expression whether a text looks wrong. Python needs 1.7 ms for it on a page of 4 kB; the
-same expression compiled by RE2 needs 9 µs and gives the same answer. ftfy is imported in functions: reading a recipe
-does not need it.
+ftfy decides with a regular expression whether a text looks wrong. Python takes 1.7 ms for it on a page of 4 kB; the
+same expression compiled by RE2 takes 9 µs and gives the same result. ftfy is imported inside functions, because reading
+a recipe does not need it.
 
-ftfy also takes a right letter for a wrong one: ``Ã`` between two spaces for ``à`` whose second byte became a space, and
-``Ã”`` for ``Ô`` although the quotation may end there. UTF-8 has no character of a byte from 0xC2 and a space (RFC 3629,
-section 3), so a letter that ends a word (`_LONE`) proves nothing by itself. It is repaired where something else does:
+ftfy also changes letters that are correct: ``Ã`` between two spaces becomes ``à``, as if its second byte had become a
+space, and ``Ã”`` becomes ``Ô`` although a quotation may end there. No UTF-8 character consists of a byte from 0xC2 and
+a space (RFC 3629, section 3), so a letter at the end of a word (`_LONE`) is no evidence by itself. It is repaired only
+if there is other evidence:
 
-- its line, read as UTF-8 again, is right as a whole, and it or another line of the text has a sequence that no writing
-  system has;
-- otherwise it stays, and what is wrong around it is repaired without it.
+- Its line, read as UTF-8 again, is entirely valid, and the line or another line of the text has a sequence that no
+  writing system has.
+- Otherwise the letter is kept, and wrong text around it is repaired without it.
 """
 
 from __future__ import annotations
@@ -26,16 +27,16 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.stages.normalize.operations import Operation
 
 MAX_LINE_BYTES: Final = 100_000
-"""A longer line is left as it is: ftfy tries every encoding on it, which takes seconds for a megabyte."""
+"""Longer lines are left unchanged: ftfy tries every encoding on them, which takes seconds for a megabyte."""
 
 _SHIELD: Final = "\ufdd0"
-"""Stands for a lone letter while the rest of its line is repaired: a noncharacter, which no encoding has."""
+"""Replaces a lone letter while the rest of its line is repaired: a noncharacter, which no encoding contains."""
 _UPPER: Final = "".join(c for c in map(chr, [*range(0xC0, 0x180), *range(0x386, 0x430)]) if c.isupper())
-"""Letters that are the first of two bytes in some old encoding of Europe."""
+"""Letters that are the first of two bytes in some legacy European encoding."""
 _CLOSE: Final = "»”›“‘«‹®™°ºª¹²³†‡•´"
-"""What stands behind a word in right texts: closing quotation marks of any language, marks of notes and of trade."""
+"""Characters that may follow a word in correct text: closing quotation marks, note marks and trademark signs."""
 _JOIN: Final = "—…’·\xa0"
-"""What stands behind a word, and may have the next one directly behind it."""
+"""Characters that may follow a word and be directly followed by the next word."""
 _HYPHEN: Final = "–\xad"
 _BEHIND: Final = _CLOSE + _JOIN + _HYPHEN
 _LONE: Final = re.compile(
@@ -44,15 +45,15 @@ _LONE: Final = re.compile(
     rf"(?:[{_UPPER}](?=[{_CLOSE}](?!\w)|[{_JOIN}](?![À-ÿ])|[{_HYPHEN}](?![^\W0-9A-Z_]))|[ÂÃ](?=[ ]|$))"
     rf"|[à-ï](?=[{_BEHIND}](?:[{_BEHIND}](?![à-ï])|[^\w{_BEHIND}]|$)))"
 )
-"""A letter that ends a word of right text although it looks, with what follows, like a character of UTF-8.
+"""A letter that ends a word of correct text although, with the next characters, it looks like a UTF-8 character.
 
-A lower-case letter directly before an upper-case one (``voilÃ``), a figure (``25Â°``) or the end of a sentence
-(``end.Â``) is no such word.
+This excludes an upper-case letter directly after a lower-case one (``voilÃ``), after a digit (``25Â°``) or after the
+end of a sentence (``end.Â``).
 """
 
 
 def mojibake() -> Operation:
-    """Repair lines that look like text in UTF-8 that was decoded as something else."""
+    """Repair lines that look like UTF-8 decoded as another encoding."""
     scan = suspicious()
 
     def rewrite(texts: pa.StringArray) -> pa.StringArray:
@@ -79,7 +80,7 @@ def _repaired(lines: pa.StringArray, text_of_line: npt.NDArray[np.int64], scan: 
 
 
 def _fixed(line: str, shielded: str, *, is_proven: bool) -> str:
-    """Repair *line*, in a text that has mojibake; *is_proven* where the line has some besides its lone letters."""
+    """Repair *line*. *is_proven*: the line has mojibake besides its lone letters."""
     from ftfy import fix_encoding
 
     if _is_utf8(line, with_spaces=is_proven):
@@ -92,9 +93,9 @@ def _fixed(line: str, shielded: str, *, is_proven: bool) -> str:
 
 
 def _is_utf8(line: str, *, with_spaces: bool) -> bool:
-    """Tell whether *line*, in the bytes of Latin-1 or windows-1252, is UTF-8 throughout.
+    """Return whether *line*, encoded as Latin-1 or windows-1252, is valid UTF-8.
 
-    *with_spaces* takes a space for the no-break space that it was, where only this makes the bytes a character.
+    *with_spaces* reads a space as a former no-break space if only this makes the bytes a character.
     """
     from ftfy.fixes import restore_byte_a0
 
@@ -109,7 +110,7 @@ def _is_utf8(line: str, *, with_spaces: bool) -> bool:
 
 
 def _unshielded(fixed: str, *, of: str) -> str:
-    """Put the lone letters of the line *of* back into its repaired form, or return the line where some are missing."""
+    """Restore the lone letters of the line *of* in its repaired form. If any are missing, return the line unchanged."""
     letters = _LONE.findall(of)
     parts = fixed.split(_SHIELD)
     if len(parts) != len(letters) + 1:
@@ -118,9 +119,9 @@ def _unshielded(fixed: str, *, of: str) -> str:
 
 
 def suspicious() -> str:
-    """Give ftfy's own pattern for what looks wrong (`ftfy.badness`) in RE2's syntax, line by line.
+    """Return ftfy's pattern for text that looks wrong (`ftfy.badness`) in RE2 syntax, for use on lines.
 
-    Python writes it verbosely and with classes of Unicode characters; RE2 knows neither white space nor comments in a
+    Python's pattern is verbose and uses Unicode character classes. RE2 supports neither white space nor comments in a
     pattern, and its ``\\w`` and ``\\s`` are ASCII.
     """
     from ftfy.badness import BADNESS_RE

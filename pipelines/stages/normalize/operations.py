@@ -1,7 +1,7 @@
-"""Operations on a column of texts, applied until nothing changes any more.
+"""Operations on a column of texts, applied until nothing changes.
 
-An operation names a pattern; a text in which the pattern is not found is left alone. The scan is compiled (RE2, some
-500 MB/s), so a clean text costs a few microseconds whatever its repair would cost.
+Each operation has a pattern, and texts without a match are left unchanged. The scan is compiled (RE2, about 500 MB/s),
+so a clean text costs a few microseconds, however expensive the repair is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ Rewrite: TypeAlias = Callable[[pa.StringArray], pa.StringArray]
 Bytes: TypeAlias = npt.NDArray[np.int64]
 
 MAX_PASSES: Final = 16
-"""No input is known that needs more than four; the bound keeps a mistake in a table from hanging a worker."""
+"""Maximum number of passes. No known input needs more than four; the bound keeps a table error from hanging a
+worker."""
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,9 @@ class Operation:
     """A rewriting of texts.
 
     Args:
-        scan: RE2 pattern; *rewrite* gets only the texts in which it matches.
-        rewrite: Gives a text for each text. It must not look at a text's neighbours in the column.
-        ascii: True when a text of ASCII characters alone can match.
+        scan: RE2 pattern. *rewrite* receives only the texts that match it.
+        rewrite: Returns a text for each text. It must not depend on neighboring texts in the column.
+        ascii: Whether texts of ASCII characters alone can match.
     """
 
     scan: str
@@ -39,7 +40,7 @@ class Operation:
 
 @dataclass(frozen=True)
 class Settled:
-    """Rewritten texts, and for each one the UTF-8 bytes that operations added and cut (each operation net)."""
+    """Rewritten texts, with the UTF-8 bytes that operations added to and cut from each (net per operation)."""
 
     texts: pa.StringArray
     added: Bytes
@@ -47,7 +48,7 @@ class Settled:
 
 
 def substitution(pattern: str, replacement: str) -> Rewrite:
-    """Give the rewriting that replaces each match of the RE2 *pattern*."""
+    """Return a rewrite that replaces each match of the RE2 *pattern*."""
 
     def rewrite(texts: pa.StringArray) -> pa.StringArray:
         return pc.replace_substring_regex(texts, pattern, replacement)
@@ -56,7 +57,7 @@ def substitution(pattern: str, replacement: str) -> Rewrite:
 
 
 def in_turn(*rewrites: Rewrite) -> Rewrite:
-    """Give the rewriting that applies *rewrites* one after the other."""
+    """Return a rewrite that applies *rewrites* in order."""
 
     def rewrite(texts: pa.StringArray) -> pa.StringArray:
         for one in rewrites:
@@ -67,10 +68,10 @@ def in_turn(*rewrites: Rewrite) -> Rewrite:
 
 
 def settle(texts: pa.StringArray, operations: Sequence[Operation]) -> Settled:
-    """Apply *operations* in order, again and again to the texts that changed, until none does.
+    """Apply *operations* in order, repeatedly, to the texts that changed, until none changes.
 
-    What one operation leaves can be work for one before it (a zero-width space hid a combining mark), so only the fixed
-    point makes normalizing twice the same as normalizing once.
+    The output of one operation can be input for an earlier one: a zero-width space can hide a combining mark. Only the
+    fixed point makes normalizing twice the same as normalizing once.
     """
     state = Settled(texts, np.zeros(len(texts), np.int64), np.zeros(len(texts), np.int64))
     is_ascii = _is_ascii(texts)
@@ -112,8 +113,8 @@ def _one_pass(texts: pa.StringArray, operations: Sequence[Operation]) -> Settled
 
 
 def _is_ascii(texts: pa.StringArray) -> npt.NDArray[np.bool_]:
-    found = pc.call_function("string_is_ascii", [texts])
-    return np.asarray(found.to_numpy(zero_copy_only=False), np.bool_)
+    flags = pc.call_function("string_is_ascii", [texts])
+    return np.asarray(flags.to_numpy(zero_copy_only=False), np.bool_)
 
 
 def _sizes(texts: pa.StringArray) -> Bytes:

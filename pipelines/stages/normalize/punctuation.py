@@ -1,4 +1,4 @@
-"""Punctuation in ASCII, or none."""
+"""Convert punctuation to ASCII, or remove it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ ASCII_FORMS: Final = (
     ("—―", "--"),
     ("…", "..."),
 )
-"""What a typewriter has for quotation marks, hyphens, dashes and the ellipsis."""
+"""ASCII replacements for quotation marks, hyphens, dashes and the ellipsis."""
 
 
 def ascii_punctuation() -> Operation:
-    """Write quotation marks, hyphens, dashes and the ellipsis in ASCII."""
+    """Replace quotation marks, hyphens, dashes and the ellipsis with ASCII."""
     every = "".join(characters for characters, _ in ASCII_FORMS)
     steps = (substitution(f"[{characters}]", ascii_form) for characters, ascii_form in ASCII_FORMS)
     return Operation(f"[{every}]", in_turn(*steps), ascii=False)
 
 
 def no_punctuation() -> Operation:
-    """Remove punctuation (Unicode category P): apostrophes without a trace, other runs leave a space."""
+    """Remove punctuation (Unicode category P). Apostrophes are deleted, other runs become a space."""
     return Operation(r"\p{P}", in_turn(substitution("['’]+", ""), substitution(r"\p{P}+", " ")), ascii=True)

@@ -16,52 +16,53 @@ from corpusmill.pipelines.stages.normalize.operations import Operation, settle
 
 
 class Normalize(Stage):
-    """Write every text in one way: Unicode form, encoding, controls, white space; on request case and punctuation.
+    """Normalize the spelling of texts: Unicode form, encoding, controls, white space; optionally case and punctuation.
 
-    Normalizing twice gives what normalizing once gives. A text of which nothing is left is rejected by the rule
+    Normalizing twice gives the same result as normalizing once. Texts that become empty are rejected by the rule
     `normalize.empty`.
     """
 
     unicode: Literal["NFC", "NFKC", "none"] = Field(
         default="NFC",
-        description="Unicode normalization form; NFKC also replaces ligatures, full-width letters and such.",
+        description="Unicode normalization form; NFKC also replaces ligatures, full-width letters and others.",
     )
     mojibake: bool = Field(default=True, description="Repair text that was decoded with the wrong encoding (ftfy).")
     control_characters: bool = Field(
         default=True,
         description="Remove controls, escape sequences of terminals, zero-width and bidi characters and soft "
-        "hyphens; joiners stay where a script needs them.",
+        "hyphens; joiners are kept where a script needs them.",
     )
     whitespace: bool = Field(
         default=True,
-        description="One newline for a line end, one space between words, no trailing spaces, at most one blank line, "
-        "nothing around the text; indentation stays.",
+        description="Newlines as line ends, one space between words, no trailing spaces, at most one blank line, "
+        "no space around the text; indentation is kept.",
     )
-    lowercase: bool = Field(default=False, description="Make letters lower case.")
+    lowercase: bool = Field(default=False, description="Lower-case all letters.")
     punctuation: Literal["keep", "ascii", "remove"] = Field(
-        default="keep", description="`ascii`: quotation marks, dashes and ellipsis in ASCII; `remove`: no punctuation."
+        default="keep",
+        description="`ascii`: quotation marks, dashes and ellipsis become ASCII; `remove`: all punctuation is removed.",
     )
     contractions: Literal["keep", "expand"] = Field(
-        default="keep", description="`expand`: write English contractions out (don't: do not)."
+        default="keep", description="`expand`: expand English contractions (don't: do not)."
     )
 
     version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("ftfy",)
     data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
     card_line: ClassVar[str | None] = (
-        "gives text one Unicode form and repairs white space and wrongly decoded characters"
+        "converts text to one Unicode form and repairs white space and wrongly decoded characters"
     )
 
     def changes(self) -> tuple[str, ...]:
-        """Name the text."""
+        """Return the text column."""
         return ("text",)
 
     def rules(self) -> tuple[str, ...]:
-        """Name the one rule."""
+        """Return the only rule."""
         return ("normalize.empty",)
 
     def operations(self) -> tuple[Operation, ...]:
-        """Give the operations that the parameters ask for, in the order in which they are applied."""
+        """Return the operations that the parameters select, in the order in which they are applied."""
         wanted = (
             (self.control_characters, characters.escape_sequences),
             (self.mojibake, mojibake),
@@ -79,7 +80,7 @@ class Normalize(Stage):
         return tuple(make() for is_wanted, make in wanted if is_wanted)
 
     def build(self) -> Transform:
-        """Give the function; ftfy's pattern is compiled here."""
+        """Return the function. ftfy's pattern is compiled here."""
         operations = self.operations()
 
         def normalize(batch: pa.RecordBatch) -> pa.RecordBatch:

@@ -2,7 +2,7 @@
 
     text ── words ──► one tokenization of the batch ── signals ──► columns `gopher.…` ── judge ──► verdict
 
-The numbers stay with the document, so a threshold can be changed, simulated and audited without the text.
+The signals are stored with the document, so a threshold can be changed, simulated and audited without the text.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compare signals with bounds; no text is read here."""
+"""Compare signals with bounds, without reading texts."""
 
 # ruff: noqa: N803, N806 (arrays carry their shape as a suffix)
 from __future__ import annotations
@@ -25,26 +25,26 @@ JUDGEMENT: Final = pa.schema(
         pa.field("passed", pa.bool_(), nullable=False),
     ]
 )
-"""Every rule on every document: `row` counts the documents from 0, `threshold` is the bound that was crossed."""
+"""The result of every rule on every document. `row` numbers documents from 0; `threshold` is the violated bound."""
 
 
 class Judge(Stage):
-    """Reject a document at the first of the rules that it does not pass."""
+    """Reject a document at the first rule that it does not pass."""
 
     version: ClassVar[int] = 1
 
     limits: tuple[Rule, ...]
 
     def reads(self) -> tuple[str, ...]:
-        """Name the signals that are judged."""
+        """Return the signals that are judged."""
         return tuple(dict.fromkeys(rule.signal for rule in self.limits))
 
     def rules(self) -> tuple[str, ...]:
-        """Name the rules, in order."""
+        """Return the rules, in order."""
         return tuple(rule.name for rule in self.limits)
 
     def build(self) -> Transform:
-        """Give the function; it reads the signals' columns only."""
+        """Return the function, which reads the signals only."""
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
             return _with_verdicts(batch, self.limits)
@@ -53,14 +53,14 @@ class Judge(Stage):
 
 
 def judge_all(signals: pa.RecordBatch | pa.Table, rules: Sequence[Rule]) -> pa.Table:
-    """Apply every one of *rules* to every document, from stored signals alone.
+    """Apply all *rules* to every document, using stored signals only.
 
     Args:
-        signals: A column for each signal, one row a document; other columns are ignored.
-        rules: Those whose signal has no column are left out.
+        signals: One column per signal, one row per document; other columns are ignored.
+        rules: Rules whose signal has no column are skipped.
 
     Returns:
-        The columns of `JUDGEMENT`, the rules of a document together and in order. A value that is null passes.
+        The columns of `JUDGEMENT`, with the rules of each document together and in order. A null value passes.
     """
     known = [rule for rule in rules if rule.signal in signals.schema.names]
     values_DR = _values(signals, known)
@@ -101,7 +101,7 @@ def _with_verdicts(batch: pa.RecordBatch, rules: Sequence[Rule]) -> pa.RecordBat
 
 
 def _values(signals: pa.RecordBatch | pa.Table, rules: Sequence[Rule]) -> npt.NDArray[np.float64]:
-    """Give the signals of the rules, shape (D, R); null is NaN."""
+    """Return the signals of the rules, shape (D, R); null becomes NaN."""
     columns = [
         np.asarray(signals.column(rule.signal).cast(pa.float64()).to_numpy(zero_copy_only=False)) for rule in rules
     ]
@@ -115,6 +115,6 @@ def _bounds(rules: Sequence[Rule]) -> tuple[npt.NDArray[np.float64], npt.NDArray
 
 
 def _beyond(values_DR: npt.NDArray[np.float64], rules: Sequence[Rule]) -> tuple[Any, Any]:
-    """Tell which values lie below and above the bounds; NaN lies nowhere."""
+    """Return which values lie below and above the bounds. NaN violates no bound."""
     lows, highs = _bounds(rules)
     return values_DR < lows, values_DR > highs

@@ -1,4 +1,4 @@
-"""Measure documents: signals as columns, no threshold."""
+"""Measure signals of documents as columns, without thresholds."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from corpusmill.pipelines.stages.quality.signals import SIGNALS, signals_of
 
 def _is_known(name: str) -> str:
     if name not in SIGNALS:
-        raise ValueError(f"unknown signal {name!r}; known are {', '.join(SIGNALS)}")
+        raise ValueError(f"unknown signal {name!r}; choose from {', '.join(SIGNALS)}")
     return name
 
 
 class Measure(Stage):
-    """Add the signals to each document; the definitions are in `corpusmill.pipelines.stages.quality.signals`."""
+    """Add signals to each document. They are defined in `corpusmill.pipelines.stages.quality.signals`."""
 
     version: ClassVar[int] = 1
     depends: ClassVar[tuple[str, ...]] = ("pyarrow",)
-    """For the letters of Unicode, which its regular expressions know."""
+    """Its regular expressions decide which characters are Unicode letters."""
 
     signals: tuple[Annotated[str, AfterValidator(_is_known)], ...] = Field(default=tuple(SIGNALS))
 
     def adds(self) -> tuple[pa.Field, ...]:
-        """Give a field for each signal."""
+        """Return a field for each signal."""
         return tuple(pa.field(name, SIGNALS[name]) for name in self.signals)
 
     def build(self) -> Transform:
-        """Give the function; it reads `text` only."""
+        """Return the function, which reads `text` only."""
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
             for name, values in signals_of(batch.column("text"), self.signals).items():

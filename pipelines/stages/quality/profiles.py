@@ -1,4 +1,4 @@
-"""Rules, and profiles: named lists of rules with bounds. Data, without a look at any text."""
+"""Rules, and profiles as named lists of rules with bounds. They are data and read no text."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _REPETITION: Final = 'arXiv:2112.11446, A1.1 "Repetition Removal", table A1'
 
 
 class Rule(BaseModel):
-    """A document passes when its signal lies within the bounds, both of which belong to it."""
+    """A document passes if its signal lies within the bounds, inclusive."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(description="As it stands in the ledger; the same as the signal's unless two rules share one.")
-    signal: str = Field(description="Column that is compared.")
+    name: str = Field(description="Name in the ledger; equal to the signal's unless two rules use the same signal.")
+    signal: str = Field(description="Column to compare.")
     min: float | None = Field(default=None, description="Least value that passes; null: no bound.")
     max: float | None = Field(default=None, description="Greatest value that passes; null: no bound.")
-    source: str = Field(default="recipe", description="Where the bounds are from.")
+    source: str = Field(default="recipe", description="Origin of the bounds.")
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Rule:
@@ -62,7 +62,7 @@ GOPHER: Final = (
 def _with_bounds(
     rules: tuple[Rule, ...], source: str, bounds: Mapping[str, tuple[float | None, float | None]]
 ) -> tuple[Rule, ...]:
-    """Give *rules* with other bounds (min, max) for those named."""
+    """Return *rules* with different bounds (min, max) for the named ones."""
     return tuple(
         rule.model_copy(update={"min": bounds[rule.name][0], "max": bounds[rule.name][1], "source": source})
         if rule.name in bounds
@@ -85,22 +85,23 @@ DOCUMENTATION: Final = _with_bounds(
 )
 """Gopher's rules with bounds for reference documentation.
 
-Two things are normal there that are a fault in prose. A class repeats the entries of the classes it inherits from, and
-a generator writes the same sentence under each of them ("Return repr(self)."): so the bounds on duplicate lines,
-paragraphs and n-grams are 0.6 instead of 0.1 … 0.3. And signatures and tables have words without letters (`*`, `->`,
-`=`): so 0.7 of the words need a letter instead of 0.8. All other bounds are the paper's, those on the most frequent
-n-grams too: one phrase over and over is no documentation either.
+Reference documentation has two normal properties that indicate low quality in prose. A class repeats the entries of its
+base classes, and generators write the same sentence for each of them ("Return repr(self)."), so the bounds on duplicate
+lines, paragraphs and n-grams are 0.6 instead of 0.1 … 0.3. Signatures and tables contain words without letters (`*`,
+`->`, `=`), so 0.7 of the words must have a letter instead of 0.8. All other bounds are those of the paper, including
+the bounds on the most frequent n-grams: a single phrase repeated throughout is not documentation either.
 
-Of 208 pages that pydoc makes of the standard library of Python 3.11 this profile keeps 138, the paper's bounds 57."""
+Of 208 pages that pydoc generates from the standard library of Python 3.11, this profile keeps 138; the paper's bounds
+keep 57."""
 
 PROFILES: Final[Mapping[str, tuple[Rule, ...]]] = MappingProxyType({"gopher": GOPHER, "documentation": DOCUMENTATION})
-"""The profiles by name."""
+"""All profiles by name."""
 
 
 def rules(profile: str) -> tuple[Rule, ...]:
-    """Give the rules of *profile* in the order in which they are applied.
+    """Return the rules of *profile* in the order in which they are applied.
 
     Raises:
-        KeyError: There is no such profile.
+        KeyError: The profile does not exist.
     """
     return PROFILES[profile]

@@ -1,7 +1,8 @@
-"""Repeated n-grams of words within documents, exactly and without a loop over words.
+"""Find repeated n-grams of words within documents, exactly and without a loop over words.
 
-An n-gram can occur twice only where both (n-1)-grams in it do, so each length looks at what is left of the one before.
-Occurrences are grouped by the pair of the groups of those two: no hash, no false match.
+An n-gram can only occur twice if both of its (n-1)-grams do, so each length searches only the repeats of the previous
+length. Occurrences are grouped by the groups of their two (n-1)-grams, without hashes and therefore without false
+matches.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from corpusmill.pipelines.stages.quality.words import Integers, Words
 
 @dataclass(frozen=True)
 class Repeats:
-    """The occurrences of the n-grams that occur at least twice in their document, in the order of the text.
+    """The occurrences of n-grams that occur at least twice in their document, in text order.
 
     Args:
-        n: Words in an n-gram.
+        n: Words per n-gram.
         at: Number of the first word, ascending.
         group: Equal for equal n-grams of one document; ascending with the document.
-        by_group: Positions in `at` sorted by (group, at).
-        first: Position in `by_group` where each group begins.
+        by_group: Indexes into `at`, sorted by (group, at).
+        first: Index into `by_group` at which each group begins.
     """
 
     n: int
@@ -34,19 +35,22 @@ class Repeats:
 
 
 def repeats(words: Words, longest: int) -> Iterator[Repeats]:
-    """Give the repeated n-grams of each length from 1 to *longest*; later ones are empty when one is."""
+    """Yield the repeated n-grams of each length from 1 to *longest*.
+
+    Once one length has none, longer ones have none.
+    """
     every = np.arange(len(words.id_W))
-    found = _grouped(1, every, words.document_W * len(words.different) + words.id_W)
-    yield found
+    ngrams = _grouped(1, every, words.document_W * len(words.different) + words.id_W)
+    yield ngrams
     for _ in range(2, longest + 1):
-        found = _longer(found)
-        yield found
+        ngrams = _longer(ngrams)
+        yield ngrams
 
 
 def _longer(shorter: Repeats) -> Repeats:
-    """Give the repeats that are one word longer.
+    """Return the repeats that are one word longer.
 
-    A pair across the end of a document needs no check: its groups belong to two documents, so it occurs once.
+    Pairs across the end of a document need no check: their groups belong to two documents, so they occur only once.
     """
     at, group = shorter.at, shorter.group
     place = np.flatnonzero(np.diff(at) == 1)
@@ -54,7 +58,7 @@ def _longer(shorter: Repeats) -> Repeats:
 
 
 def _grouped(n: int, at: Integers, key: Integers) -> Repeats:
-    """Keep the positions whose *key* occurs at least twice, numbered by key."""
+    """Keep the positions whose *key* occurs at least twice, and number them by key."""
     order = sorted_order(key)
     begins = np.ones(len(order), np.bool_)
     begins[1:] = np.diff(key[order]) != 0
@@ -70,9 +74,9 @@ def _grouped(n: int, at: Integers, key: Integers) -> Repeats:
 
 
 def sorted_order(key: Integers) -> Integers:
-    """Give the stable order of *key* (0 or more).
+    """Return the stable sort order of *key* (values of at least 0).
 
-    Key and position in one 64-bit number sort several times faster than an argsort, where they fit.
+    If key and position fit into one 64-bit number, sorting such numbers is several times faster than an argsort.
     """
     if not len(key):
         return np.zeros(0, np.int64)
@@ -82,35 +86,35 @@ def sorted_order(key: Integers) -> Integers:
     return np.sort(key << bits | np.arange(len(key))) & ((1 << bits) - 1)
 
 
-def covered_by_all(found: Repeats, words: Words) -> Integers:
-    """Give, for each document, the characters of the words that lie in any of *found*, each once; shape ``(D,)``."""
-    until = np.zeros(len(found.at), np.int64)
-    until[1:] = found.at[:-1] + found.n
-    chars = _new_chars(found.at, until, found.n, words)
-    return _sum_by_document(chars, found.at, words)
+def covered_by_all(ngrams: Repeats, words: Words) -> Integers:
+    """Return, for each document, the characters of the words in any of *ngrams*, each counted once; shape ``(D,)``."""
+    until = np.zeros(len(ngrams.at), np.int64)
+    until[1:] = ngrams.at[:-1] + ngrams.n
+    chars = _new_chars(ngrams.at, until, ngrams.n, words)
+    return _sum_by_document(chars, ngrams.at, words)
 
 
-def covered_by_top(found: Repeats, words: Words) -> Integers:
-    """Give, for each document, the characters in occurrences of its most frequent n-gram, each once; shape ``(D,)``.
+def covered_by_top(ngrams: Repeats, words: Words) -> Integers:
+    """Return, for each document, the characters in occurrences of its most frequent n-gram; shape ``(D,)``.
 
-    Of several equally frequent ones the one that covers most; 0 where nothing occurs twice.
+    Each character counts once. Of equally frequent n-grams, the one with the most characters counts; 0 if none repeats.
     """
     top = np.zeros(words.documents, np.int64)
-    if not len(found.at):
+    if not len(ngrams.at):
         return top
-    at = found.at[found.by_group]
+    at = ngrams.at[ngrams.by_group]
     until = np.zeros(len(at), np.int64)
-    until[1:] = at[:-1] + found.n
-    until[found.first] = 0
-    covered = np.add.reduceat(_new_chars(at, until, found.n, words), found.first)
-    counts = np.diff(np.append(found.first, len(at)))
+    until[1:] = at[:-1] + ngrams.n
+    until[ngrams.first] = 0
+    covered = np.add.reduceat(_new_chars(at, until, ngrams.n, words), ngrams.first)
+    counts = np.diff(np.append(ngrams.first, len(at)))
     scale = int(covered.max()) + 1
-    np.maximum.at(top, words.document_W[at[found.first]], counts * scale + covered)
+    np.maximum.at(top, words.document_W[at[ngrams.first]], counts * scale + covered)
     return top % scale
 
 
 def _new_chars(at: Integers, until: Integers, n: int, words: Words) -> Integers:
-    """Give the characters of each occurrence behind the word *until*, up to which the ones before it reach."""
+    """Return the characters of each occurrence after the word *until*, which earlier occurrences already cover."""
     return words.chars_before[at + n] - words.chars_before[np.maximum(at, until)]
 
 

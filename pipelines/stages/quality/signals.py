@@ -1,9 +1,9 @@
-"""The signals: what is measured, in writing, and how.
+"""The signals: definitions and implementation.
 
 All follow Rae et al. 2021, *Scaling Language Models: Methods, Analysis & Insights from Training Gopher*,
-arXiv:2112.11446, appendix A1.1 ("Quality Filtering", "Repetition Removal"). Where the paper leaves a choice, it is
-written here; words, lines, paragraphs and characters are those of `quality.words`. All signals of a
-document without words are 0.
+arXiv:2112.11446, appendix A1.1 ("Quality Filtering", "Repetition Removal"). Choices that the paper leaves open are
+recorded here. Words, lines, paragraphs and characters are those of `quality.words`. All signals of a document without
+words are 0.
 
 | signal | definition |
 |---|---|
@@ -13,13 +13,13 @@ document without words are 0.
 | `gopher.bullet_lines` | lines whose first character is one of `BULLETS` / lines |
 | `gopher.ellipsis_lines` | lines that end with an ellipsis / lines |
 | `gopher.alphabetic_words` | words with at least one letter (Unicode category L) / words |
-| `gopher.stop_words` | how many words of `STOP_WORDS` occur; in lower case, without punctuation around them |
+| `gopher.stop_words` | distinct words of `STOP_WORDS`, compared in lower case without surrounding punctuation |
 | `gopher.duplicate_lines` | lines equal to an earlier line of the document / lines |
 | `gopher.duplicate_line_characters` | characters of those lines / characters |
 | `gopher.duplicate_paragraphs` | paragraphs equal to an earlier paragraph / paragraphs |
 | `gopher.duplicate_paragraph_characters` | characters of those paragraphs / characters |
 | `gopher.top_N_gram` (N 2 … 4) | characters in the occurrences of the most frequent N-gram / characters; \
-0 when none occurs twice; of equally frequent ones that which covers most; each character counts once |
+0 if none repeats; of equally frequent N-grams the one with most characters; each character counts once |
 | `gopher.duplicate_N_grams` (N 5 … 10) | characters in all occurrences of the N-grams that occur at least twice / \
 characters; each character counts once |
 """
@@ -44,14 +44,14 @@ Numbers: TypeAlias = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Values: TypeAlias = dict[str, Numbers]
 
 STOP_WORDS: Final = ("the", "be", "to", "of", "and", "that", "have", "with")
-"""The paper's list."""
+"""The list of the paper."""
 BULLETS: Final = "•‣◦▪▫●○■□▶*-"
-"""The paper says "bullet point" only; these are what lists on web pages begin with."""
+"""Characters with which list items on web pages begin; the paper only says "bullet point"."""
 PUNCTUATION: Final = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~“”‘’«»…–—"
 TOP_GRAMS: Final = (2, 3, 4)
 DUPLICATE_GRAMS: Final = (5, 6, 7, 8, 9, 10)
 CHUNK_BYTES: Final = 4_000_000
-"""Text that is measured at once: the arrays take some 30 times as much."""
+"""UTF-8 bytes of text to measure at once; the arrays take about 30 times as much."""
 
 SIGNALS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
     {
@@ -70,7 +70,7 @@ SIGNALS: Final[Mapping[str, pa.DataType]] = MappingProxyType(
         **{f"gopher.duplicate_{n}_grams": pa.float64() for n in DUPLICATE_GRAMS},
     }
 )
-"""The signals that can be measured, and the types of their columns."""
+"""All signals, and the types of their columns."""
 
 
 def signals_of(text: pa.StringArray, names: Iterable[str] = SIGNALS) -> dict[str, pa.Array]:
@@ -91,7 +91,7 @@ def signals_of(text: pa.StringArray, names: Iterable[str] = SIGNALS) -> dict[str
 
 
 def _chunks(text: pa.StringArray) -> Iterable[pa.StringArray]:
-    """Cut *text* into runs of documents of about `CHUNK_BYTES`; no signal depends on where."""
+    """Cut *text* into runs of documents of about `CHUNK_BYTES`. No signal depends on where they are cut."""
     sizes = np.asarray(pc.fill_null(pc.binary_length(text), 0)).astype(np.int64)
     number = running(sizes)[:-1] // CHUNK_BYTES
     starts = np.flatnonzero(np.diff(number, prepend=-1)).tolist()
@@ -99,15 +99,15 @@ def _chunks(text: pa.StringArray) -> Iterable[pa.StringArray]:
 
 
 def _measured(words: Words, names: tuple[str, ...]) -> Values:
-    found: Values = {}
+    values: Values = {}
     for family, measure in _FAMILIES.items():
         if any(name in family for name in names):
-            found.update(measure(words))
-    return {name: found[name] for name in names}
+            values.update(measure(words))
+    return {name: values[name] for name in names}
 
 
 def share(part: npt.NDArray[Any], whole: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """Give ``part / whole``, and 0 where *whole* is."""
+    """Return ``part / whole``, and 0 where *whole* is."""
     ratio: npt.NDArray[np.float64] = np.divide(part, whole, out=np.zeros(len(part), np.float64), where=whole != 0)
     return ratio
 
@@ -130,7 +130,7 @@ def _by_word(words: Words) -> Values:
 
 
 def _occurrences(different: pa.StringArray, symbols: Iterable[str]) -> Integers:
-    """Give how often any of *symbols* occurs in each word, without overlap."""
+    """Return how often any of *symbols* occurs in each word, without overlap."""
     counts = np.zeros(len(different), np.int64)
     for symbol in symbols:
         counts += np.asarray(pc.count_substring(different, symbol))
@@ -163,19 +163,19 @@ def _by_line(words: Words) -> Values:
 
 
 def _by_segment(words: Words) -> Values:
-    found: Values = {}
+    values: Values = {}
     for name, segments in (("line", words.lines), ("paragraph", words.paragraphs)):
         again = _is_repetition(segments)
         copies = np.bincount(segments.document_S[again], minlength=words.documents)
         chars = np.zeros(words.documents, np.int64)
         np.add.at(chars, segments.document_S[again], segments.chars_S[again])
-        found[f"gopher.duplicate_{name}s"] = share(copies, np.bincount(segments.document_S, minlength=words.documents))
-        found[f"gopher.duplicate_{name}_characters"] = share(chars, words.chars_D)
-    return found
+        values[f"gopher.duplicate_{name}s"] = share(copies, np.bincount(segments.document_S, minlength=words.documents))
+        values[f"gopher.duplicate_{name}_characters"] = share(chars, words.chars_D)
+    return values
 
 
 def _is_repetition(segments: Segments) -> Mask:
-    """Mark the segments that are equal to an earlier one of their document."""
+    """Mark the segments that are equal to an earlier segment of their document."""
     key = segments.document_S * (len(segments.id_S) + 1) + segments.id_S
     order = sorted_order(key)
     again = np.zeros(len(key), np.bool_)
@@ -184,13 +184,13 @@ def _is_repetition(segments: Segments) -> Mask:
 
 
 def _by_gram(words: Words) -> Values:
-    found: Values = {}
+    values: Values = {}
     for repeated in repeats(words, DUPLICATE_GRAMS[-1]):
         if repeated.n in TOP_GRAMS:
-            found[f"gopher.top_{repeated.n}_gram"] = share(covered_by_top(repeated, words), words.chars_D)
+            values[f"gopher.top_{repeated.n}_gram"] = share(covered_by_top(repeated, words), words.chars_D)
         elif repeated.n in DUPLICATE_GRAMS:
-            found[f"gopher.duplicate_{repeated.n}_grams"] = share(covered_by_all(repeated, words), words.chars_D)
-    return found
+            values[f"gopher.duplicate_{repeated.n}_grams"] = share(covered_by_all(repeated, words), words.chars_D)
+    return values
 
 
 _FAMILIES: Final[Mapping[tuple[str, ...], Callable[[Words], Values]]] = {
@@ -213,4 +213,4 @@ _FAMILIES: Final[Mapping[tuple[str, ...], Callable[[Words], Values]]] = {
         *(f"gopher.duplicate_{n}_grams" for n in DUPLICATE_GRAMS),
     ): _by_gram,
 }
-"""Signals that are measured together, and their function."""
+"""Groups of signals that are measured together, with their function."""

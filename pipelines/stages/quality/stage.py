@@ -1,4 +1,4 @@
-"""The stage `quality`: a profile of rules, with what a recipe changes about it."""
+"""The stage `quality`: a profile of rules, with changes from the recipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from corpusmill.schemas.problems import HintedValueError, hint_among
 
 
 class Bound(BaseModel):
-    """Bounds in place of the profile's; a side that is null stays as the profile has it."""
+    """Bounds that replace the profile's; a null side keeps the profile's bound."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,25 +31,25 @@ def _is_profile(name: str) -> str:
 
 
 class Quality(Stage):
-    """Reject documents whose signals lie beyond the bounds of a profile.
+    """Reject documents whose signals violate the bounds of a profile.
 
-    The first rule of the profile's order that a document does not pass is its verdict, with value and threshold.
-    Measured first (step `measure`), judged second, so a changed bound repeats the judging alone.
+    The verdict is the first rule, in the profile's order, that a document does not pass, with value and threshold.
+    Signals are measured in a separate step (`measure`), so a changed bound repeats only the judging.
     """
 
     version: ClassVar[int] = 1
-    card_line: ClassVar[str | None] = "measures signals and rejects documents beyond the bounds of a profile"
+    card_line: ClassVar[str | None] = "measures signals and rejects documents outside the bounds of a profile"
 
     profile: Annotated[str, AfterValidator(_is_profile)] = Field(
-        default="gopher", description=f"Rules and their bounds: {', '.join(PROFILES)}."
+        default="gopher", description=f"Set of rules with bounds: {', '.join(PROFILES)}."
     )
     bounds: dict[str, Bound] = Field(
         default_factory=dict,
-        description="Other bounds, by rule: `{min, max}`.",
+        description="Bounds that replace the profile's, by rule: `{min, max}`.",
         examples=[{"gopher.word_count": {"min": 20}}],
     )
     without: tuple[str, ...] = Field(
-        default=(), description="Rules of the profile that are not applied.", examples=[["gopher.stop_words"]]
+        default=(), description="Rules of the profile to skip.", examples=[["gopher.stop_words"]]
     )
 
     @model_validator(mode="after")
@@ -63,7 +63,7 @@ class Quality(Stage):
         return self
 
     def rules(self) -> tuple[str, ...]:
-        """Name the rules that are applied, in order."""
+        """Return the rules that are applied, in order."""
         return tuple(rule.name for rule in self.bounded_rules())
 
     def judges(self) -> tuple[Judgment, ...]:
@@ -77,21 +77,21 @@ class Quality(Stage):
         )
 
     def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
-        """Give the measuring, which is the same for every profile, and the judging."""
+        """Separate measuring, which is the same for every profile, from judging."""
         return (("measure", Measure()), ("", Judge(limits=self.bounded_rules())))
 
     def adds(self) -> tuple[pa.Field, ...]:
-        """Give a field for each signal."""
+        """Return a field for each signal."""
         return Measure().adds()
 
     def build(self) -> Transform:
-        """Give both parts, one after the other."""
+        """Return measuring and judging as one function."""
         measure, judge = Measure(signals=tuple(SIGNALS)).build(), Judge(limits=self.bounded_rules()).build()
         return lambda batch: judge(measure(batch))
 
 
 def _bounded(rule: Rule, bound: Bound | None) -> Rule:
-    """Give *rule* with the sides that *bound* has."""
+    """Return *rule* with the bounds that *bound* sets."""
     if bound is None:
         return rule
     low = rule.min if bound.min is None else bound.min

@@ -1,12 +1,12 @@
-"""One tokenization of many documents: words, lines and paragraphs as arrays over the whole batch.
+"""Tokenize many documents at once: words, lines and paragraphs as arrays over the whole batch.
 
-Shapes: D documents, W words, U different words, S lines or paragraphs (segments); ``…_W`` has one entry a word.
+Shapes: D documents, W words, U different words, S lines or paragraphs (segments); ``…_W`` has one entry per word.
 
 - A *word* is a longest run of characters that are not white space (`str.split`).
-- A *line* is what stands between two line feeds and has at least one word.
-- A *paragraph* is a longest run of lines that no empty line parts.
-- White space is no character here: lengths are the code points of words. Lines and paragraphs are equal when their
-  words are.
+- A *line* is the text between two line feeds, if it has at least one word.
+- A *paragraph* is a longest run of lines without an empty line in between.
+- White space does not count as characters: lengths are code points of words. Lines and paragraphs are equal if their
+  words are equal.
 """
 
 # ruff: noqa: N802, N806, N815 (arrays carry their shape as a suffix)
@@ -30,7 +30,7 @@ _TWO_BYTES: Final = (b"\xc2\x85", b"\xc2\xa0")
 _THREE_BYTES: Final = tuple(
     chr(point).encode() for point in (0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000)
 )
-"""The white space of Unicode beyond ASCII, as `str.isspace` has it."""
+"""The white space of Unicode beyond ASCII, as defined by `str.isspace`."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Segments:
 
     Args:
         starts_S: Number of the first word, ascending.
-        ends_S: Number of the word behind the last: where the next segment begins.
+        ends_S: Number of the word after the last one.
         document_S: Number of the document.
-        id_S: Equal for equal segments, whatever document they are in.
-        chars_S: Characters.
+        id_S: Equal for equal segments, also across documents.
+        chars_S: Number of characters.
     """
 
     starts_S: Integers
@@ -54,13 +54,13 @@ class Segments:
 
 @dataclass(frozen=True)
 class Words:
-    """The words of a batch, document after document.
+    """The words of a batch, document by document.
 
     Args:
         documents: Number D of documents.
-        offsets: Of the words of each document, shape ``(D + 1,)``.
+        offsets: First word of each document, and the number of all words; shape ``(D + 1,)``.
         document_W: Number of the document.
-        id_W: Number of the word in `different`.
+        id_W: Index of the word in `different`.
         line_W: Line feeds before the word, counted over the batch.
         different: The U different words.
     """
@@ -74,27 +74,27 @@ class Words:
 
     @cached_property
     def chars_U(self) -> Integers:
-        """Give the code points of each different word."""
+        """Return the code points of each different word."""
         return _int64(pc.utf8_length(self.different))
 
     @cached_property
     def chars_before(self) -> Integers:
-        """Give the characters in the words before each word, shape ``(W + 1,)``."""
+        """Return the number of characters in the words before each word, shape ``(W + 1,)``."""
         return running(self.chars_U[self.id_W])
 
     @cached_property
     def chars_D(self) -> Integers:
-        """Give the characters of each document."""
+        """Return the number of characters of each document."""
         return np.diff(self.chars_before[self.offsets])
 
     @cached_property
     def lines(self) -> Segments:
-        """Give the lines."""
+        """Return the lines."""
         return self._segments(1)
 
     @cached_property
     def paragraphs(self) -> Segments:
-        """Give the paragraphs: two line feeds or more between two words part them."""
+        """Return the paragraphs, which are separated by at least two line feeds between two words."""
         return self._segments(2)
 
     def _segments(self, feeds: int) -> Segments:
@@ -106,7 +106,7 @@ class Words:
         return Segments(starts, ends, self.document_W[starts], self._segment_ids(starts), chars)
 
     def _segment_ids(self, starts: Integers) -> Integers:
-        """Number the segments by their words; the numbers of words in a row are the bytes that are compared."""
+        """Number the segments by their words. The compared keys are the bytes of their consecutive word ids."""
         offsets = (np.append(starts, len(self.id_W)) * self.id_W.itemsize).astype(np.int32)
         rows = pa.Array.from_buffers(
             pa.binary(), len(starts), [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(self.id_W))]
@@ -132,7 +132,7 @@ def words_of(text: pa.StringArray) -> Words:
 
 
 def running(values: Integers) -> Integers:
-    """Give the sums of the values before each position, and of all: one longer than *values*."""
+    """Return the sum of the values before each position, and the total: one longer than *values*."""
     sums = np.zeros(len(values) + 1, np.int64)
     np.cumsum(values, out=sums[1:])
     return sums
@@ -143,7 +143,7 @@ def _int64(values: pa.Array) -> Integers:
 
 
 def _bytes(text: pa.StringArray) -> tuple[Bytes, Integers]:
-    """Give the UTF-8 of *text* without gaps, and the offsets of its documents."""
+    """Return the UTF-8 of *text* without gaps, and the offsets of its documents."""
     if text.null_count:
         text = text.fill_null("")
     offsets = np.frombuffer(text.buffers()[1] or bytes(4), np.int32)[text.offset : text.offset + len(text) + 1]
@@ -165,14 +165,14 @@ def _is_space(data: Bytes) -> Mask:
         if not len(at):
             continue
         points = sum(data[at + place].astype(np.int64) << 8 * (length - 1 - place) for place in range(length))
-        found = at[np.isin(points, [int.from_bytes(space, "big") for space in spaces])]
+        matches = at[np.isin(points, [int.from_bytes(space, "big") for space in spaces])]
         for place in range(length):
-            is_space[found + place] = True
+            is_space[matches + place] = True
     return is_space
 
 
 def _runs(is_space: Mask, offsets: Integers) -> tuple[Integers, Integers]:
-    """Give where words begin and end; the end of a document ends a word."""
+    """Return where words begin and end. The end of a document ends a word."""
     is_word = ~is_space
     before = np.zeros(len(is_word), np.bool_)
     before[1:] = is_word[:-1]
@@ -184,6 +184,6 @@ def _runs(is_space: Mask, offsets: Integers) -> tuple[Integers, Integers]:
 
 
 def _slices(data: Bytes, is_space: Mask, begins: Integers, ends: Integers) -> pa.StringArray:
-    """Give the words as an Arrow array: their bytes moved together."""
+    """Return the words as an Arrow array, built from their bytes."""
     offsets = running(ends - begins).astype(np.int32)
     return pa.StringArray.from_buffers(len(begins), pa.py_buffer(offsets), pa.py_buffer(data[~is_space]))
