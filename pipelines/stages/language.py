@@ -219,7 +219,7 @@ def _label(code: str) -> str:
     """Return the model's label for *code*.
 
     Raises:
-        ValueError: The model has no language with this code. The message suggests the nearest one.
+        ValueError: No language of the model has this code; the message names the nearest one.
     """
     table = _table()
     by_code = {iso_639_3: label for label, (iso_639_3, _) in table.items()} | {label: label for label in table}
@@ -228,4 +228,4 @@ def _label(code: str) -> str:
     by_name = {name.lower(): label for label, (_, name) in table.items()} | by_code
     near = difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
     hint = f", did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else ""
-    raise ValueError(f"`{code}` is not the ISO 639 code of a language that the model identifies{hint}")
+    raise ValueError(f"`{code}` is no ISO 639 code of a language that the model knows{hint}")

@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup import candidates, greedy
-from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_DETECTED, chosen_bands, detected_share
+from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
 from corpusmill.pipelines.stages.dedup.priority import Keep
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 
@@ -68,7 +68,7 @@ class NearDedup(Stage):
         threshold = fields.get("threshold")
         if not isinstance(threshold, (int, float)) or not MIN_THRESHOLD <= threshold < 1:
             return fields
-        if detected_share(threshold, bands=DEFAULT_BANDS, rows=DEFAULT_ROWS) >= MIN_DETECTED:
+        if found_share(threshold, bands=DEFAULT_BANDS, rows=DEFAULT_ROWS) >= MIN_FOUND:
             return fields
         bands, rows = chosen_bands(threshold)
         return {**fields, "bands": bands, "rows": rows}
@@ -78,16 +78,16 @@ class NearDedup(Stage):
         count = self.bands * self.rows
         shape = f"{self.bands} bands × {self.rows} rows"
         if count > MAX_PERMUTATIONS:
-            raise ValueError(f"{shape} need {count} permutations, the maximum is {MAX_PERMUTATIONS}; {self._advice()}")
-        detected = detected_share(self.threshold, bands=self.bands, rows=self.rows)
-        if detected < MIN_DETECTED:
-            share = f"{detected:.0%} of the pairs with similarity {self.threshold:g}"
-            raise ValueError(f"{shape} detect only {share}; {self._advice()}")
+            raise ValueError(f"{shape} need {count} permutations, allowed are {MAX_PERMUTATIONS}; {self._advice()}")
+        found = found_share(self.threshold, bands=self.bands, rows=self.rows)
+        if found < MIN_FOUND:
+            share = f"{found:.0%} of the pairs with similarity {self.threshold:g}"
+            raise ValueError(f"{shape} find only {share}; {self._advice()}")
         return self
 
     def _advice(self) -> str:
         bands, rows = chosen_bands(min(self.threshold, 0.95))
-        return f"use `bands: {bands}` and `rows: {rows}`, or omit both"
+        return f"use `bands: {bands}` and `rows: {rows}`, or leave both out"
 
     def reads(self) -> tuple[str, ...]:
         """Return the columns by which documents are compared and ordered."""

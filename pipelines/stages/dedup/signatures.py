@@ -30,7 +30,7 @@ _BLOCK: Final = 32_768
 
 @cache
 def permutations(count: int) -> UInt32:
-    """Return datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*, shape (2, count)."""
+    """Return datasketch's first *count* permutations ``h -> a h + b mod 2^32`` as rows *a* and *b*: (2, count)."""
     from datasketch import MinHash  # imports scipy, which takes half a second
 
     return np.asarray(MinHash(num_perm=count, seed=SEED, scheme="affine32").permutations, np.uint32)

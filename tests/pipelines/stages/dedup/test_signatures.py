@@ -7,7 +7,7 @@ from datasketch import MinHash
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusmill.pipelines.stages.dedup.banding import detected_share
+from corpusmill.pipelines.stages.dedup.banding import found_share
 from corpusmill.pipelines.stages.dedup.shingles import shingles
 from corpusmill.pipelines.stages.dedup.signatures import SEED, band_keys, signatures
 from tests.pipelines.stages.dedup.corpus import edited, prose, similarity
@@ -65,5 +65,5 @@ def test_alike_documents_share_bands_as_often_as_the_formula_says() -> None:
 
     shared = float((keys[0] == keys[1]).any(axis=1).mean())
 
-    expected = np.mean([detected_share(similarity(one, other), bands=8, rows=5) for one, other in pairs])
+    expected = np.mean([found_share(similarity(one, other), bands=8, rows=5) for one, other in pairs])
     assert abs(shared - expected) < 0.08
