@@ -134,7 +134,7 @@ def _forms(data: bytes) -> dict[str, Any]:
         "text": extracted.text,
         "markdown": extracted.markdown(),
         "blocks": extracted.blocks,
-        **{f"metadata {name}": text for name, (text, _) in extracted.metadata.found().items()},
+        **{f"metadata {name}": text for name, (text, _) in extracted.metadata.as_text().items()},
         "title": extracted.title,
     }
 

@@ -1,11 +1,11 @@
-"""HTML to text: decode, read in one pass, judge every block, keep those of the main content, write them.
+"""HTML to text: decode, parse in one pass, score every block, keep the main content, write the text.
 
     bytes ── decoding ──► UTF-8 ── selection, formulas ──► markup ── _reader ──► blocks, records
                                                                         │           ├── rendering ──► text
                                                         main_text.model ┘           ├── markdown ───► Markdown
                                                                                     └── metadata ───► title, dates …
 
-Importing this package loads nothing of it; `Extract` and the functions are loaded when they are first used.
+Importing this package loads no submodule; `Extract` and the functions are loaded on first use.
 """
 
 from __future__ import annotations

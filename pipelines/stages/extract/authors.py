@@ -1,4 +1,4 @@
-"""Who wrote a page: names from what it declares and from its byline."""
+"""The authors of a page, from its declarations and its byline."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ METAS: Final = (
     "article:author_name",
 )
 _WHOLE: Final = frozenset(("citation_author", "dc.creator", "dcterms.creator", "dc.creator.personalname"))
-"""One name a value, often with the family name before a comma."""
+"""Metadata names with one author per value, often with the family name before a comma."""
 _BY: Final = re.compile(
     r"(?:(?:(?:article )?written|(?:re)?post(?:ed)?|published|created|submitted|authored|review(?:ed)?|words|text|story"
     r"|article|photos and story)\s)?by(?:\b|(?=(?-i:[A-Z])))\s*:?\s*"
@@ -49,7 +49,7 @@ _AFTER: Final = re.compile(
     r"|\b(?:on|at|am|in|for|from|via|le|el)\s|\s\d).*$",
     re.DOTALL,
 )
-"""What follows the names in a byline: a date, a role, an invitation."""
+"""Text that can follow the names in a byline: a date, a role, an invitation."""
 _AND: Final = re.compile(
     r"\s*[;、，]\s*|,\s+(?:and|und)\s+|\s+(?:and|und|et|og|och|en|и|та|és)\s+|\s*&\s+|\s+/\s+|\s+[|]\s+.*$"
 )
@@ -89,11 +89,13 @@ _HOST: Final = re.compile(r"^\S+\.[a-z]{2,4}$", re.IGNORECASE)
 def authors_of(
     page: Declared, linked: LinkedData, site: frozenset[str], *, is_front: bool
 ) -> Found[tuple[str, ...]] | None:
-    """Give the authors from the first place that names a person; the site itself only where no other is named.
+    """Return the authors from the first source that names a person.
+
+    The site itself is used only if no one else is named.
 
     Args:
-        site: Keys of the names of the site, see `titles.site_names`.
-        is_front: The page lists others: bylines on it are theirs.
+        site: Keys of the site's names, see `titles.site_names`.
+        is_front: Whether the page is a front page, whose bylines belong to other pages.
     """
     fallback: Found[tuple[str, ...]] | None = None
     for names, source in _candidates(page, linked, is_front):
@@ -105,15 +107,15 @@ def authors_of(
 
 
 def _distinct(names: Iterable[str]) -> tuple[str, ...]:
-    """Give each name once, as it is written first.
+    """Return each name once, in its first spelling.
 
     >>> _distinct(["Ann Bo", "Cy Dee", "ANN BO"])
     ('Ann Bo', 'Cy Dee')
     """
-    found: dict[str, str] = {}
+    distinct: dict[str, str] = {}
     for name in names:
-        found.setdefault(key(name) or name, name)
-    return tuple(found.values())[:_MAX_AUTHORS]
+        distinct.setdefault(key(name) or name, name)
+    return tuple(distinct.values())[:_MAX_AUTHORS]
 
 
 def _is_site(name: str, site: frozenset[str]) -> bool:
@@ -125,20 +127,20 @@ def _candidates(page: Declared, linked: LinkedData, is_front: bool) -> Iterator[
     yield people, "json-ld:author"
     for name in METAS:
         if values := page.metas.get(name):
-            yield [found for value in values for found in names_in(value, is_whole=name in _WHOLE)], f"meta:{name}"
+            yield [person for value in values for person in names_in(value, is_whole=name in _WHOLE)], f"meta:{name}"
     if not is_front:
-        yield _said(page.microdata.get("author", ())[:1]), "microdata:author"
-        yield _said(page.credits[:1]), "html:rel-author"
+        yield _texts(page.microdata.get("author", ())[:1]), "microdata:author"
+        yield _texts(page.credits[:1]), "html:rel-author"
         yield _byline(page), "html:byline"
     yield others, "json-ld:author"
 
 
-def _said(values: Iterable[str]) -> list[str]:
+def _texts(values: Iterable[str]) -> list[str]:
     return [name for value in values for name in names_in(value, is_byline=True)]
 
 
 def _linked_names(linked: LinkedData) -> tuple[list[str], list[str]]:
-    """Give the authors that are people, and those that are organizations, of the first thing that names any."""
+    """Return the people and the organizations among the authors of the first object that names any."""
     for thing in linked.works[:_MAX_AUTHORS]:
         people: list[str] = []
         others: list[str] = []
@@ -158,11 +160,11 @@ def _values(value: Any) -> list[Any]:
 
 def _linked_name(author: Any) -> list[str]:
     names = author.get("name") if isinstance(author, dict) else author
-    return [found for name in _values(names) for found in names_in(unescaped(text_of(name)))]
+    return [person for name in _values(names) for person in names_in(unescaped(text_of(name)))]
 
 
 def _byline(page: Declared) -> list[str]:
-    """Give the names of the element that looks most like a byline; of equals the first."""
+    """Return the names in the element that looks most like a byline; the first one if several are equal."""
     best: tuple[int, list[str]] = (0, [])
     for _, (tag, attributes, text) in page.marked:
         if len(text) > _BYLINE_CHARS:
@@ -177,11 +179,11 @@ def _byline(page: Declared) -> list[str]:
 
 
 def names_in(text: str, *, is_whole: bool = False, is_byline: bool = False) -> list[str]:
-    """Give the names of people in *text*, without what stands around them.
+    """Return the names of people in *text*, without surrounding words.
 
     Args:
-        is_whole: The text is one name, a comma in it stands between family name and given name.
-        is_byline: The text is for readers: a date, a role or a place can follow.
+        is_whole: The text is a single name, so a comma separates family name and given name.
+        is_byline: The text is written for readers, so a date, a role or a place can follow.
 
     >>> names_in("By Anna Berg and Jo Day, Staff Writer")
     ['Anna Berg', 'Jo Day']
@@ -206,7 +208,7 @@ def names_in(text: str, *, is_whole: bool = False, is_byline: bool = False) -> l
 
 
 def _without_month(text: str) -> str:
-    """Give *text* without the name of a month at its end: the rest of the date is gone already."""
+    """Return *text* without the name of a month at its end, which remains after the rest of a date was removed."""
     rest, _, last = text.rpartition(" ")
     return rest if last.strip(".").casefold() in MONTHS else text
 

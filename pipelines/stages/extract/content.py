@@ -1,7 +1,7 @@
-"""What the reader gives for a page: its blocks in order, each with its place, its score and the marks inside it.
+"""The blocks of a page in order, each with its position, its score and its inline marks.
 
-Named tuples, because a page has hundreds of them: one is made in 0.2 µs from what the reader gives, a frozen data class
-in 1.6 µs.
+Blocks are named tuples, because a page has hundreds of them: building one from the reader's output takes 0.2 µs, a
+frozen data class 1.6 µs.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ SpanKind: TypeAlias = Literal["link", "code", "strong", "emphasis", "image", "su
 
 
 class Span(NamedTuple):
-    """A marked stretch of a block: characters `start` to `end` of its text; a picture is a place between two of them.
+    """A marked range of a block: characters `start` to `end` of its text. An image has an empty range.
 
     Args:
-        kind: What it is.
+        kind: Kind of mark.
         start: First character, from 0.
-        end: The character after the last; `start` for a picture.
-        target: `href` of a link and `src` of a picture as the page has them; empty otherwise.
-        alt: The text that stands for a picture.
+        end: Character after the last; equal to `start` for an image.
+        target: `href` of a link or `src` of an image, as written on the page; empty otherwise.
+        alt: Alternative text of an image.
     """
 
     kind: SpanKind
@@ -32,22 +32,22 @@ class Span(NamedTuple):
 
 
 class Block(NamedTuple):
-    """A piece of a page that a browser would set apart.
+    """A piece of a page that a browser would display separately.
 
     Args:
-        kind: What it is.
-        text: White space is collapsed; a line end stands where the page has `<br>`, and after each line of a `pre`.
-        level: Of a heading: 1 to 6; of an item: the depth of its list, from 1; otherwise 0.
-        score: How sure the model is that the block belongs to the main content, 0 to 1.
+        kind: Kind of block.
+        text: The text with white space collapsed. It has line ends for `<br>` and after each line of a `pre`.
+        level: Heading: 1 to 6. Item: depth of its list, from 1. Otherwise 0.
+        score: Probability, from the model, that the block belongs to the main content, 0 to 1.
         kept: Whether it is part of the text.
-        path: The elements around it (``body > div#content.post > p``), where it was asked for.
-        group: Number of the innermost list or table around it, which the blocks of one list or table share; or -1.
-        row: Of a cell: number of its row in the table; of an item: number of its `<li>`, which two blocks of one item
-            share; otherwise -1.
-        column: Of a cell: how many cells stand before it in its row; otherwise -1.
-        marker: Of an item: ``-`` or its number (``3.``); of a header cell: ``th``; of a pre: the language of the code.
-        spans: Marked stretches, where they were asked for.
-        is_comment: Whether it stands where readers of the page write.
+        path: The elements around it (``body > div#content.post > p``), if requested.
+        group: Number of the innermost list or table, shared by the blocks of that list or table; or -1.
+        row: Cell: number of its row in the table. Item: number of its `<li>`, shared by the blocks of an item.
+            Otherwise -1.
+        column: Cell: number of cells before it in its row. Otherwise -1.
+        marker: Item: ``-`` or its number (``3.``). Header cell: ``th``. `pre`: the language of the code.
+        spans: Marked ranges, if requested.
+        is_comment: Whether it is in a section written by readers of the page.
     """
 
     kind: BlockKind
@@ -65,7 +65,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(rows: Iterable[tuple[Any, ...]]) -> list[Block]:
-    """Give the blocks that the *rows* of the reader describe.
+    """Return the blocks described by the *rows* of the reader.
 
     >>> blocks_of([("heading", "Sizes", 2, 0.9, True, "", -1, -1, -1, "", (("link", 0, 5, "/s", ""),), False)])[0].spans
     (Span(kind='link', start=0, end=5, target='/s', alt=''),)
@@ -75,7 +75,7 @@ def blocks_of(rows: Iterable[tuple[Any, ...]]) -> list[Block]:
 
 
 def with_comments(blocks: Iterable[Block]) -> list[Block]:
-    """Give *blocks*, what readers wrote kept too; a link that stands alone ("Reply") is none of it.
+    """Return *blocks* with the comments of readers kept too, except for blocks that are only a link ("Reply").
 
     >>> reply = Block("paragraph", "Reply", kept=False, spans=(Span("link", 0, 5, "/r"),), is_comment=True)
     >>> [block.kept for block in with_comments([reply, Block("paragraph", "Well said.", kept=False, is_comment=True)])]
@@ -89,9 +89,9 @@ def _is_link(block: Block) -> bool:
 
 
 def without(blocks: Iterable[Block], *, tables: bool = False, code: bool = False) -> list[Block]:
-    """Give *blocks*, those of *tables* and of *code* no longer kept.
+    """Return *blocks* with *tables* or *code* no longer kept.
 
-    A caption goes with its table. Code is what the page sets as preformatted text; code within a sentence stays.
+    A caption is dropped with its table. Code means preformatted blocks; code within a sentence is kept.
 
     >>> [block.kept for block in without([Block("pre", "x = 1"), Block("paragraph", "One.")], code=True)]
     [False, True]

@@ -1,4 +1,4 @@
-"""Lines that say when a text was published, and little else."""
+"""Lines that state when a text was published and little else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _OTHER_DAY: Final = re.compile(
     r"|joined|accessed|retrieved|archived|effective|valid|due|starts|begins|ends|opens|closes|rsvp|server|birth\w*)\b",
     re.IGNORECASE,
 )
-"""What is said of other days."""
+"""Words for other kinds of dates."""
 _PUBLISHED: Final = re.compile(
     r"publi|posted|veröffentlicht|erstellt|pubblicat|опубликован|発表|公開|掲載|发布|發布|发表|發表|时间|時間|日期|来源|來源|작성|입력",
     re.IGNORECASE,
@@ -44,12 +44,12 @@ _SMALL: Final = frozenset(
 
 
 def may_be_dateline(line: str) -> bool:
-    """Tell whether *line* is short and names a year."""
+    """Return whether *line* is short and contains a year."""
     return len(line) <= _LINE_CHARS and _YEAR.search(line) is not None
 
 
 def is_dateline(line: str, *, needs_year: bool = True) -> bool:
-    """Tell whether *line* is one that stands above or below a text: a day, names, the section, a time to read it.
+    """Return whether *line* is a line above or below a text with a date, names, the section or a reading time.
 
     >>> is_dateline("By Jo Day | 2 May 2024 | 3 min read"), is_dateline("The bridge was built on 6 June 1944.")
     (True, False)
@@ -64,7 +64,7 @@ def is_dateline(line: str, *, needs_year: bool = True) -> bool:
 
 
 def before_change(text: str) -> str:
-    """Give *text* up to where it tells of a change.
+    """Return *text* up to the mention of a change.
 
     >>> before_change("3 May 2024, 9:14 (last edited on 5 May 2024)"), before_change("3 May 2024")
     ('3 May 2024, 9:14 ', '3 May 2024')
@@ -74,16 +74,16 @@ def before_change(text: str) -> str:
 
 
 def _has_other_label(line: str) -> bool:
-    """Tell whether the day of *line* follows a label that is not that of a publication: "Next meeting: 3 May 2024"."""
+    """Return whether the date in *line* has the label of another event: "Next meeting: 3 May 2024"."""
     day = _DAY_START.search(line)
-    found = _LABEL.search(line, 0, day.start()) if day else None
-    return found is not None and not _PUBLISHED.search(found["label"]) and not _DATE_LABEL.fullmatch(found["label"])
+    match = _LABEL.search(line, 0, day.start()) if day else None
+    return match is not None and not _PUBLISHED.search(match["label"]) and not _DATE_LABEL.fullmatch(match["label"])
 
 
 def _says_published(line: str) -> bool:
-    """Tell whether *line* begins with the word for it, or has it where words are not apart."""
-    found = _PUBLISHED.search(line)
-    return found is not None and (not line[: found.start()].strip(" \t*•|-–—([") or _HAN.search(line) is not None)
+    """Return whether *line* begins with a word for publication, or contains one in a script without word separators."""
+    match = _PUBLISHED.search(line)
+    return match is not None and (not line[: match.start()].strip(" \t*•|-–—([") or _HAN.search(line) is not None)
 
 
 def _is_prose(line: str) -> bool:

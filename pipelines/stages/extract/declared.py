@@ -1,4 +1,4 @@
-"""The records of a page, sorted by what they can say: metas, links, microdata, scripts, marked elements."""
+"""The records of a page, grouped by role: metas, links, microdata, scripts, marked elements."""
 
 from __future__ import annotations
 
@@ -10,37 +10,37 @@ from typing import Final, TypeAlias
 from corpusmill.pipelines.stages.extract.inline import PERMALINKS
 
 Record: TypeAlias = tuple[str, dict[str, str], str]
-"""Tag, attributes (names in lower case) and text (white space collapsed) of one element."""
+"""Tag, attributes (names in lower case) and text (white space collapsed) of an element."""
 
 _VALUE_CHARS: Final = 2_000
 _NAME_CHARS: Final = 100
 _MAX_VALUES: Final = 50
-"""Values of one name; papers have that many authors."""
+"""Maximum number of values per name; some papers have that many authors."""
 _MAX_ELEMENTS: Final = 300
 _MAX_HEADINGS: Final = 20
 _MARKS_CHARS: Final = 500
 _PROPERTIES: Final = frozenset(("author", "datepublished", "datecreated", "datemodified", "license"))
 _DAYS: Final = frozenset(("datepublished", "datecreated", "datemodified"))
 _OTHERS: Final = re.compile(r"comment|review|testimonial")
-"""Marks of what readers say: its authors and dates are not those of the page."""
+"""Names that mark readers' comments, whose authors and dates are not those of the page."""
 _PLAIN_META: Final = 2
 """Attributes of most metas: a name and the content."""
 
 
 @dataclass(slots=True)
 class Declared:
-    """What the elements of a page declare, in the order of the page.
+    """The declarations in the elements of a page, in page order.
 
     Args:
         root: Attributes of `<html>`.
-        metas: Contents of `<meta>` by name or property, in lower case.
-        microdata: Values by `itemprop`, in lower case.
-        dated: Of the days among them: number of the record, property, value.
-        links: Address by relation in lower case, of `<a>` and `<link>`.
+        metas: Contents of `<meta>` by lower-case name or property.
+        microdata: Values by lower-case `itemprop`.
+        dated: The dates in `microdata`: record number, property, value.
+        links: Addresses of `<a>` and `<link>` by lower-case relation.
         credits: Texts of `<a rel=author>`.
-        headings: Texts of `<h1>`; `heading_numbers`: the numbers of their records.
-        times: `<time>` elements, and `marked`: other elements whose class or id can tell a byline or a date; each with
-            the number of its record.
+        headings: Texts of `<h1>`; `heading_numbers`: their record numbers.
+        times: `<time>` elements with their record numbers. `marked`: other elements whose class or id suggests a byline
+            or date, with their record numbers.
     """
 
     root: dict[str, str] = field(default_factory=dict)
@@ -57,15 +57,15 @@ class Declared:
     marked: list[tuple[int, Record]] = field(default_factory=list)
 
     def meta(self, name: str) -> str:
-        """Give the first content of the meta *name*; empty without one."""
+        """Return the first content of the meta *name*; empty if there is none."""
         return self.metas[name][0] if name in self.metas else ""
 
 
 def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
-    """Sort *records* by what they can say; never fails, keeps a bounded number of each kind.
+    """Group *records* by role. Never fails, and keeps a bounded number of each kind.
 
     Args:
-        metas: Names of `<meta>` that are kept, in lower case: most pages have many that say nothing.
+        metas: Lower-case names of `<meta>` to keep; most pages have many irrelevant ones.
     """
     page = Declared()
     for number, (tag, attributes, text) in enumerate(records):
@@ -87,12 +87,12 @@ def declared(records: Iterable[Record], metas: frozenset[str]) -> Declared:
 
 
 def marks_of(attributes: dict[str, str]) -> str:
-    """Give class and id of an element, in lower case, with a blank on either side."""
+    """Return class and id of an element in lower case, surrounded by blanks."""
     return f" {attributes.get('class', '')} {attributes.get('id', '')} "[:_MARKS_CHARS].lower()
 
 
 def _add_meta(page: Declared, number: int, attributes: dict[str, str], metas: frozenset[str]) -> None:
-    """Keep a meta that is a microdata property, or whose name stands beside a property that nobody knows."""
+    """Keep a meta that is a microdata property, or that has a known name (also besides an unknown property)."""
     for attribute in ("name", "http-equiv"):
         if (name := attributes.get(attribute, "").lower()) in metas:
             _add(page.metas, name, attributes.get("content", ""))
@@ -102,7 +102,7 @@ def _add_meta(page: Declared, number: int, attributes: dict[str, str], metas: fr
 
 
 def _add_element(page: Declared, number: int, record: Record) -> None:
-    """Keep an element under each role it has: heading, relation, property, time, or marked by its class."""
+    """Keep an element under each of its roles: heading, relation, property, time, or marked by its class."""
     tag, attributes, text = record
     if "rel" in attributes:
         _add_link(page, tag, attributes, text)
@@ -122,7 +122,7 @@ def _add_element(page: Declared, number: int, record: Record) -> None:
 
 
 def _heading(text: str) -> str:
-    """Give the text of a heading, without the sign that links to it.
+    """Return the text of a heading without its permalink sign.
 
     >>> _heading("Sizes  and weights¶")
     'Sizes and weights'

@@ -1,8 +1,8 @@
-r"""Formulas of a page as TeX: MathML, TeX in scripts, pictures whose text is TeX; written as ``$…$`` or ``$$…$$``.
+r"""Convert formulas of a page to TeX: MathML, TeX in scripts, and images with TeX as their text.
 
-Works on the markup, before the page is read, so that the reader meets a formula as text within one element. What
-KaTeX, MathJax and MediaWiki write twice or three times (for the eye, for screen readers, as source) comes once. One
-pass, linear in the markup.
+Formulas are written as ``$…$`` or ``$$…$$`` into the markup before the page is parsed, so that the reader sees each one
+as text within an element. KaTeX, MathJax and MediaWiki write a formula several times (as display, for screen readers,
+as source); it is kept once. The conversion is one pass, linear in the markup.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.tags import Tag, attributes, tags
 
 MAX_WRAPPER_CHARS: Final = 500_000
-"""Of one formula with all that is written for it; what is longer is left as it is."""
+"""Maximum size of one formula with all its representations; longer ones are left unchanged."""
 MAX_MARKUP_CHARS: Final = 2_000_000
-"""Of a page that is looked through: formulas made to be slow take a second for so many; the largest of 2,884 gold pages
-has 1.4 million."""
+"""Maximum size of a page to search. Formulas built to be slow take a second for this size; the largest of 2,884 gold
+pages has 1.4 million."""
 MAX_UNCLOSED_CHARS: Final = 5_000
-"""Of a formula that never ends; a longer one holds the rest of the page, which stays as it is."""
+"""Maximum size of a formula that never ends. A longer one contains the rest of the page, which is left unchanged."""
 _NEVER_WITHIN: Final = frozenset("p h1 h2 h3 h4 h5 h6 ul ol li table section article blockquote".split())
-"""What holds one of these is an article whose name speaks of formulas, and no formula."""
+"""An element that contains one of these is an article with formulas in its name, not a formula."""
 MAX_SIGNS: Final = 150_000
-"""Start and end tags of a page that is looked through, which takes 3 to 10 µs each: a thousand formulas of KaTeX."""
+"""Maximum number of tags to search, at 3 to 10 µs each: a thousand KaTeX formulas."""
 _SIGNS: Final = (
     b"<math",
     b":math",
@@ -49,11 +49,11 @@ _BREAKS_OUT: Final = frozenset(
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
     "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var td tr th section article".split()
 )
-"""HTML that ends a `math` element it stands in, as in a browser (HTML Standard, 13.2.6.5)."""
+"""HTML tags that end an open `math` element, as in a browser (HTML Standard, 13.2.6.5)."""
 
 
 def has_formulas(markup: bytes) -> bool:
-    """Tell whether *markup*, in UTF-8, may hold formulas.
+    """Return whether *markup*, in UTF-8, may contain formulas.
 
     >>> has_formulas(b"<p>The math is simple.</p>"), has_formulas(b"<math><mi>x</mi></math>")
     (False, True)
@@ -62,7 +62,7 @@ def has_formulas(markup: bytes) -> bool:
 
 
 def with_formulas(markup: str) -> str:
-    r"""Give *markup* with its formulas as text.
+    r"""Return *markup* with its formulas as text.
 
     >>> with_formulas("so <math><msup><mi>x</mi><mn>2</mn></msup><mo>&lt;</mo><mn>1</mn></math> holds")
     'so <math>$x^{2}&lt;1$</math> holds'
@@ -77,32 +77,32 @@ def with_formulas(markup: str) -> str:
 
 @dataclass(slots=True)
 class _Wrapper:
-    """An element around all that is written for one formula."""
+    """An element around all representations of one formula."""
 
     tag: Tag
     is_display: bool
     is_mathjax: bool
     depth: int = 1
-    found: list[str] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
     source: str = ""
 
 
 class _Page:
-    """What is written so far, and the formula that is being read."""
+    """The output so far, and the formula that is being read."""
 
     def __init__(self, markup: str) -> None:
         self.markup = markup
         self.out: list[str] = []
-        self.at = 0  # up to here the markup is written or left out
+        self.at = 0  # end of the markup that is written or dropped
         self.wrapper: _Wrapper | None = None
         self.formula: Formula | None = None
         self.formula_start = 0
-        self.read_to = 0  # up to here the text of the formula is taken
+        self.read_to = 0  # end of the formula text that is taken
         self.script: Tag | None = None
-        self.beside: list[int] = []  # places in `out` of renderings whose source may follow
+        self.beside: list[int] = []  # positions in `out` of renderings whose source may follow
 
     def meet(self, tag: Tag) -> None:
-        """Go on to the next tag."""
+        """Process the next tag."""
         if self.formula is not None and self.in_formula(self.formula, tag):
             return
         if self.wrapper is not None and tag.start - self.wrapper.tag.start > MAX_WRAPPER_CHARS:
@@ -124,7 +124,7 @@ class _Page:
             self.begin_wrapper(tag)
 
     def finished(self) -> str:
-        """Give the page."""
+        """Return the page."""
         if self.formula is not None and len(self.markup) - self.formula_start <= MAX_UNCLOSED_CHARS:
             self.close_formula(self.formula, len(self.markup))
         return "".join([*self.out, self.markup[self.at :]])
@@ -132,7 +132,7 @@ class _Page:
     # ---- MathML
 
     def in_formula(self, formula: Formula, tag: Tag) -> bool:
-        """Take a tag within `math`; False when it ends the formula and has to be met outside."""
+        """Process a tag within `math`. Return False if it ends the formula and belongs to the page."""
         formula.take(unescaped(self.markup[self.read_to : tag.start]))
         self.read_to = tag.end
         name = tag.name.rpartition(":")[2]
@@ -161,12 +161,12 @@ class _Page:
             self.wrapper.is_display |= formula.is_display
             if formula.source or formula.declared():
                 self.wrapper.source = self.wrapper.source or source
-            self.wrapper.found.append(source)
+            self.wrapper.sources.append(source)
 
-    # ---- scripts and pictures
+    # ---- scripts and images
 
     def meet_script(self, tag: Tag) -> None:
-        """Take the TeX or the MathML of a script."""
+        """Take the TeX or MathML in a script."""
         if not tag.is_end:
             kind = attributes(tag.attributes).get("type", "").lower().replace(" ", "")
             self.script = tag if kind.startswith(("math/tex", "math/latex", "math/mml")) else None
@@ -186,32 +186,32 @@ class _Page:
         self.write(source, script.start, tag.end, is_display=is_display)
 
     def meet_picture(self, tag: Tag) -> None:
-        """Take the TeX that stands for a picture of a formula."""
-        given = attributes(tag.attributes)
-        alt = given.get("alt", "")
-        is_formula = _PICTURE.search(given.get("class", "")) or any(
-            source in given.get("src", "") for source in _PICTURE_SOURCES
+        """Take the TeX that is the alternative text of a formula's image."""
+        values = attributes(tag.attributes)
+        alt = values.get("alt", "")
+        is_formula = _PICTURE.search(values.get("class", "")) or any(
+            source in values.get("src", "") for source in _PICTURE_SOURCES
         )
         if not alt or len(alt) > MAX_CHARS or not is_formula or not tex.looks_like_tex(alt):
             return
         source = tex.cleaned(alt)
         if self.wrapper is None:
-            self.write(source, tag.start, tag.end, is_display="display" in given.get("class", ""))
+            self.write(source, tag.start, tag.end, is_display="display" in values.get("class", ""))
         else:
             self.wrapper.source = self.wrapper.source or source
 
     # ---- wrappers
 
     def begin_wrapper(self, tag: Tag) -> None:
-        given = attributes(tag.attributes)
-        names = given.get("class", "")
+        values = attributes(tag.attributes)
+        names = values.get("class", "")
         if _WRAPPER.search(names) is None and tag.name != "mjx-container":
-            return  # the word stood in another attribute
-        is_display = "isplay" in names or given.get("display") == "true"
+            return  # the word is in another attribute
+        is_display = "isplay" in names or values.get("display") == "true"
         is_mathjax = tag.name != "mjx-container" and "M" in names
         self.wrapper = _Wrapper(tag, is_display, is_mathjax)
-        if mathml := given.get("data-mathml", ""):
-            self.wrapper.found += [found] if (found := _bare(mathml)) else []
+        if mathml := values.get("data-mathml", ""):
+            self.wrapper.sources += [converted] if (converted := _bare(mathml)) else []
 
     def meet_end(self, tag: Tag) -> None:
         wrapper = self.wrapper
@@ -221,7 +221,7 @@ class _Page:
         if wrapper.depth:
             return
         self.wrapper = None
-        source = wrapper.source or (wrapper.found[-1] if wrapper.found else "")
+        source = wrapper.source or (wrapper.sources[-1] if wrapper.sources else "")
         if not wrapper.is_mathjax:
             if source:
                 self.write(source, wrapper.tag.start, tag.end, is_display=wrapper.is_display)
@@ -239,7 +239,7 @@ class _Page:
         self.at = tag.end
 
     def write(self, source: str, start: int, end: int, *, is_display: bool) -> None:
-        """Write a formula in the place of the markup from *start* to *end*."""
+        """Replace the markup from *start* to *end* with a formula."""
         self.out += self.markup[self.at : start], _written(source, is_display=is_display)
         self.at = end
         self.beside = []
@@ -253,7 +253,7 @@ def _written(source: str, *, is_display: bool) -> str:
 
 
 def _bare(mathml: str) -> str:
-    """Give the TeX of a `math` element that stands alone, in a script or an attribute."""
+    """Return the TeX of a single `math` element in a script or an attribute."""
     if len(mathml) > MAX_CHARS or not mathml.lstrip().startswith("<math"):
         return ""
     formula: Formula | None = None

@@ -1,4 +1,4 @@
-"""A value that a page states, with the place where it stood."""
+"""A value stated by a page, with its source."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Found(Generic[T]):
-    """A value and its evidence.
+    """A value and its source.
 
     Args:
-        source: Where it stood: `json-ld:datePublished`, `meta:article:published_time`, `microdata:author`,
+        source: Where the page states it: `json-ld:datePublished`, `meta:article:published_time`, `microdata:author`,
             `html:time`, `link:canonical`, `url:path`.
     """
 

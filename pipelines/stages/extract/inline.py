@@ -1,4 +1,4 @@
-"""What links and pictures within a block are written as: which of them, their addresses, the space around them."""
+"""Links and images within a block: which to write, their addresses, and the spaces around them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urljoin
 from corpusmill.pipelines.stages.extract.content import Block, Span
 
 PERMALINKS: Final = "¶\uf0c1🔗"
-"""Signs at the end of headings and definitions that link to themselves: Sphinx, its theme for Read the Docs, others."""
+"""Signs at the end of headings and definitions that link to themselves: Sphinx, the Read the Docs theme, others."""
 _UNSAFE: Final = ("javascript:", "vbscript:", "data:", "file:", "about:", "blob:")
 _MAX_TARGET_CHARS: Final = 2_000
 _IN_TARGET: Final = str.maketrans(
@@ -19,7 +19,7 @@ _IN_TARGET: Final = str.maketrans(
 
 
 def without_permalink(block: Block) -> Block:
-    """Give *block*, whose text ends with one of `PERMALINKS`, without it and its link.
+    """Return *block*, whose text ends with one of `PERMALINKS`, without this sign and its link.
 
     >>> without_permalink(Block("heading", "Sizes¶", spans=(Span("link", 5, 6, "#sizes"), Span("code", 0, 6))))[-2:]
     ((Span(kind='code', start=0, end=5, target='', alt=''),), False)
@@ -30,12 +30,12 @@ def without_permalink(block: Block) -> Block:
 
 
 def is_word(alt: str) -> bool:
-    """Tell whether the text of a picture is more than a sign, as that of an emoji is."""
+    """Return whether the alternative text of an image has words, unlike that of an emoji."""
     return any(map(str.isalnum, alt))
 
 
 def spaced(inserted: str, text: str, place: int) -> str:
-    """Give *inserted* with the spaces that part it from the words on both sides of *place* in *text*.
+    """Return *inserted* with spaces that separate it from the words around *place* in *text*.
 
     >>> spaced("[map]", "See here", 4), spaced("[map]", "Seehere", 3)
     ('[map] ', ' [map] ')
@@ -46,16 +46,16 @@ def spaced(inserted: str, text: str, place: int) -> str:
 
 
 def apart(spans: Iterable[Span]) -> list[Span]:
-    """Give the spans that begin after the end of the one before, so that none lies in another."""
-    found: list[Span] = []
+    """Return the spans that begin after the end of the previous one, so that none is nested."""
+    separate: list[Span] = []
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
-        if span.start < span.end and (not found or span.start >= found[-1].end):
-            found.append(span)
-    return found
+        if span.start < span.end and (not separate or span.start >= separate[-1].end):
+            separate.append(span)
+    return separate
 
 
 def address(target: str, base: str | None = None) -> str:
-    """Give *target* as it can be written in ``[text](address)``; empty when it leads nowhere outside the page.
+    """Return *target* in the form for ``[text](address)``; empty if it does not lead to another page.
 
     >>> address("../a b?x=(1)", "https://example.org/docs/page"), address("javascript:void(0)"), address("#top")
     ('https://example.org/a%20b?x=%281%29', '', '')
@@ -63,14 +63,14 @@ def address(target: str, base: str | None = None) -> str:
     target = target.strip()
     if not target or target.startswith("#") or len(target) > _MAX_TARGET_CHARS:
         return ""
-    if base and len(base) > _MAX_TARGET_CHARS:  # it would stand in front of each relative link
+    if base and len(base) > _MAX_TARGET_CHARS:  # it would be repeated in each relative link
         return "" if "://" not in target else address(target)
     if base:
         try:
             target = urljoin(base, target)
-        except ValueError:  # such as http://[bad
+        except ValueError:  # for example http://[bad
             return ""
-    if len(target) > _MAX_TARGET_CHARS:  # a page's own address can be long, and stands in front of each of its links
+    if len(target) > _MAX_TARGET_CHARS:  # the page's own address, repeated in each link, can be long
         return ""
     target = target.translate(_IN_TARGET)
     return "" if target.lower().startswith(_UNSAFE) else target

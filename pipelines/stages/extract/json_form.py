@@ -1,4 +1,4 @@
-"""A page as JSON: its text, what it states about itself, and every block with what speaks for keeping it."""
+"""A page as JSON: its text, its metadata, and every block with the score that decided whether to keep it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def record(page: Page, *, file: str) -> dict[str, Any]:
-    """Give *page* as one JSON document.
+    """Return *page* as one JSON document.
 
-    Keys: `file`, `title`, `text`, `metadata` (each value with its source), `blocks` (all of the page, in order).
+    Keys: `file`, `title`, `text`, `metadata` (each value with its source), `blocks` (all blocks of the page, in order).
     """
     return {
         "file": file,
@@ -26,17 +26,17 @@ def record(page: Page, *, file: str) -> dict[str, Any]:
 
 
 def stated(metadata: Metadata) -> dict[str, dict[str, str]]:
-    """Give what a page states, with the place where it stood."""
-    return {name: {"value": value, "source": source} for name, (value, source) in metadata.found().items()}
+    """Return the metadata that a page states, each value with its source."""
+    return {name: {"value": value, "source": source} for name, (value, source) in metadata.as_text().items()}
 
 
 def described(block: Block) -> dict[str, Any]:
-    """Give a block with its kind, its score and its path; other fields where they say something.
+    """Return a block with its kind, score and path, and other fields if they are set.
 
     >>> described(Block("heading", "Sizes", level=2, score=0.973, path="body > h2"))
     {'kind': 'heading', 'text': 'Sizes', 'kept': True, 'score': 0.973, 'path': 'body > h2', 'level': 2}
     """
-    told: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "kind": block.kind,
         "text": block.text,
         "kept": block.kept,
@@ -44,19 +44,19 @@ def described(block: Block) -> dict[str, Any]:
         "path": block.path,
     }
     if block.level:
-        told["level"] = block.level
+        fields["level"] = block.level
     for name in ("group", "row", "column"):
         if (number := getattr(block, name)) >= 0:
-            told[name] = number
+            fields[name] = number
     if block.marker:
-        told["marker"] = block.marker
+        fields["marker"] = block.marker
     if block.is_comment:
-        told["is_comment"] = True
+        fields["is_comment"] = True
     if block.spans:
-        told["spans"] = [_marked(span, block.text) for span in block.spans]
-    return told
+        fields["spans"] = [_marked(span, block.text) for span in block.spans]
+    return fields
 
 
 def _marked(span: Span, text: str) -> dict[str, Any]:
-    told: dict[str, Any] = {"kind": span.kind, "start": span.start, "text": text[span.start : span.end] or span.alt}
-    return told | {"target": span.target} if span.target else told
+    fields: dict[str, Any] = {"kind": span.kind, "start": span.start, "text": text[span.start : span.end] or span.alt}
+    return fields | {"target": span.target} if span.target else fields

@@ -1,4 +1,4 @@
-"""Where on a page a statement stands: beside the title, in a sentence, among comments, or in what leads elsewhere."""
+"""Locate a statement on a page: near the title, in a sentence, among comments, or in links to other pages."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from heapq import nlargest
 from typing import Final, TypeAlias
 
 Place: TypeAlias = tuple[int, str]
-"""The block in which an element begins, and the path around it (``body > article > header.meta``)."""
+"""The block that contains the start of an element, and the path around it (``body > article > header.meta``)."""
 
 _BEFORE_TITLE: Final = 6
 _AFTER_TITLE: Final = 12
-"""Blocks around the title in which a byline stands."""
+"""Number of blocks around the title in which a byline may be."""
 _PROSE_CHARS: Final = 80
-"""Of a paragraph: an item after one is of a list of other pages."""
+"""Characters of a paragraph. List items after a paragraph of this length belong to lists of other pages."""
 _ASIDE: Final = re.compile(r"(?:^| > )(?:aside|nav|dialog)(?![a-z])")
 _WORDS_AROUND: Final = (
     r"comment(?!ar)|disqus|respond|related|recommend|(?<!with)(?<!with-)(?<!has-)(?<!no-)side-?bar|latest|popular|"
@@ -26,17 +26,17 @@ _ELSEWHERE: Final = re.compile(_WORDS_AROUND, re.IGNORECASE)
 _NOT_THE_ARTICLE: Final = re.compile(
     rf"{_WORDS_AROUND}|widget|review|testimonial|carousel|(?<![a-z])cards?(?![a-z])", re.IGNORECASE
 )
-"""Words of names for what is not the article; the second where the title stands outside of it."""
+"""Names of elements outside the article; the second pattern applies if the title is outside of the article."""
 _COMMENTS: Final = re.compile(r"comment(?!ar)|disqus|respond|related", re.IGNORECASE)
 _LONGEST: Final = 10
-"""Paragraphs of which one is of the article, unless readers wrote more than the author."""
+"""Number of longest paragraphs, one of which is from the article unless readers wrote more than the author."""
 _ITEM: Final = re.compile(r" > li(?![a-z])")
 _FOOTER: Final = re.compile(r"(?:^| > )footer(?![a-z])")
 _ARTICLE: Final = re.compile(r"(?:^| > )(?:article|main)(?![a-z])")
 
 
 class Layout:
-    """The blocks of a page, its title among them, and where its records stand; found when they are asked for."""
+    """The blocks of a page, its title, and the positions of its records, computed on demand."""
 
     def __init__(
         self,
@@ -55,34 +55,35 @@ class Layout:
 
     @cached_property
     def places(self) -> Sequence[Place]:
-        """The places of the records, in their order; empty when nobody knows them."""
+        """The positions of the records, in order; empty if unknown."""
         return self._places()
 
     @cached_property
     def paths(self) -> Sequence[str]:
-        """The paths around the first blocks; empty when nobody knows them."""
+        """The paths around the first blocks; empty if unknown."""
         return self._paths()
 
     @cached_property
     def title(self) -> Place | None:
-        """Where the first heading stands, if possible one that is no part of what leads elsewhere."""
+        """The position of the first heading, preferably one outside of links to other pages."""
         places = [self.places[index] for index in self._headings if index < len(self.places)]
         own = (place for place in places if not _leads_away(place[1].split(" > "), _ELSEWHERE))
         return next(own, places[0] if places else None)
 
     def is_own(self, block: int) -> bool:
-        """Tell whether a block is of the article; true when nobody knows."""
+        """Return whether a block belongs to the article; true if unknown."""
         return block >= len(self.paths) or not self._leads_away(self.paths[block])
 
     def line(self, index: int) -> str:
-        """Give the text of the block in which a record begins; empty when nobody knows it."""
+        """Return the text of the block that contains the start of a record; empty if unknown."""
         block = self.places[index][0] if index < len(self.places) else -1
         return self.lines[block] if 0 <= block < len(self.lines) else ""
 
     def is_elsewhere(self, index: int) -> bool:
-        """Tell whether a record stands among comments, links to other pages, or what frames the page.
+        """Return whether a record is among comments, links to other pages, or the frame of the page.
 
-        What the title or most of the text stands in too says nothing: it is the article, whatever it is called.
+        Elements that also contain the title or most of the text are ignored: they are the article, whatever their
+        names.
         """
         return index < len(self.places) and self._leads_away(self.places[index][1])
 
@@ -99,7 +100,7 @@ class Layout:
 
     @cached_property
     def _own(self) -> list[list[str]]:
-        """The paths to the title and to the longest paragraph that is no comment: the boxes of both are the article."""
+        """The paths to the title and to the longest paragraph that is not a comment. Their elements are the article."""
         own = [self.title[1].split(" > ")] if self.title else []
         lengths = [len(line) for line in self.lines]
         for block in nlargest(_LONGEST, range(len(self.paths)), key=lengths.__getitem__):
@@ -109,7 +110,7 @@ class Layout:
         return own
 
     def is_near_title(self, index: int) -> bool:
-        """Tell whether a record stands where a byline does."""
+        """Return whether a record is where a byline would be."""
         if self.title is None or index >= len(self.places):
             return False
         title, block = self.title[0], self.places[index][0]
@@ -118,12 +119,12 @@ class Layout:
         return -_BEFORE_TITLE <= block - title <= _AFTER_TITLE
 
     def is_item(self, index: int) -> bool:
-        """Tell whether a record stands in an item of a list."""
+        """Return whether a record is in a list item."""
         return index < len(self.places) and _ITEM.search(self.places[index][1]) is not None
 
 
 def _leads_away(path: Sequence[str], names: re.Pattern[str], start: int = 0) -> bool:
-    """Tell whether one of the boxes from *start* on holds what is not the article.
+    """Return whether an element of the path from *start* on contains something other than the article.
 
     >>> _leads_away(["main", "aside.latest"], _ELSEWHERE), _leads_away(["main", "div.latest"], _ELSEWHERE, 2)
     (True, False)
@@ -138,7 +139,7 @@ def _leads_away(path: Sequence[str], names: re.Pattern[str], start: int = 0) -> 
 
 
 def _common(one: Sequence[str], other: Sequence[str]) -> int:
-    """Count the boxes that two paths have in common, from the outermost."""
+    """Count the elements that two paths share, from the outermost on."""
     count = 0
     for a, b in zip(one, other, strict=False):
         if a != b:

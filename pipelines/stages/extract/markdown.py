@@ -1,6 +1,6 @@
-"""Blocks to Markdown: CommonMark, with the tables of GitHub Flavored Markdown.
+"""Write blocks as Markdown: CommonMark with the tables of GitHub Flavored Markdown.
 
-A character is escaped only where a reader of Markdown would misunderstand it. The words are the page's.
+A character is escaped only if a Markdown parser would misread it. Words are not changed.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _MAX_DEPTH: Final = 12
 
 
 def markdown(blocks: Sequence[Block], *, links: bool = False, images: bool = False, base: str | None = None) -> str:
-    r"""Write the kept ones of *blocks* as Markdown.
+    r"""Write the kept *blocks* as Markdown.
 
     Args:
-        links: Write links as ``[text](address)``, otherwise their text alone.
-        images: Write pictures as ``![alternative text](address)``, otherwise nothing.
-        base: Where the page comes from; relative addresses become absolute.
+        links: Write links as ``[text](address)``, otherwise only their text.
+        images: Write images as ``![alternative text](address)``, otherwise nothing.
+        base: Address of the page; relative addresses become absolute.
 
     >>> print(markdown([Block("heading", "Sizes", level=2), Block("item", "1. small *", level=1)]))
     ## Sizes
@@ -46,14 +46,14 @@ def _has_permalink(block: Block) -> bool:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """Give *text* as a block of code; the fence is longer than any in it."""
+    """Return *text* as a code block. The fence is longer than any fence in the text."""
     fence = "`" * (1 + max(map(len, _BACKTICKS.findall(text)), default=2))
     named = language if _LANGUAGE.fullmatch(language) else ""
     return f"{fence}{named}\n{text}\n{fence}"
 
 
 def heading(text: str, level: int) -> str:
-    r"""Give *text*, one line of Markdown, as a heading.
+    r"""Return *text*, one line of Markdown, as a heading.
 
     >>> heading("C #", 2), heading("C#", 9)
     ('## C \\#', '###### C#')
@@ -63,7 +63,7 @@ def heading(text: str, level: int) -> str:
 
 
 def table(rows: Sequence[tables.Row]) -> str:
-    """Give *rows*, cells in Markdown, as a table; without a row of headers its head is empty.
+    """Return *rows*, with cells in Markdown, as a table. Without header cells, the table head is empty.
 
     >>> print(table([tables.Row(["a", "b"], True), tables.Row(["1 | 2"], False)]))
     | a | b |
@@ -84,7 +84,7 @@ def _row(cells: Sequence[str], width: int) -> str:
 
 
 def _indented(text: str, indent: str) -> str:
-    """Give *text* with *indent* in front of each line but the first; empty lines stay empty."""
+    """Return *text* with *indent* before each line but the first; empty lines stay empty."""
     if not indent or "\n" not in text:
         return text
     first, *lines = text.split("\n")
@@ -92,7 +92,7 @@ def _indented(text: str, indent: str) -> str:
 
 
 class _List(NamedTuple):
-    """A list that is open: its depth and number, the sign of its items, where their text begins."""
+    """An open list: its depth and number, the sign of its items, and the column at which their text begins."""
 
     level: int
     group: int
@@ -102,7 +102,7 @@ class _List(NamedTuple):
 
 
 class _Writer:
-    """What is written, the lists that are open, and the cells of a table or the parts of a quote that come together."""
+    """The output so far, the open lists, and the cells of the current table or the parts of the current quote."""
 
     def __init__(self, *, links: bool, images: bool, base: str | None) -> None:
         self.links, self.images, self.base = links, images, base
@@ -112,7 +112,7 @@ class _Writer:
         self.run: list[Block] = []
 
     def take(self, block: Block) -> None:
-        """Write a block, or keep it until those that belong to it are there."""
+        """Write a block, or hold it until the blocks that belong to it have arrived."""
         if self.run and (block.kind != self.run[0].kind or (block.kind == "cell" and block.group != self.run[0].group)):
             self.close_run()
         if block.kind in ("cell", "quote"):
@@ -127,7 +127,7 @@ class _Writer:
             self.add(heading(line, block.level), block.group)
 
     def finished(self) -> str:
-        """Give all that was written."""
+        """Return the complete output."""
         if self.run:
             self.close_run()
         return "".join(self.parts)
@@ -136,15 +136,15 @@ class _Writer:
         return phrase(block, links=self.links, images=self.images, base=self.base)
 
     def paragraph(self, block: Block) -> str:
-        """Give the text of *block*, with the line ends that it has."""
+        """Return the text of *block* with its line ends."""
         return at_line_start(self.phrase(block))
 
     def line(self, block: Block) -> str:
-        """Give the text of *block* on one line that follows a mark: nothing begins there."""
+        """Return the text of *block* as one line after a marker, where no block can begin."""
         return self.phrase(block).replace("\n", " ").strip()
 
     def add(self, text: str, group: int = -1) -> None:
-        """Write a piece of its own, within the item before it when that is of the same list."""
+        """Write a separate piece, within the previous item if it belongs to the same list."""
         if not text:
             return
         while self.lists and (group < 0 or self.lists[-1].group != group):
@@ -153,7 +153,7 @@ class _Writer:
         self.parts += "\n\n" if self.parts else "", indent, _indented(text, indent)
 
     def add_item(self, block: Block) -> None:
-        """Write an item, or another paragraph of the item before."""
+        """Write an item, or another paragraph of the previous item."""
         text = self.paragraph(block)
         if not text:
             return
@@ -166,7 +166,10 @@ class _Writer:
         self.parts += before, self.lists[-1].outer, prefix, _indented(text, self.lists[-1].inner)
 
     def begin_item(self, block: Block) -> tuple[str, str]:
-        """Open the list of an item, if it is a new one; give what parts it from the text before, and its marker."""
+        """Open the list of an item, if it is new.
+
+        Return the separator from the previous text, and the item's marker.
+        """
         level, group = block.level, block.group
         beside = ""
         while self.lists and self.lists[-1].level >= level and self.lists[-1][:2] != (level, group):
@@ -186,28 +189,28 @@ class _Writer:
         return (before if self.parts else ""), prefix
 
     def outer(self) -> str:
-        """Give where the items of a list begin that is opened now."""
+        """Return the column at which the items of a new list begin."""
         if not self.lists:
             return ""
         return self.lists[-1].inner if len(self.lists) <= _MAX_DEPTH else self.lists[-1].outer
 
     def close_run(self) -> None:
-        """Write the table or the quote that has ended."""
+        """Write the table or quote that has ended."""
         run, self.run = self.run, []
         if run[0].kind == "quote":
             texts = [text for text in map(self.paragraph, run) if text]
             self.add("\n>\n".join(["> " + text.replace("\n", "\n> ") for text in texts]))
             return
-        found = tables.rows([cell for cell in (block._replace(text=self.line(block)) for block in run) if cell.text])
-        if found is None or len(run) == 1:
+        rows = tables.rows([cell for cell in (block._replace(text=self.line(block)) for block in run) if cell.text])
+        if rows is None or len(run) == 1:
             for block in run:
                 self.add(self.paragraph(block))
-        elif found:
-            self.add(table(found))
+        elif rows:
+            self.add(table(rows))
 
 
 def _other(beside: str, sign: str) -> str:
-    """Give the sign for a list that follows one with the sign *beside*, from which it has to differ."""
+    """Return the sign for a list that follows a list with the sign *beside*; the signs must differ."""
     if sign != beside:
         return sign
     return "*" if sign == "-" else ")"

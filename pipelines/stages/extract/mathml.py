@@ -1,7 +1,7 @@
-"""Presentation MathML to TeX: a stack of open elements, each turned into TeX when it ends.
+"""Convert Presentation MathML to TeX: a stack of open elements, each converted when it ends.
 
-Elements of other kinds are transparent. Nothing recurses; elements nested deeper than `MAX_DEPTH` are read as if they
-stood there.
+Unknown elements are transparent. Nothing recurses; elements nested deeper than `MAX_DEPTH` are read as if they were at
+that depth.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final
 from corpusmill.pipelines.stages.extract import tex
 
 MAX_DEPTH: Final = 100
-"""Open elements; formulas that people wrote have up to 30."""
+"""Maximum number of open elements; formulas written by people have up to 30."""
 MAX_CHARS: Final = 200_000
-"""Of the markup of one formula; what is longer is left as it is."""
+"""Maximum markup of one formula; longer ones are left unchanged."""
 
 _ATOM: Final = re.compile(r"[^\\\s]|[0-9.]+|\\(?:[A-Za-z]+|[^A-Za-z])|\\[A-Za-z]+\{[^{}]*\}")
 _OPERATOR: Final = re.compile(
@@ -27,7 +27,7 @@ _OPERATOR: Final = re.compile(
 _SPACES: Final = re.compile(r"-?(\d*\.?\d+)\s*([a-z]+)")
 _WIDTH_CHARS: Final = 40
 _MAX_TEXT_CHARS: Final = 20_000
-"""Text of one formula; a sign becomes up to 20 letters of TeX, which every element around it copies."""
+"""Maximum text of one formula. A sign becomes up to 20 letters of TeX, which every enclosing element copies."""
 _TOKENS: Final = frozenset(("mi", "mn", "mo", "mtext", "ms", "annotation", "annotation-xml"))
 _TEX: Final = frozenset(("application/x-tex", "application/x-latex", "tex", "latex", "text/x-tex", "application/tex"))
 _NONE: Final = frozenset(("none", "mprescripts"))
@@ -35,7 +35,7 @@ _NONE: Final = frozenset(("none", "mprescripts"))
 
 @dataclass(slots=True)
 class _Open:
-    """An element that has not ended: what its children became, and the text directly in it."""
+    """An open element: the converted children, and the text directly in it."""
 
     name: str
     attributes: dict[str, str]
@@ -68,9 +68,9 @@ class Formula:
         return self.open[-1].name in ("mtext", "mi", "mn", "mo", "ms", "annotation-xml", "annotation")
 
     def start(self, name: str, attributes: dict[str, str], *, is_empty: bool = False) -> None:
-        """Begin an element."""
+        """Open an element."""
         if self.open[-1].name in _TOKENS and name not in _ELEMENTS:
-            return  # HTML in a text: only its words count
+            return  # HTML within text: only its words are used
         if len(self.open) >= MAX_DEPTH:
             self.beyond += not is_empty
             return
@@ -79,7 +79,7 @@ class Formula:
             self.end(name)
 
     def take(self, text: str) -> None:
-        """Add text to the innermost element."""
+        """Append text to the innermost element."""
         self.taken += len(text)
         if self.taken > _MAX_TEXT_CHARS:
             return
@@ -87,7 +87,7 @@ class Formula:
             self.open[-1].text.append(text)
 
     def end(self, name: str) -> None:
-        """End the innermost element of this name, and those within it that never ended."""
+        """End the innermost element with this name and all unclosed elements within it."""
         if self.beyond:
             self.beyond -= 1
             return
@@ -100,7 +100,7 @@ class Formula:
                 return
 
     def close(self, element: _Open) -> None:
-        """Give what *element* became to the element around it."""
+        """Append the converted *element* to its parent."""
         name = element.name
         text = "".join(element.text)
         if name == "annotation":
@@ -117,22 +117,22 @@ class Formula:
         parent.names.append(name)
 
     def tex(self) -> str:
-        """Give the formula in TeX: as the page has it beside the MathML, or made from that."""
+        """Return the formula as TeX: from an annotation if there is one, else converted."""
         while len(self.open) > 1:
             self.close(self.open.pop())
         return self.source or self.declared() or self.made()
 
     def declared(self) -> str:
-        """Give the TeX in the attributes of `math`."""
+        """Return the TeX in the attributes of `math`."""
         if source := self.attributes.get("data-latex", ""):
             return tex.cleaned(source)
         source = self.attributes.get("alttext", "")
         return tex.cleaned(source) if tex.looks_like_tex(source) else ""
 
     def made(self) -> str:
-        """Give TeX made from the elements."""
+        """Return the TeX converted from the elements."""
         math = self.open[0]
-        if not math.children:  # TeX in a `math` element, as wikis once wrote it
+        if not math.children:  # TeX in a `math` element, as older wikis wrote it
             return tex.cleaned("".join(math.text))
         return " ".join(tex.joined(math.children).split())
 
@@ -177,12 +177,12 @@ def _string(element: _Open) -> str:
 
 
 def _space(element: _Open) -> str:
-    found = _SPACES.match(element.attributes.get("width", "")[:_WIDTH_CHARS])
+    match = _SPACES.match(element.attributes.get("width", "")[:_WIDTH_CHARS])
     if element.attributes.get("linebreak") == "newline":
         return r"\\ "
-    if found is None or element.attributes["width"].startswith("-"):
+    if match is None or element.attributes["width"].startswith("-"):
         return ""
-    ems = float(found[1]) if found[2] == "em" else float(found[1]) / 2 if found[2] == "ex" else 0.2
+    ems = float(match[1]) if match[2] == "em" else float(match[1]) / 2 if match[2] == "ex" else 0.2
     return r"\quad " if ems >= 0.9 else r"\," if ems > 0 else ""
 
 
@@ -251,7 +251,7 @@ _PLAIN: Final = {
 
 
 def _limits(base: str, below: str, above: str) -> str:
-    """Write what stands under and over *base*: limits of an operator, an accent, or anything else."""
+    """Write the parts under and over *base*: limits of an operator, an accent, or anything else."""
     if _OPERATOR.fullmatch(base):
         return base + _lowered(below) + _raised(above)
     accent = tex.ACCENTS.get(_PLAIN.get(above, above))
@@ -264,7 +264,7 @@ def _limits(base: str, below: str, above: str) -> str:
 
 
 def _multiscripts(element: _Open) -> str:
-    """Write base, pairs of index and power after it, and after `mprescripts` those in front of it."""
+    """Write the base, the pairs of index and power after it, and those before it (after `mprescripts`)."""
     base, scripts = _argument(element, 0), list(zip(element.children[1:], element.names[1:], strict=True))
     behind: list[str] = []
     before: list[str] = []

@@ -1,4 +1,4 @@
-"""What a page says about itself: title, authors, dates, language, site, address, licence, each with its evidence."""
+"""The metadata of a page: title, authors, dates, language, site, address, license, each with its source."""
 
 from __future__ import annotations
 
@@ -53,18 +53,18 @@ _LANGUAGE_CHARS: Final = 35
 _IS_LANGUAGE: Final = re.compile(r"[a-z]{2,8}(?:-[a-z0-9]{1,8})*")
 _IS_WEB: Final = re.compile(r"https?://[^/\s]", re.IGNORECASE)
 _UNWRITABLE: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]+")
-"""Control characters and halves of surrogate pairs, which escapes in JSON can name; no column of text takes halves."""
+"""Control characters and surrogates, which JSON escapes can produce. Text columns cannot store surrogates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """What a page states about itself; None where it states nothing, or nothing that can be read.
+    """The metadata stated by a page; None for values that are missing or unreadable.
 
     Args:
-        published: In the zone that the page states; UTC without one, midnight without a time.
-        language: The language tag as it is declared, in lower case.
+        published: In the time zone that the page states; UTC without a zone, midnight without a time.
+        language: The declared language tag, in lower case.
         license: SPDX identifier.
-        license_url: The address of a licence that has no SPDX identifier.
+        license_url: The address of a license without SPDX identifier.
     """
 
     title: Found[str] | None = None
@@ -78,12 +78,12 @@ class Metadata:
     license_url: Found[str] | None = None
     description: Found[str] | None = None
 
-    def found(self) -> dict[str, tuple[str, str]]:
-        """Give each value that was found, as text, with its source; by name, in the order of the fields.
+    def as_text(self) -> dict[str, tuple[str, str]]:
+        """Return each value as text with its source, by name, in field order.
 
-        Authors are joined by "; ", moments are ISO 8601 in the zone that the page states.
+        Authors are joined by "; ". Moments are ISO 8601 in the time zone that the page states.
 
-        >>> Metadata(authors=Found(("Jo Day", "Anna Berg"), "html:byline")).found()
+        >>> Metadata(authors=Found(("Jo Day", "Anna Berg"), "html:byline")).as_text()
         {'authors': ('Jo Day; Anna Berg', 'html:byline')}
         """
         values = ((field.name, getattr(self, field.name)) for field in fields(self))
@@ -105,20 +105,21 @@ def metadata_of(
     paths: Callable[[], Sequence[str]] = tuple,
     last: datetime = LAST_DAY,
 ) -> Metadata:
-    """Read what a page states about itself from the *records* of its elements; never fails.
+    """Read the metadata of a page from the *records* of its elements. Never fails.
 
     Args:
-        records: Tag, attributes and text of the elements that can say something, in the order of the page.
-        url: Where the page was found: a site's host tells its name in a title, a path can hold a date.
-        lines: Gives the texts of the page's blocks, kept ones and others, in order: asked only when the elements
-            name no day or no author, for the lines beside the title can.
-        places: Gives the block and the path around each record: asked only when the head of the page states no day.
-        paths: Gives the path around each line: asked with `lines`, when no element states a day.
-        last: Days after it are no days of publication, see `dates.last_day`.
+        records: Tag, attributes and text of the relevant elements, in page order.
+        url: Address of the page. Its host helps to remove the site's name from a title, and its path can contain a
+            date.
+        lines: Returns the texts of all blocks in order. Called only if the elements state no date or no author, because
+            lines near the title may.
+        places: Returns the block and path of each record. Called only if the head of the page states no date.
+        paths: Returns the path around each line. Called together with `lines`, if no element states a date.
+        last: Later days are not accepted as dates of publication, see `dates.last_day`.
 
     >>> records = [("title", {}, "Storm | Coast Daily"), ("meta", {"name": "author", "content": "Jo Day"}, "")]
-    >>> found = metadata_of(records, "https://coastdaily.example/storm")
-    >>> found.title, found.authors
+    >>> metadata = metadata_of(records, "https://coastdaily.example/storm")
+    >>> metadata.title, metadata.authors
     (Found(value='Storm', source='html:title'), Found(value=('Jo Day',), source='meta:author'))
     """
     page = declared(records, _METAS)
@@ -153,11 +154,11 @@ def metadata_of(
         license_url=licensed.url,
         description=_first(page, _DESCRIPTIONS),
     )
-    return replace(stated, **_mended(stated))
+    return replace(stated, **_cleaned(stated))
 
 
 def _lines_of_days(page: Declared, layout: Layout, blocks: Sequence[int]) -> Iterator[str]:
-    """Give the lines of *blocks* that are short, name a year, and are of the article, without those of a change."""
+    """Yield the short lines of *blocks* that have a year and belong to the article, without those about a change."""
     of_change: set[str] | None = None
     for block in blocks:
         line = layout.lines[block]
@@ -169,32 +170,32 @@ def _lines_of_days(page: Declared, layout: Layout, blocks: Sequence[int]) -> Ite
 
 
 def _headings(page: Declared, title: str) -> list[int]:
-    """Give the numbers of the records of headings, those first that are the title."""
+    """Return the record numbers of the headings, those equal to the title first."""
     numbered = zip(page.headings, page.heading_numbers, strict=True)
     return [number for _, number in sorted(numbered, key=lambda pair: pair[0] != title)]
 
 
-def _mended(stated: Metadata) -> dict[str, Found[Any] | None]:
-    """Give the values of *stated* that cannot be written as they are; None for one that is nothing else.
+def _cleaned(stated: Metadata) -> dict[str, Found[Any] | None]:
+    """Return replacements for values of *stated* that cannot be stored: the cleaned value, or None if none is left.
 
-    >>> _mended(Metadata(title=Found("Tea\\x00 time", "json-ld:headline"), site=Found("\\ud800", "json-ld:WebSite")))
+    >>> _cleaned(Metadata(title=Found("Tea\\x00 time", "json-ld:headline"), site=Found("\\ud800", "json-ld:WebSite")))
     {'title': Found(value='Tea time', source='json-ld:headline'), 'site': None}
     """
-    mended: dict[str, Found[Any] | None] = {}
+    cleaned: dict[str, Found[Any] | None] = {}
     for name in (field.name for field in fields(stated)):
-        found = getattr(stated, name)
-        if found is None or isinstance(found.value, datetime) or not _UNWRITABLE.search(_text(found.value)):
+        statement = getattr(stated, name)
+        if statement is None or isinstance(statement.value, datetime) or not _UNWRITABLE.search(_text(statement.value)):
             continue
-        if isinstance(found.value, str):
-            value: Any = _UNWRITABLE.sub("", found.value).strip()
+        if isinstance(statement.value, str):
+            value: Any = _UNWRITABLE.sub("", statement.value).strip()
         else:
-            value = tuple(filter(None, (_UNWRITABLE.sub("", text).strip() for text in found.value)))
-        mended[name] = Found(value, found.source) if value else None
-    return mended
+            value = tuple(filter(None, (_UNWRITABLE.sub("", text).strip() for text in statement.value)))
+        cleaned[name] = Found(value, statement.source) if value else None
+    return cleaned
 
 
 def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
-    """Give the content of the first of the metas *names* that the page has."""
+    """Return the content of the first of the metas *names* that the page has."""
     for name in names:
         if name in page.metas:
             return Found(unescaped(page.metas[name][0]), f"meta:{name}")
@@ -202,7 +203,7 @@ def _first(page: Declared, names: Sequence[str]) -> Found[str] | None:
 
 
 def _canonical(page: Declared, url: str) -> Found[str] | None:
-    """Give the first address that the page calls its own; what is no address of the web is none."""
+    """Return the first valid web address that the page declares as its own."""
     for stated, source in (
         (page.links.get("canonical", [""])[0], "link:canonical"),
         (page.meta("og:url"), "meta:og:url"),
@@ -213,10 +214,10 @@ def _canonical(page: Declared, url: str) -> Found[str] | None:
 
 
 def _absolute(address: str, url: str) -> str:
-    """Give *address* as seen from *url*; empty when one of them is no address."""
+    """Return *address* resolved against *url*; empty if either is invalid."""
     try:
         return urljoin(url, address)
-    except ValueError:  # such as http://[bad
+    except ValueError:  # for example http://[bad
         return ""
 
 
@@ -237,7 +238,7 @@ def _languages(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
 
 
 def _language_tag(text: str) -> str:
-    """Give the first language tag of *text* (BCP 47) in lower case; empty without one.
+    """Return the first language tag of *text* (BCP 47) in lower case; empty if there is none.
 
     >>> _language_tag("de_AT, en"), _language_tag("x-default")
     ('de-at', '')

@@ -1,11 +1,11 @@
-"""The file that holds what the reader has learned: a line of JSON that describes it, then its arrays, compressed.
+"""The file of the reader's model: a line of JSON that describes it, then its arrays, compressed.
 
     {"format": 1, "name": "main-text-1", "features": […], "parts": [["names", 10240], …], "stages": [[6, -1200], …], …}
     zlib(names, words, chances, then features, borders and leaves of each stage)
-    SHA-256 of all before it
+    SHA-256 of everything before it
 
-All numbers are little-endian. The names of the features are in the file, so that a model is never read by a reader that
-measures something else.
+All numbers are little-endian. The file lists the names of the features, so that a reader with other features rejects
+it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from corpusmill.schemas.errors import DamagedFileError
 FORMAT: Final = 1
 FILE: Final = "main_text.model"
 UNITS: Final = 10_000
-"""A score is the log odds in this many parts of one."""
+"""A score is log odds in units of one part in this many."""
 _DIGEST_BYTES: Final = 32
-_AGAIN: Final = "install corpusmill again: pip install -c constraints.txt -e . builds the reader anew"
+_AGAIN: Final = "install corpusmill again: pip install -c constraints.txt -e . rebuilds the reader"
 CHANCES: Final = 4_096
-"""Steps of the table from scores to chances, from `-SCORE_BOUND` to `SCORE_BOUND`."""
+"""Number of entries of the table from scores to probabilities, from `-SCORE_BOUND` to `SCORE_BOUND`."""
 SCORE_BOUND: Final = 80_000
 
 Stage: TypeAlias = tuple[int, int, bytes, bytes, bytes]
@@ -42,10 +42,10 @@ class Learned:
     """The parts of a model.
 
     Args:
-        names: Words of class and id with their log odds in hundredths: uint32 hash and int16, one after the other.
+        names: Words of class and id with their log odds in hundredths: uint32 hashes followed by int16 values.
         words: Words of short texts, in the same form.
-        chances: uint16 table of `CHANCES` steps: the chance of a score, 65,535 for certain.
-        about: What it learned from, for people.
+        chances: uint16 table of `CHANCES` entries: the probability for a score, with 65,535 for certainty.
+        about: Human-readable description of the training data.
     """
 
     names: bytes
@@ -55,12 +55,12 @@ class Learned:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def reader(self) -> _reader.Model:
-        """Give the model that `_reader.read` takes."""
+        """Return the model for `_reader.read`."""
         return _reader.Model(names=self.names, words=self.words, stages=self.stages, chances=self.chances)
 
 
 def packed(model: Learned) -> bytes:
-    """Write *model* as a file."""
+    """Serialize *model* as a file."""
     arrays = [model.names, model.words, model.chances, *(part for stage in model.stages for part in stage[2:])]
     head = {
         "format": FORMAT,
@@ -75,14 +75,14 @@ def packed(model: Learned) -> bytes:
 
 
 def unpacked(data: bytes) -> Learned:
-    """Read the file that `packed` wrote.
+    """Parse a file written by `packed`.
 
     Raises:
-        ValueError: It is of another format, was made for other features, or is damaged.
+        ValueError: The file has another format, was made for other features, or is damaged.
     """
     content, digest = data[:-_DIGEST_BYTES], data[-_DIGEST_BYTES:]
     if sha256(content).digest() != digest:
-        raise ValueError("the model is damaged: its hash is another")
+        raise ValueError("the model is damaged: its hash does not match")
     line, _, body = content.partition(b"\n")
     head = json.loads(line)
     if head["format"] != FORMAT or head["features"] != list(_reader.FEATURES):
@@ -99,7 +99,7 @@ def unpacked(data: bytes) -> Learned:
 
 def _cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     if sum(sizes) != len(data):
-        raise ValueError("the model is damaged: its parts have other sizes")
+        raise ValueError("the model is damaged: its parts have the wrong sizes")
     parts, start = [], 0
     for size in sizes:
         parts.append(data[start : start + size])
@@ -109,7 +109,7 @@ def _cut(data: bytes, sizes: Sequence[int]) -> list[bytes]:
 
 @cache
 def shipped() -> _reader.Model:
-    """Give the model of this version of the project; loaded once in a process.
+    """Load the model of this version of corpusmill, once per process.
 
     Raises:
         DamagedFileError: The file is damaged, or was made for another reader.
@@ -122,11 +122,11 @@ def shipped() -> _reader.Model:
 
 
 def check_reader(version: int) -> None:
-    """Refuse a reader that was built from other sources than this version of the project has.
+    """Refuse a reader that was built from other sources than this version of corpusmill has.
 
     Raises:
         DamagedFileError: Its version is not *version*.
     """
     if version != _reader.VERSION:
-        told = f"the C reader is of version {_reader.VERSION}, the stage of {version}"
-        raise DamagedFileError(told, hint=_AGAIN)
+        problem = f"the C reader is of version {_reader.VERSION}, the stage of {version}"
+        raise DamagedFileError(problem, hint=_AGAIN)

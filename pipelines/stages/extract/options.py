@@ -1,4 +1,4 @@
-"""What a user may say about extraction, checked when the recipe is read."""
+"""The options of extraction, validated when the recipe is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Keep: TypeAlias = Literal["comments", "tables", "code", "links", "alt_text"]
 
 
 def _in_order(keep: tuple[Keep, ...]) -> tuple[Keep, ...]:
-    """Give each of *keep* once, in the order of the list above, so that equal wishes are equal values."""
+    """Return each of *keep* once, in the order of the list above, so that equal options have equal values."""
     return tuple(name for name in get_args(Keep) if name in keep)
 
 
@@ -39,46 +39,43 @@ Host: TypeAlias = Annotated[str, AfterValidator(_is_host)]
 
 
 class Selectors(BaseModel):
-    """CSS selectors of the elements that make up a page, and of those that do not belong to it."""
+    """CSS selectors of the elements to keep and of those to remove."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     select: tuple[Selector, ...] = Field(
         default=(),
-        description="Elements that hold the content: everything in them is kept, everything else is not. "
-        "A page on which nothing matches is treated as if this were empty.",
+        description="Elements that hold the content: only their content is kept. Ignored on pages without a match.",
         examples=[["article"]],
     )
-    drop: tuple[Selector, ...] = Field(
-        default=(), description="Elements removed before anything is looked at.", examples=[[".related"]]
-    )
+    drop: tuple[Selector, ...] = Field(default=(), description="Elements to remove first.", examples=[[".related"]])
 
     def __bool__(self) -> bool:
         return bool(self.select or self.drop)
 
 
 class Options(Selectors):
-    """How a page is read; the fields that `Extract` shares with `extract_page`."""
+    """How a page is read. The fields are shared by `Extract` and `extract_page`."""
 
     favor: Favor = Field(
         default="balanced",
-        description="`precision` keeps less that is not content, `recall` loses less that is.",
+        description="`precision` keeps less text that is not content, `recall` loses less content.",
     )
     keep: Annotated[tuple[Keep, ...], AfterValidator(_in_order)] = Field(
         default=("tables", "code"),
-        description="What belongs to the text beside its prose. `comments`: what readers wrote below it; `tables`: "
-        "rows of data tables; `code`: preformatted blocks; `links`: addresses, as `[text](https://…)`; `alt_text`: "
-        "what stands for pictures, in brackets. What is not in the list is left out, but for the words of links.",
+        description="Parts to keep besides the prose. `comments`: readers' comments; `tables`: rows of data tables; "
+        "`code`: preformatted blocks; `links`: addresses, as `[text](https://…)`; `alt_text`: alternative texts of "
+        "images, in brackets. Other parts are dropped, except for the text of links.",
     )
     sites: dict[Host, Selectors] = Field(
         default_factory=dict,
-        description="Selectors for a host and the hosts below it; the longest name that fits is used: its `select` "
-        "takes the place of the general one when it has any, its `drop` comes on top.",
+        description="Selectors for a host and its subdomains; the longest matching name is used. Its `select` "
+        "replaces the general one if set, its `drop` is added.",
         examples=[{"example.org": {"select": ["article"]}}],
     )
 
     def selectors_for(self, url: str | None) -> Selectors:
-        """Give the selectors for the page at *url*.
+        """Return the selectors for the page at *url*.
 
         >>> options = Options(drop=(".ad",), sites={"example.org": Selectors(select=("main",))})
         >>> options.selectors_for("https://docs.example.org/a")

@@ -1,4 +1,4 @@
-"""One page: from its bytes to its text, its blocks and what it says about itself."""
+"""One page: from its bytes to its text, its blocks and its metadata."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from corpusmill.schemas.errors import DataError
 MAX_PAGE_BYTES: Final = MAX_TEXT_BYTES
 DEFAULT: Final = Options()
 BETAS: Final[dict[Favor, float]] = {"precision": 0.5, "balanced": 1.0, "recall": 2.0}
-"""How much more recall counts than precision in the F-score that the choice of blocks expects to be largest."""
+"""Weight of recall relative to precision in the F-score whose expectation the choice of blocks maximizes."""
 _PLAIN: Final = frozenset(("text/plain", "text/markdown", "text/x-rst", "text/csv"))
 _MARKUP: Final = frozenset(("text/html", "application/xhtml+xml", "application/xml", "text/xml", ""))
 
 
 class Page:
-    """What a page gave. Each form is made when it is asked for, from one reading."""
+    """The result of reading a page. Each form is computed on demand from one parse."""
 
     def __init__(
         self,
@@ -49,12 +49,12 @@ class Page:
     def text(self) -> str:
         """The main content as plain text; empty when there is none."""
         keep = self._options.keep
-        blocks = self.blocks if self._has_wishes else blocks_of(self._reading.blocks())
+        blocks = self.blocks if self._changes_blocks else blocks_of(self._reading.blocks())
         return plain_text(blocks, links="links" in keep, images="alt_text" in keep, base=self._base)
 
     @cached_property
     def blocks(self) -> list[Block]:
-        """Every block of the page in order, with its score, its path, its marks, and whether it is kept."""
+        """Every block of the page in order, with its score, path and marks, and whether it is kept."""
         blocks = blocks_of(self._reading.blocks(only_kept=False, spans=True, paths=True))
         keep = self._options.keep
         if self._is_selected:
@@ -65,7 +65,7 @@ class Page:
 
     @cached_property
     def metadata(self) -> Metadata:
-        """What the page states about itself, each value with its evidence."""
+        """The metadata stated by the page, each value with its source."""
         return metadata_of(
             self._reading.records,
             self._url,
@@ -88,26 +88,26 @@ class Page:
 
     @cached_property
     def _base(self) -> str | None:
-        """Where relative addresses start from: what the first `<base>` says, as seen from the page's own address."""
+        """The address against which relative addresses are resolved: the first `<base>`, or that of the page."""
         stated = next((attributes["href"] for tag, attributes, _ in self._reading.records if tag == "base"), None)
         if stated is None:
             return self._url
         try:
             return urljoin(self._url or "", stated) or None
-        except ValueError:  # such as http://[bad
+        except ValueError:  # for example http://[bad
             return self._url
 
     @property
-    def _has_wishes(self) -> bool:
-        """Whether the blocks that the model chose are not the ones to write, or marks in them are."""
+    def _changes_blocks(self) -> bool:
+        """Whether the options change which blocks are written, or which marks are written in them."""
         return self._is_selected or self._options.keep != DEFAULT.keep
 
 
 def extract(html: bytes, url: str | None = None) -> str:
-    """Return the main text of a page; the empty string when there is none or *html* is no markup.
+    """Return the main text of a page; empty if there is none or *html* is not markup.
 
     Raises:
-        TypeError: *html* is a `str`: how a page is encoded is found out from its bytes.
+        TypeError: *html* is a `str`. The encoding of a page is detected from its bytes.
 
     >>> extract(b"<nav><a href=/>Home</a></nav><p>The harbour reopened on Tuesday, after the storm.</p>")
     'The harbour reopened on Tuesday, after the storm.'
@@ -126,21 +126,21 @@ def extract_page(
     options: Options = DEFAULT,
     fetched_at: datetime | None = None,
 ) -> Page:
-    """Read a page: its text, the blocks it is made of, and what it says about itself.
+    """Read a page: its text, its blocks and its metadata.
 
     Args:
-        html: The body as it was sent, after content decoding.
-        url: Where it was found: chooses `options.sites`, resolves links, and hints at the kind of page.
-        media_type: The value of `Content-Type`; its charset counts.
-        fetched_at: When it was found: a later day is not that of its publication.
+        html: The body as sent, after content decoding.
+        url: Address of the page. It selects `options.sites`, resolves links, and hints at the kind of page.
+        media_type: The value of `Content-Type`, including its charset.
+        fetched_at: When it was fetched. Later days are not accepted as dates of publication.
 
     Raises:
-        DataError: The body is too large (`too_large`), has too many pieces of text (`too_complex`), or is no text
+        DataError: The body is too large (`too_large`), has too many pieces of text (`too_complex`), or is not text
             (`not_html`).
         TypeError: *html* is a `str`.
     """
     if isinstance(html, str):
-        raise TypeError("a page is given as bytes, got str: use the body as it was sent, or text.encode()")
+        raise TypeError("a page must be bytes, got str: use the body as sent, or text.encode()")
     if len(html) > MAX_PAGE_BYTES:
         raise DataError(f"{len(html)} bytes, more than {MAX_PAGE_BYTES}", kind="too_large")
     kind = (media_type or "").partition(";")[0].strip().lower()

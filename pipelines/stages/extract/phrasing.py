@@ -1,8 +1,8 @@
-"""The text of one block as Markdown: what has to be escaped, and links, code, strong and emphasized words.
+"""Write the text of one block as Markdown: escapes, links, code, strong and emphasized words.
 
-Escapes and marks are written in one pass over the text, from a list of places for each. A mark that the rules of
-CommonMark would not read as one (emphasis that ends after a bracket in the middle of a word) is left out. TeX is not
-escaped: those who read formulas in Markdown (GitHub, Pandoc, Jupyter) take what stands between dollar signs as it is.
+Escapes and marks are written in one pass over the text, from one list of positions each. Marks that CommonMark would
+not recognize (such as emphasis that ends after a bracket in the middle of a word) are omitted. TeX is not escaped:
+Markdown parsers that support formulas (GitHub, Pandoc, Jupyter) read the text between dollar signs verbatim.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ _AT_START: Final = re.compile(
     re.VERBOSE,
 )
 _TEX: Final = re.compile(r"(\$\$?)(?:\\[^\n]|(?!\*\*)[^\\$`\n])++\1")
-"""TeX between dollar signs, without code and strong words, which cannot be written in another way."""
+"""TeX between dollar signs. Code and strong words in it cannot be written in another way."""
 _NO_TEX: Final = re.compile(r"<(?=[A-Za-z/!?])|\](?=\()|\\\|")
 _SAYS_THE_SAME: Final = {"<": r"\lt ", "]": "] ", r"\|": r"\Vert "}
-"""What would be a tag, a link or the end of a cell where somebody reads the TeX as Markdown."""
+"""Characters that would be a tag, a link or the end of a cell if TeX is parsed as Markdown."""
 _UNDER_A_LINE: Final = re.compile(r"(?:=+|\|?\ *:?-+:?\ *(?:\|\ *:?-+:?\ *)*+\|?)\ *$", re.VERBOSE)
-"""Under a line of text: makes it a heading, or the head of a table."""
+"""A line that turns the line of text before it into a heading or a table head."""
 _DEFINITION: Final = re.compile(r"\[(?:[^\[\]\\]|\\.)*+\]:", re.DOTALL)
 
 
 @dataclass(slots=True)
 class _Mark:
-    """A stretch that is marked, within the stretches before it that are not closed."""
+    """A marked range, within the open ranges before it."""
 
     kind: str
     start: int
@@ -57,7 +57,7 @@ class _Mark:
 
 
 def phrase(block: Block, *, links: bool, images: bool, base: str | None) -> str:
-    r"""Give the text of *block* with its marks, and everything escaped that is none.
+    r"""Return the text of *block* with its marks, and with all other special characters escaped.
 
     >>> phrase(Block("paragraph", "a_b *c* d", spans=(Span("strong", 8, 9),)), links=False, images=False, base=None)
     'a_b \\*c\\* **d**'
@@ -69,7 +69,7 @@ def phrase(block: Block, *, links: bool, images: bool, base: str | None) -> str:
 
 
 def at_line_start(text: str) -> str:
-    r"""Give *text* so that none of its lines begins a list, a heading, a quote, code, a rule or a table.
+    r"""Return *text* escaped so that no line begins a list, a heading, a quote, code, a rule or a table.
 
     >>> at_line_start("# 1\n2. x")
     '\\# 1\\\n2\\. x'
@@ -83,9 +83,9 @@ def at_line_start(text: str) -> str:
 
 
 def _started(line: str, *, is_first: bool) -> str:
-    found = _AT_START.match(line)
-    if found is not None:
-        number = found["number"]
+    match = _AT_START.match(line)
+    if match is not None:
+        number = match["number"]
         return f"{number}\\{line[len(number) :]}" if number else f"\\{line}"
     if not is_first and _UNDER_A_LINE.match(line):
         return f"\\{line}"
@@ -108,19 +108,19 @@ def _backslashed(text: str, places: Sequence[int]) -> str:
 
 
 def _escapes(text: str, edges: Collection[int] = ()) -> list[int]:
-    """Give the places in *text* that need a backslash in front; one run of stars alone means nothing.
+    """Return the positions in *text* that need a backslash. A single run of stars alone needs none.
 
     Args:
-        edges: Where marks begin and end.
+        edges: Positions at which marks begin and end.
     """
     if _MAYBE_SPECIAL.search(text) is None:
         return []
     places: list[int] = []
     runs: dict[str, list[tuple[int, int]]] = {}
-    for found in _SPECIAL.finditer(text):
-        start, end = found.span()
+    for match in _SPECIAL.finditer(text):
+        start, end = match.span()
         sign = text[start]
-        if found["run"]:
+        if match["run"]:
             if start in edges or end in edges or not _is_harmless(text, start, end):
                 runs.setdefault(sign, []).append((start, end))
         elif sign != "\\" or end in edges or end == len(text) or text[end] in _PUNCTUATION or text[end] == "\n":
@@ -132,17 +132,17 @@ def _escapes(text: str, edges: Collection[int] = ()) -> list[int]:
 
 
 def _is_harmless(text: str, start: int, end: int) -> bool:
-    """Tell whether a run of stars or underscores can neither begin nor end emphasis."""
+    """Return whether a run of stars or underscores can neither begin nor end emphasis."""
     sign = text[start]
     before = text[start - 1] if start else "\n"
     after = text[end] if end < len(text) else " "
-    if sign in "*_" and before == after == " ":  # a line may begin with a backslash, and ends with one
+    if sign in "*_" and before == after == " ":  # lines may begin and end with a backslash
         return True
     return sign == "_" and before.isalnum() and after.isalnum()
 
 
 def _usable(spans: Iterable[Span], *, links: bool, images: bool, base: str | None) -> Iterator[Span]:
-    """Give the spans that are written, their targets as they are written."""
+    """Yield the spans to write, with their targets in written form."""
     for span in spans:
         if span.kind == "link" or span.kind == "image":
             target = inline.address(span.target, base) if (links if span.kind == "link" else images) else ""
@@ -153,7 +153,7 @@ def _usable(spans: Iterable[Span], *, links: bool, images: bool, base: str | Non
 
 
 def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
-    """Give marks that lie within each other or apart, in order; without white space at their ends."""
+    """Return marks that are nested or separate, in order, without white space at their ends."""
     marks: list[_Mark] = []
     open_: list[_Mark] = []
     for span in sorted((_within(text, span) for span in spans), key=lambda span: (span.start, -span.end)):
@@ -172,12 +172,12 @@ def _marks(text: str, spans: Iterable[Span]) -> list[_Mark]:
             marks.append(_Mark(span.kind, start, end, span.target, span.alt))
             open_.append(marks[-1])
         elif span.kind == "image" and start == open_[-1].start and open_[-1] is marks[-1]:
-            marks.insert(-1, _Mark(span.kind, start, end, span.target, span.alt))  # in front of code, not in it
+            marks.insert(-1, _Mark(span.kind, start, end, span.target, span.alt))  # before code, not inside it
     return _readable(text, marks)
 
 
 def _within(text: str, span: Span) -> Span:
-    """Give *span* without white space at its ends; a picture stays where it stands."""
+    """Return *span* without white space at its ends. An image keeps its position."""
     if span.kind == "image":
         start = end = min(span.start, len(text))
     else:
@@ -186,7 +186,7 @@ def _within(text: str, span: Span) -> Span:
 
 
 def _is_tex(text: str) -> bool:
-    """Tell whether a formula is written as TeX, whose signs stay as they are; others are text like any."""
+    """Return whether a formula is written as TeX and stays verbatim. Other formulas are ordinary text."""
     return _TEX.fullmatch(text) is not None
 
 
@@ -203,7 +203,7 @@ def _fits(kind: str, open_: Sequence[_Mark]) -> bool:
 
 
 def _readable(text: str, marks: Sequence[_Mark]) -> list[_Mark]:
-    """Give the marks without those that CommonMark would not read as such, for what stands around their signs."""
+    """Return the marks without those that CommonMark would not recognize because of the characters around them."""
     others = [mark for mark in marks if mark.kind not in _EMPHASIS]
     starts = {mark.start for mark in others}
     ends = {mark.end for mark in others}
@@ -211,13 +211,13 @@ def _readable(text: str, marks: Sequence[_Mark]) -> list[_Mark]:
     taken: set[int] = set()
     code_ends: set[int] = set()
     kept: list[_Mark] = []
-    around: list[_Mark] = []  # strong and emphasized words that are not closed
+    around: list[_Mark] = []  # open strong and emphasized words
     for mark in marks:
         if mark.kind in _EMPHASIS:
             while around and around[-1].end <= mark.start:
                 around.pop()
             if around and (around[-1].start == mark.start) != (around[-1].end == mark.end):
-                continue  # three stars in a row are read as those of both, or of neither
+                continue  # three stars in a row would be read as both marks or as neither
             outside = (_at(text, mark.start - 1), _at(text, mark.end))
             opens = (text[mark.start].isalnum() and mark.start not in starts) or outside[0] in _BREAKS
             closes = (text[mark.end - 1].isalnum() and mark.end not in ends) or outside[1] in _BREAKS
@@ -227,7 +227,7 @@ def _readable(text: str, marks: Sequence[_Mark]) -> list[_Mark]:
             around.append(mark)
         elif mark.kind == "code":
             if mark.start in code_ends and mark.start not in others_end:
-                continue  # two runs of backticks would be one
+                continue  # two runs of backticks would merge
             code_ends.add(mark.end)
         kept.append(mark)
     return kept
@@ -247,7 +247,7 @@ def _written(text: str, marks: Sequence[_Mark]) -> str:
 
 
 def _bracketed(text: str, marks: Sequence[_Mark]) -> list[int]:
-    """Give all places that need a backslash: brackets too, within the text of a link or a picture."""
+    """Return all positions that need a backslash, including brackets within the text of a link or an image."""
     places = set(_escapes(text, {place for mark in marks for place in (mark.start, mark.end)}))
     for mark in marks:
         if mark.kind == "link":
@@ -256,7 +256,7 @@ def _bracketed(text: str, marks: Sequence[_Mark]) -> list[int]:
 
 
 class _Pen:
-    """Where the writing is in the text, and what is open there."""
+    """The position of the writer in the text, and its open marks."""
 
     def __init__(self, text: str, escapes: Iterator[int]) -> None:
         self.text, self.escapes = text, escapes
@@ -317,7 +317,7 @@ def _picture(mark: _Mark) -> str:
 
 
 def code(text: str) -> str:
-    """Give *text* as code within a line.
+    """Return *text* as inline code.
 
     >>> code("x = 1"), code("`")
     ('`x = 1`', '`` ` ``')
@@ -328,9 +328,9 @@ def code(text: str) -> str:
 
 
 def tex(text: str) -> str:
-    r"""Give TeX as it can stand in Markdown, also where nobody reads it as TeX.
+    r"""Return TeX so that it can be used in Markdown, including parsers that do not support TeX.
 
     >>> tex(r"$a<b$"), tex(r"$\|x\|$"), tex("$a < b$")
     ('$a\\lt b$', '$\\Vert x\\Vert $', '$a < b$')
     """
-    return _NO_TEX.sub(lambda found: _SAYS_THE_SAME[found[0]], text)
+    return _NO_TEX.sub(lambda match: _SAYS_THE_SAME[match[0]], text)

@@ -1,4 +1,4 @@
-"""When a page was published and last changed."""
+"""The dates of publication and last change of a page."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ PUBLISHED: Final = (
     "article_date_original",
     "date",
 )
-"""Names of `<meta>` that hold the day of publication, the most reliable first."""
+"""Names of `<meta>` with the date of publication, the most reliable first."""
 MODIFIED: Final = (
     "article:modified_time",
     "og:article:modified_time",
@@ -70,7 +70,7 @@ _MARK: Final = re.compile(r"dat(?:e|um)|publish|posted|byline|author|time")
 
 
 def is_front(url: str) -> bool:
-    """Tell whether *url* is the front page of a site: days and bylines on it are those of what it lists.
+    """Return whether *url* is the front page of a site, whose dates and bylines belong to the pages that it lists.
 
     >>> is_front("https://example.org/?ref=1"), is_front("https://example.org/a"), is_front("")
     (True, False, False)
@@ -80,41 +80,41 @@ def is_front(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the days of a page are read: 3/4/2024 as the fourth of March or not, and none after *last*."""
+    """How the dates of a page are read: whether 3/4/2024 is the fourth of March, and the *last* accepted day."""
 
     month_first: bool
     last: datetime
 
     def day(self, text: str) -> datetime | None:
-        """Give the moment that *text* states, or the first day that it names."""
-        found = stated(text)
-        if found is not None:
-            return found if found <= self.last else None
+        """Return the moment that *text* states, or the first day that it names."""
+        moment = stated(text)
+        if moment is not None:
+            return moment if moment <= self.last else None
         for month_first in (
             self.month_first,
             not self.month_first,
-        ):  # the other order, when this one lies in the future
-            found = written(text, month_first=month_first)
-            if found is not None and found <= self.last:
-                return found
+        ):  # try the other order if this date is in the future
+            moment = written(text, month_first=month_first)
+            if moment is not None and moment <= self.last:
+                return moment
         return None
 
     def first(self, candidates: Iterable[tuple[str, str]]) -> Found[datetime] | None:
-        """Give the first day among texts with their sources."""
+        """Return the first date among texts with their sources."""
         return next((Found(day, source) for text, source in candidates if (day := self.day(text)) is not None), None)
 
 
 def published_of(
     page: Declared, linked: LinkedData, url: str, *, reading: Reading, layout: Layout
 ) -> Found[datetime] | None:
-    """Give the moment of publication: what the page declares, then what its place says is the day of this text.
+    """Return the moment of publication: as declared, else as implied by the position of a date on the page.
 
-    In order: JSON-LD and `<meta>`; properties, `<time>` and marked elements of the article, without those of comments,
-    of other pages, or in a sentence; the address.
+    In order: JSON-LD and `<meta>`; properties, `<time>` and marked elements of the article, excluding those of
+        comments, of other pages, and in sentences; the address.
     """
-    found = reading.first(_declared(page, linked, PUBLISHED, "datePublished"))
-    if found or is_front(url):
-        return found
+    declared = reading.first(_declared(page, linked, PUBLISHED, "datePublished"))
+    if declared or is_front(url):
+        return declared
     return (
         _earlier(
             reading.first(_properties(page, layout, "datePublished")),
@@ -128,7 +128,7 @@ def published_of(
 
 
 def modified_of(page: Declared, linked: LinkedData, *, reading: Reading, layout: Layout) -> Found[datetime] | None:
-    """Give the moment of the last change, from the first place that states one."""
+    """Return the moment of the last change, from the first source that states one."""
     return (
         reading.first(_declared(page, linked, MODIFIED, "dateModified"))
         or reading.first(_properties(page, layout, "dateModified"))
@@ -138,7 +138,7 @@ def modified_of(page: Declared, linked: LinkedData, *, reading: Reading, layout:
 
 
 def lines_of_change(page: Declared, layout: Layout) -> set[str]:
-    """Give the lines that begin with an element that says when the page was changed."""
+    """Return the lines that begin with an element that states when the page was changed."""
     elements = [(number, record[2]) for number, record in page.times[:_MAX_TIMES] if _CHANGE.search(_marks(record))]
     elements += [(number, record[2]) for number, record in page.marked if _CHANGE.search(_marks(record))]
     pairs = ((layout.line(number), text.strip()) for number, text in elements if text.strip())
@@ -146,7 +146,7 @@ def lines_of_change(page: Declared, layout: Layout) -> set[str]:
 
 
 def _earlier(one: Found[datetime] | None, other: Found[datetime] | None) -> Found[datetime] | None:
-    """Give the earlier day: an answer or a comment is published after the question was created."""
+    """Return the earlier date: an answer or a comment is published after its question."""
     if one is None or other is None:
         return one or other
     return other if other.value < one.value else one
@@ -161,7 +161,7 @@ def _properties(page: Declared, layout: Layout, name: str) -> Iterator[tuple[str
 def _declared(
     page: Declared, linked: LinkedData, metas: tuple[str, ...], *properties: str
 ) -> Iterator[tuple[str, str]]:
-    """Give what JSON-LD holds under *properties*, then the contents of *metas*."""
+    """Yield the values of *properties* in JSON-LD, then the contents of *metas*."""
     for name in properties:
         for text in linked.texts(name):
             yield text, f"json-ld:{name}"
@@ -171,7 +171,7 @@ def _declared(
 
 
 def _times(page: Declared, layout: Layout, *, is_change: bool) -> Iterator[tuple[int, Record]]:
-    """Give the `<time>` elements of the article that say when it was changed, or those that do not."""
+    """Yield the `<time>` elements of the article: those about a change, or all others."""
     for number, record in page.times[:_MAX_TIMES]:
         marks = _marks(record)
         if (_CHANGE.search(marks) is not None) is not is_change or _ELSEWHERE.search(marks):
@@ -181,9 +181,9 @@ def _times(page: Declared, layout: Layout, *, is_change: bool) -> Iterator[tuple
 
 
 def _published_time(page: Declared, reading: Reading, layout: Layout) -> Found[datetime] | None:
-    """Give the `<time>` that is marked as the day of publication, else one near the title, else one that stands alone.
+    """Return the date of a `<time>` that is marked as publication, else of one near the title, else of the only one.
 
-    A `<time>` marks up any day; one in a sentence is a statement of the text (HTML Standard, 4.5.14).
+    A `<time>` can mark any date; one in a sentence is part of the text (HTML Standard, 4.5.14).
     """
     ranked: dict[int, list[datetime]] = {}
     for number, record in _times(page, layout, is_change=False):
@@ -195,7 +195,7 @@ def _published_time(page: Declared, reading: Reading, layout: Layout) -> Found[d
             ranked.setdefault(rank, []).append(day)
     best = min(ranked, default=2)
     days = ranked.get(best, [])
-    if not days or (best == 2 and len({day.date() for day in days}) > 1):  # a list of other pages
+    if not days or (best == 2 and len({day.date() for day in days}) > 1):  # these are lists of other pages
         return None
     return Found(days[0], "html:time")
 
@@ -209,7 +209,7 @@ def _marks(record: Record) -> str:
 
 
 def _published_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
-    """Give the text of the elements that are marked as a date or a byline, up to where it tells of a change."""
+    """Yield the texts of elements marked as a date or byline, up to the mention of a change."""
     for number, marks, text in _dated(page):
         text = before_change(text)
         if _CHANGE.search(marks) or not any(map(is_dateline, text.splitlines())):
@@ -219,7 +219,7 @@ def _published_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]
 
 
 def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]:
-    """Give what the elements that are marked as a date or a byline tell of a change."""
+    """Yield what elements marked as a date or byline state about a change."""
     for number, marks, text in _dated(page):
         change = text if _CHANGE.search(marks) else changed(text)
         if change and not layout.is_elsewhere(number):
@@ -227,7 +227,7 @@ def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]
 
 
 def _dated(page: Declared) -> Iterator[tuple[int, str, str]]:
-    """Give number, marks and text of the elements that are marked as a date or a byline and name a year."""
+    """Yield number, marks and text of the elements that are marked as a date or byline and have a year."""
     for number, (_, attributes, text) in page.marked:
         if len(text) <= _MARKED_CHARS and _YEAR.search(text):
             marks = marks_of(attributes)
@@ -236,7 +236,7 @@ def _dated(page: Declared) -> Iterator[tuple[int, str, str]]:
 
 
 def _is_in_a_sentence(text: str, line: str) -> bool:
-    """Tell whether an element is a part of a line that says more than its day."""
+    """Return whether an element is part of a line that contains more than its date."""
     return text.strip() in line and not is_dateline(before_change(line)) and not is_dateline(changed(line))
 
 

@@ -1,4 +1,4 @@
-"""Raised and lowered signs in plain text: `10⁶` and `H₂O`, so that the numbers stay what they are."""
+"""Superscripts and subscripts in plain text: `10⁶` and `H₂O`, so that numbers keep their values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ _SIGNS: Final = {
     "sup": str.maketrans("0123456789+-−=()abcdefghijklmnoprstuvwxyz", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁼⁽⁾ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻ"),
     "sub": str.maketrans("0123456789+-−=()aehijklmnoprstuvx", "₀₁₂₃₄₅₆₇₈₉₊₋₋₌₍₎ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓ"),
 }
-"""Superscripts and Subscripts of Unicode (U+2070 to U+209F), and modifier letters where these have none."""
+"""Superscripts and Subscripts of Unicode (U+2070 to U+209F), with modifier letters for missing ones."""
 _MARKS: Final = {"sup": "^", "sub": "_"}
 _MAX_CHARS: Final = 12
-"""What is longer is small print."""
+"""Maximum length; longer text is small print."""
 _NOTE: Final = re.compile(r"\[.*\]|[*†‡§¶#,\s]+|\(.*\)", re.DOTALL)
-"""Marks of notes: `[1]`, `*`, `(a)`."""
+"""Note marks: `[1]`, `*`, `(a)`."""
 _WORD: Final = re.compile(r"[^\W\d_]{4,}$")
 _BASE: Final = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]{1,2}|\d+)$|[)\]}⟩|′]$")
-"""What letters are an exponent or an index of: a name of one or two letters, a number, a bracket."""
+"""Text that can have an exponent or index: a name of one or two letters, a number, a bracket."""
 _ENDS_SENTENCE: Final = frozenset(".,;:!?…\"'”’»。，、」』")
 _ISOTOPE: Final = re.compile(r"[A-Z][a-z]?(?![^\W\d_])")
 _NUMBER: Final = re.compile(r"(?:\d|(?<![^\W\d_])[IVXLCDM]+)$")
@@ -29,7 +29,7 @@ _ORDINALS: Final = frozenset("aeoºª")
 
 
 class Change(NamedTuple):
-    """Characters `start` to `end` of a text, and what stands in their place."""
+    """A replacement of the characters `start` to `end` of a text."""
 
     start: int
     end: int
@@ -37,7 +37,7 @@ class Change(NamedTuple):
 
 
 def changes(block: Block) -> Iterator[Change]:
-    """Give what to write for the exponents and indices of *block*; none where the marks are those of notes or ordinals.
+    """Yield the replacements for exponents and indices of *block*, excluding note marks and ordinals.
 
     >>> [change.text for change in changes(Block("paragraph", "3×106 m", spans=(Span("sup", 4, 5),)))]
     ['⁶']
@@ -50,16 +50,16 @@ def changes(block: Block) -> Iterator[Change]:
 
 
 def _apart(spans: Iterable[Span]) -> list[Span]:
-    """Give the outermost spans of raised and lowered signs, in order."""
-    found: list[Span] = []
+    """Return the outermost superscript and subscript spans, in order."""
+    outermost: list[Span] = []
     for span in sorted((span for span in spans if span.kind in _SIGNS), key=lambda span: (span.start, -span.end)):
-        if span.start < span.end and (not found or span.start >= found[-1].end):
-            found.append(span)
-    return found
+        if span.start < span.end and (not outermost or span.start >= outermost[-1].end):
+            outermost.append(span)
+    return outermost
 
 
 def _is_note(raised: str, span: Span, links: Iterable[Span]) -> bool:
-    """Tell whether a mark leads to a note: it is a link as a whole, or written like one."""
+    """Return whether a mark refers to a note: all of it is a link, or it is written like a note mark."""
     if span.kind == "sup" and _NOTE.fullmatch(raised):
         return True
     width = len(raised.strip())
@@ -70,9 +70,9 @@ def _is_note(raised: str, span: Span, links: Iterable[Span]) -> bool:
 
 
 def _changes_meaning(raised: str, text: str, span: Span) -> bool:
-    """Tell whether what is raised or lowered is a number, a formula or a letter, and what is before it can have one.
+    """Return whether *raised* is a number, formula or letter that belongs to the text before it.
 
-    The letters of `21st`, `Mlle` and `™`, and numbers after the end of a sentence or behind a word, are none.
+    This excludes the letters of `21st`, `Mlle` and `™`, and numbers after the end of a sentence or after a word.
     """
     before = text[: span.start]
     if len(raised) > _MAX_CHARS or raised != raised.strip() or " " in raised or "\n" in raised:
@@ -91,7 +91,7 @@ def _changes_meaning(raised: str, text: str, span: Span) -> bool:
 
 
 def _with_inner(raised: str, span: Span, spans: Iterable[Span]) -> str:
-    """Write *raised*, which may hold an exponent of its own: x^(y²)."""
+    """Write *raised*, which may itself contain an exponent: x^(y²)."""
     within = (other for other in spans if span.start < other.start < other.end <= span.end)
     inner = next((other for other in within if other.kind in _SIGNS), None)
     if inner is None:
@@ -101,7 +101,7 @@ def _with_inner(raised: str, span: Span, spans: Iterable[Span]) -> str:
 
 
 def _written(raised: str, kind: str) -> str:
-    """Write *raised* with the signs of Unicode where each of its characters has one, otherwise behind `^` or `_`.
+    """Write *raised* in Unicode superscripts or subscripts if all of its characters exist, otherwise after `^` or `_`.
 
     >>> _written("-3", "sup"), _written("GS", "sub"), _written("a,b", "sub")
     ('⁻³', '_GS', '_(a,b)')

@@ -1,4 +1,4 @@
-"""Character references of HTML to characters."""
+"""Decode the character references of HTML."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from html import unescape
 from typing import Final
 
 TOO_LONG: Final = re.compile(r"&#(?:[0-9]{8,}|[xX][0-9a-fA-F]{7,});?")
-"""Numbers beyond all characters, which Python refuses to read when they have thousands of digits."""
+"""References to invalid code points, which Python fails to parse if they have thousands of digits."""
 
 
 def unescaped(text: str) -> str:
-    """Give *text* with its references as the characters they stand for.
+    """Return *text* with its character references decoded.
 
     >>> unescaped("1 &lt; 2 &#8230;"), unescaped("&#" + "9" * 5_000 + ";")
     ('1 < 2 …', '\ufffd')

@@ -1,7 +1,7 @@
-"""Blocks to plain text: paragraphs apart by an empty line, items and table rows one under the other.
+"""Write blocks as plain text: paragraphs separated by empty lines, items and table rows on consecutive lines.
 
-The words are those of the page; only marks are added: ``- `` and ``3. `` in front of items, `` | `` between cells,
-and what is raised or lowered is written so.
+Words are not changed. Only markers are added: ``- `` and ``3. `` before items, `` | `` between cells, and superscripts
+and subscripts.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from corpusmill.pipelines.stages.extract.content import Block
 
 _INDENT: Final = "  "
 _MAX_DEPTH: Final = 12
-"""Lists within lists up to which items are indented further."""
+"""Depth of nested lists up to which items are indented further."""
 
 
 def plain_text(blocks: Sequence[Block], *, links: bool = False, images: bool = False, base: str | None = None) -> str:
-    """Write the kept ones of *blocks* as plain text.
+    """Write the kept *blocks* as plain text.
 
     Args:
         links: Write links as ``[text](address)``.
-        images: Let the text that stands for a picture stand in its place, in brackets: ``[A map]``.
-        base: Where the page comes from; relative addresses become absolute.
+        images: Write the alternative text of images in brackets: ``[A map]``.
+        base: Address of the page; relative addresses become absolute.
 
     >>> print(plain_text([Block("heading", "Sizes"), Block("item", "small", level=1, marker="1.")]))
     Sizes
@@ -31,7 +31,7 @@ def plain_text(blocks: Sequence[Block], *, links: bool = False, images: bool = F
     1. small
     """
     parts: list[str] = []
-    run: list[Block] = []  # items that follow each other, or cells of one table
+    run: list[Block] = []  # consecutive items, or cells of one table
     run_kind = ""
     for block in blocks:
         if not block.kept:
@@ -61,9 +61,9 @@ def _together(run: Sequence[Block]) -> str:
 
 
 def _items(run: Sequence[Block]) -> str:
-    """Write items one under the other, those of inner lists indented, lists side by side apart."""
+    """Write items on consecutive lines, nested lists indented, and adjacent lists separated."""
     parts: list[str] = []
-    lists: list[tuple[int, int]] = []  # level and group of the lists that are open
+    lists: list[tuple[int, int]] = []  # level and group of the open lists
     indent = ""
     item = group = level = -1
     for block in run:
@@ -84,7 +84,7 @@ def _items(run: Sequence[Block]) -> str:
 
 
 def _nested(lists: list[tuple[int, int]], level: int, group: int) -> tuple[bool, str]:
-    """Close and open *lists* for an item; tell whether its list is new, and what stands in front of its line."""
+    """Close and open *lists* for an item. Return whether its list is new, and the indent of its line."""
     is_first = not lists
     while lists and lists[-1][0] > level:
         lists.pop()
@@ -98,15 +98,15 @@ def _nested(lists: list[tuple[int, int]], level: int, group: int) -> tuple[bool,
 
 
 def _table(cells: Sequence[Block]) -> str:
-    """Write a row a line; a table that only lays out the page as the paragraphs it holds."""
-    found = tables.rows(cells)
-    if found is None:
+    """Write one line per row; write a layout table as its paragraphs."""
+    rows = tables.rows(cells)
+    if rows is None:
         return "\n\n".join([cell.text for cell in cells])
-    return "\n".join([" | ".join(row.cells).lstrip() for row in found])
+    return "\n".join([" | ".join(row.cells).lstrip() for row in rows])
 
 
 def _marked(block: Block, *, links: bool, images: bool, base: str | None) -> Block:
-    """Give *block* with what its text should say of its exponents and indices, its links and pictures."""
+    """Return *block* with exponents, indices, links and images written into its text."""
     text = block.text
     pieces: list[str] = []
     after = 0
@@ -117,7 +117,7 @@ def _marked(block: Block, *, links: bool, images: bool, base: str | None) -> Blo
 
 
 def _changes(block: Block, *, links: bool, images: bool, base: str | None) -> Iterator[raised.Change]:
-    """Give what is written in another way, in order; what is inserted within an exponent stands before it."""
+    """Yield the replacements in order. Insertions within an exponent come before it."""
     raisings = list(raised.changes(block))
     insertions = _insertions(block, links=links, images=images, base=base) if links or images else []
     changes = [(start, 1, raised.Change(start, end, text)) for start, end, text in raisings]
@@ -128,15 +128,15 @@ def _changes(block: Block, *, links: bool, images: bool, base: str | None) -> It
 
 
 def _insertions(block: Block, *, links: bool, images: bool, base: str | None) -> list[tuple[int, str]]:
-    """Give the places where something is inserted, in order, and what."""
+    """Return the positions of insertions and the inserted texts, in order."""
     text = block.text
-    found: list[tuple[int, int, str]] = []
+    insertions: list[tuple[int, int, str]] = []
     for link in inline.apart(span for span in block.spans if links and span.kind == "link"):
         target = inline.address(link.target, base)
         if target:
-            found += [(link.start, 1, "["), (link.end, 0, f"]({target})")]
+            insertions += [(link.start, 1, "["), (link.end, 0, f"]({target})")]
     for image in block.spans:
         if images and image.kind == "image" and (alt := " ".join(image.alt.split())):
             place = min(image.start, len(text))
-            found.append((place, 2, inline.spaced(f"[{alt}]" if inline.is_word(alt) else alt, text, place)))
-    return [(place, inserted) for place, _, inserted in sorted(found)]
+            insertions.append((place, 2, inline.spaced(f"[{alt}]" if inline.is_word(alt) else alt, text, place)))
+    return [(place, inserted) for place, _, inserted in sorted(insertions)]

@@ -1,4 +1,4 @@
-"""Selectors that a user wrote for a site, applied to the markup before anything is judged."""
+"""Apply a user's selectors to the markup before blocks are scored."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from corpusmill.pipelines.stages.extract.references import TOO_LONG
 from corpusmill.schemas.errors import DataError
 
 MAX_TAGS: Final = 60_000
-"""Beautiful Soup takes 15 µs for a tag; the largest of 2,884 pages of our evaluation has 50,000."""
+"""Maximum number of tags, at 15 µs each in Beautiful Soup; the largest of 2,884 evaluation pages has 50,000."""
 MAX_SIGNS: Final = 200_000
-"""Tags and character references, ends of tags included: each is a call in Python."""
+"""Maximum number of tags (including end tags) and character references, each of which is a Python call."""
 MAX_WORDS_OF_TAGS: Final = 100_000
-"""In tags of more than 2,000 characters: an attribute each, at 300 bytes and 1 µs."""
+"""Maximum number of words in tags above 2,000 characters: each may be an attribute, at 300 bytes and 1 µs."""
 _LONG_TAG: Final = re.compile(r"<[a-zA-Z][^>]{2000,}")
 MAX_CLIMB: Final = 6_000_000
-"""Sum of the depths of all elements: what a selector like ``div p`` may have to climb; a usual page has 50,000."""
+"""Maximum sum of the depths of all elements, which a selector like ``div p`` may climb; a typical page has 50,000."""
 
 
 class _Soup(BeautifulSoup):
-    """A tree that gives up on markup whose elements nest so that a selector would take minutes."""
+    """A tree that raises on markup nested so deeply that a selector would take minutes."""
 
     climb = 0
 
@@ -39,9 +39,9 @@ class _Soup(BeautifulSoup):
 
 
 def selected(markup: str, selectors: Selectors) -> tuple[str, bool]:
-    """Give the page without what `drop` matches, and only what `select` matches when it matches anything.
+    """Return the page without the elements that match `drop`, and with only those that match `select`, if any.
 
-    The head of the page stays, because it says who wrote the page, and when.
+    The head of the page is kept, because it contains metadata.
 
     Returns:
         The markup of the page, and whether `select` matched.
@@ -76,17 +76,17 @@ def _parsed(markup: str) -> BeautifulSoup:
             kind="too_complex",
         )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # XHTML is read as the browser reads it, as HTML
+        warnings.simplefilter("ignore")  # XHTML is parsed as HTML, as in a browser
         try:
             return _Soup(_complete(markup), "html.parser")
-        except ParserRejectedMarkup:  # such as <![foo[: a declaration that HTML does not have
+        except ParserRejectedMarkup:  # for example <![foo[, which is not an HTML declaration
             return _Soup(_complete(markup.replace("<![", "&lt;![")), "html.parser")
 
 
 def _complete(markup: str) -> str:
-    """Give *markup* without beginnings that have no end: the parser would look for each to the end of the page.
+    """Return *markup* without openings that are never closed, for which the parser would scan to the end of the page.
 
-    What follows a comment that is never closed is read as the page, not lost.
+    Text after an unclosed comment is read as part of the page.
     """
     for beginning, end in (("<!--", "-->"), ("<![", "]>")):
         last = markup.rfind(end) + 1
@@ -96,9 +96,9 @@ def _complete(markup: str) -> str:
 
 
 def _outermost(soup: BeautifulSoup, matches: Sequence[Tag]) -> Iterator[Tag]:
-    """Give those of *matches* that lie in no other, in the order of the page; linear in the elements of the page."""
+    """Yield the *matches* that are not inside another match, in page order; linear in the elements of the page."""
     chosen = {id(element) for element in matches}
-    taken: set[int] = set()  # elements within one that was taken
+    taken: set[int] = set()  # descendants of yielded elements
     for element in soup.find_all(True) if chosen else ():
         if id(element.parent) in taken:
             taken.add(id(element))
@@ -108,7 +108,7 @@ def _outermost(soup: BeautifulSoup, matches: Sequence[Tag]) -> Iterator[Tag]:
 
 
 def _shown(element: Tag) -> Tag:
-    """Give *element* without what hides it: who selects it wants its text."""
+    """Return *element* without attributes that hide it, since the user selected it."""
     for name in ("hidden", "style", "popover"):
         element.attrs.pop(name, None)
     if element.name == "dialog":
@@ -117,7 +117,7 @@ def _shown(element: Tag) -> Tag:
 
 
 def _page(soup: BeautifulSoup, wanted: Iterable[Tag]) -> str:
-    """Give a page whose body is *wanted*, with the head and the language of *soup*."""
+    """Return a page whose body is *wanted*, with the head and language of *soup*."""
     root = soup.find("html")
     language = root.get("lang") if isinstance(root, Tag) else None
     start = soup.new_tag("html", attrs={"lang": str(language)} if language else {})

@@ -1,4 +1,4 @@
-"""The stage `extract`: captures with `content` become documents with `text`."""
+"""The stage `extract`: turns captures with `content` into documents with `text`."""
 
 from __future__ import annotations
 
@@ -20,26 +20,25 @@ if TYPE_CHECKING:
 
 _FILLED: Final = ("title", "license", "license_source", "published_at")
 _COLUMNS: Final = {"title": "title", "published": "published_at"}
-"""What a page states that has a column of its own; `metadata` tells where it stood."""
+"""Metadata with a column of its own; `metadata` records its source."""
 _KEYS: Final = {
     **{name: name for name in ("authors", "modified", "site", "canonical", "license_url")},
     "language": "declared_language",
 }
-"""What a page states that goes into `metadata`, by the key it has there."""
+"""Metadata stored in `metadata`, by key."""
 
 
 class Extract(Stage, Options):
-    """Take the main text out of web pages, and what they say about themselves.
+    """Extract the main text and the metadata of web pages.
 
-    A record that is text already passes unchanged. Columns that a source has filled stay as they are; `title`,
-    `published_at`, `license` (with `license_source`) are filled where they are null. `metadata` gets the keys
-    `authors`, `modified`, `site`, `canonical`, `declared_language` and `license_url` where they are missing, and for
-    each value that came from the page a key that ends in `_source` and tells where it stood (`published_at_source`).
-    `content` is null afterwards.
+    Records that already have text pass unchanged. Columns that a source has set are kept; `title`, `published_at` and
+    `license` (with `license_source`) are set where they are null. The keys `authors`, `modified`, `site`, `canonical`,
+    `declared_language` and `license_url` are added to `metadata` where they are missing, and for each value taken from
+    the page a key that ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
 
-    The text is what a reader sees or can open: without hidden elements, closed dialogs and the readings of ruby, with
-    the quotation marks of `<q>`, exponents as `10⁶`. `published_at` is a day that the page states for itself or that
-    stands in its byline: not one of a comment, of another page, in a sentence, or after `fetched_at`.
+    The text is what a reader can see or open: without hidden elements, closed dialogs and ruby annotations, with the
+    quotation marks of `<q>` and exponents as `10⁶`. `published_at` is a date that the page declares for itself or that
+    is in its byline, not a date of a comment, of another page, in a sentence, or after `fetched_at`.
 
     Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
     `error.too_complex`, `error.not_html`.
@@ -48,27 +47,27 @@ class Extract(Stage, Options):
     version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
     data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
-    card_line: ClassVar[str | None] = "takes the main text out of pages and drops navigation, advertising and markup"
+    card_line: ClassVar[str | None] = "extracts the main text of pages and drops navigation, advertising and markup"
 
-    min_characters: int = Field(default=0, ge=0, description="Characters of text that a page needs.")
+    min_characters: int = Field(default=0, ge=0, description="Minimum number of characters in the text of a page.")
 
     def reads(self) -> tuple[str, ...]:
-        """Name the captured bytes, what they are, and when they were captured: nothing was published after that."""
+        """Return the captured bytes and what describes them. `fetched_at` bounds the date of publication."""
         return ("content", "url", "media_type", "fetched_at")
 
     def changes(self) -> tuple[str, ...]:
-        """Name the text, and what a page states about itself."""
+        """Return the text and the metadata columns."""
         return ("content", "text", *_FILLED, "metadata")
 
     def rules(self) -> tuple[str, ...]:
-        """Name the rules for pages without enough text."""
+        """Return the rules for pages without enough text."""
         return ("extract.empty", "extract.too_short")
 
     def build(self) -> Transform:
-        """Load reader and model, and give the function.
+        """Load reader and model and return the function.
 
         Raises:
-            DamagedFileError: One of them is damaged, or of another version.
+            DamagedFileError: One of them is damaged or has the wrong version.
         """
         from corpusmill.pipelines.stages.extract.model_file import check_reader, shipped
         from corpusmill.pipelines.stages.extract.page import extract_page
@@ -83,8 +82,8 @@ class Extract(Stage, Options):
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
             readings = [
-                read(content, *given) if content is not None else _UNTOUCHED
-                for content, *given in zip(*(_python(batch[name]) for name in self.reads()), strict=True)
+                read(content, *arguments) if content is not None else _UNTOUCHED
+                for content, *arguments in zip(*(_python(batch[name]) for name in self.reads()), strict=True)
             ]
             return _judged(_filled(batch, readings), readings, self.min_characters)
 
@@ -92,7 +91,7 @@ class Extract(Stage, Options):
 
 
 class _Reading:
-    """What came out of one record: the page, or the error that stands in its place."""
+    """The result of reading one record: a page, or an error."""
 
     __slots__ = ("error", "kind", "page")
 
@@ -118,15 +117,15 @@ def _python(column: pa.Array) -> list[Any]:
 
 
 def _filled(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.RecordBatch:
-    """Give *batch* with the text and the evidence of the pages, without content, and with what was added."""
+    """Return *batch* with texts and metadata of the pages, without content, and with the bytes added."""
     was_read = np.fromiter((reading is not _UNTOUCHED for reading in readings), np.bool_, len(readings))
     before = _bytes(batch["text"])
     text = pa.array([reading.page.text if reading.page else None for reading in readings], pa.string())
     columns = {"text": pc.if_else(pa.array(was_read), text, batch["text"])}
     for name in _FILLED:
         columns[name] = _coalesced(batch[name], [_evidence(reading, name) for reading in readings])
-    given = pc.is_valid(batch["license"])  # a licence and its source belong together
-    columns["license_source"] = pc.if_else(given, batch["license_source"], columns["license_source"])
+    is_set = pc.is_valid(batch["license"])  # a license and its source belong together
+    columns["license_source"] = pc.if_else(is_set, batch["license_source"], columns["license_source"])
     columns["metadata"] = _metadata(batch, readings)
     columns["content"] = pa.nulls(batch.num_rows, batch.schema.field("content").type)
     for name, column in columns.items():
@@ -141,14 +140,14 @@ def _bytes(text: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
 
 
 def _evidence(reading: _Reading, name: str) -> str | datetime | None:
-    """Give what a page states for the column *name*."""
+    """Return the value that a page states for the column *name*."""
     if reading.page is None:
         return None
     stated: Metadata = reading.page.metadata
     if name == "license_source":
         return f"page:{stated.license.source}" if stated.license else None
-    found = stated.published if name == "published_at" else getattr(stated, name)
-    value: str | datetime | None = found.value if found else None
+    statement = stated.published if name == "published_at" else getattr(stated, name)
+    value: str | datetime | None = statement.value if statement else None
     return value
 
 
@@ -157,23 +156,23 @@ def _coalesced(column: pa.Array, values: Sequence[Any]) -> pa.Array:
 
 
 def _metadata(batch: pa.RecordBatch, readings: Sequence[_Reading]) -> pa.Array:
-    """Return the metadata with the keys that pages add; a key that is there stays."""
+    """Return the metadata with the keys added by the pages. Existing keys are kept."""
     column = batch["metadata"]
     if all(reading.page is None for reading in readings):
         return column
     filled = {key: _python(pc.is_valid(batch[key])) for key in _COLUMNS.values()}
     merged: list[dict[str, str] | None] = []
-    for row, (given, reading) in enumerate(zip(metadata_dicts(column), readings, strict=True)):
-        entries = dict(given or {})
+    for row, (before, reading) in enumerate(zip(metadata_dicts(column), readings, strict=True)):
+        entries = dict(before or {})
         if reading.page is not None:
             known = {*entries, *(key for key, is_filled in filled.items() if is_filled[row])}
             entries |= _stated(reading.page.metadata, known)
-        merged.append(entries if entries or given is not None else None)
+        merged.append(entries if entries or before is not None else None)
     return metadata_column(merged)
 
 
 def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:
-    """Give what a page states beyond what is *known*, and where each value stood.
+    """Return the metadata that a page states beyond the *known* keys, and the source of each value.
 
     >>> from corpusmill.pipelines.stages.extract.found import Found
     >>> from corpusmill.pipelines.stages.extract.metadata import Metadata
@@ -181,7 +180,7 @@ def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:
     {'authors': 'Ann; Bo', 'authors_source': 'meta:author'}
     """
     entries: dict[str, str] = {}
-    for name, (value, source) in metadata.found().items():
+    for name, (value, source) in metadata.as_text().items():
         key = _COLUMNS.get(name) or _KEYS.get(name)
         if key is None or key in known:
             continue
@@ -192,7 +191,7 @@ def _stated(metadata: Metadata, known: Collection[str]) -> dict[str, str]:
 
 
 def _judged(batch: pa.RecordBatch, readings: Sequence[_Reading], min_characters: int) -> pa.RecordBatch:
-    """Give *batch* with the verdicts on records that could not be read, and on pages without enough text."""
+    """Return *batch* with verdicts on unreadable records and on pages without enough text."""
     broken = np.array([reading.kind is not None for reading in readings], np.bool_)
     if broken.any():
         kinds = pa.array([reading.kind for reading in readings], pa.string())

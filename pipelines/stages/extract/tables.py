@@ -1,4 +1,4 @@
-"""Cells to rows: whether a table holds data or only lays out the page, and the grid of its texts."""
+"""Group cells into rows, and decide whether a table holds data or is used for layout."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from typing import Final, NamedTuple
 from corpusmill.pipelines.stages.extract.content import Block
 
 MAX_CELL_CHARS: Final = 600
-"""A longer cell is a piece of the page, not a value: old pages and forums lay out columns with tables."""
+"""Maximum length of a data cell; old pages and forums use tables for layout, with long cells."""
 _MAX_GAP: Final = 50
-"""Empty cells in front of one with text that are written; more say nothing to a reader."""
+"""Maximum number of empty cells to write before a cell with text."""
 
 
 class Row(NamedTuple):
-    """The texts of one row, ``""`` for cells without text before the last one; and whether all cells are headers."""
+    """The texts of one row, with ``""`` for empty cells before the last text; and whether all cells are headers."""
 
     cells: list[str]
     is_header: bool
 
 
 def rows(blocks: Sequence[Block]) -> list[Row] | None:
-    """Give the rows of one table, whose cells are *blocks*, in order; None when the table only lays out the page.
+    """Return the rows of a table, whose cells are *blocks* in order; None if the table is used for layout.
 
     >>> rows([Block("cell", "a", row=0, column=0), Block("cell", "b", row=0, column=2)])
     [Row(cells=['a', '', 'b'], is_header=False)]
     """
-    found: list[Row] = []
+    grid: list[Row] = []
     cells: list[str] = []
     above = column = -1
     is_header = True
@@ -36,7 +36,7 @@ def rows(blocks: Sequence[Block]) -> list[Row] | None:
             text = text.replace("\n", " ")
         if row != above:
             if cells:
-                found.append(Row(cells, is_header))
+                grid.append(Row(cells, is_header))
             above, column, cells, is_header = row, -1, [], True
         if place == column and cells:
             text = f"{cells.pop()} {text}"
@@ -49,5 +49,5 @@ def rows(blocks: Sequence[Block]) -> list[Row] | None:
         if block.marker != "th":
             is_header = False
     if cells:
-        found.append(Row(cells, is_header))
-    return found
+        grid.append(Row(cells, is_header))
+    return grid

@@ -1,4 +1,4 @@
-"""The tags of a page one after the other, without a tree: linear in the markup, whatever it is."""
+"""Iterate over the tags of a page without building a tree, in linear time for any markup."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TAG: Final = re.compile(
     rf"<(?:!--.*?(?:-->|\Z)|(?P<end>/)?(?P<name>[a-zA-Z][^\s/>]*+)(?P<attributes>{_ATTRIBUTES})(?:>|\Z)|[!?/][^>]*+>?)",
     re.DOTALL,
 )
-"""Every alternative consumes what it has looked at: no sign is looked at more than a few times."""
+"""Every alternative consumes the text it inspects, so no character is inspected more than a few times."""
 _ATTRIBUTE: Final = re.compile(
     r"""([^\s/>=][^\s/>=]*+)(?:\s*+=\s*+(?:"([^"]*+)"?|'([^']*+)'?|([^\s>"'][^\s>]*+))?)?""", re.DOTALL
 )
@@ -22,7 +22,7 @@ _RAW: Final = {
     name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE)
     for name in ("script", "style", "textarea", "title", "xmp", "iframe", "noembed", "noframes")
 }
-"""Elements whose content is text, in which a ``<`` begins nothing, and where they end."""
+"""Raw text elements, in which ``<`` begins no tag, and their end tags."""
 
 
 class Tag(NamedTuple):
@@ -36,31 +36,31 @@ class Tag(NamedTuple):
 
 
 def tags(markup: str) -> Iterator[Tag]:
-    """Give the tags of *markup* in order, those in comments and in raw text excepted.
+    """Yield the tags of *markup* in order, except those in comments and raw text.
 
     >>> [tag.name for tag in tags("<p class='a>b'>x<!-- <i> --><script>if (a<b) </script></p>")]
     ['p', 'script', 'script', 'p']
     """
     at = 0
-    while (found := _TAG.search(markup, at)) is not None:
-        at = found.end()
-        if not found["name"]:
+    while (match := _TAG.search(markup, at)) is not None:
+        at = match.end()
+        if not match["name"]:
             continue
-        name = found["name"].lower()
-        yield Tag(name, bool(found["end"]), found["attributes"], found.start(), at)
-        if name in _RAW and not found["end"]:
+        name = match["name"].lower()
+        yield Tag(name, bool(match["end"]), match["attributes"], match.start(), at)
+        if name in _RAW and not match["end"]:
             end = _RAW[name].search(markup, at)
             at = end.start() if end is not None else len(markup)
 
 
 def attributes(source: str) -> dict[str, str]:
-    """Give the attributes of a tag; names in lower case, the first of two with one name.
+    """Return the attributes of a tag, with lower-case names. Of duplicate names, the first counts.
 
     >>> attributes(" Class='a b' alt=&lt;x checked")
     {'class': 'a b', 'alt': '<x', 'checked': ''}
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     for name, double, single, bare in _ATTRIBUTE.findall(source):
         value = double or single or bare
-        found.setdefault(name.lower(), unescaped(value))
-    return found
+        values.setdefault(name.lower(), unescaped(value))
+    return values

@@ -1,4 +1,4 @@
-"""The licence that a page states for itself, and where."""
+"""The license that a page states for itself, and its source."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _URL_CHARS: Final = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """An SPDX identifier, or the address of a licence that has none, or nothing."""
+    """An SPDX identifier, or the address of a license without one, or nothing."""
 
     identifier: Found[str] | None = None
     url: Found[str] | None = None
 
 
 def license_of(page: Declared, linked: LinkedData) -> Terms:
-    """Give the licence from the first place that states one.
+    """Return the license from the first source that states one.
 
-    A page that names several licences there (one a picture, often) says nothing about its text.
+    A page that lists several licenses there (often one per image) says nothing about its text.
     """
     for source, addresses in _stated(page, linked):
         if addresses:
@@ -44,7 +44,7 @@ def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, list[str]
 
 
 def _addresses(values: list[str]) -> list[str]:
-    """Give those of *values* that lead to a licence or name one: the rest is a sentence about rights."""
+    """Return the *values* that link to a license or name one; others are sentences about rights."""
     return [value for value in values if "//" in value or spdx(value)]
 
 

@@ -1,4 +1,4 @@
-r"""TeX for the characters of formulas, and what TeX source of a page looks like once its wrapping is off."""
+r"""TeX for the characters of formulas, and cleaning of TeX source found on pages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WRITTEN: Final = {
 }  # fmt: skip
 _NAMES: Final = iter(f"{_GREEK} {_SIGNS}".split())
 SYMBOLS: Final[dict[str, str]] = _WRITTEN | {sign: f"\\{name}" for sign, name in zip(_NAMES, _NAMES, strict=True)}
-"""Characters of mathematics, as TeX with the symbols of AMS writes them."""
+"""Mathematical characters in TeX with the AMS symbols."""
 FUNCTIONS: Final = frozenset(
     "arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim liminf limsup ln log max "
     "min Pr sec sin sinh sup tan tanh".split()
@@ -64,7 +64,7 @@ VARIANTS: Final = {
     "bold-sans-serif": "mathsf",
     "monospace": "mathtt",
 }
-"""Values of `mathvariant`, and the commands for them."""
+"""Values of `mathvariant`, and their TeX commands."""
 _STYLES: Final = (
     ("DOUBLE-STRUCK", "mathbb"), ("SCRIPT", "mathcal"), ("FRAKTUR", "mathfrak"), ("BLACK-LETTER", "mathfrak"),
     ("SANS-SERIF", "mathsf"), ("MONOSPACE", "mathtt"), ("BOLD ITALIC", "boldsymbol"), ("BOLD", "mathbf"),
@@ -83,7 +83,7 @@ _PROSE: Final = re.compile(r"[^\W\d_]{2,}[\s,.]+[^\W\d_]{2,}")
 
 @lru_cache(maxsize=4_096)
 def character(sign: str) -> str:
-    r"""Give one character of a formula in TeX; letters of the mathematical alphabets as letters in a style.
+    r"""Return one character of a formula in TeX. Mathematical alphabets become letters in a style.
 
     >>> character("×"), character("𝐱"), character("ℝ"), character("𝑎"), character("é")
     ('\\times', '\\mathbf{x}', '\\mathbb{R}', 'a', 'é')
@@ -102,12 +102,12 @@ def character(sign: str) -> str:
 
 
 def characters(text: str) -> str:
-    """Give the characters of *text* in TeX."""
+    """Return the characters of *text* in TeX."""
     return joined([character(sign) for sign in text])
 
 
 def joined(parts: list[str]) -> str:
-    r"""Give *parts* one after the other, a space where a command would swallow the next letter.
+    r"""Concatenate *parts*, with a space where a command would swallow the next letter.
 
     >>> joined(["\\alpha", "x"]), joined(["2", "\\pi", "+", "r"])
     ('\\alpha x', '2\\pi+r')
@@ -125,7 +125,7 @@ def joined(parts: list[str]) -> str:
 
 
 def words(text: str) -> str:
-    r"""Give words in a formula.
+    r"""Return words in a formula.
 
     >>> words(" if x_1 ")
     '\\text{ if x\\_1 }'
@@ -134,7 +134,7 @@ def words(text: str) -> str:
 
 
 def cleaned(source: str) -> str:
-    r"""Give TeX that a page holds without the delimiters and the style around all of it, on one line.
+    r"""Return TeX from a page on one line, without delimiters and style around the whole.
 
     >>> cleaned("{\\displaystyle E=mc^{2}}"), cleaned("$$a % note\n+ b$$"), cleaned("\\(x\\)")
     ('E=mc^{2}', 'a + b', 'x')
@@ -142,9 +142,9 @@ def cleaned(source: str) -> str:
     source = source.strip().removeprefix("% <![CDATA[").removesuffix("%]]>").strip()
     if "%" in source and "\n" in source:
         source = _COMMENT.sub(" ", source)
-    found = _DELIMITED.fullmatch(source)
-    if found is not None:
-        source = next(group for group in found.groups() if group is not None).strip()
+    match = _DELIMITED.fullmatch(source)
+    if match is not None:
+        source = next(group for group in match.groups() if group is not None).strip()
     styled = _STYLED.match(source)
     if styled is not None and (source[0] != "{" or _closes_at_end(source)):
         source = source[styled.end() : -1 if source[0] == "{" else None]
@@ -152,7 +152,7 @@ def cleaned(source: str) -> str:
 
 
 def _closes_at_end(source: str) -> bool:
-    """Tell whether the brace that *source* begins with is closed by its last character."""
+    """Return whether the brace that begins *source* is closed by its last character."""
     depth = 0
     escaped = False
     for place, sign in enumerate(source):
@@ -170,7 +170,7 @@ def _closes_at_end(source: str) -> bool:
 
 
 def looks_like_tex(source: str) -> bool:
-    r"""Tell whether *source* is TeX and no description in words.
+    r"""Return whether *source* is TeX rather than a description in words.
 
     >>> looks_like_tex("a^2"), looks_like_tex("n"), looks_like_tex("the square of a"), looks_like_tex("\\text{if so}")
     (True, True, False, True)

@@ -16,11 +16,12 @@ _SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\
 _HAS_SEPARATOR: Final = re.compile(r"\s[-–—―·•«:~/\\]|[|｜»_]")
 """A cheaper pattern that matches wherever `_SEPARATOR` does."""
 _MIN_SENTENCE: Final = 8
-"""Words from which a lone heading is the title of a page, whatever the page states: shorter ones name a section."""
+"""Number of words from which a single heading is the page's title, whatever the page states; shorter ones name
+sections."""
 _MAX_SENTENCE: Final = 30
 _MAX_PARTS: Final = 8
 _MAX_TIMES: Final = 2.5
-"""How much longer than a heading a title may be that begins or ends with it."""
+"""How many times longer than a heading a title that begins or ends with it may be."""
 _MIN_PIECE: Final = 4
 _MAX_NAME_WORDS: Final = 4
 _HOST: Final = re.compile(r"https?://(?:[^/@?#]*@)?(?:www\.)?([^/?#:]+)", re.IGNORECASE)
@@ -37,13 +38,13 @@ METAS: Final = (
 
 
 def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found[str] | None:
-    """Give the title that heads the page.
+    """Return the title of the page.
 
-    What a page tells other sites (`og:title`) can be written for them; the first-level heading that says the same
-    is what a reader sees, so it goes first.
+    The title for other sites (`og:title`) may differ from what readers see, so a first-level heading that matches it is
+    preferred.
 
     Args:
-        names: Keys of the names of the site, see `site_names`.
+        names: Keys of the site's names, see `site_names`.
     """
     headings = {name: heading for heading in page.headings if (name := key(heading)) and name not in names}
     for value, source in _stated(page, linked):
@@ -58,7 +59,7 @@ def title_of(page: Declared, linked: LinkedData, names: frozenset[str]) -> Found
 
 
 def _better(headings: dict[str, str], title: str, name: str) -> str | None:
-    """Give the first heading that says what *title* says, or the only one of the page when it is a sentence."""
+    """Return the first heading that matches *title*, or the page's only heading if it is a sentence."""
     for other, heading in headings.items():
         if _is_better(other, name, heading, title):
             return heading
@@ -74,7 +75,7 @@ def _have_common_word(one: str, other: str) -> bool:
 
 
 def _is_better(one: str, other: str, heading: str, title: str) -> bool:
-    """Tell whether *heading* says what *title* says, and is no title with a rubric before it or a text after it.
+    """Return whether *heading* matches *title*, and is not a title with a section before it or text after it.
 
     Args:
         one: Key of *heading*; *other* is that of *title*.
@@ -97,7 +98,7 @@ def _stated(page: Declared, linked: LinkedData) -> Iterator[tuple[str, str]]:
 
 
 def key(text: str) -> str:
-    """Give the letters and digits of *text* in lower case, nothing between them.
+    """Return the letters and digits of *text* in lower case, without separators.
 
     >>> key("The Daily News!")
     'thedailynews'
@@ -106,7 +107,7 @@ def key(text: str) -> str:
 
 
 def site_names(site: str, url: str) -> frozenset[str]:
-    """Give the keys by which a page can call its site: its name, with and without an article, its host."""
+    """Return the keys under which a page can name its site: its name, with and without an article, and its host."""
     match = _HOST.match(url)
     labels = match.group(1).lower().replace("-", "").split(".") if match else [""]
     name = key(site)
@@ -115,12 +116,12 @@ def site_names(site: str, url: str) -> frozenset[str]:
 
 
 def without_site(text: str, names: frozenset[str], headings: Collection[str]) -> str:
-    """Give *text* without the parts before or after a separator that name the site.
+    """Return *text* without the parts before or after a separator that name the site.
 
-    A part goes when it is one of *names*, or when what is left is a heading of the page.
+    A part is removed if it is one of *names*, or if the rest is a heading of the page.
 
     Args:
-        names: Keys of the names of the site, see `site_names`.
+        names: Keys of the site's names, see `site_names`.
         headings: Keys of the headings.
 
     >>> without_site("Storm closes harbour | Coast Daily", frozenset({"coastdaily"}), [])
@@ -143,7 +144,7 @@ def without_site(text: str, names: frozenset[str], headings: Collection[str]) ->
 
 
 def _names_site(part: str, names: frozenset[str]) -> bool:
-    """Tell whether *part* is a name of the site, a piece of one, or a few words with one of them."""
+    """Return whether *part* is a name of the site, a piece of one, or a few words that include one."""
     name = key(part)
     if name in names or name.removeprefix("the") in names:
         return True
@@ -154,6 +155,6 @@ def _names_site(part: str, names: frozenset[str]) -> bool:
 
 
 def _is_like(one: str, other: str) -> bool:
-    """Tell whether most words of the shorter text are in the other."""
+    """Return whether most words of the shorter text are in the other one."""
     left, right = set(_LETTERS.findall(one.casefold())), set(_LETTERS.findall(other.casefold()))
     return len(left & right) * 2 > max(len(left), len(right))

@@ -1,4 +1,4 @@
-"""The day and the authors that a reader sees beside the title: lines of text that say little else."""
+"""The date and authors that a reader sees near the title, in lines that contain little else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LINE_CHARS: Final = 160
 _LINES_BEFORE: Final = 5
 _LINES_AFTER: Final = 20
 _HEAD_LINES: Final = 40
-"""Lines looked at when none of them is the title."""
+"""Number of lines to inspect if none of them is the title."""
 _BYLINE: Final = re.compile(
     r"\W{0,3}(?:(?:(?:written|posted|published|words|text|photos and|report) )?(?:story )?by:?\s*"
     r"(?=(?-i:[A-ZÀ-ÞΑ-ΩА-Я]))"
@@ -32,7 +32,7 @@ _HAN_BETWEEN: Final = re.compile(r"[\s、]+")
 
 
 def blocks_near(lines: Sequence[str], title: str) -> Sequence[int]:
-    """Give the places of the lines from the one that is *title* on, then of those before it; else the first."""
+    """Return the positions of the lines from *title* on, then of those before it; else of the first lines."""
     try:
         place = lines.index(title)
     except ValueError:
@@ -41,7 +41,7 @@ def blocks_near(lines: Sequence[str], title: str) -> Sequence[int]:
 
 
 def visible_days(lines: Iterable[str], reading: Reading) -> tuple[Found[datetime] | None, Found[datetime] | None]:
-    """Give the first day that a line names, and the first day of a change; lines that say much besides do not count."""
+    """Return the first date in *lines*, and the first date of a change. Lines with much other text are ignored."""
     published: Found[datetime] | None = None
     modified: Found[datetime] | None = None
     for line in lines:
@@ -57,7 +57,7 @@ def visible_days(lines: Iterable[str], reading: Reading) -> tuple[Found[datetime
 
 
 def visible_authors(lines: Sequence[str]) -> Found[tuple[str, ...]] | None:
-    """Give the names in the first line that is a byline, or that names its reporter in Chinese."""
+    """Return the names in the first line that is a byline, or that names its reporter in Chinese."""
     for line in lines:
         if len(line) > _LINE_CHARS:
             continue

@@ -1,1 +1,1 @@
-"""Views of a text, made once per distinct word: without stop words, as stems, as lemmas."""
+"""Views of a text, computed once per distinct word: without stop words, as stems, as lemmas."""

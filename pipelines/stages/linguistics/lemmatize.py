@@ -1,4 +1,4 @@
-"""The stage `lemmatize`: words as a dictionary lists them."""
+"""The stage `lemmatize`: replaces words by their dictionary forms."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ SPACY: Final = frozenset("ca cs da de en es fr grc hr hu id it lb lt mk nb nl pt
 """Languages with a table of lemmas in spacy-lookups-data."""
 
 _AMBIGUOUS: Final = frozenset({"'s", "’s", "'d", "’d"})
-"""What is left of is, has, would or a genitive; the English table says `have` for all of them."""
+"""The rest of a contracted is, has or would, or of a genitive. The English table maps them all to `have`."""
 
 
 class Lemmatize(View):
-    """Add the text as lemmas: lower-case, a space between two, by dictionary (no model, no context).
+    """Add a view of the text as lemmas: lower-case, separated by spaces, from dictionaries (no model, no context).
 
-    `tokens: words` takes runs of letters and digits; `spacy` follows spaCy's rules for the language (don't: do, not;
-    punctuation and URLs are tokens). With `sentences` each sentence (spaCy's sentencizer) is a line.
+    `tokens: words` uses runs of letters and digits; `spacy` uses spaCy's rules for the language (don't becomes do, not;
+        punctuation and URLs are tokens). With `sentences`, each sentence (spaCy's sentencizer) is a line.
     """
 
-    language: str = Field(default="en", description="ISO 639-1 code of the language (639-3 where it has none).")
+    language: str = Field(default="en", description="ISO 639-1 code of the language (639-3 if it has none).")
     engine: Literal["simplemma", "spacy"] = Field(
         default="simplemma",
         description="`simplemma` (dictionaries and rules), or `spacy` (tables of spacy-lookups-data).",
     )
-    tokens: Literal["words", "spacy"] = Field(default="words", description="What is lemmatized.")
-    sentences: bool = Field(default=False, description="One line a sentence; needs `tokens: spacy`.")
+    tokens: Literal["words", "spacy"] = Field(default="words", description="Units to lemmatize.")
+    sentences: bool = Field(default=False, description="One line per sentence; needs `tokens: spacy`.")
     keep_stop_words: bool = Field(default=True, description="Keep stop words (lists for de, en, es, fr).")
     into: str = Field(default="lemmas", description="Name of the column.")
 
@@ -61,14 +61,14 @@ class Lemmatize(View):
         return self
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:
-        """Give the function; loads the tables."""
+        """Load the tables and return the function."""
         lemmas = self._forms()
         if self.tokens == "words":
-            return lambda texts: spelled(found := words(texts), lemmas(found.vocabulary))
+            return lambda texts: spelled(split := words(texts), lemmas(split.vocabulary))
         if self.sentences:
             return _by_sentence(blank(self.language), lemmas)
         pieces = Remembered(chunk_forms(spacy_tokens(blank(self.language)), lemmas))
-        return lambda texts: spelled(found := chunks(texts), pieces(found.vocabulary))
+        return lambda texts: spelled(split := chunks(texts), pieces(split.vocabulary))
 
     def _forms(self) -> Forms:
         lemmas = Remembered(by_simplemma(self.language) if self.engine == "simplemma" else by_spacy(self.language))
@@ -86,7 +86,7 @@ class Lemmatize(View):
 
 
 def by_simplemma(language: str) -> Forms:
-    """Give simplemma's lemmas for *language*."""
+    """Return simplemma's lemmas for *language*."""
     try:
         from simplemma import Lemmatizer
     except ImportError:
@@ -100,7 +100,7 @@ def by_simplemma(language: str) -> Forms:
 
 
 def by_spacy(language: str) -> Forms:
-    """Give spaCy's lemmas by look-up for *language*: of a word as it is written, or else in lower case."""
+    """Return spaCy's look-up lemmas for *language*: of the word as written, else of its lower-case form."""
     nlp = blank(language)
     lemmatizer = nlp.add_pipe("lemmatizer", config={"mode": "lookup"})
     try:
@@ -133,13 +133,13 @@ def _by_sentence(nlp: Any, lemmas: Forms) -> Callable[[pa.StringArray], pa.Strin
     sentencizer = nlp.add_pipe("sentencizer")
 
     def lines(texts: pa.StringArray) -> pa.StringArray:
-        found = chunks(texts)
+        split = chunks(texts)
         with nlp.memory_zone():
-            pieces = [tokenize(chunk) for chunk in found.vocabulary]
+            pieces = [tokenize(chunk) for chunk in split.vocabulary]
             form = form_of_each(pieces, lemmas)
             views = []
-            for start, end in pairwise(found.ends):
-                tokens = [token for code in found.codes[start:end] for token in pieces[code]]
+            for start, end in pairwise(split.ends):
+                tokens = [token for code in split.codes[start:end] for token in pieces[code]]
                 sentences = sentencizer(Doc(nlp.vocab, words=tokens)).sents if tokens else ()
                 spelt = (" ".join(filter(None, (form[token.text] for token in sentence))) for sentence in sentences)
                 views.append("\n".join(filter(None, spelt)))

@@ -1,4 +1,4 @@
-"""The stage `stem`: words cut down to their stems."""
+"""The stage `stem`: reduces words to their stems."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ SNOWBALL: Final = {
 
 
 class Stem(View):
-    """Add the text as stems: lower-case, a space between two.
+    """Add a view of the text as stems: lower-case, separated by spaces.
 
-    `tokens: words` takes runs of letters and digits; `wordpunct` (NLTK) keeps punctuation as tokens of its own.
+    `tokens: words` uses runs of letters and digits; `wordpunct` (NLTK) keeps runs of punctuation as tokens.
     """
 
     language: str = Field(default="en", description="ISO 639-1 code of the language.")
     algorithm: Literal["snowball", "porter"] = Field(
         default="snowball",
-        description="`snowball` (PyStemmer), or Porter's of 1980 (NLTK, English only, with its changes).",
+        description="`snowball` (PyStemmer), or `porter` (Porter 1980 with NLTK's changes, English only).",
     )
-    tokens: Literal["words", "wordpunct"] = Field(default="words", description="What is stemmed.")
+    tokens: Literal["words", "wordpunct"] = Field(default="words", description="Units to stem.")
     into: str = Field(default="stems", description="Name of the column.")
 
     depends: ClassVar[tuple[str, ...]] = ("PyStemmer", "nltk")
@@ -64,16 +64,16 @@ class Stem(View):
         return self
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:
-        """Give the function; loads the algorithm."""
+        """Load the algorithm and return the function."""
         stems = snowball(self.language) if self.algorithm == "snowball" else Remembered(porter())
         if self.tokens == "words":
-            return lambda texts: spelled(found := words(texts), stems(found.vocabulary))
+            return lambda texts: spelled(split := words(texts), stems(split.vocabulary))
         pieces = Remembered(chunk_forms(wordpunct(), stems))
-        return lambda texts: spelled(found := chunks(texts), pieces(found.vocabulary))
+        return lambda texts: spelled(split := chunks(texts), pieces(split.vocabulary))
 
 
 def snowball(language: str) -> Forms:
-    """Give Snowball's stems for *language* (ISO 639-1)."""
+    """Return Snowball's stems for *language* (ISO 639-1)."""
     try:
         from Stemmer import Stemmer
     except ImportError:
@@ -81,7 +81,7 @@ def snowball(language: str) -> Forms:
     stem_words = Stemmer(SNOWBALL[language], 0).stemWords
 
     def stems(vocabulary: list[str]) -> list[str]:
-        """Stem without PyStemmer's cache, which would be searched for words that come once."""
+        """Stem without PyStemmer's cache, because each distinct word comes only once."""
         lower = [word.lower() for word in vocabulary]
         return [stem or word for stem, word in zip(stem_words(lower), lower, strict=True)]
 
@@ -89,7 +89,7 @@ def snowball(language: str) -> Forms:
 
 
 def porter() -> Forms:
-    """Give the stems of Porter (1980, doi:10.1108/eb046814) as NLTK computes them."""
+    """Return the stems of Porter (1980, doi:10.1108/eb046814) as NLTK computes them."""
     try:
         from nltk.stem.porter import PorterStemmer
     except ImportError:

@@ -1,4 +1,4 @@
-"""The stage `stop_words`: texts without the words that every text has."""
+"""The stage `stop_words`: removes the most frequent words of a language."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _LISTS: Final = "stop_word_lists"
 
 
 class StopWords(View):
-    """Add the text without stop words: its other words, lower-case, a space between two.
+    """Add a view of the text without stop words: the other words, lower-case, separated by spaces.
 
-    A word with an apostrophe is two (don't: don, t), in the lists too.
+    A word with an apostrophe counts as two (don't: don, t), also in the lists.
     """
 
     language: str = Field(default="en", description="Language of the list: de, en, es or fr.")
-    extra_words: tuple[str, ...] = Field(default=(), description="Further words to leave out.", examples=[["page"]])
+    extra_words: tuple[str, ...] = Field(default=(), description="Additional words to remove.", examples=[["page"]])
     into: str = Field(default="content_words", description="Name of the column.")
 
     data: ClassVar[tuple[str, ...]] = tuple(f"{_LISTS}/{language}.txt" for language in sorted(LANGUAGES))
@@ -36,20 +36,20 @@ class StopWords(View):
         return one_of(language, LANGUAGES, "there is no list of stop words for")
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:
-        """Give the function; reads the list."""
+        """Load the list and return the function."""
         extra = words(pa.array(list(self.extra_words), pa.string())).vocabulary
         left_out = stop_words(self.language) | {word.lower() for word in extra}
 
         def without(texts: pa.StringArray) -> pa.StringArray:
-            found = words(texts)
-            lower = map(str.lower, found.vocabulary)
-            return spelled(found, ["" if word in left_out else word for word in lower])
+            split = words(texts)
+            lower = map(str.lower, split.vocabulary)
+            return spelled(split, ["" if word in left_out else word for word in lower])
 
         return without
 
 
 @cache
 def stop_words(language: str) -> frozenset[str]:
-    """Give the stop words of *language*, lower-case."""
+    """Return the stop words of *language*, lower-case."""
     lines = (Path(__file__).parent / _LISTS / f"{language}.txt").read_text(encoding="utf-8").splitlines()
     return frozenset(word for line in lines if not line.startswith("#") for word in line.split())

@@ -1,4 +1,4 @@
-"""Tokens by somebody else's rules, once per distinct chunk between white space."""
+"""Tokens of other libraries, computed once per distinct chunk between white space."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from corpusmill.schemas.errors import MissingExtraError
 
 Tokenize: TypeAlias = Callable[[str], list[str]]
 Forms: TypeAlias = Callable[[list[str]], list[str]]
-"""From words to what stands for them in a view, in the same order; an empty form leaves no trace."""
+"""Maps words to their forms in a view, in the same order. An empty form removes the word."""
 
 _RUN_OF_SIGNS: Final = re.compile(r"[^\w\s]{9}")
-"""spaCy peels signs off a chunk one by one and looks at all the rest each time: 250 brackets take 90 ms."""
+"""Limit on consecutive signs: spaCy strips them one by one and rescans the rest, so 250 brackets take 90 ms."""
 
 
 def chunk_forms(tokenize: Tokenize, forms: Forms) -> Forms:
-    """Give a function from chunks to the forms of their tokens, a space between two."""
+    """Return a function that maps chunks to the forms of their tokens, separated by spaces."""
 
     def joined(vocabulary: list[str]) -> list[str]:
         pieces = [tokenize(chunk) for chunk in vocabulary]
@@ -29,13 +29,13 @@ def chunk_forms(tokenize: Tokenize, forms: Forms) -> Forms:
 
 
 def form_of_each(pieces: list[list[str]], forms: Forms) -> dict[str, str]:
-    """Give the form of each distinct token in *pieces*."""
+    """Return the form of each distinct token in *pieces*."""
     distinct = list(dict.fromkeys(token for tokens in pieces for token in tokens))
     return dict(zip(distinct, forms(distinct), strict=True))
 
 
 def wordpunct() -> Tokenize:
-    """Give NLTK's tokenizer of words and runs of punctuation."""
+    """Return NLTK's tokenizer of words and runs of punctuation."""
     try:
         from nltk.tokenize import WordPunctTokenizer
     except ImportError:
@@ -45,9 +45,9 @@ def wordpunct() -> Tokenize:
 
 
 def spacy_tokens(nlp: Any) -> Tokenize:
-    """Give spaCy's rules for the language of the pipeline *nlp* (contractions, abbreviations, URLs).
+    """Return spaCy's tokenization rules for the language of the pipeline *nlp* (contractions, abbreviations, URLs).
 
-    A chunk above 100 bytes or with more than eight signs in a row stays one token.
+    A chunk above 100 bytes, or with more than eight consecutive signs, stays one token.
     """
 
     def tokenize(chunk: str) -> list[str]:
@@ -59,7 +59,7 @@ def spacy_tokens(nlp: Any) -> Tokenize:
 
 
 def blank(language: str) -> Any:
-    """Give spaCy's pipeline for *language* without a model."""
+    """Return spaCy's pipeline for *language* without a model."""
     try:
         import spacy
     except ImportError:

@@ -1,4 +1,4 @@
-"""What the linguistic stages have in common: each adds one column made from the text."""
+"""Base of the linguistic stages: each adds one column computed from the text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class View(Stage):
-    """A stage that adds a column of texts."""
+    """A stage that adds a text column."""
 
     into: str = Field(description="Name of the column.")
 
@@ -34,22 +34,22 @@ class View(Stage):
         return into
 
     def adds(self) -> tuple[pa.Field, ...]:
-        """Give the view."""
+        """Return the field of the view."""
         return (pa.field(self.into, pa.string()),)
 
     @abstractmethod
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:
-        """Give the function from texts (no nulls) to their views; called once in each worker."""
+        """Return the function from texts (no nulls) to their views. Called once per worker."""
 
     def build(self) -> Transform:
-        """Give the function over batches."""
+        """Return the function over batches."""
         view = self.view()
         field = self.adds()[0]
         return lambda batch: batch.append_column(field, view(batch["text"]))
 
 
 def one_of(value: str, allowed: frozenset[str], what: str) -> str:
-    """Give *value*.
+    """Return *value*.
 
     Raises:
         ValueError: It is not *allowed*; the message lists what is.

@@ -1,8 +1,8 @@
-"""The words of a column of texts as numbers in a vocabulary, and back.
+"""Represent the words of a text column as indexes into a vocabulary, and convert back.
 
-What a view does to a word it does once per distinct word of the column; the loops over all words run in numpy and
-Arrow. A word is a longest run of letters, digits, marks and ``_``: as `re.findall(r"\\w+", text)`, except that a mark
-belongs to its letter (Python's ``\\w`` leaves it out and cuts Hindi or decomposed texts into pieces).
+Views process each distinct word once; loops over all words run in numpy and Arrow. A word is a longest run of letters,
+digits, marks and ``_``. This is `re.findall(r"\\w+", text)`, except that a mark belongs to its letter: Python's ``\\w``
+excludes marks, which splits Hindi and decomposed texts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Positions: TypeAlias = npt.NDArray[np.int64]
 Bytes: TypeAlias = npt.NDArray[np.uint8]
 
 MAX_WORD_BYTES: Final = 100
-"""A longer word is not looked up nor stemmed: no dictionary has it, and some algorithms are quadratic in its length."""
+"""Longer words are neither looked up nor stemmed: no dictionary has them, and some algorithms are quadratic."""
 
 _SPACE: Final = 0x20
 _WORD_BYTE: Final = bytes(
@@ -30,10 +30,10 @@ _WORD_BYTE: Final = bytes(
 _CHUNK_BYTE: Final = bytes(_SPACE if byte < _SPACE or byte == 0x7F else byte for byte in range(256))
 _FOREIGN_SEPARATORS: Final = r"[^\p{L}\p{N}\p{M}_\x00-\x7F]+"
 _SHORT: Final = 8
-"""Bytes of a word that is compared as one number; strings cost five times as much."""
+"""Bytes of a word that is compared as one number; comparing strings takes five times as long."""
 _LOW_BYTES: Final = np.array([(1 << 8 * length) - 1 for length in range(_SHORT + 1)], np.uint64)
 _INLINE: Final = 12
-"""Bytes of a string that Arrow's string view keeps in the view itself."""
+"""Bytes of a string that Arrow's string view stores inline."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Words:
     """The words of n texts.
 
     Args:
-        vocabulary: Distinct words, in no order that means anything.
-        codes: For each word in the order of the texts, its place in `vocabulary`.
-        ends: n + 1 places in `codes`: the words of text i are ``codes[ends[i]:ends[i + 1]]``.
+        vocabulary: Distinct words, in arbitrary order.
+        codes: The index into `vocabulary` of each word, in text order.
+        ends: n + 1 indexes into `codes`: the words of text i are ``codes[ends[i]:ends[i + 1]]``.
     """
 
     vocabulary: list[str]
@@ -52,24 +52,24 @@ class Words:
 
 
 def words(texts: pa.StringArray) -> Words:
-    """Give the words of *texts* (no nulls).
+    """Split *texts* (no nulls) into words.
 
-    >>> found = words(pa.array(["Some day, some dog", "", "dog"]))
-    >>> [[found.vocabulary[code] for code in found.codes[a:b]] for a, b in zip(found.ends, found.ends[1:])]
+    >>> split = words(pa.array(["Some day, some dog", "", "dog"]))
+    >>> [[split.vocabulary[code] for code in split.codes[a:b]] for a, b in zip(split.ends, split.ends[1:])]
     [['Some', 'day', 'some', 'dog'], [], ['dog']]
     """
     return _numbered(texts, pc.match_substring_regex(texts, _FOREIGN_SEPARATORS), _FOREIGN_SEPARATORS, _WORD_BYTE)
 
 
 def chunks(texts: pa.StringArray) -> Words:
-    """Give what stands between white space and control characters in *texts* (no nulls)."""
+    """Split *texts* (no nulls) at white space and control characters."""
     foreign_spaces = r"[\x{85}\p{Z}]"
     hits = pc.match_substring_regex(texts, foreign_spaces)
     return _numbered(texts, hits, foreign_spaces, _CHUNK_BYTE)
 
 
 def _numbered(texts: pa.StringArray, hits: pa.BooleanArray, separators: str, table: bytes) -> Words:
-    """Number the runs of bytes that *table* does not map to a space, after *separators* became spaces."""
+    """Number the runs of bytes that *table* does not map to a space, after replacing *separators* with spaces."""
     cleaned = pc.replace_substring_regex(texts.filter(hits), separators, " ")
     texts = pc.replace_with_mask(texts, hits, cleaned)
     data, starts_of_texts = _bytes(texts, table)
@@ -80,7 +80,7 @@ def _numbered(texts: pa.StringArray, hits: pa.BooleanArray, separators: str, tab
 
 
 def _bytes(texts: pa.StringArray, table: bytes) -> tuple[bytes, Positions]:
-    """Give the bytes of all *texts*, a space before each, mapped by *table*; and where each one begins, and the end."""
+    """Return the bytes of all *texts*, each after a space and mapped by *table*, and all offsets."""
     parted = pc.binary_join_element_wise("", texts, " ")
     _, offsets, data = parted.buffers()
     bounds = np.frombuffer(offsets, np.int32, len(texts) + 1) if len(texts) else np.zeros(1, np.int32)
@@ -89,7 +89,7 @@ def _bytes(texts: pa.StringArray, table: bytes) -> tuple[bytes, Positions]:
 
 
 def _runs(data: bytes) -> tuple[Positions, Positions]:
-    """Give starts and lengths of the runs without a space in *data*, which begins with one (or is empty)."""
+    """Return starts and lengths of the runs without a space in *data*, which begins with a space or is empty."""
     if not data:
         return np.zeros(0, np.int64), np.zeros(0, np.int64)
     inside = np.frombuffer(data, np.uint8) != _SPACE
@@ -112,13 +112,13 @@ def _encoded(data: bytes, starts: Positions, lengths: Positions) -> tuple[list[s
 
 
 def _short_words(padded: bytes, starts: Positions, lengths: Positions) -> pa.UInt64Array:
-    """Give words of up to 8 bytes as numbers. A NUL is no word byte, so padding with it is no other word."""
+    """Return words of up to 8 bytes as numbers. Padding with NUL is unambiguous, because NUL is not a word byte."""
     at_each_byte: npt.NDArray[np.uint64] = np.ndarray(len(padded) - 7, "<u8", padded, strides=(1,))
     return pa.array(at_each_byte[starts] & _LOW_BYTES[lengths])
 
 
 def _long_words(padded: bytes, starts: Positions, lengths: Positions) -> pa.StringArray:
-    """Give words as strings, by the way of views (Arrow columnar format, variable-size binary view layout)."""
+    """Return words as strings, using string views (Arrow columnar format, variable-size binary view layout)."""
     at_each_byte: npt.NDArray[np.uint32] = np.ndarray(len(padded) - 3, "<u4", padded, strides=(1,))
     views = np.empty((len(starts), 4), "<u4")
     views[:, 0] = lengths
@@ -132,25 +132,25 @@ def _long_words(padded: bytes, starts: Positions, lengths: Positions) -> pa.Stri
     return pa.Array.from_buffers(pa.string_view(), len(starts), buffers).cast(pa.string())
 
 
-def spelled(found: Words, forms: Sequence[str]) -> pa.StringArray:
-    """Give each text again with ``forms[code]`` for each word, a space between two; an empty form leaves no trace.
+def spelled(split: Words, forms: Sequence[str]) -> pa.StringArray:
+    """Return each text with words replaced by ``forms[code]``, separated by spaces. Empty forms are omitted.
 
     >>> spelled(words(pa.array(["a b a", "", "b"])), ["x", ""]).to_pylist()
     ['x x', '', '']
     """
     with_space = pa.array([form and form + " " for form in forms], pa.string())
-    all_words = with_space.take(pa.array(found.codes))
+    all_words = with_space.take(pa.array(split.codes))
     _, offsets, data = all_words.buffers()
     bounds = np.frombuffer(offsets, np.int32, len(all_words) + 1) if len(all_words) else np.zeros(1, np.int32)
-    buffers = [None, pa.py_buffer(bounds[found.ends]), data or pa.py_buffer(b"")]
-    texts = pa.Array.from_buffers(pa.string(), len(found.ends) - 1, buffers)
+    buffers = [None, pa.py_buffer(bounds[split.ends]), data or pa.py_buffer(b"")]
+    texts = pa.Array.from_buffers(pa.string(), len(split.ends) - 1, buffers)
     return pc.utf8_rtrim(texts, " ")
 
 
 class Remembered:
-    """A function of words that remembers what it gave: for functions that cost much more than a look-up.
+    """Caches the results of a function of words that is much slower than a look-up.
 
-    It gives what *function* gives, so nothing depends on what it remembers.
+    Its results equal those of *function*, so the output does not depend on the cache.
     """
 
     def __init__(self, function: Callable[[list[str]], list[str]], *, max_words: int = 500_000) -> None:
@@ -159,7 +159,7 @@ class Remembered:
         self._forms: dict[str, str] = {}
 
     def __call__(self, vocabulary: list[str]) -> list[str]:
-        """Give the form of each word."""
+        """Return the form of each word."""
         unknown = [word for word in vocabulary if word not in self._forms]
         if len(self._forms) + len(unknown) > self._max_words:
             self._forms, unknown = {}, vocabulary

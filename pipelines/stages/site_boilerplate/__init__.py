@@ -1,1 +1,1 @@
-"""Boilerplate learned across the pages of one site: which pieces of text stand on most of them, and cutting those."""
+"""Boilerplate learned across the pages of a site: text pieces that are on most of its pages are cut."""

@@ -1,7 +1,7 @@
-"""How many pages of its site a piece stands on, and which pieces are the site's template.
+"""Count the pages of a site on which each piece occurs, and select the pieces of the site's template.
 
-A page is a document as its latest capture says it. Documents of one site with one text count as one page: a page under
-ten addresses says no more about its site than one.
+A page is the latest capture of a document. Documents of one site with the same text count as one page, because a page
+at ten addresses says no more about its site than a page at one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ STANDING: Final = pa.schema(
         pa.field("id", pa.string(), nullable=False),
     ]
 )
-"""A piece stands on a page. `place` is ``host XOR piece``, so that a piece and its site are one key of two numbers."""
+"""A piece on a page. `place` is ``host XOR piece``, so that site and piece are one sort key of two numbers."""
 COUNTED: Final = pa.schema(
     [
         pa.field("host", pa.int64(), nullable=False),
@@ -37,14 +37,14 @@ COUNTED: Final = pa.schema(
         pa.field("id", pa.string(), nullable=False),
     ]
 )
-"""A piece and its pages, of which the first, by (`text_hash`, `id`), is its witness. `role` is 0 for `WHOLE_PAGE`,
-which by this comes first among those of its site, else 1."""
+"""A piece and its number of pages. Its witness is the first page by (`text_hash`, `id`). `role` is 0 for `WHOLE_PAGE`,
+which therefore sorts first in its site, and 1 for all others."""
 TEMPLATE: Final = pa.schema([*COUNTED, pa.field("of", pa.int64(), nullable=False)])
-"""A piece of a template, and `of` how many pages its site has."""
+"""A piece of a template. `of` is the number of pages of its site."""
 
 
 class Standings(Function):
-    """`PAGE` rows to `STANDING` rows, one for each piece of a page."""
+    """Turns `PAGE` rows into `STANDING` rows, one for each piece of a page."""
 
     version: ClassVar[int] = 1
 
@@ -61,9 +61,9 @@ def _standings(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 
 class Count(Function):
-    """Count the pages of each piece; pieces on fewer than *min_pages* pages are dropped.
+    """Counts the pages of each piece. Pieces on fewer than *min_pages* pages are dropped.
 
-    A piece may stand on more pages than fit into memory: what is held is the batch at hand and one open count.
+    The pages of a piece may exceed memory: only the current batch and one open count are held.
     """
 
     version: ClassVar[int] = 1
@@ -71,7 +71,7 @@ class Count(Function):
     min_pages: int
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over `STANDING` rows sorted by (`place`, `host`, `text_hash`, `id`)."""
+        """Return the function over `STANDING` rows sorted by (`place`, `host`, `text_hash`, `id`)."""
         return self._counted
 
     def _counted(self, batches: Batches) -> Batches:
@@ -90,7 +90,7 @@ class Count(Function):
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    """A piece whose pages may not have been seen to the end."""
+    """A piece that may have more pages in the next batch."""
 
     place: int
     host: int
@@ -106,7 +106,7 @@ class _Open:
 
 
 def _counts(batch: pa.RecordBatch, opened: _Open | None) -> tuple[list[_Open], _Open]:
-    """Give the counts that end before or in *batch*, and the one that is open at its end."""
+    """Return the counts that are complete in *batch*, and the one that is still open at its end."""
     place, host, text = (np.asarray(batch[name]) for name in ("place", "host", "text_hash"))
     before = (place[0], host[0], text[0]) if opened is None else (opened.place, opened.host, opened.last)
     is_new = _changes(place, before[0]) | _changes(host, before[1])
@@ -138,14 +138,14 @@ def _changes(values: Int64, before: int) -> npt.NDArray[np.bool_]:
 
 
 class Choose(Function):
-    """Keep the pieces that stand on at least *share* of the pages of their site."""
+    """Keeps the pieces that are on at least *share* of the pages of their site."""
 
     version: ClassVar[int] = 1
 
     share: float
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over `COUNTED` rows sorted by (`host`, `role`, `piece`)."""
+        """Return the function over `COUNTED` rows sorted by (`host`, `role`, `piece`)."""
         return self._chosen
 
     def _chosen(self, batches: Batches) -> Iterator[pa.RecordBatch]:

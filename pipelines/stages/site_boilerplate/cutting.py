@@ -1,6 +1,6 @@
-"""Documents meet the template of their site on narrow rows: which pieces to cut goes back to each, and is cut there.
+"""Match documents with the template of their site without moving texts, then cut the pieces from each document.
 
-Each piece of a template is recorded once in the ledger, from the text of the page that is its witness.
+Each piece of a template is recorded once in the ledger, with the text of its witness page.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from corpusmill.schemas.document import LEDGER
 from corpusmill.schemas.identity import capture_hash, document_id, first_64_bits_column
 
 NOTHING_LEFT: Final = "site_boilerplate.nothing_left"
-"""Every piece of the document belongs to the template of its site."""
+"""Every piece of the document is part of the template of its site."""
 TEMPLATE: Final = "site_boilerplate.template"
-"""Rule of the rows of the ledger that are no documents but pieces that were cut: they are *created* in the account."""
+"""Rule of ledger rows for pieces that were cut. They never were documents and count as *created*."""
 CUT_BYTES: Final = pa.field("site_boilerplate.cut_bytes", pa.int64())
-"""UTF-8 bytes that were cut out of the text; null where the site is not known."""
+"""UTF-8 bytes cut from the text; null if the site is unknown."""
 MAX_SHOWN: Final = 10_000
-"""Characters of a piece that the ledger shows at most."""
+"""Maximum number of characters of a piece in the ledger."""
 CREATED: Final = "created"
-"""The side table with the pieces that were cut, as rows of the ledger."""
+"""The side table of pieces that were cut, as ledger rows."""
 
 _TEMPLATE, _DOCUMENT = 0, 1
-"""Order of the rows of a site: its template, then its documents."""
+"""Sort order of the rows of a site: its template, then its documents."""
 _LANE_BITS: Final = 4
 _LANES: Final = 1 << _LANE_BITS
-"""A site's documents are spread over this many keys, by the first digit of their ids, so that no worker has all pages
-of a large site; the template goes to all of them."""
+"""The documents of a site are spread over this many keys, by the first digit of their ids, so that no worker has all
+pages of a large site. The template is sent to all keys."""
 _WITNESSED: Final = pa.list_(pa.struct([("piece", pa.int64()), ("pages", pa.int64()), ("of", pa.int64())]))
 MOVED: Final = pa.schema(
     [
@@ -58,21 +58,21 @@ MOVED: Final = pa.schema(
         PLACE_FIELD,
     ]
 )
-"""A piece of a template, or a document with the keys of its pieces, by `site_role`."""
+"""A piece of a template, or a document with the keys of its pieces; `site_role` tells them apart."""
 ORDER: Final = ("site_host", "site_role", "site_piece", "id", "site_captured", "site_text_hash", PLACE)
 BY: Final = "site_place"
 CUT, WITNESSED = "cut", "witnessed"
-"""Columns that documents get, behind the name of the stage and a dot: the keys of the pieces to cut, and the pieces
-that the ledger shows from this document."""
+"""Columns added to documents, prefixed with the stage's name and a dot: the keys of the pieces to cut, and the pieces
+for which this document is the witness in the ledger."""
 
 
 def cuts_schema(stage: str) -> pa.Schema:
-    """Return the schema of what `Match` gives."""
+    """Return the schema of the output of `Match`."""
     return pa.schema([PLACE_FIELD, (f"{stage}.{CUT}", pa.list_(pa.int64())), (f"{stage}.{WITNESSED}", _WITNESSED)])
 
 
 class DocumentRows(Function):
-    """Documents whose site is known to `MOVED` rows.
+    """Turns documents with a known site into `MOVED` rows.
 
     Args:
         stage: The stage's name.
@@ -108,12 +108,12 @@ def _document_rows(batch: pa.RecordBatch, names: dict[str, str]) -> pa.RecordBat
 
 
 def _place(host: Any, lane: Any) -> Any:
-    """Return the key of one lane of a site: its number with the lane in the place of its last four bits."""
+    """Return the key of one lane of a site: its number with the last four bits replaced by the lane."""
     return host & ~np.int64(_LANES - 1) | lane
 
 
 class TemplateRows(Function):
-    """Gives each lane of a site the pieces of the site's template."""
+    """Sends the pieces of a site's template to each lane of the site."""
 
     version: ClassVar[int] = 2
 
@@ -144,13 +144,13 @@ def _template_rows(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 @dataclass(slots=True)
 class _Template:
-    """The template of a site: its pieces with their pages and all pages, and what each witness has still to show."""
+    """The template of a site: its pieces with their page counts, and the pieces that each witness must record."""
 
     pieces: dict[int, tuple[int, int]] = field(default_factory=dict)
     witnesses: dict[tuple[str, int], list[int]] = field(default_factory=dict)
 
     def add(self, rows: pa.RecordBatch) -> None:
-        """Take the pieces of *rows* in."""
+        """Add the pieces in *rows*."""
         for row in rows.select(["id", "site_piece", "site_text_hash", "site_pages", "site_of"]).to_pylist():
             self.pieces[row["site_piece"]] = row["site_pages"], row["site_of"]
             self.witnesses.setdefault((row["id"], row["site_text_hash"]), []).append(row["site_piece"])
@@ -161,9 +161,9 @@ _Templates: TypeAlias = dict[tuple[int, int], _Template]
 
 
 class Match(Function):
-    """Gives documents the keys of the pieces to cut out of them, and the pieces of which they are the witness.
+    """Gives documents the keys of the pieces to cut, and the pieces for which they are the witness.
 
-    What is held is the batch at hand, and the template of the last site.
+    Holds the current batch and the template of the current site.
 
     Args:
         stage: The stage's name.
@@ -196,13 +196,13 @@ class Match(Function):
             shown = template.witnesses.pop((document, text_hash), ())
             if cut or shown:
                 pages = [(number, *template.pieces[number]) for number in shown]
-                told = [dict(zip(("piece", "pages", "of"), one, strict=True)) for one in pages]
-                rows.append({PLACE: place, f"{self.stage}.{CUT}": cut, f"{self.stage}.{WITNESSED}": told or None})
+                witnessed = [dict(zip(("piece", "pages", "of"), one, strict=True)) for one in pages]
+                rows.append({PLACE: place, f"{self.stage}.{CUT}": cut, f"{self.stage}.{WITNESSED}": witnessed or None})
         return pa.RecordBatch.from_pylist(rows, schema=cuts_schema(self.stage))
 
 
 def _learn(batch: pa.RecordBatch, templates: _Templates) -> tuple[int, int]:
-    """Put the pieces of templates that *batch* holds into *templates*; return the key of its last row."""
+    """Add the template pieces in *batch* to *templates* and return the key of its last row."""
     rows = batch.filter(pc.equal(batch["site_role"], _TEMPLATE))
     keys = _keys(rows)
     starts = [n for n, key in enumerate(keys) if not n or key != keys[n - 1]]
@@ -216,18 +216,18 @@ def _keys(batch: pa.RecordBatch) -> list[tuple[int, int]]:
 
 
 class Pass(Function):
-    """Returns what it gets."""
+    """Returns its input."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: batches
 
 
 class CutPieces(Stage):
-    """Cuts the pieces that `Match` names out of each document.
+    """Cuts the pieces selected by `Match` from each document.
 
     Args:
         stage: Name of the stage in the recipe.
-        share: The bound that the ledger shows.
+        share: The bound recorded in the ledger.
     """
 
     version: ClassVar[int] = 2
@@ -236,23 +236,23 @@ class CutPieces(Stage):
     share: float
 
     def reads(self) -> tuple[str, ...]:
-        """Name what is cut, and what the ledger shows of it."""
+        """Return the text, and the columns recorded in the ledger."""
         return ("url", "source", *(f"{self.stage}.{name}" for name in (HOST, CUT, WITNESSED)))
 
     def changes(self) -> tuple[str, ...]:
-        """Name the text."""
+        """Return the text column."""
         return ("text",)
 
     def adds(self) -> tuple[pa.Field, ...]:
-        """Name the signal that is measured."""
+        """Return the signal that is measured."""
         return (CUT_BYTES,)
 
     def rules(self) -> tuple[str, ...]:
-        """Name both rules."""
+        """Return both rules."""
         return (NOTHING_LEFT, TEMPLATE)
 
     def sides(self) -> dict[str, SideTable]:
-        """Name the pieces that were cut."""
+        """Return the side table of pieces that were cut."""
         return {CREATED: SideTable(LEDGER, is_ledger=True)}
 
     def build(self) -> Transform:
@@ -268,7 +268,7 @@ class CutPieces(Stage):
 
 
 def _without_pieces(living: pa.RecordBatch, stage: str) -> pa.RecordBatch:
-    """Return *living* documents without the pieces to cut, with what was cut; the emptied ones rejected."""
+    """Return *living* documents without the pieces to cut. Documents that become empty are rejected."""
     texts = living["text"]
     cuts = living[f"{stage}.{CUT}"]
     shorter: dict[int, str] = {}
@@ -293,14 +293,14 @@ def _without_pieces(living: pa.RecordBatch, stage: str) -> pa.RecordBatch:
 
 
 def _evidence(living: pa.RecordBatch, stage: str, share: float) -> Iterator[dict[str, Any]]:
-    """Yield the rows that record the pieces of which a document of *living* is the witness."""
+    """Yield the ledger rows of the pieces for which a document of *living* is the witness."""
     shown = living[f"{stage}.{WITNESSED}"]
     for row in np.flatnonzero(np.asarray(pc.is_valid(shown))).tolist():
         text, url, source = (living[column][row].as_py() for column in ("text", "url", "source"))
-        found = {piece.key: text[piece.start : piece.end] for piece in reversed(pieces(text))}
+        texts = {piece.key: text[piece.start : piece.end] for piece in reversed(pieces(text))}
         for one in shown[row].as_py():
             standing = one["pages"], one["of"]
-            yield _recorded(found[one["piece"]], one["piece"], standing, url=url, source=source, share=share)
+            yield _recorded(texts[one["piece"]], one["piece"], standing, url=url, source=source, share=share)
 
 
 def _recorded(
@@ -325,7 +325,7 @@ def _recorded(
 
 
 def _created(rows: list[dict[str, Any]], stage: str) -> pa.RecordBatch:
-    """Return the rows of pieces as they lie in the ledger, counted as created and added."""
+    """Return the rows of pieces as ledger rows, counted as created and added."""
     law = Law(stage)
     schema = pa.schema([column.with_nullable(True) for column in LEDGER])
     batch = pa.RecordBatch.from_pylist(rows, schema=schema)

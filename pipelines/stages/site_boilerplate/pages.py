@@ -1,4 +1,4 @@
-"""What of a page is compared: its site, and its pieces as numbers. No text moves while pieces are counted."""
+"""Represent pages for comparison: their site and pieces as numbers, so that counting moves no text."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from corpusmill.schemas.urls import authority, canonical_url
 Int64: TypeAlias = npt.NDArray[np.int64]
 
 NO_HOST: Final = 0
-"""The number of a document whose site is not known; no site has it."""
+"""The number for an unknown site; no site has it."""
 WHOLE_PAGE: Final = 0
-"""A piece that stands on every page: its pages are those of the site. No other piece has this number."""
+"""A pseudo-piece on every page, which counts the pages of a site. No other piece has this number."""
 PAGE: Final = pa.schema(
     [
         pa.field("id", pa.string(), nullable=False),
@@ -35,12 +35,12 @@ PAGE: Final = pa.schema(
         pa.field("pieces", pa.list_(pa.int64())),
     ]
 )
-"""A capture: its site and the distinct pieces of its text (`WHOLE_PAGE` among them) as numbers, in order."""
+"""A capture: its site and the distinct pieces of its text (including `WHOLE_PAGE`) as numbers, in order."""
 
 
 @lru_cache(maxsize=65_536)
 def host_of(url: str) -> str | None:
-    """Give the site of *url*: host and port of its canonical form, without a leading ``www.``; None where it has none.
+    """Return the site of *url*: host and port of its canonical form, without a leading ``www.``; None without a host.
 
     >>> host_of("http://www.Example.org:80/a"), host_of("https://example.org:8443/"), host_of("notes/a.md")
     ('example.org', 'example.org:8443', None)
@@ -60,31 +60,31 @@ def _host_number(url: str) -> int:
 
 
 def host_numbers(urls: pa.Array) -> pa.Array:
-    """Give 64 bits of the hash of each URL's site, `NO_HOST` where it has none."""
+    """Return 64 bits of the hash of each URL's site, or `NO_HOST`."""
     numbers = [NO_HOST if url is None else _host_number(url) for url in urls.to_pylist()]
     return pa.array(numbers, pa.int64())
 
 
 def text_hashes(texts: pa.Array) -> pa.Array:
-    """Give the first 64 bits of the `content_hash` of each of *texts*; null is an empty text."""
+    """Return the first 64 bits of the `content_hash` of each of *texts*. Null counts as an empty text."""
     return pa.array(first_64_bits_column(content_hashes(pc.fill_null(texts, ""))).view(np.int64))
 
 
 HOST, TEXT_HASH, KEYS, COUNTED = "host", "text_hash", "keys", "counted"
-"""Columns that `PageColumns` adds, behind the name of the stage and a dot: the site's number, 64 bits of the text's
-hash, the distinct keys of all pieces, and of those that are counted."""
+"""Columns added by `PageColumns`, prefixed with the stage's name and a dot: the site's number, 64 bits of the text's
+hash, the distinct keys of all pieces, and the distinct keys of the counted pieces."""
 PAGE_COLUMNS: Final = pa.schema(
     [(HOST, pa.int64()), (TEXT_HASH, pa.int64()), (KEYS, pa.list_(pa.int64())), (COUNTED, pa.list_(pa.int64()))]
 )
 
 
 def named(stage: str) -> dict[str, str]:
-    """Return the names that the columns of `PAGE_COLUMNS` have for the stage *stage*."""
+    """Return the names of the columns of `PAGE_COLUMNS` for the stage *stage*."""
     return {name: f"{stage}.{name}" for name in PAGE_COLUMNS.names}
 
 
 class PageColumns(ColumnFunction):
-    """Site and pieces of living documents whose site is known, as columns of the documents; null for all others.
+    """Adds site and pieces as columns of living documents with a known site; null for all other documents.
 
     Args:
         stage: The stage's name.
@@ -117,13 +117,13 @@ class PageColumns(ColumnFunction):
         return pa.record_batch({name: columns[short] for short, name in named(self.stage).items()})
 
     def _numbers(self, text: str) -> tuple[list[int], list[int]]:
-        found = [(piece.key, piece.end - piece.start) for piece in pieces(text) if piece.key is not None]
-        long = {key for key, length in found if length >= self.min_characters}
-        return sorted({key for key, _ in found}), [WHOLE_PAGE, *sorted(long)]
+        keyed = [(piece.key, piece.end - piece.start) for piece in pieces(text) if piece.key is not None]
+        long = {key for key, length in keyed if length >= self.min_characters}
+        return sorted({key for key, _ in keyed}), [WHOLE_PAGE, *sorted(long)]
 
 
 class Pages(Function):
-    """Documents with the columns of `PageColumns` to `PAGE` rows: those whose site is known."""
+    """Turns documents with the columns of `PageColumns` and a known site into `PAGE` rows."""
 
     version: ClassVar[int] = 2
 
@@ -147,12 +147,12 @@ class Pages(Function):
 
 
 class Latest(Function):
-    """Keep one capture of each document, that with the greatest (`captured`, `record_sha256`, `text_hash`)."""
+    """Keeps one capture of each document: the one with the greatest (`captured`, `record_sha256`, `text_hash`)."""
 
     version: ClassVar[int] = 1
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Give the function over `PAGE` rows sorted so."""
+        """Return the function over `PAGE` rows in this order."""
         return lambda batches: map(_latest, whole_groups(batches, by="id"))
 
 

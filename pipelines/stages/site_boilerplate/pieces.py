@@ -1,6 +1,6 @@
-"""A text as pieces (paragraphs, items of lists), the key by which pieces are compared, and a text without some of them.
+"""Split a text into pieces (paragraphs, list items), compute the keys that identify pieces, and remove pieces.
 
-Pure functions of one text: counting and cutting use the same ones, so they cannot disagree.
+These are pure functions of one text, used by both counting and cutting, so the two cannot disagree.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from collections.abc import Container, Iterator, Sequence
 from typing import Final, NamedTuple
 
 _ITEM: Final = re.compile(r"[^\S\n]*(?:[-*+•‣◦]|\d{1,9}[.)])[^\S\n]")
-"""How an item of a list begins, in plain text and in Markdown."""
+"""The beginning of a list item in plain text and Markdown."""
 _FENCE: Final = re.compile(r"[^\S\n]*(`{3,}|~{3,})")
-"""How a block of code begins and ends in Markdown (CommonMark §4.5)."""
+"""The beginning and end of a code block in Markdown (CommonMark §4.5)."""
 _WORD: Final = re.compile(r"[^\W_]")
 _KEY_BYTES: Final = 8
 
 
 class Piece(NamedTuple):
-    """Characters ``[start, end)`` of a text, without the white space behind them; `key` as `key_of` gives it."""
+    """Characters ``[start, end)`` of a text, without trailing white space, and the `key` from `key_of`."""
 
     start: int
     end: int
@@ -27,10 +27,10 @@ class Piece(NamedTuple):
 
 
 def pieces(text: str) -> list[Piece]:
-    r"""Give the pieces of *text* in order.
+    r"""Return the pieces of *text* in order.
 
-    A piece ends at an empty line; in a list each item, with the lines that go on with it, is a piece of its own. A
-    fenced block of code is never divided.
+    A piece ends at an empty line. In a list, each item with its continuation lines is a piece. A fenced code block is
+    never divided.
 
     >>> text = "About us\n\n- Home\n- News\n\nA text."
     >>> [text[piece.start : piece.end] for piece in pieces(text)]
@@ -40,14 +40,14 @@ def pieces(text: str) -> list[Piece]:
 
 
 def has_words(text: str) -> bool:
-    """Tell whether *text* has a letter or a digit."""
+    """Return whether *text* contains a letter or a digit."""
     return _WORD.search(text) is not None
 
 
 def key_of(piece: str) -> int | None:
-    """Give 64 bits of the hash of *piece* without regard to case and white space; None when it has no letter or digit.
+    """Return 64 bits of the hash of *piece*, ignoring case and white space; None without a letter or digit.
 
-    A line of stars or dashes has no words that a site could repeat: it is never boilerplate. The hash is never 0.
+    A line of stars or dashes has no words that a site could repeat, so it is never boilerplate. The hash is never 0.
 
     >>> key_of(" Share  THIS ") == key_of("share this"), key_of("* * *")
     (True, None)
@@ -59,33 +59,34 @@ def key_of(piece: str) -> int | None:
 
 
 def _folded(piece: str) -> str:
-    # White space other than a blank is not printable, so most pieces need not be split: twice as fast.
+    # White space other than a blank is not printable, so most pieces need not be split, which is twice as fast.
     if piece.isprintable() and "  " not in piece:
         return piece.strip(" ").casefold()
     return " ".join(piece.split()).casefold()
 
 
-def without(text: str, found: Sequence[Piece], keys: Container[int]) -> str:
-    r"""Give *text* without those of its pieces *found* whose key is one of *keys*; nothing else changes.
+def without(text: str, all_pieces: Sequence[Piece], keys: Container[int]) -> str:
+    r"""Return *text* without those of its *all_pieces* whose key is in *keys*.
 
-    Where pieces are cut out, the widest of the gaps around them stays, so that the others are divided as before.
+    Where pieces are removed, the widest of the gaps around them is kept, so that the remaining text is divided as
+    before.
 
     >>> text = "About us\n\n- Home\n- News\n\nA text.\n"
     >>> without(text, pieces(text), {key_of("- news"), key_of("about us")})
     '- Home\n\nA text.\n'
     """
-    stays = [piece.key is None or piece.key not in keys for piece in found]
+    stays = [piece.key is None or piece.key not in keys for piece in all_pieces]
     if all(stays):
         return text
     parts: list[str] = []
     gap = ""
-    for place, (piece, stay) in enumerate(zip(found, stays, strict=True)):
-        before = text[found[place - 1].end if place else 0 : piece.start]
+    for place, (piece, stay) in enumerate(zip(all_pieces, stays, strict=True)):
+        before = text[all_pieces[place - 1].end if place else 0 : piece.start]
         gap = max(gap, before, key=lambda one: (one.count("\n"), len(one)))
         if stay:
-            parts += [gap if parts else text[: found[0].start], text[piece.start : piece.end]]
+            parts += [gap if parts else text[: all_pieces[0].start], text[piece.start : piece.end]]
             gap = ""
-    return "".join(parts) + text[found[-1].end :] if parts else ""
+    return "".join(parts) + text[all_pieces[-1].end :] if parts else ""
 
 
 def _spans(text: str) -> Iterator[tuple[int, int]]:

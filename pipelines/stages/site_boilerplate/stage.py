@@ -1,4 +1,4 @@
-"""The stage `site_boilerplate`: what stands on most pages of a site is cut from all of them."""
+"""The stage `site_boilerplate`: cuts text that is on most pages of a site from all of them."""
 
 from __future__ import annotations
 
@@ -15,41 +15,41 @@ from corpusmill.pipelines.stages.site_boilerplate import counting, cutting, page
 
 
 class SiteBoilerplate(Stage):
-    """Cut what stands on most pages of a site from the text of every page.
+    """Cut text that is on most pages of a site from every page of the site.
 
-    What is compared are paragraphs (what stands between empty lines) and items of lists, without regard to case and
-    white space. A site is the host of the `url` (``www.`` makes no difference); documents without one pass unchanged. A
-    page is a document as its latest capture says it, and pages with equal texts count as one.
+    The stage compares paragraphs (text between empty lines) and list items, ignoring case and white space. A site is
+    the host of the `url`, without a leading ``www.``. Documents without a URL pass unchanged. A page is the latest
+    capture of a document, and pages with equal texts count as one.
 
-    Each piece that is cut is told once in the ledger, as `site_boilerplate.template`: `sample_text` is the piece,
-    `value` the share of the site's pages on which it stands, `message` says how many of which host, `url` is one of
-    them. The signal `site_boilerplate.cut_bytes` tells what each document lost. Rejects as
-    `site_boilerplate.nothing_left` documents that consist of such pieces.
+    Each piece that is cut is recorded once in the ledger, as `site_boilerplate.template`: `sample_text` is the piece,
+    `value` is the share of the site's pages that contain it, `message` has the number of pages and the host, and `url`
+    is one of the pages. The signal `site_boilerplate.cut_bytes` is the number of bytes cut from each document.
+    Documents that consist only of such pieces are rejected as `site_boilerplate.nothing_left`.
     """
 
     version: ClassVar[int] = 2
-    card_line: ClassVar[str | None] = "cuts what stands on most pages of a site; each piece is told in the ledger"
+    card_line: ClassVar[str | None] = "cuts text that is on most pages of a site; each piece is recorded in the ledger"
 
-    share: float = Field(default=0.5, gt=0, le=1, description="Least share of a site's pages on which a piece stands.")
-    min_pages: int = Field(default=5, ge=2, description="Least number of pages on which it stands.")
+    share: float = Field(default=0.5, gt=0, le=1, description="Pieces on at least this share of the pages are cut.")
+    min_pages: int = Field(default=5, ge=2, description="Pieces on at least this many pages are cut.")
     min_characters: int = Field(
-        default=1, ge=1, description="Shorter pieces stay: 30 spares most headings that pages have in common."
+        default=1, ge=1, description="Shorter pieces are kept: 30 keeps most headings that pages share."
     )
 
     def reads(self) -> tuple[str, ...]:
-        """Name what a page is known by."""
+        """Return the columns that identify a page and its pieces."""
         return ("url", "text", "fetched_at")
 
     def changes(self) -> tuple[str, ...]:
-        """Name the text."""
+        """Return the text column."""
         return ("text",)
 
     def adds(self) -> tuple[pa.Field, ...]:
-        """Name the signal that this stage measures."""
+        """Return the signal that this stage measures."""
         return (cutting.CUT_BYTES,)
 
     def rules(self) -> tuple[str, ...]:
-        """Name both rules."""
+        """Return both rules."""
         return (cutting.NOTHING_LEFT, cutting.TEMPLATE)
 
     def notes(self) -> Mapping[str, str]:
@@ -57,9 +57,9 @@ class SiteBoilerplate(Stage):
         return {cutting.CUT_BYTES.name: "{value:,} bytes of its site's template were cut"}
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
-        """Return the steps: pages of each document, pieces of each site, its template, what to cut where, the cutting.
+        """Return the steps that collect pages, count pieces, choose templates, match documents and cut pieces.
 
-        No text moves: what is exchanged are numbers, and the keys to cut go back to the documents.
+        No text is moved: only numbers are exchanged, and the keys to cut are written back to the documents.
         """
         columns, latest, counted, template, cuts, placed = (
             f"{name}.{step}" for step in ("columns", "pages", "pieces", "template", "cuts", "placed")

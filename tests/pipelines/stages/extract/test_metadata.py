@@ -342,7 +342,7 @@ def test_readers_are_not_the_authors() -> None:
 
 def test_what_was_found_can_be_written_down_as_text() -> None:
     """Shards keep it in a map of strings, `--format json` prints it."""
-    written_down = metadata_of([linked(ARTICLE)], URL).found()
+    written_down = metadata_of([linked(ARTICLE)], URL).as_text()
 
     assert written_down["authors"] == ("Jo Day; Anna Berg", "json-ld:author")
     assert written_down["published"] == ("2024-05-01T23:30:00-02:00", "json-ld:datePublished")

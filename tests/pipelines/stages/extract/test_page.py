@@ -125,7 +125,7 @@ def test_the_licence_of_a_picture_is_not_that_of_the_page() -> None:
     figure = page(f"<article><p>{STORY}</p><figure><img src=a><figcaption>Photo: {by}</figcaption></figure></article>")
 
     assert extract_page(figure).metadata.license is None
-    assert extract_page(page(f"<p>{STORY}</p><footer>{by}</footer>")).metadata.found()["license"] == (
+    assert extract_page(page(f"<p>{STORY}</p><footer>{by}</footer>")).metadata.as_text()["license"] == (
         "CC-BY-2.0",
         "rel-license",
     )
@@ -220,7 +220,7 @@ def test_a_page_says_what_it_is_and_when_it_was_written() -> None:
     assert found.metadata.published is not None
     assert found.metadata.published.value == datetime(2024, 5, 1, 8, tzinfo=UTC)
     assert {
-        name: value for name, (value, _) in found.metadata.found().items() if name not in ("title", "published")
+        name: value for name, (value, _) in found.metadata.as_text().items() if name not in ("title", "published")
     } == {
         "license": "CC-BY-SA-4.0",
         "canonical": "https://example.org/a",
@@ -257,7 +257,7 @@ def test_a_page_as_str_is_refused_in_words() -> None:
     """The first mistake that everybody makes, who has the text of a response at hand."""
     html = f"<meta charset=iso-8859-1><main><p>Café: {STORY}</p></main>"
 
-    with pytest.raises(TypeError, match=r"^a page is given as bytes, got str: .* text\.encode\(\)$"):
+    with pytest.raises(TypeError, match=r"^a page must be bytes, got str: .* text\.encode\(\)$"):
         corpusmill.extract(html)  # type: ignore[arg-type]
 
     assert corpusmill.extract(html.encode()) == f"Café: {STORY}"

@@ -89,7 +89,7 @@ def test_metadata_holds_nothing_that_cannot_be_written(data: bytes) -> None:
     """Controls in an attribute; halves of surrogate pairs in JSON, which no column of text takes."""
     assert faults(data + b"<p>One, two.", MODEL, slow=SLOW) == []
 
-    for value, _ in extract_page(data + b"<p>One, two.").metadata.found().values():
+    for value, _ in extract_page(data + b"<p>One, two.").metadata.as_text().values():
         assert value.isprintable()
 
 
