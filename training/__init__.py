@@ -1,6 +1,6 @@
 """From a published version to a trained model: tokenizer, packed data, training, evaluation.
 
-Importing this package loads neither torch nor tokenizers; the functions below do when they are first asked for.
+Importing this package loads neither torch nor tokenizers; the functions below load them on first use.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _EXTRA: Final = frozenset({"numpy", "safetensors", "tokenizers", "torch"})
 
 
 def _keep_threads_calm() -> None:
-    """Let torch's threads sleep where they have nothing to do.
+    """Let idle torch threads sleep.
 
-    They spin otherwise, which on a machine that others use too makes a run several times as slow (measured: 3.3 seconds
-    of CPU a step instead of 1.0). OpenMP reads the setting once, when torch is imported.
+    By default they spin, which makes a run several times slower on a machine shared with other processes (measured: 3.3
+    seconds of CPU per step instead of 1.0). OpenMP reads the setting once, when torch is imported.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 

@@ -1,6 +1,6 @@
-"""Checkpoints: a folder with the weights, the optimizer and a state in JSON; nothing in it is ever unpickled.
+"""Checkpoints: folders with the weights, the optimizer and a state in JSON. Loading one never unpickles anything.
 
-A checkpoint is written under a draft name and renamed when it is whole, so that one that can be seen can be used.
+A checkpoint is written under a draft name and renamed when it is complete, so every visible checkpoint is usable.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _DRAFT: Final = ".draft-"
 
 @dataclass(frozen=True)
 class Loaded:
-    """A model that is ready to be used, and where it came from."""
+    """A loaded model and its origin."""
 
     path: Path
     model: GPT
@@ -46,50 +46,50 @@ class Loaded:
 
     @property
     def device(self) -> torch.device:
-        """Where the weights lie."""
+        """The device of the weights."""
         return next(self.model.parameters()).device
 
 
 def load_model(path: Path | str, *, device: torch.device) -> Loaded:
-    """Read the model at *path*, a run's folder (then its newest checkpoint) or a checkpoint, and move it to *device*.
+    """Load a model and move it to *device*. *path* is a checkpoint, or a run's folder, whose newest checkpoint is used.
 
     Raises:
-        UsageError: There is none.
-        DamagedFileError: A file of it cannot be read.
+        UsageError: There is no checkpoint.
+        DamagedFileError: A file of the checkpoint cannot be read.
     """
     checkpoint = find_checkpoint(path)
     state = read_state(checkpoint)
-    with torch.random.fork_rng(devices=[]):  # torch draws first weights that are not used
+    with torch.random.fork_rng(devices=[]):  # torch draws initial weights, which are then replaced
         model = GPT(ModelConfig.model_validate(state["model"]), vocabulary_size=state["vocabulary_size"])
     load_weights(checkpoint, model)
     return Loaded(checkpoint, model.to(device).eval(), load_tokenizer(checkpoint.parent.parent / TOKENIZER_FILE), state)
 
 
 def find_checkpoint(path: Path | str) -> Path:
-    """Return *path* when it is a checkpoint, else the newest checkpoint of the run's folder *path*.
+    """Return *path* if it is a checkpoint, else the newest checkpoint of the run's folder *path*.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no checkpoint.
     """
     path = Path(path)
     checkpoint = path if (path / _STATE).is_file() else newest_checkpoint(path)
     if checkpoint is None:
-        raise UsageError(f"{path} holds no trained model", hint="train one with `corpusmill train CONFIG`")
+        raise UsageError(f"{path} has no trained model", hint="train one with `corpusmill train CONFIG`")
     return checkpoint
 
 
 def newest_checkpoint(run: Path) -> Path | None:
-    """Give the checkpoint of the highest step in the run's folder *run*."""
+    """Return the checkpoint with the highest step in the run's folder *run*."""
     return max((run / FOLDER).glob("step-*"), default=None)
 
 
 def write_checkpoint(
     run: Path, *, model: GPT, optimizer: torch.optim.Optimizer, state: dict[str, Any], keep: int
 ) -> Path:
-    """Write the checkpoint of the step that *state* names, and remove all but the newest *keep*.
+    """Write the checkpoint of the step in *state*, and remove all but the newest *keep* checkpoints.
 
     Raises:
-        UnfinishedError: The disk is full or cannot be written; the checkpoints before are whole.
+        UnfinishedError: The disk is full or cannot be written. Earlier checkpoints stay intact.
     """
     folder = run / FOLDER
     final = folder / f"step-{state['step']:08d}"
@@ -101,7 +101,7 @@ def write_checkpoint(
         save_file(_weights(model), draft / _WEIGHTS)
         save_file(_optimizer_tensors(model, optimizer), draft / _OPTIMIZER)
         (draft / _STATE).write_text(json.dumps({"format_version": FORMAT_VERSION, **state}, indent=1) + "\n")
-        if final.exists():  # of an earlier attempt at the same step: equal but for times
+        if final.exists():  # from an earlier attempt at the same step; only times differ
             shutil.rmtree(final)
         complete_folder(draft, final)
     for old in sorted(folder.glob("step-*"))[:-keep]:
@@ -110,10 +110,10 @@ def write_checkpoint(
 
 
 def read_state(checkpoint: Path) -> dict[str, Any]:
-    """Read what *checkpoint* says of itself.
+    """Read the state of *checkpoint*.
 
     Raises:
-        DamagedFileError: It cannot be read, or a later corpusmill wrote it.
+        DamagedFileError: The state cannot be read, or a later corpusmill wrote it.
     """
     file = checkpoint / _STATE
     try:
@@ -122,7 +122,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
         raise _damaged(file, error) from None
     if state.get("format_version") != FORMAT_VERSION:
         raise DamagedFileError(
-            f"a checkpoint of format {state.get('format_version')}, this corpusmill reads {FORMAT_VERSION}",
+            f"the checkpoint has format {state.get('format_version')}, this corpusmill reads {FORMAT_VERSION}",
             file=str(file),
             hint="use the corpusmill that wrote it",
         )
@@ -130,7 +130,7 @@ def read_state(checkpoint: Path) -> dict[str, Any]:
 
 
 def load_weights(checkpoint: Path, model: GPT) -> None:
-    """Fill *model* with the weights in *checkpoint*."""
+    """Load the weights in *checkpoint* into *model*."""
     tensors = _read(checkpoint / _WEIGHTS)
     try:
         model.load_state_dict(tensors)
@@ -139,7 +139,7 @@ def load_weights(checkpoint: Path, model: GPT) -> None:
 
 
 def load_optimizer(checkpoint: Path, *, model: GPT, optimizer: torch.optim.Optimizer) -> None:
-    """Fill *optimizer*, which works on *model*, with the moments in *checkpoint*."""
+    """Load the moments in *checkpoint* into *optimizer*, which optimizes *model*."""
     tensors = _read(checkpoint / _OPTIMIZER)
     for name, parameter in model.named_parameters():
         moments = {key: tensors[f"{key}/{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
@@ -151,7 +151,7 @@ def load_optimizer(checkpoint: Path, *, model: GPT, optimizer: torch.optim.Optim
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say so plainly when a disk is full or refuses to be written.
+    """Report an error with a hint if the disk is full or cannot be written.
 
     Raises:
         UnfinishedError: Writing under *path* failed.
@@ -161,7 +161,7 @@ def writing(path: Path) -> Iterator[None]:
     except (OSError, SafetensorError) as error:
         full = getattr(error, "errno", None) == errno.ENOSPC or "No space left" in str(error)
         reason = "the disk is full" if full else str(error)
-        hint = "make room, then run the same command: it goes on from the last checkpoint"
+        hint = "free disk space, then run the same command to resume from the last checkpoint"
         raise UnfinishedError(f"cannot write: {reason}", file=str(path), hint=hint) from error
 
 
@@ -189,6 +189,5 @@ def _read(file: Path) -> dict[str, Tensor]:
 
 
 def _damaged(file: Path, error: Exception) -> DamagedFileError:
-    return DamagedFileError(
-        f"the checkpoint cannot be read: {error}", file=str(file), hint=f"remove {file.parent}: the one before is used"
-    )
+    hint = f"remove {file.parent}: the previous checkpoint is then used"
+    return DamagedFileError(f"the checkpoint cannot be read: {error}", file=str(file), hint=hint)

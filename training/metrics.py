@@ -1,4 +1,4 @@
-"""`metrics.jsonl`: one line for each step, in order, each step once, however often the run was killed."""
+"""`metrics.jsonl`: one line for each step, in order and without duplicates, even if the run was killed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ METRICS_FILE: Final = "metrics.jsonl"
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """Give the lines of the file at *path*, up to one that a kill cut short; none when there is no file."""
+    """Return the lines of the file at *path*, up to a truncated one; empty if there is no file."""
     if not path.is_file():
         return []
     lines = []
@@ -29,7 +29,7 @@ class MetricsFile:
     """Appends lines to the file at *path*.
 
     Args:
-        last_step: The step to go on after: later lines, left by a killed run, are dropped.
+        last_step: The step after which to continue. Later lines, left by a killed run, are dropped.
     """
 
     def __init__(self, path: Path, *, last_step: int) -> None:
@@ -38,12 +38,12 @@ class MetricsFile:
         self._file = path.open("a", encoding="utf-8")
 
     def write(self, line: dict[str, Any]) -> None:
-        """Append *line*; it outlives this process."""
+        """Append *line*. It survives the end of this process."""
         self._file.write(f"{json.dumps(line)}\n")
         self._file.flush()
 
     def sync(self) -> None:
-        """Bring all lines to the disk."""
+        """Flush all lines to the disk."""
         os.fsync(self._file.fileno())
 
     def close(self) -> None:

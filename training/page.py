@@ -1,4 +1,4 @@
-"""The page and the card of a run: what was trained, on what, how it went. No JavaScript, nothing from elsewhere."""
+"""The HTML page and the model card of a run: model, data and results, without JavaScript or external resources."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LEFT: Final = 48
 _BOTTOM: Final = 36
 _TOP: Final = 12
 _MOST_POINTS: Final = 600
-"""Points that a curve is drawn with; more cannot be told apart at this width."""
+"""Maximum number of points of a curve; more are indistinguishable at this width."""
 
 _STYLE: Final = """
 :root { color-scheme: light dark; --ink: #1f2328; --soft: #656d76; --line: #d8dee4; --one: #0969da; --two: #bc4c00; }
@@ -33,10 +33,10 @@ rect.one { fill: var(--one); } rect.two { fill: var(--two); }
 
 
 def run_page(summary: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
-    """Give the HTML page of a run.
+    """Return the HTML page of a run.
 
     Args:
-        summary: What to say of the run, in the order in which it is to be said.
+        summary: Facts about the run, in display order.
         metrics: The lines of `metrics.jsonl`.
     """
     title = f"Training run {summary.get('run', '')}"
@@ -49,14 +49,14 @@ def run_page(summary: dict[str, Any], metrics: Sequence[dict[str, Any]]) -> str:
 
 
 def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
-    """Give an SVG with training loss (smoothed) and validation loss, in nats a token, by step."""
+    """Return an SVG of training loss (smoothed) and validation loss, in nats per token, by step."""
     train = _thinned([(line["step"], line["loss"]) for line in metrics])
     validation = [
         (line["step"], line["validation_loss"]) for line in metrics if line.get("validation_loss") is not None
     ]
     points = train + validation
     if not points:
-        return "<p>No step has been made yet.</p>"
+        return "<p>No step has finished yet.</p>"
     last = max(step for step, _ in points)
     low, high = math.floor(min(loss for _, loss in points)), math.ceil(max(loss for _, loss in points))
     scale = _Scale(last=last, low=low, high=max(high, low + 1))
@@ -68,7 +68,7 @@ def loss_curve(metrics: Sequence[dict[str, Any]]) -> str:
 
 
 def model_card(summary: dict[str, Any], *, sample: str) -> str:
-    """Give the model card: Markdown with the facts of *summary* and a *sample* of what the model writes."""
+    """Return the model card: Markdown with the facts in *summary* and a *sample* of generated text."""
     facts = "\n".join(
         f"| {_label(name)} | {_shown(value).replace('|', chr(92) + '|')} |" for name, value in summary.items()
     )
@@ -76,20 +76,21 @@ def model_card(summary: dict[str, Any], *, sample: str) -> str:
     return f"""# {summary.get("run", "")}
 
 A small causal language model (GPT), trained from scratch on one version of a data set. `config.yaml` and that version
-give it again: same losses on the same machine with the same number of threads.
+reproduce it, with the same losses on the same machine with the same number of threads.
 
 | | |
 |---|---|
 {facts}
 
-Bits per byte are measured on the validation split, each document alone, in windows of the sequence length that do not
-overlap. Loss is in nats a token; it can be compared between models with this tokenizer only, bits per byte with any.
+Bits per byte are measured on the validation split, with independent documents, in windows of the sequence length that
+do not overlap. Loss is in nats per token and can only be compared between models with this tokenizer; bits per byte can
+be compared between any models.
 
 ## Uses and limits
 
-It shows that the corpus can be trained on and how corpora compare. It is far too small to answer questions: what it
-writes looks like its training text and is not to be believed. It may repeat passages of that text, whose licences
-the data card of the version lists.
+The model shows that the corpus can be trained on, and how corpora compare. It is far too small to answer questions: its
+output resembles its training text and is not reliable. It may repeat passages of that text, whose licenses are listed
+on the data card of the version.
 
 ## A sample
 
@@ -98,7 +99,7 @@ the data card of the version lists.
 
 
 class _Scale:
-    """Turns (step, loss) into places on the page."""
+    """Maps (step, loss) to positions on the page."""
 
     def __init__(self, *, last: float, low: float, high: float) -> None:
         self.last, self.low, self.high = max(last, 1), low, high
@@ -111,7 +112,7 @@ class _Scale:
 
 
 def _thinned(points: list[Point]) -> list[Point]:
-    """Give the means of equal parts of *points*, at most `_MOST_POINTS`."""
+    """Return the means of equal parts of *points*, at most `_MOST_POINTS`."""
     size = max(1, -(-len(points) // _MOST_POINTS))
     parts = (points[start : start + size] for start in range(0, len(points), size))
     return [(part[-1][0], sum(loss for _, loss in part) / len(part)) for part in parts]

@@ -1,6 +1,7 @@
-"""The folder of a run, `models/<run>`: who holds it, its tokenizer, and whether what is in it belongs to the run.
+"""The folder of a run, `models/<run>`: its lock, its tokenizer, and checks that its content belongs to the run.
 
-`config.yaml`, `tokenizer.json`, `checkpoints/step-…`, `metrics.jsonl`, `index.html`, and the card `README.md`.
+Files: `config.yaml`, `tokenizer.json`, `checkpoints/step-…`, `metrics.jsonl`, `index.html`, and the model card
+`README.md`.
 """
 
 from __future__ import annotations
@@ -31,26 +32,26 @@ _LOCK: Final = ".lock"
 
 
 def refuse_other_run(state: dict[str, Any], *, config: TrainConfig, corpus: Corpus) -> None:
-    """Refuse to go on from the checkpoint's *state* when that would not give what a run from the beginning gives.
+    """Refuse to resume from the checkpoint's *state* if the result would differ from that of an uninterrupted run.
 
     Raises:
-        UsageError: *state* was made with another configuration, or on another version.
+        UsageError: *state* was made with another configuration or version.
     """
-    hint = "name another `run`, or begin again with `--fresh`"
+    hint = "use another `run`, or restart with `--fresh`"
     wanted = config.model_dump(mode="json")
     for name in sorted(wanted.keys() - HARMLESS - {"version"}):
         saved = state["config"].get(name)
         if saved != wanted[name]:
             raise UsageError(
-                f"the run `{config.run}` was begun with {_difference(name, saved, wanted[name])}", hint=hint
+                f"the run `{config.run}` was started with {_difference(name, saved, wanted[name])}", hint=hint
             )
     begun = state["lineage"]["version"]
     if begun != corpus.version:
-        raise UsageError(f"the run `{config.run}` was begun on version {begun}, this is {corpus.version}", hint=hint)
+        raise UsageError(f"the run `{config.run}` was started on version {begun}, not {corpus.version}", hint=hint)
 
 
 def run_tokenizer(config: TrainConfig, folder: Path, corpus: Corpus) -> Tokenizer:
-    """Give the run's tokenizer: the one in its folder when it was made as *config* says, else a new one."""
+    """Return the run's tokenizer: the one in its folder if it matches *config*, else a new one."""
     if config.tokenizer.path is not None:
         tokenizer = load_tokenizer(config.tokenizer.path)
         with writing(folder):
@@ -77,9 +78,9 @@ def _says(path: Path, wanted: dict[str, Any]) -> bool:
 
 
 def lineage(corpus: Corpus, folder: Path) -> dict[str, Any]:
-    """Say from which data the run comes.
+    """Return the origin of the run's data.
 
-    Paths are relative to the run's folder, so that a workspace can be moved; URLs are whole.
+    Paths are relative to the run's folder, so that a workspace can be moved; URLs are absolute.
     """
     report = corpus.report
     return {
@@ -102,7 +103,7 @@ def _difference(name: str, saved: Any, wanted: Any) -> str:
 
 
 def forget(folder: Path) -> None:
-    """Throw away what a run has done, its tokenizer too."""
+    """Delete all results of a run, including its tokenizer."""
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
     for name in (METRICS_FILE, PAGE_FILE, CARD_FILE, TOKENIZER_FILE, LINEAGE_FILE):
         (folder / name).unlink(missing_ok=True)
@@ -110,6 +111,6 @@ def forget(folder: Path) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Keep other processes from training in *folder*; the lock goes with this process, however it ends."""
-    with file_lock(folder / _LOCK, what=f"the run `{folder.name}`", hint="wait for it, or name another `run`"):
+    """Keep other processes from training in *folder*. The lock is released when this process ends."""
+    with file_lock(folder / _LOCK, what=f"the run `{folder.name}`", hint="wait for it, or use another `run`"):
         yield

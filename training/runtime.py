@@ -1,4 +1,4 @@
-"""The machine under a run: device, precision, threads, and the switches that make it repeatable."""
+"""The machine of a run: device, precision, threads, and settings for repeatable results."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from corpusmill.training.config import TrainConfig
 
 @dataclass(frozen=True)
 class Runtime:
-    """Where a run computes.
+    """The environment in which a run computes.
 
     Attributes:
-        threads: Threads of the CPU; another number adds in another order, so losses differ in their last digits.
+        threads: CPU threads. Another number changes the order of additions, so losses differ in their last digits.
     """
 
     device: torch.device
@@ -29,20 +29,20 @@ class Runtime:
 
     @property
     def precision(self) -> str:
-        """Numbers that matrices are multiplied in; weights are always float32."""
+        """Precision of matrix multiplications; weights are always float32."""
         return "bfloat16" if self.mixed else "float32"
 
     def autocast(self) -> AbstractContextManager[object]:
-        """Give the context in which the model is called."""
+        """Return the context in which the model is called."""
         return torch.autocast(self.device.type, dtype=torch.bfloat16) if self.mixed else nullcontext()
 
 
 @contextmanager
 def repeatable(config: TrainConfig) -> Iterator[Runtime]:
-    """Set torch up as *config* says, and as it was before afterwards.
+    """Configure torch as in *config*, and restore its settings afterwards.
 
     Raises:
-        UsageError: A GPU is asked for that is not there.
+        UsageError: The requested GPU is missing.
     """
     device = choose_device(config.device)
     mixed = config.precision == "bfloat16" or (config.precision == "auto" and _has_bfloat16(device))
@@ -52,9 +52,9 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
     try:
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True)
-        # Filling only helps to find mistakes, and costs time.
+        # Filling uninitialized memory only helps to detect bugs, and takes time.
         deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-        with torch.random.fork_rng(devices=[]):  # torch draws first weights that are not used
+        with torch.random.fork_rng(devices=[]):  # torch draws initial weights, which are then replaced
             yield Runtime(device, mixed, threads)
     finally:
         torch.set_num_threads(before[0])
@@ -63,17 +63,17 @@ def repeatable(config: TrainConfig) -> Iterator[Runtime]:
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda"]) -> torch.device:
-    """Return the device *wanted*; ``auto`` is the GPU where torch sees one.
+    """Return the device *wanted*; ``auto`` is the GPU if torch detects one.
 
     Raises:
-        UsageError: A GPU is asked for that is not there.
+        UsageError: The requested GPU is missing.
     """
     present = torch.cuda.is_available()
     if wanted == "cuda" and not present:
-        raise UsageError("`device: cuda`, but torch sees no GPU", hint="use `device: auto`")
+        raise UsageError("`device: cuda`, but torch detects no GPU", hint="use `device: auto`")
     if wanted == "cpu" or not present:
         return torch.device("cpu")
-    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # makes cuBLAS repeatable
     return torch.device("cuda")
 
 

@@ -6,10 +6,10 @@ import math
 
 
 def cosine_with_warm_up(step: int, *, steps: int, warm_up_steps: int, final_fraction: float) -> float:
-    """Give the factor on the highest learning rate at *step* (from 0) of *steps*.
+    """Return the factor on the highest learning rate at *step* (from 0) of *steps*.
 
-    It rises in a straight line over the warm-up, is 1 just after it, and falls along half a cosine to *final_fraction*
-    at the last step (Loshchilov & Hutter 2017, arXiv:1608.03983).
+    It rises linearly during the warm-up, is 1 just after it, and falls along half a cosine to *final_fraction* at the
+    last step (Loshchilov & Hutter 2017, arXiv:1608.03983).
 
     >>> [round(cosine_with_warm_up(step, steps=5, warm_up_steps=2, final_fraction=0.1), 2) for step in range(5)]
     [0.33, 0.67, 1.0, 0.55, 0.1]

@@ -1,4 +1,4 @@
-"""`fit`: train a GPT on a version, in a way that can be stopped at any instant and goes on to the same losses."""
+"""`fit`: train a GPT on a version. A run can be stopped at any time and resumes with the same losses."""
 # ruff: noqa: N803, N806 - names of tensors end in their shape
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _SAMPLE_TOKENS: Final = 120
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a run is; its text is a line for a terminal."""
+    """Progress of a run; as text, one line for a terminal."""
 
     run: str
     step: int
@@ -84,30 +84,30 @@ def fit(
     verify: bool | None = None,
     num_workers: int = 0,
 ) -> dict[str, Any]:
-    """Train the run that *config* describes on the version in *version_dir*; its folder is `<workspace>/models/<run>`.
+    """Train the run in *config* on the version in *version_dir*. The run's folder is `<workspace>/models/<run>`.
 
-    A run that was stopped goes on from its last checkpoint, to the losses that it would have had; one that is done is
-    left as it is. The number of workers changes nothing in the result.
+    A stopped run resumes from its last checkpoint, with the losses that it would have had without the stop. A finished
+    run is left unchanged. The number of workers does not affect the result.
 
     Args:
-        config: The configuration, or the path of one.
+        config: The configuration, or its path.
         version_dir: Path or URL of the version (or of a folder or file of Parquet with a column `text`).
-        workspace: Where `models/` is.
-        resume: False throws away what the run has done before.
+        workspace: Parent folder of `models/`.
+        resume: False deletes earlier results of the run.
         progress: Called after each step.
-        verify: Compare the shards with the manifest's SHA-256 first. None does so where they lie on this machine: on a
-            store, it would get all bytes of all columns.
-        num_workers: Processes that tokenize; 0 does it in this one.
+        verify: Compare the shards with the SHA-256 in the manifest first. None: only if they are on this machine,
+            because on a store this transfers all columns.
+        num_workers: Processes that tokenize; 0: this process.
 
     Returns:
-        `status` (``trained``, ``unchanged`` or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
+        `status` (``trained``, ``unchanged``, or ``stopped`` by `max_minutes`), `run, path, step, steps, train_loss,
         validation_loss, bits_per_byte, tokens, tokens_per_s, parameters, dataset, version, checkpoint, warnings`.
 
     Raises:
-        RecipeError: The configuration is wrong.
-        UsageError: The run was begun with another configuration, or on another version.
-        SourceError: The train split has no text; `DamagedFileError`: a file is not what it should be.
-        UnfinishedError: Another process trains this run, the disk is full, or the store does not answer.
+        RecipeError: The configuration is invalid.
+        UsageError: The run was started with another configuration or version.
+        SourceError: The train split has no text; `DamagedFileError`: a file differs from the manifest.
+        UnfinishedError: Another process trains this run, the disk is full, or the store does not respond.
         WorkError: The loss is no longer a number.
     """
     config = config if isinstance(config, TrainConfig) else load_config(config)
@@ -132,7 +132,7 @@ def fit(
 
 @dataclass
 class _Totals:
-    """What a run has done since its beginning."""
+    """Totals of a run since its beginning."""
 
     step: int = 0
     tokens: int = 0
@@ -150,7 +150,7 @@ class _Totals:
 
 @dataclass
 class _Run:
-    """A run in memory: model, optimizer, data, and what it has done."""
+    """A run in memory: model, optimizer, data, and totals."""
 
     config: TrainConfig
     folder: Path
@@ -165,7 +165,7 @@ class _Run:
     totals: _Totals = field(default_factory=_Totals)
 
     def restore(self, checkpoint: Path, state: dict[str, Any]) -> None:
-        """Go on from *checkpoint*, which says *state* of itself."""
+        """Resume from *checkpoint*, whose state is *state*."""
         load_weights(checkpoint, self.model)
         load_optimizer(checkpoint, model=self.model, optimizer=self.optimizer)
         self.loader.load_state_dict(state["data"])
@@ -177,7 +177,7 @@ class _Run:
         return self.totals.step
 
     def train(self, *, progress: Callable[[Progress], None] | None) -> dict[str, Any]:
-        """Make the steps that are left."""
+        """Run the remaining steps."""
         self._warn()
         status = "unchanged"
         if self.step < self.config.steps:
@@ -195,7 +195,7 @@ class _Run:
             self._make_steps(metrics, progress=progress)
 
     def _describe(self) -> None:
-        """Write the page and the card: the card last, it says that both are there."""
+        """Write the page, then the card, whose existence shows that both are written."""
         lines = read_metrics(self.folder / METRICS_FILE)
         sample = generate(self.folder, max_tokens=_SAMPLE_TOKENS, seed=self.config.seed, device=self.config.device)
         with writing(self.folder):
@@ -222,7 +222,7 @@ class _Run:
             last = time.monotonic()
 
     def _make_step(self, batch_BS: Tensor) -> dict[str, Any]:
-        """Make one step of the optimizer with the whole batch, shape (sequences, sequence_length + 1)."""
+        """Run one step of the optimizer on the whole batch, shape (sequences, sequence_length + 1)."""
         config = self.config
         rate = config.optimizer.learning_rate * cosine_with_warm_up(
             self.step,
@@ -352,7 +352,7 @@ def _is_done(config: TrainConfig, folder: Path) -> bool:
 def _prepare(
     config: TrainConfig, folder: Path, corpus: Corpus, validation: Corpus, runtime: Runtime, *, num_workers: int
 ) -> _Run:
-    """Return the run as its newest checkpoint left it, or at its beginning; train its tokenizer where it has none."""
+    """Return the run at its newest checkpoint, or at its beginning. Train its tokenizer if it has none."""
     checkpoint = newest_checkpoint(folder)
     state = None if checkpoint is None else read_state(checkpoint)
     warnings = []
@@ -384,9 +384,9 @@ def _runtime_facts(runtime: Runtime) -> dict[str, Any]:
 
 
 def _differences(begun: dict[str, Any], resumed: dict[str, Any]) -> list[str]:
-    """Return a warning for each fact of the runtime that is not as it was when the run was begun."""
+    """Return a warning for each property of the runtime that differs from the start of the run."""
     return [
-        f"resumed with {name} {value}, begun with {begun.get(name)}: losses may differ in their last digits"
+        f"resumed with {name} {value}, started with {begun.get(name)}: losses may differ in their last digits"
         for name, value in resumed.items()
         if begun.get(name) != value
     ]

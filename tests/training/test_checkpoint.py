@@ -13,7 +13,7 @@ from corpusmill.training import evaluate, generate
 from corpusmill.training.checkpoint import find_checkpoint, load_model, newest_checkpoint
 from corpusmill.training.runtime import choose_device
 
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU")
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="torch detects no GPU")
 needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a GPU")
 
 
@@ -42,7 +42,7 @@ def test_a_gpu_that_is_not_there_is_refused_by_name(trained: Path, version_dir: 
     uses: list[Any] = [lambda: generate(trained, device="cuda"), lambda: evaluate(trained, version_dir, device="cuda")]
 
     for use in uses:
-        with pytest.raises(UsageError, match="torch sees no GPU"):
+        with pytest.raises(UsageError, match="torch detects no GPU"):
             use()
     assert choose_device("auto").type == "cpu"
 
@@ -53,5 +53,5 @@ def test_a_checkpoint_is_found_from_the_run_and_from_itself(trained: Path, tmp_p
 
     assert newest is not None
     assert find_checkpoint(trained) == find_checkpoint(str(newest)) == newest
-    with pytest.raises(UsageError, match="holds no trained model"):
+    with pytest.raises(UsageError, match="has no trained model"):
         find_checkpoint(tmp_path)

@@ -259,7 +259,7 @@ def test_another_configuration_does_not_go_on_with_the_run(
 
 def test_another_version_does_not_go_on_with_the_run(trained: Path, tmp_path: Path) -> None:
     """The checkpoint names one version, and that has to be true of all its steps."""
-    with pytest.raises(UsageError, match="begun on version 0123456789abcdef"):
+    with pytest.raises(UsageError, match="started on version 0123456789abcdef"):
         fit(tiny_config(), version_dir=write_corpus(tmp_path / "other"), workspace=trained.parent.parent)
 
 

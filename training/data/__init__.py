@@ -1,4 +1,4 @@
-"""From the shards of a version to rows of tokens."""
+"""Turn the shards of a version into rows of tokens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches from a `PackedDataset`, made in this process or in workers, with a state that is exact in both cases."""
+"""Batches from a `PackedDataset`, made in this process or in workers, with an exact state in both cases."""
 
 from __future__ import annotations
 
@@ -16,24 +16,23 @@ from corpusmill.training.data.packed import PackedDataset, Row
 class BatchLoader:
     """Batches of a rank: one row of each of its lanes, in the order of lanes.
 
-    The state is that of the batches taken, however far workers have read ahead.
+    The state describes the batches returned so far, however far workers have read ahead.
 
     Args:
-        dataset: Gives the rows; its state follows.
-        num_workers: Processes that tokenize; 0 is this one, any other number divides the rank's lanes.
+        dataset: Source of the rows; its state is updated.
+        num_workers: Processes that tokenize. 0 uses this process; any other number must divide the rank's lanes.
 
     Raises:
         UsageError: The lanes cannot be shared equally by the workers.
-        CorpusmillError: What a data set raises while it is read, from a worker too.
+        CorpusmillError: Reading the data set failed, also in a worker.
 
     Yields:
-        int64 tensors of shape (lanes of the rank, tokens in a row); at the end of bounded epochs the last may have
-        fewer rows.
+        int64 tensors of shape (lanes of the rank, tokens in a row). With bounded epochs, the last may have fewer rows.
     """
 
     def __init__(self, dataset: PackedDataset, *, num_workers: int = 0) -> None:
         if num_workers:
-            dataset.lanes_of_worker(0, workers=num_workers)  # refuse before a process is started
+            dataset.lanes_of_worker(0, workers=num_workers)  # fails before a process is started
         self._dataset = dataset
         self._num_workers = num_workers
 
@@ -45,18 +44,18 @@ class BatchLoader:
             yield torch.stack([torch.from_numpy(row.tokens) for row in batch])
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state after the last batch that was taken."""
+        """Return the state after the last returned batch."""
         return self._dataset.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on after the batch at which *state* was taken; see `PackedDataset.load_state_dict`."""
+        """Resume after the batch at which *state* was taken; see `PackedDataset.load_state_dict`."""
         self._dataset.load_state_dict(state)
 
     def _rows(self) -> Iterator[Row]:
         if not self._num_workers:
             return self._dataset.rows()
-        # Workers are asked in turn, and worker w has every W-th lane from w on: rows come in the order of lanes.
-        # Spawned, because a fork of a process with threads (torch's, Arrow's, the tokenizer's) may hang.
+        # Worker w of W has every W-th lane from w on, and workers take turns, so rows come in the order of lanes.
+        # Workers are spawned, because forking a process with threads (torch, Arrow, the tokenizer) can hang.
         return _raising(
             DataLoader(
                 _Rows(self._dataset),
@@ -69,9 +68,10 @@ class BatchLoader:
 
 
 class _Rows(IterableDataset[Row | CorpusmillError]):
-    """The rows of a data set with their cursors, which travel from the worker with them; at last, what ended them.
+    """The rows of a data set with their cursors, as sent by a worker, followed by the error that ended them, if any.
 
-    An error that torch brings from a worker is another one: a traceback as its message, without file and hint.
+    Errors are sent as values, because torch replaces an exception in a worker by one with a traceback as its message,
+    without file and hint.
     """
 
     def __init__(self, dataset: PackedDataset) -> None:
@@ -92,5 +92,5 @@ def _raising(rows: Iterable[Row | CorpusmillError]) -> Iterator[Row]:
 
 
 def _as_it_is(row: Any) -> Any:
-    """Keep torch from turning the cursor's numbers into tensors."""
+    """Keep torch from converting the cursor's numbers to tensors."""
     return row

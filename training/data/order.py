@@ -1,6 +1,6 @@
 """The order of training: a pure function of seed, epoch and position.
 
-Orders are kept for years in checkpoints, so they rest on SplitMix64 and a stable sort, not on a library's generator.
+Checkpoints depend on these orders for years, so they use SplitMix64 and a stable sort instead of a library's generator.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import numpy.typing as npt
 from corpusmill.schemas.splitmix import GAMMA, splitmix64, splitmix64_column
 
 WINDOWS_PER_LANE: Final = 4
-"""Least number of windows for a lane in an epoch: fewer would make lanes too unequal."""
+"""Minimum number of windows per lane and epoch; with fewer, lanes would be too unequal."""
 
 
 class Cursor(NamedTuple):
-    """Where a lane stands: at the token *token* of the document *row* (in shuffled order) of its window *window*.
+    """The position of a lane: the token *token* of the document *row* (in shuffled order) of its window *window*.
 
     Attributes:
-        rows: Rows of tokens that the lane has given since the beginning.
+        rows: Number of rows of tokens that the lane has returned since the beginning.
     """
 
     epoch: int = 0
@@ -31,7 +31,7 @@ class Cursor(NamedTuple):
 
 
 def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:
-    """Give the numbers below *size* in an order that the integers *key* decide.
+    """Return the numbers below *size* in an order determined by the integers *key*.
 
     >>> permutation(5, 7, 0).tolist() == permutation(5, 7, 0).tolist() != permutation(5, 7, 1).tolist()
     True
@@ -44,5 +44,5 @@ def permutation(size: int, *key: int) -> npt.NDArray[np.int64]:
 
 
 def lane_windows(windows: int, *, lanes: int, lane: int, seed: int, epoch: int) -> npt.NDArray[np.int64]:
-    """Give the numbers of the windows of *lane* in *epoch*: all, shuffled, are dealt to the lanes like cards."""
+    """Return the windows of *lane* in *epoch*: all windows are shuffled and dealt to the lanes in turn."""
     return permutation(windows, seed, epoch)[lane::lanes]

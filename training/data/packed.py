@@ -1,7 +1,7 @@
-"""`PackedDataset`: the texts of a version as rows of tokens, in an order that can be left and entered at any point.
+"""`PackedDataset`: the texts of a version as rows of tokens, in an order that can be resumed at any point.
 
-The global batch has *batch_size* slots, and each slot is a *lane*: a stream of its own through its own windows. A lane
-depends on no other, so any rank or worker can run any lane, and the state is one cursor for each lane.
+The global batch has *batch_size* slots. Each slot is a *lane*: a separate stream through its own windows. Lanes are
+independent, so any rank or worker can run any lane, and the state is one cursor per lane.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from corpusmill.training.data.tokenizer import end_of_text, fingerprint, load_to
 
 STATE_FORMAT: Final = 1
 _BULK_CHARACTERS: Final = 1 << 18
-"""Text that is tokenized in one call: enough to keep the call cheap, little enough for a quick first row."""
+"""Characters tokenized per call: enough to make the call efficient, little enough for a quick first row."""
 _FRUITLESS_EPOCHS: Final = 100
-"""Epochs times lanes without one document after which a split is taken for empty."""
+"""Number of epochs times lanes without a document after which a split is considered empty."""
 
 
 class Row(NamedTuple):
-    """A row of tokens, the lane that gave it, and where the lane stands after it."""
+    """A row of tokens, its lane, and the position of the lane after it."""
 
     tokens: Tokens
     lane: int
@@ -40,40 +40,40 @@ class Row(NamedTuple):
 
 
 class PackedDataset(IterableDataset[torch.Tensor]):
-    """Rows of *sequence_length* tokens: documents end to end, each followed by ``<|endoftext|>``.
+    """Rows of *sequence_length* tokens: concatenated documents, each followed by ``<|endoftext|>``.
 
-    Order: the windows (row groups; parts of them in a small corpus) are shuffled by *seed* and epoch and dealt to the
-    lanes; documents are shuffled inside their window. Row i of lane 0, row i of lane 1, … follow each other. Rank r of
-    R runs the lanes r, r+R, …, and worker w of W every W-th of those, so that the rows are the same for every
-    number of ranks and workers. (In the last rows of a bounded number of epochs, when some lanes have
-    run dry, workers may give the same rows in another order.)
+    Order: windows (row groups, or parts of them in a small corpus) are shuffled by *seed* and epoch and dealt to the
+        lanes. Documents are shuffled within their window. Row i of lane 0 is followed by row i of lane 1, and so on.
+        Rank r of R runs the lanes r, r+R, …, and worker w of W runs every W-th of those, so the rows are the same for
+        any number of ranks and workers. (At the end of a bounded number of epochs, when some lanes have no more rows,
+        workers may return the last rows in another order.)
 
-    Memory: one window (8 MB of text in a version's shards) for each lane that runs here. On a store, a window is one
-    request for a part of the text column; a corpus of few row groups, whose windows are parts of them, asks for a row
-    group again when the last four were others.
+    Memory: one window (8 MB of text in a version's shards) for each lane that runs here. On a store, reading a window
+        is one request for a part of the text column. In a corpus with few row groups, whose windows are parts of them,
+        a row group is requested again if four others were read since.
 
-    `state_dict` follows a dataset that is iterated in this process; `BatchLoader` follows one in workers.
+    `state_dict` tracks a dataset that is iterated in this process; `BatchLoader` tracks one in workers.
 
     Args:
-        version: Path or URL of a version, or of a folder or file of Parquet with a text column; or what was opened.
+        version: Path or URL of a version, or of a folder or file of Parquet with a text column; or an open corpus.
         tokenizer: Path of a `tokenizer.json` (or its folder), or the tokenizer.
-        sequence_length: Tokens in a row.
-        split: Which documents.
+        sequence_length: Tokens per row.
+        split: The split to read.
         batch_size: Sequences in the global batch, over all ranks: the number of lanes.
-        seed: Decides the order.
-        rank: Which of *world_size* processes this is.
-        world_size: Processes that share the batch; divides *batch_size*.
-        epoch: Where to begin.
-        epochs: Passes over the data; None goes on for ever. In each lane, the last row that is not full is dropped.
-        targets: Give rows of *sequence_length* + 1 tokens, the last of which is the first of the lane's next row.
+        seed: Determines the order.
+        rank: Index of this process among *world_size* processes.
+        world_size: Processes that share the batch; must divide *batch_size*.
+        epoch: First epoch.
+        epochs: Passes over the data; None: no bound. The last incomplete row of each lane is dropped.
+        targets: Return rows of *sequence_length* + 1 tokens, the last of which is the first of the lane's next row.
 
     Yields:
         int64 tensors of shape ``(sequence_length + targets,)``.
 
     Raises:
-        UsageError: Numbers that do not fit together, or a wrong path.
+        UsageError: Invalid or inconsistent numbers, or a wrong path.
         SourceError: The split has no documents.
-        UnfinishedError: The store refuses, or does not answer; also while rows are made.
+        UnfinishedError: The store refuses access or does not respond, also while rows are read.
     """
 
     def __init__(
@@ -115,30 +115,30 @@ class PackedDataset(IterableDataset[torch.Tensor]):
             yield torch.from_numpy(row.tokens)
 
     def rows(self) -> Iterator[Row]:
-        """Give the rows from the present state on, without moving it; in a worker, those of the worker's lanes.
+        """Yield the rows from the current state on, without changing the state; in a worker, only those of its lanes.
 
-        The lane that has given the fewest rows is next: so a state saved in the middle of a batch goes on there.
+        The lane with the fewest returned rows is next, so a state saved within a batch resumes within the batch.
         """
         streams = {lane: self._lane(lane, self._cursors[lane]) for lane in self._own_lanes()}
         turns = [(self._cursors[lane].rows, lane) for lane in streams]
         heapq.heapify(turns)
         while turns:
             rows, lane = turns[0]
-            found = next(streams[lane], None)
-            if found is None:
+            row = next(streams[lane], None)
+            if row is None:
                 heapq.heappop(turns)
                 continue
             heapq.heapreplace(turns, (rows + 1, lane))
-            yield Row(found[0], lane, found[1])
+            yield Row(row[0], lane, row[1])
 
     def state_dict(self) -> dict[str, Any]:
-        """Give the state as plain data for JSON: one cursor for each of this rank's lanes."""
+        """Return the state as JSON data: one cursor for each of this rank's lanes."""
         return {**self._identity(), "cursors": {str(lane): list(cursor) for lane, cursor in self._cursors.items()}}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where *state* was taken; with other ranks, pass what `merge_states` makes of all ranks' states.
+        """Resume at *state*. For another number of ranks, pass the result of `merge_states` over all ranks' states.
 
-        The sequence length may be another one.
+        The sequence length may differ.
 
         Raises:
             UsageError: *state* comes from other data, another tokenizer, seed or batch size, or lacks a lane.
@@ -157,7 +157,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         self._cursors = {lane: Cursor(*state["cursors"][str(lane)]) for lane in self.rank_lanes}
 
     def follow(self, row: Row) -> None:
-        """Move the state to just after *row*, which another process made."""
+        """Set the state to just after *row*, which another process returned."""
         self._cursors[row.lane] = row.cursor
 
     def _identity(self) -> dict[str, Any]:
@@ -172,7 +172,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         }
 
     def lanes_of_worker(self, worker: int, *, workers: int) -> range:
-        """Give the lanes of this rank that the worker *worker* of *workers* runs.
+        """Return the lanes of this rank that the worker *worker* of *workers* runs.
 
         Raises:
             UsageError: The lanes cannot be shared equally, which would change the order of rows.
@@ -195,7 +195,7 @@ class PackedDataset(IterableDataset[torch.Tensor]):
         return pack(documents, sequence_length=self.sequence_length, skip=cursor.token, targets=self._targets)
 
     def _documents(self, lane: int, cursor: Cursor) -> Iterator[tuple[Cursor, Tokens]]:
-        """Give the documents of *lane* from *cursor* on, each with the place of its first token."""
+        """Yield the documents of *lane* from *cursor* on, each with the position of its first token."""
         fruitless = 0
         for epoch in itertools.count(cursor.epoch):
             if self._last_epoch is not None and epoch >= self._last_epoch:
@@ -212,14 +212,14 @@ class PackedDataset(IterableDataset[torch.Tensor]):
                 raise SourceError(f"the split `{self.corpus.split}` of {self.corpus.path} has no text")
 
     def _shuffled(self, window: int, *, epoch: int, first: int) -> Iterator[tuple[int, Tokens]]:
-        """Give the documents of *window* from the place *first* of its shuffled order on."""
+        """Yield the documents of *window* from position *first* of its shuffled order on."""
         texts = self.corpus.texts(self._windows[window])
         order = permutation(len(texts), self.seed, epoch, window)[first:]
         return enumerate(self._tokenized(texts.take(pa.array(order))), start=first)
 
     def _tokenized(self, texts: pa.ChunkedArray) -> Iterator[Tokens]:
         for bulk in _bulks(texts):
-            # At once, because an encoding holds far more than its numbers, and every open lane holds a bulk.
+            # Convert to ids at once: an encoding takes far more memory, and every open lane holds a bulk.
             yield from [
                 np.array([*encoding.ids, self._end], dtype=np.int64)
                 for encoding in self._tokenizer.encode_batch_fast(bulk, add_special_tokens=False)
@@ -227,10 +227,10 @@ class PackedDataset(IterableDataset[torch.Tensor]):
 
 
 def merge_states(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """Make one state of the states of all ranks.
+    """Merge the states of all ranks into one state.
 
     Raises:
-        UsageError: They do not belong together.
+        UsageError: The states come from different runs.
     """
     merged: dict[str, Any] = {}
     for state in states:
@@ -242,7 +242,7 @@ def merge_states(states: Iterable[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _bulks(texts: pa.ChunkedArray) -> Iterator[list[str]]:
-    """Give *texts* in lists of about `_BULK_CHARACTERS`."""
+    """Yield *texts* in lists of about `_BULK_CHARACTERS` characters."""
     bulk: list[str] = []
     size = 0
     for text in texts:
@@ -257,11 +257,11 @@ def _bulks(texts: pa.ChunkedArray) -> Iterator[list[str]]:
 
 def _check(*, sequence_length: int, batch_size: int, rank: int, world_size: int) -> None:
     if sequence_length < 1 or batch_size < 1:
-        raise UsageError(f"sequence_length {sequence_length} and batch_size {batch_size} have to be at least 1")
+        raise UsageError(f"sequence_length {sequence_length} and batch_size {batch_size} must be at least 1")
     if not 0 <= rank < world_size:
         raise UsageError(f"rank {rank} is not one of {world_size}", hint="ranks count from 0")
     if batch_size % world_size:
         raise UsageError(
             f"a batch of {batch_size} sequences cannot be shared equally by {world_size} ranks",
-            hint="use a batch size that the number of ranks divides",
+            hint="use a batch size that is a multiple of the number of ranks",
         )

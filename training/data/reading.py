@@ -1,4 +1,4 @@
-"""Parquet files of a corpus: opened from a disk or from a store, where only the ranges that are needed are read."""
+"""Read Parquet files of a corpus from a disk, or from a store, where only the needed ranges are requested."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import StoredFile
 
 _OPEN_ROW_GROUPS: Final = 4
-"""Decoded row groups that are kept while their windows are asked for one after the other."""
+"""Number of decoded row groups to keep while their windows are read one after the other."""
 _KEPT_FOOTERS: Final = 64
-"""Footers of files on a store that are kept: without one, a row group costs another request or two."""
+"""Number of footers of files on a store to keep; without its footer, a row group costs one or two more requests."""
 
 
 @contextlib.contextmanager
 def reading(file: StoredFile) -> Iterator[pq.ParquetFile]:
-    """Open *file*; a column of a row group on a store is one request, made when it is read.
+    """Open *file*. On a store, reading a column of a row group is one request.
 
-    Nothing stays open between two row groups, so that what reads can be sent to another process.
+    Nothing stays open between two row groups, so readers can be sent to another process.
 
     Raises:
-        DamagedFileError: It is missing, is not Parquet, or cannot be read, here or in the block.
-        UnfinishedError: The store refuses, or does not answer.
+        DamagedFileError: The file is missing, not Parquet, or unreadable, here or in the block.
+        UnfinishedError: The store refuses access or does not respond.
     """
     opened = _opened(file)
     try:
@@ -41,17 +41,17 @@ def reading(file: StoredFile) -> Iterator[pq.ParquetFile]:
 
 
 def row_group(file: StoredFile, group: int, column: str) -> pa.ChunkedArray:
-    """Return the texts in *column* of a row group; rows without text are left out."""
+    """Return the texts in *column* of a row group. Rows without text are omitted."""
     with reading(file) as opened:
         return opened.read_row_group(group, columns=[column], use_threads=False).column(0).drop_null()
 
 
 kept_row_group = functools.lru_cache(maxsize=_OPEN_ROW_GROUPS)(row_group)
-"""As `row_group`, for row groups that are asked for again soon."""
+"""As `row_group`, for row groups that are read repeatedly in sequence."""
 
 
 def missing(file: StoredFile) -> DamagedFileError:
-    """Return the error for a *file* that is not there."""
+    """Return the error for a missing *file*."""
     hint = "run the recipe again, or copy the folder whole"
     return DamagedFileError("the file is missing", file=file.address, hint=hint)
 

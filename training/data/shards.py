@@ -1,4 +1,4 @@
-"""The files of a version, or of any Parquet with a text column, and their text window by window."""
+"""The files of a version, or of any Parquet with a text column, and their texts by window."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from corpusmill.training.data.reading import kept_row_group, missing, reading, r
 
 _MANIFEST: Final = "manifest.json"
 _REPORT: Final = "report.html"
-_PLACES: Final = "name the folder or URL of a version, or of Parquet"
+_PLACES: Final = "use the folder or URL of a version, or of Parquet files"
 _FOOTERS_AT_ONCE: Final = 16
-"""Requests for footers that are on their way to a store together."""
+"""Number of concurrent requests for footers on a store."""
 
 
 @runtime_checkable
@@ -33,12 +33,12 @@ class _Version(Protocol):
 
 
 Place: TypeAlias = str | os.PathLike[str] | Store | _Version
-"""Where a corpus lies: a path, a URL, a store, or a version (its `store`)."""
+"""The location of a corpus: a path, a URL, a store, or a version (its `store`)."""
 
 
 @dataclass(frozen=True)
 class Window:
-    """Unit of shuffling: the part *part* of *parts* of a row group."""
+    """The unit of shuffling: the part *part* of *parts* of a row group."""
 
     file: StoredFile
     row_group: int
@@ -48,7 +48,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Shard:
-    """One Parquet file; `sha256` and `text_bytes` are known when a manifest says so."""
+    """One Parquet file. `sha256` and `text_bytes` are set if a manifest lists them."""
 
     file: StoredFile
     rows: int
@@ -64,7 +64,7 @@ class Shard:
 
 @dataclass(frozen=True)
 class Corpus:
-    """The files of one split, in name order. It can be sent to another process, which opens the store again.
+    """The files of one split, in name order. It can be sent to another process, which reopens the store.
 
     Attributes:
         path: Path or URL of the version, or of the folder or file of Parquet.
@@ -82,22 +82,22 @@ class Corpus:
 
     @property
     def rows(self) -> int:
-        """Documents, those without text included."""
+        """Documents, including those without text."""
         return sum(shard.rows for shard in self.shards)
 
     @property
     def is_local(self) -> bool:
-        """Whether the files lie on this machine."""
+        """Whether the files are on this machine."""
         return not is_url(self.path)
 
     def windows(self, *, at_least: int) -> tuple[Window, ...]:
-        """Give the units of shuffling: row groups, cut in equal parts where there are fewer than *at_least*."""
+        """Return the units of shuffling: row groups, divided into equal parts if there are fewer than *at_least*."""
         groups = [(shard.file, group) for shard in self.shards for group in range(shard.row_groups)]
         parts = -(-at_least // len(groups)) if groups else 1
         return tuple(Window(file, group, part, parts) for file, group in groups for part in range(parts))
 
     def texts(self, window: Window) -> pa.ChunkedArray:
-        """Give the texts of *window*; rows without text are left out."""
+        """Return the texts of *window*. Rows without text are omitted."""
         if window.parts == 1:
             return row_group(window.file, window.row_group, self.text_column)
         texts = kept_row_group(window.file, window.row_group, self.text_column)
@@ -105,17 +105,17 @@ class Corpus:
         return texts.slice(first, stop - first)
 
     def batches(self, columns: tuple[str, ...]) -> Iterator[pa.RecordBatch]:
-        """Give *columns* of all rows in file order; a column that a file does not have is left out."""
+        """Yield *columns* of all rows in file order. Columns that a file does not have are omitted."""
         for shard in self.shards:
             with reading(shard.file) as file:
                 present = [name for name in columns if name in file.schema_arrow.names]
                 yield from file.iter_batches(batch_size=1024, columns=present, use_threads=False)
 
     def verify(self) -> None:
-        """Compare each file with the SHA-256 that the manifest gives; reads all bytes, on a store too.
+        """Compare each file with its SHA-256 in the manifest. Reads all bytes, also on a store.
 
         Raises:
-            DamagedFileError: A file differs, or is missing.
+            DamagedFileError: A file differs or is missing.
         """
         for shard in self.shards:
             if shard.sha256 is not None and _sha256(shard.file) != shard.sha256:
@@ -123,16 +123,16 @@ class Corpus:
 
 
 def open_corpus(place: Place, *, split: str = "train", text_column: str = "text") -> Corpus:
-    """Open the split *split* of the version at *place*, or of a folder or file of Parquet there.
+    """Open the split *split* of the version, or of the folder or file of Parquet, at *place*.
 
-    Without a manifest, the files `<split>-*.parquet` are the split; where no file is named so, all files are `train`.
-    Only footers are read. A split without files gives a corpus without shards.
+    Without a manifest, the split consists of the files `<split>-*.parquet`; if no file is named so, all files are
+    `train`. Only footers are read. A split without files is a corpus without shards.
 
     Raises:
-        UsageError: *place* is not there, or holds no Parquet.
+        UsageError: *place* does not exist or contains no Parquet.
         SourceError: A file has no column *text_column*, or the manifest cannot be read.
-        DamagedFileError: A file is missing, has another size than the manifest says, or is not Parquet.
-        UnfinishedError: The store refuses, or does not answer.
+        DamagedFileError: A file is missing, differs in size from the manifest, or is not Parquet.
+        UnfinishedError: The store refuses access or does not respond.
     """
     store, name = _opened(place)
     manifest = None if name else _read_manifest(store)
@@ -141,13 +141,13 @@ def open_corpus(place: Place, *, split: str = "train", text_column: str = "text"
         return Corpus(store.address(name), None, _name_of(shards), split, text_column, shards)
     files = sorted((entry for entry in manifest.files if entry.split == split), key=lambda entry: entry.path)
     shards = _shards([(_listed(store, entry), entry) for entry in files], text_column)
-    # Asked now: a checkpoint, which names the report, is written also while a store is away.
+    # Looked up now, because a checkpoint names the report and must be writable while the store is unreachable.
     report = store.address(_REPORT) if store.exists(_REPORT) else None
     return Corpus(store.address(), manifest.dataset, manifest.version, split, text_column, shards, report)
 
 
 def _opened(place: Place) -> tuple[Store, str]:
-    """Return the store at *place*, and the key of the one file that is meant; empty for all."""
+    """Return the store at *place*, and the key if *place* is a single file, else an empty key."""
     if isinstance(place, _Version):
         return place.store, ""
     if isinstance(place, str) and is_url(place):
@@ -171,7 +171,7 @@ class _Entry(BaseModel):
 
 
 class _Manifest(BaseModel):
-    """What the trainer needs of a manifest; a later format may say more."""
+    """The fields of a manifest that training needs; later formats may have more."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -181,7 +181,7 @@ class _Manifest(BaseModel):
 
 
 def _read_manifest(store: Store) -> _Manifest | None:
-    """Read the manifest; None where there is none."""
+    """Read the manifest; None if there is none."""
     try:
         return _Manifest.model_validate_json(store.read(_MANIFEST))
     except FileNotFoundError:
@@ -192,9 +192,9 @@ def _read_manifest(store: Store) -> _Manifest | None:
 
 
 def _listed(store: Store, entry: _Entry) -> StoredFile:
-    """Return the file that a manifest lists, of the size that it should have.
+    """Return the file of a manifest entry, after checking its size.
 
-    The size is compared on this machine only: where an object is shorter, no footer is found.
+    The size is checked on this machine only; on a store, a truncated object has no footer.
     """
     file = StoredFile(store, entry.path, entry.bytes)
     try:
@@ -220,14 +220,14 @@ def _outside(store: Store, name: str) -> SourceError:
 def _loose_files(store: Store, name: str, *, split: str) -> list[StoredFile]:
     path = store.path()
     if path is not None and not path.exists():
-        raise UsageError(f"{path} is not there", hint=_PLACES)
+        raise UsageError(f"{path} does not exist", hint=_PLACES)
     if name:
         files = [StoredFile(store, name, _size(store, name))]
     else:
         entries = [entry for entry in store.files() if entry.key.endswith(".parquet")]
         files = [StoredFile(store, key, size) for key, size in sorted(entries, key=lambda entry: entry.key.split("/"))]
     if not files:
-        raise UsageError(f"{store.address()} holds no Parquet files", hint=_PLACES)
+        raise UsageError(f"{store.address()} contains no Parquet files", hint=_PLACES)
     named = [file for file in files if posixpath.basename(file.key).split("-")[0] in {"train", "validation", "test"}]
     if named:
         return [file for file in named if posixpath.basename(file.key).startswith(f"{split}-")]
@@ -238,11 +238,11 @@ def _size(store: Store, name: str) -> int:
     try:
         return store.size(name)
     except FileNotFoundError:
-        raise UsageError(f"{store.address(name)} is not there", hint=_PLACES) from None
+        raise UsageError(f"{store.address(name)} does not exist", hint=_PLACES) from None
 
 
 def _shards(files: list[tuple[StoredFile, _Entry | None]], text_column: str) -> tuple[Shard, ...]:
-    """Read the footers of *files*; on a store, several at once."""
+    """Read the footers of *files*, several at once on a store."""
     if all(file.store.path() is not None for file, _ in files):
         return tuple(_shard(file, text_column, entry) for file, entry in files)
     with ThreadPoolExecutor(_FOOTERS_AT_ONCE) as pool:
@@ -253,7 +253,7 @@ def _shard(file: StoredFile, text_column: str, entry: _Entry | None) -> Shard:
     with reading(file) as opened:
         metadata, schema = opened.metadata, opened.schema_arrow
     if text_column not in schema.names:
-        hint = f"it has the columns {', '.join(schema.names)}"
+        hint = f"available columns: {', '.join(schema.names)}"
         raise SourceError(f"no column `{text_column}`", file=file.address, hint=hint)
     kind = schema.field(text_column).type
     if not (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
@@ -272,7 +272,7 @@ def _sha256(file: StoredFile) -> str:
 
 def _differs(path: str) -> DamagedFileError:
     return DamagedFileError(
-        "the file is not the one that the manifest describes", file=path, hint="copy the version again, or rebuild it"
+        "the file differs from the manifest", file=path, hint="copy the version again, or rebuild it"
     )
 
 

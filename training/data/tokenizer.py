@@ -1,4 +1,4 @@
-"""Byte-level BPE: trained from the texts of a version, any text comes back byte by byte.
+"""Byte-level BPE trained on the texts of a version. Any text can be restored byte by byte.
 
 Sennrich et al. 2016 (doi:10.18653/v1/P16-1162) on bytes, as in GPT-2 (Radford et al. 2019).
 """
@@ -31,23 +31,23 @@ def train_tokenizer(
     split: str = "train",
     text_column: str = "text",
 ) -> dict[str, Any]:
-    """Train a tokenizer from the split *split* of *version* (a path, a URL or what was opened), write it to *out*.
+    """Train a tokenizer on the split *split* of *version* (a path, a URL or an open corpus) and write it to *out*.
 
-    Equal texts give equal bytes of `tokenizer.json`, whatever the order of documents. Reads the split once; memory
-    grows with the number of distinct words.
+    Equal texts give the same bytes of `tokenizer.json`, in any order of documents. Reads the split once; memory grows
+    with the number of distinct words.
 
     Returns:
-        The lineage, also written beside it: `path, vocabulary_size, max_vocabulary_size, dataset, version, split,
-        documents, bytes, sha256`.
+        The lineage, also written beside the tokenizer: `path, vocabulary_size, max_vocabulary_size, dataset, version,
+        split, documents, bytes, sha256`.
 
     Raises:
         UsageError: *vocabulary_size* is below 257 (the bytes and the end of text).
         SourceError: The split has no text.
-        UnfinishedError: The store refuses, or does not answer.
+        UnfinishedError: The store refuses access or does not respond.
     """
     if vocabulary_size < 257:
         raise UsageError(
-            f"vocabulary_size {vocabulary_size} is below 257", hint="256 bytes and the end of text need 257"
+            f"vocabulary_size {vocabulary_size} is below 257", hint="the 256 bytes and the end of text need 257"
         )
     corpus = version if isinstance(version, Corpus) else open_corpus(version, split=split, text_column=text_column)
     tally = {"documents": 0, "bytes": 0}
@@ -55,7 +55,7 @@ def train_tokenizer(
     tokenizer.train_from_iterator(_counted(corpus, tally), trainer=_trainer(vocabulary_size))
     if not tally["bytes"]:
         reason = f"the split `{corpus.split}` of {corpus.path} has no text"
-        raise SourceError(reason, hint="a tokenizer is trained from text")
+        raise SourceError(reason, hint="a tokenizer is trained on text")
     content = tokenizer.to_str(pretty=True)
     lineage = {
         "path": str(Path(out) / TOKENIZER_FILE),
@@ -75,12 +75,12 @@ def train_tokenizer(
 
 
 def load_tokenizer(source: Path | str | Tokenizer) -> Tokenizer:
-    """Read the tokenizer at *source*: a `tokenizer.json`, or a folder with one.
+    """Load the tokenizer at *source*: a `tokenizer.json`, or a folder that contains one.
 
-    Text that reads ``<|endoftext|>`` is tokenized as text: only the packer writes the special token.
+    The text ``<|endoftext|>`` is tokenized as ordinary text: only the packer writes the special token.
 
     Raises:
-        UsageError: There is none, it cannot be read, or it has no token ``<|endoftext|>``.
+        UsageError: The tokenizer does not exist, cannot be read, or has no token ``<|endoftext|>``.
     """
     tokenizer = source if isinstance(source, Tokenizer) else _read(Path(source))
     end_of_text(tokenizer)
@@ -91,10 +91,10 @@ def load_tokenizer(source: Path | str | Tokenizer) -> Tokenizer:
 
 
 def end_of_text(tokenizer: Tokenizer) -> int:
-    """Give the number of the token ``<|endoftext|>``.
+    """Return the id of the token ``<|endoftext|>``.
 
     Raises:
-        UsageError: *tokenizer* has none.
+        UsageError: *tokenizer* does not have it.
     """
     token = tokenizer.token_to_id(END_OF_TEXT)
     if token is None:
@@ -103,14 +103,14 @@ def end_of_text(tokenizer: Tokenizer) -> int:
 
 
 def fingerprint(tokenizer: Tokenizer) -> str:
-    """Give 16 hex characters that stand for *tokenizer*."""
+    """Return 16 hex characters that identify *tokenizer*."""
     return hashlib.sha256(tokenizer.to_str().encode()).hexdigest()[:16]
 
 
 def _read(path: Path) -> Tokenizer:
     file = path / TOKENIZER_FILE if path.is_dir() else path
     if not file.is_file():
-        raise UsageError(f"{file} is not there", hint="train one with `corpusmill tokenizer VERSION`")
+        raise UsageError(f"{file} does not exist", hint="train one with `corpusmill tokenizer VERSION`")
     try:
         return Tokenizer.from_str(file.read_text(encoding="utf-8"))
     except Exception as error:  # noqa: BLE001 - the library raises plain Exception
@@ -135,7 +135,7 @@ def _trainer(vocabulary_size: int) -> Any:
 
 
 def _counted(corpus: Corpus, tally: dict[str, int]) -> Iterator[list[str]]:
-    """Give the texts of *corpus* in lists, adding documents and UTF-8 bytes to *tally*."""
+    """Yield the texts of *corpus* in lists, and add documents and UTF-8 bytes to *tally*."""
     for batch in corpus.batches((corpus.text_column,)):
         texts = batch.column(0).drop_null()
         tally["documents"] += len(texts)

@@ -1,1 +1,1 @@
-"""What a model is worth: likelihood of held-out text, a baseline to compare with, samples."""
+"""Evaluation of a model: likelihood of held-out text, a baseline, samples."""

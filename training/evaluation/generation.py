@@ -1,4 +1,4 @@
-"""Text from a model, one token after the other."""
+"""Generate text from a model, one token at a time."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def generate(
     """Continue *prompt* with the model in *model_dir* (a run's folder or a checkpoint).
 
     Args:
-        prompt: Beginning of the text; empty begins a new document.
-        max_tokens: Tokens to add; fewer when the model ends the document.
-        temperature: Divides the logits; 0 always takes the likeliest token.
-        top_k: Draw from the likeliest tokens only; None: from all.
+        prompt: Beginning of the text; an empty prompt begins a new document.
+        max_tokens: Maximum number of tokens to add; the model may end the document earlier.
+        temperature: Divides the logits; 0 always chooses the most likely token.
+        top_k: Sample from this many of the most likely tokens; None: from all.
         seed: Equal seeds give equal texts on one machine.
-        device: Where the model computes; ``auto`` is the GPU where torch sees one.
+        device: Device of the model; ``auto`` is the GPU if torch detects one.
 
     Returns:
         *prompt* and its continuation.
 
     Raises:
-        UsageError: No such model, a number out of its range, or a GPU that is not there.
+        UsageError: The model does not exist, a number is out of range, or the requested GPU is missing.
     """
     if max_tokens < 0 or temperature < 0 or (top_k is not None and top_k < 1):
-        raise UsageError("max_tokens and temperature have to be at least 0, top_k at least 1")
+        raise UsageError("max_tokens and temperature must be at least 0, top_k at least 1")
     loaded = load_model(model_dir, device=choose_device(device))
     end = end_of_text(loaded.tokenizer)
     tokens: list[int] = [end, *loaded.tokenizer.encode(prompt, add_special_tokens=False).ids]
@@ -50,7 +50,7 @@ def generate(
     with torch.inference_mode():
         while len(tokens) < first + max_tokens:
             seen = torch.tensor([tokens[-loaded.model.config.sequence_length :]], device=loaded.device)
-            logits = loaded.model(seen)[0, -1].cpu()  # where the generator is
+            logits = loaded.model(seen)[0, -1].cpu()  # the generator is on the CPU
             tokens.append(_drawn(logits, temperature=temperature, top_k=top_k, generator=generator))
             if tokens[-1] == end:
                 tokens.pop()

@@ -1,4 +1,4 @@
-"""How well a model predicts held-out text, in nats a token and in bits a byte.
+"""How well a model predicts held-out text, in nats per token and bits per byte.
 
 Shapes: B windows, S tokens, V vocabulary.
 """
@@ -33,7 +33,7 @@ _NO_SOURCE: Final = ""
 
 
 class Document(NamedTuple):
-    """A text to score, and the source it is counted under."""
+    """A text to score, and the source to count it under."""
 
     text: str
     source: str = _NO_SOURCE
@@ -41,7 +41,7 @@ class Document(NamedTuple):
 
 @dataclass
 class Tally:
-    """What documents cost: the sum of negative log likelihoods, and what it is to be divided by."""
+    """The negative log likelihood of documents, and the numbers of tokens and bytes to divide it by."""
 
     nats: float = 0.0
     documents: int = 0
@@ -50,17 +50,17 @@ class Tally:
 
     @property
     def loss(self) -> float:
-        """Nats a token; nan without tokens."""
+        """Nats per token; nan without tokens."""
         return self.nats / self.tokens if self.tokens else math.nan
 
     @property
     def perplexity(self) -> float:
-        """The exponential of the loss; infinite above what a float holds."""
+        """The exponential of the loss; infinite if it exceeds a float."""
         return math.exp(self.loss) if not self.loss > 700 else math.inf
 
     @property
     def bits_per_byte(self) -> float:
-        """Bits for each byte of UTF-8: does not depend on the tokenizer, so models can be compared."""
+        """Bits per UTF-8 byte. They do not depend on the tokenizer, so models can be compared."""
         return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
 
 
@@ -87,21 +87,20 @@ def evaluate(
     text_column: str = "text",
     device: Literal["auto", "cpu", "cuda"] = "auto",
 ) -> dict[str, Any]:
-    """Score the model in *model_dir* (a run's folder or a checkpoint) on the split *split* of *version_dir*, the
-    path or URL of a version.
+    """Score the model in *model_dir* (a run's folder or a checkpoint) on a split of a version.
 
-    *device* ``auto`` is the GPU where torch sees one.
+    *version_dir* is the path or URL of the version. *device* ``auto`` is the GPU if torch detects one.
 
     Returns:
-        `loss` (nats a token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
-        and which `model`, `step`, `version` and `split`. With *baseline*, `baseline` has the bits per byte of a byte
-        trigram model (`evaluation.trigram`) of the train split, on the same documents, and `gain`, by how
-        much the model is better. Non-finite numbers are None.
+        `loss` (nats per token), `perplexity`, `bits_per_byte`, `documents`, `tokens`, `bytes`, the same `by_source`,
+        and `model`, `step`, `version` and `split`. With *baseline*, `baseline` has the bits per byte of a byte trigram
+        model (`evaluation.trigram`) of the train split on the same documents, and `gain` is the improvement of the
+        model over it. Non-finite numbers are None.
 
     Raises:
-        UsageError: No such model or version, an unknown baseline, or a GPU that is not there.
+        UsageError: The model or version does not exist, the baseline is unknown, or the requested GPU is missing.
         SourceError: The split has no text.
-        UnfinishedError: The store refuses, or does not answer.
+        UnfinishedError: The store refuses access or does not respond.
     """
     if baseline not in {None, "trigram"}:
         raise UsageError(f"unknown baseline {baseline!r}", hint="the baseline is `trigram`")
@@ -109,7 +108,7 @@ def evaluate(
     corpus = open_corpus(version_dir, split=split, text_column=text_column)
     score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
     if not score.total.bytes:
-        raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="name another `--split`")
+        raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="use another `--split`")
     result = _told(score.total) | {"by_source": {name: _told(tally) for name, tally in sorted(score.by_source.items())}}
     result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}
     if baseline is None:
@@ -119,13 +118,13 @@ def evaluate(
 
 
 def trigram_bits_per_byte(corpus: Corpus, training: Corpus) -> float:
-    """Give what a byte trigram model of *training* costs on *corpus*."""
+    """Return the bits per byte of *corpus* under a byte trigram model of *training*."""
     model = count_trigrams(document.text.encode() for document in documents(training))
     return model.bits_per_byte(document.text.encode() for document in documents(corpus))
 
 
 def documents(corpus: Corpus, *, max_bytes: int | None = None) -> Iterator[Document]:
-    """Give the documents of *corpus* in file order, until they hold *max_bytes* or more bytes of UTF-8."""
+    """Yield the documents of *corpus* in file order, until they contain at least *max_bytes* bytes of UTF-8."""
     size = 0
     for batch in corpus.batches((corpus.text_column, "source")):
         texts = batch.column(corpus.text_column).to_pylist()
@@ -146,14 +145,14 @@ def score_documents(
     *,
     forward: Callable[[Tensor], Tensor] | None = None,
 ) -> Score:
-    """Give what *model* makes of *texts*.
+    """Score *texts* with *model*.
 
-    Each document stands alone: its tokens are predicted from ``<|endoftext|>`` and the tokens before, in windows of
-    the model's sequence length that do not overlap; its own end is not predicted. So the bits are those of its
-    bytes, as with the trigram baseline.
+    Documents are scored independently: tokens are predicted from ``<|endoftext|>`` and the tokens before, in windows of
+    the model's sequence length that do not overlap. The end of a document is not predicted, so the bits are those of
+    its bytes, as with the trigram baseline.
 
     Args:
-        forward: How to call the model (for mixed precision); the model itself if None.
+        forward: Function that calls the model (for mixed precision); None: the model itself.
     """
     score = Score()
     training = model.training
@@ -175,7 +174,7 @@ def _score_bulk(
         tokens = np.array([end, *encoding.ids], dtype=np.int64)
         score.add(document.source, documents=1, tokens=len(tokens) - 1, bytes=len(document.text.encode()))
         windows += [(number, window) for window in _windows(tokens, length=model.config.sequence_length)]
-    windows.sort(key=lambda window: len(window[1]))  # stable: windows of one length pass together, unpadded
+    windows.sort(key=lambda window: len(window[1]))  # stable sort: windows of equal length are batched without padding
     per_batch = max(1, _BATCH_TOKENS // model.config.sequence_length)
     device = next(model.parameters()).device
     for start in range(0, len(windows), per_batch):
@@ -185,15 +184,15 @@ def _score_bulk(
 
 
 def _windows(tokens: Tokens, *, length: int) -> Iterator[Tokens]:
-    """Cut *tokens* so that each but the first is the target of one window: parts overlap by one token."""
+    """Cut *tokens* into windows that overlap by one token, so that each token but the first is predicted once."""
     for start in range(0, len(tokens) - 1, length):
         yield tokens[start : start + length + 1]
 
 
 def _nats(windows: list[Tokens], forward: Callable[[Tensor], Tensor], device: torch.device) -> list[float]:
-    """Give the negative log likelihood of each of *windows*, which are sorted by length."""
+    """Return the negative log likelihood of each of *windows*, which are sorted by length."""
     padded = np.zeros((len(windows), len(windows[-1])), dtype=np.int64)
-    targets = np.full_like(padded, -100)  # cross entropy's "no target"
+    targets = np.full_like(padded, -100)  # ignored by cross entropy
     for row, window in enumerate(windows):
         padded[row, : len(window)] = targets[row, : len(window)] = window
     tokens_BS = torch.from_numpy(padded).to(device)

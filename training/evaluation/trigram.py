@@ -1,4 +1,4 @@
-"""A baseline without any learning: an interpolated Witten-Bell model of byte trigrams."""
+"""An untrained baseline: an interpolated Witten-Bell model of byte trigrams."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 _BYTES: Final = 256
 _CHUNK: Final = 1 << 22
-"""Bytes that are counted at once; bounds memory to some 200 MB beside the table of 64 MB."""
+"""Bytes to count at once; bounds memory to about 200 MB besides the table of 64 MB."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Trigram:
         P(x | b)   = (c(b x) + T(b) P(x)) / (n(b) + T(b))
         P(x)       = (c(x) + T / 256) / (n + T)
 
-    and the next shorter context where one was never seen (Witten & Bell 1991, doi:10.1109/18.87000; interpolated as in
-    Chen & Goodman 1999, doi:10.1006/csla.1999.0128). Each document stands alone: its first byte has no context, its
-    second a context of one byte, and its end is not predicted.
+    and the next shorter context if a context was never seen (Witten & Bell 1991, doi:10.1109/18.87000; interpolated as
+    in Chen & Goodman 1999, doi:10.1006/csla.1999.0128). Documents are independent: the first byte has no context, the
+    second a context of one byte, and the end is not predicted.
 
     Attributes:
         ones, twos, threes: Counts, shapes (256,), (256, 256) and (65536, 256), uint32; the last byte varies fastest.
@@ -38,7 +38,7 @@ class Trigram:
     threes: npt.NDArray[np.uint32]
 
     def bits(self, document: bytes) -> float:
-        """Give the bits that *document* costs: -log2 of its probability."""
+        """Return the bits of *document*: -log2 of its probability."""
         codes = np.frombuffer(document, np.uint8).astype(np.int64)
         if not len(codes):
             return 0.0
@@ -48,7 +48,7 @@ class Trigram:
         return -float(np.log2(np.concatenate([one[:1], two[:1], three])).sum())
 
     def bits_per_byte(self, documents: Iterable[bytes]) -> float:
-        """Give the bits that *documents* cost, for each byte; nan without bytes."""
+        """Return the bits of *documents* per byte; nan without bytes."""
         total, length = 0.0, 0
         for document in documents:
             total += self.bits(document)
@@ -57,7 +57,7 @@ class Trigram:
 
 
 def count_trigrams(documents: Iterable[bytes]) -> Trigram:
-    """Count the bytes, pairs and triples in *documents*; none crosses from one document to the next."""
+    """Count the bytes, pairs and triples in *documents*; none crosses a document boundary."""
     ones = np.zeros(_BYTES, np.uint32)
     twos = np.zeros(_BYTES**2, np.uint32)
     threes = np.zeros(_BYTES**3, np.uint32)
@@ -76,7 +76,7 @@ def _mixed(
     codes: npt.NDArray[np.int64],
     shorter: npt.NDArray[np.float64],
 ) -> npt.NDArray[np.float64]:
-    """Give P(code | context) from the row of *counts* of each context and the probability after a shorter one."""
+    """Return P(code | context) from the *counts* of each context and the probability after the next shorter context."""
     distinct, inverse = np.unique(contexts, return_inverse=True)
     seen = counts[distinct].sum(axis=1, dtype=np.float64)[inverse]
     kinds = np.count_nonzero(counts[distinct], axis=1).astype(np.float64)[inverse]
@@ -87,8 +87,9 @@ def _mixed(
 def _chunks(
     documents: Iterable[bytes],
 ) -> Iterator[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.bool_]]]:
-    """Give the bytes of many documents at once: codes, how many bytes of context each has (at most 2), and whether to
-    count it: a document longer than a chunk comes in parts, each with the last two bytes of the part before."""
+    """Yield the bytes of many documents at once: codes, bytes of context of each (at most 2), and whether to count it.
+
+    A document longer than a chunk is split, and each part begins with the last two bytes of the part before."""
     parts: list[tuple[bytes, int]] = []
     size = 0
     for document in documents:

@@ -43,7 +43,7 @@ class GPT(nn.Module):
         self.register_buffer("turns", turns, persistent=False)
 
     def forward(self, tokens_BS: Tensor) -> Tensor:
-        """Give the logits of each next token, shape (B, S, V), for at most `sequence_length` tokens."""
+        """Return the logits of each next token, shape (B, S, V), for at most `sequence_length` tokens."""
         length = tokens_BS.shape[1]
         cos, sin = self.turns[:, :length]
         hidden_BSW = self.embedding(tokens_BS)
@@ -52,7 +52,7 @@ class GPT(nn.Module):
         return functional.linear(self.norm(hidden_BSW), self.embedding.weight)
 
     def reset_parameters(self, *, seed: int) -> None:
-        """Draw first weights: normal, narrower for matrices that write to the residual stream (GPT-2, section 2.3)."""
+        """Draw normal initial weights, narrower for matrices that write to the residual stream (GPT-2, section 2.3)."""
         generator = torch.Generator().manual_seed(seed)
         residual_std = _FIRST_STD / math.sqrt(2 * self.config.layers)
         for name, parameter in self.named_parameters():
@@ -63,7 +63,7 @@ class GPT(nn.Module):
                 nn.init.normal_(parameter, std=std, generator=generator)
 
     def parameter_groups(self, *, weight_decay: float) -> list[dict[str, Any]]:
-        """Give the groups of the optimizer: matrices decay, gains of norms do not."""
+        """Return the parameter groups of the optimizer: matrices decay, gains of norms do not."""
         parameters = list(self.parameters())
         return [
             {"params": [one for one in parameters if one.dim() >= 2], "weight_decay": weight_decay},
@@ -71,7 +71,7 @@ class GPT(nn.Module):
         ]
 
     def parameter_count(self) -> int:
-        """Give the number of weights, the shared matrix once."""
+        """Return the number of weights, counting the shared matrix once."""
         return sum(parameter.numel() for parameter in self.parameters())
 
 
@@ -118,19 +118,19 @@ class _FeedForward(nn.Module):
 
 class _Norm(nn.RMSNorm):
     def forward(self, hidden: Tensor) -> Tensor:
-        # Under autocast the gain is float32 and the input may not be, for which torch has no fused form.
+        # Under autocast the gain is float32 and the input may not be, and torch has no fused kernel for that.
         return functional.rms_norm(hidden, list(self.normalized_shape), self.weight.type_as(hidden), self.eps)
 
 
 def _rotations(length: int, size: int) -> tuple[Tensor, Tensor]:
-    """Give cosine and sine of the angle of each position and pair, both of shape (length, size / 2)."""
+    """Return cosine and sine of the angle of each position and pair, both of shape (length, size / 2)."""
     rates = _ROTARY_BASE ** (-torch.arange(0, size, 2, dtype=torch.float64) / size)
     angles = torch.outer(torch.arange(length, dtype=torch.float64), rates)
     return angles.cos().float(), angles.sin().float()
 
 
 def _turned(heads_BHSD: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs (first half, second half) of each head by the angle of their position."""
+    """Rotate the pairs (first half, second half) of each head by the angle of their position."""
     first, second = heads_BHSD.chunk(2, dim=-1)
     turned = torch.cat((first * cos - second * sin, first * sin + second * cos), dim=-1)
     return turned.type_as(heads_BHSD)

@@ -225,7 +225,7 @@ def test_a_changed_shard_on_a_store_is_found_when_all_is_read(store_url: str, tm
 @pytest.mark.parametrize("name", ["", "/none", "/none.parquet"])
 def test_nothing_on_a_store_is_a_mistake_of_use(store_url: str, name: str) -> None:
     """Exit code 2: a mistyped URL is not an empty corpus."""
-    with pytest.raises(UsageError, match=r"holds no Parquet|is not there"):
+    with pytest.raises(UsageError, match=r"contains no Parquet|does not exist"):
         open_corpus(f"{store_url}{name}")
 
 

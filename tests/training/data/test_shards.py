@@ -102,7 +102,7 @@ def test_a_file_without_text_tells_its_columns(tmp_path: Path, column: str, valu
 
 def test_what_is_not_there_is_a_mistake_of_use(tmp_path: Path) -> None:
     """Exit code 2, not a traceback."""
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         open_corpus(tmp_path / "none")
     with pytest.raises(UsageError, match="no Parquet"):
         open_corpus(tmp_path)
