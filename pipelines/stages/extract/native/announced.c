@@ -1,11 +1,12 @@
-/* Lists that complete a sentence: "Guides in four languages:" and four links. The model takes most lists of links for
- * navigation; without its list, such a sentence says nothing. */
+/* Lists that complete a sentence, such as "Guides in four languages:" followed by four links. The model takes most
+lists of
+ * links for navigation, but the sentence means nothing without its list. */
 #include "model.h"
 #include "read.h"
 
 enum { MIN_WORDS = 2, MAX_WORDS = 40 };
 
-/* Words of what leads to other pages: "Related articles:", "Read more:". */
+/* Words that introduce links to other pages: "Related articles:", "Read more:". */
 static void note_word(void *context, uint32_t hash, const char *at, size_t bytes) {
     static const char *const words[] = {"related", "more", "read", "also", "articles", "stories", "posts", "topics", "tags",
                                         "share", "follow", "subscribe", "popular", "recommended", "mehr", "thema", "lesen",
@@ -25,7 +26,7 @@ static int is_announcement(const Page *page, const Block *b) {
     return !leads_away;
 }
 
-/* The box of which both are a part; -1 when they do not stand side by side. */
+/* The innermost element that contains both; -1 if they are not siblings in it. */
 static int32_t box_of_both(const Page *page, const Block *b, int32_t list) {
     int32_t box = page->elements.at[list].parent;
     return b->element == box || page->elements.at[b->element].parent == box ? box : -1;

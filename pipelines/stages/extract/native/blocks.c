@@ -1,4 +1,4 @@
-/* Characters to blocks: white space, line ends, what is counted of a text, and the spans in it. */
+/* Characters to blocks: white space, line ends, text statistics, and the spans in a block. */
 #include "read.h"
 
 void start_block(Reader *r) {
@@ -28,9 +28,9 @@ void end_spans(Reader *r, int from, uint32_t end) {
     }
 }
 
-enum { LEXICON_WORDS = 12, MAX_KNOWN_WORDS = 10000 };   /* "no-no-no-…" is one word, and its sum should fit a number */
+enum { LEXICON_WORDS = 12, MAX_KNOWN_WORDS = 10000 };   /* "no-no-no-…" is one word; the sum must fit its type */
 
-/* What the characters of a block are like, for the features; counted when it is finished. */
+/* Character statistics of a block for the features, counted when the block is complete. */
 static void add_word(void *context, uint32_t hash, const char *at, size_t bytes) {
     Block *b = ((void **)context)[0];
     const Lexicon *lexicon = ((void **)context)[1];
@@ -144,8 +144,8 @@ static void put_point(Reader *r, uint32_t c) {
     put_one(r, c);
 }
 
-/* Writes the mark that is due and then *c*, if it is one: an opening mark after the space before it, a closing one
- * before the space that follows. */
+/* Writes the pending quotation mark and then *c*, if *c* is a mark. An opening mark comes after the space before it, a
+ * closing mark before the space that follows. */
 void put_mark(Reader *r, uint32_t c) {
     uint32_t due = r->due_quote;
     int pending = r->pending;
@@ -157,11 +157,11 @@ void put_mark(Reader *r, uint32_t c) {
     r->pending = pending;
 }
 
-/* White space of preformatted text is kept; a line end before its first character is not. */
+/* White space of preformatted text is kept; except for a line end before the first character. */
 static void put_space_of_pre(Reader *r, uint32_t c) {
     Page *page = r->page;
     if (!r->has_text && c == '\n') {
-        page->text.count = (int32_t)r->block.text;      /* nothing but spaces so far: an empty line */
+        page->text.count = (int32_t)r->block.text;      /* only spaces so far: an empty line */
         r->block.chars = 0;
         return;
     }
@@ -176,7 +176,7 @@ static void put_space_of_pre(Reader *r, uint32_t c) {
     r->pending = 0;
 }
 
-/* Characters that no reader sees and that no text should hold: other controls, soft hyphens, zero-width spaces. */
+/* Invisible characters that are dropped: other controls, soft hyphens, zero-width spaces. */
 static int is_control(uint32_t c) {
     return (c < 0x20) || (c >= 0x7f && c < 0xa0) || c == 0xad || c == 0x200b || c == 0xfeff || c == 0x2060;
 }
@@ -197,7 +197,7 @@ static void put(Reader *r, uint32_t c) {
     }
 }
 
-/* Takes a run of ASCII letters as one: most of what pages hold. Gives where it ends. */
+/* Appends a run of ASCII letters at once, since pages consist mostly of these. Returns its end. */
 static const char *put_letters(Reader *r, const char *at, const char *end) {
     const char *start = at;
     int32_t capitals = 0;

@@ -1,12 +1,12 @@
-/* From the chance of each block to the set that is kept. */
+/* Chooses the blocks to keep from the chance of each block. */
 #include "model.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A table is main text or it is not, and so is a list: each of its blocks gets the mean of their chances, by words.
+/* A table or list is kept as a whole: each of its blocks gets the mean of their chances, weighted by words.
  *
- * Judged one by one, a fourth of the tables that are kept would lose some of their cells. */
+ * With separate decisions, a fourth of the kept tables would lose some cells. */
 int join_chances(const Page *page, uint16_t *chances) {
     typedef struct { int64_t mass, words; } Sum;
     Sum *sums = calloc((size_t)page->elements.count + 1, sizeof *sums);
@@ -14,9 +14,9 @@ int join_chances(const Page *page, uint16_t *chances) {
     for (int pass = 0; pass < 2; pass++)
         for (int32_t i = 0; i < page->blocks.count; i++) {
             const Block *b = &page->blocks.at[i];
-            if (b->group < 0 || (b->kind != CELL && b->kind != ITEM && b->kind != PRE)) continue;  /* code of a step is of its list */
+            if (b->group < 0 || (b->kind != CELL && b->kind != ITEM && b->kind != PRE)) continue;  /* code in an item is of its list */
             Sum *sum = &sums[b->group];
-            int64_t words = b->words + 1;               /* a dash in a cell is a word too */
+            int64_t words = b->words + 1;               /* a dash in a cell counts as a word */
             if (pass == 0) sum->mass += words * chances[i], sum->words += words;
             else chances[i] = (uint16_t)((sum->mass + sum->words / 2) / sum->words);
         }
@@ -24,9 +24,9 @@ int join_chances(const Page *page, uint16_t *chances) {
     return 1;
 }
 
-enum { MIN_SHOWN_WORDS = 150 };   /* of a page that a script shows as a whole */
+enum { MIN_SHOWN_WORDS = 150 };   /* minimum for a page that a script shows as a whole */
 
-/* Where most of what looks like main text is hidden, and that is much, a script shows it: then nothing counts as hidden. */
+/* If most of the likely main text is hidden, and it is long, a script shows it. Nothing counts as hidden then. */
 void show_hidden_pages(Page *page, const uint16_t *chances) {
     int64_t mass[2] = {0, 0};
     for (int32_t i = 0; i < page->blocks.count; i++) {
@@ -46,8 +46,9 @@ static int by_chance(const void *a, const void *b) {
     return x->index < y->index ? -1 : 1;
 }
 
-/* Marks the set of blocks with the largest expected F-score: for each number of best blocks, the words they are expected
- * to share with the main text against the words of both. *beta* weighs recall (van Rijsbergen, 1979). */
+/* Marks the set of blocks with the largest expected F-score: for each number of best blocks, the expected words in
+common
+ * with the main text, relative to the words of both. *beta* weighs recall (van Rijsbergen, 1979). */
 static int choose(const uint16_t *chances, const int32_t *weights, int32_t count, double beta, uint8_t *kept) {
     memset(kept, 0, (size_t)count);
     Ranked *ranked = malloc(((size_t)count + 1) * sizeof *ranked);
@@ -69,14 +70,15 @@ static int choose(const uint16_t *chances, const int32_t *weights, int32_t count
             most = k + 1;
         }
     }
-    while (most > 0 && most < count && ranked[most].chance == ranked[most - 1].chance) most++;  /* without words: no gain */
+    while (most > 0 && most < count && ranked[most].chance == ranked[most - 1].chance) most++;  /* no words: no gain */
     for (int32_t k = 0; k < most; k++) kept[ranked[k].index] = 1;
     free(ranked);
     return 1;
 }
 
-/* Marks the blocks of the page that are kept: the best set, without what no reader sees. That is left out last, so that it
- * changes nothing else, unless it was all. */
+/* Marks the blocks of the page to keep: the best set without invisible blocks. These are removed last, so that they do
+not
+ * affect the rest, unless nothing else remains. */
 int choose_blocks(const Page *page, uint16_t *chances, double beta, uint8_t *kept) {
     int32_t count = page->blocks.count, *weights = malloc(((size_t)count + 1) * sizeof *weights);
     int ok = weights != NULL, any = 0;

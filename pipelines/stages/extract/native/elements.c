@@ -1,4 +1,4 @@
-/* Elements that hold blocks: their attributes, what their names say, where they stand in tables and lists. */
+/* Elements that hold blocks: their attributes, the scores of their names, their positions in tables and lists. */
 #include "read.h"
 
 static uint32_t sign_words[8];
@@ -8,7 +8,7 @@ void names_init(void) {
     for (int i = 0; i < 8; i++) sign_words[i] = hash_bytes(signs[i], strlen(signs[i]));
 }
 
-/* Words of names where readers write; a "commentary" is a column of the paper. */
+/* Words in names of comment sections; a "commentary" is an opinion column. */
 static int is_comment_word(const char *at, size_t bytes) {
     static const char *const words[] = {"disqus", "respond", "trackbacks", "pingback", "replies", NULL};
     if (bytes >= 7 && equals(at, 7, "comment")) return !(bytes >= 10 && equals(at, 10, "commentary"));
@@ -42,7 +42,7 @@ int has_word(const Attribute *a, const char *word) {
     return 0;
 }
 
-/* Looks for a word of CSS without white space, such as "display:none", anywhere: what the model learned as hidden. */
+/* Searches for CSS without white space, such as "display:none", as in the training of the model. */
 static int has_style(const Attribute *a, const char *property, const char *value) {
     char flat[400];
     size_t count = 0;
@@ -138,7 +138,7 @@ static void keep_names(Reader *r, Element *e, const Attributes *a) {
     page->names.count += (int32_t)e->name_bytes;
 }
 
-/* A hash of the names without digits: items of a list that are numbered look alike. */
+/* A hash of the names without digits: numbered list items get equal hashes. */
 static uint32_t signature(Tag tag, const Page *page, const Element *e) {
     uint32_t hash = (2166136261u ^ tag) * 16777619u;
     for (uint32_t i = 0; i < e->name_bytes; i++) {
@@ -156,7 +156,7 @@ static int whole_number(const Attribute *a) {
     return i < (int)a->value_bytes ? 1 : sign * value;
 }
 
-/* The list or table that an item or a row belongs to, at most three elements further out; -1: none. */
+/* The list or table of an item or a row, at most three elements up; -1: none. */
 static int32_t holder(const Page *page, const Element *e, int is_list) {
     int32_t up = e->parent;
     for (; up >= 0 && e->depth - page->elements.at[up].depth < 4; up = page->elements.at[up].parent) {
@@ -193,7 +193,7 @@ static void place_cell(Page *page, Element *cell, const Attributes *a) {
     if (table >= 0 && rows > 1) page->held[page->held_count++ % MAX_HELD] = (Held){table, cell->row + 1, cell->row + rows - 1, cell->column, columns};
 }
 
-/* Numbers rows of a table, cells of a row, items of a list; `number` of a holder counts what it holds. */
+/* Numbers rows of a table, cells of a row, items of a list; `number` of a container counts its children. */
 static void number(Page *page, Element *e, const Attributes *a) {
     e->row = e->column = -1;
     if (e->tag == T_ol) e->number = a->start.value_bytes ? whole_number(&a->start) - 1 : 0;
@@ -209,7 +209,7 @@ static void number(Page *page, Element *e, const Attributes *a) {
     } else if (e->tag == T_table) e->row = 0;
 }
 
-/* Finds the language of code in a class: "language-python", "lang-py", "highlight-source-c", "brush: java". */
+/* Finds the programming language in a class: "language-python", "lang-py", "highlight-source-c", "brush: java". */
 void note_language(Page *page, Element *pre, const char *at, size_t bytes) {
     static const char *const marks[] = {"language-", "lang-", "highlight-source-", "highlight-", "brush:", NULL};
     size_t end;
@@ -230,7 +230,7 @@ void note_language(Page *page, Element *pre, const char *at, size_t bytes) {
     }
 }
 
-/* Of the element itself or one of the two around it; `code` within it may name the language later. */
+/* The language of the element or of one of the two around it. A `code` within it may still set the language. */
 void note_pre(Page *page, int32_t pre) {
     for (int32_t at = pre, steps = 0; at >= 0 && steps < 3; at = page->elements.at[at].parent, steps++) {
         char names[MAX_NAME_BYTES * 2 + 1];

@@ -1,4 +1,4 @@
-/* The columns of the model: what is measured of each block before anything is known of its chance. */
+/* The columns of the first stage of the model, measured without the chances of blocks. */
 #include "measure.h"
 
 #include <string.h>
@@ -10,7 +10,7 @@ const char *const feature_names[FEATURE_COUNT] = {FEATURES(X) SECOND_FEATURES(X)
 const char *const feature_groups[FEATURE_COUNT] = {FEATURES(X) SECOND_FEATURES(X)};
 #undef X
 
-enum { MAX_TITLE_BYTES = 500 };   /* of a title that are looked at */
+enum { MAX_TITLE_BYTES = 500 };   /* bytes of a title to compare */
 
 static int is_in_title(const Page *page, const Block *b) {
     uint32_t bytes = page->title.count < MAX_TITLE_BYTES ? (uint32_t)page->title.count : MAX_TITLE_BYTES;

@@ -1,10 +1,10 @@
-/* What is measured of a block. Each name is one column; `FEATURES` is the order of the model's columns. */
+/* The features of a block. Each name is one column; `FEATURES` defines their order in the model. */
 #ifndef CORPUSMILL_FEATURES_H
 #define CORPUSMILL_FEATURES_H
 
 #include "page.h"
 
-#define LEVELS 5   /* containers around a block that are measured: each holds more blocks than the one below */
+#define LEVELS 5   /* measured containers of a block; each contains more blocks than the one inside it */
 
 #define OF_LEVEL(X, n) \
     X(box##n##_chars, container) X(box##n##_blocks, container) X(box##n##_links, container) \
@@ -18,7 +18,7 @@
     X(digit_share, text) X(upper_share, text) X(word_chars, text) X(symbol_share, text) X(lines, text) X(links, text) \
     X(repeats, text) X(stop_density, text) X(comma_density, text) X(cjk_share, text) X(is_title, text) \
     X(word_mean, words) X(word_min, words) X(word_max, words) X(word_known, words) \
-    /* where it stands in the tree */ \
+    /* its position in the tree */ \
     X(kind, path) X(level, path) X(depth, path) X(parent_tag, path) X(grand_tag, path) X(list_depth, path) \
     X(in_main, path) X(in_article, path) X(in_nav, path) X(in_header, path) X(in_footer, path) X(in_aside, path) \
     X(in_form, path) X(in_noscript, path) X(in_hidden, path) X(in_comments, path) X(in_table, path) X(in_figure, path) \
@@ -35,22 +35,22 @@
     X(index, position) X(chars_before, position) X(prose_before, position) X(index_from_end, position) \
     X(since_prose, position) X(until_prose, position) X(since_h1, position) X(since_heading, position) \
     X(heading_level, position) X(before_first_prose, position) X(after_last_prose, position) \
-    /* neighbours */ \
+    /* neighbors */ \
     X(prev_chars, neighbours) X(prev_links, neighbours) X(prev_up, neighbours) X(prev_kind, neighbours) \
     X(prev_word, neighbours) X(prev_last, neighbours) \
     X(next_chars, neighbours) X(next_links, neighbours) X(next_up, neighbours) X(next_kind, neighbours) \
     X(next_word, neighbours) X(around_chars, neighbours) X(around_links, neighbours) \
-    /* blocks that look alike: same tags and names up to three levels */ \
+    /* similar blocks: equal tags and names up to three levels */ \
     X(alike_count, alike) X(alike_chars, alike) X(alike_links, alike) X(alike_prose, alike) X(alike_share, alike) \
     /* the page */ \
     X(page_chars, page) X(page_blocks, page) X(page_links, page) X(page_prose, page) X(page_longest, page) \
     X(page_articles, page) X(page_h1, page) X(page_about, page) X(page_og, page) X(page_p_chars, page) \
     X(page_list_share, page) X(page_top_share, page) X(page_tables, page) X(page_cjk, page) \
-    /* where readers write: after an article it is no main text, in a forum it is */ \
+    /* comment sections: not main text after an article, but main text in a forum */ \
     X(comment_share, comments) X(comment_prose_outside, comments) X(comment_prose_before, comments) \
     X(since_comment, comments) X(heading_word, words)
 
-/* What the first scores say; only the second stage sees them. */
+/* Features from the first scores, used by the second stage only. */
 #define OF_MASS(X, n) X(mass##n##_share, scores) X(mass##n##_mean, scores)
 #define SECOND_FEATURES(X) \
     X(score, scores) X(score_prev1, scores) X(score_prev2, scores) X(score_prev3, scores) \
@@ -66,14 +66,14 @@ enum {
 #undef X
 };
 
-/* Columns of one container; those of the next follow them. */
+/* Columns of one container; those of the next container follow. */
 enum { BOX_COLUMNS = F_box2_chars - F_box1_chars, MASS_COLUMNS = F_mass2_share - F_mass1_share };
 _Static_assert(F_box1_chars + LEVELS * BOX_COLUMNS == F_top_up, "FEATURES has OF_LEVEL for each of the LEVELS");
 _Static_assert(F_mass1_share + LEVELS * MASS_COLUMNS == F_mass_page, "SECOND_FEATURES has OF_MASS for each of the LEVELS");
 extern const char *const feature_names[FEATURE_COUNT];
 extern const char *const feature_groups[FEATURE_COUNT];
 
-/* Columns of *count* floats: `columns + feature * count`. Both give 0 when there is no memory. */
+/* Columns of *count* floats: `columns + feature * count`. Both return 0 if memory runs out. */
 int measure(const Page *page, float *columns);
 int measure_scores(const Page *page, const int32_t *scores, const uint16_t *chances, float *columns);
 #endif

@@ -1,11 +1,11 @@
-/* The kind of each block, and its place in a list or a table, once the whole page is known. */
+/* The kind of each block, and its position in a list or table, computed after the whole page is parsed. */
 #include "read.h"
 
 enum { MAX_DATA_CELL_CHARS = 600 };
 
-/* A table whose cells hold other tables, headings or long texts lays out a page: its cells are no cells. */
+/* A table whose cells contain tables, headings or long texts is used for layout, so its cells are not data cells. */
 static void find_layout_tables(Page *page) {
-    for (int32_t i = page->elements.count - 1; i > 0; i--) {      /* what is in an element comes before it */
+    for (int32_t i = page->elements.count - 1; i > 0; i--) {      /* descendants come first */
         Element *e = &page->elements.at[i];
         if (e->tag == T_table) e->is_layout = e->holds_structure;
         if (e->holds_structure || e->tag == T_table || is_one_of((Tag)e->tag, HEADINGS))

@@ -1,13 +1,13 @@
-/* Sums over contiguous ranges of blocks, so that every measure of a block and of what is around it is linear in the page.
+/* Sums over contiguous ranges of blocks, so that measuring blocks and their containers is linear in the page.
  *
- * Only additions, multiplications and divisions of IEEE doubles: the same bits on every machine.
+ * Uses only additions, multiplications and divisions of IEEE doubles, so results are identical on every machine.
  */
 #include "measure.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PROSE_CHARS = 80 };    /* the least of running text; shorter blocks are labels, titles, links */
+enum { PROSE_CHARS = 80 };    /* minimum length of running text; shorter blocks are labels, titles, links */
 #define MOST_OF_PROSE 0.7
 
 static int add_sums(Measure *m) {
@@ -60,7 +60,7 @@ static int climb(Measure *m) {
     return 1;
 }
 
-/* ---- Readability's idea: paragraphs give points to what is around them (Arc90, 2009) ------------------------------- */
+/* ---- Readability: paragraphs add points to their containers (Arc90, 2009) ------------------------------- */
 
 static double tag_points(int tag) {
     switch (tag) {
@@ -128,7 +128,7 @@ static void find_places(Measure *m) {
 
 static uint32_t mixed(uint32_t hash, uint32_t value) { return (hash ^ value) * 16777619u ^ (hash >> 15); }
 
-/* Texts can be made to have hashes that collide; the tables are half empty, so that others never get this far. */
+/* Reached only with texts built to have colliding hashes, because the tables are at least half empty. */
 enum { MAX_PROBES = 256 };
 
 static int find_groups(Measure *m) {
@@ -174,7 +174,7 @@ static int find_groups(Measure *m) {
 
 /* ---- distances in the tree --------------------------------------------------------------------------------------------- */
 
-/* Levels from *a* up, and from *b* up, to the innermost element around both. */
+/* Levels from *a* up, and from *b* up, to their innermost common ancestor. */
 void distance(const Page *page, int32_t a, int32_t b, int *from_a, int *from_b) {
     *from_a = *from_b = 0;
     while (a != b) {

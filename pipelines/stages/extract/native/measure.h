@@ -1,4 +1,4 @@
-/* What is known of a whole page before the columns are written: sums over ranges of blocks, groups, places. */
+/* Properties of a whole page, computed before the columns: sums over ranges of blocks, groups, positions. */
 #ifndef CORPUSMILL_MEASURE_H
 #define CORPUSMILL_MEASURE_H
 
@@ -12,28 +12,28 @@ typedef struct { uint32_t key; int32_t count; int64_t size, links, prose; double
 typedef struct {
     const Page *page;
     int32_t blocks, elements;
-    Sums *before;                 /* of all blocks before the n-th */
-    int32_t *size, *is_prose;     /* of a block */
-    int32_t *up;                  /* of an element: the next around it that holds more blocks */
-    int32_t *min_depth, *bad;     /* of an element: where the worst name around it is, and how many bad ones are */
-    int32_t *children;            /* of an element: blocks that stand directly in its children */
-    int32_t *levels;              /* of an element: room for `distance_columns` */
-    double *score;                /* of an element, as Readability scores it */
-    int32_t *group;               /* of a block: where its group is */
+    Sums *before;                 /* sums over the blocks before the n-th */
+    int32_t *size, *is_prose;     /* per block */
+    int32_t *up;                  /* per element: the next container that holds more blocks */
+    int32_t *min_depth, *bad;     /* per element: depth of the worst name around it, and number of bad names */
+    int32_t *children;            /* per element: blocks directly in its children */
+    int32_t *levels;              /* per element: buffer of `distance_columns` */
+    double *score;                /* per element: its Readability score */
+    int32_t *group;               /* per block: index of its group */
     Group *groups;
     uint32_t mask;
     int32_t *repeats;
     int32_t top, longest, prose_box, h1, first_prose, last_prose;
 } Measure;
 
-/* What `prepare` fills has to be freed by `done`, also where it gives 0: no memory. */
+/* `done` must free what `prepare` has allocated, even if `prepare` returns 0 (out of memory). */
 int prepare(Measure *m, const Page *page);
 void done(Measure *m);
 
 void distance(const Page *page, int32_t a, int32_t b, int *from_a, int *from_b);
 void distance_columns(const Measure *m, int32_t to, float *up, float *down);
 
-/* Of `columns`, each *n* blocks long, the cell of block *i*; and the distances from all blocks to one element. */
+/* Writes the cells of block *i* in `columns`, each *n* blocks long, and all distances to one element. */
 #define SET(name, value) (columns[(size_t)F_##name * n + i] = (float)(value))
 #define DISTANCES(name, to) distance_columns(m, to, columns + (size_t)F_##name##_up * n, columns + (size_t)F_##name##_down * n)
 

@@ -1,13 +1,13 @@
-/* Oblivious trees: all nodes of a level ask the same question, so that a tree is a table of 2 ** depth numbers.
+/* Oblivious trees: all nodes of a level use the same comparison, so a tree is a table of 2 ** depth numbers.
  *
- * Every block is taken through one tree after another; the answers of a level are one comparison over a whole column.
- * Scores are sums of integers: they do not depend on the machine, the compiler or the order of anything.
+ * Trees are evaluated one after another; each level is one comparison over a whole column.
+ * Scores are sums of integers, so they do not depend on the machine, the compiler or the order of evaluation.
  */
 #include "model.h"
 
 #include <string.h>
 
-enum { CHUNK = 512 };     /* blocks taken through all trees together: their columns stay in the cache */
+enum { CHUNK = 512 };     /* blocks evaluated together, so that their columns stay in the cache */
 
 static void score_chunk(const Stage *stage, const float *restrict columns, int32_t count, int32_t size, int32_t *restrict scores) {
     int32_t leaf[CHUNK];

@@ -1,4 +1,4 @@
-/* Trees over columns, and the choice of blocks. */
+/* Trees over columns, and the selection of blocks. */
 #ifndef CORPUSMILL_MODEL_H
 #define CORPUSMILL_MODEL_H
 
@@ -6,15 +6,15 @@
 
 #define MAX_TREE_DEPTH 8
 #define CHANCES 4096
-#define SCORE_BOUND 80000     /* of the table of chances; scores are in ten-thousandths of a unit of log odds */
-#define MAX_TREES 4096        /* of a stage, and what a leaf or a bias may be at most: their sum fits an int32 */
+#define SCORE_BOUND 80000     /* bound of the table of chances; scores are in ten-thousandths of a unit of log odds */
+#define MAX_TREES 4096        /* per stage; also the bound of a leaf or bias, so that the sum fits an int32 */
 #define MAX_LEAF 500000
 
 typedef struct {
     int32_t trees, depth, bias;
-    const int32_t *features;      /* trees * depth: the column that is asked at each level of a tree */
-    const float *borders;         /* trees * depth: the answer is yes above it */
-    const int32_t *leaves;        /* trees * 2 ** depth: what is added to the score */
+    const int32_t *features;      /* trees * depth: the column compared at each level of a tree */
+    const float *borders;         /* trees * depth: true above it */
+    const int32_t *leaves;        /* trees * 2 ** depth: added to the score */
 } Stage;
 
 void score_blocks(const Stage *stage, const float *columns, int32_t count, int32_t *scores);

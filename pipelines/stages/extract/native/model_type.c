@@ -1,4 +1,4 @@
-/* The Python type `Model`: what the reader has learned, checked number by number. */
+/* The Python type `Model`: the trained model, with every number validated. */
 #include "types.h"
 
 #include <stdlib.h>
@@ -37,7 +37,7 @@ static void *copied(PyObject *bytes, Py_ssize_t *size) {
     return copy;
 }
 
-/* (depth, bias, features, borders, leaves); every number is checked, so that a damaged file is an error, not a crash. */
+/* (depth, bias, features, borders, leaves); every number is validated, so a damaged file is an error. */
 static int fill_stage(Model *model, PyObject *given) {
     PyObject *parts[3];
     Py_ssize_t sizes[3];

@@ -63,8 +63,9 @@ static PyObject *read_page(PyObject *module, PyObject *args, PyObject *kwargs) {
 static int is_math(const char *p) { return (p[0] == 'm') & (p[1] == 'a') & (p[2] == 't') & (p[3] == 'h'); }
 static int is_latex(const char *p) { return (p[0] == 'l') & (p[1] == 'a') & (p[2] == 't') & (p[3] == 'e') & (p[4] == 'x'); }
 
-/* Whether "math" or "latex" stands in a page. 64 places at once, without a branch, which compilers make 16 or 32 of at a time:
- * a fifth of the time of two searches, on what is a tenth of all that a page costs. */
+/* Whether "math" or "latex" occurs in a page. It compares 64 positions at once without branches, which compilers
+vectorize
+ * by 16 or 32. This takes a fifth of the time of two searches, which would be a tenth of the time for a page. */
 static PyObject *speaks_of_formulas(PyObject *module, PyObject *args) {
     enum { STEP = 64, LONGEST = 5 };
     const char *at;

@@ -1,6 +1,6 @@
-/* A page as it is read: elements that hold blocks, blocks of text, inline spans, and records about the page.
+/* A parsed page: elements that hold blocks, blocks of text, inline spans, and records about the page.
  *
- * Everything lives in growing arrays that one `Page` owns; an index stands for a pointer, so that arrays may move.
+ * All data is in growing arrays owned by one `Page`. Indexes are used instead of pointers, so that arrays can move.
  * No function recurses, none reads a clock, and every loop is linear in the bytes of the page or bounded by a constant.
  */
 #ifndef CORPUSMILL_PAGE_H
@@ -12,13 +12,13 @@
 /* Rises with `Extract.version`, whenever a page is read in another way: a module that was built before is refused. */
 #define READER_VERSION 4
 
-#define MAX_DEPTH 512        /* open elements; what is nested deeper is read as if it stood at this depth */
+#define MAX_DEPTH 512        /* open elements; deeper elements are treated as if they were at this depth */
 #define MAX_BLOCKS 120000    /* blocks of one page; the largest of 2,884 gold pages has 11,000 */
 #define MAX_ELEMENTS 1000000 /* boxes of one page; the largest of the gold pages has 15,486 */
-#define MAX_INLINE 16        /* inline elements that are open at once and become spans */
-#define MAX_SPAN_BLOCKS 30   /* what goes on for longer was never closed: it marks nothing */
+#define MAX_INLINE 16        /* open inline elements that become spans */
+#define MAX_SPAN_BLOCKS 30   /* a longer span was never closed and is dropped */
 #define MAX_RECORDS 400
-#define MAX_NAME_BYTES 400   /* of class and id that are looked at */
+#define MAX_NAME_BYTES 400   /* of class and id to inspect */
 
 /* ---- growing arrays -------------------------------------------------------------------------------------------- */
 
@@ -51,7 +51,7 @@ int grow(void **at, int32_t *room, int32_t count, size_t size);
     X(a, 0) X(abbr, 0) X(b, 0) X(strong, 0) X(i, 0) X(em, 0) X(cite, 0) X(code, 0) X(kbd, 0) X(samp, 0) X(tt, 0) \
     X(span, 0) X(font, 0) X(sub, 0) X(sup, 0) X(time, 0) X(label, 0) X(q, 0) X(u, 0) X(s, 0) X(small, 0) X(big, 0) \
     X(mark, 0) X(del, 0) X(ins, 0) X(ruby, 0) X(rt, 0) X(var, 0) X(dfn, 0) X(map, 0) X(picture, 0) \
-    X(rb, 0) X(rtc, 0)   /* new ones stand last: the number of a tag is a feature of the model */
+    X(rb, 0) X(rtc, 0)   /* append new tags: the number of a tag is a feature of the model */
 
 enum { BOX = 1, VOID = 2, RAW = 4, SKIP = 8 };
 typedef enum {
@@ -65,29 +65,29 @@ extern const uint8_t tag_flags[TAG_COUNT];
 void tags_init(void);
 Tag tag_of(const char *name, size_t length);
 
-/* ---- what a page is made of ------------------------------------------------------------------------------------ */
+/* ---- parts of a page ------------------------------------------------------------------------------------ */
 
-enum {  /* of an element, handed down to what is in it */
+enum {  /* flags of an element, inherited by its descendants */
     IN_MAIN = 1, IN_ARTICLE = 2, IN_NAV = 4, IN_HEADER = 8, IN_FOOTER = 16, IN_ASIDE = 32, IN_FORM = 64,
     IN_NOSCRIPT = 128, IN_HIDDEN = 256, IN_COMMENTS = 512, IN_LIST = 1024, IN_TABLE = 2048, IN_FIGURE = 4096,
     IN_BODY_PROP = 8192, IN_DETAILS = 16384, IN_BAD_ROLE = 32768,
-    NOT_RENDERED = 65536, NOT_VISIBLE = 131072   /* no reader sees what is in it: it is never given as a block */
+    NOT_RENDERED = 65536, NOT_VISIBLE = 131072   /* invisible content, which never becomes a block */
 };
 
 typedef struct {
     int32_t parent, depth;
-    int32_t block_begin, block_end;   /* the blocks in it, in the order of the page */
-    int32_t row, column, number;      /* of a row or cell in its table; of an item in its list */
+    int32_t block_begin, block_end;   /* its blocks, in page order */
+    int32_t row, column, number;      /* position of a row or cell in its table, or of an item in its list */
     uint32_t flags;
     uint32_t name, name_bytes;        /* class and id, in `names` */
-    uint32_t language, language_bytes; /* of code, in `names` */
+    uint32_t language, language_bytes; /* programming language, in `names` */
     uint32_t signature;               /* hash of tag and names */
-    int16_t own_score, min_score, max_score;  /* what its names, and those around it, say (hundredths of log odds) */
+    int16_t own_score, min_score, max_score;  /* scores of its names and of those around it (hundredths of log odds) */
     int32_t sum_score;
     uint8_t tag, min_level, is_layout, holds_structure;
 } Element;
 
-/* A cell that reaches into the rows below it: no cell of theirs stands in its columns. */
+/* A cell that spans the rows below it: they have no cell in its columns. */
 typedef struct { int32_t table, first_row, last_row, column, columns; } Held;
 enum { MAX_HELD = 16, MAX_COLUMNS = 100, MAX_ROWS = 1000 };
 
@@ -110,14 +110,14 @@ static inline int is_unseen(const Block *b) { return (b->flags & (NOT_RENDERED |
 enum { SPAN_LINK, SPAN_CODE, SPAN_STRONG, SPAN_EMPHASIS, SPAN_IMAGE, SPAN_SUB, SPAN_SUP, SPAN_FORMULA };
 typedef struct {
     uint32_t begin, end;              /* bytes of the block's text */
-    uint32_t source, source_bytes;    /* of the tag, in the markup: its attributes hold the target */
+    uint32_t source, source_bytes;    /* of the tag, in the markup: its attributes have the target */
     uint8_t kind;
 } Span;
 
 typedef struct {
     uint32_t source, source_bytes;    /* of the tag, in the markup */
     uint32_t text, text_end;          /* in `text`, or in the markup of a raw element */
-    int32_t element, block;           /* the box around it; the block that it stands in, or that comes next */
+    int32_t element, block;           /* its box; its block, or the next one */
     uint8_t tag, is_raw;
 } Record;
 
@@ -142,7 +142,7 @@ typedef struct {
     ARRAY(Block) blocks;
     ARRAY(Span) spans;
     ARRAY(Record) records;
-    Held held[MAX_HELD];              /* the last ones, in turn */
+    Held held[MAX_HELD];              /* ring buffer of the last ones */
     uint32_t held_count;
     uint32_t about;
     const Lexicon *name_lexicon, *word_lexicon;
@@ -157,7 +157,7 @@ void page_free(Page *page);
 /* ---- text ------------------------------------------------------------------------------------------------------ */
 
 uint32_t hash_bytes(const char *at, size_t bytes);
-/* Gives the bytes that a character takes; the markup is valid UTF-8 (the caller has decoded and encoded it). */
+/* Returns the number of bytes of a character; the markup is valid UTF-8 (the caller has decoded and encoded it). */
 static inline int decode_point(const char *at, const char *end, uint32_t *point) {
     const uint8_t *byte = (const uint8_t *)at;
     size_t room = (size_t)(end - at);
@@ -205,7 +205,7 @@ static inline int encode_point(uint32_t point, char *out) {
     return 4;
 }
 
-/* The white space of Unicode, as `str.isspace` has it. */
+/* The white space of Unicode, as defined by `str.isspace`. */
 static inline int is_space(uint32_t point) {
     if (point <= 0x20) return point == 0x20 || (point >= 9 && point <= 13) || (point >= 0x1c && point <= 0x1f);
     if (point < 0x85) return 0;
@@ -213,7 +213,7 @@ static inline int is_space(uint32_t point) {
            || point == 0x2028 || point == 0x2029 || point == 0x202f || point == 0x205f || point == 0x3000;
 }
 
-/* Control characters 0x80 to 0x9f are nearly always windows-1252 that was taken for Latin-1 on its way to UTF-8. */
+/* Control characters 0x80 to 0x9f are almost always windows-1252 that was decoded as Latin-1. */
 extern const uint16_t windows_1252[32];
 static inline uint32_t repaired(uint32_t c) { return c >= 0x80 && c < 0xa0 ? windows_1252[c - 0x80] : c; }
 

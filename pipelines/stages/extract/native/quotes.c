@@ -1,4 +1,4 @@
-/* Quotation marks of <q>: HTML leaves them to the browser, which takes those of the language (15.3.6; Unicode CLDR). */
+/* Quotation marks of <q>: the browser adds those of the language (15.3.6; Unicode CLDR). */
 #include "read.h"
 
 typedef struct { char language[3]; uint16_t marks[4]; } Marks;   /* outer and inner, opening and closing */
@@ -17,7 +17,7 @@ static const Marks MARKS[] = {
     {"sv", {0x201d, 0x201d, 0x2019, 0x2019}}, {"uk", {0x00ab, 0x00bb, 0x201e, 0x201c}},
 };
 
-/* Gives the row of `MARKS` for a language tag (BCP 47); 0 for languages that are not in it. */
+/* Returns the row of `MARKS` for a language tag (BCP 47); 0 for languages that are not in it. */
 int language_of(const Attribute *lang) {
     if (lang->value_bytes < 2 || (lang->value_bytes > 2 && lang->value[2] != '-' && lang->value[2] != '_')) return 0;
     for (int i = 1; i < (int)(sizeof MARKS / sizeof *MARKS); i++)
@@ -59,7 +59,7 @@ void open_quote(Reader *r, Open *open, const char *after) {
     r->quotes++;
 }
 
-/* An element without text gets no marks, and no mark stands alone in a block. */
+/* An element without text gets no marks, and no block consists of a mark alone. */
 void close_quote(Reader *r, const Open *open) {
     if (!open->is_quoted) return;
     r->quotes--;

@@ -1,9 +1,11 @@
 /* Markup to elements and blocks in one pass.
  *
- * The tree rules are those of the HTML Standard that decide where text belongs (implied end tags, scopes of tables and
- * lists, void and raw elements), without its table fostering and its adoption agency: a block's text is the same with or
- * without them. What the standard lets swallow the rest of a page (a title, select, textarea, svg or comment that is
- * never closed) does not here.
+ * The tree rules are those of the HTML Standard that decide to which element text belongs (implied end tags, scopes of
+  * tables and lists, void and raw elements). Table fostering and the adoption agency are omitted, because they do not
+  * change
+  * the text of a block. Unlike in the standard, an unclosed title, select, textarea, svg or comment does not swallow
+  * the rest
+  * of the page.
  */
 #include "read.h"
 
@@ -53,8 +55,9 @@ const char *end_tag_after(const Reader *r, Tag tag, const char *at) {
     return NULL;
 }
 
-/* Gives the end tag of *tag* at or after *at*, NULL when there is none: what is never closed must not swallow the page.
- * The last one found is remembered, so that all searches together read each byte once for a tag. */
+/* Returns the end tag of *tag* at or after *at*, or NULL: an unclosed element must not swallow the page. The last match
+is
+ * cached, so that all searches together read each byte once per tag. */
 static const char *close_after(Reader *r, Tag tag, const char *at) {
     const char **known = &r->next_close[tag];
     if (*known == r->end || *known >= at) return *known == r->end ? NULL : *known;
@@ -77,7 +80,7 @@ static void take_title(Reader *r, const char *at, const char *end) {
     start_block(r);
 }
 
-/* A raw element: its text is no markup. Gives where reading goes on. */
+/* A raw element: its text is not markup. Returns where parsing continues. */
 static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t record) {
     const char *close = close_after(r, tag, at);
     if (close == NULL) {
@@ -88,7 +91,7 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
             return stop;
         }
         if (tag == T_script || tag == T_style) {
-            const char *tagged = find(at, r->end, "\n<", 2);   /* the best guess: code seldom has a tag at a line's start */
+            const char *tagged = find(at, r->end, "\n<", 2);   /* a guess: code rarely begins a line with a tag */
             return tagged ? tagged : r->end;
         }
         return at;
@@ -123,8 +126,8 @@ static const char *raw_element(Reader *r, Tag tag, const char *at, int32_t recor
 
 enum { NEARBY_BYTES = 250 };
 
-/* Whether a class nearby says that screen readers get the same in other words: one of the two is enough. */
-static int is_told(const Reader *r, const char *after) {
+/* Whether a nearby class marks a duplicate for screen readers, of which only one is kept. */
+static int is_duplicate(const Reader *r, const char *after) {
     static const char *const words[] = {"hidden", "sr-only", "screen", "reader", "clipped", "a11y", "-sr", NULL};
     const char *at = after - r->page->markup > 2 * NEARBY_BYTES ? after - 2 * NEARBY_BYTES : r->page->markup;
     const char *end = r->end - after > NEARBY_BYTES ? after + NEARBY_BYTES : r->end;
@@ -138,11 +141,11 @@ static int is_told(const Reader *r, const char *after) {
     return 0;
 }
 
-/* Signs that are drawn with letters, and what a formula is drawn with: kept from screen readers since it is no text. */
+/* Icons and formula glyphs drawn with letters. They are hidden from screen readers because they are not text. */
 static int is_icon(const Reader *r, const Attributes *a, const char *after) {
     static const char *const words[] = {"icon", "material", "glyph", "katex", "mathjax", "anchor", "permalink", NULL};
     if (!a->is_aria_hidden) return 0;
-    if ((a->href.value_bytes && a->href.value[0] == '#') || is_told(r, after)) return 1;
+    if ((a->href.value_bytes && a->href.value[0] == '#') || is_duplicate(r, after)) return 1;
     for (size_t i = 0; i < a->class.value_bytes; i++)
         for (int k = 0; words[k]; k++) {
             size_t bytes = strlen(words[k]);
@@ -258,8 +261,9 @@ static void end_tag(Reader *r, Tag tag) {
     else if (tag == T_a) r->in_link = 0;
 }
 
-/* Gives the end of the tag whose attributes begin at *at*: the ">" outside quotation marks. An attribute that is never
- * closed ends the tag at its first ">". */
+/* Returns the end of the tag whose attributes begin at *at*: the ">" outside quotation marks. An unclosed attribute
+ends the
+ * tag at its first ">". */
 static const char *tag_end(const char *at, const char *end) {
     const char *first = NULL;
     while (at < end) {
@@ -299,7 +303,7 @@ static const char *comment_end(Reader *r, const char *at) {
     return close != NULL ? close + 1 : r->end;
 }
 
-/* Reads what begins with "<" and gives where reading goes on; NULL when it is text. */
+/* Parses markup that begins with "<" and returns where parsing continues; NULL if it is text. */
 static const char *tag_at(Reader *r, const char *at) {
     if (r->end - at < 2) return NULL;
     if (at[1] == '!' || at[1] == '?') return comment_end(r, at);
@@ -319,7 +323,7 @@ static const char *tag_at(Reader *r, const char *at) {
 
 static void read_markup(Reader *r) {
     const char *at = r->page->markup;
-    int64_t no_more = -1;                 /* "<" that can start nothing: text */
+    int64_t no_more = -1;                 /* "<" that begins no markup and is text */
     while (at < r->end && r->status == READ_OK) {
         if (*at == '<') {
             const char *next = tag_at(r, at);

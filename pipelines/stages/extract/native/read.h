@@ -1,4 +1,4 @@
-/* The state of a page that is being read, and what the parts of the reader ask of each other. */
+/* The state of the parser, and the functions shared by its parts. */
 #ifndef CORPUSMILL_READ_H
 #define CORPUSMILL_READ_H
 
@@ -6,13 +6,13 @@
 
 #include <string.h>
 
-/* Sets of tags beyond which an end tag, spoken or implied, has no effect. */
+/* Sets of tags that limit the effect of an end tag, explicit or implied. */
 enum { IN_PAGE, IN_ONE_TABLE, IN_ONE_LIST, IN_ONE_DL, IN_BUTTON_OR_CELL, IN_ONE_CELL, IN_ONE_BOX, SCOPES };
 
 typedef struct {
     Tag tag;
     int32_t element;      /* the box, or the box around an inline element */
-    int32_t record;       /* to be given its text, or -1 */
+    int32_t record;       /* the record that gets its text, or -1 */
     int16_t same;         /* the open element of the same tag around it, counted from 1; 0: none */
     int16_t scopes[SCOPES]; /* the innermost open element of each set, counted likewise */
     uint8_t skips, is_pre, link_before, span, is_quoted;
@@ -24,21 +24,21 @@ typedef struct {
     Page *page;
     Open stack[MAX_DEPTH];
     int depth;
-    int32_t over[TAG_COUNT];           /* start tags beyond MAX_DEPTH that wait for their end tags */
+    int32_t over[TAG_COUNT];           /* start tags beyond MAX_DEPTH without end tags so far */
     int is_over;
     int16_t last[TAG_COUNT];           /* the innermost open element of a tag, counted from 1; 0: none */
     int32_t box;                       /* the innermost element that holds blocks */
     int skips, pre, in_link;
-    Block block;                       /* the one that is being written */
+    Block block;                       /* the current block */
     int has_text, pending;             /* pending: 0, ' ' or '\n' before the next character */
     int breaks;                        /* <br> since the last character */
     Inline open_spans[MAX_INLINE];
     int span_depth;
-    int32_t opener;                    /* elements before the last button of something that is closed */
-    int quotes;                        /* <q> within <q> */
-    uint32_t due_quote;                /* to be written before the next character; 0: none */
-    int language;                      /* of the page: its quotation marks */
-    const char *next_close[TAG_COUNT]; /* the end tag that was found last; `end`: there is no further one */
+    int32_t opener;                    /* number of elements before the last button of a closed element */
+    int quotes;                        /* depth of nested <q> */
+    uint32_t due_quote;                /* quotation mark to write before the next character; 0: none */
+    int language;                      /* row of the page's quotation marks */
+    const char *next_close[TAG_COUNT]; /* the last end tag that was located; `end`: no further one */
     int has_no_comment_end;
     const char *end;
     int status;
@@ -50,10 +50,10 @@ typedef struct {
     Attribute class, id, role, style, itemprop, rel, type, href, content, name, property, start, alt, lang, value, colspan, rowspan,
         hidden, open, popover;
     int is_hidden, is_aria_hidden, is_body_prop, is_opener;
-    uint8_t rendered, visible;         /* `YES`, `NO`, or as what is around it */
+    uint8_t rendered, visible;         /* `YES`, `NO`, or inherited */
 } Attributes;
 
-/* What the words of a class or id say. */
+/* The meaning of the words of a class or id. */
 typedef struct { Reader *reader; Element *element; int known, comments, signs; } Naming;
 
 static inline const char *find(const char *at, const char *end, const char *what, size_t bytes) {

@@ -1,4 +1,4 @@
-/* The Python type `Reading`: one page, asked for its blocks, its records and its columns. */
+/* The Python type `Reading`: one parsed page with its blocks, records and columns. */
 #include "types.h"
 
 #include <stdlib.h>
@@ -21,7 +21,7 @@ static void reading_dealloc(PyObject *object) {
     Py_DECREF(type);
 }
 
-/* The most bytes up to *most* that do not cut a character. */
+/* The most bytes up to *most* that do not split a character. */
 static size_t whole(const char *at, size_t bytes, size_t most) {
     if (bytes <= most) return bytes;
     while (most && ((uint8_t)at[most] & 0xc0) == 0x80) most--;
@@ -30,7 +30,7 @@ static size_t whole(const char *at, size_t bytes, size_t most) {
 
 static int is_control(uint32_t c) { return (c < 0x20 && !is_space(c)) || (c >= 0x7f && c < 0xa0); }
 
-/* Expands character references of an attribute's value, and leaves control characters out. */
+/* Expands the character references in an attribute's value, and drops control characters. */
 static PyObject *value_of(const Attribute *a, size_t most) {
     const char *at = a->value, *end = a->value + a->value_bytes;
     size_t room = a->value_bytes < most ? a->value_bytes : most, count = 0;
@@ -104,7 +104,7 @@ static Py_ssize_t characters(const char *at, uint32_t bytes) {
     return count;
 }
 
-/* A text with its characters counted before every `STRIDE` bytes: thousands of spans of one block are found in one pass. */
+/* A text with its characters counted before every `STRIDE` bytes: the spans of a block are located in one pass. */
 enum { STRIDE = 256 };
 typedef struct { const char *text; uint32_t bytes; int32_t *before; } Counted;
 
@@ -196,7 +196,7 @@ static PyObject *marker_of(const Reading *self, const Block *b) {
     return str_of("", 0);
 }
 
-/* Whether a block has <sub> or <sup>: without its marks, its text may say something else. */
+/* Whether a block has <sub> or <sup>: its text can be misleading without the marks. */
 static int is_raised(const Reading *self, const Block *b) {
     for (int32_t i = b->span_begin; i < b->span_end; i++)
         if (self->page.spans.at[i].kind == SPAN_SUB || self->page.spans.at[i].kind == SPAN_SUP) return 1;
@@ -275,7 +275,7 @@ static PyObject *reading_record_places(PyObject *object, void *unused) {
     return found;
 }
 
-/* Of the first blocks: a page can be made of so many, so deep, that all paths take 100 MB. */
+/* Only for the first blocks: the paths of all blocks of a hostile page can take 100 MB. */
 enum { MAX_PATHS = 5000 };
 
 static PyObject *reading_paths(PyObject *object, void *unused) {
@@ -326,7 +326,7 @@ static PyObject *reading_scores(PyObject *object, void *unused) {
     return PyBytes_FromStringAndSize((const char *)self->scores, (Py_ssize_t)((size_t)self->page.blocks.count * sizeof(int32_t)));
 }
 
-/* Sets the first scores and measures what the second stage looks at: for training, where they come from elsewhere. */
+/* Sets the first scores and measures the columns of the second stage, for training with other scores. */
 static PyObject *reading_rescore(PyObject *object, PyObject *args) {
     Reading *self = (Reading *)object;
     const char *bytes;

@@ -1,4 +1,4 @@
-/* What the page says about itself: the tags that tell it, and the kind of page it says it is. */
+/* The metadata of a page: tags that carry it, and the declared kind of page. */
 #include "read.h"
 
 int is_record(Reader *r, Tag tag, const Attributes *a) {
@@ -10,7 +10,7 @@ int is_record(Reader *r, Tag tag, const Attributes *a) {
     case T_base: return a->href.value_bytes > 0;
     case T_a:
         if (a->rel.value_bytes && has_word(&a->rel, "author")) return 1;
-        if (a->rel.value_bytes && has_word(&a->rel, "license"))     /* of a picture, or of a reader: not that of the page */
+        if (a->rel.value_bytes && has_word(&a->rel, "license"))     /* an image or a comment, not the page */
             return !(r->page->elements.at[r->box].flags & (IN_FIGURE | IN_COMMENTS));
         break;
     default: break;
@@ -32,7 +32,7 @@ int is_record(Reader *r, Tag tag, const Attributes *a) {
 int32_t add_record(Reader *r, Tag tag, const char *source, const char *end) {
     Page *page = r->page;
     if (page->records.count >= MAX_RECORDS || !RESERVE(page->records, 1)) return -1;
-    int ends_block = r->has_text && (tag_flags[tag] & BOX);     /* the one that is being written */
+    int ends_block = r->has_text && (tag_flags[tag] & BOX);     /* the current block */
     page->records.at[page->records.count] =
         (Record){(uint32_t)(source - page->markup), (uint32_t)(end - source), (uint32_t)page->text.count,
                  (uint32_t)page->text.count, r->box, page->blocks.count + ends_block, (uint8_t)tag, 0};
@@ -43,7 +43,7 @@ static int contains(const char *at, size_t bytes, const char *what) {
     return find(at, at + bytes, what, strlen(what)) != NULL;
 }
 
-/* What kind of page JSON-LD and OpenGraph say it is. */
+/* The kind of page declared by JSON-LD and OpenGraph. */
 void note_linked_data(Reader *r, const char *at, const char *end) {
     int looks = 0;
     while ((at = find(at, end, "\"@type\"", 7)) != NULL && looks++ < 200) {

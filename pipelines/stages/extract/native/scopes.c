@@ -1,4 +1,4 @@
-/* Open elements: which of them a tag closes, spoken or implied, and how far out it reaches. */
+/* Open elements: which of them a tag closes, explicitly or implicitly, and within which scope. */
 #include "read.h"
 
 static void pop(Reader *r) {
@@ -53,8 +53,9 @@ void scopes_init(void) {
     }
 }
 
-/* Where a scope begins: elements further out are not reached. Looked up, not searched for: a tag costs the same however
- * deep the page is. */
+/* The start of a scope: elements further out are not affected. It is looked up instead of searched, so that a tag costs
+the
+ * same at any depth. */
 int scope_begin(const Reader *r, int scope) { return r->depth ? r->stack[r->depth - 1].scopes[scope] : 0; }
 
 void enter(Reader *r, Open *open) {
@@ -65,7 +66,7 @@ void enter(Reader *r, Open *open) {
         if (bounds[open->tag] >> scope & 1) open->scopes[scope] = (int16_t)(r->depth + 1);
 }
 
-/* Closes the innermost open element of *tags*, and all in it, unless it is out of scope. */
+/* Closes the innermost open element of *tags*, and its descendants, unless it is out of scope. */
 void close_implied(Reader *r, const uint8_t *tags, int scope) {
     int at = 0;
     for (const uint8_t *tag = tags; *tag; tag++)
@@ -73,7 +74,7 @@ void close_implied(Reader *r, const uint8_t *tags, int scope) {
     if (at && at >= scope_begin(r, scope)) pop_to(r, at - 1);
 }
 
-/* Closes what is open in the innermost ruby, up to the outermost of *tags*. */
+/* Closes the open elements in the innermost ruby, up to the outermost of *tags*. */
 static void imply_ruby(Reader *r, const uint8_t *tags) {
     int outermost = r->depth + 1;
     for (const uint8_t *tag = tags; *tag; tag++)
@@ -101,7 +102,7 @@ void imply_ends(Reader *r, Tag tag) {
     if (tag_flags[tag] & BOX) {
         if (tag != T_html && tag != T_head && tag != T_noscript && tag != T_custom) close_implied(r, P_ONLY, IN_BUTTON_OR_CELL);
         if (is_one_of(tag, HEADINGS) && r->depth && is_one_of(r->stack[r->depth - 1].tag, HEADINGS)) pop(r);
-        if (r->skips && tag != T_noscript && tag != T_custom) {      /* block content breaks out of what should hold none */
+        if (r->skips && tag != T_noscript && tag != T_custom) {      /* blocks end elements that may not hold any */
             static const uint8_t held[] = {T_select, T_svg, T_button, T_datalist, T_meter, T_progress, T_canvas, T_map, T_rt,
                                            T_rtc, T_rp, 0};
             for (int i = r->depth - 1; i >= 0 && i >= r->depth - 32; i--)

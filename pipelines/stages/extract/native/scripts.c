@@ -1,18 +1,18 @@
-/* Where a script ends: not within one of its strings, as `document.write("<script></script>")`.
+/* The end of a script. An end tag in a string does not count, as in `document.write("<script></script>")`.
  *
- * A browser ends it there all the same, and shows the rest of the script as text, which nobody meant to be read.
+ * A browser does end the script there, and displays the rest of it as text, which is never intended.
  */
 #include "read.h"
 
-/* Whether code goes on after a string that ends before *at*. */
+/* Whether code continues after a string that ends before *at*. */
 static int is_code(const char *at, const char *end) {
     while (at < end && (*at == ' ' || *at == '\t')) at++;
     return at >= end || strchr(")];,+}.:?\r\n", *at) != NULL;
 }
 
-enum { MAX_REST_BYTES = 5000 };    /* of a string, after an end tag in it */
+enum { MAX_REST_BYTES = 5000 };    /* bytes of a string after an end tag in it */
 
-/* Gives the end of the string in *quote* that goes on at *at*; NULL when its line ends before. */
+/* Returns the end of the string in *quote* that continues at *at*; NULL if its line ends first. */
 static const char *string_end(const char *at, const char *end, char quote) {
     if (end - at > MAX_REST_BYTES) end = at + MAX_REST_BYTES;
     for (; at < end; at++) {
@@ -31,8 +31,9 @@ static int opens_script(const char *at, const char *end) {
     return 0;
 }
 
-/* Gives the end tag after *close* that ends the script, if what follows reads like the rest of a string in *quote* and of
- * the script around it; NULL otherwise. */
+/* Returns the end tag after *close* that ends the script, if the text between reads like the rest of a string in
+*quote* and
+ * of the script; else NULL. */
 static const char *later_end(const Reader *r, const char *close, char quote) {
     const char *shut = string_end(close + 2, r->end, quote);
     if (shut == NULL || !is_code(shut, r->end)) return NULL;
@@ -40,8 +41,9 @@ static const char *later_end(const Reader *r, const char *close, char quote) {
     return next != NULL && !opens_script(shut, next) ? next : NULL;
 }
 
-/* Gives the mark of the string that is open at *end*, 0 for none; *quote* is open at *at*. Strings of regular
- * expressions are not known: `later_end` is asked too. */
+/* Returns the quote of the string that is open at *end*, 0 for none; *quote* is open at *at*. Regular expressions are
+not
+ * recognized, so `later_end` is consulted as well. */
 static char quote_at(const char *at, const char *end, char quote) {
     for (; at < end; at++) {
         if (quote) {
@@ -61,7 +63,7 @@ static char quote_at(const char *at, const char *end, char quote) {
     return quote;
 }
 
-/* Gives the end tag of the script at *at*, whose first end tag is at *close*. Linear: no byte is looked at more than a few
+/* Returns the end tag of the script at *at*, whose first end tag is at *close*. Linear: no byte is read more than a few
  * times. */
 const char *script_end(const Reader *r, const char *at, const char *close) {
     char quote = 0;

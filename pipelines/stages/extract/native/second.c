@@ -1,4 +1,4 @@
-/* The columns of the second stage: what the first scores say of a block, of those around it and of those like it. */
+/* The columns of the second stage: the first scores of a block, of its neighbors and of similar blocks. */
 #include "measure.h"
 
 #include <stdlib.h>

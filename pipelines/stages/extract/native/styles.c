@@ -1,4 +1,4 @@
-/* Whether a reader sees an element, as far as its own attributes tell: inline CSS, `hidden`, `open`, `popover`. */
+/* Whether an element is visible, judged by its own attributes: inline CSS, `hidden`, `open`, `popover`. */
 #include "read.h"
 
 typedef struct { const char *at; size_t bytes; } Part;
@@ -9,7 +9,7 @@ static Part trimmed(const char *at, const char *end) {
     return (Part){at, (size_t)(end - at)};
 }
 
-/* Gives the end of a declaration: the ";" outside of strings and parentheses, as in "url(data:a;b)". */
+/* Returns the end of a declaration: the ";" outside of strings and parentheses, as in "url(data:a;b)". */
 static const char *declaration_end(const char *at, const char *end) {
     int depth = 0;
     char quote = 0;
@@ -33,7 +33,7 @@ static void declare(Attributes *a, Part property, Part value) {
                                                                                                          : a->visible;
 }
 
-/* Words of names for what a reader can open: by their beginnings, and whole. */
+/* Words in names of elements that a reader can open: prefixes and whole words. */
 static void add_opening_word(void *context, uint32_t hash, const char *at, size_t bytes) {
     static const char *const beginnings[] = {"accord", "collaps", "toggle", "faq", "expand", "spoiler", "reveal", "slid", "carousel",
                                              "responsive", NULL};
@@ -45,9 +45,9 @@ static void add_opening_word(void *context, uint32_t hash, const char *at, size_
     for (int i = 0; words[i]; i++) *found |= equals(at, bytes, words[i]);
 }
 
-enum { OPENER_REACH = 3 };      /* elements between a button and what it opens */
+enum { OPENER_REACH = 3 };      /* elements between a button and the element that it opens */
 
-/* Whether the text before an element asks what it answers. */
+/* Whether the text before an element is a question that it answers. */
 static int is_answer(const Page *page) {
     if (page->blocks.count == 0) return 0;
     const Block *before = &page->blocks.at[page->blocks.count - 1];
@@ -55,8 +55,9 @@ static int is_answer(const Page *page) {
     return last == '?';
 }
 
-/* Whether an element waits for a click, or for the rest of the page, to be shown: an answer, a tab, what React sends later
- * and moves to its place (<div hidden id="S:0">). Like a closed <details> it belongs to the page. */
+/* Whether an element is shown after a click or by a later part of the page: an answer, a tab, content that React sends
+later
+ * and moves into place (<div hidden id="S:0">). Like a closed <details>, it belongs to the page. */
 int is_openable(const Reader *r, const Element *e, const Attributes *a) {
     const Page *page = r->page;
     int found = equals(a->role.value ? a->role.value : "", a->role.value_bytes, "tabpanel")
@@ -70,7 +71,7 @@ int is_openable(const Reader *r, const Element *e, const Attributes *a) {
     return found;
 }
 
-/* HTML Standard, 15.3.1, then CSS, which overrules it. Whatever "find in page" can open is rendered. */
+/* HTML Standard, 15.3.1, then CSS, which overrides it. Elements that "find in page" can open are rendered. */
 void read_style(Attributes *a, Tag tag) {
     int is_open = tag == T_dialog && a->open.name != NULL;
     if (tag == T_dialog && !is_open) a->rendered = NO;

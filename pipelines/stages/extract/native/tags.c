@@ -23,13 +23,13 @@ void tags_init(void) {
     }
 }
 
-/* Gives the tag of a name in any case; names with a hyphen are custom elements, which sites use as boxes. */
+/* Returns the tag of a name in any case. Names with a hyphen are custom elements, which are used as boxes. */
 Tag tag_of(const char *name, size_t length) {
     char lower[16];
     if (length < sizeof lower) {
         for (size_t i = 0; i < length; i++) lower[i] = name[i] >= 'A' && name[i] <= 'Z' ? (char)(name[i] | 32) : name[i];
         for (uint32_t slot = hash_bytes(lower, length) % SLOTS; slots[slot]; slot = (slot + 1) % SLOTS) {
-            const char *known = tag_names[slots[slot]];      /* may be shorter: it ends before anything beyond it is read */
+            const char *known = tag_names[slots[slot]];      /* may be shorter; comparison stops at its end */
             if (strncmp(known, lower, length) == 0 && known[length] == 0) return (Tag)slots[slot];
         }
     }

@@ -31,7 +31,7 @@ static Reference references[REFERENCE_SLOTS];
 static int longest_reference = 0;
 static int shortest_bare = 64;
 
-/* *names* are those of the standard, with or without the semicolon at their end; they must outlive the process. */
+/* *names* are those of the standard, with or without the final semicolon. They must live as long as the process. */
 int references_init(int count, const char **names, const uint32_t (*points)[2]) {
     if (count > REFERENCE_SLOTS / 2) return 0;
     memset(references, 0, sizeof references);
@@ -82,7 +82,7 @@ static size_t numeric(const char *at, const char *end, uint32_t points[2]) {
     return (size_t)(at - start);
 }
 
-/* Gives the bytes of the character reference at *at* (an ampersand), 0 when it is none. */
+/* Returns the length of the character reference at *at* (an ampersand), 0 if it is none. */
 size_t reference(const char *at, const char *end, uint32_t points[2], int in_attribute) {
     if (end - at < 3) return 0;
     if (at[1] == '#') return numeric(at, end, points);
@@ -110,7 +110,7 @@ size_t reference(const char *at, const char *end, uint32_t points[2], int in_att
 
 static int is_blank(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r' || c == '\f'; }
 
-/* Reads the attribute at or after *at*, which stands inside a tag that ends before *end*; NULL when there is none. */
+/* Reads the attribute at or after *at*, inside a tag that ends before *end*; NULL if there is none. */
 const char *next_attribute(const char *at, const char *end, Attribute *found) {
     while (at < end && (is_blank(*at) || *at == '/')) at++;
     if (at >= end) return NULL;
@@ -138,7 +138,7 @@ const char *next_attribute(const char *at, const char *end, Attribute *found) {
     return at;
 }
 
-/* Tells whether bytes equal *lower*, a string in lower case, but for the case of ASCII letters. */
+/* Returns whether bytes equal the lower-case string *lower*, ignoring the case of ASCII letters. */
 int equals(const char *at, size_t bytes, const char *lower) {
     size_t i = 0;
     for (; i < bytes && lower[i]; i++) {
@@ -150,7 +150,7 @@ int equals(const char *at, size_t bytes, const char *lower) {
 
 /* ---- words of names and texts -------------------------------------------------------------------------------------- */
 
-/* Cuts class and id into words: at anything but letters, and before a capital after a small letter. */
+/* Splits class and id into words: at non-letters, and before a capital after a lower-case letter. */
 void name_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
     size_t i = 0;
     while (i < bytes) {
@@ -170,8 +170,8 @@ void name_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
     }
 }
 
-/* A hash of the beginning of a word of a name, which stands for the word when that was never seen: "commentbody",
- * "sidebarleft"; 0 for a short word. */
+/* A hash of the beginning of a word in a name, used if the whole word is unknown: "commentbody", "sidebarleft"; 0 for a
+ * short word. */
 uint32_t prefix_hash(const char *at, size_t bytes) {
     if (bytes <= PREFIX_LETTERS) return 0;
     uint32_t hash = 2166136261u ^ '^';
@@ -179,7 +179,7 @@ uint32_t prefix_hash(const char *at, size_t bytes) {
     return hash;
 }
 
-/* Cuts a text into runs of letters: ASCII ones in lower case, and all bytes of other characters. */
+/* Splits a text into runs of letters: ASCII ones in lower case, and all bytes of other characters. */
 void word_tokens(const char *at, size_t bytes, TakeToken take, void *context) {
     size_t i = 0;
     while (i < bytes) {

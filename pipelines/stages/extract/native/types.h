@@ -18,7 +18,7 @@ typedef struct {
     Stage stage[MAX_STAGES];
     void *owned[MAX_STAGES][3];
     uint16_t chances[CHANCES];
-    float *spare;                 /* columns that no reading uses */
+    float *spare;                 /* unused columns */
     size_t spare_bytes;
 } Model;
 
@@ -35,8 +35,8 @@ typedef struct {
 
 extern PyType_Spec model_spec, reading_spec;
 
-/* A model keeps the columns of its last page for the next: fresh memory of this size costs more than filling it.
- * `take_columns` gives *bytes* or more, and says how many; NULL when there is no memory. */
+/* A model keeps the columns of its last page for the next one, because allocating memory of this size takes longer than
+ * filling it. `take_columns` returns at least *bytes* and their number; NULL if memory runs out. */
 float *take_columns(Model *model, size_t *bytes);
 void give_back_columns(Model *model, float *columns, size_t bytes);
 
