@@ -22,7 +22,7 @@ def version_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=["memory", "s3"])
 def store_url(request: pytest.FixtureRequest) -> str:
-    """A place on a store that no other test uses."""
+    """Return a location on a store that no other test uses."""
     return f"memory://{uuid.uuid4().hex}" if request.param == "memory" else str(request.getfixturevalue("s3_url"))
 
 
@@ -34,7 +34,7 @@ def far_version(store_url: str, version_dir: Path) -> str:
 
 @pytest.fixture
 def s3_version(s3_url: str, version_dir: Path) -> str:
-    """The same on S3, where things go wrong and other processes can look."""
+    """The same on S3, where tests inject failures and other processes have access."""
     return copy_to_store(version_dir, f"{s3_url}/versions/drawn/0123456789abcdef")
 
 

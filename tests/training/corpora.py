@@ -20,7 +20,7 @@ WORDS = [*_PLAIN.split(), *_STRANGE.split(), "\n", "\n\n    ", ""]
 
 
 def drawn_texts(count: int, *, seed: int = 0, words: int = 60) -> list[str]:
-    """Give *count* texts of up to *words* words; some are empty."""
+    """Return *count* texts of up to *words* words; some are empty."""
     random_ = random.Random(seed)
     return [" ".join(random_.choices(WORDS, k=random_.randint(0, words))) for _ in range(count)]
 
@@ -70,7 +70,7 @@ def copy_to_store(folder: Path, url: str) -> str:
 
 
 def tiny_config(**fields: object) -> TrainConfig:
-    """Give a configuration that trains in a moment; *fields* replace its own."""
+    """Return a configuration that trains in a moment; *fields* replace its own."""
     tiny: dict[str, object] = {
         "run": "tiny",
         "version": "drawn",

@@ -19,7 +19,7 @@ needs_none = pytest.mark.skipif(torch.cuda.is_available(), reason="torch sees a 
 
 @pytest.mark.parametrize("kind", ["cpu", "meta", pytest.param("cuda", marks=needs_gpu)])
 def test_a_loaded_model_lies_on_the_device_that_was_asked_for(trained: Path, kind: str) -> None:
-    """Weights that stay on the CPU leave a GPU idle; `meta` is a device that every torch has."""
+    """Weights left on the CPU would leave a GPU idle; every torch has the device `meta`."""
     loaded = load_model(trained, device=torch.device(kind))
 
     assert loaded.device.type == kind
@@ -31,14 +31,14 @@ def test_a_loaded_model_lies_on_the_device_that_was_asked_for(trained: Path, kin
 def test_a_model_is_used_on_any_device(
     trained: Path, version_dir: Path, device: Literal["auto", "cpu", "cuda"]
 ) -> None:
-    """The tokens have to lie where the weights lie."""
+    """Tokens must be on the device of the weights."""
     assert generate(trained, "the", max_tokens=5, device=device).startswith("the")
     assert evaluate(trained, version_dir, device=device)["tokens"] > 0
 
 
 @needs_none
 def test_a_gpu_that_is_not_there_is_refused_by_name(trained: Path, version_dir: Path) -> None:
-    """Falling back to the CPU would be found out after hours."""
+    """A silent fallback to the CPU would be noticed only after hours."""
     uses: list[Any] = [lambda: generate(trained, device="cuda"), lambda: evaluate(trained, version_dir, device="cuda")]
 
     for use in uses:
@@ -48,7 +48,7 @@ def test_a_gpu_that_is_not_there_is_refused_by_name(trained: Path, version_dir: 
 
 
 def test_a_checkpoint_is_found_from_the_run_and_from_itself(trained: Path, tmp_path: Path) -> None:
-    """Both are named by users, and a folder without one is a mistake of use."""
+    """Users name either one; a folder without a checkpoint is a usage error."""
     newest = newest_checkpoint(trained)
 
     assert newest is not None

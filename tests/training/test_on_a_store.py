@@ -1,4 +1,4 @@
-"""Training from a store: the run is the one that a folder gives, also when it was killed or the store went away."""
+"""Training from a store gives the same run as from a folder, also after a kill or an outage of the store."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def lineage(run: Path) -> dict[str, Any]:
 
 
 def test_a_run_from_a_store_is_that_from_a_folder(far_version: str, trained: Path, tmp_path: Path) -> None:
-    """Bit by bit, with the same lineage; model and tokenizer lie here, and the report is linked where it lies."""
+    """Results are equal bit by bit, with the same lineage.
+
+    Model and tokenizer are local, the report stays on the store.
+    """
     result = fit(tiny_config(), version_dir=far_version, workspace=tmp_path)
 
     run = tmp_path / "models" / "tiny"
@@ -52,7 +55,7 @@ def test_a_run_from_a_store_is_that_from_a_folder(far_version: str, trained: Pat
 def test_a_run_moves_between_folder_and_store(
     far_version: str, version_dir: Path, trained: Path, tmp_path: Path
 ) -> None:
-    """What counts is the version, not where it lies."""
+    """The version decides, not its location."""
     for place, stop in ((version_dir, 5), (far_version, 9)):
         with pytest.raises(StopError):
             fit(tiny_config(), version_dir=place, workspace=tmp_path, progress=stop_after(stop))
@@ -63,7 +66,7 @@ def test_a_run_moves_between_folder_and_store(
 
 
 def test_a_killed_run_goes_on_from_a_store(s3_version: str, version_dir: Path, tmp_path: Path) -> None:
-    """A real SIGKILL at a moment that nobody chose."""
+    """A real SIGKILL at an arbitrary moment."""
     config = tiny_config(run="killed", steps=60, checkpoint_every=7, validate_every=30)
     fit(config.model_copy(update={"run": "whole"}), version_dir=version_dir, workspace=tmp_path)
     run = tmp_path / "models" / "killed"
@@ -81,7 +84,7 @@ def test_a_killed_run_goes_on_from_a_store(s3_version: str, version_dir: Path, t
 def test_a_run_whose_store_vanishes_goes_on_from_its_checkpoint(
     s3: Server, s3_version: str, version_dir: Path, tmp_path: Path, validate_every: int
 ) -> None:
-    """Exit 5 and no step lost that a checkpoint has; the losses are those of a run that nothing happened to."""
+    """Exit 5, no checkpointed step is lost, and the losses equal those of an undisturbed run."""
     config = tiny_config(steps=40, validate_every=validate_every)
     whole = Path(fit(config, version_dir=version_dir, workspace=tmp_path / "near")["path"])
 
@@ -104,7 +107,7 @@ def test_a_run_whose_store_vanishes_goes_on_from_its_checkpoint(
 
 
 def test_a_checkpoint_is_written_while_the_store_is_away(s3: Server, s3_version: str, tmp_path: Path) -> None:
-    """Nothing that is known may be asked for again: not the manifest, not whether there is a report."""
+    """Known facts, such as the manifest and the existence of a report, must not be requested again."""
     config = tiny_config(steps=6, validate_every=1000, checkpoint_every=3, model={"sequence_length": 1})
 
     def vanish(now: Progress) -> None:
@@ -118,7 +121,7 @@ def test_a_checkpoint_is_written_while_the_store_is_away(s3: Server, s3_version:
 
 
 def test_all_bytes_are_compared_only_where_they_are_asked_for(store_url: str, tmp_path: Path) -> None:
-    """On a store, that would get every column of every document before the first step."""
+    """On a store, this would transfer every column of every document before the first step."""
     version = write_version(tmp_path / "version")
     manifest = json.loads((version / "manifest.json").read_text())
     manifest["files"][-1]["sha256"] = "0" * 64

@@ -1,4 +1,4 @@
-"""Training: it learns, it can be killed at any instant, and it says where it comes from."""
+"""Training: it reduces the loss, can be killed at any time, and records its origin."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ REPEATABLE = ("step", "loss", "learning_rate", "gradient_norm", "validation_loss
 
 
 def lines(run: Path) -> list[dict[str, Any]]:
-    """Give the lines of the metrics without the time they took."""
+    """Return the lines of the metrics without times."""
     return [{name: line[name] for name in REPEATABLE if name in line} for line in read_metrics(run / "metrics.jsonl")]
 
 
@@ -40,7 +40,7 @@ def weights(run: Path) -> bytes:
 
 
 class StopError(Exception):
-    """Stands for whatever ends a run in the middle."""
+    """Simulates whatever ends a run early."""
 
 
 def stop_after(step: int) -> Any:
@@ -85,7 +85,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_losses(
 
 
 def test_a_killed_run_goes_on_to_the_same_losses(version_dir: Path, tmp_path: Path) -> None:
-    """A real SIGKILL at a moment that nobody chose, in the middle of a step or of a checkpoint."""
+    """A real SIGKILL at an arbitrary moment, within a step or a checkpoint."""
     config = tiny_config(run="killed", steps=80, checkpoint_every=7, validate_every=40, threads=2)
     fit(config.model_copy(update={"run": "whole"}), version_dir=version_dir, workspace=tmp_path)
     run = tmp_path / "models" / "killed"
@@ -125,7 +125,7 @@ def kill(child: subprocess.Popen[bytes]) -> bool:
 
 
 def test_a_second_run_changes_nothing(trained: Path, version_dir: Path) -> None:
-    """A done run is left as it is, to the byte."""
+    """A finished run must stay unchanged, byte by byte."""
     before = {path: path.read_bytes() for path in trained.rglob("*") if path.is_file() and path.name != ".lock"}
 
     result = fit(tiny_config(), version_dir=version_dir, workspace=trained.parent.parent)
@@ -137,7 +137,7 @@ def test_a_second_run_changes_nothing(trained: Path, version_dir: Path) -> None:
 
 
 def test_a_fresh_run_begins_again(version_dir: Path, tmp_path: Path) -> None:
-    """`--fresh` throws the run away, and only then may it have another configuration."""
+    """`--fresh` deletes the run, which may then have another configuration."""
     fit(tiny_config(), version_dir=version_dir, workspace=tmp_path)
 
     result = fit(tiny_config(seed=9), version_dir=version_dir, workspace=tmp_path, resume=False)
@@ -147,7 +147,7 @@ def test_a_fresh_run_begins_again(version_dir: Path, tmp_path: Path) -> None:
 
 
 def test_a_time_bound_saves_and_the_next_call_goes_on(trained: Path, version_dir: Path, tmp_path: Path) -> None:
-    """A bound in minutes must cost no step and change no loss."""
+    """Stopping after `max_minutes` must lose no step and change no loss."""
     short = tiny_config(max_minutes=1e-9)
     statuses = [fit(short, version_dir=version_dir, workspace=tmp_path)["status"] for _ in range(3)]
 
@@ -171,7 +171,7 @@ def test_workers_and_accumulation_give_the_same_steps(trained: Path, version_dir
 
 
 def test_torch_is_left_as_it_was(trained: Path, version_dir: Path, tmp_path: Path) -> None:
-    """`fit` is a function in somebody's program."""
+    """`fit` is called from other programs."""
     before = (
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
@@ -185,7 +185,7 @@ def test_torch_is_left_as_it_was(trained: Path, version_dir: Path, tmp_path: Pat
 
 
 def test_bfloat16_learns_too(version_dir: Path, tmp_path: Path) -> None:
-    """Mixed precision on a CPU is slow, and has to work where it is asked for."""
+    """Mixed precision on a CPU is slow, but must work on request."""
     fit(tiny_config(steps=40, precision="bfloat16"), version_dir=version_dir, workspace=tmp_path)
 
     losses = [line["loss"] for line in lines(tmp_path / "models" / "tiny")]
@@ -193,7 +193,7 @@ def test_bfloat16_learns_too(version_dir: Path, tmp_path: Path) -> None:
 
 
 def test_the_checkpoint_names_version_and_report(trained: Path) -> None:
-    """From a model back to the data it came from, also after the workspace was moved."""
+    """A model must lead back to its data, also after the workspace was moved."""
     checkpoint = newest_checkpoint(trained)
     assert checkpoint is not None
 
@@ -206,7 +206,7 @@ def test_the_checkpoint_names_version_and_report(trained: Path) -> None:
 
 
 def test_nothing_in_a_checkpoint_is_a_pickle(trained: Path) -> None:
-    """Reading a model of a stranger must not run the stranger's code."""
+    """Loading an untrusted model must not execute code."""
     checkpoint = newest_checkpoint(trained)
     assert checkpoint is not None
 
@@ -219,7 +219,7 @@ def test_nothing_in_a_checkpoint_is_a_pickle(trained: Path) -> None:
 
 
 def test_the_newest_checkpoints_are_kept(version_dir: Path, tmp_path: Path) -> None:
-    """Disk space is bounded however long the run."""
+    """Disk usage must be bounded, however long the run is."""
     fit(tiny_config(keep_checkpoints=2, checkpoint_every=2), version_dir=version_dir, workspace=tmp_path)
 
     kept = sorted(path.name for path in (tmp_path / "models" / "tiny" / "checkpoints").iterdir())
@@ -250,7 +250,7 @@ def test_the_page_has_curves_and_no_script(trained: Path) -> None:
 def test_another_configuration_does_not_go_on_with_the_run(
     trained: Path, version_dir: Path, change: dict[str, object], named: str
 ) -> None:
-    """Half of one experiment and half of another is none."""
+    """A mixture of two experiments is not a result."""
     with pytest.raises(UsageError, match=named) as caught:
         fit(tiny_config(**change), version_dir=version_dir, workspace=trained.parent.parent)
 
@@ -258,13 +258,13 @@ def test_another_configuration_does_not_go_on_with_the_run(
 
 
 def test_another_version_does_not_go_on_with_the_run(trained: Path, tmp_path: Path) -> None:
-    """The checkpoint names one version, and that has to be true of all its steps."""
+    """The checkpoint names one version, which must hold for all of its steps."""
     with pytest.raises(UsageError, match="started on version 0123456789abcdef"):
         fit(tiny_config(), version_dir=write_corpus(tmp_path / "other"), workspace=trained.parent.parent)
 
 
 def test_two_processes_do_not_train_one_run(version_dir: Path, tmp_path: Path) -> None:
-    """They would overwrite each other's checkpoints; the second is told who is there."""
+    """They would overwrite each other's checkpoints. The second gets an error that names the holder."""
     attempts: list[UnfinishedError] = []
 
     def second(now: Progress) -> None:
@@ -289,7 +289,7 @@ def test_a_given_tokenizer_is_used_and_kept(version_dir: Path, tmp_path: Path, t
 
 
 def test_an_empty_validation_split_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The run is fine, but nobody should believe that it was validated."""
+    """The run is valid, but users must know that it was not validated."""
     corpus = write_corpus(tmp_path / "corpus", validation=0)
 
     result = fit(tiny_config(), version_dir=corpus, workspace=tmp_path)
@@ -300,7 +300,7 @@ def test_an_empty_validation_split_is_a_warning(tmp_path: Path, caplog: pytest.L
 
 
 def test_an_empty_train_split_is_an_error(tmp_path: Path) -> None:
-    """With a hint at the recipe."""
+    """The hint points to the recipe."""
     write_shard(tmp_path / "corpus" / "validation-0.parquet", ["a"])
 
     with pytest.raises(SourceError, match="`train`"):
@@ -339,7 +339,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_helps(version_dir: Pat
 
 
 def test_a_loss_that_is_no_number_stops_the_run(version_dir: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """Before its weights are saved, and with a hint at the cause."""
+    """The run must stop before the weights are saved, with a hint at the cause."""
     from corpusmill.training.trainer import _Run
 
     monkeypatch.setattr(_Run, "_loss", lambda self, rows: sum(p.sum() for p in self.model.parameters()) * torch.nan)
@@ -351,7 +351,7 @@ def test_a_loss_that_is_no_number_stops_the_run(version_dir: Path, tmp_path: Pat
 
 
 def test_the_tokenizer_of_a_killed_run_is_made_once(version_dir: Path, tmp_path: Path) -> None:
-    """Training one on a large corpus takes long; a half-written one must not be taken for whole."""
+    """Training a tokenizer on a large corpus is slow, and a half-written one must not be used."""
     run = tmp_path / "models" / "tiny"
     train_tokenizer(version_dir, vocabulary_size=300, out=run)
     whole = (run / "tokenizer.json").read_bytes()

@@ -57,7 +57,7 @@ EVERY_TYPE = pa.schema(
 
 
 class Rows(Function):
-    """Makes rows of every type, some values null, from a seed."""
+    """Makes rows of every type from a seed, with some null values."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -96,7 +96,7 @@ def _row(chance: random.Random) -> dict[str, object]:
 
 
 class First(Function):
-    """Keeps the first row of each key, and remembers how many there were: sees a group cut in two, or out of order."""
+    """Keeps the first row of each key and counts its rows: detects groups that are cut in two or out of order."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -128,7 +128,7 @@ class Label(Function):
 
 
 class Digest(Function):
-    """Gives one row for a whole partition: the hash of the order in which its rows came; writes it to a file too."""
+    """Returns one row per partition, the hash of its rows in order, and writes it to a file as well."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -176,7 +176,7 @@ class Shout(ColumnFunction):
 
 
 class Share(ColumnFunction):
-    """Divides by a counter of an earlier step, and looks up words in a file that the user gave."""
+    """Divides by a counter of an earlier step, and looks up words in an input file."""
 
     total: int = 0
 
@@ -201,7 +201,7 @@ class Share(ColumnFunction):
 
 
 class Largest(Function):
-    """Gives the places of the largest number of each key, with how many rows have that key."""
+    """Returns the places of the largest number of each key, with the number of rows of the key."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -244,7 +244,7 @@ class Edges(Function):
 
 
 class Ends(Function):
-    """Sends the label of a node along its edge, both ways."""
+    """Sends the label of a node along its edge, in both directions."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -275,7 +275,7 @@ class Least(Function):
 
 
 class Settle(Function):
-    """Takes the least label of both ends of an edge, and counts the edges that changed."""
+    """Sets both ends of an edge to the smaller label, and counts the edges that changed."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
@@ -305,7 +305,7 @@ LARGEST = pa.schema([pa.field(PLACE, pa.int64(), False), ("rows", pa.int64()), (
 
 
 def steps(words: Path) -> tuple[Step, ...]:
-    """Every kind of step, on every column type."""
+    """Every kind of step, with every column type."""
     given = Content(name="words", path=str(words), sha256=hashlib.sha256(words.read_bytes()).hexdigest())
     shouted = pa.schema(
         [pa.field("key", pa.string(), False), ("views", pa.list_(pa.string())), ("is_even", pa.bool_())]
@@ -429,14 +429,14 @@ def plan(words: Path, *, order: random.Random) -> Plan:
 
 
 class Pass(Function):
-    """Gives what it gets."""
+    """Returns its input."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: batches
 
 
 def outcome(engine: Engine, folder: Path, *, batch_rows: int | None = None, seed: int = 0) -> dict[str, object]:
-    """Run the plan, and return what must be equal everywhere: of every table, its content and its counters."""
+    """Run the plan and return what must be equal on every engine: content and counters of every table."""
     words = folder / "words.txt"
     words.write_text("KEY1 KEY2 KEY3 KEY11")
     store = TaskStore(folder)
@@ -450,7 +450,7 @@ def outcome(engine: Engine, folder: Path, *, batch_rows: int | None = None, seed
 
 
 def groups_by_union(sizes: Sequence[int]) -> dict[int, int]:
-    """The same groups by a plain union-find, the least node first."""
+    """Compute the same groups with a union-find, the least node first."""
     parent: dict[int, int] = {}
 
     def root(node: int) -> int:
@@ -502,7 +502,7 @@ def test_the_output_depends_neither_on_engine_nor_on_batches_nor_on_order(
 
 
 def test_a_second_run_finds_every_step_and_starts_nothing(engine: Engine, tmp_path: Path) -> None:
-    """Everything that was computed has an address, whichever engine computed it."""
+    """Every result has an address that does not depend on the engine."""
     outcome(engine, tmp_path)
 
     again = run_plan(
@@ -526,7 +526,7 @@ def test_a_repeat_ends_where_a_plain_algorithm_does(engine: Engine, tmp_path: Pa
 
 
 def test_an_error_of_a_source_crosses_the_engine_with_its_details(engine: Engine, tmp_path: Path) -> None:
-    """The user sees file, line and hint, wherever the work was done."""
+    """The user must see file, line and hint on every engine."""
     failing = Plan((Scan(name="fail", function=Fail(), schema=LABELLED),), {"fail": (ScanTask(({"x": 1},), 1),)})
 
     with pytest.raises(SourceError, match=r"x\.parquet:3: no such column") as caught:

@@ -1,4 +1,4 @@
-"""The driver: what is there is not done again, what is damaged is, and errors say what to do."""
+"""The driver: stored results are reused, damaged ones are recomputed, and errors have hints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
 
 class Count(Function):
-    """Gives the numbers below `of` of each row, and leaves a mark for each time it is called."""
+    """Returns the numbers below `of` for each row, and leaves a mark for each call."""
 
     marks: str
 
@@ -49,14 +49,14 @@ class Count(Function):
 
 
 class Same(Function):
-    """Returns what it gets."""
+    """Returns its input."""
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: batches
 
 
 class Label(ColumnFunction):
-    """Adds a column with *label* in each row, or what *then* does to a worker."""
+    """Adds a column with *label* in each row; *then* can make the worker fail."""
 
     label: str = "same"
     into: str = "label"
@@ -66,7 +66,7 @@ class Label(ColumnFunction):
 
 
 class Kill(Label):
-    """Kills its worker, the first time or always."""
+    """Kills its worker, once or always."""
 
     marks: str
     always: bool = False
@@ -121,7 +121,7 @@ def run(given: Plan, store: TaskStore, *, workers: int = 0) -> dict[str, StepDon
 
 
 def test_new_files_cost_only_themselves(tmp_path: Path, marks: Path) -> None:
-    """An incremental run computes the new slices, whatever place they have in the list."""
+    """An incremental run computes only the new slices, wherever they are in the list."""
     store = TaskStore(tmp_path / "w")
     run(plan(marks, 3, 5), store)
 
@@ -134,7 +134,7 @@ def test_new_files_cost_only_themselves(tmp_path: Path, marks: Path) -> None:
 
 
 def test_a_changed_parameter_repeats_its_step_and_those_behind_it(tmp_path: Path, marks: Path) -> None:
-    """The fingerprint of a step holds its parameters and its inputs, nothing else."""
+    """The fingerprint of a step depends on its parameters and its inputs only."""
     store = TaskStore(tmp_path / "w")
     run(plan(marks, 3), store)
 
@@ -157,7 +157,7 @@ def _path(store: TaskStore, done: StepDone, end: str) -> Path:
 
 @pytest.mark.parametrize("damage", ["missing", "short", "no json", "torn json"])
 def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage: str) -> None:
-    """Whatever a crash leaves, the next run finds out and repeats that task alone."""
+    """The next run detects what a crash has damaged, and repeats only that task."""
     store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3, 5), store)
     arrow, told = (_path(store, first["count"], end) for end in ("arrow", "json"))
@@ -179,7 +179,7 @@ def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage:
 
 
 def test_a_killed_worker_is_replaced_and_the_result_is_the_same(tmp_path: Path, marks: Path) -> None:
-    """A lost process costs a repeated task, not the run."""
+    """A lost process must cost one repeated task, not the run."""
     done = run(plan(marks, 3, 5, then=Kill(marks=str(marks))), TaskStore(tmp_path / "w"), workers=2)
 
     assert (marks / "killed").exists()
@@ -187,7 +187,7 @@ def test_a_killed_worker_is_replaced_and_the_result_is_the_same(tmp_path: Path, 
 
 
 def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Path, marks: Path) -> None:
-    """Retrying for ever would hang the night's batch job."""
+    """Retrying forever would hang a batch job."""
     with pytest.raises(WorkError, match="step map: a worker died") as caught:
         run(plan(marks, 3, then=Kill(marks=str(marks), always=True)), TaskStore(tmp_path / "w"), workers=1)
 
@@ -195,7 +195,7 @@ def test_a_task_that_kills_every_worker_ends_the_run_with_its_name(tmp_path: Pat
 
 
 class Slow(Label):
-    """Says that it runs, and takes a minute."""
+    """Reports that it runs, and takes a minute."""
 
     marks: str
 
@@ -211,7 +211,7 @@ class Slow(Label):
 
 
 def test_an_interrupt_does_not_wait_for_the_tasks_that_run(tmp_path: Path, marks: Path) -> None:
-    """A task may take minutes, and its worker leaves interrupts to the command."""
+    """A task may take minutes, and workers leave interrupts to the command."""
 
     def interrupt() -> None:
         while not (marks / "runs").exists():
@@ -227,7 +227,7 @@ def test_an_interrupt_does_not_wait_for_the_tasks_that_run(tmp_path: Path, marks
 
 
 class Greedy(Label):
-    """Takes a gigabyte for a while."""
+    """Takes a gigabyte for a short time."""
 
     def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         label = super().build()
@@ -243,7 +243,7 @@ class Greedy(Label):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts all data of a process")
 def test_a_task_beyond_the_memory_limit_fails_alone_and_says_what_to_do(tmp_path: Path, marks: Path) -> None:
-    """The machine goes on, and so does what was finished."""
+    """Other tasks and finished results must not be affected."""
     engine = LocalEngine(1, memory_bytes=700_000_000)
     try:
         with pytest.raises(WorkError, match=r"step map: task .* needs more memory .*700 MB") as caught:
@@ -257,7 +257,7 @@ def test_a_task_beyond_the_memory_limit_fails_alone_and_says_what_to_do(tmp_path
 
 
 def test_a_bound_in_which_no_task_fits_is_refused_before_work_starts() -> None:
-    """With the least that will do, instead of a worker that dies at some point of the night."""
+    """The message has the minimum, so that no worker dies in the middle of a run."""
     with pytest.raises(UsageError, match="--memory 100MB is below the minimum of 400MB for a worker") as caught:
         LocalEngine(1, memory_bytes=100_000_000)
 
@@ -265,7 +265,7 @@ def test_a_bound_in_which_no_task_fits_is_refused_before_work_starts() -> None:
 
 
 def test_a_store_that_cannot_be_written_is_told_and_can_be_resumed(tmp_path: Path, marks: Path) -> None:
-    """Exit 5, with what to do; nothing half-written counts as done."""
+    """Exit 5 with a hint; half-written results must not count as finished."""
     (tmp_path / "w").mkdir()
     (tmp_path / "w" / "tasks").write_text("a file in the way")
 
@@ -306,7 +306,7 @@ def tables(made: Plan, store: TaskStore, done: dict[str, StepDone]) -> dict[str,
 
 
 def test_after_an_incremental_run_every_table_is_that_of_a_run_from_nothing(tmp_path: Path, marks: Path) -> None:
-    """A map that asks for counters has them in its address: no slice keeps a value of yesterday."""
+    """A map that uses counters has them in its address, so no slice keeps an outdated value."""
     store, fresh = TaskStore(tmp_path / "w"), TaskStore(tmp_path / "fresh")
     run(shared(marks, 3), store)
 
@@ -319,7 +319,7 @@ def test_after_an_incremental_run_every_table_is_that_of_a_run_from_nothing(tmp_
 
 
 def test_an_unchanged_counter_leaves_the_old_slices_valid(tmp_path: Path, marks: Path) -> None:
-    """The value is in the address, not the step that gave it."""
+    """The address contains the value of the counter, not the step that computed it."""
     store = TaskStore(tmp_path / "w")
     run(shared(marks, 3, 5), store)
 
@@ -345,7 +345,7 @@ class Replace(ColumnFunction):
 
 
 def replacing(marks: Path, *, second: str = "three") -> Plan:
-    """Return a plan with two maps that change one column, and one between them that reads it as it stands there."""
+    """Return a plan in which two maps change one column, and a map between them reads it."""
     even = Map(name="even", of="map", function=Replace(every=2, text="two"), reads=("n", "label"), writes=LABELLED)
     between = Map(
         name="between",
@@ -373,7 +373,7 @@ class Copy(ColumnFunction):
 
 
 def test_a_map_reads_a_column_as_it_stands_before_it(tmp_path: Path, marks: Path) -> None:
-    """Also when a later map over the same column was computed long ago, and this one is computed again."""
+    """This also holds if a later map over the same column was computed earlier and this one runs again."""
     store = TaskStore(tmp_path / "w")
     made = replacing(marks)
     first = run(made, store)
@@ -390,7 +390,7 @@ def test_a_map_reads_a_column_as_it_stands_before_it(tmp_path: Path, marks: Path
 
 
 def test_a_changed_map_repeats_what_reads_its_columns_and_nothing_else(tmp_path: Path, marks: Path) -> None:
-    """What a step does not read cannot invalidate it."""
+    """Columns that a step does not read must not invalidate it."""
     store = TaskStore(tmp_path / "w")
     run(replacing(marks), store)
 
@@ -400,7 +400,7 @@ def test_a_changed_map_repeats_what_reads_its_columns_and_nothing_else(tmp_path:
 
 
 def test_maps_over_one_layout_are_one_task_a_slice(marks: Path) -> None:
-    """A slice is read once, whatever number of stages look at it."""
+    """A slice must be read once, however many stages use it."""
     made = replacing(marks)
 
     found = [[step.name for step in unit.steps] for unit in units(made, made.steps)]
@@ -409,7 +409,7 @@ def test_maps_over_one_layout_are_one_task_a_slice(marks: Path) -> None:
 
 
 def test_a_replaced_column_is_stored_for_the_changed_rows_alone(tmp_path: Path, marks: Path) -> None:
-    """A stage that masks one text in a thousand writes one text."""
+    """A stage that masks one text in a thousand should write one text."""
     store = TaskStore(tmp_path / "w")
 
     done = run(replacing(marks), store)
@@ -428,13 +428,13 @@ class Undeclared(Label):
 
 
 def test_an_undeclared_column_ends_the_run_with_the_name_of_the_step(tmp_path: Path, marks: Path) -> None:
-    """It would vanish without a word."""
+    """Otherwise the column would be dropped silently."""
     with pytest.raises(WorkError, match="step map returned the column 'secret', which it does not declare"):
         run(plan(marks, 3, then=Undeclared()), TaskStore(tmp_path / "w"))
 
 
 def test_a_column_type_that_cannot_travel_is_refused_before_anything_runs(marks: Path) -> None:
-    """Not in the last step, on the other engine."""
+    """The error must not appear only in the last step, or on another engine."""
     step = Map(name="odd", of="map", function=Label(into="odd"), reads=("n",), writes=pa.schema([("odd", pa.uint8())]))
 
     with pytest.raises(WorkError, match="the column `odd` has the type uint8"):
@@ -442,9 +442,9 @@ def test_a_column_type_that_cannot_travel_is_refused_before_anything_runs(marks:
 
 
 def test_listing_ten_thousand_tasks_is_linear(tmp_path: Path) -> None:
-    """A terabyte is 16,000 tasks: what the driver does for each must not grow with their number.
+    """A terabyte is 16,000 tasks, so the driver's work per task must not grow with their number.
 
-    Counted in calls, because times on a shared machine say little: `benchmarks/driver.py` has the seconds.
+    The test counts calls, because times on a shared machine are unreliable; `benchmarks/driver.py` measures seconds.
     """
     import cProfile
     import pstats
@@ -494,7 +494,7 @@ class Zeros(Function):
 
 
 def put_back(marks: Path, *sizes: int, label: str) -> Plan:
-    """Return a plan in which an exchange replaces one label, and a map behind it reads them all."""
+    """Return a plan in which an exchange replaces one label, and a later map reads all labels."""
     moved = pa.schema([*ROWS, pa.field(PLACE, pa.int64(), nullable=False)])
     placed = pa.schema([pa.field(PLACE, pa.int64(), nullable=False), *LABELLED])
     zeros = Exchange(
@@ -523,7 +523,7 @@ def put_back(marks: Path, *sizes: int, label: str) -> Plan:
 
 
 def test_what_an_exchange_left_alone_belongs_to_the_address_of_the_column(tmp_path: Path, marks: Path) -> None:
-    """The rows it replaced are the same, those beneath are not: what reads the column has to run again."""
+    """Replaced rows may be equal while the rows below them differ; then readers of the column must run again."""
     store = TaskStore(tmp_path / "w")
     run(put_back(marks, 3, label="one"), store)
 
@@ -534,7 +534,7 @@ def test_what_an_exchange_left_alone_belongs_to_the_address_of_the_column(tmp_pa
 
 
 def test_an_exchange_that_decides_the_same_leaves_old_slices_valid(tmp_path: Path, marks: Path) -> None:
-    """A new file makes the exchange run again, and nothing behind it in the slices that were there."""
+    """A new file makes the exchange run again, but not the steps after it in the old slices."""
     store = TaskStore(tmp_path / "w")
     run(put_back(marks, 3, 4, label="one"), store)
 
@@ -547,7 +547,7 @@ def test_an_exchange_that_decides_the_same_leaves_old_slices_valid(tmp_path: Pat
 
 
 def test_a_gather_refuses_a_folder_in_which_spills_are_missing(tmp_path: Path, marks: Path) -> None:
-    """Half of the rows would look like all of them."""
+    """Half of the rows would look like a complete partition."""
 
     class Losing(LocalEngine):
         def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
@@ -560,7 +560,7 @@ def test_a_gather_refuses_a_folder_in_which_spills_are_missing(tmp_path: Path, m
 
 
 def test_a_damaged_task_is_named_with_the_way_out(tmp_path: Path, marks: Path) -> None:
-    """Bytes that changed without a change of size show when they are read: running again would fail again."""
+    """A change of bytes that keeps the size is detected on reading, and running again would fail again."""
     store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3000), store)
     path = _path(store, first["count"], "arrow")
@@ -575,7 +575,7 @@ def test_a_damaged_task_is_named_with_the_way_out(tmp_path: Path, marks: Path) -
 
 
 def test_errors_survive_the_way_between_processes() -> None:
-    """Message, hint and kind are what the user reads, wherever the error came up."""
+    """The user must see message, hint and kind on every engine."""
     import pickle
 
     error = DataError("too deep", kind="too_deep", file="a.html", hint="flatten it")
@@ -595,7 +595,7 @@ class Tagged(Function):
 
 
 def test_what_an_exchange_reads_through_is_part_of_its_address(marks: Path) -> None:
-    """Its parameters stand nowhere else: a join that routes by them would be taken for another one's."""
+    """Its parameters are in no other address; without them, two different joins would share results."""
     moved = pa.schema([*ROWS, pa.field("tag", pa.string())])
 
     def address(tag: str) -> str:

@@ -15,7 +15,7 @@ from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole
     target=st.integers(1, 10),
 )
 def test_no_group_spans_two_batches_and_no_row_is_lost(keys: list[str], cuts: list[int], target: int) -> None:
-    """A function that looks at one batch at a time sees whole groups, however the stream was cut."""
+    """A function over single batches must see whole groups, however the stream was cut."""
     whole = pa.record_batch({"key": pa.array(keys, pa.string()), "row": pa.array(range(len(keys)), pa.int64())})
     edges = [0, *sorted(min(cut, len(keys)) for cut in cuts), len(keys)]
     stream = [whole.slice(start, end - start) for start, end in pairwise(edges)]
@@ -29,14 +29,14 @@ def test_no_group_spans_two_batches_and_no_row_is_lost(keys: list[str], cuts: li
 
 
 def test_small_groups_are_joined_up_to_the_target() -> None:
-    """Tiny batches make every later step dear."""
+    """Tiny batches make every later step expensive."""
     stream = [pa.record_batch({"key": [number]}) for number in range(10)]
 
     assert [batch.num_rows for batch in whole_groups(stream, by="key", target_rows=4)] == [4, 4, 2]
 
 
 def test_runs_are_numbered() -> None:
-    """The group of a row is what verdicts are looked up by."""
+    """Verdicts are looked up by the group of a row."""
     starts = run_starts(pa.array(["a", "a", "b", "c", "c"]))
 
     assert starts.tolist() == [0, 2, 3]

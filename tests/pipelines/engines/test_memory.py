@@ -1,4 +1,4 @@
-"""What a task took is measured, not what an earlier one of the same process took."""
+"""The memory of a task is measured, not that of an earlier task in the same process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _fill(block: mmap.mmap, size: int) -> None:
 
 
 def test_the_memory_in_use_now_grows_and_shrinks() -> None:
-    """A bound on memory is compared with what is resident, not with what was."""
+    """A memory bound must be compared with current, not with past, resident memory."""
     before = resident()
     block = mmap.mmap(-1, 100 * MEGABYTE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     _fill(block, 100 * MEGABYTE)
@@ -42,7 +42,7 @@ def test_the_memory_in_use_now_grows_and_shrinks() -> None:
 
 
 def test_a_small_task_after_a_large_one_reports_its_own_peak() -> None:
-    """The high-water mark of the process would be the large one's."""
+    """The high-water mark of the process would report the large task."""
     with PeakMemory() as large:
         taken(200 * MEGABYTE)
     with PeakMemory() as small:
@@ -53,7 +53,7 @@ def test_a_small_task_after_a_large_one_reports_its_own_peak() -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a high-water mark that can be reset")
 def test_a_peak_between_two_samples_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Sorting takes its copies for milliseconds."""
+    """Sorting holds copies for milliseconds only."""
     monkeypatch.setattr(memory, "_SAMPLE_S", 60.0)
     before = resident().anonymous
 
@@ -64,7 +64,7 @@ def test_a_peak_between_two_samples_is_seen(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_samples_do_where_the_mark_cannot_be_reset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A container may forbid to write to `/proc`, and other systems have none."""
+    """A container may forbid writing to `/proc`, and other systems do not have it."""
     monkeypatch.setattr(memory, "_CLEAR_REFS", tmp_path / "missing" / "clear_refs")
     before = resident().anonymous
 
@@ -76,7 +76,7 @@ def test_samples_do_where_the_mark_cannot_be_reset(monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell files apart")
 def test_pages_of_mapped_files_do_not_count(tmp_path: Path) -> None:
-    """A task that reads a large mapped input does not own its pages."""
+    """Pages of a mapped input do not belong to the task that reads them."""
     path = tmp_path / "mapped"
     path.write_bytes(b"x" * 200 * MEGABYTE)
     before = resident().anonymous

@@ -1,4 +1,4 @@
-"""Merging spills: one order whatever memory, open files, and the number and lengths of spills."""
+"""Merging spills: one order for any memory, open files, and number and lengths of spills."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_merging_is_a_stable_sort(
     memory: int,
     max_open: int,
 ) -> None:
-    """Where keys tie, rows come in the order of spills, then of rows: nothing else may decide."""
+    """Rows with equal keys must be ordered by spill, then by row, and by nothing else."""
     folder = tmp_path_factory.mktemp("spills")
     order = Order("k", ("n",), parts)
     made = tables(tasks)
@@ -85,7 +85,7 @@ def test_merging_is_a_stable_sort(
 
 @pytest.mark.parametrize("key", ["flag", "small", "day", "time", "bytes", "number", "key"])
 def test_every_type_is_carried_and_every_key_sorts(tmp_path: Path, key: str) -> None:
-    """What a stage may put into a column comes out of an exchange unchanged."""
+    """Every column type of a stage must pass an exchange unchanged."""
     rows = [_row(random.Random(seed)) for seed in range(200)]
     when = datetime.datetime(2001, 2, 3, tzinfo=datetime.UTC)
     missing = {"flag": True, "small": 7, "day": when.date(), "time": when, "bytes": b"x"}
@@ -102,7 +102,7 @@ def test_every_type_is_carried_and_every_key_sorts(tmp_path: Path, key: str) -> 
 
 @pytest.mark.parametrize("kind", [pa.float64(), pa.float32()])
 def test_floats_order_rows_with_equal_keys(tmp_path: Path, kind: pa.DataType) -> None:
-    """A score may be NaN; it comes last, in every pass."""
+    """A score may be NaN, which must sort last in every pass."""
     values = [float("nan"), 1.5, -0.0, 0.0, float("-inf"), -2.0, float("inf"), float("nan")] * 4
     table = pa.table({"k": pa.array([1] * 32), "score": pa.array(values, kind), "place": pa.array(range(32))})
     order = Order("k", ("score",), 1)
@@ -128,12 +128,12 @@ class Counted:
 
 
 def spread(spills: int, rows: int) -> list[pa.Table]:
-    """Make spills that overlap everywhere."""
+    """Make spills whose key ranges all overlap."""
     return [tables([[(f"{n * spills + s:09d}", 0) for n in range(rows)]])[0] for s in range(spills)]
 
 
 def ranges(spills: int, rows: int) -> list[pa.Table]:
-    """Make spills that do not overlap: input that was sorted already."""
+    """Make spills whose key ranges do not overlap, as from sorted input."""
     return [tables([[(f"{s * rows + n:09d}", 0) for n in range(rows)]])[0] for s in range(spills)]
 
 
@@ -142,7 +142,7 @@ def ranges(spills: int, rows: int) -> list[pa.Table]:
 def test_each_row_is_sorted_once_and_in_rounds_that_fill_the_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: Any, short: int
 ) -> None:
-    """A last spill of a few rows made all rounds as short as itself."""
+    """Formerly, a short last spill made all rounds equally short."""
     made = [*shape(20, 4000), *[table.slice(0, 3) for table in shape(1, 9)][:short]]
     written(tmp_path, made, ORDER)
     counted = Counted(monkeypatch)
@@ -154,7 +154,7 @@ def test_each_row_is_sorted_once_and_in_rounds_that_fill_the_memory(
 
 
 def test_more_spills_than_may_be_open_are_merged_in_few_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pass reads and writes everything: a row passes once for each power of the open files."""
+    """Each pass reads and writes everything, so their number must be logarithmic in the open files."""
     written(tmp_path, spread(60, 700), ORDER)
     counted = Counted(monkeypatch)
 
@@ -165,7 +165,7 @@ def test_more_spills_than_may_be_open_are_merged_in_few_passes(tmp_path: Path, m
 
 
 def test_batches_stay_within_the_bounds_when_one_row_is_large(tmp_path: Path) -> None:
-    """A mean says nothing about a document of many megabytes among short ones."""
+    """A mean size is misleading if one document of many megabytes is among short ones."""
     texts = ["x" * (3_000_000 if number % 10 == 0 else 10) for number in range(100)]
     table = pa.table({"k": [f"{number:03d}" for number in range(100)], "n": [0] * 100, "text": texts})
     written(tmp_path, [table], ORDER, memory_bytes=100_000_000)
@@ -177,7 +177,7 @@ def test_batches_stay_within_the_bounds_when_one_row_is_large(tmp_path: Path) ->
 
 
 def test_a_merge_that_is_not_finished_leaves_no_files(tmp_path: Path) -> None:
-    """A stage that fails, or wants no more rows, does not fill the disk."""
+    """A stage that fails, or stops reading early, must not fill the disk."""
     written(tmp_path, spread(12, 50), ORDER)
     before = sorted(tmp_path.iterdir())
 
@@ -202,7 +202,7 @@ for batch in merged(Path(sys.argv[1]), 0, Order("k", ("n",), 1), memory_bytes=1,
 
 
 def test_what_a_killed_merge_left_is_removed_by_the_next(tmp_path: Path) -> None:
-    """The repeated task finds the folder as the first one did."""
+    """The repeated task must start from a clean folder."""
     written(tmp_path, spread(12, 50), ORDER)
     killed = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
     left = list(tmp_path.glob("merge-*"))
@@ -217,7 +217,7 @@ def test_what_a_killed_merge_left_is_removed_by_the_next(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("damage", ["missing", "short", "changed", "short index", "other index"])
 def test_damage_is_reported_with_the_file_and_what_to_do(tmp_path: Path, damage: str) -> None:
-    """A lost block of a disk is damage; it must not end in rows that nobody wrote."""
+    """A lost disk block is damage and must not produce rows that were never written."""
     written(tmp_path, spread(2, 4000), ORDER)
     spill, index = tmp_path / "0001.0.arrow", tmp_path / "0001.index"
     order = ORDER
@@ -284,7 +284,7 @@ def many(folder: Path, *numbers: int) -> dict[str, Any]:
 
 @pytest.mark.slow
 def test_three_thousand_spills_merge_with_256_open_files_in_bounded_memory(tmp_path: Path) -> None:
-    """A terabyte is sixteen thousand tasks, and each leaves a spill."""
+    """A terabyte is sixteen thousand tasks, each of which writes a spill."""
     result = many(tmp_path, 256, 3000, 400, 40_000_000, 128)
 
     assert result["rows"] == 1_200_000
@@ -292,7 +292,7 @@ def test_three_thousand_spills_merge_with_256_open_files_in_bounded_memory(tmp_p
 
 
 def test_few_open_files_are_not_taken_for_damage(tmp_path: Path) -> None:
-    """To compute everything again with --fresh would meet the same limit."""
+    """Recomputing with --fresh would meet the same limit, so the message must not suggest it."""
     result = many(tmp_path, 40, 45, 4000, 40_000_000, 128)
 
     assert "too many open files: the limit is 40 (`ulimit -n`)" in result["error"]

@@ -14,7 +14,7 @@ MASK = 2**64 - 1
 
 
 def slow_hash(value: bytes) -> int:
-    """Give the polynomial hash by its definition."""
+    """Compute the polynomial hash by its definition."""
     multiplier = 0x9E3779B97F4A7C15
     total = sum((byte + 1) * pow(multiplier, place + 1, 2**64) for place, byte in enumerate(value)) & MASK
     return splitmix64(total ^ (len(value) * multiplier & MASK))
@@ -22,7 +22,7 @@ def slow_hash(value: bytes) -> int:
 
 @given(values=st.lists(st.text(max_size=12), max_size=20), skip=st.integers(0, 5))
 def test_the_hash_of_strings_is_the_polynomial_of_its_definition(values: list[str], skip: int) -> None:
-    """Slices, empty strings and any Unicode give what the definition gives."""
+    """Slices, empty strings and any Unicode must match the definition."""
     column = pa.array(values, pa.string()).slice(skip)
 
     assert hash_column(column).tolist() == [slow_hash(value.encode()) for value in values[skip:]]
@@ -30,7 +30,7 @@ def test_the_hash_of_strings_is_the_polynomial_of_its_definition(values: list[st
 
 @pytest.mark.parametrize("lengths", [[32], [32, 0, 5, 80]])
 def test_a_long_column_is_hashed_in_pieces_with_the_same_result(lengths: list[int]) -> None:
-    """Ids have one length and addresses many; neither may take many times its own memory."""
+    """Ids have equal lengths and addresses do not; neither may take many times its own memory."""
     values = [f"{number:x}".ljust(length, "-")[:length] for number in range(4_000) for length in lengths]
 
     hashes = hash_column(pa.array(values))
@@ -47,7 +47,7 @@ def test_the_hash_of_numbers_is_splitmix64(values: list[int]) -> None:
 
 
 def test_known_partitions_do_not_move() -> None:
-    """Golden vectors: a change here would move every row of every exchange."""
+    """Golden vectors: a change would move every row of every exchange."""
     column = pa.array(["", "a", "document", "ä", "x" * 40])
 
     assert partition_numbers(column, 1000).tolist() == GOLDEN
@@ -57,6 +57,6 @@ GOLDEN = [535, 171, 635, 209, 129]
 
 
 def test_a_null_key_is_refused() -> None:
-    """A key that is null would go somewhere else on every engine."""
+    """Engines would place a null key differently."""
     with pytest.raises(ValueError, match="nulls"):
         hash_column(pa.array(["a", None]))

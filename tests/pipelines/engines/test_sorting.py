@@ -1,4 +1,4 @@
-"""Sorting by several keys: the order is Arrow's, and equal rows keep theirs."""
+"""Sorting by several keys: the order is Arrow's, and equal rows keep their order."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SHARED = "https://example.org/wiki/"
 
 @st.composite
 def keys(draw: st.DrawFn) -> list[pa.Array]:
-    """Give one to three columns of equal length, with many ties."""
+    """Return one to three columns of equal length, with many ties."""
     count = draw(st.integers(0, 40))
     kinds = draw(st.lists(st.sampled_from(list(VALUES)), min_size=1, max_size=3))
     columns = []
@@ -51,7 +51,7 @@ def arrow_positions(columns: list[pa.Array]) -> list[int]:
 
 @given(columns=keys())
 def test_rows_sort_as_in_arrow_whatever_the_types(columns: list[pa.Array]) -> None:
-    """The spills of one run may have been sorted by Arrow and those of the next by us."""
+    """Spills sorted by Arrow and by this code must be mergeable."""
     assert sorted_positions(columns).tolist() == arrow_positions(columns)
 
 
@@ -64,7 +64,7 @@ def test_rows_sort_as_in_arrow_whatever_the_types(columns: list[pa.Array]) -> No
     start=st.integers(0, 3),
 )
 def test_long_strings_that_share_much_sort_by_their_last_bytes(texts: list[tuple[str, str, str]], start: int) -> None:
-    """Addresses differ behind what all of them share, and beyond the bytes that are compared as numbers."""
+    """Addresses share a prefix and differ after the bytes that are compared as numbers."""
     column = pa.array(["".join(parts) for parts in texts], pa.string()).slice(start)
 
     assert sorted_positions([column, column]).tolist() == arrow_positions([column])
@@ -91,6 +91,6 @@ def test_many_rows_need_several_passes() -> None:
     ],
 )
 def test_what_has_no_order_is_refused(column: pa.Array, message: str) -> None:
-    """A null or a list in a key is a mistake of a stage, which must not end in a random order."""
+    """A null or a list in a key is a bug of a stage and must not lead to a random order."""
     with pytest.raises(ValueError, match=message):
         sorted_positions([column])

@@ -26,7 +26,7 @@ ROWS = st.lists(
 def test_merging_spills_gives_each_partition_sorted_and_whole(
     tmp_path: Path, rows: list[tuple[str, int, str | None]], cut: int, memory: int, parts: int
 ) -> None:
-    """In one spill or in sixty, a partition is the same rows in the same order."""
+    """A partition has the same rows in the same order in one spill or in sixty."""
     order = Order("k", ("n",), parts)
     batches = [_batch(rows[start : start + cut]) for start in range(0, len(rows), cut)]
 
@@ -50,7 +50,7 @@ def _keys(batch: pa.RecordBatch) -> list[tuple[bytes, int]]:
 
 
 def test_a_row_larger_than_the_memory_passes(tmp_path: Path) -> None:
-    """A document of many megabytes is one row, and cannot be cut."""
+    """A document of many megabytes is one row and cannot be split."""
     rows = [("a", 1, "x" * 3_000_000), ("a", 0, "y"), ("b", 2, "z" * 2_000_000)]
     order = Order("k", ("n",), 1)
 
@@ -64,7 +64,7 @@ def test_a_row_larger_than_the_memory_passes(tmp_path: Path) -> None:
 
 
 def test_a_partition_number_outside_the_range_is_refused(tmp_path: Path) -> None:
-    """A row that would be lost in a partition nobody reads is a mistake to be seen."""
+    """Otherwise the row would be lost in a partition that nobody reads."""
     order = Order("n", (), 3, by_value=True)
 
     with pytest.raises(ValueError, match="partition numbers 3 to 3 for 3 partitions"):

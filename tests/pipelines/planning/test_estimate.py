@@ -1,4 +1,4 @@
-"""The estimate of the disk, against what runs leave."""
+"""The estimate of disk space, compared with what runs use."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ QUARTER = pytest.approx(1.0, abs=0.25)
 
 
 def lines() -> list[dict[str, Any]]:
-    """Texts of English function words and invented ones; every third one is too short for `quality`."""
+    """Return texts of English function words and invented words; every third is too short for `quality`."""
     chance = random.Random(7)
     words = "the of and to in a is that it for was on with as be at by this have from".split() * 20
     words += ["".join(chance.choices("abcdefghijklmnoprstuvwy", k=chance.randint(3, 9))) for _ in range(4_000)]
@@ -50,7 +50,7 @@ def lines() -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same records in every form in which they may come."""
+    """Write the same records in every input format."""
     folder = tmp_path_factory.mktemp("files")
     rows = lines()
     data = "".join(json.dumps(row) + "\n" for row in rows).encode()
@@ -78,7 +78,7 @@ def run(path: Path, workspace: Path, **options: Any) -> Any:
 
 
 class Copied(Stage):
-    """A stage of another distribution, which adds a column as large as the text."""
+    """A stage of another distribution that adds a column as large as the text."""
 
     def adds(self) -> tuple[pa.Field, ...]:
         return (pa.field("copy", pa.string()),)
@@ -114,7 +114,7 @@ def disk_bytes(workspace: Path) -> int:
 
 
 class Watched:
-    """The peak of a workspace's disk during the block."""
+    """Measures the peak of a workspace's disk space during a block."""
 
     def __init__(self, workspace: Path) -> None:
         self.peak = 0
@@ -138,7 +138,7 @@ class Watched:
 
 @pytest.fixture(scope="module")
 def finished(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
-    """A recipe, the workspace in which it ran, and the peak of its disk."""
+    """Return a recipe, the workspace in which it ran, and the peak of its disk space."""
     folder = tmp_path_factory.mktemp("run")
     path, workspace = recipe(folder, files / "all.jsonl"), folder / "workspace"
     with Watched(workspace) as watched:
@@ -150,7 +150,7 @@ def finished(files: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pat
 def test_the_estimate_is_within_a_quarter_of_what_the_run_took(
     file: str, files: Path, finished: tuple[Path, Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However the records are packed: a third of them are rejected, which no size of a file says."""
+    """The estimate must hold for every format, although a third of the records is rejected."""
     _, workspace, peak = finished
     monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 2**20)
 
@@ -162,7 +162,7 @@ def test_the_estimate_is_within_a_quarter_of_what_the_run_took(
 
 
 def write_small_shards(folder: Path) -> Path:
-    """Shards of some documents each: most of a file is its footer, and there are many."""
+    """Shards of a few documents consist mostly of footers."""
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in lines()[:600]))
     path = recipe(folder, folder / "a.jsonl")
     path.write_text(path.read_text().replace("64MB", "20kB"))
@@ -170,7 +170,7 @@ def write_small_shards(folder: Path) -> Path:
 
 
 def write_broken_records(folder: Path) -> Path:
-    """Lines of a few words that are no records, but for one in 200."""
+    """Write short lines of which only one in 200 is a record."""
     rows = lines()[:300]
     broken = [f"no record {number} but a line" for number in range(59_700)]
     mixed = [line for number, row in enumerate(rows) for line in (json.dumps(row), *broken[number * 199 :][:199])]
@@ -179,7 +179,7 @@ def write_broken_records(folder: Path) -> Path:
 
 
 def write_other_fields(folder: Path) -> Path:
-    """Records that are mostly other fields than the text, which become metadata of rejected documents too."""
+    """Write records that consist mostly of fields other than the text, which become metadata."""
     chance = random.Random(5)
     rows = ({"text": f"A short text, {number}.", "raw": chance.randbytes(500).hex()} for number in range(3_000))
     (folder / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
@@ -190,7 +190,7 @@ def write_other_fields(folder: Path) -> Path:
 def test_inputs_that_are_mostly_not_text_are_estimated_as_well(
     write: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Too little disk is refused before work starts, and only too little: what is beside the texts counts."""
+    """Data besides the texts must count, so that too little disk space is refused before work starts."""
     monkeypatch.setattr("corpusmill.pipelines.planning.sizes.SMALL_BYTES", 2**19)
     path, workspace = write(tmp_path), tmp_path / "workspace"
     found = estimate(path, workspace)
@@ -200,11 +200,11 @@ def test_inputs_that_are_mostly_not_text_are_estimated_as_well(
         run(path, workspace)
 
     assert found.kept_bytes / (disk_bytes(workspace) - before) == QUARTER
-    assert found.peak_bytes > 0.75 * (watched.peak - before)  # a spill may have come and gone between two looks
+    assert found.peak_bytes > 0.75 * (watched.peak - before)  # a spill may exist only between two samples
 
 
 def test_a_stage_that_rejects_most_documents_needs_less_disk(files: Path, tmp_path: Path) -> None:
-    """Whatever stage it is: it runs on the sample, and rejected texts are not moved."""
+    """Every stage runs on the sample, and rejected texts are not moved."""
     strict = "[normalize, {language: {keep: [de]}}]"
 
     everything = estimate(recipe(tmp_path, files / "all.jsonl", stages="[normalize]"), tmp_path / "workspace")
@@ -217,7 +217,7 @@ def test_a_stage_that_rejects_most_documents_needs_less_disk(files: Path, tmp_pa
 def test_a_stage_of_another_distribution_counts_by_what_it_adds(
     finished: tuple[Path, Path, int], tmp_path: Path
 ) -> None:
-    """No list of our own stages stands behind the estimate."""
+    """The estimate must not depend on a list of built-in stages."""
     path, _, _ = finished
 
     plain = estimate(path, tmp_path / "workspace", resolve(STAGES["normalize"])())
@@ -228,7 +228,7 @@ def test_a_stage_of_another_distribution_counts_by_what_it_adds(
 
 
 def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
-    """A page is mostly markup; nothing of it is kept once its text is extracted."""
+    """A page is mostly markup, which is not kept after extraction."""
     words = lines()
     for index in range(120):
         text = "".join(f"<p>{row['text']}</p>" for row in words[index * 4 : index * 4 + 2])
@@ -253,7 +253,7 @@ def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
 def test_a_small_source_is_counted_by_its_size_without_being_read(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A plan of ten documents stays as cheap as it was, and its estimate is of the right order."""
+    """Planning ten documents must stay fast, with an estimate of the right order of magnitude."""
     small = tmp_path / "ten.jsonl"
     small.write_text("".join(json.dumps(row) + "\n" for row in lines()[:10]))
     path = recipe(tmp_path, small)
@@ -266,7 +266,7 @@ def test_a_small_source_is_counted_by_its_size_without_being_read(
 
 
 def test_what_was_computed_needs_no_disk_again(finished: tuple[Path, Path, int], files: Path, tmp_path: Path) -> None:
-    """A finished run needs nothing; a changed bound repeats the judging, not the texts."""
+    """A finished run needs no space; a changed bound repeats the judging only."""
     path, workspace, peak = finished
     changed = recipe(
         tmp_path, files / "all.jsonl", stages=f"{RECIPE_STAGES[:-1]}, {{stop_words: {{into: content_words}}}}]"
@@ -283,7 +283,7 @@ def test_what_was_computed_needs_no_disk_again(finished: tuple[Path, Path, int],
 def test_the_tasks_of_a_run_that_was_stopped_need_no_disk_again(
     finished: tuple[Path, Path, int], tmp_path: Path
 ) -> None:
-    """They lie at their addresses before their step is finished: a full disk must not refuse what would fit."""
+    """Stored tasks of an unfinished step must not make the check refuse a run that would fit."""
     path, workspace, _ = finished
     copy = tmp_path / "workspace"
     shutil.copytree(workspace, copy)
@@ -302,7 +302,7 @@ def costs(workspace: Path) -> list[dict[str, Any]]:
 
 
 def test_a_limit_needs_the_disk_of_so_many_documents(finished: tuple[Path, Path, int], tmp_path: Path) -> None:
-    """Their ids are found among those of all."""
+    """All ids are read to select the smallest."""
     path, _, peak = finished
 
     found = estimate(path, tmp_path / "workspace", limit=100)
@@ -320,7 +320,7 @@ def test_the_same_files_give_the_same_estimate(finished: tuple[Path, Path, int],
 def test_too_little_disk_is_refused_before_work_starts(
     finished: tuple[Path, Path, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit 5, with both numbers; nothing was computed."""
+    """Exit 5 with both numbers, before anything is computed."""
     path, _, peak = finished
     monkeypatch.setattr(Workspace, "free_bytes", lambda self: peak // 2)
 
@@ -351,7 +351,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_is_small_is_refused_and_a_small_run_is_not(
     small_disk: Path, finished: tuple[Path, Path, int], tmp_path: Path
 ) -> None:
-    """The same on a real file system."""
+    """The same check on a real file system."""
     path, _, _ = finished
     few = tmp_path / "few.jsonl"
     few.write_text("".join(json.dumps(row) + "\n" for row in lines()[:50]))

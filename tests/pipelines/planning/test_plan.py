@@ -1,4 +1,4 @@
-"""From a recipe to steps: what addresses are made of, and what the planner asks of stages."""
+"""From a recipe to steps: the content of addresses, and the planner's use of stage declarations."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def stage(name: str) -> Stage:
 def test_a_raised_version_moves_the_address_of_every_step_of_the_stage(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rule 3 of "Bring your own stage": what an older version computed is never used again."""
+    """Rule 3 of "Bring your own stage": results of an older version must never be reused."""
     value = stage(name)
     plan = made((name, value), folder=tmp_path).plan
     before = fingerprints(plan)
@@ -68,7 +68,7 @@ def test_a_raised_version_moves_the_address_of_every_step_of_the_stage(
 
 
 def test_maps_between_two_exchanges_run_as_one_task_a_slice(tmp_path: Path) -> None:
-    """The slice is read once for normalizing, judging, masking and hashing."""
+    """Normalizing, judging, masking and hashing must read a slice only once."""
     names = ("normalize", "language", "quality", "pii", "exact_dedup", "near_dedup")
 
     plan = made(*((name, stage(name)) for name in names), folder=tmp_path).plan
@@ -80,7 +80,7 @@ def test_maps_between_two_exchanges_run_as_one_task_a_slice(tmp_path: Path) -> N
 
 
 def test_whole_texts_are_written_by_those_who_change_them_and_by_one_exchange(tmp_path: Path) -> None:
-    """Side computations move ids and numbers; a text is written where it changes, and moved once."""
+    """Other computations move ids and numbers; a text is written only when it changes, and moved once."""
     names = ("site_boilerplate", "normalize", "language", "quality", "pii", "exact_dedup", "near_dedup")
 
     plan = made(*((name, stage(name)) for name in names), folder=tmp_path).plan
@@ -92,7 +92,7 @@ def test_whole_texts_are_written_by_those_who_change_them_and_by_one_exchange(tm
 
 
 def test_a_moved_threshold_leaves_the_measuring_alone(tmp_path: Path) -> None:
-    """Signals are stored: judging reads them, not the text."""
+    """Signals are stored, so judging reads them instead of the text."""
     quality = resolve(STAGES["quality"])
     one = made(("quality", quality()), folder=tmp_path).plan
     other = made(("quality", quality(without=("gopher.word_count",))), folder=tmp_path).plan
@@ -105,7 +105,7 @@ def test_a_moved_threshold_leaves_the_measuring_alone(tmp_path: Path) -> None:
 
 
 def test_the_limit_is_a_counter_that_the_reading_step_asks_for(tmp_path: Path) -> None:
-    """A longer or shorter sample has another address for what is read."""
+    """A different limit must change the address of what is read."""
     few, more = (made(folder=tmp_path, limit=limit).plan for limit in (3, 4))
 
     assert fingerprints(few)[":limit.ids"] == fingerprints(more)[":limit.ids"]
@@ -113,7 +113,7 @@ def test_the_limit_is_a_counter_that_the_reading_step_asks_for(tmp_path: Path) -
 
 
 class Reads(Stage):
-    """Reads a column that nobody adds."""
+    """Reads a column that no stage adds."""
 
     version: ClassVar[int] = 1
 
@@ -128,13 +128,13 @@ class Reads(Stage):
 
 
 def test_a_column_that_no_stage_adds_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    """The name of the column and of the stage, not a failure in the first task."""
+    """The error names column and stage, before the first task runs."""
     with pytest.raises(RecipeError, match="stage `reads` reads the column `lemmas`, which no earlier stage adds"):
         made(("reads", Reads()), folder=tmp_path)
 
 
 def test_samples_of_rejected_texts_pass_every_stage_that_masks(tmp_path: Path) -> None:
-    """Two stages with a kind each: the second one's addresses stood in the ledger."""
+    """With two stages of one kind each, addresses masked by the second once remained in the ledger."""
     pii = resolve(STAGES["pii"])
     stages = (("pii", pii(kinds=("card",))), ("pii_2", pii(kinds=("email",))))
 

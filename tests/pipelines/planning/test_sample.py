@@ -1,4 +1,4 @@
-"""What a sample says of all records: how many there are, how many live, and how much text they hold."""
+"""Estimates from a sample: number of records, share that is kept, and amount of text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SENTENCE = "It was on the way to the sea that they saw the house of which he had
 
 
 def documents(folder: Path, source: str, *, stages: str = "[normalize]") -> Documents:
-    """Return what is known before a run of the files that *source* names in *folder*."""
+    """Return the estimates before a run for the files that *source* names in *folder*."""
     path = folder / "recipe.yaml"
     path.write_text(f"dataset: d\nsources:\n  - load: {{name: s, {source}}}\nstages: {stages}\n")
     parts, place = acquisition(), Workspace(folder / "workspace")
@@ -41,7 +41,7 @@ def write_lines(path: Path, rows: Iterable[Any]) -> None:
 
 
 def texts(count: int, *, characters: int) -> list[dict[str, str]]:
-    """Records of *characters* each, numbered so that no two are equal."""
+    """Return records of *characters* characters, numbered so that no two are equal."""
     return [
         {"text": f"{number} {SENTENCE * (characters // len(SENTENCE) + 1)}"[:characters]} for number in range(count)
     ]
@@ -58,7 +58,7 @@ def test_a_record_that_is_longer_than_a_slice_is_counted_once(tmp_path: Path) ->
 
 
 def test_a_file_of_one_long_record_does_not_stand_for_the_others(tmp_path: Path) -> None:
-    """Each file that was read stands for its own bytes: 14 MB of one record, and 6 MB of many."""
+    """Each file represents its own bytes: 14 MB of one record, and 6 MB of many."""
     write_lines(tmp_path / "a.jsonl", texts(1, characters=14_000_000))
     write_lines(tmp_path / "b.jsonl", texts(6_000, characters=1_000))
 
@@ -68,14 +68,14 @@ def test_a_file_of_one_long_record_does_not_stand_for_the_others(tmp_path: Path)
 
 
 def test_the_last_slice_of_a_file_counts_by_its_own_size(tmp_path: Path) -> None:
-    """It is often small, and is not a file."""
+    """The last slice is often small, but it is not a small file."""
     write_lines(tmp_path / "a.jsonl", ({"id": f"d{number}", "text": ""} for number in range(150_000)))
 
     assert documents(tmp_path, "format: jsonl, path: a.jsonl").rows / 150_000 == QUARTER
 
 
 def test_the_first_records_of_a_compressed_file_do_not_stand_for_all(tmp_path: Path) -> None:
-    """It is read from its start, where small records may lie."""
+    """A compressed file is read from its start, where records may be smaller than later ones."""
     write_lines(tmp_path / "a.jsonl.gz", [*texts(500, characters=20), *texts(400, characters=20_000)])
 
     found = documents(tmp_path, "format: jsonl, path: a.jsonl.gz")
@@ -84,7 +84,7 @@ def test_the_first_records_of_a_compressed_file_do_not_stand_for_all(tmp_path: P
 
 
 def test_a_compressed_file_that_breaks_off_counts_by_what_it_gives(tmp_path: Path) -> None:
-    """Its other bytes are lost: they are one broken record."""
+    """The rest of the file is lost and counts as one broken record."""
     path = tmp_path / "a.jsonl.gz"
     chance = random.Random(3)
     write_lines(path, ({"text": f"{SENTENCE}{chance.randbytes(300).hex()}"} for _ in range(20_000)))
@@ -97,7 +97,7 @@ def test_a_compressed_file_that_breaks_off_counts_by_what_it_gives(tmp_path: Pat
 
 
 def test_a_small_file_that_holds_much_is_read(tmp_path: Path) -> None:
-    """What counts is what it holds: 8 MB that compress to next to nothing, of lines that are no records."""
+    """The decompressed size decides: 8 MB of lines that are not records compress to almost nothing."""
     write_lines(tmp_path / "a.jsonl.gz", (f"no {number} {'and so on ' * 80}" for number in range(10_000)))
 
     found = documents(tmp_path, "format: jsonl, path: a.jsonl.gz")
@@ -107,7 +107,7 @@ def test_a_small_file_that_holds_much_is_read(tmp_path: Path) -> None:
 
 
 def test_records_that_are_rejected_are_told_from_those_that_live(tmp_path: Path) -> None:
-    """One line in four is a record; the others need a row of the ledger, and no text."""
+    """One line in four is a record; the others need a ledger row but no text."""
     good = texts(2_500, characters=2_000)
     write_lines(tmp_path / "a.jsonl", (line for row in good for line in (row, *(f"no {row['text']}",) * 3)))
 
@@ -119,7 +119,7 @@ def test_records_that_are_rejected_are_told_from_those_that_live(tmp_path: Path)
 
 
 def test_files_in_which_no_record_was_found_are_empty_as_far_as_they_were_read(tmp_path: Path) -> None:
-    """Metadata of an archive alone: all slices of it are looked at."""
+    """An archive that contains only metadata must be read in all slices."""
     block = b"x" * 4_000
     head = "WARC/1.1\r\nWARC-Type: metadata\r\nWARC-Record-ID: <urn:x:{}>\r\nWARC-Date: 2026-01-01T00:00:00Z\r\n"
     length = f"Content-Length: {len(block)}\r\n\r\n"

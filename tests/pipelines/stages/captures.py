@@ -10,7 +10,7 @@ from corpusmill.schemas.document import CAPTURE
 
 
 def captures(texts: Sequence[str]) -> pa.RecordBatch:
-    """Give living captures with *texts*, as a stage after extraction sees them."""
+    """Return living captures with *texts*, as a stage after extraction sees them."""
     rows = [
         {
             "id": f"{number:032x}",

@@ -64,7 +64,7 @@ def test_loose_parquet_on_a_store_is_that_in_a_folder(store_url: str, tmp_path: 
 
 
 def test_a_version_that_was_opened_is_taken_as_it_is(far_version: str) -> None:
-    """Whoever has a `Version` or a store in hand need not know whether it is a path or a URL."""
+    """Callers may pass an open `Version` or store instead of a path or URL."""
 
     class Version:
         store = open_store(far_version)
@@ -76,7 +76,7 @@ def test_a_version_that_was_opened_is_taken_as_it_is(far_version: str) -> None:
 
 
 def test_rows_are_the_same_and_a_state_can_move(far_version: str, version_dir: Path, tokenizer_dir: Path) -> None:
-    """Begun in a folder, gone on with on a store, and the other way round."""
+    """A run can start in a folder and resume on a store, and vice versa."""
     options: dict[str, Any] = {"batch_size": 4, "epochs": None, "seed": 5}
     near, far = (PackedDataset(place, tokenizer_dir, 8, **options) for place in (version_dir, far_version))
     uninterrupted = batches(BatchLoader(near), 30)
@@ -93,7 +93,7 @@ def test_rows_are_the_same_and_a_state_can_move(far_version: str, version_dir: P
 
 @pytest.mark.parametrize("start", ["spawn", "fork"])
 def test_workers_open_the_store_again(s3_version: str, version_dir: Path, tokenizer_dir: Path, start: str) -> None:
-    """A connection does not survive a fork, and nothing of it can be sent to a new process."""
+    """Connections cannot be sent to a new process and do not survive a fork."""
     options: dict[str, Any] = {"batch_size": 4, "epochs": None}
     dataset = PackedDataset(s3_version, tokenizer_dir, 8, **options)
     next(dataset.rows())  # the connections of this process are in use
@@ -123,7 +123,7 @@ def write_wide_version(folder: Path) -> int:
 
 
 def test_an_epoch_reads_the_text_and_nothing_else(s3: Server, s3_url: str, tmp_path: Path, tokenizer_dir: Path) -> None:
-    """A version has twenty columns: once the footers are here, a row group is one request for its text."""
+    """A version has twenty columns. After the footers, a row group must cost one request for its text."""
     text_bytes = write_wide_version(tmp_path / "wide")
     copy_to_store(tmp_path / "wide", s3_url)
     whole = sum(path.stat().st_size for path in (tmp_path / "wide").iterdir())
@@ -142,7 +142,7 @@ def test_an_epoch_reads_the_text_and_nothing_else(s3: Server, s3_url: str, tmp_p
 
 
 def test_a_tokenizer_is_that_of_the_folder(far_version: str, version_dir: Path, tmp_path: Path) -> None:
-    """Equal bytes, and a lineage that names the same version."""
+    """The bytes must be equal, and the lineage must name the same version."""
     far = train_tokenizer(far_version, vocabulary_size=300, out=tmp_path / "far")
     near = train_tokenizer(version_dir, vocabulary_size=300, out=tmp_path / "near")
 
@@ -153,7 +153,7 @@ def test_a_tokenizer_is_that_of_the_folder(far_version: str, version_dir: Path, 
 def test_a_store_that_vanishes_while_a_tokenizer_is_trained_is_unfinished(
     s3: Server, s3_version: str, tmp_path: Path
 ) -> None:
-    """The library that asks for the texts must not turn the error into its own, nor a part of the texts into all."""
+    """The library that reads the texts must not replace the error, nor accept a part of the texts as all."""
     corpus = open_corpus(s3_version)
     s3.is_down = True
 
@@ -168,7 +168,7 @@ def test_a_store_that_vanishes_while_a_tokenizer_is_trained_is_unfinished(
 def test_a_store_that_vanishes_between_rows_is_unfinished(
     s3: Server, s3_version: str, tokenizer_dir: Path, workers: int
 ) -> None:
-    """With the object and a hint, also when a worker finds it; what was read before is given first."""
+    """The error names the object, also in a worker, after the rows that were read before."""
     dataset = PackedDataset(s3_version, tokenizer_dir, 8, batch_size=2, epochs=None)
     rows = iter(BatchLoader(dataset, num_workers=workers))
     next(rows)
@@ -188,7 +188,7 @@ def test_a_store_that_vanishes_between_rows_is_unfinished(
 
 @pytest.mark.parametrize("damage", ["gone", "short", "long", "other"])
 def test_a_damaged_shard_on_a_store_is_named(store_url: str, tmp_path: Path, damage: str) -> None:
-    """By the size that the manifest has, without a request for it."""
+    """The size in the manifest suffices, without another request."""
     write_version(tmp_path)
     content = (tmp_path / SHARD).read_bytes()
     copy_to_store(tmp_path, store_url)
@@ -205,7 +205,7 @@ def test_a_damaged_shard_on_a_store_is_named(store_url: str, tmp_path: Path, dam
 
 
 def test_a_changed_shard_on_a_store_is_found_when_all_is_read(store_url: str, tmp_path: Path) -> None:
-    """Equal size, one other bit: only the hash tells."""
+    """The size is equal and one bit differs, so only the hash detects it."""
     write_version(tmp_path)
     copy_to_store(tmp_path, store_url)
     content = bytearray((tmp_path / SHARD).read_bytes())
@@ -224,13 +224,13 @@ def test_a_changed_shard_on_a_store_is_found_when_all_is_read(store_url: str, tm
 
 @pytest.mark.parametrize("name", ["", "/none", "/none.parquet"])
 def test_nothing_on_a_store_is_a_mistake_of_use(store_url: str, name: str) -> None:
-    """Exit code 2: a mistyped URL is not an empty corpus."""
+    """A mistyped URL must not be taken for an empty corpus (exit code 2)."""
     with pytest.raises(UsageError, match=r"contains no Parquet|does not exist"):
         open_corpus(f"{store_url}{name}")
 
 
 def test_a_manifest_on_a_store_cannot_lead_out_of_it(store_url: str, version_dir: Path) -> None:
-    """Versions are copied from strangers."""
+    """Versions may come from untrusted sources."""
     manifest = json.loads((version_dir / "manifest.json").read_text())
     manifest["files"][0]["path"] = "../secret.parquet"
     open_store(store_url).write("version/manifest.json", json.dumps(manifest))
@@ -240,7 +240,7 @@ def test_a_manifest_on_a_store_cannot_lead_out_of_it(store_url: str, version_dir
 
 
 def test_a_bucket_that_is_not_there_or_a_store_that_is_away_is_unfinished(s3: Server, s3_version: str) -> None:
-    """Not a folder without a manifest."""
+    """It must not be taken for a folder without a manifest."""
     with pytest.raises(UnfinishedError, match="bucket is not there"):
         open_corpus("s3://nowhere/versions")
     s3.is_down = True

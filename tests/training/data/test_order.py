@@ -13,7 +13,7 @@ keys = st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=3)
 
 @given(size=st.integers(0, 300), key=keys)
 def test_a_permutation_holds_each_number_once(size: int, key: list[int]) -> None:
-    """Otherwise a document would be read twice and another never."""
+    """Otherwise one document would be read twice and another never."""
     assert sorted(permutation(size, *key).tolist()) == list(range(size))
 
 
@@ -27,7 +27,7 @@ def test_the_lanes_share_the_windows(windows: int, lanes: int, seed: int, epoch:
 
 
 def test_the_order_is_the_same_for_ever() -> None:
-    """Checkpoints hold places in it: a change would make each of them resume somewhere else."""
+    """Checkpoints contain positions in this order, so a change would resume them elsewhere."""
     assert permutation(10, 1, 2).tolist() == PINNED
     assert permutation(10, 1, 3).tolist() != PINNED
 

@@ -24,7 +24,7 @@ LENGTH = 8
 
 @pytest.fixture(scope="module")
 def make(corpus_dir: Path, tokenizer_dir: Path) -> Any:
-    """Open footers once: the laws make hundreds of data sets."""
+    """Open footers once, because the laws create hundreds of data sets."""
     corpus, tokenizer = open_corpus(corpus_dir), load_tokenizer(tokenizer_dir)
 
     def make(*, length: int = LENGTH, **options: Any) -> PackedDataset:
@@ -42,7 +42,7 @@ def batches(loader: BatchLoader, count: int) -> list[list[list[int]]]:
 
 
 def stored(state: dict[str, Any]) -> dict[str, Any]:
-    """Give *state* as a checkpoint gives it back."""
+    """Return *state* after writing and reading it as a checkpoint does."""
     loaded: dict[str, Any] = json.loads(json.dumps(state))
     return loaded
 
@@ -52,7 +52,7 @@ def stored(state: dict[str, Any]) -> dict[str, Any]:
 def test_an_epoch_gives_each_document_once(
     make: Any, corpus_dir: Path, tokenizer_dir: Path, lanes: int, seed: int, epoch: int, length: int
 ) -> None:
-    """In each lane, what the rows hold is documents of the corpus, whole and in one piece, up to an unfinished row."""
+    """The rows of a lane are whole documents in sequence, up to an incomplete last row."""
     tokenizer = load_tokenizer(tokenizer_dir)
     end = end_of_text(tokenizer)
     texts = [text for batch in open_corpus(corpus_dir).batches(("text",)) for text in batch.column(0).to_pylist()]
@@ -88,7 +88,7 @@ def split(stream: list[int], end: int) -> list[tuple[int, ...]]:
 def test_a_resumed_data_set_yields_what_the_uninterrupted_one_would(
     make: Any, before: int, lanes: int, epochs: int | None, targets: bool
 ) -> None:
-    """Also in the middle of a batch, at the end of an epoch and after it."""
+    """This includes states within a batch, at the end of an epoch and after it."""
     options = {"batch_size": lanes, "epochs": epochs, "targets": targets, "seed": 4}
     uninterrupted = taken(make(**options), 300)
     first = make(**options)
@@ -103,7 +103,7 @@ def test_a_resumed_data_set_yields_what_the_uninterrupted_one_would(
 @settings(max_examples=10, deadline=None)
 @given(world=st.sampled_from([1, 2, 4]), seed=st.integers(0, 9))
 def test_any_number_of_ranks_gives_the_same_global_batches(make: Any, world: int, seed: int) -> None:
-    """So that a run means the same on one machine and on four."""
+    """A run must give the same result on one machine and on four."""
     options = {"batch_size": 4, "seed": seed, "epochs": None}
     alone = batches(BatchLoader(make(**options)), 20)
 
@@ -115,7 +115,7 @@ def test_any_number_of_ranks_gives_the_same_global_batches(make: Any, world: int
 @settings(max_examples=10, deadline=None)
 @given(saved=st.sampled_from([1, 2, 4]), resumed=st.sampled_from([1, 2, 4]), before=st.integers(0, 25))
 def test_other_ranks_take_over(make: Any, saved: int, resumed: int, before: int) -> None:
-    """A machine lost or won must not change what is read next."""
+    """Losing or adding a machine must not change the rows that follow."""
     options = {"batch_size": 4, "epochs": None}
     alone = batches(BatchLoader(make(**options)), before + 10)
     states = []
@@ -135,7 +135,7 @@ def test_other_ranks_take_over(make: Any, saved: int, resumed: int, before: int)
 
 
 def test_workers_change_nothing_and_their_reading_ahead_is_not_in_the_state(make: Any) -> None:
-    """A state must say what was trained on, not what a worker has prepared."""
+    """A state must describe what was trained on, not what a worker has prepared."""
     options = {"batch_size": 4, "epochs": None}
     alone = batches(BatchLoader(make(**options)), 12)
     loader = BatchLoader(make(**options), num_workers=2)
@@ -172,7 +172,7 @@ def test_seed_and_epoch_decide_the_order(make: Any) -> None:
 
 
 def test_a_lane_flows_on_into_the_next_epoch(make: Any) -> None:
-    """With one lane, two epochs are the one and then the other, no token between them lost."""
+    """With one lane, two epochs are read one after the other without losing a token."""
     ends = [make(length=1, epoch=epoch) for epoch in (0, 1)]
     both = [token for data in ends for row in data for token in row.tolist()]
 
@@ -180,7 +180,7 @@ def test_a_lane_flows_on_into_the_next_epoch(make: Any) -> None:
 
 
 def test_rows_are_tensors_of_int64(make: Any) -> None:
-    """What embeddings and cross entropy take without a conversion."""
+    """Embeddings and cross entropy accept them without conversion."""
     row = next(iter(make()))
 
     assert (row.dtype, row.shape) == (torch.int64, (LENGTH,))
@@ -189,7 +189,7 @@ def test_rows_are_tensors_of_int64(make: Any) -> None:
 
 @pytest.mark.parametrize("change", [{"seed": 9}, {"batch_size": 8}])
 def test_a_state_of_another_run_is_refused(make: Any, change: dict[str, int]) -> None:
-    """It would be read as a place somewhere else, silently."""
+    """Otherwise training would silently resume at another position."""
     state = make(batch_size=4).state_dict()
 
     with pytest.raises(UsageError, match="was saved with"):
@@ -197,7 +197,7 @@ def test_a_state_of_another_run_is_refused(make: Any, change: dict[str, int]) ->
 
 
 def test_a_state_of_one_rank_of_two_is_not_enough_for_one(make: Any) -> None:
-    """Half of the lanes would begin again."""
+    """Half of the lanes would start again."""
     state = make(batch_size=4, rank=0, world_size=2).state_dict()
 
     with pytest.raises(UsageError, match=r"lacks the lanes \[1, 3\]"):
@@ -214,7 +214,7 @@ def test_a_state_of_one_rank_of_two_is_not_enough_for_one(make: Any) -> None:
     ],
 )
 def test_numbers_that_do_not_fit_are_refused(make: Any, options: dict[str, int]) -> None:
-    """When the data set is made, not after a day."""
+    """The error must come when the data set is created, not after a day."""
     with pytest.raises(UsageError):
         make(**options)
 
@@ -229,7 +229,7 @@ def test_fewer_documents_than_lanes_still_feed_every_lane(tmp_path: Path, tokeni
 
 @pytest.mark.parametrize("texts", [[], [None, None]])
 def test_a_split_without_text_ends_in_an_error(tmp_path: Path, tokenizer_dir: Path, texts: list[None]) -> None:
-    """Instead of a loop without end."""
+    """Otherwise the loop would never end."""
     path = write_shard(tmp_path / "one.parquet", texts)
 
     with pytest.raises(SourceError, match=r"has no (documents|text)"):
@@ -237,7 +237,7 @@ def test_a_split_without_text_ends_in_an_error(tmp_path: Path, tokenizer_dir: Pa
 
 
 def test_a_version_with_other_files_is_another_version(tmp_path: Path, tokenizer_dir: Path) -> None:
-    """Parquet without a manifest has no id: names, sizes and rows stand for it."""
+    """Parquet without a manifest has no id, so names, sizes and rows identify it."""
     first, second = (write_corpus(tmp_path / str(seed), seed=seed) for seed in (1, 2))
     state = PackedDataset(first, tokenizer_dir, 4).state_dict()
 

@@ -42,7 +42,7 @@ def test_each_token_but_the_first_is_a_target_once(documents: list[list[int]], l
 
 @given(documents=token_lists, length=st.integers(1, 16), stop=st.integers(0, 200), targets=st.booleans())
 def test_packing_goes_on_from_any_cursor(documents: list[list[int]], length: int, stop: int, targets: bool) -> None:
-    """The cursor after a row is all that a resumed run knows."""
+    """A resumed run knows nothing but the cursor after a row."""
     rows = list(pack(placed(documents), sequence_length=length, targets=targets))
     stop = min(stop, len(rows))
     cursor = rows[stop - 1][1] if stop else Cursor()

@@ -23,7 +23,7 @@ def test_a_version_names_itself(version_dir: Path) -> None:
 
 
 def test_windows_cover_every_document_once(corpus_dir: Path) -> None:
-    """Row groups are cut in parts when there are few: no document may fall between two parts."""
+    """Row groups are divided if there are few, and no document may be lost between two parts."""
     corpus = open_corpus(corpus_dir)
     texts = [text for batch in corpus.batches(("text",)) for text in batch.column(0).to_pylist()]
 
@@ -44,7 +44,7 @@ def test_rows_without_text_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_file_alone_is_a_train_split(tmp_path: Path) -> None:
-    """Any Parquet with a text column can be trained on."""
+    """Any Parquet file with a text column can be used for training."""
     path = write_shard(tmp_path / "mine.parquet", drawn_texts(5))
 
     assert open_corpus(path).rows == 5
@@ -52,7 +52,7 @@ def test_a_file_alone_is_a_train_split(tmp_path: Path) -> None:
 
 
 def test_a_changed_file_is_named(tmp_path: Path) -> None:
-    """Equal size, one other bit: only the hash tells, and training on it would be a lie about the lineage."""
+    """The size is equal and one bit differs. Only the hash detects it, and the lineage would be wrong."""
     write_version(tmp_path)
     path = tmp_path / "train-00001-of-00002.parquet"
     content = bytearray(path.read_bytes())
@@ -65,7 +65,7 @@ def test_a_changed_file_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["gone", "short", "other"])
 def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
-    """The message has to say which of a thousand files to fetch again."""
+    """The message must name the file among a thousand that has to be fetched again."""
     write_version(tmp_path)
     path = tmp_path / "train-00001-of-00002.parquet"
     if damage == "gone":
@@ -80,7 +80,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: str) -> None:
 
 
 def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
-    """Versions are copied from strangers."""
+    """Versions may come from untrusted sources."""
     write_version(tmp_path / "version")
     manifest = tmp_path / "version" / "manifest.json"
     listed = json.loads(manifest.read_text())
@@ -93,7 +93,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("column", "values"), [("body", ["a"]), ("text", [1])])
 def test_a_file_without_text_tells_its_columns(tmp_path: Path, column: str, values: list[object]) -> None:
-    """A column of another name is the commonest mistake with one's own Parquet."""
+    """A different column name is the most common mistake with one's own Parquet."""
     pq.write_table(pa.table({column: values}), tmp_path / "one.parquet")
 
     with pytest.raises(SourceError, match="`text`"):

@@ -59,7 +59,7 @@ def test_the_lineage_names_the_version(version_dir: Path, tmp_path: Path) -> Non
 
 
 def test_a_split_without_text_is_refused(tmp_path: Path) -> None:
-    """Rather than a tokenizer of bare bytes that nobody asked for."""
+    """Otherwise the result would be a tokenizer of single bytes."""
     write_shard(tmp_path / "one.parquet", ["", None])
 
     with pytest.raises(SourceError, match="has no text"):
@@ -67,7 +67,7 @@ def test_a_split_without_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_too_small_a_vocabulary_is_refused(corpus_dir: Path, tmp_path: Path) -> None:
-    """The bytes alone need 256 places."""
+    """The bytes alone need 256 ids."""
     with pytest.raises(UsageError, match="below 257"):
         train_tokenizer(corpus_dir, vocabulary_size=100, out=tmp_path)
 
@@ -76,7 +76,7 @@ def test_too_small_a_vocabulary_is_refused(corpus_dir: Path, tmp_path: Path) -> 
     "content", ["{}", "no json", '{"version": "1.0", "model": {"type": "BPE", "vocab": {}, "merges": []}}']
 )
 def test_what_is_no_tokenizer_is_refused_by_name(tmp_path: Path, content: str) -> None:
-    """The library's own error names neither file nor remedy."""
+    """The error of the library names neither the file nor a remedy."""
     (tmp_path / "tokenizer.json").write_text(content)
 
     with pytest.raises(UsageError, match=r"not a tokenizer|has no token"):

@@ -38,7 +38,7 @@ def drawn_model(tokenizer: Any) -> GPT:
 
 
 def test_a_uniform_model_needs_the_logarithm_of_its_vocabulary(tokenizer: Any) -> None:
-    """log2(V) bits a token, times tokens, over bytes: the definition, with nothing to hide behind."""
+    """The definition: log2(V) bits per token, times tokens, divided by bytes."""
     model = drawn_model(tokenizer)
     tokens = sum(len(tokenizer.encode(text.text).ids) for text in TEXTS)
     size = sum(len(text.text.encode()) for text in TEXTS)
@@ -71,7 +71,7 @@ def test_a_uniform_model_of_bytes_needs_eight_bits(tokenizer_dir: Path) -> None:
 
 
 def test_scores_are_those_of_one_document_after_the_other(tokenizer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows are sorted, padded and batched: none of it may show."""
+    """Windows are sorted, padded and batched, which must not affect scores."""
     model = drawn_model(tokenizer)
     end = end_of_text(tokenizer)
     nats = dict.fromkeys(("site", "files"), 0.0)
@@ -103,7 +103,7 @@ def test_evaluation_names_sources_and_baseline(trained: Path, version_dir: Path)
 
 
 def test_what_cannot_be_evaluated_is_refused(trained: Path, version_dir: Path, tmp_path: Path) -> None:
-    """Each with its own reason."""
+    """Each case has its own message."""
     with pytest.raises(SourceError, match="has no text"):
         evaluate(trained, version_dir, split="test")
     with pytest.raises(UsageError, match="unknown baseline"):
@@ -129,7 +129,7 @@ def test_generation_at_zero_takes_the_likeliest(trained: Path) -> None:
 
 
 def test_generation_refuses_senseless_numbers(trained: Path) -> None:
-    """A negative temperature would prefer the unlikely, without a word."""
+    """A negative temperature would silently prefer unlikely tokens."""
     with pytest.raises(UsageError):
         generate(trained, temperature=-1)
     with pytest.raises(UsageError):

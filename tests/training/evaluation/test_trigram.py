@@ -16,7 +16,7 @@ documents = st.lists(st.text(alphabet="abé \n", max_size=12).map(str.encode), m
 
 
 def slow_bits(training: list[bytes], document: bytes) -> float:
-    """Give -log2 P(document), with dictionaries instead of tables."""
+    """Return -log2 P(document), computed with dictionaries instead of tables."""
     follows: dict[bytes, Counter[int]] = {}
     for text in training:
         for place, byte in enumerate(text):
@@ -48,7 +48,7 @@ def test_a_model_of_nothing_is_uniform() -> None:
 
 
 def test_probabilities_of_all_bytes_add_up_to_one() -> None:
-    """After contexts seen and unseen."""
+    """This must hold after known and unknown contexts."""
     model = count_trigrams([b"banana", b"bandana"])
 
     for context in (b"", b"b", b"an", b"zz"):
@@ -57,7 +57,7 @@ def test_probabilities_of_all_bytes_add_up_to_one() -> None:
 
 
 def test_long_documents_are_counted_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come in parts that overlap; no trigram may be lost at a seam or counted twice."""
+    """Long documents are split into overlapping parts; no trigram may be lost or counted twice."""
     texts = [b"in parts that overlap", b"", b"ab", b"and another one"]
     whole = count_trigrams(texts)
 

@@ -17,7 +17,7 @@ def drawn_model(seed: int = 0) -> GPT:
 
 
 def test_no_token_sees_what_comes_after_it() -> None:
-    """A leak from the future gives wonderful losses and a useless model."""
+    """A leak from the future gives low losses and a useless model."""
     model = drawn_model()
     tokens = torch.arange(12)[None]
     changed = tokens.clone()
@@ -41,7 +41,7 @@ def test_positions_matter() -> None:
 
 
 def test_first_weights_depend_on_the_seed_alone() -> None:
-    """Not on what the process drew before."""
+    """Earlier random draws of the process must not matter."""
     first = drawn_model(seed=5)
     torch.rand(3)
 
@@ -50,7 +50,7 @@ def test_first_weights_depend_on_the_seed_alone() -> None:
 
 
 def test_every_weight_is_in_one_group_and_learns() -> None:
-    """A forgotten weight stays what it was drawn as."""
+    """A weight in no group would never be trained."""
     model = drawn_model()
 
     groups = model.parameter_groups(weight_decay=0.1)

@@ -35,7 +35,7 @@ UNSPACED = (
 def capture(
     name: str, text: str | None, *, day: int | None = 0, record: str | None = None, **more: Any
 ) -> dict[str, Any]:
-    """Give one capture of the document *name*, fetched on *day*."""
+    """Return one capture of the document *name*, fetched on *day*."""
     return {
         "id": document_id("test", name),
         "source": "test",
@@ -49,12 +49,12 @@ def capture(
 
 
 def table(captures: Sequence[Mapping[str, Any]]) -> pa.Table:
-    """Give *captures* as the output of a step."""
+    """Return *captures* as the output of a step."""
     return pa.Table.from_pylist(list(captures), schema=CAPTURE)
 
 
 def words_of(text: str) -> list[str]:
-    """Give the words of *text* as the contract defines them, slowly, by the names of characters."""
+    """Return the words of *text* as the contract defines them, slowly, by the names of characters."""
     words: list[str] = []
     kinds = [kind_of(character) for character in text.lower()]
     for character, kind, before in zip(text.lower(), kinds, [None, *kinds], strict=False):
@@ -67,7 +67,7 @@ def words_of(text: str) -> list[str]:
 
 
 def kind_of(character: str) -> str | None:
-    """Tell whether *character* is a letter of a script without spaces, a mark on one, or belongs to another word."""
+    """Return whether *character* is a letter of a script without spaces, a mark on one, or belongs to another word."""
     if not re.match(r"\w", character):
         is_mark = unicodedata.category(character) in ("Mn", "Mc")
         return "mark" if is_mark and unicodedata.name(character, "").startswith(UNSPACED) else None
@@ -76,7 +76,7 @@ def kind_of(character: str) -> str | None:
 
 
 def shingle_set(text: str, *, ngram: int = 5) -> set[tuple[str, ...]]:
-    """Give the shingles of *text* as the contract defines them, slowly."""
+    """Return the shingles of *text* as the contract defines them, slowly."""
     words = words_of(text)
     if len(words) < ngram:
         return {tuple(words)} if words else set()
@@ -84,18 +84,18 @@ def shingle_set(text: str, *, ngram: int = 5) -> set[tuple[str, ...]]:
 
 
 def similarity(one: str, other: str, *, ngram: int = 5) -> float:
-    """Give the Jaccard similarity of two texts, 0 when one has no words."""
+    """Return the Jaccard similarity of two texts, 0 when one has no words."""
     left, right = shingle_set(one, ngram=ngram), shingle_set(other, ngram=ngram)
     return len(left & right) / len(left | right) if left and right else 0.0
 
 
 def prose(chance: random.Random, words: int) -> list[str]:
-    """Give *words* random words."""
+    """Return *words* random words."""
     return [f"word{chance.randrange(5000)}" for _ in range(words)]
 
 
 def edited(words: list[str], chance: random.Random, edits: int) -> list[str]:
-    """Give *words* with *edits* of them replaced."""
+    """Return *words* with *edits* of them replaced."""
     changed = list(words)
     for _ in range(edits):
         changed[chance.randrange(len(changed))] = f"edit{chance.randrange(10**6)}"

@@ -64,7 +64,7 @@ def test_a_chain_of_alike_documents_is_not_one_cluster() -> None:
 
 
 def template(chance: random.Random, *, own: int, of: int = 400) -> npt.NDArray[np.int64]:
-    """Give the shingles of a page that shares all but *own* of its *of* shingles with all pages of its template."""
+    """Return the shingles of a page that shares all but *own* of its *of* shingles with all pages of its template."""
     return np.sort(np.concatenate([TEMPLATE[: of - own], np.array([chance.getrandbits(62) for _ in range(own)])]))
 
 

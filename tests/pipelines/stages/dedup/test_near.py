@@ -31,7 +31,7 @@ def fates_of(
 
 
 def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, tuple[str, float | None]]:
-    """Give for each document its star and its similarity, by comparing all with all, slowly."""
+    """Return for each document its star and its similarity, by comparing all with all, slowly."""
 
     def age(one: dict[str, Any]) -> tuple[bool, Any, str]:
         return one["fetched_at"] is None, one["fetched_at"], one["id"]
@@ -235,7 +235,7 @@ SENTENCES = {
 
 
 def letters_of(chance: random.Random, sentence: str, count: int) -> list[str]:
-    """Give *count* random words of *sentence*, which are letters in most scripts here, in clauses."""
+    """Return *count* random words of *sentence*, which are letters in most scripts here, in clauses."""
     words = words_of(sentence)
     return [chance.choice(words) + ("，" if place % 20 == 19 else "") for place in range(count)]
 

@@ -18,7 +18,7 @@ KINDS = ("strong", "emphasis", "code", "link", "sub", "sup", "image")
 
 @st.composite
 def spans(draw: st.DrawFn, text: str, kinds: tuple[str, ...] = KINDS) -> tuple[Span, ...]:
-    """Give stretches of *text*, some in others, some across others' ends."""
+    """Return stretches of *text*, some in others, some across others' ends."""
     places = st.integers(0, len(text))
     made = []
     for _ in range(draw(st.integers(0, 4))):
@@ -34,7 +34,7 @@ def spans(draw: st.DrawFn, text: str, kinds: tuple[str, ...] = KINDS) -> tuple[S
 
 @st.composite
 def pages(draw: st.DrawFn, text: st.SearchStrategy[str] = texts) -> list[Block]:
-    """Give the blocks of a page: paragraphs, headings, code, quotes, lists within lists, tables."""
+    """Return the blocks of a page: paragraphs, headings, code, quotes, lists within lists, tables."""
     blocks: list[Block] = []
     groups, rows = count(1), count(1)
     for _ in range(draw(st.integers(1, 5))):

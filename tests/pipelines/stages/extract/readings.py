@@ -10,15 +10,15 @@ KEEPS_ALL = _reader.Model(names=b"", words=b"", stages=(), chances=b"\xff\xff" *
 
 
 def read(markup: str | bytes) -> _reader.Reading:
-    """Give the reading of *markup*."""
+    """Return the reading of *markup*."""
     return _reader.read(markup.encode() if isinstance(markup, str) else markup, KEEPS_ALL)
 
 
 def blocks(markup: str | bytes) -> list[Block]:
-    """Give every block of *markup*, with marks and paths."""
+    """Return every block of *markup*, with marks and paths."""
     return blocks_of(read(markup).blocks(only_kept=False, spans=True, paths=True))
 
 
 def texts(markup: str | bytes) -> list[str]:
-    """Give the text of every block of *markup*."""
+    """Return the text of every block of *markup*."""
     return read(markup).texts

@@ -35,7 +35,7 @@ MATHJAX_3 = (
 
 
 def written(tex: str) -> str:
-    """Give the markup of a formula: an element that parts it from the text around it."""
+    """Return the markup of a formula: an element that parts it from the text around it."""
     return f"<math>{tex}</math>" if tex else ""
 
 

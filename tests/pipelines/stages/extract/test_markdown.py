@@ -64,7 +64,7 @@ class Piece(NamedTuple):
 
 
 def read_back(text: str) -> list[Piece]:
-    """Give the pieces that a reader of Markdown finds in *text*."""
+    """Return the pieces that a reader of Markdown finds in *text*."""
     pieces: list[Piece] = []
     open_: list[str] = []
     for token in READER.parse(text):
@@ -107,7 +107,7 @@ def _words(token: Token) -> str:
 
 
 def expected(blocks: list[Block]) -> list[Piece]:
-    """Give the pieces of *blocks*, as a reader of Markdown should find them."""
+    """Return the pieces of *blocks*, as a reader of Markdown should find them."""
     pieces: list[Piece] = []
     for index, block in enumerate(blocks):
         text = " ".join(block.text.split())
@@ -133,7 +133,7 @@ def expected(blocks: list[Block]) -> list[Piece]:
 
 
 def _place(blocks: list[Block], index: int) -> str:
-    """Give the kinds of the lists around a block, outermost first: ``u`` or ``o``."""
+    """Return the kinds of the lists around a block, outermost first: ``u`` or ``o``."""
     group = blocks[index].group
     if group < 0:
         return ""

@@ -22,7 +22,7 @@ SECONDS = 2.0
 
 
 def hostile() -> Iterator[tuple[str, str]]:
-    """Give pages that cost the square of their size once, or much for every byte."""
+    """Yield pages that cost the square of their size once, or much for every byte."""
     inline = "<b>" * 500
     yield "an end tag out of reach behind 500 elements", f"<li><table><tr><td>{inline}" + "</li>" * 1_500_000
     yield "a paragraph out of reach behind 500 elements", f"<p><object>{inline}" + "<div></div>" * 800_000
@@ -50,7 +50,7 @@ def test_no_page_costs_the_square_of_its_size(markup: str) -> None:
 
 
 def colliding(count: int) -> list[str]:
-    """Give words whose FNV-1a hashes, and so their places in a table, are close together."""
+    """Return words whose FNV-1a hashes, and so their places in a table, are close together."""
     found: list[str] = []
     for number in range(400_000):
         value = 2166136261

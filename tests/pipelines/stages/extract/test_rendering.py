@@ -18,7 +18,7 @@ def item(text: str, *, level: int = 1, group: int = 1, row: int = -1, marker: st
 
 
 def cells(*rows: str, group: int = 1) -> list[Block]:
-    """Give the cells of a table; those without text are no blocks."""
+    """Return the cells of a table; those without text are no blocks."""
     return [
         Block("cell", text, group=group, row=row, column=column)
         for row, line in enumerate(rows)

@@ -58,7 +58,7 @@ def is_word_character(character: str) -> bool:
 
 
 def by_character(text: str) -> list[str]:
-    """Give the words by the definition, one character at a time."""
+    """Return the words by the definition, one character at a time."""
     return "".join(c if is_word_character(c) else " " for c in text).split(" ")
 
 

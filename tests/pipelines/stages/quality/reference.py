@@ -10,7 +10,7 @@ Gram = tuple[str, ...]
 
 
 def reference(text: str) -> dict[str, float]:
-    """Give every signal of *text*."""
+    """Return every signal of *text*."""
     words = text.split()
     lines = [tuple(line.split()) for line in text.split("\n")]
     chars = sum(map(len, words))

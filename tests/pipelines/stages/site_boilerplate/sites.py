@@ -12,7 +12,7 @@ HEAD, FOOT, ITEM = "The Daily Example, since 1900", "Share this  page", "- Lette
 
 
 def site(host: str, pages: int, *, seed: int = 1, pieces: tuple[str, ...] = (HEAD, FOOT)) -> list[dict[str, Any]]:
-    """Give captures of *pages* pages of *host* that begin and end with *pieces*."""
+    """Return captures of *pages* pages of *host* that begin and end with *pieces*."""
     chance = random.Random(f"{host} {seed}")
     made = []
     for number in range(pages):

@@ -30,7 +30,7 @@ captures_of_sites = st.lists(
 def template_of(
     captures: list[dict[str, Any]], stage: SiteBoilerplate, how: Contrary | None = None
 ) -> dict[tuple[int, int], tuple[int, int, str]]:
-    """Give pages, pages of the site, and witness, of each piece of all templates by site and piece."""
+    """Return pages, pages of the site, and witness, of each piece of all templates by site and piece."""
     steps = stage.steps("boilerplate", Documents("documents", CAPTURE))[:-1]
     done = (how or Contrary()).run(steps, {"documents": table(captures)})["boilerplate.template"]
     return {(row["host"], row["piece"]): (row["pages"], row["of"], row["id"]) for row in done.to_pylist()}

@@ -51,7 +51,7 @@ def run_stage(
     workers: int = 0,
     batch_rows: int | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Give the documents, sorted, and the account of the stage, from the real engine."""
+    """Return the documents, sorted, and the account of the stage, from the real engine."""
     folder.mkdir(parents=True, exist_ok=True)
     corpus, tasks = table(captures), []
     for number in range(files):
