@@ -1,4 +1,4 @@
-"""Running a stage: whatever it does, every row comes back and every byte is accounted for."""
+"""Running a stage: every row comes back and every byte is accounted for, whatever the stage does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from corpusmill.schemas.storage import LocalStore
 
 
 class Odd(Stage):
-    """Rejects texts of odd length, measures the others, and stumbles over some words."""
+    """Rejects texts of odd length, measures the others, and raises on some words."""
 
     def adds(self) -> tuple[pa.Field, ...]:
         return (pa.field("odd.length", pa.int64()),)
@@ -43,14 +43,14 @@ class Odd(Stage):
 
 
 class Loses(Stage):
-    """Drops its first row: what no stage may do."""
+    """Drops its first row, which no stage may do."""
 
     def build(self) -> Transform:
         return lambda batch: batch.slice(1)
 
 
 class Shouts(Stage):
-    """Adds a mark to every text; *honest* says whether it tells."""
+    """Adds a mark to every text; *honest* decides whether it reports the bytes."""
 
     honest: bool = True
 
@@ -94,7 +94,7 @@ def applied(stage: Stage, batch: pa.RecordBatch, folder: Path) -> tuple[list[dic
 
 @given(texts=st.lists(st.none() | st.sampled_from(["ab", "abc", "BUG", "a DEEP hole", "ünï", ""]), max_size=12))
 def test_in_is_out_and_ledger_whatever_a_stage_stumbles_over(texts: list[str | None]) -> None:
-    """Bugs, data errors and verdicts in any mixture: no row is lost, no byte is uncounted."""
+    """With any mixture of bugs, data errors and verdicts, no row is lost and no byte uncounted."""
     rows, counters = applied(Odd(), captures(*texts), Path("/tmp"))
 
     alive = [text for text in texts if text is not None]
@@ -111,7 +111,7 @@ def test_in_is_out_and_ledger_whatever_a_stage_stumbles_over(texts: list[str | N
 
 
 def test_a_verdict_names_stage_value_and_bound(tmp_path: Path) -> None:
-    """Whoever asks why gets the numbers; the other rows stay as they are."""
+    """The ledger must have the numbers behind a verdict, and other rows must not change."""
     rows, _ = applied(Odd(), captures("abc", "ab"), tmp_path)
 
     assert [rows[0][name] for name in ("stage", "value", "threshold", "text_bytes")] == ["odd", 3.0, 2.0, 3]
@@ -126,7 +126,7 @@ class Forgets(Stage):
 
 
 def test_a_column_that_is_not_declared_is_an_error_that_names_the_stage(tmp_path: Path) -> None:
-    """It would disappear without a word otherwise."""
+    """Otherwise the column would be dropped silently."""
     with pytest.raises(WorkError, match="stage odd returned the column 'forgotten', which it does not declare"):
         applied(Forgets(), captures("a"), tmp_path)
 
@@ -142,7 +142,7 @@ class Promises(Stage):
 
 
 def test_a_column_that_is_declared_and_missing_is_an_error(tmp_path: Path) -> None:
-    """A version would have a column of nulls that nobody can explain."""
+    """A version would have an unexplained column of nulls."""
     with pytest.raises(WorkError, match="stage odd did not return the column 'promised'"):
         applied(Promises(), captures("a"), tmp_path)
 
@@ -155,7 +155,7 @@ class Peeks(Stage):
 
 
 def test_a_column_that_is_read_without_declaring_it_is_no_broken_record(tmp_path: Path) -> None:
-    """Every document would be set aside as `error.unexpected`, and an empty version published."""
+    """Otherwise every document would be rejected as `error.unexpected`, and an empty version published."""
     with pytest.raises(WorkError, match='Field "url" does not exist in schema') as caught:
         applied(Peeks(), captures("a", "b"), tmp_path)
 
@@ -163,14 +163,14 @@ def test_a_column_that_is_read_without_declaring_it_is_no_broken_record(tmp_path
 
 
 def test_a_stage_that_loses_a_row_ends_the_run(tmp_path: Path) -> None:
-    """It is a mistake in the stage, which nobody would see otherwise."""
+    """This bug of a stage would otherwise go unnoticed."""
     with pytest.raises(WorkError, match="stage odd returned 1 rows for 2"):
         applied(Loses(), captures("a", "b"), tmp_path)
 
 
 @pytest.mark.parametrize("honest", [True, False])
 def test_added_text_is_what_the_stage_says(tmp_path: Path, honest: bool) -> None:
-    """The engine counts the totals, the stage its changes: only together do they hold."""
+    """The engine counts totals and the stage its changes; the law needs both."""
     _, counters = applied(Shouts(honest=honest), captures("a", "bb"), tmp_path)
 
     balance = counters["law/odd/bytes_in"] + counters.get("law/odd/bytes_added", 0) - counters["law/odd/bytes_out"]
@@ -178,7 +178,7 @@ def test_added_text_is_what_the_stage_says(tmp_path: Path, honest: bool) -> None
 
 
 def test_an_error_that_the_user_must_solve_is_not_taken_for_a_bad_record(tmp_path: Path) -> None:
-    """A missing model is no property of a document."""
+    """A missing model is not a property of a document."""
 
     class Broken(Stage):
         def build(self) -> Transform:
@@ -192,7 +192,7 @@ def test_an_error_that_the_user_must_solve_is_not_taken_for_a_bad_record(tmp_pat
 
 
 class Listing(Stage):
-    """Lists words in a side table, then stumbles over some of them."""
+    """Writes words to a side table, then raises on some of them."""
 
     def sides(self) -> dict[str, SideTable]:
         return {"words": SideTable(pa.schema([("id", pa.string()), ("word", pa.string())]))}
@@ -210,7 +210,7 @@ class Listing(Stage):
 
 
 def test_what_a_failed_attempt_emitted_and_counted_is_not_kept(tmp_path: Path) -> None:
-    """A batch in which one document fails is tried again in halves: no row of a side table may stand there twice."""
+    """A batch with a failing document is retried in halves, and no side row may be written twice."""
     texts = ["a", "b", "a BUG", "c", "d"]
     emitted: list[str] = []
     context = TaskContext(LocalStore(tmp_path), "task", partition=0)
@@ -226,7 +226,7 @@ def test_what_a_failed_attempt_emitted_and_counted_is_not_kept(tmp_path: Path) -
 
 
 def test_a_side_table_that_is_not_declared_stops_the_run(tmp_path: Path) -> None:
-    """It is a mistake of the stage, not of its documents."""
+    """It is a bug of the stage, not of its documents."""
     stage = Listing()
     with (
         running(TaskContext(LocalStore(tmp_path), "task", partition=0)),

@@ -1,4 +1,4 @@
-"""Registered domains, found once per host."""
+"""Registered domains, computed once per host."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ PEER = tldextract.TLDExtract(suffix_list_urls=(), cache_dir=None)
 
 @given(urls=st.lists(URLS, max_size=8))
 def test_a_domain_is_the_one_that_another_reader_of_the_list_finds(urls: list[str]) -> None:
-    """The list has rules with wildcards and exceptions; two libraries read it alike."""
+    """The list has wildcard rules and exceptions; two libraries must agree on it."""
     expected = [PEER.extract_str(url).top_domain_under_public_suffix.lower() for url in urls]
 
     assert Domains().of(pa.array(urls, pa.string())).to_pylist() == expected
@@ -57,12 +57,12 @@ def test_a_domain_is_the_one_that_another_reader_of_the_list_finds(urls: list[st
     ],
 )
 def test_hosts_without_a_registered_domain(url: str, domain: str | None) -> None:
-    """Addresses, bare hosts and suffixes stand for themselves; a suffix that nobody listed counts as one label."""
+    """Addresses, bare hosts and suffixes stand for themselves; an unlisted suffix counts as one label."""
     assert Domains().of(pa.array([url, None], pa.string())).to_pylist() == [domain, None]
 
 
 def test_no_http_client_is_imported_for_a_list() -> None:
-    """Other readers of the list bring one, which costs each worker as much as 200 documents."""
+    """Other parsers of the list import one, which costs each worker as much as 200 documents."""
     code = (
         "import sys, pyarrow as pa; from corpusmill.pipelines.stages.domains import Domains\n"
         "assert Domains().of(pa.array(['https://a.example.org/'])).to_pylist() == ['example.org']\n"

@@ -35,14 +35,14 @@ def test_the_latest_capture_of_a_document_is_kept() -> None:
 
 
 def test_a_capture_without_a_time_gives_way() -> None:
-    """A null fetched_at is the least."""
+    """A null fetched_at counts as the least."""
     found = fates_of([capture("a", "undated", day=None), capture("a", "dated", day=-20_000)])
 
     assert [(fate["captured"] == NO_TIME, fate["rule"]) for fate in found] == [(True, SUPERSEDED), (False, None)]
 
 
 def test_equal_captures_are_repeated_and_one_stays() -> None:
-    """The same record read twice must not remove the document."""
+    """Reading the same record twice must not remove the document."""
     found = fates_of([capture("a", "text", day=1)] * 3 + [capture("a", "text", day=0)])
 
     assert [fate["rule"] for fate in found].count(None) == 1
@@ -51,7 +51,7 @@ def test_equal_captures_are_repeated_and_one_stays() -> None:
 
 
 def test_a_recrawl_with_equal_text_keeps_when_the_text_was_first_seen() -> None:
-    """Otherwise every crawl would make the document younger, and its duplicates older than it."""
+    """Otherwise every crawl would make the document newer, and its duplicates older than it."""
     found = fates_of(
         [
             capture("a", "text", day=3, record="page 1"),
@@ -66,7 +66,7 @@ def test_a_recrawl_with_equal_text_keeps_when_the_text_was_first_seen() -> None:
 
 
 def test_rejected_captures_have_no_fate() -> None:
-    """The table holds what lives: what was rejected before has its verdict in its own row."""
+    """Captures that were rejected before keep their verdict in their own row."""
     broken = capture("a", None, day=9, rule="error.encoding", stage="extract")
 
     found = fates_of([broken, capture("a", "text", day=1)])
@@ -77,7 +77,7 @@ def test_rejected_captures_have_no_fate() -> None:
 @settings(deadline=None)
 @given(texts=st.lists(st.text(max_size=20)), cut=st.integers(0, 5))
 def test_hashes_of_a_column_are_those_of_its_texts(texts: list[str], cut: int) -> None:
-    """The fast way and the definition agree, also on a slice of a column."""
+    """The fast implementation must agree with the definition, also on a slice of a column."""
     column = pa.array(texts, pa.string()).slice(cut)
 
     assert content_hashes(column).to_pylist() == [content_hash(text) for text in texts[cut:]]
@@ -100,7 +100,7 @@ def test_hashes_of_a_column_are_those_of_its_texts(texts: list[str], cut: int) -
     seed=st.integers(0, 1000),
 )
 def test_fates_depend_on_the_captures_alone(captures: list[dict[str, Any]], parts: int, rows: int, seed: int) -> None:
-    """Order, partitions and batches must not decide which capture stays; and no capture gets lost."""
+    """Order, partitions and batches must not decide which capture is kept, and no capture may be lost."""
     found = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
 
     assert found == fates_of(captures, Contrary(parts=1, rows=1000))
@@ -110,5 +110,5 @@ def test_fates_depend_on_the_captures_alone(captures: list[dict[str, Any]], part
 
 
 def test_an_empty_stream_gives_an_empty_table() -> None:
-    """A partition may have no rows at all."""
+    """A partition may have no rows."""
     assert fates_of([]) == []

@@ -1,4 +1,4 @@
-"""Language identification: known texts, measuring apart from judging, refused codes."""
+"""Language identification: known texts, separate measuring and judging, refused codes."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ measure = MeasureLanguage().build()
     ],
 )
 def test_plain_texts_get_their_language(text: str, language: str) -> None:
-    """Golden output; capitals alone are noise to the model unless they are lowered."""
+    """Golden output; capitals are noise to the model unless they are lower-cased."""
     out = measure(captures([text]))
 
     assert out["language"].to_pylist() == [language]
@@ -60,7 +60,7 @@ def test_golden_scores_have_three_decimals() -> None:
 
 
 def test_a_poor_beginning_is_looked_at_again() -> None:
-    """A page that begins with a menu of names is not low in score for that."""
+    """A page that begins with a menu of names must not get a low score for it."""
     names = "xj.py 3.4.1 > github.com/qx/zz [ci] [pypi] v0.9 » 404 " * 2
 
     out = measure(captures([names, names + ENGLISH * 5]))
@@ -79,7 +79,7 @@ def test_a_text_without_letters_has_no_language(text: str) -> None:
 
 
 def test_verdicts_name_the_language_and_the_bound() -> None:
-    """The ledger has to say what was found and how sure it was."""
+    """The ledger must record the identified language and its score."""
     batch = measure(captures([ENGLISH, GERMAN, ENGLISH]))
     score = batch.schema.get_field_index("language_score")
     batch = batch.set_column(score, batch.schema.field(score), np.array([0.65, 0.9, 0.649], np.float32))
@@ -102,7 +102,7 @@ def test_without_a_list_all_languages_stay() -> None:
 @given(batch=st.lists(texts, max_size=12))
 @settings(max_examples=60, deadline=None)
 def test_a_verdict_does_not_depend_on_the_batch(batch: list[str]) -> None:
-    """Batches are cut anywhere; the parts in turn are the whole."""
+    """Batches are cut anywhere, and the two parts in sequence must equal the whole."""
     stage = Language(keep=("en", "de"))
     half = len(batch) // 2
     whole = stage.build()(captures(batch))
@@ -118,7 +118,7 @@ def test_a_verdict_does_not_depend_on_the_batch(batch: list[str]) -> None:
 
 
 def test_a_changed_bound_changes_the_judging_alone() -> None:
-    """The measuring part holds no bound, so its address stays."""
+    """The measuring part has no bound, so its address must not change."""
     strict, loose = Language(min_score=0.9), Language(min_score=0.1, keep=("fr",))
 
     assert [name for name, _ in strict.sub_stages()] == ["measure", ""]
@@ -126,7 +126,7 @@ def test_a_changed_bound_changes_the_judging_alone() -> None:
 
 
 def test_codes_of_three_letters_mean_the_same() -> None:
-    """ISO 639-1 and 639-3 name the same thing, so the fingerprint is the same."""
+    """ISO 639-1 and 639-3 codes of a language must give the same fingerprint."""
     assert Language(keep=("eng", "deu", "en")) == Language(keep=("de", "en"))
 
 
@@ -134,7 +134,7 @@ def test_codes_of_three_letters_mean_the_same() -> None:
     ("code", "told"), [("english", "`en` (English)"), ("EN", "`en`"), ("germn", "`de` (German)"), ("zz9", "zz9")]
 )
 def test_an_unknown_code_is_refused_with_the_nearest(code: str, told: str) -> None:
-    """A misspelt code would reject the whole corpus."""
+    """A misspelled code would reject the whole corpus."""
     with pytest.raises(ValidationError) as refused:
         Language.model_validate_json(f'{{"keep": ["{code}"]}}', strict=True)
 
@@ -142,7 +142,7 @@ def test_an_unknown_code_is_refused_with_the_nearest(code: str, told: str) -> No
 
 
 def test_the_table_has_every_language_of_the_model() -> None:
-    """A language the model can name has to be allowed in `keep`."""
+    """Every language that the model reports must be allowed in `keep`."""
     labels = {label.removeprefix("__label__") for _, label in _model().predict("text\n", 200, 0.0, "strict")}
 
     assert labels - {"als"} <= set(_table())
@@ -151,10 +151,10 @@ def test_the_table_has_every_language_of_the_model() -> None:
 
 @pytest.mark.parametrize("unit", ["a", "\n", "\u0301", "\U0001f468\u200d", "ש", "\x00"])
 def test_a_megabyte_of_one_character_is_no_trouble(unit: str) -> None:
-    """Only the beginning is looked at."""
+    """Only the beginning is read."""
     assert measure(captures([unit * 1_000_000])).num_rows == 1
 
 
 def test_no_rows_are_no_trouble() -> None:
-    """Engines hand over empty batches."""
+    """Engines pass empty batches."""
     assert Language().build()(captures([])).num_rows == 0

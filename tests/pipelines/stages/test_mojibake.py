@@ -1,4 +1,4 @@
-"""Mojibake and escape sequences: what is wrong is repaired, what is right stays."""
+"""Mojibake and escape sequences: wrong text is repaired, correct text stays."""
 
 from __future__ import annotations
 
@@ -92,13 +92,13 @@ def declarations() -> dict[str, str]:
 
 @pytest.mark.parametrize("text", RIGHT)
 def test_right_letters_stay(text: str) -> None:
-    """A letter alone, or at the end of a word before a quotation mark, is no sign of a wrong encoding."""
+    """A letter alone, or at the end of a word before a quotation mark, is not evidence of a wrong encoding."""
     assert normalized(text) == normalized(text, mojibake=False)
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG)
 def test_what_utf8_proves_wrong_is_repaired(text: str, expected: str) -> None:
-    """Sequences that no writing system has, and in their line or text also those that would prove nothing alone."""
+    """Sequences of no writing system are evidence, also for ambiguous ones in the same line or text."""
     assert normalized(text) == expected
 
 
@@ -111,13 +111,13 @@ def test_what_utf8_proves_wrong_is_repaired(text: str, expected: str) -> None:
     ],
 )
 def test_right_letters_stay_beside_wrong_ones(text: str, expected: str) -> None:
-    """A quotation with the wrong encoding in a right line does not make the line wrong."""
+    """A wrongly decoded quotation does not make the rest of its line wrong."""
     assert normalized(text) == expected
 
 
 @pytest.mark.parametrize(("text", "expected"), ESCAPED)
 def test_escape_sequences_go_whole(text: str, expected: str) -> None:
-    """ECMA-48, 5.4 and 5.6: who removes the first character has to remove the rest."""
+    """ECMA-48, 5.4 and 5.6: after removing the first character, the rest would remain as text."""
     assert normalized(text) == expected
 
 
@@ -127,7 +127,7 @@ def test_escape_sequences_stay_with_the_other_controls() -> None:
 
 
 def test_declarations_of_forty_languages_stay(declarations: dict[str, str]) -> None:
-    """Right text passes, in every script, with a lone letter in each line too."""
+    """Correct text must pass in every script, also with a lone letter in each line."""
     assert len(declarations) >= 38
 
     for language, text in declarations.items():
@@ -140,7 +140,7 @@ def test_declarations_of_forty_languages_stay(declarations: dict[str, str]) -> N
 @pytest.mark.parametrize("encoding", ["latin-1", "sloppy-windows-1252"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_declarations_that_were_misread_are_repaired(declarations: dict[str, str], encoding: str, times: int) -> None:
-    """As many lines as before the lone letters were spared: 4 of 2,770 stay wrong, by ftfy's own bounds."""
+    """As many lines are repaired as without the exception: 4 of 2,770 stay wrong, because of ftfy's own limits."""
     lines = [line for text in declarations.values() for line in text.split("\n") if not line.isascii()]
 
     repaired = normalized("\n".join(misread(line, encoding, times) for line in lines)).split("\n")
@@ -161,5 +161,5 @@ TEXTS = st.lists(st.builds(str.format, MARKS, WORDS), max_size=8).map(" ".join)
 @settings(deadline=None, max_examples=300)
 @given(text=TEXTS)
 def test_words_in_quotation_marks_of_any_language_stay(text: str) -> None:
-    """What stands behind a word of right text is never taken for its last letter's second byte."""
+    """Characters that follow a word of correct text must never be taken for the second byte of its last letter."""
     assert normalized(text) == normalized(text, mojibake=False)

@@ -1,4 +1,4 @@
-"""Normalization: golden texts, and the law that twice is once."""
+"""Normalization: golden texts, and the law that normalizing twice equals normalizing once."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def normalized(text: str, stage: Normalize | None = None) -> str:
     ],
 )
 def test_the_defaults_give_these_texts(text: str, expected: str) -> None:
-    """Golden output: when one of these changes, the stage's version has to rise."""
+    """Golden output: a change requires a new version of the stage."""
     assert normalized(text) == expected
 
 
@@ -93,7 +93,7 @@ def test_the_defaults_give_these_texts(text: str, expected: str) -> None:
     ],
 )
 def test_each_parameter_does_what_it_says(given_parameters: dict[str, object], text: str, expected: str) -> None:
-    """A parameter without an effect of its own would be a lie in the recipe."""
+    """A parameter without its own effect would be misleading."""
     assert normalized(text, Normalize.model_validate(given_parameters)) == expected
 
 
@@ -115,7 +115,7 @@ def test_normalizing_twice_is_normalizing_once(batch: list[str], stage: Normaliz
     [("caf\u00c3\u200b\u00a9", "café"), ("e\u200b\u0301", "é"), ("a\u00ad \u2060 b", "a b"), ("<\u2060\u0338", "≮")],
 )
 def test_what_one_operation_uncovers_another_one_finds(text: str, expected: str) -> None:
-    """A zero-width space hides mojibake from the repair that comes before its removal."""
+    """A zero-width space hides mojibake from the repair, which runs before its removal."""
     assert normalized(text) == expected
 
 
@@ -146,7 +146,7 @@ def test_every_byte_is_accounted_for(batch: list[str], stage: Normalize) -> None
 @given(batch=batches)
 @settings(max_examples=40, deadline=None)
 def test_the_default_form_is_nfc_without_controls_and_tidy(batch: list[str]) -> None:
-    """Says what the defaults promise in terms of another implementation (Python's)."""
+    """Defines the defaults in terms of another implementation (Python's)."""
     for once in normalized_batch(batch, Normalize()):
         assert unicodedata.is_normalized("NFC", once)
         assert not any(unicodedata.category(c) == "Cc" for c in once if c not in "\n\t")
@@ -164,7 +164,7 @@ def test_the_compiled_scan_finds_all_that_ftfy_finds_wrong(batch: list[str]) -> 
 
 
 def test_every_character_that_nfc_may_change_is_scanned_for() -> None:
-    """The scan for NFC is a list of ranges by hand; Python's tables say what it must cover."""
+    """The scan for NFC is a list of ranges by hand; Python's tables define what it must cover."""
     characters = [chr(code) for code in range(0x80, sys.maxunicode + 1) if not 0xD800 <= code < 0xE000]
     scanned = pc.match_substring_regex(pa.array(characters), _NOT_ALWAYS_NFC).to_pylist()
 
@@ -174,7 +174,7 @@ def test_every_character_that_nfc_may_change_is_scanned_for() -> None:
 
 
 def test_a_text_of_which_nothing_is_left_is_rejected() -> None:
-    """An empty document teaches nothing; the ledger says where it went."""
+    """An empty document is useless, and the ledger must record it."""
     out = Normalize().build()(captures(["\u200b \n", "text", ""]))
 
     assert out["rule"].to_pylist() == ["normalize.empty", None, "normalize.empty"]
@@ -201,7 +201,7 @@ def test_a_text_of_which_nothing_is_left_is_rejected() -> None:
     ],
 )
 def test_a_hostile_text_takes_linear_time(unit: str) -> None:
-    """A quadratic expression needs hours for a megabyte of one character."""
+    """A quadratic expression would need hours for a megabyte of one character."""
     stage = Normalize(unicode="NFKC", lowercase=True, punctuation="ascii", contractions="expand")
     hostile = unit * (200_000 // len(unit))
     start = time.process_time()
@@ -212,7 +212,7 @@ def test_a_hostile_text_takes_linear_time(unit: str) -> None:
 
 
 def test_no_batch_and_slices_of_a_batch_work() -> None:
-    """Engines hand over empty batches and slices with an offset."""
+    """Engines pass empty batches and slices with an offset."""
     function = Normalize().build()
     batch = captures(["a  b", "c  d", "e  f"])
 
@@ -221,6 +221,6 @@ def test_no_batch_and_slices_of_a_batch_work() -> None:
 
 
 def test_an_unknown_form_is_refused() -> None:
-    """A misspelt parameter is told before work starts."""
+    """A misspelled parameter must be reported before work starts."""
     with pytest.raises(ValidationError, match="unicode"):
         Normalize.model_validate_json('{"unicode": "nfc"}', strict=True)

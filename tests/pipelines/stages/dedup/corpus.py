@@ -54,7 +54,7 @@ def table(captures: Sequence[Mapping[str, Any]]) -> pa.Table:
 
 
 def words_of(text: str) -> list[str]:
-    """Return the words of *text* as the contract defines them, slowly, by the names of characters."""
+    """Return the words of *text* as defined in the contract, slowly, from the names of characters."""
     words: list[str] = []
     kinds = [kind_of(character) for character in text.lower()]
     for character, kind, before in zip(text.lower(), kinds, [None, *kinds], strict=False):
@@ -67,7 +67,7 @@ def words_of(text: str) -> list[str]:
 
 
 def kind_of(character: str) -> str | None:
-    """Return whether *character* is a letter of a script without spaces, a mark on one, or belongs to another word."""
+    """Return whether *character* is a letter of a script without spaces, a mark on one, or part of another word."""
     if not re.match(r"\w", character):
         is_mark = unicodedata.category(character) in ("Mn", "Mc")
         return "mark" if is_mark and unicodedata.name(character, "").startswith(UNSPACED) else None
@@ -76,7 +76,7 @@ def kind_of(character: str) -> str | None:
 
 
 def shingle_set(text: str, *, ngram: int = 5) -> set[tuple[str, ...]]:
-    """Return the shingles of *text* as the contract defines them, slowly."""
+    """Return the shingles of *text* as defined in the contract, slowly."""
     words = words_of(text)
     if len(words) < ngram:
         return {tuple(words)} if words else set()
@@ -104,7 +104,7 @@ def edited(words: list[str], chance: random.Random, edits: int) -> list[str]:
 
 @st.composite
 def families(draw: st.DrawFn, *, largest: int = 24) -> list[dict[str, Any]]:
-    """Draw captures in families of more or less alike texts, some with equal days, some without one."""
+    """Draw captures in families of more or less similar texts, some with equal days, some without a day."""
     chance = random.Random(draw(st.integers(0, 2**32)))
     captures = []
     for family in range(draw(st.integers(1, 4))):

@@ -1,4 +1,4 @@
-"""Runs the steps of a plan in memory, in the most contrary way that the contract of engines allows."""
+"""Run the steps of a plan in memory, in the most adverse way that the contract of engines allows."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NO_TIME = -(2**63)
 
 
 class Contrary:
-    """How a step is run: number of partitions, rows of a batch, and a seed for everything that may be in any order."""
+    """How to run a step: number of partitions, rows per batch, and a seed for everything with an arbitrary order."""
 
     def __init__(self, *, parts: int = 3, rows: int = 7, seed: int = 0) -> None:
         self.parts = parts
@@ -30,7 +30,7 @@ class Contrary:
         self.sides: dict[tuple[str, str], pa.Table] = {}
 
     def run(self, steps: Sequence[Step], tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
-        """Return the tables as they stand after each of *steps*, and *tables* (finished steps) with them."""
+        """Return the tables after each of *steps*, together with *tables* (those of finished steps)."""
         done = dict(tables)
         context = TaskContext(LocalStore("/nowhere"), "task", partition=0)
         with running(context):
@@ -120,7 +120,7 @@ def _with_places(table: pa.Table, names: Sequence[str]) -> pa.Table:
 
 
 def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
-    """Put the rows of *made* onto *table* by their places, as the contract of `Exchange.onto` says."""
+    """Write the rows of *made* onto *table* by position, as defined in the contract of `Exchange.onto`."""
     rows = {row[PLACE]: row for row in made.to_pylist()}
     assert len(rows) == made.num_rows, "two rows for one place"
     for field in (field for field in made.schema if field.name != PLACE):
@@ -136,7 +136,7 @@ def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
 
 
 def compared(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> tuple[pa.Table, pa.Table]:
-    """Return the living captures before and the documents after identity and *stages* (name, stage), in one order."""
+    """Return the living captures before, and the documents after, identity and *stages* (name, stage), in one order."""
     start = captures if captures.num_rows else CAPTURE.empty_table()
     steps: list[Step] = [hash_step(":hash", of="documents", is_first=True), *identity_steps(":identity", of=":hash")]
     tables = how.run(steps, {"documents": start})
@@ -149,7 +149,7 @@ def compared(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contr
 
 
 def fates(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> list[dict[str, Any]]:
-    """Return what became of each living capture: its verdict and cluster, when it was taken, and when first seen."""
+    """Return the result for each living capture: verdict, cluster, time of capture, and time first seen."""
     before, after = compared(captures, stages, how)
     rows = []
     for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True):

@@ -28,7 +28,7 @@ def test_the_oldest_of_equal_texts_is_kept_and_named() -> None:
 
 
 def test_equal_days_are_decided_by_id() -> None:
-    """The order must be total, or the engine's order would decide."""
+    """The order must be total; otherwise the engine's order would decide."""
     first, second = sorted([document_id("test", "a"), document_id("test", "b")])
 
     assert duplicate_of([capture("a", "text"), capture("b", "text")]) == {first: None, second: first}
@@ -42,7 +42,7 @@ def test_texts_that_differ_in_one_character_both_stay() -> None:
 
 
 def test_a_superseded_capture_does_not_remove_anything() -> None:
-    """Its text is not in the corpus any more, so nothing repeats it."""
+    """Its text is no longer in the corpus, so nothing repeats it."""
     captures = [capture("a", "text", day=0), capture("a", "changed", day=5), capture("b", "text", day=3)]
 
     found = fates_of(captures)
@@ -52,7 +52,7 @@ def test_a_superseded_capture_does_not_remove_anything() -> None:
 
 
 def test_the_age_of_a_text_survives_a_recrawl() -> None:
-    """The document that had the text first keeps it, although its last capture is the younger one."""
+    """The document that had the text first must be kept, even if its last capture is newer."""
     captures = [
         capture("a", "text", day=0, record="1"),
         capture("a", "text", day=9, record="2"),
@@ -78,7 +78,7 @@ def test_the_age_of_a_text_survives_a_recrawl() -> None:
     seed=st.integers(0, 1000),
 )
 def test_one_document_of_each_text_stays(captures: list[dict[str, Any]], parts: int, rows: int, seed: int) -> None:
-    """Whatever the order, partitions and batches: no text twice, none lost, each removed one names a kept one."""
+    """In any execution, no text may stay twice or be lost, and the ledger names a kept document."""
     found = fates_of(captures, Contrary(parts=parts, rows=rows, seed=seed))
 
     assert found == fates_of(captures, Contrary(parts=1, rows=1000))

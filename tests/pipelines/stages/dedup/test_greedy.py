@@ -21,7 +21,7 @@ def as_array(values: set[int]) -> npt.NDArray[np.int64]:
 @settings(deadline=None)
 @given(sets=SETS, threshold=st.sampled_from([0.3, 0.5, 0.8, 1.0]))
 def test_filters_spare_comparisons_and_change_nothing(sets: list[set[int]], threshold: float) -> None:
-    """Sizes and bitmaps may only leave out kept documents that cannot be alike."""
+    """Sizes and bitmaps may only exclude kept documents that cannot be similar."""
     stars, kept = Stars(threshold=threshold), []
     for values in sets:
         near = [(-len(values & one) / len(values | one), place) for place, one in enumerate(kept)]
@@ -38,7 +38,7 @@ def test_filters_spare_comparisons_and_change_nothing(sets: list[set[int]], thre
 @settings(deadline=None)
 @given(one=st.sets(st.integers(0, 5000)), other=st.sets(st.integers(0, 5000)))
 def test_bitmaps_differ_in_no_more_bits_than_sets_in_members(one: set[int], other: set[int]) -> None:
-    """The bound that makes the filter exact."""
+    """The filter is exact because of this bound."""
     bits = int(np.bitwise_count(bitmap(as_array(one)) ^ bitmap(as_array(other))).sum())
 
     assert bits <= len(one ^ other)
@@ -47,7 +47,7 @@ def test_bitmaps_differ_in_no_more_bits_than_sets_in_members(one: set[int], othe
 
 
 def test_documents_without_a_common_band_do_not_meet() -> None:
-    """Only candidates are compared: that is what bands are for."""
+    """Bands exist so that only candidates are compared."""
     stars, values = Stars(threshold=0.5), as_array({1, 2, 3})
 
     assert stars.add([1, 2], values) is None
@@ -56,7 +56,7 @@ def test_documents_without_a_common_band_do_not_meet() -> None:
 
 
 def test_a_chain_of_alike_documents_is_not_one_cluster() -> None:
-    """b goes for a; c is like b, but not like a: it stays, because its text would be lost with it."""
+    """b duplicates a; c is similar to b but not to a. It must stay, or its text would be lost."""
     a, b, c = (as_array(set(range(start, start + 20))) for start in (0, 3, 6))
     stars = Stars(threshold=0.7)
 
@@ -79,7 +79,7 @@ def seconds_for(pages: list[npt.NDArray[np.int64]], stars: Stars) -> float:
 
 
 def test_ten_thousand_pages_of_one_template_go_in_linear_time() -> None:
-    """All share all bands; each is compared with the kept ones only, and there is one."""
+    """All pages share all bands, but each is compared with kept pages only, of which there is one."""
     chance = random.Random(2)
     pages = [template(chance, own=20) for _ in range(10_000)]
     stars = Stars(threshold=0.8)
@@ -91,7 +91,7 @@ def test_ten_thousand_pages_of_one_template_go_in_linear_time() -> None:
 
 
 def test_thousands_of_different_pages_of_one_template_are_told_apart_quickly() -> None:
-    """Alike, but below the threshold, all are kept, and each meets all before it: the bitmaps spare the comparisons."""
+    """The pages are similar but below the threshold, so all are kept; the bitmaps must skip most comparisons."""
     chance = random.Random(4)
     pages = [template(chance, own=80) for _ in range(2_000)]
     stars = Stars(threshold=0.8)

@@ -31,7 +31,7 @@ def fates_of(
 
 
 def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, tuple[str, float | None]]:
-    """Return for each document its star and its similarity, by comparing all with all, slowly."""
+    """Return the star and similarity of each document by comparing all pairs, slowly."""
 
     def age(one: dict[str, Any]) -> tuple[bool, Any, str]:
         return one["fetched_at"] is None, one["fetched_at"], one["id"]
@@ -54,7 +54,7 @@ def reference(captures: list[dict[str, Any]], *, threshold: float) -> dict[str, 
 @settings(max_examples=40, deadline=None)
 @given(captures=families())
 def test_the_result_is_that_of_comparing_all_with_all(captures: list[dict[str, Any]]) -> None:
-    """Where the bands find all pairs, nothing but the definition decides."""
+    """If the bands detect all pairs, only the definition may decide."""
     found = [fate for fate in fates_of(captures) if fate["stage"] != "exact_dedup"]
 
     expected = reference(captures, threshold=0.6)
@@ -73,7 +73,7 @@ def test_order_partitions_and_batches_do_not_matter(captures: list[dict[str, Any
 @settings(max_examples=40, deadline=None)
 @given(captures=families())
 def test_each_removed_document_names_a_kept_one_that_is_like_it(captures: list[dict[str, Any]]) -> None:
-    """No orphans: what is removed is still there in another wording; and the sizes of the clusters add up."""
+    """Each removed text must still be in the corpus in another wording, and cluster sizes must add up."""
     found = fates_of(captures, stage=NearDedup())
 
     texts = {one["id"]: one["text"] for one in captures}
@@ -93,7 +93,7 @@ def test_each_removed_document_names_a_kept_one_that_is_like_it(captures: list[d
 def test_documents_that_come_later_change_nothing_before(
     captures: list[dict[str, Any]], later: list[dict[str, Any]]
 ) -> None:
-    """A corpus grows without changing what was decided: the oldest is kept."""
+    """A growing corpus must not change earlier decisions, since the oldest document is kept."""
     before = [one | {"fetched_at": one["fetched_at"] or capture("", "")["fetched_at"]} for one in captures]
     after = [capture(f"later {index}", one["text"], day=100 + index) for index, one in enumerate(later)]
     after += [capture(f"copy {index}", one["text"] + " more", day=None) for index, one in enumerate(captures)]
@@ -108,7 +108,7 @@ def test_documents_that_come_later_change_nothing_before(
 
 
 def test_a_removed_document_takes_no_part() -> None:
-    """An exact duplicate or an old capture must not remove anything, nor be counted."""
+    """An exact duplicate or an old capture must neither remove documents nor be counted."""
     chance = random.Random(1)
     words = prose(chance, 80)
     captures = [capture("first", " ".join(words), day=1), capture("copy", " ".join(words), day=2)]
@@ -125,7 +125,7 @@ def test_a_removed_document_takes_no_part() -> None:
 
 
 def test_a_verdict_that_was_given_before_stays() -> None:
-    """The document is removed, but its old capture was superseded: each has its own row in the ledger."""
+    """The document is removed, but its old capture was superseded: each has its own ledger row."""
     chance = random.Random(6)
     words = prose(chance, 80)
     captures = [
@@ -144,7 +144,7 @@ def test_a_verdict_that_was_given_before_stays() -> None:
 
 
 def test_texts_without_words_are_never_near() -> None:
-    """They have no shingles, so there is nothing in which they are alike."""
+    """They have no shingles, so no similarity is defined."""
     found = fates_of([capture("a", "..."), capture("b", "!!!"), capture("c", ""), capture("d", "?!")])
 
     assert [fate["rule"] for fate in found] == [None] * 4
@@ -152,7 +152,7 @@ def test_texts_without_words_are_never_near() -> None:
 
 
 def test_short_texts_are_one_shingle() -> None:
-    """Fewer words than a shingle: the same words make a duplicate, others do not."""
+    """With fewer words than a shingle, only equal words make a duplicate."""
     captures = [capture("a", "Read me!", day=0), capture("b", "read me", day=1), capture("c", "read it", day=2)]
 
     rules = {fate["id"]: fate["rule"] for fate in fates_of(captures)}
@@ -161,7 +161,7 @@ def test_short_texts_are_one_shingle() -> None:
 
 
 def test_a_second_comparison_adds_up_clusters() -> None:
-    """`cluster_size` counts the documents that a kept one stands for, whichever stage found them."""
+    """`cluster_size` counts the documents that a kept one represents, over all stages."""
     chance = random.Random(2)
     first = prose(chance, 100)
     second = edited(first, chance, 4)
@@ -177,13 +177,13 @@ def test_a_second_comparison_adds_up_clusters() -> None:
 
 
 def test_no_document_at_all_is_fine() -> None:
-    """A filter before may have left nothing."""
+    """An earlier filter may have rejected everything."""
     assert fates_of([]) == []
     assert fates_of([capture("a", None, rule="error.encoding")]) == []
 
 
 def test_between_steps_go_only_types_that_every_engine_carries() -> None:
-    """No unsigned, dictionary or large types; keys are not null."""
+    """Unsigned, dictionary and large types are not supported, and keys must not be null."""
     allowed = {pa.string(), pa.int32(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
     for step in NearDedup().steps("near_dedup", Documents("d", CAPTURE)):
         assert isinstance(step, Exchange | Map)
@@ -207,14 +207,14 @@ def test_between_steps_go_only_types_that_every_engine_carries() -> None:
     ],
 )
 def test_nonsense_is_refused_with_advice(given: str, message: str) -> None:
-    """Before any work starts, in words that say what to change."""
+    """The recipe is refused before work starts, with advice on what to change."""
     with pytest.raises(ValidationError, match=message):
         NearDedup.model_validate_json(given, strict=True)
 
 
 @pytest.mark.parametrize("threshold", [0.3, 0.5, 0.7, 0.8, 0.95, 1])
 def test_every_threshold_works_without_further_parameters(threshold: float) -> None:
-    """Bands and rows that are left out suit the threshold, and are written into the resolved recipe."""
+    """Bands and rows that are not set must suit the threshold and be written to the resolved recipe."""
     stage = NearDedup.model_validate_json(f'{{"threshold": {threshold}}}', strict=True)
 
     assert NearDedup.model_validate_json(stage.model_dump_json(), strict=True) == stage
@@ -242,7 +242,7 @@ def letters_of(chance: random.Random, sentence: str, count: int) -> list[str]:
 
 @pytest.mark.parametrize("language", SENTENCES)
 def test_near_duplicates_are_found_where_no_spaces_separate_words(language: str) -> None:
-    """One letter of a hundred is another one: as near as with one word of a hundred. Different texts stay apart."""
+    """One changed letter in a hundred counts like one word in a hundred; different texts stay apart."""
     chance = random.Random(7)
     one, other = (letters_of(chance, SENTENCES[language], 600) for _ in range(2))
     changed = list(one)
@@ -265,7 +265,7 @@ def test_near_duplicates_are_found_where_no_spaces_separate_words(language: str)
 
 
 def test_short_texts_without_spaces_are_not_all_alike() -> None:
-    """Clauses that differ in one letter of ten share few shingles; other punctuation changes none."""
+    """Clauses with one different letter in ten share few shingles; punctuation changes none."""
     captures = [
         capture("a", "今天天气很好我们去公园"),
         capture("b", "今天天气很坏我们去公园", day=1),

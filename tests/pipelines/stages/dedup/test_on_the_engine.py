@@ -47,7 +47,7 @@ class ReadFile(Function):
 
 @pytest.fixture(scope="module")
 def corpus() -> pa.Table:
-    """Documents in families of equal, alike and superseded texts."""
+    """Documents in families of equal, similar and superseded texts."""
     chance = random.Random(11)
     captures = []
     for family in range(40):
@@ -80,7 +80,7 @@ def fates_by_engine(corpus: pa.Table, folder: Path, *, files: int, workers: int,
 def test_the_engine_gives_what_the_contract_promises(
     corpus: pa.Table, tmp_path: Path, files: int, workers: int, batch_rows: int | None
 ) -> None:
-    """The same fates from the real engine, whatever files, workers and batches, as from rows sorted in memory."""
+    """The real engine, with any files, workers and batches, must agree with rows sorted in memory."""
     stages = [("exact_dedup", ExactDedup()), ("near_dedup", NearDedup())]
     rows = [{name: row[name] for name in COLUMNS} for row in fates(corpus, stages, Contrary())]
     expected = sorted(rows, key=lambda row: (row["id"], row["record_sha256"], repr(row)))

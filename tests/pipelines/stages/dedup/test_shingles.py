@@ -30,7 +30,7 @@ def rows(ragged: Ragged) -> list[list[int]]:
 @example(texts=["a" * 7, "a" * 8, "a" * 9, "a" * 16, "a" * 17, "a" * LONG_WORD, "a" * (LONG_WORD + 1)])
 @example(texts=["ΑΣ", "ΑΣ Β", "ΑΣ", "Β"])
 def test_words_are_those_of_the_contract(texts: list[str]) -> None:
-    """Equal hashes exactly where the slow definition gives equal words, in any script."""
+    """Hashes must be equal exactly if the slow definition gives equal words, in any script."""
     words = [words_of(text) for text in texts]
 
     hashes = rows(word_hashes(texts))
@@ -46,7 +46,7 @@ def test_words_are_those_of_the_contract(texts: list[str]) -> None:
 @given(texts=st.lists(st.text(st.characters(max_codepoint=FIRST_UNSPACED - 1) | st.characters(categories=["P", "S"]))))
 @example(texts=["세계 인권 선언", "བོད་ཡིག་", "तथा च", "Tiếng Việt", "አማርኛ ጽሑፍ", "ქართული"])
 def test_words_of_scripts_with_spaces_are_runs_of_letters(texts: list[str]) -> None:
-    r"""They are what ``re.findall(r"\w+", text.lower())`` gives, whatever is done for other scripts."""
+    r"""They must match ``re.findall(r"\w+", text.lower())``, whatever other scripts need."""
     assert list(map(words_of, texts)) == [re.findall(r"\w+", text.lower()) for text in texts]
 
 
@@ -65,13 +65,13 @@ def test_words_of_scripts_with_spaces_are_runs_of_letters(texts: list[str]) -> N
     ],
 )
 def test_letters_of_scripts_without_spaces_are_words(text: str, words: list[str]) -> None:
-    """A letter has its marks with it; Latin words, numbers and Hangul stay whole beside them."""
+    """A letter includes its marks; Latin words, numbers and Hangul stay whole next to it."""
     assert words_of(text) == words
     assert len(word_hashes([text]).values) == len(words)
 
 
 def test_the_table_of_scripts_is_that_of_the_names() -> None:
-    """The ranges are written by hand; the names of characters tell their scripts."""
+    """The ranges are written by hand and checked against the names of characters."""
     letters, marks = unspaced(sys.maxunicode + 1)
 
     kinds = [kind_of(chr(point)) for point in range(sys.maxunicode + 1)]
@@ -85,7 +85,7 @@ def test_the_table_of_scripts_is_that_of_the_names() -> None:
 @given(texts=TEXTS, ngram=st.integers(1, 6))
 @example(texts=["a b", "a b", "b a", "a", "a b c d e", "a b c d e f"], ngram=5)
 def test_shingles_are_those_of_the_contract(texts: list[str], ngram: int) -> None:
-    """As many distinct shingles, in each text and over all, as the slow definition gives; none without words."""
+    """Distinct shingles must agree with the slow definition, per text and over all texts."""
     expected = [shingle_set(text, ngram=ngram) for text in texts]
 
     hashes = [set(row) for row in rows(shingles(texts, ngram=ngram))]
@@ -104,7 +104,7 @@ def test_the_shingles_of_a_text_do_not_depend_on_its_neighbours(texts: list[str]
 
 
 def test_hashes_are_the_same_on_every_machine() -> None:
-    """They are stored, and compared with those of other runs: a change is a new version of the stage."""
+    """Hashes are stored and compared between runs, so a change needs a new version of the stage."""
     hashes = rows(shingles(["The quick brown fox jumps.", "Fußgänger überqueren", "x" * 300, "人人生而自"], ngram=5))
 
     assert hashes == [[11953783772147031168], [2759637128280313205], [9772421301155961988], [5846283546973462544]]
@@ -112,15 +112,15 @@ def test_hashes_are_the_same_on_every_machine() -> None:
 
 @pytest.mark.parametrize("letters", ["abcdefgh", "ab"])
 def test_no_two_of_many_words_collide(letters: str) -> None:
-    """64 bits of a good hash: 100,000 words have no two equal ones."""
+    """With a good 64-bit hash, 100,000 words have no collision."""
     chance = random.Random(1)
     words = {"".join(chance.choices(letters, k=chance.randrange(4, 40))) for _ in range(100_000)}
 
     assert len(np.unique(word_hashes([" ".join(words)]).values)) == len(words)
 
 
-def test_one_word_of_many_megabytes_is_not_dear() -> None:
-    """A page of base64 must not hold a worker up: hashing it piece by piece would take minutes."""
+def test_one_word_of_many_megabytes_is_not_slow() -> None:
+    """A page of base64 must not block a worker: hashing it piece by piece would take minutes."""
     (count,) = shingles(["x" * 8_000_000], ngram=5).counts_D.tolist()
 
     assert count == 1

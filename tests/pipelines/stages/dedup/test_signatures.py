@@ -16,7 +16,7 @@ from tests.pipelines.stages.dedup.corpus import edited, prose, similarity
 @settings(deadline=None)
 @given(texts=st.lists(st.text(st.sampled_from("ab cd e"), max_size=300), max_size=8), count=st.integers(1, 40))
 def test_signatures_are_those_of_datasketch(texts: list[str], count: int) -> None:
-    """datasketch's tools (its index, its estimates) work on our signatures."""
+    """Tools of datasketch (its index, its estimates) must work on these signatures."""
     found = shingles(texts, ngram=2)
 
     ours = signatures(found, count=count)
@@ -31,7 +31,7 @@ def test_signatures_are_those_of_datasketch(texts: list[str], count: int) -> Non
 
 
 def test_a_text_longer_than_a_block_is_signed_whole() -> None:
-    """Blocks are for speed; a document is never cut."""
+    """Blocks only improve speed; a document must never be cut."""
     chance = random.Random(3)
     texts = [" ".join(prose(chance, count)) for count in (10, 70_000, 20, 40_000, 5)]
 
@@ -42,7 +42,7 @@ def test_a_text_longer_than_a_block_is_signed_whole() -> None:
 
 
 def test_equal_bands_mean_equal_rows() -> None:
-    """Two documents meet in a bucket exactly when all rows of one band agree, in the same band."""
+    """Two documents share a bucket exactly if all rows of the same band agree."""
     rows = np.array([[1, 2, 3, 4, 5, 6], [1, 2, 0, 4, 5, 6], [5, 6, 3, 4, 1, 2]], np.uint32)
 
     keys = band_keys(rows, bands=3, rows=2)

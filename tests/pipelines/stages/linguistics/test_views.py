@@ -1,4 +1,4 @@
-"""The linguistic views: golden texts, refused parameters, and that a text's view is its own."""
+"""The linguistic views: golden texts, refused parameters, and independence from other texts."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ texts = st.one_of(st.text(max_size=25), st.lists(st.sampled_from(PIECES), max_si
     ],
 )
 def test_the_views_of_a_text(name: str, expected: str) -> None:
-    """Golden output: when one of these changes, the stage's version has to rise."""
+    """Golden output: a change requires a new version of the stage."""
     assert VIEWS[name](pa.array([TEXT])).to_pylist() == [expected]
 
 
@@ -88,7 +88,7 @@ def test_the_views_of_a_text(name: str, expected: str) -> None:
     ],
 )
 def test_other_languages_and_words(stage: View, text: str, expected: str) -> None:
-    """Capitals carry meaning in a German dictionary, apostrophes part French words."""
+    """Capitals carry meaning in a German dictionary, and apostrophes separate French words."""
     assert stage.view()(pa.array([text])).to_pylist() == [expected]
 
 
@@ -96,7 +96,7 @@ def test_other_languages_and_words(stage: View, text: str, expected: str) -> Non
 @given(batch=st.lists(texts, max_size=8))
 @settings(max_examples=40, deadline=None)
 def test_a_view_does_not_depend_on_the_batch(name: str, batch: list[str]) -> None:
-    """Nor on what was seen before."""
+    """Earlier batches must not matter either."""
     view = VIEWS[name]
     column = pa.array(batch, pa.string())
     half = len(batch) // 2
@@ -142,7 +142,7 @@ def test_a_view_takes_no_other_columns_name(into: str) -> None:
     ],
 )
 def test_what_cannot_be_done_is_refused(kind: type[View], given_parameters: dict[str, Any], told: str) -> None:
-    """Before any work starts, and with what can be done."""
+    """The recipe is refused before work starts, and the message lists the alternatives."""
     with pytest.raises(ValidationError) as refused:
         kind.model_validate(given_parameters)
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_refused(kind: type[View], given_parameters: dict
 
 
 def test_every_language_that_is_offered_works() -> None:
-    """The lists are written by hand, so that validation imports nothing heavy."""
+    """The lists are written by hand, so that validation imports nothing expensive."""
     for language in SNOWBALL:
         assert len(snowball(language)(["abc", "test"])) == 2
     for language in LANGUAGES:
@@ -159,7 +159,7 @@ def test_every_language_that_is_offered_works() -> None:
 
 
 def test_every_table_of_spacy_is_there() -> None:
-    """By file name, because the larger tables take seconds to load."""
+    """The check uses file names, because the larger tables take seconds to load."""
     tables = resources.files("spacy_lookups_data") / "data"
 
     for language in SPACY:
@@ -169,7 +169,7 @@ def test_every_table_of_spacy_is_there() -> None:
 
 
 def test_every_dictionary_of_simplemma_is_there() -> None:
-    """simplemma names the languages it has; asking for a word would load all the dictionaries."""
+    """simplemma lists its languages; looking up a word would load all dictionaries."""
     from simplemma.strategies.dictionaries.dictionary_factory import SUPPORTED_LANGUAGES
 
     assert set(SUPPORTED_LANGUAGES) >= SIMPLEMMA
@@ -178,7 +178,7 @@ def test_every_dictionary_of_simplemma_is_there() -> None:
 
 @pytest.mark.parametrize("module", ["Stemmer", "nltk", "simplemma", "spacy"])
 def test_a_missing_library_names_the_extra(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user without the extra gets a command, not a traceback."""
+    """A user without the extra must get a command, not a traceback."""
     stage = {
         "Stemmer": Stem(),
         "nltk": Stem(algorithm="porter"),
@@ -203,7 +203,7 @@ def test_a_missing_library_names_the_extra(module: str, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("name", list(STAGES))
 @pytest.mark.parametrize("unit", ["a", "(", "a.", "' ", "\u0301", "a b ", "http://", "\U0001f468\u200d"])
 def test_a_hostile_text_takes_linear_time(name: str, unit: str) -> None:
-    """spaCy alone needs seconds for two thousand brackets."""
+    """spaCy alone takes seconds for two thousand brackets."""
     hostile = unit * (100_000 // len(unit))
     start = time.process_time()
 
@@ -213,7 +213,7 @@ def test_a_hostile_text_takes_linear_time(name: str, unit: str) -> None:
 
 
 def test_brackets_do_not_stop_the_tokens_of_spacy() -> None:
-    """Each of these chunks alone would take spaCy some 10 ms."""
+    """spaCy alone takes about 10 ms for each of these chunks."""
     hostile = " ".join("(" * 90 + str(number) for number in range(2000))
     start = time.process_time()
 

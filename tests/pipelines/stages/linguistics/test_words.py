@@ -1,4 +1,4 @@
-"""Words as numbers: the same words as a regular expression finds, whatever the texts are."""
+"""Words as numbers: the words must match those of a regular expression on any text."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def is_word_character(character: str) -> bool:
 
 
 def by_character(text: str) -> list[str]:
-    """Return the words by the definition, one character at a time."""
+    """Split a text into words by the definition, one character at a time."""
     return "".join(c if is_word_character(c) else " " for c in text).split(" ")
 
 
 @given(batch=st.lists(texts, max_size=10))
 @settings(max_examples=100, deadline=None)
 def test_words_are_runs_of_letters_digits_marks_and_underscores(batch: list[str]) -> None:
-    """numpy over bytes has to agree with the definition over characters."""
+    """numpy over bytes must agree with the definition over characters."""
     assigned = ["".join(c for c in text if unicodedata.category(c) != "Cn") for text in batch]
 
     found = listed(words(pa.array(assigned, pa.string())))
@@ -76,7 +76,7 @@ def test_words_are_runs_of_letters_digits_marks_and_underscores(batch: list[str]
 @given(batch=st.lists(texts, max_size=10))
 @settings(max_examples=100, deadline=None)
 def test_without_marks_words_are_what_python_calls_words(batch: list[str]) -> None:
-    r"""`\w+` is the definition of a word everywhere else in the corpus."""
+    r"""`\w+` defines a word everywhere else in the corpus."""
     plain = ["".join(c for c in text if unicodedata.category(c)[0] not in "MC") for text in batch]
 
     assert listed(words(pa.array(plain, pa.string()))) == [re.findall(r"\w+", text) for text in plain]
@@ -85,7 +85,7 @@ def test_without_marks_words_are_what_python_calls_words(batch: list[str]) -> No
 @given(batch=st.lists(texts, max_size=10))
 @settings(max_examples=100, deadline=None)
 def test_chunks_are_what_white_space_parts(batch: list[str]) -> None:
-    """The tokenizers that work on chunks must see the same characters."""
+    """Tokenizers that work on chunks must see the same characters."""
     spaces = r"[\x00-\x20\x7f\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]+"
 
     found = listed(chunks(pa.array(batch, pa.string())))
@@ -96,7 +96,7 @@ def test_chunks_are_what_white_space_parts(batch: list[str]) -> None:
 @given(batch=st.lists(texts, max_size=10))
 @settings(max_examples=100, deadline=None)
 def test_spelling_puts_a_space_between_words(batch: list[str]) -> None:
-    """Words whose form is empty leave nothing, not even a space."""
+    """Words with an empty form must leave no space either."""
     found = words(pa.array(batch, pa.string()))
 
     kept = spelled(found, ["" if len(word) == 1 else word for word in found.vocabulary])
@@ -105,7 +105,7 @@ def test_spelling_puts_a_space_between_words(batch: list[str]) -> None:
 
 
 def test_a_vocabulary_holds_each_word_once() -> None:
-    """That is where the speed comes from, and words of 8, 9, 12 and 13 bytes are kept in different ways."""
+    """This makes views fast; words of 8, 9, 12 and 13 bytes are stored differently."""
     every = ["a", "eightlet", "ninelette", "twelveletter", "thirteenletrs", "a" * 300]
 
     found = words(pa.array([" ".join(every), " ".join(reversed(every))]))
@@ -115,7 +115,7 @@ def test_a_vocabulary_holds_each_word_once() -> None:
 
 
 def test_a_slice_of_a_column_has_its_own_words() -> None:
-    """Engines hand over slices, whose buffers begin elsewhere."""
+    """Engines pass slices, whose buffers begin elsewhere."""
     column = pa.array(["one two", "three", "four five six"]).slice(1, 2)
 
     assert listed(words(column)) == [["three"], ["four", "five", "six"]]
@@ -123,14 +123,14 @@ def test_a_slice_of_a_column_has_its_own_words() -> None:
 
 @pytest.mark.parametrize("unit", ["a", " ", "a ", "\u0301", "—", "日", "\x00"])
 def test_a_megabyte_of_one_character_is_no_trouble(unit: str) -> None:
-    """Nothing in it is quadratic."""
+    """No step may be quadratic."""
     found = words(pa.array([unit * (1_000_000 // len(unit))]))
 
     assert len(found.vocabulary) <= 1
 
 
 def test_what_is_remembered_changes_nothing() -> None:
-    """Also when the memory is full and starts again."""
+    """This includes a full cache that starts again."""
     calls: list[list[str]] = []
 
     def upper(vocabulary: list[str]) -> list[str]:

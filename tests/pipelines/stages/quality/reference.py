@@ -1,4 +1,4 @@
-"""The signals a second time: one document, plain Python, as the definitions read. Slow, and easy to check by eye."""
+"""A second implementation of the signals: one document, plain Python, easy to compare with the definitions."""
 
 from __future__ import annotations
 

@@ -37,14 +37,14 @@ def verdicts(stage: Stage, *texts: str) -> list[tuple[str | None, float | None, 
 
 
 def test_prose_passes_and_the_first_failing_rule_is_the_verdict() -> None:
-    """A ledger row names one rule, by the order of the profile, with the value and the bound it crossed."""
+    """A ledger row names one rule, the first in profile order, with the value and the violated bound."""
     found = verdicts(Quality(), PROSE, "Too short.", "1 2 3 4 5 " * 20)
 
     assert found == [(None, None, None), ("gopher.word_count", 2.0, 50.0), ("gopher.mean_word_length", 1.0, 3.0)]
 
 
 def test_the_two_parts_do_what_the_whole_does() -> None:
-    """The plan runs measure and judge as two steps; `try` may run the stage at once."""
+    """The plan runs measuring and judging as two steps; `try` may run the stage as one."""
     stage = Quality(profile="documentation", without=("gopher.word_count",))
     batch = captures(PROSE, "x " * 300, "")
 
@@ -57,7 +57,7 @@ def test_the_two_parts_do_what_the_whole_does() -> None:
 
 
 def test_another_bound_does_not_measure_again() -> None:
-    """Measuring is the dear part: its parameters, and so its address, must not depend on thresholds."""
+    """Measuring is expensive: its parameters, and so its address, must not depend on thresholds."""
     plain, changed = Quality(), Quality.model_validate({"bounds": {"gopher.word_count": {"min": 1}}})
 
     assert dict(plain.sub_stages())["measure"] == dict(changed.sub_stages())["measure"]
@@ -65,7 +65,7 @@ def test_another_bound_does_not_measure_again() -> None:
 
 
 def test_a_bound_replaces_only_the_side_that_is_given() -> None:
-    """`{min: 1}` in a recipe says nothing about the maximum."""
+    """`{min: 1}` in a recipe must not affect the maximum."""
     stage = Quality.model_validate_json('{"bounds": {"gopher.word_count": {"min": 1}}}', strict=True)
 
     first = stage.bounded_rules()[0]
@@ -74,7 +74,7 @@ def test_a_bound_replaces_only_the_side_that_is_given() -> None:
 
 
 def test_a_stage_is_rebuilt_from_its_parameters() -> None:
-    """A worker gets JSON."""
+    """Workers receive JSON."""
     stage = Quality.model_validate({"bounds": {"gopher.stop_words": {"min": 0}}, "without": ["gopher.top_2_gram"]})
 
     for _, part in (("", stage), *stage.sub_stages()):
@@ -99,13 +99,13 @@ def test_a_wrong_parameter_is_refused_with_its_name(parameters: dict[str, object
 
 
 def test_an_unknown_signal_is_refused() -> None:
-    """Measuring what nobody defined would fail in the worker."""
+    """An undefined signal would otherwise fail in the worker."""
     with pytest.raises(ValidationError, match="unknown signal"):
         Measure.model_validate({"signals": ["gopher.wordcount"]})
 
 
 def test_every_rule_has_a_signal_a_bound_and_a_source() -> None:
-    """A rule without a bound never rejects, and one without a source cannot be defended."""
+    """A rule without a bound never rejects, and one without a source cannot be justified."""
     for profile in PROFILES:
         names = [rule.name for rule in rules(profile)]
         assert len(set(names)) == len(names)
@@ -142,7 +142,7 @@ def test_the_papers_bounds_are_the_papers() -> None:
 
 
 def test_documentation_is_never_stricter_than_the_paper() -> None:
-    """The profile says which bounds it loosens; tightening one by mistake would contradict its description."""
+    """The profile documents which bounds it loosens, so no bound may be tighter by mistake."""
     paper = {rule.name: rule for rule in rules("gopher")}
 
     for rule in rules("documentation"):
@@ -152,7 +152,7 @@ def test_documentation_is_never_stricter_than_the_paper() -> None:
 
 
 def test_a_value_on_the_bound_passes() -> None:
-    """`min` and `max` belong to what is kept."""
+    """`min` and `max` are inclusive."""
     batch = captures("a", "b", "c").append_column("gopher.word_count", pa.array([49, 50, 100_001]))
 
     out = Judge(limits=rules("gopher")[:1]).build()(batch)
@@ -161,7 +161,7 @@ def test_a_value_on_the_bound_passes() -> None:
 
 
 def test_all_rules_are_recomputed_from_stored_signals_alone() -> None:
-    """`explain` shows each rule of a rejected document, long after its text is gone."""
+    """`explain` shows each rule of a rejected document, even after its text is gone."""
     table = pa.table(
         {
             "id": ["a", "b"],
@@ -181,7 +181,7 @@ def test_all_rules_are_recomputed_from_stored_signals_alone() -> None:
 
 
 def test_judging_nothing_is_possible() -> None:
-    """An empty batch, and a recipe that takes all rules out."""
+    """Batches can be empty, and a recipe can skip all rules."""
     every = tuple(rule.name for rule in rules("gopher"))
 
     assert verdicts(Quality(without=every), "x") == [(None, None, None)]
@@ -190,5 +190,5 @@ def test_judging_nothing_is_possible() -> None:
 
 
 def test_the_registry_finds_the_stage() -> None:
-    """A recipe's name meets the code through one table."""
+    """One table maps names in recipes to code."""
     assert resolve(STAGES["quality"]) is Quality

@@ -61,12 +61,12 @@ texts = st.one_of(st.lists(pieces, max_size=60), st.lists(st.sampled_from(["a", 
 
 @pytest.mark.parametrize(("name", "text", "expected"), GOLDEN)
 def test_a_signal_is_what_its_definition_says(name: str, text: str, expected: float) -> None:
-    """Counted by hand from the definitions: a changed value means a changed definition, hence a new version."""
+    """Counted by hand from the definitions: a changed value means a changed definition and a new version."""
     assert signals_of(pa.array([text]), [f"gopher.{name}"])[f"gopher.{name}"].to_pylist() == [expected]
 
 
 def test_every_signal_has_a_hand_made_example_or_shares_its_code_with_one() -> None:
-    """A signal without an example would be checked against ourselves only."""
+    """A signal without an example would be compared with this implementation only."""
     named = {f"gopher.{name}" for name, _, _ in GOLDEN}
 
     assert set(SIGNALS) - named == {f"gopher.duplicate_{n}_grams" for n in (7, 8)}
@@ -75,7 +75,7 @@ def test_every_signal_has_a_hand_made_example_or_shares_its_code_with_one() -> N
 @given(documents=st.lists(texts, max_size=5))
 @settings(max_examples=200, deadline=None)
 def test_signals_agree_with_a_plain_implementation(documents: list[str]) -> None:
-    """The arrays are clever, the reference is not: both must mean the same on any Unicode."""
+    """The fast implementation and the reference must agree on any Unicode."""
     found = signals_of(pa.array(documents, pa.string()))
 
     expected = [reference(text) for text in documents]
@@ -87,7 +87,7 @@ def test_signals_agree_with_a_plain_implementation(documents: list[str]) -> None
 @given(documents=st.lists(texts, min_size=1, max_size=6), cut=st.integers(0, 6), size=st.integers(1, 40))
 @settings(max_examples=50, deadline=None)
 def test_signals_do_not_depend_on_the_neighbours_in_the_batch(documents: list[str], cut: int, size: int) -> None:
-    """Engines cut batches where they like, and we cut them again."""
+    """Engines cut batches anywhere, and the stage cuts them again."""
     whole = signals_of(pa.array(documents))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(signals, "CHUNK_BYTES", size)
@@ -98,14 +98,14 @@ def test_signals_do_not_depend_on_the_neighbours_in_the_batch(documents: list[st
 
 
 def test_null_and_empty_texts_measure_zero() -> None:
-    """A document without words has no rate of anything; nothing is NaN."""
+    """A document without words has no ratios, and nothing may be NaN."""
     found = signals_of(pa.array([None, "", " \n\u2003"], pa.string()))
 
     assert {tuple(column.to_pylist()) for column in found.values()} == {(0, 0, 0)}
 
 
 def test_columns_have_the_types_that_are_promised() -> None:
-    """Types of an empty batch and of a full one are the same, or a shard could not be written."""
+    """Empty and full batches must have the same types, or a shard could not be written."""
     for documents in ([], ["one"]):
         found = signals_of(pa.array(documents, pa.string()))
         assert {name: column.type for name, column in found.items()} == dict(SIGNALS)
@@ -113,7 +113,7 @@ def test_columns_have_the_types_that_are_promised() -> None:
 
 @given(keys=st.lists(st.integers(0, 2**62), max_size=50), small=st.booleans())
 def test_the_packed_order_is_the_stable_order(keys: list[int], small: bool) -> None:
-    """Keys that fit beside their position are sorted in another way than those that do not."""
+    """Keys that fit beside their position are sorted differently from those that do not."""
     key = np.array(keys, np.int64) % (5 if small else 2**62)
 
     assert sorted_order(key).tolist() == np.argsort(key, kind="stable").tolist()

@@ -1,4 +1,4 @@
-"""Small made sites: pages of prose with the same pieces around it."""
+"""Small generated sites: pages of prose surrounded by the same pieces."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ captures_of_sites = st.lists(
 def template_of(
     captures: list[dict[str, Any]], stage: SiteBoilerplate, how: Contrary | None = None
 ) -> dict[tuple[int, int], tuple[int, int, str]]:
-    """Return pages, pages of the site, and witness, of each piece of all templates by site and piece."""
+    """Return page count, pages of the site, and witness of each template piece, by site and piece."""
     steps = stage.steps("boilerplate", Documents("documents", CAPTURE))[:-1]
     done = (how or Contrary()).run(steps, {"documents": table(captures)})["boilerplate.template"]
     return {(row["host"], row["piece"]): (row["pages"], row["of"], row["id"]) for row in done.to_pylist()}
@@ -66,7 +66,7 @@ def counted_slowly(captures: list[dict[str, Any]], stage: SiteBoilerplate) -> li
 def test_pages_are_counted_as_the_definition_says_in_any_order(
     captures: list[dict[str, Any]], share: float, min_pages: int, parts: int, rows: int, seed: int
 ) -> None:
-    """Latest captures, distinct texts; partitions, order and batches change nothing, not even the witness."""
+    """Only latest captures and distinct texts count; partitions, order and batches change nothing, nor the witness."""
     stage = SiteBoilerplate(share=share, min_pages=min_pages)
 
     template = template_of(captures, stage, Contrary(parts=parts, rows=rows, seed=seed))
@@ -78,21 +78,21 @@ def test_pages_are_counted_as_the_definition_says_in_any_order(
 
 
 def test_a_page_under_many_addresses_counts_once() -> None:
-    """Otherwise an article with ten addresses would be cut from all of them as the template of its site."""
+    """Otherwise an article with ten addresses would be cut from all of them as a template."""
     copies = [capture(f"copy {n}", "A long article.", url=f"https://one.example/?page={n}") for n in range(9)]
 
     assert template_of(copies + site("one.example", 1), SiteBoilerplate(min_pages=2)) == {}
 
 
 def test_captures_of_one_page_count_once() -> None:
-    """A page that is fetched every day says no more about its site than one."""
+    """A page that is fetched every day says no more about its site than one fetched once."""
     daily = [capture("home", f"Today\n\nNews of day {day}", day=day, url="https://one.example/") for day in range(9)]
 
     assert template_of(daily, SiteBoilerplate(min_pages=2, share=0.1)) == {}
 
 
 def test_a_rejected_page_is_no_page_of_its_site() -> None:
-    """What a rule took before tells nothing about what is kept."""
+    """Rejected pages say nothing about those that are kept."""
     dead = [one | {"rule": "quality.some", "text": None} for one in site("one.example", 30)]
 
     template = template_of(site("one.example", 5) + dead, SiteBoilerplate())
@@ -101,8 +101,8 @@ def test_a_rejected_page_is_no_page_of_its_site() -> None:
     assert {piece for _, piece in template} == {key_of(HEAD), key_of(FOOT)}
 
 
-def test_short_pieces_stay_when_they_shall() -> None:
-    """Headings that all pages of a manual have are content: "Parameters", "See also"."""
+def test_short_pieces_are_kept_below_min_characters() -> None:
+    """Headings on all pages of a manual are content: "Parameters", "See also"."""
     captures = site("one.example", 9, pieces=("Parameters", HEAD))
 
     template = template_of(captures, SiteBoilerplate(min_characters=20))

@@ -51,7 +51,7 @@ def run_stage(
     workers: int = 0,
     batch_rows: int | None = None,
 ) -> tuple[list[dict[str, Any]], dict[str, int]]:
-    """Return the documents, sorted, and the account of the stage, from the real engine."""
+    """Return the sorted documents and the account of the stage, from the real engine."""
     folder.mkdir(parents=True, exist_ok=True)
     corpus, tasks = table(captures), []
     for number in range(files):
@@ -88,8 +88,8 @@ def texts(rows: list[dict[str, Any]]) -> dict[str, str]:
     return {row["source_id"]: row["text"] for row in rows if row["rule"] is None}
 
 
-def test_what_stands_on_most_pages_of_a_site_is_cut_and_told_once(tmp_path: Path) -> None:
-    """The page keeps its own words; a reader of the ledger sees what went, from where, and how common it was."""
+def test_what_stands_on_most_pages_of_a_site_is_cut_and_recorded_once(tmp_path: Path) -> None:
+    """The page keeps its own words, and the ledger shows what was cut, from where, and how common it was."""
     pages = site("www.daily.example", 8)
     text = pages[0]["text"].removeprefix(f"{HEAD}\n\n")
     pages[0] |= {"text": text, "text_bytes": len(text.encode())}
@@ -108,7 +108,7 @@ def test_what_stands_on_most_pages_of_a_site_is_cut_and_told_once(tmp_path: Path
 
 
 def test_items_of_lists_are_cut_one_by_one(tmp_path: Path) -> None:
-    """A menu at the end of a list of the page's own must not take the list with it."""
+    """A menu after one of the page's own lists must not remove that list."""
     pages = [
         capture(f"{n}", f"- own item {n}\n{ITEM}\n- another of {n}", url=f"https://one.example/{n}") for n in range(5)
     ]
@@ -119,7 +119,7 @@ def test_items_of_lists_are_cut_one_by_one(tmp_path: Path) -> None:
 
 
 def test_a_document_with_nothing_of_its_own_goes_to_the_ledger_as_it_was(tmp_path: Path) -> None:
-    """An empty text is no document; its reader still sees what it said."""
+    """An empty text is not a document; the ledger must show what it said."""
     pages = [*site("one.example", 8), capture("login", f"{FOOT}\n\n* * *\n\n{HEAD}", url="https://one.example/login")]
 
     rows, law = run_stage(pages, tmp_path)
@@ -131,7 +131,7 @@ def test_a_document_with_nothing_of_its_own_goes_to_the_ledger_as_it_was(tmp_pat
 
 
 def test_documents_without_a_site_and_rejected_ones_pass_untouched(tmp_path: Path) -> None:
-    """Files have no site, and a verdict that was given stays."""
+    """Files have no site, and earlier verdicts stay."""
     files = [one | {"url": url} for one, url in zip(site("one.example", 6), [None, "a/b.md"] * 3, strict=True)]
     dead = capture("dead", None, url="https://one.example/dead", stage="quality", rule="quality.some")
 
@@ -143,8 +143,8 @@ def test_documents_without_a_site_and_rejected_ones_pass_untouched(tmp_path: Pat
     assert law["documents_in"] == 6
 
 
-def test_the_signal_tells_what_a_document_lost(tmp_path: Path) -> None:
-    """So that a report can show it, and a reader can find the pages that are mostly template."""
+def test_the_signal_counts_the_bytes_cut_from_a_document(tmp_path: Path) -> None:
+    """Reports use it, and it helps to identify pages that are mostly template."""
     rows, _ = run_stage(
         [*site("one.example", 6), capture("own", "Nothing shared.", url="http://one.example")], tmp_path
     )
@@ -154,8 +154,8 @@ def test_the_signal_tells_what_a_document_lost(tmp_path: Path) -> None:
     assert set(lost.values()) == {len(f"{HEAD}\n\n\n\n{FOOT}".encode())}
 
 
-def test_all_captures_of_a_page_lose_the_template_which_is_told_once(tmp_path: Path) -> None:
-    """Which capture is kept is decided later; equal captures must not tell a piece twice."""
+def test_all_captures_of_a_page_lose_the_template_which_is_recorded_once(tmp_path: Path) -> None:
+    """The capture to keep is chosen later; equal captures must not record a piece twice."""
     pages = site("one.example", 6)
 
     rows, law = run_stage(pages + pages + [one | {"record_sha256": "0" * 64} for one in pages], tmp_path)
@@ -167,7 +167,7 @@ def test_all_captures_of_a_page_lose_the_template_which_is_told_once(tmp_path: P
 
 @pytest.fixture(scope="module")
 def corpus() -> list[dict[str, Any]]:
-    """Sites of several sizes with a common piece, one of them in two sources, and documents without one."""
+    """Sites of several sizes with a common piece, one of them in two sources, and documents without a site."""
     sites = [
         site(f"{name}.example", size, pieces=(HEAD, f"About {name}", FOOT))
         for name, size in zip("abcde", (3, 5, 9, 40, 1), strict=True)
@@ -185,7 +185,7 @@ def corpus() -> list[dict[str, Any]]:
 def test_files_workers_and_batches_change_nothing(
     corpus: list[dict[str, Any]], tmp_path: Path, files: int, workers: int, batch_rows: int | None
 ) -> None:
-    """Promise 1: the same documents, rows of the ledger and account, whatever the engine does with them."""
+    """Promise 1: equal documents, ledger rows and account for any execution."""
     expected = run_stage(corpus, tmp_path / "plain")
 
     found = run_stage(corpus[::-1], tmp_path / "other", files=files, workers=workers, batch_rows=batch_rows)
@@ -204,10 +204,10 @@ PARTS = (HEAD, FOOT, ITEM, "own words", "more of them", "* * *")
     rows=st.sampled_from([1, 3, None]),
     share=st.sampled_from([0.3, 0.5, 1.0]),
 )
-def test_nothing_is_lost_and_every_piece_that_is_cut_is_told(
+def test_nothing_is_lost_and_every_piece_that_is_cut_is_recorded(
     tmp_path_factory: pytest.TempPathFactory, pages: list[list[str]], rows: int | None, share: float
 ) -> None:
-    """The law, on any site: what is missing in a text stands in the ledger, and the account closes."""
+    """For any site, text that is missing from a document must be in the ledger, and the account must balance."""
     captures = [capture(f"{n}", "\n\n".join(parts), url=f"https://a.example/{n}") for n, parts in enumerate(pages)]
 
     found, law = run_stage(
@@ -231,6 +231,6 @@ def test_nothing_is_lost_and_every_piece_that_is_cut_is_told(
     "given", [{"share": 0}, {"share": 1.5}, {"min_pages": 1}, {"min_characters": 0}, {"hosts": []}]
 )
 def test_parameters_that_cannot_be_meant_are_refused(given: dict[str, Any]) -> None:
-    """One page is no template, and a share is above 0 and at most 1."""
+    """One page is not a template, and a share is above 0 and at most 1."""
     with pytest.raises(ValidationError):
         SiteBoilerplate.model_validate_json(json.dumps(given), strict=True)

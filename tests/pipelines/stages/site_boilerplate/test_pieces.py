@@ -44,12 +44,12 @@ def told(text: str) -> list[str]:
     ],
 )
 def test_a_text_is_divided_at_empty_lines_and_in_lists(text: str, expected: list[str]) -> None:
-    """These are the units that a site repeats; code is never torn apart."""
+    """Sites repeat these units; code must never be divided."""
     assert told(text) == expected
 
 
 def test_case_and_white_space_make_no_difference_and_letters_do() -> None:
-    """A template is set in capitals on one page, and broken into other lines on the next."""
+    """A template may be in capitals on one page and wrapped differently on the next."""
     assert key_of("Share\n this PAGE") == key_of("share this page")
     assert key_of("Share this page") != key_of("Share this pages")
     assert key_of("-----") is None
@@ -60,7 +60,7 @@ def test_case_and_white_space_make_no_difference_and_letters_do() -> None:
     spaces=st.sampled_from(" \n\t\u00a0"),
 )
 def test_a_key_does_not_depend_on_how_the_text_is_set(text: str, spaces: str) -> None:
-    """The way that is taken for plain text must give what the general one gives."""
+    """The fast path for plain text must agree with the general one."""
     assert key_of(text) == key_of((spaces * 2).join(f" {text} ".split()).casefold())
 
 
@@ -72,7 +72,7 @@ def test_without_anything_to_cut_a_text_stays_as_it_is(text: str) -> None:
 
 @given(text=texts, keys=some_keys)
 def test_what_is_left_are_the_other_pieces_divided_as_before(text: str, keys: set[int]) -> None:
-    """Cutting removes pieces and does nothing else: it neither joins nor divides those that stay."""
+    """Cutting must neither join nor divide the pieces that stay."""
     kept = [text[piece.start : piece.end] for piece in pieces(text) if piece.key is None or piece.key not in keys]
 
     left = without(text, pieces(text), keys)
@@ -84,5 +84,5 @@ def test_what_is_left_are_the_other_pieces_divided_as_before(text: str, keys: se
 
 @given(text=texts)
 def test_pieces_hold_every_character_that_is_not_white_space(text: str) -> None:
-    """Nothing stands between pieces that could be lost with them."""
+    """Text between pieces would be lost with them."""
     assert "".join("".join(told(text)).split()) == "".join(text.split())

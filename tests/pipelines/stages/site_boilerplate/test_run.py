@@ -69,7 +69,7 @@ def rows_of(version: Version, kind: str) -> list[dict[str, Any]]:
 
 
 def test_the_account_closes_with_rows_that_were_created(version: Version) -> None:
-    """read + created = published + ledger; what was cut and what the ledger keeps of it are in the account of bytes."""
+    """read + created = published + ledger; bytes that were cut or are in the ledger are part of the account."""
     counts = version.manifest.counts
     stage = next(stage for stage in counts.stages if stage.name == "site_boilerplate")
 
@@ -81,8 +81,8 @@ def test_the_account_closes_with_rows_that_were_created(version: Version) -> Non
     assert len(rows_of(version, "origin")) == counts.read
 
 
-def test_the_ledger_tells_each_piece_masked_like_all_its_samples(version: Version) -> None:
-    """What is in the ledger is published with the version, so it passes the recipe's `pii` stage."""
+def test_the_ledger_has_each_piece_masked_like_all_its_samples(version: Version) -> None:
+    """The ledger is published with the version, so its samples pass the recipe's `pii` stage."""
     told = [row for row in rows_of(version, "ledger") if row["rule"] == TEMPLATE]
 
     assert {row["sample_text"] for row in told} == {HEAD, FOOT, "Write to <EMAIL>"}
@@ -96,10 +96,8 @@ def test_the_ledger_tells_each_piece_masked_like_all_its_samples(version: Versio
     ]
 
 
-def test_explain_tells_a_document_what_it_lost_and_a_piece_where_it_stood(
-    workspace: Workspace, version: Version
-) -> None:
-    """Both ends of the cut lead to each other's evidence."""
+def test_explain_shows_what_a_document_lost_and_where_a_piece_was(workspace: Workspace, version: Version) -> None:
+    """Document and piece must lead to each other."""
     document = explain("https://www.one.example/3", workspace)
     piece = explain(next(row["id"] for row in rows_of(version, "ledger") if row["rule"] == TEMPLATE), workspace)
     emptied = explain(document_id("pages", "login"), workspace)
@@ -114,7 +112,7 @@ def test_explain_tells_a_document_what_it_lost_and_a_piece_where_it_stood(
 
 
 def test_inspect_finds_the_template_of_a_host(version: Version) -> None:
-    """One line of SQL shows what was learned about a site."""
+    """One line of SQL must show the template of a site."""
     question = Question(where=f"rule = '{TEMPLATE}' AND starts_with(source_id, 'one.example#')", ledger=True)
 
     found = list(inspect(version, question))
@@ -133,7 +131,7 @@ def test_the_report_counts_records_and_not_pieces(version: Version) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_batches_and_workers_change_nothing(version: Version, tmp_path: Path, workers: int) -> None:
-    """Promise 1, over the whole way."""
+    """Promise 1, for a whole run."""
     engine = make_engine("local", workers=workers)
     try:
         _, manifest = run_once(
@@ -148,7 +146,7 @@ def test_batches_and_workers_change_nothing(version: Version, tmp_path: Path, wo
 @pytest.mark.engine
 @pytest.mark.parametrize("name", ["beam", "spark"])
 def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: str) -> None:
-    """The template of a site is the same on many machines."""
+    """The template of a site must be the same on many machines."""
     engine = make_engine(name)
     try:
         _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
@@ -159,7 +157,7 @@ def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: 
 
 
 def test_it_may_stand_behind_a_stage_that_compares(tmp_path: Path) -> None:
-    """Then duplicates are gone before pages are counted; clusters and counts stay."""
+    """Duplicates are then removed before pages are counted; clusters and counts stay."""
     stages = "stages:\n  - exact_dedup\n  - site_boilerplate: {share: 0.6}\n  - normalize\n  - near_dedup\n"
     recipe = RECIPE.partition("stages:")[0] + stages
 
@@ -170,7 +168,7 @@ def test_it_may_stand_behind_a_stage_that_compares(tmp_path: Path) -> None:
 
 
 def test_two_of_them_are_refused_before_anything_runs(tmp_path: Path) -> None:
-    """Both would give the signal; the second would find what the first left."""
+    """Both would add the signal, and the second would only see the output of the first."""
     recipe = write_project(tmp_path, RECIPE.replace("  - normalize\n", "  - site_boilerplate\n"))
 
     with pytest.raises(RecipeError, match=r"site_boilerplate\.cut_bytes"):
