@@ -1,4 +1,4 @@
-"""Readings of small pages by a model that knows nothing and keeps everything."""
+"""Read small pages with an untrained model that keeps everything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The columns of the reader: each name means what it says, and a reading keeps its own."""
+"""The columns of the reader: each name has its meaning, and each reading has its own columns."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ PAGE = """<body><div id=outer><div id=inner><p>Alpha, beta, gamma.</p><p>Delta.<
 
 
 def columns(reading: _reader.Reading) -> dict[str, list[float]]:
-    """Return the columns of *reading* by their names, one value a block."""
+    """Return the columns of *reading* by name, with one value per block."""
     table = np.frombuffer(reading.columns, "<f4").reshape(len(_reader.FEATURES), -1)
     return dict(zip(_reader.FEATURES, table.tolist(), strict=True))
 
 
 def test_the_columns_of_a_container_lie_under_their_names() -> None:
-    """A model is trained on names: two swapped columns would spoil it without a word."""
+    """A model is trained on names, so swapped columns would silently make it useless."""
     found = columns(read(PAGE))
     first, second, third, last = (len(text) for text in ("Alpha, beta, gamma.", "Delta.", "Epsilon", "Zeta."))
     outer = first + second + third
@@ -46,7 +46,7 @@ def test_the_columns_of_a_container_lie_under_their_names() -> None:
 
 
 def test_the_columns_of_the_second_stage_lie_under_their_names() -> None:
-    """With equal chances for all blocks, a container has the share of chance that it has of the text."""
+    """With equal chances for all blocks, a container's share of chance equals its share of text."""
     reading = read(PAGE)
 
     reading.rescore(np.zeros(4, "<i4").tobytes())
@@ -59,7 +59,7 @@ def test_the_columns_of_the_second_stage_lie_under_their_names() -> None:
 
 
 def test_readings_of_several_models_keep_their_columns() -> None:
-    """The memory of a reading that is gone is used again, by its own model alone."""
+    """Memory of a deleted reading may only be reused by its own model."""
     models = [_reader.Model(names=b"", words=b"", stages=(), chances=b"\xff\xff" * CHANCES) for _ in range(2)]
     pages = [b"<p>" + b"word " * size + b"</p>" * (size % 3) + b"<p>x" * size for size in (400, 3, 90, 1, 200)]
     expected = [read(page).columns for page in pages]

@@ -1,4 +1,4 @@
-r"""Formulas come out as TeX, once, whatever a page writes them with."""
+r"""Formulas are written as TeX, once, in whatever form a page has them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ MATHJAX_3 = (
 
 
 def written(tex: str) -> str:
-    """Return the markup of a formula: an element that parts it from the text around it."""
+    """Return the markup of a formula: an element that separates it from the surrounding text."""
     return f"<math>{tex}</math>" if tex else ""
 
 
@@ -68,7 +68,7 @@ PAGES = {
 
 @pytest.mark.parametrize("name", PAGES)
 def test_each_way_to_write_a_formula_gives_it_once(name: str) -> None:
-    """A formula that comes twice, or as its drawing's letters, teaches a model nonsense."""
+    """A repeated formula, or the letters of its rendering, would be nonsense in training text."""
     markup, expected = PAGES[name]
 
     assert with_formulas(f"<p>so {markup} holds") == f"<p>so {markup if expected is None else written(expected)} holds"
@@ -100,7 +100,7 @@ def test_each_way_to_write_a_formula_gives_it_once(name: str) -> None:
     ],
 )  # fmt: skip
 def test_presentation_mathml_becomes_tex(mathml: str, expected: str) -> None:
-    """The elements that people use, as a TeX writer would type them."""
+    """Common elements must become what a TeX author would write."""
     assert with_formulas(f"<math>{mathml}</math>") == written(f"${expected}$")
 
 
@@ -111,7 +111,7 @@ def test_a_formula_that_never_ends_ends_where_a_browser_ends_it() -> None:
 
 
 def test_a_page_without_formulas_stays_as_it_is() -> None:
-    """Byte for byte."""
+    """The page must be equal byte for byte."""
     markup = "<p title='a>b'>1 < 2 &amp; <!-- x --> <script>1<2</script><br/></P>"
 
     assert with_formulas(markup) == markup
@@ -125,7 +125,7 @@ def test_a_page_without_formulas_stays_as_it_is() -> None:
     after=st.text(alphabet="matexlh <", max_size=150),
 )
 def test_the_quick_look_sees_what_a_search_sees(before: str, word: str, after: str) -> None:
-    """At every place, also across the steps in which it looks, and at the end."""
+    """This must hold at every position, across the steps of the scan, and at the end."""
     markup = (before + word + after).encode()
 
     assert _reader.speaks_of_formulas(markup) == (b"math" in markup or b"latex" in markup)
@@ -149,7 +149,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_hostile_markup_takes_time_in_proportion(name: str) -> None:
-    """Twice the page, twice the time; measured so roughly that only a square is found."""
+    """Doubling the page must double the time; the tolerance only detects quadratic growth."""
     took = []
     for count in (5_000, 20_000):
         start = time.process_time()
@@ -160,7 +160,7 @@ def test_hostile_markup_takes_time_in_proportion(name: str) -> None:
 
 
 def test_deep_formulas_stay_in_proportion() -> None:
-    """Ten thousand powers of powers are no formula; what is left of them is short."""
+    """Ten thousand nested powers are not a formula, and the output for them must be short."""
     assert len(with_formulas("<math>" + "<msup><mi>a</mi>" * 10_000 + "</math>")) < 15_000
 
 
@@ -193,7 +193,7 @@ parts = st.sampled_from(TAGS)
 @given(pieces=st.lists(parts, max_size=40))
 @settings(max_examples=300)
 def test_any_soup_of_tags_gives_markup(pieces: list[str]) -> None:
-    """It never fails, and no tag of MathML is made up."""
+    """Conversion must never fail, and every tag of MathML must come from the page."""
     markup = "".join(pieces)
 
     given = with_formulas(markup)
@@ -204,7 +204,7 @@ def test_any_soup_of_tags_gives_markup(pieces: list[str]) -> None:
 
 @given(text=st.text(alphabet="<>&;abc\"'/= $\\{}^_%~#", max_size=30))
 def test_what_stands_in_a_formula_cannot_become_a_tag(text: str) -> None:
-    """Text of a formula is text in the page that is read next."""
+    """Text of a formula must remain text when the page is parsed next."""
     formula = with_formulas(f"<math><mtext>{html.escape(text)}</mtext></math>")
 
     assert "<" not in formula.removeprefix("<math>").removesuffix("</math>")
@@ -220,7 +220,7 @@ def test_what_stands_in_a_formula_cannot_become_a_tag(text: str) -> None:
     ],
 )
 def test_a_formula_never_swallows_an_article(markup: str) -> None:
-    """Names are given freely, and end tags are forgotten."""
+    """Class names are arbitrary, and end tags may be missing."""
     article = "<h2>Tides</h2>" + "<p>The harbour reopened on Tuesday, after the storm.</p>" * 200
 
     assert with_formulas(markup.replace("ARTICLE", article)).count("harbour") == 200

@@ -1,4 +1,4 @@
-"""Pages beyond the limits, and what is no page."""
+"""Pages beyond the limits, and input that is not a page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ WORDS = "The harbour reopened on Tuesday, and the first grain ships would sail b
 
 
 def test_a_page_that_is_too_large_is_set_aside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Size in bytes, before anything is decoded."""
+    """The size in bytes is checked before anything is decoded."""
     monkeypatch.setattr(page, "MAX_PAGE_BYTES", 100)
 
     with pytest.raises(DataError) as caught:
@@ -23,7 +23,7 @@ def test_a_page_that_is_too_large_is_set_aside(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_page_of_too_many_pieces_is_set_aside() -> None:
-    """A quarter of a million blocks is no page; `extract` gives an empty text."""
+    """A quarter of a million blocks is not a page; `extract` returns an empty text."""
     markup = b"<p>x" * 120_001
 
     with pytest.raises(DataError, match="120000 blocks") as caught:
@@ -46,13 +46,13 @@ def test_a_page_of_too_many_pieces_is_set_aside() -> None:
     ids=["depth", "attributes", "inline elements", "names", "paragraphs", "comments"],
 )
 def test_hostile_markup_within_the_limits_gives_its_text(markup: str) -> None:
-    """Parsers that build the tree of a browser take minutes for some of these."""
+    """Parsers that build a browser's tree take minutes for some of these."""
     assert WORDS.strip() in extract(markup.encode())
 
 
 @pytest.mark.parametrize("body", [b"%PDF-1.7", b"\x1f\x8b\x08\x00", b"\x89PNG\r\n", bytes(range(1, 32)) * 100])
 def test_what_is_no_page_is_an_error_with_a_kind(body: bytes) -> None:
-    """`extract` gives an empty text; the stage needs to know why."""
+    """`extract` returns an empty text, but the stage needs the reason."""
     with pytest.raises(DataError) as caught:
         extract_page(body)
 
@@ -64,7 +64,7 @@ def test_what_is_no_page_is_an_error_with_a_kind(body: bytes) -> None:
     "body", [b"", b" ", b"\0" * 1_000, b"<html><frameset><frame src=a></frameset>", b"<script>x</script>"]
 )
 def test_a_page_without_text_gives_none(body: bytes) -> None:
-    """It is a page all the same."""
+    """A page without text is still a page."""
     found = extract_page(body)
 
     assert (found.text, found.blocks, found.markdown()) == ("", [], "")
@@ -73,7 +73,7 @@ def test_a_page_without_text_gives_none(body: bytes) -> None:
 @given(data=st.binary(max_size=200))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_give_a_text_without_white_space_around_it(data: bytes) -> None:
-    """The same each time, and one that can be encoded."""
+    """The text must be the same each time, and encodable."""
     text = extract(data)
 
     assert text == text.strip("\n") == extract(data)

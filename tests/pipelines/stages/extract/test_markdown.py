@@ -1,4 +1,4 @@
-"""Markdown that is read back says what the page said."""
+"""Markdown must say the same as the page when it is parsed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READER = MarkdownIt("commonmark").enable("table")
     ("text", "written"), [("$*x*_1$", "$*x*_1$"), ("*x*", r"\*x\*"), ("$", "$"), ("$a$b*c*$", r"$a$b\*c\*$")]
 )
 def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -> None:
-    """Words of a `math` element that is no formula must not become marks."""
+    """Words of a `math` element that is not a formula must not become marks."""
     assert markdown([Block("paragraph", text, spans=(Span("formula", 0, len(text)),))]) == written
 
 
@@ -33,8 +33,8 @@ def test_only_tex_between_dollar_signs_stays_as_it_is(text: str, written: str) -
         ("1\n1", (Span("strong", 1, 3), Span("image", 1, 1, "/a", "x")), "1 ![x](/a)\\\n**1**"),
     ],
 )
-def test_what_chance_found_stays_mended(text: str, spans: tuple[Span, ...], written: str) -> None:
-    """Stars at the start of a line; three in a row; a picture in front of marked words."""
+def test_cases_from_random_tests_stay_fixed(text: str, spans: tuple[Span, ...], written: str) -> None:
+    """Stars at the start of a line; three in a row; an image before marked words."""
     assert markdown([Block("paragraph", text, spans=spans)], images=True) == written
 
 
@@ -48,7 +48,7 @@ def test_what_chance_found_stays_mended(text: str, spans: tuple[Span, ...], writ
     ],
 )
 def test_tex_cannot_become_a_tag_or_a_picture(formula: str) -> None:
-    """Who writes the page writes its TeX too."""
+    """Hostile pages can contain any TeX."""
     written = markdown([Block("paragraph", f"See {formula} here.", spans=(Span("formula", 4, 4 + len(formula)),))])
 
     inline = next(token for token in READER.parse(written) if token.type == "inline")
@@ -56,7 +56,7 @@ def test_tex_cannot_become_a_tag_or_a_picture(formula: str) -> None:
 
 
 class Piece(NamedTuple):
-    """What a reader of Markdown sees: the kind of a piece, what is around it, its words."""
+    """A parsed piece of Markdown: its kind, its containers, its words."""
 
     kind: str
     place: str
@@ -64,7 +64,7 @@ class Piece(NamedTuple):
 
 
 def read_back(text: str) -> list[Piece]:
-    """Return the pieces that a reader of Markdown finds in *text*."""
+    """Return the pieces of the Markdown *text*."""
     pieces: list[Piece] = []
     open_: list[str] = []
     for token in READER.parse(text):
@@ -107,7 +107,7 @@ def _words(token: Token) -> str:
 
 
 def expected(blocks: list[Block]) -> list[Piece]:
-    """Return the pieces of *blocks*, as a reader of Markdown should find them."""
+    """Return the pieces that Markdown for *blocks* should have."""
     pieces: list[Piece] = []
     for index, block in enumerate(blocks):
         text = " ".join(block.text.split())
@@ -148,14 +148,14 @@ def _place(blocks: list[Block], index: int) -> str:
 @given(blocks=made_blocks.pages())
 @settings(max_examples=200)
 def test_what_is_read_back_is_what_the_page_had(blocks: list[Block]) -> None:
-    """Same pieces, same kinds, same words, same code to the last space, whatever signs stand in the text."""
+    """Kinds, words and code must be equal to the last space, whatever characters the text contains."""
     assert read_back(markdown(blocks)) == expected(blocks)
 
 
 @given(data=st.data(), text=made_blocks.texts)
 @settings(max_examples=200)
 def test_marks_change_no_word(data: st.DataObject, text: str) -> None:
-    """Links, code and emphasis anywhere, across each other, next to signs that look like marks."""
+    """Links, code and emphasis may overlap and be next to characters that look like marks."""
     kinds = ("strong", "emphasis", "code", "link", "sub", "sup")
     block = Block("paragraph", text, spans=data.draw(made_blocks.spans(text, kinds)))
 
@@ -168,7 +168,7 @@ def test_marks_change_no_word(data: st.DataObject, text: str) -> None:
 @given(data=st.data(), text=made_blocks.texts, alt=made_blocks.lines)
 @settings(max_examples=200)
 def test_pictures_stand_where_they_stood(data: st.DataObject, text: str, alt: str) -> None:
-    """Between the words, or between signs that look like marks, within a link or beside one."""
+    """Images may be between words or mark-like characters, inside a link or beside one."""
     place = data.draw(st.integers(0, len(text)))
     spans = data.draw(made_blocks.spans(text, ("strong", "emphasis", "link")))
     block = Block("paragraph", text, spans=(*spans, Span("image", place, place, "/p.png", alt)))
@@ -182,7 +182,7 @@ def test_pictures_stand_where_they_stood(data: st.DataObject, text: str, alt: st
 @given(data=st.data(), text=made_blocks.words)
 @settings(max_examples=200)
 def test_marks_are_read_as_marks(data: st.DataObject, text: str) -> None:
-    """Around whole words, each mark is found again, on the same words."""
+    """Marks around whole words must be parsed as the same marks on the same words."""
     words = text.split(" ")
     chosen = data.draw(st.integers(0, len(words) - 1))
     start = sum(len(word) + 1 for word in words[:chosen])
@@ -196,7 +196,7 @@ def test_marks_are_read_as_marks(data: st.DataObject, text: str) -> None:
 
 
 def test_a_page_in_markdown() -> None:
-    """How the forms look; the laws above do not say that it is pretty."""
+    """Shows the forms, which the laws above do not check for readability."""
     blocks = [
         Block("heading", "Sizes", level=2),
         Block(
@@ -224,7 +224,7 @@ def test_a_page_in_markdown() -> None:
 
 
 def test_without_links_their_words_stay() -> None:
-    """Addresses are noise for a model that learns language."""
+    """Addresses are noise for a language model."""
     block = Block(
         "paragraph", "See the map.", spans=(Span("link", 4, 11, "/map"), Span("image", 4, 4, "/m.png", "Map"))
     )
@@ -237,26 +237,26 @@ def test_without_links_their_words_stay() -> None:
     "target", ["javascript:alert(1)", " JavaScript:x", "#top", "", "data:text/html,x", "x" * 5_000]
 )
 def test_links_that_lead_nowhere_are_words(target: str) -> None:
-    """What a reader cannot follow, or what would run on a click, is no address."""
+    """Targets that a reader cannot open, or that run code on a click, must not become addresses."""
     assert markdown([Block("paragraph", "a b", spans=(Span("link", 0, 1, target),))], links=True) == "a b"
 
 
 def test_permalinks_of_headings_are_no_text() -> None:
-    """A sign that links to the heading it stands in."""
+    """Permalink signs link to their own heading."""
     block = Block("heading", "Sizes ¶", level=2, spans=(Span("link", 6, 7, "page.html#sizes"),))
 
     assert markdown([block, Block("pre", "¶")], links=True) == "## Sizes\n\n```\n¶\n```"
 
 
 def test_lists_side_by_side_stay_two() -> None:
-    """CommonMark would join them, so the second has another sign."""
+    """CommonMark would join them, so the second list needs another sign."""
     blocks = [Block("item", text, level=1, group=group, row=group) for group, text in enumerate(("a", "b", "c"))]
 
     assert markdown(blocks) == "- a\n\n* b\n\n- c"
 
 
 def test_hostile_blocks_are_written_in_linear_time() -> None:
-    """A deep list, a wide table and a text of signs: the output stays in proportion to the page."""
+    """For a deep list, a wide table and a text of signs, the output must be linear in the page."""
     deep = [Block("item", "x", level=level, group=level, row=level) for level in range(1, 5_000)]
     wide = [Block("cell", "x", group=1, row=0, column=column) for column in range(20_000)]
     spans = tuple(Span("strong", place, 100_000) for place in range(2_000))

@@ -1,4 +1,4 @@
-"""What a user may say about extraction is checked before any work starts."""
+"""Options of extraction are validated before any work starts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from corpusmill.pipelines.stages.extract.options import Options
 
 
 def test_equal_wishes_are_equal_values() -> None:
-    """The options are part of a step's fingerprint: the order in which someone lists them must not be."""
+    """Options are part of a step's fingerprint, so the order in which they are listed must not matter."""
     first = Options.model_validate_json('{"keep": ["links", "tables", "links"]}', strict=True)
     second = Options.model_validate_json('{"keep": ["tables", "links"]}', strict=True)
 
@@ -19,8 +19,8 @@ def test_equal_wishes_are_equal_values() -> None:
     assert first.keep == ("tables", "links")
 
 
-def test_tables_and_code_are_kept_unless_told_otherwise() -> None:
-    """They are what the page says; comments, addresses and texts of pictures are for who asks."""
+def test_tables_and_code_are_kept_by_default() -> None:
+    """They are content of the page; comments, addresses and alternative texts must be requested."""
     assert Options().keep == ("tables", "code")
     assert Options(keep=()).keep == ()
 
@@ -37,8 +37,8 @@ def test_tables_and_code_are_kept_unless_told_otherwise() -> None:
         ("keeep", [], "Extra inputs"),
     ],
 )
-def test_a_mistake_is_told_with_what_would_be_right(field: str, value: object, said: str) -> None:
-    """With the values that are allowed, or the part of the selector that is wrong."""
+def test_a_mistake_is_reported_with_the_correct_form(field: str, value: object, said: str) -> None:
+    """The message has the allowed values, or the invalid part of the selector."""
     with pytest.raises(ValidationError) as caught:
         Options.model_validate_json(json.dumps({field: value}), strict=True)
 
@@ -47,6 +47,6 @@ def test_a_mistake_is_told_with_what_would_be_right(field: str, value: object, s
 
 @pytest.mark.parametrize("selector", ["::before", "p::before"])
 def test_a_selector_of_no_element_is_refused(selector: str) -> None:
-    """Pseudo-elements are no elements of a page; the parser of selectors says so in another way than of errors."""
+    """Pseudo-elements are not elements of a page, and the selector parser reports them as another kind of error."""
     with pytest.raises(ValidationError, match="not a CSS selector"):
         Options(drop=(selector,))

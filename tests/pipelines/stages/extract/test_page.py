@@ -1,4 +1,4 @@
-"""What comes out of a page: its text and its layout. What it says about itself is tested with the metadata."""
+"""The text and layout of a page. Metadata is tested separately."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def page(body: str, head: str = "") -> bytes:
 
 
 def test_an_article_comes_out_without_what_surrounds_it() -> None:
-    """The reason of the stage: navigation, related links and footers are on every page of a site."""
+    """Navigation, related links and footers repeat on every page of a site."""
     links = "".join(f"<li><a href=/{n}>Section number {n}</a></li>" for n in range(20))
     html = page(
         f"<header><nav><ul>{links}</ul></nav></header><main><article><h1>Harbour reopens</h1>"
@@ -41,7 +41,7 @@ def test_an_article_comes_out_without_what_surrounds_it() -> None:
 
 
 def test_blocks_are_laid_out_as_plain_text() -> None:
-    """Paragraphs apart, items with a dash, rows on a line, `pre` with its own lines, `<br>` as a line end."""
+    """Paragraphs are separated, items have a dash, rows a line, `pre` its own lines, and `<br>` is a line end."""
     html = page(
         f"<article><h2>Head   line</h2><p>{STORY}</p><ul><li>one, a</li><li><p>two</p></li></ul>"
         "<pre>  x = 1\n    y</pre><table><tr><td>a</td><td>b</td></tr><tr><td>c</td><td>d</td></tr></table>"
@@ -57,7 +57,7 @@ def test_blocks_are_laid_out_as_plain_text() -> None:
 
 @pytest.mark.parametrize("favor", ["precision", "balanced", "recall"])
 def test_a_table_and_a_list_are_kept_whole_or_not_at_all(favor: Favor) -> None:
-    """Half a table says something else than the table: a size without its name, a name without its size."""
+    """Half a table can be misleading: a size without its name, a name without its size."""
     cells = "".join(
         f"<tr><th>{name}<td>{size}" for name, size in [("Weight", "3.2 kg"), ("Colour", "–"), ("a", "8 mm")]
     )
@@ -75,7 +75,7 @@ def test_a_table_and_a_list_are_kept_whole_or_not_at_all(favor: Favor) -> None:
 
 
 def test_cells_stand_in_the_columns_that_a_browser_gives_them() -> None:
-    """A value under the wrong head is a false statement."""
+    """A value under the wrong heading is a false statement."""
     table = (
         "<table><tr><th colspan=2>Place<th>People<tr><td rowspan=2>Norway<td>Oslo<td>700,000<tr><td>Bergen<td>290,000"
         "<tr><td>Malta<td rowspan=0>Valletta<td>6,000</table>"
@@ -94,7 +94,7 @@ def test_cells_stand_in_the_columns_that_a_browser_gives_them() -> None:
 
 
 def test_items_have_the_numbers_that_the_page_gives_them() -> None:
-    """Steps are referred to by number."""
+    """Texts refer to steps by number."""
     html = page("<article><ol start=3><li>three<li>four<li value=9>nine<li>ten</ol></article>")
 
     assert extract_page(html, options=Options(select=("article",))).text == "3. three\n4. four\n9. nine\n10. ten"
@@ -110,7 +110,7 @@ def test_items_have_the_numbers_that_the_page_gives_them() -> None:
     ],
 )
 def test_relative_addresses_start_where_the_page_says(base: str, expected: str) -> None:
-    """`<base>` moves all of them."""
+    """`<base>` changes all relative addresses."""
     html = page("<article><p>See <a href=x>there</a>.</p></article>", base)
     options = Options(select=("article",), keep=("links",))
 
@@ -120,7 +120,7 @@ def test_relative_addresses_start_where_the_page_says(base: str, expected: str) 
 
 
 def test_the_licence_of_a_picture_is_not_that_of_the_page() -> None:
-    """Who publishes a text under the licence of its photograph has no right to."""
+    """Publishing a text under the license of its photograph would be wrong."""
     by = "<a rel=license href=https://creativecommons.org/licenses/by/2.0/>CC BY</a>"
     figure = page(f"<article><p>{STORY}</p><figure><img src=a><figcaption>Photo: {by}</figcaption></figure></article>")
 
@@ -132,7 +132,7 @@ def test_the_licence_of_a_picture_is_not_that_of_the_page() -> None:
 
 
 def test_formulas_of_a_page_are_tex_in_every_form() -> None:
-    """Readers of Markdown take TeX as it is written: a backslash before each `_` would be another formula."""
+    """Markdown parsers read TeX verbatim, so a backslash before each `_` would change the formula."""
     formula = "<math><msub><mi>h</mi><mi>t</mi></msub><mo>&lt;</mo><msub><mi>h</mi><mi>k</mi></msub></math>"
     html = page(f"<article><p>The level {formula} of file_1* and file_2* falls.</p></article>")
 
@@ -144,7 +144,7 @@ def test_formulas_of_a_page_are_tex_in_every_form() -> None:
 
 
 def test_the_prose_of_a_page_of_pydoc_comes_out_nearly_whole() -> None:
-    """The demo's site: layout tables, `<dl>`, `<code>`, `&nbsp;` and no container of its own."""
+    """The site of the demo has layout tables, `<dl>`, `<code>`, `&nbsp;` and no main container."""
     html = pydoc.HTMLDoc()
 
     text = extract(html.page("textwrap", html.document(textwrap, "textwrap")).encode())
@@ -155,7 +155,7 @@ def test_the_prose_of_a_page_of_pydoc_comes_out_nearly_whole() -> None:
 
 
 def test_scripts_comments_and_hidden_words_are_not_text() -> None:
-    """What a reader does not see is no prose."""
+    """Invisible text is not prose."""
     html = page(
         f"<p>{STORY}</p><script>var hidden = 1;</script><style>p {{}}</style><p>{STORY} <span hidden>hidden</span>"
         "<b class=icon aria-hidden=true>hidden</b><i style='display: none'>hidden</i></p><!-- hidden -->"
@@ -166,7 +166,7 @@ def test_scripts_comments_and_hidden_words_are_not_text() -> None:
 
 
 def test_favor_recall_keeps_at_least_what_precision_keeps() -> None:
-    """The two ends of one scale."""
+    """They are the two ends of one scale."""
     html = page(
         f"<div class=content>{'<p>' + STORY + '</p>'}</div><div class=other><p>{STORY[:90]}</p></div>"
         "<ul><li><a href=/>A link</a> and a few words</li></ul>"
@@ -181,7 +181,7 @@ def test_favor_recall_keeps_at_least_what_precision_keeps() -> None:
 
 
 def test_selectors_of_a_site_come_before_everything() -> None:
-    """A curator who looked at the site knows better than any model."""
+    """A user who knows the site must be able to overrule the model."""
     html = page(f"<div id=a><p>{STORY}</p></div><div id=b><p>short <b class=ad>ad</b></p><nav>kept too</nav></div>")
     options = Options(
         drop=(".ad",), sites={"example.org": Selectors(select=("#b",)), "www.example.org": Selectors(drop=("nav",))}
@@ -194,19 +194,19 @@ def test_selectors_of_a_site_come_before_everything() -> None:
 
 
 def test_a_page_on_which_nothing_is_selected_is_read_as_usual() -> None:
-    """A site has pages that its template does not fit; dropping them unseen would be a silent loss."""
+    """Some pages of a site differ from its template; dropping them would be a silent loss."""
     assert extract_page(page(f"<p>{STORY}</p>"), options=Options(select=("#content",))).text == STORY
 
 
 def test_nested_matches_are_taken_once() -> None:
-    """`div` matches an element and those in it: the text must not come twice."""
+    """`div` matches nested elements too, and the text must not be repeated."""
     html = page("<div>outer <div>inner</div></div>")
 
     assert extract_page(html, options=Options(select=("div",))).text == "outer\n\ninner"
 
 
 def test_a_page_says_what_it_is_and_when_it_was_written() -> None:
-    """Title, date, licence and language are what an auditor asks for first; where each stood is in the metadata."""
+    """Auditors need title, date, license and language first, with their sources in the metadata."""
     html = page(
         f"<h1>Heading</h1><p>{STORY}</p>"
         "<a rel='license noopener' href='https://creativecommons.org/licenses/by-sa/4.0/'>x</a>",
@@ -232,7 +232,7 @@ def test_a_page_says_what_it_is_and_when_it_was_written() -> None:
     "script", ["{" * 1000, '{"a": ' + "9" * 5000 + "}", "[" * 100_000, '{"datePublished": 5}', "nul"]
 )
 def test_broken_linked_data_is_passed_over(script: str) -> None:
-    """Half of it on the web is broken, some of it on purpose."""
+    """Half of the linked data on the web is broken, some of it on purpose."""
     html = page(f"<p>{STORY}</p>", f'<script type="application/ld+json">{script}</script>')
 
     found = extract_page(html)
@@ -242,7 +242,7 @@ def test_broken_linked_data_is_passed_over(script: str) -> None:
 
 
 def test_every_block_tells_why_it_was_kept() -> None:
-    """Kind, score and path of all of them, in the order of the page; the text is that of the kept ones."""
+    """The output has kind, score and path of all blocks in page order; the text consists of the kept ones."""
     found = extract_page(page(f"<nav><a href=/>Home</a></nav><main id=m><p>{STORY}</p></main>"))
 
     assert [(block.text, block.path) for block in found.blocks] == [
@@ -254,7 +254,7 @@ def test_every_block_tells_why_it_was_kept() -> None:
 
 
 def test_a_page_as_str_is_refused_in_words() -> None:
-    """The first mistake that everybody makes, who has the text of a response at hand."""
+    """Passing the text of a response is the most common mistake."""
     html = f"<meta charset=iso-8859-1><main><p>Café: {STORY}</p></main>"
 
     with pytest.raises(TypeError, match=r"^a page must be bytes, got str: .* text\.encode\(\)$"):
@@ -264,7 +264,7 @@ def test_a_page_as_str_is_refused_in_words() -> None:
 
 
 def test_a_type_that_is_no_text_is_refused_and_plain_text_is_kept_as_it_is() -> None:
-    """The server's word on the type counts."""
+    """The server's content type decides."""
     assert extract_page(b"a < b\r\n  c", media_type="text/plain; charset=utf-8").text == "a < b\n  c"
     with pytest.raises(DataError):
         extract_page(b"abc", media_type="image/svg")

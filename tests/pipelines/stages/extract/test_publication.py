@@ -1,4 +1,4 @@
-"""The day of publication of whole pages: which of the days on a page it is, and which it is not."""
+"""The date of publication of whole pages: which date on a page it is, and which it is not."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def article(before: str, after: str = "") -> str:
     ],
 )
 def test_the_day_of_a_byline_is_that_of_publication(body: str, expected: tuple[str, str]) -> None:
-    """Whatever other days the page has, before and after it."""
+    """Other dates may come before and after it."""
     others = (
         "<nav><time datetime=2019-01-01></time></nav>"
         "<aside class=latest-news><ul><li><time datetime=2018-09-30>30 Sep</time> <a href=/x>Other</a></ul></aside>"
@@ -86,12 +86,12 @@ def test_the_day_of_a_byline_is_that_of_publication(body: str, expected: tuple[s
     ],
 )
 def test_other_days_are_not_that_of_publication(body: str) -> None:
-    """Null means that nothing is known, and that is better than a wrong day."""
+    """Null means unknown, which is better than a wrong date."""
     assert published(body) is None
 
 
 def test_a_day_of_change_is_kept_apart() -> None:
-    """It is in `modified`, and a day of publication beside it is still found."""
+    """It is stored in `modified`, and a date of publication beside it must still be detected."""
     changed = "<time itemprop=dateModified datetime=2017-11-27>27/11/2017</time>"
     found = metadata_of_page(
         '<script type="application/ld+json">{"dateModified": "2017-11-27"}</script>', article(changed)
@@ -122,7 +122,7 @@ def test_what_the_page_declares_goes_before_what_it_shows() -> None:
     ],
 )
 def test_a_day_in_the_future_is_refused(head: str) -> None:
-    """By the moment of the capture, or by a bound that does not move with the clock; the next evidence counts."""
+    """The bound is the time of capture or a constant, never the clock; later sources are then tried."""
     body = article("<time class=published datetime=2031-05-01></time><p class=date>27 August 2018</p>")
     fetched_at = datetime(2018, 8, 27, 23, tzinfo=UTC)
 
@@ -133,7 +133,7 @@ def test_a_day_in_the_future_is_refused(head: str) -> None:
 
 
 def test_the_order_of_day_and_month_is_that_which_is_not_in_the_future() -> None:
-    """12/03/2018 was seen in May, so it is the twelfth of March."""
+    """12/03/2018 was captured in May, so it is the twelfth of March."""
     assert published(article("<p class=date>12/03/2018</p>"), fetched_at=datetime(2018, 5, 1, tzinfo=UTC)) == (
         "2018-03-12",
         "html:date",
@@ -141,7 +141,7 @@ def test_the_order_of_day_and_month_is_that_which_is_not_in_the_future() -> None
 
 
 def test_the_stage_asks_when_a_page_was_captured_and_says_where_its_day_stood() -> None:
-    """`published_at_source` tells what the day is worth."""
+    """`published_at_source` shows how reliable the date is."""
     html = article("<time class=published datetime=2024-05-01></time><p class=date>27 August 2018</p>").encode()
 
     out = Extract().build()(
@@ -168,7 +168,7 @@ def test_the_stage_asks_when_a_page_was_captured_and_says_where_its_day_stood() 
     ],
 )
 def test_lines_of_a_byline(line: str) -> None:
-    """As 2,884 real pages have them."""
+    """The forms are from 2,884 real pages."""
     assert is_dateline(line)
 
 
@@ -186,5 +186,5 @@ def test_lines_of_a_byline(line: str) -> None:
     ],
 )
 def test_lines_that_are_none(line: str) -> None:
-    """They say something of another day."""
+    """These lines state other dates."""
     assert not is_dateline(line)

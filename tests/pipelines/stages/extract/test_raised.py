@@ -40,7 +40,7 @@ def text_of(markup: str) -> str:
     ],
 )
 def test_a_number_keeps_its_value(markup: str, expected: str) -> None:
-    """3×10⁶ and 3×106 are different numbers, and HTML asks for `sup` only where it changes the meaning."""
+    """3×10⁶ and 3×106 are different numbers, and HTML reserves `sup` for cases where it changes the meaning."""
     assert text_of(markup) == expected
 
 
@@ -62,12 +62,12 @@ def test_a_number_keeps_its_value(markup: str, expected: str) -> None:
     ],
 )
 def test_notes_ordinals_and_small_print_stay_as_they_are(markup: str, expected: str) -> None:
-    """They are written in small for the eye alone."""
+    """They are small only for display."""
     assert text_of(markup) == expected
 
 
 def test_links_and_pictures_stand_beside_exponents() -> None:
-    """Both change the same text at their own places."""
+    """Both change the same text, each at its own position."""
     page = extract_page(
         b"<p>see <a href=/e>10<sup>6</sup> eggs</a> and 10<sup>x,y</sup> more</p>",
         "https://example.org/",
@@ -85,7 +85,7 @@ def test_links_and_pictures_stand_beside_exponents() -> None:
     ),
 )
 def test_what_is_not_raised_is_left_as_it_is(text: str, spans: list[tuple[str, int, int]]) -> None:
-    """Whatever spans a page has: without `sup` and `sub` no character is touched."""
+    """Without `sup` and `sub`, no spans may change the text."""
     marks = [Span(kind, min(a, b, len(text)), min(max(a, b), len(text))) for kind, a, b in spans]  # type: ignore[arg-type]
 
     plain_text([Block("paragraph", text, spans=tuple(marks))], links=True, images=True)

@@ -1,4 +1,4 @@
-"""The tree rules of the reader: where the text of a page belongs, however its tags are written."""
+"""The tree rules of the reader: to which element text belongs, however tags are written."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.pipelines.stages.extract.readings import KEEPS_ALL, blocks, read, tex
     ],
 )
 def test_end_tags_that_are_left_out_or_wrong_are_put_right(markup: str, expected: list[str]) -> None:
-    """Half the pages of the web leave some out; a browser shows them all."""
+    """Half of the pages on the web omit some end tags, and browsers display them all."""
     assert texts(markup) == expected
 
 
@@ -43,7 +43,7 @@ def test_end_tags_that_are_left_out_or_wrong_are_put_right(markup: str, expected
     ],
 )
 def test_what_is_never_closed_does_not_swallow_the_page(opened: str) -> None:
-    """A browser loses the page there; its text was meant to be read."""
+    """A browser loses the rest of the page, although its text was meant to be read."""
     assert "Ships sail again." in texts(f"<p>Before.</p>{opened}<p>One.</p><p>Ships sail again.</p>")
 
 
@@ -51,18 +51,18 @@ def test_what_is_never_closed_does_not_swallow_the_page(opened: str) -> None:
     "tag", ["script", "style", "iframe", "textarea", "svg", "template", "select", "video", "title"]
 )
 def test_what_is_no_text_of_the_page_is_left_out(tag: str) -> None:
-    """Code, pictures, and the choices of forms."""
+    """This covers code, images, and the options of forms."""
     assert texts(f"<p>one</p><{tag}>hidden <b>x</b></{tag}><p>two") == ["one", "two"]
 
 
 def test_comments_are_left_out() -> None:
-    """With every way to end one."""
+    """A comment can end in several ways."""
     assert texts("a<!-- <p>b --><!--><!---->c<!-- -- > -->d<?php e ?>f<!DOCTYPE html>g</ h>i") == ["acdfgi"]
 
 
 @pytest.mark.parametrize("depth", [511, 512, 513, 2_000, 100_000])
 def test_text_below_any_depth_is_read(depth: int) -> None:
-    """Elements beyond the limit count as if they stood at it; what comes after them stands where it should."""
+    """Deeper elements are treated as if they were at the limit, and later text must be in the right place."""
     markup = "<main>" + "<div>" * depth + "<p>deep</p>" + "</div>" * depth + "<p>after</p></main><p>outside"
 
     found = blocks(markup)
@@ -86,12 +86,12 @@ def test_text_below_any_depth_is_read(depth: int) -> None:
     ],
 )
 def test_character_references_are_those_of_browsers(reference: str, expected: str) -> None:
-    """Also the numbers that mean windows-1252, and its bytes that became control characters."""
+    """This includes numbers that mean windows-1252, and its bytes decoded as control characters."""
     assert texts(f"<p>{reference}") == [expected]
 
 
 def test_white_space_is_one_space_and_unseen_characters_are_none() -> None:
-    """Of every kind that Unicode has; zero-width spaces and controls are not seen."""
+    """This covers all white space of Unicode; zero-width spaces and controls are invisible."""
     assert texts("<p>\n a \t\u00a0\u3000\u2003b\u200bc\ufeffd\x01e\x7f \x0c f\r\ng ") == ["a bcde f g"]
 
 
@@ -111,14 +111,14 @@ def test_white_space_is_one_space_and_unseen_characters_are_none() -> None:
     ],
 )
 def test_attributes_are_read_however_they_are_written(tag: str, expected: str) -> None:
-    """The forms of the HTML Standard, and a few that it calls errors."""
+    """This covers the forms of the HTML Standard, and some that it calls errors."""
     (block,) = blocks(f"{tag}t</a>")
 
     assert block.spans == (Span("link", 0, 1, expected),)
 
 
 def test_preformatted_text_keeps_its_lines_and_its_indentation() -> None:
-    """All but empty lines before and after it; `<br>` is a line end too."""
+    """Only empty lines before and after it are removed; `<br>` is a line end too."""
     (block,) = blocks("<pre>\n\n  a\r\n\tb  <b>c</b><br>d &lt;e\n \n</pre>")
 
     assert (block.kind, block.text) == ("pre", "  a\n\tb  c\nd <e")
@@ -126,12 +126,12 @@ def test_preformatted_text_keeps_its_lines_and_its_indentation() -> None:
 
 
 def test_a_break_is_a_line_end_and_two_are_a_block() -> None:
-    """Old pages write paragraphs so."""
+    """Old pages separate paragraphs in this way."""
     assert texts("<br>a<br>b <br> <br>c<br>") == ["a\nb", "c"]
 
 
 def test_items_know_their_list_their_depth_and_their_number() -> None:
-    """A list is written as a list again."""
+    """They are needed to write the list again."""
     found = blocks("<ol start=3><li>x<li>y<p>more<ul><li>z</ul></ol>")
 
     assert [(b.text, b.level, b.marker) for b in found] == [
@@ -145,7 +145,7 @@ def test_items_know_their_list_their_depth_and_their_number() -> None:
 
 
 def test_cells_know_their_table_their_row_and_their_column() -> None:
-    """A table is written as a table again."""
+    """They are needed to write the table again."""
     found = blocks("<table><caption>T</caption><thead><tr><th>n<th>d<tbody><tr><td>a<td><p>b</p>c</table>")
 
     assert [(b.kind, b.text, b.row, b.column, b.marker) for b in found[1:]] == [
@@ -161,7 +161,7 @@ def test_cells_know_their_table_their_row_and_their_column() -> None:
 
 @pytest.mark.parametrize("held", ["<h2>t</h2>", "<table><tr><td>x</table>", "<div>word</div>" * 12, "word " * 200])
 def test_a_table_that_lays_out_a_page_has_no_cells(held: str) -> None:
-    """Pages from before style sheets put menus and articles side by side so."""
+    """Pages from before style sheets use tables to place menus beside articles."""
     found = blocks(f"<table><tr><td>menu<td>{held}</table>")
 
     assert found[0].kind == "paragraph"
@@ -182,14 +182,14 @@ def test_a_table_that_lays_out_a_page_has_no_cells(held: str) -> None:
     ],
 )
 def test_the_innermost_element_that_has_a_kind_gives_it(markup: str, kind: str, level: int) -> None:
-    """A heading in a list is a heading."""
+    """A heading in a list must be a heading."""
     (block,) = blocks(markup)
 
     assert (block.kind, block.text, block.level) == (kind, "t", level)
 
 
 def test_marks_are_ranges_of_characters() -> None:
-    """In a text of many bytes to a character, nested, and with a picture between two of them."""
+    """This includes multi-byte text, nested marks, and an image between two marks."""
     (block,) = blocks("<p>é港 <b>б<i>ю</i></b> <code>x</code><sub>2</sub> <img src=i.png alt='é &lt;'><a>no link</a>")
 
     assert block.text == "é港 бю x2 no link"
@@ -203,7 +203,7 @@ def test_marks_are_ranges_of_characters() -> None:
 
 
 def test_a_mark_that_is_never_closed_ends_after_a_while() -> None:
-    """Its target would be written a thousand times."""
+    """Otherwise its target would be written a thousand times."""
     found = blocks("<div><a href=x><b>" + "<p>text" * 100)
 
     assert len(found[0].spans) == 2
@@ -211,7 +211,7 @@ def test_a_mark_that_is_never_closed_ends_after_a_while() -> None:
 
 
 def test_records_are_what_the_page_says_about_itself() -> None:
-    """Names in lower case, values decoded, and no control characters in them."""
+    """Names are in lower case, values are decoded, and control characters are removed."""
     found = read(
         '<html lang=en><title>Tea &amp; time</title><meta NAME="Author" content="Jo&#9;D\x01ay">'
         "<link rel=canonical href=/a>"
@@ -229,12 +229,12 @@ def test_records_are_what_the_page_says_about_itself() -> None:
 
 
 def test_a_title_that_is_never_closed_is_still_the_title() -> None:
-    """Up to the end of its line, or to the next tag."""
+    """It ends at the end of its line, or at the next tag."""
     assert read("<title>Harbour\n<p>text").records == [("title", {}, "Harbour")]
 
 
 def test_a_record_is_cut_between_characters() -> None:
-    """Half a character would be a replacement character in the metadata."""
+    """Half a character would become a replacement character in the metadata."""
     (_, _, text), (_, attributes, _) = read(
         "<h1>" + "港" * 1_000 + "</h1><meta name=x content='" + "é" * 3_000 + "'>"
     ).records
@@ -244,7 +244,7 @@ def test_a_record_is_cut_between_characters() -> None:
 
 
 def test_names_and_places_lead_from_a_block_to_the_root() -> None:
-    """What training reads."""
+    """Training reads them."""
     reading = read("<div id=a class='b c'><p>text")
 
     assert reading.elements == [(-1, "other", ""), (0, "div", "b c a"), (1, "p", "")]
@@ -266,13 +266,13 @@ def test_names_and_places_lead_from_a_block_to_the_root() -> None:
     ],
 )
 def test_a_damaged_model_is_refused(stage: tuple[int, int, bytes, bytes, bytes]) -> None:
-    """It must not lead to a place outside its own arrays, nor to a sum that overflows."""
+    """It must not lead to reads outside its arrays, or to a sum that overflows."""
     with pytest.raises(ValueError, match="stage"):
         _reader.Model(names=b"", words=b"", stages=(stage,), chances=bytes(2 * CHANCES))
 
 
 def test_a_model_takes_two_stages_and_one_table() -> None:
-    """Whatever else is given is refused, also by its type."""
+    """Everything else must be refused, including wrong types."""
     with pytest.raises(ValueError, match="chances"):
         _reader.Model(names=b"", words=b"", stages=(), chances=b"")
     with pytest.raises(TypeError):

@@ -1,4 +1,4 @@
-"""What the fuzzer and a reading of the code found, each as small as it gets, and the laws that the fuzzer asks for."""
+"""Minimal cases found by fuzzing and code review, and the laws that the fuzzer checks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SECONDS = 2.0
 
 
 def hostile() -> Iterator[tuple[str, str]]:
-    """Yield pages that cost the square of their size once, or much for every byte."""
+    """Yield pages that once took quadratic time, or a long time per byte."""
     inline = "<b>" * 500
     yield "an end tag out of reach behind 500 elements", f"<li><table><tr><td>{inline}" + "</li>" * 1_500_000
     yield "a paragraph out of reach behind 500 elements", f"<p><object>{inline}" + "<div></div>" * 800_000
@@ -38,7 +38,7 @@ def hostile() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("markup", [pytest.param(markup, id=name) for name, markup in hostile()])
 def test_no_page_costs_the_square_of_its_size(markup: str) -> None:
-    """In time of the processor, for reading and for every form of what was read."""
+    """CPU time is measured for parsing and for every form of output."""
     start = time.process_time()
 
     reading = read(markup)
@@ -50,7 +50,7 @@ def test_no_page_costs_the_square_of_its_size(markup: str) -> None:
 
 
 def colliding(count: int) -> list[str]:
-    """Return words whose FNV-1a hashes, and so their places in a table, are close together."""
+    """Return words whose FNV-1a hashes, and so their slots in a table, are close together."""
     found: list[str] = []
     for number in range(400_000):
         value = 2166136261
@@ -62,7 +62,7 @@ def colliding(count: int) -> list[str]:
 
 
 def test_texts_with_colliding_hashes_are_still_counted() -> None:
-    """A table that is searched without a bound takes the square of their number."""
+    """An unbounded search in a table would take quadratic time."""
     words = colliding(1_000)
     markup = "".join(f"<p>{word}" for word in words)
 
@@ -72,7 +72,7 @@ def test_texts_with_colliding_hashes_are_still_counted() -> None:
 
 @pytest.mark.parametrize("name", ["listing", "noframes", "p", "h", "t", "blockquot", "x" * 15, "x" * 16, "x-y"])
 def test_a_name_that_begins_like_another_is_not_read_beyond_its_end(name: str) -> None:
-    """AddressSanitizer: names of the same place in the table were compared over the length of the longer."""
+    """AddressSanitizer: names in the same slot were compared over the length of the longer one."""
     assert texts(f"<{name}>text") == ["text"]
 
 
@@ -86,7 +86,7 @@ def test_a_name_that_begins_like_another_is_not_read_beyond_its_end(name: str) -
     ],
 )
 def test_metadata_holds_nothing_that_cannot_be_written(data: bytes) -> None:
-    """Controls in an attribute; halves of surrogate pairs in JSON, which no column of text takes."""
+    """Text columns reject surrogates, which JSON escapes can produce; attributes can contain controls."""
     assert faults(data + b"<p>One, two.", MODEL, slow=SLOW) == []
 
     for value, _ in extract_page(data + b"<p>One, two.").metadata.as_text().values():
@@ -112,19 +112,19 @@ def test_metadata_holds_nothing_that_cannot_be_written(data: bytes) -> None:
     ],
 )
 def test_bytes_that_end_in_the_middle_are_read_to_their_end_and_no_further(data: bytes) -> None:
-    """The reader itself gets them too: it trusts nobody to have decoded them."""
+    """The reader must not rely on its caller to have decoded the bytes."""
     assert faults(data, MODEL, slow=SLOW) == []
     assert isinstance(read(data).texts, list)
 
 
 def test_more_elements_than_a_page_can_have_are_refused() -> None:
-    """Each takes 80 bytes of memory for three of the page."""
+    """Each element takes 80 bytes of memory for three bytes of the page."""
     with pytest.raises(_reader.TooComplex, match="1000000 elements"):
         read("<p>" * 1_000_001)
 
 
 def test_words_without_spaces_do_not_overflow_their_sum() -> None:
-    """UndefinedBehaviorSanitizer: "no-no-no-…" is one word, all of whose parts are in the lexicon."""
+    """UndefinedBehaviorSanitizer: "no-no-no-…" is one word whose parts are all in the lexicon."""
     assert faults(b"<p>" + b"no-" * 200_000, MODEL, slow=SLOW) == []
 
 
@@ -145,17 +145,17 @@ pieces = st.sampled_from(
 @given(parts=st.lists(pieces, max_size=60), times=st.integers(1, 8))
 @settings(max_examples=150, deadline=None)
 def test_any_soup_of_markup_keeps_what_the_reader_promises(parts: list[str], times: int) -> None:
-    """What `benchmarks/extraction/invariants.py` asks for: clean text, places and marks within it, the same twice."""
+    """The laws of `benchmarks/extraction/invariants.py`: clean text, valid positions and marks, equal results."""
     assert faults(("".join(parts) * times).encode(), MODEL, slow=SLOW) == []
 
 
 @given(data=st.binary(max_size=300))
 @settings(max_examples=100, deadline=None)
 def test_any_bytes_keep_what_the_reader_promises(data: bytes) -> None:
-    """A crawler brings everything."""
+    """A crawler can fetch any bytes."""
     assert faults(data, MODEL, slow=SLOW) == []
 
 
 def test_a_finding_is_made_smaller() -> None:
-    """As small as leaving out stretches makes it."""
+    """The result is minimal with respect to removing ranges."""
     assert smaller(b"abc<x>def" * 50, lambda data: b"<x>" in data, 1_000) == b"<x>"

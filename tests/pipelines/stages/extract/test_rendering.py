@@ -1,4 +1,4 @@
-"""Plain text: the words of the page, in an order and with the space that a reader needs."""
+"""Plain text: the words of the page, in order and separated as a reader needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def item(text: str, *, level: int = 1, group: int = 1, row: int = -1, marker: st
 
 
 def cells(*rows: str, group: int = 1) -> list[Block]:
-    """Return the cells of a table; those without text are no blocks."""
+    """Return the cells of a table, without empty ones."""
     return [
         Block("cell", text, group=group, row=row, column=column)
         for row, line in enumerate(rows)
@@ -28,7 +28,7 @@ def cells(*rows: str, group: int = 1) -> list[Block]:
 
 
 def test_blocks_are_laid_out_as_plain_text() -> None:
-    """Paragraphs, headings, quotes and captions apart, `pre` with its own lines and spaces."""
+    """Paragraphs, headings, quotes and captions are separated; `pre` keeps its lines and spaces."""
     blocks = [
         Block("heading", "Head", level=2),
         Block("paragraph", "one\ntwo"),
@@ -42,7 +42,7 @@ def test_blocks_are_laid_out_as_plain_text() -> None:
 
 
 def test_items_stand_one_under_the_other_and_inner_lists_are_indented() -> None:
-    """With the numbers that the page shows; a second paragraph of an item begins under its text."""
+    """Numbers are those of the page; a second paragraph of an item is aligned with its text."""
     blocks = [
         item("one", row=1, marker="1."),
         item("deep\nline", level=2, group=2, row=2),
@@ -55,12 +55,12 @@ def test_items_stand_one_under_the_other_and_inner_lists_are_indented() -> None:
 
 
 def test_a_list_whose_outer_items_were_not_kept_begins_at_the_margin() -> None:
-    """Indentation is relative to what is there."""
+    """Indentation must be relative to the kept items."""
     assert plain_text([item("a", level=4, group=2, row=1), item("b", level=4, group=2, row=2)]) == "- a\n- b"
 
 
 def test_rows_of_a_table_are_lines() -> None:
-    """Empty cells keep their place, so that columns can be told apart; two tables stay two."""
+    """Empty cells keep their place, so that columns are unambiguous; adjacent tables stay separate."""
     blocks = [*cells(";Mon;Tue", "9:00;a;", "10:00;;b"), *cells("x;y", group=2)]
 
     assert plain_text(blocks) == "| Mon | Tue\n9:00 | a\n10:00 |  | b\n\nx | y"
@@ -81,7 +81,7 @@ def test_two_paragraphs_of_one_cell_stay_in_their_row() -> None:
 
 
 def test_links_and_pictures_are_written_on_request() -> None:
-    """Addresses relative to the page become absolute; those that lead nowhere are not written."""
+    """Relative addresses become absolute; targets that cannot be opened are not written."""
     block = Block(
         "paragraph",
         "See the map or print 🖨 it.",
@@ -102,7 +102,7 @@ def test_links_and_pictures_are_written_on_request() -> None:
 
 
 def test_permalinks_of_headings_are_no_text() -> None:
-    """Generated documentation ends each heading with a sign that links to itself; in code it is code."""
+    """Generated documentation adds a permalink sign to each heading; in code the same sign is code."""
     spans = (Span("link", 5, 6, "page.html#sizes"),)
     blocks = [Block("heading", "Sizes¶", spans=spans), Block("pre", "¶"), Block("paragraph", "¶", spans=spans)]
 
@@ -111,7 +111,7 @@ def test_permalinks_of_headings_are_no_text() -> None:
 
 
 def test_tables_and_code_can_be_left_out() -> None:
-    """With the caption of the table; the blocks stay and say that they are not kept."""
+    """The caption is dropped with its table, and the blocks remain, marked as not kept."""
     blocks = [*cells("a;b"), Block("caption", "Table 1", group=1), Block("pre", "x"), Block("paragraph", "p")]
 
     assert [block.kept for block in without(blocks, tables=True)] == [False, False, False, True, True]
@@ -122,7 +122,7 @@ def test_tables_and_code_can_be_left_out() -> None:
 @given(blocks=made_blocks.pages())
 @settings(max_examples=200)
 def test_no_word_is_lost_added_or_moved(blocks: list[Block]) -> None:
-    """Only marks are added: a dash, a bar; numbers of items are looked at elsewhere."""
+    """Only markers are added: a dash, a bar. Item numbers are tested separately."""
     shown = plain_text([block._replace(marker="-") for block in blocks])
 
     assert re.findall(r"\w+", shown) == [word for block in blocks for word in re.findall(r"\w+", block.text)]
@@ -130,7 +130,7 @@ def test_no_word_is_lost_added_or_moved(blocks: list[Block]) -> None:
 
 @given(blocks=made_blocks.pages(made_blocks.words), kept=st.data())
 def test_what_is_not_kept_leaves_no_trace(blocks: list[Block], kept: st.DataObject) -> None:
-    """Neither words nor empty lines."""
+    """Neither words nor empty lines may remain."""
     chosen = [block._replace(kept=kept.draw(st.booleans())) for block in blocks]
 
     assert plain_text(chosen) == plain_text([block for block in chosen if block.kept])
@@ -138,7 +138,7 @@ def test_what_is_not_kept_leaves_no_trace(blocks: list[Block], kept: st.DataObje
 
 @pytest.mark.parametrize("count", [5_000, 10_000])
 def test_nested_lists_stay_in_proportion(count: int) -> None:
-    """Ten thousand lists within each other would otherwise be 50 million spaces."""
+    """Ten thousand nested lists would otherwise need 50 million spaces."""
     deep = [item("x", level=level, group=level, row=level) for level in range(count)]
 
     assert len(plain_text(deep)) < 40 * count

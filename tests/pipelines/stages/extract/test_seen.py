@@ -1,4 +1,4 @@
-"""What a reader sees of a page: quotation marks, ruby, hidden elements, the rest of a script, announced lists."""
+"""The visible text of a page: quotation marks, ruby, hidden elements, the rest of a script, announced lists."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ def seen(markup: str) -> list[str]:
     ],
 )
 def test_quotations_get_the_marks_that_browsers_write(markup: str, expected: str) -> None:
-    """HTML forbids authors to write them; those who do so all the same do not get two."""
+    """HTML tells authors to omit the marks; if they write them anyway, there must not be two."""
     assert texts(markup) == [expected]
 
 
 def test_a_quotation_of_two_paragraphs_is_not_a_paragraph_of_marks() -> None:
-    """A mark alone says nothing."""
+    """A mark alone has no meaning."""
     assert texts("<q><p>one</p><p>two</p></q>") == ["“one", "two"]
 
 
 def test_marks_of_a_quotation_are_outside_of_links_in_it() -> None:
-    """A link is as long as its text."""
+    """The range of a link must be that of its text."""
     (block,) = blocks("<p>say <q><a href=/y>yes</a></q> now")
 
     assert [block.text[span.start : span.end] for span in block.spans] == ["yes"]
@@ -65,12 +65,12 @@ def test_marks_of_a_quotation_are_outside_of_links_in_it() -> None:
     ],
 )
 def test_readings_are_no_part_of_the_sentence(markup: str, expected: str) -> None:
-    """Neither a reader nor a tokenizer finds a word that has its reading in it."""
+    """Neither readers nor tokenizers recognize a word with its reading inside it."""
     assert texts(f"<p>{markup}</p>") == [expected]
 
 
 def test_a_reading_that_is_never_closed_does_not_swallow_the_page() -> None:
-    """A paragraph ends it, and without a ruby around it there is no reading."""
+    """A paragraph ends it, and an element outside of a ruby is not a reading."""
     assert texts("<p><ruby>漢<rt>かん<p>Next.</p><p><ruby>字<rt>じ</ruby>") == ["漢", "Next.", "字"]
     assert texts("<p>loose <rt>text") == ["loose text"]
 
@@ -92,7 +92,7 @@ def test_a_reading_that_is_never_closed_does_not_swallow_the_page() -> None:
 )
 @pytest.mark.parametrize("tag", ["div", "p", "section", "span", "ul", "x-box"])
 def test_hidden_elements_are_left_out(hiding: str, tag: str) -> None:
-    """What no reader sees is not text of the page."""
+    """Invisible text is not text of the page."""
     assert seen(f"<p>one</p><{tag} {hiding}>draft <b>x</b></{tag}><p>two</p>") == ["one", "two"]
 
 
@@ -118,12 +118,12 @@ def test_hidden_elements_are_left_out(hiding: str, tag: str) -> None:
     ],
 )
 def test_what_is_shown_or_can_be_opened_is_kept(markup: str) -> None:
-    """Styles overrule `hidden`, and tabs and answers wait for a click, as a closed `<details>` does."""
+    """Styles override `hidden`; tabs and answers are opened by a click, like a closed `<details>`."""
     assert seen(markup) == ["kept"]
 
 
 def test_dialogs_and_answers() -> None:
-    """A dialog that is closed asks nothing; an answer stays with its question."""
+    """A closed dialog is not shown; an answer belongs to its question."""
     assert seen("<p>one</p><dialog><p>We use cookies.</p></dialog><p>two</p>") == ["one", "two"]
     assert seen("<h3>What does it cover?</h3><div style=display:none><p>Everything.</p></div>") == [
         "What does it cover?",
@@ -131,8 +131,8 @@ def test_dialogs_and_answers() -> None:
     ]
 
 
-def test_icons_and_what_is_said_twice_are_left_out() -> None:
-    """The letters of an icon font are a picture, and what screen readers get instead is one text too many."""
+def test_icons_and_duplicates_for_screen_readers_are_left_out() -> None:
+    """Letters of an icon font are an image, and texts for screen readers repeat visible text."""
     assert texts("<p>Go <i class=material-icons aria-hidden=true>arrow_forward</i> home") == ["Go home"]
     assert texts("<h2>Sizes<a class=anchor aria-hidden=true href=#sizes>#</a></h2>") == ["Sizes"]
     assert texts("<p>From <span aria-hidden=true>$5/mo.</span><span class=visually-hidden>$5 a month</span>") == [
@@ -141,7 +141,7 @@ def test_icons_and_what_is_said_twice_are_left_out() -> None:
 
 
 def test_hidden_blocks_stay_hidden_whatever_is_favored() -> None:
-    """They are no blocks of the page: in no form of it."""
+    """They must not be blocks in any form of output."""
     hidden = "<div hidden><p>Ignore this draft, which the editor did not want to be seen.</p></div>"
     html = f"<article>{PROSE}{hidden}</article>"
 
@@ -152,7 +152,7 @@ def test_hidden_blocks_stay_hidden_whatever_is_favored() -> None:
 
 
 def test_a_page_that_a_script_shows_is_read() -> None:
-    """Some hide everything until it is loaded."""
+    """Some pages hide everything until a script has loaded."""
     html = f"<p>Loading</p><div style=display:none>{PROSE * 6}</div>"
 
     assert "The harbour reopened" in extract(html.encode())
@@ -171,7 +171,7 @@ def test_a_page_that_a_script_shows_is_read() -> None:
     ],
 )
 def test_the_rest_of_a_script_does_not_leak(script: str) -> None:
-    """A string may hold an end tag; what follows in the script was never meant to be read."""
+    """A string can contain an end tag; the rest of the script was never meant to be read."""
     assert texts(f"<p>one</p><script>{script}</script><p>two</p>") == ["one", "two"]
 
 
@@ -185,12 +185,12 @@ def test_the_rest_of_a_script_does_not_leak(script: str) -> None:
     ],
 )
 def test_a_script_ends_before_the_text_of_the_page(markup: str) -> None:
-    """Text with an apostrophe is no string, and a stray end tag ends nothing."""
+    """An apostrophe in text must not open a string, and a stray end tag must not end anything."""
     assert texts(markup) == ["It's one"]
 
 
 def test_linked_data_may_hold_an_end_tag() -> None:
-    """Articles about HTML do."""
+    """Articles about HTML contain end tags."""
     data = '{"@type": "Article", "articleBody": "Use </script>, then.", "headline": "Tags"}'
 
     records = read(f'<script type="application/ld+json">{data}</script><p>one').records
@@ -205,7 +205,7 @@ LINKS = "<ul><li><a href=/py>Quickstart for Python</a><li><a href=/net>Quickstar
     "announcement", ["Guides in two languages:", "Choose one of these:", "两种语言的指南 请选择："]
 )
 def test_a_list_of_links_that_a_sentence_announces_is_kept(announcement: str) -> None:
-    """Without it, the sentence says nothing."""
+    """The announcing sentence means nothing without its list."""
     html = f"<article><h1>Harbour</h1>{PROSE}<p>{announcement}</p>{LINKS}{PROSE}</article>"
 
     assert f"{announcement}\n\n- Quickstart for Python\n- Quickstart for .NET\n\nThe harbour" in extract(html.encode())
@@ -221,5 +221,5 @@ def test_a_list_of_links_that_a_sentence_announces_is_kept(announcement: str) ->
     ],
 )
 def test_lists_that_lead_away_from_the_article_stay_out(html: str) -> None:
-    """As before."""
+    """Keeping announced lists must not bring back navigation."""
     assert "Quickstart" not in extract(html.encode())

@@ -1,4 +1,4 @@
-"""Selectors of a site: what they take, what stays around it, and that no page makes them slow."""
+"""Selectors of a site: what they select, what stays around it, and bounded time on any page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from corpusmill.schemas.errors import DataError
 
 
 def test_what_is_selected_stays_with_the_head_of_the_page() -> None:
-    """The head says who wrote the page; an `og:title` must not get lost with the menu."""
+    """The head has the author of the page; an `og:title` must not be dropped with the menu."""
     page = (
         "<!DOCTYPE html><html lang=de class=x><head><title>T</title><meta name=author content=J></head><body>"
         "<nav>menu</nav><main><p>a</p><p class=ad>b</p></main><main>c &lt; d</main></body></html>"
@@ -29,14 +29,14 @@ def test_what_is_selected_stays_with_the_head_of_the_page() -> None:
 
 
 def test_what_is_dropped_is_gone_and_the_rest_is_as_before() -> None:
-    """Also when nothing is selected, or the selector matches nothing."""
+    """This must hold without selectors too, and if they match nothing."""
     assert selected("<p>a<b>c</b></p><p class=ad>b</p>", Selectors(drop=(".ad", "i"))) == ("<p>a<b>c</b></p>", False)
     assert selected("<p>a</p>", Selectors(select=("main",))) == ("<p>a</p>", False)
     assert selected("no markup", Selectors(select=("main",))) == ("no markup", False)
 
 
 def test_matches_within_matches_are_taken_once() -> None:
-    """`div` matches an element and those in it: the text must not come twice."""
+    """`div` matches nested elements too, and the text must not be repeated."""
     page = "<div>a<p><div>b</div></p></div><ul><li><div>c</div></li></ul>"
 
     markup, was_selected = selected(page, Selectors(select=("div", "li")))
@@ -58,7 +58,7 @@ def test_matches_within_matches_are_taken_once() -> None:
     ],
 )
 def test_a_page_that_would_take_minutes_is_set_aside(markup: str) -> None:
-    """With its reason: text that the user wanted dropped must not slip through."""
+    """It is rejected with a reason, so that dropped text cannot reach the corpus."""
     with pytest.raises(DataError) as caught:
         selected(markup + "<p>x</p>", Selectors(drop=("div p",)))
 
@@ -76,7 +76,7 @@ def test_a_page_that_would_take_minutes_is_set_aside(markup: str) -> None:
     ],
 )
 def test_what_never_ends_is_read_within_seconds(rest: str) -> None:
-    """Attributes without number, quotes and comments that stay open to the end of the page."""
+    """This covers countless attributes, and quotes and comments that never close."""
     start = time.process_time()
 
     markup, _ = selected("<p>a</p>" + rest, Selectors(select=("p",)))
@@ -86,21 +86,21 @@ def test_what_never_ends_is_read_within_seconds(rest: str) -> None:
 
 
 def test_a_reference_of_thousands_of_digits_is_one_unknown_character() -> None:
-    """Python reads no number of so many digits."""
+    """Python refuses to parse numbers with so many digits."""
     markup, _ = selected(f"<p title='&#{'9' * 5_000};'>&#x{'f' * 5_000};text<i>x</i>", Selectors(drop=("i",)))
 
     assert markup == '<p title="\ufffd">\ufffdtext</p>'
 
 
 def test_a_comment_that_never_ends_does_not_swallow_the_page() -> None:
-    """Scripts of old pages begin with one."""
+    """Scripts of old pages begin with a comment."""
     page = "<!-- a --><script><!-- x </script><p>b</p>"
 
     assert selected(page, Selectors(select=("p",))) == ("<html><body><p>b</p></body></html>", True)
 
 
 def test_xhtml_is_read_as_a_browser_reads_it() -> None:
-    """As HTML, and without a warning, which would stop a worker that is strict about them."""
+    """It is parsed as HTML, without a warning, which would stop a strict worker."""
     page = "<?xml version='1.0'?><rss><p>a</p></rss>"
 
     assert selected(page, Selectors(select=("p",))) == ("<html><body><p>a</p></body></html>", True)
@@ -111,14 +111,14 @@ parts = st.sampled_from("<p> </p> <div> </div> <td> <b> x & < <!-- --> <script> 
 
 @given(parts=st.lists(parts, max_size=30))
 def test_any_soup_of_tags_is_read(parts: list[str]) -> None:
-    """Whatever it is."""
+    """No markup may make the parser fail."""
     markup, _ = selected("".join(parts), Selectors(select=("p", "div"), drop=("b", "p > div")))
 
     assert isinstance(markup, str)
 
 
 def test_a_declaration_that_html_does_not_have_is_text() -> None:
-    """The parser gives up on it; a page is not lost for that."""
+    """The parser rejects such a declaration, but the page must not be lost."""
     markup, _ = selected("<![foo[ ]]><p>One</p><p class=ad>Two</p>", Selectors(drop=(".ad",)))
 
     assert "<p>One</p>" in markup
@@ -126,5 +126,5 @@ def test_a_declaration_that_html_does_not_have_is_text() -> None:
 
 
 def test_links_do_not_multiply_a_long_address() -> None:
-    """The page's address stands in front of each of its relative links."""
+    """The page's address is repeated in each of its relative links."""
     assert address("a", "https://example.org/" + "x" * 1_990 + "/") == ""

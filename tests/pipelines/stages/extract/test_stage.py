@@ -36,7 +36,7 @@ def captures(*records: dict[str, Any]) -> pa.RecordBatch:
 
 
 def test_a_page_becomes_text_and_a_text_passes_unchanged() -> None:
-    """A recipe has one list of stages for pages and for records that are text already."""
+    """One list of stages must serve pages as well as records that have text already."""
     batch = captures({"content": LICENSED}, {"text": "as it is  \n", "title": "kept"})
 
     out = Extract().build()(batch)
@@ -48,7 +48,7 @@ def test_a_page_becomes_text_and_a_text_passes_unchanged() -> None:
 
 
 def test_columns_that_a_source_has_filled_stay() -> None:
-    """The recipe's licence and the feed's date are better evidence than the page's own."""
+    """The license in a recipe and the date in a feed are more reliable than the page itself."""
     given = {
         "title": "t",
         "license": "MIT",
@@ -69,7 +69,7 @@ def test_columns_that_a_source_has_filled_stay() -> None:
 
 
 def test_evidence_fills_columns_that_are_null() -> None:
-    """Most sources give none."""
+    """Most sources set none of them."""
     out = Extract().build()(captures({"content": LICENSED}))
 
     row = out.to_pylist()[0]
@@ -85,7 +85,7 @@ def test_evidence_fills_columns_that_are_null() -> None:
 
 
 def test_records_without_text_get_a_verdict_and_keep_their_row() -> None:
-    """Nothing is dropped in passing: each has a rule, and where there is one, the value and the bound."""
+    """Nothing may be dropped silently: each row has a rule, and value and bound if the rule has them."""
     batch = captures({"content": b"%PDF-1.7"}, {"content": b""}, {"content": b"<p>short"}, {"text": "short"})
 
     out = Extract(min_characters=10).build()(batch)
@@ -97,7 +97,7 @@ def test_records_without_text_get_a_verdict_and_keep_their_row() -> None:
 
 
 def test_bytes_of_text_are_conserved() -> None:
-    """Before + added = after + cut, for every document: the engine refuses a run in which it does not hold."""
+    """Before + added = after + cut for every document; the engine fails runs that violate it."""
     batch = captures({"content": LICENSED}, {"text": "ünchanged"}, {"content": b""}, {"content": b"\x1f\x8b"})
 
     out = Extract().build()(batch)
@@ -112,7 +112,7 @@ def test_bytes_of_text_are_conserved() -> None:
 
 
 def test_the_output_does_not_depend_on_where_batches_are_cut() -> None:
-    """Promise of every stage."""
+    """Every stage must guarantee this."""
     batch = captures(*({"content": b"<p>%d %s" % (n, STORY.encode())} if n % 2 else {"text": str(n)} for n in range(7)))
     transform = Extract().build()
 
@@ -134,13 +134,13 @@ def test_the_output_does_not_depend_on_where_batches_are_cut() -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused(parameters: str, message: str) -> None:
-    """A recipe is refused before any work starts, and says what it does not understand."""
+    """The recipe is refused before work starts, with a message about the parameter."""
     with pytest.raises(ValidationError, match=message):
         Extract.model_validate_json(parameters, strict=True)
 
 
 def test_a_stage_is_rebuilt_from_its_parameters() -> None:
-    """A worker gets JSON."""
+    """Workers receive JSON."""
     stage = Extract.model_validate_json(
         '{"select": ["main"], "sites": {"a.org": {"drop": [".ad"]}}, "favor": "recall"}', strict=True
     )
@@ -150,7 +150,7 @@ def test_a_stage_is_rebuilt_from_its_parameters() -> None:
 
 
 def test_real_pages_come_out_with_most_of_their_text() -> None:
-    """A floor under the quality, on public pages with known main text; the benchmark measures it exactly."""
+    """A lower bound on quality, on public pages with known main text; a benchmark measures it exactly."""
     data = Path(os.environ.get("CORPUSMILL_SHARED", "../shared")) / "data/extraction/public.parquet"
     if not data.exists():
         pytest.skip(f"no {data}: set CORPUSMILL_SHARED")
