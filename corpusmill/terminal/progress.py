@@ -8,8 +8,8 @@ from collections import Counter
 from typing import Final
 
 from corpusmill.pipelines.engines.base import Step
-from corpusmill.pipelines.engines.store import StepDone
-from corpusmill.pipelines.engines.tasks import Done
+from corpusmill.pipelines.engines.store import StepResult
+from corpusmill.pipelines.engines.tasks import TaskResult
 from corpusmill.terminal.console import Console
 
 _REDRAW_S: Final = 0.1
@@ -33,13 +33,13 @@ class Lines:
         self._counters = Counter()
         self._draw(step.name, force=True)
 
-    def task_done(self, step: Step, done: Done) -> None:
+    def task_done(self, step: Step, done: TaskResult) -> None:
         """Draw the line anew."""
         self._left -= 1
         self._counters.update(done.counters)
         self._draw(step.name)
 
-    def step_done(self, done: StepDone) -> None:
+    def step_done(self, done: StepResult) -> None:
         """Write the finished line; steps within a stage that count no documents, and rounds, say nothing."""
         if self._console.quiet or "@" in done.name or ("." in done.name and not done.counters):
             return

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import final_key
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import (
@@ -56,7 +56,7 @@ class WrittenFile:
         return f"{prefix}-{self.row['index']:05d}-of-{self.row['count']:05d}.parquet"
 
 
-def written_files(done: StepDone, store: TaskStore) -> list[WrittenFile]:
+def written_files(done: StepResult, store: TaskStore) -> list[WrittenFile]:
     """Give the files that the step *done* wrote."""
     found = []
     for task in done.tasks:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.tasks import Done, Task, parse_result, result_as_json
-from corpusmill.pipelines.engines.work import do, gather, moved_rows
+from corpusmill.pipelines.engines.tasks import Task, TaskResult, parse_result, result_as_json
+from corpusmill.pipelines.engines.work import gather, moved_rows, run_task
 from corpusmill.schemas.errors import MissingExtraError
 
 try:
@@ -33,14 +33,14 @@ class BeamEngine:
     def close(self, *, at_once: bool = False) -> None:
         """Do nothing: no resources are held between pipelines."""
 
-    def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def map(self, tasks: Sequence[Task]) -> Iterator[TaskResult]:
         """Run independent *tasks*."""
         with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
             with _pipeline() as pipeline:
-                (pipeline | beam.Create([task.as_json() for task in tasks]) | beam.Reshuffle() | beam.Map(_do, folder))
+                (pipeline | beam.Create([task.as_json() for task in tasks]) | beam.Reshuffle() | beam.Map(_run, folder))
             yield from _results(folder)
 
-    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
         """Move the rows of *scatters* to the *gathers* of their partitions."""
         wanted = {task.partition: task.as_json() for task in gathers}
         moved = scatters[0].schema if scatters else pa.schema([]).serialize().to_pybytes()
@@ -62,8 +62,8 @@ def _pipeline() -> beam.Pipeline:
     return beam.Pipeline(runner=FnApiRunner(), options=PipelineOptions([], direct_num_workers=1))
 
 
-def _do(text: str, folder: str) -> None:
-    _tell(folder, result_as_json(lambda: do(Task.from_json(text))))
+def _run(text: str, folder: str) -> None:
+    _write_result(folder, result_as_json(lambda: run_task(Task.from_json(text))))
 
 
 def _scatter(text: str) -> Iterator[tuple[int, bytes]]:
@@ -77,7 +77,7 @@ def _gather(group: tuple[int, Iterable[bytes]], wanted: dict[int, str], moved: b
     if number in wanted:
         schema = pa.ipc.read_schema(pa.py_buffer(moved))
         batches = (batch for data in packed if data for batch in pa.ipc.open_stream(data))
-        _tell(folder, result_as_json(lambda: gather(Task.from_json(wanted[number]), batches, schema)))
+        _write_result(folder, result_as_json(lambda: gather(Task.from_json(wanted[number]), batches, schema)))
 
 
 def _packed(batch: pa.RecordBatch) -> bytes:
@@ -87,12 +87,12 @@ def _packed(batch: pa.RecordBatch) -> bytes:
     return bytes(sink.getvalue())
 
 
-def _tell(folder: str, text: str) -> None:
+def _write_result(folder: str, text: str) -> None:
     path = Path(folder) / uuid.uuid4().hex
     path.with_suffix(".tmp").write_text(text)
     path.with_suffix(".tmp").rename(path.with_suffix(".json"))
 
 
-def _results(folder: str) -> Iterator[Done]:
+def _results(folder: str) -> Iterator[TaskResult]:
     for path in sorted(Path(folder).glob("*.json")):
         yield from parse_result(path.read_text())

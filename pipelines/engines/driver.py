@@ -31,8 +31,8 @@ from corpusmill.pipelines.engines.base import (
 from corpusmill.pipelines.engines.plan import Plan, Unit, units
 from corpusmill.pipelines.engines.slices import Slice, Slices
 from corpusmill.pipelines.engines.spills import Order
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
-from corpusmill.pipelines.engines.tasks import SLICE, Call, Done, MapCall, Source, Task
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
+from corpusmill.pipelines.engines.tasks import SLICE, Call, MapCall, Source, Task, TaskResult
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
 from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
@@ -46,11 +46,11 @@ class Engine(Protocol):
 
     name: str
 
-    def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def map(self, tasks: Sequence[Task]) -> Iterator[TaskResult]:
         """Run independent *tasks*. A task that runs several maps has a result for each."""
         ...
 
-    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
         """Move the rows of *scatters* to the *gathers* of their partitions."""
         ...
 
@@ -66,11 +66,11 @@ class Observer(Protocol):
         """*missing* of *tasks* tasks are about to run."""
         ...
 
-    def task_done(self, step: Step, done: Done) -> None:
+    def task_done(self, step: Step, done: TaskResult) -> None:
         """A task has finished."""
         ...
 
-    def step_done(self, done: StepDone) -> None:
+    def step_done(self, done: StepResult) -> None:
         """A step has finished, or was already finished."""
         ...
 
@@ -81,10 +81,10 @@ class Silent:
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
         """Ignore the event."""
 
-    def task_done(self, step: Step, done: Done) -> None:
+    def task_done(self, step: Step, done: TaskResult) -> None:
         """Ignore the event."""
 
-    def step_done(self, done: StepDone) -> None:
+    def step_done(self, done: StepResult) -> None:
         """Ignore the event."""
 
 
@@ -96,7 +96,7 @@ def run_plan(
     observer: Observer,
     batch_rows: int | None = None,
     fresh: bool = False,
-) -> dict[str, StepDone]:
+) -> dict[str, StepResult]:
     """Run *plan* and return its finished steps by name.
 
     Args:
@@ -112,7 +112,7 @@ def run_plan(
     if fresh:
         for name in known.values():
             _forget(store, name)
-    finished: dict[str, StepDone] = {}
+    finished: dict[str, StepResult] = {}
     run = _Run(Slices(plan, store, finished), known, store, engine, observer, batch_rows, finished)
     try:
         run.all()
@@ -147,7 +147,7 @@ class _Run:
     engine: Engine
     observer: Observer
     batch_rows: int | None
-    finished: dict[str, StepDone]
+    finished: dict[str, StepResult]
 
     @property
     def plan(self) -> Plan:
@@ -184,12 +184,12 @@ class _Run:
             case Fold():
                 self._independent(step, list(self._fold_tasks(step)))
 
-    def _finish(self, step: Step, done: StepDone) -> None:
+    def _finish(self, step: Step, done: StepResult) -> None:
         self.finished[step.name] = done
         self.observer.step_done(done)
 
-    def _record(self, step: Step, tasks: Iterable[Done], *, computed: int, moved_cpu_s: float = 0.0) -> None:
-        done = StepDone(step.name, self.known[step.name], step.stage, tuple(tasks), computed, round(moved_cpu_s, 4))
+    def _record(self, step: Step, tasks: Iterable[TaskResult], *, computed: int, moved_cpu_s: float = 0.0) -> None:
+        done = StepResult(step.name, self.known[step.name], step.stage, tuple(tasks), computed, round(moved_cpu_s, 4))
         self.store.write_step(done, description={"work": work_of(step)})
         self._finish(step, done)
 
@@ -210,7 +210,7 @@ class _Run:
     # -- scans and folds: independent tasks
 
     def _independent(self, step: Scan | Fold, tasks: list[Task]) -> None:
-        found = {task.fingerprint: done for task in tasks if (done := self._there(task)) is not None}
+        found = {task.fingerprint: done for task in tasks if (done := self._stored(task)) is not None}
         missing = [task for task in tasks if task.fingerprint not in found]
         self.observer.step_started(step, tasks=len(tasks), missing=len(missing))
         for done in self.engine.map(missing):
@@ -218,11 +218,11 @@ class _Run:
             self.observer.task_done(step, done)
         self._record(step, self._in_order(step, tasks, found), computed=len(missing))
 
-    def _there(self, task: Task) -> Done | None:
+    def _stored(self, task: Task) -> TaskResult | None:
         done = self.store.done(task.fingerprint)
         return None if done is None else replace(done, partition=task.partition, slice=task.slice)
 
-    def _in_order(self, step: Step, tasks: Sequence[Task], found: Mapping[str, Done]) -> list[Done]:
+    def _in_order(self, step: Step, tasks: Sequence[Task], found: Mapping[str, TaskResult]) -> list[TaskResult]:
         lost = [task.fingerprint for task in tasks if task.fingerprint not in found]
         if lost:
             raise WorkError(f"step {step.name}: the engine {self.engine.name} lost {len(lost)} tasks")
@@ -272,7 +272,7 @@ class _Run:
         """Run maps over one layout. The task of a slice runs the maps whose output is missing."""
         slices = self.slices.of(self.plan.layout(steps[0].of))
         calls = [_MapPlan.of(self, step) for step in steps]
-        results: dict[str, list[Done | None]] = {step.name: [None] * len(slices) for step in steps}
+        results: dict[str, list[TaskResult | None]] = {step.name: [None] * len(slices) for step in steps}
         tasks = []
         for slice_ in slices:
             task = self._map_task(slice_, calls, results)
@@ -290,7 +290,7 @@ class _Run:
             self._record(step, tasks_done, computed=computed[step.name])
 
     def _map_task(
-        self, slice_: Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[Done | None]]
+        self, slice_: Slice, plans: Sequence[_MapPlan], results: Mapping[str, list[TaskResult | None]]
     ) -> Task | None:
         """Return the task that computes the missing outputs of one slice. Stored ones are added to *results*."""
         names: dict[str, str] = {}
@@ -333,7 +333,7 @@ class _Run:
         inputs = [self._sources(input_) for input_ in step.inputs]
         read = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
         gathers = list(self._gathers(step, sorted(map(fingerprint, read))))
-        found = {task.fingerprint: done for task in gathers if (done := self._there(task)) is not None}
+        found = {task.fingerprint: done for task in gathers if (done := self._stored(task)) is not None}
         missing = [task for task in gathers if task.fingerprint not in found]
         self.observer.step_started(step, tasks=len(gathers), missing=len(missing))
         moved = 0.0
@@ -459,7 +459,7 @@ class _Run:
                 hint="this is a bug of the stage",
             )
         last = self.finished[carried]
-        done = StepDone(step.name, self.known[step.name], step.stage, last.tasks, computed, 0.0, tuple(rounds))
+        done = StepResult(step.name, self.known[step.name], step.stage, last.tasks, computed, 0.0, tuple(rounds))
         self.store.write_step(done, description={"work": work_of(step)})
         self._finish(step, done)
 

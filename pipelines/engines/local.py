@@ -17,8 +17,8 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.pipelines.engines.budget import check_bound, set_bound, watch
-from corpusmill.pipelines.engines.tasks import Done, Task
-from corpusmill.pipelines.engines.work import do
+from corpusmill.pipelines.engines.tasks import Task, TaskResult
+from corpusmill.pipelines.engines.work import run_task
 from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.interrupts import held_interrupts, ignore_interrupts
 
@@ -65,23 +65,23 @@ class LocalEngine:
             _terminate(pool)
             raise
 
-    def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def map(self, tasks: Sequence[Task]) -> Iterator[TaskResult]:
         """Run independent *tasks* and yield their results in the order in which they finish."""
         if self._workers == 0 or not tasks:
             set_bound(self._memory_bytes)
             for task in tasks:
-                yield from do(task)
+                yield from run_task(task)
             return
         yield from self._map_in_pool(tasks)
 
-    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
         """Sort the input into spills, then merge the spills of each partition."""
         yield from self.map(scatters)
         yield from self.map(gathers)
 
-    def _map_in_pool(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def _map_in_pool(self, tasks: Sequence[Task]) -> Iterator[TaskResult]:
         waiting = deque(_Try(task) for task in tasks)
-        running: dict[Future[tuple[Done, ...]], _Try] = {}
+        running: dict[Future[tuple[TaskResult, ...]], _Try] = {}
         while waiting or running:
             try:
                 while waiting and len(running) < 2 * self._workers:
@@ -105,7 +105,7 @@ class LocalEngine:
                     future.cancel()
                 raise
 
-    def _result(self, future: Future[tuple[Done, ...]], task: Task) -> tuple[Done, ...]:
+    def _result(self, future: Future[tuple[TaskResult, ...]], task: Task) -> tuple[TaskResult, ...]:
         try:
             return future.result()
         except MemoryError as error:
@@ -115,10 +115,10 @@ class LocalEngine:
                 hint="raise --memory, or use fewer --workers",
             ) from error
 
-    def _submit(self, task: Task) -> Future[tuple[Done, ...]]:
+    def _submit(self, task: Task) -> Future[tuple[TaskResult, ...]]:
         resource_tracker.ensure_running()  # a tracker started by the first worker would not ignore interrupts
         with held_interrupts():  # submitting may start a worker
-            return self._executor().submit(do, task)
+            return self._executor().submit(run_task, task)
 
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:

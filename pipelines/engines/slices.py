@@ -14,8 +14,8 @@ from typing import Final
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map
 from corpusmill.pipelines.engines.layers import CHANGED, Layer, SliceFile
 from corpusmill.pipelines.engines.plan import Plan
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
-from corpusmill.pipelines.engines.tasks import Done
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
+from corpusmill.pipelines.engines.tasks import TaskResult
 
 _ROW_BYTES: Final = 32
 """Estimated bytes per row of an exchange besides its columns."""
@@ -43,7 +43,7 @@ class Slices:
 
     plan: Plan
     store: TaskStore
-    finished: Mapping[str, StepDone]
+    finished: Mapping[str, StepResult]
     _slices: dict[str, list[Slice]] = field(default_factory=dict)
     _writers_of: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
@@ -53,7 +53,7 @@ class Slices:
             self._slices[layout] = list(self._list(self.finished[layout].tasks))
         return self._slices[layout]
 
-    def _list(self, tasks: Iterable[Done]) -> Iterator[Slice]:
+    def _list(self, tasks: Iterable[TaskResult]) -> Iterator[Slice]:
         number = 0
         for done in tasks:
             key = f"{self.store.out(done.fingerprint)}.arrow"

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.tasks import Done, Task, parse_result, result_as_json
-from corpusmill.pipelines.engines.work import do, gather, moved_rows
+from corpusmill.pipelines.engines.tasks import Task, TaskResult, parse_result, result_as_json
+from corpusmill.pipelines.engines.work import gather, moved_rows, run_task
 from corpusmill.schemas.errors import MissingExtraError, UnfinishedError
 
 try:
@@ -65,14 +65,14 @@ class SparkEngine:
         """Stop the session. Running tasks are always canceled."""
         self._spark.stop()
 
-    def map(self, tasks: Sequence[Task]) -> Iterator[Done]:
+    def map(self, tasks: Sequence[Task]) -> Iterator[TaskResult]:
         """Run independent *tasks*, one per partition."""
         if tasks:
             yield from self._results(
-                self._frame(tasks).mapInArrow(_each(lambda task: result_as_json(lambda: do(task))), _RESULT)
+                self._frame(tasks).mapInArrow(_each(lambda task: result_as_json(lambda: run_task(task))), _RESULT)
             )
 
-    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+    def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
         """Move the rows of *scatters* to the *gathers* of their partitions."""
         parts = gathers[0].order.parts if gathers[0].order is not None else 1
         moved = scatters[0].arrow_schema if scatters else pa.schema([])
@@ -88,7 +88,7 @@ class SparkEngine:
         frame = self._spark.createDataFrame(rows, f"{_NUMBER} int, task string")
         return frame.repartitionById(max(1, len(tasks)), _NUMBER)
 
-    def _results(self, frame: DataFrame) -> Iterator[Done]:
+    def _results(self, frame: DataFrame) -> Iterator[TaskResult]:
         for row in frame.collect():
             yield from parse_result(row[0])
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
-from corpusmill.pipelines.engines.tasks import Done, files_of, is_whole, read_done
+from corpusmill.pipelines.engines.tasks import TaskResult, files_of, is_whole, read_result
 from corpusmill.schemas.hashing import fingerprint
 from corpusmill.schemas.storage import Store, open_store
 
@@ -21,7 +21,7 @@ SPILL: Final = f"{TASKS}/spill"
 
 
 @dataclass(frozen=True)
-class StepDone:
+class StepResult:
     """A finished step.
 
     Args:
@@ -34,7 +34,7 @@ class StepDone:
     name: str
     fingerprint: str
     stage: str | None
-    tasks: tuple[Done, ...]
+    tasks: tuple[TaskResult, ...]
     computed: int
     moved_cpu_s: float = 0.0
     rounds: tuple[str, ...] = ()
@@ -99,14 +99,14 @@ class TaskStore:
         """
         return f"{TASKS}/{task_fingerprint[:2]}/{task_fingerprint}"
 
-    def done(self, task_fingerprint: str) -> Done | None:
+    def done(self, task_fingerprint: str) -> TaskResult | None:
         """Return the result of a finished task, or None if it is not finished or its files are incomplete."""
         out = self.out(task_fingerprint)
         if self._is_here:
-            return read_done(self.store, out)
+            return read_result(self.store, out)
         if f"{out}.json" not in self._sizes:
             return None
-        done = read_done(self.store, out)
+        done = read_result(self.store, out)
         return done if done is not None and self._is_whole(done) else None
 
     def manifest(self, step_fingerprint: str) -> dict[str, Any]:
@@ -116,12 +116,12 @@ class TaskStore:
         except (FileNotFoundError, ValueError, TypeError):
             return {}
 
-    def read_step(self, step_fingerprint: str) -> StepDone | None:
+    def read_step(self, step_fingerprint: str) -> StepResult | None:
         """Return a finished step, or None if any of its files is missing."""
         manifest = self.manifest(step_fingerprint)
         try:
-            tasks = tuple(map(Done.from_dict, manifest["tasks"]))
-            done = StepDone(
+            tasks = tuple(map(TaskResult.from_dict, manifest["tasks"]))
+            done = StepResult(
                 name=manifest["name"],
                 fingerprint=step_fingerprint,
                 stage=manifest["stage"],
@@ -142,7 +142,7 @@ class TaskStore:
         for key in keys if not self._is_here else ():
             self._sizes.pop(key, None)
 
-    def write_step(self, done: StepDone, *, description: Mapping[str, Any]) -> None:
+    def write_step(self, done: StepResult, *, description: Mapping[str, Any]) -> None:
         """Write the manifest of a step."""
         content = {
             **description,
@@ -173,7 +173,7 @@ class TaskStore:
         """Sizes of the files of tasks by key, from one listing instead of a request for each file."""
         return {entry.key: entry.size for entry in self.store.files(TASKS)}
 
-    def _is_whole(self, done: Done) -> bool:
+    def _is_whole(self, done: TaskResult) -> bool:
         out = self.out(done.fingerprint)
         if self._is_here:
             return is_whole(self.store, out, done)

@@ -10,11 +10,11 @@ from corpusmill.pipelines.engines.base import Exchange, Map
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.layers import Frame
 from corpusmill.pipelines.engines.plan import Plan
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
 
 
 def read_table(
-    plan: Plan, finished: Mapping[str, StepDone], store: TaskStore, state: str, columns: Sequence[str] | None = None
+    plan: Plan, finished: Mapping[str, StepResult], store: TaskStore, state: str, columns: Sequence[str] | None = None
 ) -> Iterator[pa.RecordBatch]:
     """Yield the rows of the table after the step *state*, in the order of its layout."""
     layout, *writers = plan.chain(state)

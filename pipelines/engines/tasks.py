@@ -201,7 +201,7 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Done:
+class TaskResult:
     """The result of a finished task: the content of its JSON file.
 
     Args:
@@ -236,12 +236,12 @@ class Done:
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
-    def from_json(cls, text: str) -> Done:
+    def from_json(cls, text: str) -> TaskResult:
         """Parse the output of `as_json`."""
         return cls.from_dict(json.loads(text))
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Done:
+    def from_dict(cls, data: dict[str, Any]) -> TaskResult:
         """Build a result from parsed JSON."""
         data["slices"] = _ranges(data["slices"])
         data["batch_rows"] = tuple(data["batch_rows"])
@@ -256,16 +256,16 @@ def _ranges(pairs: Iterable[Sequence[int]]) -> tuple[tuple[int, int], ...]:
     return tuple((start, stop) for start, stop in pairs)
 
 
-def read_done(store: Store, out: str) -> Done | None:
+def read_result(store: Store, out: str) -> TaskResult | None:
     """Return the result of the task at *out*, or None if it is not finished or its files are incomplete."""
     try:
-        done = Done.from_json(store.read_text(f"{out}.json"))
+        done = TaskResult.from_json(store.read_text(f"{out}.json"))
         return done if is_whole(store, out, done) else None
     except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None
 
 
-def is_whole(store: Store, out: str, done: Done) -> bool:
+def is_whole(store: Store, out: str, done: TaskResult) -> bool:
     """Return whether all files of a finished task exist with the sizes in its result."""
     try:
         return all(store.size(key) == size for key, size in files_of(out, done).items()) and store.exists(f"{out}.json")
@@ -273,7 +273,7 @@ def is_whole(store: Store, out: str, done: Done) -> bool:
         return False
 
 
-def files_of(out: str, done: Done) -> dict[str, int]:
+def files_of(out: str, done: TaskResult) -> dict[str, int]:
     """Return the sizes of the files of a finished task at *out*, by key, without its JSON file."""
     return {final_key(out, name): size for name, size in {"arrow": done.bytes, **done.files}.items()}
 
@@ -281,7 +281,7 @@ def files_of(out: str, done: Done) -> dict[str, int]:
 # -- results of workers of other engines
 
 
-def result_as_json(work: Callable[[], tuple[Done, ...]]) -> str:
+def result_as_json(work: Callable[[], tuple[TaskResult, ...]]) -> str:
     """Call *work* and serialize its results or error for `parse_result`, to send it from another engine's worker."""
     try:
         return json.dumps({"done": [asdict(done) for done in work()]})
@@ -292,11 +292,11 @@ def result_as_json(work: Callable[[], tuple[Done, ...]]) -> str:
         return json.dumps({"errno": error.errno, "text": str(error)})
 
 
-def parse_result(text: str) -> tuple[Done, ...]:
+def parse_result(text: str) -> tuple[TaskResult, ...]:
     """Return the results in *text*, or raise the error that it contains."""
     result = json.loads(text)
     if "done" in result:
-        return tuple(map(Done.from_dict, result["done"]))
+        return tuple(map(TaskResult.from_dict, result["done"]))
     if "error" in result:
         error: CorpusmillError = getattr(errors, result["error"])(result["state"]["message"])
         error.__dict__.update(result["state"])

@@ -25,7 +25,7 @@ from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.spills import write_spills
-from corpusmill.pipelines.engines.tasks import SLICE, Done, MapCall, Side, Task, arrow_schema, built, read_done
+from corpusmill.pipelines.engines.tasks import SLICE, MapCall, Side, Task, TaskResult, arrow_schema, built, read_result
 from corpusmill.schemas.errors import UnfinishedError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
 from corpusmill.schemas.storage import Store, open_store
@@ -36,21 +36,21 @@ SLICE_BYTES: Final = 32 * 2**20
 _ROW_MASK: Final = 0xFFFFFFFF
 
 
-def do(task: Task, *, partition: int | None = None) -> tuple[Done, ...]:
+def run_task(task: Task, *, partition: int | None = None) -> tuple[TaskResult, ...]:
     """Run *task* and store its files at its address.
 
     Args:
         partition: The partition number of the result, if it differs from that of the spills.
     """
     if task.kind == "maps":
-        return _do_maps(task)
-    return (_do_one(task, task.partition if partition is None else partition),)
+        return _run_maps(task)
+    return (_run_one(task, task.partition if partition is None else partition),)
 
 
-def _do_one(task: Task, number: int) -> Done:
+def _run_one(task: Task, number: int) -> TaskResult:
     store = open_store(task.store)
     if task.kind != "scatter":
-        if (done := read_done(store, task.out)) is not None:
+        if (done := read_result(store, task.out)) is not None:
             return replace(done, partition=number, slice=task.slice)
         _sweep(store, task.out)
     meter = _Meter()
@@ -62,7 +62,7 @@ def _do_one(task: Task, number: int) -> Done:
         except BaseException:
             context.drop_files()
             raise
-    done = Done(
+    done = TaskResult(
         step=task.step,
         kind=task.kind,
         fingerprint=task.fingerprint,
@@ -100,14 +100,14 @@ class _Meter:
         }
 
 
-def _appear(store: Store, out: str, done: Done) -> None:
+def _appear(store: Store, out: str, done: TaskResult) -> None:
     store.write(f"{out}.json", done.as_json())
 
 
 # -- maps over one slice
 
 
-def _do_maps(task: Task) -> tuple[Done, ...]:
+def _run_maps(task: Task) -> tuple[TaskResult, ...]:
     """Apply the maps of *task* in order to each batch of its slice."""
     (source,) = task.sources
     assert source.piece is not None
@@ -187,16 +187,16 @@ class _MapRunner:
         except pa.ArrowException as error:
             raise WorkError(f"step {step}: a column does not have the type that it declares: {error}") from error
 
-    def finish(self, peak_bytes: int) -> Done:
+    def finish(self, peak_bytes: int) -> TaskResult:
         """Close the files and store them at the address. *peak_bytes* is the peak of the whole task."""
-        if (done := read_done(self._store, self._call.out)) is not None:
+        if (done := read_result(self._store, self._call.out)) is not None:
             self.abort()
             return replace(done, step=self._call.step, partition=self._task.partition, slice=self._task.slice)
         cpu = time.process_time()
         size = self._writer.close()
         sides = {name: side.close() for name, side in self._sides.items()}
         files = {**self._context.adopt_files(), **{f"{name}.arrow": size for name, (size, _) in sides.items()}}
-        done = Done(
+        done = TaskResult(
             step=self._call.step,
             kind="map",
             fingerprint=self._call.fingerprint,
@@ -311,14 +311,14 @@ def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int3
         yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
 
 
-def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[Done, ...]:
+def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[TaskResult, ...]:
     """Run a ``gather`` *task* on the rows of its partition, in any order, as delivered by another engine's shuffle."""
     assert task.order is not None
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
         alone = replace(task.order, parts=1, by_value=False)
         moved = (conform(batch, schema) for batch in batches)
         write_spills(moved, schema, alone, prefix=Path(folder) / "0", memory_bytes=share_bytes())
-        return do(replace(task, partition=0, order=alone, spilled=(folder, 1)), partition=task.partition)
+        return run_task(replace(task, partition=0, order=alone, spilled=(folder, 1)), partition=task.partition)
 
 
 def _write(task: Task, store: Store) -> dict[str, Any]:

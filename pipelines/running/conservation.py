@@ -6,7 +6,7 @@ import itertools
 from collections import Counter
 from collections.abc import Mapping
 
-from corpusmill.pipelines.engines.store import StepDone
+from corpusmill.pipelines.engines.store import StepResult
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.schemas.errors import ConservationError
 from corpusmill.schemas.manifest import StageCounts
@@ -14,7 +14,7 @@ from corpusmill.schemas.manifest import StageCounts
 _PREFIX = "law/"
 
 
-def stage_counts(plan: CorpusPlan, done: Mapping[str, StepDone]) -> tuple[StageCounts, ...]:
+def stage_counts(plan: CorpusPlan, done: Mapping[str, StepResult]) -> tuple[StageCounts, ...]:
     """Give the account of each stage, in the order in which records met them.
 
     A stage that compares documents takes what the stage before it gave, and its decisions say what it rejected.
@@ -44,7 +44,7 @@ def _compared(figures: Mapping[str, int], before: StageCounts) -> dict[str, int]
     }
 
 
-def _figures(done: Mapping[str, StepDone]) -> dict[str, Counter[str]]:
+def _figures(done: Mapping[str, StepResult]) -> dict[str, Counter[str]]:
     figures: dict[str, Counter[str]] = {}
     for step in done.values():
         for name, number in step.counters.items():

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.engines.store import StepDone
+from corpusmill.pipelines.engines.store import StepResult
 from corpusmill.pipelines.stages.identity import SUPERSEDED, UNDECIDED
 from corpusmill.pipelines.stages.read import ID
 from corpusmill.schemas.recipe import LoadSource, Source
@@ -22,7 +22,7 @@ _SHOWN: Final = 80
 """Characters of an id in a message."""
 
 
-def unnamed_records(sources: Sequence[Source], steps: Iterable[StepDone]) -> list[str]:
+def unnamed_records(sources: Sequence[Source], steps: Iterable[StepResult]) -> list[str]:
     """Return a warning for each of *sources* of which records are named by their hash although the source has ids.
 
     A source has ids where its recipe says by which field, or where some of its records have one.

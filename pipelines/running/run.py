@@ -16,7 +16,7 @@ from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, 
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
-from corpusmill.pipelines.engines.store import StepDone, TaskStore
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
 from corpusmill.pipelines.planning.estimate import estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
@@ -161,7 +161,7 @@ class _Run:
             )
 
     def _publish(
-        self, plan: CorpusPlan, store: TaskStore, done: Mapping[str, StepDone], inputs: list[SourceInput]
+        self, plan: CorpusPlan, store: TaskStore, done: Mapping[str, StepResult], inputs: list[SourceInput]
     ) -> Result:
         files = [file for step in plan.written for file in written_files(done[step], store)]
         stages = conservation.stage_counts(plan, done)
@@ -222,7 +222,7 @@ class _Run:
         )
 
 
-def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:
+def _by_source(done: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
     figures: dict[str, dict[str, int]] = {}
     for step_done in done.values():
         for counter, number in step_done.counters.items():
@@ -233,7 +233,7 @@ def _by_source(done: Mapping[str, StepDone]) -> dict[str, dict[str, int]]:
     return dict(sorted(figures.items()))
 
 
-def _kinds(done: Mapping[str, StepDone], source: str) -> dict[str, int]:
+def _kinds(done: Mapping[str, StepResult], source: str) -> dict[str, int]:
     """Return the records of *source* that are not documents, by kind, as the reading step counted them."""
     kinds: Counter[str] = Counter()
     prefix = f"{read.KIND}/{source}/"
@@ -263,7 +263,7 @@ def _tools() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def _cost(step: StepDone) -> StepCost:
+def _cost(step: StepResult) -> StepCost:
     return StepCost(
         step=step.name,
         cpu_s=round(step.cpu_s, 3),
@@ -273,7 +273,7 @@ def _cost(step: StepDone) -> StepCost:
     )
 
 
-def _step_summary(step: StepDone, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
+def _step_summary(step: StepResult, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
     """Return what ``--json`` shows of a step: the documents in and out of its stage, or its rows where it is none."""
     law = next((stage for stage in stages if stage.name == step.name), None)
     documents_in, documents_out = (law.documents_in, law.documents_out) if law else (step.rows, step.rows)

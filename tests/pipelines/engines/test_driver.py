@@ -21,9 +21,9 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Silent, run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
-from corpusmill.pipelines.engines.store import STEPS, StepDone, TaskStore
+from corpusmill.pipelines.engines.store import STEPS, StepResult, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
-from corpusmill.pipelines.engines.tasks import Done, Task
+from corpusmill.pipelines.engines.tasks import Task, TaskResult
 from corpusmill.schemas.errors import DamagedFileError, DataError, UnfinishedError, UsageError, WorkError
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
@@ -112,7 +112,7 @@ def marks(tmp_path: Path) -> Path:
     return folder
 
 
-def run(given: Plan, store: TaskStore, *, workers: int = 0) -> dict[str, StepDone]:
+def run(given: Plan, store: TaskStore, *, workers: int = 0) -> dict[str, StepResult]:
     engine = LocalEngine(workers)
     try:
         return run_plan(given, store, engine, observer=Silent())
@@ -148,7 +148,7 @@ def test_fingerprints_do_not_depend_on_the_order_of_files(marks: Path) -> None:
     assert fingerprints(plan(marks, 3, 5, 8)) == fingerprints(plan(marks, 8, 3, 5))
 
 
-def _path(store: TaskStore, done: StepDone, end: str) -> Path:
+def _path(store: TaskStore, done: StepResult, end: str) -> Path:
     """Return the path of a file of the first task of a step."""
     path = store.store.path(f"{store.out(done.tasks[0].fingerprint)}.{end}")
     assert path is not None
@@ -297,7 +297,7 @@ def shared(marks: Path, *sizes: int) -> Plan:
     )
 
 
-def tables(made: Plan, store: TaskStore, done: dict[str, StepDone]) -> dict[str, list[dict[str, object]]]:
+def tables(made: Plan, store: TaskStore, done: dict[str, StepResult]) -> dict[str, list[dict[str, object]]]:
     found = {}
     for name in done:
         rows = [row for batch in read_table(made, done, store, name) for row in batch.to_pylist()]
@@ -550,7 +550,7 @@ def test_a_gather_refuses_a_folder_in_which_spills_are_missing(tmp_path: Path, m
     """Half of the rows would look like a complete partition."""
 
     class Losing(LocalEngine):
-        def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[Done]:
+        def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
             yield from self.map(scatters)
             next(Path(scatters[0].out).parent.glob("*.index")).unlink()
             yield from self.map(gathers)

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 import pytest
 
 from corpusmill.pipelines.engines.plan import Plan
-from corpusmill.pipelines.engines.store import StepDone
-from corpusmill.pipelines.engines.tasks import Done, built
+from corpusmill.pipelines.engines.store import StepResult
+from corpusmill.pipelines.engines.tasks import TaskResult, built
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.running.conservation import check_laws, stage_counts
 from corpusmill.pipelines.stages.base import TEXT_CUT
@@ -32,18 +32,20 @@ PLAN = CorpusPlan(
 WRITTEN = {"published": 6, "published_bytes": 54, "ledger": 5}
 
 
-def step(name: str, *tasks: dict[str, int]) -> StepDone:
+def step(name: str, *tasks: dict[str, int]) -> StepResult:
     """Give a finished step whose tasks counted *tasks*."""
     nothing = {"fingerprint": "", "slice": 0, "rows": 0, "bytes": 0, "slices": [], "batch_rows": [], "column_bytes": {}}
     costs = {"files": {}, "cpu_s": 0.0, "wall_s": 0.0, "peak_mb": 0.0, "sides": {}}
     results = tuple(
-        Done.from_dict({**nothing, **costs, "step": name, "kind": "map", "partition": number, "counters": counters})
+        TaskResult.from_dict(
+            {**nothing, **costs, "step": name, "kind": "map", "partition": number, "counters": counters}
+        )
         for number, counters in enumerate(tasks)
     )
-    return StepDone(name=name, fingerprint="", stage=None, tasks=results, computed=0)
+    return StepResult(name=name, fingerprint="", stage=None, tasks=results, computed=0)
 
 
-def finished() -> dict[str, StepDone]:
+def finished() -> dict[str, StepResult]:
     """Give the steps of a run of 10 records: a stage rejects 2, creates 1 row and cuts text; 2 are copies."""
     read = {"documents_in": 10, "documents_out": 10, "bytes_added": 100, "bytes_out": 100}
     words = [
