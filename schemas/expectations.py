@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticUserError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic_core import CoreSchema
 
 from corpusmill.schemas.located_yaml import Place, dump_field
 
@@ -21,6 +25,26 @@ _WORDS: Final = {
     "object": "fields with values",
     "null": "null",
 }
+_FORMATS: Final = {
+    "date": ("a date", "2024-01-31"),
+    "date-time": ("a date and time", "2024-01-31T12:00:00Z"),
+    "time": ("a time of day", "12:30:00"),
+    "duration": ("a duration", "PT1H"),
+    "uri": ("a web address", "https://example.org/"),
+    "email": ("an e-mail address", "you@example.org"),
+    "uuid": ("a UUID", "123e4567-e89b-12d3-a456-426614174000"),
+    "ipv4": ("an IPv4 address", "192.0.2.1"),
+    "path": ("a path", "data"),
+    "file-path": ("the path of a file that exists", "data.txt"),
+    "directory-path": ("the path of a folder that exists", "data"),
+}
+"""Formats of texts (JSON Schema 2020-12 and pydantic): words, and one value."""
+
+_SAMPLES: Final = ("text", "a", "en", "TEXT", "1", "a1", "x-1", "2024-01-31", "1.0")
+"""Texts of which one may match a pattern."""
+
+COMMENT: Final = "$comment"
+"""Keyword of JSON Schema under which a type says in words what it takes."""
 
 
 def expectation(model: type[BaseModel], place: Place) -> str | None:
@@ -30,73 +54,127 @@ def expectation(model: type[BaseModel], place: Place) -> str | None:
     >>> expectation(Recipe, ("split", "train"))
     'a number from 0 to 1'
     """
-    words = [_words(option) for schema in _schemas_at(model, place) for option in _options(schema)]
-    return " or ".join(dict.fromkeys(filter(None, words))) or None
+    options = [option for schema in _schemas_at(model, place) for option in _described(schema)]
+    words = [_words(option) for option in options if not _is_unknown(option)]
+    return " or ".join(dict.fromkeys(filter(None, words))) if len(words) == len(options) and any(words) else None
+
+
+def examples(model: type[BaseModel], place: Place) -> Iterator[Any]:
+    """Yield values of the right form for *place* in *model*, the best first.
+
+    They are the field's ``examples``, its default, and one made from its type and bounds. A validator of the model
+    may still refuse one.
+    """
+    for schema in _schemas_at(model, place):
+        yield from _values(schema)
 
 
 def example(model: type[BaseModel], place: Place) -> str | None:
     """Return the field of *model* around *place* as a file would have it, with a value of the right form.
 
-    The value is the field's first ``examples``, else its default, else made from its type and bounds; None where
-    none of them gives one.
+    The value is the first of `examples`; None where there is none.
 
     >>> from corpusmill.schemas.recipe import Recipe
     >>> example(Recipe, ("split", "train"))
     'train: 0.98'
     """
+    place = field_around(place)
+    value = next(examples(model, place), None) if place else None
+    return None if value is None else dump_field(str(place[-1]), value)
+
+
+def field_around(place: Place) -> Place:
+    """Return the place of the field that holds *place*, which may be an item of a list in it."""
     while place and isinstance(place[-1], int):
         place = place[:-1]
-    for schema in _schemas_at(model, place) if place else ():
-        if (value := _value(schema)) is not None:
-            return dump_field(str(place[-1]), value)
-    return None
+    return place
+
+
+def fields_at(model: type[BaseModel], place: Place) -> tuple[str, ...]:
+    """Return the names of the fields that *model* has at *place*."""
+    options = (option for schema in _schemas_at(model, place) for option in _options(schema))
+    return tuple(dict.fromkeys(name for option in options for name in option.get("properties", {})))
+
+
+def is_required(model: type[BaseModel], place: Place) -> bool:
+    """Return whether the field at *place* has to be there."""
+    parents = _schemas_at(model, place[:-1])
+    return any(place[-1] in option.get("required", ()) for schema in parents for option in _options(schema))
+
+
+class _Lenient(GenerateJsonSchema):
+    """Describes nothing where a type of somebody else's stage has no JSON form, instead of failing."""
+
+    def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:
+        return {}
+
+    def emit_warning(self, kind: JsonSchemaWarningKind, detail: str) -> None:
+        return
+
+
+@cache
+def _schema_of(model: type[BaseModel]) -> _Schema:
+    root = model.model_json_schema(schema_generator=_Lenient)
+    expanded: _Schema = _expand(root, root.get("$defs", {}), ())
+    return expanded
+
+
+def _expand(schema: Any, definitions: _Schema, within: tuple[str, ...]) -> Any:
+    """Return *schema* with definitions in place of the references to them; one within itself stays empty."""
+    if isinstance(schema, list):
+        return [_expand(item, definitions, within) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if isinstance(name := schema.get("$ref"), str):
+        definition = {} if name in within else definitions[name.rsplit("/", 1)[-1]]
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return _expand(definition | beside, definitions, (*within, name))
+    return {key: _expand(value, definitions, within) for key, value in schema.items() if key != "$defs"}
 
 
 def _schemas_at(model: type[BaseModel], place: Place) -> list[_Schema]:
     """Return the schemas of what *place* leads to in *model*: several behind a union, none behind an unknown name."""
-    try:
-        root = model.model_json_schema()
-    except PydanticUserError:  # a type of somebody else's stage that has no JSON form
-        return []
-    definitions = root.get("$defs", {})
-    schemas = [root]
+    schemas = [_schema_of(model)]
     for step in place:
-        schemas = [inner for schema in schemas for inner in _inner(schema, step, definitions)]
-    return [_resolved(schema, definitions) for schema in schemas]
+        schemas = [inner for schema in schemas for inner in _inner(schema, step)]
+    return schemas
 
 
-def _inner(schema: _Schema, step: str | int, definitions: _Schema) -> Iterator[_Schema]:
+def _inner(schema: _Schema, step: str | int) -> Iterator[_Schema]:
     """Yield the schemas that *step*, a field's name or an item's position, leads to in *schema*."""
-    for option in _options(_resolved(schema, definitions)):
+    for option in _options(schema):
         if isinstance(step, int):
-            found = option.get("items")
+            items = option.get("prefixItems", ())
+            inner = items[step] if step < len(items) else option.get("items")
         else:
-            found = option.get("properties", {}).get(step, option.get("additionalProperties"))
-        if isinstance(found, dict):
-            yield found
-
-
-def _resolved(schema: _Schema, definitions: _Schema) -> _Schema:
-    """Return *schema* with the definition that it, or an option of its union, refers to."""
-    schema = _definition(schema, definitions)
-    if "anyOf" not in schema:
-        return schema
-    return schema | {"anyOf": [_definition(option, definitions) for option in schema["anyOf"]]}
-
-
-def _definition(schema: _Schema, definitions: _Schema) -> _Schema:
-    if "$ref" not in schema:
-        return schema
-    definition: _Schema = definitions[schema["$ref"].rsplit("/", 1)[-1]]
-    return definition | {key: value for key, value in schema.items() if key != "$ref"}
+            others = next(iter(option.get("patternProperties", {}).values()), option.get("additionalProperties"))
+            inner = option.get("properties", {}).get(step, others)
+        if isinstance(inner, dict):
+            yield inner
 
 
 def _options(schema: _Schema) -> list[_Schema]:
-    """Return the options of a union, or *schema* alone."""
-    return schema.get("anyOf") or [schema]
+    """Return the options of a union, those of a union within it too, or *schema* alone."""
+    options = schema.get("anyOf") or schema.get("oneOf")
+    return [inner for option in options for inner in _options(option)] if options else [schema]
+
+
+def _described(schema: _Schema) -> list[_Schema]:
+    """Return *schema* alone where it says in words what it takes, else its options."""
+    options = schema.get("anyOf") or schema.get("oneOf")
+    if COMMENT in schema or not options:
+        return [schema]
+    return [inner for option in options for inner in _described(option)]
+
+
+def _is_unknown(schema: _Schema) -> bool:
+    """Return whether nothing says what *schema* takes, as for a type without a JSON form."""
+    return not {"type", "enum", "const", COMMENT} & schema.keys()
 
 
 def _words(schema: _Schema) -> str | None:
+    if COMMENT in schema:
+        return str(schema[COMMENT])
     if allowed := schema.get("enum"):
         return f"one of {', '.join(map(str, allowed))}"
     if "const" in schema:
@@ -105,12 +183,38 @@ def _words(schema: _Schema) -> str | None:
     words = _WORDS.get(kind) if isinstance(kind, str) else None
     match kind:
         case "integer" | "number":
-            return f"{words}{_bounds(*_range(schema))}"
-        case "string" if schema.get("minLength"):
-            return f"{words} that is not empty"
-        case "array" if schema.get("minItems"):
-            return f"{words} with at least {schema['minItems']} item{'s' if schema['minItems'] > 1 else ''}"
+            return number_words(schema)
+        case "string":
+            return f"{_FORMATS.get(schema.get('format', ''), (words,))[0]}{_size(schema, 'Length', 'character')}"
+        case "array":
+            return f"{words}{_size(schema, 'Items', 'item')}"
     return words
+
+
+def number_words(schema: _Schema) -> str:
+    """Describe the numbers that *schema* allows.
+
+    >>> number_words({"type": "integer", "minimum": 1})
+    'a whole number of at least 1'
+    """
+    multiple = f", a multiple of {schema['multipleOf']}" if "multipleOf" in schema else ""
+    return f"{_WORDS[schema['type']]}{_bounds(*_range(schema))}{multiple}"
+
+
+def _size(schema: _Schema, what: str, unit: str) -> str:
+    """Write the bounds of the length of a text or a list, and the pattern of a text, as they follow ``a text``.
+
+    >>> _size({"minItems": 2}, "Items", "item"), _size({"minLength": 1}, "Length", "character")
+    (' with at least 2 items', ' that is not empty')
+    """
+    least, greatest = schema.get(f"min{what}"), schema.get(f"max{what}")
+    parts = [] if not least else ["that is not empty"] if (least, what) == (1, "Length") else [f"with at least {least}"]
+    if greatest is not None:
+        parts.append(f"{'and' if parts else 'with'} at most {greatest}")
+    count = greatest if greatest is not None else least
+    units = f" {unit}{'' if count == 1 else 's'}" if parts and parts != ["that is not empty"] else ""
+    matching = f" that matches `{schema['pattern']}`" if "pattern" in schema else ""
+    return f" {' '.join(parts)}{units}{matching}" if parts else matching
 
 
 _Bound: TypeAlias = tuple[float, bool] | None
@@ -150,25 +254,69 @@ def _bounds(least: _Bound, greatest: _Bound) -> str:
     return f" {' and '.join(parts)}" if parts else ""
 
 
-def _value(schema: _Schema) -> Any:
-    """Return a value that *schema* allows, None where only null would be known."""
-    for known in (*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ()), schema.get("const")):
-        if known is not None and known != []:
-            return known
-    return next((value for option in _options(schema) if (value := _made(option)) is not None), None)
+def _values(schema: _Schema) -> Iterator[Any]:
+    """Yield values that *schema* allows; never null, which says nothing about the form."""
+    known = (*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ()), schema.get("const"))
+    yield from (value for value in known if value is not None and value not in ([], {}))
+    for option in _options(schema):
+        if option is not schema:
+            yield from _values(option)
+        elif (made := _made(option)) is not None:
+            yield made
 
 
 def _made(schema: _Schema) -> Any:
     match schema.get("type"):
         case "boolean":
             return True
-        case "integer" | "number" as kind:
-            return _number(*_range(schema), is_whole=kind == "integer")
-        case "string" if not {"pattern", "format"} & schema.keys():
-            return "text"
-        case "array" if isinstance(schema.get("items"), dict) and (item := _value(schema["items"])) is not None:
-            return [item]
+        case "integer" | "number":
+            return sample_number(schema)
+        case "string":
+            return _text(schema)
+        case "array":
+            return _list(schema)
+        case "object":
+            return _mapping(schema)
     return None
+
+
+def _text(schema: _Schema) -> str | None:
+    if "format" in schema:
+        return _FORMATS.get(schema["format"], (None, None))[1]
+    least, greatest = schema.get("minLength", 0), schema.get("maxLength")
+    samples = (f"{sample:x<{least}}"[:greatest] for sample in _SAMPLES)
+    try:
+        pattern = re.compile(schema.get("pattern", ""))
+    except re.error:  # pydantic's patterns are those of Rust
+        return None
+    return next((sample for sample in samples if pattern.search(sample)), None)
+
+
+def _list(schema: _Schema) -> list[Any] | None:
+    fixed = [next(_values(item), None) for item in schema.get("prefixItems", ())]
+    if fixed:
+        return fixed
+    item = next(_values(schema.get("items", {})), None)
+    return None if item is None else [item] * max(1, schema.get("minItems", 1))
+
+
+def _mapping(schema: _Schema) -> dict[str, Any] | None:
+    """Return what has to be there; where nothing has to, the first field that has a value."""
+    values = {name: next(_values(inner), None) for name, inner in schema.get("properties", {}).items()}
+    least = {name: values.get(name) for name in schema.get("required", ())}
+    first = next(((name, value) for name, value in values.items() if value is not None), None)
+    return least or (dict([first]) if first else None)
+
+
+def sample_number(schema: _Schema) -> float:
+    """Return a number that *schema* allows: the middle of its bounds, for a whole number the one nearest to 1.
+
+    >>> sample_number({"type": "integer", "minimum": 257}), sample_number({"type": "number", "exclusiveMinimum": 0})
+    (257, 1)
+    """
+    number = _number(*_range(schema), is_whole=schema["type"] == "integer")
+    step = schema.get("multipleOf")
+    return math.ceil(number / step) * step if step else number
 
 
 def _number(least: _Bound, greatest: _Bound, *, is_whole: bool) -> float:

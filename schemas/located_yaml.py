@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import yaml
 
 from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.yaml_syntax import syntax_error
 
 Place: TypeAlias = tuple[str | int, ...]
 """Keys and positions (from 0) that lead to a value."""
@@ -23,6 +24,18 @@ Place: TypeAlias = tuple[str | int, ...]
 MAX_FILE_BYTES: Final = 250_000
 MAX_NODES: Final = 50_000
 MAX_DEPTH: Final = 32
+MAX_DIGITS: Final = 1000
+_TOO_DEEP: Final = "a recipe or a configuration has less than 10 levels; look for brackets that are not closed"
+_MAGIC: Final = {
+    b"PAR1": "a Parquet file",
+    b"\x1f\x8b": "a file compressed with gzip",
+    b"\x28\xb5\x2f\xfd": "a file compressed with Zstandard",
+    b"BZh": "a file compressed with bzip2",
+    b"PK\x03\x04": "a ZIP archive",
+    b"%PDF": "a PDF file",
+    b"SQLite": "a database",
+}
+"""First bytes of files that are named by mistake."""
 _TAG: Final = "tag:yaml.org,2002:"
 _SCALARS: Final = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -35,6 +48,11 @@ _SCALARS: Final = {
 }
 
 
+def dotted(place: Place) -> str:
+    """Return *place* as errors name it, positions from 0: ``stages.3.near_dedup.bands``."""
+    return ".".join(map(str, place))
+
+
 @dataclass(frozen=True)
 class FileKind:
     """A kind of file, in the words of messages.
@@ -42,13 +60,17 @@ class FileKind:
     Args:
         name: Singular, without article.
         first: Hint: how to come to a first file of this kind.
+        form: Its first fields.
     """
 
     name: str
     first: str
+    form: str = "`name: value`"
 
 
-RECIPE: Final = FileKind("recipe", first="`corpusmill init` writes a first recipe")
+RECIPE: Final = FileKind(
+    "recipe", first="`corpusmill init` writes a first recipe", form="`dataset: …`, `sources: …`, `stages: …`"
+)
 
 
 @dataclass(frozen=True)
@@ -59,8 +81,10 @@ class LocatedYaml:
     value: Any
     lines: Mapping[Place, int] = field(default_factory=dict)
     errors: tuple[RecipeError, ...] = ()
-    unread: frozenset[Place] = frozenset()
-    """Places whose value is None because it could not be read: an error tells why."""
+    unread: Mapping[Place, RecipeError] = field(default_factory=dict)
+    """Errors of `errors` by the places whose value is None because it could not be read."""
+    numbers: Mapping[Place, str] = field(default_factory=dict)
+    """Numbers as the file has them: ``1e3`` is read as 1000.0."""
 
     def line(self, place: Place) -> int | None:
         """Return the line of *place*, or of the nearest place around it that the file has."""
@@ -129,6 +153,16 @@ def dump_field(name: str, value: Any) -> str:
     return line.strip()[1:-1] if is_flow else line.strip()
 
 
+def dump_value(value: Any) -> str:
+    """Write *value* on one line, as an item of a list has it.
+
+    >>> dump_value("no"), dump_value({"a": [1]})
+    ("'no'", '{a: [1]}')
+    """
+    line = dump_field("x", value)
+    return line.removeprefix("x: ")
+
+
 def read_yaml(path: str | Path, *, kind: FileKind = RECIPE) -> LocatedYaml:
     """Read the YAML file at *path*, in which a file of *kind* is expected.
 
@@ -140,23 +174,38 @@ def read_yaml(path: str | Path, *, kind: FileKind = RECIPE) -> LocatedYaml:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=_hint_for_missing(path, kind)) from None
+        hint = "make the file readable for this user" if isinstance(error, PermissionError) else _neighbors(path, kind)
+        raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=hint) from None
     if len(data) > MAX_FILE_BYTES:
         raise RecipeError(f"the file is larger than {MAX_FILE_BYTES} bytes", file=file, hint=f"is this a {kind.name}?")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise RecipeError("not UTF-8 text", file=file, line=line, hint="save the file as UTF-8") from None
-    return parse_yaml(text, file=file, kind=kind)
+    return parse_yaml(_decode(data, file, kind), file=file, kind=kind)
 
 
-def _hint_for_missing(path: str | Path, kind: FileKind) -> str:
-    parent = Path(path).parent
+def _neighbors(path: str | Path, kind: FileKind) -> str:
+    """Return the hint that names the YAML files in the folder *path*, or in the one around it."""
+    parent = Path(path) if Path(path).is_dir() else Path(path).parent
     others = sorted(parent.glob("*.y*ml"))[:5] if parent.is_dir() else []
     if others:
         return f"YAML files in this folder: {', '.join(other.name for other in others)}"
     return kind.first
+
+
+def _decode(data: bytes, file: str, kind: FileKind) -> str:
+    if (name := next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None)) is not None:
+        raise RecipeError(f"not text: this is {name}", file=file, hint=f"name a {kind.name} instead; {kind.first}")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
+        raise RecipeError("not UTF-8 text, but UTF-16", file=file, line=1, hint=_convert_hint("UTF-16", file))
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        problem = f"not UTF-8 text: the byte 0x{data[error.start]:02x} does not belong there"
+        raise RecipeError(problem, file=file, line=line, hint=_convert_hint("WINDOWS-1252", file)) from None
+
+
+def _convert_hint(encoding: str, file: str) -> str:
+    """Return the hint to write *file* in UTF-8; ``iconv`` cannot write to the file that it reads."""
+    return f"save the file as UTF-8, in an editor or with `iconv -f {encoding} -t UTF-8 {file} > utf-8.yaml`"
 
 
 def parse_yaml(text: str, *, file: str, kind: FileKind = RECIPE) -> LocatedYaml:
@@ -167,30 +216,15 @@ def parse_yaml(text: str, *, file: str, kind: FileKind = RECIPE) -> LocatedYaml:
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, file) from None
     except yaml.YAMLError as error:
-        raise RecipeError(f"not YAML: {' '.join(str(error).split())}", file=file) from None
+        raise syntax_error(error, text, file) from None
     except RecursionError:
-        raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", file=file) from None
+        raise RecipeError(f"nested deeper than {MAX_DEPTH} levels", file=file, hint=_TOO_DEEP) from None
     if root is None:
         raise RecipeError("the file is empty", file=file, hint=kind.first)
     reader = _Reader(file)
     value = reader.value(root, ())
-    return LocatedYaml(file, value, reader.lines, tuple(reader.errors), frozenset(reader.unread))
-
-
-def _syntax_error(error: yaml.MarkedYAMLError, file: str) -> RecipeError:
-    mark = error.problem_mark or error.context_mark
-    problem = error.problem or error.context or "cannot be parsed"
-    hint = None
-    if "'\\t'" in problem:
-        hint = "YAML is indented with spaces, never with tabs"
-    elif "mapping values are not allowed" in problem:
-        hint = "look at the indentation; a text with `: ` in it needs quotes"
-    elif "undefined alias" in problem:
-        hint = "a text that begins with `*` needs quotes"
-    return RecipeError(f"not YAML: {problem}", file=file, line=mark.line + 1 if mark else None, hint=hint)
+    return LocatedYaml(file, value, reader.lines, tuple(reader.errors), reader.unread, reader.numbers)
 
 
 class _Reader:
@@ -200,16 +234,18 @@ class _Reader:
         self.file = file
         self.lines: dict[Place, int] = {}
         self.errors: list[RecipeError] = []
-        self.unread: set[Place] = set()
+        self.unread: dict[Place, RecipeError] = {}
+        self.numbers: dict[Place, str] = {}
         self._nodes = 0
 
     def value(self, node: yaml.Node, place: Place) -> Any:
         self._nodes += 1
         self.lines.setdefault(place, node.start_mark.line + 1)
         if len(place) > MAX_DEPTH:
-            raise self._error(f"nested deeper than {MAX_DEPTH} levels", node)
+            raise self._error(f"nested deeper than {MAX_DEPTH} levels", node, place[:1], hint=_TOO_DEEP)
         if self._nodes > MAX_NODES:
-            raise self._error(f"more than {MAX_NODES} values", node, hint="aliases (`*name`) count each time")
+            hint = "aliases (`*name`) count each time"
+            raise self._error(f"more than {MAX_NODES} values", node, place, hint=hint)
         match node:
             case yaml.MappingNode() if node.tag == f"{_TAG}map":
                 return self._mapping(node, place)
@@ -217,52 +253,66 @@ class _Reader:
                 return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
             case yaml.ScalarNode():
                 return self._scalar(node, place)
-        self._refuse(self._forbidden_tag(node), place)
+        self._refuse(self._forbidden_tag(node, place), place)
         return None
 
     def _refuse(self, error: RecipeError, place: Place) -> None:
         self.errors.append(error)
-        self.unread.add(place)
+        self.unread[place] = error
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for key_node, item in node.value:
-            key = self._key(key_node)
+            key = self._key(key_node, place)
             if key is None:
                 continue
             line = key_node.start_mark.line + 1
             if key in found:
                 first = self.lines[(*place, key)]
                 problem = f"field `{key}` is given twice, first in line {first}"
-                self.errors.append(self._error(problem, key_node, hint="keep one of them"))
+                hint = f"keep one of them: remove `{key}` here or in line {first}"
+                self.errors.append(self._error(problem, key_node, (*place, key), hint=hint))
                 continue
             self.lines[(*place, key)] = line
             found[key] = self.value(item, (*place, key))
         return found
 
-    def _key(self, node: yaml.Node) -> str | None:
+    def _key(self, node: yaml.Node, place: Place) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag in {f"{_TAG}str", *(f"{_TAG}{kind}" for kind in _SCALARS)}:
             return str(node.value)
-        self.errors.append(self._error("a key has to be text", node))
+        hint = "write `name: value`; put a name that begins with `[` or `{` in quotes"
+        self.errors.append(self._error("a name has to be text", node, place, hint=hint))
         return None
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
         kind = node.tag.removeprefix(_TAG)
         if kind not in {"str", *_SCALARS}:
-            self._refuse(self._forbidden_tag(node), place)
+            self._refuse(self._forbidden_tag(node, place), place)
             return None
+        if kind in {"int", "float"}:
+            self.numbers[place] = node.value
         try:
             return _convert(kind, node.value)
         except ValueError as error:
-            problem = str(error) if kind == "float" else f"not a value of the tag `{kind}`"
-            self._refuse(self._error(f"{problem}, got `{_short(node.value)}`", node), place)
+            self._refuse(self._unreadable(kind, error, node, place), place)
             return None
 
-    def _forbidden_tag(self, node: yaml.Node) -> RecipeError:
-        return self._error(f"tags such as `{node.tag}` are not allowed", node, hint="remove the tag")
+    def _unreadable(self, kind: str, error: ValueError, node: yaml.ScalarNode, place: Place) -> RecipeError:
+        is_number = bool(re.match(r"[-+.]?[0-9.]", node.value))
+        problem = str(error) if is_number else f"not a value of the tag `{kind}`"
+        hint = "write a number such as `0.8`; `null` where a field without a bound allows it"
+        message = f"{problem}, got `{_short(node.value)}`"
+        return self._error(message, node, place, hint=hint, value=node.value if is_number else None)
 
-    def _error(self, message: str, node: yaml.Node, *, hint: str | None = None) -> RecipeError:
-        return RecipeError(message, file=self.file, line=node.start_mark.line + 1, hint=hint)
+    def _forbidden_tag(self, node: yaml.Node, place: Place) -> RecipeError:
+        hint = f"remove `{node.tag}`, or put the text in quotes when it begins with `!`"
+        return self._error(f"tags such as `{node.tag}` are not allowed", node, place, hint=hint)
+
+    def _error(
+        self, message: str, node: yaml.Node, place: Place, *, hint: str | None, value: Any = None
+    ) -> RecipeError:
+        line, field = node.start_mark.line + 1, dotted(place) or None
+        return RecipeError(message, file=self.file, line=line, field=field, value=value, hint=hint)
 
 
 def _convert(kind: str, text: str) -> Any:
@@ -272,6 +322,8 @@ def _convert(kind: str, text: str) -> Any:
         case "bool":
             return text.lower() == "true"
         case "int":
+            if len(text) > MAX_DIGITS:
+                raise ValueError(f"a whole number has more than {MAX_DIGITS} digits")
             return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
         case "float":
             return _finite(text)
@@ -279,7 +331,7 @@ def _convert(kind: str, text: str) -> Any:
 
 
 def _finite(text: str) -> float:
-    """Give the number *text*; ``1e999`` is infinite too."""
+    """Return the number *text*; ``1e999`` is infinite too."""
     number = math.inf if text.strip("+-").lower() in {".inf", ".nan"} else float(text)
     if not math.isfinite(number):
         raise ValueError("a number has to be finite")

@@ -1,7 +1,8 @@
 """What is wrong with a recipe or a configuration, in the words of whoever wrote it.
 
-Turns the errors of pydantic into `RecipeError`s that name file, line, field and value: what the field takes, and as a
-hint the nearest allowed names or one example of the right form.
+Turns the errors of pydantic into `RecipeError`s that name file, line, field and value, and that have a hint: what was
+probably meant, the nearest allowed names, or one example of the right form. A value is only proposed when the model
+takes it.
 """
 
 from __future__ import annotations
@@ -9,33 +10,44 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_core.core_schema import ErrorType
 
+from corpusmill.schemas.corrections import corrections
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
-from corpusmill.schemas.expectations import example, expectation
-from corpusmill.schemas.located_yaml import LocatedYaml, Place
+from corpusmill.schemas.expectations import examples, expectation, field_around, fields_at, is_required
+from corpusmill.schemas.located_yaml import FileKind, LocatedYaml, Place, dotted, dump_field, dump_value
+from corpusmill.schemas.yaml_syntax import MARKUP_HINT
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN: Final = 60
-_EXPLAINED: Final = frozenset(
-    "greater_than greater_than_equal less_than less_than_equal int_from_float none_required too_short "
-    "string_too_short".split()
-)
-"""Pydantic's types of error that `expectation` says everything about, beside those that end in ``_type``."""
+_OF_PYDANTIC: Final = frozenset(get_args(ErrorType))
+"""The types of error whose messages are pydantic's own, not those of a model's author."""
 
 
 class HintedValueError(ValueError):
-    """What a validator of a model refuses, with a hint that says what to write instead."""
+    """What a validator of a model refuses, with a hint that says what to write instead.
 
-    def __init__(self, message: str, *, hint: str | None) -> None:
-        super().__init__(message)
+    Whoever makes the model in Python reads message and hint in one line.
+
+    Args:
+        message: What is wrong.
+        hint: The whole hint; None: made from *instead*, else an example of the field.
+        instead: A value that is allowed and near to the one that was refused.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, instead: Any = None) -> None:
+        advice = hint if instead is None else f"use {instead!r}"
+        super().__init__(f"{message}; {advice}" if advice else message)
+        self.message = message
         self.hint = hint
+        self.instead = instead
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
@@ -65,11 +77,6 @@ def shown(value: Any) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     text = " ".join(text.split()) if text.strip() else repr(text)
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
-
-
-def dotted(place: Place) -> str:
-    """Return *place* as errors name it, positions from 0: ``stages.3.near_dedup.bands``."""
-    return ".".join(map(str, place))
 
 
 @dataclass(frozen=True)
@@ -111,34 +118,46 @@ class Problems:
 
     def read(self, section: Section[Model], value: Any) -> Model | None:
         """Return *value* as a value of the model of *section*; None when it has problems, which are added."""
+        self._explain_unread(section)
         try:
-            return section.model.model_validate_json(json.dumps(value), strict=True)
+            return _validate(section.model, value)
         except ValidationError as error:
-            self._add_validation(error, section, value)
+            for failure in _failures(error, value):
+                if (*section.place, *failure.place) not in self._located.unread:
+                    self._add_failure(section, value, failure)
             return None
 
-    def _add_validation(self, error: ValidationError, section: Section[Any], value: Any) -> None:
-        by_place: dict[Place, ErrorDetails] = {}  # one for each place: a union has an error for each of its options
-        for details in error.errors(include_url=False):
-            by_place.setdefault(_inside(details["loc"], value), details)
-        for inner, details in by_place.items():
-            is_other_option = details["type"].endswith("_type") and any(
-                len(place) > len(inner) and place[: len(inner)] == inner for place in by_place
-            )
-            if not is_other_option and (*section.place, *inner) not in self._located.unread:
-                self._add_details(section, inner, details)
+    def _explain_unread(self, section: Section[Any]) -> None:
+        """Add to the errors of values that could not be read what *section* takes in their place."""
+        for place, error in self._located.unread.items():
+            inner = place[len(section.place) :]
+            is_inside = place[: len(section.place)] == section.place and bool(inner)
+            expected = expectation(section.model, inner) if is_inside else None
+            if expected is None or error.value is None or error not in self.errors:
+                continue
+            failure = _Failure(inner, "", error.value)
+            message = f"{_before(section)}field `{dotted(inner)}`: expected {expected}, got `{shown(error.value)}`"
+            hint = next(_hints_with_examples(section, {}, failure), error.hint)
+            self.errors[self.errors.index(error)] = self.error(message, place, hint=hint, value=error.value)
 
-    def _add_details(self, section: Section[Any], inner: Place, details: ErrorDetails) -> None:
-        problem, hint = _problem(details, section, inner)
-        before = f"{section.label}: " if section.label else ""
-        if not inner or details["type"] in {"missing", "extra_forbidden"}:
-            self.add(f"{before}{problem}", (*section.place, *inner), hint=hint)
+    def _add_failure(self, section: Section[Any], value: Any, failure: _Failure) -> None:
+        problem, hint = _problem(section, value, failure)
+        place = (*section.place, *failure.place)
+        if not failure.place or failure.kind in {"missing", "extra_forbidden"}:
+            self.add(f"{_before(section)}{problem}", place, hint=hint)
             return
-        value = details["input"]
-        is_text = isinstance(value, str) and details["type"].endswith("_type")
-        quoted = json.dumps(value, ensure_ascii=False) if is_text else value
-        message = f"{before}field `{dotted(inner)}`: {problem}, got `{shown(quoted)}`"
-        self.add(message, (*section.place, *inner), hint=hint, value=value)
+        is_text = isinstance(failure.value, str) and failure.kind.endswith("_type")
+        quoted = json.dumps(failure.value, ensure_ascii=False) if is_text else failure.value
+        written = self._located.numbers.get(place, quoted)
+        message = f"{_before(section)}field `{dotted(failure.place)}`: {problem}, got `{shown(written)}`"
+        if not any(error.field == dotted(place) and error.hint == hint for error in self.errors):
+            self.add(message, place, hint=hint, value=failure.value)  # two models may share a field
+
+    def not_a_mapping(self, kind: FileKind) -> RecipeError:
+        """Return the error for a file whose value is no mapping, in place of one of *kind*."""
+        value = self._located.value
+        message = f"a {kind.name} is a mapping: {kind.form}, got `{shown(value)}`"
+        return self.error(message, (), hint=_hint_for_mapping(value, kind), value=value)
 
     def raise_any(self) -> None:
         """Raise the collected problems, in the order of lines.
@@ -161,81 +180,228 @@ class Problems:
         )
 
 
+def _hint_for_mapping(value: Any, kind: FileKind) -> str:
+    match value:
+        case list():
+            return f"begin each field with its name, not with `- `; {kind.first}"
+        case str() if value.startswith("<"):
+            return MARKUP_HINT
+        case str() if match := re.match(r"([a-z_]+)(?::|\s*=\s*)(\S+)", value):
+            return f"put a colon and a space after the name, as in `{match[1]}: {match[2]}`; {kind.first}"
+    return kind.first
+
+
+def _before(section: Section[Any]) -> str:
+    return f"{section.label}: " if section.label else ""
+
+
+def _validate(model: type[Model], value: Any) -> Model:
+    return model.model_validate_json(json.dumps(value), strict=True)
+
+
+@dataclass(frozen=True, eq=False)
+class _Failure:
+    """One error of pydantic.
+
+    Args:
+        place: The value at fault, within the section.
+        kind: Pydantic's type of the error.
+        value: The value as it was read; of a key that is at fault, the key.
+        options: The options of unions on the way, by the place of the union.
+    """
+
+    place: Place
+    kind: str
+    value: Any
+    message: str = ""
+    error: Exception | None = None
+    allowed: tuple[str, ...] = ()
+    options: tuple[tuple[Place, str], ...] = ()
+
+    @property
+    def is_of_key(self) -> bool:
+        return (self.place, _KEY) in self.options
+
+    @property
+    def is_of_form(self) -> bool:
+        """Whether the value has another type or length than asked for, which a deeper error may explain."""
+        return self.kind.endswith("_type") or self.kind in {"literal_error", "too_short", "too_long"}
+
+
+_KEY: Final = "[key]"
+
+
+def _failures(error: ValidationError, value: Any) -> list[_Failure]:
+    """Return the failures of *error*, one for each place; of a union, those of the option nearest to *value*."""
+    failures = [_failure(details, value) for details in error.errors(include_url=False)]
+    for union in sorted({place for failure in failures for place, _ in failure.options}, key=len):
+        failures = _of_nearest_option(failures, union)
+    deeper = {failure.place[:length] for failure in failures for length in range(len(failure.place))}
+    by_place: dict[Place, _Failure] = {}
+    for failure in failures:
+        if not (failure.is_of_form and failure.place in deeper):
+            by_place.setdefault(failure.place, failure)
+    return list(by_place.values())
+
+
+def _failure(details: ErrorDetails, value: Any) -> _Failure:
+    place, options, at_fault = _way(details["loc"], value, is_missing=details["type"] == "missing")
+    context = details.get("ctx", {})
+    return _Failure(
+        place,
+        details["type"],
+        details["input"] if options.get(place) == _KEY else at_fault,
+        message=details["msg"],
+        error=context.get("error"),
+        allowed=tuple(re.findall(r"'([^']*)'", str(context.get("expected", "")))),
+        options=tuple(options.items()),
+    )
+
+
 _Loc: TypeAlias = tuple[int | str, ...]
 
 
-def _inside(loc: _Loc, value: Any) -> Place:
-    """Return the way that *loc* takes through *value*, without the names of types that pydantic puts between."""
-    place: list[int | str] = []
+def _way(loc: _Loc, value: Any, *, is_missing: bool) -> tuple[Place, dict[Place, str], Any]:
+    """Return the way that *loc* takes through *value*, and what lies at its end.
+
+    Pydantic puts the names of a union's options between: they are returned by the place of the union.
+    """
+    place: Place = ()
+    options: dict[Place, str] = {}
     for index, step in enumerate(loc):
-        last = index == len(loc) - 1
-        if isinstance(value, dict) and isinstance(step, str) and (step in value or last):
+        is_missing_field = is_missing and index == len(loc) - 1
+        if isinstance(value, dict) and isinstance(step, str) and (step in value or is_missing_field):
             value = value.get(step)
         elif isinstance(value, list) and isinstance(step, int) and step < len(value):
             value = value[step]
         else:
+            options[place] = f"{options[place]} {step}" if place in options else str(step)
             continue
-        place.append(step)
-    return tuple(place)
+        place = (*place, step)
+    return place, options, value
 
 
-def _problem(details: ErrorDetails, section: Section[Any], inner: Place) -> tuple[str, str | None]:
-    """Return the problem and its hint."""
-    kind, context, value = details["type"], details.get("ctx", {}), details["input"]
-    model = section.model
-    fallback = example(model, inner)
-    hint = f"for example `{fallback}`" if fallback else None
-    match kind:
+def _of_nearest_option(failures: list[_Failure], union: Place) -> list[_Failure]:
+    """Return *failures* with those of one option of the union at the place *union*, and those of other places.
+
+    The nearest option has the form of the value, and the fewest failures within it.
+    """
+    options: dict[str, list[_Failure]] = {}
+    for failure in failures:
+        if (option := dict(failure.options).get(union)) is not None:
+            options.setdefault(option, []).append(failure)
+    if len(options) < 2:
+        return failures
+    nearest_option = min(options.values(), key=lambda ones: (_has_other_form(ones, union), len(ones)))
+    others = {failure for ones in options.values() if ones is not nearest_option for failure in ones}
+    return [failure for failure in failures if failure not in others]
+
+
+def _has_other_form(failures: list[_Failure], union: Place) -> bool:
+    return any(failure.place == union and failure.is_of_form for failure in failures)
+
+
+def _problem(section: Section[Any], value: Any, failure: _Failure) -> tuple[str, str]:
+    """Return the problem and its hint: the one place where an error of pydantic becomes words."""
+    hint = _hint(section, value, failure)
+    expected = expectation(section.model, failure.place) if failure.kind in _OF_PYDANTIC else None
+    match failure.kind:
         case "extra_forbidden":
-            known = section.fields if section.fields is not None and len(inner) == 1 else _fields_at(model, inner[:-1])
-            return f"unknown field `{dotted(inner)}`", hint_among(inner[-1], known, what="fields")
+            return f"unknown field `{dotted(failure.place)}`", hint
         case "missing":
-            return f"field `{dotted(inner)}` is missing", hint
-        case "literal_error" | "enum":
-            allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-            return "not an allowed value", hint_among(value, allowed, what="allowed")
-        case "value_error":
-            return str(context["error"]), getattr(context["error"], "hint", hint)
-        case "string_pattern_mismatch" if "a-z0-9" in str(context.get("pattern")):
-            return "not a name: lower-case letters, digits, `_` and `-`, at most 64", hint_for_name(value) or hint
-    expected = expectation(model, inner) if kind in _EXPLAINED or kind.endswith("_type") else None
-    if expected is not None:
-        return f"expected {expected}", _hint_for_type(kind, value, inner) or hint
-    message = details["msg"]
-    return message[:1].lower() + message[1:], hint
+            return f"field `{dotted(failure.place)}` is missing", hint
+        case "literal_error" | "enum" if not failure.options:
+            return "not an allowed value", hint
+        case "value_error" | "assertion_error" if str(failure.error):
+            return getattr(failure.error, "message", str(failure.error)), hint
+    if failure.kind in _OF_PYDANTIC:
+        return f"expected {expected}" if expected else "not a value that this field takes", hint
+    return failure.message[:1].lower() + failure.message[1:], hint
 
 
-def hint_for_name(value: Any) -> str | None:
-    """Return a name like *value* that is allowed, as a hint."""
-    name = re.sub(r"[^a-z0-9_-]+", "-", str(value).lower()).strip("-_")[:64]
-    return f"`{name}` would do" if name else None
+def _hint(section: Section[Any], value: Any, failure: _Failure) -> str:
+    if failure.kind == "extra_forbidden":
+        return _hint_for_unknown(section, failure.place)
+    if isinstance(failure.error, HintedValueError) and failure.error.hint is not None:
+        return failure.error.hint
+    if proposal := next(_hints_with_examples(section, value, failure), None):
+        return proposal
+    if failure.allowed and (among := hint_among(failure.value, failure.allowed, what="allowed")):
+        return among
+    return _last_hint(section, failure)
 
 
-def _hint_for_type(kind: str, value: Any, inner: Place) -> str | None:
-    """Return the hint for a value that is right but for its form; an item of a list stands without a name."""
-    name = f"{inner[-1]}: " if inner and isinstance(inner[-1], str) else ""
-    if kind == "string_type" and isinstance(value, (bool, int, float)):
-        return f'put it in quotes: `{name}"{shown(value)}"`'
-    if kind in {"tuple_type", "list_type", "set_type", "frozen_set_type"} and isinstance(value, (str, int, float)):
-        return f"write a list: `{name}[{shown(value)}]`"
-    if kind in {"int_type", "float_type", "bool_type"} and isinstance(value, str):
-        return f"remove the quotes: `{name}{value}`" if re.fullmatch(r"[-+]?[0-9.]+|true|false", value) else None
-    return None
+def _hints_with_examples(section: Section[Any], value: Any, failure: _Failure) -> Iterator[str]:
+    """Yield hints that show a value which the model takes: what was probably meant, then examples."""
+    place = failure.place
+    instead = getattr(failure.error, "instead", None)
+    if instead is not None and _fits(section, value, place, instead):
+        yield f"use `{_written(section, place, instead)}`"
+    for action, meant in _corrections(failure):
+        if _fits(section, value, place, meant):
+            yield f"{action} `{_written(section, place, meant)}`"
+    if (failure.allowed and not failure.options) or (not place and section.fields is not None):
+        return
+    field = field_around(place[:-1] if failure.is_of_key else place)
+    for proposal in examples(section.model, field):
+        if _fits(section, value, field, proposal):
+            yield f"for example `{_written(section, field, proposal)}`"
 
 
-def _fields_at(model: type[BaseModel], inner: Place) -> tuple[str, ...]:
-    """Return the fields of *model*, or of the model that *inner* leads to."""
-    found: Any = model
-    for step in inner:
-        if isinstance(step, int) or not (isinstance(found, type) and issubclass(found, BaseModel)):
-            continue
-        annotation = found.model_fields[step].annotation if step in found.model_fields else None
-        found = next(iter(_models_in(annotation)), None)
-    return tuple(found.model_fields) if isinstance(found, type) and issubclass(found, BaseModel) else ()
+def _corrections(failure: _Failure) -> Iterator[tuple[str, Any]]:
+    if failure.is_of_key or failure.kind == "missing":
+        return
+    if failure.kind == "string_pattern_mismatch":
+        yield "use", re.sub(r"[^a-z0-9_-]+", "-", failure.value.lower()).strip("-_")[:64]
+    yield from corrections(failure.value)
 
 
-def _models_in(annotation: Any) -> Iterable[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in getattr(annotation, "__args__", ()):
-        yield from _models_in(argument)
+def _fits(section: Section[Any], value: Any, place: Place, proposal: Any) -> bool:
+    """Return whether the model has nothing against *proposal* at *place* of *value*."""
+    changed = _with(value, place, proposal)
+    try:
+        _validate(section.model, changed)
+    except ValidationError as error:
+        return all(failure.place[: len(place)] != place for failure in _failures(error, changed))
+    return True
+
+
+def _with(value: Any, place: Place, proposal: Any) -> Any:
+    """Return *value* with *proposal* at *place*."""
+    if not place:
+        return proposal
+    step, *rest = place
+    if isinstance(step, int):
+        items = value if isinstance(value, list) else []
+        return [_with(item, tuple(rest), proposal) if index == step else item for index, item in enumerate(items)]
+    fields = value if isinstance(value, dict) else {}
+    return fields | {step: _with(fields.get(step), tuple(rest), proposal)}
+
+
+def _written(section: Section[Any], place: Place, value: Any) -> str:
+    """Write *value* as the file would have it: with the name of its field, or as an item of a list alone."""
+    name = (*section.place, *place)[-1:]
+    if not name or isinstance(name[0], int):
+        return dump_value(value)
+    return dump_field(str(name[0]), value)
+
+
+def _hint_for_unknown(section: Section[Any], place: Place) -> str:
+    known = section.fields if section.fields is not None and len(place) == 1 else fields_at(section.model, place[:-1])
+    name = str(place[-1])
+    if re.fullmatch(r"[0-9]{3}\w*", name):
+        return f"write numbers without commas: `1{name}`, not `1,{name}`"
+    before, colon, after = name.partition(":")
+    if colon and before in known:
+        return f"put a space after the colon: `{before}: {after}`"
+    return hint_among(name, known, what="fields") or f"remove `{name}`: no field is allowed here"
+
+
+def _last_hint(section: Section[Any], failure: _Failure) -> str:
+    """Return the hint where no example is known, as for a type of somebody else's stage."""
+    if not failure.place:
+        return "change one of the fields that the message names"
+    name = failure.place[-1]
+    if isinstance(name, str) and not is_required(section.model, failure.place):
+        return f"leave `{name}` out to use its default"
+    return f"the class `{section.model.__module__}.{section.model.__qualname__}` describes what the field takes"

@@ -28,11 +28,15 @@ from pydantic import (
     model_validator,
 )
 
+from corpusmill.schemas.expectations import COMMENT
+from corpusmill.schemas.problems import HintedValueError
+
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 DURATION_PATTERN: Final = r"^(never|[1-9][0-9]{0,5}[mhdw])$"
 SIZE_PATTERN: Final = r"^[0-9]+(\.[0-9]+)? ?(B|kB|KB|MB|GB|TB)$"
 _MINUTES: Final = {"w": 7 * 24 * 60, "d": 24 * 60, "h": 60, "m": 1}
 _BYTES: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+_MIN_SHARD_BYTES: Final = 10**3
 _MAX_SHARD_BYTES: Final = 10**12
 
 
@@ -46,8 +50,31 @@ def parse_duration(text: str) -> timedelta | None:
     datetime.timedelta(seconds=43200)
     """
     if not re.fullmatch(DURATION_PATTERN, text):
-        raise ValueError("not a duration: write a whole number and a unit, as in 30m, 12h, 7d or 2w, or never")
+        problem = "not a duration: write a whole number and a unit, as in 30m, 12h, 7d or 2w, or never"
+        raise HintedValueError(problem, instead=_nearest_duration(text))
     return None if text == "never" else timedelta(minutes=int(text[:-1]) * _MINUTES[text[-1]])
+
+
+_NEAR_DURATION: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([mhdwy])[a-z]*", re.IGNORECASE)
+_DURATION_WORDS: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "30d", "yearly": "365d"}
+
+
+def _nearest_duration(text: str) -> str | None:
+    """Return the duration that *text* was probably meant to be.
+
+    >>> _nearest_duration("7 days"), _nearest_duration("1.5h"), _nearest_duration("1d12h"), _nearest_duration("soon")
+    ('7d', '90m', '36h', None)
+    """
+    if (word := _DURATION_WORDS.get(text.strip().lower())) is not None:
+        return word
+    pieces = _NEAR_DURATION.findall(text)
+    if not pieces or _NEAR_DURATION.sub("", text).strip():
+        return None
+    if len(pieces) == 1 and re.fullmatch(DURATION_PATTERN, near := "".join(pieces[0]).lower()):
+        return near
+    units = _MINUTES | {"y": 365 * _MINUTES["d"]}
+    minutes = int(sum(Fraction(number) * units[unit.lower()] for number, unit in pieces))
+    return format_duration(timedelta(minutes=minutes)) if 0 < minutes < 10**9 else None
 
 
 def format_duration(duration: timedelta | None) -> str:
@@ -73,12 +100,34 @@ def parse_size(text: str) -> int:
     256000000
     """
     if not re.fullmatch(SIZE_PATTERN, text):
-        raise ValueError("not a size: write a number of bytes, or a number and a unit, as in 500kB, 256MB or 1.5GB")
+        problem = "not a size: write a number of bytes, or a number and a unit, as in 500kB, 256MB or 1.5GB"
+        raise HintedValueError(problem, instead=_nearest_size(text))
     unit = text.lstrip("0123456789. ")
     size = Fraction(text.removesuffix(unit).strip()) * _BYTES[unit]
     if size.denominator != 1:
-        raise ValueError("not a whole number of bytes")
+        raise HintedValueError("not a whole number of bytes", instead=math.ceil(size))
     return int(size)
+
+
+_NEAR_SIZE: Final = re.compile(r"\s*([0-9]{0,15}\.?[0-9]{1,15})\s*([kmgt]?)(b|ib|[a-z]{0,4}bytes?|)\s*", re.IGNORECASE)
+
+
+def _nearest_size(text: str) -> str | int | None:
+    """Return the size that *text* was probably meant to be; one in units of 1024 as a number of bytes.
+
+    >>> _nearest_size("1 gb"), _nearest_size("256 megabytes"), _nearest_size("1MiB"), _nearest_size("10 lightyears")
+    ('1GB', '256MB', 1048576, None)
+    """
+    match = _NEAR_SIZE.fullmatch(text.replace(",", "").replace("_", ""))
+    if match is None:
+        return None
+    number, letter = Fraction(match[1]), match[2].lower()
+    if match[3].lower() == "ib":
+        return int(number * 1024 ** ("kmgt".find(letter) + 1 if letter else 0))
+    if not match[2] + match[3]:
+        return int(number)
+    unit = {"": "B", "k": "kB"}.get(letter, f"{letter.upper()}B")
+    return f"{float(number):.15g}{unit}"
 
 
 def _duration(value: Any) -> Any:
@@ -89,42 +138,84 @@ def _size(value: Any) -> Any:
     return parse_size(value) if isinstance(value, str) else value
 
 
+def _is_web_address(value: str) -> bool:
+    try:
+        parts = urlsplit(value)
+    except ValueError:  # a bracket in the host that is not closed
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", value)
+
+
 def _web_address(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("not a web address: it has to begin with http:// or https:// and name a host")
+    if not _is_web_address(value):
+        problem = "not a web address: it has to begin with http:// or https:// and name a host, without spaces"
+        raise HintedValueError(problem, instead=_nearest_address(value))
     return value
 
 
+def _nearest_address(value: str) -> str | None:
+    """Return the web address that *value* was probably meant to be.
+
+    >>> _nearest_address("example.org/a"), _nearest_address("htp://example.org"), _nearest_address("here")
+    ('https://example.org/a', 'https://example.org', None)
+    """
+    rest = re.sub(r"^[a-z]*:?/*", "", value.strip().replace(" ", "%20"), flags=re.IGNORECASE) if "/" in value else value
+    rest = rest if re.match(r"[\w-]+(\.[\w-]+)+", rest) else value.strip()
+    is_host = re.match(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?(/|$)", rest) is not None
+    return f"https://{rest}" if is_host and _is_web_address(f"https://{rest}") else None
+
+
 def _contact(value: str) -> str:
-    if re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", value):
+    if re.fullmatch(r"mailto:[^@\s]+@[^@\s]+", value) or _is_web_address(value):
         return value
-    try:
-        return _web_address(value)
-    except ValueError:
-        raise ValueError("not a contact: write mailto:you@example.org or the https:// address of a page") from None
+    instead = f"mailto:{value}" if re.fullmatch(r"[^@\s:]+@[^@\s]+", value) else _nearest_address(value)
+    problem = "not a contact: write mailto:you@example.org or the https:// address of a page"
+    raise HintedValueError(problem, instead=instead)
 
 
 def _pattern(value: str) -> str:
     try:
         re.compile(value)
-    except re.error as error:
-        raise ValueError(f"not a regular expression: {error}") from None
+    except (re.error, OverflowError, RecursionError) as error:
+        position = getattr(error, "pos", None)
+        where = "" if position is None else f" at character {position + 1}, `{value[position:][:20]}`"
+        problem = f"not a regular expression: {getattr(error, 'msg', 'too large')}{where}"
+        raise HintedValueError(problem, instead=_nearest_pattern(value)) from None
     return value
 
 
-Name: TypeAlias = Annotated[str, Field(pattern=NAME_PATTERN)]
+def _nearest_pattern(value: str) -> str:
+    """Return the regular expression that *value*, a glob or a text, was probably meant to be.
+
+    >>> print(_nearest_pattern("*.html"), _nearest_pattern("a(b"))
+    \\.html$ a\\(b
+    """
+    return f"{re.escape(value[1:])}$" if value.startswith("*") else re.escape(value)
+
+
+_NAME_IN_WORDS: Final = "a name of lower-case letters, digits, `_` and `-`, at most 64 characters"
+
+Name: TypeAlias = Annotated[str, Field(pattern=NAME_PATTERN, json_schema_extra={COMMENT: _NAME_IN_WORDS})]
 Duration: TypeAlias = Annotated[
     timedelta | None,
     BeforeValidator(_duration),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
-    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN}),
+    WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, COMMENT: "a duration such as 12h or 7d, or never"}),
 ]
 Bytes: TypeAlias = Annotated[
     int,
     BeforeValidator(_size),
-    WithJsonSchema({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": SIZE_PATTERN}]}),
+    WithJsonSchema(
+        {
+            COMMENT: "a size from 1kB to 1TB such as 256MB, or a whole number of bytes",
+            "anyOf": [
+                {"type": "integer", "minimum": _MIN_SHARD_BYTES, "maximum": _MAX_SHARD_BYTES},
+                {"type": "string", "pattern": SIZE_PATTERN},
+            ],
+        }
+    ),
 ]
+"""Bytes of text in a shard."""
 WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -195,7 +286,7 @@ class LoadSource(_Part):
     @classmethod
     def _not_empty(cls, path: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if not path or any(not item or "\0" in item for item in ((path,) if isinstance(path, str) else path)):
-            raise ValueError("a path may not be empty")
+            raise ValueError("a path may not be empty or hold a null character")
         return path
 
     @property
@@ -255,13 +346,22 @@ class Split(_Part):
     @model_validator(mode="after")
     def _whole(self) -> Split:
         if not math.isclose(total := self.train + self.validation + self.test, 1, rel_tol=0, abs_tol=1e-9):
-            raise ValueError(f"train, validation and test add up to {total:g}, they have to add up to 1")
+            problem = f"train, validation and test add up to {total:g}, they have to add up to 1"
+            raise HintedValueError(problem, instead=self._rest_shared())
         return self
+
+    def _rest_shared(self) -> dict[str, Any]:
+        """Return the fields that were set, with what `train` leaves shared by the other splits."""
+        left, others = 1 - self.train, self.validation + self.test
+        validation = round(left * (self.validation / others if others else 0.5), 9)
+        shares = {"validation": validation, "test": round(left - validation, 9)}
+        return self.model_dump(mode="json", include=self.model_fields_set | {"train"}) | shares
 
     @model_validator(mode="after")
     def _similarity_of_clusters(self) -> Split:
         if self.similarity is not None and self.by != "cluster":
-            raise ValueError(f"`similarity` belongs to `by: cluster`, got `by: {self.by}`")
+            problem = f"`similarity` belongs to `by: cluster`, got `by: {self.by}`"
+            raise HintedValueError(problem, hint="use `by: cluster`, or leave `similarity` out")
         return self
 
     @property
@@ -275,9 +375,10 @@ class Shards(_Part):
 
     target_bytes: Bytes = Field(
         default=256_000_000,
-        ge=1_000,
+        ge=_MIN_SHARD_BYTES,
         le=_MAX_SHARD_BYTES,
         description="UTF-8 bytes of text in a shard; a number, or a size such as 256MB (1 MB = 10^6).",
+        examples=["256MB"],
     )
 
 
@@ -326,7 +427,7 @@ class Recipe(_Part):
     def _distinct(cls, sources: tuple[Source, ...]) -> tuple[Source, ...]:
         twice = [name for name, times in Counter(source.name for source in sources).items() if times > 1]
         if twice:
-            raise ValueError(f"two sources have the name {twice[0]!r}")
+            raise HintedValueError(f"two sources have the name `{twice[0]}`", hint="give each source its own name")
         return sources
 
     @field_validator("incremental")

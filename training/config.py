@@ -12,7 +12,9 @@ from corpusmill.schemas.problems import HintedValueError, Problems, Section
 from corpusmill.schemas.recipe import Name
 
 KIND: Final = FileKind(
-    "training configuration", first="a first one needs `run: NAME`, `version: DATASET` and `steps: 1000`"
+    "training configuration",
+    first="a first one needs `run: NAME`, `version: DATASET` and `steps: 1000`",
+    form="`run: …`, `version: …`, `steps: …`",
 )
 
 
@@ -40,7 +42,8 @@ class TokenizerConfig(_Fields):
     @model_validator(mode="after")
     def _one_of_both(self) -> TokenizerConfig:
         if self.path is not None and self.vocabulary_size is not None:
-            raise ValueError("give `vocabulary_size` (to train a tokenizer) or `path` (to use one), not both")
+            problem = "give `vocabulary_size` (to train a tokenizer) or `path` (to use one), not both"
+            raise HintedValueError(problem, instead={"vocabulary_size": self.vocabulary_size})
         return self
 
     @property
@@ -60,10 +63,12 @@ class ModelConfig(_Fields):
     @model_validator(mode="after")
     def _even_heads(self) -> ModelConfig:
         if self.width % self.heads or (self.width // self.heads) % 2:
-            raise ValueError(
+            problem = (
                 f"`width` {self.width} has to be `heads` {self.heads} times an even number: "
                 "rotary positions turn pairs of numbers"
             )
+            step = 2 * self.heads
+            raise HintedValueError(problem, hint=f"use `width: {max(1, round(self.width / step)) * step}`")
         return self
 
 
@@ -94,7 +99,9 @@ class BatchConfig(_Fields):
     @model_validator(mode="after")
     def _whole_parts(self) -> BatchConfig:
         if self.sequences % self.accumulation:
-            raise ValueError(f"`sequences` {self.sequences} cannot be cut in {self.accumulation} equal parts")
+            problem = f"`sequences` {self.sequences} cannot be cut in {self.accumulation} equal parts"
+            next_multiple = -(-self.sequences // self.accumulation) * self.accumulation
+            raise HintedValueError(problem, hint=f"use `sequences: {next_multiple}`, or `accumulation: 1`")
         return self
 
 
@@ -175,9 +182,7 @@ def parse_config(text: str, *, file: str) -> TrainConfig:
 def _config(located: LocatedYaml) -> TrainConfig:
     problems = Problems(located)
     if not isinstance(located.value, dict):
-        raise problems.error(
-            "a training configuration is a mapping: `run: …`, `version: …`, `steps: …`", (), hint=KIND.first
-        )
+        raise problems.not_a_mapping(KIND)
     config = problems.read(Section((), "", TrainConfig), located.value)
     problems.raise_any()
     assert config is not None, "a configuration without problems was read"

@@ -26,6 +26,7 @@ from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.licenses import spdx
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
+from corpusmill.schemas.problems import HintedValueError
 
 TITLE_FIELDS: Final = ("title",)
 URL_FIELDS: Final = ("url",)
@@ -66,11 +67,14 @@ class RowLoader(Loader):
         if parts is None:
             return self
         if self.id_field != type(self).model_fields["id_field"].default:
-            raise ValueError("`id_from` takes the place of `id_field`: give one of them")
+            problem = "`id_from` takes the place of `id_field`: only one of them is allowed"
+            raise HintedValueError(problem, hint="remove `id_field` or `id_from`")
         if set(parts) == {FILE}:
-            raise ValueError(f"`id_from: [{FILE}]` gives all records of a file one id; add a field, as in [{FILE}, id]")
+            problem = f"`id_from: [{FILE}]` gives all records of a file one id"
+            raise HintedValueError(problem, hint=f"add a field: `id_from: [{FILE}, id]`")
         if len(set(parts)) < len(parts):
-            raise ValueError("`id_from` names a part twice")
+            instead = ", ".join(dict.fromkeys(parts))
+            raise HintedValueError("`id_from` names a part twice", hint=f"use `id_from: [{instead}]`")
         return self
 
     @property

@@ -22,9 +22,10 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
+from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
-from corpusmill.schemas.located_yaml import LocatedYaml, Place, dump_yaml, read_yaml
-from corpusmill.schemas.problems import Problems, Section, hint_among
+from corpusmill.schemas.located_yaml import RECIPE, LocatedYaml, Place, dump_field, dump_value, dump_yaml, read_yaml
+from corpusmill.schemas.problems import Problems, Section, hint_among, shown
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
@@ -106,7 +107,7 @@ def load_recipe(
     located = read_yaml(path)
     problems = Problems(located)
     if not isinstance(located.value, dict):
-        raise problems.error("a recipe is a mapping: `dataset: …`, `sources: …`, …", ())
+        raise problems.not_a_mapping(RECIPE)
     reader = _Reader(located, problems, stages if stages is not None else stage_table(), loaders)
     loaded = reader.read(Path(path).absolute())
     if check_inputs:
@@ -183,7 +184,7 @@ class _Reader:
         return self._problems.read(Section((), "", Recipe), known)
 
     def _sources(self, entries: Any) -> list[Source]:
-        if not self._is_list(entries, "sources", "crawl: {…}"):
+        if not self._is_list(entries, "sources"):
             return []
         sources: list[Source] = []
         names: dict[str, int] = {}
@@ -196,11 +197,13 @@ class _Reader:
             sources += [source] if source is not None else []
         return sources
 
-    def _is_list(self, value: Any, section: str, example: str) -> bool:
+    def _is_list(self, value: Any, section: str) -> bool:
         if isinstance(value, list) and (value or section == "stages"):
             return True
-        problem = f"`{section}` is a list with at least one entry" if section == "sources" else f"`{section}` is a list"
-        self._problems.add(problem, (section,), hint=f"write `- {example}`", value=value)
+        if (section,) not in self._located.unread:
+            count = " with at least one entry" if section == "sources" else ""
+            problem = f"`{section}` is a list{count}, got `{shown(value)}`"
+            self._problems.add(problem, (section,), hint=_hint_for_list(section, value), value=value)
         return False
 
     def _source_kind(self, entry: Any, index: int) -> tuple[str | None, dict[str, Any]]:
@@ -218,8 +221,9 @@ class _Reader:
                 hint = "indent the fields below it further than its name"
                 self._problems.add(f"{label}: it has no fields", place, hint=hint)
             case _:
-                problem = f"{label}: a source is `crawl: {{…}}` or `load: {{…}}`"
-                self._problems.add(problem, place, value=entry)
+                problem = f"{label}: a source is `crawl: {{…}}` or `load: {{…}}`, got `{shown(entry)}`"
+                if place not in self._located.unread:
+                    self._problems.add(problem, place, hint=_hint_for_source(entry), value=entry)
         return None, {}
 
     def _refuse_repeated_name(self, name: Any, index: int, names: dict[str, int]) -> None:
@@ -266,7 +270,7 @@ class _Reader:
         self._problems.add(f"{label}: unknown format `{name}`", here, hint=hint, value=name)
 
     def _stages(self, entries: Any) -> list[tuple[str, Stage]]:
-        if not self._is_list(entries, "stages", "extract"):
+        if not self._is_list(entries, "stages"):
             return []
         stages = []
         for index, entry in enumerate(entries):
@@ -286,12 +290,23 @@ class _Reader:
                 if params is None or isinstance(params, dict):
                     return name, params or {}
                 problem = f"parameters are fields with values: `{name}: {{…}}`"
+                hint = self._hint_for_parameters(name)
             case dict() if None in entry.values():
                 problem, hint = "a stage has one name", "indent the parameters below it further than its name"
             case _:
                 problem = "a stage is a name, or a name with its parameters: `name: {…}`"
-        self._problems.add(f"stage {index + 1}: {problem}", place, hint=hint, value=entry)
+                hint = _hint_for_stage(entry, self._stage_table)
+        if place not in self._located.unread:
+            self._problems.add(f"stage {index + 1}: {problem}, got `{shown(entry)}`", place, hint=hint, value=entry)
         return None, {}
+
+    def _hint_for_parameters(self, name: str) -> str:
+        """Return the hint for parameters of the stage *name* that are no mapping: its first field."""
+        with contextlib.suppress(ImportError, AttributeError, KeyError):
+            model = resolve(self._stage_table[name])
+            first = next((line for field in model.model_fields if (line := example(model, (field,)))), None)
+            return f"for example `{name}: {{{first}}}`" if first else f"write `- {name}` alone: it has no parameters"
+        return hint_among(name, tuple(self._stage_table), what="stages") or "name a stage"
 
     def _stage(self, name: str, params: dict[str, Any], index: int) -> Stage | None:
         if name not in self._stage_table:
@@ -321,12 +336,42 @@ class _Reader:
         try:
             model: type[Stage] = resolve(self._stage_table[name])
         except (ImportError, AttributeError) as error:
-            self._problems.add(f"{label}: {self._stage_table[name]} cannot be loaded: {error}", place)
+            hint = "reinstall the distribution that brings the stage, or remove the stage from the recipe"
+            self._problems.add(f"{label}: {self._stage_table[name]} cannot be loaded: {error}", place, hint=hint)
             return None
         if model.extra is not None and (missing := missing_from(model.extra)):
             problem = f"{label}: needs {', '.join(missing)}, not installed here"
             self._problems.add(problem, place, hint=install_command(model.extra))
         return model
+
+
+def _hint_for_list(section: str, value: Any) -> str:
+    """Return the hint for a *section* that is no list, or an empty one."""
+    is_source = section == "sources" and isinstance(value, dict) and set(value) <= set(SOURCE_KINDS)
+    if value and (is_source or (section == "stages" and isinstance(value, str))):
+        return f"write a list: `{dump_field(section, [value])}`"
+    return f"for example `{example(Recipe, (section,))}`"
+
+
+def _hint_for_source(entry: Any) -> str:
+    """Return the hint for an *entry* that does not name its kind, or names two."""
+    fields = entry if isinstance(entry, dict) else {}
+    if len(fields) > 1 and set(fields) <= set(SOURCE_KINDS):
+        return "begin each source with a `- ` of its own"
+    kind = "crawl" if "start_urls" in fields else "load"
+    if fields.keys() & SOURCE_KINDS[kind].model_fields.keys():
+        return f"put the fields below `{kind}:`, indented further: `{dump_field(kind, entry)}`"
+    return f"for example `{dump_value(next(examples(Recipe, ('sources',)))[0])}`"
+
+
+def _hint_for_stage(entry: Any, table: Mapping[str, str]) -> str:
+    """Return the hint for an *entry* of `stages` that is neither a name nor a name with parameters."""
+    match entry:
+        case [str() as name] if name in table:
+            return f"remove the brackets: `{name}`"
+        case dict() if len(entry) > 1:
+            return "begin each stage with a `- ` of its own, and indent its parameters further than its name"
+    return f"for example `{next(iter(table))}`; stages: {', '.join(table)}"
 
 
 def _label(word: str, index: int, fields: Mapping[str, Any]) -> str:

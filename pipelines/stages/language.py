@@ -8,6 +8,7 @@ titles, addresses and code at the beginning of a page say little about its langu
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
@@ -22,6 +23,7 @@ from pydantic import Field, field_validator
 
 from corpusmill.pipelines.stages.base import Judgment, Stage, Transform, reject
 from corpusmill.schemas.errors import WorkError
+from corpusmill.schemas.problems import HintedValueError
 
 FIRST_LOOK: Final = 120
 """Characters. Reading 120 and then 600 identifies 98.0 % of 2,302 passages in 39 languages (Universal Declaration of
@@ -219,13 +221,14 @@ def _label(code: str) -> str:
     """Return the model's label for *code*.
 
     Raises:
-        ValueError: No language of the model has this code; the message names the nearest one.
+        HintedValueError: No language of the model has this code; the hint names the nearest one.
     """
     table = _table()
     by_code = {iso_639_3: label for label, (iso_639_3, _) in table.items()} | {label: label for label in table}
     if code in by_code:
         return by_code[code]
     by_name = {name.lower(): label for label, (_, name) in table.items()} | by_code
-    near = difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
-    hint = f", did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else ""
-    raise ValueError(f"`{code}` is no ISO 639 code of a language that the model knows{hint}")
+    base = re.split(r"[-_]", code.lower())[0]  # of a tag such as en-US
+    near = [base] if base in by_code else difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
+    hint = f"did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else None
+    raise HintedValueError(f"`{code}` is no ISO 639 code of a language that the model knows", hint=hint)

@@ -108,7 +108,7 @@ def test_a_key_given_twice_is_told_with_both_lines() -> None:
         ("a: !secret x", "tags such as"),
         ("a: .inf", "a number has to be finite"),
         ("a: !!int x", "not a value of the tag"),
-        ("[a]: 1", "a key has to be text"),
+        ("[a]: 1", "a name has to be text"),
     ],
 )
 def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None:
@@ -124,12 +124,12 @@ def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None
     [
         ("", None, "the file is empty"),
         ("# nothing\n", None, "the file is empty"),
-        ("a:\n\t- b\n", 2, "not YAML: found character '\\t'"),
-        ("a: b: c\n", 1, "not YAML: mapping values are not allowed"),
-        ("a: [1,\n", 2, "not YAML"),
-        ("a: *b\n", 1, "not YAML: found undefined alias"),
-        ("a: 1\n---\nb: 2\n", 2, "not YAML: but found another document"),
-        ("a: \x07\n", None, "not YAML"),
+        ("a:\n\t- b\n", 2, "not YAML: found a tab"),
+        ("a: b: c\n", 1, "not YAML: a second `: `"),
+        ("a: [1,\n", 1, "not YAML"),
+        ("a: *b\n", 1, "not YAML: `*` begins a name"),
+        ("a: 1\n---\nb: 2\n", 2, "not YAML: a second document begins"),
+        ("a: \x07\n", 1, "not YAML"),
         ("a: &x [*x]\n", 1, "nested deeper"),
     ],
 )
@@ -199,7 +199,7 @@ def test_a_value_that_cannot_be_read_is_marked_as_such() -> None:
     located = parse_yaml("a: .nan\nb: [1, !x 2]\nc: ~\n", file="r.yaml")
 
     assert located.value == {"a": None, "b": [1, None], "c": None}
-    assert located.unread == {("a",), ("b", 1)}
+    assert located.unread.keys() == {("a",), ("b", 1)}
 
 
 def test_a_file_is_called_what_it_was_expected_to_be(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from corpusmill.pipelines.stages.dedup import candidates, greedy
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
 from corpusmill.pipelines.stages.dedup.priority import Keep
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
+from corpusmill.schemas.problems import HintedValueError
 
 RULE: Final = "near_dedup.duplicate"
 MIN_THRESHOLD: Final = 0.3
@@ -78,11 +79,12 @@ class NearDedup(Stage):
         count = self.bands * self.rows
         shape = f"{self.bands} bands × {self.rows} rows"
         if count > MAX_PERMUTATIONS:
-            raise ValueError(f"{shape} need {count} permutations, allowed are {MAX_PERMUTATIONS}; {self._advice()}")
+            problem = f"{shape} need {count} permutations, at most {MAX_PERMUTATIONS} are allowed"
+            raise HintedValueError(problem, hint=self._advice())
         found = found_share(self.threshold, bands=self.bands, rows=self.rows)
         if found < MIN_FOUND:
             share = f"{found:.0%} of the pairs with similarity {self.threshold:g}"
-            raise ValueError(f"{shape} find only {share}; {self._advice()}")
+            raise HintedValueError(f"{shape} find only {share}", hint=self._advice())
         return self
 
     def _advice(self) -> str:

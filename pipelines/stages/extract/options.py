@@ -22,7 +22,7 @@ def _is_selector(selector: str) -> str:
     try:
         compile(selector)
     except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
-        raise ValueError(f"not a CSS selector: {selector!r} ({str(error).splitlines()[0]})") from error
+        raise ValueError(f"not a CSS selector: {str(error).splitlines()[0].lower()}") from error
     return selector
 
 
@@ -31,7 +31,7 @@ Selector: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_is_sel
 
 def _is_host(host: str) -> str:
     if host != host.lower() or not host or set(host) & set("/:@ ?#*"):
-        raise ValueError(f"not a host name in lower case, without scheme, port or path: {host!r}")
+        raise ValueError("not a host name in lower case, without scheme, port or path")
     return host
 
 

@@ -15,6 +15,7 @@ from corpusmill.pipelines.stages.linguistics.tokens import Forms, blank, chunk_f
 from corpusmill.pipelines.stages.linguistics.view import View, one_of
 from corpusmill.pipelines.stages.linguistics.words import MAX_WORD_BYTES, Remembered, chunks, spelled, words
 from corpusmill.schemas.errors import MissingExtraError
+from corpusmill.schemas.problems import HintedValueError
 
 SIMPLEMMA: Final = frozenset(
     "ar ast bg ca cs cy da de el en enm eo es et fa fi fr ga gd gl grc gv hbs he hi hu hy id is it ka la lb lt lv mk "
@@ -57,7 +58,8 @@ class Lemmatize(View):
         if not self.keep_stop_words:
             one_of(self.language, WITH_STOP_WORDS, "there is no list of stop words for")
         if self.sentences and self.tokens != "spacy":
-            raise ValueError("`sentences: true` needs `tokens: spacy`, because words alone have no full stops")
+            problem = "`sentences: true` needs `tokens: spacy`, because words alone have no full stops"
+            raise HintedValueError(problem, hint="add `tokens: spacy`, or leave `sentences` out")
         return self
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:

@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
+from corpusmill.schemas.problems import HintedValueError, hint_among
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names, TEXT_ADDED, TEXT_CUT))
 _NAME: Final = re.compile(r"[a-z_][a-z0-9_]*")
@@ -28,9 +29,11 @@ class View(Stage):
     @classmethod
     def _free(cls, into: str) -> str:
         if into in _TAKEN:
-            raise ValueError(f"`{into}` is a column that every document has; choose another name")
+            problem = "not free: every document has a column of this name"
+            raise HintedValueError(problem, instead=f"{into}_view")
         if not _NAME.fullmatch(into):
-            raise ValueError(f"`{into}` is no name for a view: lower-case letters, digits and `_`, no dot")
+            problem = "not a name for a view: lower-case letters, digits and `_`, a letter first"
+            raise HintedValueError(problem, instead=re.sub(r"[^a-z0-9_]", "_", into.lower()))
         return into
 
     def adds(self) -> tuple[pa.Field, ...]:
@@ -52,8 +55,8 @@ def one_of(value: str, allowed: frozenset[str], what: str) -> str:
     """Return *value*.
 
     Raises:
-        ValueError: It is not *allowed*; the message lists what is.
+        HintedValueError: It is not *allowed*; the hint lists what is.
     """
     if value not in allowed:
-        raise ValueError(f"{what} `{value}`; there are: {', '.join(sorted(allowed))}")
+        raise HintedValueError(f"{what} `{value}`", hint=hint_among(value, sorted(allowed), what="allowed"))
     return value

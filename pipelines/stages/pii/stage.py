@@ -11,6 +11,7 @@ from pydantic import Field, field_validator
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, PersonalData, Stage, Transform, reject
 from corpusmill.pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
+from corpusmill.schemas.problems import HintedValueError, hint_among
 
 _NOT_BUILT: Final = ("phone", "iban", "key")
 
@@ -43,7 +44,7 @@ class Pii(Stage):
         for kind in kinds:
             if kind not in KINDS:
                 problem = "is not built yet" if kind in _NOT_BUILT else "is no kind of personal data"
-                raise ValueError(f"`{kind}` {problem}; there are: {', '.join(KINDS)}")
+                raise HintedValueError(f"`{kind}` {problem}", hint=hint_among(kind, tuple(KINDS), what="kinds"))
         return tuple(kind for kind in KINDS if kind in kinds)
 
     def adds(self) -> tuple[pa.Field, ...]:

@@ -142,8 +142,8 @@ split: {train: 0.9}
     told = problems(tmp_path, text)
 
     assert told == [
-        "recipe.yaml:1: field `dataset`: not a name: lower-case letters, digits, `_` and `-`, at most 64, "
-        "got `Hand book`; `hand-book` would do",
+        "recipe.yaml:1: field `dataset`: expected a name of lower-case letters, digits, `_` and `-`, at most 64 "
+        "characters, got `Hand book`; use `dataset: hand-book`",
         "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; "
         "for example `start_urls: ['https://example.org/']`",
         "recipe.yaml:3: source 1 (`site`): field `contact`: not a contact: write mailto:you@example.org or the "
@@ -164,8 +164,7 @@ split: {train: 0.9}
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
         "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
-        'got `{"train": 0.9}`; for example `split: {train: 0.98, validation: 0.01, test: 0.01, by: cluster, '
-        "similarity: null}`",
+        'got `{"train": 0.9}`; use `split: {train: 0.9, validation: 0.05, test: 0.05}`',
     ]
 
 
@@ -206,7 +205,8 @@ split: {train: 0.9}
         ),
         (
             ("dataset: handbook", "dataset: 2024"),
-            '1: field `dataset`: expected a text, got `2024`; put it in quotes: `dataset: "2024"`',
+            "1: field `dataset`: expected a name of lower-case letters, digits, `_` and `-`, at most 64 characters, "
+            "got `2024`; put it in quotes: `dataset: '2024'`",
         ),
         (("dataset: handbook", "dataset: a\ndataset: b"), "2: field `dataset` is given twice, first in line 1"),
     ],

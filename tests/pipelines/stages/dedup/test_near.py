@@ -197,7 +197,7 @@ def test_between_steps_go_only_types_that_every_engine_carries() -> None:
     ("given", "message"),
     [
         ('{"bands": 5, "rows": 20}', "5 bands × 20 rows find only 6% .* use `bands: 20` and `rows: 6`"),
-        ('{"bands": 300}', "need 1800 permutations, allowed are 1024"),
+        ('{"bands": 300}', "need 1800 permutations, at most 1024 are allowed"),
         ('{"threshold": 1.5}', "less than or equal to 1"),
         ('{"threshold": 0}', "greater than or equal to 0.3"),
         ('{"ngram": 0}', "greater than or equal to 1"),

@@ -132,9 +132,9 @@ def test_a_view_takes_no_other_columns_name(into: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "given_parameters", "told"),
     [
-        (StopWords, {"language": "xx"}, "no list of stop words for `xx`; there are: de, en, es, fr"),
+        (StopWords, {"language": "xx"}, "no list of stop words for `xx`; allowed: de, en, es, fr"),
         (Stem, {"language": "zh"}, "no stems for `zh`"),
-        (Stem, {"language": "de", "algorithm": "porter"}, "no stems for `de`; there are: en"),
+        (Stem, {"language": "de", "algorithm": "porter"}, "no stems for `de`; allowed: en"),
         (Lemmatize, {"language": "zh"}, "simplemma has no lemmas for `zh`"),
         (Lemmatize, {"language": "fi", "engine": "spacy"}, "spacy has no lemmas for `fi`"),
         (Lemmatize, {"language": "it", "keep_stop_words": False}, "no list of stop words for `it`"),

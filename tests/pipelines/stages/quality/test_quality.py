@@ -87,7 +87,7 @@ def test_a_stage_is_rebuilt_from_its_parameters() -> None:
         ({"profile": "gofer"}, "unknown profile"),
         ({"without": ["gopher.word_counts"]}, "has no rule `gopher.word_counts`"),
         ({"bounds": {"word_count": {"min": 1}}}, "has no rule `word_count`"),
-        ({"bounds": {"gopher.word_count": {"min": 200_000}}}, "min 200000 is greater than max 100000"),
+        ({"bounds": {"gopher.word_count": {"min": 200_000}}}, "`min` 200000 is greater than `max` 100000"),
         ({"bounds": {"gopher.word_count": {"least": 1}}}, "least"),
         ({"rules": []}, "rules"),
     ],
