@@ -230,10 +230,10 @@ def _run(arguments: list[str]) -> int:
     except click.exceptions.Exit as exit_:
         return exit_.exit_code
     except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f"run `{context.command_path} --help`" if context else "`corpusmill --help` lists the commands"
-        content = {"code": "usage", "message": error.format_message(), "hint": hint}
-        return _fail(content, exit_code=2, as_json=as_json)
+        from corpusmill.usage import explain
+
+        message, hint = explain(error)
+        return _fail({"code": "usage", "message": message, "hint": hint}, exit_code=2, as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         return _fail_interrupted(as_json=as_json)
     except BrokenPipeError:

@@ -11,6 +11,7 @@ from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.running.run import Options, run
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.problems import hint_among
 
 ENGINES: Final = ("local", "spark", "beam")
 
@@ -37,7 +38,7 @@ def make_engine(
         return BeamEngine()
     if name == "ray":
         raise UsageError("the engine `ray` is not built yet", hint=f"engines: {', '.join(ENGINES)}")
-    raise UsageError(f"no engine is called {name!r}", hint=f"engines: {', '.join(ENGINES)}")
+    raise UsageError(f"no engine is called {name!r}", hint=hint_among(name, ENGINES, what="engines"))
 
 
 def run_recipe(

@@ -26,6 +26,7 @@ from corpusmill.schemas.storage.cache import scratch_folder
 
 LOCKS: Final = "locks"
 _HALF_A_URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(?!//|:)")
+_URL_WITHOUT_COLON: Final = re.compile(r"(s3|s3a|gs|gcs|az|abfs|file|memory|sftp|hdfs)//")
 _RUNS: Final = """
 CREATE TABLE IF NOT EXISTS runs (
   run TEXT PRIMARY KEY, dataset TEXT NOT NULL, recipe TEXT NOT NULL, engine TEXT NOT NULL,
@@ -220,6 +221,11 @@ def _place(text: str) -> str:
         raise UsageError(
             f"not the place of a store: {text} (`~` was not expanded)",
             hint="write the absolute path; a shell expands `~` in `--store ~/corpus`, but not in `--store=~/corpus`",
+        )
+    if scheme := _URL_WITHOUT_COLON.match(text):
+        raise UsageError(
+            f"not the place of a store: {scheme[1]}//… (`:` is missing)",
+            hint=f"`{scheme[1]}://bucket/prefix`; for a folder of this name, write `./{scheme[1]}/…`",
         )
     if scheme := _HALF_A_URL.match(text):
         what = scheme[1]

@@ -30,18 +30,22 @@ def corrections(value: Any) -> Iterator[tuple[str, Any]]:
             yield from _of_text(value)
         case [single]:
             yield "remove the brackets:", single
-    if value and isinstance(value, (str, int, float, dict)):
-        yield "write a list:", [value]
+        case dict():
+            yield _WRITE_A_LIST, [value]
+
+
+_WRITE_A_LIST: Final = "write a list:"
 
 
 def _of_number(value: float) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, float) and value.is_integer():
+    if not isinstance(value, int) and value.is_integer():
         yield "write a whole number:", int(value)
     if value in (0, 1):
         yield "write `true` or `false`:", bool(value)
     if 10 <= value <= 100:
         yield "write a share as a number from 0 to 1:", value / 100
     yield "put it in quotes:", str(value)
+    yield _WRITE_A_LIST, [value]
 
 
 def _of_text(text: str) -> Iterator[tuple[str, Any]]:
@@ -57,6 +61,8 @@ def _of_text(text: str) -> Iterator[tuple[str, Any]]:
         yield "write `true` or `false`:", boolean
     if stripped.lower() in {"null", "none", "~"}:
         yield "write `null`:", None
+    if text:
+        yield _WRITE_A_LIST, [text]
 
 
 def _number(text: str) -> float:

@@ -15,6 +15,8 @@ from pydantic_core import CoreSchema
 from corpusmill.schemas.located_yaml import Place, dump_field
 
 _Schema: TypeAlias = dict[str, Any]
+_Bound: TypeAlias = tuple[float, bool] | None
+"""A number, and whether it is itself allowed."""
 
 _WORDS: Final = {
     "string": "a text",
@@ -100,6 +102,17 @@ def is_required(model: type[BaseModel], place: Place) -> bool:
     """Return whether the field at *place* has to be there."""
     parents = _schemas_at(model, place[:-1])
     return any(place[-1] in option.get("required", ()) for schema in parents for option in _options(schema))
+
+
+def bounds_of(model: type[BaseModel], place: Place) -> list[tuple[_Bound, _Bound]]:
+    """Return the least and the greatest number that each option of the field at *place* takes.
+
+    >>> from corpusmill.schemas.recipe import Recipe
+    >>> bounds_of(Recipe, ("split", "train"))
+    [((0, True), (1, True))]
+    """
+    options = (option for schema in _schemas_at(model, place) for option in _options(schema))
+    return [_range(option) for option in options if option.get("type") in {"integer", "number"}]
 
 
 class _Lenient(GenerateJsonSchema):
@@ -215,10 +228,6 @@ def _size(schema: _Schema, what: str, unit: str) -> str:
     units = f" {unit}{'' if count == 1 else 's'}" if parts and parts != ["that is not empty"] else ""
     matching = f" that matches `{schema['pattern']}`" if "pattern" in schema else ""
     return f" {' '.join(parts)}{units}{matching}" if parts else matching
-
-
-_Bound: TypeAlias = tuple[float, bool] | None
-"""A number, and whether it is itself allowed."""
 
 
 def _range(schema: _Schema) -> tuple[_Bound, _Bound]:

@@ -40,14 +40,16 @@ class HintedValueError(ValueError):
         message: What is wrong.
         hint: The whole hint; None: made from *instead*, else an example of the field.
         instead: A value that is allowed and near to the one that was refused.
+        at: Where the field at fault is, within what the validator looks at.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, instead: Any = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, instead: Any = None, at: Place = ()) -> None:
         advice = hint if instead is None else f"use {instead!r}"
         super().__init__(f"{message}; {advice}" if advice else message)
         self.message = message
         self.hint = hint
         self.instead = instead
+        self.at = at
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
@@ -118,7 +120,7 @@ class Problems:
 
     def read(self, section: Section[Model], value: Any) -> Model | None:
         """Return *value* as a value of the model of *section*; None when it has problems, which are added."""
-        self._explain_unread(section)
+        self._explain_unread(section, value)
         try:
             return _validate(section.model, value)
         except ValidationError as error:
@@ -127,7 +129,7 @@ class Problems:
                     self._add_failure(section, value, failure)
             return None
 
-    def _explain_unread(self, section: Section[Any]) -> None:
+    def _explain_unread(self, section: Section[Any], value: Any) -> None:
         """Add to the errors of values that could not be read what *section* takes in their place."""
         for place, error in self._located.unread.items():
             inner = place[len(section.place) :]
@@ -137,14 +139,14 @@ class Problems:
                 continue
             failure = _Failure(inner, "", error.value)
             message = f"{_before(section)}field `{dotted(inner)}`: expected {expected}, got `{shown(error.value)}`"
-            hint = next(_hints_with_examples(section, {}, failure), error.hint)
+            hint = next(_hints_with_examples(section, value, failure), error.hint)
             self.errors[self.errors.index(error)] = self.error(message, place, hint=hint, value=error.value)
 
     def _add_failure(self, section: Section[Any], value: Any, failure: _Failure) -> None:
         problem, hint = _problem(section, value, failure)
         place = (*section.place, *failure.place)
         if not failure.place or failure.kind in {"missing", "extra_forbidden"}:
-            self.add(f"{_before(section)}{problem}", place, hint=hint)
+            self.add(f"{_before(section)}{problem}", (*section.place, *failure.at_fault), hint=hint)
             return
         is_text = isinstance(failure.value, str) and failure.kind.endswith("_type")
         quoted = json.dumps(failure.value, ensure_ascii=False) if is_text else failure.value
@@ -221,6 +223,11 @@ class _Failure:
     @property
     def is_of_key(self) -> bool:
         return (self.place, _KEY) in self.options
+
+    @property
+    def at_fault(self) -> Place:
+        """The place that a validator of several fields points to, else `place`."""
+        return (*self.place, *getattr(self.error, "at", ()))
 
     @property
     def is_of_form(self) -> bool:
@@ -342,10 +349,17 @@ def _hints_with_examples(section: Section[Any], value: Any, failure: _Failure) -
             yield f"{action} `{_written(section, place, meant)}`"
     if (failure.allowed and not failure.options) or (not place and section.fields is not None):
         return
-    field = field_around(place[:-1] if failure.is_of_key else place)
-    for proposal in examples(section.model, field):
-        if _fits(section, value, field, proposal):
-            yield f"for example `{_written(section, field, proposal)}`"
+    for field in _fields_around(place[:-1] if failure.is_of_key else place):
+        for proposal in examples(section.model, field):
+            if _fits(section, value, field, proposal):
+                yield f"for example `{_written(section, field, proposal)}`"
+
+
+def _fields_around(place: Place) -> Iterator[Place]:
+    """Yield the place of the field that holds *place*, then those of the fields around it."""
+    yield (field := field_around(place))
+    while field := field_around(field[:-1]):
+        yield field
 
 
 def _corrections(failure: _Failure) -> Iterator[tuple[str, Any]]:
@@ -362,7 +376,7 @@ def _fits(section: Section[Any], value: Any, place: Place, proposal: Any) -> boo
     try:
         _validate(section.model, changed)
     except ValidationError as error:
-        return all(failure.place[: len(place)] != place for failure in _failures(error, changed))
+        return all(failure.at_fault[: len(place)] != place for failure in _failures(error, changed))
     return True
 
 

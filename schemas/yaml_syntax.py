@@ -75,7 +75,7 @@ def _of_place(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int | N
     if "document start" in problem:
         return "the value of the file has ended before this line", _HINT_AFTER_END, line
     if "block end" in problem or "block" in context:
-        return _of_indentation(error, mark, lines)
+        return _of_indentation(mark, lines)
     return problem, _ANYTHING, line
 
 
@@ -154,12 +154,13 @@ def _of_colon(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
 _SAME_COLUMN: Final = "begin the fields of one mapping in the same column, and the items of one list too"
 
 
-def _of_indentation(error: yaml.MarkedYAMLError, mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
+def _of_indentation(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
     if _rest(lines, mark).startswith(":"):
         return "no name before the colon", "write `name: value`", mark.line + 1
-    opened = error.context_mark
-    if opened is None or opened.column == mark.column:
+    above = next((number for number in range(mark.line - 1, -1, -1) if lines[number].strip()), None)
+    column = None if above is None else len(lines[above]) - len(lines[above].lstrip())
+    if above is None or column == mark.column:
         return f"`{_cut(_rest(lines, mark))}` does not fit what stands above it", _ANYTHING, mark.line + 1
     spaces = f"{mark.column} space{'' if mark.column == 1 else 's'}"
-    problem = f"indented by {spaces}, while line {opened.line + 1} is indented by {opened.column}"
+    problem = f"indented by {spaces}, while line {above + 1} is indented by {column}"
     return problem, _SAME_COLUMN, mark.line + 1

@@ -18,6 +18,9 @@ KIND: Final = FileKind(
 )
 
 
+MAX_SEQUENCES: Final = 1_000_000
+
+
 class _Fields(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -93,15 +96,18 @@ class ScheduleConfig(_Fields):
 class BatchConfig(_Fields):
     """How many sequences make a step."""
 
-    sequences: int = Field(default=32, ge=1, le=1_000_000, description="Sequences in the global batch; one lane each.")
+    sequences: int = Field(
+        default=32, ge=1, le=MAX_SEQUENCES, description="Sequences in the global batch; one lane each."
+    )
     accumulation: int = Field(default=1, ge=1, description="Parts in which a batch passes through the model.")
 
     @model_validator(mode="after")
     def _whole_parts(self) -> BatchConfig:
         if self.sequences % self.accumulation:
             problem = f"`sequences` {self.sequences} cannot be cut in {self.accumulation} equal parts"
-            next_multiple = -(-self.sequences // self.accumulation) * self.accumulation
-            raise HintedValueError(problem, hint=f"use `sequences: {next_multiple}`, or `accumulation: 1`")
+            multiple = -(-self.sequences // self.accumulation) * self.accumulation
+            choice = f"use `sequences: {multiple}`, or" if multiple <= MAX_SEQUENCES else "use"
+            raise HintedValueError(problem, hint=f"{choice} `accumulation: 1`")
         return self
 
 
@@ -150,6 +156,7 @@ class TrainConfig(_Fields):
             raise HintedValueError(
                 f"`schedule.warm_up_steps` {self.schedule.warm_up_steps} leaves none of {self.steps} steps",
                 hint=f"use `schedule: {{warm_up_steps: {self.steps // 10}}}`, or more `steps`",
+                at=("schedule", "warm_up_steps"),
             )
         return self
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import mimetypes
 import sys
 from pathlib import Path
@@ -27,12 +26,12 @@ _TEXTS: Final = frozenset(("text/plain", "text/markdown", "text/csv"))
 def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...] | None:
     """Return the comma-separated names in *values*, or None without the option."""
     names = tuple(name for value in values for name in value.replace(",", " ").split())
+    from corpusmill.schemas.problems import hint_among
+
     for name in names:
         if name not in KEEP:
-            near = difflib.get_close_matches(name, KEEP, n=1)
-            raise click.BadParameter(
-                f"{name!r} is none of {', '.join(KEEP)}." + (f" Did you mean {near[0]!r}?" if near else "")
-            )
+            hint = hint_among(name, KEEP, what="allowed")
+            raise UsageError(f"`--keep`: not an allowed value, got `{name}`", hint=hint)
     return names if values else None
 
 
@@ -117,7 +116,7 @@ def _options(*, keep: tuple[str, ...] | None, links: bool, **fields: Any) -> Opt
     except ValidationError as error:
         problem = error.errors()[0]
         raise UsageError(
-            f"--{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}",
+            f"--{problem['loc'][0]}: {problem['msg'].removeprefix('Value error, ')}, got `{problem['input']}`",
             hint="use a CSS selector, such as `--select 'article.post'` or `--drop '#comments, .ad'`",
         ) from error
 

@@ -16,6 +16,23 @@ RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS = 4
 
 
+def _memory(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
+    """Return the bytes that ``--memory`` stands for.
+
+    Raises:
+        UsageError: It is not a size.
+    """
+    from corpusmill.schemas.problems import HintedValueError
+    from corpusmill.schemas.recipe import parse_size
+
+    try:
+        return None if text is None else int(text) if text.isdecimal() else parse_size(text)
+    except HintedValueError as error:
+        raise UsageError(
+            f"`--memory`: {error.message}, got `{text}`", hint=f"for example `--memory {error.instead or '2GB'}`"
+        ) from None
+
+
 @click.command()
 @RECIPE
 @click.option("--engine", default="local", show_default=True, help="Engine: local, spark or beam.")
@@ -24,7 +41,13 @@ _EXIT_WARNINGS = 4
     type=click.IntRange(0),
     help="Worker processes; 0 runs everything in this process.  [default: one per CPU]",
 )
-@click.option("--memory", metavar="SIZE", help="Memory limit of each worker, such as 2GB.  [default: none]")
+@click.option(
+    "--memory",
+    "memory_bytes",
+    metavar="SIZE",
+    callback=_memory,
+    help="Memory limit of each worker, such as 2GB.  [default: none]",
+)
 @click.option("--master", help="Spark master, such as local[2] or spark://host:7077.")
 @click.option(
     "--limit",
@@ -36,7 +59,7 @@ _EXIT_WARNINGS = 4
 @click.option("--fresh", is_flag=True, help="Recompute everything; reuse nothing.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings.")
 @click.pass_obj
-def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **options: Any) -> int:
+def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
     """Run RECIPE and publish a version of its data set.
 
     Results of earlier runs are reused. A run that was interrupted resumes where it stopped.
@@ -51,7 +74,6 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
         workspace=workspace_of(console),
         acquisition=console.parts["acquisition"],
         observer=Silent() if console.quiet else Lines(console),
-        memory_bytes=None if memory is None else _size(memory),
         **options,
     )
     for warning in result["warnings"]:
@@ -61,15 +83,6 @@ def run(console: Console, /, recipe: Path, strict: bool, memory: str | None, **o
     else:
         console.text(_result_as_text(result))
     return _EXIT_WARNINGS if strict and result["warnings"] else 0
-
-
-def _size(text: str) -> int:
-    from corpusmill.schemas.recipe import parse_size
-
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise UsageError(f"--memory {text}: {error}", hint="use a number and a unit: `--memory 2GB`") from None
 
 
 def _result_as_text(result: Mapping[str, Any]) -> str:
@@ -130,14 +143,17 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
     from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.running.sources import acquire
+    from corpusmill.schemas.problems import nearest
 
     workspace = workspace_of(console)
     loaded = read_recipe(recipe, workspace, console.parts["acquisition"])
     sources = [source for source in loaded.recipe.sources if source.kind == kind and only in (None, source.name)]
     if not sources:
         names = ", ".join(f"{s.name} ({s.kind})" for s in loaded.recipe.sources)
+        near = nearest(only, [source.name for source in loaded.recipe.sources]) if only else None
         raise UsageError(
-            f"{recipe} has no source to {kind}{f' called {only!r}' if only else ''}", hint=f"it has: {names}"
+            f"{recipe} has no source to {kind}{f' called {only!r}' if only else ''}",
+            hint=f"did you mean `{near}`?; it has: {names}" if near else f"it has: {names}",
         )
     workspace.make()
     for source in sources:

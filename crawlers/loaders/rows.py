@@ -68,13 +68,13 @@ class RowLoader(Loader):
             return self
         if self.id_field != type(self).model_fields["id_field"].default:
             problem = "`id_from` takes the place of `id_field`: only one of them is allowed"
-            raise HintedValueError(problem, hint="remove `id_field` or `id_from`")
+            raise HintedValueError(problem, hint="remove `id_field` or `id_from`", at=("id_from",))
         if set(parts) == {FILE}:
             problem = f"`id_from: [{FILE}]` gives all records of a file one id"
-            raise HintedValueError(problem, hint=f"add a field: `id_from: [{FILE}, id]`")
+            raise HintedValueError(problem, hint=f"add a field: `id_from: [{FILE}, id]`", at=("id_from",))
         if len(set(parts)) < len(parts):
             instead = ", ".join(dict.fromkeys(parts))
-            raise HintedValueError("`id_from` names a part twice", hint=f"use `id_from: [{instead}]`")
+            raise HintedValueError("`id_from` names a part twice", hint=f"use `id_from: [{instead}]`", at=("id_from",))
         return self
 
     @property

@@ -13,13 +13,13 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import Annotated, Any, ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from corpusmill.pipelines.stages.base import Judgment, Stage, Transform, reject
 from corpusmill.schemas.errors import WorkError
@@ -43,6 +43,31 @@ _NO_LETTERS: Final = r"[^\p{L}\p{M}'’]+"
 _RENAMED: Final = {"als": "gsw"}
 
 
+@cache
+def _table() -> dict[str, tuple[str, str]]:
+    """Return the ISO 639-3 code and English name of each label."""
+    lines = (Path(__file__).parent / _LANGUAGES).read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if not line.startswith("#"))
+    return {label: (iso_639_3, name) for label, iso_639_3, name in rows}
+
+
+def _label(code: str) -> str:
+    """Return the model's label for *code*.
+
+    Raises:
+        HintedValueError: No language of the model has this code; the hint names the nearest one.
+    """
+    table = _table()
+    by_code = {iso_639_3: label for label, (iso_639_3, _) in table.items()} | {label: label for label in table}
+    if code in by_code:
+        return by_code[code]
+    by_name = {name.lower(): label for label, (_, name) in table.items()} | by_code
+    base = re.split(r"[-_]", code.lower())[0]  # of a tag such as en-US
+    near = [base] if base in by_code else difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
+    hint = f"did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else None
+    raise HintedValueError(f"`{code}` is no ISO 639 code of a language that the model knows", hint=hint)
+
+
 class Language(Stage):
     """Identify each document's language and keep documents in the wanted languages.
 
@@ -50,7 +75,7 @@ class Language(Stage):
     is the identified language) or `language.low_score`.
     """
 
-    keep: tuple[str, ...] = Field(
+    keep: tuple[Annotated[str, AfterValidator(_label)], ...] = Field(
         default=("en",), description="ISO 639-1 or 639-3 codes of the languages to keep; an empty list keeps all."
     )
     min_score: float = Field(default=0.65, ge=0, le=1, description="Least probability reported by the model.")
@@ -61,8 +86,8 @@ class Language(Stage):
 
     @field_validator("keep")
     @classmethod
-    def _known(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(sorted({_label(code) for code in keep}))
+    def _in_order(cls, keep: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(set(keep)))
 
     def changes(self) -> tuple[str, ...]:
         """Return the columns that identification sets."""
@@ -207,28 +232,3 @@ def _model() -> Any:
             file=str(path),
         )
     return fasttext.load_model(str(path)).f
-
-
-@cache
-def _table() -> dict[str, tuple[str, str]]:
-    """Return the ISO 639-3 code and English name of each label."""
-    lines = (Path(__file__).parent / _LANGUAGES).read_text(encoding="utf-8").splitlines()
-    rows = (line.split("\t") for line in lines if not line.startswith("#"))
-    return {label: (iso_639_3, name) for label, iso_639_3, name in rows}
-
-
-def _label(code: str) -> str:
-    """Return the model's label for *code*.
-
-    Raises:
-        HintedValueError: No language of the model has this code; the hint names the nearest one.
-    """
-    table = _table()
-    by_code = {iso_639_3: label for label, (iso_639_3, _) in table.items()} | {label: label for label in table}
-    if code in by_code:
-        return by_code[code]
-    by_name = {name.lower(): label for label, (_, name) in table.items()} | by_code
-    base = re.split(r"[-_]", code.lower())[0]  # of a tag such as en-US
-    near = [base] if base in by_code else difflib.get_close_matches(code.lower(), by_name, n=1, cutoff=0.5)
-    hint = f"did you mean `{by_name[near[0]]}` ({table[by_name[near[0]]][1]})?" if near else None
-    raise HintedValueError(f"`{code}` is no ISO 639 code of a language that the model knows", hint=hint)

@@ -22,6 +22,7 @@ import pyarrow as pa
 
 from corpusmill.schemas.errors import CorpusmillError, MissingExtraError, UnfinishedError, UsageError
 from corpusmill.schemas.identity import canonical_json
+from corpusmill.schemas.problems import nearest
 from corpusmill.schemas.storage.attempts import attempt_name
 from corpusmill.schemas.storage.base import Entry, Lock, Store
 from corpusmill.schemas.storage.cache import cached, scratch_folder
@@ -375,7 +376,11 @@ def _driver(protocol: str) -> Any:
             raise MissingExtraError.of("s3", "s3fs") from error
         raise UsageError(f"there is no driver for {protocol}://", hint=str(error)) from error
     except ValueError as error:
-        raise UsageError(f"no store is called {protocol}://", hint=_STORES) from error
+        close = nearest(
+            protocol, ("file", "memory", "s3", "gs", "az", "abfs", "sftp", "hdfs", *fsspec.available_protocols())
+        )
+        hint = f"did you mean `{close}://`?; {_STORES}" if close else _STORES
+        raise UsageError(f"no store is called {protocol}://", hint=hint) from error
     if needed := _needed(driver):
         raise UsageError(f"no store: the driver of {protocol}:// needs {needed} beside the URL", hint=_STORES)
     return driver

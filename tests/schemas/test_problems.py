@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.engines.base import resolve
@@ -157,3 +159,87 @@ def test_the_example_of_every_field_can_be_pasted_into_the_file(model: type[Base
         assert field.keys() == {name}
         assert expectation(model, (name,)) is not None
         model.model_validate_json(json.dumps(least | field), strict=True)
+
+
+class Circle(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["circle"]
+    radius: float = Field(gt=0)
+
+
+class Square(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["square"]
+    side: float = Field(gt=0)
+    color: str = "red"
+
+
+def _is_upper(text: str) -> str:
+    if not text.isupper():
+        raise ValueError("not upper case")
+    return text
+
+
+class Foreign(BaseModel):
+    """Types that only stages of other distributions have."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    shape: Circle | Square | None = None
+    day: date | None = None
+    limit: Annotated[int, Field(ge=1)] | Literal["none"] = "none"
+    by_code: dict[Annotated[str, Field(pattern="^[A-Z]+$")], int] = Field(default_factory=dict, examples=[{"AB": 1}])
+    shouting: Annotated[str, AfterValidator(_is_upper)] = "LOUD"
+    checked: int = 1
+    pair: tuple[int, str] = (1, "a")
+
+    @field_validator("checked")
+    @classmethod
+    def _check(cls, checked: int) -> int:
+        if checked == 10:
+            raise AssertionError("more than nine")  # as by `assert`, whose message pytest changes
+        if checked == 5:
+            raise PydanticCustomError("five", "Five is taken")
+        return checked
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "shape: {kind: square, side: -1}",
+            "field `shape.side`: expected a number above 0, got `-1`",
+            "for example `side: 1`",
+        ),
+        (
+            "shape: {kind: circle, raduis: 1}",
+            "unknown field `shape.raduis`",
+            "did you mean `radius`?; fields: kind, radius, side, color",
+        ),
+        ("day: 31.1.2024", "field `day`: expected a date or null, got `31.1.2024`", "for example `day: '2024-01-31'`"),
+        ("limit: 0", "field `limit`: expected a whole number of at least 1 or `none`, got `0`", "for example"),
+        ("limit: nine", "field `limit`: expected a whole number of at least 1 or `none`, got", "for example"),
+        ("by_code: {ab: 1}", "field `by_code.ab`: ", "for example `by_code: {AB: 1}`"),
+        ("shouting: low", "field `shouting`: not upper case, got `low`", "for example `shouting: LOUD`"),
+        (
+            "shouting: [LOUD]",
+            'field `shouting`: expected a text, got `["LOUD"]`',
+            "remove the brackets: `shouting: LOUD`",
+        ),
+        ("shouting: 3", "field `shouting`: expected a text, got `3`", "for example `shouting: LOUD`"),
+        ("checked: 10", "field `checked`: more than nine, got `10`", "for example `checked: 1`"),
+        ("checked: 5", "field `checked`: five is taken, got `5`", "for example `checked: 1`"),
+        ("checked: 1e0", "field `checked`: expected a whole number, got `1e0`", "write a whole number: `checked: 1`"),
+        ("pair: [1, 2]", "field `pair.1`: expected a text, got `2`", "put it in quotes: `'2'`"),
+    ],
+)
+def test_types_of_other_distributions_are_explained_as_ours(text: str, message: str, hint: str) -> None:
+    """Of a union the nearest form counts, and what a validator refuses is never proposed."""
+    reported = problems(text, Foreign)
+
+    assert len(reported) <= 2
+    assert any(found.startswith(message) and (found_hint or "").startswith(hint) for found, found_hint in reported), (
+        reported
+    )

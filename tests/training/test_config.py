@@ -66,7 +66,12 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
         ),
         (
             LEAST + "schedule: {warm_up_steps: 200}\n",
-            *(1, None, "leaves none of 200 steps", "use `schedule: {warm_up_steps: 20}`, or more `steps`"),
+            *(
+                4,
+                "schedule.warm_up_steps",
+                "leaves none of 200 steps",
+                "use `schedule: {warm_up_steps: 20}`, or more `steps`",
+            ),
         ),
         (LEAST + "steps: 300\n", 4, "steps", "field `steps` is given twice, first in line 3", "keep one of them"),
         (LEAST + "run: [1\n", 4, None, "not YAML: the `[` in line 4 is not closed", "close it with `]`"),

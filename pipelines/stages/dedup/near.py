@@ -80,11 +80,11 @@ class NearDedup(Stage):
         shape = f"{self.bands} bands × {self.rows} rows"
         if count > MAX_PERMUTATIONS:
             problem = f"{shape} need {count} permutations, at most {MAX_PERMUTATIONS} are allowed"
-            raise HintedValueError(problem, hint=self._advice())
+            raise HintedValueError(problem, hint=self._advice(), at=("bands",))
         found = found_share(self.threshold, bands=self.bands, rows=self.rows)
         if found < MIN_FOUND:
             share = f"{found:.0%} of the pairs with similarity {self.threshold:g}"
-            raise HintedValueError(f"{shape} find only {share}", hint=self._advice())
+            raise HintedValueError(f"{shape} find only {share}", hint=self._advice(), at=("bands",))
         return self
 
     def _advice(self) -> str:

@@ -28,6 +28,9 @@ _AMBIGUOUS: Final = frozenset({"'s", "’s", "'d", "’d"})
 """The rest of a contracted is, has or would, or of a genitive. The English table maps them all to `have`."""
 
 
+_LANGUAGE: Final = ("language",)
+
+
 class Lemmatize(View):
     """Add a view of the text as lemmas: lower-case, separated by spaces, from dictionaries (no model, no context).
 
@@ -52,14 +55,19 @@ class Lemmatize(View):
 
     @model_validator(mode="after")
     def _can_be_done(self) -> Self:
-        one_of(self.language, SIMPLEMMA if self.engine == "simplemma" else SPACY, f"{self.engine} has no lemmas for")
+        one_of(
+            self.language,
+            SIMPLEMMA if self.engine == "simplemma" else SPACY,
+            f"{self.engine} has no lemmas for",
+            at=_LANGUAGE,
+        )
         if self.tokens == "spacy":
-            one_of(self.language, SPACY, "there are no tokens by spaCy for")
+            one_of(self.language, SPACY, "there are no tokens by spaCy for", at=_LANGUAGE)
         if not self.keep_stop_words:
-            one_of(self.language, WITH_STOP_WORDS, "there is no list of stop words for")
+            one_of(self.language, WITH_STOP_WORDS, "there is no list of stop words for", at=_LANGUAGE)
         if self.sentences and self.tokens != "spacy":
             problem = "`sentences: true` needs `tokens: spacy`, because words alone have no full stops"
-            raise HintedValueError(problem, hint="add `tokens: spacy`, or leave `sentences` out")
+            raise HintedValueError(problem, hint="add `tokens: spacy`, or leave `sentences` out", at=("sentences",))
         return self
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:

@@ -60,7 +60,7 @@ class Stem(View):
     @model_validator(mode="after")
     def _has_algorithm(self) -> Self:
         languages = frozenset(SNOWBALL) if self.algorithm == "snowball" else frozenset({"en"})
-        one_of(self.language, languages, f"`algorithm: {self.algorithm}` has no stems for")
+        one_of(self.language, languages, f"`algorithm: {self.algorithm}` has no stems for", at=("language",))
         return self
 
     def view(self) -> Callable[[pa.StringArray], pa.StringArray]:

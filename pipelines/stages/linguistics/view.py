@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
+from corpusmill.schemas.located_yaml import Place
 from corpusmill.schemas.problems import HintedValueError, hint_among
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names, TEXT_ADDED, TEXT_CUT))
@@ -51,12 +52,12 @@ class View(Stage):
         return lambda batch: batch.append_column(field, view(batch["text"]))
 
 
-def one_of(value: str, allowed: frozenset[str], what: str) -> str:
-    """Return *value*.
+def one_of(value: str, allowed: frozenset[str], what: str, *, at: Place = ()) -> str:
+    """Return *value*, that of the field *at* of the stage.
 
     Raises:
         HintedValueError: It is not *allowed*; the hint lists what is.
     """
     if value not in allowed:
-        raise HintedValueError(f"{what} `{value}`", hint=hint_among(value, sorted(allowed), what="allowed"))
+        raise HintedValueError(f"{what} `{value}`", hint=hint_among(value, sorted(allowed), what="allowed"), at=at)
     return value

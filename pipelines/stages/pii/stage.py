@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, PersonalData, Stage, Transform, reject
 from corpusmill.pipelines.stages.pii.mask import KINDS, Counts, find, in_order, mask_column
 from corpusmill.schemas.problems import HintedValueError, hint_among
 
 _NOT_BUILT: Final = ("phone", "iban", "key")
+
+
+def _is_built(kind: str) -> str:
+    if kind not in KINDS:
+        problem = "is not built yet" if kind in _NOT_BUILT else "is no kind of personal data"
+        raise HintedValueError(f"`{kind}` {problem}", hint=hint_among(kind, tuple(KINDS), what="allowed"))
+    return kind
 
 
 class Pii(Stage):
@@ -23,7 +30,7 @@ class Pii(Stage):
     `pii.<kind>` of the first kind found in it.
     """
 
-    kinds: tuple[str, ...] = Field(
+    kinds: tuple[Annotated[str, AfterValidator(_is_built)], ...] = Field(
         default=tuple(KINDS),
         min_length=1,
         description="What to look for: `email`; `ip` (public addresses); `card` (payment cards).",
@@ -40,11 +47,7 @@ class Pii(Stage):
 
     @field_validator("kinds")
     @classmethod
-    def _built(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
-        for kind in kinds:
-            if kind not in KINDS:
-                problem = "is not built yet" if kind in _NOT_BUILT else "is no kind of personal data"
-                raise HintedValueError(f"`{kind}` {problem}", hint=hint_among(kind, tuple(KINDS), what="kinds"))
+    def _in_order(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(kind for kind in KINDS if kind in kinds)
 
     def adds(self) -> tuple[pa.Field, ...]:

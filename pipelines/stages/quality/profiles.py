@@ -8,8 +8,6 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from corpusmill.schemas.problems import HintedValueError
-
 _QUALITY: Final = 'arXiv:2112.11446, A1.1 "Quality Filtering"'
 _REPETITION: Final = 'arXiv:2112.11446, A1.1 "Repetition Removal", table A1'
 
@@ -28,8 +26,7 @@ class Rule(BaseModel):
     @model_validator(mode="after")
     def _bounds_in_order(self) -> Rule:
         if self.min is not None and self.max is not None and self.min > self.max:
-            problem = f"{self.name}: `min` {self.min:g} is greater than `max` {self.max:g}"
-            raise HintedValueError(problem, hint=f"use `min: {self.max:g}` or less, or set `min: null`")
+            raise ValueError(f"{self.name}: min {self.min:g} is greater than max {self.max:g}")
         return self
 
 

@@ -58,7 +58,8 @@ class Quality(Stage):
         for name in (*self.bounds, *self.without):
             if name not in known:
                 hint = hint_among(name, known, what="rules")
-                raise HintedValueError(f"profile `{self.profile}` has no rule `{name}`", hint=hint)
+                at = ("bounds", name) if name in self.bounds else ("without", self.without.index(name))
+                raise HintedValueError(f"profile `{self.profile}` has no rule `{name}`", hint=hint, at=at)
         self.bounded_rules()
         return self
 
@@ -96,4 +97,8 @@ def _bounded(rule: Rule, bound: Bound | None) -> Rule:
         return rule
     low = rule.min if bound.min is None else bound.min
     high = rule.max if bound.max is None else bound.max
+    if low is not None and high is not None and low > high:
+        problem = f"{rule.name}: `min` {low:g} is greater than `max` {high:g}"
+        hint = f"use `{rule.name}: {{min: {high:g}, max: {low:g}}}`"
+        raise HintedValueError(problem, hint=hint, at=("bounds", rule.name))
     return Rule(name=rule.name, signal=rule.signal, min=low, max=high)
