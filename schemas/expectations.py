@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias
 
 from pydantic import BaseModel
@@ -56,6 +56,11 @@ def expectation(model: type[BaseModel], place: Place) -> str | None:
     >>> expectation(Recipe, ("split", "train"))
     'a number from 0 to 1'
     """
+    return _expectation(model, place)
+
+
+@lru_cache(maxsize=1000)
+def _expectation(model: type[BaseModel], place: Place) -> str | None:
     options = [option for schema in _schemas_at(model, place) for option in _described(schema)]
     words = [_words(option) for option in options if not _is_unknown(option)]
     return " or ".join(dict.fromkeys(filter(None, words))) if len(words) == len(options) and any(words) else None
@@ -80,7 +85,11 @@ def example(model: type[BaseModel], place: Place) -> str | None:
     >>> example(Recipe, ("split", "train"))
     'train: 0.98'
     """
-    place = field_around(place)
+    return _example(model, field_around(place))
+
+
+@lru_cache(maxsize=1000)
+def _example(model: type[BaseModel], place: Place) -> str | None:
     value = next(examples(model, place), None) if place else None
     return None if value is None else dump_field(str(place[-1]), value)
 

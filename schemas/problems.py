@@ -20,13 +20,17 @@ from pydantic_core.core_schema import ErrorType
 
 from corpusmill.schemas.corrections import corrections
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
-from corpusmill.schemas.expectations import examples, expectation, field_around, fields_at, is_required
+from corpusmill.schemas.expectations import example, examples, expectation, field_around, fields_at, is_required
 from corpusmill.schemas.located_yaml import FileKind, LocatedYaml, Place, dotted, dump_field, dump_value
 from corpusmill.schemas.yaml_syntax import MARKUP_HINT
 
 Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN: Final = 60
+_MAX_TRIED: Final = 20
+"""Problems of a section whose hints are tried: each try validates the section, and a file may have thousands."""
+_MANY: Final = 500
+"""Problems of a section from which on no hint is tried."""
 _OF_PYDANTIC: Final = frozenset(get_args(ErrorType))
 """The types of error whose messages are pydantic's own, not those of a model's author."""
 
@@ -107,6 +111,8 @@ class Problems:
     def __init__(self, located: LocatedYaml) -> None:
         self._located = located
         self.errors: list[RecipeError] = list(located.errors)
+        self._unread = {id(error): index for index, error in enumerate(self.errors)}
+        self._reported: set[tuple[str, str]] = set()
 
     def add(self, message: str, place: Place, *, hint: str | None = None, value: Any = None) -> None:
         """Add a problem at *place*."""
@@ -124,25 +130,29 @@ class Problems:
         try:
             return _validate(section.model, value)
         except ValidationError as error:
-            for failure in _failures(error, value):
+            failures = _failures(error, value)
+            number_tried = _MAX_TRIED if len(failures) < _MANY else 0
+            for index, failure in enumerate(failures):
                 if (*section.place, *failure.place) not in self._located.unread:
-                    self._add_failure(section, value, failure)
+                    self._add_failure(section, value if index < number_tried else None, failure)
             return None
 
     def _explain_unread(self, section: Section[Any], value: Any) -> None:
         """Add to the errors of values that could not be read what *section* takes in their place."""
         for place, error in self._located.unread.items():
             inner = place[len(section.place) :]
-            is_inside = place[: len(section.place)] == section.place and bool(inner)
+            is_inside = place[: len(section.place)] == section.place and _is_in(value, inner)
             expected = expectation(section.model, inner) if is_inside else None
-            if expected is None or error.value is None or error not in self.errors:
+            if expected is None or error.value is None or (index := self._unread.pop(id(error), None)) is None:
                 continue
             failure = _Failure(inner, "", error.value)
             message = f"{_before(section)}field `{dotted(inner)}`: expected {expected}, got `{shown(error.value)}`"
-            hint = next(_hints_with_examples(section, value, failure), error.hint)
-            self.errors[self.errors.index(error)] = self.error(message, place, hint=hint, value=error.value)
+            tried = value if index < _MAX_TRIED and len(self.errors) < _MANY else None
+            hint = next(_hints_with_examples(section, tried, failure), error.hint)
+            self.errors[index] = self.error(message, place, hint=hint, value=error.value)
 
     def _add_failure(self, section: Section[Any], value: Any, failure: _Failure) -> None:
+        """Add *failure*; without *value*, what its hint shows is not tried."""
         problem, hint = _problem(section, value, failure)
         place = (*section.place, *failure.place)
         if not failure.place or failure.kind in {"missing", "extra_forbidden"}:
@@ -152,8 +162,9 @@ class Problems:
         quoted = json.dumps(failure.value, ensure_ascii=False) if is_text else failure.value
         written = self._located.numbers.get(place, quoted)
         message = f"{_before(section)}field `{dotted(failure.place)}`: {problem}, got `{shown(written)}`"
-        if not any(error.field == dotted(place) and error.hint == hint for error in self.errors):
-            self.add(message, place, hint=hint, value=failure.value)  # two models may share a field
+        if (dotted(place), hint) not in self._reported:  # two models may share a field
+            self._reported.add((dotted(place), hint))
+            self.add(message, place, hint=hint, value=failure.value)
 
     def not_a_mapping(self, kind: FileKind) -> RecipeError:
         """Return the error for a file whose value is no mapping, in place of one of *kind*."""
@@ -191,6 +202,11 @@ def _hint_for_mapping(value: Any, kind: FileKind) -> str:
         case str() if match := re.match(r"([a-z_]+)(?::|\s*=\s*)(\S+)", value):
             return f"put a colon and a space after the name, as in `{match[1]}: {match[2]}`; {kind.first}"
     return kind.first
+
+
+def _is_in(value: Any, place: Place) -> bool:
+    """Return whether *place*, which is not all of it, is in *value*."""
+    return bool(place) and _way(place, value, is_missing=False)[0] == place
 
 
 def _before(section: Section[Any]) -> str:
@@ -241,8 +257,8 @@ _KEY: Final = "[key]"
 def _failures(error: ValidationError, value: Any) -> list[_Failure]:
     """Return the failures of *error*, one for each place; of a union, those of the option nearest to *value*."""
     failures = [_failure(details, value) for details in error.errors(include_url=False)]
-    for union in sorted({place for failure in failures for place, _ in failure.options}, key=len):
-        failures = _of_nearest_option(failures, union)
+    others = _of_other_options(failures)
+    failures = [failure for failure in failures if failure not in others]
     deeper = {failure.place[:length] for failure in failures for length in range(len(failure.place))}
     by_place: dict[Place, _Failure] = {}
     for failure in failures:
@@ -288,20 +304,22 @@ def _way(loc: _Loc, value: Any, *, is_missing: bool) -> tuple[Place, dict[Place,
     return place, options, value
 
 
-def _of_nearest_option(failures: list[_Failure], union: Place) -> list[_Failure]:
-    """Return *failures* with those of one option of the union at the place *union*, and those of other places.
+def _of_other_options(failures: list[_Failure]) -> set[_Failure]:
+    """Return those of *failures* that belong to another option of a union than the one nearest to the value.
 
     The nearest option has the form of the value, and the fewest failures within it.
     """
-    options: dict[str, list[_Failure]] = {}
+    unions: dict[Place, dict[str, list[_Failure]]] = {}
     for failure in failures:
-        if (option := dict(failure.options).get(union)) is not None:
-            options.setdefault(option, []).append(failure)
-    if len(options) < 2:
-        return failures
-    nearest_option = min(options.values(), key=lambda ones: (_has_other_form(ones, union), len(ones)))
-    others = {failure for ones in options.values() if ones is not nearest_option for failure in ones}
-    return [failure for failure in failures if failure not in others]
+        for union, option in failure.options:
+            unions.setdefault(union, {}).setdefault(option, []).append(failure)
+    others: set[_Failure] = set()
+    for union in sorted(unions, key=len):
+        options = [left for ones in unions[union].values() if (left := [one for one in ones if one not in others])]
+        if len(options) > 1:
+            closest = min(options, key=lambda ones: (_has_other_form(ones, union), len(ones)))
+            others.update(failure for ones in options if ones is not closest for failure in ones)
+    return others
 
 
 def _has_other_form(failures: list[_Failure], union: Place) -> bool:
@@ -339,8 +357,15 @@ def _hint(section: Section[Any], value: Any, failure: _Failure) -> str:
 
 
 def _hints_with_examples(section: Section[Any], value: Any, failure: _Failure) -> Iterator[str]:
-    """Yield hints that show a value which the model takes: what was probably meant, then examples."""
+    """Yield hints that show a value which the model takes: what was probably meant, then examples.
+
+    Without *value* the one example that is expected to do.
+    """
     place = failure.place
+    if value is None:
+        shown_as = example(section.model, place[:-1] if failure.is_of_key else place)
+        yield from [f"for example `{shown_as}`"] if shown_as else []
+        return
     instead = getattr(failure.error, "instead", None)
     if instead is not None and _fits(section, value, place, instead):
         yield f"use `{_written(section, place, instead)}`"

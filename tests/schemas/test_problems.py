@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -114,6 +115,18 @@ def test_a_problem_tells_what_is_expected_and_shows_it(text: str, message: str, 
 
     assert found == message
     assert (found_hint or "").startswith(hint or "")
+
+
+@pytest.mark.parametrize("item", ["1", ".nan", "{least: 0}", "[1]"])
+def test_thousands_of_problems_are_reported_in_seconds(item: str) -> None:
+    """A hostile file does not make its reader try a hint for each of its problems."""
+    start = time.process_time()
+
+    reported = problems(f"names: [{', '.join([item] * 8_000)}]\nseveral: [{', '.join([item] * 8_000)}]\n")
+
+    assert len(reported) >= 8_000
+    assert all(hint for _, hint in reported)
+    assert time.process_time() - start < 20
 
 
 def test_a_value_that_cannot_be_read_is_reported_once() -> None:

@@ -392,3 +392,38 @@ def test_splits_that_can_be_kept_are_read(tmp_path: Path, split: str) -> None:
     )
 
     assert load_recipe(path, loaders=LOADERS, check_inputs=False).recipe.split.shares["train"] == 0.98
+
+
+@pytest.mark.parametrize(
+    ("section", "problem", "hint"),
+    [
+        ("sources: {load: {name: a}}", "`sources` is a list with at least one entry", "`sources: [{load: {name: a}}]`"),
+        ("sources: []", "`sources` is a list with at least one entry, got `[]`", "for example `sources: [{load: "),
+        ("sources: [3]", "source 1: a source is `crawl: {…}` or `load: {…}`, got `3`", "for example `{load: {format: "),
+        (
+            "sources: [{name: a, path: x}]",
+            "source 1: a source is",
+            "put the fields below `load:`, indented further: `load: {name: a, path: x}`",
+        ),
+        ("sources: [{start_urls: x, delay: 1}]", "source 1: a source is", "put the fields below `crawl:`"),
+        ("sources: [{load: {name: a}, crawl: {name: b}}]", "source 1: a source is", "a `- ` of its own"),
+        ("stages: extract", "`stages` is a list, got `extract`", "write a list: `stages: [extract]`"),
+        ("stages: 3", "`stages` is a list, got `3`", "for example `stages: [normalize, exact_dedup]`"),
+        ("stages: [[mark]]", "stage 1: a stage is a name", "remove the brackets: `mark`"),
+        ("stages: [null]", "stage 1: a stage is a name", "for example `mark`; stages: mark, near_dedup"),
+        ("stages: [{mark: 3}]", "stage 1: parameters are fields with values", "for example `mark: {mode: fast}`"),
+        ("stages: [{mark: {}, near_dedup: {}}]", "stage 1: a stage is a name", "a `- ` of its own"),
+        ("stages: [.nan]", "a number has to be finite, got `.nan`", "write a number"),
+    ],
+)
+def test_a_list_of_another_form_is_refused_once_with_the_right_one(
+    tmp_path: Path, section: str, problem: str, hint: str
+) -> None:
+    """Lists of mappings of one field each are what a first recipe gets wrong."""
+    rest = "" if section.startswith("sources") else "sources: [{load: {name: notes, format: jsonl, path: notes}}]\n"
+
+    (error,) = problems(tmp_path, f"dataset: d\n{rest}{section}\n")
+
+    message, _, shown_hint = error.partition("; ")
+    assert problem in message
+    assert hint in shown_hint
