@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from corpusmill.pipelines.stages.extract.dates import MONTHS, changed
+from corpusmill.schemas.dates import MONTHS, changed
 
 _LINE_CHARS: Final = 160
 _MAX_WORDS: Final = 14

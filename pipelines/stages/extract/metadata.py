@@ -13,7 +13,6 @@ from corpusmill.pipelines.stages.extract import authors as author_names
 from corpusmill.pipelines.stages.extract import publication, terms, titles
 from corpusmill.pipelines.stages.extract.authors import authors_of
 from corpusmill.pipelines.stages.extract.datelines import may_be_dateline
-from corpusmill.pipelines.stages.extract.dates import LAST_DAY, writes_month_first
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, declared
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.layout import Layout, Place
@@ -29,6 +28,7 @@ from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.terms import license_of
 from corpusmill.pipelines.stages.extract.titles import site_names, title_of
 from corpusmill.pipelines.stages.extract.visible import blocks_near, visible_authors, visible_days
+from corpusmill.schemas.dates import LAST_DAY, writes_month_first
 
 _SITE_METAS: Final = ("og:site_name",)
 _PUBLISHER_METAS: Final = ("application-name", "citation_journal_title", "dc.publisher")

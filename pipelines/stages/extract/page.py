@@ -9,7 +9,6 @@ from urllib.parse import urljoin
 
 from corpusmill.pipelines.stages.extract import _reader
 from corpusmill.pipelines.stages.extract.content import Block, blocks_of, with_comments, without
-from corpusmill.pipelines.stages.extract.dates import last_day
 from corpusmill.pipelines.stages.extract.formulas import has_formulas, with_formulas
 from corpusmill.pipelines.stages.extract.markdown import markdown
 from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
@@ -17,6 +16,7 @@ from corpusmill.pipelines.stages.extract.model_file import shipped
 from corpusmill.pipelines.stages.extract.options import Favor, Options
 from corpusmill.pipelines.stages.extract.rendering import plain_text
 from corpusmill.pipelines.stages.extract.selection import selected
+from corpusmill.schemas.dates import last_day
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.pages import utf8
 from corpusmill.schemas.document import MAX_TEXT_BYTES

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Final
 
 from corpusmill.pipelines.stages.extract.datelines import before_change, is_dateline
-from corpusmill.pipelines.stages.extract.dates import changed, in_path, stated, written
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, marks_of
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.layout import Layout
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData
+from corpusmill.schemas.dates import changed, in_path, stated, written
 
 PUBLISHED: Final = (
     "article:published_time",

@@ -9,9 +9,9 @@ from typing import Final
 
 from corpusmill.pipelines.stages.extract.authors import names_in
 from corpusmill.pipelines.stages.extract.datelines import before_change, is_dateline
-from corpusmill.pipelines.stages.extract.dates import changed
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.publication import Reading
+from corpusmill.schemas.dates import changed
 
 _LINE_CHARS: Final = 160
 _LINES_BEFORE: Final = 5

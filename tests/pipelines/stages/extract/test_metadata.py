@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.extract.authors import names_in
-from corpusmill.pipelines.stages.extract.dates import changed, in_path, stated, written
 from corpusmill.pipelines.stages.extract.declared import Record
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.metadata import Metadata, metadata_of
 from corpusmill.pipelines.stages.extract.titles import site_names, without_site
+from corpusmill.schemas.dates import changed, in_path, stated, written
 
 URL = "https://www.coast-daily.example/2024/05/02/storm"
 
