@@ -44,7 +44,7 @@ class JsonLines(RowLoader):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     text_field: str = Field(default="text", min_length=1, description="Field that holds the text.")
     id_field: str | None = Field(

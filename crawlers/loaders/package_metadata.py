@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Final
 
 from corpusmill.crawlers.loaders import markdown
 from corpusmill.crawlers.loaders.files import OneDocument
-from corpusmill.crawlers.loaders.licenses import spdx, spdx_of_classifiers
 from corpusmill.crawlers.loaders.rows import is_too_large
 from corpusmill.schemas.errors import DataError
+from corpusmill.schemas.licenses import spdx, spdx_of_classifiers
 
 _HOME_PAGES: Final = ("homepage", "home", "documentation", "repository", "source", "source code")
 
@@ -20,7 +20,7 @@ class PackageMetadata(OneDocument):
     """Core metadata of Python distributions; the description is read as the form it says it has, and is the text."""
 
     suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "docutils")
     max_bytes: ClassVar[int] = markdown.MAX_MARKUP_BYTES
 

@@ -39,7 +39,7 @@ class Parquet(RowLoader):
     have a zone), bytes base64, decimals text, durations seconds; numbers that are not finite are null.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")

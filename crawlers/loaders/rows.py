@@ -23,9 +23,9 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, model_validator
 
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.licenses import spdx
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
+from corpusmill.schemas.licenses import spdx
 from corpusmill.schemas.problems import HintedValueError
 
 TITLE_FIELDS: Final = ("title",)

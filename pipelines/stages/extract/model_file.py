@@ -128,5 +128,4 @@ def check_reader(version: int) -> None:
         DamagedFileError: Its version is not *version*.
     """
     if version != _reader.VERSION:
-        problem = f"the C reader is of version {_reader.VERSION}, the stage of {version}"
-        raise DamagedFileError(problem, hint=_AGAIN)
+        raise DamagedFileError(f"the C reader is of version {_reader.VERSION}, not {version}", hint=_AGAIN)

@@ -28,6 +28,10 @@ _KEYS: Final = {
 """Metadata stored in `metadata`, by key."""
 
 
+_READER: Final = 4
+"""The version of the C reader (`READER_VERSION` in `page.h`) that this stage is written for."""
+
+
 class Extract(Stage, Options):
     """Extract the main text and the metadata of web pages.
 
@@ -44,7 +48,7 @@ class Extract(Stage, Options):
     `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
     data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
     card_line: ClassVar[str | None] = "extracts the main text of pages and drops navigation, advertising and markup"
@@ -72,7 +76,7 @@ class Extract(Stage, Options):
         from corpusmill.pipelines.stages.extract.model_file import check_reader, shipped
         from corpusmill.pipelines.stages.extract.page import extract_page
 
-        check_reader(self.version)
+        check_reader(_READER)
         shipped()
 
         def read(content: bytes, url: str | None, media_type: str | None, fetched_at: datetime | None) -> _Reading:

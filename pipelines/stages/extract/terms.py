@@ -8,8 +8,8 @@ from typing import Final
 
 from corpusmill.pipelines.stages.extract.declared import Declared
 from corpusmill.pipelines.stages.extract.found import Found
-from corpusmill.pipelines.stages.extract.licenses import spdx
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData
+from corpusmill.schemas.licenses import spdx
 
 METAS: Final = ("dcterms.license", "dc.rights", "dcterms.rights", "citation_license", "license")
 _URL_CHARS: Final = 2_000

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Rises with `Extract.version`, whenever a page is read in another way: a module that was built before is refused. */
+/* Rises, and `Extract.version` with it, whenever this reader reads a page in another way: a module that was built before
+   is refused (`_READER` in stage.py). */
 #define READER_VERSION 4
 
 #define MAX_DEPTH 512        /* open elements; deeper elements are treated as if they were at this depth */

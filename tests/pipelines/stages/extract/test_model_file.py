@@ -78,8 +78,8 @@ def test_a_model_that_is_whole_but_none_is_refused(
 
 def test_a_reader_of_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """An installation that was updated without building would give the old texts under the new address."""
-    assert stage.Extract.version == _reader.VERSION
-    monkeypatch.setattr(stage.Extract, "version", stage.Extract.version + 1)
+    assert stage._READER == _reader.VERSION
+    monkeypatch.setattr(stage, "_READER", stage._READER + 1)
 
     with pytest.raises(DamagedFileError, match="of version"):
         stage.Extract().build()

@@ -1,7 +1,8 @@
-"""Licences as SPDX expressions, from the names that people write.
+"""Licenses as SPDX expressions, from the names and the addresses that people write.
 
-Source of the identifiers: https://spdx.org/licenses/; of the classifiers: the list of trove classifiers. A name that
-stands for several licences ("BSD", "GPL") is not guessed: it becomes a `LicenseRef-`, or nothing.
+Source of the identifiers: https://spdx.org/licenses/ (SPDX License List 3.27); of the classifiers: the list of trove
+classifiers. A name that stands for several licenses ("BSD", "GPL") is not guessed: it becomes a `LicenseRef-`, or
+nothing.
 """
 
 from __future__ import annotations
@@ -11,15 +12,23 @@ from typing import Final
 
 _IDENTIFIERS: Final = """
 0BSD AFL-3.0 AGPL-3.0-only AGPL-3.0-or-later Apache-1.1 Apache-2.0 Artistic-2.0 BSD-1-Clause BSD-2-Clause
-BSD-3-Clause BSD-4-Clause BSL-1.0 CC-BY-1.0 CC-BY-2.0 CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0
-CC-BY-NC-4.0 CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0 CC-BY-ND-3.0 CC-BY-ND-4.0
-CC-BY-SA-2.0 CC-BY-SA-2.5 CC-BY-SA-3.0 CC-BY-SA-4.0 CC0-1.0 CNRI-Python ECL-2.0 EPL-1.0 EPL-2.0 EUPL-1.2
+BSD-3-Clause BSD-4-Clause BSL-1.0 CC-PDM-1.0 CC0-1.0 CNRI-Python ECL-2.0 EPL-1.0 EPL-2.0 EUPL-1.2
 GFDL-1.2-or-later GFDL-1.3-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later HPND ISC
 LGPL-2.1-only LGPL-2.1-or-later LGPL-3.0-only LGPL-3.0-or-later MIT MIT-0 MIT-CMU MPL-1.1 MPL-2.0 NCSA
 ODC-By-1.0 ODbL-1.0 OFL-1.1 PDDL-1.0 PSF-2.0 Python-2.0 Unicode-3.0 Unlicense UPL-1.0 Vim W3C WTFPL X11 Zlib
 ZPL-2.1
 """.split()
-_BY_LOWER: Final = {name.lower(): name for name in _IDENTIFIERS}
+_CC_KINDS: Final = ("BY", "BY-NC", "BY-NC-ND", "BY-NC-SA", "BY-ND", "BY-SA")
+_CC_VERSIONS: Final = ("1.0", "2.0", "2.5", "3.0", "4.0")
+_CC_OF_JAPAN: Final = "2.1"
+"""A version that has ports only."""
+_CC_IDENTIFIERS: Final = [f"CC-{kind}-{version}" for kind in _CC_KINDS for version in _CC_VERSIONS]
+_CC_PORTED: Final = """
+CC-BY-2.5-AU CC-BY-3.0-AT CC-BY-3.0-AU CC-BY-3.0-DE CC-BY-3.0-IGO CC-BY-3.0-NL CC-BY-3.0-US CC-BY-NC-3.0-DE
+CC-BY-NC-ND-3.0-DE CC-BY-NC-ND-3.0-IGO CC-BY-NC-SA-2.0-DE CC-BY-NC-SA-2.0-FR CC-BY-NC-SA-2.0-UK CC-BY-NC-SA-3.0-DE
+CC-BY-NC-SA-3.0-IGO CC-BY-ND-3.0-DE CC-BY-SA-2.0-UK CC-BY-SA-2.1-JP CC-BY-SA-3.0-AT CC-BY-SA-3.0-DE CC-BY-SA-3.0-IGO
+""".split()
+_BY_LOWER: Final = {name.lower(): name for name in (*_IDENTIFIERS, *_CC_IDENTIFIERS, *_CC_PORTED)}
 _NAMES: Final = {
     "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
@@ -44,6 +53,9 @@ _NAMES: Final = {
     "bsd license": "LicenseRef-BSD",
     "bsd-like": "LicenseRef-BSD",
     "cc0": "CC0-1.0",
+    "cc0 1.0": "CC0-1.0",
+    "cc0 1.0 universal": "CC0-1.0",
+    "public domain mark 1.0": "CC-PDM-1.0",
     "expat": "MIT",
     "isc license": "ISC",
     "mit license": "MIT",
@@ -102,28 +114,80 @@ _CLASSIFIERS: Final = {
     "Zope Public License": "ZPL-2.1",
     "zlib/libpng License": "Zlib",
 }
-_CREATIVE_COMMONS: Final = re.compile(
-    r"(?:https?://creativecommons\.org/licenses/|cc[ -])(by(?:-(?:nc|nd|sa))*)[/ -](\d\.\d)(?:/\S*)?", re.I
+_CC_NAME: Final = re.compile(
+    r"(?:cc|creative commons)[ -](?:by|attribution)"
+    r"((?:[ -](?:nc|nd|sa|non-?commercial|no-?deriv(?:ative)?s|share-?alike))*)"
+    r"[ -](\d\.\d)(?: (?:international|unported|generic))?(?: (?:public )?licen[cs]e)?",
+    re.IGNORECASE,
 )
+_CC_CONDITIONS: Final = {"nonc": "NC", "nod": "ND", "share": "SA"}
+_CC_ADDRESS: Final = re.compile(
+    r"creativecommons\.org/licenses/(by(?:-nc)?(?:-sa|-nd)?|by-nd-nc)/(\d\.\d)(?:/([a-z]{2,3})(?=[/?#.,;)\s\"']|$))?",
+    re.IGNORECASE,
+)
+_ADDRESSES: Final = (
+    (re.compile(r"creativecommons\.org/publicdomain/zero/1\.0(?!\d)", re.IGNORECASE), "CC0-1.0"),
+    (re.compile(r"creativecommons\.org/publicdomain/mark/1\.0(?!\d)", re.IGNORECASE), "CC-PDM-1.0"),
+    (re.compile(r"apache\.org/licenses/LICENSE-2\.0(?!\d)", re.IGNORECASE), "Apache-2.0"),
+)
+_IDENTIFIER_ADDRESS: Final = re.compile(
+    r"(?:spdx\.org/licenses|opensource\.org/licen[sc]es?)/([a-z0-9.+-]+?)(?:\.(?:html|json|php|txt))?(?=[/?#,;)\s\"']|\.?$)",
+    re.IGNORECASE,
+)
+_MAX_CHARACTERS: Final = 500
+"""A longer text is not the name of a license; its beginning alone is read."""
 _EXPRESSION: Final = re.compile(r"\(|\)|[^\s()]+")
 _REFERENCE: Final = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _OPERATORS: Final = {"and": "AND", "or": "OR", "with": "WITH"}
 
 
 def spdx(name: str) -> str | None:
-    """Give the SPDX expression that *name* is or stands for; none where it is unknown or may be several.
+    """Return the SPDX expression that *name* is or stands for, or that the address in it leads to.
+
+    None where it is unknown, or may be several. A Creative Commons license that was ported to a country and has no
+    identifier of its own is a `LicenseRef-`: its text differs.
 
     >>> spdx("mit OR apache-2.0"), spdx("Apache License 2.0"), spdx("CC BY-SA 4.0"), spdx("see file")
     ('MIT OR Apache-2.0', 'Apache-2.0', 'CC-BY-SA-4.0', None)
+    >>> spdx("https://creativecommons.org/licenses/by-sa/4.0/deed.de"), spdx("http://example.org/terms")
+    ('CC-BY-SA-4.0', None)
+    >>> spdx("creativecommons.org/publicdomain/zero/1.0")
+    'CC0-1.0'
     """
     name = " ".join(name.split())
-    if found := _CREATIVE_COMMONS.fullmatch(name):
-        return _BY_LOWER.get(f"cc-{found[1]}-{found[2]}".lower())
-    return _NAMES.get(name.lower()) or _expression(name)
+    if len(name) > _MAX_CHARACTERS:
+        return _of_addresses(name[:_MAX_CHARACTERS])
+    if match := _CC_NAME.fullmatch(name):
+        return _creative_commons(match[1], match[2])
+    return _NAMES.get(name.lower()) or _expression(name) or _of_addresses(name)
+
+
+def _of_addresses(text: str) -> str | None:
+    """Return the identifier to which all addresses of licenses in *text* lead; None where they lead to several."""
+    names = {_creative_commons(kind[2:], version, port) for kind, version, port in _CC_ADDRESS.findall(text)}
+    names |= {identifier for address, identifier in _ADDRESSES if address.search(text)}
+    names |= {known for match in _IDENTIFIER_ADDRESS.finditer(text) if (known := _BY_LOWER.get(match[1].lower()))}
+    return names.pop() if len(names) == 1 else None
+
+
+def _creative_commons(conditions: str, version: str, port: str = "") -> str | None:
+    """Return the identifier of an attribution license with further *conditions*; None where there is no such license.
+
+    >>> _creative_commons("-NonCommercial-ShareAlike", "4.0"), _creative_commons("-nd-nc", "1.0")
+    ('CC-BY-NC-SA-4.0', 'CC-BY-NC-ND-1.0')
+    >>> _creative_commons("-sa", "3.0", "fr"), _creative_commons("-sa-nd", "4.0")
+    ('LicenseRef-CC-BY-SA-3.0-FR', None)
+    """
+    words = re.findall("nc|nd|sa|non-?c|no-?d|share", conditions.lower())
+    kind = "-".join(["BY", *sorted({_CC_CONDITIONS.get(word.replace("-", ""), word.upper()) for word in words})])
+    if kind not in _CC_KINDS or version not in (*_CC_VERSIONS, _CC_OF_JAPAN):
+        return None
+    name = f"CC-{kind}-{version}" + (f"-{port.upper()}" if port else "")
+    return _BY_LOWER.get(name.lower(), f"LicenseRef-{name}")
 
 
 def spdx_of_classifiers(classifiers: list[str]) -> str | None:
-    """Give the licence that the ``License ::`` classifiers of a distribution name.
+    """Return the license that the ``License ::`` classifiers of a distribution name.
 
     None where they name several: whether both hold or either is then not said.
 
@@ -135,7 +199,7 @@ def spdx_of_classifiers(classifiers: list[str]) -> str | None:
 
 
 def _expression(text: str) -> str | None:
-    """Give *text* as an SPDX expression with its identifiers in their own case; none where one is unknown."""
+    """Return *text* as an SPDX expression with its identifiers in their own case; none where one is unknown."""
     parts: list[str] = []
     for token in _EXPRESSION.findall(text):
         is_exception = bool(parts) and parts[-1] == "WITH"
