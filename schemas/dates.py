@@ -152,6 +152,21 @@ def written(text: str, *, month_first: bool) -> datetime | None:
     return best[1] if best else None
 
 
+def day_of(text: str, *, month_first: bool, last: datetime) -> datetime | None:
+    """Return the moment that *text* states, or the first day that it names, unless that lies after *last*.
+
+    A day in digits is read in the other order when the usual one of its page would lie after *last*.
+
+    Args:
+        month_first: Whether 3/4/2024 is the fourth of March.
+    """
+    moment = stated(text)
+    if moment is not None:
+        return moment if moment <= last else None
+    days = (written(text, month_first=order) for order in (month_first, not month_first))
+    return next((day for day in days if day is not None and day <= last), None)
+
+
 def changed(text: str) -> str:
     """Give the part of *text* that tells when something was changed; empty when it tells no such thing.
 

@@ -13,33 +13,35 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from corpusmill.crawlers.loaders.files import Encoded
+from corpusmill.crawlers.loaders.front_matter import front_matter
+from corpusmill.crawlers.loaders.header_fields import described
 from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.decoding.texts import decode_text
-from corpusmill.schemas.errors import RecipeError
-from corpusmill.schemas.located_yaml import parse_yaml
 
 MAX_MARKUP_BYTES: Final = 8_000_000
 """A file of markup above this is `error.too_large`: its tree takes some fifty times its size."""
-_MAX_FRONT_MATTER: Final = 65_536
 _MAX_NESTING: Final = 100
-_FRONT_MATTER: Final = re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
 _TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class Markdown(Encoded):
-    """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words."""
+    """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words.
+
+    License and day of publication are those of the front matter (YAML, TOML or JSON); its other fields become metadata.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the text; the title is that of the front matter, else the first heading."""
-        front, body = front_matter(decode_text(data, encoding=self.encoding).replace("\r\n", "\n"))
+        """Return the text, and what its front matter says; without a title there, the first heading is the title."""
+        text = decode_text(data, encoding=self.encoding).replace("\r\n", "\n")
+        front, body = front_matter(text)
         tokens = parse(body)
         title = front.pop("title", None) or _first_heading(tokens)
-        return {"text": plain_text(tokens), "title": title, "metadata": front or None}
+        return {"text": plain_text(tokens), "title": title, **described(front, place="front-matter", text=text)}
 
 
 def parse(text: str) -> list[Token]:
@@ -59,38 +61,6 @@ def plain_text(tokens: Sequence[Token]) -> str:
       code
     """
     return _Page().render(tokens)
-
-
-def front_matter(text: str) -> tuple[dict[str, str], str]:
-    """Return the plain values of the YAML block at the beginning of *text*, as text, and what follows the block.
-
-    A block that is not YAML, or goes beyond a bound of `located_yaml`, stays in the text.
-
-    >>> front_matter("---\\ntitle: Notes\\ntags: [a, b]\\n---\\nOne.")
-    ({'title': 'Notes', 'tags': 'a, b'}, 'One.')
-    """
-    found = _FRONT_MATTER.match(text)
-    if found is None or len(found[1]) > _MAX_FRONT_MATTER:
-        return {}, text
-    try:
-        values = parse_yaml(found[1], file="front matter").value
-    except RecipeError:
-        return {}, text
-    if not isinstance(values, dict):
-        return {}, text
-    return {name: plain for name, value in values.items() if (plain := _plain(value))}, text[found.end() :]
-
-
-def _plain(value: Any) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case str() | int() | float():
-            return str(value)
-        case list():
-            return ", ".join(filter(None, (_plain(item) for item in value if not isinstance(item, list))))
-        case _:
-            return ""
 
 
 @cache

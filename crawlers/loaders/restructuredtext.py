@@ -12,6 +12,7 @@ from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, Parser, directives, roles
 
 from corpusmill.crawlers.loaders.files import Encoded
+from corpusmill.crawlers.loaders.header_fields import described
 from corpusmill.crawlers.loaders.markdown import MAX_MARKUP_BYTES
 from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.decoding.texts import decode_text
@@ -49,19 +50,23 @@ _SILENT: Final = (
 
 
 class RestructuredText(Encoded):
-    """reStructuredText files: text as with Markdown; the fields at the top become metadata."""
+    """reStructuredText files: text as with Markdown.
+
+    License and day of publication are those of the fields at the top; the other fields become metadata.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("docutils",)
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the text; the title is the document's, else that of its first section."""
-        tree = parse(decode_text(data, encoding=self.encoding))
-        metadata = dict(_fields(tree))
-        title = metadata.pop("title", None) or _title(tree)
-        return {"text": plain_text(tree), "title": title, "metadata": metadata or None}
+        """Return the text, and what the fields say; without a title there, the document or a section gives it."""
+        text = decode_text(data, encoding=self.encoding)
+        tree = parse(text)
+        fields = dict(_fields(tree))
+        title = fields.pop("title", None) or _title(tree)
+        return {"text": plain_text(tree), "title": title, **described(fields, place="docinfo", text=text)}
 
 
 class _Nothing(Directive):

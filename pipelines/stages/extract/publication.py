@@ -13,7 +13,7 @@ from corpusmill.pipelines.stages.extract.declared import Declared, Record, marks
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.layout import Layout
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData
-from corpusmill.schemas.dates import changed, in_path, stated, written
+from corpusmill.schemas.dates import changed, day_of, in_path
 
 PUBLISHED: Final = (
     "article:published_time",
@@ -87,17 +87,7 @@ class Reading:
 
     def day(self, text: str) -> datetime | None:
         """Return the moment that *text* states, or the first day that it names."""
-        moment = stated(text)
-        if moment is not None:
-            return moment if moment <= self.last else None
-        for month_first in (
-            self.month_first,
-            not self.month_first,
-        ):  # try the other order if this date is in the future
-            moment = written(text, month_first=month_first)
-            if moment is not None and moment <= self.last:
-                return moment
-        return None
+        return day_of(text, month_first=self.month_first, last=self.last)
 
     def first(self, candidates: Iterable[tuple[str, str]]) -> Found[datetime] | None:
         """Return the first date among texts with their sources."""

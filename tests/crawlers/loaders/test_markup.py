@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 
 from corpusmill.crawlers.loaders.base import Loader
-from corpusmill.crawlers.loaders.markdown import Markdown, front_matter
+from corpusmill.crawlers.loaders.front_matter import front_matter
+from corpusmill.crawlers.loaders.markdown import Markdown
 from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
 from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
 from tests.crawlers.loaders.reading import rows, samples
@@ -279,3 +281,144 @@ def test_every_sample_gives_an_answer(loader: Loader, folder: str, pattern: str)
         assert row["rule"] is None
         assert row["title"]
         assert len(row["text"]) > path.stat().st_size * 0.35
+
+
+FORMS = {
+    "yaml": "---\n{}\n---\nOne.",
+    "toml": "+++\n{}\n+++\nOne.",
+    "json": "{{{}}}\nOne.",
+    "fenced json": ";;;\n{{{}}}\n;;;\nOne.",
+}
+
+
+@pytest.mark.parametrize(
+    ("form", "fields"),
+    [
+        ("yaml", "license: CC BY-SA 4.0\ndate: 2024-01-31T10:00:00+02:00\nauthor: Ann"),
+        ("toml", 'license = "CC-BY-SA-4.0"\ndate = 2024-01-31T10:00:00+02:00\nauthor = "Ann"'),
+        ("json", '"license": "creativecommons.org/licenses/by-sa/4.0", "date": "2024-01-31 08:00", "author": "Ann"'),
+        ("fenced json", '"license": "CC-BY-SA-4.0",\n"date": "2024-01-31T08:00:00Z", "author": "Ann"'),
+    ],
+)
+def test_front_matter_of_every_form_fills_the_columns(tmp_path: Path, form: str, fields: str) -> None:
+    """Site generators read three forms; what fills a column leaves the metadata, which says where it stood."""
+    row = one(Markdown(), tmp_path, FORMS[form].format(fields))
+
+    assert (row["text"], row["license"], row["license_source"]) == ("One.", "CC-BY-SA-4.0", "front-matter:license")
+    assert row["published_at"] == datetime(2024, 1, 31, 8, tzinfo=UTC)
+    assert row["metadata"] == {"author": "Ann", "published_at_source": "front-matter:date"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "day", "source"),
+    [
+        ("published: 2024-01-31", "2024-01-31", "published"),
+        ("publishDate: 31 January 2024\ndate: 2020-01-01", "2024-01-31", "publishDate"),
+        ("created: 2024-01-31\nlastmod: 2024-03-01", "2024-01-31", "created"),
+        ("created-at: Jan 31, 2024", "2024-01-31", "created-at"),
+        ("date: {created: 2024-01-31, updated: 2024-03-01}", "2024-01-31", "date.created"),
+        ("published: true\ndate: 2024-01-31", "2024-01-31", "date"),
+        ("lang: de\ndate: 3.4.2024", "2024-04-03", "date"),
+        ("date: 3/4/2024", "2024-03-04", "date"),
+        ("lastmod: 2024-03-01\nupdated: 2024-03-01\nmodified: 2024-03-01", None, None),
+        ("date: 2098-01-01", None, None),
+        ("date: soon", None, None),
+    ],
+)
+def test_a_day_is_read_by_the_rules_for_pages(tmp_path: Path, fields: str, day: str | None, source: str | None) -> None:
+    """A change is no publication, a day to come is refused, and the metadata names the field."""
+    row = one(Markdown(), tmp_path, FORMS["yaml"].format(fields))
+
+    assert (row["published_at"] and row["published_at"].date().isoformat()) == day  # type: ignore[attr-defined]
+    assert row["metadata"].get("published_at_source") == (source and f"front-matter:{source}")  # type: ignore[attr-defined]
+
+
+def test_a_field_that_fills_no_column_stays_in_the_metadata(tmp_path: Path) -> None:
+    """Nothing is lost: neither a license that nobody knows, nor a day that cannot be."""
+    row = one(Markdown(), tmp_path, FORMS["yaml"].format("license: [mit, zlib]\ndate: 2098-01-01\nlastmod: 2024-01-31"))
+
+    assert (row["license"], row["license_source"], row["published_at"]) == (None, None, None)
+    assert row["metadata"] == {"license": "mit, zlib", "date": "2098-01-01", "lastmod": "2024-01-31"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "---\na: [\n---\nOne.",
+        "---\n- a\n---\nOne.",
+        "+++\ntitle = \n+++\nOne.",
+        "+++\na = " + "[" * 20_000 + "\n+++\nOne.",
+        "+++\na = " + "1" * 5_000 + "\n+++\nOne.",
+        ";;;\n[]\n;;;\nOne.",
+        '{"a": 1\nOne.',
+        '{"a": 1} One.',
+        '{"a": ' + "[" * 20_000 + "\nOne.",
+        "---\n" + "a: b\n" * 20_000 + "---\nOne.",
+    ],
+    ids=range(10),
+)
+def test_broken_front_matter_stays_in_the_text(tmp_path: Path, text: str) -> None:
+    """It is an answer, not a crash, and nothing is lost."""
+    row = one(Markdown(), tmp_path, text)
+
+    assert row["rule"] is None
+    assert (row["metadata"], row["license"]) == (None, None)
+    assert str(row["text"]).endswith("One.")
+    assert len(str(row["text"])) > len("One.")
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+def test_half_of_a_surrogate_pair_in_front_matter_is_replaced(tmp_path: Path, form: str) -> None:
+    """An escape can name it, and no column of text can hold it."""
+    row = one(Markdown(), tmp_path, FORMS[form].format('"title": "a\\ud800"' + (', "b": 1' if form == "json" else "")))
+
+    assert row["title"] == "a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("fields", "license", "day", "source"),
+    [
+        (":Author: Ann\n:Date: 2024-01-31\n:license: MIT", "MIT", "2024-01-31", "docinfo:date"),
+        (":created: 31 January 2024\n:modified: 2024-03-01", None, "2024-01-31", "docinfo:created"),
+        (":Copyright: CC BY 4.0\n:Date: $Date: 2024/01/31 20:30:56 $", "CC-BY-4.0", "2024-01-31", "docinfo:date"),
+        (":Version: 3", None, None, None),
+        (":date: 2098-01-01", None, None, None),
+    ],
+)
+def test_the_fields_of_restructuredtext_fill_the_columns(
+    tmp_path: Path, fields: str, license: str | None, day: str | None, source: str | None
+) -> None:
+    """Those that docutils knows and those that it does not, under a title or without one."""
+    for text in (f"{fields}\n\nOne.", f"Title\n=====\n\n{fields}\n\nOne."):
+        row = one(RestructuredText(), tmp_path, text)
+
+        assert row["license"] == license
+        assert (row["published_at"] and row["published_at"].date().isoformat()) == day  # type: ignore[attr-defined]
+        assert row["metadata"].get("published_at_source") == source  # type: ignore[attr-defined]
+
+
+def test_the_day_on_which_a_proposal_was_created_is_its_day(tmp_path: Path) -> None:
+    """PEPs have no colon in front of their fields."""
+    row = one(RestructuredText(), tmp_path, "PEP: 1\nTitle: Purpose\nCreated: 13-Jun-2000\n\nOne.\n")
+
+    assert row["published_at"] == datetime(2000, 6, 13, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("loader", "text", "license"),
+    [
+        (Markdown(), "<!--\nSPDX-License-Identifier: CC-BY-4.0\n-->\n# One", "CC-BY-4.0"),
+        (Markdown(), "<!-- SPDX-License-Identifier: MIT -->\nOne", "MIT"),
+        (Markdown(), "---\n# SPDX-License-Identifier: MIT\ntitle: a\n---\nOne", "MIT"),
+        (RestructuredText(), ".. SPDX-License-Identifier: GPL-2.0\n\nOne", "GPL-2.0-only"),
+        (RestructuredText(), ".. One\n   two\n.. SPDX-License-Identifier: MIT\n\nOne", "MIT"),
+        (Markdown(), "Write `SPDX-License-Identifier: MIT` at the top.", None),
+        (Markdown(), "<!-- a -->\nSPDX-License-Identifier: MIT", None),
+        (Markdown(), "<!-- SPDX-License-Identifier: see file -->\nOne", None),
+    ],
+)
+def test_a_first_comment_can_name_the_license(tmp_path: Path, loader: Loader, text: str, license: str | None) -> None:
+    """As the Linux kernel and REUSE do; a text about such comments is under no license for that."""
+    row = one(loader, tmp_path, text)
+
+    assert (row["license"], row["license_source"]) == (license, license and "comment:SPDX-License-Identifier")
