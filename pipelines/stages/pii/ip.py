@@ -12,6 +12,7 @@ import re
 from typing import Final
 
 from corpusmill.pipelines.stages.pii.kinds import Kind
+from corpusmill.pipelines.stages.pii.numbering import is_numbering
 
 _V4: Final = r"(?<![0-9A-Za-z_.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|\.\d)"
 _V6: Final = r"(?<![0-9A-Za-z_:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{1,34}(?<!:)(?![0-9A-Za-z_]|:[0-9A-Fa-f:])"
@@ -27,22 +28,13 @@ _NOBODY: Final = tuple(
 )
 """Besides, the expression takes only IPv6 addresses in 2000::/3, which is all that is assigned to networks."""
 
-_NUMBERED: Final = re.compile(
-    r"(?:(?:version|release|build|firmware|kernel)[\s.:=#\"'(]{0,20}"
-    r"|\b(?:v|rv|ver|section|sec|chapter|figure|fig|table|clause)[ .:=#]{0,3}|§ ?|[A-Za-z]/)\Z",
-    re.IGNORECASE,
-)
-"""What stands before four numbers that are a version, as in ``Opera/9.5.0.1``, or the number of a section."""
-_CONTEXT: Final = 32
-
 
 def _is_personal(found: re.Match[str]) -> bool:
-    text, start = found.string, found.start()
     try:
         address = ipaddress.ip_address(found[0])
     except ValueError:
         return False
-    if address.version == 4 and _NUMBERED.search(text[max(0, start - _CONTEXT) : start]):
+    if address.version == 4 and is_numbering(found.string, found.start(), found.end()):
         return False
     return not any(address in network for network in _NOBODY)
 

@@ -33,7 +33,7 @@ class Pii(Stage):
     kinds: tuple[Annotated[str, AfterValidator(_is_built)], ...] = Field(
         default=tuple(KINDS),
         min_length=1,
-        description="What to look for: `email`; `ip` (public addresses); `card` (payment cards).",
+        description="What to look for: `email`; `ip` (public addresses, no versions); `card` (payment cards).",
         json_schema_extra={"items": {"enum": list(KINDS)}},
     )
     action: Literal["mask", "drop", "count"] = Field(
@@ -41,6 +41,7 @@ class Pii(Stage):
         description="`mask`: write <EMAIL>, <IP>, <CARD> instead; `drop`: reject the document; `count`: do nothing.",
     )
 
+    version: ClassVar[int] = 2
     masks: ClassVar[bool] = True
     personal_data: ClassVar[PersonalData | None] = PersonalData(signals="pii.", is_fixed_form=True)
     card_line: ClassVar[str | None] = "finds personal data of fixed forms and masks it"

@@ -1,0 +1,128 @@
+"""Four numbers that look like an IPv4 address and are the version of a program, a section, or an object identifier.
+
+What stands around them decides. *Strong* words right before them ("version", "section") are enough. Beside *weak* ones,
+or with little words between ("update from", "released"), they have to look like a version as well: a first number up to
+`_MAX_MAJOR`, the others up to `_MAX_MINOR`, as in one of 100 addresses. A port behind them makes an address of them.
+Two zeros at the end are the name of a network or a version, and no machine's.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_CONTEXT: Final = 96
+"""Characters before and behind the numbers that are looked at."""
+_MAX_LINKS: Final = 8
+_MAX_MAJOR: Final = 40
+_MAX_MINOR: Final = 99
+_MAX_HEADING: Final = 30
+_PORT: Final = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
+"""Or the length of a prefix."""
+
+_STRONG: Final = frozenset(
+    "v ver rv sec secs fig figs oid oids clause clauses table tables tabelle abbildung ziffer "
+    "kapitel chapitre capítulo capitulo capitolo appendix κεφάλαιο ενότητα גרסה نسخة إصدار "
+    "الإصدار выпуск релиз bölüm глава главе главы release releases".split()
+)
+_STRONG_STEMS: Final = (
+    *("version", "versió", "versione", "versioni", "versie", "versã", "versõ", "wersj", "verze", "verzi", "verzió"),
+    *("верси", "версі", "έκδοση", "έκδοσ", "sürüm", "firmware", "section", "sección", "secciones", "sezion"),
+    *("seção", "seções", "abschnitt", "chapter", "figure", "paragraph", "раздел", "пункт"),
+)
+_STRONG_ENDINGS: Final = ("§", "版本", "バージョン", "リリース", "버전", "릴리스", "第")
+_WEAK: Final = frozenset(
+    "build builds patch patches patched hotfix hotfixes changelog kernel bump bumped updates released bijgewerkt "
+    "windows android ios macos chrome chromium firefox opera safari edge java jdk jre php mysql oracle db2 "
+    "websphere weblogic flash acrobat office openssl python node.js sdk".split()
+)
+_WEAK_STEMS: Final = (
+    *(
+        "updat",
+        "upgrad",
+        "downgrad",
+        "migrat",
+        "aktualis",
+        "aktualiz",
+        "actualiz",
+        "atualiz",
+        "aggiorn",
+        "обнов",
+        "онов",
+    ),
+    *("güncell", "oppdater", "uppdater", "opdater", "päivit"),
+)
+_WEAK_ENDINGS: Final = (
+    *("更新", "升级", "更新到", "更新至", "升级到", "升级至", "アップデート", "업데이트", "تحديث"),
+    *("mise à jour", "mis à jour", "mise à niveau", "oracle database", "flash player", "acrobat reader"),
+    *("net framework", "rolled back", "object identifier", "object identifiers", "版", "章", "节", "節"),
+)
+_OPERATORS: Final = (">=", "<=", "==", "~=", "!=", "^", "≥", "≤")
+_LITTLE: Final = frozenset(
+    "from to of is was and or through until with no nr number the v von auf bis zu und oder der die de du la le el "
+    "les à au a et ou y e o da di del della do para per van naar en til till fra från z ze na из с со на до от и "
+    "или".split()
+)
+"""What may stand between such a word and numbers that look like a version; so may other numbers."""
+_NUMBER: Final = re.compile(r"\d{1,5}(?:\.\d{1,5}){1,3}")
+_TOKEN: Final = re.compile(r"\w+(?:[.-]\w+)*|[^\w\s.,:;=#\"'“”„«»(\[>~→–—-]")
+"""A word, a number, or a sign that ends the context; the other signs may stand between words."""
+_BEHIND: Final = re.compile(
+    r"-(?:alpha|beta|rc|pre|dev|snapshot|release|final|ga|preview|stable|hotfix|\d+[a-z~])"
+    r"|\.(?:zip|tar|tgz|exe|msi|jar|war|dll|so|dmg|pkg|apk|rpm|deb|whl|gem|iso|img)(?![^\W_])"
+    r"|[ ,]{1,2}\(?(?:released?|versions?|builds?|beta|alpha|rc\d?|update|patch|hotfix|stable|lts|sp\d"
+    r"|(?:or|and) (?:later|newer|higher|above|earlier|older)|oder (?:neuer|höher|älter))(?![^\W_])",
+    re.IGNORECASE,
+)
+_HEADING: Final = re.compile(r"[.)]?[ \t]+[^\W\d_]")
+
+
+def is_numbering(text: str, start: int, end: int) -> bool:
+    """Return whether the four numbers at ``[start, end)`` of *text* are a version, a section or an object identifier.
+
+    >>> line = "update from 1.10.0.3 to 1.11.2.4, seen from 93.184.216.34"
+    >>> [is_numbering(line, line.index(n), line.index(n) + len(n)) for n in ("1.10.0.3", "1.11.2.4", "93.184.216.34")]
+    [True, True, False]
+    """
+    numbers = tuple(map(int, text[start:end].split(".")))
+    before, behind = text[max(0, start - _CONTEXT) : start], text[end : end + _CONTEXT]
+    if numbers[2:] == (0, 0):
+        return True
+    is_plausible = numbers[0] <= _MAX_MAJOR and max(numbers[1:]) <= _MAX_MINOR and not _PORT.match(behind)
+    if is_plausible and (numbers[3] == 0 or _BEHIND.match(behind) or _is_heading(text, start, behind, numbers)):
+        return True
+    return _follows_a_cue(before, is_plausible=is_plausible)
+
+
+def _follows_a_cue(before: str, *, is_plausible: bool) -> bool:
+    """Return whether *before* ends with a word for a version or a section, marks, and little words."""
+    before = before.rstrip()
+    if before.endswith("§") or (before.endswith("/") and before[-2:-1].isascii() and before[-2:-1].isalpha()):
+        return True
+    if is_plausible and before.endswith(_OPERATORS):
+        return True
+    tokens = _TOKEN.findall(before.casefold())[-_MAX_LINKS:]
+    if not is_plausible:
+        return bool(tokens) and _is_strong(tokens[-1])
+    for place in range(len(tokens) - 1, -1, -1):
+        token = tokens[place]
+        if _is_strong(token) or _is_weak(token) or " ".join(tokens[: place + 1]).endswith(_WEAK_ENDINGS):
+            return True
+        if token not in _LITTLE and not _NUMBER.fullmatch(token):
+            return False
+    return False
+
+
+def _is_strong(word: str) -> bool:
+    return word in _STRONG or word.startswith(_STRONG_STEMS) or word.endswith(_STRONG_ENDINGS)
+
+
+def _is_weak(word: str) -> bool:
+    return word in _WEAK or word.startswith(_WEAK_STEMS)
+
+
+def _is_heading(text: str, start: int, behind: str, numbers: tuple[int, ...]) -> bool:
+    """Return whether small *numbers* begin a line and words follow: ``1.2.3.4 Installation``."""
+    if max(numbers) > _MAX_HEADING or not _HEADING.match(behind):
+        return False
+    return not text[max(start - _CONTEXT, text.rfind("\n", 0, start) + 1, 0) : start].strip(" \t#*")
