@@ -111,7 +111,8 @@ def load_recipe(
     reader = _Reader(located, problems, stages if stages is not None else stage_table(), loaders)
     loaded = reader.read(Path(path).absolute())
     if check_inputs:
-        _look_for_inputs(located.value.get("sources"), Path(path).absolute().parent, present, problems)
+        base = Path(path).absolute().parent
+        _look_for_inputs(located.value.get("sources"), base, present, problems, loaders)
     problems.raise_any()
     assert loaded is not None, "a recipe without problems was read"
     return loaded
@@ -241,6 +242,8 @@ class _Reader:
         place: Place = ("sources", index, "load")
         label = _label("source", index, fields)
         loader = self._loader(fields, place, label)
+        if _is_planned(fields.get("format"), self._loader_table):
+            return None  # what else is wrong with the source does not matter yet
         source = self._problems.read(Section(place, label, LoadSource), fields)
         if source is None or loader is None:
             return None
@@ -262,7 +265,7 @@ class _Reader:
 
     def _refuse_format(self, name: str, place: Place, label: str) -> None:
         here = (*place, "format")
-        if name in PLANNED_FORMATS:
+        if _is_planned(name, self._loader_table):
             there = f"formats that are: {', '.join(self._loader_table)}"
             self._problems.add(f"{label}: the format `{name}` is not built yet", here, hint=there, value=name)
             return
@@ -383,10 +386,19 @@ def _shared_fields() -> Iterator[str]:
     return (name for name in LoadSource.model_fields if name in _UNREAD_BY_LOADERS)
 
 
-def _look_for_inputs(sources: Any, base: Path, present: Container[str], problems: Problems) -> None:
+def _is_planned(name: Any, loaders: Mapping[str, str]) -> bool:
+    """Return whether *name* is that of a format that is not built yet."""
+    return isinstance(name, str) and name in PLANNED_FORMATS and name not in loaders
+
+
+def _look_for_inputs(
+    sources: Any, base: Path, present: Container[str], problems: Problems, loaders: Mapping[str, str]
+) -> None:
     """Note the paths of *sources*, as read from the file, that lead to nothing; parts of another form are passed by."""
     for index, entry in enumerate(sources if isinstance(sources, list) else []):
         match entry:
+            case {"load": {"format": name}} if _is_planned(name, loaders):
+                pass
             case {"load": {"name": str() as name, "path": str() as path}} if name not in present:
                 _look_for_input(
                     path, ("sources", index, "load", "path"), base, f"source {index + 1} (`{name}`)", problems

@@ -224,6 +224,23 @@ def test_each_problem_has_its_line_and_a_hint(tmp_path: Path, change: tuple[str,
     assert any(told in problem for problem in found), found
 
 
+@pytest.mark.parametrize("name", ["wikipedia", "pdf"])
+def test_a_format_that_is_not_built_yet_is_one_problem(tmp_path: Path, name: str) -> None:
+    """Whether the files are there, and which fields the format will have, is of no use to anyone yet."""
+    text = GOOD.replace("format: jsonl", f"format: {name}\n      pages: 3").replace("notes/*.jsonl", "nowhere/*.bz2")
+
+    (problem,) = problems(tmp_path, text)
+
+    assert f"6: source 2 (`notes`): the format `{name}` is not built yet" in problem
+
+
+def test_a_misspelled_format_hides_no_other_problem(tmp_path: Path) -> None:
+    """All mistakes of a recipe are reported at once."""
+    text = GOOD.replace("format: jsonl", "format: jsonn").replace("path: notes/*.jsonl", "path: 3")
+
+    assert len(problems(tmp_path, text)) == 2
+
+
 def test_an_error_carries_its_parts_for_programs(tmp_path: Path) -> None:
     """`--json` prints code, message, hint, file, line and field."""
     with pytest.raises(RecipeErrors) as caught:
