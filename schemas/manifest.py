@@ -108,6 +108,22 @@ class InputFile(_Model):
     sha256: str
 
 
+class RefusedPage(_Model):
+    """A page that a crawl refused, or fetched in vain. Personal data is masked as in texts, and long values are cut."""
+
+    url: str
+    message: str | None = None
+    referrer: str | None = Field(default=None, description="The page that led to it.")
+
+
+class RefusedPages(_Model):
+    """The pages of a crawl that one rule refused."""
+
+    rule: str
+    pages: int
+    examples: tuple[RefusedPage, ...] = ()
+
+
 class InputSource(_Model):
     """A source as it was when the version was made."""
 
@@ -119,8 +135,10 @@ class InputSource(_Model):
     files: tuple[InputFile, ...]
     counts: dict[str, int] = Field(
         default_factory=dict,
-        description="What a crawl did; `records.<kind>`: records of archives that are not documents (requests, …).",
+        description="What a crawl did; `records.<kind>`: records of archives that are not documents (requests, …); "
+        "`ids.<how>`: how records are named (given, missing, unusable).",
     )
+    refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
 
 
 class VersionManifest(_Model):

@@ -73,7 +73,8 @@ def inspect(
         timeout_s=timeout,
     )
     shown = 0
-    for row in look(open_version(version, workspace_of(console)), question):
+    opened = open_version(version, workspace_of(console))
+    for row in look(opened, question):
         if console.as_json:
             console.data(row)
         elif shown == _SHOWN and not (limit or sample):
@@ -84,6 +85,18 @@ def inspect(
         shown += 1
     if not shown:
         console.say("no documents match")
+    if ledger:
+        _mention_refused(console, opened)
+
+
+def _mention_refused(console: Console, version: Any) -> None:
+    """Say which pages are not in the ledger of *version* although a crawl met them."""
+    for source in version.manifest.inputs:
+        if pages := source.counts.get("refused"):
+            console.say(
+                f"the crawl of `{source.source}` refused {pages:,} more pages, or got none; they never became records: "
+                f"`corpusmill report {version.name}` lists them by rule, `corpusmill explain URL` knows each"
+            )
 
 
 def _row_as_text(row: dict[str, Any], *, whole: bool) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, table
+from corpusmill.terminal.figures import refused_lines
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
-_EXIT_WARNINGS = 4
+_EXIT_WARNINGS: Final = 4
+_RULES_SHOWN: Final = 5
+"""Rules of a crawl that the result of a run lists; the report has all."""
 
 
 def _memory(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
@@ -94,6 +97,7 @@ def _result_as_text(result: Mapping[str, Any]) -> str:
     if all(step["cached"] for step in result["steps"]):
         lines.append(f"every step was reused ({len(result['steps'])} of {len(result['steps'])})")
     lines += [f"  {result['path']}", f"  {result['path']}/report.html"]
+    lines += refused_lines(result["refused"], rules=_RULES_SHOWN)
     return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 from corpusmill.terminal.console import Console, table
+from corpusmill.terminal.figures import refused_lines
 
 _EXIT_WARNINGS: Final = 4
 _SHORT: Final = 8
@@ -214,6 +215,8 @@ def _report_as_text(figures: dict[str, Any]) -> str:
         sizes = {name: value for name, value in figures["sizes"].items() if isinstance(value, int | float)}
         lines += [table([{"figure": name.replace("_", " "), "": n} for name, n in sizes.items()], ["figure", ""]), ""]
         lines += [table(figures["rules"][:10], ["stage", "rule", "documents", "bytes"]), ""] if figures["rules"] else []
+        refused = refused_lines(figures.get("refused", []))  # reports that were written before have none
+        lines += [*refused, ""] if refused else []
     lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]
     return "\n".join(lines).rstrip()
 
@@ -232,6 +235,7 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     Exits with 3 if a check fails, and with 1 if a file is damaged.
     """
     from corpusmill.pipelines.dataset.health import damaged_files
+    from corpusmill.pipelines.dataset.naming import id_warnings
     from corpusmill.pipelines.running.checks import check as warnings_of
     from corpusmill.pipelines.running.checks import failed_checks
 
@@ -250,7 +254,7 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
             f"{opened.name} fails {len(failed)} checks: {'; '.join(failed)}",
             hint=f"`corpusmill report {opened.name}` shows which rules rejected the documents",
         )
-    warnings = warnings_of(counts, checks, accept=True)
+    warnings = [*warnings_of(counts, checks, accept=True), *id_warnings(opened)]
     for warning in warnings:
         console.warn(warning)
     numbers = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}

@@ -11,12 +11,12 @@ from typing import Any, Final
 import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.created import created_rules
 from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
 from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.refused import ledger_batches
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.trail import REJECTED, trail
 from corpusmill.pipelines.dataset.version import Version, dataset_store, datasets, id_range, version_in
@@ -194,7 +194,7 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
     return []
 
 
-# -- what is told
+# -- what is reported
 
 
 def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace) -> dict[str, Any]:
@@ -257,7 +257,7 @@ def _refused(given: str, workspace: Workspace) -> dict[str, Any] | None:
         canonical = _spellings(row["url"])[0]
         identity = document_id(source, canonical)
         if identity.startswith(given) if by_id else {row["url"], canonical} & spellings:
-            return _told(workspace, identity, source, row)
+            return _refused_page(workspace, identity, source, row)
     return None
 
 
@@ -268,23 +268,15 @@ def _refused_now(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | 
 
 
 def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
+    wanted = pa.array(sorted(urls or ()), pa.string())
     for source in workspace.sources():
         manifest = workspace.raw_manifest(source)
-        folder = workspace.store.below(f"raw/{source}")
-        for name in manifest.ledger if manifest is not None else ():
-            try:
-                with folder.open(name) as file:
-                    table = pq.read_table(file)
-            except (pa.ArrowInvalid, OSError) as error:
-                place = folder.address(name)
-                raise DamagedFileError(f"the ledger of the crawl cannot be read: {error}", file=place) from error
-            if urls is not None:
-                table = table.filter(pc.is_in(table["url"], value_set=pa.array(sorted(urls), pa.string())))
-            for batch in table.to_batches(max_chunksize=1024):
-                yield from ((source, row) for row in plain_rows(batch))
+        for batch in ledger_batches(workspace.raw(source), manifest) if manifest is not None else ():
+            rows = batch if urls is None else batch.filter(pc.is_in(batch["url"], value_set=wanted))
+            yield from ((source, row) for row in plain_rows(pa.Table.from_batches([rows])))
 
 
-def _told(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
+def _refused_page(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
     step = {"stage": row["stage"], "rule": row["rule"], "value": None, "threshold": None, "verdict": REJECTED}
     return {
         **_unknown(identity),

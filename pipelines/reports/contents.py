@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from corpusmill.pipelines.reports.tables import Tables, identifier
@@ -16,6 +17,7 @@ LARGEST: Final = 10
 TITLE_LENGTH: Final = 100
 """Characters of a title or an address."""
 BINS_PER_DECADE: Final = 8
+_REFUSED: Final = "refused."
 _DAY_US: Final = 86_400_000_000
 
 
@@ -73,6 +75,30 @@ def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
             }
         )
     return sorted(found, key=lambda source: (-source["bytes"], source["source"]))
+
+
+def refused(manifest: VersionManifest) -> list[dict[str, Any]]:
+    """Return for each crawl how many pages it refused or fetched in vain: all, and by rule with examples.
+
+    Older versions know the numbers only.
+    """
+    crawls = []
+    for source in manifest.inputs:
+        rules = [rule.model_dump(mode="json") for rule in source.refused] or _refused_counts(source.counts)
+        if rules:
+            crawls.append({"source": source.source, "pages": sum(rule["pages"] for rule in rules), "rules": rules})
+    return crawls
+
+
+def _refused_counts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Return the rules and pages that the *counts* of a crawl hold, the most frequent rule first.
+
+    >>> _refused_counts({"pages": 9, "refused": 3, "refused.http.404": 1, "refused.robots.disallowed": 2})[0]
+    {'rule': 'robots.disallowed', 'pages': 2, 'examples': []}
+    """
+    pages = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
+    ordered = sorted(pages, key=lambda rule: (-pages[rule], rule))
+    return [{"rule": rule, "pages": pages[rule], "examples": []} for rule in ordered]
 
 
 def _by(tables: Tables, query: str) -> dict[str, dict[str, Any]]:

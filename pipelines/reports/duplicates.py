@@ -91,7 +91,7 @@ def _largest(tables: Tables) -> list[dict[str, Any]]:
         FROM shards JOIN largest USING (id) ORDER BY size DESC, id
         """
     )
-    return [_told(row) for row in rows]
+    return [_shortened_row(row) for row in rows]
 
 
 def _pairs(tables: Tables) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def from_first_difference(removed: str | None, kept: str | None) -> dict[str, st
     return dict(zip(("removed", "kept"), shown, strict=True))
 
 
-def _told(row: dict[str, Any]) -> dict[str, Any]:
+def _shortened_row(row: dict[str, Any]) -> dict[str, Any]:
     return {
         **row,
         "title": shortened(row["title"], TITLE_LENGTH),

@@ -35,6 +35,8 @@ def findings(figures: dict[str, Any]) -> list[Finding]:
         *_emptiness(figures),
         *_leakage(figures),
         *_errors(figures),
+        *_ids(figures),
+        *_refused(figures),
         *_licenses(figures),
         *_personal_data(figures),
         *_rejections(figures),
@@ -112,6 +114,18 @@ def _errors(figures: dict[str, Any]) -> Iterator[Finding]:
         level = "warning" if share >= SMALL_SHARE else "info"
         text = f"{plural(broken, 'record')} ({percent(share)}) could not be read: {kinds}."
         yield _finding(level, "errors", "rules", text)
+
+
+def _ids(figures: dict[str, Any]) -> Iterator[Finding]:
+    for text in figures["warnings"]:
+        yield _finding("warning", "ids", "sources", f"{text[:1].upper()}{text[1:]}.")
+
+
+def _refused(figures: dict[str, Any]) -> Iterator[Finding]:
+    for crawl in figures["refused"]:
+        rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in crawl["rules"][:_NAMED]])
+        text = f"The crawl of `{crawl['source']}` refused {plural(crawl['pages'], 'page')}, or got none: {rules}."
+        yield _finding("info", "refused_pages", "sources", text)
 
 
 def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:

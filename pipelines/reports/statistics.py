@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from corpusmill.pipelines.dataset.naming import id_warnings
+from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.reports import contents, duplicates, examples, signals
 from corpusmill.pipelines.reports.tables import Tables, open_tables, read_schema
 from corpusmill.schemas.errors import UsageError
@@ -53,6 +55,8 @@ def statistics(version: Store | Path) -> dict[str, Any]:
             "bounds": examples.bounds(manifest, tables),
             "errors": examples.errors(tables),
             "sources": contents.sources(manifest, tables),
+            "refused": contents.refused(manifest),
+            "warnings": id_warnings(version_in(version)),
             "licenses": contents.licenses(tables),
             "languages": contents.languages(tables),
             "lengths": contents.lengths(tables),

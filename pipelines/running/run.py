@@ -5,14 +5,18 @@ from __future__ import annotations
 import platform
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import pyarrow as pa
+
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.catalog import index_version
+from corpusmill.pipelines.dataset.naming import id_counts, repeated_ids, unnamed_records
 from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, publish, written_files
+from corpusmill.pipelines.dataset.refused import refused_pages
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
@@ -26,9 +30,9 @@ from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
 from corpusmill.pipelines.running.checks import check, empty_splits
-from corpusmill.pipelines.running.naming import repeated_ids, unnamed_records
 from corpusmill.pipelines.running.sources import acquire, refuse_changed
 from corpusmill.pipelines.stages import read
+from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.manifest import InputFile, InputSource, StageCounts, StepCost
@@ -61,6 +65,7 @@ class Result:
     version: str | None = None
     path: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    refused: list[dict[str, Any]] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -176,7 +181,7 @@ class _Run:
             by_source=_by_source(done),
             recipe=self.loaded.recipe.model_dump(mode="json"),
             contents=plan.contents,
-            inputs=tuple(_described(source, _kinds(done, source.name)) for source in inputs),
+            inputs=tuple(_described(source, _reading_counters(done), self.loaded.stages) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in done.values()),
         )
@@ -205,9 +210,7 @@ class _Run:
         version = version_in(target)
         index_version(self.workspace, version)
         counts = manifest.counts
-        rules = Counter({rule: n for stage in stages for rule, n in stage.rules.items()})
-        warnings += unnamed_records(self.loaded.recipe.sources, done.values())
-        warnings += repeated_ids(version, rules)
+        warnings += [*unnamed_records(manifest), *repeated_ids(version)]
         return Result(
             status="published" if new else "unchanged",
             dataset=self.dataset,
@@ -217,9 +220,16 @@ class _Run:
                 **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
                 **({"created": counts.created} if counts.created else {}),
             },
+            refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
             steps=[_step_summary(step, stages) for step in done.values()],
             warnings=warnings,
         )
+
+
+def _refused_summary(source: InputSource) -> dict[str, Any]:
+    """Return what ``--json`` shows of the pages that the crawl of *source* refused."""
+    rules = [rule.model_dump(mode="json") for rule in source.refused]
+    return {"source": source.source, "pages": sum(rule.pages for rule in source.refused), "rules": rules}
 
 
 def _by_source(done: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
@@ -233,17 +243,23 @@ def _by_source(done: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
     return dict(sorted(figures.items()))
 
 
-def _kinds(done: Mapping[str, StepResult], source: str) -> dict[str, int]:
-    """Return the records of *source* that are not documents, by kind, as the reading step counted them."""
-    kinds: Counter[str] = Counter()
-    prefix = f"{read.KIND}/{source}/"
+def _reading_counters(done: Mapping[str, StepResult]) -> Counter[str]:
+    """Return what the reading step counted; a step that looks for the smallest ids reads the same records before it."""
+    counters: Counter[str] = Counter()
     for step_done in done.values():
         if not step_done.name.startswith("limit"):
-            kinds.update({k.removeprefix(prefix): n for k, n in step_done.counters.items() if k.startswith(prefix)})
+            counters.update(step_done.counters)
+    return counters
+
+
+def _kinds(counters: Mapping[str, int], source: str) -> dict[str, int]:
+    """Return the records of *source* that are not documents, by kind."""
+    prefix = f"{read.KIND}/{source}/"
+    kinds = {name.removeprefix(prefix): n for name, n in counters.items() if name.startswith(prefix)}
     return {f"records.{kind}": number for kind, number in sorted(kinds.items())}
 
 
-def _described(source: SourceInput, kinds: Mapping[str, int]) -> InputSource:
+def _described(source: SourceInput, counters: Mapping[str, int], stages: Sequence[Stage]) -> InputSource:
     return InputSource(
         source=source.name,
         kind=source.manifest.kind,
@@ -254,8 +270,16 @@ def _described(source: SourceInput, kinds: Mapping[str, int]) -> InputSource:
             InputFile(path=source.path(file), name=file.name, size=file.size, sha256=file.sha256)
             for file in source.manifest.files
         ),
-        counts={**source.manifest.counts, **kinds},
+        counts={**source.manifest.counts, **_kinds(counters, source.name), **id_counts(counters, source.name)},
+        refused=refused_pages(source.raw, source.manifest, mask=lambda texts: _masked(texts, stages)),
     )
+
+
+def _masked(texts: pa.Array, stages: Sequence[Stage]) -> pa.Array:
+    """Return *texts* as the stages that mask personal data leave them."""
+    for stage in stages:
+        texts = stage.mask_column(texts) if stage.masks else texts
+    return texts
 
 
 def _tools() -> dict[str, str]:

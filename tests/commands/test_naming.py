@@ -144,3 +144,38 @@ def test_records_that_are_named_by_their_hash_are_a_warning(
     assert code == 4
     assert expected in result["warnings"][0]
     assert result["counts"] == {"read": len(records), "published": len(records), "ledger": 0}
+
+
+@pytest.mark.parametrize(
+    ("files", "fields"),
+    [
+        (TWO_FILES, ""),
+        ({"a.jsonl": [{"id": 5, "text": "a"}, {"text": "b"}]}, ""),
+        ({"a.jsonl": [{"id": 1, "text": "a"}]}, ", id_field: key"),
+    ],
+)
+def test_check_and_report_repeat_what_the_run_warned_of(
+    run: Run, command: Command, files: dict[str, list[dict[str, Any]]], fields: str
+) -> None:
+    """Whoever gets the version has not seen the run."""
+    _, result = run(files, fields=fields)
+    (warning,) = result["warnings"]
+
+    check = command("check", "d", "--json", "--strict")
+    report = command("report", "d", "--json")
+
+    assert check.code == 4
+    assert json.loads(check.out)["warnings"] == [warning]
+    assert f"warning: {warning}" in check.err
+    figures = json.loads(report.out)
+    assert figures["warnings"] == [warning]
+    assert f"S{warning[1:]}." in [finding["text"] for finding in figures["findings"]]
+    assert "named by their hash" in Path(figures["path"]).read_text() or "not published" in warning
+
+
+def test_check_and_report_of_ids_that_name_one_record_each_say_nothing(run: Run, command: Command) -> None:
+    """A warning that is always there is not read."""
+    run(TWO_FILES, fields=", id_from: [file, id]")
+
+    assert command("check", "d", "--strict").code == 0
+    assert json.loads(command("report", "d", "--json").out)["warnings"] == []

@@ -109,7 +109,9 @@ def evaluate(
     score = score_documents(loaded.model, loaded.tokenizer, documents(corpus))
     if not score.total.bytes:
         raise SourceError(f"the split `{split}` of {corpus.path} has no text", hint="use another `--split`")
-    result = _told(score.total) | {"by_source": {name: _told(tally) for name, tally in sorted(score.by_source.items())}}
+    result = _figures(score.total) | {
+        "by_source": {name: _figures(tally) for name, tally in sorted(score.by_source.items())}
+    }
     result |= {"model": str(loaded.path), "step": loaded.state["step"], "version": corpus.version, "split": split}
     if baseline is None:
         return result
@@ -215,7 +217,7 @@ def _bulks(texts: Iterable[Document]) -> Iterator[list[Document]]:
         yield bulk
 
 
-def _told(tally: Tally) -> dict[str, Any]:
+def _figures(tally: Tally) -> dict[str, Any]:
     def finite(value: float) -> float | None:
         return value if math.isfinite(value) else None
 
