@@ -1,10 +1,17 @@
-"""How a run looks while it goes: a line for each step, drawn over on a terminal."""
+"""How a run looks while it goes: a line for each stage, drawn over on a terminal.
+
+All lines read alike: documents in, documents kept, how long it took, documents a second, and the rejected ones by rule.
+A stage may take several steps; steps that prepare the next stage belong to its line, those behind the last stage to
+`WRITE`.
+"""
 
 from __future__ import annotations
 
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from corpusmill.pipelines.engines.base import Step
@@ -12,22 +19,44 @@ from corpusmill.pipelines.engines.store import StepResult
 from corpusmill.pipelines.engines.tasks import TaskResult
 from corpusmill.terminal.console import Console
 
+WRITE: Final = "write"
 _REDRAW_S: Final = 0.1
 _RULES_SHOWN: Final = 3
+_LABELS: Final = {
+    ":read": "read",
+    ":limit": "read",
+    ":hash": "identity",
+    ":identity": "identity",
+    **dict.fromkeys((":census", ":join", ":shards"), WRITE),
+}
+_ENDS: Final = (":read", ":identity", ":shards")
+"""The steps without a stage that end a line."""
+_WIDTH: Final = 118
+
+
+@dataclass(frozen=True)
+class Account:
+    """Documents that a stage took and kept, and those that it rejected by rule."""
+
+    taken: int
+    kept: int
+    rules: Counter[str]
 
 
 class Lines:
-    """Writes a line for each step on standard error: documents read, kept, rejected by rule, documents/s, time left."""
+    """Writes a line for each stage on standard error."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._started = time.monotonic()
-        self._drawn = 0.0
+        self._drawn = self._seconds = 0.0
         self._tasks = self._left = 0
         self._counters: Counter[str] = Counter()
+        self._living: int | None = None
+        self._is_computed = False
 
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
-        """Begin a line."""
+        """Begin a step."""
         self._started = time.monotonic()
         self._tasks = self._left = missing
         self._counters = Counter()
@@ -40,57 +69,95 @@ class Lines:
         self._draw(step.name)
 
     def step_done(self, done: StepResult) -> None:
-        """Write the finished line; steps within a stage that count no documents, and rounds, say nothing."""
-        if self._console.quiet or "@" in done.name or ("." in done.name and not done.counters):
+        """Write the line of a stage when its last step is finished."""
+        if not done.cached:
+            self._seconds += time.monotonic() - self._started
+            self._is_computed = True
+        if not ends_line(done.name):
             return
+        account = account_of(label(done.name), done.counters, living=self._living)
+        self._living = account.kept if label(done.name) != WRITE else self._living
+        line = finished_line(label(done.name), account, seconds=self._seconds if self._is_computed else None)
+        self._seconds, self._is_computed = 0.0, False
         self._clear()
-        seconds = time.monotonic() - self._started
-        how = "reused" if done.cached else f"{seconds:.1f} s"
-        line = summary(done.name, dict(done.counters), seconds=None if done.cached else seconds)
-        self._console.say(f"  {done.name:<26} {line or f'{done.rows:,} rows':<60} {how}".rstrip())
+        self._console.say(line)
 
     def _draw(self, name: str, *, force: bool = False) -> None:
         now = time.monotonic()
         if not self._console.shows_progress or (not force and now - self._drawn < _REDRAW_S):
             return
         self._drawn = now
-        finished = self._tasks - self._left
-        seconds = now - self._started
-        left = f", about {seconds / finished * self._left:.0f} s left" if finished else ""
-        line = summary(name, dict(self._counters), seconds=seconds)
+        finished, seconds = self._tasks - self._left, now - self._started
+        left = f", about {seconds / finished * self._left:,.0f} s left" if finished else ""
+        taken = sum(n for counter, n in self._counters.items() if counter.endswith("/documents_in"))
+        rate = f", {taken:,} documents in" if taken else ""
+        line = f"  {label(name):<18}{finished:,} of {self._tasks:,} tasks{rate}{left}"
         self._clear()
-        print(f"  {name:<26} {finished}/{self._tasks} tasks{left}  {line}"[:118], end="", file=sys.stderr, flush=True)
+        print(line[:_WIDTH], end="", file=sys.stderr, flush=True)
 
     def _clear(self) -> None:
         if self._console.shows_progress:
             print("\r\x1b[2K", end="", file=sys.stderr)
 
 
-def summary(name: str, counters: dict[str, int], *, seconds: float | None) -> str:
-    """Give what a step did with documents, from its counters; empty for a step that counts none.
+def label(step: str) -> str:
+    """Return what people call the step: the stage to which it belongs.
 
-    >>> counters = {"law/pii/documents_in": 10, "law/pii/documents_out": 9, "law/pii/rule/pii.email": 1}
-    >>> summary("pii", counters, seconds=None)
-    '10 in, 9 kept, 1 pii.email'
+    >>> label("near_dedup.signatures@3"), label(":identity.decisions"), label(":hash_2"), label(":join")
+    ('near_dedup', 'identity', 'identity', 'write')
+    """
+    name = step.partition("@")[0].partition(".")[0]
+    return _LABELS.get(name.partition("_")[0], name) if name.startswith(":") else name
+
+
+def ends_line(step: str) -> bool:
+    """Return whether a line is finished with the step.
+
+    >>> [ends_line(step) for step in ("pii", "near_dedup.greedy", "near_dedup", ":hash", ":identity", ":shards")]
+    [True, False, True, False, True, True]
+    """
+    return step in _ENDS or not ("." in step or "@" in step or step.startswith(":"))
+
+
+def account_of(stage: str, counters: Mapping[str, int], *, living: int | None) -> Account:
+    """Return what became of the documents in *stage*, from the counters of its last step.
+
+    A stage that compares documents counts only those it rejects: it took what was *living* behind the stage before it.
     """
     laws = [counter.split("/")[1] for counter in counters if counter.startswith("law/")]
-    if not laws:
-        return ""
-    first = "read" if "read" in laws else name if name in laws else laws[0]
-    last = name if name in laws else laws[-1]
-    taken = counters.get(f"law/{first}/documents_in", 0)
-    kept = counters.get(f"law/{last}/documents_out", 0)
-    rules = Counter(
-        {
-            counter.split("/", 3)[3]: n
-            for counter, n in counters.items()
-            if counter.startswith("law/") and "/rule/" in counter
-        }
-    )
-    parts = [f"{taken:,} in, {kept:,} kept"] if taken or kept else []
-    parts += [f"{n:,} {rule}" for rule, n in rules.most_common(_RULES_SHOWN)]
-    if len(rules) > _RULES_SHOWN:
-        parts.append(f"{sum(rules.values()) - sum(n for _, n in rules.most_common(_RULES_SHOWN)):,} by other rules")
-    if seconds and taken and seconds > 0.05:
-        parts.append(f"{taken / seconds:,.0f}/s")
+    rules: Counter[str] = Counter()
+    for counter, n in counters.items():
+        if counter.startswith("law/") and "/rule/" in counter:
+            rules[counter.split("/", 3)[3]] += n
+    if stage == WRITE:
+        published = sum(n for counter, n in counters.items() if counter.startswith("published/"))
+        return Account(living or published, published, rules)
+    first, last = ("read" if "read" in laws else stage), stage if stage in laws or not laws else laws[-1]
+    taken = counters.get(f"law/{first}/documents_in", living or 0)
+    return Account(taken, counters.get(f"law/{last}/documents_out", taken - rules.total()), rules)
+
+
+def finished_line(stage: str, account: Account, *, seconds: float | None) -> str:
+    """Return the line of a finished stage; *seconds* None: its result was there already.
+
+    >>> print(finished_line("near_dedup", Account(12_000, 11_990, Counter({"near_dedup.duplicate": 10})), seconds=2.5))
+      near_dedup              12,000 in      11,990 kept     2.5 s      4,800/s  10 near_dedup.duplicate
+    """
+    how = "reused" if seconds is None else f"{seconds:,.1f} s"
+    rate = f"{account.taken / seconds:,.0f}/s" if seconds and account.taken else ""
+    numbers = f"{account.taken:>12,} in{account.kept:>12,} kept"
+    return f"  {stage:<18}{numbers}{how:>10}{rate:>13}  {rules_text(account.rules)}".rstrip()
+
+
+def rules_text(rules: Counter[str]) -> str:
+    """Return the most frequent of *rules* with their numbers.
+
+    >>> rules_text(Counter({"a": 5, "b": 4, "c": 3, "d": 2, "e": 1}))
+    '5 a, 4 b, 3 c, 3 by 2 other rules'
+    """
+    shown = rules.most_common(_RULES_SHOWN)
+    parts = [f"{n:,} {rule}" for rule, n in shown]
+    if others := len(rules) - len(shown):
+        rest = rules.total() - sum(n for _, n in shown)
+        parts.append(f"{rest:,} by {others} other rule{'' if others == 1 else 's'}")
     return ", ".join(parts)

@@ -181,7 +181,7 @@ class _Run:
             by_source=_by_source(done),
             recipe=self.loaded.recipe.model_dump(mode="json"),
             contents=plan.contents,
-            inputs=tuple(_described(source, _reading_counters(done), self.loaded.stages) for source in inputs),
+            inputs=tuple(_described(source, _counters(done), self.loaded.stages) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in done.values()),
         )
@@ -243,12 +243,11 @@ def _by_source(done: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
     return dict(sorted(figures.items()))
 
 
-def _reading_counters(done: Mapping[str, StepResult]) -> Counter[str]:
-    """Return what the reading step counted; a step that looks for the smallest ids reads the same records before it."""
+def _counters(done: Mapping[str, StepResult]) -> Counter[str]:
+    """Return the counters of all steps; only the reading step counts records by kind and by how they are named."""
     counters: Counter[str] = Counter()
     for step_done in done.values():
-        if not step_done.name.startswith("limit"):
-            counters.update(step_done.counters)
+        counters.update(step_done.counters)
     return counters
 
 

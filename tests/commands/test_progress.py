@@ -1,0 +1,69 @@
+"""The lines of a run read alike: a newcomer compares stages by looking down a column."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from corpusmill.terminal.progress import WRITE, account_of
+from tests.commands.conftest import Command
+
+LINE = re.compile(r"  (\w+) +([\d,]+) in +([\d,]+) kept +(reused|[\d.]+ s)(?: +[\d,]+/s)?(?:  (.+))?")
+TEXTS = [" ".join(f"In the year {n} the harbor was quiet and {n * 7} boats were out." for n in range(40))] * 3
+
+
+def lines(error: str) -> list[tuple[str, str, str, str | None]]:
+    """Give stage, documents in, documents kept and rules of each line; every one has to have the form."""
+    found = [LINE.fullmatch(line) for line in error.splitlines() if line.startswith("  ")]
+    assert all(found), error
+    return [(m[1], m[2], m[3], m[5]) for m in found if m]
+
+
+def test_every_stage_has_one_line_and_internal_steps_have_none(command: Command, tmp_path: Path) -> None:
+    """What the next stage takes is what the one before kept, also where documents are compared."""
+    for number, text in enumerate([*TEXTS, "", TEXTS[0] + "One word more than the other documents have."]):
+        (tmp_path / f"{number}.txt").write_text(text)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        'dataset: d\nsources:\n  - load: {name: s, format: text, path: "*.txt"}\n'
+        "stages: [normalize, exact_dedup, near_dedup]\nsplit: {train: 1.0, validation: 0.0, test: 0.0}\n"
+    )
+
+    first = command("run", recipe, "--workers", 0)
+    again = command("run", recipe, "--workers", 0)
+
+    assert lines(first.err) == [
+        ("read", "5", "4", "1 error.empty"),
+        ("normalize", "4", "4", None),
+        ("identity", "4", "4", None),
+        ("exact_dedup", "4", "2", "2 exact_dedup.duplicate"),
+        ("near_dedup", "2", "1", "1 near_dedup.duplicate"),
+        (WRITE, "1", "1", None),
+    ]
+    assert lines(again.err) == lines(first.err)
+    assert again.err.count("reused") == 6
+
+
+@pytest.mark.parametrize(
+    ("stage", "counters", "living", "expected"),
+    [
+        ("pii", {"law/pii/documents_in": 10, "law/pii/documents_out": 9, "law/pii/rule/pii.email": 1}, 10, (10, 9)),
+        (
+            "extract",
+            {"law/read/documents_in": 10, "law/read/documents_out": 9, "law/extract/documents_out": 8},
+            0,
+            (10, 8),
+        ),
+        ("near_dedup", {"law/near_dedup/rule/near_dedup.duplicate": 3, "law/near_dedup/ledger": 3}, 10, (10, 7)),
+        ("exact_dedup", {}, 10, (10, 10)),
+        (WRITE, {"published/a": 4, "published/b": 3, "ledger/a": 2}, 7, (7, 7)),
+    ],
+)
+def test_the_account_of_a_stage(stage: str, counters: dict[str, int], living: int, expected: tuple[int, int]) -> None:
+    """Stages that compare documents count rejected ones alone."""
+    account = account_of(stage, Counter(counters), living=living)
+
+    assert (account.taken, account.kept) == expected
