@@ -30,7 +30,7 @@ from corpusmill.schemas.manifest import VersionManifest
 from tests.corpora import lines_of, records, write_lines, write_project
 
 KILLS = 5
-INTERRUPTS = ((1, 0.0), (1, 0.5), (1, 1.0), (1, 1.5), (2, 0.0), (8, 0.0), (14, 0.5))
+INTERRUPTS = ((1, 0.0), (1, 0.5), (1, 1.0), (1, 1.5), (2, 0.0), (8, 0.0), (10, 0.5))
 """When runs are interrupted: after so many lines of progress, then seconds. Workers start after the first line."""
 
 

@@ -11,7 +11,7 @@ import pytest
 from corpusmill.terminal.progress import WRITE, account_of
 from tests.commands.conftest import Command
 
-LINE = re.compile(r"  (\w+) +([\d,]+) in +([\d,]+) kept +(reused|[\d.]+ s)(?: +[\d,]+/s)?(?:  (.+))?")
+LINE = re.compile(r"  (\w+) +([\d,]+) in +([\d,]+) kept +(reused|[\d.]+ s)(?: +[\d,]+/s)?(?: +(\d[\d,]* \S.*))?")
 TEXTS = [" ".join(f"In the year {n} the harbor was quiet and {n * 7} boats were out." for n in range(40))] * 3
 
 
