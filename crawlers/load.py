@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import stat
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -18,10 +19,10 @@ from pydantic import ValidationError
 
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.streams import unreadable
-from corpusmill.crawlers.patterns import Match, matching_files
+from corpusmill.crawlers.patterns import Match, matching_files, passed_over
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError
-from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.raw import PASSED_OVER, RawFile, RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
 from corpusmill.schemas.storage import Store, open_store
 
@@ -64,9 +65,21 @@ def load(
         created_at=datetime.now(UTC),
         definition=source.model_dump(mode="json"),
         files=tuple(files),
+        counts=_counts(source, loader, matches, base=base),
     )
     store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
     return manifest
+
+
+def _counts(source: LoadSource, loader: Loader, matches: list[Match], *, base: Path) -> dict[str, int]:
+    """Return the records of all files, where that is known, and the files of folders that are of another kind."""
+    records = [loader.records(str(match.path)) for match in matches]
+    known = [number for number in records if number is not None]
+    others = sum(
+        (passed_over(pattern, base=base, suffixes=loader.suffixes) for pattern in source.paths), Counter[str]()
+    )
+    counts = {"records": sum(known)} if len(known) == len(records) else {}
+    return counts | {f"{PASSED_OVER}{kind}": number for kind, number in sorted(others.items())}
 
 
 def loader_of(source: Source) -> Loader:

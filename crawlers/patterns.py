@@ -10,17 +10,19 @@ from __future__ import annotations
 import glob
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from corpusmill.schemas.errors import RecipeError, SourceError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _ANY_DEPTH: Final = "**"
+_PACKED: Final = frozenset((".gz", ".bz2", ".xz", ".zst"))
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,27 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> li
         if not matches:
             raise _nothing_at(path, pattern)
     return sorted(matches, key=lambda match: match.name.encode(errors="surrogateescape"))
+
+
+def passed_over(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Counter[str]:
+    """Return the files of the folder *pattern* that end in none of *suffixes*, by suffix; none for another pattern.
+
+    Hidden files, and links out of the folder, are not counted.
+    """
+    path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
+    names = (file.name.lower() for file in _files_under(path)) if path.is_dir() else ()
+    return Counter(kind_of(name) for name in names if not name.endswith(_lower(suffixes)))
+
+
+def kind_of(name: str) -> str:
+    """Return the suffix by which people know the kind of a file.
+
+    >>> kind_of("a/b.jsonl.gz"), kind_of("notes.v2.TXT"), kind_of("README")
+    ('.jsonl.gz', '.txt', 'without a suffix')
+    """
+    suffixes = PurePosixPath(name.lower()).suffixes
+    packed = suffixes[-2:] if suffixes and suffixes[-1] in _PACKED else suffixes[-1:]
+    return "".join(packed) or "without a suffix"
 
 
 def _expanded(pattern: str) -> str:

@@ -11,6 +11,8 @@ from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import Store, located
 
 RAW_FORMAT_VERSION = 1
+PASSED_OVER = "passed_over."
+"""Counts of files that lie in the folder of a source and are of no kind that its format reads, by suffix."""
 
 
 class RawFile(BaseModel):
@@ -54,7 +56,11 @@ class RawManifest(BaseModel):
     created_at: datetime
     definition: dict[str, Any] = Field(description="The source as the recipe gives it, with defaults.")
     files: tuple[RawFile, ...]
-    counts: dict[str, int] = Field(default_factory=dict, description="Of a crawl: pages, and those refused by rule.")
+    counts: dict[str, int] = Field(
+        default_factory=dict,
+        description="Of a crawl: pages, and those refused by rule. Of files: `records`, where "
+        "known before they are read, and `passed_over.<suffix>`: files of the folder that the format does not read.",
+    )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,7 +11,8 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, table
-from corpusmill.terminal.figures import refused_lines
+from corpusmill.terminal.figures import crawled_lines, refused_lines, registered_lines, size
+from corpusmill.terminal.progress import WRITE, ends_line, label
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS: Final = 4
@@ -106,9 +107,9 @@ def _result_as_text(result: Mapping[str, Any]) -> str:
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Plan for a run with the same --limit.")
 @click.pass_obj
 def plan(console: Console, recipe: Path, limit: int | None) -> None:
-    """Show the steps of RECIPE, which of them would be reused, and why the others would not.
+    """Show the stages of RECIPE, which of them would be reused, and why the others would not.
 
-    Nothing is fetched or stored. Disk space is estimated by processing a small sample of the files.
+    Nothing is fetched or stored. Documents and disk space are estimated from a small sample of the files.
     """
     from corpusmill.pipelines.planning.explain import explain_plan
 
@@ -117,12 +118,50 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     if console.as_json:
         console.data(explained)
         return
-    columns = ["name", "cached", "rows", "reason"]
-    console.text(table(explained["steps"], columns))
-    needed, kept = explained["disk_bytes"] / 1e6, explained["disk_kept_bytes"] / 1e6
-    console.text(f"\ndisk needed: about {needed:,.1f} MB, of which {kept:,.1f} MB stay")
-    for missing in explained["sources_missing"]:
-        console.text(f"not got yet: source `{missing}` (`corpusmill run` acquires it)")
+    console.text("\n".join(_plan_lines(explained)))
+
+
+def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
+    """Format the plan: a row for each stage, which may have several steps, and the estimates."""
+    lines = [table(_stage_rows(explained["steps"]), ["stage", "computed", "documents", "reason"]), ""]
+    missing = explained["sources_missing"]
+    if missing:
+        names = ", ".join(f"`{name}`" for name in missing)
+        lines.append(
+            f"not acquired yet, and not part of the estimates: {names} (`corpusmill run` acquires them)"
+        )
+    documents = explained["documents"]
+    if documents is not None and documents["read"]:
+        lines.append(
+            f"documents: about {documents['read']:,} to read, about {documents['compared']:,} left for deduplication"
+        )
+    needed, kept = size(explained["disk_bytes"]), size(explained["disk_kept_bytes"])
+    lines.append(f"disk: about {needed} needed, {kept} kept")
+    return lines
+
+
+def _stage_rows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each stage. A stage is computed if all of its steps are; else the first other one has the reason."""
+    rows: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        name = label(step["name"])
+        row = rows.setdefault(name, {"stage": name, "computed": True, "documents": None, "reason": step["reason"]})
+        if row["computed"] and not step["cached"]:
+            row |= {"computed": False, "reason": _without_inner_steps(step["reason"])}
+        if ends_line(step["name"]) and name != WRITE:
+            row["documents"] = step["rows"]
+    return list(rows.values())
+
+
+def _without_inner_steps(reason: str) -> str:
+    """Replace the names of steps in *reason* by those of stages.
+
+    >>> _without_inner_steps("its input near_dedup.signatures changes")
+    'its input near_dedup changes'
+    """
+    if not reason.startswith("its input "):
+        return reason
+    return " ".join(label(word) if "." in word or word.startswith(":") else word for word in reason.split(" "))
 
 
 @click.command()
@@ -163,15 +202,12 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
     for source in sources:
         console.say(f"{kind} {source.name}")
         manifest = acquire(loaded, source, workspace, console.parts["acquisition"], force=True, copy=copy)
-        size = sum(file.size for file in manifest.files)
-        result = {"source": source.name, "files": len(manifest.files), "bytes": size, "counts": manifest.counts}
+        total = sum(file.size for file in manifest.files)
+        result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
         if console.as_json:
             console.data(result)
         else:
-            counts = ", ".join(f"{name} {n:,}" for name, n in manifest.counts.items())
-            console.text(
-                f"{source.name}: {len(manifest.files)} files, {size / 1e6:,.1f} MB{f' ({counts})' if counts else ''}"
-            )
+            console.text("\n".join(registered_lines(manifest) if kind == "load" else crawled_lines(manifest)))
 
 
 @click.command()

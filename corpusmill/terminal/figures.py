@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from typing import Any, Final
 
+from corpusmill.schemas.raw import PASSED_OVER, RawManifest
 from corpusmill.terminal.console import table
 
 _UNITS: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _URL_CHARACTERS: Final = 100
+_KINDS_SHOWN: Final = 6
+_REFUSED: Final = "refused."
 
 
 def size(number: float) -> str:
@@ -30,6 +35,53 @@ def plural(number: int, noun: str) -> str:
     ('1 file', '2,000 files')
     """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def registered_lines(manifest: RawManifest) -> list[str]:
+    """Return lines on the files of a source that was registered: how many of which kind, and what was passed over."""
+    kinds = Counter(suffix_of(file.name) for file in manifest.files)
+    place = "in place" if all(file.is_in_place for file in manifest.files) else "as copies"
+    parts = [plural(len(manifest.files), "file"), size(sum(file.size for file in manifest.files))]
+    parts += [plural(manifest.counts["records"], "record")] if "records" in manifest.counts else []
+    lines = [f"{manifest.source}: registered {place} as {manifest.format}: {', '.join(parts)} ({_listed(kinds)})"]
+    prefix = PASSED_OVER
+    others = Counter({k.removeprefix(prefix): n for k, n in manifest.counts.items() if k.startswith(prefix)})
+    if others:
+        lines.append(
+            f"  passed over, because {manifest.format} does not read such files: {plural(others.total(), 'file')} "
+            f"({_listed(others)})"
+        )
+    return lines
+
+
+def suffix_of(name: str) -> str:
+    """Return what the name of a file ends with, from its last dot.
+
+    >>> suffix_of("a.b/notes.MD"), suffix_of("README")
+    ('.md', 'without a suffix')
+    """
+    return PurePosixPath(name).suffix.lower() or "without a suffix"
+
+
+def _listed(kinds: Counter[str]) -> str:
+    shown = [
+        f"{n:,} × {kind}" for kind, n in sorted(kinds.items(), key=lambda item: (-item[1], item[0]))[:_KINDS_SHOWN]
+    ]
+    return ", ".join(shown) + (", …" if len(kinds) > _KINDS_SHOWN else "")
+
+
+def crawled_lines(manifest: RawManifest) -> list[str]:
+    """Return lines on a crawl that is finished: what was fetched, and what was refused by rule."""
+    counts = manifest.counts
+    fetched = [f"{plural(counts.get(name, 0), name.removesuffix('s'))}" for name in ("pages", "redirects")]
+    archives = size(sum(file.size for file in manifest.files))
+    lines = [f"{manifest.source}: crawled {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
+    rules = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
+    if rules:
+        rows = [{"rule": rule, "pages": n} for rule, n in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
+        lines.append(f"  refused {plural(sum(rules.values()), 'page')}, or got none:")
+        lines += [f"    {line}" for line in table(rows, ["rule", "pages"]).splitlines()]
+    return lines
 
 
 def refused_lines(crawls: Sequence[Mapping[str, Any]], *, rules: int | None = None) -> list[str]:

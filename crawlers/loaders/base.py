@@ -61,6 +61,14 @@ class Loader(BaseModel, ABC):
             SourceError: Such as a Parquet file without the text column.
         """
 
+    def records(self, path: str) -> int | None:
+        """Return how many records the file at *path* has, where that is known without reading it; None: it is not.
+
+        Raises:
+            SourceError: The file is missing or may not be read.
+        """
+        return None
+
     @property
     def reads_name(self) -> bool:
         """Whether the file's name decides what is read, so that it belongs to the task's fingerprint."""

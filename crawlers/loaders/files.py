@@ -31,6 +31,10 @@ class OneDocument(Loader):
     max_bytes: ClassVar[int] = MAX_CONTENT_BYTES
     """A file above this (decompressed) is `error.too_large`."""
 
+    def records(self, path: str) -> int:
+        """Return 1."""
+        return 1
+
     @abstractmethod
     def offer(self, data: bytes) -> dict[str, Any]:
         """Give the columns for the (decompressed) bytes *data* of a file.

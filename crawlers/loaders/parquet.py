@@ -52,6 +52,14 @@ class Parquet(RowLoader):
         with contextlib.suppress(BrokenTableError):
             _open(path, self).close()
 
+    def records(self, path: str) -> int | None:
+        """Return the rows of the file, from its footer."""
+        try:
+            with _open(path, self) as file:
+                return int(file.metadata.num_rows)
+        except BrokenTableError:
+            return None
+
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices that hold small row groups whole and cut large ones by rows; one for a damaged file."""
         size = file_size(path)

@@ -54,11 +54,15 @@ class DiskEstimate:
             extra space.
         spill_bytes: The moved rows of the largest exchange; they are removed when it is finished.
         peak_bytes: The most disk space used at any time.
+        read: Documents to read.
+        compared: The documents that pass the stages that process one document at a time.
     """
 
     kept_bytes: int = 0
     spill_bytes: int = 0
     peak_bytes: int = 0
+    read: int | None = None
+    compared: int | None = None
 
 
 def estimate_disk(
@@ -93,7 +97,13 @@ def estimate_disk(
         spilled = max(spilled, spill)
         peak = max(peak, kept + spill)
     kept += _VERSION_BYTES + _INPUT_BYTES * sum(len(source.manifest.files) for source in inputs)
-    return DiskEstimate(round(kept), round(spilled), round(max(peak, kept)))
+    return DiskEstimate(
+        round(kept),
+        round(spilled),
+        round(max(peak, kept)),
+        read=round(model.documents.rows),
+        compared=round(model.documents.living),
+    )
 
 
 def _missing_share(plan: Plan, scan: Scan, store: TaskStore) -> float:

@@ -40,6 +40,7 @@ def explain_plan(
     dataset = dataset_name(loaded, limit=limit)
     before = _last_steps(workspace, dataset)
     store = workspace.tasks
+    disk = estimate_disk(plan, inputs, store, limit=limit)
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
@@ -47,14 +48,13 @@ def explain_plan(
         if isinstance(step, Scan) and step.stage is None and row["rows"] is not None:
             records = row["rows"]
         steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
-    missing = [name for name, manifest in manifests.items() if manifest is None]
-    disk = estimate_disk(plan, inputs, store, limit=limit)
     return {
         "dataset": dataset,
         "steps": steps,
+        "documents": None if disk.read is None else {"read": disk.read, "compared": disk.compared},
         "disk_bytes": disk.peak_bytes,
         "disk_kept_bytes": disk.kept_bytes,
-        "sources_missing": missing,
+        "sources_missing": [name for name, manifest in found.items() if manifest is None],
     }
 
 
@@ -63,6 +63,8 @@ def estimated_records(source: SourceInput) -> int:
     manifest = source.manifest
     if manifest.kind == "crawl":
         return manifest.counts.get("pages", 0)
+    if "records" in manifest.counts:
+        return manifest.counts["records"]
     if resolve(source.loader).uses_name:
         return len(manifest.files)
     return max(1, sum(file.size for file in manifest.files) // _RECORD_BYTES)

@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from corpusmill.pipelines.projects.sniff import Finding, look, slug
+from corpusmill.pipelines.projects.sniff import Finding, Records, look, slug
 from corpusmill.pipelines.recipes.paths import matches
 from corpusmill.schemas.errors import UnfinishedError, UsageError
 from corpusmill.schemas.problems import hint_among
@@ -123,16 +123,19 @@ def describe(finding: Finding) -> str:
     >>> describe(Finding("html", ".html", (Path("a.html"),), 2_000))
     '1 × .html, 2.0 kB: html'
     """
-    size = next(f"{finding.size / unit:.1f} {name}" for unit, name in _UNITS if finding.size >= unit or unit == 1)
+    size = next((f"{finding.size / unit:.1f} {name}" for unit, name in _UNITS if finding.size >= unit), "")
+    size = size or f"{finding.size} B"
     about = finding.format or f"left out, {finding.note}"
     if finding.records is not None:
         id_field = finding.records.id_field
         named = f"named by `{id_field}`" if id_field else "named by their hash"
+        if finding.records.ids_repeat:
+            named = f"named by file and `{id_field}`, which begins again in each file"
         about += f", text in `{finding.records.text_field}`, records {named}"
     return f"{len(finding.files)} × {finding.suffix}, {size}: {about}"
 
 
-_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"), (1, "B"))
+_UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def recipe_for(start: Path, findings: Sequence[Finding], *, folder: Path) -> str:
@@ -212,9 +215,19 @@ def _load_block(name: str, group: Sequence[Finding], paths: Sequence[str]) -> st
     lines = [f"  - load:\n      name: {name}\n      format: {first.format}\n      path:{_written(paths)}"]
     if first.records is not None:
         lines += [f"      text_field: {_quoted(first.records.text_field)}"]
-        lines += [f"      id_field: {_quoted(first.records.id_field)}"] if first.records.id_field else []
+        lines += _id_lines(first.records, paths)
     lines += ["      # license: CC-BY-4.0      # the licence of records that carry none of their own"]
     return "\n".join(lines) + "\n"
+
+
+def _id_lines(records: Records, paths: Sequence[str]) -> list[str]:
+    """Return what names the records; where ids begin again in each file, so do the file's name and the id together."""
+    if records.id_field is None:
+        return []
+    names = [Path(path).name for path in paths if not glob.has_magic(path)]
+    if records.ids_repeat and len(set(names)) == len(names):
+        return [f"      id_from: [file, {_quoted(records.id_field)}]    # these ids begin again in each file"]
+    return [f"      id_field: {_quoted(records.id_field)}"]
 
 
 def _written(paths: Sequence[str]) -> str:

@@ -14,7 +14,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,8 @@ from corpusmill.pipelines.engines.base import resolve
 
 SAMPLE_BYTES: Final = 4_000_000
 SAMPLE_ROWS: Final = 200
+_MAX_IDS: Final = 200_000
+"""Ids that are compared: those of a thousand files."""
 ID_FIELDS: Final = (
     "id",
     "_id",
@@ -50,10 +52,14 @@ _TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
 
 @dataclass(frozen=True)
 class Records:
-    """What the fields of some records are good for; *text_field* None: none of them is a text."""
+    """What the fields of some records are good for; *text_field* None: none of them is a text.
+
+    With *ids_repeat* records of different files have one id and different texts: ids begin again in each file.
+    """
 
     text_field: str | None
     id_field: str | None
+    ids_repeat: bool = False
 
 
 @dataclass(frozen=True)
@@ -85,10 +91,11 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     """
     suffixes = {suffix: name for name, place in loaders.items() for suffix in resolve(place).suffixes}
     groups: dict[tuple[Any, ...], list[Path]] = {}
+    ids = _Ids()
     for path in _files(start):
-        groups.setdefault(_kind(path, suffixes), []).append(path)
+        groups.setdefault(_kind(path, suffixes, ids), []).append(path)
     findings = [
-        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), records, note)
+        Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
         for (name, suffix, records, note), paths in groups.items()
     ]
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
@@ -112,7 +119,34 @@ def _is_workspace(folder: Path) -> bool:
     return (folder / "corpusmill.db").exists()
 
 
-def _kind(path: Path, suffixes: Mapping[str, str]) -> tuple[str | None, str, Records | None, str | None]:
+class _Ids:
+    """The ids of sampled records, and whether one stands in two files for different texts."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[str, Records, Any], int] = {}
+        self._repeating: set[tuple[str, Records]] = set()
+
+    def add(self, name: str, records: Records, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Take the records of one more file; those that say when they were fetched are captures of one document."""
+        if records.id_field is None or records.text_field is None or len(self._texts) > _MAX_IDS:
+            return
+        texts = {
+            (name, records, row[records.id_field]): hash(row[records.text_field])
+            for row in rows
+            if records.text_field in row and records.id_field in row and "fetched_at" not in row
+        }
+        if any(self._texts.get(key, text) != text for key, text in texts.items()):
+            self._repeating.add((name, records))
+        self._texts |= texts
+
+    def judged(self, name: str | None, records: Records | None) -> Records | None:
+        """Return *records* with what all files of their kind say about ids."""
+        if name is None or records is None:
+            return records
+        return replace(records, ids_repeat=(name, records) in self._repeating)
+
+
+def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
     """Give format, suffix, fields and note of the file at *path*."""
     fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
     if not fitting:
@@ -133,6 +167,7 @@ def _kind(path: Path, suffixes: Mapping[str, str]) -> tuple[str | None, str, Rec
     records = fields_of(rows)
     if records.text_field is None:
         return None, suffix, None, "no field with text in it" if rows else "no records in it"
+    ids.add(name, records, rows)
     return name, suffix, records, None
 
 

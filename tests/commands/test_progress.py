@@ -47,6 +47,32 @@ def test_every_stage_has_one_line_and_internal_steps_have_none(command: Command,
     assert again.err.count("reused") == 6
 
 
+def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Command, tmp_path: Path) -> None:
+    """Files, bytes, records, kinds and what was passed over; then documents for each stage, and no internal step."""
+    (tmp_path / "data").mkdir()
+    for name in ("a.txt", "b.txt", "c.jpg"):
+        (tmp_path / "data" / name).write_text("text " * 300)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "dataset: d\nsources:\n  - load: {name: s, format: text, path: data}\nstages: [normalize, near_dedup]\n"
+    )
+
+    before = command("plan", recipe)
+    load = command("load", recipe)
+    plan = command("plan", recipe)
+
+    assert "not registered or crawled yet, and not estimated: `s`" in before.out
+    assert load.out.splitlines() == [
+        "s: registered in place as text: 2 files, 3.0 kB, 2 records (2 × .txt)",
+        "  passed over, because text does not read such files: 1 file (1 × .jpg)",
+    ]
+    rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
+    assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]
+    assert [row[:3] for row in rows[1:5]] == [[row[0], "no", "2"] for row in rows[1:5]]
+    assert "documents: about 2 to read, of which about 2 pass the stages" in plan.out
+    assert not re.search(r" :|decisions|signatures", plan.out)
+
+
 @pytest.mark.parametrize(
     ("stage", "counters", "living", "expected"),
     [

@@ -255,3 +255,27 @@ def test_a_file_that_became_a_pipe_has_changed(tree: Path) -> None:
     os.mkfifo(path)
 
     assert [file.name for file in changed_files(manifest)] == ["empty.txt"]
+
+
+def test_a_manifest_counts_records_and_what_the_folder_holds_besides(tree: Path) -> None:
+    """Whoever forgot a kind of file sees it before anything runs."""
+    (tree / "data" / "table.csv.gz").write_bytes(b"")
+    (tree / "data" / "README").write_text("read me")
+
+    folder = load(source("data"), tree / "raw", base=tree)
+    pattern = load(source("data/**/*.txt"), tree / "raw", base=tree)
+
+    others = {"passed_over..csv.gz": 1, "passed_over..md": 1, "passed_over.without a suffix": 1}
+    assert folder.counts == {"records": 4, **others}
+    assert pattern.counts == {"records": 4}
+
+
+def test_records_are_counted_where_a_file_says_how_many_it_has(tree: Path) -> None:
+    """A Parquet file does, lines of JSON do not; a damaged file is set aside when it is read."""
+    pq.write_table(pa.table({"text": ["a", "b"]}), tree / "a.parquet")
+    (tree / "a.jsonl").write_text('{"text": "a"}\n')
+
+    assert load(source("a.parquet", "parquet"), tree / "raw", base=tree).counts == {"records": 2}
+    assert load(source("a.jsonl", "jsonl"), tree / "raw", base=tree).counts == {}
+    (tree / "b.parquet").write_bytes(b"PAR1 nonsense")
+    assert load(source("*.parquet", "parquet"), tree / "raw", base=tree).counts == {}

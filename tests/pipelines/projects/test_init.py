@@ -186,3 +186,42 @@ def test_the_longest_texts_are_the_text_and_a_unique_name_is_the_id() -> None:
     assert fields_of(rows) == Records(text_field="story", id_field="url")
     assert fields_of([]) == Records(text_field=None, id_field=None)
     assert fields_of([{"id": 1}, {"n": 2.5}]) == Records(text_field=None, id_field=None)
+
+
+def two_files(folder: Path, rows: list[list[dict[str, object]]], *, suffix: str = ".jsonl") -> Path:
+    """Write JSON Lines into two files of a folder of their own."""
+    (folder / "rows").mkdir()
+    for number, part in enumerate(rows):
+        path = folder / "rows" / f"part-{number}{suffix}"
+        path.write_text("".join(json.dumps(row) + "\n" for row in part))
+    return folder / "rows"
+
+
+def test_ids_that_begin_again_in_each_file_are_joined_to_its_name(tmp_path: Path) -> None:
+    """By `id_field` alone, half of the records would give way to the other half."""
+    start = two_files(tmp_path, [[{"id": n, "text": f"text {n} of part {part}"} for n in range(3)] for part in (0, 1)])
+
+    started = init(tmp_path / "project", source=start, loaders=LOADERS)
+
+    (source,) = sources(read(started.recipe)).values()
+    assert source.options["id_from"] == ["file", "id"]
+    assert "records named by file and `id`, which begins again in each file" in started.saw[0]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [[{"id": 1, "text": "one text"}], [{"id": 2, "text": "another text"}]],
+        [[{"id": 1, "text": "one text"}], [{"id": 1, "text": "one text"}]],
+        [
+            [{"id": 1, "text": "old", "fetched_at": "2024-01-01"}],
+            [{"id": 1, "text": "new", "fetched_at": "2024-01-02"}],
+        ],
+    ],
+)
+def test_ids_that_name_one_record_each_stay_as_they_are(tmp_path: Path, parts: list[list[dict[str, object]]]) -> None:
+    """The same record twice, or two captures of it, are what ids are for."""
+    started = init(tmp_path / "project", source=two_files(tmp_path, parts), loaders=LOADERS)
+
+    (source,) = sources(read(started.recipe)).values()
+    assert (source.id_field, source.options.get("id_from")) == ("id", None)
