@@ -14,7 +14,7 @@ import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,7 +59,7 @@ class Records:
 
     text_field: str | None
     id_field: str | None
-    ids_repeat: bool = False
+    ids_repeat: bool = field(default=False, repr=False)
 
 
 @dataclass(frozen=True)

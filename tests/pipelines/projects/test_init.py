@@ -79,7 +79,7 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
         ("text", "id"),
     }
     assert (found["parquet"].text_field, found["parquet"].id_field) == ("body", "url")
-    assert "1 × .pdf, 8.0 B: left out, no loader reads these" in started.saw
+    assert "1 × .pdf, 8 B: left out, no loader reads these" in started.saw
     assert "1 × .pdf" in started.recipe.read_text()
 
 
