@@ -11,7 +11,7 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, table
-from corpusmill.terminal.figures import crawled_lines, refused_lines, registered_lines, size
+from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_lines, registered_lines, size
 from corpusmill.terminal.progress import WRITE, ends_line, label
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
@@ -220,8 +220,11 @@ def runs(console: Console, dataset: str | None) -> None:
         for row in rows:
             console.data(row)
         return
-    columns = ["run", "dataset", "engine", "status", "version", "started_at", "ended_at", "message"]
-    console.text(table(rows, columns) if rows else "no runs yet")
+    columns = ["run", "dataset", "engine", "status", "version", "started (UTC)", "ended (UTC)", "message"]
+    shown = [
+        {**row, "started (UTC)": moment(row["started_at"]), "ended (UTC)": moment(row["ended_at"])} for row in rows
+    ]
+    console.text(table(shown, columns) if rows else "no runs yet")
 
 
 @click.command()
@@ -242,5 +245,5 @@ def gc(console: Console, keep: int | None, dry_run: bool) -> None:
         console.data(removed)
     else:
         verb = "would remove" if dry_run else "removed"
-        size = removed["bytes"] / 1e6
-        console.text(f"{verb} {removed['tasks']:,} tasks and {removed['steps']:,} steps, {size:,.1f} MB")
+        counts = f"{plural(removed['tasks'], 'task')} and {plural(removed['steps'], 'step')}"
+        console.text(f"{verb} {counts}, {size(removed['bytes'])}")

@@ -14,9 +14,10 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 from corpusmill.terminal.console import Console, table
-from corpusmill.terminal.figures import refused_lines
+from corpusmill.terminal.figures import moment, refused_lines, size
 
 _EXIT_WARNINGS: Final = 4
+_RULES_SHOWN: Final = 10
 _SHORT: Final = 8
 """Characters of a version id in file names."""
 
@@ -49,9 +50,17 @@ def versions(console: Console, dataset: str | None) -> None:
         for row in rows:
             console.data(row)
     else:
-        shown = [{**row, "": "*" if row["current"] else "", "tags": ", ".join(row["tags"])} for row in rows]
-        console.text(table(shown, ["", "dataset", "version", "action", "at", "documents", "bytes", "tags", "parent"]))
+        shown = [_publication(row) for row in rows]
+        console.text(
+            table(shown, ["", "dataset", "version", "action", "at (UTC)", "documents", "size", "tags", "parent"])
+        )
         console.say("* current version: used where only the data set is named")
+
+
+def _publication(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a publication as a row of the table for people."""
+    words = {"": "*" if row["current"] else "", "tags": ", ".join(row["tags"])}
+    return {**row, **words, "at (UTC)": moment(row["at"]), "size": size(row["bytes"])}
 
 
 @click.command()
@@ -213,12 +222,22 @@ def _report_as_text(figures: dict[str, Any]) -> str:
         lines += [table(rows, ["label", "here", "there", "difference"]), ""]
     else:
         sizes = {name: value for name, value in figures["sizes"].items() if isinstance(value, int | float)}
-        lines += [table([{"figure": name.replace("_", " "), "": n} for name, n in sizes.items()], ["figure", ""]), ""]
-        lines += [table(figures["rules"][:10], ["stage", "rule", "documents", "bytes"]), ""] if figures["rules"] else []
+        lines += [f"  {name.replace('_', ' '):<18}{_figure(name, n):>14}" for name, n in sizes.items()] + [""]
+        rules = [{**rule, "text": size(rule["bytes"])} for rule in figures["rules"][:_RULES_SHOWN]]
+        lines += [table(rules, ["stage", "rule", "documents", "text"]), ""] if rules else []
         refused = refused_lines(figures.get("refused", []))  # reports that were written before have none
         lines += [*refused, ""] if refused else []
     lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]
     return "\n".join(lines).rstrip()
+
+
+def _figure(name: str, number: float) -> str:
+    """Return a figure of a version with its unit, where it has one.
+
+    >>> _figure("text_bytes", 1_200_000), _figure("documents", 1_200_000)
+    ('1.2 MB', '1,200,000')
+    """
+    return size(number) if name.endswith("_bytes") else f"{number:,}"
 
 
 @click.command()

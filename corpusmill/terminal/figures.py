@@ -28,6 +28,15 @@ def size(number: float) -> str:
     return f"{number:,.0f} B"
 
 
+def moment(text: str | None) -> str:
+    """Return a moment in ISO 8601 and UTC to the second, as a table shows it; empty for none.
+
+    >>> moment("2026-11-30T03:39:50.691514+00:00"), moment(None)
+    ('2026-11-30 03:39:50', '')
+    """
+    return "" if text is None else text[:19].replace("T", " ")
+
+
 def plural(number: int, noun: str) -> str:
     """Return a count and its noun.
 
