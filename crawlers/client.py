@@ -17,6 +17,7 @@ from urllib.parse import SplitResult, urlsplit
 from corpusmill.crawlers.content_codings import undo_content_codings
 from corpusmill.crawlers.frontier.addresses import public_addresses
 from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.references import request_target
 from corpusmill.crawlers.warc import Exchange
 from corpusmill.schemas.errors import DataError
 
@@ -87,7 +88,7 @@ class Client:
         except ssl.SSLError as error:
             raise Refusal("error.tls", str(error.reason or error)) from error
         except (OSError, asyncio.IncompleteReadError) as error:
-            raise Refusal("error.connection", _told(error), retry_after_s=1) from error
+            raise Refusal("error.connection", _failure_message(error), retry_after_s=1) from error
 
     async def close(self) -> None:
         """Close the connections that are kept."""
@@ -98,7 +99,7 @@ class Client:
     async def _exchange(
         self, place: SplitResult, url: str, media_types: frozenset[str] | None, cut_at: int | None
     ) -> Exchange:
-        request = self._request(place)
+        request = self._request(place, url)
         at = datetime.now(UTC)
         connection, head = await self._send(place, request)
         done = False
@@ -113,11 +114,10 @@ class Client:
         raw = b"\r\n".join(_archived(line) for line in head.raw) + b"\r\n\r\n"
         return Exchange(url, request, head.status, raw, head.headers, body, connection.address, at, truncated)
 
-    def _request(self, place: SplitResult) -> bytes:
-        target = (place.path or "/") + (f"?{place.query}" if place.query else "")
+    def _request(self, place: SplitResult, url: str) -> bytes:
         host = place.netloc.rpartition("@")[2]
         fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, "Connection": "keep-alive"}
-        lines = [f"GET {target} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        lines = [f"GET {request_target(url)} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
     async def _send(self, place: SplitResult, request: bytes) -> tuple[_Connection, Head]:
@@ -350,7 +350,7 @@ def _key(place: SplitResult) -> tuple[str, str, int]:
     return place.scheme, place.hostname or "", place.port or (443 if place.scheme == "https" else 80)
 
 
-def _told(error: Exception) -> str:
+def _failure_message(error: Exception) -> str:
     if isinstance(error, asyncio.IncompleteReadError):
         return "the connection ended before the response did"
     return str(error) or type(error).__name__

@@ -6,18 +6,15 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urldefrag, urljoin
 
 from selectolax.lexbor import LexborHTMLParser
-from w3lib.encoding import html_to_unicode
-from w3lib.url import safe_url_string
 
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.crawlers.references import resolved_url
+from corpusmill.schemas.decoding.pages import decode_with_codec
 
 _ROBOTS_NAMES: Final = frozenset(("robots", PRODUCT_TOKEN))
 _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)
-_PLAIN: Final = re.compile(r"[!#-;=?-\[\]_a-z~]+")
-"""Characters that stand in a URL as they are."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class PageLinks:
 
 def page_links(body: bytes, *, url: str, headers: Mapping[str, str]) -> PageLinks:
     """Read the HTML page *body* that came from *url* with *headers* (names in lower case)."""
-    encoding, text = html_to_unicode(headers.get("content-type"), body)
+    text, encoding = decode_with_codec(body, headers.get("content-type"))
     tree = LexborHTMLParser(text)
     wishes = header_wishes(headers.get("x-robots-tag", "")) | _meta_wishes(tree)
     base = _base(tree, url)
@@ -85,7 +82,7 @@ def _words(values: Iterable[str]) -> set[str]:
 def _base(tree: LexborHTMLParser, url: str) -> str:
     node = tree.css_first("base[href]")
     try:
-        return urljoin(url, (node.attributes.get("href") or "").strip()) if node else url
+        return resolved_url(node.attributes.get("href") or "", base=url) if node else url
     except ValueError:
         return url
 
@@ -105,14 +102,11 @@ def _hrefs(tree: LexborHTMLParser) -> Iterable[tuple[str, bool]]:
 
 
 def _absolute(href: str, *, base: str, encoding: str) -> str | None:
-    """Give the address *href* means, without fragment; None when it is not one of the web."""
+    """Return the address *href* means, without fragment; None when it is not one of the web."""
     href = href.strip()
     if not href or href[0] == "#":
         return None
     try:
-        target = urldefrag(urljoin(base, href)).url
-        if not target.lower().startswith(("http://", "https://")):
-            return None
-        return target if _PLAIN.fullmatch(target) else safe_url_string(target, encoding=encoding)
+        return resolved_url(href, base=base, encoding=encoding)
     except ValueError:
         return None

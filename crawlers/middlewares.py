@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
@@ -13,6 +13,7 @@ from corpusmill.crawlers.client import decoded
 from corpusmill.crawlers.download import EXCHANGE, FOR_ROBOTS
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
+from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
@@ -65,23 +66,19 @@ class RobotsMiddleware:
             try:
                 exchange = await self._fetch(url)
                 body = decoded(exchange, max_bytes=self._spider.job.limits.max_bytes)
+                is_redirect = 300 <= exchange.status < 400
+                target = resolved_location(exchange.head, base=url) if is_redirect else None
             except Refusal as refusal:
                 if refusal.rule == "address.private":
                     # The same would be said of the page itself, and says more.
                     raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
-            location = exchange.headers.get("location")
-            if not 300 <= exchange.status < 400 or location is None:
+            if target is None:
                 return RobotsPolicy.of(exchange.status, body)
-            try:
-                url = urljoin(url, location)
-            except ValueError:
-                break
+            url = target
         return RobotsPolicy()
 
     async def _fetch(self, url: str) -> Exchange:
-        if not url.startswith(("http://", "https://")):
-            raise Refusal("error.bad_response", f"redirect to {url[:200]}")
         request = Request(url, meta={FOR_ROBOTS: True})
         await self._crawler.engine.download_async(request)
         exchange: Exchange = request.meta[EXCHANGE]

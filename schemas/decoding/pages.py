@@ -31,7 +31,20 @@ def decode(data: bytes, media_type: str | None = None) -> str:
     >>> decode("Порт".encode("koi8-r"), "text/html; charset=koi8-r")
     'Порт'
     """
-    return _decode(data, media_type).replace("\0", "")
+    return _decode(data, media_type)[0].replace("\0", "")
+
+
+def decode_with_codec(data: bytes, media_type: str | None = None) -> tuple[str, str]:
+    """Return the characters of a page as `decode` does, and Python's name of the encoding that its links are in.
+
+    Where all bytes are ASCII, that is the one that is declared.
+
+    >>> decode_with_codec(b"<meta charset=koi8-r><a href='/?q=&#1102;'>")[1]
+    'koi8-r'
+    """
+    text, codec = _decode(data, media_type)
+    declared = declared_codecs(data, media_type) if codec == "utf-8" and data.isascii() else []
+    return text.replace("\0", ""), declared[0] if declared else codec
 
 
 def utf8(data: bytes, media_type: str | None = None) -> bytes:
@@ -50,13 +63,14 @@ def utf8(data: bytes, media_type: str | None = None) -> bytes:
     return decode(data, media_type).encode("utf-8", "replace")
 
 
-def _decode(data: bytes, media_type: str | None) -> str:
+def _decode(data: bytes, media_type: str | None) -> tuple[str, str]:
     if mark := byte_order_mark(data[:4]):
-        return data[mark[1] :].decode(mark[0], "replace")
+        return data[mark[1] :].decode(mark[0], "replace"), mark[0]
     if (b"\0" in data or b"\x0e" in data) and (shape := utf16_by_shape(data)):
-        return data.decode(shape, "replace")
+        return data.decode(shape, "replace"), shape
+    plain = _ISO_2022_JP if _is_japanese(data, media_type) else "utf-8"
     try:
-        return data.decode(_ISO_2022_JP if _is_japanese(data, media_type) else "utf-8")
+        return data.decode(plain), plain
     except UnicodeDecodeError:
         pass
     declared = declared_codecs(data, media_type)
@@ -65,11 +79,12 @@ def _decode(data: bytes, media_type: str | None) -> str:
             continue
         text = data.decode(name, "replace")
         if text.count("\ufffd") <= max(3, _MAX_DAMAGE * len(text)):
-            return text
+            return text, name
     if shape := utf16_by_shape(data):
-        return data.decode(shape, "replace")
+        return data.decode(shape, "replace"), shape
     likeliest = guesses(page_sample(data), codecs=_CODECS, language=declared_language(data))
-    return data.decode(likeliest[0].codec if likeliest else _DEFAULT, "replace")
+    codec = likeliest[0].codec if likeliest else _DEFAULT
+    return data.decode(codec, "replace"), codec
 
 
 def _is_japanese(data: bytes, media_type: str | None) -> bool:
