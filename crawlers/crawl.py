@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier, Link
 from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.references import resolved_url
 from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
@@ -98,7 +99,7 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
         frontier = Frontier(path)
-        frontier.seed(Link(canonical_url(url), url, depth=0) for url in source.start_urls)
+        frontier.seed(_start(url) for url in source.start_urls)
         frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir, store))
     frontier.retry()
     first = frontier.get("first")
@@ -108,6 +109,11 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
     if published is None or not published.finished:
         _write_manifest(store, RawManifest(**_about(job), finished=False, files=()))
     return job
+
+
+def _start(url: str) -> Link:
+    key = canonical_url(url)
+    return Link(key, resolved_url(url, base=key), depth=0)
 
 
 def _definition(source: CrawlSource) -> str:

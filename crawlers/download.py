@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 EXCHANGE: Final = "corpusmill_exchange"
 """Where a request's `meta` holds what went over the wire."""
+ADDRESS: Final = "corpusmill_address"
+"""The address to ask for, in a request's `meta`: Scrapy escapes brackets and drops an empty query in its `url`."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt: any answer is wanted."""
 
@@ -51,7 +53,7 @@ class DownloadHandler(BaseDownloadHandler):
         Raises:
             Refusal: There is nothing to archive.
         """
-        exchange = await self._tries(request.url, is_robots=bool(request.meta.get(FOR_ROBOTS)))
+        exchange = await self._tries(request.meta[ADDRESS], is_robots=bool(request.meta.get(FOR_ROBOTS)))
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 

@@ -21,12 +21,13 @@ _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+
 class PageLinks:
     """Absolute URLs a page links to, in page order, each once; `nofollow` those it does not vouch for.
 
-    `noindex`: the page asks not to be kept.
+    `noindex`: the page asks not to be kept. `text`: what it says, title and navigation included.
     """
 
     follow: tuple[str, ...]
     nofollow: tuple[str, ...]
     noindex: bool
+    text: str = ""
 
 
 def page_links(body: bytes, *, url: str, headers: Mapping[str, str]) -> PageLinks:
@@ -48,6 +49,7 @@ def page_links(body: bytes, *, url: str, headers: Mapping[str, str]) -> PageLink
         follow=tuple(target for target, follow in found.items() if follow),
         nofollow=tuple(target for target, follow in found.items() if not follow),
         noindex="noindex" in wishes,
+        text=_text(tree),
     )
 
 
@@ -85,6 +87,15 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
         return resolved_url(node.attributes.get("href") or "", base=url) if node else url
     except ValueError:
         return url
+
+
+def _text(tree: LexborHTMLParser) -> str:
+    """Return the words of the page; a link that shows its address and nothing else has none."""
+    tree.strip_tags(["script", "style", "template"])
+    for node in tree.css("a[href]"):
+        if node.text(strip=True) == node.attributes.get("href"):
+            node.decompose()
+    return tree.root.text(separator=" ") if tree.root is not None else ""
 
 
 def _hrefs(tree: LexborHTMLParser) -> Iterable[tuple[str, bool]]:

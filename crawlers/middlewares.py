@@ -10,7 +10,7 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import EXCHANGE, FOR_ROBOTS
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
 from corpusmill.crawlers.references import resolved_location
@@ -40,10 +40,11 @@ class RobotsMiddleware:
         """
         if request.meta.get(FOR_ROBOTS):
             return
-        policy = await self._policy(request.url)
+        url: str = request.meta[ADDRESS]
+        policy = await self._policy(url)
         if policy.unreachable is not None:
             raise Refusal("robots.unreachable", policy.unreachable)
-        if not policy.allows(request.url):
+        if not policy.allows(url):
             raise Refusal("robots.disallowed", "robots.txt forbids it")
 
     async def _policy(self, url: str) -> RobotsPolicy:
@@ -79,7 +80,7 @@ class RobotsMiddleware:
         return RobotsPolicy()
 
     async def _fetch(self, url: str) -> Exchange:
-        request = Request(url, meta={FOR_ROBOTS: True})
+        request = Request(url, meta={ADDRESS: url, FOR_ROBOTS: True})
         await self._crawler.engine.download_async(request)
         exchange: Exchange = request.meta[EXCHANGE]
         self._spider.archive_robots(exchange)

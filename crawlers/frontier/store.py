@@ -10,26 +10,32 @@ import sqlite3
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from corpusmill.crawlers.frontier.budgets import PatternBudgets
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.traps import MIN_CHAIN
 
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS urls (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, url TEXT NOT NULL, host TEXT NOT NULL, depth INTEGER NOT NULL,
-    redirects INTEGER NOT NULL, referrer INTEGER, state INTEGER NOT NULL DEFAULT 0, rule TEXT, message TEXT, at INTEGER,
-    file INTEGER, end INTEGER, robots INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0
+    id INTEGER PRIMARY KEY, key TEXT NOT NULL, spelling INTEGER NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
+    depth INTEGER NOT NULL, redirects INTEGER NOT NULL, chain INTEGER NOT NULL, referrer INTEGER,
+    state INTEGER NOT NULL DEFAULT 0, target TEXT, rule TEXT, message TEXT, at INTEGER,
+    file INTEGER, end INTEGER, robots INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (key, spelling)
 );
 CREATE INDEX IF NOT EXISTS queued ON urls (host, id) WHERE state = 0;
 CREATE TABLE IF NOT EXISTS refused (
     key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
 ) WITHOUT ROWID;
 """
+_FORMAT: Final = 2
+"""Of the tables; a queue of another format is emptied, and its crawl begins anew."""
 _BUFFER: Final = 256
 """Queued URLs of one host that are held in memory."""
 _PATIENCE: Final = 5
@@ -47,7 +53,12 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A queued URL: `key` is its canonical form, `url` the form in which it was found first."""
+    """A queued URL: `key` is its canonical form, `url` the form in which it is asked for.
+
+    Args:
+        redirects: Redirects that led to it, one after the other.
+        chain: Pages that led to it, one after the other, each of which says the same as one of its pattern before.
+    """
 
     id: int
     key: str
@@ -55,11 +66,17 @@ class Entry:
     host: str
     depth: int
     redirects: int
+    chain: int = 0
 
 
 @dataclass(frozen=True)
 class Link:
-    """A URL that a page or a redirect leads to; with a `rule` it is not followed."""
+    """A URL that a page or a redirect leads to; with a `rule` it is not followed.
+
+    Args:
+        spelling: Addresses under which the same canonical URL was asked for before, on the way of a redirect.
+        chain: As of `Entry`; the frontier counts it.
+    """
 
     key: str
     url: str
@@ -67,6 +84,8 @@ class Link:
     redirects: int = 0
     rule: str | None = None
     message: str | None = None
+    spelling: int = 0
+    chain: int = 0
 
 
 @dataclass(frozen=True)
@@ -76,6 +95,7 @@ class Settled:
     Args:
         robots: Answers for robots.txt that were archived since the last settled URL.
         size: Bytes of the body.
+        sketch: Of the page's words; None where there is no page.
     """
 
     state: State
@@ -84,6 +104,7 @@ class Settled:
     links: tuple[Link, ...] = ()
     robots: int = 0
     size: int = 0
+    sketch: bytes | None = None
 
 
 @dataclass
@@ -102,17 +123,28 @@ class Frontier:
     Args:
         path: The SQLite file; it is made when it is missing.
         max_pages: Pages to archive; None: no bound.
+
+    `pages` were archived, `refused` counts the others by rule, with those that a later link led to with success.
     """
 
     def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
         # A commit then survives the death of the process without a wait for the disk (https://sqlite.org/wal.html).
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + _SCHEMA)
+        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
+        self._make_tables()
+        self._budgets = PatternBudgets(self._db)
         self._max_pages = max_pages
         self._busy: set[str] = set()
         self._hosts: dict[str, _Host] = {}
         self._load()
+
+    def _make_tables(self) -> None:
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        if version != _FORMAT:
+            tables = ("meta", "urls", "refused")
+            self._db.executescript("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
+        self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
 
     def _load(self) -> None:
         for host, state, count in self._db.execute("SELECT host, state, count(*) FROM urls GROUP BY host, state"):
@@ -120,6 +152,11 @@ class Frontier:
             place.queued = count if state == State.QUEUED else place.queued
             place.pages = count if state == State.PAGE else place.pages
         self.pages = sum(place.pages for place in self._hosts.values())
+        rules = self._db.execute(
+            "SELECT rule, count(*) FROM (SELECT rule FROM urls WHERE state = 3 UNION ALL SELECT rule FROM refused)"
+            " GROUP BY rule"
+        )
+        self.refused = Counter(dict(rules))
 
     def close(self) -> None:
         """Close the file."""
@@ -164,24 +201,28 @@ class Frontier:
         return self._max_pages is None or self.pages + len(self._busy) < self._max_pages
 
     def take(self) -> Entry | None:
-        """Give a queued URL of a host that has none in flight; None when there is none now."""
-        if not self._within_budget():
-            return None
-        for host, place in self._hosts.items():
-            if host not in self._busy and _is_ready(place):
-                # To the end of the line, so that hosts take turns.
-                self._hosts[host] = self._hosts.pop(host)
+        """Return a queued URL of a host that has none in flight, None when there is none now; refuse those of traps."""
+        while self._within_budget() and (host := self._ready_host()) is not None:
+            # To the end of the line, so that hosts take turns.
+            place = self._hosts[host] = self._hosts.pop(host)
+            entry = self._next(host, place)
+            place.queued -= 1
+            trap = self._trap(entry)
+            if trap is None:
                 self._busy.add(host)
-                place.queued -= 1
-                return self._next(host, place)
+                return entry
+            self._refuse_queued(entry, "trap.same_text", trap)
         return None
+
+    def _ready_host(self) -> str | None:
+        return next((host for host, place in self._hosts.items() if host not in self._busy and _is_ready(place)), None)
 
     def _next(self, host: str, place: _Host) -> Entry:
         if not place.waiting:
             place.waiting.extend(
                 Entry(*row)
                 for row in self._db.execute(
-                    "SELECT id, key, url, host, depth, redirects FROM urls"
+                    "SELECT id, key, url, host, depth, redirects, chain FROM urls"
                     " WHERE state = 0 AND host = ? AND id > ? ORDER BY id LIMIT ?",
                     (host, place.cursor, _BUFFER),
                 )
@@ -199,38 +240,102 @@ class Frontier:
             place.gone = True
             return
         with self._transaction():
+            links = self._counted(entry, result)
+            target = links[0].key if result.state == State.REDIRECT else None
             self._db.execute(
-                "UPDATE urls SET state = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, robots = ?, bytes = ?"
-                " WHERE id = ?",
+                "UPDATE urls SET state = ?, target = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, robots = ?,"
+                " bytes = ? WHERE id = ?",
                 (
-                    *(result.state, result.rule, result.message, time.time_ns() // 1000),
+                    *(result.state, target, result.rule, result.message, time.time_ns() // 1000),
                     *(file, end, result.robots, result.size, entry.id),
                 ),
             )
-            self._add(result.links, referrer=entry.id)
+            self._add(links, referrer=entry.id)
         place.pages += result.state == State.PAGE
         self.pages += result.state == State.PAGE
+        if result.rule is not None:
+            self.refused[result.rule] += 1
+
+    def _counted(self, entry: Entry, result: Settled) -> tuple[Link, ...]:
+        """Return the links of *result* with what the frontier knows of them."""
+        if result.state == State.REDIRECT:
+            (link,) = result.links
+            return (replace(link, spelling=len(self.spellings(entry, link)), chain=entry.chain),)
+        if result.sketch is None:
+            return result.links
+        new = (link.key for link in result.links if link.rule is None and not self._knows(link.key))
+        if not self._budgets.count(entry.id, entry.key, result.sketch, links=new):
+            return result.links
+        return tuple(replace(link, chain=entry.chain + 1) for link in result.links)
+
+    def _knows(self, key: str) -> bool:
+        return self._db.execute("SELECT 1 FROM urls WHERE key = ?", (key,)).fetchone() is not None
 
     def _add(self, links: tuple[Link, ...], *, referrer: int | None) -> None:
         """Queue the links that are new, by host, and note those that are not followed."""
         now = time.time_ns() // 1000
-        by_host: dict[str, list[tuple[Any, ...]]] = {}
+        by_host: dict[str, list[Link]] = {}
         for link in links:
             if link.rule is None:
-                host = urlsplit(link.key).hostname or ""
-                row = (link.key, link.url, host, link.depth, link.redirects, referrer)
-                by_host.setdefault(host, []).append(row)
-        for host, rows in by_host.items():
+                by_host.setdefault(urlsplit(link.key).hostname or "", []).append(link)
+        for host, followed in by_host.items():
             before = self._db.total_changes
             self._db.executemany(
-                "INSERT OR IGNORE INTO urls (key, url, host, depth, redirects, referrer) VALUES (?, ?, ?, ?, ?, ?)",
-                rows,
+                "INSERT OR IGNORE INTO urls (key, spelling, url, host, depth, redirects, chain, referrer)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (link.key, link.spelling, link.url, host, link.depth, link.redirects, link.chain, referrer)
+                    for link in followed
+                ],
             )
             self._hosts.setdefault(host, _Host()).queued += self._db.total_changes - before
-        self._db.executemany(
-            "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?)",
-            [(link.key, link.rule, link.message, link.depth, referrer, now) for link in links if link.rule],
-        )
+            self._db.executemany(
+                "UPDATE urls SET chain = ? WHERE key = ? AND state = 0 AND chain > ?",
+                [(link.chain, link.key, link.chain) for link in followed],
+            )
+        for link in links:
+            if link.rule is not None:
+                row = (link.key, link.rule, link.message, link.depth, referrer, now)
+                added = self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?)", row)
+                self.refused[link.rule] += added.rowcount
+
+    # -- redirects
+
+    def spellings(self, entry: Entry, link: Link) -> list[str]:
+        """Return the addresses by which the page of *link* was asked for on the way that led to *entry* and leads on.
+
+        With none, what becomes of that page does not depend on *entry*. With any, the redirect from *entry* closes a
+        loop, unless the address of *link* is one that was not asked for.
+        """
+        key: str | None = link.key
+        passed = {entry.key}
+        while key is not None and key not in passed:
+            passed.add(key)
+            row = self._db.execute(
+                "SELECT target FROM urls WHERE key = ? ORDER BY spelling DESC LIMIT 1", (key,)
+            ).fetchone()
+            key = row and row[0]
+        if key != entry.key:
+            return []
+        return [url for (url,) in self._db.execute("SELECT url FROM urls WHERE key = ?", (link.key,))]
+
+    def _trap(self, entry: Entry) -> str | None:
+        """Return why *entry* is not worth a request; None when it is."""
+        if entry.chain < MIN_CHAIN or entry.redirects:
+            return None
+        # A page that was settled since may have led to it by a shorter chain.
+        (chain,) = self._db.execute("SELECT chain FROM urls WHERE id = ?", (entry.id,)).fetchone()
+        return self._budgets.exhausted(entry.key) if chain >= MIN_CHAIN else None
+
+    def _refuse_queued(self, entry: Entry, rule: str, message: str) -> None:
+        """Move *entry* from the queue to the refused ones, where a link from elsewhere finds it unknown."""
+        with self._transaction():
+            self._db.execute(
+                "INSERT OR REPLACE INTO refused SELECT key, ?, ?, depth, referrer, ? FROM urls WHERE id = ?",
+                (rule, message, time.time_ns() // 1000, entry.id),
+            )
+            self._db.execute("DELETE FROM urls WHERE id = ?", (entry.id,))
+        self.refused[rule] += 1
 
     # -- going on after a kill
 
@@ -249,9 +354,11 @@ class Frontier:
 
     def _again(self, condition: str, values: tuple[Any, ...]) -> None:
         with self._transaction():
+            # A page that is fetched again must not be compared with itself.
+            self._budgets.forget(f"SELECT id FROM urls WHERE {condition}", values)
             self._db.execute(
-                "UPDATE urls SET state = 0, rule = NULL, message = NULL, at = NULL, file = NULL, end = NULL,"
-                f" robots = 0, bytes = 0 WHERE {condition}",
+                "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
+                f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
                 values,
             )
         self._hosts.clear()

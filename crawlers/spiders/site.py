@@ -4,27 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
-from typing import Any, cast
-from urllib.parse import urljoin
+from typing import Any, Final, cast
 
 from scrapy import Request, Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
-from w3lib.url import safe_url_string
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import EXCHANGE
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job
 from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange, WarcWriter
 from corpusmill.schemas.urls import canonical_url
 
 _ENTRY = "corpusmill_entry"
+_REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
+"""Statuses whose `Location` is followed (RFC 9110 §15.4)."""
 
 
 class SiteSpider(Spider):
@@ -69,7 +71,8 @@ class SiteSpider(Spider):
 
     def request(self, entry: Entry) -> Request:
         """Give the request for *entry*."""
-        return Request(entry.url, callback=self.parse, errback=self.refused, meta={_ENTRY: entry})
+        meta = {ADDRESS: entry.url, _ENTRY: entry}
+        return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
         """Give what became of a URL that answered."""
@@ -99,10 +102,12 @@ class SiteSpider(Spider):
             *self._links(found.follow, depth=entry.depth + 1),
             *self._links(found.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
         )
+        sketch = text_sketch(found.text, url=exchange.url)
         if found.noindex:
             message = "the page asks not to be kept"
-            return Outcome(entry, Settled(State.REFUSED, rule="robots.noindex", message=message, links=links))
-        return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body)), exchange)
+            settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
+            return Outcome(entry, settled)
+        return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch), exchange)
 
     def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
         for url in urls:
@@ -110,20 +115,22 @@ class SiteSpider(Spider):
                 key = canonical_url(url)
             except ValueError:
                 continue
-            yield Link(key, url, depth, rule=self._scope.rule(key, depth=depth) or rule)
+            yield self._link(key, url, depth=depth, otherwise=rule)
+
+    def _link(self, key: str, url: str, *, depth: int, redirects: int = 0, otherwise: str | None = None) -> Link:
+        """Return the link to *url*, with the first rule that refuses it: scope, trap, or *otherwise*."""
+        rule, message = self._scope.rule(key, depth=depth), None
+        if rule is None:
+            rule, message = trap_of(key) or (otherwise, None)
+        return Link(key, url, depth, redirects, rule=rule, message=message)
 
     def _redirect(self, entry: Entry, exchange: Exchange) -> Outcome:
-        location = exchange.headers.get("location")
-        if location is None or exchange.status not in (301, 302, 303, 307, 308):
+        url = resolved_location(exchange.head, base=exchange.url) if exchange.status in _REDIRECTS else None
+        if url is None:
             raise Refusal(f"http.{exchange.status}", "no redirect to follow")
-        try:
-            url = safe_url_string(urljoin(exchange.url, location.partition("#")[0]))
-            key = canonical_url(url)
-        except ValueError as error:
-            raise Refusal("error.bad_redirect", f"{location[:200]!r}: {error}") from error
-        if key == entry.key or entry.redirects >= MAX_REDIRECTS:
+        if entry.redirects >= MAX_REDIRECTS:
             raise Refusal("error.redirect_loop", f"after {entry.redirects} redirects to {url[:200]}")
-        target = Link(key, url, entry.depth, entry.redirects + 1, rule=self._scope.rule(key, depth=entry.depth))
+        target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
         return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
 
     def archive_robots(self, exchange: Exchange) -> None:
@@ -133,12 +140,22 @@ class SiteSpider(Spider):
 
     def keep(self, outcome: Outcome) -> None:
         """Archive *outcome* and settle its URL."""
+        outcome = self._without_loop(outcome)
         if outcome.exchange is not None:
             self._writer.write(outcome.exchange)
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
         self._tell()
+
+    def _without_loop(self, outcome: Outcome) -> Outcome:
+        """Refuse a redirect to an address that was asked for on the way to it."""
+        if outcome.settled.state != State.REDIRECT:
+            return outcome
+        (target,) = outcome.settled.links
+        if target.url not in self.frontier.spellings(outcome.entry, target):
+            return outcome
+        return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
 
 
 def _refused(entry: Entry, refusal: Refusal) -> Outcome:

@@ -34,15 +34,22 @@ class Answer:
     chunked: bool = False
 
 
+MISSING = Answer("not here", status=404)
+
+
 @dataclass
 class Site:
-    """A running server: `answers` by path, `seen` requests as (path, start, end) in seconds, and their headers."""
+    """A running server: `answers` by path, `seen` requests as (path, start, end) in seconds, and their headers.
+
+    `made` gives the answers of paths that are not listed.
+    """
 
     url: str
     answers: dict[str, Answer]
     seen: list[tuple[str, float, float]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     before: Callable[[str], None] | None = None
+    made: Callable[[str], Answer | None] | None = None
 
     @property
     def paths(self) -> list[str]:
@@ -57,9 +64,11 @@ def page(*links: str, text: str = "a page", head: str = "") -> Answer:
 
 
 @contextmanager
-def serve(answers: dict[str, Answer], *, host: str = "127.0.0.1") -> Iterator[Site]:
-    """Serve *answers*; a path that is not among them is 404."""
-    site = Site("", answers)
+def serve(
+    answers: dict[str, Answer], *, host: str = "127.0.0.1", made: Callable[[str], Answer | None] | None = None
+) -> Iterator[Site]:
+    """Serve *answers* and what is *made* of other paths; the rest is 404."""
+    site = Site("", answers, made=made)
     lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,7 +79,7 @@ def serve(answers: dict[str, Answer], *, host: str = "127.0.0.1") -> Iterator[Si
             began = time.monotonic()
             if site.before is not None:
                 site.before(self.path)
-            answer = site.answers.get(self.path, Answer("not here", status=404))
+            answer = site.answers.get(self.path) or (site.made and site.made(self.path)) or MISSING
             time.sleep(answer.hold_s)
             try:
                 self._say(answer)

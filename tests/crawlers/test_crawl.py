@@ -259,7 +259,7 @@ def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: 
         "/broken": Answer(b"not gzip", headers={**html, "Content-Encoding": "gzip"}),
         "/short": Answer("half", length=1000),
         "/late": Answer("late", hold_s=1.0),
-        "/loop": Answer(status=302, headers={"Location": "/loop?utm_source=again"}),
+        "/loop": Answer(status=302, headers={"Location": "/loop#again"}),
         "/nowhere": Answer(status=302, headers={}),
         "/ok": page(),
     }

@@ -1,0 +1,99 @@
+"""What each pattern of addresses has spent on pages that say the same, in the file of the queue."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Any, Final
+
+from corpusmill.crawlers.frontier.traps import (
+    NEW_TEXT_RETURNS,
+    PATTERN_BUDGET,
+    TEXTS_COMPARED,
+    address_pattern,
+    family_pattern,
+    says_the_same,
+)
+
+_SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY, spent INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS texts (
+    number INTEGER PRIMARY KEY, pattern TEXT NOT NULL, page INTEGER NOT NULL, sketch BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS texts_of_pattern ON texts (pattern, number);
+"""
+
+
+class PatternBudgets:
+    """Counts pages within the transactions of the queue, so that a kill loses none and repeats none.
+
+    A pattern names its host, and a host has one page at a time in flight: the order in which other hosts answer does
+    not matter.
+    """
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        db.executescript(_SCHEMA)
+
+    def count(self, page: int, canonical: str, sketch: bytes, *, links: Iterable[str]) -> bool:
+        """Count the page of row *page* for its pattern, and return whether it adds nothing to those before.
+
+        It adds something when its text is new, or when one of its new *links* has a pattern whose pages do: a table of
+        contents may look like the one before. The first page of a pattern is compared with those of its family, too:
+        filters make ever new sets of parameters.
+        """
+        pattern = address_pattern(canonical)
+        family = family_pattern(pattern)
+        is_first = self._spent(pattern) is None
+        is_useful = any(map(self._is_productive, {address_pattern(link) for link in links} - {pattern}))
+        is_repeated = self._count(pattern, page, sketch, is_useful=is_useful)
+        is_in_family = family is not None and self._count(family, page, sketch, is_useful=is_useful)
+        return is_repeated or (is_first and is_in_family)
+
+    def _is_productive(self, pattern: str) -> bool:
+        """Return whether pages of *pattern* were fetched, and each of the latest said something new."""
+        if self._spent(pattern) != 0:
+            return False
+        (texts,) = self._db.execute("SELECT count(*) FROM texts WHERE pattern = ?", (pattern,)).fetchone()
+        return int(texts) > 1
+
+    def _count(self, pattern: str, page: int, sketch: bytes, *, is_useful: bool) -> bool:
+        texts = self._db.execute(
+            "SELECT sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?", (pattern, TEXTS_COMPARED)
+        )
+        is_new = not any(says_the_same(text, sketch) for (text,) in texts.fetchall())
+        self._db.execute(
+            "INSERT INTO patterns VALUES (?, 0) ON CONFLICT DO UPDATE SET spent = max(0, spent + ?)",
+            (pattern, -NEW_TEXT_RETURNS if is_new or is_useful else 1),
+        )
+        if is_new:
+            self._keep_text(pattern, page, sketch)
+        return not (is_new or is_useful)
+
+    def _keep_text(self, pattern: str, page: int, sketch: bytes) -> None:
+        self._db.execute("INSERT INTO texts (pattern, page, sketch) VALUES (?, ?, ?)", (pattern, page, sketch))
+        self._db.execute(
+            "DELETE FROM texts WHERE pattern = ? AND number <= (SELECT number FROM texts WHERE pattern = ?"
+            " ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (pattern, pattern, TEXTS_COMPARED),
+        )
+
+    def forget(self, pages: str, values: tuple[Any, ...]) -> None:
+        """Drop the texts of the pages that the query *pages* selects: they are fetched again."""
+        self._db.execute(f"DELETE FROM texts WHERE page IN ({pages})", values)
+
+    def exhausted(self, canonical: str) -> str | None:
+        """Return why no page at an address like *canonical* is worth a request; None while there is a budget."""
+        pattern = address_pattern(canonical)
+        spent = self._spent(pattern)
+        if spent is not None and spent >= PATTERN_BUDGET:
+            return f"{PATTERN_BUDGET} pages said the same as pages before them; pattern {pattern}"
+        family = family_pattern(pattern)
+        if spent is None and family is not None and (self._spent(family) or 0) >= PATTERN_BUDGET:
+            return f"{PATTERN_BUDGET} pages with other parameters said the same; pattern {family}"
+        return None
+
+    def _spent(self, pattern: str) -> int | None:
+        """Return what *pattern* has spent of its budget; None when no page of it was fetched."""
+        row = self._db.execute("SELECT spent FROM patterns WHERE pattern = ?", (pattern,)).fetchone()
+        return row and int(row[0])

@@ -1,0 +1,150 @@
+"""Addresses without end: what gives them away, each alone or by the pages of their pattern.
+
+An address that repeats itself is refused by its form. Where addresses look like ordinary ones (a calendar, a page
+number, filters, session ids), the pages decide: those whose addresses have one pattern share a budget of pages that
+say the same as pages before them. Refused is only what was found by way of such pages, one after the other, so that
+pages that a list of contents names are fetched, whatever they say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+from urllib.parse import unquote, urlsplit
+from zlib import crc32
+
+import numpy as np
+
+from corpusmill.schemas.splitmix import splitmix64_column
+
+MAX_REPETITIONS: Final = 2
+"""Times that a parameter, or a sequence of path segments, may stand in an address; as Heritrix's
+`PathologicalPathDecideRule`."""
+MAX_SEGMENTS: Final = 20
+"""Segments of a path; as Heritrix's `TooManyPathSegmentsDecideRule`."""
+PATTERN_BUDGET: Final = 32
+"""Pages of one pattern that may say the same: more than the 30 pages of a long but ordinary pagination."""
+NEW_TEXT_RETURNS: Final = 2
+"""What a page with a text of its own gives back: a pattern where a third of the pages say something new goes on."""
+MIN_CHAIN: Final = 2
+"""Pages that say the same, each linked to by the one before, behind which a pattern's budget counts. Pages listed on
+one page are as many as that page lists; pages that go on making links have no end."""
+TEXTS_COMPARED: Final = 32
+"""Latest different texts of a pattern that a page is compared with: more than the months of two years."""
+SAME_SHARE: Final = 0.9
+"""Jaccard similarity of two pages' words from which they say the same; the numbers in them do not count."""
+
+_SKETCH: Final = 128
+"""Hashes kept of a page's words: the similarity of 0.9 is then estimated to within 0.03 (standard deviation)."""
+_SKETCHED_CHARACTERS: Final = 200_000
+_NESTED: Final = 5
+_COMPARED_PARTS: Final = 256
+_WORD: Final = re.compile(r"[a-z0-9]*[a-z][a-z0-9]*|[^\W\d_]+")
+_VARIABLE: Final = re.compile(r"[A-Za-z0-9]*[0-9][A-Za-z0-9]*")
+_VARIABLES: Final = re.compile(r"#(?:[^A-Za-z0-9/#]*#)+")
+
+
+def trap_of(canonical: str) -> tuple[str, str] | None:
+    """Return the rule by which the form of a canonical URL is a trap, and a message; None for an ordinary one.
+
+    >>> trap_of("http://example.org/?q=a&q=a&q=a")
+    ('trap.repeated_parameter', '`q=a` 3 times; pattern example.org/?q')
+    >>> trap_of("http://example.org/a/b/a/b/a/b"), trap_of("http://example.org/?tag=a&tag=b&tag=c")
+    (('trap.repeated_path', '`a/b` 3 times in a row; pattern example.org/a/b'), None)
+    """
+    parts = urlsplit(canonical)
+    rule = _path_trap(parts.path) or (_query_trap(parts.query) if parts.query else None)
+    return rule and (rule[0], f"{rule[1]}; pattern {address_pattern(canonical)}")
+
+
+def _path_trap(path: str) -> tuple[str, str] | None:
+    segments = [segment for segment in path.split("/") if segment]
+    if len(segments) > MAX_SEGMENTS:
+        return "trap.deep_path", f"{len(segments)} path segments"
+    repeated = _repeated(segments, shortest=1)
+    # A date such as /11/11/11/ is none.
+    if not repeated or all(segment.isdigit() for segment in repeated):
+        return None
+    return "trap.repeated_path", f"`{'/'.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
+
+
+def _query_trap(query: str) -> tuple[str, str] | None:
+    parameter, times = Counter(query.split("&")).most_common(1)[0]
+    if times > MAX_REPETITIONS:
+        return "trap.repeated_parameter", f"`{parameter[:200]}` {times} times"
+    for _ in range(_NESTED):
+        query = unquote(query)
+    # An address within a query that holds an address within its query: /login?next=/login?next=/login?next=/
+    repeated = _repeated([part for part in re.split(r"[=&?/#]+", query) if part], shortest=2)
+    if repeated:
+        return "trap.repeated_parameter", f"`{'='.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
+    return None
+
+
+def _repeated(parts: Sequence[str], *, shortest: int) -> Sequence[str]:
+    """Return the first and shortest sequence that stands more than `MAX_REPETITIONS` times in a row; empty: none."""
+    times = MAX_REPETITIONS + 1
+    parts = parts[:_COMPARED_PARTS]
+    for length in range(shortest, len(parts) // times + 1):
+        equal = 0  # parts in a row that equal the one `length` before them
+        for at in range(length, len(parts)):
+            equal = equal + 1 if parts[at] == parts[at - length] else 0
+            if equal == length * MAX_REPETITIONS:
+                return parts[at - length + 1 : at + 1]
+    return ()
+
+
+def address_pattern(canonical: str) -> str:
+    """Return what addresses of a kind share: a piece with a digit is `#`, segments and names of parameters stand once.
+
+    >>> address_pattern("http://example.org/2026/11/a-17-b3.html"), address_pattern("http://example.org/s/s?page=2&b=x")
+    ('example.org/#/a-#.html', 'example.org/s?page&b')
+    """
+    parts = urlsplit(canonical)
+    segments = dict.fromkeys(_VARIABLES.sub("#", _VARIABLE.sub("#", segment)) for segment in parts.path.split("/"))
+    names = dict.fromkeys(pair.partition("=")[0] for pair in parts.query.split("&"))
+    return f"{parts.netloc}{'/'.join(segments) or '/'}{'?' if parts.query else ''}{'&'.join(names)}"
+
+
+def family_pattern(pattern: str) -> str | None:
+    """Return the pattern of all addresses with a query on the path of *pattern*, whatever its names; None: no query.
+
+    >>> family_pattern("example.org/shop?color&size")
+    'example.org/shop?*'
+    """
+    path, mark, _ = pattern.partition("?")
+    return f"{path}?*" if mark else None
+
+
+def text_sketch(text: str, *, url: str) -> bytes:
+    """Return a digest of the words of a page, for `says_the_same`: up to 512 bytes.
+
+    Numbers and the words of the page's own address *url* are left out: pages that differ in these alone say the same.
+    """
+    own = set(_words(unquote(url)))
+    counts = Counter(word for word in _words(text[:_SKETCHED_CHARACTERS]) if word not in own)
+    # The second time a word stands in the text counts as another word.
+    features = [crc32(word.encode()) | time << 32 for word, count in counts.items() for time in range(count)]
+    hashes = np.unique(splitmix64_column(np.array(features, dtype=np.uint64)).astype(np.uint32))
+    return hashes[:_SKETCH].tobytes()
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def says_the_same(one: bytes, other: bytes) -> bool:
+    """Return whether two pages have nearly the same words, by their sketches (bottom-k, Broder 1997).
+
+    >>> old, new = (text_sketch(f"No events in {year}", url="http://example.org/") for year in (2026, 2027))
+    >>> says_the_same(old, new), says_the_same(old, text_sketch("A fair", url="http://example.org/"))
+    (True, False)
+    """
+    first, second = np.frombuffer(one, dtype=np.uint32), np.frombuffer(other, dtype=np.uint32)
+    union = np.union1d(first, second)
+    if max(len(first), len(second)) == _SKETCH:
+        union = union[:_SKETCH]
+    shared = np.intersect1d(first, second, assume_unique=True)
+    return int(np.count_nonzero(np.isin(shared, union))) >= SAME_SHARE * len(union)

@@ -1,0 +1,274 @@
+"""A crawl ends by itself where a site makes addresses without end, and fetches a real site whole."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qsl, quote, urlsplit
+from zlib import crc32
+
+import pyarrow.parquet as pq
+import pytest
+
+from corpusmill.crawlers.crawl import crawl
+from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.traps import (
+    MIN_CHAIN,
+    PATTERN_BUDGET,
+    address_pattern,
+    says_the_same,
+    text_sketch,
+    trap_of,
+)
+from tests.crawlers.sites import MISSING, Answer, ledger, page, serve, source_of
+
+Maker = Callable[[str], Answer | None]
+MONTHS = "January February March April May June July August September October November December".split()
+WORDS = [first + last for first in "ba ke mi no ru sa te vi".split() for last in "ran sel tir lom pus".split()]
+
+HOME = {"/robots.txt": MISSING}
+
+
+@pytest.fixture
+def raw_dir(tmp_path: Path) -> Path:
+    return tmp_path / "raw" / "site"
+
+
+def _article(number: int, *links: str) -> Answer:
+    """Forty words of a text that is another for each number."""
+    return page(*links, text=" ".join(random.Random(number).choices(WORDS, k=40)))
+
+
+def _with_prose(*links: str, title: str = "") -> Answer:
+    """A page that says the same but for its title."""
+    return page(*links, text=f"{title}. These words are on each page of the site, and nothing else is in {title}.")
+
+
+@pytest.mark.parametrize(
+    ("url", "rule"),
+    [
+        ("/?q=&q=&q=", "trap.repeated_parameter"),
+        ("/?q=a&q=b&q=a&q=a", "trap.repeated_parameter"),
+        ("/login?next=/login?next=/login?next=/login", "trap.repeated_parameter"),
+        ("/login?next=%2Flogin%3Fnext%3D%252Flogin%253Fnext%253D%25252F", None),
+        ("/login?next=%2Flogin%3Fnext%3D%252Flogin%253Fnext%253D%25252Flogin", "trap.repeated_parameter"),
+        ("/?tag=a&tag=b&tag=c", None),
+        ("/?x=0&y=0&z=0", None),
+        ("/?q=a&q=a", None),
+        ("/a/b/a/b/a/b", "trap.repeated_path"),
+        ("/docs/x/x/x/y.html", "trap.repeated_path"),
+        ("/a/b/a/b/", None),
+        ("/2011/11/11/11/", None),
+        ("/" + "/".join(map(str, range(20))), None),
+        ("/" + "/".join(map(str, range(21))), "trap.deep_path"),
+    ],
+)
+def test_an_address_that_repeats_itself_is_a_trap(url: str, rule: str | None) -> None:
+    """A third time adds nothing; what only looks like it is ordinary."""
+    trap = trap_of(f"http://example.org{url}")
+
+    assert (trap and trap[0]) == rule
+    assert trap is None or trap[1].endswith(f"pattern {address_pattern(f'http://example.org{url}')}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/2026/11", "/2027/1/31"),
+        ("/s/8f3a2b/about", "/s/77cc01/about"),
+        ("/about;jsessionid=8F3A", "/about;jsessionid=77CC"),
+        ("/shop?a=1&b=2", "/shop?a=x&b=y&b=z"),
+        ("/x/a/b/", "/x/a/b/b/a/"),
+        ("/list/1-2", "/list/1-2-3-4"),
+    ],
+)
+def test_addresses_of_one_kind_share_a_pattern(one: str, other: str) -> None:
+    """Pieces with digits, values and repeated segments do not count."""
+    assert address_pattern(f"http://example.org{one}") == address_pattern(f"http://example.org{other}")
+
+
+def test_words_decide_whether_two_pages_say_the_same() -> None:
+    """In any order, without numbers and the page's own address."""
+    url = "http://example.org/news/alpha"
+    text = " ".join(WORDS)
+    sketch = text_sketch(text, url=url)
+
+    assert says_the_same(sketch, text_sketch(f"alpha 17 {' '.join(reversed(WORDS))} 2026", url=url))
+    assert says_the_same(sketch, text_sketch(text.upper() + " one", url=url))
+    assert not says_the_same(sketch, text_sketch(text + " one two three four five", url=url))
+    assert not says_the_same(sketch, text_sketch(text + " " + text, url=url))
+    assert says_the_same(text_sketch("", url=url), text_sketch("2026", url=url))
+
+
+def _repeated_query(path: str) -> Answer | None:
+    return page(path + "&q=a", text="dup") if path.startswith("/trap?q=a") else None
+
+
+def _calendar(path: str) -> Answer | None:
+    hit = re.fullmatch(r"/trap/(\d+)/(\d+)", path)
+    if hit is None:
+        return None
+    year, month = int(hit[1]), int(hit[2])
+    following = f"/trap/{year + month // 12}/{month % 12 + 1}"
+    return _with_prose(following, title=f"{MONTHS[month - 1]} {year}")
+
+
+def _calendar_by_query(path: str) -> Answer | None:
+    query = dict(parse_qsl(urlsplit(path).query))
+    if "month" not in query:
+        return None
+    year, month = int(query["year"]), int(query["month"])
+    before = f"/trap?month={(month - 2) % 12 + 1}&amp;year={year - (month == 1)}"
+    return _with_prose(f"/trap?month={month % 12 + 1}&amp;year={year + month // 12}", before, title=MONTHS[month - 1])
+
+
+def _session_in_the_path(path: str) -> Answer | None:
+    if not path.startswith("/trap"):
+        return None
+    session = f"{crc32(path.encode()):x}0"
+    return _with_prose(*(f"/trap/{session}/{name}" for name in ("home", "news")), title=path.rpartition("/")[2])
+
+
+def _relative_links(path: str) -> Answer | None:
+    return page("deeper/still/", text="deep") if path.startswith("/trap") else None
+
+
+def _growing_path(path: str) -> Answer | None:
+    if not path.startswith("/trap"):
+        return None
+    return page("left/", "right/", text="grows") if path.endswith("/") else None
+
+
+def _page_numbers(path: str) -> Answer | None:
+    hit = re.fullmatch(r"/trap\?page=(\d+)", path)
+    return hit and page(f"/trap?page={int(hit[1]) + 1}", text=f"Nothing on page {hit[1]}")
+
+
+def _filters(path: str) -> Answer | None:
+    if not path.startswith("/trap"):
+        return None
+    chosen = set(filter(None, urlsplit(path).query.split("&")))
+    more = [f"{name}=1" for name in WORDS[:12] if f"{name}=1" not in chosen]
+    return _with_prose(*("/trap?" + "&amp;".join(sorted({*chosen, one})) for one in more), title="shop")
+
+
+def _nested_return(path: str) -> Answer | None:
+    return page(f"/trap?next={quote(path, safe='')}", text="log in") if path.startswith("/trap") else None
+
+
+@pytest.mark.parametrize(
+    ("first", "made", "requests", "rule"),
+    [
+        ("/trap?q=a", _repeated_query, 2, "trap.repeated_parameter"),
+        ("/trap/2026/11", _calendar, PATTERN_BUDGET + 12, "trap.same_text"),
+        ("/trap?month=11&amp;year=2026", _calendar_by_query, PATTERN_BUDGET + 12, "trap.same_text"),
+        ("/trap/0/home", _session_in_the_path, 3 * PATTERN_BUDGET, "trap.same_text"),
+        ("/trap/", _relative_links, 3, "trap.repeated_path"),
+        ("/trap/", _growing_path, 5 * PATTERN_BUDGET, "trap.same_text"),
+        ("/trap?page=1", _page_numbers, PATTERN_BUDGET + 1, "trap.same_text"),
+        ("/trap", _filters, 5 * PATTERN_BUDGET, "trap.same_text"),
+        ("/trap?next=/", _nested_return, 3, "trap.repeated_parameter"),
+    ],
+)
+def test_a_crawl_of_a_trap_ends_by_itself(raw_dir: Path, first: str, made: Maker, requests: int, rule: str) -> None:
+    """Within its budget, with the rest of the site fetched, and with rule and pattern in the ledger."""
+    with serve({**HOME, "/": page(first, "/about"), "/about": page(text="about us")}, made=made) as site:
+        manifest = crawl(source_of(site, max_pages=500), raw_dir)
+
+    assert "/about" in site.paths
+    assert sum(path.startswith("/trap") for path in site.paths) <= requests
+    rows = [row for name in manifest.ledger for row in pq.read_table(raw_dir / name).to_pylist()]
+    assert {row["rule"] for row in rows} <= {rule, "trap.repeated_path"}
+    assert all(f"pattern {site.url.removeprefix('http://')}/trap" in row["message"] for row in rows)
+    assert all(row["referrer"] for row in rows)
+    assert len(rows) == manifest.counts["refused"] > 0
+
+
+def _numbered(path: str) -> Answer | None:
+    number = int(path.rpartition("/")[2])
+    return _article(number, *([f"/archive/{number // 28}/{number + 1}"] if number < 300 else []))
+
+
+def _numbered_lists(path: str) -> Answer | None:
+    """Lists that look alike (their links show numbers) of articles that do not."""
+    name, _, number = path.rpartition("/")
+    if name == "/article":
+        return _article(int(number))
+    at = int(number)
+    links = [f"/article/{3 * at + step}" for step in range(3)] + ([f"/list/{at + 1}"] if at < 99 else [])
+    return page(*links, text=f"List {at}")
+
+
+def _print_versions(path: str) -> Answer | None:
+    """Each page has a copy under the same path with another parameter."""
+    number = int(re.findall(r"\d+", path)[0])
+    links = [f"/index.php?id={number}&amp;print=1"] + [f"/index.php?id={number + 1}"] * (number < 149)
+    return _article(number, *links)
+
+
+def _pagination(path: str) -> Answer | None:
+    number = int(path.rpartition("=")[2])
+    return page(*([f"/list?page={number + 1}"] if number < 30 else []), text=f"Page {number}")
+
+
+@pytest.mark.parametrize(
+    ("first", "made", "count"),
+    [
+        ("/archive/0/1", _numbered, 300),
+        ("/list/0", _numbered_lists, 400),
+        ("/index.php?id=0", _print_versions, 300),
+        ("/list?page=1", _pagination, 30),
+    ],
+)
+def test_an_ordinary_site_is_fetched_whole(raw_dir: Path, first: str, made: Maker, count: int) -> None:
+    """Numbers in addresses are no trap where the pages say something, or where there are few."""
+    with serve({**HOME, "/": page(first)}, made=made) as site:
+        manifest = crawl(source_of(site), raw_dir)
+
+    assert ledger(raw_dir, manifest) == {}
+    assert manifest.counts["pages"] == count + 1
+
+
+def test_pages_that_a_list_names_are_fetched_whatever_they_say(raw_dir: Path) -> None:
+    """Only pages that go on making links have no end."""
+    names = [f"/{number}" for number in range(3 * PATTERN_BUDGET)]
+    with serve({"/": page(*names), **{name: page(names[0], text="the same") for name in names}}) as site:
+        manifest = crawl(source_of(site), raw_dir)
+
+    assert manifest.counts["pages"] == 1 + len(names)
+
+
+def _trapped(path: Path, *, reopen: bool) -> tuple[list[str], list[str]]:
+    """Crawl a chain of pages that say the same, with a list of two of them behind it."""
+    frontier = Frontier(path)
+    frontier.seed([Link("http://a.example/p/0", "http://a.example/p/0", 0)])
+    fetched: list[str] = []
+    while entry := frontier.take():
+        fetched.append(entry.key)
+        urls = [f"http://a.example/p/{len(fetched)}"]
+        if len(fetched) == PATTERN_BUDGET:
+            urls.append("http://a.example/list")
+        if entry.key.endswith("list"):
+            urls = [f"http://a.example/p/{number}" for number in (PATTERN_BUDGET + 1, 900)]
+        links = tuple(Link(url, url, 0) for url in urls)
+        text = "a list" if entry.key.endswith("list") else "the same"
+        frontier.settle(entry, Settled(State.PAGE, links=links, sketch=text_sketch(text, url="")), file=0, end=1)
+        if reopen:
+            frontier.close()
+            frontier = Frontier(path)
+    rows = [url for url, _, _, rule, _, _ in frontier.ledger() if rule == "trap.same_text"]
+    frontier.close()
+    return fetched, rows
+
+
+def test_budgets_survive_a_kill_and_a_list_reopens_an_address(tmp_path: Path) -> None:
+    """The same pages are refused, whether the process lived or not; what a list names is fetched after all."""
+    fetched, refused = _trapped(tmp_path / "one.db", reopen=False)
+
+    assert (fetched, refused) == _trapped(tmp_path / "two.db", reopen=True)
+    assert "http://a.example/p/900" in fetched
+    assert len(fetched) < PATTERN_BUDGET + MIN_CHAIN + 5
+    assert refused
+    assert not set(refused) & set(fetched)
