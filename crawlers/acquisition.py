@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from corpusmill.crawlers.registry import LOADERS
-from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource
 from corpusmill.schemas.storage import Store
 
@@ -16,11 +16,13 @@ class CrawlersAcquisition:
 
     loaders: Mapping[str, str] = LOADERS
 
-    def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
+    def crawl(
+        self, source: CrawlSource, folder: Path, *, store: Store, progress: Callable[[CrawlProgress], None]
+    ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
         from corpusmill.crawlers.crawl import crawl
 
-        return crawl(source, folder, store=store)
+        return crawl(source, folder, store=store, progress=progress)
 
     def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
         """Register the files of *source*."""

@@ -30,12 +30,12 @@ from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.interrupts import held_interrupts
-from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
+from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
 from corpusmill.schemas.urls import canonical_url
 
-Progress = Callable[[dict[str, int]], None]
+Progress = Callable[[CrawlProgress], None]
 
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
@@ -62,7 +62,7 @@ def crawl(
         raw_dir: Where the archives and the ledger are written; the queue lies in ``frontier/`` of the workspace.
         store: Where they are published, the manifest last; by default *raw_dir*. Elsewhere, *raw_dir* is empty when the
             crawl is finished.
-        progress: Gets ``pages`` and ``queued`` some times a second.
+        progress: Is called some times a second.
         limits: What to bear from a server.
 
     Raises:
@@ -191,7 +191,7 @@ def _listen(lines: Iterator[str], progress: Progress | None) -> dict[str, Any]:
     for line in lines:
         last = json.loads(line)
         if progress is not None and "progress" in last:
-            progress(last["progress"])
+            progress(CrawlProgress(**last["progress"]))
         if "done" in last or "error" in last:
             break
     return last

@@ -70,6 +70,7 @@ def run(job: Job) -> None:
     """
     frontier = Frontier(job.frontier, max_pages=job.source.max_pages)
     writer = open_archive(job, frontier)
+    _say(progress=_progress(frontier))
     settings = Settings()
     settings.setmodule("corpusmill.crawlers.settings")
     process = AsyncCrawlerProcess(settings)
@@ -130,8 +131,8 @@ def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _progress(frontier: Frontier) -> dict[str, int]:
-    return {"pages": frontier.pages, "queued": frontier.queued}
+def _progress(frontier: Frontier) -> dict[str, Any]:
+    return {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
 
 
 def _say(**what: Any) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -62,6 +64,27 @@ class RawManifest(BaseModel):
         "known before they are read, and `passed_over.<suffix>`: files of the folder that the format does not read.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
+
+
+@dataclass(frozen=True)
+class CrawlProgress:
+    """How far a crawl is.
+
+    Args:
+        pages: Archived, those of a process that was killed included.
+        queued: Addresses that wait.
+        refused: Addresses that are not archived, by rule.
+    """
+
+    pages: int
+    queued: int
+    refused: Mapping[str, int]
+
+
+def crawl_result(manifest: RawManifest) -> CrawlProgress:
+    """Return what the finished crawl of *manifest* came to."""
+    refused = {rule.removeprefix("refused."): n for rule, n in manifest.counts.items() if rule.startswith("refused.")}
+    return CrawlProgress(manifest.counts["pages"], 0, refused)
 
 
 def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:

@@ -127,9 +127,7 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     missing = explained["sources_missing"]
     if missing:
         names = ", ".join(f"`{name}`" for name in missing)
-        lines.append(
-            f"not acquired yet, and not part of the estimates: {names} (`corpusmill run` acquires them)"
-        )
+        lines.append(f"not acquired yet, and not part of the estimates: {names} (`corpusmill run` acquires them)")
     documents = explained["documents"]
     if documents is not None and documents["read"]:
         lines.append(
@@ -141,7 +139,7 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
 
 
 def _stage_rows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return a row for each stage. A stage is computed if all of its steps are; else the first other one has the reason."""
+    """Return a row for each stage. The reason is that of its first step that has to be computed."""
     rows: dict[str, dict[str, Any]] = {}
     for step in steps:
         name = label(step["name"])
@@ -184,9 +182,11 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 
 
 def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
+    from corpusmill.pipelines.engines.driver import Silent
     from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.running.sources import acquire
     from corpusmill.schemas.problems import nearest
+    from corpusmill.terminal.progress import Lines
 
     workspace = workspace_of(console)
     loaded = read_recipe(recipe, workspace, console.parts["acquisition"])
@@ -201,7 +201,9 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
     workspace.make()
     for source in sources:
         console.say(f"{kind} {source.name}")
-        manifest = acquire(loaded, source, workspace, console.parts["acquisition"], force=True, copy=copy)
+        observer = Silent() if console.quiet else Lines(console)
+        acquisition = console.parts["acquisition"]
+        manifest = acquire(loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy)
         total = sum(file.size for file in manifest.files)
         result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
         if console.as_json:

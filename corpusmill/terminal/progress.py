@@ -1,8 +1,7 @@
-"""How a run looks while it goes: a line for each stage, drawn over on a terminal.
+"""The progress of a run: a line for each crawl and each stage, redrawn in place on a terminal.
 
-All lines read alike: documents in, documents kept, how long it took, documents a second, and the rejected ones by rule.
-A stage may take several steps; steps that prepare the next stage belong to its line, those behind the last stage to
-`WRITE`.
+All lines have the same columns: documents (pages) in, kept, time, rate, and the rejected ones by rule. A stage may have
+several steps. Steps that prepare a stage belong to its line, those after the last stage to the line `WRITE`.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Final
 from corpusmill.pipelines.engines.base import Step
 from corpusmill.pipelines.engines.store import StepResult
 from corpusmill.pipelines.engines.tasks import TaskResult
+from corpusmill.schemas.raw import CrawlProgress
 from corpusmill.terminal.console import Console
 
 WRITE: Final = "write"
@@ -36,7 +36,7 @@ _WIDTH: Final = 118
 
 @dataclass(frozen=True)
 class Account:
-    """Documents that a stage took and kept, and those that it rejected by rule."""
+    """Documents into a stage and out of it, and those that it rejected, by rule."""
 
     taken: int
     kept: int
@@ -44,7 +44,7 @@ class Account:
 
 
 class Lines:
-    """Writes a line for each stage on standard error."""
+    """Writes a line for each crawl and each stage on standard error."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -54,6 +54,30 @@ class Lines:
         self._counters: Counter[str] = Counter()
         self._living: int | None = None
         self._is_computed = False
+        self._earlier_pages: int | None = None
+
+    def crawl_started(self, source: str) -> None:
+        """Begin the line of a crawl."""
+        self._started = time.monotonic()
+        self._earlier_pages = None
+        self._redraw(f"  {f'crawl {source}':<18}starting", force=True)
+
+    def crawl_advanced(self, source: str, progress: CrawlProgress) -> None:
+        """Redraw the line of a crawl."""
+        if self._earlier_pages is None:
+            self._earlier_pages = progress.pages  # of a process that was killed, so not of this rate
+        self._redraw(f"{self._crawl_line(source, progress)}, {progress.queued:,} queued")
+
+    def crawl_done(self, source: str, result: CrawlProgress) -> None:
+        """Write the finished line of a crawl."""
+        self._clear()
+        self._console.say(self._crawl_line(source, result))
+
+    def _crawl_line(self, source: str, progress: CrawlProgress) -> str:
+        rules = Counter(progress.refused)
+        account = Account(progress.pages + rules.total(), progress.pages, rules)
+        fetched = progress.pages - (self._earlier_pages or 0)
+        return finished_line(f"crawl {source}", account, seconds=time.monotonic() - self._started, processed=fetched)
 
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
         """Begin a step."""
@@ -83,15 +107,17 @@ class Lines:
         self._console.say(line)
 
     def _draw(self, name: str, *, force: bool = False) -> None:
+        finished, seconds = self._tasks - self._left, time.monotonic() - self._started
+        left = f", about {seconds / finished * self._left:,.0f} s left" if finished else ""
+        taken = sum(n for counter, n in self._counters.items() if counter.endswith("/documents_in"))
+        rate = f", {taken:,} documents in" if taken else ""
+        self._redraw(f"  {label(name):<18}{finished:,} of {self._tasks:,} tasks{rate}{left}", force=force)
+
+    def _redraw(self, line: str, *, force: bool = False) -> None:
         now = time.monotonic()
         if not self._console.shows_progress or (not force and now - self._drawn < _REDRAW_S):
             return
         self._drawn = now
-        finished, seconds = self._tasks - self._left, now - self._started
-        left = f", about {seconds / finished * self._left:,.0f} s left" if finished else ""
-        taken = sum(n for counter, n in self._counters.items() if counter.endswith("/documents_in"))
-        rate = f", {taken:,} documents in" if taken else ""
-        line = f"  {label(name):<18}{finished:,} of {self._tasks:,} tasks{rate}{left}"
         self._clear()
         print(line[:_WIDTH], end="", file=sys.stderr, flush=True)
 
@@ -101,7 +127,7 @@ class Lines:
 
 
 def label(step: str) -> str:
-    """Return what people call the step: the stage to which it belongs.
+    """Return the name of the stage that *step* belongs to.
 
     >>> label("near_dedup.signatures@3"), label(":identity.decisions"), label(":hash_2"), label(":join")
     ('near_dedup', 'identity', 'identity', 'write')
@@ -111,7 +137,7 @@ def label(step: str) -> str:
 
 
 def ends_line(step: str) -> bool:
-    """Return whether a line is finished with the step.
+    """Return whether *step* is the last one of its line.
 
     >>> [ends_line(step) for step in ("pii", "near_dedup.greedy", "near_dedup", ":hash", ":identity", ":shards")]
     [True, False, True, False, True, True]
@@ -120,9 +146,10 @@ def ends_line(step: str) -> bool:
 
 
 def account_of(stage: str, counters: Mapping[str, int], *, living: int | None) -> Account:
-    """Return what became of the documents in *stage*, from the counters of its last step.
+    """Return the account of *stage*, from the counters of its last step.
 
-    A stage that compares documents counts only those it rejects: it took what was *living* behind the stage before it.
+    A stage that compares documents counts only those that it rejects. *living* is the number of documents that the
+    stage before it kept.
     """
     laws = [counter.split("/")[1] for counter in counters if counter.startswith("law/")]
     rules: Counter[str] = Counter()
@@ -137,14 +164,21 @@ def account_of(stage: str, counters: Mapping[str, int], *, living: int | None) -
     return Account(taken, counters.get(f"law/{last}/documents_out", taken - rules.total()), rules)
 
 
-def finished_line(stage: str, account: Account, *, seconds: float | None) -> str:
-    """Return the line of a finished stage; *seconds* None: its result was there already.
+def finished_line(stage: str, account: Account, *, seconds: float | None, processed: int | None = None) -> str:
+    """Return the line of a stage or a crawl.
+
+    Args:
+        stage: Its name.
+        account: Documents, or pages, in and out.
+        seconds: Wall time. None if an earlier result was reused.
+        processed: Documents for the rate, by default all that came in.
 
     >>> print(finished_line("near_dedup", Account(12_000, 11_990, Counter({"near_dedup.duplicate": 10})), seconds=2.5))
       near_dedup              12,000 in      11,990 kept     2.5 s      4,800/s  10 near_dedup.duplicate
     """
     how = "reused" if seconds is None else f"{seconds:,.1f} s"
-    rate = f"{account.taken / seconds:,.0f}/s" if seconds and account.taken else ""
+    processed = account.taken if processed is None else processed
+    rate = f"{processed / seconds:,.0f}/s" if seconds and processed else ""
     numbers = f"{account.taken:>12,} in{account.kept:>12,} kept"
     return f"  {stage:<18}{numbers}{how:>10}{rate:>13}  {rules_text(account.rules)}".rstrip()
 

@@ -35,6 +35,7 @@ from corpusmill.pipelines.engines.store import StepResult, TaskStore
 from corpusmill.pipelines.engines.tasks import SLICE, Call, MapCall, Source, Task, TaskResult
 from corpusmill.schemas.errors import CorpusmillError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import fingerprint
+from corpusmill.schemas.raw import CrawlProgress
 from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 
 PARTITION_BYTES: Final = 32 * 2**20
@@ -62,6 +63,18 @@ class Engine(Protocol):
 class Observer(Protocol):
     """Receives the events of a run."""
 
+    def crawl_started(self, source: str) -> None:
+        """The crawl of *source* is about to begin, or to go on."""
+        ...
+
+    def crawl_advanced(self, source: str, progress: CrawlProgress) -> None:
+        """Some pages of *source* were fetched or refused."""
+        ...
+
+    def crawl_done(self, source: str, result: CrawlProgress) -> None:
+        """The crawl of *source* is finished."""
+        ...
+
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
         """*missing* of *tasks* tasks are about to run."""
         ...
@@ -77,6 +90,15 @@ class Observer(Protocol):
 
 class Silent:
     """Ignores all events."""
+
+    def crawl_started(self, source: str) -> None:
+        """Say nothing."""
+
+    def crawl_advanced(self, source: str, progress: CrawlProgress) -> None:
+        """Say nothing."""
+
+    def crawl_done(self, source: str, result: CrawlProgress) -> None:
+        """Say nothing."""
 
     def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
         """Ignore the event."""

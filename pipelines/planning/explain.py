@@ -54,7 +54,7 @@ def explain_plan(
         "documents": None if disk.read is None else {"read": disk.read, "compared": disk.compared},
         "disk_bytes": disk.peak_bytes,
         "disk_kept_bytes": disk.kept_bytes,
-        "sources_missing": [name for name, manifest in found.items() if manifest is None],
+        "sources_missing": [name for name, manifest in manifests.items() if manifest is None],
     }
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.raw import RawFile, RawManifest
+from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 from corpusmill.schemas.storage import Store
 
@@ -19,8 +19,10 @@ class Acquisition(Protocol):
 
     loaders: Mapping[str, str]
 
-    def crawl(self, source: CrawlSource, folder: Path, *, store: Store) -> RawManifest:
-        """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
+    def crawl(
+        self, source: CrawlSource, folder: Path, *, store: Store, progress: Callable[[CrawlProgress], None]
+    ) -> RawManifest:
+        """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes."""
         ...
 
     def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:

@@ -148,7 +148,7 @@ class _Run:
             raise as_unfinished(error) from error
 
     def _input(self, source: Source) -> SourceInput:
-        manifest = acquire(self.loaded, source, self.workspace, self.acquisition)
+        manifest = acquire(self.loaded, source, self.workspace, self.acquisition, observer=self.observer)
         return source_input(self.loaded, source, manifest, self.workspace, self.acquisition.loaders)
 
     def _refuse_small_disk(self, plan: CorpusPlan, inputs: list[SourceInput], store: TaskStore) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
+from corpusmill.pipelines.engines.driver import Observer, Silent
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, refuse_other_definition
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.raw import RawManifest, crawl_result
 from corpusmill.schemas.recipe import CrawlSource, Source
 
 
@@ -20,6 +22,7 @@ def acquire(
     workspace: Workspace,
     acquisition: Acquisition,
     *,
+    observer: Observer | None = None,
     force: bool = False,
     copy: bool = False,
 ) -> RawManifest:
@@ -37,8 +40,20 @@ def acquire(
             return there
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
-            return acquisition.crawl(source, workspace.crawl_folder(source.name), store=raw)
+            return _crawl(source, workspace, acquisition, observer or Silent())
         return acquisition.load(source, raw, base=loaded.path.parent, copy=copy)
+
+
+def _crawl(source: CrawlSource, workspace: Workspace, acquisition: Acquisition, observer: Observer) -> RawManifest:
+    observer.crawl_started(source.name)
+    manifest = acquisition.crawl(
+        source,
+        workspace.crawl_folder(source.name),
+        store=workspace.raw(source.name),
+        progress=partial(observer.crawl_advanced, source.name),
+    )
+    observer.crawl_done(source.name, crawl_result(manifest))
+    return manifest
 
 
 def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:

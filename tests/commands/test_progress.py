@@ -61,7 +61,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     load = command("load", recipe)
     plan = command("plan", recipe)
 
-    assert "not registered or crawled yet, and not estimated: `s`" in before.out
+    assert "not acquired yet, and not part of the estimates: `s`" in before.out
     assert load.out.splitlines() == [
         "s: registered in place as text: 2 files, 3.0 kB, 2 records (2 × .txt)",
         "  passed over, because text does not read such files: 1 file (1 × .jpg)",
@@ -69,7 +69,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
     assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]
     assert [row[:3] for row in rows[1:5]] == [[row[0], "no", "2"] for row in rows[1:5]]
-    assert "documents: about 2 to read, of which about 2 pass the stages" in plan.out
+    assert "documents: about 2 to read, about 2 left for deduplication" in plan.out
     assert not re.search(r" :|decisions|signatures", plan.out)
 
 

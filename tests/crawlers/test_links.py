@@ -45,6 +45,38 @@ def test_a_link_is_encoded_as_its_page_is() -> None:
     assert links == ("http://example.org/%C3%A9?q=%E9",)
 
 
+@pytest.mark.parametrize(
+    ("html", "links"),
+    [
+        ("<meta charset=shift_jis><a href=/日?日>".encode(), ("http://example.org/%E6%97%A5?%E6%97%A5",)),
+        (
+            "<title>Порт и город</title><a href=/порт>".encode("koi8-r"),
+            ("http://example.org/%D0%BF%D0%BE%D1%80%D1%82",),
+        ),
+        (b"<script>'<meta charset=big5>'</script><meta charset=latin1><a href=?\xe9>", (f"{URL}?%E9",)),
+        ("<a href=/é?é>".encode("utf-16"), ("http://example.org/%C3%A9?%C3%A9",)),
+        (b"<meta charset=koi8-r><a href='?&#1102;'>", (f"{URL}?%C0",)),
+        (b'<base href="\\\\other.example\\x\\"><a href=y>', ("http://other.example/x/y",)),
+    ],
+)
+def test_links_are_in_the_page_as_extract_reads_it(html: bytes, links: tuple[str, ...]) -> None:
+    """A declaration that is wrong, missing or in a script does not lead to addresses that nobody wrote."""
+    assert _follow(html) == links
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        ("<title>A</title><style>b</style><script>c</script><p>d<template>e</template>", "A d"),
+        ('<p>a <a href="/b">/b</a> <a href="/c">c</a>', "a c"),
+        ("", ""),
+    ],
+)
+def test_the_text_of_a_page_is_what_it_says(html: str, words: str) -> None:
+    """Not its code, and not its addresses."""
+    assert " ".join(page_links(html.encode(), url=URL, headers={}).text.split()) == words
+
+
 def test_a_link_that_is_vouched_for_once_is_followed() -> None:
     """rel=nofollow speaks of one link, not of its target."""
     found = page_links(b'<a rel="nofollow" href=c></a><a href=c></a><a rel=nofollow href=d>', url=URL, headers={})
