@@ -134,9 +134,10 @@ def test_a_location_is_read_as_browsers_read_it(raw_dir: Path) -> None:
 
 
 def test_robots_txt_is_followed_over_a_location_as_browsers_read_it(raw_dir: Path) -> None:
-    """What it forbids must not be missed for a backslash."""
+    """What it forbids must not be missed for a letter."""
     forbids = Answer("User-agent: *\nDisallow: /a\n", headers={"Content-Type": "text/plain"})
-    answers = {"/robots.txt": _moved("\\real robots"), "/real%20robots": forbids, "/": page("/a"), "/a": page()}
+    target = "/%D8%A2%D8%AF%D9%85"
+    answers = {"/robots.txt": _moved("/آدم"), target: forbids, "/": page("/a"), "/a": page()}
     with serve(answers) as site:
         manifest = _crawl(site, raw_dir)
 
