@@ -41,8 +41,9 @@ _SKETCH: Final = 128
 _SKETCHED_CHARACTERS: Final = 200_000
 _NESTED: Final = 5
 _COMPARED_PARTS: Final = 256
-_WORD: Final = re.compile(r"[0-9]*[a-z][a-z0-9]*|[^\W\d_]+")
-_VARIABLE: Final = re.compile(r"[A-Za-z0-9]*[0-9][A-Za-z0-9]*")
+_WORD: Final = re.compile(r"[a-z0-9]+|[^\W\d_]+")
+_PIECE: Final = re.compile(r"[A-Za-z0-9]+")
+_DIGIT: Final = re.compile(r"[0-9]")
 _VARIABLES: Final = re.compile(r"#(?:[^A-Za-z0-9/#]*#)+")
 
 
@@ -103,9 +104,13 @@ def address_pattern(canonical: str) -> str:
     ('example.org/#/a-#.html', 'example.org/s?page&b')
     """
     parts = urlsplit(canonical)
-    segments = dict.fromkeys(_VARIABLES.sub("#", _VARIABLE.sub("#", segment)) for segment in parts.path.split("/"))
+    segments = dict.fromkeys(_VARIABLES.sub("#", _PIECE.sub(_masked, segment)) for segment in parts.path.split("/"))
     names = dict.fromkeys(pair.partition("=")[0] for pair in parts.query.split("&"))
     return f"{parts.netloc}{'/'.join(segments) or '/'}{'?' if parts.query else ''}{'&'.join(names)}"
+
+
+def _masked(piece: re.Match[str]) -> str:
+    return "#" if _DIGIT.search(piece[0]) else piece[0]
 
 
 def family_pattern(pattern: str) -> str | None:
@@ -134,7 +139,7 @@ def text_sketch(text: str, *, url: str) -> bytes:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text.lower())
+    return [word for word in _WORD.findall(text.lower()) if not word.isdigit()]
 
 
 def says_the_same(one: bytes, other: bytes) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -100,6 +101,18 @@ def test_words_decide_whether_two_pages_say_the_same() -> None:
     assert not says_the_same(sketch, text_sketch(text + " one two three four five", url=url))
     assert not says_the_same(sketch, text_sketch(text + " " + text, url=url))
     assert says_the_same(text_sketch("", url=url), text_sketch("2026", url=url))
+
+
+def test_long_runs_of_letters_and_digits_take_no_longer() -> None:
+    """A page or a link may be made to keep a crawler busy; quadratic patterns took minutes here."""
+    began = time.process_time()
+
+    text_sketch("7" * 200_000, url="")
+    for piece in ("a" * 8000, "a-" * 4000, "1-" * 4000, "a/" * 4000, "q=&" * 2600):
+        address_pattern(f"http://example.org/{piece}")
+        trap_of(f"http://example.org/x?{piece}")
+
+    assert time.process_time() - began < 5
 
 
 def _repeated_query(path: str) -> Answer | None:
