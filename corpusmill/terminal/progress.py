@@ -11,13 +11,15 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from corpusmill.pipelines.engines.base import Step
-from corpusmill.pipelines.engines.store import StepResult
-from corpusmill.pipelines.engines.tasks import TaskResult
-from corpusmill.schemas.raw import CrawlProgress
 from corpusmill.terminal.console import Console
+
+if TYPE_CHECKING:
+    from corpusmill.pipelines.engines.base import Step
+    from corpusmill.pipelines.engines.store import StepResult
+    from corpusmill.pipelines.engines.tasks import TaskResult
+    from corpusmill.schemas.raw import CrawlProgress
 
 WRITE: Final = "write"
 _REDRAW_S: Final = 0.1
