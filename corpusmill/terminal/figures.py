@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from corpusmill.schemas.raw import PASSED_OVER, RawManifest
 from corpusmill.terminal.console import table
+
+if TYPE_CHECKING:
+    from corpusmill.schemas.raw import RawManifest
 
 _UNITS: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _URL_CHARACTERS: Final = 100
@@ -47,19 +49,18 @@ def plural(number: int, noun: str) -> str:
 
 
 def registered_lines(manifest: RawManifest) -> list[str]:
-    """Return lines on the files of a source that was registered: how many of which kind, and what was passed over."""
+    """Return lines about the registered files of a source: how many of each kind, and how many were skipped."""
+    from corpusmill.schemas.raw import PASSED_OVER
+
     kinds = Counter(suffix_of(file.name) for file in manifest.files)
     place = "in place" if all(file.is_in_place for file in manifest.files) else "as copies"
     parts = [plural(len(manifest.files), "file"), size(sum(file.size for file in manifest.files))]
     parts += [plural(manifest.counts["records"], "record")] if "records" in manifest.counts else []
     lines = [f"{manifest.source}: registered {place} as {manifest.format}: {', '.join(parts)} ({_listed(kinds)})"]
-    prefix = PASSED_OVER
-    others = Counter({k.removeprefix(prefix): n for k, n in manifest.counts.items() if k.startswith(prefix)})
+    others = Counter({k.removeprefix(PASSED_OVER): n for k, n in manifest.counts.items() if k.startswith(PASSED_OVER)})
     if others:
-        lines.append(
-            f"  passed over, because {manifest.format} does not read such files: {plural(others.total(), 'file')} "
-            f"({_listed(others)})"
-        )
+        skipped = plural(others.total(), "file")
+        lines.append(f"  skipped {skipped} that the format {manifest.format} does not read ({_listed(others)})")
     return lines
 
 

@@ -64,7 +64,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     assert "not acquired yet, and not part of the estimates: `s`" in before.out
     assert load.out.splitlines() == [
         "s: registered in place as text: 2 files, 3.0 kB, 2 records (2 × .txt)",
-        "  passed over, because text does not read such files: 1 file (1 × .jpg)",
+        "  skipped 1 file that the format text does not read (1 × .jpg)",
     ]
     rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
     assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]

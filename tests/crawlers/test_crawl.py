@@ -13,6 +13,7 @@ import sys
 import time
 import zlib
 from contextlib import redirect_stdout
+from dataclasses import replace
 from itertools import pairwise
 from operator import itemgetter
 from pathlib import Path
@@ -498,7 +499,7 @@ def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group
     """kill -9 at two moments, then one more run: no page lost, none twice, at most one asked again each time."""
     names = [f"/{number}" for number in range(60)]
     answers = {"/": page(*names[:30]), "/7": page(*names[30:]), "/5": page("/private/b")}
-    answers |= {name: page() for name in names if name not in answers}
+    answers |= {name: replace(page(), hold_s=0.02) for name in names if name not in answers}
     with serve({"/robots.txt": ROBOTS, **answers}) as site:
         for milestone in ("/3", "/25"):
             process = _start(site, raw_dir)
