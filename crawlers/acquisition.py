@@ -30,6 +30,12 @@ class CrawlersAcquisition:
 
         return load(source, raw, base=base, copy=copy)
 
+    def preview(self, source: LoadSource, *, base: Path) -> RawManifest:
+        """Return what `load` would register, without reading whole files."""
+        from corpusmill.crawlers.load import preview
+
+        return preview(source, base=base)
+
     def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
         """Give the files that are not what the manifest says."""
         from corpusmill.crawlers.load import changed_files

@@ -7,7 +7,7 @@ import json
 import os
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from importlib import import_module
@@ -57,7 +57,28 @@ def load(
     if copy:
         marks = store.marks()
         files = [file.model_copy(update={"mark": marks.get(file.path)}) for file in files]
-    manifest = RawManifest(
+    manifest = _manifest(source, files, _counts(source, loader, matches, base=base))
+    store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
+    return manifest
+
+
+def preview(source: LoadSource, *, base: Path) -> RawManifest:
+    """Return what `load` would register, without reading whole files: the hashes are zeros.
+
+    Raises:
+        RecipeError, SourceError: As `load`.
+    """
+    loader = loader_of(source)
+    matches = _matches(source, loader, base=base)
+    files = [
+        RawFile(path=str(match.path), name=match.name, size=_status(match.path).st_size, sha256="0" * 64)
+        for match in matches
+    ]
+    return _manifest(source, files, {})
+
+
+def _manifest(source: LoadSource, files: Iterable[RawFile], counts: dict[str, int]) -> RawManifest:
+    return RawManifest(
         source=source.name,
         kind="load",
         format=source.format,
@@ -65,10 +86,8 @@ def load(
         created_at=datetime.now(UTC),
         definition=source.model_dump(mode="json"),
         files=tuple(files),
-        counts=_counts(source, loader, matches, base=base),
+        counts=counts,
     )
-    store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-    return manifest
 
 
 def _counts(source: LoadSource, loader: Loader, matches: list[Match], *, base: Path) -> dict[str, int]:

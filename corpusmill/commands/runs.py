@@ -124,15 +124,15 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
     lines = [table(_stage_rows(explained["steps"]), ["stage", "computed", "documents", "reason"]), ""]
-    missing = explained["sources_missing"]
-    if missing:
-        names = ", ".join(f"`{name}`" for name in missing)
-        lines.append(f"not acquired yet, and not part of the estimates: {names} (`corpusmill run` acquires them)")
+    not_estimated = explained["sources_not_estimated"]
+    if not_estimated:
+        names = ", ".join(f"`{name}`" for name in not_estimated)
+        lines.append(f"not crawled yet, and not part of the estimates: {names}")
     documents = explained["documents"]
     if documents is not None and documents["read"]:
-        lines.append(
-            f"documents: about {documents['read']:,} to read, about {documents['compared']:,} left for deduplication"
-        )
+        read, compared = documents["read"], documents["compared"]
+        left = "" if compared == read else f", about {compared:,} left for the stages that compare documents"
+        lines.append(f"documents: about {read:,}{left}")
     needed, kept = size(explained["disk_bytes"]), size(explained["disk_kept_bytes"])
     lines.append(f"disk: about {needed} needed, {kept} kept")
     return lines

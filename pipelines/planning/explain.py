@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,11 +11,13 @@ from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
-from corpusmill.pipelines.planning.estimate import estimate_disk
+from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned, read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, source_input
+from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.recipe import LoadSource
 
 _RECORD_BYTES: Final = 3_000
 """Mean size of a record of text, for estimates."""
@@ -40,7 +42,7 @@ def explain_plan(
     dataset = dataset_name(loaded, limit=limit)
     before = _last_steps(workspace, dataset)
     store = workspace.tasks
-    disk = estimate_disk(plan, inputs, store, limit=limit)
+    disk = _estimated(loaded, inputs, workspace, acquisition, limit=limit)
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
@@ -55,7 +57,33 @@ def explain_plan(
         "disk_bytes": disk.peak_bytes,
         "disk_kept_bytes": disk.kept_bytes,
         "sources_missing": [name for name, manifest in manifests.items() if manifest is None],
+        "sources_not_estimated": [
+            source.name
+            for source in loaded.recipe.sources
+            if manifests[source.name] is None and not isinstance(source, LoadSource)
+        ],
     }
+
+
+def _estimated(
+    loaded: LoadedRecipe,
+    inputs: Sequence[SourceInput],
+    workspace: Workspace,
+    acquisition: Acquisition,
+    *,
+    limit: int | None,
+) -> DiskEstimate:
+    """Estimate documents and disk; files that are not registered yet are listed for it."""
+    known = {source.name for source in inputs}
+    listed = [
+        source_input(
+            loaded, source, acquisition.preview(source, base=loaded.path.parent), workspace, acquisition.loaders
+        )
+        for source in loaded.recipe.sources
+        if isinstance(source, LoadSource) and source.name not in known
+    ]
+    every = [*inputs, *listed]
+    return estimate_disk(planned(loaded, every, workspace, limit=limit), every, workspace.tasks, limit=limit)
 
 
 def estimated_records(source: SourceInput) -> int:

@@ -121,22 +121,25 @@ class Documents:
 
 
 def documents_of(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
-    """Estimate the documents of *inputs*. Files below `SMALL_BYTES` are estimated from their size alone."""
+    """Estimate the documents of *inputs*. No stage is run on files below `SMALL_BYTES`; their records are counted."""
     return _with_views(_documents(plan, inputs), plan)
 
 
 def _documents(plan: Plan, inputs: Sequence[SourceInput]) -> Documents:
     sizes = {source.path(file): file.size for source in inputs for file in source.manifest.files}
     scan = [step for step in plan.steps if isinstance(step, Scan) and step.stage is None][-1]
-    if sum(sizes.values()) < SMALL_BYTES and (assumed := _assumed(scan, inputs)).text_bytes < SMALL_BYTES:
-        return assumed
+    assumed = _assumed(scan, inputs)
     try:
         with _task(scan):
             sample = read_sample(scan, plan.scans[scan.name], sizes)
     except CorpusmillError as error:
         _log.info("no sample could be read", extra={"error": str(error)})
-        return _assumed(scan, inputs)
-    return _measured(plan, scan, sample) if sample.strata else _assumed(scan, inputs) * sample.unread
+        return assumed
+    if not sample.strata:
+        return assumed * sample.unread
+    if sum(sizes.values()) < SMALL_BYTES and assumed.text_bytes < SMALL_BYTES:
+        return replace(assumed, rows=_rows(sample), living=_rows(sample))
+    return _measured(plan, scan, sample)
 
 
 def _with_views(documents: Documents, plan: Plan) -> Documents:
@@ -172,7 +175,7 @@ def _assumed(scan: Scan, inputs: Sequence[SourceInput]) -> Documents:
 
 def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
     """Return estimates from *sample*, and from the stages that reject its records one at a time."""
-    rows = sum((stratum.stop - stratum.start) * stratum.weight for stratum in sample.strata)
+    rows = _rows(sample)
     written = {scan.name: _bytes_of(sample, sample.batch)}
     memory = sum(s.weight * sample.batch.slice(s.start, s.stop - s.start).nbytes for s in sample.strata)
     batch = sample.batch
@@ -195,6 +198,11 @@ def _measured(plan: Plan, scan: Scan, sample: Sample) -> Documents:
         memory_bytes=memory,
         sample=batch,
     )
+
+
+def _rows(sample: Sample) -> float:
+    """Return the number of records that *sample* represents."""
+    return sum((stratum.stop - stratum.start) * stratum.weight for stratum in sample.strata)
 
 
 def _total(sample: Sample, values: pa.Array) -> float:

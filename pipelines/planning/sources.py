@@ -29,6 +29,10 @@ class Acquisition(Protocol):
         """Register the files of *source*."""
         ...
 
+    def preview(self, source: LoadSource, *, base: Path) -> RawManifest:
+        """Return what `load` would register, without reading whole files: the hashes are zeros."""
+        ...
+
     def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
         """Return the files that differ from the manifest."""
         ...

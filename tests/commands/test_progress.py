@@ -61,7 +61,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     load = command("load", recipe)
     plan = command("plan", recipe)
 
-    assert "not acquired yet, and not part of the estimates: `s`" in before.out
+    assert "documents: about 2\n" in before.out
     assert load.out.splitlines() == [
         "s: registered in place as text: 2 files, 3.0 kB, 2 records (2 × .txt)",
         "  skipped 1 file that the format text does not read (1 × .jpg)",
@@ -69,7 +69,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
     assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]
     assert [row[:3] for row in rows[1:5]] == [[row[0], "no", "2"] for row in rows[1:5]]
-    assert "documents: about 2 to read, about 2 left for deduplication" in plan.out
+    assert "documents: about 2\n" in plan.out
     assert not re.search(r" :|decisions|signatures", plan.out)
 
 
@@ -93,3 +93,22 @@ def test_the_account_of_a_stage(stage: str, counters: dict[str, int], living: in
     account = account_of(stage, Counter(counters), living=living)
 
     assert (account.taken, account.kept) == expected
+
+
+def test_a_plan_estimates_files_before_they_are_registered_and_names_sites_it_cannot(
+    command: Command, tmp_path: Path
+) -> None:
+    """A first plan is made before anything is there: it counts records of files, and writes nothing."""
+    (tmp_path / "rows.jsonl").write_text("".join(f'{{"text": "row {number}"}}\n' for number in range(500)))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "dataset: d\nsources:\n  - load: {name: rows, format: jsonl, path: rows.jsonl}\n"
+        '  - crawl: {name: site, start_urls: ["https://example.org/"], contact: "mailto:me@example.org"}\n'
+        "stages: [normalize]\n"
+    )
+
+    plan = command("plan", recipe)
+
+    assert "documents: about 500\n" in plan.out
+    assert "not crawled yet, and not part of the estimates: `site`\n" in plan.out
+    assert not (tmp_path / "corpus" / "raw").exists()

@@ -250,18 +250,19 @@ def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
     assert found.peak_bytes < raw_bytes
 
 
-def test_a_small_source_is_counted_by_its_size_without_being_read(
+def test_no_stage_runs_on_a_small_source(
     files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planning ten documents must stay fast, with an estimate of the right order of magnitude."""
     small = tmp_path / "ten.jsonl"
     small.write_text("".join(json.dumps(row) + "\n" for row in lines()[:10]))
     path = recipe(tmp_path, small)
-    monkeypatch.setattr("corpusmill.pipelines.planning.sizes.read_sample", None)
+    monkeypatch.setattr("corpusmill.pipelines.planning.sizes._measured", None)
 
     found = estimate(path, tmp_path / "workspace")
     run(path, tmp_path / "workspace")
 
+    assert (found.read, found.compared) == (10, 10)
     assert 0.4 < found.peak_bytes / disk_bytes(tmp_path / "workspace") < 2.5
 
 
