@@ -75,8 +75,8 @@ def crawl(
     try:
         raw_dir.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
-        what = f"the crawl of the source `{source.name}`"
-        with file_lock(path.with_suffix(".lock"), what=what, wait_s=_LOCK_PATIENCE_S) as lock:
+        subject = f"the crawl of the source `{source.name}`"
+        with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
             job = _prepare(source, raw_dir, path, limits, published)
             _run_process(job, progress, keep_open=lock.fileno())

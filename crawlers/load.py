@@ -218,7 +218,7 @@ def _in_place(match: Match) -> RawFile:
 def _copied(match: Match, store: Store) -> RawFile:
     """Copy a file under the hash of what was copied; the copy is what the manifest then speaks of."""
     suffix = "".join(match.path.suffixes[-2:])
-    copy = store.take_in(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
+    copy = store.write_hashed(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
     path = store.path(copy.key)
     modified_ns = None if path is None else path.stat().st_mtime_ns
     return RawFile(path=copy.key, name=match.name, size=copy.size, sha256=copy.sha256, modified_ns=modified_ns)

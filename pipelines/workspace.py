@@ -134,10 +134,10 @@ class Workspace:
             LockHeldError: Somebody else holds it; the message names them.
             UnfinishedError: The store cannot be written.
         """
-        what = f"the {'data set' if kind == 'dataset' else kind} `{name}`"
+        subject = f"the {'data set' if kind == 'dataset' else kind} `{name}`"
         with contextlib.ExitStack() as stack:
             try:
-                lock = stack.enter_context(self.store.lock(f"{LOCKS}/{kind}-{name}.lock", what=what))
+                lock = stack.enter_context(self.store.lock(f"{LOCKS}/{kind}-{name}.lock", subject=subject))
             except LockHeldError:
                 raise
             except UnfinishedError as error:

@@ -1,4 +1,4 @@
-"""The ground: records, ids, manifests, recipes and errors, as every other package and program knows them."""
+"""Records, ids, manifests, recipes and errors: the definitions that all other packages share."""
 
 DEFAULT_WORKSPACE = "corpus"
-"""Folder, relative to the current one, in which raw files, tasks, versions and models lie."""
+"""Folder for raw files, tasks, versions and models, relative to the current one."""

@@ -1,6 +1,6 @@
-"""The columns of a record on its way, and of a document in a shard.
+"""The columns of a record between stages, and of a document in a shard.
 
-A record enters as a *capture* (bytes or text, with where it came from) and keeps its row to the end: a rejected one
+A record enters as a *capture* (bytes or text, with its origin) and keeps its row until the end: a rejected record
 carries its verdict in the columns of `VERDICT`. Columns with a dot in their name are signals (`gopher.word_count`).
 """
 
@@ -15,7 +15,7 @@ METADATA: Final = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("va
 """Sorted by key, with distinct keys; `schemas.metadata` builds it. Hugging Face `datasets` cannot read a map."""
 SPLITS: Final = ("train", "validation", "test")
 MAX_TEXT_BYTES: Final = 32_000_000
-"""A text above this is set aside as `error.too_large`: a batch holds at most this much."""
+"""A larger text is set aside as `error.too_large`, because it does not fit in a batch."""
 MAX_BATCH_BYTES: Final = 32_000_000
 MAX_BATCH_ROWS: Final = 65_536
 
@@ -49,7 +49,7 @@ DOCUMENT: Final = pa.schema(
         pa.field("metadata", METADATA),
     ]
 )
-"""A document in a shard; views made by linguistic stages follow as further string columns."""
+"""A document in a shard. Views made by linguistic stages are added as further columns."""
 
 OFFER: Final = pa.schema(
     [
@@ -71,8 +71,8 @@ OFFER: Final = pa.schema(
         pa.field("message", pa.string()),
     ]
 )
-"""What a loader offers: a record has `content` (bytes with their `media_type`, still to be extracted) or `text`, or the
-rule `error.<kind>` under which it is set aside. `offset` and `length` are bytes in the (decompressed) file."""
+"""A record from a loader. It has `content` (bytes with a `media_type`, to be extracted), or `text`, or the rule
+`error.<kind>` under which it is set aside. `offset` and `length` are in bytes of the decompressed file."""
 
 VERDICT: Final = pa.schema(
     [
@@ -84,7 +84,7 @@ VERDICT: Final = pa.schema(
         pa.field("duplicate_of", pa.string()),
     ]
 )
-"""Why a record is not published; all null while it lives."""
+"""Why a record is not published; all columns are null if it was not rejected."""
 
 CAPTURE: Final = pa.schema(
     [
@@ -102,8 +102,8 @@ CAPTURE: Final = pa.schema(
         *VERDICT,
     ]
 )
-"""A record between two stages; stages add signals and views behind these columns. `text_bytes` are the UTF-8 bytes of
-`text`; a rejected record keeps the text that it had when it was rejected."""
+"""A record between two stages; stages add signals and views after these columns. `text_bytes` is the size of `text` in
+UTF-8. A rejected record keeps the text that it had when it was rejected."""
 
 LEDGER: Final = pa.schema(
     [
@@ -122,8 +122,8 @@ LEDGER: Final = pa.schema(
         pa.field("text_bytes", pa.int64()),
     ]
 )
-"""One row a capture that is not published, and rows that a stage *created*, such as pieces of text that it cut out of
-many documents: these were no records, so they have no row in `ORIGIN`. Sorted by (`id`, `record_sha256`)."""
+"""One row per capture that is not published, and rows that a stage *created*, such as text that it cut out of many
+documents. Created rows were never records, so they have no row in `ORIGIN`. Sorted by (`id`, `record_sha256`)."""
 
 ORIGIN: Final = pa.schema(
     [
@@ -134,7 +134,7 @@ ORIGIN: Final = pa.schema(
         pa.field("length", pa.int64()),
     ]
 )
-"""Where a capture lay; not part of a version's identity."""
+"""Where a capture was read from; not part of a version's identity."""
 
 RAW_LEDGER: Final = pa.schema(
     [
@@ -148,11 +148,11 @@ RAW_LEDGER: Final = pa.schema(
         pa.field("at", TIMESTAMP),
     ]
 )
-"""Pages that a crawl did not fetch, or fetched in vain: `stage` is ``crawl``, `rule` such as ``robots.disallowed``."""
+"""Pages that a crawl refused or failed to fetch: `stage` is ``crawl``, `rule` is for example ``robots.disallowed``."""
 
 
 def type_name(kind: pa.DataType) -> str:
-    """Return the name of an Arrow type, without the names of list items, which files and libraries spell differently.
+    """Return the name of an Arrow type, without the names of list items, because they differ between libraries.
 
     >>> type_name(METADATA), type_name(pa.list_(pa.field("element", pa.int64())))
     ('list<struct<key: string, value: string>>', 'list<int64>')
@@ -171,5 +171,5 @@ def _field_name(field: pa.Field) -> str:
 
 
 def is_signal(name: str) -> bool:
-    """Tell whether the column *name* is a signal."""
+    """Return whether the column *name* is a signal."""
     return "." in name

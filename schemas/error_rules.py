@@ -1,4 +1,4 @@
-"""The rules under which broken records and pages land in a ledger, and what each one means."""
+"""The rules under which broken records and pages are listed in a ledger, and the meaning of each rule."""
 
 from __future__ import annotations
 

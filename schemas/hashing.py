@@ -1,4 +1,4 @@
-"""The logical hash of a table: over its schema and values, however the file is compressed, cut or encoded."""
+"""The logical hash of a table covers its schema and values, not how its file is compressed, split or encoded."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _CHUNK_BYTES = 1 << 20
 
 
 class LogicalHash:
-    """Hashes batches as they pass; where the batches are cut does not matter.
+    """Incremental hash of a table, independent of the boundaries between batches.
 
-    Each column is hashed on its own as a tree: validity (one byte a row), then for text and binary the lengths (int64)
-    and the bytes, for numbers the little-endian values with nulls as zero, for lists and maps the lengths and their
-    items, for structs their fields.
+    Each column is hashed separately, as a tree: validity (one byte per row); then, for text and binary, the lengths
+    (int64) and the bytes; for numbers, the little-endian values with nulls as zero; for lists and maps, the lengths and
+    the items; for structs, the fields.
 
     >>> one, two = LogicalHash(pa.schema([("n", pa.int64())])), LogicalHash(pa.schema([("n", pa.int64())]))
     >>> one.update(pa.record_batch({"n": [1, None, 3]}))
@@ -41,7 +41,7 @@ class LogicalHash:
         """Add the rows of *batch*.
 
         Raises:
-            ValueError: *batch* has another schema.
+            ValueError: *batch* has a different schema.
         """
         if not batch.schema.equals(self._schema) and [f.type for f in batch.schema] != [f.type for f in self._schema]:
             raise ValueError(f"hashing {self._schema} got a batch of {batch.schema}")
@@ -50,7 +50,7 @@ class LogicalHash:
         self._rows += batch.num_rows
 
     def hexdigest(self) -> str:
-        """Give the hash of all rows so far: 64 hex characters."""
+        """Return the hash of all rows so far: 64 hex characters."""
         total = hashlib.sha256(f"corpusmill logical hash 1\n{self._rows}\n".encode())
         for field, column in zip(self._schema, self._columns, strict=True):
             total.update(f"{field.name}\0{type_name(field.type)}\0{field.nullable}\n".encode())
@@ -83,7 +83,7 @@ class _Column:
             self._update_list(values)
         elif pa.types.is_string(kind) or pa.types.is_binary(kind):
             self._lengths.update(_int64(pc.binary_length(values)))
-            if values.null_count:  # bytes may lie under a null
+            if values.null_count:  # a null may have bytes in the data buffer
                 values = values.fill_null("" if pa.types.is_string(kind) else b"")
             start, stop = _offsets(values)
             self._values.update(_data(values)[start:stop])
@@ -113,7 +113,7 @@ def _int64(lengths: pa.Array) -> bytes:
 
 
 def _offsets(values: pa.Array) -> tuple[int, int]:
-    """Give the range of bytes that *values* occupies in its data buffer."""
+    """Return the first byte of *values* in its data buffer, and the byte after the last."""
     offsets = np.frombuffer(values.buffers()[1] or b"", np.int32)
     if not len(offsets):
         return 0, 0
@@ -133,13 +133,13 @@ def _numbers(values: pa.Array) -> bytes:
         values = values.view(pa.int32())
     array = np.asarray(values.fill_null(0))
     if array.dtype.kind == "f":
-        array = array + 0.0  # one zero: -0.0 and 0.0 are equal values
+        array = array + 0.0  # turns -0.0 into 0.0, which is equal
         array = np.where(np.isnan(array), np.array(np.nan, array.dtype), array)
     return bytes(array.astype(array.dtype.newbyteorder("<")).tobytes())
 
 
 def logical_hash(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
-    """Give the logical hash of the table that *batches* make."""
+    """Return the logical hash of the table that consists of *batches*."""
     whole = LogicalHash(schema)
     for batch in batches:
         whole.update(batch)
@@ -147,14 +147,14 @@ def logical_hash(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """Give the SHA-256 of the file at *path*, read in pieces."""
+    """Return the SHA-256 of the file at *path*, read in chunks."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while piece := file.read(_CHUNK_BYTES):
-            digest.update(piece)
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
     return digest.hexdigest()
 
 
 def fingerprint(value: Any) -> str:
-    """Give 40 hex characters that stand for the JSON *value*."""
+    """Return a hash of the JSON *value*: 40 hex characters."""
     return hashlib.sha256(canonical_json(value)).hexdigest()[:40]

@@ -1,7 +1,4 @@
-"""Names by content: what a document *is*, what it *says*, and where it goes.
-
-Nothing here depends on the position of a record, the machine or the run.
-"""
+"""Ids, hashes and shard numbers that depend on content alone, not on a record's position, the machine or the run."""
 
 from __future__ import annotations
 
@@ -17,15 +14,15 @@ import pyarrow as pa
 
 _CONTROLS: Final = bytes(code for code in range(0x20) if code not in b"\t\n\r")
 _SHORT_TEXT: Final = 64
-"""Characters up to which the standard library quotes a text faster than searching it for each character to escape."""
+"""Up to this many characters, the standard library is faster than replacing each escaped character in bytes."""
 ID_COUNTS: Final = "ids."
-"""Beginning of the names under which a loader counts the records that have an id, miss one, or have one of no use."""
+"""Prefix of the counters for records with an id, without one, and with an unusable one."""
 ID_LENGTH: Final = 32
 """Hexadecimal characters of an `id` and a `content_hash`: 128 bits."""
 
 
 def document_id(source: str, source_id: str) -> str:
-    """Give the `id` of the document *source_id* of *source*.
+    """Return the `id` of the document *source_id* of *source*.
 
     >>> document_id("site", "https://example.org/")
     'bd0e139f08eb0a5e9abafaffbdd10407'
@@ -34,25 +31,25 @@ def document_id(source: str, source_id: str) -> str:
 
 
 def content_hash(text: str) -> str:
-    """Give the `content_hash` of *text*: equal texts have equal hashes."""
+    """Return the `content_hash` of *text*: equal texts have equal hashes."""
     return hashlib.sha256(text.encode()).hexdigest()[:ID_LENGTH]
 
 
 def capture_hash(body: bytes | memoryview) -> str:
-    """Give the `record_sha256` of a capture that is bytes."""
+    """Return the `record_sha256` of a capture that consists of bytes."""
     return hashlib.sha256(body).hexdigest()
 
 
 def row_hash(row: Any) -> str:
-    """Give the `record_sha256` of a capture that is a row: equal for JSON Lines and Parquet."""
+    """Return the `record_sha256` of a capture that is a row; it is the same for JSON Lines and Parquet."""
     return capture_hash(canonical_json(row))
 
 
 def canonical_json(value: Any) -> bytes:
-    """Serialize *value* by RFC 8785: sorted keys, no spaces, shortest numbers.
+    """Serialize *value* according to RFC 8785: sorted keys, no spaces, shortest numbers.
 
     Raises:
-        ValueError: A number is not finite, or text has a lone surrogate.
+        ValueError: A number is not finite, or a string has a lone surrogate.
 
     >>> canonical_json({"b": 1.0, "a": [None, "é"]})
     b'{"a":[null,"\\xc3\\xa9"],"b":1}'
@@ -61,7 +58,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def _utf16(key: str) -> bytes:
-    """RFC 8785 sorts keys by their UTF-16 code units."""
+    """Return the sort key of *key*: RFC 8785 sorts by UTF-16 code units."""
     return key.encode("utf-16-be", "surrogatepass")
 
 
@@ -85,7 +82,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def _quoted(text: str) -> bytes:
-    """Quote *text* as the standard library does; a long one five times faster, by replacing in bytes."""
+    """Quote *text* as the standard library does, but long texts five times faster, by replacing in bytes."""
     if len(text) <= _SHORT_TEXT:
         return encode_basestring(text).encode()
     data = text.encode()
@@ -97,11 +94,11 @@ def _quoted(text: str) -> bytes:
 
 
 _ESCAPES: Final = ((b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\r", b"\\r"), (b"\t", b"\\t"))
-"""The backslash is first: the others bring new ones."""
+"""The backslash comes first, because the other escapes add backslashes."""
 
 
 def _canonical_number(value: int | float) -> str:
-    """Write *value* as ECMAScript does; integers beyond 2^53 keep all digits, because ids often are that large."""
+    """Format *value* as ECMAScript does, but keep all digits of integers above 2^53, because ids can be that large."""
     if isinstance(value, int):
         return str(value)
     if not math.isfinite(value):
@@ -122,12 +119,12 @@ def _canonical_number(value: int | float) -> str:
 
 
 def first_64_bits(document: str) -> int:
-    """Return the first 64 bits of the id *document* as a number: its place on the line of shards."""
+    """Return the first 64 bits of the id *document* as a number, which decides its shard."""
     return int(document[:16], 16)
 
 
 def first_64_bits_column(ids: pa.Array) -> npt.NDArray[np.uint64]:
-    """Return `first_64_bits` of each of *ids*: a string column of ids or content hashes, without nulls.
+    """Return `first_64_bits` of each value of *ids*, a string column of ids or content hashes without nulls.
 
     >>> first_64_bits_column(pa.array(["00000000000000ff" + "0" * 16])).tolist()
     [255]
@@ -144,10 +141,10 @@ def first_64_bits_column(ids: pa.Array) -> npt.NDArray[np.uint64]:
 
 
 def shard_of(document: str, shards: int) -> int:
-    """Give the shard, from 0, in which the id *document* lies when a split has *shards* shards."""
+    """Return the shard, counted from 0, of the id *document* in a split of *shards* shards."""
     return first_64_bits(document) * shards >> 64
 
 
 def shard_count(text_bytes: int, target_bytes: int) -> int:
-    """Give the number of shards for *text_bytes* bytes of UTF-8 text."""
+    """Return the number of shards for *text_bytes* bytes of UTF-8 text."""
     return max(1, -(-text_bytes // target_bytes))

@@ -1,4 +1,4 @@
-"""The command that installs an optional part of corpusmill, as it is installed here."""
+"""The command that installs an extra into the running installation of corpusmill."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Final
 
 _FOLDER: Final = Path(__file__).resolve().parent.parent
-"""The checkout; where corpusmill was installed from a wheel, its package."""
+"""Root of the checkout, or the package folder if corpusmill was installed from a wheel."""
 
 
 def install_command(extra: str | None = None, *, folder: Path = _FOLDER) -> str:
-    """Return the command that adds *extra* to the installation that runs.
+    """Return the command that adds *extra* to the running installation.
 
-    In a checkout these are the versions of ``constraints.txt``. pip adds what is missing to an installed wheel without
-    asking an index for corpusmill itself.
+    A checkout uses the versions of ``constraints.txt``. For an installed wheel, pip adds the missing packages without
+    looking up corpusmill itself on an index.
 
     >>> install_command("train", folder=Path("/wheel"))
     "pip install 'corpusmill[train]'"

@@ -1,4 +1,4 @@
-"""Ctrl-C while other processes or libraries work: they are stopped in an order, and print nothing."""
+"""Signal handling around other processes and libraries, so that Ctrl-C stops them in order and without output."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _INTERRUPTS: Final = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def replaced_handlers(replace: Callable[[Handler], Handler]) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM in a block with what *replace* returns for their handlers.
+    """Replace the handlers of SIGINT and SIGTERM inside a block: *replace* maps the old handler to the new one.
 
-    Signals without a handler in Python stay as they are, and so do all in another thread than the main one, in which
-    Python runs its handlers.
+    Signals without a Python handler are left alone. Outside the main thread nothing is replaced, because Python runs
+    handlers in the main thread only.
     """
     handlers: dict[signal.Signals, Any] = {}
     if threading.current_thread() is threading.main_thread():
@@ -35,10 +35,10 @@ def replaced_handlers(replace: Callable[[Handler], Handler]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def held_interrupts() -> Iterator[None]:
-    """Hold SIGINT and SIGTERM back for the length of a block; those that came are handled behind it.
+    """Delay SIGINT and SIGTERM until the end of a block.
 
-    A process that is started in the block has SIGINT blocked from its first instruction on, and is never left half
-    started. It calls `ignore_interrupts` as soon as it can.
+    A process started in the block has SIGINT blocked from its first instruction, so it is never interrupted while it
+    starts. It calls `ignore_interrupts` as soon as it can.
     """
     held: list[int] = []
     try:
@@ -51,7 +51,10 @@ def held_interrupts() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _blocked_interrupts() -> Iterator[None]:
-    """Block SIGINT in this thread and what it starts; other threads may still take it, and the main one handles it."""
+    """Block SIGINT in this thread and its children.
+
+    Another thread can still receive the signal; its handler then runs in the main thread.
+    """
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -60,6 +63,6 @@ def _blocked_interrupts() -> Iterator[None]:
 
 
 def ignore_interrupts() -> None:
-    """Ignore SIGINT in this process, also one that came while it was blocked."""
+    """Ignore SIGINT in this process, including one that arrived while it was blocked."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

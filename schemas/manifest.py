@@ -1,4 +1,4 @@
-"""`manifest.json` of a version: the truth about what was published. Everything else is an index made from it."""
+"""`manifest.json` of a version: the authoritative list of what was published. All indexes are built from it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from corpusmill.schemas.document import type_name
 from corpusmill.schemas.identity import canonical_json
 
 FORMAT_VERSION: Final = 2
-"""Rises when a program that reads the files of a version would misread those of the next. In format 1 the column
-`metadata` was a map; every command reads both."""
+"""Incremented when programs that read the current format would misread the next one. In format 1 the column `metadata`
+was a map; every command reads both formats."""
 VERSION_ID_LENGTH: Final = 16
 
 
@@ -49,12 +49,15 @@ class SideFile(_Model):
 
     @property
     def is_of_stage(self) -> bool:
-        """Whether it belongs to a side table that a stage published."""
+        """Whether the file belongs to a side table that a stage published."""
         return self.kind not in ("ledger", "signals", "origin")
 
 
 class StageCounts(_Model):
-    """The law of one stage: ``in + created = out + ledger``, ``in + added = out + ledger + cut`` (bytes of text)."""
+    """Counts of one stage.
+
+    ``in + created = out + ledger`` in documents, and ``in + added = out + ledger + cut`` in bytes of text.
+    """
 
     name: str
     documents_in: int
@@ -70,7 +73,7 @@ class StageCounts(_Model):
 
     @property
     def holds(self) -> bool:
-        """Whether nothing was lost."""
+        """Whether the counts add up, so that nothing was lost."""
         return (
             self.documents_in + self.created == self.documents_out + self.ledger
             and self.bytes_in + self.bytes_added == self.bytes_out + self.bytes_ledger + self.bytes_cut
@@ -79,7 +82,7 @@ class StageCounts(_Model):
 
 
 class Counts(_Model):
-    """Captures of a run, and where they went: ``read + created = published + ledger``."""
+    """Counts of the captures of a run: ``read + created = published + ledger``."""
 
     read: int
     created: int = Field(default=0, description="Rows that a stage made, such as a site's boilerplate in the ledger.")
@@ -90,7 +93,7 @@ class Counts(_Model):
 
 
 class StepCost(_Model):
-    """What a step cost when it was computed, be it in this run or in an earlier one."""
+    """The cost of a step when it was computed, in this run or an earlier one."""
 
     step: str
     cpu_s: float
@@ -100,7 +103,7 @@ class StepCost(_Model):
 
 
 class InputFile(_Model):
-    """A raw file that the version was made from."""
+    """A raw file that the version was built from."""
 
     path: str
     name: str
@@ -125,7 +128,7 @@ class RefusedPages(_Model):
 
 
 class InputSource(_Model):
-    """A source as it was when the version was made."""
+    """A source as it was when the version was built."""
 
     source: str
     kind: str
@@ -135,14 +138,14 @@ class InputSource(_Model):
     files: tuple[InputFile, ...]
     counts: dict[str, int] = Field(
         default_factory=dict,
-        description="What a crawl did; `records.<kind>`: records of archives that are not documents (requests, …); "
+        description="Counts of a crawl; `records.<kind>`: archive records that are not documents (requests, …); "
         "`ids.<how>`: how records are named (given, missing, unusable).",
     )
     refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
 
 
 class VersionManifest(_Model):
-    """What a version holds, from what it was made, and how."""
+    """The files of a version, its inputs, and how it was built."""
 
     format_version: int = FORMAT_VERSION
     dataset: str
@@ -157,7 +160,7 @@ class VersionManifest(_Model):
     inputs: tuple[InputSource, ...]
     contents: dict[str, str] = Field(
         default_factory=dict,
-        description="Files and versions that stages read, `<stage>.<input>`: a file's SHA-256, or a version's id.",
+        description="Files and versions that stages read: `<stage>.<input>` to the SHA-256 of a file or a version id.",
     )
     tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
     cost: tuple[StepCost, ...]
@@ -166,11 +169,13 @@ class VersionManifest(_Model):
     @classmethod
     def _is_known(cls, value: int) -> int:
         if not 1 <= value <= FORMAT_VERSION:
-            raise ValueError(f"{value}, and this corpusmill reads formats up to {FORMAT_VERSION}: install a newer one")
+            raise ValueError(
+                f"{value}, but this corpusmill reads formats up to {FORMAT_VERSION}: install a newer release"
+            )
         return value
 
     def side_tables(self) -> dict[str, list[SideFile]]:
-        """Return the files of each side table that a stage published, by its name (``<stage>.<table>``)."""
+        """Return the files of each side table that a stage published, by table name (``<stage>.<table>``)."""
         tables: dict[str, list[SideFile]] = {}
         for side in sorted(self.side_files, key=lambda side: side.path):
             if side.is_of_stage:
@@ -178,12 +183,12 @@ class VersionManifest(_Model):
         return tables
 
     def json_text(self) -> str:
-        """Give the manifest as it stands in the file."""
+        """Return the text of the manifest file."""
         return self.model_dump_json(by_alias=True, indent=1) + "\n"
 
 
 def schema_as_json(schema: pa.Schema) -> list[dict[str, Any]]:
-    """Give the columns of *schema* as plain data.
+    """Return the columns of *schema* as JSON values.
 
     >>> schema_as_json(pa.schema([pa.field("id", pa.string(), nullable=False)]))
     [{'name': 'id', 'type': 'string', 'nullable': False}]
@@ -192,9 +197,9 @@ def schema_as_json(schema: pa.Schema) -> list[dict[str, Any]]:
 
 
 def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: Iterable[SideFile]) -> str:
-    """Give the id of the version with these files: equal data has an equal id on any machine.
+    """Return the id of the version with these files; equal data has an equal id on any machine.
 
-    Only what the files hold counts; times, costs, paths, the parent and the origin tables do not.
+    The id depends only on the contents of the files, not on times, costs, paths, the parent or the origin tables.
     """
     sides = list(side_files)
     content = [
@@ -206,7 +211,7 @@ def version_id(schema: pa.Schema, *, shards: Iterable[ShardFile], side_files: It
             for kind in ("ledger", "signals")
         ),
     ]
-    # Tables that stages published; a version without any keeps the id that it always had.
+    # Added only if there are any, so that versions without tables of stages keep their ids.
     published = [
         [side.kind, side.logical_hash] for side in sorted(sides, key=lambda side: side.path) if side.is_of_stage
     ]

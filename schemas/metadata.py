@@ -1,8 +1,8 @@
-"""The column `metadata`: further facts about a document by name, as ``list<struct<key: string, value: string>>``.
+"""The column `metadata`: named properties of a document, as ``list<struct<key: string, value: string>>``.
 
-Programs that read Parquet agree on lists of structs and not on maps, so a column that is sorted by key, with distinct
-keys, stands for a map. Loaders and stages may add entries in any order: `normalized` is applied once, where documents
-are written, and by `metadata_column`.
+A list of structs, sorted by key and with distinct keys, represents a map, because not every program that reads Parquet
+supports maps. Loaders and stages may add entries in any order: `metadata_column` and the writer of documents call
+`normalized`.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import pyarrow.compute as pc
 from corpusmill.schemas.document import METADATA
 
 Entries = Mapping[str, str] | Sequence[tuple[str, str]]
-"""The metadata of one document, in Python."""
+"""The metadata of one document as Python objects."""
 _MAP: Final = pa.map_(pa.string(), pa.string())
 _FIELDS: Final = tuple(METADATA.value_type)
 
 
 def metadata_column(rows: Sequence[Entries | None]) -> pa.ListArray:
-    """Build the column from one mapping (or pairs of key and value) per document; None becomes null.
+    """Build the column from one mapping (or key-value pairs) per document; None becomes null.
 
     >>> metadata_column([{"b": "2", "a": "1"}, None]).to_pylist()
     [[{'key': 'a', 'value': '1'}, {'key': 'b', 'value': '2'}], None]
@@ -33,11 +33,11 @@ def metadata_column(rows: Sequence[Entries | None]) -> pa.ListArray:
 
 
 def normalized(column: pa.ListArray | pa.MapArray) -> pa.ListArray:
-    """Sort the entries of each row by key (by code points) and keep the first of those with one key.
+    """Sort the entries of each row by key (in code point order) and keep the first entry of each key.
 
-    Entries without a key or without a value are dropped: an absent value is an absent key. A row without entries stays
-    as it is, null or empty. A column that is in order already is returned without a copy. A map of strings, which older
-    versions have in this place, is converted.
+    Entries with a null key or value are dropped. A row without entries stays null or empty, as it was. A column that
+    is already sorted is returned without a copy. A map of strings, the type of this column in older versions, is
+    converted.
 
     >>> normalized(pa.array([[("b", "2"), ("a", "1"), ("b", "3")]], pa.map_(pa.string(), pa.string()))).to_pylist()
     [[{'key': 'a', 'value': '1'}, {'key': 'b', 'value': '2'}]]
@@ -47,14 +47,14 @@ def normalized(column: pa.ListArray | pa.MapArray) -> pa.ListArray:
     entries = column.flatten()
     lengths = np.asarray(pc.list_value_length(column).fill_null(0)).astype(np.int64)
     rows = np.repeat(np.arange(len(column)), lengths)
-    keys, values = (pc.struct_field(entries, place) for place in (0, 1))
-    has_gaps = bool(keys.null_count or values.null_count)
-    if not has_gaps and _is_first(rows, keys, or_greater=True).all():
+    keys, values = (pc.struct_field(entries, index) for index in (0, 1))
+    has_nulls = bool(keys.null_count or values.null_count)
+    if not has_nulls and _is_first(rows, keys, or_greater=True).all():
         return column
-    if has_gaps:
-        is_whole = pc.and_(pc.is_valid(keys), pc.is_valid(values))
-        keys, values, rows = keys.filter(is_whole), values.filter(is_whole), rows[np.asarray(is_whole)]
-    order = pc.sort_indices(  # a stable sort: the first of equal keys stays first
+    if has_nulls:
+        is_valid = pc.and_(pc.is_valid(keys), pc.is_valid(values))
+        keys, values, rows = keys.filter(is_valid), values.filter(is_valid), rows[np.asarray(is_valid)]
+    order = pc.sort_indices(  # stable: the first of equal keys stays first
         pa.table({"row": rows, "key": keys}), sort_keys=[("row", "ascending"), ("key", "ascending")]
     )
     keys, rows = keys.take(order), rows[np.asarray(order)]
@@ -69,7 +69,10 @@ def normalized(column: pa.ListArray | pa.MapArray) -> pa.ListArray:
 
 
 def _is_first(rows: npt.NDArray[np.int64], keys: pa.Array, *, or_greater: bool = False) -> npt.NDArray[np.bool_]:
-    """Tell for each entry whether it begins a row or has another (*or_greater*: a greater) key than the one before."""
+    """Return for each entry whether it is the first of its row, or its key differs from the previous entry's.
+
+    With *or_greater*, the key must be greater than the previous one.
+    """
     is_first = np.ones(len(keys), np.bool_)
     if len(keys) > 1:
         compare = pc.greater if or_greater else pc.not_equal
@@ -79,14 +82,14 @@ def _is_first(rows: npt.NDArray[np.int64], keys: pa.Array, *, or_greater: bool =
 
 
 def _offsets(rows: npt.NDArray[np.int64], *, count: int) -> pa.Int32Array:
-    """Return where the entries of each of *count* rows begin, given the row of each entry."""
+    """Return the list offsets of *count* rows from the row number of each entry."""
     offsets = np.zeros(count + 1, np.int32)
     np.cumsum(np.bincount(rows, minlength=count), out=offsets[1:])
     return pa.array(offsets)
 
 
 def metadata_dicts(column: pa.ListArray | pa.MapArray | pa.ChunkedArray) -> list[dict[str, str] | None]:
-    """Read the column as one dictionary (or None) per document.
+    """Return the column as one dictionary (or None) per document.
 
     >>> metadata_dicts(metadata_column([{"a": "1"}, None]))
     [{'a': '1'}, None]

@@ -1,4 +1,4 @@
-"""`raw/<source>/manifest.json`: the files that a source consists of, and how they were got."""
+"""`raw/<source>/manifest.json`: the files of a source, and how they were crawled or loaded."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ class RawFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(description="Absolute path of a file in place; relative to the manifest when copied or crawled.")
+    path: str = Field(description="Absolute for a file read in place; relative to the manifest if copied or crawled.")
     name: str = Field(description="POSIX path from the pattern's fixed prefix: the `source_id` of a one-document file.")
     size: int = Field(ge=0, description="Bytes.")
     sha256: str
     modified_ns: int | None = Field(
         default=None,
-        description="Last change, nanoseconds since 1970: a file with this and `size` is unchanged.",
+        description="Modification time in nanoseconds since 1970. A file with the same time and `size` is unchanged.",
     )
 
     mark: str | None = Field(
-        default=None, description="On a store: what changes when the object is replaced, such as its ETag."
+        default=None, description="On a store: a value that changes when the object is replaced, such as its ETag."
     )
 
     @property
     def is_in_place(self) -> bool:
-        """Whether it lies where the recipe found it, and not in the workspace."""
+        """Whether the file is outside the workspace, at the path that the recipe names."""
         return self.path.startswith("/")
 
     def stored(self, raw: Store) -> tuple[Store, str]:
-        """Return the store and the key of the file; *raw* is that of the source's manifest."""
+        """Return the store and the key of the file; *raw* is the store of the source's manifest."""
         return located(self.path) if self.is_in_place else (raw, self.path)
 
 
 class RawManifest(BaseModel):
-    """What a source held when it was crawled or loaded; written last, by rename."""
+    """The content of a source when it was crawled or loaded; written last, by rename."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -54,14 +54,14 @@ class RawManifest(BaseModel):
     source: str
     kind: Literal["crawl", "load"]
     format: str = Field(description="Name of the loader that reads the files, as in `crawlers/registry.py`.")
-    finished: bool = Field(description="False while a crawl may be resumed.")
+    finished: bool = Field(description="False while a crawl can be resumed.")
     created_at: datetime
-    definition: dict[str, Any] = Field(description="The source as the recipe gives it, with defaults.")
+    definition: dict[str, Any] = Field(description="The source as defined in the recipe, with defaults filled in.")
     files: tuple[RawFile, ...]
     counts: dict[str, int] = Field(
         default_factory=dict,
-        description="Of a crawl: pages, and those refused by rule. Of files: `records`, where "
-        "known before they are read, and `passed_over.<suffix>`: files of the folder that the format does not read.",
+        description="For a crawl: pages, and refused pages by rule. For files: `records`, where known before reading, "
+        "and `passed_over.<suffix>`: files in the folder that the format does not read.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
 
@@ -88,7 +88,7 @@ def crawl_result(manifest: RawManifest) -> CrawlProgress:
 
 
 def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:
-    """Return the manifest of the source called *source*, whose folder is *raw*; None when it was never got.
+    """Return the manifest of *source* in the folder *raw*, or None if the source was never crawled or loaded.
 
     Raises:
         DamagedFileError: The manifest cannot be read.
@@ -104,5 +104,5 @@ def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:
         raise DamagedFileError(
             f"not a raw manifest: {place}: {first['msg']}",
             file=raw.address(key),
-            hint=f"remove it and get the source `{source}` again",
+            hint=f"remove the file, then crawl or load the source `{source}` again",
         ) from error

@@ -1,6 +1,6 @@
-"""Canonical URLs, rules ``url-v1``: the `source_id` of a page, so a change of a rule here changes ids.
+"""Canonical URLs by the rules ``url-v1``. They are the `source_id` of pages, so changing a rule changes ids.
 
-The URL as it was fetched is kept beside the canonical one; `rel=canonical` plays no part.
+The URL as fetched is kept in a column of its own. `rel=canonical` is not used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_URL_CHARACTERS: Final = 8192
-"""RFC 9110 §4.1 asks for at least 8,000 octets; a longer link is a mistake of the page that has it."""
+"""RFC 9110 §4.1 recommends supporting at least 8,000 octets; a longer link is almost always an error in the page."""
 
 TRACKING_PREFIXES: Final = ("utm_", "mtm_", "hsa_")
 TRACKING_PARAMETERS: Final = frozenset(
@@ -48,7 +48,7 @@ TRACKING_PARAMETERS: Final = frozenset(
         "jsessionid",
     )
 )
-"""Query parameters that name a campaign, a click or a session, never a page.
+"""Query parameters that identify a campaign, a click or a session, never a page.
 
 Source: documentation of the systems that add them: Google Analytics and Ads (``utm_*``, ``gclid``, ``gclsrc``,
 ``gbraid``, ``wbraid``, ``dclid``, ``_ga``, ``_gl``), Meta (``fbclid``, ``igshid``), Microsoft (``msclkid``), Yandex
@@ -69,15 +69,14 @@ _DROPPED: Final = str.maketrans("", "", "\t\r\n")
 
 @lru_cache(maxsize=65_536)
 def canonical_url(url: str) -> str:
-    """Give the canonical form of the absolute web address *url* by the rules ``url-v1``.
+    """Return the canonical form of the absolute URL *url* by the rules ``url-v1``.
 
-    Scheme and host in lower case, host in ASCII (IDNA), default port, user and fragment dropped, path without dot
-    segments and never empty, percent-encoding in its normal form (RFC 3986 §6.2.2), query parameters sorted by name
-    (equal names keep their order), empty and tracking ones removed.
+    The scheme and host are in lower case and the host in ASCII (IDNA). The default port, user and fragment are dropped.
+    The path has no dot segments and is never empty. Percent-encoding is normalized (RFC 3986 §6.2.2). Query parameters
+    are sorted by name (equal names keep their order); empty and tracking parameters are removed.
 
     Raises:
-        ValueError: *url* is not an absolute address of scheme http or https, its host or port cannot be, or it is too
-            long.
+        ValueError: *url* is not an absolute http or https URL, its host or port is invalid, or it is too long.
 
     >>> canonical_url("HTTP://Example.ORG:80/a/../%7euser/?b=2&utm_source=x&a=1#top")
     'http://example.org/~user/?a=1&b=2'
@@ -94,7 +93,7 @@ def canonical_url(url: str) -> str:
 
 
 def authority(canonical: str) -> str:
-    """Give host and port of a canonical URL: what has one robots.txt.
+    """Return the host and port of a canonical URL: the scope of a robots.txt.
 
     >>> authority("https://example.org:8443/a")
     'example.org:8443'
@@ -103,7 +102,7 @@ def authority(canonical: str) -> str:
 
 
 def _one_line(url: str) -> str:
-    """Read *url* as a browser does: no surrounding blanks, no line ends, ``\\`` is ``/`` before the query."""
+    """Clean *url* as a browser does: strip blanks, remove tabs and line breaks, turn ``\\`` into ``/`` in the path."""
     url = url.strip(_CONTROLS).translate(_DROPPED)
     if "\\" not in url:
         return url
@@ -123,7 +122,7 @@ def _host(host: str | None) -> str:
 
 
 def _readable(host: str) -> str:
-    """Undo percent-encoding, and map as UTS 46 does before it looks at labels."""
+    """Decode percent-encoding in *host*, and map its characters as UTS 46 does before processing labels."""
     host = _decode_escapes(host) if "%" in host else host
     if host.isascii():
         return host.lower()
@@ -137,12 +136,12 @@ def _decode_escapes(text: str) -> str:
 
 
 def _label(label: str) -> str:
-    """Give one label in ASCII; the four letters that IDNA 2008 took back (ß, ς, joiners) stay themselves."""
+    """Return *label* in ASCII; the four characters that IDNA 2008 allows again (ß, ς, two joiners) are kept."""
     return label if label.isascii() else "xn--" + label.encode("punycode").decode("ascii")
 
 
 def _number(host: str) -> str | None:
-    """Give the four-part form of a host that is a number in some other spelling; None for a name."""
+    """Return the dotted form of an IPv4 address in any notation, such as one hexadecimal number; None for a name."""
     last = host.rstrip(".").rpartition(".")[2]
     if not (last.isdigit() or re.fullmatch(r"0x[0-9a-f]*", last)):
         return None
@@ -159,7 +158,7 @@ def _path(path: str) -> str:
 
 
 def _without_dots(path: str) -> str:
-    """Remove dot segments (RFC 3986 §5.2.4)."""
+    """Remove the dot segments of *path* (RFC 3986 §5.2.4)."""
     kept: list[str] = []
     *parents, last = path.split("/")[1:]
     for segment in (*parents, "" if last in (".", "..") else last):
@@ -186,7 +185,7 @@ def _is_tracking(name: str) -> bool:
 
 
 def _escaped(text: str, *, allowed: frozenset[int]) -> str:
-    """Give *text* in ASCII with unreserved characters plain and all that is not *allowed* escaped."""
+    """Return *text* in ASCII, with unreserved characters decoded and all bytes outside *allowed* percent-encoded."""
 
     def normal(hit: re.Match[bytes]) -> bytes:
         piece = hit[0]

@@ -112,5 +112,5 @@ def forget(folder: Path) -> None:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes from training in *folder*. The lock is released when this process ends."""
-    with file_lock(folder / _LOCK, what=f"the run `{folder.name}`", hint="wait for it, or use another `run`"):
+    with file_lock(folder / _LOCK, subject=f"the run `{folder.name}`", hint="wait for it, or use another `run`"):
         yield

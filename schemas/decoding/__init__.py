@@ -1,1 +1,1 @@
-"""Bytes to characters: one way for pages and for files."""
+"""Decoding of web pages and text files."""

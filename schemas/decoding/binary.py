@@ -1,4 +1,4 @@
-"""Whether bytes are text in any encoding."""
+"""Detection of binary data, and of UTF-16 without a byte order mark."""
 
 from __future__ import annotations
 
@@ -33,27 +33,27 @@ _MAGIC: Final = (
     b"MZ\x90\x00",
 )
 _CONTROLS: Final = bytes([*range(1, 9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
-"""What no text has (WHATWG MIME Sniffing, 3, "binary data byte"), but NUL."""
+"""Bytes that do not occur in text (WHATWG MIME Sniffing, 3, "binary data byte"), except NUL."""
 _MAX_CONTROLS: Final = 0.02
-"""Pages with a stray control character exist; among random bytes a tenth are such."""
+"""Largest share of control characters in text: some pages have a stray one; of random bytes, a tenth are."""
 _MAX_NULS: Final = 0.02
 _MAX_OTHER_NULS: Final = 0.02
 _MIN_NULS: Final = 0.08
-"""Share of spaces, figures and Latin letters in text of any script that has spaces."""
+"""Smallest share of spaces, digits and Latin letters in text of any script that uses spaces."""
 _BLOCKS: Final = 5
-"""Pages of Unicode that text in a language is from, nearly all of it."""
+"""Number of 256-character blocks of Unicode that contain nearly all text of a language."""
 _MIN_PAIRS: Final = 4
 _ALPHABETS: Final = bytes((*range(3, 9), 0x0E, 0x0F))
-"""First bytes of the letters of Greece to Syria, and of Thailand to Tibet."""
+"""High bytes of the code points from Greek to Syriac, and from Thai to Tibetan."""
 _EAST_ASIAN_BYTES: Final = 1_024
 _MIN_FREQUENT: Final = 0.85
-"""Share of frequent characters in text of East Asia; other bytes in pairs have a third."""
+"""Smallest share of frequent characters in East Asian text; other bytes, read in pairs, have a third."""
 
 
 def is_binary(data: bytes, *, may_be_padded: bool = False) -> bool:
-    """Return whether *data* is no text: a known signature, or many control characters near its beginning.
+    """Return whether *data* is binary: it has a known signature, or many control characters near its beginning.
 
-    With *may_be_padded*, NUL is not one of these: some pages are filled up with it.
+    With *may_be_padded*, NUL does not count as a control character, because some pages are padded with it.
 
     >>> is_binary(b"%PDF-1.7 ..."), is_binary(b"caf\\xe9"), is_binary("UTF-16".encode("utf-16-le"))
     (True, False, False)
@@ -69,10 +69,10 @@ def is_binary(data: bytes, *, may_be_padded: bool = False) -> bool:
 
 
 def utf16_by_shape(data: bytes) -> str | None:
-    """Return the UTF-16 in which *data* is, without a byte order mark.
+    """Return the byte order of UTF-16 without a byte order mark, or None if *data* is not UTF-16.
 
-    Every other byte is one of a few, and they are NUL or the control character that stands for an alphabet; or nearly
-    all pairs are characters that are frequent in East Asia.
+    In UTF-16, every second byte is one of a few values: NUL, or the control character that is the high byte of an
+    alphabet. In East Asian text, nearly all pairs of bytes are frequent characters.
 
     >>> utf16_by_shape("Привет, мир, как дела".encode("utf-16-le")), utf16_by_shape(b"padded\\0\\0")
     ('utf-16-le', None)
@@ -106,7 +106,7 @@ def _is_east_asian(text: str) -> bool:
 
 @cache
 def _frequent() -> frozenset[str]:
-    """Return the frequent characters of East Asia, and what stands between them."""
+    """Return the frequent characters of East Asian languages, and their punctuation."""
     ranges = ((0x20, 0x7F), (0x3000, 0x3100), (0xFF01, 0xFF5F))
     marks = (chr(code) for first, last in ranges for code in range(first, last))
     return frozenset("\n\r").union(marks, *shipped().ideographs.values())

@@ -1,4 +1,4 @@
-"""What says which encoding bytes are in: their first bytes, a header, an element, a line of an editor."""
+"""Declarations of an encoding: byte order marks, HTTP headers, XML and HTML, and mode lines of editors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _TAGS: Final = re.compile(
     rb"<(?:(!--)|(script|style|title|textarea|xmp|iframe|noembed|noframes)(?=[\s/>])|meta(?=[\s/])([^<>]*))",
     re.IGNORECASE,
 )
-"""A `<meta>`, or the beginning of what may hold one that is none: a comment, or an element of raw text."""
+"""A `<meta>` tag, or the start of a comment or raw text element, in which a `<meta>` does not count."""
 _ATTRIBUTE: Final = re.compile(rb"([a-zA-Z-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s\"'>]+))")
 _LANGUAGE: Final = re.compile(
     rb"<(?:html|body)\b[^<>]*?\s(?:xml:)?lang\s*=\s*[\"']?\s*([a-zA-Z]{2})(?![a-zA-Z])", re.IGNORECASE
@@ -32,7 +32,7 @@ _COOKIE: Final = re.compile(rb"[^\n]{0,200}?(?:-\*-|vim?:)[^\n]{0,200}?coding[:=
 
 
 def byte_order_mark(data: bytes) -> tuple[str, int] | None:
-    """Return the encoding that the byte order mark of *data* names, and the length of the mark.
+    """Return the encoding of the byte order mark of *data*, and the length of the mark; None without a mark.
 
     >>> byte_order_mark("é".encode("utf-8-sig")), byte_order_mark(b"plain")
     (('utf-8', 3), None)
@@ -41,19 +41,19 @@ def byte_order_mark(data: bytes) -> tuple[str, int] | None:
 
 
 def declared_codecs(data: bytes, media_type: str | None) -> list[str]:
-    """Return Python's names of the encodings that are declared for a page: by its *media_type*, then by itself.
+    """Return Python's names of the encodings that *media_type* and the page declare, in this order.
 
     >>> declared_codecs(b"<script>'<meta charset=big5>'</script><meta charset=koi8-r>", "text/html; charset=latin1")
     ['cp1252', 'koi8-r']
     """
-    found = [match[1] for match in [_CHARSET.search((media_type or "").encode("ascii", "replace"))] if match]
-    found += [match[1] for match in [_XML.match(data)] if match]
-    labels = [*found, *(first for first in [next(_in_elements(data), None)] if first is not None)]
+    labels = [match[1] for match in [_CHARSET.search((media_type or "").encode("ascii", "replace"))] if match]
+    labels += [match[1] for match in [_XML.match(data)] if match]
+    labels += [first for first in [next(_in_elements(data), None)] if first is not None]
     return [codec for label in labels if (codec := codec_of(label.decode("ascii", "replace")))]
 
 
 def _in_elements(data: bytes) -> Iterator[bytes]:
-    """Yield what each `<meta>` of a page says, wherever a parser meets it (HTML 13.2.3.4)."""
+    """Yield the encoding that each `<meta>` of a page declares, wherever a parser finds it (HTML 13.2.3.4)."""
     position = 0
     while tag := _TAGS.search(data, position):
         position = tag.end()
@@ -64,15 +64,15 @@ def _in_elements(data: bytes) -> Iterator[bytes]:
 
 
 def end_of_raw(data: bytes, start: int, name: bytes | None) -> int:
-    """Return where the comment ends that holds *start*, or where the tag stands that ends the element *name*.
+    """Return the offset of the end tag of the raw text element *name*; without *name*, the end of the comment.
 
-    Where nothing ends it, that is the end of the page, as for a browser.
+    *start* is an offset inside the element or comment. If it is not closed, it ends with the page, as in a browser.
     """
     end = re.compile(rb"</" + name + rb"(?=[\s/>])", re.IGNORECASE).search(data, start) if name else None
     if name:
         return end.start() if end else len(data)
-    found = data.find(b"-->", max(0, start - 2))  # `<!-->` is a whole comment
-    return found + 3 if found >= 0 else len(data)
+    close = data.find(b"-->", max(0, start - 2))  # `<!-->` is a whole comment
+    return close + 3 if close >= 0 else len(data)
 
 
 def _label(attributes: bytes) -> bytes | None:
@@ -90,7 +90,7 @@ def _label(attributes: bytes) -> bytes | None:
 
 
 def declared_language(data: bytes) -> str | None:
-    """Return the language that the page is said to be in: two letters, by `lang` or `xml:lang`.
+    """Return the two-letter language code that `lang` or `xml:lang` declares for the page.
 
     >>> declared_language(b'<html xml:lang="PL-pl">')
     'pl'
@@ -100,7 +100,7 @@ def declared_language(data: bytes) -> str | None:
 
 
 def editors_codec(data: bytes) -> str | None:
-    """Return the encoding that one of the first two lines names for an editor, as Emacs and Vim read it.
+    """Return the encoding in a mode line of Emacs or Vim, in the first two lines.
 
     >>> editors_codec(b".. -*- coding: latin-1 -*-"), editors_codec(b"coding: latin-1")
     ('cp1252', None)

@@ -1,4 +1,4 @@
-"""Names of encodings: the labels of the WHATWG Encoding Standard (4.2), and what Python calls these encodings."""
+"""Names of encodings: the labels of the WHATWG Encoding Standard (4.2) and the matching Python codecs."""
 
 from __future__ import annotations
 
@@ -67,13 +67,13 @@ ENCODINGS: Final = {
     "windows-874": ("cp874", "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620"),
     "x-mac-cyrillic": ("mac-cyrillic", "x-mac-ukrainian"),
 }
-"""Name in the standard; Python's codec; further labels. `replacement` and `x-user-defined` are no encodings of text."""
+"""Standard name, with the Python codec and further labels. `replacement` and `x-user-defined` do not encode text."""
 _CODECS: Final = {label: codec for name, (codec, labels) in ENCODINGS.items() for label in (name, *labels.split())}
 _NAMES: Final = {codec: name for name, (codec, _) in reversed(ENCODINGS.items())} | {"gb18030": "gbk"}
 
 
 def codec_of(label: str) -> str | None:
-    """Return Python's codec for *label*, in any case; none when the standard does not have it.
+    """Return the Python codec for *label* (in any case), or None if the standard does not list it.
 
     >>> codec_of("Latin1"), codec_of("Shift_JIS"), codec_of("rot13")
     ('cp1252', 'cp932', None)
@@ -82,7 +82,7 @@ def codec_of(label: str) -> str | None:
 
 
 def name_of(codec: str) -> str:
-    """Return the standard's name of Python's *codec*; the codec itself, where the standard has none.
+    """Return the standard name of a Python *codec*, or the codec itself if the standard has no name for it.
 
     >>> name_of("cp1252"), name_of("cp850")
     ('windows-1252', 'cp850')
@@ -91,7 +91,7 @@ def name_of(codec: str) -> str:
 
 
 def closest(label: str) -> str | None:
-    """Return the label of the standard that *label* is likely to mean.
+    """Return the standard label that is most similar to *label*, or None.
 
     >>> closest("windows1252")
     'windows-1252'

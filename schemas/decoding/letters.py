@@ -1,11 +1,11 @@
-"""What is known of the letters of languages: how much a letter behind another costs, in a file of numbers.
+"""Letter statistics of languages: the cost of each pair of letters, read from a file.
 
     {"format": 1, "units": 8, "about": {…}, "scripts": {"latin": ["en", …], …}, "alphabets": {…}, "ideographs": {…}}
     lzma(costs of pairs by script, costs of ideographs by language)
-    SHA-256 of all before it
+    SHA-256 of everything before it
 
-A cost is the negative logarithm of a chance, in eighths of a nat. All are whole numbers, so sums are the same on every
-machine. `benchmarks/encodings/statistics.py` makes the file and names its sources.
+A cost is the negative logarithm of a probability, in eighths of a nat. Costs are whole numbers, so sums are the same on
+every machine. `benchmarks/encodings/statistics.py` builds the file and names its sources.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from corpusmill.schemas.errors import DamagedFileError
 FORMAT: Final = 1
 FILE: Final = "letters.model"
 UNITS: Final = 8
-"""Costs are in this many parts of a nat."""
+"""Costs are in 1/UNITS of a nat."""
 UNKNOWN: Final = 14 * UNITS
-"""Cost of an ideograph that its language does not have in the file."""
+"""Cost of an ideograph that the file does not list for the language."""
 SINGLE_BYTE: Final = (
     *(f"cp{number}" for number in range(1250, 1259)),
     *(f"iso8859-{number}" for number in (2, 3, 4, 5, 6, 7, 8, 10, 13, 14, 15, 16)),
@@ -52,10 +52,10 @@ class Letters:
 
     Args:
         scripts: Languages of each script.
-        alphabets: Letters of each script, in the order of its costs; 0 there is what is no letter.
-        pairs: For each script costs of shape (languages, letters + 1, letters + 1), dtype uint8: a letter behind
-            another.
-        ideographs: For each language of East Asia the cost of its characters.
+        alphabets: Letters of each script, in the order of its costs, from index 1; index 0 is any other character.
+        pairs: For each script, the costs of a letter (last axis) after another, dtype uint8, of shape
+            (languages, letters + 1, letters + 1).
+        ideographs: For each East Asian language, the cost of each character.
     """
 
     scripts: Mapping[str, Sequence[str]]
@@ -65,7 +65,7 @@ class Letters:
 
 
 def script_of(character: str) -> str | None:
-    """Return the script of a letter, of those that an old encoding has.
+    """Return the script of a letter, or None if no legacy single-byte encoding covers it.
 
     >>> script_of("é"), script_of("ж"), script_of("語")
     ('latin', 'cyrillic', None)
@@ -75,7 +75,7 @@ def script_of(character: str) -> str | None:
 
 
 def lower(character: str) -> str:
-    """Return *character* in lower case, as one character, with the comma of Romanian as a cedilla.
+    """Return *character* in lower case, as one character; the Romanian comma below becomes a cedilla.
 
     >>> [lower(character) for character in "ÉİȘ"]
     ['é', 'i', 'ş']
@@ -84,7 +84,7 @@ def lower(character: str) -> str:
 
 
 def packed(letters: Letters, *, about: Mapping[str, str]) -> bytes:
-    """Write *letters* as a file; *about* says what they were counted in."""
+    """Serialize *letters*; *about* describes the texts they were counted in."""
     head = {
         "format": FORMAT,
         "units": UNITS,
@@ -101,18 +101,20 @@ def packed(letters: Letters, *, about: Mapping[str, str]) -> bytes:
 
 
 def unpacked(data: bytes) -> Letters:
-    """Read the file that `packed` wrote.
+    """Parse the output of `packed`.
 
     Raises:
-        DamagedFileError: It is another one, or damaged.
+        DamagedFileError: *data* is damaged or of another format version.
     """
     content = data[:-_DIGEST_BYTES]
     if sha256(content).digest() != data[-_DIGEST_BYTES:]:
-        raise DamagedFileError("the statistics of letters are damaged", file=FILE, hint="install corpusmill again")
+        raise DamagedFileError("the letter statistics are damaged", file=FILE, hint="install corpusmill again")
     line, _, compressed = content.partition(b"\n")
     head = json.loads(line)
     if (head["format"], head["units"]) != (FORMAT, UNITS):
-        raise DamagedFileError("statistics of another version", file=FILE, hint="install corpusmill again")
+        raise DamagedFileError(
+            "the letter statistics have another format version", file=FILE, hint="install corpusmill again"
+        )
     costs = np.frombuffer(lzma.decompress(compressed), np.uint8)
     pairs, start = {}, 0
     for script, languages in head["scripts"].items():
@@ -129,5 +131,5 @@ def unpacked(data: bytes) -> Letters:
 
 @cache
 def shipped() -> Letters:
-    """Return the statistics of the installation; read once."""
+    """Return the statistics that corpusmill ships; the file is read once per process."""
     return unpacked(files(__package__).joinpath(FILE).read_bytes())

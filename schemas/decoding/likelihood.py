@@ -1,8 +1,8 @@
-"""Which old encoding bytes are in: the one in which they are the likeliest text of some language.
+"""Detection of legacy encodings: the one in which the bytes are the most likely text of some language.
 
-For each encoding and each language that it was made for, the chance of the text is the product of the chances of its
-pairs of letters (`letters`) and of what stands between letters (`symbols`). Pairs of bytes are counted once, so a
-candidate costs a few lookups, whatever the length of the sample. Costs are whole numbers: no machine decides otherwise.
+For each encoding and each language of its script, the probability of a text is the product of the probabilities of its
+pairs of letters (`letters`) and of other characters (`symbols`). Pairs of bytes are counted once, so each candidate
+costs a few lookups, whatever the length of the sample. Costs are whole numbers, so all machines get the same result.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _Array = npt.NDArray[np.int64]
 
 
 class Guess(NamedTuple):
-    """An encoding (Python's name), the language for which it fits best, and the cost, in nats."""
+    """An encoding (Python's name), the language in which its text is most likely, and the cost in nats."""
 
     codec: str
     language: str
@@ -31,7 +31,7 @@ class Guess(NamedTuple):
 
 
 class _Use(NamedTuple):
-    """Nats that an encoding costs before it is looked at, the languages it was made for, and what others cost more."""
+    """Prior costs of an encoding in nats: its base cost, its home languages, and the extra cost of other languages."""
 
     cost: float
     home: frozenset[str]
@@ -84,57 +84,57 @@ MULTI_BYTE: Final[Mapping[str, Mapping[str, float]]] = {
     "gb18030": {"zh_hans": 0.0, "zh_hant": 5.0},
     "big5hkscs": {"zh_hant": 0.0},
 }
-"""Nats that each language costs, by encoding."""
+"""Prior cost in nats of each language, by encoding."""
 _DECLARED: Final = 5.0
-"""Nats by which a language is likelier that the page says it is in."""
+"""Bonus in nats for the language that the page declares."""
 _ACROSS_SCRIPTS: Final = 14 * UNITS
 _NO_LETTER_HERE: Final = 10 * UNITS
 _LATIN_LETTER: Final = UNITS // 2
 _MAX_LATIN: Final = 40 * UNITS
-"""Bound of what Latin letters in a text of another script cost: six letters of that script outweigh it, and one
+"""Upper bound of the cost of Latin letters in a text of another script: six letters of that script outweigh it, and one
 does not."""
 _IS_LETTER: Final = np.array([chr(code).isascii() and chr(code).isalpha() for code in range(256)])
 _MAX_DAMAGE: Final = 0.02
 _NO_OWN_LETTER: Final = 12 * UNITS
-"""Cost of a text in an encoding of another script that has none of its letters."""
+"""Cost of a text without any letter of the encoding's script, if that script is not Latin."""
 _LONE_LETTER: Final = 8 * UNITS
-"""Cost of each letter of another script that stands alone, where more do so than stand behind another."""
+"""Cost of each non-Latin letter at the start of a word beyond the number of those that follow another such letter."""
 _FIRST_IDEOGRAPH: Final = 0x2E80
 _MAX_OCCURRENCES: Final = 3
 _WORD: Final = re.compile(rb"[A-Za-z]*+[\x80-\xff][A-Za-z\x80-\xff]*+")
-"""A word with a letter beyond ASCII, in any encoding of single bytes."""
+"""A word with a non-ASCII letter, in any single-byte encoding."""
 
 
 def guesses(sample: bytes, *, codecs: frozenset[str] | None = None, language: str | None = None) -> list[Guess]:
-    """Return the encodings that *sample* can be in, the likeliest first; empty when it is ASCII.
+    """Return the possible encodings of *sample*, the most likely first; empty if it is ASCII.
 
     Args:
-        sample: Text, without markup; some ten thousand bytes are enough.
-        codecs: Python's names of those to try; all by default.
-        language: ISO 639-1 code of the language that is declared.
+        sample: Text without markup; ten thousand bytes are enough.
+        codecs: Python's names of the encodings to try; all by default.
+        language: ISO 639-1 code of the declared language.
     """
     pairs = _Pairs(sample)
-    found = [
+    candidates = [
         Guess(codec, *best)
         for codec in SINGLE_BYTE
         if (codecs is None or codec in codecs) and (best := _single_byte(pairs, codec, language))
     ]
-    found += [
+    candidates += [
         Guess(codec, *best)
         for codec in MULTI_BYTE
         if (codecs is None or codec in codecs) and (best := _multi_byte(sample, codec, language))
     ]
-    return sorted(found, key=lambda guess: (guess.cost, guess.codec))
+    return sorted(candidates, key=lambda guess: (guess.cost, guess.codec))
 
 
 class _Pairs:
-    """Pairs of neighboring bytes and how often each stands in a sample; those of ASCII apart."""
+    """Counts of the pairs of adjacent bytes in a sample, and the total cost of the pairs of ASCII."""
 
     def __init__(self, sample: bytes) -> None:
         data = np.frombuffer(b" " + _without_repeats(sample) + b" ", np.uint8).astype(np.int64)
         counts = np.bincount(data[:-1] * 256 + data[1:], minlength=65_536)
-        found = np.flatnonzero(counts)
-        before, after, counts = found // 256, found % 256, counts[found]
+        codes = np.flatnonzero(counts)
+        before, after, counts = codes // 256, codes % 256, counts[codes]
         is_high = (before > 127) | (after > 127)
         self.before, self.after, self.counts = before[is_high], after[is_high], counts[is_high]
         self.ascii = _ascii_costs(before[~is_high], after[~is_high], counts[~is_high])
@@ -142,9 +142,9 @@ class _Pairs:
 
 
 def _without_repeats(sample: bytes) -> bytes:
-    """Remove further occurrences of a word from *sample* once it has occurred `_MAX_OCCURRENCES` times.
+    """Remove each word from *sample* after its first `_MAX_OCCURRENCES` occurrences.
 
-    A name that a page repeats is one piece of evidence: thirty times "Pâté" made an English page Latvian.
+    A repeated name is not new evidence: thirty times "Pâté" made an English page Latvian.
     """
     counts: Counter[bytes] = Counter()
 
@@ -156,12 +156,12 @@ def _without_repeats(sample: bytes) -> bytes:
 
 
 def _latin_cost(letters: int) -> int:
-    """Return the cost of *letters* of ASCII in a text of another script."""
+    """Return the cost of a number of ASCII *letters* in a text of another script."""
     return min(letters * _LATIN_LETTER, _MAX_LATIN)
 
 
 class _Single:
-    """What the bytes of a single-byte encoding are, for the languages of one script."""
+    """The letters, classes and cases that the 256 bytes of a single-byte encoding stand for."""
 
     def __init__(self, codec: str) -> None:
         text = bytes(range(256)).decode(codec, "replace")
@@ -203,7 +203,7 @@ def _case_costs() -> _Array:
 
 
 def _ascii_costs(before: _Array, after: _Array, counts: _Array) -> _Array:
-    """Return the cost of pairs of ASCII for each Latin language."""
+    """Return the cost of pairs of ASCII characters for each language in Latin script."""
     single = _single("cp1252")
     shared = _shared_cost(single, before, after, counts)
     return _letter_cost("latin", single.letters, before, after, counts) + shared
@@ -217,7 +217,7 @@ def _letter_cost(script: str, letters: _Array, before: _Array, after: _Array, co
 
 
 def _shared_cost(single: _Single, before: _Array, after: _Array, counts: _Array) -> int:
-    """Return the cost of pairs that is the same for all languages: classes, case, letters that nobody has."""
+    """Return the cost of pairs that is equal for all languages: classes, case, letters of no language of the script."""
     costs = _class_costs()[single.classes[before], single.classes[after]]
     costs = costs + _case_costs()[single.case[before], single.case[after]]
     is_across = single.is_foreign[before] != single.is_foreign[after]
@@ -227,7 +227,7 @@ def _shared_cost(single: _Single, before: _Array, after: _Array, counts: _Array)
 
 
 def _single_byte(pairs: _Pairs, codec: str, language: str | None) -> tuple[str, float] | None:
-    """Return the best language of *codec*, and its cost in nats."""
+    """Return the most likely language for *codec*, and its cost in nats; None if the sample is ASCII."""
     if not len(pairs.counts):
         return None
     single, use = _single(codec), SINGLE_BYTE[codec]
@@ -250,7 +250,7 @@ def _single_byte(pairs: _Pairs, codec: str, language: str | None) -> tuple[str, 
 
 
 def _latin_edges(pairs: _Pairs, single: _Single) -> _Array:
-    """Return the cost of Latin words where they begin and end in a text of another script: `’` behind a letter."""
+    """Return the cost of pairs at the edges of Latin words in a text of another script, such as `’` after a letter."""
     letters = np.where(np.arange(256) < 128, _single("cp1252").letters, 0)
     is_edge = (single.classes[pairs.before] != symbols.LETTER) | (pairs.before < 128)
     is_edge &= (single.classes[pairs.after] != symbols.LETTER) | (pairs.after < 128)
@@ -258,7 +258,7 @@ def _latin_edges(pairs: _Pairs, single: _Single) -> _Array:
 
 
 def _lone_cost(pairs: _Pairs, single: _Single) -> int:
-    """Return the cost of a text of another script with no letter of its own, or with such that stand alone."""
+    """Return the cost of a non-Latin text without letters of its script, or with too many that stand alone."""
     is_letter = single.letters[pairs.after] > 0
     follows = single.letters[pairs.before] > 0
     beginning, inner = (int(pairs.counts[is_letter & mask].sum()) for mask in (~follows, follows))
@@ -267,7 +267,7 @@ def _lone_cost(pairs: _Pairs, single: _Single) -> int:
 
 @cache
 def _code_classes() -> npt.NDArray[np.uint8]:
-    """Return the class of each code point of the first plane."""
+    """Return the class of each code point of the Basic Multilingual Plane."""
     classes = np.full(0x10000, symbols.IDEOGRAPH, np.uint8)
     for first, last in ((0, 0x3040), (0xFB00, 0x10000)):
         classes[first:last] = [symbols.class_of(chr(code)) for code in range(first, last)]
@@ -286,7 +286,7 @@ def _ideographs(language: str) -> _Array:
 
 
 def _multi_byte(sample: bytes, codec: str, language: str | None) -> tuple[str, float] | None:
-    """Return the best language of *codec*, and its cost in nats; none when the bytes do not fit."""
+    """Return the most likely language for *codec*, and its cost in nats; None if the bytes do not fit."""
     if (codec == "iso2022_jp") != (b"\x1b" in sample):
         return None
     text = sample.decode(codec, "replace")
@@ -300,8 +300,8 @@ def _multi_byte(sample: bytes, codec: str, language: str | None) -> tuple[str, f
     shared += 8 * UNITS * int(((classes == symbols.LETTER) & (codes > 127)).sum())
     ascii_codes = np.where(codes < 128, codes, 0)
     counts = np.bincount(ascii_codes[:-1] * 128 + ascii_codes[1:], minlength=16_384)
-    found = np.flatnonzero(counts)
-    before, after, counts = found // 128, found % 128, counts[found]
+    pairs = np.flatnonzero(counts)
+    before, after, counts = pairs // 128, pairs % 128, counts[pairs]
     single = _single("cp1252")
     shared += _latin_cost(int(counts[_IS_LETTER[before]].sum()))
     shared += int(_letter_cost("latin", single.letters, before, after, counts).min())

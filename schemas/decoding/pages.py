@@ -1,4 +1,4 @@
-"""Bytes of a page to characters: what was declared, checked against what the bytes say; never refused."""
+"""Decoding of web pages: declared encodings are checked against the bytes, and no page is refused."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ from corpusmill.schemas.decoding.samples import page_sample
 _DEFAULT: Final = "cp1252"
 _ISO_2022_JP: Final = "iso2022_jp"
 _MAX_DAMAGE: Final = 0.005
-"""Share of replacement characters up to which a declared encoding is believed: a page cut in the middle of a character
-has one, a French page in the wrong encoding has 3 %."""
+"""Largest share of replacement characters with which a declared encoding is accepted: a page cut in the middle of a
+character has one, a French page in the wrong encoding has 3 %."""
 _CODECS: Final = frozenset(SINGLE_BYTE) - {"cp437", "cp850", "cp852"} | frozenset(MULTI_BYTE)
 _SHIFT: Final = re.compile(rb"\x1b\$[@B]")
-"""How Japanese begins in ISO-2022-JP, all bytes of which are ASCII."""
+"""The escape sequence before Japanese text in ISO-2022-JP, an encoding that uses only ASCII bytes."""
 
 
 def decode(data: bytes, media_type: str | None = None) -> str:
-    """Return the characters of a page.
+    """Decode a page.
 
-    In this order: byte order mark; the shape of UTF-16; UTF-8, when there are characters beyond ASCII and all bytes fit
-    (which no other encoding does by chance); the charset of *media_type*; that of the XML declaration or a `<meta>`;
-    UTF-8 with more whole than broken characters; the likeliest encoding of the text between the tags. A declared
-    encoding that fits but for some damage is used with replacement characters. NUL characters are left out.
+    The encoding is the first of these that applies: a byte order mark; bytes that look like UTF-16; UTF-8, if all bytes
+    are valid (which does not happen by chance in text with non-ASCII characters); the charset of *media_type*; the
+    charset of the XML declaration or of a `<meta>`; UTF-8 with more valid than invalid characters; the most likely
+    encoding of the text between the tags. If a declared encoding fits with few errors, it is used and the errors become
+    replacement characters. NUL characters are removed.
 
     >>> decode("Порт".encode("koi8-r"), "text/html; charset=koi8-r")
     'Порт'
@@ -48,7 +49,7 @@ def decode_with_codec(data: bytes, media_type: str | None = None) -> tuple[str, 
 
 
 def utf8(data: bytes, media_type: str | None = None) -> bytes:
-    """Return the characters of a page as UTF-8: the bytes themselves, where they are that already.
+    """Convert a page to UTF-8; valid UTF-8 is returned without a copy.
 
     >>> utf8("Привет, мир".encode("koi8-r"), "text/html; charset=koi8-r").decode(), utf8("мир".encode()).decode()
     ('Привет, мир', 'мир')
@@ -88,19 +89,20 @@ def _decode(data: bytes, media_type: str | None) -> tuple[str, str]:
 
 
 def _is_japanese(data: bytes, media_type: str | None) -> bool:
-    """Return whether *data* is Japanese in ISO-2022-JP, and nothing else is declared first."""
+    """Return whether *data* is ISO-2022-JP and the first declared encoding, if any, does not contradict that."""
     return b"\x1b" in data and is_iso2022_jp(data) and declared_codecs(data, media_type)[:1] in ([], [_ISO_2022_JP])
 
 
 def is_iso2022_jp(data: bytes) -> bool:
-    """Return whether *data*, declared or not, shifts to Japanese, and is ASCII."""
+    """Return whether *data* is all ASCII and has an escape sequence of ISO-2022-JP; declarations are ignored."""
     return _SHIFT.search(data) is not None and data.isascii()
 
 
 def is_mostly_utf8(data: bytes, *, is_declared: bool) -> bool:
-    """Return whether more of the characters beyond ASCII are whole than broken; a last one that was cut is not counted.
+    """Return whether at least as many non-ASCII characters are valid UTF-8 as invalid; a cut one at the end is ignored.
 
-    Elsewhere the odd byte is a quotation mark of windows-1252. Where UTF-8 is not declared, one has to be whole.
+    Invalid bytes in such text are typically quotation marks of windows-1252. If UTF-8 is not declared, at least one
+    character must be valid.
     """
     text = data[:-3].decode("utf-8", "replace")
     broken = text.count("\ufffd")

@@ -1,4 +1,4 @@
-"""The part of bytes by which their encoding is guessed: text, not markup and not programs, and not too much of it."""
+"""Samples for guessing an encoding: a bounded amount of text, without markup and scripts."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _HIDDEN: Final = re.compile(rb"<(?:(!--)|(script|style|template|xmp|noembed|nofr
 _MARKUP: Final = re.compile(rb"<[a-zA-Z/!?][^<>]*>?|&#?\w{1,32};")
 _HIGH: Final = bytes(range(128, 256))
 _CONTEXT: Final = 64
-"""Bytes that are kept on each side of bytes beyond ASCII."""
+"""Bytes kept before and after each non-ASCII byte."""
 _CUT: Final = re.compile(rb"[\x00-\x20]")
 
 
 def sample(data: bytes) -> bytes:
-    """Return at most `MAX_SAMPLE_BYTES` of *data*, from around the bytes beyond ASCII.
+    """Return at most `MAX_SAMPLE_BYTES` of *data*, taken from around its non-ASCII bytes.
 
     >>> len(sample(b"word " * 100_000 + b"caf\\xe9")) < 400
     True
@@ -39,7 +39,7 @@ def sample(data: bytes) -> bytes:
 
 
 def _near_high(data: bytes) -> bytes:
-    """Return the stretches of *data* within `_CONTEXT` bytes of a byte beyond ASCII, joined by spaces."""
+    """Return the parts of *data* within `_CONTEXT` bytes of a non-ASCII byte, joined by spaces."""
     high = np.flatnonzero(np.frombuffer(data, np.uint8) > 127)
     ends = np.flatnonzero(np.diff(high) > 2 * _CONTEXT)
     firsts, lasts = high[np.r_[0, ends + 1]], high[np.r_[ends, -1]]
@@ -48,7 +48,7 @@ def _near_high(data: bytes) -> bytes:
 
 
 def page_sample(data: bytes) -> bytes:
-    """Return a sample of the text of a page; of its attributes and programs where nothing else is beyond ASCII.
+    """Return a sample of the text of a page, or of its attributes or scripts if only they have non-ASCII bytes.
 
     >>> page_sample(b"<p title='x'>caf\\xe9<script>var a = 1</script> cr\\xe8me")
     b' caf\\xe9  cr\\xe8me'
@@ -61,7 +61,7 @@ def page_sample(data: bytes) -> bytes:
 
 
 def without_raw(data: bytes) -> bytes:
-    """Return *data* without comments, programs and styles."""
+    """Return *data* without comments, scripts and styles."""
     pieces, position = [], 0
     while tag := _HIDDEN.search(data, position):
         pieces.append(data[position : tag.start()])

@@ -1,4 +1,4 @@
-"""Characters as the statistics of letters see them: letters of a script, and a few classes of everything else."""
+"""Character classes for the encoding statistics: letters of a script, and a few classes for everything else."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CLASS_OF: Final = {
     **dict.fromkeys("\u200e\u200f\u200c\u200d\u00ad", RARE),
 }
 _BASE: Final = (1.5, 4.0, 4.0, 6.0, 5.0, 6.0, 7.5, 7.5, 7.0, 6.0, 8.5, 8.5, 11.0, 14.0, 0.0, 0.0, 1.0)
-"""Nats that a character of each class costs; letters and ideographs cost what their language says."""
+"""Cost in nats of a character of each class; letters and ideographs have costs per language."""
 _AFTER: Final = {
     (LETTER, OPENING): 5.0,
     (SPACE, OPENING): -2.0,
@@ -70,7 +70,7 @@ _AFTER: Final = {
     (IDEOGRAPH, DIGIT): 1.0,
     **{(IDEOGRAPH, other): 2.0 for other in (OPENING, CLOSING, DASH, NO_BREAK, UNIT, SUFFIX, RARE)},
 }
-"""What the character before adds to it: `£` stands before figures and `”` behind letters."""
+"""Nats added for the class of the previous character: `£` is common before digits, and `”` after letters."""
 
 
 def class_of(character: str) -> int:
@@ -97,7 +97,7 @@ def class_of(character: str) -> int:
 
 
 def class_costs() -> list[list[float]]:
-    """Return nats for each class (column) after each class (row)."""
+    """Return the cost in nats of each class (column) after each class (row)."""
     return [
         [max(0.0, _BASE[after] + _AFTER.get((before, after), 0.0)) for after in range(CLASSES)]
         for before in range(CLASSES)
@@ -105,14 +105,14 @@ def class_costs() -> list[list[float]]:
 
 
 CASE_COSTS: Final = ((0.0, 0.2, 1.6), (0.0, 0.0, 6.0), (0.0, 0.45, 1.0))
-"""Nats for the case of a letter (column: none, lower, upper) behind another (row).
+"""Cost in nats of the case of a character (column: none, lower, upper) after another character's case (row).
 
-Capitals begin words or fill them.
+A capital is common at the start of a word and in words of capitals only.
 """
 
 
 def case_of(character: str) -> int:
-    """Return 0 for what has no case, 1 for a lower and 2 for an upper case letter.
+    """Return 0 for a character without case, 1 for a lower-case and 2 for an upper-case letter.
 
     >>> [case_of(character) for character in "1éÉ"]
     [0, 1, 2]

@@ -1,4 +1,4 @@
-"""Bytes of a file of text to characters: exactly, or not at all."""
+"""Strict decoding of text files: a file that cannot be decoded exactly is refused."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.errors import DataError
 
 _MIN_MARGIN: Final = 3.0
-"""Nats by which the likeliest text has to be likelier than any other: one in twenty."""
+"""Lead in nats that the most likely text needs over any other text: odds of twenty to one."""
 _MAX_COST: Final = 6.0
-"""Nats a byte that the likeliest text may cost; text costs 2 to 4, bytes at random 8."""
+"""Highest cost of the most likely text, in nats per byte; text costs 2 to 4, random bytes cost 8."""
 
 
 def decode_text(data: bytes, *, encoding: str | None = None) -> str:
-    """Decode a file of text.
+    """Decode a text file.
 
-    In this order: byte order mark; *encoding*, a label of the WHATWG Encoding Standard; the shape of UTF-16; a line for
-    Emacs or Vim; UTF-8; the likeliest old encoding, when it is clearly likelier than those that give another text.
-    Text that is UTF-8 in the main but broken in places is refused, because a guess would spoil all of it.
+    The encoding is the first of these that applies: a byte order mark; *encoding*, a label of the WHATWG Encoding
+    Standard; bytes that look like UTF-16; a mode line of Emacs or Vim; UTF-8; the most likely legacy encoding, if it is
+    clearly more likely than every encoding that gives a different text. A file that is mostly UTF-8 with some invalid
+    bytes is refused, because a guess would corrupt the valid part.
 
     Raises:
         DataError: ``not_text``, ``encoding`` or ``too_large`` (above `MAX_TEXT_BYTES` as UTF-8).
@@ -34,10 +35,10 @@ def decode_text(data: bytes, *, encoding: str | None = None) -> str:
     """
     named = codec_of(encoding) if encoding is not None else None
     if is_binary(data) and not (named or "").startswith("utf-16"):
-        raise DataError("these bytes are no text", kind="not_text")
+        raise DataError("the content is binary, not text", kind="not_text")
     text = _decoded(data, named).removeprefix("\ufeff")
     if len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES:
-        raise DataError(f"the text is above {MAX_TEXT_BYTES:,} bytes", kind="too_large")
+        raise DataError(f"the text is larger than {MAX_TEXT_BYTES:,} bytes", kind="too_large")
     return text
 
 
@@ -73,7 +74,7 @@ def _refused(codec: str, error: UnicodeDecodeError) -> DataError:
 
 
 def _is_broken_utf8(data: bytes) -> bool:
-    """Return whether more of what is not ASCII is valid UTF-8 than is not."""
+    """Return whether at least as many non-ASCII bytes are valid UTF-8 as invalid."""
     text = data.decode("utf-8", "ignore")
     valid = len(text) - len(text.encode("ascii", "ignore"))
     valid_bytes = len(text.encode()) - (len(text) - valid)
@@ -82,19 +83,19 @@ def _is_broken_utf8(data: bytes) -> bool:
 
 
 def _likeliest(data: bytes) -> str:
-    """Return Python's name of the encoding of *data*.
+    """Return the Python codec of the most likely encoding of *data*.
 
     Raises:
-        DataError: ``encoding``, with the candidates: several are about as likely, or none is likely.
+        DataError: ``encoding``: no candidate is likely, or several are about equally likely. The message names them.
     """
-    looked_at = sample(data)
-    likely = guesses(looked_at)
-    other = next((guess for guess in likely if _text(looked_at, guess) != _text(looked_at, likely[0])), None)
+    part = sample(data)
+    likely = guesses(part)
+    other = next((guess for guess in likely if _text(part, guess) != _text(part, likely[0])), None)
     is_clear = other is None or other.cost - likely[0].cost >= _MIN_MARGIN
-    if is_clear and likely[0].cost <= _MAX_COST * len(looked_at):
+    if is_clear and likely[0].cost <= _MAX_COST * len(part):
         return likely[0].codec
     names = [name_of(guess.codec) for guess in ([likely[0], other] if other else likely[:1])]
-    message = f"the encoding is uncertain: {' or '.join(names)}; name it in the recipe, as in `encoding: {names[0]}`"
+    message = f"the encoding is uncertain: {' or '.join(names)}; set it in the recipe, as in `encoding: {names[0]}`"
     raise DataError(message, kind="encoding")
 
 

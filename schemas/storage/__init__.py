@@ -1,7 +1,7 @@
-"""The one place that creates, replaces, lists, locks, hashes and removes files of a workspace.
+"""All access to the files of a workspace: creating, replacing, listing, locking, hashing and removing.
 
-`open_store` opens a folder or a URL; both are a `Store`. `write_atomically` and `appearing` write any other local file
-whole or not at all.
+`open_store` opens a folder or a URL as a `Store`. `write_atomically` and `appearing` write local files elsewhere, so
+that they appear completely or not at all.
 """
 
 from __future__ import annotations
@@ -35,14 +35,13 @@ __all__ = [
 
 
 def open_store(place: Store | str | os.PathLike[str]) -> Store:
-    """Open the store at *place*: a folder (also as ``file://``), or a URL that fsspec has a driver for.
+    """Open the store at *place*: a folder (also as ``file://``), or a URL with an fsspec driver.
 
-    A store is returned as it is, so that a function can take either.
-
-    Nothing is read or written: a folder that is not there is made by the first write.
+    A `Store` is returned unchanged, so that functions can accept both. Nothing is read or written: the first write
+    creates a missing folder.
 
     Raises:
-        UsageError: The URL names no store that can be used.
+        UsageError: The URL does not name a usable store.
         MissingExtraError: The store's driver is not installed.
 
     >>> store = open_store("memory://example")
@@ -56,16 +55,16 @@ def open_store(place: Store | str | os.PathLike[str]) -> Store:
         return LocalStore(Path(place))
     if place.startswith("file://"):
         if not place.startswith("file:///"):
-            raise UsageError(f"not the URL of a folder: {place}", hint="file:///absolute/path, or the path alone")
+            raise UsageError(f"not the URL of a folder: {place}", hint="use file:///absolute/path, or only the path")
         return LocalStore(Path(place.removeprefix("file://")))
-    # Imported here: fsspec costs 50 ms.
+    # Imported here because importing fsspec takes 50 ms.
     from corpusmill.schemas.storage.objects import ObjectStore
 
     return ObjectStore(place)
 
 
 def located(address: str) -> tuple[Store, str]:
-    """Return store and key of the file at *address*, an absolute path or a URL.
+    """Return the store and the key of the file at *address*, an absolute path or a URL.
 
     >>> located("memory://example/raw/site/site-00000.warc.gz")
     (open_store('memory://example/raw/site'), 'site-00000.warc.gz')

@@ -1,4 +1,4 @@
-"""Names of files that are being written: they say who writes, so that what a dead process left can be removed."""
+"""Names of files that are being written. They contain the writer, so that files of dead processes can be removed."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 _OLD_S: Final = 24 * 3600
-"""A file of another machine that was not touched for this long has no writer any more."""
+"""A file of another machine that was not modified for this long has no writer anymore."""
 _NAME: Final = re.compile(r"\.a([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.")
 
 
 def attempt_name() -> str:
-    """Return a name for an attempt of this process, different each time: ``a<machine>-<process>-<random>``."""
+    """Return a new name for an attempt of this process: ``a<machine>-<process>-<random>``."""
     return f"a{_machine()}-{os.getpid()}-{os.urandom(4).hex()}"
 
 
@@ -27,17 +27,17 @@ def _machine() -> str:
 
 
 def is_attempt(name: str) -> bool:
-    """Return whether a file of this *name* belongs to an attempt: ``<name>.<attempt>.<anything>``."""
+    """Return whether *name* is the file name of an attempt: ``<name>.<attempt>.<anything>``."""
     return _NAME.search(name) is not None
 
 
 def is_left_over(path: Path) -> bool:
-    """Return whether the file at *path* belongs to an attempt whose process is gone."""
-    found = _NAME.search(path.name)
-    if found is None:
+    """Return whether the file at *path* belongs to an attempt whose process has ended."""
+    match = _NAME.search(path.name)
+    if match is None:
         return False
-    if found[1] == _machine():
-        return not is_alive(int(found[2]))
+    if match[1] == _machine():
+        return not is_alive(int(match[2]))
     try:
         return time.time() - path.stat().st_mtime > _OLD_S
     except FileNotFoundError:
@@ -45,7 +45,7 @@ def is_left_over(path: Path) -> bool:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether the process *pid* of this machine runs."""
+    """Return whether the process *pid* of this machine is running."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -56,7 +56,7 @@ def is_alive(pid: int) -> bool:
 
 
 def sweep(prefix: Path) -> None:
-    """Remove what dead attempts at the files ``<prefix>.*`` left."""
+    """Remove the files ``<prefix>.*`` that dead attempts left behind."""
     for path in prefix.parent.glob(f"{prefix.name}.*"):
         if is_left_over(path):
             path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What every store can do, whether it is a folder or a bucket."""
+"""The interface of all stores, folders and buckets alike."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from corpusmill.schemas.storage.ranges import RangeFile
 
 
 class Entry(NamedTuple):
-    """A file in a store: its key and its bytes."""
+    """A file in a store: its key, and its size in bytes."""
 
     key: str
     size: int
 
 
 class Written(NamedTuple):
-    """A file that was copied into a store: its key, its bytes and their SHA-256 in hex."""
+    """A file that was copied into a store: its key, its size in bytes and its SHA-256 in hex."""
 
     key: str
     size: int
@@ -38,7 +38,7 @@ class Written(NamedTuple):
 
 
 class StoredFile(NamedTuple):
-    """A file of a store, and its bytes as a manifest has them."""
+    """A file in a store, with its size in bytes as listed in a manifest."""
 
     store: Store
     key: str
@@ -46,11 +46,11 @@ class StoredFile(NamedTuple):
 
     @property
     def address(self) -> str:
-        """Its path or URL."""
+        """Path or URL of the file."""
         return self.store.address(self.key)
 
     def open(self) -> pa.NativeFile:
-        """Open it as `Store.open` does."""
+        """Open the file as `Store.open` does."""
         return self.store.open(self.key, size=self.size)
 
 
@@ -59,26 +59,26 @@ class Lock(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Make sure that the lock is still held; call it before a change that only the holder may make.
+        """Check that the lock is still held; call this before a change that only the holder may make.
 
         Raises:
-            UnfinishedError: Somebody else may hold it by now.
+            UnfinishedError: Another process may hold the lock by now.
         """
 
 
 class Store(ABC):
     """A place for files, each under a *key*: a relative POSIX path.
 
-    A file appears whole or not at all, and whoever replaces one leaves readers of the old one alone. A store can be
-    pickled, and `open_store(store.url)` opens it again, also in another process.
+    A file appears completely or not at all, and replacing a file does not disturb processes that read the old one. A
+    store can be pickled, and `open_store(store.url)` opens it again, also in another process.
 
     Every method may raise:
-        ValueError: A key is not one (`checked_key`).
-        UnfinishedError: The disk or the store refuses, is full, or does not answer.
+        ValueError: A key is invalid (`checked_key`).
+        UnfinishedError: The disk or the store refuses the operation, is full, or does not respond.
     """
 
     url: str
-    """What `open_store` takes to open it again."""
+    """The argument with which `open_store` opens this store again."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         from corpusmill.schemas.storage import open_store
@@ -98,65 +98,65 @@ class Store(ABC):
 
     @abstractmethod
     def address(self, key: str = "") -> str:
-        """Return the path or URL of *key*, for messages and for other programs."""
+        """Return the path or URL of *key*, for messages and other programs."""
 
     @abstractmethod
     def below(self, prefix: str) -> Store:
-        """Return the store of what lies in the folder *prefix*."""
+        """Return the store of the folder *prefix*."""
 
     @abstractmethod
     def path(self, key: str = "") -> Path | None:
-        """Return the path of *key* where it lies on this machine, else None."""
+        """Return the local path of *key*, or None if it is not on this machine."""
 
     @abstractmethod
     def refuse_read_only(self) -> None:
-        """Make sure that files of a store of this kind can be written and removed; the store is not asked.
+        """Check that this kind of store supports writing and removing files, without contacting the store.
 
         Raises:
-            UsageError: It is for reading only, as web pages and archives are.
+            UsageError: This kind of store is read-only, such as web pages and archives.
         """
 
     @abstractmethod
     def probe(self) -> None:
-        """Make sure that the store can be written, by writing to it; an object is also read, and removed."""
+        """Check that the store can be written by writing, reading and removing a file (local folders: not reading)."""
 
     # -- writing
 
     @abstractmethod
     def write(self, key: str, data: bytes | str, *, sync: bool = False) -> None:
-        """Write *data* (text as UTF-8) under *key*, in place of what is there.
+        """Write *data* (text as UTF-8) under *key*, replacing an existing file.
 
         Args:
-            sync: On a disk, return only when it would survive a power failure; a store always does.
+            sync: On a disk, return only when the file would survive a power failure. A store always does.
         """
 
     @abstractmethod
     def creating(self, key: str | Callable[[], str], *, sync: bool = False) -> AbstractContextManager[Path]:
-        """Yield a local path to write to; it becomes *key* when the block ends, and nothing when the block fails.
+        """Yield a local path to write to; the file becomes *key* when the block ends, and is removed if it fails.
 
         Args:
-            key: The name, or a function that returns it and is called when the block has ended.
+            key: The key, or a function that returns it, called when the block has ended.
         """
 
     @abstractmethod
     def put(self, path: Path, key: str) -> None:
-        """Give the store a copy of the local file *path* as *key*; on one disk it may be a second name.
+        """Copy the local file *path* into the store as *key*; on the same disk, the copy may be a hard link.
 
         Raises:
-            FileNotFoundError: There is no *path*.
+            FileNotFoundError: *path* does not exist.
         """
 
     @contextlib.contextmanager
     def writing(self, key: str, *, sync: bool = False) -> Iterator[BinaryIO]:
-        """Yield a file to write to; it becomes *key* when the block ends, and nothing when the block fails."""
+        """Yield a file to write to; it becomes *key* when the block ends, and is removed if the block fails."""
         with self.creating(key, sync=sync) as path, path.open("wb") as file:
             yield file
 
-    def take_in(self, pieces: Iterable[bytes], key: str | Callable[[str], str]) -> Written:
-        """Write *pieces*, end to end, and hash them on the way.
+    def write_hashed(self, chunks: Iterable[bytes], key: str | Callable[[str], str]) -> Written:
+        """Write *chunks* to one file and compute its SHA-256. Errors raised by *chunks* are not translated.
 
         Args:
-            key: The name, or a function that makes one from the SHA-256 in hex. Errors of *pieces* pass unchanged.
+            key: The key, or a function that returns it for the SHA-256 in hex.
         """
         digest = hashlib.sha256()
         size = 0
@@ -165,45 +165,48 @@ class Store(ABC):
             return key if isinstance(key, str) else key(digest.hexdigest())
 
         with self.creating(name) as path, path.open("wb") as file:
-            for piece in pieces:
-                file.write(piece)
-                digest.update(piece)
-                size += len(piece)
+            for chunk in chunks:
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
         return Written(name(), size, digest.hexdigest())
 
     @abstractmethod
     def append(self, key: str, line: str) -> None:
-        """Append *line* and a line break, on disk before this returns; a torn last line is closed first.
+        """Append *line* and a line break, and sync them to disk; an incomplete last line is ended first.
 
-        The caller holds a lock: on a store, the object is read and written again.
+        The caller must hold a lock, because on a store the whole object is read and written again.
         """
 
     @abstractmethod
     def copy(self, key: str, to: str) -> None:
-        """Give the content of *key* a second name, *to*, in place of what is there: a hard link, or the store's copy.
+        """Copy *key* to *to*, replacing an existing file: a hard link on a disk, a copy made by the store elsewhere.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
 
     @abstractmethod
     def appearing_folder(
         self, prefix: str, *, last: str, check: Callable[[], None] = lambda: None
     ) -> AbstractContextManager[Path]:
-        """Yield an empty local folder; what is in it when the block ends lies under *prefix*, on disk, and in one go.
+        """Yield an empty local folder; when the block ends, it appears as *prefix* at once, synced to disk.
 
-        On a disk it is renamed. On a store its files are copied, that called *last* after all others: readers take for
-        there what has one. Folders in it are left out.
+        On a disk the folder is renamed. On a store its files are copied, with *last* after all others: for readers, a
+        folder without that file does not exist. Subfolders are not copied.
 
         Args:
-            check: Called right before the folder becomes visible; when it raises, it does not.
+            check: Called right before the folder becomes visible; if it raises, the folder does not appear.
         """
 
     @abstractmethod
     def sweep(self, prefix: str, *, last: str) -> int:
-        """Remove what killed writers left in the folder *prefix*: drafts, folders that did not appear.
+        """Remove what killed writers left in the folder *prefix*: drafts and unfinished folders.
 
-        The caller holds the lock of *prefix*. Returns the number of such folders.
+        The caller must hold the lock of *prefix*.
+
+        Returns:
+            The number of unfinished folders.
         """
 
     # -- reading
@@ -213,82 +216,81 @@ class Store(ABC):
         """Return the whole content of *key*.
 
         Raises:
-            FileNotFoundError: There is none.
+            FileNotFoundError: *key* does not exist.
         """
 
     def read_text(self, key: str) -> str:
         """Return the content of *key* as UTF-8 text.
 
         Raises:
-            FileNotFoundError: There is none.
-            UnicodeDecodeError: It is no such text.
+            FileNotFoundError: *key* does not exist.
+            UnicodeDecodeError: The content is not valid UTF-8.
         """
         return self.read(key).decode()
 
     @abstractmethod
     def read_range(self, key: str, start: int, length: int) -> bytes:
-        """Return *length* bytes from byte *start* on, fewer where the file ends.
+        """Return *length* bytes from byte *start* on, or fewer at the end of the file.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
 
     @abstractmethod
     def open(self, key: str, *, size: int | None = None) -> pa.NativeFile:
-        """Open *key* for reading in any order: `pq.ParquetFile`, `pa.ipc.open_file` and `pa.ipc.open_stream` take it.
+        """Open *key* for random access, as `pq.ParquetFile`, `pa.ipc.open_file` and `pa.ipc.open_stream` need it.
 
-        On a disk, it is mapped into memory. On a store, each read is a request for a range of bytes, of at least
-        64 KiB.
+        On a disk, the file is memory-mapped. On a store, each read is a request for a range of at least 64 KiB.
 
         Args:
-            size: The size where it is known, which saves a request.
+            size: Size in bytes, if known; saves a request.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
 
     def reader(self, key: str) -> io.RawIOBase:
-        """Open *key* for reading as Python's files are; on a store, each read is a request for a range of bytes.
+        """Open *key* as a Python file for reading; on a store, each read is a request for a range of bytes.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
         return RangeFile(partial(self.read_range, key), self.size(key))
 
     @abstractmethod
     def fetched(self, key: str) -> AbstractContextManager[Path]:
-        """Yield a local path with the content of *key*, for libraries that read files only; do not write to it.
+        """Yield a read-only local path with the content of *key*, for libraries that need a file.
 
-        On a store, what was fetched is kept for the next time, up to `MAX_FETCHED_BYTES`.
+        On a store, the fetched file is cached; the cache holds up to `MAX_FETCHED_BYTES`.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
 
     def sha256(self, key: str) -> str:
-        """Return the SHA-256 of *key* in hex, read in pieces.
+        """Return the SHA-256 of *key* in hex; the file is read in chunks.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
         digest = hashlib.sha256()
         with self.open(key) as file:
-            while piece := file.read_buffer(_PIECE_BYTES):
-                digest.update(piece)
+            while chunk := file.read_buffer(_CHUNK_BYTES):
+                digest.update(chunk)
         return digest.hexdigest()
 
-    # -- looking
+    # -- listing
 
     @abstractmethod
     def size(self, key: str) -> int:
-        """Return the bytes of *key*.
+        """Return the size of *key* in bytes.
 
         Raises:
-            FileNotFoundError: There is no *key*.
+            FileNotFoundError: *key* does not exist.
         """
 
     def exists(self, key: str) -> bool:
-        """Return whether there is a file called *key*; a folder is none."""
+        """Return whether the file *key* exists; a folder does not count."""
         try:
             self.size(key)
         except FileNotFoundError:
@@ -297,63 +299,63 @@ class Store(ABC):
 
     @abstractmethod
     def files(self, prefix: str = "") -> list[Entry]:
-        """Return the files in the folder *prefix* and all below it, by key; drafts and folders are left out."""
+        """Return all files below the folder *prefix*, sorted by key, without drafts."""
 
     def marks(self, prefix: str = "") -> dict[str, str]:
-        """Return, for the files in the folder *prefix*, what changes when one is replaced; empty where nobody knows."""
+        """Return a value for each file below *prefix* that changes if the file is replaced; empty if unsupported."""
         return {}
 
     @abstractmethod
     def folders(self, prefix: str = "") -> list[str]:
-        """Return the names of the folders in the folder *prefix*, sorted; those that begin with a dot are left out."""
+        """Return the sorted names of the folders directly in *prefix*, except names that begin with a dot."""
 
     # -- removing
 
     @abstractmethod
     def remove(self, *keys: str) -> None:
-        """Remove files; what is not there is not missed."""
+        """Remove files; missing files are ignored."""
 
     @abstractmethod
     def remove_folder(self, prefix: str) -> None:
-        """Remove all files in the folder *prefix* and below; what is not there is not missed."""
+        """Remove the folder *prefix* with all files below it; a missing folder is ignored."""
 
     # -- locking
 
     @abstractmethod
     def lock(
-        self, name: str, *, what: str | None = None, wait_s: float = 0, lease_s: float = 60
+        self, name: str, *, subject: str | None = None, wait_s: float = 0, lease_s: float = 60
     ) -> AbstractContextManager[Lock]:
-        """Hold the lock *name*, a key, as long as the block runs.
+        """Hold the lock *name*, a key, for the duration of the block.
 
-        On a disk it ends with the process. On a store it is a lease that is renewed in the background: a killed
-        holder's ends by itself.
+        On a disk the lock ends with the process. On a store it is a lease that is renewed in the background, so the
+        lease of a killed holder expires.
 
         Args:
-            what: What the lock is for, in the error's message; by default the name.
-            wait_s: How long to wait for another holder, seconds.
-            lease_s: How long a lease lasts that is not renewed, seconds.
+            subject: What the lock protects, for the error message; the name by default.
+            wait_s: How long to wait for another holder, in seconds.
+            lease_s: How long a lease lasts without renewal, in seconds.
 
         Raises:
-            LockHeldError: Somebody else holds it; the message names them.
+            LockHeldError: Another process holds the lock; the message names it.
         """
 
 
-_PIECE_BYTES: Final = 1 << 20
+_CHUNK_BYTES: Final = 1 << 20
 WAIT: Final = "wait for it, then run again"
-"""What to do when somebody else holds a lock."""
+"""Hint for a lock that another process holds."""
 
 
 def holder() -> dict[str, Any]:
-    """Describe this process: machine, process and time, for whoever finds a lock taken."""
+    """Return the process id, host and current time, which are stored in a lock to identify its holder."""
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return {"pid": os.getpid(), "host": socket.gethostname(), "since": now}
 
 
-def held(what: str, content: bytes, *, hint: str) -> LockHeldError:
-    """Return the error for a lock that somebody holds; *content* is what they wrote into it."""
+def lock_held_error(subject: str, content: bytes, *, hint: str) -> LockHeldError:
+    """Return the error for a lock on *subject* that another process holds; *content* is what its holder wrote."""
     try:
-        found = json.loads(content)
-        who = f"process {found['pid']} on {found['host']} since {found['since']}"
+        other = json.loads(content)
+        owner = f"process {other['pid']} on {other['host']} since {other['since']}"
     except (ValueError, KeyError, TypeError):
-        who = "another process"
-    return LockHeldError(f"{what} is being worked on by {who}", hint=hint)
+        owner = "another process"
+    return LockHeldError(f"{subject} is in use by {owner}", hint=hint)

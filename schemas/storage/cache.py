@@ -1,4 +1,4 @@
-"""Local copies of objects, kept for the next time up to a bound."""
+"""A cache of local copies of objects, bounded in bytes."""
 
 from __future__ import annotations
 
@@ -17,35 +17,36 @@ from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 from corpusmill.schemas.storage.drafts import appearing, is_abandoned, is_draft
 
 MAX_FETCHED_BYTES: Final = 8_000_000_000
-"""What the copies of one user on one machine may occupy when nobody is reading them, bytes."""
-_LOOKS: Final = 32
-"""A process looks through all copies when it made a 32nd of the bound: looking each time would cost their square."""
-_made_bytes: dict[Path, int] = {}
-"""By folder, the bytes of the copies that this process made since it looked."""
+"""Upper bound in bytes of the copies of one user on one machine that are not being read."""
+_CHECKS: Final = 32
+"""A process checks the size of the cache after adding 1/32 of the bound; checking after each file would take time
+quadratic in the number of files."""
+_unchecked_bytes: dict[Path, int] = {}
+"""By folder, the bytes of the copies that this process added since its last check."""
 
 
 def scratch_folder() -> Path:
-    """Return the folder for copies and drafts of this user: `CORPUSMILL_SCRATCH`, or one in the temporary folder.
+    """Return this user's folder for copies and drafts: `CORPUSMILL_SCRATCH`, or a folder in the temporary folder.
 
-    It is made where it is missing, but not the folder above it: where that is missing, a disk is probably not mounted.
+    The folder is created if it is missing, but not its parent: a missing parent is probably a disk that is not mounted.
 
     Raises:
-        UnfinishedError: The folder cannot be used, or that in the temporary folder belongs to somebody else.
+        UnfinishedError: The folder cannot be used, or the default folder belongs to another user.
     """
     named = os.environ.get("CORPUSMILL_SCRATCH")
     folder = Path(named or f"{tempfile.gettempdir()}/corpusmill-{os.getuid()}").absolute()
     if problem := _problem(folder):
-        what = f"CORPUSMILL_SCRATCH={named}" if named else f"the scratch folder {folder}"
+        setting = f"CORPUSMILL_SCRATCH={named}" if named else f"the scratch folder {folder}"
         raise UnfinishedError(
-            f"{what} cannot be used: {problem}",
-            hint="set CORPUSMILL_SCRATCH to a folder that can be written, or unset it to use the temporary folder"
+            f"{setting} cannot be used: {problem}",
+            hint="set CORPUSMILL_SCRATCH to a writable folder, or unset it to use the temporary folder"
             if named
-            else "set CORPUSMILL_SCRATCH to a folder that can be written",
+            else "set CORPUSMILL_SCRATCH to a writable folder",
         )
     status = folder.lstat()
     if not named and (not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid()):
         raise UnfinishedError(
-            "the scratch folder belongs to somebody else",
+            "the scratch folder belongs to another user",
             file=str(folder),
             hint="set CORPUSMILL_SCRATCH to a folder of your own",
         )
@@ -54,21 +55,21 @@ def scratch_folder() -> Path:
 
 
 def _problem(folder: Path) -> str:
-    """Make *folder* where it is missing; return why it cannot be used, empty when it can."""
+    """Create *folder* if it is missing, and return why it cannot be used; empty if it can."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
     except FileExistsError:
         return "it is not a folder"
     except FileNotFoundError:
-        return f"there is no folder {folder.parent}"
+        return f"the folder {folder.parent} does not exist"
     except OSError as error:
         return (error.strerror or str(error)).lower()
-    return "" if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else "it cannot be written"
+    return "" if os.access(folder, os.R_OK | os.W_OK | os.X_OK) else "it is not writable"
 
 
 @cache
 def _sweep(folder: Path) -> None:
-    """Remove, once in each process, what killed processes left in *folder*."""
+    """Remove from *folder* what killed processes left there; done once per process."""
     for path in folder.iterdir():
         if is_left_over(path):
             shutil.rmtree(path, ignore_errors=True)
@@ -78,50 +79,52 @@ def _sweep(folder: Path) -> None:
 def cached(
     folder: Path, name: str, fetch: Callable[[Path], object], *, suffix: str = "", max_bytes: int = MAX_FETCHED_BYTES
 ) -> Iterator[Path]:
-    """Yield a path with what *fetch* writes to the path that it gets, which was kept in *folder* as *name*.
+    """Yield the path of the cached file *name*, which *fetch* writes to a path that it receives, if it is missing.
 
-    The reader has a name of its own for the file, so that it can be dropped from the folder meanwhile.
+    The yielded path is a hard link, so that the file can be removed from the cache while it is being read.
 
     Args:
-        max_bytes: Bound on the copies in *folder*; each process that fetches may pass it by a 32nd.
+        folder: Folder of the cache.
+        suffix: Suffix of the yielded path.
+        max_bytes: Bound on the files in *folder*; each process that fetches files can exceed it by 1/32.
     """
-    kept = folder / name
-    own = folder.parent / f"reading.{attempt_name()}.tmp"
-    own.mkdir(parents=True)
+    entry = folder / name
+    links = folder.parent / f"reading.{attempt_name()}.tmp"
+    links.mkdir(parents=True)
     try:
-        path = own / f"file{suffix}"
-        if not _linked(kept, path):
+        path = links / f"file{suffix}"
+        if not _link_entry(entry, path):
             folder.mkdir(parents=True, exist_ok=True)
-            with appearing(kept) as draft:
+            with appearing(entry) as draft:
                 fetch(draft)
                 os.link(draft, path)
-            if _is_due(folder, path.stat().st_size, max_bytes):
-                _bound(folder, max_bytes)
+            if _is_check_due(folder, path.stat().st_size, max_bytes):
+                _evict(folder, max_bytes)
         yield path
     finally:
-        shutil.rmtree(own, ignore_errors=True)
+        shutil.rmtree(links, ignore_errors=True)
 
 
-def _linked(kept: Path, path: Path) -> bool:
-    """Give *kept* the second name *path*; return False when it is not there."""
+def _link_entry(entry: Path, path: Path) -> bool:
+    """Link *entry* to *path* and mark it as used; return False if it does not exist."""
     try:
-        os.link(kept, path)
-        os.utime(kept)
+        os.link(entry, path)
+        os.utime(entry)
     except FileNotFoundError:
         return path.exists()
     return True
 
 
-def _is_due(folder: Path, size: int, max_bytes: int) -> bool:
-    """Count a new copy of *size* bytes; return whether it is time to look: at the first one, and then by bytes."""
-    made = _made_bytes.get(folder, max_bytes) + size
-    is_due = made * _LOOKS >= max_bytes
-    _made_bytes[folder] = 0 if is_due else made
+def _is_check_due(folder: Path, size: int, max_bytes: int) -> bool:
+    """Count a new copy of *size* bytes; return whether a check is due, as it always is after the first copy."""
+    unchecked = _unchecked_bytes.get(folder, max_bytes) + size
+    is_due = unchecked * _CHECKS >= max_bytes
+    _unchecked_bytes[folder] = 0 if is_due else unchecked
     return is_due
 
 
-def _bound(folder: Path, max_bytes: int) -> None:
-    """Remove the files that were not read for the longest time, until *max_bytes* are left, and abandoned drafts."""
+def _evict(folder: Path, max_bytes: int) -> None:
+    """Remove abandoned drafts, and the least recently used files until *max_bytes* are left."""
     total = 0
     for path, status in sorted(_statuses(folder), key=lambda pair: -pair[1].st_mtime_ns):
         total += status.st_size

@@ -1,7 +1,7 @@
-"""Local files that appear whole: written under a draft's name beside their own, then renamed.
+"""Atomic writing of local files: a draft is written next to the final file, then renamed.
 
-A draft's name says which process writes it, ``<name>.a<machine>-<process>-<random>.tmp``, so that what a dead process
-left can be told from what a living one is writing.
+The name of a draft contains the process that writes it, ``<name>.a<machine>-<process>-<random>.tmp``, so that drafts of
+dead processes can be distinguished from drafts of running ones.
 """
 
 from __future__ import annotations
@@ -16,55 +16,55 @@ from corpusmill.schemas.storage.attempts import attempt_name, is_attempt, is_lef
 
 
 def write_atomically(path: Path | str, data: bytes | str, *, sync: bool = False) -> None:
-    """Write *data* (text as UTF-8) to *path*, which holds all of it or what it held before, whatever happens.
+    """Write *data* (text as UTF-8) to *path* atomically, so that *path* always has either the old or the new content.
 
-    The folder of *path* is made where it is missing.
+    The folder of *path* is created if it is missing.
 
     Args:
-        sync: Return only when the data and its name would survive a power failure.
+        sync: Return only when the data and the file name would survive a power failure.
 
     Raises:
-        OSError: It cannot be written; no draft is left.
+        OSError: The file cannot be written; no draft is left.
     """
     final = os.fspath(path)
     draft = draft_of(final)
     try:
         with _new_file(draft) as file:
             file.write(data.encode() if isinstance(data, str) else data)
-        become(draft, final, sync=sync)
+        rename_draft(draft, final, sync=sync)
     except BaseException:
-        forget(draft)
+        remove_draft(draft)
         raise
 
 
 @contextlib.contextmanager
 def appearing(path: Path | str, *, sync: bool = False) -> Iterator[Path]:
-    """Yield the path of a draft to write; it becomes *path* when the block ends well, and is removed when it does not.
+    """Yield the path of a draft to write; the draft becomes *path* when the block ends, or is removed if it fails.
 
-    The folder of *path* is made where it is missing.
+    The folder of *path* is created if it is missing.
 
     Args:
         sync: As in `write_atomically`.
 
     Raises:
-        OSError: It cannot be written; no draft is left.
+        OSError: The file cannot be written; no draft is left.
     """
     final = os.fspath(path)
     make_folder(os.path.dirname(final))
     draft = draft_of(final)
     try:
         yield Path(draft)
-        become(draft, final, sync=sync)
+        rename_draft(draft, final, sync=sync)
     except BaseException:
-        forget(draft)
+        remove_draft(draft)
         raise
 
 
 def complete_folder(draft: Path, final: Path) -> None:
-    """Rename the folder *draft* to *final*, beside it, with all its files on the disk, and the name too.
+    """Rename the folder *draft* to *final*, in the same folder, and sync its files and its name to disk.
 
     Raises:
-        OSError: It cannot be written, or *final* is there.
+        OSError: The folder cannot be written, or *final* exists.
     """
     for path in (*draft.iterdir(), draft):
         sync_to_disk(path)
@@ -80,8 +80,8 @@ def _new_file(draft: str) -> BinaryIO:
         return open(draft, "wb")
 
 
-def become(draft: str, final: str, *, sync: bool) -> None:
-    """Rename *draft* to *final*, whose folder is made where it is missing."""
+def rename_draft(draft: str, final: str, *, sync: bool) -> None:
+    """Rename *draft* to *final*; the folder of *final* is created if it is missing."""
     if sync:
         sync_to_disk(draft)
     try:
@@ -93,14 +93,14 @@ def become(draft: str, final: str, *, sync: bool) -> None:
         sync_to_disk(os.path.dirname(final) or ".")
 
 
-def forget(draft: str) -> None:
-    """Remove *draft* where it is still there."""
+def remove_draft(draft: str) -> None:
+    """Remove *draft* if it still exists."""
     with contextlib.suppress(OSError):
         os.unlink(draft)
 
 
 def make_folder(folder: str) -> None:
-    """Make *folder* and those above it; there already is well."""
+    """Create *folder* and its parents, if they do not exist."""
     try:
         os.mkdir(folder or ".")
     except FileExistsError:
@@ -110,7 +110,7 @@ def make_folder(folder: str) -> None:
 
 
 def sync_to_disk(path: Path | str) -> None:
-    """Return when the file or folder at *path* would survive a power failure; of a folder: the names in it."""
+    """Sync the file at *path* to disk, so that it survives a power failure; for a folder, sync the names in it."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -119,12 +119,12 @@ def sync_to_disk(path: Path | str) -> None:
 
 
 def draft_of(path: str) -> str:
-    """Return a name for a draft of *path* by this process, different each time."""
+    """Return a new path for a draft of *path*, which this process will write."""
     return f"{path}.{attempt_name()}.tmp"
 
 
 def is_draft(name: str) -> bool:
-    """Return whether a file of this *name* is a draft.
+    """Return whether *name* is the name of a draft.
 
     >>> is_draft(draft_of("manifest.json")), is_draft("manifest.json"), is_draft("notes.tmp")
     (True, False, False)
@@ -133,5 +133,5 @@ def is_draft(name: str) -> bool:
 
 
 def is_abandoned(path: Path) -> bool:
-    """Return whether the file at *path* is a draft whose writer is gone."""
+    """Return whether the file at *path* is a draft whose writer is no longer running."""
     return is_draft(path.name) and is_left_over(path)

@@ -1,13 +1,13 @@
-"""Names of files in a store: relative POSIX paths that cannot leave it."""
+"""Keys of files in a store: relative POSIX paths that cannot leave it."""
 
 from __future__ import annotations
 
 
 def checked_key(key: str) -> str:
-    """Return *key*, the name of a file or folder in a store.
+    """Validate *key*, the name of a file or folder in a store, and return it.
 
     Raises:
-        ValueError: *key* is empty, absolute, holds a NUL, or has an empty part, ``.`` or ``..``.
+        ValueError: *key* is empty, absolute, contains NUL, or has an empty part, ``.`` or ``..``.
 
     >>> checked_key("versions/handbook/manifest.json")
     'versions/handbook/manifest.json'
@@ -15,7 +15,7 @@ def checked_key(key: str) -> str:
     Traceback (most recent call last):
     ValueError: not a name in a store: 'a/../../b'
     """
-    # Most keys have neither of the two and need no look at their parts.
+    # Most keys contain no dot or double slash, so their parts need not be checked.
     if not key or "\0" in key or (("." in key or "//" in key or key[0] == "/") and not _has_plain_parts(key)):
         raise ValueError(f"not a name in a store: {key!r}")
     if key[-1] == "/":
@@ -28,7 +28,7 @@ def _has_plain_parts(key: str) -> bool:
 
 
 def joined(prefix: str, key: str) -> str:
-    """Return the key of *key* below the folder *prefix*; an empty one is the whole store.
+    """Return *key* inside the folder *prefix*; an empty prefix or key stands for the folder itself.
 
     >>> joined("raw", "site"), joined("", "site"), joined("raw", "")
     ('raw/site', 'site', 'raw')

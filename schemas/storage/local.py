@@ -1,4 +1,4 @@
-"""A store in a folder of the local disk."""
+"""Stores in a folder on the local disk."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.schemas.errors import CorpusmillError
-from corpusmill.schemas.storage.base import WAIT, Entry, Lock, Store, held, holder
+from corpusmill.schemas.storage.base import WAIT, Entry, Lock, Store, holder, lock_held_error
 from corpusmill.schemas.storage.drafts import (
     appearing,
-    become,
     complete_folder,
     draft_of,
-    forget,
     is_abandoned,
     is_draft,
     make_folder,
+    remove_draft,
+    rename_draft,
     write_atomically,
 )
 from corpusmill.schemas.storage.failures import disk_failure
@@ -36,7 +36,7 @@ _POLL_S: Final = 0.05
 
 
 class LocalStore(Store):
-    """The files in the folder *root*, which is made when something is written."""
+    """The files in the folder *root*, which the first write creates."""
 
     def __init__(self, root: Path | str) -> None:
         self.url = os.path.abspath(root)
@@ -86,20 +86,20 @@ class LocalStore(Store):
         place = key if isinstance(key, str) else "unnamed"
         draft = draft_of(self._path(place))
         try:
-            with self._refusing("write", place):
+            with self._translating_errors("write", place):
                 make_folder(os.path.dirname(draft))
             yield Path(draft)
             name = key if isinstance(key, str) else key()
-            with self._refusing("write", name):
-                become(draft, self._path(name), sync=sync)
+            with self._translating_errors("write", name):
+                rename_draft(draft, self._path(name), sync=sync)
         finally:
-            forget(draft)
+            remove_draft(draft)
 
     def put(self, path: Path, key: str) -> None:
         target = self._path(key)
         if not path.is_file():
-            raise FileNotFoundError(f"{path} is not there")
-        with self._refusing("write", key), appearing(target) as draft:
+            raise FileNotFoundError(f"{path} does not exist")
+        with self._translating_errors("write", key), appearing(target) as draft:
             link_or_copy(path, draft)
 
     def append(self, key: str, line: str) -> None:
@@ -123,13 +123,13 @@ class LocalStore(Store):
     def appearing_folder(self, prefix: str, *, last: str, check: Callable[[], None] = lambda: None) -> Iterator[Path]:
         final = Path(self._path(prefix))
         draft = final.with_name(f"{_STAGING}{final.name}")
-        with self._refusing("write", prefix):
+        with self._translating_errors("write", prefix):
             make_folder(str(final.parent))
             draft.mkdir()
         try:
             yield draft
             check()
-            with self._refusing("write", prefix):
+            with self._translating_errors("write", prefix):
                 complete_folder(draft, final)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
@@ -137,7 +137,7 @@ class LocalStore(Store):
     def sweep(self, prefix: str, *, last: str) -> int:
         folder = Path(self._folder(prefix))
         left = list(folder.glob(f"{_STAGING}*"))
-        with self._refusing("remove", prefix):
+        with self._translating_errors("remove", prefix):
             for path in left:
                 shutil.rmtree(path)
             for path in folder.glob("*.tmp"):
@@ -153,7 +153,7 @@ class LocalStore(Store):
             with open(path, "rb", buffering=0) as file:
                 return file.read()
         except OSError as error:
-            raise _unread(error, path) from error
+            raise _read_error(error, path) from error
 
     def read_range(self, key: str, start: int, length: int) -> bytes:
         path = self._path(key)
@@ -161,39 +161,39 @@ class LocalStore(Store):
             with open(path, "rb", buffering=0) as file:
                 return os.pread(file.fileno(), length, start)
         except OSError as error:
-            raise _unread(error, path) from error
+            raise _read_error(error, path) from error
 
     def open(self, key: str, *, size: int | None = None) -> pa.NativeFile:
         path = self._path(key)
         try:
             return pa.memory_map(path)
         except OSError as error:
-            raise _unread(error, path) from error
+            raise _read_error(error, path) from error
 
     @contextlib.contextmanager
     def fetched(self, key: str) -> Iterator[Path]:
         self.size(key)
         yield Path(self._path(key))
 
-    # -- looking
+    # -- listing
 
     def size(self, key: str) -> int:
         path = self._path(key)
         try:
             status = os.stat(path)
         except OSError as error:
-            raise _unread(error, path) from error
+            raise _read_error(error, path) from error
         if stat.S_ISDIR(status.st_mode):
             raise FileNotFoundError(f"{path} is a folder")
         return status.st_size
 
     def files(self, prefix: str = "") -> list[Entry]:
-        with self._refusing("list", prefix):
+        with self._translating_errors("list", prefix):
             return sorted(_files(self._folder(prefix), joined(prefix, "")))
 
     def folders(self, prefix: str = "") -> list[str]:
         with (
-            self._refusing("list", prefix),
+            self._translating_errors("list", prefix),
             contextlib.suppress(FileNotFoundError, NotADirectoryError),
             os.scandir(self._folder(prefix)) as entries,
         ):
@@ -204,25 +204,28 @@ class LocalStore(Store):
 
     def remove(self, *keys: str) -> None:
         for key in keys:
-            with self._refusing("remove", key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            with self._translating_errors("remove", key), contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 os.unlink(self._path(key))
 
     def remove_folder(self, prefix: str) -> None:
-        with self._refusing("remove", prefix), contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        with self._translating_errors("remove", prefix), contextlib.suppress(FileNotFoundError, NotADirectoryError):
             shutil.rmtree(self._folder(prefix))
 
     # -- locking
 
     @contextlib.contextmanager
-    def lock(self, name: str, *, what: str | None = None, wait_s: float = 0, lease_s: float = 60) -> Iterator[FileLock]:
+    def lock(
+        self, name: str, *, subject: str | None = None, wait_s: float = 0, lease_s: float = 60
+    ) -> Iterator[FileLock]:
+        subject = subject or f"`{name}`"
         with contextlib.ExitStack() as stack:
-            with self._refusing("lock", name):
-                lock = stack.enter_context(file_lock(Path(self._path(name)), what=what or f"`{name}`", wait_s=wait_s))
+            with self._translating_errors("lock", name):
+                lock = stack.enter_context(file_lock(Path(self._path(name)), subject=subject, wait_s=wait_s))
             yield lock
 
     @contextlib.contextmanager
-    def _refusing(self, action: str, key: str) -> Iterator[None]:
-        """Turn what the disk refuses into an error that says what to do."""
+    def _translating_errors(self, action: str, key: str) -> Iterator[None]:
+        """Translate errors of the disk into errors with a hint."""
         try:
             yield
         except OSError as error:
@@ -230,30 +233,32 @@ class LocalStore(Store):
 
 
 class FileLock(Lock):
-    """A lock that the operating system keeps on an open file, for this process and those that inherit the file."""
+    """A lock of the operating system on an open file, held by this process and the processes that inherit the file."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
     def fileno(self) -> int:
-        """Return the descriptor of the file: a process that inherits it holds the lock, too."""
+        """Return the descriptor of the file; a process that inherits it holds the lock, too."""
         return self._descriptor
 
     def check(self) -> None:
-        """Return: the operating system never takes such a lock away."""
+        """Do nothing, because such a lock cannot be lost while the file is open."""
 
 
 @contextlib.contextmanager
-def file_lock(path: Path, *, what: str, wait_s: float = 0, hint: str = WAIT) -> Iterator[FileLock]:
-    """Hold the lock of the file at *path*, which names the holder and stays when the lock is released.
+def file_lock(path: Path, *, subject: str, wait_s: float = 0, hint: str = WAIT) -> Iterator[FileLock]:
+    """Hold a lock on the file at *path* for the duration of the block.
+
+    The file identifies the holder; it is not removed when the lock is released.
 
     Args:
-        what: What the lock is for, in the error's message.
-        wait_s: How long to wait for another holder, seconds.
-        hint: What to do when somebody else holds it.
+        subject: What the lock protects, for the error message.
+        wait_s: How long to wait for another holder, in seconds.
+        hint: Hint of the error if another process holds the lock.
 
     Raises:
-        LockHeldError: Somebody else holds it for longer than *wait_s*.
+        LockHeldError: Another process holds the lock for longer than *wait_s*.
         OSError: The file cannot be opened.
     """
     make_folder(str(path.parent))
@@ -262,7 +267,7 @@ def file_lock(path: Path, *, what: str, wait_s: float = 0, hint: str = WAIT) -> 
         deadline = time.monotonic() + wait_s
         while not _is_locked(file):
             if time.monotonic() >= deadline:
-                raise held(what, _written_by_holder(file), hint=hint)
+                raise lock_held_error(subject, _written_by_holder(file), hint=hint)
             time.sleep(_POLL_S)
         os.ftruncate(file, 0)
         os.pwrite(file, json.dumps(holder()).encode(), 0)
@@ -283,7 +288,7 @@ def _is_locked(file: int) -> bool:
 
 
 def _written_by_holder(file: int) -> bytes:
-    """Return what the holder of a lock wrote into *file*, which it does right after it got the lock."""
+    """Return what the holder of a lock wrote into *file*; wait briefly, because it writes after taking the lock."""
     for _ in range(10):
         content = os.pread(file, 1000, 0)
         if content:
@@ -293,7 +298,7 @@ def _written_by_holder(file: int) -> bytes:
 
 
 def link_or_copy(source: Path | str, target: Path | str) -> None:
-    """Give the file *source* a second name, *target*; copy it where the file system cannot."""
+    """Create a hard link *target* to the file *source*, or a copy if the file system does not support that."""
     try:
         os.link(source, target)
     except OSError:
@@ -301,19 +306,19 @@ def link_or_copy(source: Path | str, target: Path | str) -> None:
 
 
 def _files(folder: str, prefix: str) -> Iterator[Entry]:
-    """List *folder*, whose key is *prefix*; links to folders are followed at the top only, so that no loop is."""
+    """List *folder*, whose key is *prefix*; links to folders inside it are not followed, to avoid loops."""
     with contextlib.suppress(FileNotFoundError, NotADirectoryError), os.scandir(folder) as entries:
         for entry in entries:
             key = joined(prefix, entry.name)
             if entry.is_dir(follow_symlinks=False):
                 yield from _files(entry.path, key)
             elif not entry.is_dir() and not is_draft(entry.name):
-                with contextlib.suppress(FileNotFoundError):  # removed since
+                with contextlib.suppress(FileNotFoundError):  # removed in the meantime
                     yield Entry(key, entry.stat().st_size)
 
 
-def _unread(error: OSError, path: str) -> OSError | CorpusmillError:
-    """Return what to raise when *path* cannot be read: `FileNotFoundError` where there is no file."""
+def _read_error(error: OSError, path: str) -> OSError | CorpusmillError:
+    """Return the exception for a *path* that cannot be read: `FileNotFoundError` if it is not a file."""
     if isinstance(error, FileNotFoundError | NotADirectoryError) or os.path.isdir(path):
-        return FileNotFoundError(f"{path} is not there")
+        return FileNotFoundError(f"{path} does not exist")
     return disk_failure(error, action="read", address=path)

@@ -1,4 +1,4 @@
-"""Objects of a store as files that pyarrow reads: each read is one request for a range of bytes."""
+"""Objects of a store as Python files, for pyarrow: each read is one request for a range of bytes."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import Any, Final
 
-LEAST_BYTES: Final = 64 << 10
-"""What a request asks for at least: it costs as much time as some hundred kilobytes."""
+MIN_REQUEST_BYTES: Final = 64 << 10
+"""Smallest range to request: a request takes about as long as the transfer of a few hundred kilobytes."""
 
 
 class RangeFile(io.RawIOBase):
-    """A file of *size* bytes, of which *fetch(start, length)* gets a piece. It keeps the last piece that it got."""
+    """A file of *size* bytes that reads with *fetch(start, length)* and buffers the last small range."""
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int) -> None:
         super().__init__()
@@ -20,7 +20,7 @@ class RangeFile(io.RawIOBase):
         self._size = size
         self._at = 0
         self._start = 0
-        self._piece = b""
+        self._buffer = b""
 
     def readable(self) -> bool:
         return True
@@ -36,34 +36,34 @@ class RangeFile(io.RawIOBase):
         return self._at
 
     def read(self, size: int | None = -1) -> bytes:
-        """Return the next *size* bytes, fewer at the end.
+        """Return the next *size* bytes, or fewer at the end.
 
         Raises:
-            OSError: The object is shorter than it was.
+            OSError: The object is shorter than *size* said when the file was opened.
         """
         left = max(self._size - self._at, 0)
-        wanted = left if size is None or size < 0 else min(size, left)
-        found = self._bytes(self._at, wanted) if wanted else b""
-        if len(found) != wanted:
-            raise OSError(f"{len(found)} bytes instead of {wanted} at byte {self._at}")
-        self._at += wanted
-        return found
+        length = left if size is None or size < 0 else min(size, left)
+        data = self._bytes(self._at, length) if length else b""
+        if len(data) != length:
+            raise OSError(f"{len(data)} bytes instead of {length} at byte {self._at}")
+        self._at += length
+        return data
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        found = self.read(len(view))
-        view[: len(found)] = found
-        return len(found)
+        data = self.read(len(view))
+        view[: len(data)] = data
+        return len(data)
 
     def readall(self) -> bytes:
         return self.read()
 
     def _bytes(self, start: int, length: int) -> bytes:
-        if not self._start <= start or start + length > self._start + len(self._piece):
-            if length >= LEAST_BYTES:
+        if not self._start <= start or start + length > self._start + len(self._buffer):
+            if length >= MIN_REQUEST_BYTES:
                 return self._fetch(start, length)
-            # The end of a file is read backwards: length and offset of the footer, then the footer.
-            self._start = max(0, min(start, self._size - LEAST_BYTES))
-            self._piece = self._fetch(self._start, LEAST_BYTES)
+            # Readers go backwards from the end of a file: first the length of the footer, then the footer.
+            self._start = max(0, min(start, self._size - MIN_REQUEST_BYTES))
+            self._buffer = self._fetch(self._start, MIN_REQUEST_BYTES)
         first = start - self._start
-        return self._piece[first : first + length]
+        return self._buffer[first : first + length]

@@ -1,4 +1,4 @@
-"""Some files of stores, for a library that takes an fsspec driver and asks for nothing else (DuckDB)."""
+"""A read-only fsspec driver that serves a fixed list of files from stores, for DuckDB."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class ServedFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no types
-    """Serves *files*, and no other, for reading; the name of a file is ``corpusmill://`` and its address.
+    """Serves *files*, and no others, for reading; the name of a file is ``corpusmill://`` followed by its address.
 
-    A library that calls it turns our errors into its own: `failure` is the last one.
+    A library that calls the driver replaces our errors with its own, so the last one is kept in `failure`.
     """
 
     protocol = PROTOCOL
@@ -41,7 +41,7 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no typ
         return self._files[path]
 
     def glob(self, path: str, **options: Any) -> list[str]:
-        """Return *path* itself where it is served: names are taken literally."""
+        """Return *path* itself if it is served; wildcards are not expanded."""
         return [path] if path in self._files else []
 
     def exists(self, path: str, **options: Any) -> bool:
@@ -51,25 +51,25 @@ class ServedFiles(AbstractFileSystem):  # type: ignore[misc] # fsspec has no typ
         return {"name": path, "size": self._file(path).size, "type": "file"}
 
     def modified(self, path: str) -> datetime:
-        """Return one time for all: what a manifest lists is never written again."""
+        """Return the same time for all files, because files in a manifest never change."""
         return _EPOCH
 
     def open(self, path: str, mode: str = "rb", **options: Any) -> pa.NativeFile:
-        """Open a file; each read is a request for a range.
+        """Open a file; on a store, each read is a request for a range of bytes.
 
         Raises:
-            PermissionError: It was to be written.
+            PermissionError: *mode* is not ``rb``.
         """
         if mode != "rb":
-            raise PermissionError(f"{path} is served for reading")
+            raise PermissionError(f"{path} is served read-only")
         file = self._file(path)
-        return pa.PythonFile(_Noting(file, self), mode="r")
+        return pa.PythonFile(_RecordingFile(file, self), mode="r")
 
 
-class _Noting:
-    """A file that notes why it could not be read.
+class _RecordingFile:
+    """A file that records errors of reading in `ServedFiles.failure`.
 
-    Threads of one query share it, and each of them seeks before it reads: so each has a place of its own.
+    The threads of a query share the file, and each seeks before it reads, so each thread has a position of its own.
     """
 
     closed = False
@@ -77,17 +77,17 @@ class _Noting:
     def __init__(self, file: StoredFile, served: ServedFiles) -> None:
         self._served = served
         self._stored = file
-        # By number: what `threading.local` holds is gone when a thread that is not Python's leaves Python.
-        self._of_thread: dict[int, pa.NativeFile] = {}
+        # By thread id: `threading.local` loses its values whenever a thread that Python did not start leaves Python.
+        self._by_thread: dict[int, pa.NativeFile] = {}
 
     @property
     def _file(self) -> pa.NativeFile:
         thread = threading.get_ident()
-        if thread not in self._of_thread:
-            self._of_thread[thread] = self._noted(self._stored.open)
-        return self._of_thread[thread]
+        if thread not in self._by_thread:
+            self._by_thread[thread] = self._recorded(self._stored.open)
+        return self._by_thread[thread]
 
-    def _noted(self, function: Any, *arguments: Any) -> Any:
+    def _recorded(self, function: Any, *arguments: Any) -> Any:
         try:
             return function(*arguments)
         except CorpusmillError as error:
@@ -95,7 +95,7 @@ class _Noting:
             raise
 
     def read(self, size: int = -1) -> bytes:
-        return bytes(self._noted(self._file.read, None if size < 0 else size))
+        return bytes(self._recorded(self._file.read, None if size < 0 else size))
 
     def seek(self, offset: int, whence: int = 0) -> int:
         return int(self._file.seek(offset, whence))
@@ -104,7 +104,7 @@ class _Noting:
         return int(self._file.tell())
 
     def close(self) -> None:
-        self._of_thread.clear()
+        self._by_thread.clear()
 
 
 def served_name(file: StoredFile) -> str:

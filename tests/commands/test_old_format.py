@@ -74,4 +74,4 @@ def test_a_version_of_a_newer_corpusmill_is_refused_as_such(command: Command, ol
     answer = command("inspect", old.path)
 
     assert answer.code == 1
-    assert f"{number}, and this corpusmill reads formats up to 2: install a newer one" in answer.err
+    assert f"{number}, but this corpusmill reads formats up to 2: install a newer release" in answer.err

@@ -22,7 +22,7 @@ REFUSED = [
     ("s3:/bucket/corpus", "not the place of a store: s3:… (`//` is missing)"),
     ("s3:bucket", "not the place of a store: s3:… (`//` is missing)"),
     ("file:/data", "not the place of a store: file:… (`//` is missing)"),
-    ("data://x", "no place for a workspace: data:// can only be read"),
+    ("data://x", "not usable for a workspace: data:// is read-only"),
 ]
 
 
@@ -61,7 +61,7 @@ def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: p
 
     assert ["store" in found for found in names] == [False, True]
     assert answer.code == 0
-    assert "the bucket is not there" in answer.out
+    assert "the bucket does not exist" in answer.out
 
 
 def test_a_scratch_folder_that_cannot_be_used_ends_a_run_before_it_begins(

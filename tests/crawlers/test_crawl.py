@@ -353,7 +353,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_lost(raw_dir: Path, content:
             _crawl(site, raw_dir)
 
         assert refused.value.file == str(manifest)
-        assert refused.value.hint == "remove it and get the source `site` again"
+        assert refused.value.hint == "remove the file, then crawl or load the source `site` again"
         assert ({path.name for path in raw_dir.iterdir()}, len(site.seen)) == (before, asked)
         manifest.unlink()
         assert _crawl(site, raw_dir).counts["pages"] == 1
@@ -507,7 +507,7 @@ def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group
             _kill(process, group=group)
         # Scrapy's process may still write, for the moment that it needs to notice that its parent is gone.
         with (
-            file_lock(raw_dir.parent.parent / "frontier" / "site.lock", what="the crawl", wait_s=30),
+            file_lock(raw_dir.parent.parent / "frontier" / "site.lock", subject="the crawl", wait_s=30),
             (raw_dir / "site-00000.warc.gz").open("ab") as archive,
         ):
             archive.write(b"\x1f\x8b\x08 torn")

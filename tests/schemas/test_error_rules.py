@@ -15,12 +15,12 @@ TABLE = ROOT / "schemas" / "error_rules.py"
 
 
 def test_every_rule_in_the_code_has_a_meaning() -> None:
-    """A rule in a ledger that no page explains is a riddle."""
+    """A reader of a ledger looks up rules on that page."""
     assert {rule for tree in trees() for rule in rules_in(tree)} - ERROR_RULES.keys() == set()
 
 
 def test_every_meaning_belongs_to_a_rule_in_the_code() -> None:
-    """A rule that nothing sets anymore is not documented."""
+    """The page must not list rules that no code uses anymore."""
     texts = {text for tree in trees() for text in strings_in(tree)}
 
     assert {rule for rule in ERROR_RULES if not {rule, rule.removeprefix("error.")} & texts} == set()
@@ -34,7 +34,7 @@ def trees() -> Iterator[ast.Module]:
 
 
 def rules_in(tree: ast.Module) -> Iterator[str]:
-    """Yield the rules that *tree* names: whole, as the kind of a `DataError`, or as an argument of `bad`."""
+    """Yield the rules in *tree*: as string constants, or as the kind of a `DataError`."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(keywords=keywords):

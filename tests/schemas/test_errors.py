@@ -1,4 +1,4 @@
-"""Errors carry where, what, the value and a hint, through processes and to the exit code."""
+"""Errors: place, message, value, hint and exit code, also across processes."""
 
 import pickle
 
@@ -12,8 +12,8 @@ KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and is
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_an_error_survives_the_way_from_a_worker(kind: type[CorpusmillError]) -> None:
-    """The local engine's workers hand errors over by pickle; a lost hint would leave the user alone."""
+def test_an_error_can_be_pickled(kind: type[CorpusmillError]) -> None:
+    """Workers of the local engine send errors by pickle; the hint must not get lost."""
     error = kind("30 bands", hint="use 25", file="news.yaml", line=14, field="bands", value=[30])
 
     back = pickle.loads(pickle.dumps(error))
@@ -25,20 +25,20 @@ def test_an_error_survives_the_way_from_a_worker(kind: type[CorpusmillError]) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_has_an_exit_code_of_the_contract(kind: type[CorpusmillError]) -> None:
-    """Scripts and schedulers decide by the exit code whether another try helps."""
+    """Scripts and schedulers decide by the exit code whether to retry."""
     assert kind.exit_code in {1, 2, 3, 4, 5}
     assert kind.__doc__
 
 
 def test_an_error_begins_with_its_place() -> None:
-    """`file:line: message` is what editors and terminals turn into a link."""
+    """Editors and terminals turn `file:line: message` into a link."""
     assert str(RecipeError("bad", file="news.yaml", line=14)) == "news.yaml:14: bad"
     assert str(RecipeError("bad", file="news.yaml")) == "news.yaml: bad"
     assert str(RecipeError("bad")) == "bad"
 
 
-def test_several_recipe_errors_are_told_together() -> None:
-    """Whoever repairs a recipe wants to see everything that is wrong with it."""
+def test_several_recipe_errors_are_reported_together() -> None:
+    """A user wants to see all errors of a recipe at once."""
     both = RecipeErrors("a", errors=(RecipeError("a", file="r.yaml", line=1), RecipeError("b", file="r.yaml", line=2)))
 
     assert str(both) == "r.yaml:1: a\nr.yaml:2: b"
@@ -46,7 +46,7 @@ def test_several_recipe_errors_are_told_together() -> None:
 
 
 def test_a_missing_extra_names_the_command_that_installs_it() -> None:
-    """The reader copies one line and goes on."""
+    """The user can copy the command and continue."""
     error = MissingExtraError.of("spark", "pyspark")
 
     assert error.message == "pyspark is not installed"
@@ -54,7 +54,7 @@ def test_a_missing_extra_names_the_command_that_installs_it() -> None:
 
 
 def test_a_bad_record_names_the_rule_it_is_counted_under() -> None:
-    """The ledger's rule of a broken record is `error.<kind>`, also after a worker handed it over."""
+    """The rule `error.<kind>` in the ledger must survive pickling."""
     error = DataError("no text", kind="encoding")
 
     assert error.rule == "error.encoding"

@@ -1,4 +1,4 @@
-"""Ids, hashes and shard ranges: the laws that a corpus on many machines rests on."""
+"""Ids, hashes and shards: properties that a corpus on many machines depends on."""
 
 import json
 import math
@@ -39,21 +39,21 @@ ids = st.integers(0, 2**128 - 1).map(lambda number: f"{number:032x}")
 @given(source=names, source_id=texts)
 def test_a_document_id_is_128_bits_in_hexadecimal(source: str, source_id: str) -> None:
     """Other programs read ids as 32 hexadecimal characters."""
-    found = document_id(source, source_id)
+    result = document_id(source, source_id)
 
-    assert len(found) == ID_LENGTH
-    assert set(found) <= set("0123456789abcdef")
+    assert len(result) == ID_LENGTH
+    assert set(result) <= set("0123456789abcdef")
 
 
 @given(one=st.tuples(names, texts), other=st.tuples(names, texts))
 def test_documents_of_different_origin_have_different_ids(one: tuple[str, str], other: tuple[str, str]) -> None:
-    """The separator keeps ``("ab", "c")`` and ``("a", "bc")`` apart."""
+    """The separator distinguishes ``("ab", "c")`` from ``("a", "bc")``."""
     assert (document_id(*one) == document_id(*other)) == (one == other)
 
 
 @given(text=texts, other=texts)
-def test_a_content_hash_tells_what_a_document_says(text: str, other: str) -> None:
-    """Equal texts have equal hashes, and only they."""
+def test_a_content_hash_identifies_a_text(text: str, other: str) -> None:
+    """Equal texts have equal hashes, and different texts have different ones."""
     assert (content_hash(text) == content_hash(other)) == (text == other)
 
 
@@ -73,7 +73,7 @@ def test_ids_are_the_same_in_another_process_with_another_hash_seed() -> None:
 
 @given(value=values)
 def test_canonical_json_is_that_of_rfc_8785(value: object) -> None:
-    """Somebody else's implementation gives the same bytes, so anybody can check a `record_sha256`."""
+    """An independent implementation gives the same bytes, so anybody can verify a `record_sha256`."""
     assert canonical_json(value) == rfc8785.dumps(value)  # type: ignore[arg-type]
 
 
@@ -82,8 +82,8 @@ def test_canonical_json_is_that_of_rfc_8785(value: object) -> None:
         st.text(max_size=40) | st.sampled_from(['"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1f", "\x7f", "\u2028"])
     )
 )
-def test_long_texts_are_quoted_as_short_ones_are(pieces: list[str]) -> None:
-    """They take a way of their own, for speed."""
+def test_long_texts_are_quoted_like_short_ones(pieces: list[str]) -> None:
+    """Long texts use a faster algorithm."""
     text = ("".join(pieces) + "padding " * 10).encode(errors="ignore").decode()
 
     assert canonical_json(text) == rfc8785.dumps(text) == json.dumps(text, ensure_ascii=False).encode()
@@ -92,19 +92,19 @@ def test_long_texts_are_quoted_as_short_ones_are(pieces: list[str]) -> None:
 
 @given(value=values)
 def test_canonical_json_reads_back_as_the_same_value(value: object) -> None:
-    """Nothing of a row is lost in its canonical form; in JSON all numbers are of one kind."""
+    """The canonical form of a row loses nothing; JSON has only one kind of number."""
     assert json.loads(canonical_json(value), parse_int=float) == value
 
 
 @given(value=st.integers(-(10**30), 10**30))
 def test_large_integers_keep_all_digits(value: int) -> None:
-    """Ids of records are often beyond 2^53, where RFC 8785 would round two of them to one."""
+    """Ids can be above 2^53, where RFC 8785 would round different ids to the same number."""
     assert canonical_json(value) == str(value).encode()
 
 
 @given(row=st.dictionaries(texts, values, max_size=6), seed=st.randoms())
 def test_the_order_of_fields_does_not_change_a_row(row: dict[str, object], seed: object) -> None:
-    """Parquet and JSON Lines give the same row in other orders of columns."""
+    """The same row can have its fields in a different order in Parquet and JSON Lines."""
     items = list(row.items())
     seed.shuffle(items)  # type: ignore[attr-defined]
 
@@ -113,27 +113,27 @@ def test_the_order_of_fields_does_not_change_a_row(row: dict[str, object], seed:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, {"a": math.nan}, "\ud800", {"\udfff": 1}, object()])
 def test_values_without_a_json_form_are_refused(value: object) -> None:
-    """A hash of something that cannot be written down could never be checked."""
+    """The hash of a value that cannot be serialized could not be verified."""
     with pytest.raises(ValueError):  # noqa: PT011, a UnicodeEncodeError is one and has its own words
         canonical_json(value)
 
 
 def test_a_capture_hash_is_plain_sha256() -> None:
-    """`sha256sum` on an archived body has to give the same."""
+    """`sha256sum` of an archived body must give the same hash."""
     assert capture_hash(b"abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 @given(documents=st.lists(ids, max_size=20), skip=st.integers(0, 5))
 def test_the_first_bits_of_a_column_are_those_of_each_id(documents: list[str], skip: int) -> None:
-    """Whole columns and single ids have to agree on the shard, also where a column is a slice of another."""
+    """Columns and single ids must agree on the shard, also if the column is a slice."""
     column = pa.array(documents, pa.string()).slice(skip)
 
     assert first_64_bits_column(column).tolist() == [first_64_bits(document) for document in documents[skip:]]
 
 
 @given(document=ids, shards=st.integers(1, 100_000))
-def test_each_document_lies_in_exactly_one_shard(document: str, shards: int) -> None:
-    """The shard of a document is the one whose range holds the first 64 bits of its id."""
+def test_each_document_is_in_exactly_one_shard(document: str, shards: int) -> None:
+    """The range of a shard contains the first 64 bits of the ids of its documents."""
     place = first_64_bits(document)
 
     holding = [
@@ -148,7 +148,7 @@ def test_each_document_lies_in_exactly_one_shard(document: str, shards: int) -> 
 
 @given(documents=st.lists(ids, max_size=50), shards=st.integers(1, 1000))
 def test_shards_laid_end_to_end_are_in_the_order_of_ids(documents: list[str], shards: int) -> None:
-    """A reader that walks the shards in order sees sorted ids."""
+    """A reader of the shards in order sees sorted ids."""
     ordered = sorted(documents)
 
     numbers_of_shards = [shard_of(document, shards) for document in ordered]
@@ -157,14 +157,14 @@ def test_shards_laid_end_to_end_are_in_the_order_of_ids(documents: list[str], sh
 
 
 @given(document=ids, shards=st.integers(1, 1000), times=st.integers(1, 20))
-def test_more_shards_cut_shards_into_parts_and_never_mix_them(document: str, shards: int, times: int) -> None:
-    """With a multiple of the shards, shard *i* falls into the shards from *i* x times on."""
+def test_a_multiple_of_the_shards_splits_each_shard(document: str, shards: int, times: int) -> None:
+    """Shard *i* becomes the shards from *i* x times to (*i* + 1) x times - 1, without mixing."""
     assert shard_of(document, shards * times) // times == shard_of(document, shards)
 
 
 @given(size=st.integers(0, 10**15), target=st.integers(1, 10**12))
 def test_the_number_of_shards_is_the_least_that_keeps_to_the_target(size: int, target: int) -> None:
-    """On average a shard holds at most `target` bytes, and one shard less would hold more."""
+    """The average shard has at most `target` bytes, and with one shard fewer it would have more."""
     count = shard_count(size, target)
 
     assert count >= 1

@@ -1,4 +1,4 @@
-"""Ctrl-C beside worker processes."""
+"""Ctrl-C while worker processes are started."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from corpusmill.schemas.interrupts import held_interrupts
 SHOW_MASK = "import signal; print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()))"
 
 
-def test_an_interrupt_waits_until_the_block_is_left() -> None:
-    """A worker that was started half-way prints what it missed."""
+def test_an_interrupt_is_delayed_until_the_end_of_the_block() -> None:
+    """A worker that is interrupted while it starts prints a traceback."""
     handler = signal.getsignal(signal.SIGINT)
     reached = []
 
@@ -33,7 +33,7 @@ def test_an_interrupt_waits_until_the_block_is_left() -> None:
 
 
 def test_a_process_started_in_the_block_is_not_interrupted_while_python_starts() -> None:
-    """Before its first line of Python runs, only the mask that it inherits can protect it."""
+    """Before the first line of Python runs, only the inherited signal mask can protect the process."""
     with held_interrupts():
         inside = subprocess.run([sys.executable, "-c", SHOW_MASK], stdout=subprocess.PIPE, text=True, check=True)
     outside = subprocess.run([sys.executable, "-c", SHOW_MASK], stdout=subprocess.PIPE, text=True, check=True)

@@ -1,4 +1,4 @@
-"""YAML with lines, and what a hostile file cannot do."""
+"""YAML with line numbers, and protection against hostile files."""
 
 import time
 from pathlib import Path
@@ -46,8 +46,8 @@ plain = st.recursive(
 
 @given(value=plain)
 @example(value={"\x85": None, "a": "one\u2028two"})
-def test_what_is_written_reads_back_as_the_same_value(value: Any) -> None:
-    """A resolved recipe is the recipe, for us and for any other reader of YAML."""
+def test_written_yaml_reads_back_as_the_same_value(value: Any) -> None:
+    """A resolved recipe must mean the same to us and to any other YAML parser."""
     written = dump_yaml({"value": value})
 
     assert parse_yaml(written, file="r.yaml").value == {"value": value}
@@ -55,7 +55,7 @@ def test_what_is_written_reads_back_as_the_same_value(value: Any) -> None:
 
 
 def test_every_key_and_item_knows_its_line() -> None:
-    """An error that names the line saves a search."""
+    """Errors name the line of the value."""
     located = parse_yaml("a: 1\nb:\n  - x\n  - y: 2\n    z:\n      3\n", file="r.yaml")
 
     assert located.lines == {
@@ -90,12 +90,12 @@ def test_every_key_and_item_knows_its_line() -> None:
     ],
 )
 def test_scalars_are_those_of_yaml_1_2(text: str, value: object) -> None:
-    """`keep: [no]` asks for Norwegian; YAML 1.1 would read false."""
+    """`keep: [no]` means Norwegian, but YAML 1.1 would read false."""
     assert parse_yaml(f"a: {text}", file="r.yaml").value == {"a": value}
 
 
-def test_a_key_given_twice_is_told_with_both_lines() -> None:
-    """PyYAML would take the last one and say nothing."""
+def test_a_repeated_key_is_reported_with_both_lines() -> None:
+    """PyYAML would silently use the last one."""
     located = parse_yaml("a: 1\nb: 2\na: 3\n", file="r.yaml")
 
     assert [str(error) for error in located.errors] == ["r.yaml:3: field `a` is given twice, first in line 1"]
@@ -112,7 +112,7 @@ def test_a_key_given_twice_is_told_with_both_lines() -> None:
     ],
 )
 def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None:
-    """Nothing of a file is ever constructed but text, numbers, lists and mappings."""
+    """A file can contain text, numbers, lists and mappings only, so that it cannot run code."""
     located = parse_yaml(text, file="r.yaml")
 
     assert message in located.errors[0].message
@@ -134,7 +134,7 @@ def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None
     ],
 )
 def test_text_that_is_not_yaml_is_refused_with_its_line(text: str, line: int | None, message: str) -> None:
-    """The reader is sent to the place, never shown a traceback."""
+    """The user needs the line of the error, not a traceback."""
     with pytest.raises(RecipeError) as caught:
         parse_yaml(text, file="r.yaml")
 
@@ -155,7 +155,7 @@ def test_text_that_is_not_yaml_is_refused_with_its_line(text: str, line: int | N
     ids=["aliases", "lists", "mappings", "items", "length"],
 )
 def test_a_bomb_is_refused_in_seconds(bomb: str) -> None:
-    """A hostile recipe costs its reader neither memory nor time."""
+    """A hostile recipe must not use up memory or time."""
     start = time.process_time()
 
     with pytest.raises(RecipeError, match=r"nested deeper|more than"):
@@ -165,7 +165,7 @@ def test_a_bomb_is_refused_in_seconds(bomb: str) -> None:
 
 
 def test_a_file_that_cannot_be_read_is_named_with_its_neighbours(tmp_path: Path) -> None:
-    """Most often the name is misspelled."""
+    """The most common reason is a misspelled name."""
     (tmp_path / "news.yaml").write_text("a: 1\n")
 
     with pytest.raises(RecipeError, match=r"cannot be read: No such file") as caught:
@@ -175,7 +175,7 @@ def test_a_file_that_cannot_be_read_is_named_with_its_neighbours(tmp_path: Path)
 
 
 def test_a_binary_or_huge_file_is_refused(tmp_path: Path) -> None:
-    """A Parquet file given as the recipe is a slip, not a crash."""
+    """Passing a Parquet file as the recipe must not crash."""
     (tmp_path / "binary.yaml").write_bytes(b"a: 1\n\xff\xfe")
     (tmp_path / "huge.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))
 
@@ -187,7 +187,7 @@ def test_a_binary_or_huge_file_is_refused(tmp_path: Path) -> None:
 
 @given(name=st.from_regex(r"[a-z_]{1,9}", fullmatch=True), value=plain)
 def test_a_field_on_one_line_reads_back_as_the_same_value(name: str, value: Any) -> None:
-    """What a hint proposes can be pasted into the file."""
+    """A user can paste the field that a hint proposes into the file."""
     line = dump_field(name, value)
 
     assert len(line.splitlines()) == 1
@@ -195,14 +195,14 @@ def test_a_field_on_one_line_reads_back_as_the_same_value(name: str, value: Any)
 
 
 def test_a_value_that_cannot_be_read_is_marked_as_such() -> None:
-    """Who checks the values must not complain about the null in its place a second time."""
+    """The null in place of the value must not be reported a second time."""
     located = parse_yaml("a: .nan\nb: [1, !x 2]\nc: ~\n", file="r.yaml")
 
     assert located.value == {"a": None, "b": [1, None], "c": None}
     assert located.unread.keys() == {("a",), ("b", 1)}
 
 
-def test_a_file_is_called_what_it_was_expected_to_be(tmp_path: Path) -> None:
+def test_hints_depend_on_the_expected_kind_of_file(tmp_path: Path) -> None:
     """A training configuration is not a recipe, and `init` does not write one."""
     kind = FileKind("shopping list", first="write one")
     (tmp_path / "huge.yaml").write_bytes(b"#" * (MAX_FILE_BYTES + 1))

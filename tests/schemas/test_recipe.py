@@ -1,4 +1,4 @@
-"""A recipe as a value: what it allows, its defaults, and that its written form gives it back."""
+"""Recipe models: allowed values, defaults, and the round trip through the written form."""
 
 import json
 from datetime import timedelta
@@ -45,7 +45,7 @@ def test_a_recipe_names_its_sources_and_stages_in_order() -> None:
 
 
 def test_defaults_are_those_of_the_contract() -> None:
-    """A recipe that says little means what the documentation says."""
+    """A short recipe must mean what the documentation says."""
     recipe = read(RECIPE)
 
     assert recipe.split == Split(train=0.98, validation=0.01, test=0.01, by="cluster")
@@ -112,8 +112,8 @@ def test_a_stage_listed_again_has_an_id_of_its_own() -> None:
         {"unknown": 1},
     ],
 )
-def test_what_cannot_work_is_refused(change: dict[str, Any]) -> None:
-    """A mistake found now costs a second; found after a crawl it costs a day."""
+def test_invalid_recipes_are_refused(change: dict[str, Any]) -> None:
+    """A mistake that is reported now costs a second; after a crawl it costs a day."""
     with pytest.raises(ValidationError):
         read(RECIPE | change)
 
@@ -128,7 +128,7 @@ def test_a_duration_is_written_as_it_is_read(minutes: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "1.5h", "7 d", "7y", "Never", "٣d", "1d\n"])
 def test_other_durations_are_refused(text: str) -> None:
-    """Only one form, so that nobody has to guess what `1m` is."""
+    """Only one form is allowed, because `1m` could be a minute or a month."""
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)
 
@@ -155,14 +155,14 @@ def test_a_size_counts_in_powers_of_ten(text: str, size: int | None) -> None:
 
 @pytest.mark.parametrize("text", ["", "MB", "-1MB", "1MiB", "1e3MB", "0.0001kB", "1.5B", "1 MB "])
 def test_other_sizes_are_refused(text: str) -> None:
-    """A size that is not a whole number of bytes is a slip of the pen."""
+    """A size that is not a whole number of bytes is a mistake."""
     with pytest.raises(ValueError, match="not a"):
         parse_size(text)
 
 
 @given(train=st.floats(0, 1), rest=st.floats(0, 1))
 def test_shares_that_add_up_to_one_are_allowed_and_no_others(train: float, rest: float) -> None:
-    """A share that is missing would be documents that are missing."""
+    """A missing share would be missing documents."""
     validation = (1 - train) * rest
     shares = {"train": train, "validation": validation, "test": 1 - train - validation}
 

@@ -1,4 +1,4 @@
-"""SplitMix64: the published numbers, and two forms that agree."""
+"""SplitMix64: published numbers, and agreement of the scalar and the column form."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def test_splitmix64_gives_the_published_numbers() -> None:
 
 
 @given(values=st.sets(words, max_size=50))
-def test_splitmix64_never_gives_the_same_for_two_values(values: set[int]) -> None:
-    """A permutation loses nothing: two keys meet in a partition only by its size."""
+def test_splitmix64_maps_different_values_to_different_values(values: set[int]) -> None:
+    """It is a permutation, so two keys share a partition only because there are fewer partitions than keys."""
     mixed = {splitmix64(value) for value in values}
 
     assert len(mixed) == len(values)
@@ -36,8 +36,8 @@ def test_splitmix64_never_gives_the_same_for_two_values(values: set[int]) -> Non
 
 
 @given(values=st.lists(words, max_size=50))
-def test_a_column_is_mixed_as_each_of_its_values(values: list[int]) -> None:
-    """Partitions are numbered by the column form, and read back with the plain one."""
+def test_a_column_is_mixed_like_its_values(values: list[int]) -> None:
+    """The column form assigns rows to partitions, and the scalar form looks them up."""
     mixed = splitmix64_column(np.array(values, np.uint64))
 
     assert mixed.tolist() == [splitmix64(value) for value in values]

@@ -1,4 +1,4 @@
-"""Canonical URLs name a page once, however it is spelled."""
+"""Canonical URLs: one spelling per page."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _canonical(url: str) -> str:
     ],
 )
 def test_a_url_has_one_canonical_form(url: str, canonical: str) -> None:
-    """The rules url-v1, one by one: a changed line here is a migration."""
+    """These are the rules url-v1; changing a line requires a migration, because it changes ids."""
     assert canonical_url(url) == canonical
 
 
@@ -80,15 +80,15 @@ def test_a_url_has_one_canonical_form(url: str, canonical: str) -> None:
         "",
     ],
 )
-def test_what_is_not_a_web_address_is_refused(url: str) -> None:
+def test_an_invalid_web_address_is_refused(url: str) -> None:
     """A link that cannot be fetched must not become an id."""
     with pytest.raises(ValueError, match=r".+"):
         canonical_url(url)
 
 
 @given(path=PIECES, query=PIECES)
-def test_canonical_twice_is_canonical_once(path: str, query: str) -> None:
-    """Otherwise the id of a page would depend on how often it was written down."""
+def test_canonicalization_is_idempotent(path: str, query: str) -> None:
+    """Otherwise the id of a page would depend on how often its URL was canonicalized."""
     once = _canonical(f"http://example.org/{path}?{query}")
 
     assert canonical_url(once) == once
@@ -98,7 +98,7 @@ def test_canonical_twice_is_canonical_once(path: str, query: str) -> None:
 
 @given(host=st.text(alphabet="aAzÉßςı。.-ﬀ١", min_size=1, max_size=12))
 def test_a_host_is_canonical_after_one_pass(host: str) -> None:
-    """Hosts of any script end in one ASCII spelling."""
+    """Hosts in any script have one ASCII spelling."""
     once = _canonical(f"http://{host}/")
 
     assert canonical_url(once) == once
@@ -106,10 +106,10 @@ def test_a_host_is_canonical_after_one_pass(host: str) -> None:
 
 
 @given(parameters=PARAMETERS, data=st.data())
-def test_the_order_of_different_parameters_plays_no_part(
+def test_the_order_of_different_parameters_does_not_matter(
     parameters: list[tuple[str, str]], data: st.DataObject
 ) -> None:
-    """Sites write the same parameters in any order."""
+    """Sites link to the same page with parameters in different orders."""
     distinct = list(dict(parameters).items())
     shuffled = data.draw(st.permutations(distinct))
 
@@ -120,7 +120,7 @@ def test_the_order_of_different_parameters_plays_no_part(
 
 @given(parameters=PARAMETERS)
 def test_no_parameter_of_the_page_is_lost(parameters: list[tuple[str, str]]) -> None:
-    """Only tracking parameters may go; values of one name keep their order, which can matter."""
+    """Only tracking parameters may be removed; values of one name keep their order, which can matter."""
     query = "&".join(f"{name}={value}" for name, value in parameters)
 
     kept = [

@@ -137,7 +137,7 @@ def test_a_second_worker_on_a_data_set_is_refused(on_s3: Workspace, tmp_path: Pa
 
     with (
         on_s3.lock("dataset", "my-docs"),
-        pytest.raises(UnfinishedError, match="the data set `my-docs` is being worked on by process"),
+        pytest.raises(UnfinishedError, match="the data set `my-docs` is in use by process"),
     ):
         history.tag(other, version, "good")
 

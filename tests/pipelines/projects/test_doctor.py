@@ -121,7 +121,7 @@ def test_a_store_that_cannot_be_used_is_missing(s3: Server, s3_url: str) -> None
     assert "cannot list: permission denied" in unlisted.found
     assert methods == {"GET"}
     assert "cannot write: the store does not answer" in unwritten.found
-    assert "the bucket is not there" in lost.found
+    assert "the bucket does not exist" in lost.found
 
 
 def test_a_folder_that_cannot_be_written_is_no_store(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from w3lib.encoding import resolve_encoding
 from corpusmill.schemas.decoding.labels import ENCODINGS, closest, codec_of, name_of
 
 
-def test_every_label_leads_to_a_codec() -> None:
-    """Python has all encodings of the standard, under its own names."""
+def test_every_label_has_a_codec() -> None:
+    """Python supports all encodings of the standard, under its own names."""
     labels = [label for name, (_, more) in ENCODINGS.items() for label in (name, *more.split())]
 
     assert len(labels) == len(set(labels)) == 221
@@ -19,20 +19,20 @@ def test_every_label_leads_to_a_codec() -> None:
 
 
 @pytest.mark.parametrize("label", ["latin1", "ISO-8859-1", "gb2312", "x-sjis", " utf8 ", "ks_c_5601-1987", "koi8-u"])
-def test_labels_mean_what_they_mean_to_another_reader(label: str) -> None:
-    """w3lib, which Scrapy decodes pages with."""
+def test_labels_agree_with_w3lib(label: str) -> None:
+    """Scrapy decodes pages with w3lib."""
     theirs = codecs.lookup(resolve_encoding(label) or "").name
 
     assert codecs.lookup(codec_of(label) or "").name == theirs
 
 
 @pytest.mark.parametrize("label", ["rot13", "zip", "utf-7", "idna", "x-user-defined", "hz-gb-2312", ""])
-def test_what_is_no_encoding_of_text_has_no_codec(label: str) -> None:
-    """Python has codecs that unpack and run escapes."""
+def test_a_label_that_is_not_a_text_encoding_has_no_codec(label: str) -> None:
+    """A page must not select Python codecs that decompress data or evaluate escapes."""
     assert codec_of(label) is None
 
 
 def test_a_codec_has_the_name_of_the_standard() -> None:
-    """That is what a recipe may say."""
+    """Error messages propose this name for the recipe."""
     assert all(codec_of(name_of(codec)) == codec for codec, _ in ENCODINGS.values())
     assert closest("win-1252") == "windows-1252"

@@ -1,4 +1,4 @@
-"""Bytes to characters."""
+"""Decoding of web pages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def with_meta(text: str, charset: str) -> str:
         ("<p>Ж".encode()[:-1], "text/html; charset=utf-8", "<p>\ufffd"),
     ],
 )
-def test_the_characters_are_found_whatever_was_declared(data: bytes, media_type: str | None, expected: str) -> None:
+def test_a_page_is_decoded_despite_wrong_declarations(data: bytes, media_type: str | None, expected: str) -> None:
     """A wrong guess turns a whole site into mojibake."""
     assert expected in decode(data, media_type)
 
@@ -66,14 +66,14 @@ TURKISH = "İstanbul’da şimdi fırtına var. " * 9
         (f"<p>{RUSSIAN}".encode() + b"\x92 " + RUSSIAN.encode(), RUSSIAN),
     ],
 )
-def test_characters_without_a_true_declaration_are_found(data: bytes, expected: str) -> None:
-    """Quotation marks of old editors where nothing, or UTF-8, is declared; and UTF-8 that is cut or has an odd byte."""
+def test_a_page_is_decoded_without_a_correct_declaration(data: bytes, expected: str) -> None:
+    """Old editors wrote windows-1252 quotation marks without declaring it; UTF-8 can be cut or have an invalid byte."""
     assert expected in decode(data)
 
 
 @pytest.mark.parametrize("charset", ["utf-7", "zip", "rot13", "unicode_escape", "idna", "base64"])
-def test_a_codec_that_is_no_charset_of_the_web_is_never_run(charset: str) -> None:
-    """Python has codecs that unpack and execute escapes; a page must not choose them."""
+def test_a_page_cannot_select_other_codecs_of_python(charset: str) -> None:
+    """Some Python codecs decompress data or evaluate escapes."""
     data = b"<p>+ADw-b+AD4- \\u0041 \xe9"
 
     assert "+ADw-b+AD4- \\u0041" in decode(data, f"text/html; charset={charset}")
@@ -84,15 +84,15 @@ def test_a_codec_that_is_no_charset_of_the_web_is_never_run(charset: str) -> Non
     media_type=st.sampled_from([None, "text/html; charset=utf-16", "text/html; charset=big5"]),
 )
 def test_any_bytes_become_text_without_surrogates(data: bytes, media_type: str | None) -> None:
-    """Text that cannot be encoded again would stop the writer of a shard."""
+    """Text with surrogates cannot be encoded as UTF-8, so it would stop the writer of a shard."""
     text = decode(data, media_type)
 
     text.encode()
     assert "\0" not in text
 
 
-def test_binary_is_told_from_text_of_any_encoding() -> None:
-    """Images and archives are served as text/html; UTF-16 is full of zeros and still text."""
+def test_binary_data_is_distinguished_from_text_in_any_encoding() -> None:
+    """Servers send images and archives as text/html; UTF-16 is text although it is full of zeros."""
     assert is_binary(b"\x89PNG\r\n")
     assert is_binary(bytes(range(256)) * 9)
     for codec in ("utf-16", "utf-8", "koi8-r", "cp1251"):
@@ -127,8 +127,8 @@ SENTENCES = {
 
 @pytest.mark.parametrize("codec", SENTENCES)
 @pytest.mark.parametrize("before", ["", SCRIPT, STYLE, "<script>" + "x" * 20_000 + "</SCRIPT >"])
-def test_programs_and_styles_do_not_change_the_guess(codec: str, before: str) -> None:
-    """They are ASCII in every language, and no text (HTML 13.2.3.2)."""
+def test_scripts_and_styles_do_not_change_the_guess(codec: str, before: str) -> None:
+    """They are ASCII in every language and not part of the text (HTML 13.2.3.2)."""
     page = f"<html><head>{before}</head><body><p>{SENTENCES[codec]}</p></body></html>"
 
     assert decode(page.encode(codec)) == page
@@ -145,30 +145,30 @@ def test_programs_and_styles_do_not_change_the_guess(codec: str, before: str) ->
 @pytest.mark.parametrize(
     "before", [SCRIPT * 3, "<!-- <meta charset=big5> -->", "<script>'<meta charset=big5>'</script>"]
 )
-def test_a_declaration_counts_wherever_a_parser_meets_it(declaration: str, before: str) -> None:
-    """Behind a long script, but not in a script or a comment (HTML 13.2.3, changing the encoding while parsing)."""
+def test_a_declaration_counts_wherever_a_parser_finds_it(declaration: str, before: str) -> None:
+    """It counts after a long script, but not inside a script or a comment (HTML 13.2.3, changing the encoding)."""
     page = f"<head>{before}{declaration}</head><p>Да"
 
     assert decode(page.encode("koi8-r")) == page
 
 
 def test_an_xml_declaration_counts() -> None:
-    """XHTML has it in the first line."""
+    """XHTML pages declare their encoding there."""
     page = '<?xml version="1.0" encoding="ISO-8859-2"?>\n<html><p>żó'
 
     assert decode(page.encode("iso8859-2")) == page
 
 
 @pytest.mark.parametrize("attribute", ["lang=pl", "xml:lang='pl-PL'", 'class=a xml:lang="PL"'])
-def test_the_language_that_a_page_declares_decides_between_equals(attribute: str) -> None:
-    """Two letters fit Polish and French about as well."""
+def test_the_declared_language_decides_between_equally_likely_encodings(attribute: str) -> None:
+    """Two letters fit Polish and French about equally well."""
     page = f"<html {attribute}><p>Łódź, Żory"
 
     assert decode(page.encode("cp1250")) == page
 
 
-def test_text_in_attributes_is_looked_at_when_there_is_no_other() -> None:
-    """A page of pictures with descriptions."""
+def test_attributes_are_sampled_if_there_is_no_other_text() -> None:
+    """A page can consist of pictures with descriptions."""
     page = f"<img alt='{RUSSIAN}'>"
 
     assert decode(page.encode("cp1251")) == page
@@ -177,8 +177,8 @@ def test_text_in_attributes_is_looked_at_when_there_is_no_other() -> None:
 @pytest.mark.parametrize(
     "piece", [b"<script>", b"<!--", b"<", b"<meta ", b"<meta charset=", b"</script", b"<style>\xe9"]
 )
-def test_a_page_that_repeats_what_opens_something_is_read_in_time(piece: bytes) -> None:
-    """Every search begins where the one before it ended."""
+def test_a_page_of_repeated_opening_tags_takes_linear_time(piece: bytes) -> None:
+    """Searching for the end of each one from its start would take hours on a hostile page."""
     start = time.process_time()
 
     decode(piece * 200_000 + b"\xe9")
@@ -186,8 +186,8 @@ def test_a_page_that_repeats_what_opens_something_is_read_in_time(piece: bytes) 
     assert time.process_time() - start < 5
 
 
-def test_other_statistics_are_another_result() -> None:
-    """The loaders of text depend on this file: with another one, raise their `version` (`extract` names it as data)."""
+def test_the_letter_statistics_are_unchanged() -> None:
+    """If this file changes, raise the `version` of the text loaders; `extract` depends on the file itself."""
     digest = hashlib.sha256(files(letters.__package__).joinpath(letters.FILE).read_bytes()).hexdigest()
 
     assert digest.startswith("04382ff84b48e8c0")

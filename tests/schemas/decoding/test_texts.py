@@ -1,4 +1,4 @@
-"""Bytes of files of text: the author's letters, or none."""
+"""Decoding of text files: exactly the author's characters, or an error."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ OTHERS = {
 @pytest.mark.parametrize("language", WEST)
 @pytest.mark.parametrize("repeats", [1, 20])
 def test_text_of_western_europe_is_read_as_windows_1252(language: str, repeats: int) -> None:
-    """The usual encoding of old text files is not passed over for one that is like it in a few letters."""
+    """windows-1252 is the most common legacy encoding; similar encodings must not be preferred."""
     text = f"{WEST[language]}\n" * repeats
 
     assert decode_text(text.encode("cp1252")) == text
@@ -57,8 +57,8 @@ def test_text_of_western_europe_is_read_as_windows_1252(language: str, repeats: 
 @pytest.mark.parametrize(
     "text", ["It costs £5.", "The café costs £5.", "it’s", "A fee of £20 – or €25.", "© 1998 Smith"]
 )
-def test_a_short_text_is_read_or_refused_and_never_changed(text: str) -> None:
-    """A pound sign is no half-width katakana, and an apostrophe no ideograph."""
+def test_a_short_text_is_read_or_refused_but_never_changed(text: str) -> None:
+    """A pound sign must not become half-width katakana, nor an apostrophe an ideograph."""
     try:
         assert decode_text(text.encode("cp1252")) == text
     except DataError as error:
@@ -66,21 +66,21 @@ def test_a_short_text_is_read_or_refused_and_never_changed(text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "codec"), [(text, codec) for text, *codecs in OTHERS.values() for codec in codecs])
-def test_a_sentence_is_enough_to_know_an_old_encoding(text: str, codec: str) -> None:
-    """Letters and their neighbors say which language, and so which encoding."""
+def test_a_legacy_encoding_is_detected_from_a_sentence(text: str, codec: str) -> None:
+    """Pairs of letters identify the language, and so the encoding."""
     assert decode_text(text.encode(codec)) == text
 
 
-def test_words_that_two_encodings_give_are_not_guessed_at() -> None:
-    """The candidates are named, and so is the field of the recipe that decides."""
+def test_ambiguous_bytes_are_refused() -> None:
+    """The message lists the candidates and the recipe field that decides between them."""
     with pytest.raises(DataError, match=r"uncertain: .+ or .+ `encoding: ") as caught:
         decode_text(b"\xb9 \xea")
 
     assert caught.value.rule == "error.encoding"
 
 
-def test_bytes_at_random_are_no_text_in_any_encoding() -> None:
-    """Some encoding is always the likeliest; that does not make it likely."""
+def test_random_bytes_are_refused() -> None:
+    """One encoding is always the most likely, but it can still be unlikely."""
     with pytest.raises(DataError):
         decode_text(bytes(range(0x80, 0x100)) * 9)
 
@@ -88,18 +88,18 @@ def test_bytes_at_random_are_no_text_in_any_encoding() -> None:
 @pytest.mark.parametrize(
     ("label", "codec"), [("windows-1250", "cp1250"), ("latin2", "iso8859-2"), ("UTF-16", "utf-16-le")]
 )
-def test_the_encoding_that_the_recipe_names_is_not_doubted(label: str, codec: str) -> None:
-    """Two letters are not enough to guess by."""
+def test_the_encoding_in_the_recipe_is_not_checked_against_a_guess(label: str, codec: str) -> None:
+    """Two letters are too few for a guess."""
     assert decode_text("ąę".encode(codec), encoding=label) == "ąę"
 
 
-def test_a_byte_order_mark_is_believed_before_the_recipe() -> None:
-    """One file of a folder was saved again by a newer editor (WHATWG Encoding 6, "decode")."""
+def test_a_byte_order_mark_takes_precedence_over_the_recipe() -> None:
+    """A newer editor can have saved one file of a folder as UTF-8 (WHATWG Encoding 6, "decode")."""
     assert decode_text("naïve".encode("utf-8-sig"), encoding="windows-1252") == "naïve"
 
 
-def test_a_file_in_another_encoding_than_the_recipe_says_is_refused() -> None:
-    """The message says where."""
+def test_a_file_that_is_invalid_in_the_encoding_of_the_recipe_is_refused() -> None:
+    """The message names the offset of the first invalid byte."""
     with pytest.raises(DataError, match=r"not UTF-8: .* at byte 3") as caught:
         decode_text(b"caf\xe9", encoding="utf-8")
 
@@ -114,8 +114,8 @@ def test_a_file_in_another_encoding_than_the_recipe_says_is_refused() -> None:
         "<!-- -*- mode: markdown; coding: latin-2-unix -*- -->",
     ],
 )
-def test_a_line_for_an_editor_declares_the_encoding(line: str) -> None:
-    """Emacs and Vim would read the file so."""
+def test_a_mode_line_declares_the_encoding(line: str) -> None:
+    """Emacs and Vim read the file in this encoding."""
     text = f"{line}\nąę"
 
     assert decode_text(text.encode("iso8859-2")) == text
@@ -123,14 +123,14 @@ def test_a_line_for_an_editor_declares_the_encoding(line: str) -> None:
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("text", ["plain words and more of them", OTHERS["ru"][0], OTHERS["el"][0]])
-def test_utf16_without_a_mark_is_known_by_its_shape(text: str, codec: str) -> None:
-    """Every other byte is one of a few."""
+def test_utf16_without_a_byte_order_mark_is_detected(text: str, codec: str) -> None:
+    """Every second byte of UTF-16 is one of a few values."""
     assert decode_text(text.encode(codec)) == text
 
 
 @given(data=st.binary(max_size=300))
-def test_bytes_become_text_that_can_be_written_or_an_error(data: bytes) -> None:
-    """Never a crash, and never half of a surrogate pair."""
+def test_any_bytes_become_valid_text_or_an_error(data: bytes) -> None:
+    """Other exceptions, or lone surrogates in the text, would stop a run."""
     try:
         decode_text(data).encode()
     except DataError as error:
@@ -138,7 +138,7 @@ def test_bytes_become_text_that_can_be_written_or_an_error(data: bytes) -> None:
 
 
 def test_a_guess_is_bounded_in_time() -> None:
-    """A file of 20 MB is guessed at by a sample."""
+    """The encoding of a 20 MB file is guessed from a sample."""
     data = (WEST["pt"] + "\n").encode("cp1252") * 200_000
     start = time.process_time()
 
@@ -147,8 +147,8 @@ def test_a_guess_is_bounded_in_time() -> None:
     assert time.process_time() - start < 5
 
 
-def test_one_quotation_mark_in_a_long_text_is_found() -> None:
-    """It stands far behind the sample's length."""
+def test_a_single_non_ascii_byte_in_a_long_text_is_in_the_sample() -> None:
+    """The quotation mark is much further from the beginning than the length of the sample."""
     text = "plain words " * 20_000 + "and that’s all."
 
     assert decode_text(text.encode("cp1252")) == text

@@ -1,4 +1,4 @@
-"""The three stores that every test of the shared suite runs on."""
+"""The three kinds of store that every test of the shared suite runs on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _own_scratch(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.M
 
 @pytest.fixture(params=["local", "memory", "s3"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty place of each kind."""
+    """Return the URL of an empty store of each kind."""
     if request.param == "local":
         return str(tmp_path / "store")
     if request.param == "memory":
@@ -27,5 +27,5 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def store(url: str) -> Store:
-    """An empty store of each kind."""
+    """Return an empty store of each kind."""
     return open_store(url)

@@ -1,4 +1,4 @@
-"""Local copies of objects: kept, bounded, and private."""
+"""The cache of local copies of objects: reuse, bound and permissions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.s3 import Server
 
 
 def test_an_object_is_fetched_once(s3: Server, s3_url: str) -> None:
-    """Until it is another one."""
+    """A cached object costs no further requests, but a replaced object must be fetched again."""
     store = open_store(s3_url)
     store.write("a", b"x" * 1000)
     for _ in range(3):
@@ -29,8 +29,8 @@ def test_an_object_is_fetched_once(s3: Server, s3_url: str) -> None:
         assert path.read_bytes() == b"y" * 1000
 
 
-def test_old_copies_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
-    """The one that was not read for the longest time goes first; its reader keeps it."""
+def test_the_least_recently_used_copy_is_removed_and_stays_readable(tmp_path: Path) -> None:
+    """Eviction must not break a process that is reading the copy."""
     kept = tmp_path / "fetched"
 
     def fetch(path: Path) -> None:
@@ -47,28 +47,28 @@ def test_old_copies_are_removed_and_those_in_use_stay(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["fetched"]
 
 
-def test_many_copies_are_not_looked_through_for_each_new_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run of 16,000 tasks on a store fetches as many: the square of that is a day."""
-    looks = 0
+def test_the_cache_is_not_checked_after_each_new_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run of 16,000 tasks on a store fetches as many files; listing all of them each time would take a day."""
+    checks = 0
 
     def counted(folder: Path, max_bytes: int) -> None:
-        nonlocal looks
-        looks += 1
-        bound(folder, max_bytes)
+        nonlocal checks
+        checks += 1
+        evict(folder, max_bytes)
 
-    bound = cache._bound
-    monkeypatch.setattr(cache, "_bound", counted)
+    evict = cache._evict
+    monkeypatch.setattr(cache, "_evict", counted)
 
     for number in range(1_000):
         with cached(tmp_path / "fetched", str(number), lambda path: path.write_bytes(b"x" * 10), max_bytes=5_000):
             pass
 
-    assert looks < 80
+    assert checks < 80
     assert sum(path.stat().st_size for path in (tmp_path / "fetched").iterdir()) <= 5_000 * (1 + 1 / 32)
 
 
 def test_a_copy_that_failed_is_not_kept(tmp_path: Path) -> None:
-    """The next one tries again."""
+    """A partial copy would be used as if it were complete."""
 
     def fail(path: Path) -> None:
         path.write_text("half")
@@ -80,8 +80,8 @@ def test_a_copy_that_failed_is_not_kept(tmp_path: Path) -> None:
     assert list((tmp_path / "fetched").iterdir()) == []
 
 
-def test_the_scratch_folder_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a folder that everybody can write to, somebody else may have been there first."""
+def test_the_scratch_folder_belongs_to_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a folder that everybody can write to, another user can create the folder first."""
     monkeypatch.delenv("CORPUSMILL_SCRATCH")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
@@ -91,7 +91,7 @@ def test_the_scratch_folder_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder.rmdir()
     (tmp_path / "theirs").mkdir()
     folder.symlink_to(tmp_path / "theirs")
-    with pytest.raises(UnfinishedError, match="belongs to somebody else"):
+    with pytest.raises(UnfinishedError, match="belongs to another user"):
         scratch_folder()
 
 
@@ -100,15 +100,15 @@ def test_the_scratch_folder_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     [
         ("file", "it is not a folder"),
         ("file/scratch", "not a directory"),
-        ("missing/scratch", "there is no folder {folder}/missing"),
-        ("closed", "it cannot be written"),
+        ("missing/scratch", "the folder {folder}/missing does not exist"),
+        ("closed", "it is not writable"),
         ("closed/scratch", "operation not permitted" if os.geteuid() == 0 else "permission denied"),
     ],
 )
 def test_a_scratch_folder_that_cannot_be_used_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, problem: str
 ) -> None:
-    """The variable, its value and what is wrong: the path alone would not tell where it comes from."""
+    """The message contains the variable, because a path alone does not show where it was set."""
     (tmp_path / "file").write_text("x")
     (tmp_path / "closed").mkdir()
     monkeypatch.setenv("CORPUSMILL_SCRATCH", f"{tmp_path}/{place}")
@@ -116,25 +116,27 @@ def test_a_scratch_folder_that_cannot_be_used_is_named(
     with read_only(tmp_path / "closed"), pytest.raises(UnfinishedError) as refused:
         scratch_folder()
 
-    found = f"CORPUSMILL_SCRATCH={tmp_path}/{place} cannot be used: {problem.format(folder=tmp_path)}"
-    assert str(refused.value) == found
+    expected = f"CORPUSMILL_SCRATCH={tmp_path}/{place} cannot be used: {problem.format(folder=tmp_path)}"
+    assert str(refused.value) == expected
     assert "unset it" in str(refused.value.hint)
     assert not (tmp_path / "missing").exists()
 
 
 def test_a_temporary_folder_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`TMPDIR` is another program's variable, so the way out is ours."""
+    """The hint proposes `CORPUSMILL_SCRATCH`, because other programs use `TMPDIR` too."""
     monkeypatch.delenv("CORPUSMILL_SCRATCH")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
 
-    with pytest.raises(UnfinishedError, match=r"the scratch folder .* cannot be used: there is no folder") as refused:
+    with pytest.raises(UnfinishedError, match=r"scratch folder .* cannot be used: the folder .* does not") as refused:
         scratch_folder()
 
-    assert refused.value.hint == "set CORPUSMILL_SCRATCH to a folder that can be written"
+    assert refused.value.hint == "set CORPUSMILL_SCRATCH to a writable folder"
 
 
-def test_a_scratch_folder_is_made_in_one_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For this user alone."""
+def test_a_missing_scratch_folder_is_created_in_an_existing_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other users must not be able to read it."""
     monkeypatch.setenv("CORPUSMILL_SCRATCH", str(tmp_path / "new"))
 
     assert scratch_folder() == tmp_path / "new"

@@ -1,4 +1,4 @@
-"""Local files that appear whole."""
+"""Atomic writing of local files."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from corpusmill.schemas.storage.drafts import draft_of, is_abandoned, is_draft
 
 @pytest.mark.parametrize("sync", [False, True])
 @pytest.mark.parametrize("data", ["naïve\n", b"\xff\0", ""], ids=["text", "bytes", "nothing"])
-def test_a_file_holds_what_was_written(tmp_path: Path, data: str | bytes, sync: bool) -> None:
-    """In place of what was there, in a folder that is made."""
+def test_a_file_has_the_written_content(tmp_path: Path, data: str | bytes, sync: bool) -> None:
+    """Callers rely on missing folders being created and on shorter content replacing longer content."""
     path = tmp_path / "new" / "folder" / "a"
 
     for content in ("something else, longer", data):
@@ -27,8 +27,8 @@ def test_a_file_holds_what_was_written(tmp_path: Path, data: str | bytes, sync: 
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_relative_path_is_one_of_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has no folder in its name."""
+def test_a_relative_path_is_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path without a folder has an empty dirname, which cannot be created or synced."""
     monkeypatch.chdir(tmp_path)
 
     write_atomically("a", "1", sync=True)
@@ -38,8 +38,8 @@ def test_a_relative_path_is_one_of_the_working_folder(tmp_path: Path, monkeypatc
     assert sorted(os.listdir(tmp_path)) == ["a", "b"]  # noqa: PTH208
 
 
-def test_a_draft_that_failed_leaves_the_file_alone(tmp_path: Path) -> None:
-    """Whether the block fails, or the renaming."""
+def test_a_failed_draft_leaves_the_file_alone(tmp_path: Path) -> None:
+    """Both the block and the rename can fail; no draft may be left."""
     path = tmp_path / "a"
     path.write_text("before")
 
@@ -56,8 +56,8 @@ def test_a_draft_that_failed_leaves_the_file_alone(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["a", "folder"]  # noqa: PTH208
 
 
-def test_a_killed_writer_leaves_a_draft_that_can_be_told(tmp_path: Path) -> None:
-    """By its name: it was written by a process that is gone."""
+def test_the_draft_of_a_killed_writer_is_abandoned(tmp_path: Path) -> None:
+    """Its name contains the id of a process that no longer runs, so a sweep can remove it."""
     path = tmp_path / "a"
     path.write_text("before")
     program = (
@@ -65,17 +65,17 @@ def test_a_killed_writer_leaves_a_draft_that_can_be_told(tmp_path: Path) -> None
         "with appearing(sys.argv[1]) as draft: draft.write_text('half'); os.kill(os.getpid(), 9)"
     )
 
-    done = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    result = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
 
-    assert done.returncode == -signal.SIGKILL
-    (left,) = [each for each in tmp_path.iterdir() if each != path]
+    assert result.returncode == -signal.SIGKILL
+    (draft,) = [each for each in tmp_path.iterdir() if each != path]
     assert path.read_text() == "before"
-    assert is_draft(left.name)
-    assert is_abandoned(left)
+    assert is_draft(draft.name)
+    assert is_abandoned(draft)
 
 
 def test_a_draft_of_another_machine_is_abandoned_after_a_day(tmp_path: Path) -> None:
-    """Nobody here knows its processes."""
+    """This machine cannot check whether processes of another machine are running."""
     ours = Path(draft_of(str(tmp_path / "a")))
     theirs = tmp_path / "a.a00000000-1-00000000.tmp"
     theirs.write_text("x")

@@ -1,4 +1,4 @@
-"""Disks and stores that refuse, vanish in the middle, or are not what their name says."""
+"""Disks and stores that fail, become unreachable during an operation, or have an invalid URL."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from tests.s3 import Server
 # -- a store
 
 
-def test_a_store_that_vanishes_in_the_middle_can_be_gone_on_with(s3: Server, s3_url: str) -> None:
-    """Exit 5, the object by name, and nothing half-written."""
+def test_a_store_that_becomes_unreachable_can_be_used_again(s3: Server, s3_url: str) -> None:
+    """The error has exit code 5 and names the object, and no incomplete object is left."""
     store = open_store(s3_url)
     store.write("before", "x")
 
     s3.puts_until_down = 2  # the first two parts of five
     with (
-        pytest.raises(UnfinishedError, match="cannot write: the store does not answer") as stopped,
+        pytest.raises(UnfinishedError, match="cannot write: unexpected response of the store") as stopped,
         store.writing("large") as file,
     ):
         file.write(b"x" * (80 << 20))
@@ -42,7 +42,7 @@ def test_a_store_that_vanishes_in_the_middle_can_be_gone_on_with(s3: Server, s3_
     assert store.files() == [Entry("before", 1)]
 
 
-QUESTIONS: dict[str, Callable[[Store], object]] = {
+OPERATIONS: dict[str, Callable[[Store], object]] = {
     "files": lambda store: store.files(),
     "folders": lambda store: store.folders(),
     "exists": lambda store: store.exists("a"),
@@ -55,19 +55,19 @@ QUESTIONS: dict[str, Callable[[Store], object]] = {
 }
 
 
-@pytest.mark.parametrize("question", QUESTIONS)
-def test_whatever_a_store_is_asked_while_it_is_away_is_unfinished(s3: Server, s3_url: str, question: str) -> None:
-    """No exception of a driver comes through, and `exists` does not say no."""
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_operation_on_an_unreachable_store_is_unfinished(s3: Server, s3_url: str, operation: str) -> None:
+    """Exceptions of a driver must not escape, and `exists` must not return False."""
     store = open_store(s3_url)
     store.write("a", "x")
     s3.is_down = True
 
     with pytest.raises(UnfinishedError):
-        QUESTIONS[question](store)
+        OPERATIONS[operation](store)
 
 
 def test_an_object_that_is_listed_but_unreadable_is_named(s3: Server, s3_url: str) -> None:
-    """By its URL, and with what may be wrong."""
+    """The error has the URL of the object and a hint about credentials."""
     store = open_store(s3_url)
     store.write("versions/secret.parquet", "x")
     s3.denied = "secret.parquet"
@@ -80,8 +80,8 @@ def test_an_object_that_is_listed_but_unreadable_is_named(s3: Server, s3_url: st
         assert "credentials" in str(refused.value.hint)
 
 
-def test_an_answer_that_ends_in_the_middle_is_no_answer(s3: Server, s3_url: str) -> None:
-    """Half a file is never taken for the whole."""
+def test_a_truncated_response_is_an_error(s3: Server, s3_url: str) -> None:
+    """Half a file must never pass for the whole file."""
     store = open_store(s3_url)
     store.write("cut", b"x" * 100_000)
     s3.cut = "/cut"
@@ -93,8 +93,8 @@ def test_an_answer_that_ends_in_the_middle_is_no_answer(s3: Server, s3_url: str)
         pass
 
 
-def test_errors_come_through_pyarrow(s3: Server, s3_url: str) -> None:
-    """A reader of Parquet gets our error, not one of Arrow."""
+def test_errors_pass_through_pyarrow(s3: Server, s3_url: str) -> None:
+    """Reading Parquet raises our error with its hint, not an error of Arrow."""
     store = open_store(s3_url)
     with store.creating("t.parquet") as path:
         pq.write_table(pa.table({"n": range(100_000)}), path)
@@ -106,7 +106,7 @@ def test_errors_come_through_pyarrow(s3: Server, s3_url: str) -> None:
 
 
 def test_an_object_that_became_shorter_is_an_error(s3_url: str) -> None:
-    """Somebody replaced it while it was read."""
+    """Another process can replace an object while it is being read."""
     store = open_store(s3_url)
     store.write("a", b"x" * 100_000)
 
@@ -117,7 +117,7 @@ def test_an_object_that_became_shorter_is_an_error(s3_url: str) -> None:
 
 
 def test_parquet_is_read_by_ranges(s3: Server, s3_url: str) -> None:
-    """One column of one row group of a file costs its bytes and the footer's, not the file's."""
+    """Reading one column of one row group must not transfer the whole file."""
     store = open_store(s3_url)
     rows = pa.table({"id": range(100_000), "text": [os.urandom(50) for _ in range(100_000)]})
     with store.creating("t.parquet") as path:
@@ -133,8 +133,8 @@ def test_parquet_is_read_by_ranges(s3: Server, s3_url: str) -> None:
     assert sum(seen.sent for seen in gets) < store.size("t.parquet") / 10
 
 
-def test_a_folder_on_a_store_is_there_when_its_manifest_is(s3: Server, s3_url: str) -> None:
-    """The store vanished between the shards and the manifest: the next run sweeps what lies there."""
+def test_a_folder_without_its_manifest_is_swept(s3: Server, s3_url: str) -> None:
+    """If the store becomes unreachable between shards and manifest, the next run removes the shards."""
     store = open_store(s3_url)
     with store.appearing_folder("versions/whole", last="manifest.json") as folder:
         (folder / "manifest.json").write_text("{}")
@@ -162,16 +162,16 @@ def test_a_folder_on_a_store_is_there_when_its_manifest_is(s3: Server, s3_url: s
         ("s3:///x", "not the URL of a store"),
         ("s3://bucket/../other", "not the URL of a store"),
         ("s3://key:secret@bucket/x", "not the URL of a store"),
-        ("nowhere://bucket", "no store is called nowhere://"),
-        ("simplecache::s3://bucket", "no store is called"),
+        ("nowhere://bucket", "unknown protocol nowhere://"),
+        ("simplecache::s3://bucket", "unknown protocol"),
         ("gs://bucket/prefix", "there is no driver for gs://"),
         ("memory://", "not the URL of a store: memory://…"),
-        ("ftp://example.org/x", "no store: the driver of ftp:// needs `host` beside the URL"),
-        ("local://x", "no store is called local://"),
+        ("ftp://example.org/x", "not usable: the driver of ftp:// needs `host` besides the URL"),
+        ("local://x", "unknown protocol local://"),
     ],
 )
-def test_a_url_that_names_no_store_is_wrong_use(url: str, message: str) -> None:
-    """Exit 2, with the right form, and without a secret that it may hold."""
+def test_an_invalid_url_is_a_usage_error(url: str, message: str) -> None:
+    """The error has a hint, and does not repeat a secret in the URL."""
     with pytest.raises(UsageError, match=message) as refused:
         open_store(url)
 
@@ -180,14 +180,14 @@ def test_a_url_that_names_no_store_is_wrong_use(url: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["data://x", "https://example.org/x", "zip://x.zip"])
-def test_what_can_only_be_read_is_no_place_for_a_workspace(url: str) -> None:
-    """Single files may come from there all the same."""
-    with pytest.raises(UsageError, match=r"no place for a workspace: \w+:// can only be read"):
+def test_a_read_only_store_is_refused_for_a_workspace(url: str) -> None:
+    """Such stores can be opened for reading source files only."""
+    with pytest.raises(UsageError, match=r"not usable for a workspace: \w+:// is read-only"):
         open_store(url).refuse_read_only()
 
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has to be installed."""
+    """The hint is the command that installs the driver."""
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(sys.modules["fsspec.registry"]._registry, "s3", raising=False)
 
@@ -197,8 +197,8 @@ def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> No
     assert missing.value.hint == install_command("s3")
 
 
-def test_missing_credentials_and_buckets_are_said() -> None:
-    """In a process of its own: drivers keep what they found out."""
+def test_missing_credentials_are_reported() -> None:
+    """Runs in a new process, because drivers cache credentials."""
     program = (
         "from corpusmill.schemas.storage import open_store\n"
         "try: open_store('s3://bucket').read('x')\n"
@@ -207,25 +207,25 @@ def test_missing_credentials_and_buckets_are_said() -> None:
     names = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     settings = {"AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
 
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", program], env={**names, **settings}, capture_output=True, text=True, check=True
     )
 
-    assert "UnfinishedError s3://bucket/x: cannot read: there are no credentials" in done.stdout
-    assert "AWS_ACCESS_KEY_ID" in done.stdout
+    assert "UnfinishedError s3://bucket/x: cannot read: there are no credentials" in result.stdout
+    assert "AWS_ACCESS_KEY_ID" in result.stdout
 
 
-def test_a_bucket_that_is_not_there_is_no_empty_store(s3: Server) -> None:
-    """A mistyped `--store` is not a new workspace."""
+def test_a_missing_bucket_is_not_an_empty_store(s3: Server) -> None:
+    """A mistyped `--store` must not look like a new workspace."""
     store = open_store("s3://not-there/x")
 
     for use in (store.files, store.folders, store.probe, lambda: store.read("a"), lambda: store.exists("a")):
-        with pytest.raises(UnfinishedError, match="the bucket is not there"):
+        with pytest.raises(UnfinishedError, match="the bucket does not exist"):
             use()
 
 
 def test_an_inherited_store_works_in_a_child_process(s3_url: str) -> None:
-    """Workers are forked while connections are open."""
+    """Workers can be forked while connections are open."""
     store = open_store(s3_url)
     store.write("a", "parent")
 
@@ -245,8 +245,8 @@ def test_an_inherited_store_works_in_a_child_process(s3_url: str) -> None:
 # -- a disk
 
 
-def test_a_disk_that_refuses_is_unfinished(tmp_path: Path) -> None:
-    """A file where a folder should be is refused to root, too; the path is named."""
+def test_errors_of_a_disk_are_unfinished_and_name_the_path(tmp_path: Path) -> None:
+    """Uses a file in place of a folder, because that fails for root too."""
     (tmp_path / "file").write_text("x")
     store = LocalStore(tmp_path / "file")
 
@@ -265,19 +265,19 @@ def test_a_disk_that_refuses_is_unfinished(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a disk that is always full")
-def test_a_full_disk_is_said_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With what helps, and no draft."""
+def test_a_full_disk_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hint differs from the hints for other errors of a disk."""
     monkeypatch.setattr("corpusmill.schemas.storage.drafts.draft_of", lambda path: "/dev/full")
-    monkeypatch.setattr("corpusmill.schemas.storage.drafts.forget", lambda path: None)
+    monkeypatch.setattr("corpusmill.schemas.storage.drafts.remove_draft", lambda path: None)
 
     with pytest.raises(UnfinishedError, match="the disk is full") as refused:
         LocalStore(tmp_path).write("a", "x")
 
-    assert "make room" in str(refused.value.hint)
+    assert "free some space" in str(refused.value.hint)
 
 
 def test_a_listed_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """A link to itself is what even root cannot read."""
+    """Uses a link to itself, because even root cannot read it."""
     (tmp_path / "loop").symlink_to("loop")
     store = LocalStore(tmp_path)
 
@@ -287,8 +287,8 @@ def test_a_listed_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert refused.value.file == str(tmp_path / "loop")
 
 
-def test_folders_elsewhere_can_be_linked_in_and_loops_end(tmp_path: Path) -> None:
-    """A user may keep one data set on another disk."""
+def test_linked_folders_are_listed_without_loops(tmp_path: Path) -> None:
+    """A user can link a data set that is on another disk."""
     (tmp_path / "disk" / "x").mkdir(parents=True)
     (tmp_path / "disk" / "x" / "1").write_text("1")
     (tmp_path / "disk" / "x" / "loop").symlink_to(tmp_path / "disk")
@@ -300,8 +300,8 @@ def test_folders_elsewhere_can_be_linked_in_and_loops_end(tmp_path: Path) -> Non
     assert store.files("data") == [Entry("data/x/1", 1)]
 
 
-def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Path) -> None:
-    """And neither is listed."""
+def test_a_sweep_removes_only_drafts_of_dead_processes(tmp_path: Path) -> None:
+    """Drafts of running processes must stay, and no draft may be listed."""
     store = LocalStore(tmp_path)
     program = "import os, sys; from corpusmill.schemas.storage.drafts import draft_of; print(draft_of(sys.argv[1]))"
     dead = subprocess.run(
@@ -317,7 +317,7 @@ def test_drafts_of_the_dead_are_swept_and_those_of_the_living_stay(tmp_path: Pat
 
 
 def test_a_file_url_is_a_folder(tmp_path: Path) -> None:
-    """`--store file:///data` is a path."""
+    """Users can write `--store file:///data` instead of the path."""
     store = open_store(f"file://{tmp_path}")
 
     assert store == open_store(tmp_path) == LocalStore(tmp_path)

@@ -1,4 +1,4 @@
-"""Files of stores for DuckDB, whose threads share what they open."""
+"""Files of stores for DuckDB, whose threads share open files."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from corpusmill.schemas.storage import StoredFile, open_store
 from corpusmill.schemas.storage.served import ServedFiles, served_name
 
 
-def test_threads_that_share_a_file_do_not_move_each_other() -> None:
-    """Each one seeks, then reads: between the two another one seeks."""
+def test_threads_that_share_a_file_have_their_own_positions() -> None:
+    """One thread can seek between another thread's seek and read."""
     store = open_store("memory://shared")
     content = bytes(range(250)) * 4000
     store.write("a", content)

@@ -1,4 +1,4 @@
-"""What every store does: one suite for the local disk, memory and S3."""
+"""One suite for all stores: local disk, memory and S3."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ KEYS_OUTSIDE = ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/./b", ".", ".
 
 
 def keys(store: Store, prefix: str = "") -> list[str]:
-    """The keys in a folder."""
+    """Return the keys of the files below *prefix*."""
     return [entry.key for entry in store.files(prefix)]
 
 
 @pytest.mark.parametrize("data", [b"", b"\0\xff", "first", "naïve ☃", b"x" * 3_000_000], ids=len)
-def test_what_was_written_is_read(store: Store, data: bytes | str) -> None:
-    """Bytes as they are, text as UTF-8, with its size."""
+def test_written_content_can_be_read(store: Store, data: bytes | str) -> None:
+    """Bytes are unchanged and text is UTF-8; the size matches."""
     expected = data.encode() if isinstance(data, str) else data
 
     store.write("a/b.bin", data)
@@ -38,7 +38,7 @@ def test_what_was_written_is_read(store: Store, data: bytes | str) -> None:
 
 
 def test_writing_again_replaces(store: Store) -> None:
-    """The last content counts, also where it is shorter."""
+    """The last content counts, even if it is shorter than the content before."""
     store.write("a", "a long first content")
     store.write("a", "second", sync=True)
 
@@ -51,7 +51,7 @@ def test_writing_again_replaces(store: Store) -> None:
 @example(start=0, length=26)
 @example(start=26, length=1)
 def test_a_range_is_a_piece_of_the_whole(store: Store, start: int, length: int) -> None:
-    """Behind the end there is nothing, which is no error."""
+    """A range beyond the end is empty, not an error."""
     whole = b"abcdefghijklmnopqrstuvwxyz"
     if not store.exists("letters"):
         store.write("letters", whole)
@@ -60,8 +60,8 @@ def test_a_range_is_a_piece_of_the_whole(store: Store, start: int, length: int) 
 
 
 @pytest.mark.parametrize("key", ["missing", "folder"])
-def test_what_is_not_there_is_a_file_not_found(store: Store, key: str) -> None:
-    """So that a caller can tell it from a store that does not answer; a folder is no file."""
+def test_a_missing_key_raises_file_not_found(store: Store, key: str) -> None:
+    """Callers must be able to distinguish a missing file from a store that does not respond. A folder is not a file."""
     store.write("folder/file", "x")
 
     assert not store.exists(key)
@@ -77,7 +77,7 @@ def test_what_is_not_there_is_a_file_not_found(store: Store, key: str) -> None:
 
 @pytest.mark.parametrize("key", KEYS_OUTSIDE, ids=repr)
 def test_no_key_leaves_the_store(store: Store, key: str) -> None:
-    """Whatever a manifest from elsewhere says."""
+    """A manifest from elsewhere can contain hostile paths."""
     for use in (
         store.read,
         store.size,
@@ -90,7 +90,7 @@ def test_no_key_leaves_the_store(store: Store, key: str) -> None:
         lambda key: store.read_range(key, 0, 1),
         lambda key: store.copy(key, "a"),
         lambda key: store.copy("a", key),
-        lambda key: store.take_in([b""], key),
+        lambda key: store.write_hashed([b""], key),
         lambda key: store.creating(key).__enter__(),
         lambda key: store.fetched(key).__enter__(),
         lambda key: store.lock(key).__enter__(),
@@ -106,7 +106,7 @@ def test_no_key_leaves_the_store(store: Store, key: str) -> None:
 
 @pytest.mark.parametrize("key", ["a*b", "a?b", "[ab]", "a b", "ä☃", "a%20b", "a#b", "-rf", "a+b", "a&b=c"])
 def test_a_key_is_taken_literally(store: Store, key: str) -> None:
-    """Drivers of stores expand patterns in names where they are not kept from it."""
+    """fsspec drivers expand wildcards in names by default."""
     others = ["aXb", "a", "b", "ab"]
     for name in [key, *others]:
         store.write(f"folder/{name}", name)
@@ -121,7 +121,7 @@ def test_a_key_is_taken_literally(store: Store, key: str) -> None:
 
 
 def test_files_are_listed_by_key_with_their_sizes(store: Store) -> None:
-    """All below a folder, and none beside it whose name begins like it."""
+    """The folder `ab` starts with `a` but is not below it."""
     for size, key in enumerate(["b/x", "a/2", "a/10/y", "ab/1", "a/1"]):
         store.write(key, b"." * size)
 
@@ -134,7 +134,7 @@ def test_files_are_listed_by_key_with_their_sizes(store: Store) -> None:
 
 
 def test_a_store_below_another_sees_its_files(store: Store) -> None:
-    """`versions/handbook` is a store of its own, in another process too."""
+    """Code that handles one version gets the store of `versions/handbook`, with short keys."""
     store.write("versions/handbook/x", "1")
 
     inner = store.below("versions").below("handbook")
@@ -146,7 +146,7 @@ def test_a_store_below_another_sees_its_files(store: Store) -> None:
 
 
 def test_a_store_is_its_url(store: Store, url: str) -> None:
-    """Workers are sent the URL."""
+    """A store is sent to workers as its URL."""
     store.write("a", "1")
 
     for again in (pickle.loads(pickle.dumps(store)), open_store(store.url), open_store(f"{url}/")):
@@ -157,8 +157,8 @@ def test_a_store_is_its_url(store: Store, url: str) -> None:
     assert store.url in repr(store)
 
 
-def test_removing_does_not_miss_what_is_not_there(store: Store) -> None:
-    """A sweep that was killed is made again."""
+def test_removing_missing_files_is_not_an_error(store: Store) -> None:
+    """A sweep that was killed is repeated."""
     for key in ("a/1", "a/2", "a/b/3", "ab"):
         store.write(key, "x")
 
@@ -171,7 +171,7 @@ def test_removing_does_not_miss_what_is_not_there(store: Store) -> None:
 
 
 def test_more_objects_are_removed_than_one_request_takes(store: Store) -> None:
-    """S3 takes 1,000 in one request."""
+    """S3 accepts 1,000 keys in one request."""
     store.write("keep", "x")
 
     store.remove(*(f"a/{number}" for number in range(1001)), "keep")
@@ -179,8 +179,8 @@ def test_more_objects_are_removed_than_one_request_takes(store: Store) -> None:
     assert keys(store) == []
 
 
-def test_a_local_file_is_put_there_and_may_go(store: Store, tmp_path: Path) -> None:
-    """What a crawl wrote beside the store is sent when it is whole."""
+def test_a_local_file_can_be_removed_after_it_was_put(store: Store, tmp_path: Path) -> None:
+    """A crawl writes archives locally, then puts them into the store."""
     local = tmp_path / "site.warc.gz"
     local.write_bytes(b"archive")
 
@@ -188,12 +188,12 @@ def test_a_local_file_is_put_there_and_may_go(store: Store, tmp_path: Path) -> N
     local.unlink()
 
     assert store.read("raw/site.warc.gz") == b"archive"
-    with pytest.raises(FileNotFoundError, match="is not there"):
+    with pytest.raises(FileNotFoundError, match="does not exist"):
         store.put(local, "raw/other")
 
 
-def test_a_file_is_read_as_those_of_python_are(store: Store) -> None:
-    """Archive readers take nothing else."""
+def test_a_reader_behaves_like_a_python_file(store: Store) -> None:
+    """Archive readers need a Python file object."""
     store.write("a", bytes(range(250)) * 1000)
 
     with io.BufferedReader(store.reader("a"), 1000) as file:
@@ -207,8 +207,8 @@ def test_a_file_is_read_as_those_of_python_are(store: Store) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 5, 40 << 20], ids=["empty", "small", "in parts"])
-def test_a_stream_appears_when_it_is_whole(store: Store, size: int) -> None:
-    """Nobody sees the half of a file; a large one is sent in parts."""
+def test_a_stream_appears_when_it_is_complete(store: Store, size: int) -> None:
+    """Readers must not see an incomplete file, even if a large file is uploaded in parts."""
     with store.writing("a/stream") as file:
         for _ in range(4):
             file.write(b"z" * (size // 4))
@@ -220,7 +220,7 @@ def test_a_stream_appears_when_it_is_whole(store: Store, size: int) -> None:
 
 
 def test_nothing_is_left_of_a_stream_that_failed(store: Store) -> None:
-    """What was there before stays."""
+    """The previous file is still valid."""
     store.write("a", "before")
 
     for key in ("a", "b"):
@@ -228,15 +228,15 @@ def test_nothing_is_left_of_a_stream_that_failed(store: Store) -> None:
             file.write(b"half")
             raise ZeroDivisionError
     with pytest.raises(ZeroDivisionError):
-        store.take_in((bytes(1 // number) for number in (1, 0)), "c")
+        store.write_hashed((bytes(1 // number) for number in (1, 0)), "c")
 
     assert store.files() == [Entry("a", 6)]
     root = store.path()
     assert root is None or [path.name for path in root.rglob("*")] == ["a"]
 
 
-def test_a_library_can_write_to_the_path_of_a_file_to_be(store: Store) -> None:
-    """Parquet and safetensors writers want a path; what they did not write is an error."""
+def test_a_library_can_write_to_a_local_path(store: Store) -> None:
+    """Parquet and safetensors writers need a path. A path that was never written is an error."""
     with store.creating("t/1.parquet") as path:
         pq.write_table(pa.table({"n": [1, 2]}), path)
 
@@ -248,13 +248,13 @@ def test_a_library_can_write_to_the_path_of_a_file_to_be(store: Store) -> None:
     assert keys(store) == ["t/1.parquet"]
 
 
-def test_what_is_copied_in_is_hashed_on_the_way(store: Store) -> None:
-    """The name can be the hash of what was copied, which is known last."""
-    pieces = [b"one ", b"", b"two"]
+def test_copied_content_is_hashed(store: Store) -> None:
+    """The key can be the hash of the content, which is known only at the end."""
+    chunks = [b"one ", b"", b"two"]
     sha256 = hashlib.sha256(b"one two").hexdigest()
 
-    by_content = store.take_in(pieces, lambda digest: f"files/{digest}.txt")
-    by_name = store.take_in(iter(pieces), "named")
+    by_content = store.write_hashed(chunks, lambda digest: f"files/{digest}.txt")
+    by_name = store.write_hashed(iter(chunks), "named")
 
     assert by_content == (f"files/{sha256}.txt", 7, sha256)
     assert by_name == ("named", 7, sha256)
@@ -263,8 +263,8 @@ def test_what_is_copied_in_is_hashed_on_the_way(store: Store) -> None:
     assert keys(store) == [by_content.key, "named"]
 
 
-def test_a_copy_is_a_file_of_its_own(store: Store) -> None:
-    """Publishing gives a task's file a second name; removing the task leaves the version alone."""
+def test_a_copy_is_independent_of_the_original(store: Store) -> None:
+    """Publishing links the file of a task; removing the task must not change the version."""
     store.write("tasks/1", "content")
     store.write("versions/1", "old and longer content")
 
@@ -276,8 +276,8 @@ def test_a_copy_is_a_file_of_its_own(store: Store) -> None:
     assert store.read_text("versions/1") == store.read_text("versions/new/1") == "content"
 
 
-def test_lines_are_appended_and_a_torn_one_is_closed(store: Store) -> None:
-    """A crash may cut the last line of a log on a disk; the next line stands alone."""
+def test_lines_are_appended_after_an_incomplete_one(store: Store) -> None:
+    """A crash can cut the last line of a log; the next line must not be joined to it."""
     store.append("log/a.jsonl", "1")
     store.append("log/a.jsonl", "2")
     store.write("torn", b"1\n2")
@@ -288,12 +288,12 @@ def test_lines_are_appended_and_a_torn_one_is_closed(store: Store) -> None:
 
 
 def table() -> pa.Table:
-    """Some row groups' worth of rows, with a column that nobody asks for."""
+    """Return a table of several row groups, with a column that is not read."""
     return pa.table({"id": [f"{n:08d}" for n in range(40_000)], "text": [os.urandom(50).hex() for _ in range(40_000)]})
 
 
 def test_parquet_and_arrow_files_are_read_in_place(store: Store) -> None:
-    """`open` gives what pyarrow reads, at any position."""
+    """pyarrow reads the files that `open` returns at any position."""
     rows = table()
     sink, stream = io.BytesIO(), io.BytesIO()
     pq.write_table(rows, sink, row_group_size=10_000)
@@ -313,7 +313,7 @@ def test_parquet_and_arrow_files_are_read_in_place(store: Store) -> None:
 
 
 def test_an_empty_file_opens(store: Store) -> None:
-    """Some tasks write nothing."""
+    """Some tasks write empty files, which cannot be memory-mapped everywhere."""
     store.write("empty", b"")
 
     with store.open("empty") as file:
@@ -321,8 +321,8 @@ def test_an_empty_file_opens(store: Store) -> None:
         assert file.read() == b""
 
 
-def test_a_folder_appears_in_one_go(store: Store) -> None:
-    """With its manifest, or not at all."""
+def test_a_folder_appears_at_once(store: Store) -> None:
+    """A version without its manifest must never be visible."""
     with store.appearing_folder("versions/1", last="manifest.json") as folder:
         for name in ("manifest.json", "a.parquet", "z.parquet"):
             (folder / name).write_text(name)
@@ -339,22 +339,22 @@ def test_a_folder_appears_in_one_go(store: Store) -> None:
     assert store.sweep("versions", last="manifest.json") == 0
 
 
-def test_a_store_can_be_probed(store: Store) -> None:
-    """Before hours of work, which then cannot be written; nothing is left."""
+def test_a_probe_leaves_no_file(store: Store) -> None:
+    """It runs before hours of work whose result could not be written otherwise."""
     store.probe()
 
     assert keys(store) == []
 
 
-def test_a_lock_is_held_by_one(store: Store) -> None:
-    """The second is refused and learns who holds it; readers take none."""
-    with store.lock("locks/dataset-a.lock", what="the data set `a`") as lock:
+def test_a_lock_has_one_holder(store: Store) -> None:
+    """The error names the holder, so that the user can wait for it or end it."""
+    with store.lock("locks/dataset-a.lock", subject="the data set `a`") as lock:
         lock.check()
         with store.lock("locks/dataset-b.lock"):
             pass
         with (
             pytest.raises(UnfinishedError, match=f"the data set `a` .* by process {os.getpid()} on ") as refused,
-            store.lock("locks/dataset-a.lock", what="the data set `a`"),
+            store.lock("locks/dataset-a.lock", subject="the data set `a`"),
         ):
             pass
         assert "wait for it" in str(refused.value.hint)
@@ -369,17 +369,17 @@ def test_a_lock_is_held_by_one(store: Store) -> None:
 
 
 def test_a_lock_can_be_waited_for(store: Store) -> None:
-    """For a while, and not longer."""
+    """The wait must end after `wait_s`."""
     with (
         store.lock("a"),
-        pytest.raises(UnfinishedError, match="`a` is being worked on"),
+        pytest.raises(UnfinishedError, match="`a` is in use"),
         store.lock("a", wait_s=0.2),
     ):
         pass
 
 
-def test_what_was_fetched_can_be_read_as_long_as_it_is_used(store: Store, tmp_path: Path) -> None:
-    """A path with the content of now: an object that was replaced is fetched again."""
+def test_a_replaced_file_is_fetched_again(store: Store, tmp_path: Path) -> None:
+    """A cached copy of the old content would be wrong."""
     store.write("a.txt", "first")
     with store.fetched("a.txt") as path:
         assert path.read_text() == "first"

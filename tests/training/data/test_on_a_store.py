@@ -241,7 +241,7 @@ def test_a_manifest_on_a_store_cannot_lead_out_of_it(store_url: str, version_dir
 
 def test_a_bucket_that_is_not_there_or_a_store_that_is_away_is_unfinished(s3: Server, s3_version: str) -> None:
     """It must not be taken for a folder without a manifest."""
-    with pytest.raises(UnfinishedError, match="bucket is not there"):
+    with pytest.raises(UnfinishedError, match="bucket does not exist"):
         open_corpus("s3://nowhere/versions")
     s3.is_down = True
 
