@@ -1,8 +1,8 @@
-"""Licenses as SPDX expressions, from the names and the addresses that people write.
+"""Conversion of license names and addresses to SPDX expressions.
 
 Source of the identifiers: https://spdx.org/licenses/ (SPDX License List 3.27); of the classifiers: the list of trove
-classifiers. A name that stands for several licenses ("BSD", "GPL") is not guessed: it becomes a `LicenseRef-`, or
-nothing.
+classifiers. A name that can mean several licenses ("BSD", "GPL") becomes a `LicenseRef-` or nothing; no license is
+guessed.
 """
 
 from __future__ import annotations
@@ -142,10 +142,10 @@ _OPERATORS: Final = {"and": "AND", "or": "OR", "with": "WITH"}
 
 
 def spdx(name: str) -> str | None:
-    """Return the SPDX expression that *name* is or stands for, or that the address in it leads to.
+    """Return the SPDX expression for *name*, a license, its name, or a text with its address.
 
-    None where it is unknown, or may be several. A Creative Commons license that was ported to a country and has no
-    identifier of its own is a `LicenseRef-`: its text differs.
+    None if it is unknown or ambiguous. A Creative Commons license that was ported to a country and has no identifier
+    of its own is a `LicenseRef-`, because its text differs.
 
     >>> spdx("mit OR apache-2.0"), spdx("Apache License 2.0"), spdx("CC BY-SA 4.0"), spdx("see file")
     ('MIT OR Apache-2.0', 'Apache-2.0', 'CC-BY-SA-4.0', None)
@@ -163,7 +163,7 @@ def spdx(name: str) -> str | None:
 
 
 def _of_addresses(text: str) -> str | None:
-    """Return the identifier to which all addresses of licenses in *text* lead; None where they lead to several."""
+    """Return the identifier of all license addresses in *text*, or None if they name several licenses."""
     names = {_creative_commons(kind[2:], version, port) for kind, version, port in _CC_ADDRESS.findall(text)}
     names |= {identifier for address, identifier in _ADDRESSES if address.search(text)}
     names |= {known for match in _IDENTIFIER_ADDRESS.finditer(text) if (known := _BY_LOWER.get(match[1].lower()))}
@@ -171,7 +171,7 @@ def _of_addresses(text: str) -> str | None:
 
 
 def _creative_commons(conditions: str, version: str, port: str = "") -> str | None:
-    """Return the identifier of an attribution license with further *conditions*; None where there is no such license.
+    """Return the identifier of an attribution license with further *conditions*, or None if there is no such license.
 
     >>> _creative_commons("-NonCommercial-ShareAlike", "4.0"), _creative_commons("-nd-nc", "1.0")
     ('CC-BY-NC-SA-4.0', 'CC-BY-NC-ND-1.0')
@@ -187,9 +187,9 @@ def _creative_commons(conditions: str, version: str, port: str = "") -> str | No
 
 
 def spdx_of_classifiers(classifiers: list[str]) -> str | None:
-    """Return the license that the ``License ::`` classifiers of a distribution name.
+    """Return the license of the ``License ::`` classifiers of a distribution.
 
-    None where they name several: whether both hold or either is then not said.
+    None if they name several licenses, because they do not say whether all or any of them apply.
 
     >>> spdx_of_classifiers(["License :: OSI Approved", "License :: OSI Approved :: MIT License"])
     'MIT'
@@ -199,7 +199,7 @@ def spdx_of_classifiers(classifiers: list[str]) -> str | None:
 
 
 def _expression(text: str) -> str | None:
-    """Return *text* as an SPDX expression with its identifiers in their own case; none where one is unknown."""
+    """Return *text* as an SPDX expression with normalized case; None if an identifier is unknown."""
     parts: list[str] = []
     for token in _EXPRESSION.findall(text):
         is_exception = bool(parts) and parts[-1] == "WITH"
@@ -212,7 +212,7 @@ def _expression(text: str) -> str | None:
 
 
 def _is_well_formed(parts: list[str]) -> bool:
-    """Tell whether names and operators take turns and the parentheses match (SPDX 2.3, annex D)."""
+    """Return whether names and operators alternate and the parentheses match (SPDX 2.3, annex D)."""
     depth = 0
     wants_name = True
     for part in parts:

@@ -1,1 +1,1 @@
-"""Loaders: one module a format, named in `corpusmill.crawlers.registry`."""
+"""Loaders: one module per format, listed in `corpusmill.crawlers.registry`."""

@@ -1,8 +1,8 @@
-"""ARC files, the form of web archives before WARC.
+"""ARC files, the format of web archives before WARC.
 
-A record is a line with spaces between its fields, and a block of the length that stands last in it. Version 1 names
-URL, IP address, date, media type and length; version 2 result code, checksum, location, offset and file name before the
-length. A gzip member holds one record, as crawlers wrote them, or all of them.
+A record is a header line of fields separated by spaces, followed by a block; the last field is the length of the block.
+Version 1 has URL, IP address, date, media type and length; version 2 adds result code, checksum, location, offset and
+file name before the length. A gzip member contains one record, as written by crawlers, or all records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _BLANK: Final = b"\0 \t\r\n"
 
 @dataclass(frozen=True)
 class ArcRecord:
-    """A record of an ARC file: what the server sent, and the line that introduces it; *offset* is its place."""
+    """A record of an ARC file: the fields of its header line, and a stream with the server's response."""
 
     url: str
     date: str
@@ -38,9 +38,9 @@ class ArcRecord:
 
 
 def arc_records(file: BinaryIO, *, is_packed: bool) -> Iterator[ArcRecord | DataError]:
-    """Yield the records of the ARC *file*, without its own header, and what is wrong between them.
+    """Yield the records of the ARC *file*, except its file header, and the errors between them.
 
-    The stream of a record has to be read to its length before the next one is asked for.
+    The caller must read the stream of a record to its length before the next record is requested.
     """
     if not is_packed:
         yield from _records(file, None)
@@ -60,13 +60,16 @@ def arc_records(file: BinaryIO, *, is_packed: bool) -> Iterator[ArcRecord | Data
 
 
 def _records(stream: BinaryIO, offset: int | None) -> Iterator[ArcRecord | DataError]:
-    """Yield the records of *stream*, at *offset* or where they lie in it; reading takes up again at the next head."""
+    """Yield the records of *stream* and the errors between them; after an error, reading resumes at the next header.
+
+    The offset of a record is *offset*, or its position in *stream* if that is None.
+    """
     is_reported = False
     while line := stream.readline(_MAX_LINE_BYTES):
         if not line.strip(_BLANK):
             continue
         if line.startswith(_OWN_HEADER):
-            is_reported = True  # what follows is the file's own: up to the next head, because its length is often wrong
+            is_reported = True  # skip the file header up to the next record, because its length is often wrong
             continue
         head = _HEAD.fullmatch(line)
         if head is None:
@@ -75,9 +78,9 @@ def _records(stream: BinaryIO, offset: int | None) -> Iterator[ArcRecord | DataE
             is_reported = True
             continue
         is_reported = False
-        place = stream.tell() - len(line) if offset is None else offset
+        position = stream.tell() - len(line) if offset is None else offset
         url, date, kind = (head[name].decode("utf-8", "replace") for name in ("url", "date", "type"))
-        yield ArcRecord(url, date, kind, stream, int(head["length"]), place)
+        yield ArcRecord(url, date, kind, stream, int(head["length"]), position)
 
 
 class _MemberStream(io.RawIOBase):

@@ -1,4 +1,4 @@
-"""A loader: the parameters that reading a format needs, and a function from a slice of a file to offered records."""
+"""The base of loaders: the parameters of a format, and a function that reads records from a slice of a file."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
 
 MAX_SLICE_BYTES: Final = 64 * 2**20
-"""A task reads one slice of at most this size, in the file."""
+"""Largest slice of a file, in bytes of the file; a task reads one slice."""
 MIN_SLICE_BYTES: Final = 4 * 2**20
 MIN_PACKED_SLICE_BYTES: Final = 2**20
-"""As `MIN_SLICE_BYTES`, where the slice is compressed: a few times as many bytes come out of it."""
+"""As `MIN_SLICE_BYTES`, for compressed slices, which expand to several times their size."""
 _SLICES: Final = 16
-"""A file between the bounds has so many slices: enough for eight workers to finish at about the same time."""
+"""Number of slices of a file between the bounds: enough for eight workers to finish at about the same time."""
 
 
 class Loader(BaseModel, ABC):
-    """Parameters of one format; the fields are the keys of `load` that change what is read.
+    """Parameters of one format; the fields are the keys of `load` that change which records are read.
 
-    `suffixes` are the file names a folder is searched for. `uses_name` says that a file is one document, named by the
-    file's name. `depends` names distributions whose version decides what is read.
+    If `path` is a folder, files with one of the `suffixes` are read. With `uses_name`, a file is one document and its
+    name is the id. `depends` lists the distributions whose version can change the records.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,26 +39,28 @@ class Loader(BaseModel, ABC):
     uses_name: ClassVar[bool] = False
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return the slices ``[start, end)`` of the file at *path*, in bytes, by the file alone; one by default.
+        """Return the slices ``[start, end)`` of the file at *path*, in bytes; one by default.
+
+        The slices depend on the file alone, not on the number of workers.
 
         Raises:
-            SourceError: The file is missing or may not be read.
+            SourceError: The file is missing or unreadable.
         """
         return [(0, -1)]
 
     def content_bytes(self, path: str) -> int:
-        """Return about how many bytes the file at *path* has when compression is undone, from a look at its beginning.
+        """Estimate the decompressed size of the file at *path* in bytes, from its beginning.
 
         Raises:
-            SourceError: The file is missing or may not be read.
+            SourceError: The file is missing or unreadable.
         """
         return decompressed_bytes(path)
 
     def check(self, path: str) -> None:
-        """Refuse the file at *path* when its user has to act before anything is read (it looks at little of it).
+        """Check the file at *path* for problems that the user must fix; only a small part of the file is read.
 
         Raises:
-            SourceError: Such as a Parquet file without the text column.
+            SourceError: For example, a Parquet file does not have the text column.
         """
 
     def records(self, path: str) -> int | None:
@@ -71,7 +73,7 @@ class Loader(BaseModel, ABC):
 
     @property
     def reads_name(self) -> bool:
-        """Whether the file's name decides what is read, so that it belongs to the task's fingerprint."""
+        """Whether the records depend on the file's name, so that the name is part of the task's fingerprint."""
         return self.uses_name
 
     @abstractmethod
@@ -81,18 +83,18 @@ class Loader(BaseModel, ABC):
         """Yield the records that begin in ``[start, end)`` of the file at *path* (`end` -1: to its end).
 
         Batches have the schema `OFFER` and are bounded in rows and bytes. A record that cannot be read is a row with
-        the rule ``error.<kind>`` and a message; a file that cannot be read at all is one such row, or a `SourceError`
-        when the user has to act (a Parquet file without the text column).
+        the rule ``error.<kind>`` and a message. A file that cannot be read at all is one such row, or a `SourceError`
+        if the user must act (a Parquet file without the text column).
 
         Args:
             name: The file's POSIX path from the pattern's fixed prefix.
-            counts: Receives the records of the slice that are not documents (requests, redirects, …), by kind, and
-                under `ID_COUNTS` how records are named. It is complete once the last batch was yielded.
+            counts: Counter for the records of the slice that are not documents (requests, redirects, …), by kind, and
+                for the ids of records, under `ID_COUNTS`. It is complete after the last batch.
         """
 
 
 def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:
-    """Return the size of the slices of a file of *size* bytes: a sixteenth of it, within the bounds.
+    """Return the slice size for a file of *size* bytes: 1/16 of the file, within the bounds.
 
     >>> [slice_bytes(size * 2**20) // 2**20 for size in (1, 50, 160, 5000)]
     [4, 4, 10, 64]
@@ -101,10 +103,10 @@ def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:
 
 
 def cuts(path: str, *, at_least: int = MIN_SLICE_BYTES) -> list[tuple[int, int]]:
-    """Return equal slices that cover the file at *path*, one for an empty file.
+    """Return equal slices that cover the file at *path*; an empty file has one.
 
     Raises:
-        SourceError: The file is missing or may not be read.
+        SourceError: The file is missing or unreadable.
     """
     size = file_size(path)
     step = slice_bytes(size, at_least=at_least)
@@ -112,7 +114,7 @@ def cuts(path: str, *, at_least: int = MIN_SLICE_BYTES) -> list[tuple[int, int]]
 
 
 class Offers:
-    """Collects offered records and hands them over as bounded batches.
+    """Collects records and returns them in bounded batches.
 
     >>> offers = Offers()
     >>> list(offers.add(source_id="a", text="one")), [batch.num_rows for batch in offers.rest()]
@@ -133,10 +135,12 @@ class Offers:
     def add(
         self, *, content: bytes | None = None, text: str | None = None, **record: Any
     ) -> tuple[pa.RecordBatch, ...]:
-        """Take one *record* and return the batches that became full.
+        """Add one *record* and return the batches that are full.
 
         Args:
-            record: Columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order.
+            content: The column `content`.
+            text: The column `text`.
+            record: Other columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order.
         """
         size = len(content or b"") + len(text or "")
         full = self.rest() if self._bytes + size > self._max_bytes else ()
@@ -147,7 +151,7 @@ class Offers:
         return (*full, *self.rest()) if len(self._rows) >= self._max_rows else full
 
     def rest(self) -> tuple[pa.RecordBatch, ...]:
-        """Return what is left, as one batch, or none."""
+        """Return the remaining records as one batch, or no batch if there are none."""
         if not self._rows:
             return ()
         used = set().union(*self._rows)
@@ -166,7 +170,7 @@ def _column(name: str, values: list[Any]) -> pa.Array:
 
 
 class _Bodies:
-    """A column of bytes or text. Its values are joined in one step: a buffer that grows would copy them many times."""
+    """A column of bytes or text, joined in one step, because a growing buffer would copy the values many times."""
 
     def __init__(self, kind: pa.DataType) -> None:
         self._kind = kind
@@ -180,7 +184,7 @@ class _Bodies:
         if not present:
             return pa.nulls(len(self._values), self._kind)
         ends = pa.array(accumulate((len(value or b"") for value in self._values), initial=0), pa.int32()).buffers()[1]
-        is_whole = len(present) == len(self._values)
-        validity = None if is_whole else pa.array([value is not None for value in self._values]).buffers()[1]
+        has_no_nulls = len(present) == len(self._values)
+        validity = None if has_no_nulls else pa.array([value is not None for value in self._values]).buffers()[1]
         data = pa.py_buffer(b"".join(present))
         return pa.Array.from_buffers(self._kind, len(self._values), [validity, ends, data])

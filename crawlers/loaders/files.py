@@ -1,4 +1,4 @@
-"""Files that are one document each: pages and plain text."""
+"""Files with one document each: web pages and plain text."""
 
 from __future__ import annotations
 
@@ -22,14 +22,11 @@ from corpusmill.schemas.problems import HintedValueError
 
 
 class OneDocument(Loader):
-    """A loader of files that are one document each; its `source_id` is the file's name.
-
-    `offer` gives the columns of `OFFER` that the bytes of a file decide, or raises `DataError`.
-    """
+    """A loader of files with one document each; the `source_id` is the file's name."""
 
     uses_name: ClassVar[bool] = True
     max_bytes: ClassVar[int] = MAX_CONTENT_BYTES
-    """A file above this (decompressed) is `error.too_large`."""
+    """A larger file (decompressed) is `error.too_large`."""
 
     def records(self, path: str) -> int:
         """Return 1."""
@@ -37,16 +34,16 @@ class OneDocument(Loader):
 
     @abstractmethod
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the columns for the (decompressed) bytes *data* of a file.
+        """Return the columns of `OFFER` that depend on the (decompressed) bytes *data* of a file.
 
         Raises:
-            DataError: They are no such document.
+            DataError: *data* is not a document of this format.
         """
 
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the one record, which begins at 0."""
+        """Yield the only record, which begins at byte 0."""
         if start > 0 or end == 0:
             return
         offers = Offers()
@@ -66,12 +63,12 @@ class OneDocument(Loader):
 
 
 class Encoded(OneDocument):
-    """A loader of files whose encoding the recipe may name."""
+    """A loader of files whose encoding can be set in the recipe."""
 
     encoding: str | None = Field(
         default=None,
-        description="Encoding of the files that have no byte order mark, by a label of the WHATWG Encoding Standard; "
-        "null: what a file declares, UTF-8, else the old encoding in which it is clearly the likeliest text.",
+        description="Encoding of files without a byte order mark: a label of the WHATWG Encoding Standard. "
+        "null: the encoding that a file declares, else UTF-8, else the most likely legacy encoding, if it is clear.",
         examples=["windows-1252"],
     )
 
@@ -85,37 +82,37 @@ class Encoded(OneDocument):
 
 
 class Html(Encoded):
-    """Web pages, still to be extracted; compression is undone."""
+    """Web pages, for the stage `extract`. Compressed files are decompressed."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".html", ".htm", ".xhtml")
     version: ClassVar[int] = 2
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the page as it lies in the file."""
+        """Return the bytes of the page, unchanged."""
         if is_binary(data):
-            raise DataError("these bytes are no page", kind="not_text")
+            raise DataError("the content is binary, not a web page", kind="not_text")
         return {"content": data, "media_type": "text/html" + (f"; charset={self.encoding}" if self.encoding else "")}
 
 
 class Text(Encoded):
-    """Plain text in UTF-8, UTF-16 or UTF-32, or in an old encoding; compression is undone.
+    """Plain text in UTF-8, UTF-16, UTF-32 or a legacy encoding. Compressed files are decompressed.
 
-    A text that two encodings turn into likely, but different words is `error.encoding`: name its `encoding`.
+    A file that is likely text in two encodings, with different results, is `error.encoding`: set `encoding` for it.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".txt", ".text")
     version: ClassVar[int] = 2
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the text, decoded."""
+        """Return the decoded text."""
         return {"text": decode_text(data, encoding=self.encoding)}
 
 
 def whole_file(path: str, *, max_bytes: int) -> bytes:
-    """Give the (decompressed) bytes of the file at *path*; no more than *max_bytes* are ever held.
+    """Return the (decompressed) bytes of the file at *path*; at most *max_bytes* + 1 bytes are in memory.
 
     Raises:
-        DataError: ``too_large``, or ``truncated`` when compressed bytes break off.
+        DataError: ``too_large``, or ``truncated`` if the compressed stream ends early.
         SourceError: The file cannot be read.
     """
     size = file_size(path)
@@ -124,4 +121,4 @@ def whole_file(path: str, *, max_bytes: int) -> bytes:
             data = stream.read(max_bytes + 1)
         if len(data) <= max_bytes:
             return data
-    raise DataError(f"the document is above {max_bytes:,} bytes", kind="too_large")
+    raise DataError(f"the document is larger than {max_bytes:,} bytes", kind="too_large")

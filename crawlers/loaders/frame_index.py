@@ -1,9 +1,9 @@
-"""Where the frames of a compressed file lie, so that it can be read from the middle.
+"""Index of the frames of a compressed file, so that it can be read from the middle.
 
-Two forms say in their headers how long each piece is, packed and unpacked: frames of zstd with a content size (RFC 8878
-§3.1.1; `zstd` on files, pzstd, the seekable format, and any of them one after the other) and BGZF, the blocks of gzip
-that `bgzip` writes (SAM specification §4.1). They are walked from the first to the last byte by their headers, without
-decompressing. A file that does not fit exactly, or has a piece without a size, is one stream.
+Two formats store the compressed and decompressed size of each frame in headers: zstd frames with a content size
+(RFC 8878 §3.1.1; written by `zstd` for files, by pzstd, in the seekable format, and concatenations of these) and BGZF,
+the gzip blocks that `bgzip` writes (SAM specification §4.1). The index is built by walking the headers of the whole
+file without decompressing it. A file that does not match exactly, or has a frame without a size, is read as one stream.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _COMPRESSED: Final = 2
 
 
 class FrameIndex(NamedTuple):
-    """First bytes of the frames, in the file and decompressed; `size` is all of it, decompressed."""
+    """Offsets of the frames in the file, their positions in the decompressed bytes, and the decompressed size."""
 
     offsets: array[int]
     positions: array[int]
     size: int
 
     def slices(self) -> list[tuple[int, int]]:
-        """Return slices in decompressed bytes, each of which begins where a frame does."""
+        """Return slices of the decompressed bytes; each begins at the start of a frame."""
         step = slice_bytes(self.size)
         starts = [0]
         for position in self.positions:
@@ -49,18 +49,18 @@ class FrameIndex(NamedTuple):
         return list(zip(starts, [*starts[1:], self.size], strict=True))
 
     def frame_at(self, position: int) -> tuple[int, int]:
-        """Return the first byte, in the file and decompressed, of the frame that holds byte *position*."""
+        """Return the offset in the file and the decompressed position of the frame that contains byte *position*."""
         index = max(0, bisect_right(self.positions, position) - 1)
         return self.offsets[index], self.positions[index]
 
 
 def frame_index(path: str) -> FrameIndex | None:
-    """Return the index of the compressed file at *path*; none where it has to be read as one stream.
+    """Return the index of the compressed file at *path*, or None if it must be read as one stream.
 
-    A file behind a URL is: walking from frame to frame would ask for it in thousands of small pieces.
+    A file behind a URL is always read as one stream, because walking its headers would take thousands of requests.
 
     Raises:
-        SourceError: The file is missing or may not be read.
+        SourceError: The file is missing or unreadable.
     """
     if is_url(path):
         return None
@@ -71,7 +71,7 @@ def frame_index(path: str) -> FrameIndex | None:
     return _frame_index(path, status.st_size, status.st_mtime_ns)
 
 
-@lru_cache(maxsize=16)  # the tasks of a worker read slices of few files; a file that changed is another one
+@lru_cache(maxsize=16)  # the tasks of a worker read slices of few files; size and time detect changed files
 def _frame_index(path: str, size: int, modified_ns: int) -> FrameIndex | None:  # noqa: ARG001
     with open_file(path) as file:
         kind = compression(file.peek(MAGIC_BYTES))
@@ -95,7 +95,7 @@ def _collected(
 
 
 def _bgzf_blocks(file: int, size: int) -> Iterator[tuple[int, int] | None]:
-    """Yield offset and decompressed size of each block; none, last, where one is not as it should be."""
+    """Yield the offset and the decompressed size of each block; end with None at an invalid block."""
     offset = 0
     head = os.pread(file, _BGZF_HEAD.size, 0)
     while offset < size:
@@ -113,7 +113,7 @@ def _bgzf_blocks(file: int, size: int) -> Iterator[tuple[int, int] | None]:
 
 
 def _zstd_frames(file: int, size: int) -> Iterator[tuple[int, int] | None]:
-    """Yield offset and decompressed size of each frame; none, last, where one is not as it should be."""
+    """Yield the offset and the decompressed size of each frame; end with None at an invalid frame."""
     offset = 0
     while offset < size:
         head = os.pread(file, _MAX_ZSTD_HEAD_BYTES, offset)
@@ -132,7 +132,7 @@ def _zstd_frames(file: int, size: int) -> Iterator[tuple[int, int] | None]:
 
 
 def _content_size(head: bytes) -> int | None:
-    """Return the decompressed size that a frame's header names; none without one, or with a dictionary."""
+    """Return the decompressed size in a frame's header; None if it has no size, or needs a dictionary."""
     try:
         params = zstandard.get_frame_parameters(head)
     except zstandard.ZstdError:
@@ -142,7 +142,7 @@ def _content_size(head: bytes) -> int | None:
 
 
 def _zstd_end(file: int, offset: int, head: bytes) -> int | None:
-    """Return the end of the frame at *offset*, by the headers of its blocks (RFC 8878 §3.1.1.2)."""
+    """Return the end of the frame at *offset*, from the headers of its blocks (RFC 8878 §3.1.1.2); None if invalid."""
     position = offset + zstandard.frame_header_size(head)
     is_last = False
     while not is_last:

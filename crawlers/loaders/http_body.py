@@ -1,4 +1,4 @@
-"""A recorded HTTP response, taken apart: status, headers, and the body as the page's author wrote it."""
+"""Parsing of recorded HTTP responses: status, headers and decoded body."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ _LISTS: Final = ("content-encoding", "transfer-encoding")
 
 @dataclass(frozen=True)
 class Response:
-    """The head of a response; names are in lower case; of several headers with one name the first counts.
+    """The head of a response. Header names are in lower case; the first of several headers with one name counts.
 
-    Those that list codings are joined (RFC 9110 §5.3).
+    Repeated headers that list codings are joined (RFC 9110 §5.3).
     """
 
     status: int
@@ -27,14 +27,14 @@ class Response:
 
     @property
     def media_type(self) -> str:
-        """Media type in lower case, without parameters; empty where there is none."""
+        """Media type in lower case, without parameters; empty if there is none."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def parse_head(block: bytes | memoryview) -> Response | None:
-    """Return the head of the HTTP response that *block* begins with; none where it is not one.
+    """Parse the head of the HTTP response in *block*; return None if *block* does not start with a status line.
 
-    Lines may end in LF alone, as some archives have them.
+    Lines can end in LF alone, as in some archives.
     """
     status = _STATUS.match(block, 0, MAX_HEADER_BYTES)
     if status is None:
@@ -53,9 +53,10 @@ def parse_head(block: bytes | memoryview) -> Response | None:
 
 
 def decoded_body(body: bytes, response: Response, *, max_bytes: int, is_cut: bool = False) -> bytes:
-    """Undo the transfer codings and the content codings of *body*; archives often keep the headers of undone ones.
+    """Decode the transfer codings and the content codings of *body*.
 
-    With *is_cut*, the body was cut off when it was fetched, and what came before is returned.
+    Archives often keep the headers of codings that are already decoded. With *is_cut*, the body was cut off when it was
+    fetched, and the part before the cut is returned.
 
     Raises:
         DataError: As `undo_content_codings`.

@@ -1,7 +1,7 @@
-"""JSON that is not one object a line: an array of records, one under a key of an object, or values one after another.
+"""JSON that is not one object per line: an array of records, an array in a field of an object, or consecutive values.
 
-Records are cut out of the stream by their brackets and strings alone, so that an array of any size is read in bounded
-memory; what they hold is parsed by whoever asked for them.
+Records are cut out of the stream by brackets and strings alone, so that an array of any size is read in bounded memory.
+The caller parses the records.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from corpusmill.crawlers.loaders.streams import BrokenStreamError, open_decompre
 from corpusmill.schemas.errors import DataError
 
 MAX_VALUE_BYTES: Final = 64_000_000
-"""Twice the largest text, for escapes and the other fields."""
+"""Twice the size of the largest text, to allow for escapes and other fields."""
 Form: TypeAlias = Literal["lines", "values", "envelope"]
 _READ_BYTES: Final = 1 << 20
 _BOM: Final = b"\xef\xbb\xbf"
@@ -28,7 +28,7 @@ _ARRAY_OF_RECORDS: Final = re.compile(rb"\[\s*(?:[{\]]|\Z)")
 
 
 class JsonText(NamedTuple):
-    """A record as it lies in the (decompressed) file; `data` is none where it is above the bound."""
+    """The bytes of a record in the (decompressed) file; `data` is None if the record exceeds the bound."""
 
     offset: int
     length: int
@@ -36,19 +36,20 @@ class JsonText(NamedTuple):
     digest: str | None = None
 
     def bad(self, kind: str, message: str) -> dict[str, Any]:
-        """Return the columns of `OFFER` that set it aside."""
+        """Return the columns of `OFFER` that set the record aside as ``error.<kind>``."""
         digest = self.digest or hashlib.sha256(self.data or b"").hexdigest()
         return {"source_id": digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
 
 
 def json_form(path: str, *, text_field: str) -> Form:
-    """Tell how the records of the file at *path* lie in it: by its first line, by more where that leaves a doubt.
+    """Detect the form of the file at *path* from its first line, or from more of the file if that is ambiguous.
 
-    ``values``: values one after another, each over several lines, where those that are arrays hold the records.
-    ``envelope``: one object, without *text_field*, that has an array of objects under a key.
+    ``lines``: one value per line.
+    ``values``: consecutive values of several lines each; arrays contain records.
+    ``envelope``: one object without *text_field* that has an array of objects in a field.
 
     Raises:
-        SourceError: The file is missing or may not be read.
+        SourceError: The file is missing or unreadable.
     """
     try:
         with open_decompressed(path) as stream:
@@ -62,12 +63,12 @@ def json_form(path: str, *, text_field: str) -> Form:
             if _is_envelope(JsonStream(stream), text_field):
                 return "envelope"
     except BrokenStreamError:
-        return "lines"  # reading it says what is wrong
+        return "lines"  # reading the file reports the error
     return "values" if is_open else "lines"
 
 
 def _first_line(stream: BinaryIO) -> tuple[bytes, bool]:
-    """Return the next line that is not blank, stripped, and whether only its beginning was read."""
+    """Return the next line that is not blank, stripped, and whether the line is longer than what was read."""
     while line := stream.readline(_READ_BYTES):
         if stripped := line.removeprefix(_BOM).strip():
             return stripped, not line.endswith(b"\n") and len(line) == _READ_BYTES
@@ -97,7 +98,7 @@ def records(stream: BinaryIO, form: Form) -> Iterator[JsonText]:
     """Yield the records of *stream*, which has the *form* ``values`` or ``envelope``.
 
     Raises:
-        DataError: ``not_json`` or ``truncated``: from here on nothing can be read.
+        DataError: ``not_json`` or ``truncated``: the rest of the stream cannot be read.
     """
     values = JsonStream(stream)
     while first := values.peek():
@@ -120,7 +121,7 @@ def _records_in(values: JsonStream) -> Iterator[JsonText]:
 
 
 class JsonStream:
-    """Reads *stream* value by value; knows brackets and strings, and nothing of what lies between them."""
+    """Reads *stream* value by value; it recognizes brackets and strings, but does not check the JSON between them."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -130,28 +131,28 @@ class JsonStream:
         self.is_object = False
         """Whether the last value was an object."""
         self.first_is_object = False
-        """Whether the first element of the array that is read is one."""
+        """Whether the first element of the current array was an object."""
         self._fill()
         if self._data.startswith(_BOM):
             self._at = len(_BOM)
 
     @property
     def position(self) -> int:
-        """Byte of the stream that is next."""
+        """Offset of the next byte of the stream."""
         return self._base + self._at
 
     def peek(self) -> bytes:
-        """Return the next byte that is no white space, without reading it; none at the end."""
+        """Skip white space and return the next byte without consuming it; empty at the end."""
         while True:
             self._at = _at_end(_SPACE, self._data, self._at)
             if self._at < len(self._data) or not self._fill():
                 return self._data[self._at : self._at + 1]
 
     def names(self) -> Iterator[bytes]:
-        """Yield the names of the object that is next, as they are written; the caller reads the value of each.
+        """Yield the names of the next object, in quotes; the caller reads the value after each name.
 
         Raises:
-            DataError: It is not as JSON has it, or ends in the middle.
+            DataError: The JSON is invalid or truncated.
         """
         self._take(b"{")
         if self.peek() == b"}":
@@ -168,7 +169,7 @@ class JsonStream:
             self._take(b",")
 
     def elements(self, *, keep: bool = True) -> Iterator[JsonText]:
-        """Yield the elements of the array that is next.
+        """Yield the elements of the next array.
 
         Raises:
             DataError: As `names`.
@@ -187,7 +188,7 @@ class JsonStream:
             self._take(b",")
 
     def value(self, *, keep: bool = True) -> JsonText:
-        """Read one value. Without *keep*, only its place is returned.
+        """Read one value. Without *keep*, only its offset and length are returned.
 
         Raises:
             DataError: As `names`.
@@ -209,15 +210,15 @@ class JsonStream:
         depth = 0
         while True:
             end = _at_end(_UP_TO_BRACKET, self._data, self._at)
-            found = self._data[end : end + 1]
+            byte = self._data[end : end + 1]
             taken.add(self._data[self._at : end + 1])
-            self._at = end + len(found)
-            if not found:
+            self._at = end + len(byte)
+            if not byte:
                 self._need()
-            elif found == b'"':
+            elif byte == b'"':
                 self._string(taken)
             else:
-                depth += 1 if found in (b"{", b"[") else -1
+                depth += 1 if byte in (b"{", b"[") else -1
                 if not depth:
                     return
 
@@ -231,7 +232,7 @@ class JsonStream:
                 taken.add(b'"')
                 self._at += 1
                 return
-            self._need()  # a backslash at the end of what is held stays in it
+            self._need()  # a backslash at the end of the buffer stays in the buffer
 
     def _scalar(self, taken: _Taken) -> None:
         while True:
@@ -248,20 +249,18 @@ class JsonStream:
             raise self._broken(f"`{byte.decode()}`")
         self._at += 1
 
-    def _broken(self, wanted: str) -> DataError:
-        found = self.peek()
-        if not found:
+    def _broken(self, expected: str) -> DataError:
+        byte = self.peek()
+        if not byte:
             return DataError("the JSON text ends in the middle", kind="truncated")
-        return DataError(
-            f"not JSON: {found!r} stands in the place of {wanted} at byte {self.position:,}", kind="not_json"
-        )
+        return DataError(f"not JSON: expected {expected} at byte {self.position:,}, got {byte!r}", kind="not_json")
 
     def _need(self) -> None:
         if not self._fill():
             raise DataError("the JSON text ends in the middle", kind="truncated")
 
     def _fill(self) -> bool:
-        """Read on; what was taken is dropped."""
+        """Read more of the stream and drop the consumed bytes; return False at the end."""
         self._base += self._at
         piece = self._stream.read(_READ_BYTES)
         self._data = self._data[self._at :] + piece
@@ -270,7 +269,7 @@ class JsonStream:
 
 
 class _Taken:
-    """The bytes of a value, as long as they are few; else their hash."""
+    """The bytes of a value, or only their hash if there are more than `MAX_VALUE_BYTES`."""
 
     def __init__(self, offset: int, *, keep: bool) -> None:
         self._offset = offset

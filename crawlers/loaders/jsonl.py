@@ -1,4 +1,4 @@
-"""JSON Lines, and JSON texts that hold an array of records: plain or compressed; the first bytes decide."""
+"""JSON Lines, and JSON texts with an array of records, plain or compressed; the form is detected from the content."""
 
 from __future__ import annotations
 
@@ -30,31 +30,31 @@ from corpusmill.schemas.errors import DamagedFileError, DataError
 
 MAX_LINE_BYTES: Final = MAX_VALUE_BYTES
 MAX_DIGITS: Final = 640
-"""Digits of a whole number: as many as Python reads at any setting of its own limit (``PYTHONINTMAXSTRDIGITS``)."""
+"""Longest whole number that Python parses at any setting of its own limit (``PYTHONINTMAXSTRDIGITS``)."""
 _READ_BYTES: Final = 1 << 20
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 
 
 class JsonLines(RowLoader):
-    """Objects in UTF-8 (RFC 8259): one a line, or the elements of an array, or values one after another.
+    """Objects in UTF-8 (RFC 8259): one per line, the elements of an array, or one after another.
 
-    Blank lines are no records. An array may lie under a key of an object that has no text itself, such as
-    ``{"data": [...]}``; the other fields of that object are passed over.
+    Blank lines are skipped. The array can be a field of an object without a text field, such as ``{"data": [...]}``;
+    the other fields of that object are ignored.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
     version: ClassVar[int] = 3
 
-    text_field: str = Field(default="text", min_length=1, description="Field that holds the text.")
+    text_field: str = Field(default="text", min_length=1, description="Field that contains the text.")
     id_field: str | None = Field(
-        default="id", min_length=1, description="Field that names a record; it may be missing.", examples=["id"]
+        default="id", min_length=1, description="Field with the id of a record; it may be missing.", examples=["id"]
     )
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return slices of the decompressed bytes: a record belongs to the one in which its line begins.
+        """Return slices of the decompressed bytes; a record belongs to the slice in which its line begins.
 
-        A compressed file has several only where its frames have an index (`frame_index`).
+        A compressed file has more than one slice only if its frames can be indexed (`frame_index`).
         """
         is_packed = is_compressed(path)
         if json_form(path, text_field=self.text_field) != "lines":
@@ -71,7 +71,7 @@ class JsonLines(RowLoader):
         """Yield the records whose lines begin in ``[start, end)`` of the (decompressed) bytes.
 
         Raises:
-            DamagedFileError: The file became shorter, or the frames of a compressed one changed, since it was cut.
+            DamagedFileError: Since the slices were computed, the file has become shorter or its frames have changed.
         """
         frames = _frames(path, start, end)
         offers = Offers()
@@ -85,10 +85,10 @@ class JsonLines(RowLoader):
         yield from offers.rest()
 
     def _texts(self, path: str, start: int, end: int, frames: FrameIndex | None) -> Iterator[JsonText]:
-        """Yield the records that begin in the slice; a file that is not of lines is read from its beginning.
+        """Yield the records that begin in the slice; a file not in lines is read from its beginning.
 
         Raises:
-            DataError: From here on nothing can be read, and the slice has to say so.
+            DataError: The rest of the file cannot be read, and this slice reports it.
         """
         form = json_form(path, text_field=self.text_field)
         if form == "lines":
@@ -124,10 +124,10 @@ class JsonLines(RowLoader):
 
 
 def _frames(path: str, start: int, end: int) -> FrameIndex | None:
-    """Return the index of a file that is compressed and has several slices, after a look at its size.
+    """Return the frame index of a compressed file with several slices, else None; check that the slice exists.
 
     Raises:
-        DamagedFileError: The file does not have the slice ``[start, end)``.
+        DamagedFileError: The file does not contain the slice ``[start, end)``.
     """
     if not is_compressed(path):
         refuse_shorter(path, end)
@@ -137,15 +137,15 @@ def _frames(path: str, start: int, end: int) -> FrameIndex | None:
     frames = frame_index(path)
     if frames is None or end > frames.size:
         raise DamagedFileError(
-            "the file is not compressed as it was when it was loaded",
+            "the compressed frames of the file have changed since it was loaded",
             file=path,
-            hint="run `corpusmill load RECIPE` when nothing writes to the file any more, then the same command",
+            hint="run `corpusmill load RECIPE` when no program writes to the file anymore, then the same command",
         )
     return frames
 
 
 def _first_line(path: str, start: int, frames: FrameIndex | None) -> tuple[BinaryIO, int]:
-    """Open the file at the first line that begins at or after *start*; return the stream, and the line's place."""
+    """Open the file at the first line that begins at or after *start*; return the stream and the line's offset."""
     if start == 0:
         return open_decompressed(path), 0
     if frames is None:
@@ -159,14 +159,14 @@ def _first_line(path: str, start: int, frames: FrameIndex | None) -> tuple[Binar
         for piece in pieces(stream, length=start - position):
             last = piece[-1:]
         return stream, start if last == b"\n" else start + _skip_line(stream)
-    except BrokenStreamError:  # the slice before this one reports it; what begins here may be the end of a line
+    except BrokenStreamError:  # the previous slice reports it; this slice can begin in the middle of a line
         stream.close()
         offset, position = frames.frame_at(start)
         return open_decompressed(path, start=offset), position
 
 
 def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: DataError) -> dict[str, Any]:
-    """Return the row that stands for what is lost of a slice, named by the bytes of its frames."""
+    """Return the row for the unreadable part of a slice; its id is the hash of the slice's frames."""
     digest = (
         sha256_of(path)
         if frames is None
@@ -180,7 +180,7 @@ def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: D
 
 
 def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
-    """Yield the lines that begin before *end* and are not blank; *stream* is at a line's beginning, *position*."""
+    """Yield the lines that begin before *end* and are not blank; *stream* is at the start of a line, at *position*."""
     while end < 0 or position < end:
         line, size = _line(stream, position)
         if not size:
@@ -191,7 +191,7 @@ def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
 
 
 def _line(stream: BinaryIO, offset: int) -> tuple[JsonText, int]:
-    """Give the next line of *stream* and its length with its end; no more than `MAX_LINE_BYTES` of it are held."""
+    """Return the next line of *stream* and its length with the line break; at most `MAX_LINE_BYTES` are in memory."""
     data = stream.readline(_READ_BYTES)
     size = len(data)
     if size == _READ_BYTES:
@@ -211,18 +211,18 @@ def _line(stream: BinaryIO, offset: int) -> tuple[JsonText, int]:
 
 
 def _long_line(stream: BinaryIO, offset: int, head: bytes) -> tuple[JsonText, int]:
-    """Give the line that begins with *head*, and its length with its end; the rest is hashed as it passes."""
+    """Return the line that begins with *head*, and its length with the line break; the rest is only hashed."""
     digest, size = hashlib.sha256(), len(head)
     digest.update(head[:-1])
-    held = head[-1:]  # a CR may belong to the line's end
+    tail = head[-1:]  # a CR can be part of the line break
     while piece := stream.readline(_READ_BYTES):
         size += len(piece)
-        held += piece
-        digest.update(held[:-2])
-        held = held[-2:]
+        tail += piece
+        digest.update(tail[:-2])
+        tail = tail[-2:]
         if piece.endswith(b"\n"):
             break
-    digest.update(held.removesuffix(b"\n").removesuffix(b"\r"))
+    digest.update(tail.removesuffix(b"\n").removesuffix(b"\r"))
     return JsonText(offset, size, None, digest.hexdigest()), size
 
 
@@ -236,7 +236,7 @@ def _skip_line(stream: BinaryIO) -> int:
 
 
 def _is_too_deep(data: bytes) -> bool:
-    """Tell whether *data*, as far as it is JSON, has more than `MAX_DEPTH` levels; without recursion."""
+    """Return whether *data*, if it is JSON, has more than `MAX_DEPTH` levels; computed without recursion."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False
     without_escapes = data.replace(b"\\\\", b"").replace(b'\\"', b"")
@@ -246,7 +246,7 @@ def _is_too_deep(data: bytes) -> bool:
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON number")
+    raise ValueError(f"{constant} is not a JSON number")
 
 
 def _whole_number(digits: str) -> int:

@@ -19,15 +19,16 @@ from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.decoding.texts import decode_text
 
 MAX_MARKUP_BYTES: Final = 8_000_000
-"""A file of markup above this is `error.too_large`: its tree takes some fifty times its size."""
+"""A larger markup file is `error.too_large`, because its parse tree takes about fifty times its size in memory."""
 _MAX_NESTING: Final = 100
 _TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 
 
 class Markdown(Encoded):
-    """Markdown files: headings, paragraphs, lists and tables as text, code as it stands, links by their words.
+    """Markdown files. Headings, paragraphs, lists and tables become text; code is unchanged; links keep their text.
 
-    License and day of publication are those of the front matter (YAML, TOML or JSON); its other fields become metadata.
+    The front matter (YAML, TOML or JSON) gives the license and the day of publication; its other fields become
+    metadata.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
@@ -36,7 +37,7 @@ class Markdown(Encoded):
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Return the text, and what its front matter says; without a title there, the first heading is the title."""
+        """Return the text, the title (from the front matter, else the first heading) and other front matter."""
         text = decode_text(data, encoding=self.encoding).replace("\r\n", "\n")
         front, body = front_matter(text)
         tokens = parse(body)
@@ -45,12 +46,12 @@ class Markdown(Encoded):
 
 
 def parse(text: str) -> list[Token]:
-    """Give the tokens of the Markdown *text*."""
+    """Parse the Markdown *text* into tokens."""
     return _parser().parse(text)
 
 
 def plain_text(tokens: Sequence[Token]) -> str:
-    """Give the readable text of *tokens*: blocks with an empty line between, items of a list without.
+    """Return the readable text of *tokens*, with empty lines between blocks but not between items of a list.
 
     >>> print(plain_text(parse("# A *b*\\n\\n- [c](d)\\n- e\\n\\n    code")))
     A b
@@ -76,7 +77,7 @@ def _first_heading(tokens: Sequence[Token]) -> str | None:
 
 
 class _Page:
-    """Lines of text, as blocks are met; knows the lists it is in."""
+    """Renders tokens as blocks of text; tracks the lists around the current token."""
 
     def __init__(self) -> None:
         self._blocks: list[str] = []

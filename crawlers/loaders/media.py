@@ -1,4 +1,4 @@
-"""What bodies are: pages, text, or something else."""
+"""Media types of bodies: web pages, text, or other content."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Final
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 
 MAX_CONTENT_BYTES: Final = MAX_TEXT_BYTES
-"""A body above this is `error.too_large`: one record has to fit into a batch."""
+"""A larger body is `error.too_large`, because a record must fit into a batch."""
 PAGE_TYPES: Final = frozenset({"text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"})
 DOCUMENT_TYPES: Final = PAGE_TYPES | {"text/plain", "text/markdown"}
-"""Media types that hold a document; style sheets, feeds, images and programs are `error.not_text`."""
+"""Media types of documents; style sheets, feeds, images and scripts are `error.not_text`."""
 HEAD_BYTES: Final = 4096
 
 _LOOKS_LIKE_HTML: Final = re.compile(
@@ -20,5 +20,5 @@ _LOOKS_LIKE_HTML: Final = re.compile(
 
 
 def looks_like_html(head: bytes) -> bool:
-    """Tell whether *head*, for which nobody gave a media type, begins as a page does."""
+    """Return whether *head*, the start of a body without a media type, looks like a web page."""
     return _LOOKS_LIKE_HTML.match(head[:HEAD_BYTES]) is not None

@@ -17,7 +17,7 @@ _HOME_PAGES: Final = ("homepage", "home", "documentation", "repository", "source
 
 
 class PackageMetadata(OneDocument):
-    """Core metadata of Python distributions; the description is read as the form it says it has, and is the text."""
+    """Core metadata of Python distributions; the text is the description, parsed according to its content type."""
 
     suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
     version: ClassVar[int] = 3
@@ -25,7 +25,7 @@ class PackageMetadata(OneDocument):
     max_bytes: ClassVar[int] = markdown.MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Give the description as text, with the headers that say what it describes."""
+        """Return the description as text, with title, URL, license and metadata from the headers."""
         try:
             headers = message_from_string(data.decode())
         except UnicodeDecodeError as error:
@@ -52,14 +52,14 @@ def _text(headers: Message) -> str:
     if media_type == "text/markdown":
         return markdown.plain_text(markdown.parse(description))
     if media_type == "text/x-rst":
-        from corpusmill.crawlers.loaders import restructuredtext  # docutils is needed by some only
+        from corpusmill.crawlers.loaders import restructuredtext  # imports docutils, which few files need
 
         return restructuredtext.plain_text(restructuredtext.parse(description))
     return description.strip()
 
 
 def _description(headers: Message) -> str:
-    """Give the body, or where it lay before metadata 2.1: a header whose lines are indented (with a bar in some)."""
+    """Return the body, or the header that had the description before metadata 2.1, without its indentation."""
     body = headers.get_payload()
     if isinstance(body, str) and body.strip():
         return body
@@ -69,18 +69,18 @@ def _description(headers: Message) -> str:
 
 
 def _license(headers: Message) -> tuple[str | None, str | None]:
-    """Give the licence and the header that says so; a licence that has no SPDX name is none."""
+    """Return the license and the name of its header; a license without an SPDX name is ignored."""
     for name in ("License-Expression", "License"):
-        if found := spdx(_header(headers, name) or ""):
-            return found, f"metadata:{name}"
-    if found := spdx_of_classifiers([str(value) for value in headers.get_all("Classifier") or ()]):
-        return found, "metadata:Classifier"
+        if expression := spdx(_header(headers, name) or ""):
+            return expression, f"metadata:{name}"
+    if expression := spdx_of_classifiers([str(value) for value in headers.get_all("Classifier") or ()]):
+        return expression, "metadata:Classifier"
     return None, None
 
 
 def _home_page(headers: Message) -> str | None:
-    if found := _header(headers, "Home-page"):
-        return found
+    if home_page := _header(headers, "Home-page"):
+        return home_page
     urls = {}
     for value in headers.get_all("Project-URL") or ():
         label, _, url = str(value).partition(",")

@@ -1,4 +1,4 @@
-"""Parquet: one record a row."""
+"""Parquet: one record per row."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ from corpusmill.schemas.storage import is_url, located
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
 _MAX_CUTS: Final = 8
-"""A row group is cut into so many slices at most: each has to decode the rows before its own."""
+"""Maximum number of slices of a row group: reading a slice requires decoding the rows before it."""
 
 
 class Parquet(RowLoader):
-    """Rows with a column of text. Every other column counts for the record's hash and its metadata.
+    """Rows with a text column. All other columns are part of the record's hash and its metadata.
 
-    A value takes the form it has in JSON Lines: times are ISO 8601 (to the microsecond; in UTC with ``Z`` where they
-    have a zone), bytes base64, decimals text, durations seconds; numbers that are not finite are null.
+    Values have the same form as in JSON Lines: times are ISO 8601 (in microseconds; with a zone, in UTC with ``Z``),
+    bytes are base64, decimals are text, durations are seconds; numbers that are not finite are null.
     """
 
     version: ClassVar[int] = 3
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
-    text_field: str = Field(default="text", min_length=1, description="Column that holds the text.")
+    text_field: str = Field(default="text", min_length=1, description="Column that contains the text.")
     id_field: str | None = Field(
-        default=None, min_length=1, description="Column that names a record; `id` where there is one.", examples=["id"]
+        default=None, min_length=1, description="Column with the id of a record; default: `id`.", examples=["id"]
     )
 
     def check(self, path: str) -> None:
-        """Look for the columns in the file's footer; a damaged file is set aside when it is read."""
+        """Check the columns in the file's footer; a damaged file is set aside when it is read."""
         with contextlib.suppress(BrokenTableError):
             _open(path, self).close()
 
@@ -61,7 +61,7 @@ class Parquet(RowLoader):
             return None
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return slices that hold small row groups whole and cut large ones by rows; one for a damaged file."""
+        """Return slices that keep small row groups whole and split large ones by rows; a damaged file has one slice."""
         size = file_size(path)
         step = slice_bytes(size, at_least=MIN_PACKED_SLICE_BYTES)
         try:
@@ -73,19 +73,19 @@ class Parquet(RowLoader):
         for group in groups:
             if not starts or group.start + group.size - starts[-1] > step:
                 count = max(1, min(_MAX_CUTS, group.rows, round(group.size / step)))
-                starts += [group.place(group.rows * index // count) for index in range(count)]
+                starts += [group.position(group.rows * index // count) for index in range(count)]
         edges = {*starts, *(group.start + group.size for group in groups[-1:])}
         return list(pairwise(sorted(edges))) or [(0, -1)]
 
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the rows with a place in ``[start, end)``; `offset` is the first byte of their row group.
+        """Yield the rows with a position in ``[start, end)``; `offset` is the first byte of their row group.
 
-        What cannot be read, of the file or of a row group, is one row, offered where the first row of it would be.
+        The unreadable part of a file or row group becomes one row, at the position of its first row.
 
         Raises:
-            DamagedFileError: The file became shorter since it was cut into slices.
+            DamagedFileError: The file has become shorter since the slices were computed.
         """
         offers = Offers()
         naming = self.naming(name, counts)
@@ -111,7 +111,7 @@ class BrokenTableError(DataError):
 
 
 class _Group(NamedTuple):
-    """A row group with rows. Its bytes are shared out evenly: that gives each row a place in the file, in bytes."""
+    """A row group with rows. Each row has a position in the file, in bytes, as if all rows had the same size."""
 
     number: int
     start: int
@@ -119,29 +119,29 @@ class _Group(NamedTuple):
     rows: int
     bytes_a_row: int
 
-    def place(self, row: int) -> int:
+    def position(self, row: int) -> int:
         return self.start + self.size * row // self.rows
 
     def rows_in(self, start: int, end: int) -> range:
-        """Return the rows with a place in ``[start, end)``."""
-        first = bisect_left(range(self.rows), start, key=self.place)
-        return range(first, self.rows if end < 0 else bisect_left(range(self.rows), end, key=self.place))
+        """Return the rows with a position in ``[start, end)``."""
+        first = bisect_left(range(self.rows), start, key=self.position)
+        return range(first, self.rows if end < 0 else bisect_left(range(self.rows), end, key=self.position))
 
 
 def _groups(metadata: pq.FileMetaData) -> list[_Group]:
-    """Return the row groups that have rows, in the order in which they lie in the file."""
-    found = []
+    """Return the row groups that have rows, in the order of their offsets in the file."""
+    groups = []
     for index in range(metadata.num_row_groups):
         group = metadata.row_group(index)
         if group.num_rows:
             size = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
             bytes_a_row = max(1, group.total_byte_size // group.num_rows)
-            found.append(_Group(index, _first_byte(group), max(1, size), group.num_rows, bytes_a_row))
-    return sorted(found, key=lambda group: group.start)
+            groups.append(_Group(index, _first_byte(group), max(1, size), group.num_rows, bytes_a_row))
+    return sorted(groups, key=lambda group: group.start)
 
 
 def _open(path: str, loader: Parquet) -> pq.ParquetFile:
-    open_file(path).close()  # says more about a file that may not be read than Parquet does
+    open_file(path).close()  # its errors are more precise than those of the Parquet reader
     try:
         file = pq.ParquetFile(_ranges(path) if is_url(path) else path, pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
@@ -170,24 +170,26 @@ def _ranges(url: str) -> pa.NativeFile:
 def _require(schema: pa.Schema, name: str, key: str, path: str) -> None:
     if name not in schema.names:
         columns = ", ".join(f"`{column}`" for column in schema.names)
-        nearest = next(iter(get_close_matches(name, schema.names, n=1, cutoff=0.5)), None) or _widest(schema)
+        nearest = next(iter(get_close_matches(name, schema.names, n=1, cutoff=0.5)), None) or _likely_text_column(
+            schema
+        )
         raise SourceError(
             f"has no column `{name}`; it has {columns or 'none'}",
             file=path,
             field=key,
             value=name,
-            hint=f"{key}: {nearest}" if nearest else "name a file that has a column of text",
+            hint=f"{key}: {nearest}" if nearest else "use a file that has a text column",
         )
 
 
 def _require_text(field: pa.Field, path: str) -> None:
     if not _is_text(field.type):
         raise SourceError(
-            f"column `{field.name}` holds {field.type}, not text",
+            f"column `{field.name}` has the type {field.type}, not text",
             file=path,
             field="text_field",
             value=field.name,
-            hint="name a column of text with `text_field`",
+            hint="set `text_field` to a text column",
         )
 
 
@@ -205,14 +207,14 @@ def _require_shallow(schema: pa.Schema, path: str) -> None:
 
 
 def _require_own_names(names: Sequence[str], path: str) -> None:
-    """Refuse a table that has no form as rows, because one column would hide another."""
+    """Refuse a table with repeated column names, because one column would hide the other in a row."""
     repeated = next((name for name, count in Counter(names).items() if count > 1), None)
     if repeated is not None:
         raise SourceError(
-            f"two columns are called `{repeated}`",
+            f"two columns have the name `{repeated}`",
             file=path,
             value=repeated,
-            hint="write the file again with a name of its own for each column",
+            hint="write the file again with a different name for each column",
         )
 
 
@@ -224,8 +226,8 @@ def _children(kind: pa.DataType) -> list[pa.DataType]:
     return [kind.value_type] if pa.types.is_nested(kind) and hasattr(kind, "value_type") else []
 
 
-def _widest(schema: pa.Schema) -> str | None:
-    """Give a column of text to propose: one called as such columns often are, else the first."""
+def _likely_text_column(schema: pa.Schema) -> str | None:
+    """Return a text column to propose: one with a common name for text, else the first; None if there is none."""
     columns = [field.name for field in schema if _is_text(field.type)]
     usual = ("content", "contents", "body", "article", "document", "raw_content", "markdown")
     return next((name for name in usual if name in columns), next(iter(columns), None))
@@ -238,7 +240,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _first_byte(row_group: pq.RowGroupMetaData) -> int:
-    """Return the first byte of a row group: that of its first column's dictionary page, where it has one."""
+    """Return the offset of a row group: the first page of its first column, which can be a dictionary page."""
     if not row_group.num_columns:
         return 0
     column = row_group.column(0)
@@ -246,47 +248,47 @@ def _first_byte(row_group: pq.RowGroupMetaData) -> int:
     return int(min(page for page in pages if page))
 
 
-def _rows(file: pq.ParquetFile, group: _Group, wanted: range) -> Iterator[dict[str, Any]]:
-    """Yield the *wanted* rows of a row group; those before them are decoded and dropped.
+def _rows(file: pq.ParquetFile, group: _Group, selected: range) -> Iterator[dict[str, Any]]:
+    """Yield the *selected* rows of a row group; the rows before them are decoded and dropped.
 
     Raises:
-        BrokenTableError: Its bytes are damaged, at one of these rows.
+        BrokenTableError: One of the selected rows cannot be decoded.
     """
-    if not wanted:
+    if not selected:
         return
     size = max(1, min(_MAX_ROWS, _BATCH_BYTES // group.bytes_a_row))
     position = 0
     try:
         for batch in file.iter_batches(batch_size=size, row_groups=[group.number], use_threads=False):
-            first, last = max(position, wanted.start), min(position + batch.num_rows, wanted.stop)
+            first, last = max(position, selected.start), min(position + batch.num_rows, selected.stop)
             if first < last:
                 kept = batch.slice(first - position, last - first)
                 for row in zip(*map(_values, kept.columns), strict=True):
                     yield dict(zip(batch.schema.names, row, strict=True))
             position += batch.num_rows
-            if position >= wanted.stop:
+            if position >= selected.stop:
                 return
     except (pa.ArrowException, OSError) as error:
         broken = _broken_table(f"row group {group.number} cannot be read", error)
-        if position >= wanted.start or not isinstance(broken, BrokenTableError):
+        if position >= selected.start or not isinstance(broken, BrokenTableError):
             raise broken from error
-        # else the damage lies before these rows: the slice that begins there reports it for all behind it
+        # else the damage is before these rows: an earlier slice reports it for all later rows
 
 
 def _broken_table(problem: str, error: Exception, path: str | None = None) -> CorpusmillError:
-    """Return the error for a table that cannot be read: damage, or a disk or store that does not answer."""
+    """Return the error for a table that cannot be read: it is damaged, or a disk or store does not respond."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None:
         return BrokenTableError(f"{problem}: {_one_line(error)}", kind="damaged")
     return UnfinishedError(
         f"reading stopped: {os.strerror(number)}",
         file=path,
-        hint="check the disk or mount that holds the file, then run the same command",
+        hint="check the disk or mount of the file, then run the same command",
     )
 
 
 def _broken(path: str, error: BrokenTableError, start: int, end: int) -> dict[str, Any]:
-    """Return the row that stands for the bytes ``[start, end)`` of the file at *path*."""
+    """Return the row for the unreadable bytes ``[start, end)`` of the file at *path*."""
     digest = sha256_of(path, start=start, end=end)
     return {
         "source_id": digest,
@@ -312,8 +314,8 @@ def _values(column: pa.Array) -> list[Any]:
 def _as_python(column: pa.Array) -> list[Any]:
     """Return the values of *column* as Python objects.
 
-    Parquet does not check that strings are UTF-8. A byte of one that is not becomes half of a surrogate pair, which
-    `offer_of` sets aside where it matters.
+    Parquet does not check that strings are UTF-8. Invalid bytes become lone surrogates, which `offer_of` replaces; in
+    the text or the id, it sets the record aside.
     """
     try:
         values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
@@ -325,7 +327,7 @@ def _as_python(column: pa.Array) -> list[Any]:
 
 
 def _as_text(value: Any, kind: pa.DataType) -> Any:
-    """Decode the texts in *value*, a Python object of the type *kind*."""
+    """Decode the strings in *value*, a Python object of the type *kind*."""
     if value is None:
         return None
     if pa.types.is_struct(kind):
@@ -338,7 +340,7 @@ def _as_text(value: Any, kind: pa.DataType) -> Any:
 
 
 def _with_leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]) -> pa.DataType:
-    """Return the type *kind* with each type in it that is not nested replaced by what *change* makes of it."""
+    """Return the type *kind* with *change* applied to each type in it that is not nested."""
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(_with_leaves(field.type, change)) for field in kind])
     if pa.types.is_map(kind):
@@ -354,7 +356,7 @@ def _with_leaves(kind: pa.DataType, change: Callable[[pa.DataType], pa.DataType]
 
 
 def _in_microseconds(kind: pa.DataType) -> pa.DataType:
-    """Return *kind*; a time in microseconds and UTC, as Python has it."""
+    """Return *kind*, with times in microseconds and UTC, the resolution of Python."""
     if pa.types.is_timestamp(kind):
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_time64(kind):

@@ -1,4 +1,4 @@
-"""reStructuredText as readable text, by docutils, with everything off that reads files, runs or tells the time."""
+"""reStructuredText as readable text, by docutils, with all features off that read files, run code or use the time."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ _SILENT: Final = (
 
 
 class RestructuredText(Encoded):
-    """reStructuredText files: text as with Markdown.
+    """reStructuredText files. The text is rendered as for Markdown.
 
-    License and day of publication are those of the fields at the top; the other fields become metadata.
+    The fields at the top give the license and the day of publication; the others become metadata.
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
@@ -61,7 +61,7 @@ class RestructuredText(Encoded):
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
     def offer(self, data: bytes) -> dict[str, Any]:
-        """Return the text, and what the fields say; without a title there, the document or a section gives it."""
+        """Return the text, the title (of the document, else of its first section) and the fields."""
         text = decode_text(data, encoding=self.encoding)
         tree = parse(text)
         fields = dict(_fields(tree))
@@ -69,25 +69,25 @@ class RestructuredText(Encoded):
         return {"text": plain_text(tree), "title": title, **described(fields, place="docinfo", text=text)}
 
 
-class _Nothing(Directive):
-    """Stands for a directive whose result depends on the day."""
+class _EmptyDirective(Directive):
+    """Replaces a directive whose output depends on the date."""
 
     def run(self) -> list[nodes.Node]:
         return []
 
 
 def parse(text: str) -> nodes.document:
-    """Give the tree of *text*. Errors in it are skipped; what one document defines is forgotten before the next.
+    """Parse *text* into a tree, ignoring markup errors and definitions of other documents.
 
     Raises:
-        DataError: ``unreadable``, nested too deeply.
+        DataError: ``unreadable``: *text* is nested too deeply.
     """
-    roles._roles.clear()  # type: ignore[attr-defined]  # a role that one file defines would hold for the next
-    directives.register_directive("date", _Nothing)
+    roles._roles.clear()  # type: ignore[attr-defined]  # docutils keeps the roles that a document defines
+    directives.register_directive("date", _EmptyDirective)
     try:
         tree: nodes.document = publish_doctree(
             text,
-            parser=Parser(rfc2822=text.startswith("PEP:")),  # PEP 1: their fields have no colon in front
+            parser=Parser(rfc2822=text.startswith("PEP:")),  # PEP 1: fields of PEPs do not start with a colon
             settings_overrides=_SETTINGS | {"warning_stream": io.StringIO()},
         )
     except RecursionError:
@@ -96,7 +96,7 @@ def parse(text: str) -> nodes.document:
 
 
 def plain_text(tree: nodes.document) -> str:
-    """Give the readable text of *tree*, without the fields at its top.
+    """Return the readable text of *tree*, without the fields at its top.
 
     >>> print(plain_text(parse("A *b*\\n=====\\n\\n- `c <http://d>`_\\n- e\\n\\n::\\n\\n  code")))
     A b
@@ -110,7 +110,7 @@ def plain_text(tree: nodes.document) -> str:
 
 
 def _blocks(node: nodes.Node) -> Iterator[str]:
-    """Give the blocks of *node*, none of them empty."""
+    """Yield the blocks of text in *node*, without empty ones."""
     if isinstance(node, nodes.system_message):
         yield from _unknown_directive(node)
     elif isinstance(node, _SILENT) or _is_contents(node):
@@ -149,7 +149,7 @@ def _indented(text: str, by: str = "  ") -> str:
 
 
 def _words(node: nodes.Node) -> str:
-    """Give the text in *node*, which holds words and inline marks."""
+    """Return the text in *node*, which contains text and inline markup."""
     if isinstance(node, nodes.problematic):
         return _ROLE.sub(_role_words, node.astext())
     if isinstance(node, nodes.Text):
@@ -163,7 +163,7 @@ def _words(node: nodes.Node) -> str:
 
 
 def _role_words(role: re.Match[str]) -> str:
-    """Give what Sphinx shows of a reference: its title, else its target, after ``~`` the last part of it.
+    """Return the text that Sphinx shows for a reference: its title, else its target; after ``~``, only the last part.
 
     >>> _ROLE.sub(_role_words, ":class:`~a.b.C`, :doc:`Title <d/e>`, :ref:`label`")
     'C, Title, label'
@@ -174,7 +174,7 @@ def _role_words(role: re.Match[str]) -> str:
 
 
 def _unknown_directive(message: nodes.system_message) -> Iterator[str]:
-    """Give the words under a directive that docutils does not know (those of Sphinx, mostly)."""
+    """Yield the text in a directive that docutils does not know, such as a directive of Sphinx."""
     block = next(iter(message.findall(nodes.literal_block)), None)
     if block is None or "Unknown directive type" not in message.astext():
         return
@@ -190,7 +190,7 @@ def _is_contents(node: nodes.Node) -> bool:
 
 
 def _is_header(node: nodes.Node) -> bool:
-    """Tell whether *node*, a child of the document, holds the fields at its top."""
+    """Return whether *node*, a child of the document, contains the fields at its top."""
     if isinstance(node, nodes.docinfo):
         return True
     before = node.parent.children[: node.parent.index(node)]
@@ -205,7 +205,7 @@ def _title(tree: nodes.document) -> str | None:
 
 
 def _fields(tree: nodes.document) -> Iterator[tuple[str, str]]:
-    """Give the fields at the document's top, by lower-case name."""
+    """Yield the name (in lower case) and value of each field at the top of the document."""
     for child in tree.children:
         if _is_header(child):
             for field in child.children:
@@ -215,7 +215,7 @@ def _fields(tree: nodes.document) -> Iterator[tuple[str, str]]:
 
 
 def _field(node: nodes.Node) -> tuple[str, str]:
-    """Give name and value of a field; docutils makes an element of its own of those that it knows (``author``)."""
+    """Return the name and value of a field; docutils has node types for fields that it knows, such as ``author``."""
     if isinstance(node, nodes.field):
         name, value = (" ".join(_words(part).split()) for part in node.children)
         return name.lower(), value

@@ -1,15 +1,16 @@
-"""A row of a data set (an object of JSON Lines, a row of Parquet) as an offered record.
+"""Conversion of a row (an object of JSON Lines, a row of Parquet) into a record of a loader.
 
-Its `record_sha256` is the hash of its canonical JSON; a field that is null counts as one that is absent, because a
-table has a null where an object has nothing. Its `source_id` is its id, else that hash.
+The `record_sha256` of a row is the hash of its canonical JSON. A null field counts as absent, because a table has a
+null where an object has no field. The `source_id` is the id of the row, or the hash if it has no usable id.
 
-An id is text, or a number, ``true`` or ``false`` as RFC 8785 writes them, except that whole numbers keep all digits: 5,
-5.0 and 5e0 are one id, as JSON knows no kinds of numbers (RFC 8259, section 6). With `id_from` it is made of several
-parts. A record whose id is an object, a list or nothing at all is counted (`ID_COUNTS`), so that a run warns of it.
+An id is text, or a number, ``true`` or ``false`` in the form of RFC 8785, except that whole numbers keep all digits: 5,
+5.0 and 5e0 are the same id, because JSON does not distinguish kinds of numbers (RFC 8259, section 6). With `id_from`,
+an id has several parts. Records without an id, or with an object or a list as id, are counted (`ID_COUNTS`), so that a
+run can warn about them.
 
-Text fields that are called as below fill the columns of a document; every other field goes into `metadata` as text
-(nested values as canonical JSON), unless it is longer than `MAX_VALUE_CHARACTERS`, or the fields before it, by name,
-fill `MAX_METADATA_CHARACTERS`.
+Text fields with the names below fill the columns of a document. Every other field is added to `metadata` as text
+(nested values as canonical JSON), in the order of names, except values longer than `MAX_VALUE_CHARACTERS` and fields
+that would exceed `MAX_METADATA_CHARACTERS` in total.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ LICENSE_FIELDS: Final = ("license", "licence")
 PUBLISHED_FIELDS: Final = ("published_at", "published", "date")
 FETCHED_FIELDS: Final = ("fetched_at",)
 MAX_DEPTH: Final = 64
-"""Levels of objects and lists in a row, the row itself being the first. Real rows have fewer than ten. The bound is
-ours because Python's own counts the caller's frames too: a row would pass in one engine and fail in another."""
-_HALF: Final = re.compile(r"[\ud800-\udfff]")
+"""Levels of objects and lists in a row; the row itself is the first. Real rows have fewer than ten. Python's recursion
+limit would depend on the caller, so that a row could pass in one engine and fail in another."""
+_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 MAX_VALUE_CHARACTERS: Final = 4096
 MAX_METADATA_CHARACTERS: Final = 65_536
 _MAX_NAMES: Final = 8
@@ -44,20 +45,20 @@ _MAX_NAME_CHARACTERS: Final = 60
 
 
 FILE: Final = "file"
-"""The part of `id_from` that stands for the name of the file."""
+"""The part of `id_from` that means the name of the file."""
 MAX_PARTS: Final = 8
 
 
 class RowLoader(Loader):
-    """A loader of rows that names them by one field, or by several parts."""
+    """A loader of rows whose ids are one field, or several parts."""
 
     id_field: str | None = None
     id_from: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
         min_length=1,
         max_length=MAX_PARTS,
-        description="Parts of a record's id, instead of `id_field`: `file` is the file's name, every other part a "
-        "field's. For ids that begin again in each file.",
+        description="Parts of the id of a record, instead of `id_field`: `file` is the name of the file, every other "
+        "part is a field. Use it if ids are unique only within a file.",
         examples=[["file", "id"]],
     )
 
@@ -67,14 +68,14 @@ class RowLoader(Loader):
         if parts is None:
             return self
         if self.id_field != type(self).model_fields["id_field"].default:
-            problem = "`id_from` takes the place of `id_field`: only one of them is allowed"
+            problem = "`id_from` replaces `id_field`: set only one of them"
             raise HintedValueError(problem, hint="remove `id_field` or `id_from`", at=("id_from",))
         if set(parts) == {FILE}:
             problem = f"`id_from: [{FILE}]` gives all records of a file one id"
             raise HintedValueError(problem, hint=f"add a field: `id_from: [{FILE}, id]`", at=("id_from",))
         if len(set(parts)) < len(parts):
             instead = ", ".join(dict.fromkeys(parts))
-            raise HintedValueError("`id_from` names a part twice", hint=f"use `id_from: [{instead}]`", at=("id_from",))
+            raise HintedValueError("`id_from` contains a part twice", hint=f"use `id_from: [{instead}]`", at=("id_from",))
         return self
 
     @property
@@ -83,22 +84,22 @@ class RowLoader(Loader):
         return FILE in (self.id_from or ())
 
     def naming(self, name: str, counts: Counter[str] | None) -> Naming:
-        """Return how records of the file called *name* are named."""
+        """Return the naming of records of the file *name*; it updates *counts*."""
         counter = Counter() if counts is None else counts
         if self.id_from is None:
             return Naming((self.id_field or "id",), None, counter)
         return Naming(self.id_from, name, counter)
 
 
-_GIVEN: Final = f"{ID_COUNTS}given"
+_PRESENT: Final = f"{ID_COUNTS}given"
 _MISSING: Final = f"{ID_COUNTS}missing"
 _UNUSABLE: Final = f"{ID_COUNTS}unusable"
 
 
 class Naming:
-    """How rows are named: by the fields *parts*, of which `FILE` stands for *file*, unless that is none.
+    """Computes the ids of rows from the fields *parts*; the part `FILE` means *file*, unless *file* is None.
 
-    *counts* receives the records by whether they have an id.
+    The records with, without and with an unusable id are counted in *counts*.
     """
 
     def __init__(self, parts: tuple[str, ...], file: str | None, counts: Counter[str]) -> None:
@@ -109,14 +110,14 @@ class Naming:
         self._counts = counts
 
     def name_of(self, row: dict[str, Any]) -> str | None:
-        """Return the id of *row*, or none where a part of it is missing or of no use, and count which it was."""
+        """Return the id of *row*, or None if a part is missing or unusable, and count the outcome."""
         if self._field is not None and isinstance(name := row.get(self._field), str) and name:
-            self._counts[_GIVEN] += 1  # as most ids are: what follows costs ten times as much
+            self._counts[_PRESENT] += 1  # most ids; the general case below is ten times slower
             return name
         values = [self._file if part not in self.fields else row.get(part) for part in self._parts]
         names = [_id(value) for value in values]
         if None not in names:
-            self._counts[_GIVEN] += 1
+            self._counts[_PRESENT] += 1
             return _joined([name or "" for name in names]) if len(names) > 1 else names[0]
         is_unusable = any(isinstance(value, dict | list) for value in values)
         self._counts[_UNUSABLE if is_unusable else _MISSING] += 1
@@ -124,22 +125,22 @@ class Naming:
 
 
 def _joined(parts: list[str]) -> str:
-    """Join *parts* by ``#``; one in any part but the last is escaped, so that different parts never make one id."""
+    """Join *parts* with ``#``, escaped in all parts but the last, so that different parts have different ids."""
     return "#".join([*(part.replace("%", "%25").replace("#", "%23") for part in parts[:-1]), parts[-1]])
 
 
 def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[str, Any]:
-    """Give the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`.
+    """Return the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`.
 
-    Half of a surrogate pair, which no text has, becomes U+FFFD, but in the text or the id: there the row is bad.
+    Lone surrogates become U+FFFD, but a row with one in the text or the id is bad.
     """
     row = without_nulls(row)
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
-        if any(_has_half(row.get(name)) for name in (text_field, *naming.fields)):
+        if any(_has_lone_surrogate(row.get(name)) for name in (text_field, *naming.fields)):
             return _bad(capture_hash(repr(row).encode()), "encoding", "the text or the id is not valid Unicode")
-        return offer_of(_without_halves(row), text_field=text_field, naming=naming)
+        return offer_of(_without_lone_surrogates(row), text_field=text_field, naming=naming)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
     name = naming.name_of(row)
@@ -147,9 +148,9 @@ def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[st
     text = row.get(text_field)
     if not isinstance(text, str):
         problem = f"has no field `{text_field}`" if text is None else f"field `{text_field}` is {_kind(text)}, not text"
-        return _bad(digest, "no_text", f"{problem}; {_fields_there(row)}", source_id)
+        return _bad(digest, "no_text", f"{problem}; {_field_summary(row)}", source_id)
     if is_too_large(text):
-        return _bad(digest, "too_large", f"the text is above {MAX_TEXT_BYTES:,} bytes", source_id)
+        return _bad(digest, "too_large", f"the text is larger than {MAX_TEXT_BYTES:,} bytes", source_id)
     used = {text_field, *naming.fields} if name is not None else {text_field}
     columns = _described(row, used=used)
     columns.update(source_id=source_id, record_sha256=digest, text=text)
@@ -157,7 +158,7 @@ def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[st
 
 
 def without_nulls(value: Any) -> Any:
-    """Return the JSON *value* without the fields of objects that are null."""
+    """Return the JSON *value* without null fields of objects."""
     if isinstance(value, dict):
         return {
             name: without_nulls(item) if isinstance(item, dict | list) else item
@@ -167,26 +168,26 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _has_half(value: Any) -> bool:
-    return isinstance(value, str) and _HALF.search(value) is not None
+def _has_lone_surrogate(value: Any) -> bool:
+    return isinstance(value, str) and _SURROGATE.search(value) is not None
 
 
-def _without_halves(value: Any) -> Any:
-    """Return the JSON *value* with U+FFFD for each half of a surrogate pair, in names too."""
+def _without_lone_surrogates(value: Any) -> Any:
+    """Return the JSON *value* with U+FFFD for each lone surrogate, also in names."""
     if isinstance(value, str):
-        return _HALF.sub("\ufffd", value)
+        return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_without_halves(name): _without_halves(item) for name, item in value.items()}
-    return [_without_halves(item) for item in value] if isinstance(value, list) else value
+        return {_without_lone_surrogates(name): _without_lone_surrogates(item) for name, item in value.items()}
+    return [_without_lone_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def is_too_large(text: str) -> bool:
-    """Tell whether *text* has more than `MAX_TEXT_BYTES` bytes as UTF-8."""
+    """Return whether *text* has more than `MAX_TEXT_BYTES` bytes in UTF-8."""
     return len(text) * 4 > MAX_TEXT_BYTES and len(text.encode()) > MAX_TEXT_BYTES
 
 
 def timestamp(value: Any) -> datetime | None:
-    """Give the time that the ISO 8601 text *value* stands for (UTC where it does not say), or none.
+    """Parse the ISO 8601 text *value* (UTC by default); return None if it is invalid.
 
     >>> timestamp("2020-03-29T09:04:10+02:00")
     datetime.datetime(2020, 3, 29, 7, 4, 10, tzinfo=datetime.timezone.utc)
@@ -208,12 +209,12 @@ def _id(value: Any) -> str | None:
     return canonical_json(value).decode() if isinstance(value, int | float) else None
 
 
-def _fields_there(row: dict[str, Any]) -> str:
-    """Name the fields of *row*, those that hold text first, the longest text before the others."""
+def _field_summary(row: dict[str, Any]) -> str:
+    """Describe the fields of *row*: text fields, with the longest text first, then other fields."""
     texts = sorted((name for name in row if isinstance(row[name], str)), key=lambda name: (-len(row[name]), name))
     others = sorted(name for name in row if not isinstance(row[name], str))
-    parts = [f"{about} {_names(names)}" for about, names in (("text is in", texts), ("it has", others)) if names]
-    return "; ".join(parts) or "it has no fields"
+    groups = (("text fields:", texts), ("other fields:", others))
+    return "; ".join(f"{label} {_names(names)}" for label, names in groups if names) or "it has no fields"
 
 
 def _names(names: list[str]) -> str:
@@ -227,13 +228,13 @@ def _kind(value: Any) -> str:
 
 
 def _described(row: dict[str, Any], *, used: set[str]) -> dict[str, Any]:
-    """Return the columns that describe the document, and the rest as metadata."""
+    """Return the columns that describe the document, with the other fields as metadata."""
     columns: dict[str, Any] = {}
     for column, names, convert in _DESCRIPTIONS:
         for name in names:
             value = row.get(name)
-            if isinstance(value, str) and value.strip() and (found := convert(value)) is not None:
-                columns[column] = found
+            if isinstance(value, str) and value.strip() and (converted := convert(value)) is not None:
+                columns[column] = converted
                 used.add(name)
                 if column == "license":
                     columns["license_source"] = f"field:{name}"
@@ -243,15 +244,15 @@ def _described(row: dict[str, Any], *, used: set[str]) -> dict[str, Any]:
 
 
 def _metadata(row: dict[str, Any], *, used: set[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
+    metadata: dict[str, str] = {}
     size = 0
     for name in sorted(row.keys() - used):
         value = row[name]
         text = value if isinstance(value, str) else _json(value)
         if len(text) <= MAX_VALUE_CHARACTERS and size + len(name) + len(text) <= MAX_METADATA_CHARACTERS:
-            found[name] = text
+            metadata[name] = text
             size += len(name) + len(text)
-    return found
+    return metadata
 
 
 def _json(value: Any) -> str:
@@ -268,4 +269,4 @@ _DESCRIPTIONS: Final[tuple[tuple[str, tuple[str, ...], Callable[[str], Any]], ..
     ("published_at", PUBLISHED_FIELDS, timestamp),
     ("fetched_at", FETCHED_FIELDS, timestamp),
 )
-"""Columns, the fields that may fill them, and what makes the field's text a value; none: it is not one."""
+"""Column, fields that can fill it, and the conversion of a field's text, which returns None for an invalid value."""

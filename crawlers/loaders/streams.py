@@ -1,4 +1,4 @@
-"""Bytes of a file, decompressed as they are read; a stream that breaks off says so, and never early."""
+"""Reading of plain and compressed files. A truncated stream raises an error after its readable part."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 XZ_MAGIC: Final = b"\xfd7zXZ\x00"
 ZSTD_MAGIC: Final = b"\x28\xb5\x2f\xfd"
 MAGIC_BYTES: Final = 10
-"""As many of a file's first bytes `compression` has to see."""
+"""Number of bytes that `compression` needs from the start of a file."""
 MAX_WINDOW_BYTES: Final = 2**31
-"""Largest window of a zstd frame: what ``zstd --long=31`` writes, as the big public dumps do."""
+"""Largest window of a zstd frame: ``zstd --long=31``, which is used for large public dumps."""
 _MAX_XZ_BYTES: Final = 1 << 28
-"""Memory that undoing xz may take; its largest preset, ``xz -9``, needs 65 MiB."""
+"""Memory limit for decompressing xz; its largest preset, ``xz -9``, needs 65 MiB."""
 _BZIP2: Final = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)")
 _PIECE_BYTES: Final = 1 << 14
 _OUTPUT_BYTES: Final = 1 << 20
 _ZSTD_PIECE_BYTES: Final = 1 << 10
-"""A block of four bytes can stand for 128 KiB (RFC 8878 §3.1.1.2), so a piece of this size gives at most 32 MiB."""
+"""A block of four bytes can expand to 128 KiB (RFC 8878 §3.1.1.2), so a piece of this size gives at most 32 MiB."""
 _BUFFER_BYTES: Final = 1 << 18
 _RANGE_BYTES: Final = 1 << 21
-"""What is asked of a store at once: a request costs as much time as some hundred kilobytes."""
+"""Size of a request to a store: a request takes about as long as the transfer of a few hundred kilobytes."""
 _HEAD_BYTES: Final = 1 << 20
-"""What is read of a file to estimate how much it holds."""
-_MAX_LOOKED_AT_BYTES: Final = 1 << 26
-"""What is decompressed of it: few bytes can stand for very many."""
+"""Part of a file that is read to estimate its decompressed size."""
+_MAX_SAMPLED_BYTES: Final = 1 << 26
+"""Upper bound of the decompressed part, because few bytes can expand to very many."""
 _HINTS: Final = {
-    0: "check the path and the disk that holds it",
-    errno.EACCES: "give this user the right to read it (`chmod +r`), or take it out of the recipe's `path`",
+    0: "check the path and its disk",
+    errno.EACCES: "let this user read the file (`chmod +r`), or remove it from the recipe's `path`",
     errno.EISDIR: "name the files in this folder, such as `FOLDER/*.jsonl`",
-    errno.ENOENT: "put the file back, or run `corpusmill load RECIPE` to register what is there now",
+    errno.ENOENT: "restore the file, or run `corpusmill load RECIPE` to register the current files",
 }
 
 
 class BrokenStreamError(DataError):
-    """Compressed bytes end too early, or are not what they should be."""
+    """A compressed stream ends too early or is damaged."""
 
     def __init__(self, message: str, *, kind: str = "truncated", **details: Any) -> None:
         super().__init__(message, kind=kind, **details)
 
 
 class _SourceFile(io.FileIO):
-    """A raw file whose read errors name it and may be retried."""
+    """A raw file whose read errors name the file and can be retried."""
 
     def readinto(self, buffer: Any, /) -> int | None:
         try:
@@ -67,16 +67,16 @@ class _SourceFile(io.FileIO):
             raise UnfinishedError(
                 f"reading stopped: {error.strerror}",
                 file=str(self.name),
-                hint="check the disk or mount that holds the file, then run the same command",
+                hint="check the disk or mount of the file, then run the same command",
             ) from error
 
 
 def open_file(path: str) -> io.BufferedReader:
-    """Open the file at *path*, which may be a URL, for reading.
+    """Open the file at *path*, which can be a URL, for reading.
 
     Raises:
-        SourceError: It is missing, a folder, or may not be read.
-        UnfinishedError: A store does not answer.
+        SourceError: The file is missing, a folder, or unreadable.
+        UnfinishedError: A store does not respond.
     """
     try:
         if is_url(path):
@@ -88,11 +88,11 @@ def open_file(path: str) -> io.BufferedReader:
 
 
 def file_size(path: str) -> int:
-    """Return the bytes of the file at *path*, which may be a URL.
+    """Return the size in bytes of the file at *path*, which can be a URL.
 
     Raises:
-        SourceError: It is missing, or a folder on the way to it may not be searched.
-        UnfinishedError: A store does not answer.
+        SourceError: The file is missing, or a parent folder cannot be searched.
+        UnfinishedError: A store does not respond.
     """
     try:
         if is_url(path):
@@ -111,21 +111,21 @@ def unreadable(path: str, error: OSError) -> SourceError:
 
 
 def refuse_shorter(path: str, end: int) -> None:
-    """Refuse the file at *path* when its slice that ends at byte *end* is not all there.
+    """Check that the file at *path* has at least *end* bytes, the end of a slice.
 
     Raises:
-        DamagedFileError: The file has become shorter since it was loaded: records of it would be missing.
+        DamagedFileError: The file has become shorter since it was loaded, so records would be missing.
     """
     if (size := file_size(path)) < end:
         raise DamagedFileError(
             f"the file has {size:,} bytes, but had {end:,} or more when it was loaded",
             file=path,
-            hint="run `corpusmill load RECIPE` when nothing writes to the file any more, then the same command",
+            hint="run `corpusmill load RECIPE` when no program writes to the file anymore, then the same command",
         )
 
 
 def packed(*suffixes: str) -> tuple[str, ...]:
-    """Return *suffixes*, and each with those behind it that tools give to what they compressed.
+    """Return *suffixes*, each also with the suffixes of compressed files.
 
     >>> packed(".md")
     ('.md', '.md.gz', '.md.bz2', '.md.xz', '.md.zst')
@@ -134,9 +134,9 @@ def packed(*suffixes: str) -> tuple[str, ...]:
 
 
 def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
-    """Open the file at *path*, from byte *start*; gzip, bzip2, xz and zstd are undone, all members or frames of them.
+    """Open the file at *path* from byte *start*; gzip, bzip2, xz and zstd are decompressed, with all members or frames.
 
-    Reading raises `BrokenStreamError` where the compressed bytes break off, after all that came before was given.
+    Reading raises `BrokenStreamError` if the compressed stream breaks off, after returning everything before that.
     """
     file = open_file(path)
     file.seek(start)
@@ -145,16 +145,16 @@ def open_decompressed(path: str, *, start: int = 0) -> BinaryIO:
 
 
 def is_compressed(path: str) -> bool:
-    """Tell whether the file at *path* begins as gzip, bzip2, xz or zstd does."""
+    """Return whether the file at *path* is compressed with gzip, bzip2, xz or zstd."""
     with open_file(path) as file:
         return compression(file.peek(MAGIC_BYTES)) is not None
 
 
 def decompressed_bytes(path: str) -> int:
-    """Estimate how many bytes the file at *path* has decompressed: as many for each of its own as in its first MiB.
+    """Estimate the decompressed size of the file at *path* in bytes, from the compression ratio of its first MiB.
 
     Raises:
-        SourceError: It is missing, a folder, or may not be read.
+        SourceError: The file is missing, a folder, or unreadable.
     """
     with open_file(path) as file:
         head = file.read(_HEAD_BYTES)
@@ -162,19 +162,19 @@ def decompressed_bytes(path: str) -> int:
     size = file_size(path)
     if decode is None:
         return size
-    stream, found = io.BytesIO(head), 0
+    stream, unpacked = io.BytesIO(head), 0
     with contextlib.suppress(BrokenStreamError):
         for piece in decode(stream):
-            found += len(piece)
-            if found >= _MAX_LOOKED_AT_BYTES:
+            unpacked += len(piece)
+            if unpacked >= _MAX_SAMPLED_BYTES:
                 break
-    return found * size // stream.tell()
+    return unpacked * size // stream.tell()
 
 
 def compression(head: bytes) -> str | None:
-    """Give the compression of a stream that begins with *head*: ``gzip``, ``bzip2``, ``xz``, ``zstd`` or none.
+    """Return the compression of a stream that begins with *head*: ``gzip``, ``bzip2``, ``xz``, ``zstd`` or None.
 
-    A zstd stream may begin with a skippable frame (RFC 8878 §3.1.2), such as the dictionary of a WARC file.
+    A zstd stream can begin with a skippable frame (RFC 8878 §3.1.2), such as the dictionary of a WARC file.
 
     >>> compression(b"BZh91AY&SY"), compression(b"BZh is a text")
     ('bzip2', None)
@@ -191,7 +191,7 @@ def compression(head: bytes) -> str | None:
 
 
 def sha256_of(path: str, *, start: int = 0, end: int | None = None) -> str:
-    """Give the SHA-256 of the bytes ``[start, end)`` of the file at *path*, as they lie there."""
+    """Return the SHA-256 of the bytes ``[start, end)`` of the file at *path*, without decompressing them."""
     digest = hashlib.sha256()
     with open_file(path) as file:
         file.seek(start)
@@ -201,14 +201,14 @@ def sha256_of(path: str, *, start: int = 0, end: int | None = None) -> str:
 
 
 def pieces(stream: IO[bytes], *, length: int | None = None) -> Iterator[bytes]:
-    """Give what *stream* holds, at most *length* bytes of it, in pieces of at most 1 MiB."""
+    """Yield the bytes of *stream*, at most *length* of them, in pieces of at most 1 MiB."""
     while (length is None or length > 0) and (piece := stream.read(min(_OUTPUT_BYTES, length or _OUTPUT_BYTES))):
         yield piece
         length = None if length is None else length - len(piece)
 
 
 class _Pieces(io.RawIOBase):
-    """A stream over the pieces that *decode* makes of *file*."""
+    """A stream over the pieces that *decode* yields for *file*."""
 
     def __init__(self, file: BinaryIO, decode: Callable[[BinaryIO], Iterator[bytes]]) -> None:
         self._file = file
@@ -240,7 +240,7 @@ class _Pieces(io.RawIOBase):
 
 
 def _gunzip(file: BinaryIO) -> Iterator[bytes]:
-    """Undo gzip; members may follow each other, zeros may follow the last one (as tapes and block stores pad)."""
+    """Decompress gzip with any number of members; zeros after the last one are padding of tapes and block stores."""
     data = file.read(_PIECE_BYTES)
     while data:
         decoder, output = zlib.decompressobj(wbits=31), b""
@@ -259,16 +259,16 @@ def _gunzip(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _unbzip2(file: BinaryIO) -> Iterator[bytes]:
-    """Undo bzip2; streams may follow each other, as parallel tools write them."""
-    return _undo(file, "bzip2", bz2.BZ2Decompressor)
+    """Decompress bzip2 with any number of streams, as parallel tools write them."""
+    return _decompress(file, "bzip2", bz2.BZ2Decompressor)
 
 
 def _unxz(file: BinaryIO) -> Iterator[bytes]:
-    """Undo xz; streams may follow each other, with zeros between and behind them (xz file format §2.2)."""
-    return _undo(file, "xz", partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES))
+    """Decompress xz with any number of streams, with zeros between and after them (xz file format §2.2)."""
+    return _decompress(file, "xz", partial(lzma.LZMADecompressor, lzma.FORMAT_XZ, memlimit=_MAX_XZ_BYTES))
 
 
-def _undo(
+def _decompress(
     file: BinaryIO, name: str, start: Callable[[], bz2.BZ2Decompressor | lzma.LZMADecompressor]
 ) -> Iterator[bytes]:
     data = file.read(_PIECE_BYTES)
@@ -288,7 +288,7 @@ def _undo(
 
 
 def _past_zeros(data: bytes, file: BinaryIO) -> bytes:
-    """Give what follows the zeros at the beginning of *data*, or of *file* after it; nothing at its end."""
+    """Skip zeros at the beginning of *data*, and of *file* after it; return the next bytes, empty at the end."""
     while not (rest := data.lstrip(b"\0")):
         if not (data := file.read(_PIECE_BYTES)):
             return b""
@@ -296,7 +296,7 @@ def _past_zeros(data: bytes, file: BinaryIO) -> bytes:
 
 
 def _unzstd(file: BinaryIO) -> Iterator[bytes]:
-    """Undo zstd, frame after frame, with windows up to `MAX_WINDOW_BYTES`."""
+    """Decompress zstd, frame after frame, with windows up to `MAX_WINDOW_BYTES`."""
     data = file.read(_ZSTD_PIECE_BYTES)
     while data:
         decoder = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES).decompressobj()

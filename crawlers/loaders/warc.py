@@ -1,7 +1,8 @@
-"""Web archives: WARC (plain, gzip, zstd) and ARC.
+"""Web archives: WARC (plain or compressed) and ARC.
 
-A 200 response with a page or text is a document, as are resources and the texts of WET files. Everything else is
-counted by kind, except that a 200 response or resource of another type is offered under ``error.not_text``.
+Documents are responses with status 200 and resources, if they contain a page or text, and the texts of WET files. A
+response with status 200 or a resource with another media type has the rule ``error.not_text``. All other records are
+only counted, by kind.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.urls import canonical_url
 
 _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
-"""Types of record that WARC 1.1 §6 defines beside those of documents; any other is counted as ``unknown``."""
+"""Record types of WARC 1.1 §6 that are not documents; any other type is counted as ``unknown``."""
 _YEAR_OR_MONTH: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 _ISO_8601: Final = "{}-{}-{}T{}:{}:{}Z"
 _PARTS: Final = ((4, "01"), (6, "01"), (8, "00"), (10, "00"), (12, "00"))
@@ -42,14 +43,14 @@ _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
 
 
 class Warc(Loader):
-    """Pages of a web archive; `offset` and `length` are those of the gzip member, in a plain file of the record."""
+    """Pages of a web archive. `offset` and `length` refer to the gzip member, or in a plain file to the record."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
     version: ClassVar[int] = 2
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
 
     def slices(self, path: str) -> list[tuple[int, int]]:
-        """Return slices that begin where a gzip member does; of a plain file by size; one otherwise."""
+        """Return slices at the starts of gzip members, slices by size for a plain file, and one slice otherwise."""
         match layout(path):
             case "gzip":
                 with open_file(path) as file:
@@ -62,7 +63,7 @@ class Warc(Loader):
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Yield the documents whose gzip member (record in a plain file) begins in ``[start, end)``."""
+        """Yield the documents whose gzip member (in a plain file, the record) begins in ``[start, end)``."""
         refuse_shorter(path, end)
         offers = Offers()
         for item in records(path, start=start, end=end):
@@ -77,7 +78,7 @@ class Warc(Loader):
 
 
 def _kind(record: Record) -> str | None:
-    """Give the kind under which *record* is counted; none when it is offered as a document."""
+    """Return the kind under which *record* is counted, or None if it is a document."""
     if record.type == "conversion":
         return None
     if record.type == "resource":
@@ -92,7 +93,7 @@ def _kind(record: Record) -> str | None:
 
 
 def _path(url: str) -> str:
-    """Give the path of *url*; empty when it is no address, such as ``http://[bad/``."""
+    """Return the path of *url*; empty if *url* is invalid, such as ``http://[bad/``."""
     try:
         return urlsplit(url).path
     except ValueError:
@@ -100,7 +101,7 @@ def _path(url: str) -> str:
 
 
 def _offer(record: Record) -> dict[str, Any]:
-    """Return the columns of `OFFER` for *record*, which is offered as a document."""
+    """Return the columns of `OFFER` for *record*, which is a document."""
     digest = None
     try:
         if record.block.is_short:
@@ -111,10 +112,10 @@ def _offer(record: Record) -> dict[str, Any]:
             )
         media_type, body = _body(record)
         digest = capture_hash(body)
-        found = _content(record, media_type, body)
+        columns = _content(record, media_type, body)
     except DataError as error:
         digest = digest or record.block.hash_of_all or capture_hash(record.block.data)
-        found = {"rule": error.rule, "message": error.message}
+        columns = {"rule": error.rule, "message": error.message}
     return {
         "source_id": _source_id(record.url) or digest,
         "record_sha256": digest,
@@ -123,11 +124,11 @@ def _offer(record: Record) -> dict[str, Any]:
         "metadata": {"warc_truncated": record.cut} if record.cut else None,
         "offset": record.offset,
         "length": record.length,
-    } | found
+    } | columns
 
 
 def _body(record: Record) -> tuple[str, bytes]:
-    """Give the media type, with its parameters, and the decoded body of *record*."""
+    """Return the media type, with its parameters, and the decoded body of *record*."""
     block, response = record.block.data, record.response
     if response is None:
         return record.media_type, bytes(block)
@@ -137,10 +138,10 @@ def _body(record: Record) -> tuple[str, bytes]:
 
 
 def _content(record: Record, media_type: str, body: bytes) -> dict[str, Any]:
-    """Give the columns that hold the document.
+    """Return the columns with the content of the document.
 
     Raises:
-        DataError: ``empty``, ``not_text``, or ``encoding`` of a text that is no page.
+        DataError: ``empty``, ``not_text``, or ``encoding`` for the text of a WET file.
     """
     if not body or body.isspace():
         raise DataError("the body is empty", kind="empty")
@@ -152,12 +153,12 @@ def _content(record: Record, media_type: str, body: bytes) -> dict[str, Any]:
     if kind not in DOCUMENT_TYPES:
         raise DataError(f"{kind} is neither a page nor text", kind="not_text")
     if is_binary(body[:HEAD_BYTES]) and "utf-16" not in media_type.lower():
-        raise DataError(f"the body is called {kind}, but is no text", kind="not_text")
+        raise DataError(f"the media type is {kind}, but the body is binary", kind="not_text")
     return {"content": body, "media_type": media_type}
 
 
 def _source_id(url: str) -> str:
-    """Give the canonical form of *url*; the URL itself where it is not one of the web."""
+    """Return the canonical form of *url*, or *url* itself if it is not a web address."""
     try:
         return canonical_url(url)
     except ValueError:
@@ -165,7 +166,7 @@ def _source_id(url: str) -> str:
 
 
 def _time(date: str) -> datetime | None:
-    """Give the time of a WARC-Date, or of the digits in an ARC file; of a day, month or year, when it begins.
+    """Parse a WARC-Date or the digits of an ARC file; a day, month or year means its beginning.
 
     >>> _time("2024"), _time("20070102030405")
     (datetime.datetime(2024, 1, 1, 0, 0, tzinfo=datetime.timezone.utc), \
@@ -174,14 +175,14 @@ datetime.datetime(2007, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc))
     date = date.strip()
     if date.isdecimal() and date.isascii() and 4 <= len(date) <= 17:
         date = _ISO_8601.format(*_parts(date))
-    elif found := _YEAR_OR_MONTH.fullmatch(date):
-        date = f"{found[1]}-{found[2] or '01'}-01"
+    elif match := _YEAR_OR_MONTH.fullmatch(date):
+        date = f"{match[1]}-{match[2] or '01'}-01"
     return timestamp(date)
 
 
 def _parts(digits: str) -> list[str]:
-    """Give year, month, day, hour, minute and second of *digits*, which may end after each of them."""
-    return [digits[:4], *(digits[at : at + 2] or least for at, least in _PARTS)]
+    """Split *digits* into year, month, day, hour, minute and second; missing parts have their lowest value."""
+    return [digits[:4], *(digits[at : at + 2] or lowest for at, lowest in _PARTS)]
 
 
 def _broken(path: str, damage: warc_frames.Damage) -> dict[str, Any]:

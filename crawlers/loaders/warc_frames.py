@@ -1,14 +1,13 @@
-"""Where records lie in a WARC file: stretches that can be read on their own, and the damage between them.
+"""Frames of a WARC file: sections that can be read separately, and the damage between them.
 
-A file of gzip members (one a record, as the standard asks for) can be read from the middle. A member's start is
-*proven* when intact members follow each other from it for more than 65,535 bytes, or to the end of the file. That
-cannot happen inside another member: bytes of a payload lie in a deflate stream as they are only in stored blocks,
-each of at most 65,535 bytes with five bytes of its own before it (RFC 1951 §3.2.4), so that a chain of archived
-members breaks there. A slice ``[start, end)`` reads from the first proven start at or after `start` to the first one
-at or after `end`: slices that touch neither miss nor repeat a record, and reading takes up again at the next proven
-start behind damage.
+A file of gzip members (one per record, as the standard requires) can be read from the middle. The start of a member is
+*proven* if intact members follow each other from it for more than 65,535 bytes, or to the end of the file. This cannot
+happen inside another member: a deflate stream contains payload bytes unchanged only in stored blocks of at most 65,535
+bytes, each with a header of five bytes (RFC 1951 §3.2.4), so a chain of archived members would be interrupted. A slice
+``[start, end)`` reads from the first proven start at or after `start` to the first proven start at or after `end`.
+Adjacent slices neither miss nor repeat a record, and after damage reading resumes at the next proven start.
 
-In a file without compression the headers say how long records are: it is walked from its beginning by seeking.
+In an uncompressed file, the headers contain the lengths of records; the file is walked from its beginning by seeking.
 """
 
 from __future__ import annotations
@@ -29,11 +28,11 @@ from corpusmill.schemas.errors import DataError
 MEMBER_MAGIC: Final = b"\x1f\x8b\x08"
 _RECORD_MAGIC: Final = b"WARC/"
 MAX_HELD_BYTES: Final = 8 << 20
-"""A member above this (decompressed) is read as a stream."""
+"""A larger member (decompressed) is read as a stream."""
 _UNUSUAL_FLAGS: Final = 0b1110_0010
 _MAX_STORED_BLOCK: Final = 65_535
 _MAX_PROOF_BYTES: Final = 1 << 32
-"""Decompressed; a larger member proves nothing, so that a bomb does not hold a search for ever."""
+"""A larger member (decompressed) does not count as proof, so that a decompression bomb cannot stall the search."""
 _PIECE_BYTES: Final = 1 << 14
 _OUTPUT_BYTES: Final = 1 << 20
 _SCAN_BYTES: Final = 1 << 20
@@ -44,11 +43,11 @@ _NEXT: Final = re.compile(rb"\nWARC/[01]\.\d")
 
 
 class Frame(NamedTuple):
-    """A stretch of the file, from *offset*, with one record or more in it.
+    """A section of the file from *offset*, with one or more records.
 
-    `data` is all of it, decompressed, if it is short; else it is none, and `stream` gives it. `length` gives its bytes
-    in the file, once `stream` was read to its end; none when it breaks off there, so that its last record cannot be
-    trusted.
+    `data` is the whole decompressed frame, or None if it is long; `stream` opens it in both cases. `length` returns the
+    frame's length in the file, after `stream` was read to its end; None means that the frame is incomplete, so its last
+    record cannot be trusted.
     """
 
     offset: int
@@ -59,7 +58,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Damage:
-    """A stretch ``[offset, end)`` of the file in which nothing can be read."""
+    """A section ``[offset, end)`` of the file that cannot be read."""
 
     offset: int
     end: int
@@ -68,9 +67,9 @@ class Damage:
 
 
 def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Damage]:
-    """Give the gzip members of *file* in the slice ``[start, end)``, and the damage between them.
+    """Yield the gzip members of *file* in the slice ``[start, end)``, and the damage between them.
 
-    A member that does not begin with a record goes on with the one before it.
+    A member that does not begin with a record continues the member before it.
     """
     size = file.seek(0, io.SEEK_END)
     position = proven_start(file, start, size=size)
@@ -91,7 +90,7 @@ def gzip_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Dam
 
 
 def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Damage]:
-    """Give the records of the uncompressed *file* that begin in ``[start, end)``, and the damage between them."""
+    """Yield the records of the uncompressed *file* that begin in ``[start, end)``, and the damage between them."""
     size = file.seek(0, io.SEEK_END)
     position = 0
     while position < size and (end < 0 or position < end):
@@ -105,7 +104,7 @@ def plain_frames(file: BinaryIO, *, start: int, end: int) -> Iterator[Frame | Da
 
 
 def proven_start(file: BinaryIO, position: int, *, size: int) -> int:
-    """Give the first proven start of a member at or after *position*; *size*, that of the file, where there is none."""
+    """Return the first proven start of a member at or after *position*, or *size* (of the file) if there is none."""
     if position <= 0:
         return 0
     disproved: set[int] = set()
@@ -116,7 +115,7 @@ def proven_start(file: BinaryIO, position: int, *, size: int) -> int:
 
 
 def slices(file: BinaryIO, cuts: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Return *cuts* moved to proven starts, without empty ones."""
+    """Return *cuts* moved to proven starts, without empty slices."""
     size = file.seek(0, io.SEEK_END)
     starts = [0]
     for cut, _ in cuts[1:]:
@@ -129,23 +128,23 @@ def _candidates(file: BinaryIO, position: int, size: int) -> Iterator[int]:
     while position < size:
         file.seek(position)
         block = file.read(_SCAN_BYTES)
-        found = block.find(MEMBER_MAGIC)
-        while found >= 0:
-            yield position + found
-            found = block.find(MEMBER_MAGIC, found + 1)
+        index = block.find(MEMBER_MAGIC)
+        while index >= 0:
+            yield position + index
+            index = block.find(MEMBER_MAGIC, index + 1)
         position += max(1, len(block) - len(MEMBER_MAGIC) + 1)
 
 
 def _is_proven(file: BinaryIO, candidate: int, size: int, disproved: set[int]) -> bool:
     position: int | None = candidate
     while position is not None and position < size and position - candidate <= _MAX_STORED_BLOCK:
-        disproved.add(position)  # if this chain breaks, so do those that begin inside it
-        position = _measured(file, position)
+        disproved.add(position)  # if this chain breaks, the chains that begin inside it break too
+        position = _end_of_member(file, position)
     return position is not None
 
 
 def _is_blank(file: BinaryIO, start: int, end: int) -> bool:
-    """Tell whether nothing but white space and zeros lies in ``[start, end)``."""
+    """Return whether ``[start, end)`` contains only white space and zeros."""
     file.seek(start)
     while start < end and (piece := file.read(min(_SCAN_BYTES, end - start))):
         if piece.strip(b"\0 \t\r\n"):
@@ -154,9 +153,9 @@ def _is_blank(file: BinaryIO, start: int, end: int) -> bool:
     return True
 
 
-def _measured(file: BinaryIO, position: int) -> int | None:
-    """Give the end of the member at *position*; none when it is damaged, or does not begin with a record."""
-    member = Member(file, position, at_once=False)  # a false candidate should cost a few bytes
+def _end_of_member(file: BinaryIO, position: int) -> int | None:
+    """Return the end of the member at *position*; None if it is damaged or does not begin with a record."""
+    member = Member(file, position, at_once=False)  # reads only a few bytes of a false candidate
     if member.head != _RECORD_MAGIC:
         return None
     if (whole := _whole_member(file, position)) is not None:
@@ -168,10 +167,10 @@ def _measured(file: BinaryIO, position: int) -> int | None:
 
 
 class Member:
-    """The gzip member that begins at *offset*, and its first bytes; read to its end, it knows whether it is whole.
+    """The gzip member at *offset* and its first bytes; after reading, `end` or `problem` tells whether it is intact.
 
-    With *at_once*, a member that is intact and short is inflated in one go, by ISA-L. What is damaged or long is left
-    to zlib, which says what is wrong with it and gives what comes before.
+    With *at_once*, an intact and short member is decompressed at once with ISA-L. Damaged or long members are left to
+    zlib, which reports the error and returns the bytes before it.
     """
 
     def __init__(self, file: BinaryIO, offset: int, *, at_once: bool = True) -> None:
@@ -190,7 +189,7 @@ class Member:
         self.head = self._unread[: len(_RECORD_MAGIC)]
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, fewer where the member ends or breaks; then `end` or `problem` is set."""
+        """Return *size* bytes, or fewer if the member ends or is damaged; then `end` or `problem` is set."""
         held, self._unread = self._unread[:size], self._unread[size:]
         if len(held) == size or self.end is not None:
             return held
@@ -226,9 +225,9 @@ class Member:
 
 
 def _whole_member(file: BinaryIO, offset: int) -> tuple[bytes, int] | None:
-    """Inflate the gzip member at *offset* and return it with its end; none unless it is intact and short.
+    """Decompress the gzip member at *offset* and return it with its end; None unless it is intact and short.
 
-    Members with a checksum of their header, or with flags that RFC 1952 reserves, are left to zlib, which checks them.
+    Members with a header checksum or reserved flags (RFC 1952) are left to zlib, which checks them.
     """
     file.seek(offset)
     fed = offset
@@ -254,7 +253,7 @@ def _whole_member(file: BinaryIO, offset: int) -> tuple[bytes, int] | None:
 
 
 class _Chain:
-    """A member, and those behind it that go on with its last record; `following` is the one that does not."""
+    """A member and the members that continue its last record; `following` is the first one that does not."""
 
     def __init__(self, file: BinaryIO, member: Member, position: int) -> None:
         self._file = file
@@ -267,24 +266,24 @@ class _Chain:
         return self._member.problem
 
     def frame(self) -> Frame:
-        """Return the whole chain; one that is short is held."""
+        """Return the chain as a frame; a short chain is kept in memory."""
         head = self.read(MAX_HELD_BYTES + 1)
         if len(head) <= MAX_HELD_BYTES:
             return Frame(self._position, head, partial(io.BytesIO, head), self.length)
         return Frame(self._position, None, lambda: io.BufferedReader(_Joined(head, self)), self.length)
 
     def length(self) -> int | None:
-        """Give the bytes of the chain in the file; none while it was not read to its end, or has none."""
+        """Return the chain's length in the file; None if it was not read to its end, or is damaged."""
         return None if self._member.end is None or self._member is self.following else self._member.end - self._position
 
     def read(self, size: int) -> bytes:
-        """Return *size* bytes, fewer where the chain ends or breaks."""
+        """Return *size* bytes, or fewer if the chain ends or is damaged."""
         data = self._member.read(size)
-        while len(data) < size and self._goes_on():
+        while len(data) < size and self._continues():
             data += self._member.read(size - len(data))
         return data
 
-    def _goes_on(self) -> bool:
+    def _continues(self) -> bool:
         if self._member.end is None or self._member is not self.following:
             return False
         self.following = Member(self._file, self._member.end)
@@ -295,7 +294,7 @@ class _Chain:
 
 
 class _Joined(io.RawIOBase):
-    """What was read of a chain already, then the rest of it."""
+    """A stream over the part of a chain that was already read, then the rest."""
 
     def __init__(self, head: bytes, chain: _Chain) -> None:
         self._head = io.BytesIO(head)
@@ -306,7 +305,7 @@ class _Joined(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._position  # FastWARC asks, though it never seeks
+        return self._position  # FastWARC calls this, though it never seeks
 
     def readinto(self, buffer: Any) -> int:
         data = self._head.read(len(buffer)) or self._chain.read(len(buffer))
@@ -316,7 +315,7 @@ class _Joined(io.RawIOBase):
 
 
 def _next_record(file: BinaryIO, position: int, size: int) -> tuple[int, DataError | None]:
-    """Give the end of the record at *position*; or where the next may begin, and what is wrong, when there is none."""
+    """Return the end of the record at *position*, or the next possible start and the error if there is no record."""
     file.seek(position)
     header = _HEADER.match(head := file.read(_MAX_HEADER_BYTES))
     length = _LENGTH.search(header[0]) if header else None
@@ -333,7 +332,7 @@ def _next_record(file: BinaryIO, position: int, size: int) -> tuple[int, DataErr
 def _problem(
     head: bytes, header: re.Match[bytes] | None, length: re.Match[bytes] | None, *, is_last: bool
 ) -> DataError:
-    """Say why no record can be read at *head*."""
+    """Return the error for *head*, at which no record can be read."""
     if not head.startswith(_RECORD_MAGIC):
         return DataError(f"no WARC record begins with {head[:40]!r}", kind="not_warc")
     if header is None:
@@ -346,18 +345,18 @@ def _problem(
 
 
 def _search(file: BinaryIO, position: int, size: int) -> int:
-    """Give the next place after *position* at which a record may begin."""
+    """Return the next offset after *position* at which a record can begin."""
     while position < size:
         file.seek(position)
         block = file.read(_SCAN_BYTES)
-        if found := _NEXT.search(block):
-            return position + found.start() + 1
+        if match := _NEXT.search(block):
+            return position + match.start() + 1
         position += max(1, len(block) - 8)
     return size
 
 
 def _section(file: BinaryIO, start: int, end: int) -> Frame:
-    """Return the record that lies in ``[start, end)`` of an uncompressed file; one that is short is held."""
+    """Return the record in ``[start, end)`` of an uncompressed file as a frame; a short record is kept in memory."""
     length = partial(int, end - start)
     if end - start > MAX_HELD_BYTES:
         return Frame(start, None, lambda: io.BufferedReader(_Section(file, start, end)), length)

@@ -1,7 +1,7 @@
-"""Heads of WARC records, read as leniently as archives are written.
+"""Lenient parsing of the headers of WARC records.
 
-Names of fields have no case (WARC 1.1 §4), lines end in CRLF or LF alone, values may be folded over several lines
-(§4, as in RFC 2616), and of several fields with one name the first counts.
+Field names are case-insensitive (WARC 1.1 §4), lines end in CRLF or LF, values can be folded over several lines (§4, as
+in RFC 2616), and the first of several fields with one name counts.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ _END_OF_HEAD: Final = (b"\n", b"\r\n", b"")
 
 
 class Head(NamedTuple):
-    """The fields of a record, with names in lower case, and the bytes that its block should have."""
+    """The fields of a record, with names in lower case, and the length of its block in bytes."""
 
     fields: dict[str, str]
     length: int
 
 
 def next_version_line(stream: BinaryIO) -> tuple[bytes, str | None]:
-    """Read *stream* behind its next line ``WARC/1.1``.
+    """Read *stream* up to and including its next version line (``WARC/1.1``).
 
     Returns:
-        The line, empty at the end of *stream*; and a message about what lies before it, none where that is blank.
+        The line, empty at the end of *stream*; and a message about skipped bytes, None if they are blank.
     """
     problem: str | None = None
     while line := stream.readline(MAX_HEADER_BYTES):
         if _VERSION.match(line):
             break
-        if problem is None and (found := line.strip(b"\0 \t\r\n")):
-            problem = f"no WARC record begins with {found[:40]!r}"
+        if problem is None and (skipped := line.strip(b"\0 \t\r\n")):
+            problem = f"no WARC record begins with {skipped[:40]!r}"
     return line, problem
 
 
 def parse_head(lines: list[bytes]) -> Head:
-    r"""Parse the *lines* of a head that follow the version.
+    r"""Parse the *lines* of a header after the version line.
 
     Raises:
-        DataError: ``bad_header``: it does not say how long the block is.
+        DataError: ``bad_header``: the length of the block is missing or invalid.
 
     >>> parse_head([b"content-LENGTH: 5\n", b"WARC-Type: re\n", b" source\n"])
     Head(fields={'content-length': '5', 'warc-type': 're source'}, length=5)
@@ -71,10 +71,10 @@ def parse_head(lines: list[bytes]) -> Head:
 
 
 def read_head(stream: BinaryIO) -> Head:
-    """Read the head of the record whose version line was read last.
+    """Read the header of the record whose version line was read last.
 
     Raises:
-        DataError: ``truncated`` where *stream* ends in it; ``bad_header``: it is too long, or has no length.
+        DataError: ``truncated``: *stream* ends in the header; ``bad_header``: it is too long, or has no valid length.
     """
     lines: list[bytes] = []
     size = 0
@@ -82,7 +82,7 @@ def read_head(stream: BinaryIO) -> Head:
         lines.append(line)
         size += len(line)
         if size > MAX_HEADER_BYTES:
-            raise DataError(f"the header of the record is above {MAX_HEADER_BYTES:,} bytes", kind="bad_header")
+            raise DataError(f"the header of the record is larger than {MAX_HEADER_BYTES:,} bytes", kind="bad_header")
     if not line:
         raise DataError("the file ends in the header of a record", kind="truncated")
     return parse_head(lines)

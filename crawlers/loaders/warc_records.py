@@ -1,4 +1,4 @@
-"""The records of a web archive, however it is packed: WARC (plain, gzip, zstd) and ARC."""
+"""Records of web archives: WARC (plain or compressed) and ARC."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _USUAL_ENDS: Final = (b"\r\n\r\n", b"\n\n")
 
 @dataclass(frozen=True)
 class Block:
-    """What follows the headers of a record: the first bytes of it; where these are not all, the hash of all."""
+    """The block after the headers of a record: its first bytes, and the hash of the whole block if it is longer."""
 
     data: bytes | memoryview
     length: int
@@ -46,7 +46,7 @@ class Block:
 
     @classmethod
     def read(cls, stream: BinaryIO, length: int, *, max_bytes: int) -> Block:
-        """Read the *length* bytes that *stream* should have, and hold no more than *max_bytes* of them."""
+        """Read *length* bytes of *stream*; keep at most *max_bytes* of them."""
         data = stream.read(min(length, max_bytes)) if length else b""
         if length <= max_bytes or len(data) < max_bytes:
             return cls(data, len(data), is_short=len(data) < length)
@@ -59,7 +59,7 @@ class Block:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of an archive. `cut` is the reason why the crawler cut it, if it did."""
+    """One record of an archive. `cut` is the reason why the crawler truncated it; empty if it did not."""
 
     type: str
     url: str
@@ -72,19 +72,19 @@ class Record:
 
     @cached_property
     def response(self) -> Response | None:
-        """The head of what the server sent; none when this is no HTTP response."""
+        """The head of the HTTP response; None if the record is not one."""
         return parse_head(self.block.data) if self.type == "response" else None
 
 
 def layout(path: str) -> str:
-    """Tell how the file at *path* is to be read.
+    """Detect how to read the file at *path*.
 
-    ``gzip``, ``plain``, ``bzip2``, ``xz`` or ``zstd``, where it is a WARC file; ``arc``, ``empty`` or ``unknown``.
+    ``gzip``, ``plain``, ``bzip2``, ``xz`` or ``zstd`` for a WARC file, else ``arc``, ``empty`` or ``unknown``.
     """
     with open_file(path) as file:
         packing = compression(file.peek(MAGIC_BYTES)) or "plain"
     if packing == "zstd":
-        return packing  # only its reader knows how to find the dictionary
+        return packing  # only the WARC reader can find the dictionary
     try:
         with open_decompressed(path) as stream:
             head = stream.read(16)
@@ -96,12 +96,13 @@ def layout(path: str) -> str:
 
 
 def records(path: str, *, start: int, end: int) -> Iterator[Record | warc_frames.Damage]:
-    """Yield the records whose gzip member (in a plain file the record itself) begins in ``[start, end)``.
+    """Yield the records whose gzip member (in a plain file, the record itself) begins in ``[start, end)``.
 
-    A file that is packed in another way has all its records at 0. No more of a block is held than a document may have.
+    In a file with another compression, all records belong to the slice that begins at 0. At most the size limit of a
+    document is kept of each block.
 
     Raises:
-        SourceError: The file is missing or may not be read.
+        SourceError: The file is missing or unreadable.
     """
     packing = layout(path)
     if packing in {"gzip", "plain"}:
@@ -124,10 +125,10 @@ def records(path: str, *, start: int, end: int) -> Iterator[Record | warc_frames
 
 
 def _usual_record(frame: warc_frames.Frame) -> Record | None:
-    """Return the record of a frame that holds one as nearly all writers write it; none leaves it to the lenient reader.
+    """Parse a frame with one record in the usual form; return None to leave other forms to the lenient reader.
 
-    That is: ASCII fields without folding or repetition, a length, and the end that the standard asks for. Lines may end
-    in LF alone, as some archives have them.
+    The usual form has ASCII fields without folding or repetition, a length, and the end that the standard requires.
+    Lines can end in LF alone, as in some archives.
     """
     data, length = frame.data, frame.length()
     if data is None or length is None or (head := _USUAL_HEAD.match(data, 0, MAX_HEADER_BYTES)) is None:
@@ -146,9 +147,9 @@ def _usual_record(frame: warc_frames.Frame) -> Record | None:
 
 
 def _records_of(frame: warc_frames.Frame) -> Iterator[Record | warc_frames.Damage]:
-    """Yield the records of *frame*; the last one only when the frame does not break off.
+    """Yield the records of *frame*, but the last one only if the frame is complete.
 
-    One damage behind them stands for all that cannot be read in the frame.
+    All unreadable parts of the frame are reported as one damage, after the records.
     """
     last: Record | None = None
     problem: DataError | None = None
@@ -161,7 +162,7 @@ def _records_of(frame: warc_frames.Frame) -> Iterator[Record | warc_frames.Damag
         last = item
     length = frame.length()
     if length is None:
-        return  # the damage itself follows
+        return  # the caller reports the damage
     if last is not None:
         yield replace(last, length=length)
     if problem is not None:
@@ -169,7 +170,7 @@ def _records_of(frame: warc_frames.Frame) -> Iterator[Record | warc_frames.Damag
 
 
 def _records_of_stream(path: str, packing: str) -> Iterator[Record | warc_frames.Damage]:
-    """Yield the records of a file that is packed as a whole, with places in the unpacked bytes."""
+    """Yield the records of a file that is compressed as one stream, with offsets in the decompressed bytes."""
     problem: DataError | None = None
     try:
         with _open_zstd(path) if packing == "zstd" else open_decompressed(path) as stream:
@@ -185,7 +186,7 @@ def _records_of_stream(path: str, packing: str) -> Iterator[Record | warc_frames
 
 
 def _open_zstd(path: str) -> BinaryIO:
-    """Open a file of zstd frames that may begin with a dictionary, as those of WARC files do."""
+    """Open a file of zstd frames that can begin with a dictionary, as in WARC files."""
     return io.BufferedReader(_Zstd(open_file(path)), _ZSTD_BUFFER_BYTES)
 
 
@@ -216,9 +217,9 @@ class _Zstd(io.RawIOBase):
 
 
 def _read_records(stream: BinaryIO, *, offset: int | None = None) -> Iterator[Record | DataError]:
-    """Yield the records of *stream*, and what is wrong between them; reading takes up again at the next version line.
+    """Yield the records of *stream* and the errors between them; after an error, reading resumes at a version line.
 
-    They have the place *offset*, or that in *stream*.
+    The offset of a record is *offset*, or its position in *stream* if that is None.
     """
     while True:
         line, garbage = next_version_line(stream)
@@ -226,13 +227,13 @@ def _read_records(stream: BinaryIO, *, offset: int | None = None) -> Iterator[Re
             yield DataError(garbage, kind="not_warc")
         if not line:
             return
-        place = stream.tell() - len(line) if offset is None else offset
+        position = stream.tell() - len(line) if offset is None else offset
         try:
             head = read_head(stream)
         except DataError as error:
             yield error
         else:
-            yield _record(head, stream, place)
+            yield _record(head, stream, position)
 
 
 def _records_of_arc(path: str) -> Iterator[Record | warc_frames.Damage]:
@@ -254,7 +255,7 @@ def _records_of_arc(path: str) -> Iterator[Record | warc_frames.Damage]:
 
 
 def _record(head: Head, stream: BinaryIO, offset: int) -> Record:
-    """Return the record with *head* whose block *stream* gives; a block that is no document's is read past."""
+    """Return the record with *head* and the block that follows in *stream*; blocks of other records are skipped."""
     kind = head.fields.get("warc-type", "unknown").lower()
     if kind in _DOCUMENT_RECORDS:
         block = Block.read(stream, head.length, max_bytes=_MAX_BLOCK_BYTES)

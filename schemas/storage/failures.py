@@ -43,7 +43,7 @@ def _reason(error: Exception) -> str:
         return f"permission denied ({_one_line(error)})"
     if type(error).__name__ in {"NoCredentialsError", "PartialCredentialsError"}:
         return "there are no credentials"
-    return f"unexpected response of the store ({_one_line(error)})"
+    return f"the store does not respond as expected ({_one_line(error)})"
 
 
 def _one_line(error: Exception) -> str:

@@ -91,7 +91,7 @@ def test_a_run_whose_store_vanishes_goes_on_from_its_checkpoint(
     def vanish(now: Progress) -> None:
         s3.is_down = now.step >= 5
 
-    with pytest.raises(UnfinishedError, match="cannot read: the store does not answer") as stopped:
+    with pytest.raises(UnfinishedError, match="cannot read: the store does not respond") as stopped:
         fit(config, version_dir=s3_version, workspace=tmp_path, progress=vanish)
     run = tmp_path / "models" / "tiny"
     saved = newest_checkpoint(run)

@@ -1,4 +1,4 @@
-"""Offered records as plain rows, and the sample files outside the repository."""
+"""Records of loaders as dictionaries, and the sample files outside the repository."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 def rows(loader: Loader, path: Path, *, name: str = "name", start: int = 0, end: int = -1) -> list[Row]:
-    """Return what *loader* offers of the file at *path*, after a look at each batch; `metadata` as a dictionary."""
+    """Return the records that *loader* reads from *path*, after checking each batch; `metadata` as a dictionary."""
     offered: list[Row] = []
     for batch in loader.read(str(path), name=name, start=start, end=end):
         batch.validate(full=True)
@@ -25,8 +25,8 @@ def rows(loader: Loader, path: Path, *, name: str = "name", start: int = 0, end:
         assert 0 < batch.num_rows <= MAX_BATCH_ROWS
         assert normalized(batch["metadata"]).equals(batch["metadata"])
         offered += [
-            {**row, "metadata": facts}
-            for row, facts in zip(batch.to_pylist(), metadata_dicts(batch["metadata"]), strict=True)
+            {**row, "metadata": metadata}
+            for row, metadata in zip(batch.to_pylist(), metadata_dicts(batch["metadata"]), strict=True)
         ]
     for row in offered:
         assert row["source_id"]
@@ -37,14 +37,14 @@ def rows(loader: Loader, path: Path, *, name: str = "name", start: int = 0, end:
 
 
 def in_slices(loader: Loader, path: Path, edges: list[int]) -> list[Row]:
-    """Give what *loader* offers of the slices between *edges*."""
+    """Return the records that *loader* reads from the slices between *edges*."""
     return [row for start, end in pairwise(edges) for row in rows(loader, path, start=start, end=end)]
 
 
 def samples(folder: str, pattern: str = "*") -> list[Path]:
-    """Give the sample files of *folder*; the test is skipped where there are none."""
+    """Return the sample files of *folder*, or skip the test if there are none."""
     shared = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[4] / "shared"))
-    found = sorted((shared / "data" / "samples" / folder).glob(pattern))
-    if not found:
+    paths = sorted((shared / "data" / "samples" / folder).glob(pattern))
+    if not paths:
         pytest.skip(f"no sample files in {shared}: set CORPUSMILL_SHARED")
-    return found
+    return paths

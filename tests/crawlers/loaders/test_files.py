@@ -1,4 +1,4 @@
-"""Pages and plain text: a file is one document, or one answer why not."""
+"""Pages and plain text: a file is one document, or one error."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def one(loader: Loader, folder: Path, data: bytes, name: str = "a/x.html") -> di
     return row
 
 
-def test_a_page_is_offered_as_it_lies(tmp_path: Path) -> None:
-    """Its name is what it is, its bytes what it says."""
+def test_a_page_is_read_unchanged(tmp_path: Path) -> None:
+    """The id is the name of the file and the hash is that of its bytes."""
     row = one(Html(), tmp_path, PAGE)
 
     assert (row["source_id"], row["content"], row["media_type"]) == ("a/x.html", PAGE, "text/html")
@@ -44,8 +44,8 @@ def test_a_page_is_offered_as_it_lies(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", [gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
 @pytest.mark.parametrize("loader", [Html(), Text(), Markdown(), RestructuredText(), PackageMetadata()])
-def test_a_packed_file_is_the_file(tmp_path: Path, loader: Loader, pack: Callable[[bytes], bytes]) -> None:
-    """Packing does not make another capture, whatever the format."""
+def test_a_compressed_file_is_the_same_record(tmp_path: Path, loader: Loader, pack: Callable[[bytes], bytes]) -> None:
+    """Compression must not change the capture in any format."""
     data = b"Name: a\n\nHello there, this is a text.\n"
 
     packed, plain = one(loader, tmp_path, pack(data)), one(loader, tmp_path, data)
@@ -55,16 +55,16 @@ def test_a_packed_file_is_the_file(tmp_path: Path, loader: Loader, pack: Callabl
 
 
 @pytest.mark.parametrize("suffix", [".html.bz2", ".HTM.xz", ".xhtml.zst", ".html.gz"])
-def test_a_folder_is_searched_for_packed_files_too(tmp_path: Path, suffix: str) -> None:
-    """Whatever tool packed them."""
+def test_compressed_files_in_a_folder_are_matched(tmp_path: Path, suffix: str) -> None:
+    """All supported compressions must be recognized."""
     (tmp_path / f"a{suffix}").write_bytes(PAGE)
 
     assert [match.name for match in matching_files(".", base=tmp_path, suffixes=Html.suffixes)] == [f"a{suffix}"]
 
 
 @pytest.mark.parametrize("pack", [bz2.compress, lzma.compress])
-def test_packed_text_that_is_cut_off_says_so(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
-    """Half a text is not published."""
+def test_truncated_compressed_text_is_an_error(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """Half a text must not be published."""
     assert one(Text(), tmp_path, pack(b"words")[:-3])["rule"] == "error.truncated"
 
 
@@ -81,13 +81,13 @@ def test_packed_text_that_is_cut_off_says_so(tmp_path: Path, pack: Callable[[byt
     ],
 )
 @pytest.mark.parametrize("loader", [Html(), Text()])
-def test_a_file_that_is_no_document_says_why(tmp_path: Path, loader: Loader, data: bytes, rule: str) -> None:
-    """A picture called .html is set aside, nothing crashes."""
+def test_a_file_that_is_not_a_document_has_a_rule(tmp_path: Path, loader: Loader, data: bytes, rule: str) -> None:
+    """An image with the suffix .html must not crash the run."""
     assert one(loader, tmp_path, data)["rule"] == rule
 
 
-def test_a_file_above_the_bound_is_not_held(tmp_path: Path) -> None:
-    """A document of 50 MB is set aside by its size alone, a packed one when it unfolds."""
+def test_a_file_above_the_size_limit_is_not_kept_in_memory(tmp_path: Path) -> None:
+    """A file of 50 MB is set aside because of its size, a compressed one while it is decompressed."""
     plain = one(Html(), tmp_path, PAGE + b" " * 50_000_000)
     packed = one(Html(), tmp_path, gzip.compress(PAGE + b" " * 50_000_000, 1))
 
@@ -112,13 +112,13 @@ def test_a_file_above_the_bound_is_not_held(tmp_path: Path) -> None:
     ],
 )
 def test_text_is_decoded(tmp_path: Path, data: bytes, text: str) -> None:
-    """By its mark, as UTF-8, else by a guess."""
+    """The encoding comes from a byte order mark, or is UTF-8, or is guessed."""
     assert one(Text(), tmp_path, data)["text"] == text
 
 
 @pytest.mark.parametrize("data", ["Fußgänger über".encode() + b" \xff", "naïve".encode("utf-16")[:-1]])
-def test_broken_unicode_is_not_guessed_at(tmp_path: Path, data: bytes) -> None:
-    """One bad byte in UTF-8 does not turn the umlauts into two letters each."""
+def test_the_encoding_of_invalid_unicode_is_not_guessed(tmp_path: Path, data: bytes) -> None:
+    """One invalid byte in UTF-8 must not turn each umlaut into two characters."""
     assert one(Text(), tmp_path, data)["rule"] == "error.encoding"
 
 
@@ -132,20 +132,22 @@ def test_broken_unicode_is_not_guessed_at(tmp_path: Path, data: bytes) -> None:
         ("Каждую субботу библиотека проводит чтения.", "koi8-r"),
     ],
 )
-def test_all_formats_of_text_know_old_encodings(tmp_path: Path, loader: type[Encoded], words: str, codec: str) -> None:
-    """They share one decoder."""
+def test_all_text_formats_detect_legacy_encodings(
+    tmp_path: Path, loader: type[Encoded], words: str, codec: str
+) -> None:
+    """They must share one decoder."""
     assert one(loader(), tmp_path, words.encode(codec))["text"] == words
 
 
 @pytest.mark.parametrize("loader", [Text, Markdown, RestructuredText])
-def test_the_recipe_names_the_encoding_of_what_cannot_be_known(tmp_path: Path, loader: type[Encoded]) -> None:
-    """One letter is enough then."""
+def test_the_encoding_of_the_recipe_is_used(tmp_path: Path, loader: type[Encoded]) -> None:
+    """Even a single character, for which a guess is impossible, is decoded."""
     assert one(loader(), tmp_path, b"\xea \xb9")["rule"] == "error.encoding"
     assert one(loader(encoding="Windows-1250"), tmp_path, b"\xea \xb9")["text"] == "ę ą"
 
 
-def test_the_encoding_that_the_recipe_names_is_that_of_a_page(tmp_path: Path) -> None:
-    """As if the server had said so."""
+def test_the_encoding_of_the_recipe_is_declared_for_pages(tmp_path: Path) -> None:
+    """It has the same effect as a charset from the server."""
     row = one(Html(encoding="koi8-r"), tmp_path, PAGE)
 
     assert row["media_type"] == "text/html; charset=koi8-r"
@@ -164,14 +166,14 @@ def test_the_encoding_that_the_recipe_names_is_that_of_a_page(tmp_path: Path) ->
     ],
 )
 def test_files_that_other_tools_read_wrongly(case: str, name: str, text: str) -> None:
-    """After public reports; they lie outside the repository."""
+    """The files come from public bug reports and are outside the repository."""
     (path,) = samples(f"../field/{case}", name)
 
     assert text in rows(Text(), path)[0]["text"]
 
 
 def test_speeches_from_a_taiwanese_editor_are_read() -> None:
-    """Nixon's English, with the quotation marks and dashes of Big5."""
+    """The text is a speech by Nixon in English, with quotation marks and dashes in Big5."""
     (packed,) = samples("nltk", "state_union.zip")
     with zipfile.ZipFile(packed) as speeches:
         texts = {
@@ -183,14 +185,14 @@ def test_speeches_from_a_taiwanese_editor_are_read() -> None:
     assert "of the ½¢ decrease" in texts["1954-Eisenhower"]
 
 
-def test_only_the_first_slice_holds_the_document(tmp_path: Path) -> None:
-    """It begins at 0."""
+def test_only_the_first_slice_has_the_document(tmp_path: Path) -> None:
+    """The document begins at byte 0."""
     (tmp_path / "x").write_bytes(PAGE)
 
     assert rows(Html(), tmp_path / "x", start=5) == []
 
 
-def test_every_sample_gives_an_answer() -> None:
-    """Real pages, one of them packed."""
+def test_every_sample_is_read() -> None:
+    """The samples are real pages; one is compressed."""
     for path in samples("html"):
         assert rows(files.Html(), path)[0]["rule"] is None

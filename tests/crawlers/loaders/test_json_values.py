@@ -1,4 +1,4 @@
-"""JSON texts that are not lines: arrays, arrays under a key, and values one after another."""
+"""JSON that is not one object per line: arrays, arrays in a field, and consecutive values."""
 
 from __future__ import annotations
 
@@ -66,24 +66,24 @@ def texts(path: Path) -> list[tuple[str | None, str | None]]:
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, bz2.compress, lzma.compress, zstandard.compress])
 @pytest.mark.parametrize("read_bytes", [7, 1 << 20])
-def test_the_records_are_those_of_json_lines(
+def test_the_records_are_the_same_as_in_json_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, pack: Callable[[bytes], bytes], read_bytes: int
 ) -> None:
-    """White space means nothing in JSON; a record has one identity however it is written down."""
+    """White space has no meaning in JSON, so the layout of a file must not change its records."""
     lines = file_of(tmp_path, b"".join(json.dumps(row).encode() + b"\n" for row in ROWS))
-    wanted = [{**row, "offset": None, "length": None} for row in rows(JsonLines(), lines)]
+    expected = [{**row, "offset": None, "length": None} for row in rows(JsonLines(), lines)]
     path = file_of(tmp_path, pack(content.encode()))
     monkeypatch.setattr(json_values, "_READ_BYTES", read_bytes)
 
     (piece,) = JsonLines().slices(str(path))
 
-    found = rows(JsonLines(), path, start=piece[0], end=piece[1])
-    assert [{**row, "offset": None, "length": None} for row in found] == wanted
+    records = rows(JsonLines(), path, start=piece[0], end=piece[1])
+    assert [{**row, "offset": None, "length": None} for row in records] == expected
 
 
 @given(elements=st.lists(values, max_size=5), indent=st.sampled_from([None, 1]), data=st.data())
 def test_slices_give_what_the_whole_array_gives(elements: list[Any], indent: int | None, data: st.DataObject) -> None:
-    """Each element has one row, wherever the cuts fall; its place in the file is where it lies."""
+    """Each element belongs to one slice, independent of the cuts, and has the right offset and length."""
     content = json.dumps([{"text": "first"}, *elements], indent=indent).encode()
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=3))
     with tempfile.TemporaryDirectory() as folder:
@@ -115,8 +115,8 @@ def test_slices_give_what_the_whole_array_gives(elements: list[Any], indent: int
         ('["a", "b"]', ["error.not_json"]),
     ],
 )
-def test_what_is_broken_is_one_row_behind_what_can_be_read(tmp_path: Path, content: str, rules: list[str]) -> None:
-    """What came before is read, and nothing is lost without a word."""
+def test_the_unreadable_rest_of_a_file_is_one_row(tmp_path: Path, content: str, rules: list[str]) -> None:
+    """The records before the damage are read, and the damage is reported."""
     assert [row["rule"] for row in rows(JsonLines(), file_of(tmp_path, content.encode()))] == rules
 
 
@@ -132,12 +132,12 @@ def test_what_is_broken_is_one_row_behind_what_can_be_read(tmp_path: Path, conte
     ],
 )
 def test_lines_stay_lines(tmp_path: Path, lines: list[str]) -> None:
-    """A record may hold arrays of objects itself, and one line may be bad."""
+    """A record can contain arrays of objects, and a line can be invalid; neither changes the form of the file."""
     assert len(rows(JsonLines(), file_of(tmp_path, "\n".join(lines).encode()))) == len(lines)
 
 
-def test_an_element_that_is_too_large_is_hashed_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The elements behind it are read."""
+def test_an_element_that_is_too_large_is_only_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It must not be kept in memory, and the elements after it are read."""
     monkeypatch.setattr(json_values, "MAX_VALUE_BYTES", 100)
     monkeypatch.setattr(json_values, "_READ_BYTES", 16)
     long = '{"text": "' + "x" * 200 + '"}'
@@ -153,7 +153,7 @@ def test_an_element_that_is_too_large_is_hashed_and_not_held(tmp_path: Path, mon
 def test_an_array_of_200_mb_in_one_line_takes_little_memory(
     tmp_path: Path, pack: Callable[[Path, str], Any], ends: tuple[str, str]
 ) -> None:
-    """Records are cut out of the stream."""
+    """The array must not be loaded as a whole."""
     path = tmp_path / "long.json"
     element = json.dumps({"text": "words " * 3000}).encode()
     with pack(path, "wb") as file:
@@ -168,8 +168,8 @@ def test_an_array_of_200_mb_in_one_line_takes_little_memory(
         "print(rows, (peak() - before) // 1024)"
     )
 
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
 
-    count, mebibytes = map(int, done.stdout.split())
+    count, mebibytes = map(int, result.stdout.split())
     assert count == 11_001
     assert mebibytes < 160

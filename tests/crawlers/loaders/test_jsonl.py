@@ -1,4 +1,4 @@
-"""JSON Lines: every line has an answer, whatever the file is cut into."""
+"""JSON Lines: every line becomes a record or an error, independent of the slices."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def file_of(folder: Path, data: bytes, name: str = "x.jsonl") -> Path:
 
 @given(lines=lines, end=st.sampled_from([b"\n", b"\r\n"]), ends=st.booleans(), data=st.data())
 def test_slices_give_what_the_whole_file_gives(lines: list[bytes], end: bytes, ends: bool, data: st.DataObject) -> None:
-    """A record belongs to one slice, wherever the cuts fall."""
+    """Each record belongs to one slice, independent of where the file is cut."""
     content = end.join(lines) + (end if ends else b"")
     cuts = data.draw(st.lists(st.integers(0, len(content)), max_size=4))
     with tempfile.TemporaryDirectory() as folder:
@@ -82,7 +82,7 @@ def test_slices_give_what_the_whole_file_gives(lines: list[bytes], end: bytes, e
     ],
 )
 def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: bytes, rule: str) -> None:
-    """One bad line costs one record."""
+    """A bad line must not affect other records."""
     path = file_of(tmp_path, LINE + line + b"\n" + LINE.replace(b"one", b"two"))
 
     offered = rows(JsonLines(), path)
@@ -100,8 +100,8 @@ def test_a_bad_line_is_set_aside_and_the_others_are_read(tmp_path: Path, line: b
         ('"note": "\\ud83d\\ude00"', {"note": "\U0001f600"}),
     ],
 )
-def test_half_of_a_pair_in_another_field_costs_nothing(tmp_path: Path, field: str, metadata: dict[str, str]) -> None:
-    """Programs that cut text by UTF-16 units leave halves of emoji in fields that nobody reads."""
+def test_a_lone_surrogate_in_another_field_is_replaced(tmp_path: Path, field: str, metadata: dict[str, str]) -> None:
+    """Programs that cut text by UTF-16 units leave halves of emoji in unimportant fields."""
     path = file_of(tmp_path, f'{{"text": "one", "title": "T\\ud83d", {field}}}'.encode())
 
     (row,) = rows(JsonLines(), path)
@@ -112,13 +112,16 @@ def test_half_of_a_pair_in_another_field_costs_nothing(tmp_path: Path, field: st
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"id": "1", "body": "Words.", "n": 3}', "has no field `text`; text is in `body`, `id`; it has `n`"),
-        (b'{"text": 17, "html": "<p>"}', "field `text` is a number, not text; text is in `html`; it has `text`"),
+        (b'{"id": "1", "body": "Words.", "n": 3}', "has no field `text`; text fields: `body`, `id`; other fields: `n`"),
+        (
+            b'{"text": 17, "html": "<p>"}',
+            "field `text` is a number, not text; text fields: `html`; other fields: `text`",
+        ),
         (b"{}", "has no field `text`; it has no fields"),
     ],
 )
-def test_where_the_text_is_missing_the_fields_are_named(tmp_path: Path, line: bytes, message: str) -> None:
-    """Who forgot `text_field` sees at once what to write."""
+def test_the_message_for_missing_text_lists_the_fields(tmp_path: Path, line: bytes, message: str) -> None:
+    """A user who forgot `text_field` can choose one of them."""
     assert [row["message"] for row in rows(JsonLines(), file_of(tmp_path, line))] == [message]
 
 
@@ -128,24 +131,24 @@ def called_deeply(frames: int, path: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("frames", [0, 400])
 @pytest.mark.parametrize(("opens", "closes"), [("[", "]"), ('{"[\\\\\\"{": ', "}")])
-def test_depth_has_a_bound_that_no_stack_moves(tmp_path: Path, opens: str, closes: str, frames: int) -> None:
-    """Which rows pass decides the version, and engines call a loader from stacks of different heights."""
+def test_the_depth_limit_does_not_depend_on_the_stack(tmp_path: Path, opens: str, closes: str, frames: int) -> None:
+    """Accepted rows decide the version id, and engines call a loader at different stack depths."""
     lines = [f'{{"text": "a", "deep": {opens * deep}1{closes * deep}}}\n' for deep in (MAX_DEPTH - 1, MAX_DEPTH)]
     path = file_of(tmp_path, "".join(lines).encode())
 
     assert [row["rule"] for row in called_deeply(frames, path)] == [None, "error.too_deep"]
 
 
-def test_brackets_side_by_side_or_in_a_text_are_not_deep(tmp_path: Path) -> None:
-    """Only nesting counts."""
+def test_only_nested_brackets_count_for_the_depth(tmp_path: Path) -> None:
+    """Brackets next to each other or in strings are harmless."""
     path = file_of(tmp_path, json.dumps({"text": '\\"[{' * 99 + "\\", "wide": [[]] * 99}).encode())
 
     assert [row["rule"] for row in rows(JsonLines(), path)] == [None]
 
 
 @pytest.mark.parametrize("setting", ["640", "4300", "0"])
-def test_digits_have_a_bound_that_no_setting_moves(tmp_path: Path, setting: str) -> None:
-    """A variable of the environment may not change a version."""
+def test_the_limit_of_digits_does_not_depend_on_settings(tmp_path: Path, setting: str) -> None:
+    """An environment variable must not change a version."""
     lines = [f'{{"text": "a", "n": -{"9" * digits}}}\n' for digits in (MAX_DIGITS, MAX_DIGITS + 1)]
     path = file_of(tmp_path, "".join(lines).encode())
     script = (
@@ -154,13 +157,13 @@ def test_digits_have_a_bound_that_no_setting_moves(tmp_path: Path, setting: str)
     )
     environ = {**os.environ, "PYTHONINTMAXSTRDIGITS": setting}
 
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, env=environ)
+    result = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, env=environ)
 
-    assert done.stdout == "[None, 'error.not_json']\n", done.stderr
+    assert result.stdout == "[None, 'error.not_json']\n", result.stderr
 
 
 def test_a_text_above_the_bound_is_too_large(tmp_path: Path) -> None:
-    """A batch holds 32 MB."""
+    """A batch has at most 32 MB, so a larger text does not fit."""
     path = file_of(tmp_path, json.dumps({"id": 1, "text": "a" * 32_000_001}).encode() + b"\n" + LINE)
 
     offered = rows(JsonLines(), path)
@@ -168,8 +171,8 @@ def test_a_text_above_the_bound_is_too_large(tmp_path: Path) -> None:
     assert [(row["source_id"], row["rule"]) for row in offered] == [("1", "error.too_large"), ("a", None)]
 
 
-def test_a_long_line_is_hashed_and_not_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The identity of a line that is too large to read is its content, too."""
+def test_a_long_line_is_hashed_without_keeping_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line that is too large to parse still has an id that depends on its content."""
     monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 100)
     monkeypatch.setattr(jsonl, "_READ_BYTES", 16)
     long = b'{"text": "' + b"x" * 200 + b'"}'
@@ -181,8 +184,8 @@ def test_a_long_line_is_hashed_and_not_held(tmp_path: Path, monkeypatch: pytest.
     assert offered[1]["record_sha256"] == hashlib.sha256(long).hexdigest()
 
 
-def test_a_line_of_200_mb_takes_no_more_memory_than_its_bound(tmp_path: Path) -> None:
-    """A hostile line may not cost the worker its life."""
+def test_reading_a_line_of_200_mb_takes_bounded_memory(tmp_path: Path) -> None:
+    """A hostile line must not exhaust the worker's memory."""
     path = tmp_path / "long.jsonl"
     with path.open("wb") as file:
         file.write(LINE + b'{"text": "')
@@ -196,9 +199,9 @@ def test_a_line_of_200_mb_takes_no_more_memory_than_its_bound(tmp_path: Path) ->
         "print(rules, (peak() - before) // 1024)"
     )
 
-    done = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
 
-    rules, mebibytes = done.stdout.rsplit(maxsplit=1)
+    rules, mebibytes = result.stdout.rsplit(maxsplit=1)
     assert rules == "[None, 'error.too_large', None]"
     assert int(mebibytes) < 160
 
@@ -209,7 +212,9 @@ def pack_gzip(data: bytes) -> bytes:
 
 def pack_zstd(data: bytes) -> bytes:
     params = zstandard.ZstdCompressionParameters(window_log=31, enable_ldm=True)
-    packer = zstandard.ZstdCompressor(compression_params=params).compressobj()  # no size in the frame, as from a pipe
+    packer = zstandard.ZstdCompressor(
+        compression_params=params
+    ).compressobj()  # no content size, as when compressing a pipe
     return packer.compress(data[:50]) + packer.flush() + zstandard.compress(data[50:])
 
 
@@ -222,8 +227,8 @@ def pack_xz(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("pack", [pack_gzip, pack_zstd, pack_bzip2, pack_xz])
-def test_compressed_lines_are_the_lines(tmp_path: Path, pack: object) -> None:
-    """Members and frames may follow each other, and windows may be as long as the big dumps have them."""
+def test_a_compressed_file_has_the_same_records(tmp_path: Path, pack: object) -> None:
+    """Files can have several members or frames, and windows as long as those of large public dumps."""
     data = b"".join(json.dumps({"id": i, "text": f"text {i}"}).encode() + b"\n" for i in range(5000))
     plain, packed = file_of(tmp_path, data), file_of(tmp_path, pack(data), "y.json.gz")  # type: ignore[operator]
 
@@ -232,7 +237,7 @@ def test_compressed_lines_are_the_lines(tmp_path: Path, pack: object) -> None:
 
 
 def bgzip(data: bytes) -> bytes:
-    """Pack *data* as bgzip does, in blocks; the empty one at the end marks it."""
+    """Compress *data* in blocks as bgzip does; an empty block marks the end."""
     blocks = []
     for start in [*range(0, len(data), 30_000), len(data)]:
         piece = data[start : start + 30_000]
@@ -244,7 +249,7 @@ def bgzip(data: bytes) -> bytes:
 
 
 def zstd_frames(data: bytes) -> bytes:
-    """Pack *data* in frames, as parallel tools do; between them lie frames to be skipped."""
+    """Compress *data* in frames, as parallel tools do, with skippable frames between them."""
     packer = zstandard.ZstdCompressor(write_checksum=True)
     frames = [packer.compress(data[start : start + 300_000]) for start in range(0, len(data), 300_000)]
     return (struct.pack("<II", 0x184D2A50, 5) + b"hello").join([b"", *frames])
@@ -257,10 +262,10 @@ DOCUMENTS = b"".join(
 
 
 @pytest.mark.parametrize("pack", [bgzip, zstd_frames])
-def test_frames_make_a_compressed_file_one_of_many_slices(
+def test_a_compressed_file_with_frames_has_many_slices(
     tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They begin at frames; a line that a frame's end cuts belongs to one slice; any cut gives the same records."""
+    """Slices begin at frames; a line across frames belongs to one slice; every cut gives the same records."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.base.MAX_SLICE_BYTES", 320_000)
     packed, plain = file_of(tmp_path, pack(DOCUMENTS), "x.json"), file_of(tmp_path, DOCUMENTS)
 
@@ -277,10 +282,10 @@ def test_frames_make_a_compressed_file_one_of_many_slices(
 
 @pytest.mark.parametrize("pack", [bgzip, zstd_frames])
 @pytest.mark.parametrize("change", [lambda data: data[:-3], lambda data: data + b"x", lambda data: data[5:]])
-def test_frames_that_do_not_fit_the_file_are_not_trusted(
+def test_a_file_with_inconsistent_frames_has_no_index(
     tmp_path: Path, pack: Callable[[bytes], bytes], change: Callable[[bytes], bytes]
 ) -> None:
-    """It is read as one stream; what is wrong is found there."""
+    """Such a file is read as one stream, which reports the damage."""
     path = file_of(tmp_path, change(pack(DOCUMENTS)))
 
     assert frame_index(str(path)) is None
@@ -288,43 +293,43 @@ def test_frames_that_do_not_fit_the_file_are_not_trusted(
 
 
 @pytest.mark.parametrize("pack", [bgzip, zstd_frames])
-def test_damage_in_one_frame_costs_its_slice_alone(
+def test_damage_in_one_frame_affects_only_its_slice(
     tmp_path: Path, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The slices behind it are read, and one row stands for what is lost."""
+    """Later slices are read, and one row reports the lost part."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.base.MAX_SLICE_BYTES", 320_000)
     packed = bytearray(pack(DOCUMENTS))
     path = file_of(tmp_path, bytes(packed))
     index = frame_index(str(path))
     slices = JsonLines().slices(str(path))
     assert index is not None
-    hurt = index.frame_at(slices[2][1] - 1)[0] + 200  # the last frame of the third slice
-    packed[hurt : hurt + 50] = bytes(50)
+    damage = index.frame_at(slices[2][1] - 1)[0] + 200  # in the last frame of the third slice
+    packed[damage : damage + 50] = bytes(50)
     path.write_bytes(packed)
 
     offered = [rows(JsonLines(), path, start=start, end=end) for start, end in slices]
 
-    found = [[row["rule"] for row in part if row["rule"]] for part in offered]
-    assert found[2].count("error.truncated") == 1
-    assert found[:2] + found[4:] == [[]] * (len(slices) - 2)
-    assert found[3] in ([], ["error.not_json"])
+    rules = [[row["rule"] for row in part if row["rule"]] for part in offered]
+    assert rules[2].count("error.truncated") == 1
+    assert rules[:2] + rules[4:] == [[]] * (len(slices) - 2)
+    assert rules[3] in ([], ["error.not_json"])
     assert sum(map(len, offered)) > 1500
 
 
-def test_a_compressed_file_that_is_cut_off_later_is_an_error(tmp_path: Path) -> None:
-    """Its slices are no longer those that were planned."""
+def test_a_compressed_file_that_was_truncated_after_loading_is_an_error(tmp_path: Path) -> None:
+    """The planned slices no longer match the file."""
     path = file_of(tmp_path, zstd_frames(DOCUMENTS))
     os.truncate(path, path.stat().st_size // 2)
 
-    with pytest.raises(DamagedFileError, match="not compressed as it was"):
+    with pytest.raises(DamagedFileError, match="frames of the file have changed"):
         rows(JsonLines(), path, start=300_000, end=600_000)
 
 
 @pytest.mark.parametrize(
     "pack", [gzip.compress, zstandard.compress, partial(bz2.compress, compresslevel=1), lzma.compress]
 )
-def test_a_stream_that_breaks_off_gives_what_came_before(tmp_path: Path, pack: object) -> None:
-    """The whole lines count, and the damage is one record, named by the file's content."""
+def test_the_complete_lines_of_a_truncated_stream_are_read(tmp_path: Path, pack: object) -> None:
+    """The damage is one record, whose id is the hash of the file."""
     data = b"".join(
         json.dumps({"id": i, "text": hashlib.sha256(b"%d" % i).hexdigest()}).encode() + b"\n" for i in range(9000)
     )
@@ -340,21 +345,21 @@ def test_a_stream_that_breaks_off_gives_what_came_before(tmp_path: Path, pack: o
 
 
 def test_trailing_zeros_of_a_gzip_file_are_padding(tmp_path: Path) -> None:
-    """Block stores pad with them, and gzip ignores them."""
+    """Block stores pad files with zeros, which gzip ignores."""
     path = file_of(tmp_path, gzip.compress(LINE) + bytes(50_000))
 
     assert [row["rule"] for row in rows(JsonLines(), path)] == [None]
 
 
 def test_output_beyond_the_buffer_is_not_lost_at_the_end(tmp_path: Path) -> None:
-    """A stream whose last bytes unfold to megabytes is whole."""
+    """The last bytes of a stream can expand to megabytes."""
     path = file_of(tmp_path, gzip.compress(b'{"text": "' + b"a" * 5_000_000 + b'"}'))
 
     assert [len(row["text"]) for row in rows(JsonLines(), path)] == [5_000_000]
 
 
 def test_known_fields_describe_the_document_and_others_are_metadata(tmp_path: Path) -> None:
-    """Nothing that a row says is lost, if it is short."""
+    """Only long values are dropped."""
     row = {
         **{"text": "t", "id": "n1", "title": "T", "url": "https://a.example/", "license": "CC BY 4.0"},
         **{"date": "2020-03-29T09:04:10Z", "stars": 3, "ok": True, "nested": {"b": [1], "a": None}, "long": "x" * 5000},
@@ -369,8 +374,8 @@ def test_known_fields_describe_the_document_and_others_are_metadata(tmp_path: Pa
     assert offered["metadata"] == {"nested": '{"b":[1]}', "ok": "true", "stars": "3"}
 
 
-def test_an_unknown_licence_stays_metadata(tmp_path: Path) -> None:
-    """A licence is an SPDX expression or unknown; what was written is kept beside it."""
+def test_an_unknown_license_stays_in_the_metadata(tmp_path: Path) -> None:
+    """The column `license` has an SPDX expression or null, but the original value is kept."""
     path = file_of(tmp_path, b'{"text": "t", "license": "see the back cover"}')
 
     offered = rows(JsonLines(), path)[0]
@@ -378,8 +383,8 @@ def test_an_unknown_licence_stays_metadata(tmp_path: Path) -> None:
     assert (offered["license"], offered["metadata"]) == (None, {"license": "see the back cover"})
 
 
-def test_a_record_without_an_id_is_named_by_its_content(tmp_path: Path) -> None:
-    """Never by its position: the same records in another order have the same ids."""
+def test_the_id_of_a_record_without_one_is_its_hash(tmp_path: Path) -> None:
+    """An id must not depend on the position: the same records in another order have the same ids."""
     one, two = b'{"text": "one", "n": null}\n', b'{"text":"two"}\n'
     path, reverse = file_of(tmp_path, one + two), file_of(tmp_path, two + one, "reverse.jsonl")
 
@@ -389,7 +394,7 @@ def test_a_record_without_an_id_is_named_by_its_content(tmp_path: Path) -> None:
     assert rows(JsonLines(), path)[0]["source_id"] == hashlib.sha256(b'{"text":"one"}').hexdigest()
 
 
-def test_every_sample_gives_an_answer() -> None:
-    """Real files, gzip and zstd."""
+def test_every_sample_is_read() -> None:
+    """The samples are real files, compressed with gzip and zstd."""
     for path in samples("jsonl"):
         assert rows(JsonLines(), path)

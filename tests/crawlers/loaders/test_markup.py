@@ -1,4 +1,4 @@
-"""Markdown, reStructuredText and package metadata become readable text."""
+"""Conversion of Markdown, reStructuredText and package metadata to readable text."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def one(loader: Loader, folder: Path, text: str) -> dict[str, object]:
     return row
 
 
-def test_markdown_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
-    """Words stay, marks go; code stays as it is."""
+def test_markdown_becomes_readable_text(tmp_path: Path) -> None:
+    """Words are kept, markup is removed, and code is unchanged."""
     row = one(
         Markdown(),
         tmp_path,
@@ -85,8 +85,8 @@ def test_markdown_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
     )
 
 
-def test_restructuredtext_reads_as_a_person_would_read_it_out(tmp_path: Path) -> None:
-    """References show their words, directives of Sphinx their content."""
+def test_restructuredtext_becomes_readable_text(tmp_path: Path) -> None:
+    """References become their text, and directives of Sphinx become their content."""
     row = one(
         RestructuredText(),
         tmp_path,
@@ -166,8 +166,8 @@ def test_restructuredtext_reads_as_a_person_would_read_it_out(tmp_path: Path) ->
     )
 
 
-def test_a_role_of_one_file_does_not_reach_the_next(tmp_path: Path) -> None:
-    """Output is a function of the document, not of what the worker read before."""
+def test_a_role_of_one_file_does_not_affect_the_next(tmp_path: Path) -> None:
+    """The text must not depend on the files that the worker read before."""
     plain = "Some :shout:`words` here.\n"
     before = one(RestructuredText(), tmp_path, plain)
 
@@ -176,22 +176,22 @@ def test_a_role_of_one_file_does_not_reach_the_next(tmp_path: Path) -> None:
     assert one(RestructuredText(), tmp_path, plain) == before
 
 
-def test_the_day_does_not_enter_the_text(tmp_path: Path) -> None:
-    """Tomorrow the same file is the same document."""
+def test_the_text_does_not_depend_on_the_date(tmp_path: Path) -> None:
+    """The same file must be the same document tomorrow."""
     row = one(RestructuredText(), tmp_path, ".. |today| date::\n\nMade on |today|, printed.\n")
 
     assert "20" not in str(row["text"])
 
 
 def test_nothing_is_printed_about_bad_markup(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    """A library does not write to the terminal."""
+    """Libraries must not write to the terminal."""
     one(RestructuredText(), tmp_path, "Title\n==\n\n`unclosed *x\n\n.. nonsense::\n\n - a\nb\n")
 
     assert capfd.readouterr() == ("", "")
 
 
-def test_front_matter_gives_its_plain_values_as_they_are_written() -> None:
-    """A day stays a day, and `yes` a word; what is no plain value is left out."""
+def test_plain_values_of_front_matter_keep_their_spelling() -> None:
+    """Dates and words such as `yes` are not converted; nested values are dropped."""
     text = "---\ntitle: Notes\ntags: [a, 2, [b]]\ndate: 2024-01-31\ndraft: yes\nby: {k: v}\nkey: !x y\n---\nOne."
 
     front, body = front_matter(text)
@@ -201,8 +201,8 @@ def test_front_matter_gives_its_plain_values_as_they_are_written() -> None:
 
 
 @pytest.mark.parametrize("item", ["[{}]", "{{<<: [{}]}}"], ids=["lists", "merged mappings"])
-def test_a_bomb_in_front_matter_costs_no_time(item: str) -> None:
-    """A page of a stranger must not stop a run: nine times the work for each line of it."""
+def test_a_yaml_bomb_in_front_matter_takes_no_time(item: str) -> None:
+    """Each line multiplies the work by nine; a hostile page must not stall a run."""
     levels = [f"a{n}: &a{n} {item.format(', '.join([f'*a{n - 1}'] * 9))}" for n in range(1, 12)]
     text = "\n".join(["---", "a0: &a0 {k: 1, l: 2}", *levels, "---", "One."])
     start = time.process_time()
@@ -213,8 +213,8 @@ def test_a_bomb_in_front_matter_costs_no_time(item: str) -> None:
     assert time.process_time() - start < 2
 
 
-def test_deep_nesting_is_an_answer(tmp_path: Path) -> None:
-    """Hostile markup costs one record."""
+def test_deep_nesting_is_text_or_an_error(tmp_path: Path) -> None:
+    """Hostile markup must not affect other records."""
     quotes = one(Markdown(), tmp_path, ">" * 5000 + " deep")
     lists = one(RestructuredText(), tmp_path, "".join(" " * (2 * i) + f"- a{i}\n\n" for i in range(400)))
 
@@ -247,8 +247,8 @@ Text.
         ("text/plain", "# Head *line*\n\nText."),
     ],
 )
-def test_a_description_is_read_as_what_it_says_it_is(tmp_path: Path, kind: str, text: str) -> None:
-    """The headers describe it."""
+def test_a_description_is_parsed_according_to_its_type(tmp_path: Path, kind: str, text: str) -> None:
+    """`Description-Content-Type` names the markup language."""
     row = one(PackageMetadata(), tmp_path, METADATA.format(kind=kind))
 
     assert row["text"] == text
@@ -257,8 +257,8 @@ def test_a_description_is_read_as_what_it_says_it_is(tmp_path: Path, kind: str, 
     assert row["metadata"] == {"Name": "sample", "Version": "1.2"}
 
 
-def test_an_old_description_in_a_header_is_found(tmp_path: Path) -> None:
-    """Before metadata 2.1 it lay there, indented."""
+def test_a_description_in_a_header_is_read(tmp_path: Path) -> None:
+    """Before metadata 2.1, the description was an indented header."""
     row = one(
         PackageMetadata(), tmp_path, "Name: a\nLicense: BSD\nDescription: One\n       |===\n       |\n       |Two.\n"
     )
@@ -267,15 +267,15 @@ def test_an_old_description_in_a_header_is_found(tmp_path: Path) -> None:
 
 
 def test_metadata_without_a_description_is_set_aside(tmp_path: Path) -> None:
-    """A name is no document."""
+    """A name alone is not a document."""
     assert one(PackageMetadata(), tmp_path, "Name: a\nVersion: 1\n\n")["rule"] == "error.no_text"
 
 
 @pytest.mark.parametrize(
     ("loader", "folder", "pattern"), [(Markdown(), "markdown", "*.md"), (RestructuredText(), "rest", "*.rst")]
 )
-def test_every_sample_gives_an_answer(loader: Loader, folder: str, pattern: str) -> None:
-    """Chapters of a book, proposals and manuals, with a title each."""
+def test_every_sample_has_text_and_a_title(loader: Loader, folder: str, pattern: str) -> None:
+    """The samples are chapters of a book, proposals and manuals."""
     for path in samples(folder, pattern):
         row = rows(loader, path)[0]
         assert row["rule"] is None

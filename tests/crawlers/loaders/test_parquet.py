@@ -1,4 +1,4 @@
-"""Parquet: the rows of a table are the records that JSON Lines would give."""
+"""Parquet: the rows of a table become the same records as in JSON Lines."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def without_place(offered: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @given(table_rows)
-def test_rows_are_offered_as_json_lines_would_offer_them(table: list[dict[str, Any]]) -> None:
-    """The same records in another format are the same captures."""
+def test_rows_become_the_same_records_as_in_json_lines(table: list[dict[str, Any]]) -> None:
+    """The same rows in another format must be the same captures."""
     with tempfile.TemporaryDirectory() as folder:
         parquet = write(Path(folder), pa.Table.from_pylist(table, schema=SCHEMA))
         lines = Path(folder) / "x.jsonl"
@@ -74,7 +74,7 @@ def test_rows_are_offered_as_json_lines_would_offer_them(table: list[dict[str, A
 
 
 def test_every_type_of_column_has_a_json_form(tmp_path: Path) -> None:
-    """A column of an unusual type may not stop a run; its form is the one that people write into JSON."""
+    """A column of an unusual type must not stop a run. The forms are those commonly used in JSON."""
     columns = {
         "text": pa.array(["t"]).dictionary_encode(),
         "at": pa.array([datetime(2020, 1, 2, 3, 4, 5, 6, tzinfo=UTC)], pa.timestamp("ns", "America/New_York")),
@@ -108,7 +108,7 @@ def test_every_type_of_column_has_a_json_form(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("edges", [[0, 10_000_000], [0, 300, 700, 10_000_000], [0, 4, 5, 6, 10_000_000]])
 def test_slices_give_what_the_whole_file_gives(tmp_path: Path, edges: list[int]) -> None:
-    """A row group belongs to the slice that holds its first byte."""
+    """Each row belongs to one slice, independent of where the file is cut."""
     table = pa.table({"text": [f"text {i}" for i in range(500)], "id": list(range(500))})
     path = write(tmp_path, table, row_group_size=40)
 
@@ -117,10 +117,10 @@ def test_slices_give_what_the_whole_file_gives(tmp_path: Path, edges: list[int])
 
 
 @pytest.mark.parametrize("row_group_size", [5000, 1700, 300, 7])
-def test_slices_are_balanced_and_cut_large_row_groups_by_rows(
+def test_slices_are_balanced_and_split_large_row_groups_by_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, row_group_size: int
 ) -> None:
-    """One row group may be the whole file; small ones are read together."""
+    """The whole file can be one row group; small row groups are read together."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.parquet.MIN_PACKED_SLICE_BYTES", 1000)
     table = pa.table({"text": [hashlib.sha256(b"%d" % i).hexdigest() for i in range(5000)], "id": list(range(5000))})
     path = write(tmp_path, table, row_group_size=row_group_size)
@@ -134,7 +134,7 @@ def test_slices_are_balanced_and_cut_large_row_groups_by_rows(
 
 
 def test_a_table_without_rows_has_one_slice(tmp_path: Path) -> None:
-    """It has no row group either, or one without rows."""
+    """Such a table has no row group, or an empty one."""
     path = write(tmp_path, pa.table({"text": pa.array([], pa.string())}))
 
     (piece,) = Parquet().slices(str(path))
@@ -142,8 +142,8 @@ def test_a_table_without_rows_has_one_slice(tmp_path: Path) -> None:
     assert rows(Parquet(), path, start=piece[0], end=piece[1]) == []
 
 
-def test_a_missing_text_column_is_refused_with_the_nearest(tmp_path: Path) -> None:
-    """The user has to name it; the columns there are stand in the message."""
+def test_a_missing_text_column_is_refused_with_a_similar_one_as_hint(tmp_path: Path) -> None:
+    """The user must set `text_field`, so the message lists the columns."""
     path = write(tmp_path, pa.table({"n": [1], "texts": ["a"]}))
 
     with pytest.raises(SourceError, match="no column `text`; it has `n`, `texts`") as caught:
@@ -153,15 +153,15 @@ def test_a_missing_text_column_is_refused_with_the_nearest(tmp_path: Path) -> No
 
 
 def test_a_text_column_of_numbers_is_refused(tmp_path: Path) -> None:
-    """Nobody means the numbers as documents."""
+    """Numbers are not documents; the user probably chose the wrong column."""
     path = write(tmp_path, pa.table({"text": [1]}))
 
-    with pytest.raises(SourceError, match="holds int64, not text"):
+    with pytest.raises(SourceError, match="has the type int64, not text"):
         rows(Parquet(), path)
 
 
-def test_a_missing_id_column_is_refused_only_when_it_was_asked_for(tmp_path: Path) -> None:
-    """`id` is a default, an `id_field` in the recipe is a promise."""
+def test_a_missing_id_column_is_refused_only_if_the_recipe_sets_it(tmp_path: Path) -> None:
+    """The default column `id` may be missing, but an `id_field` in the recipe must exist."""
     path = write(tmp_path, pa.table({"text": ["a"]}))
 
     assert len(rows(Parquet(), path)) == 1
@@ -171,7 +171,7 @@ def test_a_missing_id_column_is_refused_only_when_it_was_asked_for(tmp_path: Pat
 
 @pytest.mark.parametrize("keep", [0, 3, 0.5, 0.9])
 def test_a_damaged_file_is_set_aside(tmp_path: Path, keep: float) -> None:
-    """A table without its footer cannot be read in part; the other files of the source are read."""
+    """A table without its footer cannot be read at all, but must not stop the other files of the source."""
     path = write(tmp_path, pa.table({"text": ["a" * 1000]}))
     path.write_bytes(path.read_bytes()[: int(keep * path.stat().st_size) if keep < 1 else keep])  # type: ignore[index]
     Parquet().check(str(path))
@@ -184,8 +184,8 @@ def test_a_damaged_file_is_set_aside(tmp_path: Path, keep: float) -> None:
 
 
 @pytest.mark.parametrize("hurt", [0, 2, 4])
-def test_a_damaged_row_group_costs_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurt: int) -> None:
-    """The others are read; one row stands for what is lost, in one of the slices that touch it."""
+def test_only_the_damaged_row_group_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hurt: int) -> None:
+    """Other row groups are read; one row reports the loss, in one of the slices of the row group."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.parquet.MIN_PACKED_SLICE_BYTES", 1000)
     texts = [hashlib.sha256(b"%d" % i).hexdigest() for i in range(5000)]
     path = write(tmp_path, pa.table({"text": texts}), compression="zstd", row_group_size=1000)
@@ -206,8 +206,8 @@ def test_a_damaged_row_group_costs_itself(tmp_path: Path, monkeypatch: pytest.Mo
     assert parts == rows(Parquet(), path)
 
 
-def test_a_disk_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The version would lack documents that are there."""
+def test_an_error_of_the_disk_is_not_damage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the version would lack documents that are in the file."""
     path = write(tmp_path, pa.table({"text": ["a"]}))
 
     def fail(*_: object, **__: object) -> None:
@@ -219,13 +219,13 @@ def test_a_disk_that_fails_is_no_damage(tmp_path: Path, monkeypatch: pytest.Monk
         rows(Parquet(), path)
 
 
-def test_every_sample_gives_an_answer() -> None:
-    """Real files, one of them by Polars with large strings and ten row groups."""
+def test_every_sample_is_read() -> None:
+    """The samples are real files; one was written by Polars with large strings and ten row groups."""
     assert sum(len(rows(Parquet(), path)) for path in samples("parquet")) == 612
 
 
-def test_nested_columns_have_the_depth_of_json_lines(tmp_path: Path) -> None:
-    """How deep a table may be is no matter of the caller's stack."""
+def test_nested_columns_have_the_depth_limit_of_json_lines(tmp_path: Path) -> None:
+    """The limit must not depend on the caller's stack."""
     value: Any = 1
     for _ in range(MAX_DEPTH - 1):
         value = [value]
@@ -239,17 +239,17 @@ def test_nested_columns_have_the_depth_of_json_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("names", [("text", "text", "id"), ("text", "note", "note")])
-def test_two_columns_of_one_name_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
-    """A row can hold one of them, and which would be chance."""
+def test_repeated_column_names_are_refused(tmp_path: Path, names: tuple[str, ...]) -> None:
+    """A row can have only one of the columns, and the choice would be arbitrary."""
     path = write(tmp_path, pa.table([pa.array(["a"])] * 3, names=list(names)))
 
-    with pytest.raises(SourceError, match=rf"two columns are called `{names[1]}`") as caught:
+    with pytest.raises(SourceError, match=rf"two columns have the name `{names[1]}`") as caught:
         Parquet().check(str(path))
     assert caught.value.file == str(path)
 
 
 def unchecked(*values: bytes) -> pa.Array:
-    """Return *values* as an array of strings, valid or not, as a writer that does not check them makes it."""
+    """Return *values* as an array of strings without checking that they are valid UTF-8, as some writers do."""
     return pa.Array.from_buffers(pa.string(), len(values), pa.array(values, pa.binary()).buffers())
 
 
@@ -271,7 +271,7 @@ LATIN_1 = unchecked("garçon".encode("latin-1"), "garçon".encode())
     ids=lambda value: None if isinstance(value, str) else str(value.type),
 )
 def test_a_string_that_is_not_utf_8_does_not_stop_the_run(tmp_path: Path, column: pa.Array, expected: str) -> None:
-    """Parquet's writers do not check strings. A column that nobody uses must not cost the document."""
+    """Parquet writers do not check strings. An unused column must not make the document invalid."""
     file = tmp_path / "latin.parquet"
     pq.write_table(pa.table({"text": ["one", "two"], "by": column}), file)
 
@@ -282,7 +282,7 @@ def test_a_string_that_is_not_utf_8_does_not_stop_the_run(tmp_path: Path, column
 
 
 def test_a_text_that_is_not_utf_8_is_set_aside(tmp_path: Path) -> None:
-    """Its letters are unknown; the rows around it are read."""
+    """The characters of the text are unknown, but the other rows are read."""
     file = tmp_path / "latin.parquet"
     pq.write_table(pa.table({"text": LATIN_1, "n": [1, 2]}), file)
 

@@ -1,4 +1,4 @@
-"""Names of records: one way of writing for one id, whatever file it stands in."""
+"""Ids of records: one spelling per id, independent of the file format."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def named(value: Any) -> str | None:
     ],
 )
 def test_an_id_in_json_lines_names_its_record_as_rfc_8785_writes_it(tmp_path: Path, written: str, name: str) -> None:
-    """JSON has one kind of numbers; text is taken as it stands."""
+    """JSON does not distinguish kinds of numbers. Text is not changed."""
     path = tmp_path / "x.jsonl"
     path.write_text(f'{{"id": {written}, "text": "a"}}\n')
 
@@ -68,7 +68,7 @@ def test_an_id_in_json_lines_names_its_record_as_rfc_8785_writes_it(tmp_path: Pa
     ],
 )
 def test_an_id_in_parquet_names_its_record_as_in_json_lines(tmp_path: Path, column: pa.Array, names: list[str]) -> None:
-    """A column of whole numbers with a gap becomes one of floats in pandas; the records are the same."""
+    """pandas stores a column of whole numbers with gaps as floats, which must not change the ids."""
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"id": column, "text": ["a"] * len(column)}), path)
 
@@ -77,22 +77,22 @@ def test_an_id_in_parquet_names_its_record_as_in_json_lines(tmp_path: Path, colu
 
 @given(number=st.integers(-(2**53), 2**53))
 def test_a_whole_number_has_one_name_in_both_kinds_of_numbers(number: int) -> None:
-    """Up to 2^53 a float is the same number."""
+    """Up to 2^53, a float represents the number exactly."""
     assert named(number) == named(float(number)) == str(number)
 
 
 @given(one=st.floats(allow_nan=False, allow_infinity=False), other=st.floats(allow_nan=False, allow_infinity=False))
 def test_different_numbers_have_different_names(one: float, other: float) -> None:
-    """The shortest digits that give the number back."""
+    """The shortest digits that read back as the same number are unique."""
     assert (named(one) == named(other)) == (one == other)
 
 
 @pytest.mark.parametrize(
-    ("written", "how"),
+    ("written", "kind"),
     [('{"a": 1}', "unusable"), ("[1]", "unusable"), ("[]", "unusable"), ("null", "missing"), ('""', "missing")],
 )
-def test_an_id_of_no_use_is_counted_and_stays_with_the_record(tmp_path: Path, written: str, how: str) -> None:
-    """The record is named by its hash; a value that is not its name is one of its facts."""
+def test_an_unusable_id_is_counted_and_kept_in_the_metadata(tmp_path: Path, written: str, kind: str) -> None:
+    """The id of the record is its hash, but the value must not get lost."""
     path = tmp_path / "x.jsonl"
     path.write_text(f'{{"id": {written}, "text": "a"}}\n{{"text": "b"}}\n{{"id": 1, "text": "c"}}\n')
     counts: Counter[str] = Counter()
@@ -101,12 +101,12 @@ def test_an_id_of_no_use_is_counted_and_stays_with_the_record(tmp_path: Path, wr
     list(JsonLines().read(str(path), name="x", counts=counts))
 
     assert offered[0]["source_id"] == offered[0]["record_sha256"]
-    assert ("id" in (offered[0]["metadata"] or ())) == (how == "unusable" or written == '""')
-    assert counts == Counter({"ids.missing": 1, "ids.given": 1}) + Counter({f"ids.{how}": 1})
+    assert ("id" in (offered[0]["metadata"] or ())) == (kind == "unusable" or written == '""')
+    assert counts == Counter({"ids.missing": 1, "ids.given": 1}) + Counter({f"ids.{kind}": 1})
 
 
-def test_no_number_in_parquet_is_a_missing_id(tmp_path: Path) -> None:
-    """NaN is what pandas writes for a gap."""
+def test_a_number_that_is_not_finite_is_a_missing_id(tmp_path: Path) -> None:
+    """pandas writes NaN for a missing value."""
     path = tmp_path / "x.parquet"
     ids = pa.array([float("nan"), float("inf"), None, 3.0])
     pq.write_table(pa.table({"id": ids, "text": list("abcd")}), path)
@@ -126,8 +126,8 @@ def test_no_number_in_parquet_is_a_missing_id(tmp_path: Path) -> None:
         (("file", "lang", "id"), ["a%23b/part.jsonl#de#0", "a%23b/part.jsonl#50%25#x#y"]),
     ],
 )
-def test_an_id_is_made_of_parts(tmp_path: Path, parts: tuple[str, ...], names: list[str]) -> None:
-    """What is between the parts is escaped in them, so that no two lists of parts make one id."""
+def test_an_id_can_have_several_parts(tmp_path: Path, parts: tuple[str, ...], names: list[str]) -> None:
+    """The separator is escaped in the parts, so that different parts have different ids."""
     path = tmp_path / "x.jsonl"
     path.write_text('{"id": 0.0, "lang": "de", "text": "a"}\n{"id": "x#y", "lang": "50%", "text": "b"}\n')
 
@@ -142,14 +142,14 @@ def test_an_id_is_made_of_parts(tmp_path: Path, parts: tuple[str, ...], names: l
     other=st.tuples(st.text("a#%", min_size=1), st.text("a#%", min_size=1)),
 )
 def test_different_parts_make_different_ids(one: tuple[str, str], other: tuple[str, str]) -> None:
-    """Two documents may not meet because of a character in a name."""
+    """Two documents must not have the same id because of a character in a name."""
     ids = [Naming(("file", "id"), file, Counter()).name_of({"id": name}) for file, name in (one, other)]
 
     assert (ids[0] == ids[1]) == (one == other)
 
 
-def test_a_record_without_one_of_the_parts_is_named_by_its_hash(tmp_path: Path) -> None:
-    """Half of a name is none."""
+def test_the_id_of_a_record_without_one_of_the_parts_is_its_hash(tmp_path: Path) -> None:
+    """The other parts alone would not be unique."""
     path = tmp_path / "x.jsonl"
     path.write_text('{"lang": "de", "text": "a"}\n')
 
@@ -165,21 +165,21 @@ def test_a_record_without_one_of_the_parts_is_named_by_its_hash(tmp_path: Path) 
     [
         ({"id_from": ["file"]}, "gives all records of a file one id"),
         ({"id_from": []}, "at least 1"),
-        ({"id_from": ["id", "id"]}, "names a part twice"),
-        ({"id_from": ["file", "id"], "id_field": "key"}, "takes the place of `id_field`"),
+        ({"id_from": ["id", "id"]}, "contains a part twice"),
+        ({"id_from": ["file", "id"], "id_field": "key"}, "replaces `id_field`"),
     ],
 )
-def test_parts_that_make_no_id_are_refused(
+def test_invalid_parts_of_an_id_are_refused(
     form: type[JsonLines | Parquet], fields: dict[str, Any], message: str
 ) -> None:
-    """Before work starts."""
+    """The error must come before any file is read."""
     with pytest.raises(ValidationError, match=message):
         form.model_validate(fields)
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_the_name_of_the_file_is_read_where_it_is_a_part(form: type[JsonLines | Parquet]) -> None:
-    """A task is computed again when a file is renamed, but only there; its parameters survive the way to a worker."""
+def test_the_name_of_the_file_matters_only_if_it_is_a_part(form: type[JsonLines | Parquet]) -> None:
+    """A task runs again after a file was renamed only if the name is a part. Loaders are sent to workers as JSON."""
     loader = form(id_from=("file", "id"))
 
     assert loader.reads_name

@@ -1,4 +1,4 @@
-"""How much a compressed file holds, told from its beginning."""
+"""Estimates of the decompressed size of a file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WORDS = [f"word{number}" for number in range(5_000)]
 
 
 @pytest.mark.parametrize("compress", [gzip.compress, zstandard.compress, bz2.compress, lzma.compress, bytes])
-def test_what_a_file_holds_is_told_from_its_beginning(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
-    """Most of it is not read."""
+def test_the_size_is_estimated_from_the_beginning(compress: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    """A plan must not read whole files."""
     content = " ".join(random.Random(1).choices(WORDS, k=1_500_000)).encode()
     path = tmp_path / "file"
     path.write_bytes(compress(content))
@@ -28,8 +28,8 @@ def test_what_a_file_holds_is_told_from_its_beginning(compress: Callable[[bytes]
     assert decompressed_bytes(str(path)) == pytest.approx(len(content), rel=0.05)
 
 
-def test_a_file_that_stands_for_very_many_bytes_is_not_unpacked(tmp_path: Path) -> None:
-    """A look at a hostile file ends early, and what it may hold is counted."""
+def test_the_estimate_for_a_decompression_bomb_is_fast(tmp_path: Path) -> None:
+    """Only a bounded part of a hostile file may be decompressed."""
     frame = zstandard.compress(bytes(2**28))
     path = tmp_path / "zeros.zst"
     path.write_bytes(frame * 60)
@@ -39,8 +39,8 @@ def test_a_file_that_stands_for_very_many_bytes_is_not_unpacked(tmp_path: Path) 
     assert time.process_time() - started < 1
 
 
-def test_an_empty_file_holds_nothing(tmp_path: Path) -> None:
-    """There is nothing to divide by."""
+def test_the_estimate_for_an_empty_file_is_zero(tmp_path: Path) -> None:
+    """The ratio of sizes must not divide by zero."""
     (tmp_path / "empty").write_bytes(b"")
 
     assert decompressed_bytes(str(tmp_path / "empty")) == 0

@@ -1,4 +1,4 @@
-"""Files that cannot be read, or not any more: an error that names the file and helps, whatever the format."""
+"""Unreadable files: in all formats, the error names the file and has a hint."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOBODY = 65_534
 
 @contextlib.contextmanager
 def as_nobody() -> Iterator[None]:
-    """Take the rights of root away, which may read everything."""
+    """Drop the rights of root, who can read everything."""
     is_root = os.geteuid() == 0
     if is_root:
         os.seteuid(NOBODY)
@@ -48,16 +48,16 @@ def loader(request: pytest.FixtureRequest) -> Loader:
 
 def refused(loader: Loader, path: Path) -> list[CorpusmillError]:
     errors = []
-    for ask in (loader.slices, loader.check, lambda name: read(loader, Path(name))):
+    for operation in (loader.slices, loader.check, lambda name: read(loader, Path(name))):
         try:
-            ask(str(path))
+            operation(str(path))
         except CorpusmillError as error:
             errors.append(error)
     return errors
 
 
-def test_a_file_that_may_not_be_read_is_named(loader: Loader) -> None:
-    """It may be listed all the same; the reader has to change its rights."""
+def test_a_file_without_read_permission_is_named(loader: Loader) -> None:
+    """Such a file is matched by a pattern, so the user must change its permissions."""
     with tempfile.NamedTemporaryFile() as file:
         path = Path(file.name)
         path.chmod(0)
@@ -70,16 +70,16 @@ def test_a_file_that_may_not_be_read_is_named(loader: Loader) -> None:
     assert all("Permission denied" in error.message and "chmod" in (error.hint or "") for error in errors)
 
 
-def test_a_file_that_is_gone_is_named(loader: Loader, tmp_path: Path) -> None:
-    """Somebody cleaned up between `load` and `run`."""
-    errors = refused(loader, tmp_path / "gone")
+def test_a_missing_file_is_named(loader: Loader, tmp_path: Path) -> None:
+    """A file can be removed between `load` and `run`."""
+    errors = refused(loader, tmp_path / "missing")
 
     assert errors
     assert all("No such file" in error.message and "load" in (error.hint or "") for error in errors)
 
 
-def test_a_folder_in_the_place_of_a_file_is_named(loader: Loader, tmp_path: Path) -> None:
-    """Some tools write a folder of parts under the name of a file."""
+def test_a_folder_in_place_of_a_file_is_named(loader: Loader, tmp_path: Path) -> None:
+    """Some tools write a folder of parts with the name of a file."""
     path = tmp_path / "x.jsonl"
     path.mkdir()
 
@@ -90,7 +90,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(loader: Loader, tmp_path: Path
 
 
 def test_a_folder_that_a_pattern_matches_is_not_loaded(tmp_path: Path) -> None:
-    """Only files are."""
+    """Only files contain records."""
     (tmp_path / "parts.jsonl").mkdir()
     (tmp_path / "x.jsonl").write_text("{}")
 
@@ -102,7 +102,7 @@ def test_a_folder_that_a_pattern_matches_is_not_loaded(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", ["jsonl", "warc", "packed", "parquet"])
 @pytest.mark.parametrize("is_read_already", [False, True])
 def test_a_file_that_became_shorter_is_an_error(tmp_path: Path, form: str, is_read_already: bool) -> None:
-    """Its last records would be missing without a word."""
+    """Otherwise its last records would be lost silently."""
     path = tmp_path / "x"
     match form:
         case "jsonl":
@@ -129,7 +129,7 @@ def test_a_file_that_became_shorter_is_an_error(tmp_path: Path, form: str, is_re
 
 @pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that can be opened and fails")
 def test_a_read_that_fails_leaves_an_unfinished_run() -> None:
-    """The same command works once the disk or the mount is back."""
+    """The same command can be repeated when the disk or mount is available again."""
     with open_file("/proc/self/mem") as file, pytest.raises(UnfinishedError, match="Input/output error") as caught:
         file.read(1)
 

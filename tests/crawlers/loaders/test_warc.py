@@ -1,4 +1,4 @@
-"""Web archives: each record once, from any slice, and an answer to every kind of damage."""
+"""Web archives: each record is read once, independent of the slices, and all damage is reported."""
 
 from __future__ import annotations
 
@@ -66,8 +66,8 @@ def noise(seed: int, size: int) -> bytes:
     return b"<html>" + random.Random(seed).randbytes(size).hex().encode()
 
 
-def test_a_response_is_offered_with_where_and_when_it_was_fetched(tmp_path: Path) -> None:
-    """Identity is the canonical URL and the body's hash; the URL as fetched is kept."""
+def test_a_response_has_its_url_and_time_of_fetching(tmp_path: Path) -> None:
+    """The id is the canonical URL; the URL as fetched is kept."""
     row = only(tmp_path, record(b"HTTP/1.1 200 OK\r\n" + TYPE + b"\r\n\r\n" + PAGE))
 
     assert (row["source_id"], row["url"]) == ("http://a.example/x?a=2&b=1", "http://A.example/x?b=1&a=2#f")
@@ -110,13 +110,13 @@ def brotli(body: bytes) -> bytes:
         (chunked(gzip.compress(PAGE)[:-8]), b"Transfer-Encoding: gzip, chunked"),
     ],
 )
-def test_encodings_are_undone_where_they_are_real(tmp_path: Path, body: bytes, header: bytes) -> None:
-    """Archives often hold the body decoded and the header as it was."""
+def test_content_codings_are_decoded_if_they_are_present(tmp_path: Path, body: bytes, header: bytes) -> None:
+    """Archives often store the decoded body with the original header."""
     assert only(tmp_path, response(body, TYPE, header))["content"] == PAGE
 
 
-def test_a_body_that_breaks_off_is_published_only_where_the_record_says_so(tmp_path: Path) -> None:
-    """`WARC-Truncated` stays with the document; without it nobody would see that half of the page is missing."""
+def test_a_truncated_body_is_accepted_only_with_warc_truncated(tmp_path: Path) -> None:
+    """The header is kept in the metadata, because it shows that a part of the page is missing."""
     data = response(gzip.compress(noise(1, 9000))[:-2000], TYPE, b"Content-Encoding: gzip")
 
     whole, cut = (
@@ -128,8 +128,8 @@ def test_a_body_that_breaks_off_is_published_only_where_the_record_says_so(tmp_p
     assert (cut["rule"], cut["metadata"]) == (None, {"warc_truncated": "length"})
 
 
-def test_a_bomb_is_too_large_before_it_has_unfolded(tmp_path: Path) -> None:
-    """The decoded body counts."""
+def test_a_decompression_bomb_is_too_large(tmp_path: Path) -> None:
+    """The limit applies to the decoded body, and decoding stops there."""
     bomb = gzip.compress(gzip.compress(bytes(300_000_000), 1))
 
     assert only(tmp_path, response(bomb, TYPE, b"Content-Encoding: gzip, gzip"))["rule"] == "error.too_large"
@@ -148,13 +148,13 @@ def test_a_bomb_is_too_large_before_it_has_unfolded(tmp_path: Path) -> None:
         (record(b"W\xc3\xb6rter \xff", kind="conversion", about="text/plain"), "error.encoding"),
     ],
 )
-def test_what_is_offered_is_a_document_or_says_why_not(tmp_path: Path, data: bytes, rule: str | None) -> None:
-    """A 200 response of another type is a rejected offer, not a silent loss."""
+def test_a_response_is_a_document_or_has_a_rule(tmp_path: Path, data: bytes, rule: str | None) -> None:
+    """A response with status 200 and another media type must not be lost silently."""
     assert only(tmp_path, data)["rule"] == rule
 
 
 def test_other_records_are_counted_by_kind(tmp_path: Path) -> None:
-    """What is no document is not offered, and is not lost either."""
+    """Records that are not documents must not be lost silently."""
     archive = [
         *(record(b"", kind=kind) for kind in ("warcinfo", "request", "revisit", "metadata")),
         response(PAGE),
@@ -174,7 +174,7 @@ def test_other_records_are_counted_by_kind(tmp_path: Path) -> None:
 
 
 def test_slices_count_what_the_whole_file_counts(tmp_path: Path) -> None:
-    """Each record is counted once, by the task that reads it."""
+    """Each record is counted once, by the task that reads its slice."""
     archive = [gzip.compress(record(b"x" * 3000, kind="request") + response()) for _ in range(50)]
     path = write(tmp_path, b"".join(archive))
     size = path.stat().st_size
@@ -184,8 +184,8 @@ def test_slices_count_what_the_whole_file_counts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), [(b"Content-Length", b"content-LENGTH"), (b"WARC-Type", b"Warc-type")])
-def test_names_of_fields_have_no_case(tmp_path: Path, old: bytes, new: bytes) -> None:
-    """WARC 1.1 §4, and some writers make use of it."""
+def test_field_names_are_case_insensitive(tmp_path: Path, old: bytes, new: bytes) -> None:
+    """WARC 1.1 §4 allows any case, and some writers use it."""
     for name in ("x.warc", "x.warc.gz"):
         data = response().replace(old, new)
         path = write(tmp_path, gzip.compress(data) if name.endswith("gz") else data, name)
@@ -194,8 +194,8 @@ def test_names_of_fields_have_no_case(tmp_path: Path, old: bytes, new: bytes) ->
 
 
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_lines_of_a_header_may_end_in_lf(tmp_path: Path, is_packed: bool) -> None:
-    """Scripts write them so, and lenient readers take them (as RFC 9112 §2.2 for HTTP)."""
+def test_header_lines_can_end_in_lf(tmp_path: Path, is_packed: bool) -> None:
+    """Scripts write such lines, and lenient readers accept them (as RFC 9112 §2.2 for HTTP)."""
     head, _, block = response().partition(b"\r\n\r\n")
     data = head.replace(b"\r\n", b"\n") + b"\n\n" + block.removesuffix(b"\r\n\r\n") + b"\n\n"
     path = write(tmp_path, b"".join([gzip.compress(data)] * 2) if is_packed else data * 2, "x.warc")
@@ -223,8 +223,8 @@ def usual(frame: bytes) -> object:
         (b"Hello\r\n\r\n", b"Hello\r\n"),
     ],
 )
-def test_what_is_unusual_about_a_record_is_left_to_the_lenient_reader(change: tuple[bytes, bytes]) -> None:
-    """The short way takes only what has one reading."""
+def test_an_unusual_record_is_left_to_the_lenient_reader(change: tuple[bytes, bytes]) -> None:
+    """The fast parser must accept only records that are unambiguous."""
     assert usual(response()) is not None
     assert usual(response().replace(*change)) is None
 
@@ -235,10 +235,10 @@ def test_what_is_unusual_about_a_record_is_left_to_the_lenient_reader(change: tu
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress, bz2.compress, lzma.compress])
 @pytest.mark.parametrize("is_crlf", [True, False])
-def test_unusual_heads_are_read_alike_in_every_packing(
+def test_unusual_headers_are_read_alike_in_every_compression(
     tmp_path: Path, name: str, odd: tuple[str, str], pack: Callable[[bytes], bytes], is_crlf: bool
 ) -> None:
-    """Names without case, line ends, folding and other bytes are matters of their own, and come together."""
+    """Case, line ends, folding and non-ASCII bytes can occur in any combination."""
     head, _, block = response().replace(odd[0].encode(), odd[1].encode()).partition(b"\r\n\r\n")
     head = head.replace(b"Content-Length", name.encode()) + b"\r\n\r\n"
     data = (head if is_crlf else head.replace(b"\r\n", b"\n")) + block
@@ -263,8 +263,8 @@ def test_unusual_heads_are_read_alike_in_every_packing(
         ("yesterday", None),
     ],
 )
-def test_a_date_may_be_as_coarse_as_the_standard_allows(tmp_path: Path, date: str, time: datetime | None) -> None:
-    """WARC 1.1 §5.4 takes the levels of W3C-DTF: a year, a month, a day, minutes, seconds and parts of them."""
+def test_a_date_can_have_any_precision_of_the_standard(tmp_path: Path, date: str, time: datetime | None) -> None:
+    """WARC 1.1 §5.4 allows the precisions of W3C-DTF: year, month, day, minute, second and fractions."""
     row = only(tmp_path, response().replace(b"2024-05-06T07:08:09Z", date.encode()))
 
     assert (row["fetched_at"], row["content"]) == (time, PAGE)
@@ -282,8 +282,8 @@ def test_a_date_may_be_as_coarse_as_the_standard_allows(tmp_path: Path, date: st
         ),
     ],
 )
-def test_the_rule_names_what_happened(tmp_path: Path, broken: bytes, rule: str, message: str) -> None:
-    """What is cut off has to be fetched again; what has a wrong header is whole."""
+def test_the_rule_depends_on_the_damage(tmp_path: Path, broken: bytes, rule: str, message: str) -> None:
+    """A truncated record must be fetched again, but one with a bad header is complete."""
     offered = rows(Warc(), write(tmp_path, response() + broken + response(), "x.warc"))
 
     assert [row["rule"] for row in offered] == [None, rule, None]
@@ -291,10 +291,8 @@ def test_the_rule_names_what_happened(tmp_path: Path, broken: bytes, rule: str, 
 
 
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
-def test_a_head_without_a_length_does_not_hide_the_records_behind_it(
-    tmp_path: Path, pack: Callable[[bytes], bytes]
-) -> None:
-    """One stream may hold the whole archive."""
+def test_the_records_after_a_header_without_a_length_are_read(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    """The whole archive can be one compressed stream."""
     data = response() + response().replace(b"Content-Length", b"X-Length") + response() + b"garbage\r\n" + response()
 
     offered = rows(Warc(), write(tmp_path, pack(data)))
@@ -309,7 +307,7 @@ def arc_record(number: int, body: bytes = PAGE, *, more: str = "") -> bytes:
 
 
 def arc_header(length: int) -> bytes:
-    """Return the header of an ARC file as Heritrix writes it, with metadata in XML, that says it has *length* bytes."""
+    """Return the file header of an ARC file as Heritrix writes it, with XML metadata, and *length* as its length."""
     lines = (
         "1 1 InternetArchive\nURL IP-address Archive-date Content-type Archive-length\n<?xml version='1.0'?>\n<m/>\n"
     )
@@ -324,10 +322,10 @@ def heritrix_member(data: bytes) -> bytes:
 
 @pytest.mark.parametrize("length", [0, 1, 76, 200, 9000])
 @pytest.mark.parametrize("is_packed", [True, False])
-def test_arc_files_are_read_whatever_their_header_says_of_its_length(
+def test_arc_files_are_read_even_if_the_length_of_their_header_is_wrong(
     tmp_path: Path, length: int, is_packed: bool
 ) -> None:
-    """Heritrix counts another length than it writes; each page is a member of its own."""
+    """Heritrix writes a wrong length. In a compressed file, each page is a separate gzip member."""
     pages = [arc_record(1), arc_record(2, gzip.compress(PAGE)), arc_record(3, b"<p>" + b"x" * 99_000)]
     first = arc_header(length)
     data = heritrix_member(first) + b"".join(map(gzip.compress, pages)) if is_packed else first + b"".join(pages)
@@ -339,8 +337,8 @@ def test_arc_files_are_read_whatever_their_header_says_of_its_length(
     assert offered[0]["fetched_at"] == datetime(2007, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def test_arc_files_of_version_2_name_their_pages(tmp_path: Path) -> None:
-    """Ten fields stand in the line, of which the address is the first."""
+def test_arc_files_of_version_2_are_read(tmp_path: Path) -> None:
+    """The header line has ten fields; the first one is the URL."""
     data = arc_header(0) + arc_record(1, more="200 - - 100 x.arc ") + arc_record(2, more="200 checksum http://b/ 0 - ")
 
     offered = rows(Warc(), write(tmp_path, data, "x.arc"))
@@ -348,8 +346,8 @@ def test_arc_files_of_version_2_name_their_pages(tmp_path: Path) -> None:
     assert [(row["url"], row["content"]) for row in offered] == [(f"http://a.example/{n}", PAGE) for n in (1, 2)]
 
 
-def test_an_arc_file_that_is_cut_off_gives_what_came_before(tmp_path: Path) -> None:
-    """The last page is not whole."""
+def test_the_complete_pages_of_a_truncated_arc_file_are_read(tmp_path: Path) -> None:
+    """Only the last page is incomplete."""
     data = b"".join(map(gzip.compress, [arc_header(0), arc_record(1), arc_record(2, noise(1, 9000))]))
 
     offered = rows(Warc(), write(tmp_path, data[:-3000], "x.arc.gz"))
@@ -358,8 +356,8 @@ def test_an_arc_file_that_is_cut_off_gives_what_came_before(tmp_path: Path) -> N
 
 
 @given(body=st.binary(max_size=300), url=st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1))
-def test_a_usual_record_is_what_other_readers_see(body: bytes, url: str) -> None:
-    """The short way, the lenient way and warcio give the same."""
+def test_all_readers_agree_on_a_usual_record(body: bytes, url: str) -> None:
+    """The fast parser must return the same record as the lenient reader and warcio."""
     frame = response(body, url=url)
 
     (ours,) = [usual(frame)]
@@ -374,8 +372,8 @@ def test_a_usual_record_is_what_other_readers_see(body: bytes, url: str) -> None
     )
 
 
-def test_an_address_that_is_none_costs_its_record_nothing_else(tmp_path: Path) -> None:
-    """One such record in a crawl of millions must not stop the run; its page is a page."""
+def test_a_record_with_an_invalid_url_is_read(tmp_path: Path) -> None:
+    """One such record in millions must not stop the run, and its page is still a document."""
     archive = response(PAGE, url="http://[bad/") + record(b"x", kind="resource", url="http://[", about="text/html")
 
     path = write(tmp_path, archive + response(PAGE), "x.warc")
@@ -388,15 +386,15 @@ archives = st.lists(st.tuples(st.integers(0, 999), st.integers(0, 40_000)), min_
 
 
 @settings(max_examples=40, deadline=None)
-@given(sizes=archives, is_packed=st.booleans(), hurt=st.one_of(st.none(), st.floats(0, 1)), data=st.data())
+@given(sizes=archives, is_packed=st.booleans(), damage=st.one_of(st.none(), st.floats(0, 1)), data=st.data())
 def test_slices_give_what_the_whole_file_gives(
-    sizes: list[tuple[int, int]], is_packed: bool, hurt: float | None, data: st.DataObject
+    sizes: list[tuple[int, int]], is_packed: bool, damage: float | None, data: st.DataObject
 ) -> None:
-    """Each record belongs to one slice, wherever the cuts fall, in damaged files too."""
+    """Each record belongs to one slice, independent of where the file is cut, also in damaged files."""
     records = [response(noise(seed, size), url=f"http://a.example/{n}") for n, (seed, size) in enumerate(sizes)]
     archive = bytearray(b"".join(map(gzip.compress, records) if is_packed else records))
-    if hurt is not None:
-        archive[int(hurt * (len(archive) - 1))] ^= 0xFF
+    if damage is not None:
+        archive[int(damage * (len(archive) - 1))] ^= 0xFF
     cuts = data.draw(st.lists(st.integers(0, len(archive)), max_size=4))
     with tempfile.TemporaryDirectory() as folder:
         path = write(Path(folder), bytes(archive))
@@ -404,12 +402,14 @@ def test_slices_give_what_the_whole_file_gives(
         whole = rows(Warc(), path)
 
         assert in_slices(Warc(), path, sorted([0, *cuts, len(archive)])) == whole
-        assert hurt is not None or [row["url"] for row in whole] == [f"http://a.example/{n}" for n in range(len(sizes))]
+        assert damage is not None or [row["url"] for row in whole] == [
+            f"http://a.example/{n}" for n in range(len(sizes))
+        ]
 
 
 @pytest.mark.parametrize("level", [0, 6])
 def test_an_archive_inside_an_archive_is_one_page_in_every_slice(tmp_path: Path, level: int) -> None:
-    """A packed archive that was fetched lies in the file as it is; its members are no records of ours."""
+    """A fetched archive is stored uncompressed in the outer one, so its members could be mistaken for records."""
     inner = b"".join(gzip.compress(response(noise(n, 20_000), url=f"http://inner.example/{n}")) for n in range(30))
     records = [response(noise(n, 9_000), url=f"http://a.example/{n}") for n in range(20)]
     records.insert(10, response(inner, TYPE))
@@ -425,7 +425,7 @@ def test_an_archive_inside_an_archive_is_one_page_in_every_slice(tmp_path: Path,
 
 
 def test_slices_begin_at_members_and_cover_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They come from the file alone, and none is empty."""
+    """No record may be missed, and an empty slice would be a useless task."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.base.MAX_SLICE_BYTES", 100_000)
     members = [gzip.compress(response(noise(n, 20_000))) for n in range(40)]
     path = write(tmp_path, b"".join(members))
@@ -439,8 +439,8 @@ def test_slices_begin_at_members_and_cover_the_file(tmp_path: Path, monkeypatch:
     assert all(rows(Warc(), path, start=start, end=end) for start, end in slices)
 
 
-def test_damage_costs_the_records_it_hit(tmp_path: Path) -> None:
-    """The records before are offered, one row names the damage by its bytes, and reading takes up again behind it."""
+def test_only_damaged_records_are_lost(tmp_path: Path) -> None:
+    """One row reports the damage, its id is the hash of the damaged bytes, and reading resumes after them."""
     members = [gzip.compress(response(noise(n, 40_000), url=f"http://a.example/{n}")) for n in range(9)]
     members[3] = members[3][:2000] + b"\xff" * 500 + members[3][2500:]
     path = write(tmp_path, b"".join(members))
@@ -460,7 +460,7 @@ def test_damage_costs_the_records_it_hit(tmp_path: Path) -> None:
 def test_one_gzip_stream_over_the_whole_archive_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: int
 ) -> None:
-    """Somebody ran gzip over a plain archive; cut off, it gives its whole records."""
+    """A plain archive can be compressed as a whole; if it is truncated, its complete records are read."""
     monkeypatch.setattr(warc_frames, "MAX_HELD_BYTES", held)
     packed = gzip.compress(b"".join(response(noise(n, 5000), url=f"http://a.example/{n}") for n in range(30)))
 
@@ -473,16 +473,16 @@ def test_one_gzip_stream_over_the_whole_archive_is_read(
     assert 10 < len(clipped) < 17
 
 
-def test_members_that_cut_records_are_put_together(tmp_path: Path) -> None:
-    """Block-wise gzip (bgzip, pigz) knows nothing of records."""
+def test_records_across_several_members_are_read(tmp_path: Path) -> None:
+    """Block-wise gzip tools (bgzip, pigz) ignore the boundaries of records."""
     archive = b"".join(response(noise(n, 5000), url=f"http://a.example/{n}") for n in range(9))
     packed = b"".join(gzip.compress(archive[start : start + 7000]) for start in range(0, len(archive), 7000))
 
     assert [row["url"] for row in rows(Warc(), write(tmp_path, packed))] == [f"http://a.example/{n}" for n in range(9)]
 
 
-def test_a_record_too_large_to_hold_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A film in the archive costs one row and no memory; the records behind it are read."""
+def test_a_record_above_the_size_limit_is_set_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A video in the archive must not use up memory, and the records after it are read."""
     monkeypatch.setattr("corpusmill.crawlers.loaders.warc_records._MAX_BLOCK_BYTES", 10_000)
     monkeypatch.setattr(warc_frames, "MAX_HELD_BYTES", 1000)
     records = [response(PAGE), response(noise(0, 20_000)), response(PAGE)]
@@ -493,7 +493,7 @@ def test_a_record_too_large_to_hold_is_set_aside(tmp_path: Path, monkeypatch: py
 
 
 def test_zstandard_archives_are_read(tmp_path: Path) -> None:
-    """One frame a record, as the zstd form of WARC has it."""
+    """The zstd form of WARC has one frame per record."""
     path = write(
         tmp_path, b"".join(zstandard.compress(response(url=f"http://a.example/{n}")) for n in range(3)), "x.warc.zst"
     )
@@ -504,31 +504,31 @@ def test_zstandard_archives_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data", [b"no archive at all", gzip.compress(b"nor this", mtime=0), b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfdxx"]
 )
-def test_what_is_no_archive_is_one_answer(tmp_path: Path, data: bytes) -> None:
-    """A text file called .warc does not stop a run."""
+def test_a_file_that_is_not_an_archive_is_one_error(tmp_path: Path, data: bytes) -> None:
+    """A text file with the suffix .warc must not stop a run."""
     assert [row["rule"] for row in rows(Warc(), write(tmp_path, data))] in (["error.not_warc"], ["error.truncated"])
 
 
-def test_an_empty_archive_holds_nothing(tmp_path: Path) -> None:
-    """A crawl that was killed at once leaves one; it is no error."""
+def test_an_empty_archive_has_no_records(tmp_path: Path) -> None:
+    """A crawl that was killed early leaves an empty file, which is not an error."""
     assert rows(Warc(), write(tmp_path, b"")) == []
 
 
 def pages_by_warcio(path: Path) -> list[tuple[str, str]]:
-    """Give URL and body hash of the 200 responses, as another reader sees them."""
-    found = []
+    """Return the URL and body hash of the responses with status 200, as read by warcio."""
+    pages = []
     with path.open("rb") as file:
         for item in ArchiveIterator(file):
             if item.rec_type == "response" and item.http_headers and item.http_headers.get_statuscode() == "200":
                 url = item.rec_headers.get_header("WARC-Target-URI")
                 if not url.endswith("/robots.txt"):
-                    found.append((url, hashlib.sha256(item.content_stream().read()).hexdigest()))
-    return found
+                    pages.append((url, hashlib.sha256(item.content_stream().read()).hexdigest()))
+    return pages
 
 
 @pytest.mark.parametrize("name", ["sample-0000", "sample-0001", "warcfile", "test", "whirlwind", "cc"])
-def test_another_reader_finds_the_same_bodies(name: str) -> None:
-    """Real archives, read by warcio too."""
+def test_warcio_reads_the_same_bodies(name: str) -> None:
+    """The samples are real archives."""
     (path,) = samples("warc", f"{name}.warc.gz")
 
     ours = [(row["url"], row["record_sha256"]) for row in rows(Warc(), path) if row["content"] is not None]
@@ -537,8 +537,8 @@ def test_another_reader_finds_the_same_bodies(name: str) -> None:
     assert set(ours) <= set(pages_by_warcio(path))
 
 
-def test_every_sample_gives_an_answer() -> None:
-    """Archives with every quirk that other projects met; cut anywhere, they give the same."""
+def test_every_sample_is_read_independent_of_slices() -> None:
+    """The samples have unusual properties that other projects came across."""
     for path in [*samples("warc"), *samples("wet-wat")]:
         size = path.stat().st_size
 

@@ -120,7 +120,7 @@ def test_a_store_that_cannot_be_used_is_missing(s3: Server, s3_url: str) -> None
     assert all(check.hint for check in (unlisted, unwritten, lost))
     assert "cannot list: permission denied" in unlisted.found
     assert methods == {"GET"}
-    assert "cannot write: the store does not answer" in unwritten.found
+    assert "cannot write: the store does not respond" in unwritten.found
     assert "the bucket does not exist" in lost.found
 
 

@@ -154,7 +154,7 @@ def recipe_of(folder: Path, lines: str, *more: str, source: str = "s") -> Path:
         (
             '{"id": 1, "body": "A text."}\n{"id": 2, "body": "Another."}\n',
             "stages: []",
-            ("`error.no_text`, 2", "has no field `text`; text is in `body`; it has `id`"),
+            ("`error.no_text`, 2", "has no field `text`; text fields: `body`; other fields: `id`"),
             "text_field",
         ),
         ('{"text": 7}\nbroken\n{"text": 8}', "stages: []", ("most of 3: `error.no_text`, 2",), "text_field"),

@@ -27,7 +27,7 @@ def test_a_store_that_becomes_unreachable_can_be_used_again(s3: Server, s3_url: 
 
     s3.puts_until_down = 2  # the first two parts of five
     with (
-        pytest.raises(UnfinishedError, match="cannot write: unexpected response of the store") as stopped,
+        pytest.raises(UnfinishedError, match="cannot write: the store does not respond as expected") as stopped,
         store.writing("large") as file,
     ):
         file.write(b"x" * (80 << 20))

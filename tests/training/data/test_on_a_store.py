@@ -174,7 +174,7 @@ def test_a_store_that_vanishes_between_rows_is_unfinished(
     next(rows)
     s3.is_down = True
 
-    with pytest.raises(UnfinishedError, match="cannot read: the store does not answer") as stopped:
+    with pytest.raises(UnfinishedError, match="cannot read: the store does not respond") as stopped:
         list(itertools.islice(rows, 1000))
 
     assert "Traceback" not in stopped.value.message
