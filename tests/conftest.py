@@ -1,4 +1,4 @@
-"""What all tests share: no deadline for generated cases, because machines that run tests are busy ones."""
+"""Shared fixtures. Generated cases have no deadline, because test machines can be busy."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ settings.load_profile("corpusmill")
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:
-    """Name bytes that are no text alike: gzip writes the time into them, and all workers have to find equal names."""
+    """Return the same id for all binary parameters: gzip output contains the time, but workers need equal test ids."""
     return "bytes" if isinstance(val, bytes) and not val.isascii() else None
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _scratch_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep copies of objects apart from those of other runs of the tests, and remove them with the rest."""
+    """Use a scratch folder for this test run only, which pytest removes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CORPUSMILL_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
         yield
@@ -31,7 +31,7 @@ def _scratch_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 @pytest.fixture(scope="session")
 def _s3_server() -> Iterator[Server]:
-    from tests.s3 import running_server  # boto costs half a second
+    from tests.s3 import running_server  # importing boto takes half a second
 
     with running_server() as server:
         yield server
@@ -39,7 +39,7 @@ def _s3_server() -> Iterator[Server]:
 
 @pytest.fixture
 def s3(_s3_server: Server) -> Iterator[Server]:
-    """A real S3-speaking server, and what it shall do wrong."""
+    """Return a real S3 server whose faults the test controls."""
     _s3_server.heal()
     yield _s3_server
     _s3_server.heal()
@@ -47,5 +47,5 @@ def s3(_s3_server: Server) -> Iterator[Server]:
 
 @pytest.fixture
 def s3_url(s3: Server) -> str:
-    """A place in a bucket that no other test uses."""
+    """Return the URL of a prefix that no other test uses."""
     return f"s3://corpora/{uuid.uuid4().hex}"

@@ -1,4 +1,4 @@
-"""Small made corpora: prose, copies, near copies, personal data and broken records, always the same."""
+"""Small generated corpora: prose, copies, near-duplicates, personal data and broken records; deterministic."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ _WORDS: Final = (
 
 
 def sentence(chance: random.Random) -> str:
-    """Give a sentence of 6 to 14 words."""
+    """Return a sentence of 6 to 14 words."""
     words = [chance.choice(_WORDS) for _ in range(chance.randrange(6, 15))]
     return " ".join(words).capitalize() + "."
 
 
 def prose(chance: random.Random, sentences: int) -> str:
-    """Give paragraphs of *sentences* sentences in all."""
+    """Return paragraphs with *sentences* sentences in total."""
     lines = [sentence(chance) for _ in range(sentences)]
     return "\n\n".join(" ".join(lines[start : start + 4]) for start in range(0, sentences, 4))
 
 
 def records(count: int, *, seed: int = 1) -> list[dict[str, Any]]:
-    """Give *count* records: most are prose; some are copies, near copies, too short, or hold personal data."""
+    """Return *count* records: most are prose; some are copies, near-duplicates, too short, or have personal data."""
     chance = random.Random(seed)
     made: list[dict[str, Any]] = []
     for number in range(count):
@@ -48,13 +48,13 @@ def records(count: int, *, seed: int = 1) -> list[dict[str, Any]]:
 
 
 def lines_of(rows: Sequence[dict[str, Any]]) -> list[bytes]:
-    """Give *rows* as lines of JSON, and some that are broken."""
+    """Return *rows* as lines of JSON, with some broken lines."""
     lines = [json.dumps(row, ensure_ascii=False).encode() for row in rows]
     return [*lines, b"{not json", b'{"id": "no-text"}', b'"a string"', b'{"id": "bad", "text": "\xff\xfe"}']
 
 
 def write_lines(folder: Path, lines: Sequence[bytes], *, files: int, seed: int = 0) -> None:
-    """Write *lines* in an order of their own into *files* files."""
+    """Write *lines* in random order to *files* files."""
     folder.mkdir(parents=True, exist_ok=True)
     shuffled = list(lines)
     random.Random(seed).shuffle(shuffled)
@@ -82,7 +82,7 @@ shards: {target_bytes: 30kB}
 
 
 def write_project(folder: Path, *, count: int = 120, files: int = 3, seed: int = 0) -> Path:
-    """Write a project with JSON Lines and pages into *folder*, give its recipe."""
+    """Write a project with JSON Lines and pages to *folder*, and return the path of its recipe."""
     write_lines(folder / "lines", lines_of(records(count)), files=files, seed=seed)
     pages = folder / "pages"
     pages.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Folders in which nobody writes: users by their mode, root by a flag of the file system."""
+"""Read-only folders: by mode for normal users, by a flag of the file system for root."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 
 @contextlib.contextmanager
 def read_only(path: Path) -> Iterator[None]:
-    """Refuse writing to *path*, and to all that is in it, as long as the block runs; skip the test where root may."""
+    """Make *path* and its content read-only inside the block; skip the test if root can still write."""
     paths = [path, *path.rglob("*")] if path.is_dir() else [path]
     if os.geteuid() == 0:
         with _immutable(paths):
@@ -35,9 +35,9 @@ def _immutable(paths: list[Path]) -> Iterator[None]:
     if shutil.which("chattr") is None:
         pytest.skip("root writes everywhere, and there is no chattr")
     try:
-        done = subprocess.run(["chattr", "+i", *paths], capture_output=True, text=True, check=False)
-        if done.returncode:
-            pytest.skip(f"root writes everywhere: {done.stderr.strip()}")
+        completed = subprocess.run(["chattr", "+i", *paths], capture_output=True, text=True, check=False)
+        if completed.returncode:
+            pytest.skip(f"root writes everywhere: {completed.stderr.strip()}")
         yield
     finally:
         subprocess.run(["chattr", "-i", *paths], capture_output=True, check=False)

@@ -1,4 +1,4 @@
-"""A real S3-speaking server on 127.0.0.1 (moto's), behind a proxy that can fail as networks and stores do."""
+"""A real S3 server (moto) on 127.0.0.1, behind a proxy that can simulate faults of networks and stores."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>{code}</Messag
 
 @dataclass
 class Seen:
-    """One request, and the bytes of the body that answered it."""
+    """A request, and the size of the response body in bytes."""
 
     method: str
     path: str
@@ -40,22 +40,22 @@ class Seen:
 
 @dataclass
 class Server:
-    """The proxy in front of the store, and what it shall do wrong; `url` is a place of one's own in the bucket."""
+    """The proxy in front of the store, and the faults to simulate."""
 
     endpoint: str
     requests: list[Seen] = field(default_factory=list)
     denied: str | None = None
-    """Requests for objects whose path ends so are refused (403)."""
+    """Requests for paths with this suffix are refused (403)."""
     cut: str | None = None
-    """Answers with such objects end in the middle."""
+    """Responses for paths with this suffix are truncated."""
     is_down: bool = False
-    """All connections are closed without an answer."""
+    """All connections are closed without a response."""
     puts_until_down: int | None = None
-    """The store vanishes after so many more writes."""
+    """Number of writes after which the store becomes unreachable."""
     writes: threading.Lock = field(default_factory=threading.Lock)
 
     def heal(self) -> None:
-        """Do nothing wrong."""
+        """Stop simulating faults."""
         self.requests.clear()
         self.denied = self.cut = self.puts_until_down = None
         self.is_down = False
@@ -82,7 +82,7 @@ class _Proxy(BaseHTTPRequestHandler):
         if faults.denied and self.path.partition("?")[0].endswith(faults.denied):
             self._answer(403, [("Content-Type", "application/xml")], _ERROR.format(code="AccessDenied").encode())
             return
-        # S3 decides conditional writes one after the other; moto looks first and writes then.
+        # S3 serializes conditional writes, but moto checks the condition before it writes.
         with faults.writes if self.command == "PUT" else contextlib.nullcontext():
             status, headers, content = self._ask(body)
         seen.sent = len(content)
@@ -111,7 +111,7 @@ class _Proxy(BaseHTTPRequestHandler):
         if cut is not None:
             self.close_connection = True
 
-    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 - names of the library
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _forward  # noqa: N815 - required by the library
 
 
 class _ProxyServer(ThreadingHTTPServer):
@@ -126,7 +126,7 @@ class _ProxyServer(ThreadingHTTPServer):
 
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
-    """Start the store and the proxy, make the bucket, and set the environment that boto reads."""
+    """Start the store and the proxy, create the bucket, and set the environment variables of boto."""
     port = _free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
@@ -134,7 +134,7 @@ def running_server() -> Iterator[Server]:
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         before, retries = dict(os.environ), S3FileSystem.retries
         try:
-            S3FileSystem.retries = 1  # of its own, around those of boto
+            S3FileSystem.retries = 1  # s3fs retries in addition to boto
             _await(port)
             os.environ.update(CREDENTIALS, AWS_ENDPOINT_URL=proxy.faults.endpoint)
             client = boto3.client("s3", region_name="us-east-1")

@@ -1,4 +1,4 @@
-"""The command as a user meets it: quick to answer, clear when it refuses, machine-readable when asked."""
+"""The command line: fast help, clear errors, machine-readable output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAVY = ("pyspark", "apache_beam", "torch", "spacy", "nltk", "scrapy", "pandas",
 
 
 def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """Run the command in a process of its own."""
+    """Run the command in a new process."""
     return subprocess.run(
         [sys.executable, "-m", "corpusmill", *arguments],
         capture_output=True,
@@ -30,7 +30,7 @@ def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    """A shell that completes, and a user who looks something up, wait for nothing."""
+    """Shell completion and help must be fast."""
     code = (
         "import sys, contextlib, corpusmill.command\n"
         "with contextlib.suppress(SystemExit):\n"
@@ -38,38 +38,38 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stderr.strip() == "[]"
-    assert done.stdout
+    assert completed.stderr.strip() == "[]"
+    assert completed.stdout
 
 
 def test_every_command_explains_itself() -> None:
-    """What the table offers exists, and its help names its options."""
+    """Every command in the table exists, and its help lists the common options."""
     from click.testing import CliRunner
 
     for group in COMMANDS.values():
         for name in group:
-            told = CliRunner().invoke(cli, [name, "--help"])
-            assert told.exit_code == 0, (name, told.exception)
-            assert "--json" in told.stdout
-            assert "--workspace" in told.stdout
+            output = CliRunner().invoke(cli, [name, "--help"])
+            assert output.exit_code == 0, (name, output.exception)
+            assert "--json" in output.stdout
+            assert "--workspace" in output.stdout
 
 
 INTERRUPTED_CODE = "exec('import signal; signal.raise_signal(signal.SIGINT)')"
-"""`python -m` notes an interrupt that leaves code compiled from a string, and kills itself with SIGINT at the end."""
+"""If an interrupt leaves code that was compiled from a string, `python -m` kills itself with SIGINT at the end."""
 INTERRUPTED_LIBRARY = """
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise RuntimeError("Query interrupted") from None
 """
-"""A library that puts an error of its own in the place of the interrupt would make it a fault of corpusmill."""
+"""If a library replaces the interrupt with its own error, it must not be reported as a bug of corpusmill."""
 
 
 @pytest.mark.parametrize("work", [INTERRUPTED_CODE, INTERRUPTED_LIBRARY])
-def test_an_interrupt_gives_its_exit_code_whatever_becomes_of_it(tmp_path: Path, work: str) -> None:
-    """A scheduler decides by it that another try helps."""
+def test_an_interrupt_always_has_its_exit_code(tmp_path: Path, work: str) -> None:
+    """A scheduler retries because of this exit code."""
     (tmp_path / "held.py").write_text(
         "import signal\n"
         "from corpusmill import command\n"
@@ -79,7 +79,7 @@ def test_an_interrupt_gives_its_exit_code_whatever_becomes_of_it(tmp_path: Path,
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-m", "held"],
         env=os.environ | {"PYTHONPATH": path},
         stderr=subprocess.PIPE,
@@ -87,12 +87,12 @@ def test_an_interrupt_gives_its_exit_code_whatever_becomes_of_it(tmp_path: Path,
         check=False,
     )
 
-    assert done.stderr.startswith("error: interrupted\n")
-    assert done.returncode == 130
+    assert completed.stderr.startswith("error: interrupted\n")
+    assert completed.returncode == 130
 
 
 def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Path) -> None:
-    """Two mistakes are told at once, before anything starts."""
+    """All mistakes are reported at once, before any work starts."""
     recipe = tmp_path / "news.yaml"
     recipe.write_text(
         "dataset: news\n"
@@ -103,16 +103,16 @@ def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Pa
         "  - near_dedup: {treshold: 0.8}\n"
     )
 
-    done = command("run", str(recipe), "--workspace", str(tmp_path / "w"), "--json")
+    completed = command("run", str(recipe), "--workspace", str(tmp_path / "w"), "--json")
 
-    assert done.returncode == 2
+    assert completed.returncode == 2
     for line, word in ((3, "missing"), (5, "normalize"), (6, "threshold")):
-        assert f"news.yaml:{line}:" in done.stderr
-        assert word in done.stderr
-    assert "Traceback" not in done.stderr
-    told = json.loads(done.stdout)
-    assert told["status"] == "failed"
-    assert [error["line"] for error in told["errors"]] == [3, 5, 6]
+        assert f"news.yaml:{line}:" in completed.stderr
+        assert word in completed.stderr
+    assert "Traceback" not in completed.stderr
+    output = json.loads(completed.stdout)
+    assert output["status"] == "failed"
+    assert [error["line"] for error in output["errors"]] == [3, 5, 6]
     assert not (tmp_path / "w").exists()
 
 
@@ -124,36 +124,34 @@ def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Pa
         (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
         (["run", "recipe.yaml", "--engine", "ray"], ["not built yet"]),
         (["run", "recipe.yaml", "--engine", "sparc"], ["no engine is called 'sparc'"]),
-        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// can only be read"]),
+        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// is read-only"]),
     ],
 )
-def test_wrong_use_is_answered_with_a_hint_and_exit_code_2(
-    tmp_path: Path, arguments: list[str], words: list[str]
-) -> None:
-    """No traceback, whatever was typed."""
+def test_a_usage_error_has_a_hint_and_exit_code_2(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
+    """Wrong arguments must not cause a traceback."""
     write_project(tmp_path, count=5)
 
-    done = command(*arguments, cwd=tmp_path)
+    completed = command(*arguments, cwd=tmp_path)
 
-    assert done.returncode == 2
-    assert all(word in done.stderr for word in words), done.stderr
-    assert "hint: " in done.stderr
-    assert "Traceback" not in done.stderr
+    assert completed.returncode == 2
+    assert all(word in completed.stderr for word in words), completed.stderr
+    assert "hint: " in completed.stderr
+    assert "Traceback" not in completed.stderr
 
 
 def test_a_workspace_that_cannot_be_written_is_exit_code_5(tmp_path: Path) -> None:
-    """The user can mend it and run again."""
+    """The user can fix the folder and run the command again."""
     recipe = write_project(tmp_path, count=5)
     (tmp_path / "file").write_text("in the way")
 
-    done = command("run", str(recipe), "--workspace", str(tmp_path / "file" / "corpus"))
+    completed = command("run", str(recipe), "--workspace", str(tmp_path / "file" / "corpus"))
 
-    assert done.returncode == 5
-    assert "cannot be written" in done.stderr
+    assert completed.returncode == 5
+    assert "cannot be written" in completed.stderr
 
 
 def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
-    """Standard output holds the document that programs read, and nothing else."""
+    """Standard output contains only the JSON document."""
     recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
 
     before = json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)
@@ -172,8 +170,8 @@ def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
     assert [(run["status"], run["version"]) for run in runs] == [("published", ran["version"])]
 
 
-def test_a_changed_bound_repeats_the_judging_and_says_so(tmp_path: Path) -> None:
-    """Signals are kept: a threshold is re-cut without touching the text again."""
+def test_a_changed_threshold_repeats_only_the_judging(tmp_path: Path) -> None:
+    """Signals are kept, so a changed threshold does not process the text again."""
     recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
     assert command("run", str(recipe), "--workspace", workspace, "--workers", "1").returncode == 0
     recipe.write_text(
@@ -192,30 +190,30 @@ def test_a_changed_bound_repeats_the_judging_and_says_so(tmp_path: Path) -> None
 
 
 def test_extract_reads_a_file_and_standard_input(tmp_path: Path) -> None:
-    """The smallest useful thing, in a pipe."""
+    """The command must work in a pipe."""
     page = tmp_path / "page.html"
     page.write_text("<title>Tide</title><p>" + "The harbour reopened on Tuesday after the storm. " * 5)
 
-    told = json.loads(command("extract", str(page), "--json").stdout)
+    output = json.loads(command("extract", str(page), "--json").stdout)
     piped = subprocess.run(
         [sys.executable, "-m", "corpusmill", "extract"], input=page.read_bytes(), capture_output=True, check=True
     )
 
-    assert told["file"] == str(page)
-    assert told["title"] == "Tide"
-    assert told["text"].startswith("The harbour reopened")
-    assert piped.stdout.decode().strip() == told["text"].strip()
+    assert output["file"] == str(page)
+    assert output["title"] == "Tide"
+    assert output["text"].startswith("The harbour reopened")
+    assert piped.stdout.decode().strip() == output["text"].strip()
 
 
 def test_try_shows_each_stage_and_writes_nothing(tmp_path: Path) -> None:
-    """A recipe is tuned on one document before it runs on a million."""
+    """Users tune a recipe on one document before they run it on millions."""
     recipe = write_project(tmp_path, count=3)
 
-    done = command(
+    completed = command(
         "try", str(recipe), str(tmp_path / "pages" / "page-1.html"), "--workspace", str(tmp_path / "w"), "--json"
     )
 
-    told = json.loads(done.stdout)
-    assert [stage["stage"] for stage in told["stages"]][:3] == ["read", "extract", "normalize"]
-    assert told["title"] == "Page 1"
+    output = json.loads(completed.stdout)
+    assert [stage["stage"] for stage in output["stages"]][:3] == ["read", "extract", "normalize"]
+    assert output["title"] == "Page 1"
     assert not (tmp_path / "w").exists()

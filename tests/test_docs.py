@@ -1,4 +1,4 @@
-"""The documentation says what the code does, and its links lead somewhere."""
+"""The documentation matches the code, and its links work."""
 
 import importlib.util
 import re
@@ -17,7 +17,7 @@ LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 @pytest.fixture(scope="module")
 def generator() -> ModuleType:
-    """`docs/generate.py`, which is a script and no module of a package."""
+    """Return `docs/generate.py` as a module; it is a script outside the packages."""
     spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -27,7 +27,7 @@ def generator() -> ModuleType:
 
 
 def test_the_generated_reference_is_up_to_date(generator: ModuleType) -> None:
-    """A parameter that is missing in the reference does not exist for its reader; `make docs` writes it."""
+    """Readers need every parameter in the reference; `make docs` updates it."""
     outdated = [
         name
         for name, text in generator.pages().items()
@@ -38,7 +38,7 @@ def test_the_generated_reference_is_up_to_date(generator: ModuleType) -> None:
 
 
 def test_every_stage_and_format_has_a_section_with_words_in_it() -> None:
-    """A stage without a docstring would have an empty one."""
+    """A stage without a docstring would have an empty section."""
     for page, names in {"stages.md": STAGES, "formats.md": LOADERS}.items():
         text = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
         for name in names:
@@ -47,15 +47,15 @@ def test_every_stage_and_format_has_a_section_with_words_in_it() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_links_between_pages_lead_somewhere(page: Path) -> None:
-    """A reader who is sent away should arrive."""
+def test_links_between_pages_work(page: Path) -> None:
+    """A broken link is a dead end for the reader."""
     links = [link for link in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
 
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
 def test_the_index_leads_to_every_page() -> None:
-    """A page that nobody finds helps nobody; decisions are found by their folder."""
+    """Pages must be reachable from the index; decisions are reachable through their folder."""
     index = ROOT / "docs" / "README.md"
     reached = {index.resolve(), *(ROOT / "docs" / "decisions").resolve().rglob("*.md")}
     reached |= {(index.parent / link).resolve() for link in LINK.findall(index.read_text(encoding="utf-8"))}

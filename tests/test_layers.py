@@ -1,4 +1,4 @@
-"""Who may import whom, read off the syntax tree; and what the command must not load before it is used."""
+"""Allowed imports between modules, checked on the syntax tree; and modules that the command must not import early."""
 
 import ast
 import re
@@ -14,7 +14,7 @@ from corpusmill.pipelines.registry import STAGES
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "crawlers", "pipelines", "training")
 SCHEMAS_MAY = {"pydantic", "pydantic_core", "pyarrow", "numpy", "yaml", "fsspec"}
-"""`numpy` comes with pyarrow's columns."""
+"""`numpy` is allowed because pyarrow columns need it."""
 
 HEAVY = {
     "pyspark": {"pipelines/engines/spark"},
@@ -32,17 +32,17 @@ HEAVY = {
     "pandas": set(),
     "scipy": set(),
 }
-"""Where a heavy library may be imported when a module is; anywhere else only inside functions, and `pandas` nowhere."""
+"""Modules that may import a heavy library at import time. Others import it inside functions, and `pandas` nowhere."""
 
 
 def modules() -> list[Path]:
-    """Every module of the packages, and the command."""
-    found = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
-    return sorted([*found, *(ROOT / "corpusmill").glob("*.py")])
+    """Return all modules of the packages and the command."""
+    paths = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    return sorted([*paths, *(ROOT / "corpusmill").glob("*.py")])
 
 
 def names(node: ast.AST) -> Iterator[str]:
-    """What an import statement imports, by the full name."""
+    """Yield the full names that an import statement imports."""
     match node:
         case ast.Import():
             yield from (alias.name for alias in node.names)
@@ -51,13 +51,13 @@ def names(node: ast.AST) -> Iterator[str]:
 
 
 def all_imports(tree: ast.Module) -> Iterator[str]:
-    """What a module imports anywhere, and the modules that it names to `importlib`."""
+    """Yield all imports of a module, including the modules that it imports with `importlib`."""
     for node in ast.walk(tree):
         yield from names(node)
 
 
 def early_imports(tree: ast.Module) -> Iterator[str]:
-    """What a module imports when it is imported: not what stands in functions or under `if TYPE_CHECKING`."""
+    """Yield the imports that run when a module is imported: not those in functions or under `if TYPE_CHECKING`."""
     pending: list[ast.AST] = list(tree.body)
     while pending:
         node = pending.pop()
@@ -71,7 +71,7 @@ def early_imports(tree: ast.Module) -> Iterator[str]:
 
 
 def relative(path: Path) -> str:
-    """The path as the rules write it."""
+    """Return the path in the form of the rules."""
     return path.relative_to(ROOT).as_posix()
 
 
@@ -79,8 +79,8 @@ MODULES = modules()
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_packages_import_the_ground_and_never_each_other(path: Path) -> None:
-    """What crosses a border is a file format, so that each package can be replaced alone."""
+def test_packages_import_schemas_and_never_each_other(path: Path) -> None:
+    """Packages exchange data in file formats, so that each one can be replaced separately."""
     package = path.relative_to(ROOT).parts[0]
     imported = set(all_imports(ast.parse(path.read_text())))
     roots = {name.partition(".")[0] for name in imported}
@@ -97,7 +97,7 @@ def test_packages_import_the_ground_and_never_each_other(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_heavy_libraries_are_imported_where_they_are_needed(path: Path) -> None:
-    """A command that needs no model does not wait for one to be imported."""
+    """A command without a model must not wait for the import of model libraries."""
     here = relative(path)
 
     early = {name.partition(".")[0] for name in early_imports(ast.parse(path.read_text()))}
@@ -108,7 +108,7 @@ def test_heavy_libraries_are_imported_where_they_are_needed(path: Path) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
 def test_relative_imports_and_stars_are_not_used(path: Path) -> None:
-    """A full name says where something lives, also to the tests of this module."""
+    """Full names show where a definition is, also to the tests in this module."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0
@@ -125,12 +125,12 @@ ROOMS = (
     {"running"},
     {"api"},
 )
-"""The rooms of the pipelines, from the ground up."""
+"""The layers of the pipelines, from the lowest to the highest."""
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if relative(path).startswith("pipelines/")], ids=relative)
 def test_imports_run_down(path: Path) -> None:
-    """A room knows those below it, and none beside or above: a recipe, a batch and a record each take one way."""
+    """A layer may import lower layers, but not layers at the same level or above."""
     floors = {room: number for number, rooms in enumerate(ROOMS) for room in rooms}
     here = relative(path).removesuffix(".py").split("/")[1]
     if here == "__init__":
@@ -145,13 +145,13 @@ def test_imports_run_down(path: Path) -> None:
 
 
 NO_STAGE = {"language", "extract"}
-"""Names of stages that are also those of a column, and of a command and a property of Croissant."""
+"""Names of stages that are also names of a column, a command or a property of Croissant."""
 RECIPES = ("schemas/recipe.py", "pipelines/projects/init.py")
-"""Modules with examples of recipes, or recipes that they write."""
+"""Modules that contain or write recipes."""
 
 
 def strings(tree: ast.Module) -> Iterator[str]:
-    """Every string of a module that is not a docstring."""
+    """Yield all strings of a module except docstrings."""
     statements = (node for node in ast.walk(tree) if isinstance(node, ast.Expr))
     docstrings = {id(node.value) for node in statements}
     for node in ast.walk(tree):
@@ -160,21 +160,21 @@ def strings(tree: ast.Module) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("path", MODULES, ids=relative)
-def test_stages_are_asked_and_not_called_by_name(path: Path) -> None:
-    """What a stage is gets declared, so that the stages of other distributions are treated as ours."""
+def test_modules_do_not_refer_to_stages_by_name(path: Path) -> None:
+    """Stages declare their properties, so that stages of other distributions are treated the same."""
     here = relative(path)
     if here.startswith("pipelines/stages/") or here in ("pipelines/registry.py", *RECIPES):
         return
     names = "|".join(STAGES.keys() - NO_STAGE)
     rules = "|".join(STAGES.keys())
-    # The name alone, quoted in a message, or at the beginning of a rule or signal.
+    # The name alone, quoted in a message, or as the prefix of a rule or signal.
     spelled = re.compile(rf"({names})|.*`({names})[`.].*|({rules})\.[a-z_]*", re.DOTALL)
 
     assert [text for text in strings(ast.parse(path.read_text())) if spelled.fullmatch(text)] == []
 
 
 def test_every_folder_of_tests_is_a_package() -> None:
-    """Otherwise `tests/pipelines` would hide the real `pipelines`."""
+    """Otherwise `tests/pipelines` would hide the package `pipelines`."""
     folders = {path.parent for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert [relative(folder) for folder in folders if not (folder / "__init__.py").exists()] == []
@@ -185,12 +185,12 @@ def test_every_folder_of_tests_is_a_package() -> None:
     ["corpusmill.command", "corpusmill.pipelines.recipes.reading", "corpusmill.crawlers.registry"],
 )
 def test_tables_and_the_command_load_no_heavy_library(module: str) -> None:
-    """`corpusmill --help` answers before a hand has left the keyboard."""
+    """`corpusmill --help` must be fast."""
     program = f"import {module}, sys; print(*sys.modules.keys() & set({sorted(HEAVY)}))"
 
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    completed = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
 
-    assert done.stdout.split() == []
+    assert completed.stdout.split() == []
 
 
 FILE_METHODS = {
@@ -198,7 +198,7 @@ FILE_METHODS = {
     *("glob", "rglob", "iterdir", "hardlink_to", "symlink_to"),
 }
 OS_CALLS = {"rename", "replace", "remove", "unlink", "link", "mkdir", "makedirs", "rmdir", "scandir", "listdir"}
-LOOKING_AT_THE_MACHINE = {"disk_usage", "which"}
+HARMLESS_SHUTIL_CALLS = {"disk_usage", "which"}
 TOUCHES_FILES = {
     "the archives and the queue of a crawl grow on this machine; a finished one is sent to the store": {
         "crawlers/crawl",
@@ -212,20 +212,20 @@ TOUCHES_FILES = {
         "pipelines/recipes/paths",
         "schemas/located_yaml",
     },
-    "what is on its way through an exchange, on this machine": {
+    "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",
         "pipelines/engines/merging",
         "pipelines/engines/spills",
     },
-    "writes to the path that the store gave": {
+    "writes to a local path from the store": {
         "pipelines/dataset/publish",
         "pipelines/engines/batches",
         "pipelines/reports/card",
         "pipelines/reports/croissant",
         "pipelines/reports/report",
     },
-    "what dead processes left on this machine": {"pipelines/dataset/garbage", "pipelines/engines/work"},
+    "files that dead processes left on this machine": {"pipelines/dataset/garbage", "pipelines/engines/work"},
     "the database, which stays on this machine": {"pipelines/dataset/health"},
     "`/proc`": {"pipelines/engines/memory"},
     "models stay on this machine": {
@@ -240,36 +240,36 @@ TOUCHES_FILES = {
 
 
 def touched(tree: ast.Module) -> Iterator[str]:
-    """What a module does to files: opening for writing, making, renaming, removing and listing."""
+    """Yield the file operations of a module: opening for writing, creating, renaming, removing and listing."""
     for node in ast.walk(tree):
         match node:
             case ast.Call(func=ast.Name(id="open") | ast.Attribute(attr="open" | "OSFile") as function):
                 is_method = isinstance(function, ast.Attribute) and function.attr == "open"
-                given = [*node.args[0 if is_method else 1 :], *(keyword.value for keyword in node.keywords)]
-                modes = [one.value for one in given if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+                values = [*node.args[0 if is_method else 1 :], *(keyword.value for keyword in node.keywords)]
+                modes = [one.value for one in values if isinstance(one, ast.Constant) and isinstance(one.value, str)]
                 if any(re.fullmatch(r"(?=.*[wax+])[rwaxbt+]{1,3}", mode) for mode in modes):
                     yield "open"
             case ast.Call(func=ast.Attribute(value=ast.Name(id="shutil"), attr=name)):
-                if name not in LOOKING_AT_THE_MACHINE:
+                if name not in HARMLESS_SHUTIL_CALLS:
                     yield f"shutil.{name}"
             case ast.Call(func=ast.Attribute(value=ast.Name(id="os"), attr=name)):
                 if name in OS_CALLS:
                     yield f"os.{name}"
-            case ast.Call(func=ast.Attribute(attr="replace"), args=[_], keywords=[]):  # of a path: strings take two
+            case ast.Call(func=ast.Attribute(attr="replace"), args=[_], keywords=[]):  # strings take two arguments
                 yield "replace"
             case ast.Call(func=ast.Attribute(attr=name)) if name in FILE_METHODS:
                 yield name
 
 
-def test_one_place_knows_about_files() -> None:
-    """What lies in a workspace is made, replaced, listed and removed through the store, wherever that is."""
+def test_files_are_accessed_through_the_store() -> None:
+    """The files of a workspace can be on a remote store, so only `schemas/storage/` may touch them directly."""
     allowed = set().union(*TOUCHES_FILES.values())
-    found = {
+    calls_by_module = {
         relative(path).removesuffix(".py"): sorted(set(touched(ast.parse(path.read_text()))))
         for path in MODULES
         if not relative(path).startswith("schemas/storage/")
     }
-    touching = {module: calls for module, calls in found.items() if calls}
+    touching = {module: calls for module, calls in calls_by_module.items() if calls}
 
     assert {module: calls for module, calls in touching.items() if module not in allowed} == {}
     assert allowed - touching.keys() == set()
@@ -288,7 +288,7 @@ def test_one_place_knows_about_files() -> None:
         "path.glob('*')",
     ],
 )
-def test_a_module_that_touches_files_is_noticed(line: str) -> None:
-    """Reading, and `str.replace`, are no such thing."""
+def test_file_operations_are_detected(line: str) -> None:
+    """Reading files and `str.replace` do not count."""
     assert list(touched(ast.parse(line)))
     assert not list(touched(ast.parse("open('a'); path.open('rb'); text.replace('a', 'b'); shutil.which('a')")))

@@ -1,4 +1,4 @@
-"""A workspace whose raw files, tasks and versions lie on a store: the same version, whatever happens on the way."""
+"""A workspace with raw files, tasks and versions on a store: the same version as in a folder, even after faults."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def run(recipe: Path, workspace: Workspace, *, workers: int = 0, **options: Any)
 
 
 def start(recipe: Path, workspace: Path, store: str, *, workers: int = 2) -> subprocess.Popen[str]:
-    """Start the command in a process group of its own."""
+    """Start the command in a new process group."""
     command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--json", "--quiet"]
     places = ["--workspace", str(workspace), "--store", store, "--workers", str(workers)]
     return subprocess.Popen(
@@ -54,19 +54,19 @@ def start(recipe: Path, workspace: Path, store: str, *, workers: int = 2) -> sub
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe with its files."""
+    """Return a recipe with its input files."""
     return write_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
 def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The version that the recipe gives in a folder."""
+    """Return the version id of the recipe in a local workspace."""
     return str(run(project, Workspace(tmp_path_factory.mktemp("reference")))["version"])
 
 
 @pytest.fixture(params=["memory", "s3", "folder"])
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    """A workspace that keeps nothing that matters in its own folder."""
+    """Return a workspace whose files are on a store."""
     match request.param:
         case "memory":
             return workspace_at(tmp_path / "here", f"memory://{uuid.uuid4().hex}")
@@ -81,10 +81,8 @@ def files_in(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def test_a_store_holds_the_same_version_and_the_folder_holds_none_of_it(
-    project: Path, reference: str, far: Workspace
-) -> None:
-    """Only the list of runs stays on the machine; the next run finds all that was computed."""
+def test_the_version_is_on_the_store_and_not_in_the_folder(project: Path, reference: str, far: Workspace) -> None:
+    """Only the list of runs is on this machine, and the next run reuses all results."""
     first = run(project, far)
 
     assert first["version"] == reference
@@ -95,8 +93,8 @@ def test_a_store_holds_the_same_version_and_the_folder_holds_none_of_it(
     assert all(step["cached"] for step in again["steps"])
 
 
-def test_the_catalog_of_a_store_names_what_lies_there(project: Path, s3_url: str, tmp_path: Path) -> None:
-    """Other tools read the table as they read one on disk; a lost database is made again from the versions."""
+def test_the_catalog_of_a_store_has_its_files(project: Path, s3_url: str, tmp_path: Path) -> None:
+    """Other tools read the table like one on disk; a lost database is rebuilt from the versions."""
     workspace = workspace_at(tmp_path / "w", s3_url)
     run(project, workspace)
     with contextlib.closing(open_catalog(workspace)) as catalog:
@@ -111,8 +109,8 @@ def test_the_catalog_of_a_store_names_what_lies_there(project: Path, s3_url: str
         assert catalog.load_table("corpusmill.made").metadata_location.startswith(f"{s3_url}/catalog/")
 
 
-def test_processes_share_what_lies_on_a_store(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
-    """Every worker opens the store for itself, and a second machine finds all that the first one did."""
+def test_processes_share_the_files_of_a_store(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+    """Every worker opens the store itself, and a second machine reuses the results of the first one."""
     assert run(project, workspace_at(tmp_path / "one", s3_url), workers=2)["version"] == reference
 
     other = run(project, workspace_at(tmp_path / "other", s3_url))
@@ -120,8 +118,8 @@ def test_processes_share_what_lies_on_a_store(project: Path, reference: str, s3_
     assert all(step["cached"] for step in other["steps"])
 
 
-def test_what_lies_on_a_store_is_looked_at_as_in_a_folder(project: Path, reference: str, far: Workspace) -> None:
-    """`plan`, `explain`, `doctor --verify` and `gc` ask the store."""
+def test_commands_that_only_read_work_on_a_store(project: Path, reference: str, far: Workspace) -> None:
+    """`plan`, `explain`, `doctor --verify` and `gc` must read the store, not the folder."""
     run(project, far)
     version = open_version("made", far)
     identity = version.manifest.files[0].first_id
@@ -133,8 +131,8 @@ def test_what_lies_on_a_store_is_looked_at_as_in_a_folder(project: Path, referen
     assert collect(far, keep=None, dry_run=False)["tasks"] == 0
 
 
-def test_a_run_that_is_killed_on_s3_goes_on(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
-    """Killed as soon as a few more tasks are there, again and again."""
+def test_a_killed_run_on_s3_continues(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+    """The run is killed repeatedly, each time after a few more tasks."""
     store = open_store(s3_url)
     for tasks in (2, 12, 30):
         with start(project, tmp_path / "w", s3_url) as process:
@@ -145,28 +143,28 @@ def test_a_run_that_is_killed_on_s3_goes_on(project: Path, reference: str, s3_ur
     _steal(store)
 
     with start(project, tmp_path / "w", s3_url) as process:
-        told, _ = process.communicate()
+        output, _ = process.communicate()
 
-    assert json.loads(told)["version"] == reference
+    assert json.loads(output)["version"] == reference
 
 
 def _steal(store: Any) -> None:
-    """Remove the leases that killed runs hold: they would end by themselves after a minute."""
+    """Remove the leases of killed runs, which would expire only after a minute."""
     store.remove(*(entry.key for entry in store.files("locks")))
 
 
-def test_a_store_that_vanishes_ends_the_run_which_then_goes_on(
+def test_a_run_continues_after_the_store_was_unreachable(
     project: Path, reference: str, s3: Server, s3_url: str, tmp_path: Path
 ) -> None:
-    """Exit 5, no half-written version; what was finished is used."""
+    """The run ends with exit code 5 and no incomplete version; the next run reuses finished work."""
     s3.puts_until_down = 60
 
     with start(project, tmp_path / "w", s3_url) as process:
-        _, told = process.communicate()
+        _, errors = process.communicate()
 
     assert process.returncode == 5
-    assert [line.partition(" ")[0] for line in told.splitlines() if line][-2:] == ["error:", "hint:"]
-    assert "Traceback" not in told
+    assert [line.partition(" ")[0] for line in errors.splitlines() if line][-2:] == ["error:", "hint:"]
+    assert "Traceback" not in errors
     s3.heal()
     _steal(open_store(s3_url))
     result = run(project, workspace_at(tmp_path / "w", s3_url))
@@ -174,10 +172,8 @@ def test_a_store_that_vanishes_ends_the_run_which_then_goes_on(
     assert any(step["cached"] for step in result["steps"])
 
 
-def test_an_output_that_is_listed_and_unreadable_is_named(
-    project: Path, s3: Server, s3_url: str, tmp_path: Path
-) -> None:
-    """Somebody changed the rights of one object."""
+def test_an_unreadable_output_is_named(project: Path, s3: Server, s3_url: str, tmp_path: Path) -> None:
+    """The permissions of an object can change."""
     workspace = workspace_at(tmp_path / "w", s3_url)
     run(project, workspace)
     (dead, *_) = [entry.key for entry in workspace.store.files("tasks") if entry.key.endswith(".shard.parquet")]
@@ -191,8 +187,8 @@ def test_an_output_that_is_listed_and_unreadable_is_named(
     assert s3.denied in str(caught.value.file)
 
 
-def test_an_output_that_is_gone_is_computed_again(project: Path, reference: str, far: Workspace) -> None:
-    """The listing of the store, not the step's manifest, says what is there."""
+def test_a_missing_output_is_computed_again(project: Path, reference: str, far: Workspace) -> None:
+    """The listing of the store counts, not the manifest of the step."""
     run(project, far)
     outputs = [entry.key for entry in far.store.files("tasks") if entry.key.endswith(".arrow")]
     far.store.remove(*outputs[::3])
@@ -201,8 +197,8 @@ def test_an_output_that_is_gone_is_computed_again(project: Path, reference: str,
     assert run(project, far)["version"] == reference
 
 
-def test_two_runs_on_one_store_are_kept_apart(project: Path, s3_url: str, tmp_path: Path) -> None:
-    """The second is refused, and the holder is named, from another workspace too."""
+def test_a_second_run_on_the_same_store_is_refused(project: Path, s3_url: str, tmp_path: Path) -> None:
+    """The error names the process that holds the lock, also from another workspace."""
     one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
 
     with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match=f"process {os.getpid()} on "):
@@ -210,7 +206,7 @@ def test_two_runs_on_one_store_are_kept_apart(project: Path, s3_url: str, tmp_pa
 
 
 def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_path: Path) -> None:
-    """What it needs stands in the other machine's list of runs."""
+    """The files that the run needs are known only to the other machine."""
     one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
     run(project, one)
 
@@ -219,7 +215,7 @@ def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_p
 
 
 def test_a_folder_whose_lock_was_lost_does_not_appear(s3_url: str, tmp_path: Path) -> None:
-    """A machine that slept for longer than its lease wakes up in the middle of publishing."""
+    """A machine can wake up from sleep while publishing, after its lease has expired."""
     dataset = workspace_at(tmp_path / "w", s3_url).dataset("made")
 
     def lost() -> None:
@@ -242,13 +238,13 @@ def test_a_folder_whose_lock_was_lost_does_not_appear(s3_url: str, tmp_path: Pat
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Three pages that link to each other."""
+    """Return a site of three pages that link to each other."""
     with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as found:
         yield found
 
 
-def test_copies_of_loaded_files_lie_on_the_store_and_are_read_from_there(project: Path, far: Workspace) -> None:
-    """The originals may go; the version stays the same."""
+def test_loaded_files_are_copied_to_the_store_and_read_there(project: Path, far: Workspace) -> None:
+    """The version must stay the same after the originals are removed."""
     recipe = write_project(far.root.parent / "moved")
     for source in read_recipe(recipe, far, ACQUISITION).recipe.sources:
         acquire(read_recipe(recipe, far, ACQUISITION), source, far, ACQUISITION, copy=True)
@@ -261,7 +257,7 @@ def test_copies_of_loaded_files_lie_on_the_store_and_are_read_from_there(project
 
 
 def test_a_copy_that_changed_on_the_store_is_refused(project: Path, far: Workspace) -> None:
-    """As a file on disk is: the manifest speaks of other bytes."""
+    """It is refused like a file on disk, because the manifest has another hash."""
     loaded = read_recipe(project, far, ACQUISITION)
     acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
     key = far.store.files("raw/lines/files")[0].key
@@ -272,7 +268,7 @@ def test_a_copy_that_changed_on_the_store_is_refused(project: Path, far: Workspa
 
 
 def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(project: Path, far: Workspace) -> None:
-    """Its name says what it held; on a store, its ETag says that it was written again."""
+    """Its name is the hash of the original content; on a store, its ETag shows that it was written again."""
     loaded = read_recipe(project, far, ACQUISITION)
     acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
     key = far.store.files("raw/lines/files")[0].key
@@ -287,8 +283,8 @@ def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(project: Path, f
     assert run(project, far)["counts"]["published"] > 0
 
 
-def test_a_crawl_is_published_on_the_store_and_leaves_nothing_behind(site: Site, far: Workspace) -> None:
-    """The archives grow on this machine; when the crawl is finished, they and the manifest lie on the store."""
+def test_a_finished_crawl_is_on_the_store_only(site: Site, far: Workspace) -> None:
+    """Archives are written on this machine and moved to the store when the crawl is finished."""
     source, raw = source_of(site), far.raw("site")
     folder = far.crawl_folder("site")
 
@@ -306,13 +302,11 @@ def test_a_crawl_is_published_on_the_store_and_leaves_nothing_behind(site: Site,
     assert far.raw_manifest("site") == second
 
 
-def test_a_crawl_whose_store_vanished_is_sent_when_it_is_back(
-    site: Site, s3: Server, s3_url: str, tmp_path: Path
-) -> None:
-    """No page is fetched twice for it."""
+def test_a_crawl_is_sent_when_the_store_is_reachable_again(site: Site, s3: Server, s3_url: str, tmp_path: Path) -> None:
+    """No page may be fetched twice because of it."""
     workspace = workspace_at(tmp_path / "w", s3_url)
     folder, raw = workspace.crawl_folder("site"), workspace.raw("site")
-    s3.puts_until_down = 1  # the manifest of an unfinished crawl is there, the archive is not
+    s3.puts_until_down = 1  # the manifest of the unfinished crawl is written, the archive is not
 
     with pytest.raises(UnfinishedError):
         crawl(source_of(site), folder, store=raw, limits=QUICK)
@@ -325,8 +319,8 @@ def test_a_crawl_whose_store_vanished_is_sent_when_it_is_back(
     assert raw.exists(manifest.files[0].path)
 
 
-def test_a_new_machine_numbers_its_crawl_behind_that_on_the_store(site: Site, s3_url: str, tmp_path: Path) -> None:
-    """Its folder is empty; the archives that the store has must not be overwritten while somebody reads them."""
+def test_a_new_machine_continues_the_numbers_of_archives_on_the_store(site: Site, s3_url: str, tmp_path: Path) -> None:
+    """Its folder is empty, but existing archives on the store must not be overwritten while they are read."""
     for machine in ("one", "other"):
         workspace = workspace_at(tmp_path / machine, s3_url)
         manifest = crawl(source_of(site), workspace.crawl_folder("site"), store=workspace.raw("site"), limits=QUICK)

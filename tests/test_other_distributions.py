@@ -1,4 +1,4 @@
-"""Stages of another distribution, really installed: they do everything that ours do, on every engine."""
+"""Stages of another, really installed distribution can do everything that ours can, on every engine."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ PAGES = {
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with the example installed beside the libraries of this one."""
+    """Return a virtual environment with the example and the libraries of this environment."""
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder / "venv", with_pip=False, symlinks=True)
-    # The same libraries, and this checkout before them.
+    # The same libraries, after this checkout.
     libraries = [path for path in sys.path if path.endswith("site-packages")]
     (packages_of(folder / "venv") / "libraries.pth").write_text("\n".join([str(ROOT), *libraries]))
     install(folder / "venv", folder / "source")
@@ -63,7 +63,7 @@ def packages_of(environment: Path) -> Path:
 
 
 def install(environment: Path, source: Path, *, version: str = "1.0") -> None:
-    """Install the example, as the release *version*, from a copy at *source*."""
+    """Install release *version* of the example from a copy at *source*."""
     shutil.copytree(EXAMPLE, source)
     project = source / "pyproject.toml"
     project.write_text(project.read_text().replace('version = "1.0"', f'version = "{version}"'))
@@ -81,9 +81,9 @@ def project(tmp_path: Path) -> Path:
 
 
 def corpusmill(environment: Path, project: Path, *arguments: str) -> Any:
-    # A test of Spark in this process leaves the interpreter of this one in the environment.
+    # Tests of Spark set the interpreter of this process in the environment variables.
     variables = {name: value for name, value in os.environ.items() if name != "PYSPARK_PYTHON"}
-    done = subprocess.run(
+    completed = subprocess.run(
         [environment / "bin" / "python", "-m", "corpusmill", *arguments, "--json"],
         cwd=project,
         env=variables,
@@ -91,8 +91,8 @@ def corpusmill(environment: Path, project: Path, *arguments: str) -> Any:
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    assert completed.returncode == 0, completed.stderr
+    return [json.loads(line) for line in completed.stdout.splitlines()]
 
 
 def rows(folder: Path, kind: str) -> list[dict[str, Any]]:
@@ -101,7 +101,7 @@ def rows(folder: Path, kind: str) -> list[dict[str, Any]]:
 
 
 def test_stages_of_another_distribution_do_what_ours_do(environment: Path, project: Path) -> None:
-    """An extractor gets the captured bytes, a signal keeps its type, a masking stage masks samples, rounds end."""
+    """Covers extractors, types of signals, masking of samples, and rounds."""
     (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "2")
 
     folder = Path(result["path"])
@@ -123,7 +123,7 @@ def test_stages_of_another_distribution_do_what_ours_do(environment: Path, proje
 
 
 def test_a_published_side_table_is_part_of_the_version(environment: Path, project: Path) -> None:
-    """Spans, sorted by document, beside the shards and in the manifest."""
+    """Other programs read it like the shards: sorted by document, and listed in the manifest."""
     (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
     folder = Path(result["path"])
@@ -138,7 +138,7 @@ def test_a_published_side_table_is_part_of_the_version(environment: Path, projec
 
 
 def test_another_side_table_is_another_version(environment: Path, project: Path) -> None:
-    """Equal documents do not make equal data: the id speaks of all that the version holds."""
+    """The id covers all data of the version, not only the documents."""
     recipe = SEEN.replace(", seen]", ", shouting]")
     ids = []
     for text in (recipe, recipe.replace("shouting", "shouting: {max_share: 0.9}"), recipe.replace(", shouting", "")):
@@ -151,7 +151,7 @@ def test_another_side_table_is_another_version(environment: Path, project: Path)
 
 
 def test_a_published_side_table_has_as_many_files_as_there_are_shards(environment: Path, project: Path) -> None:
-    """No task writes all of it, and the rows of a document are found without reading all files."""
+    """No task has to write the whole table, and the rows of a document can be read from one file."""
     for number in range(60):
         words = " ".join(f"word{number}x{place}" for place in range(12))
         (project / "pages" / f"{number}.html").write_text(f"<p>{words} LOUD</p>")
@@ -175,7 +175,7 @@ def steps(explained: dict[str, Any], stage: str) -> list[dict[str, Any]]:
 
 
 def test_explain_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
-    """A rule shows its value and bound also where it passed, and a note what the stage found, as for our stages."""
+    """Rules show value and bound even if they passed, and notes show details, as for our stages."""
     corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
     (alone,) = corpusmill(environment, project, "explain", "alone.html")
@@ -191,7 +191,7 @@ def test_explain_asks_stages_of_another_distribution(environment: Path, project:
 
 
 def test_the_report_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
-    """Thresholds, personal data, copies and the line of the card: nothing depends on a stage's name."""
+    """Thresholds, personal data, copies and the data card must not depend on names of stages."""
     (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
     folder = Path(result["path"])
@@ -204,20 +204,18 @@ def test_the_report_asks_stages_of_another_distribution(environment: Path, proje
     assert [(kind["kind"], kind["items"]) for kind in figures["personal_data"]["kinds"]] == [("given", 1)]
     assert "names.given" not in {signal["name"] for signal in figures["signals"]}
     assert figures["duplicates"]["stages"] == ["chained"]
-    found = {finding["code"]: finding["text"] for finding in figures["findings"]}
-    assert not found.keys() & {"no_dedup", "no_pii"}
-    assert found["duplicates"] == "Near duplicates: 33.3 % of the records of `pages` were copies."
-    assert found["top_rule"].startswith("Apart from copies, ")
+    texts = {finding["code"]: finding["text"] for finding in figures["findings"]}
+    assert not texts.keys() & {"no_dedup", "no_pii"}
+    assert texts["duplicates"] == "Near duplicates: 33.3 % of the records of `pages` were copies."
+    assert texts["top_rule"].startswith("Apart from copies, ")
     card = (folder / "README.md").read_text()
     assert "**shouting** rejects documents that shout (`max_share: 0.5`)." in card
     assert "The stage `mask_names` looked for personal data (action: `mask`). No search" in card
     assert "Patterns find what has a fixed form" not in (folder / "report.html").read_text()
 
 
-def test_where_the_other_distribution_is_not_installed_a_version_is_still_explained(
-    environment: Path, project: Path
-) -> None:
-    """What the version stores is shown; what only the stages know is not claimed."""
+def test_a_version_is_explained_without_the_other_distribution(environment: Path, project: Path) -> None:
+    """Stored data is shown; information that needs the stages is left out."""
     (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
     folder = Path(result["path"])
     for name in ("report.json", "report.html", "README.md"):
@@ -255,7 +253,7 @@ def cached(result: dict[str, Any]) -> dict[str, bool]:
 
 
 def test_a_stage_reads_a_published_version(environment: Path, project: Path) -> None:
-    """It is known by what it holds: under another name and in another place, nothing is computed again."""
+    """The version counts by its content, so another name or path does not repeat any work."""
     (project / "recipe.yaml").write_text(SEEN)
     (project / "pages" / "b.html").rename(project / "b.html")
     (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
@@ -283,7 +281,7 @@ def test_a_stage_reads_a_published_version(environment: Path, project: Path) -> 
 
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
 def test_a_damaged_table_of_a_version_is_named(environment: Path, project: Path, damage: str) -> None:
-    """Wrong rows under a right hash would be published and kept."""
+    """Otherwise wrong rows would be published under the hash of the right ones."""
     (project / "recipe.yaml").write_text(SEEN)
     (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
     (shard,) = Path(first["path"]).glob("train-*.parquet")
@@ -295,14 +293,16 @@ def test_a_damaged_table_of_a_version_is_named(environment: Path, project: Path,
     (project / "recipe.yaml").write_text(SEEN.replace("more", "other").replace("seen]", "seen: {of: more}]"))
     command = [environment / "bin" / "python", "-m", "corpusmill", "run", "recipe.yaml", "--workers", "0"]
 
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, shard.name in done.stderr, "hint: " in done.stderr) == (1, True, True), done.stderr
-    assert "mistake of corpusmill" not in done.stderr
+    assert (completed.returncode, shard.name in completed.stderr, "hint: " in completed.stderr) == (1, True, True), (
+        completed.stderr
+    )
+    assert "mistake of corpusmill" not in completed.stderr
 
 
 def test_the_parent_is_an_input_by_content(environment: Path, project: Path) -> None:
-    """Nothing was published before the first run; the second one sees what the first one published."""
+    """The first run has no parent; the second run reads the version of the first."""
     (project / "recipe.yaml").write_text(f"{SEEN.rstrip()}\nchecks: {{min_documents: 0}}\n")
     (first,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
@@ -316,27 +316,25 @@ def test_the_parent_is_an_input_by_content(environment: Path, project: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("of", "told"),
+    ("of", "message"),
     [("more@nothing", "no data set 'more'"), ("./pages", "holds no version")],
 )
-def test_a_version_that_is_not_there_is_refused_before_work_starts(
-    environment: Path, project: Path, of: str, told: str
+def test_a_missing_version_is_refused_before_work_starts(
+    environment: Path, project: Path, of: str, message: str
 ) -> None:
-    """Exit 2, and a hint."""
+    """A usage error must not come after hours of work."""
     (project / "recipe.yaml").write_text(SEEN.replace("seen]", f"seen: {{of: '{of}'}}]"))
     command = [environment / "bin" / "python", "-m", "corpusmill", "run", "recipe.yaml"]
 
-    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    completed = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
 
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
-    assert "hint: " in done.stderr
+    assert (completed.returncode, message in completed.stderr) == (2, True), completed.stderr
+    assert "hint: " in completed.stderr
     assert not (project / "corpus" / "tasks").exists()
 
 
-def test_a_distribution_that_was_upgraded_between_two_runs_is_noticed(
-    environment: Path, project: Path, tmp_path: Path
-) -> None:
-    """What its stages made is made again, what they do not touch is not, and `plan` says why."""
+def test_an_upgrade_of_a_distribution_is_noticed(environment: Path, project: Path, tmp_path: Path) -> None:
+    """Only results that depend on its stages are computed again, and `plan` shows the reason."""
     corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
     try:
         install(environment, tmp_path / "upgraded", version="1.1")
@@ -353,19 +351,19 @@ def test_a_distribution_that_was_upgraded_between_two_runs_is_noticed(
 
 
 def test_inspect_shows_every_type(environment: Path, project: Path) -> None:
-    """What is published can be looked at."""
+    """Users must be able to inspect all published columns."""
     corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
 
-    found = corpusmill(environment, project, "inspect", "example", "--where", '"shouting.is_loud" = false')
+    documents = corpusmill(environment, project, "inspect", "example", "--where", '"shouting.is_loud" = false')
 
-    assert {row["first_word"]["word"] for row in found} >= {"nobody"}
-    assert all(isinstance(row["loud_words"], list) for row in found)
+    assert {row["first_word"]["word"] for row in documents} >= {"nobody"}
+    assert all(isinstance(row["loud_words"], list) for row in documents)
 
 
 @pytest.mark.engine
 @pytest.mark.parametrize("engine", ["spark", "beam"])
 def test_every_engine_gives_the_same_version(environment: Path, project: Path, engine: str) -> None:
-    """The first promise holds for stages that we have never seen."""
+    """The same recipe must give the same bytes with third-party stages too."""
     pytest.importorskip({"spark": "pyspark", "beam": "apache_beam"}[engine])
     (local,) = corpusmill(environment, project, "run", "recipe.yaml", "--workspace", "local", "--workers", "0")
 

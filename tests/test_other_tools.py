@@ -1,4 +1,4 @@
-"""A published version opens in the tools that people have: whole, in part, streaming, by the card and without it."""
+"""A published version opens in common tools: whole, in part, streaming, with and without the data card."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ VIEWS: Final[dict[str, tuple[pa.DataType, Any]]] = {
     "structs": (pa.list_(pa.struct([("at", TIMESTAMP), ("is", pa.bool_())])), [{"at": TIME, "is": False}]),
     "empty": (pa.list_(pa.string()), []),
 }
-"""Every type that a column between steps may have (beside maps), and a value of it."""
+"""Every type of a column between steps (except maps), with a value."""
 
 
 @pytest.fixture(scope="module")
 def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
-    """The library, offline, with a cache that disappears; it reads its settings when it is imported."""
+    """Return the library, offline and with a temporary cache; it reads its settings when it is imported."""
     folder = tmp_path_factory.mktemp("hub")
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -66,7 +66,7 @@ def datasets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModuleType]:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A version with its card: 250 documents in four shards, ledger, signals, origin."""
+    """Return a version with its data card: 250 documents in four shards, ledger, signals and origin."""
     made = make_version(tmp_path_factory.mktemp("version") / "v")
     write_card(statistics(made), made)
     return made
@@ -74,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A shard with a view of every type: in one row, null in the next."""
+    """Return a shard with a view of every type: a value in the first row, null in the second."""
     path = tmp_path_factory.mktemp("views") / "train-00000-of-00001.parquet"
     schema = pa.schema([*DOCUMENT, *(pa.field(name, kind) for name, (kind, _) in VIEWS.items())])
     required = {field.name: "x" for field in DOCUMENT if not field.nullable}
@@ -87,16 +87,16 @@ def views(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def snippets(language: str = "python") -> dict[str, str]:
-    """The code of the how-to page by the heading over it."""
+    """Return the code of the how-to page by heading."""
     sections = re.split(r"^## ", PAGE.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]
-    found = {
+    blocks_of = {
         section.split("\n", 1)[0]: re.findall(rf"```{language}\n(.*?)```", section, re.DOTALL) for section in sections
     }
-    return {name: blocks[0] for name, blocks in found.items() if blocks}
+    return {name: blocks[0] for name, blocks in blocks_of.items() if blocks}
 
 
 def run(code: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """The names that *code* leaves behind, run in *folder*."""
+    """Run *code* in *folder* and return its global names."""
     patch.chdir(folder)
     names: dict[str, Any] = {"__name__": "snippet"}
     exec(compile(code, "snippet", "exec"), names)
@@ -104,7 +104,7 @@ def run(code: str, folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def plain(value: Any) -> Any:
-    """A value of any of the tools in Python's own types."""
+    """Convert a value of any of the tools to plain Python types."""
     if isinstance(value, pl.Series):
         value = value.to_list()
     elif hasattr(value, "asDict"):
@@ -127,14 +127,14 @@ def plain(value: Any) -> Any:
 
 
 def check(first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Both rows of `views` as a tool gives them."""
+    """Check both rows of `views` as read by a tool."""
     assert {name: plain(first[name]) for name in VIEWS} == {name: value for name, (_, value) in VIEWS.items()}
     assert plain(first["metadata"]) == [{"key": "a", "value": "1"}]
     assert {name for name in (*VIEWS, "metadata") if plain(second[name]) is not None} == set()
 
 
 def test_datasets_loads_the_folder_by_its_card(datasets: ModuleType, folder: Path) -> None:
-    """The card's `configs` name the files of each split, and the side files."""
+    """The `configs` of the card list the files of each split and the side files."""
     splits = datasets.load_dataset(str(folder))
     names = datasets.get_dataset_config_names(str(folder))
 
@@ -149,7 +149,7 @@ def test_datasets_loads_the_folder_by_its_card(datasets: ModuleType, folder: Pat
 
 
 def test_datasets_streams_and_takes_columns(datasets: ModuleType, folder: Path) -> None:
-    """Who trains on a large version does neither copy it nor read all of it."""
+    """Training on a large version must not copy it or read all of it."""
     stream = datasets.load_dataset(str(folder), split="train", streaming=True)
     some = datasets.load_dataset(str(folder), split="test", columns=["id", "metadata"])
     both = datasets.load_dataset(str(folder), split="validation", streaming=True, columns=["metadata"])
@@ -163,7 +163,7 @@ def test_datasets_streams_and_takes_columns(datasets: ModuleType, folder: Path) 
 
 
 def test_datasets_loads_the_files_without_a_card(datasets: ModuleType, folder: Path) -> None:
-    """By their names alone, which begin with the split; the ledger stays outside."""
+    """The names of the files are enough, because they begin with the split; the ledger is not loaded."""
     by_folder = datasets.load_dataset("parquet", data_dir=str(folder))
     by_pattern = datasets.load_dataset("parquet", data_files={"train": str(folder / "train-*.parquet")}, streaming=True)
 
@@ -172,7 +172,7 @@ def test_datasets_loads_the_files_without_a_card(datasets: ModuleType, folder: P
 
 
 def test_shards_and_kinds_without_rows_do_not_stop_datasets(datasets: ModuleType, tmp_path: Path) -> None:
-    """It refuses a split whose files hold no row, so the card does not name such ones; one empty shard is no matter."""
+    """`datasets` refuses a split without rows, so the card omits it; a single empty shard is harmless."""
     small = publish_version(Workspace(tmp_path), docs(range(21, 24)))
     write_card(statistics(small.path), small.path)
 
@@ -186,7 +186,7 @@ def test_shards_and_kinds_without_rows_do_not_stop_datasets(datasets: ModuleType
 
 
 def test_the_code_in_the_card_works(datasets: ModuleType, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader copies it."""
+    """Readers copy the code."""
     (code,) = re.findall(r"```python\n(import os\n.*?)```", (folder / "README.md").read_text(), re.DOTALL)
 
     names = run(code, folder, monkeypatch)
@@ -204,7 +204,7 @@ def test_the_code_of_the_page_works(
     heading: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """As it stands, in the folder of a version."""
+    """Readers copy the code and run it in the folder of a version."""
     names = run(snippets()[heading], folder, monkeypatch)
 
     printed = capsys.readouterr().out
@@ -216,18 +216,18 @@ def test_the_code_of_the_page_works(
 
 @pytest.mark.parametrize("is_streaming", [False, True])
 def test_datasets_reads_every_type(datasets: ModuleType, views: Path, is_streaming: bool) -> None:
-    """Views may have any type but a map."""
+    """Views can have any type except maps."""
     loaded = datasets.load_dataset("parquet", data_files=str(views), split="train", streaming=is_streaming)
 
     check(*loaded)
 
 
 def test_duckdb_polars_and_pandas_read_every_type(views: Path) -> None:
-    """With nulls, and with pandas keeping whole numbers whole."""
+    """Nulls must be preserved, and pandas must not turn whole numbers into floats."""
     with duckdb.connect() as connection:
-        found = connection.execute(f"SELECT * FROM '{views}'")
-        names = [column[0] for column in found.description or ()]
-        check(*(dict(zip(names, row, strict=True)) for row in found.fetchall()))
+        result = connection.execute(f"SELECT * FROM '{views}'")
+        names = [column[0] for column in result.description or ()]
+        check(*(dict(zip(names, row, strict=True)) for row in result.fetchall()))
     check(*pl.read_parquet(views).to_dicts())
     check(*pl.scan_parquet(views).collect(engine="streaming").to_dicts())
     arrow = pd.read_parquet(views, dtype_backend="pyarrow")
@@ -240,7 +240,7 @@ def _is_gap(cell: Any) -> bool:
 
 
 def test_datasets_refuses_a_map(datasets: ModuleType, tmp_path: Path) -> None:
-    """The reason for the type of `metadata`; when this fails, maps may be published again."""
+    """This is the reason for the type of `metadata`; if this test fails, maps can be published again."""
     path = tmp_path / "train.parquet"
     schema = pa.schema([pa.field("id", pa.string()), pa.field("map", pa.map_(pa.string(), pa.string()))])
     file = ParquetFile(path, schema)
@@ -256,10 +256,10 @@ def test_datasets_refuses_a_map(datasets: ModuleType, tmp_path: Path) -> None:
 def test_spark_reads_every_type_and_the_code_of_the_page_works(
     folder: Path, views: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """One session for both: starting it takes most of the time."""
+    """Both use one session, because starting it takes most of the time."""
     options = ("spark.master=local[1]", "spark.ui.enabled=false", "spark.driver.host=127.0.0.1")
-    given = " ".join(f"--conf {option}" for option in options)
-    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"{given} pyspark-shell")
+    arguments = " ".join(f"--conf {option}" for option in options)
+    monkeypatch.setenv("PYSPARK_SUBMIT_ARGS", f"{arguments} pyspark-shell")
 
     names = run(snippets()["Spark"], folder, monkeypatch)
 

@@ -1,4 +1,4 @@
-"""What an installation brings into somebody's environment: one import name, and nothing that is in their way."""
+"""An installation adds one import name to an environment and does not conflict with other packages."""
 
 import shutil
 import subprocess
@@ -17,16 +17,16 @@ THEIRS = ("training", "schemas", "pipelines", "crawlers")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that `pip wheel` makes of this checkout."""
+    """Return the wheel that `pip wheel` builds from this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
     subprocess.run(command, check=True, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
+    (path,) = folder.glob("*.whl")
+    return path
 
 
 def test_the_wheel_installs_one_name(wheel: Path) -> None:
-    """A package that installs `schemas` or `training` shadows somebody's own, or is shadowed by it."""
+    """Top-level packages named `schemas` or `training` would conflict with those of a user."""
     names = zipfile.ZipFile(wheel).namelist()
 
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"corpusmill"}
@@ -35,12 +35,12 @@ def test_the_wheel_installs_one_name(wheel: Path) -> None:
 
 
 def test_a_project_with_packages_of_the_same_names_keeps_them(wheel: Path, tmp_path: Path) -> None:
-    """Both work in one interpreter: theirs, and ours under `corpusmill`."""
+    """The user's packages and ours (under `corpusmill`) must work in one interpreter."""
     environment = tmp_path / "venv"
     venv.create(environment, with_pip=False, symlinks=True)
     (packages,) = environment.glob("lib/python*/site-packages")
     zipfile.ZipFile(wheel).extractall(packages)
-    # The libraries come from the environment of the tests; this checkout, which is installed there too, does not.
+    # Uses the libraries of the test environment, but not this checkout, which is installed there too.
     (packages / "libraries.pth").write_text("\n".join(path for path in sys.path if path.endswith("site-packages")))
     project = tmp_path / "project"
     for name in THEIRS:
@@ -55,16 +55,16 @@ def test_a_project_with_packages_of_the_same_names_keeps_them(wheel: Path, tmp_p
     )
 
     python = environment / "bin" / "python"
-    done = subprocess.run([python, "-E", "-c", code], cwd=project, capture_output=True, text=True, check=False)
+    completed = subprocess.run([python, "-E", "-c", code], cwd=project, capture_output=True, text=True, check=False)
 
-    assert done.stderr == ""
-    theirs, ours = done.stdout.splitlines()
+    assert completed.stderr == ""
+    theirs, ours = completed.stdout.splitlines()
     assert theirs == "their training|their schemas|their pipelines|their crawlers"
     assert ours == f"{packages / 'corpusmill' / '__init__.py'}|corpusmill.training.data.packed"
 
 
 def test_an_editable_installation_works_in_the_folder_above_the_checkout(tmp_path: Path) -> None:
-    """There a checkout called `corpusmill` looks like a package without code, and may not come first."""
+    """In that folder, a checkout called `corpusmill` looks like a package without code, which must not come first."""
     checkout = tmp_path / "corpusmill"
     ignored = shutil.ignore_patterns(".*", "tests", "docs", "benchmarks", "build", "*.so", "*.egg-info", "__pycache__")
     shutil.copytree(ROOT, checkout, symlinks=True, ignore=ignored)
@@ -78,17 +78,17 @@ def test_an_editable_installation_works_in_the_folder_above_the_checkout(tmp_pat
 
     python = environment / "bin" / "python"
     code = "import corpusmill; print(corpusmill.__version__, corpusmill.__file__)"
-    done = subprocess.run([python, "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    completed = subprocess.run([python, "-E", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
 
-    assert done.stderr == ""
-    version, file = done.stdout.split()
+    assert completed.stderr == ""
+    version, file = completed.stdout.split()
     assert version == corpusmill.__version__
     assert Path(file).resolve() == checkout / "corpusmill" / "__init__.py"
     assert [path.name for path in (ROOT / "src").iterdir() if path.suffix != ".egg-info"] == ["corpusmill"]
 
 
 def test_importing_corpusmill_imports_nothing_else() -> None:
-    """The Python API is there at once; what a function needs is imported when it is called."""
+    """Importing the Python API must be fast; functions import what they need when they are called."""
     code = (
         "import sys; before = set(sys.modules); import corpusmill\n"
         "roots = {name.partition('.')[0] for name in set(sys.modules) - before}\n"
@@ -96,6 +96,6 @@ def test_importing_corpusmill_imports_nothing_else() -> None:
         "print(all(callable(getattr(corpusmill, name)) for name in ('extract', 'run', 'open_version')))\n"
     )
 
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert done.stdout.splitlines() == ["[]", "True"]
+    assert completed.stdout.splitlines() == ["[]", "True"]

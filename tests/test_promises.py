@@ -1,4 +1,4 @@
-"""The five promises, tried on a small corpus the way a user would meet them."""
+"""The five promises, tested on a small corpus through the interfaces of a user."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ INTERRUPTS = ((1, 0.0), (1, 0.5), (1, 1.0), (1, 1.5), (2, 0.0), (8, 0.0), (10, 0
 def run_once(
     recipe: Path, workspace: Path, *, engine: Engine | None = None, **options: Any
 ) -> tuple[dict[str, Any], VersionManifest]:
-    """Run *recipe*, by default in this process; give the result and the manifest."""
+    """Run *recipe*, by default in this process, and return the result and the manifest."""
     made = engine or make_engine("local", workers=0)
     acquisition = corpusmill.acquisition()
     loaded = load_recipe(recipe, loaders=acquisition.loaders)
@@ -46,20 +46,20 @@ def run_once(
 
 
 def hashes(manifest: VersionManifest) -> list[tuple[str, str]]:
-    """Give the logical hash of every file that counts."""
+    """Return the logical hash of every file that is part of the version id."""
     sides = [side for side in manifest.side_files if side.kind != "origin"]
     return [(file.path, file.logical_hash) for file in (*manifest.files, *sides)]
 
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe with its files."""
+    """Return a recipe with its input files."""
     return write_project(tmp_path_factory.mktemp("project"))
 
 
 @pytest.fixture(scope="module")
 def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], VersionManifest]:
-    """What the recipe gives, computed in one process."""
+    """Return the result of the recipe, computed in one process."""
     return run_once(project, tmp_path_factory.mktemp("reference"))
 
 
@@ -70,7 +70,7 @@ class TestSameRecipeSameBytes:
     def test_the_number_of_workers_changes_nothing(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, workers: int
     ) -> None:
-        """Processes decide how fast, not what."""
+        """The number of processes may change the speed, not the result."""
         engine = make_engine("local", workers=workers)
         try:
             _, manifest = run_once(project, tmp_path, engine=engine)
@@ -84,17 +84,17 @@ class TestSameRecipeSameBytes:
     def test_other_files_in_another_order_change_nothing(
         self, reference: tuple[Any, VersionManifest], tmp_path: Path, files: int, seed: int
     ) -> None:
-        """A record is what it is, wherever it lies."""
+        """Records must not depend on their file or position."""
         recipe = write_project(tmp_path / "project", files=files, seed=seed)
 
         _, manifest = run_once(recipe, tmp_path / "workspace")
 
         assert hashes(manifest) == hashes(reference[1])
 
-    def test_where_batches_are_cut_changes_nothing(
+    def test_the_boundaries_of_batches_change_nothing(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
     ) -> None:
-        """A stage that looked at its neighbours in the batch would show here."""
+        """Detects stages whose result depends on other rows of the batch."""
         _, manifest = run_once(project, tmp_path, batch_rows=1)
 
         assert hashes(manifest) == hashes(reference[1])
@@ -103,7 +103,7 @@ class TestSameRecipeSameBytes:
     def test_a_version_with_other_shards_before_it_changes_nothing(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, before: str
     ) -> None:
-        """The size of the shards stands in the function through which the join reads, and nowhere else."""
+        """The size of the shards must not affect joins with a published version."""
         other = project.with_name(f"recipe-{before}.yaml")
         other.write_text(project.read_text().replace("30kB", before))
         run_once(other, tmp_path)
@@ -118,7 +118,7 @@ class TestSameRecipeSameBytes:
     def test_another_engine_changes_nothing(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, name: str
     ) -> None:
-        """When one machine is outgrown, the corpus stays the same."""
+        """Moving to another engine must not change the corpus."""
         engine = make_engine(name)
         try:
             _, manifest = run_once(project, tmp_path, engine=engine)
@@ -127,10 +127,10 @@ class TestSameRecipeSameBytes:
 
         assert hashes(manifest) == hashes(reference[1])
 
-    def test_equal_files_with_parts_of_other_sizes_hold_the_same_documents(
+    def test_the_number_of_shards_does_not_change_the_documents(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
     ) -> None:
-        """Shards are ranges of ids: the corpus does not depend on their number."""
+        """Shards are ranges of ids, so the corpus does not depend on their number."""
         other = tmp_path / "recipe.yaml"
         other.write_text(project.read_text().replace("30kB", "1MB").replace("path: ", f"path: {project.parent}/"))
 
@@ -145,7 +145,7 @@ class TestNothingIsLostSilently:
     """Promise 2."""
 
     def test_every_stage_accounts_for_documents_and_bytes(self, reference: tuple[Any, VersionManifest]) -> None:
-        """In = out + ledger, and one stage takes what the one before it gave."""
+        """In = out + ledger, and the input of a stage is the output of the previous one."""
         stages = reference[1].counts.stages
 
         assert all(stage.holds for stage in stages)
@@ -164,7 +164,7 @@ class TestNothingIsLostSilently:
     def test_every_record_is_in_a_shard_or_in_the_ledger(
         self, project: Path, reference: tuple[dict[str, Any], VersionManifest]
     ) -> None:
-        """Counted against the input files, not against our own figures."""
+        """Compared with the input files, not with our own counts."""
         folder = Path(reference[0]["path"])
         published = _rows(folder, reference[1], "shard", ["id", "source_id", "source"])
         ledger = _rows(folder, reference[1], "ledger", ["id", "source_id", "source", "rule", "duplicate_of"])
@@ -190,7 +190,7 @@ class TestNothingIsLostSilently:
     def test_samples_in_the_ledger_hold_no_personal_data(
         self, reference: tuple[dict[str, Any], VersionManifest]
     ) -> None:
-        """A rejected text was never masked by the stage; its sample has to be."""
+        """The stage does not mask rejected texts, so their samples must be masked separately."""
         folder = Path(reference[0]["path"])
         rows = _rows(folder, reference[1], "ledger", ["sample_text"]) + _rows(folder, reference[1], "shard", ["text"])
 
@@ -202,10 +202,10 @@ class TestNothingIsLostSilently:
 class TestKilledItResumes:
     """Promise 4."""
 
-    def test_killed_at_any_moment_it_gives_the_same_bytes(
+    def test_a_killed_run_gives_the_same_bytes(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
     ) -> None:
-        """`kill -9` of the whole process group, five times, then a run to the end."""
+        """The process group is killed with `kill -9` five times before a run completes."""
         duration = _timed_run(project, tmp_path / "timed")
         workspace = tmp_path / "killed"
 
@@ -217,10 +217,10 @@ class TestKilledItResumes:
         assert hashes(manifest) == hashes(reference[1])
         assert not list((workspace / "versions").glob("*/.staging*"))
 
-    def test_interrupted_at_any_moment_it_says_so_and_goes_on(
+    def test_an_interrupted_run_reports_it_and_can_continue(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
     ) -> None:
-        """Ctrl-C reaches every process of the terminal: none of them may answer with a traceback."""
+        """Ctrl-C reaches all processes of the terminal, and none of them may print a traceback."""
         workspace = tmp_path / "interrupted"
 
         answers = [_interrupted_run(project, workspace, lines=lines, then_s=then_s) for lines, then_s in INTERRUPTS]
@@ -228,13 +228,13 @@ class TestKilledItResumes:
 
         assert [errors for _, errors in answers if "Traceback" in errors] == []
         assert [code for code, _ in answers[:-1]] == [130] * (len(INTERRUPTS) - 1)
-        assert answers[-1][0] in (130, 0, -signal.SIGINT), "the last one may come when all is done"
+        assert answers[-1][0] in (130, 0, -signal.SIGINT), "the last interrupt can come after the run has finished"
         assert hashes(read_manifest(Path(json.loads(result.stdout)["path"]))) == hashes(reference[1])
 
-    def test_killed_at_publication_what_was_published_stays_readable(
+    def test_published_versions_survive_a_kill_during_publication(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Between the files and the log, or before the files have their name: the next run finishes either."""
+        """The run is killed before the files are renamed, or before the log is written; the next run completes both."""
         from corpusmill.pipelines.dataset import publications
         from corpusmill.schemas.storage import local
 
@@ -256,7 +256,7 @@ class TestKilledItResumes:
         ]
 
     def test_a_second_run_reuses_every_step_and_publishes_nothing(self, project: Path, tmp_path: Path) -> None:
-        """The same input is the same version."""
+        """The same input gives the same version."""
         first, _ = run_once(project, tmp_path)
         second, _ = run_once(project, tmp_path)
 
@@ -265,10 +265,10 @@ class TestKilledItResumes:
 
 
 class TestBadInputIsAnAnswer:
-    """Promise 3, as far as a whole run shows it."""
+    """Promise 3, for whole runs."""
 
     def test_repeated_ids_are_kept_once(self, tmp_path: Path) -> None:
-        """Two captures of one id: one is the document, the other is in the ledger with its reason."""
+        """Of two captures of one id, one is published and the other is in the ledger with a rule."""
         recipe = write_project(tmp_path / "project", count=20)
         rows = records(20)
         again = [rows[0], {**rows[1], "text": rows[1]["text"] + " And one sentence more for the road."}]
@@ -290,9 +290,9 @@ def _rows(folder: Path, manifest: VersionManifest, kind: str, columns: list[str]
 
 def _command(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "corpusmill", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done
+    completed = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert completed.returncode == 0, completed.stderr
+    return completed
 
 
 def _timed_run(recipe: Path, workspace: Path) -> float:
@@ -302,7 +302,7 @@ def _timed_run(recipe: Path, workspace: Path) -> float:
 
 
 def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
-    """Start a run in a process group of its own and kill all of it."""
+    """Start a run in a new process group and kill the whole group."""
     command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--workspace", str(workspace), "--workers", "2"]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -313,7 +313,7 @@ def _killed_run(recipe: Path, workspace: Path, *, after_s: float) -> None:
 
 
 def _interrupted_run(recipe: Path, workspace: Path, *, lines: int, then_s: float) -> tuple[int, str]:
-    """Run everything anew and press Ctrl-C *then_s* after so many *lines*; return the exit code and standard error."""
+    """Start a fresh run, interrupt it *then_s* after *lines* lines of progress; return exit code and standard error."""
     command = [sys.executable, "-m", "corpusmill", "run", str(recipe), "--workspace", str(workspace)]
     process = subprocess.Popen(
         [*command, "--workers", "2", "--fresh"],
@@ -331,8 +331,8 @@ def _interrupted_run(recipe: Path, workspace: Path, *, lines: int, then_s: float
     return process.returncode, "".join([*first, rest])
 
 
-def test_equal_files_have_each_their_own_origin(tmp_path: Path) -> None:
-    """Where a document lay is evidence: of two equal files it may not name the other one."""
+def test_each_of_several_equal_files_has_its_own_origin(tmp_path: Path) -> None:
+    """The origin of a document must not point to another file with the same content."""
     recipe = write_project(tmp_path / "project", count=5)
     pages = tmp_path / "project" / "pages"
     for number in range(3):
@@ -344,18 +344,18 @@ def test_equal_files_have_each_their_own_origin(tmp_path: Path) -> None:
     version = open_version(str(folder))
     columns = ["id", "record_sha256", "source_id", "source"]
     captures = [row for kind in ("shard", "ledger") for row in _rows(folder, manifest, kind, columns)]
-    found = [
+    origins = [
         (record(version, row["id"], row["record_sha256"], row["source_id"])["file"], row["source_id"])
         for row in captures
         if row["source"] == "pages"
     ]
-    assert sorted(found) == sorted((str(path), path.name) for path in pages.iterdir())
+    assert sorted(origins) == sorted((str(path), path.name) for path in pages.iterdir())
     hashes_of = {row["file"] for row in _rows(folder, manifest, "origin", ["file"])}
     assert hashes_of >= {file_sha256(path) for path in pages.iterdir()}
 
 
 def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None:
-    """Joined by id they may not double a document, whatever captures of it there were."""
+    """Joining signals by id must not duplicate documents with several captures."""
     recipe = write_project(tmp_path / "project", count=20)
     rows = records(20)
     again = [{**row, "text": row["text"] + " And one sentence more for the road."} for row in rows]
@@ -373,13 +373,13 @@ def test_signals_have_one_row_for_each_measured_document(tmp_path: Path) -> None
 
 
 class TestDamageIsNoticed:
-    """What lies on disk is not trusted because it lies there."""
+    """Files on disk are verified before they are used."""
 
     @pytest.mark.parametrize("damage", ["flipped byte", "missing shard", "torn manifest", "edited manifest"])
-    def test_a_damaged_version_is_named_not_called_unchanged(self, project: Path, tmp_path: Path, damage: str) -> None:
-        """The user learns which file, and how to get it back."""
+    def test_a_damaged_version_is_reported(self, project: Path, tmp_path: Path, damage: str) -> None:
+        """The user needs the name of the file and a way to restore it."""
         result, manifest = run_once(project, tmp_path)
-        shard, told = Path(result["path"]) / manifest.files[0].path, Path(result["path"]) / "manifest.json"
+        shard, manifest_path = Path(result["path"]) / manifest.files[0].path, Path(result["path"]) / "manifest.json"
         match damage:
             case "flipped byte":
                 data = bytearray(shard.read_bytes())
@@ -389,26 +389,26 @@ class TestDamageIsNoticed:
             case "missing shard":
                 shard.unlink()
             case "torn manifest":
-                told.write_text(told.read_text()[:500])
+                manifest_path.write_text(manifest_path.read_text()[:500])
             case "edited manifest":
                 counts = f'"published": {manifest.counts.published}'
-                told.write_text(told.read_text().replace(counts, '"published": 1', 1))
+                manifest_path.write_text(manifest_path.read_text().replace(counts, '"published": 1', 1))
 
         with pytest.raises(DamagedFileError) as caught:
             run_once(project, tmp_path)
 
-        assert Path(str(caught.value.file)).name == (told.name if "manifest" in damage else shard.name)
+        assert Path(str(caught.value.file)).name == (manifest_path.name if "manifest" in damage else shard.name)
         assert "pydantic" not in str(caught.value)
 
     def test_a_damaged_task_is_computed_again_before_it_is_published(
         self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path
     ) -> None:
-        """A version shares its files with the tasks that wrote them: damage to one may not come back with the other."""
+        """A version shares its files with tasks, so damage must not be published again from the task."""
         result, manifest = run_once(project, tmp_path)
         shard = Path(result["path"]) / manifest.files[0].path
         data = bytearray(shard.read_bytes())
         data[len(data) // 2] ^= 1
-        shard.write_bytes(data)  # in place, so the task's file changes too
+        shard.write_bytes(data)  # written in place, which changes the task's file too
         shutil.rmtree(result["path"])
 
         with pytest.raises(UnfinishedError, match="damaged"):
@@ -418,11 +418,11 @@ class TestDamageIsNoticed:
         assert hashes(again) == hashes(reference[1])
 
     def test_a_killed_attempt_is_swept_by_the_next_one(self, project: Path, tmp_path: Path) -> None:
-        """A night of crashes may not fill the disk."""
+        """Repeated crashes must not fill the disk."""
         from corpusmill.schemas.storage.attempts import attempt_name
 
         run_once(project, tmp_path)
-        done = next((tmp_path / "tasks").glob("*/*.json"))
+        task = next((tmp_path / "tasks").glob("*/*.json"))
         dead = subprocess.run(
             [
                 sys.executable,
@@ -433,19 +433,19 @@ class TestDamageIsNoticed:
             text=True,
             check=True,
         ).stdout.strip()
-        left = [done.with_name(f"{done.stem}.arrow.{dead}.tmp"), done.with_name(f"{done.stem}.{dead}.shard.parquet")]
-        ours = done.with_name(f"{done.stem}.arrow.{attempt_name()}.tmp")
+        left = [task.with_name(f"{task.stem}.arrow.{dead}.tmp"), task.with_name(f"{task.stem}.{dead}.shard.parquet")]
+        ours = task.with_name(f"{task.stem}.arrow.{attempt_name()}.tmp")
         for path in (*left, ours):
             path.touch()
-        done.unlink()
+        task.unlink()
 
         run_once(project, tmp_path)
 
         assert not any(path.exists() for path in left)
         assert ours.exists()
 
-    def test_a_damaged_database_is_named_with_its_remedy(self, project: Path, tmp_path: Path) -> None:
-        """It holds nothing that could not be made again."""
+    def test_a_damaged_database_is_reported_with_a_hint(self, project: Path, tmp_path: Path) -> None:
+        """The database can always be rebuilt."""
         run_once(project, tmp_path)
         (tmp_path / "corpusmill.db").write_text("junk" * 300)
 

@@ -1,4 +1,4 @@
-"""The ground of the repository: what installs, what CI calls, and recipes that work as they stand."""
+"""The repository: requirements, CI, and recipes that run unchanged."""
 
 import os
 import re
@@ -18,12 +18,12 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 def normal(name: str) -> str:
-    """A distribution's name as the registry compares it."""
+    """Return the normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", re.split(r"[<>=\[;! ]", name)[0]).lower()
 
 
 def test_constraints_pin_every_requirement() -> None:
-    """A requirement without a pin makes two installations of one commit differ."""
+    """Without a pin, two installations of the same commit can differ."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = dict(line.split("==") for line in lines if line and not line.startswith("#"))
     required = [
@@ -38,8 +38,8 @@ def test_constraints_pin_every_requirement() -> None:
 
 
 def test_the_extra_all_has_every_part_that_users_install() -> None:
-    """`corpusmill[all]` means all; `ray` stays out, because it is large and no engine uses it yet, and `model`, because
-    only who trains the extraction model again needs it."""
+    """`corpusmill[all]` includes all extras except `ray`, which is large and not used by any engine yet, and `model`,
+    which is needed only to train the extraction model."""
     (everything,) = PROJECT["optional-dependencies"]["all"]
 
     assert set(re.findall(r"[a-z0-9]+", everything)) - {"corpusmill"} == PROJECT["optional-dependencies"].keys() - {
@@ -51,7 +51,7 @@ def test_the_extra_all_has_every_part_that_users_install() -> None:
 
 
 def test_every_extra_that_the_code_names_exists() -> None:
-    """pip passes over an extra that it does not know, and the next try fails as the first did."""
+    """pip ignores an unknown extra, so the hint would not help."""
     named = set(doctor.EXTRAS)
     for package in ("corpusmill", "crawlers", "pipelines", "schemas", "training"):
         for path in (ROOT / package).rglob("*.py"):
@@ -66,10 +66,12 @@ def test_every_extra_that_the_code_names_exists() -> None:
 
 
 def test_every_extra_that_a_page_names_exists() -> None:
-    """The commands of the pages are copied as they stand."""
+    """Readers copy the commands of the pages."""
     pages = (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "docker" / "Dockerfile", ROOT / "Makefile")
-    found = [re.findall(r"(?:corpusmill|-e '|--editable ')\.?\[([a-z0-9,]+)\]", page.read_text()) for page in pages]
-    named = {name for of_page in found for extras in of_page for name in extras.split(",")}
+    extras_by_page = [
+        re.findall(r"(?:corpusmill|-e '|--editable ')\.?\[([a-z0-9,]+)\]", page.read_text()) for page in pages
+    ]
+    named = {name for of_page in extras_by_page for extras in of_page for name in extras.split(",")}
 
     assert named >= {"nlp", "train", "s3", "test"}
     assert named <= PROJECT["optional-dependencies"].keys()
@@ -77,7 +79,7 @@ def test_every_extra_that_a_page_names_exists() -> None:
 
 @pytest.mark.parametrize("target", TARGETS)
 def test_make_knows_what_to_do_from_nothing(target: str, tmp_path: Path) -> None:
-    """Each target makes the environment it needs, so any of them may be the first command in a fresh clone."""
+    """Each target creates its environment, so any of them can be the first command in a fresh clone."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
 
     planned = subprocess.run(
@@ -94,7 +96,7 @@ def test_make_knows_what_to_do_from_nothing(target: str, tmp_path: Path) -> None
 
 
 def test_ci_runs_the_command_that_the_readme_names() -> None:
-    """What CI checks and what a contributor checks is the same thing."""
+    """Contributors must be able to run the same checks as CI."""
     script = ROOT / ".ci" / "run"
 
     assert os.access(script, os.X_OK)
@@ -103,7 +105,7 @@ def test_ci_runs_the_command_that_the_readme_names() -> None:
 
 
 def test_the_demo_recipe_is_valid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Every field of it is known, and its patterns find the files of an installed distribution."""
+    """All fields must be known, and the patterns must match files of an installed distribution."""
     information = tmp_path / "some-1.0.dist-info"
     (information / "licenses").mkdir(parents=True)
     for name in ("METADATA", "licenses/LICENSE", "licenses/COPYING.txt"):

@@ -1,4 +1,4 @@
-"""Pages show what the commands print and write."""
+"""The documentation shows the real output of the commands."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def shown() -> ModuleType:
-    """`docs/shown.py`, which is a script and no module of a package."""
+    """Return `docs/shown.py` as a module; it is a script outside the packages."""
     spec = importlib.util.spec_from_file_location("docs_shown", ROOT / "docs" / "shown.py")
     assert spec is not None
     assert spec.loader is not None
@@ -22,8 +22,8 @@ def shown() -> ModuleType:
     return module
 
 
-def test_what_pages_show_is_what_the_commands_print(shown: ModuleType) -> None:
-    """A reader compares; `make docs` writes the outputs anew."""
+def test_pages_show_the_output_of_the_commands(shown: ModuleType) -> None:
+    """Readers compare their output with the page; `make docs` updates the pages."""
     pages = shown.pages()
 
     assert {page.name for page in pages} >= {"extract-main-text.md", "your-own-files.md"}
