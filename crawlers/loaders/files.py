@@ -22,7 +22,7 @@ from corpusmill.schemas.problems import HintedValueError
 
 
 class OneDocument(Loader):
-    """A loader of files with one document each; the `source_id` is the file's name."""
+    """A loader of files with one document each; the `source_id` is the name of the file."""
 
     uses_name: ClassVar[bool] = True
     max_bytes: ClassVar[int] = MAX_CONTENT_BYTES

@@ -44,7 +44,7 @@ class Parquet(RowLoader):
 
     text_field: str = Field(default="text", min_length=1, description="Column that contains the text.")
     id_field: str | None = Field(
-        default=None, min_length=1, description="Column with the id of a record; default: `id`.", examples=["id"]
+        default=None, min_length=1, description="Column with the id of a record; `id` if it exists.", examples=["id"]
     )
 
     def check(self, path: str) -> None:

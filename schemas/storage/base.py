@@ -118,7 +118,7 @@ class Store(ABC):
 
     @abstractmethod
     def probe(self) -> None:
-        """Check that the store can be written by writing, reading and removing a file (local folders: not reading)."""
+        """Check that the store is writable by writing and removing a file; an object is also read."""
 
     # -- writing
 
