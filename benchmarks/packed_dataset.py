@@ -56,17 +56,17 @@ def read_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def write_standard_library(folder: Path) -> Path:
-    """Write the Python files of the standard library as one shard with row groups of 8 MB of text."""
+def write_standard_library(folder: Path, *, max_files: int | None = None) -> Path:
+    """Write the first *max_files* Python files of the standard library as one shard with row groups of 8 MB of text."""
     folder.mkdir()
     texts: list[str] = []
     size = 0
     path = folder / "train-00000-of-00001.parquet"
+    files = sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py"))
     with pq.ParquetWriter(path, pa.schema([("text", pa.string())]), compression="zstd") as writer:
-        for file in sorted(Path(sysconfig.get_path("stdlib")).rglob("*.py")):
-            if "site-packages" not in file.parts:
-                texts.append(file.read_text(encoding="utf-8", errors="replace"))
-                size += len(texts[-1])
+        for file in itertools.islice((file for file in files if "site-packages" not in file.parts), max_files):
+            texts.append(file.read_text(encoding="utf-8", errors="replace"))
+            size += len(texts[-1])
             if size > 8_000_000:
                 writer.write_table(pa.table({"text": texts}))
                 texts, size = [], 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -29,7 +30,20 @@ class Fit:
     token_f1: float
 
 
-def fit(page: GoldPage, text: str) -> Fit:
+class Reviewed(Protocol):
+    """A page whose main text was reviewed: that text, and where the page is from."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def domain(self) -> str: ...
+
+    @property
+    def gold(self) -> str: ...
+
+
+def fit(page: Reviewed, text: str) -> Fit:
     """Compare *text* with the gold text of *page*."""
     gold, own = tokens(page.gold), tokens(text)
     matching, extra, missing = _overlap(_shingles(gold), _shingles(own))
