@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import near_dedup
-from benchmarks.peers import counting, reporting
+from benchmarks.peers import counting, packed_sequences, reporting
 from benchmarks.peers.counting import difference
 from benchmarks.peers.html_to_shard import language_model, run
 from benchmarks.peers.killed_crawl import (
@@ -101,6 +101,16 @@ def test_rows_that_a_resumed_stream_leaves_out_or_repeats_are_counted(late: int,
     result = measured(lambda: Rows(late), bytes)
 
     assert (result["rows"], result["lost"], result["repeated"]) == (10, lost, repeated)
+
+
+def test_rows_become_tokens_a_cpu_second() -> None:
+    """A row has 1,024 tokens."""
+    ours = {"rows": 2_000, "cpu_s": 2.0, "lost": 0, "repeated": 0}
+
+    speed, stop = packed_sequences.rows(ours, ours | {"cpu_s": 4.0, "lost": 640})
+
+    assert (speed.ours, speed.peer) == ("1,024,000", "512,000")
+    assert (stop.ours, stop.peer) == ("0; 0 of 2,000", "640; 0 of 2,000")
 
 
 class TestReporting:
