@@ -175,7 +175,7 @@ def rows(pages: int, killed: list[Crawl], cpu_ms: list[float]) -> list[Row]:
     return [
         Row(
             f"{what}, `kill -9` and resume: lost; asked for again",
-            *(f"{crawl.lost:,}; {crawl.asked_again:,} ({crawl.kills} kills)" for crawl in killed),
+            *(f"{crawl.lost:,}; {crawl.asked_again:,} (kills: {crawl.kills})" for crawl in killed),
         ),
         Row(f"{what}: CPU a page", *(f"{one:.1f} ms" for one in cpu_ms)),
     ]

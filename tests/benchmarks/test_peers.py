@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import near_dedup
-from benchmarks.peers import counting, packed_sequences, reporting
+from benchmarks.peers import counting, html_to_shard, packed_sequences, reporting
 from benchmarks.peers.counting import difference
-from benchmarks.peers.html_to_shard import language_model, run
+from benchmarks.peers.html_to_shard import Outcome, language_model, run
 from benchmarks.peers.killed_crawl import (
     Tool,
     asked_again,
@@ -101,6 +101,15 @@ def test_rows_that_a_resumed_stream_leaves_out_or_repeats_are_counted(late: int,
     result = measured(lambda: Rows(late), bytes)
 
     assert (result["rows"], result["lost"], result["repeated"]) == (10, lost, repeated)
+
+
+def test_the_cost_of_a_page_is_stated_with_and_without_the_start() -> None:
+    """The start of a run weighs more than a few hundred pages do."""
+    small, large = [(Outcome(cpu_s, 5), Outcome(cpu_s, 4)) for cpu_s in (2.0, 7.0)]
+
+    all_in, beyond, published = html_to_shard.rows(510, small, large)
+
+    assert (all_in.ours, beyond.ours, published) == ("13.7 ms", "10.0 ms", (published.what, "5", "4"))
 
 
 def test_rows_become_tokens_a_cpu_second() -> None:
