@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import near_dedup
+from benchmarks.extraction.gold import OPEN_LICENCE
 from benchmarks.peers import counting, html_to_shard, packed_sequences, reporting
 from benchmarks.peers.counting import difference
 from benchmarks.peers.html_to_shard import Outcome, language_model, run
@@ -28,7 +29,7 @@ from benchmarks.peers.killed_crawl import (
     scrapy_pages,
     site_pages,
 )
-from benchmarks.peers.main_text import OURS, Reviewed, extracted, fits_of, quality, reviewed_pages
+from benchmarks.peers.main_text import OURS, Reviewed, extracted, fits_of, learned_sources, quality, reviewed_pages
 from benchmarks.peers.near_duplicates import cells, removed
 from benchmarks.peers.reporting import Row, cost_of, program, report, versions
 from benchmarks.peers.resuming import measured
@@ -230,7 +231,7 @@ class TestMainText:
         assert 0 < extraction.call_ms < extraction.tree_ms
 
     def test_a_page_without_a_domain_is_a_domain_of_its_own(self, gold: Path) -> None:
-        """So that it is held out or not by its own name."""
+        """So that the bootstrap over domains draws it alone."""
         pages = reviewed_pages(gold, 2)
 
         assert [page.domain for page in pages.values()] == ["page0", "site1.example"]
@@ -241,10 +242,15 @@ class TestMainText:
         whole = fits_of(pages, {name: page.gold for name, page in pages.items()})
         none = fits_of(pages, dict.fromkeys(pages, ""))
 
-        held_out, every = quality(whole, none, ["a", "b"])
+        unseen, every = quality(whole, none, ["a", "b"])
 
-        assert held_out.ours.startswith("1.000 (+1.000")
-        assert (held_out.peer, every.ours, every.peer) == ("0.000", "1.000", "0.000")
+        assert unseen.ours.startswith("1.000 (+1.000")
+        assert (unseen.peer, every.ours, every.peer) == ("0.000", "1.000", "0.000")
+        assert quality(whole, none, []) == [every]
+
+    def test_sources_that_the_model_has_not_seen_are_those_that_only_test(self) -> None:
+        """The shipped model learned from the pages of every domain, so a domain cannot be held out from it."""
+        assert learned_sources() == OPEN_LICENCE
 
 
 def test_the_stage_alone_writes_what_it_removed(tmp_path: Path) -> None:
