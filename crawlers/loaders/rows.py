@@ -75,7 +75,9 @@ class RowLoader(Loader):
             raise HintedValueError(problem, hint=f"add a field: `id_from: [{FILE}, id]`", at=("id_from",))
         if len(set(parts)) < len(parts):
             instead = ", ".join(dict.fromkeys(parts))
-            raise HintedValueError("`id_from` contains a part twice", hint=f"use `id_from: [{instead}]`", at=("id_from",))
+            raise HintedValueError(
+                "`id_from` contains a part twice", hint=f"use `id_from: [{instead}]`", at=("id_from",)
+            )
         return self
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal
@@ -135,7 +134,7 @@ def test_a_value_that_cannot_be_read_is_reported_once() -> None:
 
 
 def test_a_model_without_a_json_schema_still_reports_its_problems() -> None:
-    """A third-party stage can have any type of field; one without a JSON schema does not hide the form of the others."""
+    """A third-party stage can have any field. One without a JSON schema does not hide the form of the others."""
 
     class Strange(BaseModel):
         model_config = ConfigDict(arbitrary_types_allowed=True, strict=True)

@@ -250,9 +250,7 @@ def test_pages_are_counted_by_their_text(tmp_path: Path) -> None:
     assert found.peak_bytes < raw_bytes
 
 
-def test_no_stage_runs_on_a_small_source(
-    files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_stage_runs_on_a_small_source(files: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Planning ten documents must stay fast, with an estimate of the right order of magnitude."""
     small = tmp_path / "ten.jsonl"
     small.write_text("".join(json.dumps(row) + "\n" for row in lines()[:10]))
