@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from benchmarks import near_dedup
-from benchmarks.extraction.gold import OPEN_LICENCE
+from benchmarks.extraction.gold import OPEN_LICENSE
 from benchmarks.peers import counting, html_to_shard, packed_sequences, reporting
 from benchmarks.peers.counting import difference
 from benchmarks.peers.html_to_shard import Outcome, language_model, run
@@ -250,7 +250,7 @@ class TestMainText:
 
     def test_sources_that_the_model_has_not_seen_are_those_that_only_test(self) -> None:
         """The shipped model learned from the pages of every domain, so a domain cannot be held out from it."""
-        assert learned_sources() == OPEN_LICENCE
+        assert learned_sources() == OPEN_LICENSE
 
 
 def test_the_stage_alone_writes_what_it_removed(tmp_path: Path) -> None:
