@@ -14,6 +14,8 @@ LAST_YEAR: Final = 2099
 LAST_DAY: Final = datetime(2027, 12, 31, tzinfo=UTC)
 """The last day that a page can have been published on when nobody knows when it was fetched: the end of the year after
 this release. The clock is not asked: the output would change from day to day. To be raised with each year's release."""
+NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Second zero of Unix time, which systems write where they have no date."""
 _ZONES: Final = timedelta(days=1)
 """A day that is written without a zone ends up to 12 hours after that of Greenwich."""
 _STATED_CHARS: Final = 64
@@ -62,8 +64,9 @@ _PATTERNS: Final = tuple(
     )
 )
 _CHANGE: Final = re.compile(
-    r"\bupdate|\bmodif|\brevis|\bedited\b(?! by)|dernière|mise à jour|aktualis|geändert|zmodyfik|обновл|изменен"
-    r"|更新|修改|修订",
+    r"\bupdate|\bmodif|\brevis|\bedited\b(?! by)|dernière|\bmise? à jour|aktuali[sz]|geändert|zmodyfik|zmienion"
+    r"|\bac?tualiza[dcç]|aggiorna(?:t|ment)|bijgewerkt|gewijzigd|uppdater|senast ändrad|opp?dater(?:t|et|ing)|päivitet"
+    r"|muokattu|frissít|güncelle|обновл|изменен|оновлен|ενημέρωση|更新|修改|修订|수정|업데이트|تحديث",
     re.IGNORECASE,
 )
 _IN_PATH: Final = re.compile(r"(?<!\d)((?:19|20)\d\d)([-/_.]?)(0?[1-9]|1[0-2])\2([0-2]?\d|3[01])(?=[^\d]|$)")
@@ -162,7 +165,7 @@ def day_of(text: str, *, month_first: bool, last: datetime) -> datetime | None:
     """
     moment = stated(text)
     if moment is not None:
-        return moment if moment <= last else None
+        return moment if moment <= last and moment != NO_MOMENT else None
     days = (written(text, month_first=order) for order in (month_first, not month_first))
     return next((day for day in days if day is not None and day <= last), None)
 

@@ -14,14 +14,19 @@ _MAX_HAN_CHARS: Final = 60
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _OTHER_DAY: Final = re.compile(
     r"©|\(c\)|\b(?:copyright|deadline|expir\w+|version|all rights|built|build|born|died|founded|established|since|until"
-    r"|joined|accessed|retrieved|archived|effective|valid|due|starts|begins|ends|opens|closes|rsvp|server|birth\w*)\b",
+    r"|joined|accessed|retrieved|archived|effective|valid|due|starts|begins|ends|opens|closes|rsvp|server|birth\w*)\b"
+    r"|\b(?:1[4-9]|20)\d\d(?:\s*[–—]\s*|\s+-\s+)(?:\w+[.,]?\s+){0,2}(?:1[4-9]|20)\d\d\b",
     re.IGNORECASE,
 )
-"""Words for other kinds of dates."""
+"""Words for other kinds of dates, and spans of years, as of a life."""
+_PUBLICATION: Final = (
+    r"publi|posted|veröffentlicht|erstellt|pubblicat|опубликован|発表|公開|掲載|发布|發布|发表|發表|작성|입력"
+)
 _PUBLISHED: Final = re.compile(
-    r"publi|posted|veröffentlicht|erstellt|pubblicat|опубликован|発表|公開|掲載|发布|發布|发表|發表|时间|時間|日期|来源|來源|작성|입력",
+    rf"{_PUBLICATION}|时间|時間|日期|来源|來源",
     re.IGNORECASE,
 )
+_PUBLISHED_TOO: Final = re.compile(_PUBLICATION, re.IGNORECASE)
 _LABEL: Final = re.compile(r"(?P<label>[^:：|•·\n]{1,40})[:：]\s*(?:[^\W\d_]{2,12}[.,]*\s*)?$")
 _DATE_LABEL: Final = re.compile(
     r"\W*(?:(?:post|article|story|news|entry|blog|press|created|release)\w*\s+)?"
@@ -39,7 +44,8 @@ _HAN: Final = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 _SMALL: Final = frozenset(
     "a am and at by comment comments de del der di du d el en et for from h hs hrs i il in la le les likes m min mins "
     "minute minutes n no o of on or p paid pm per posted publicado published publié read reading shares st nd rd th "
-    "the time to uhr um und submitted ago hour hours day days updated van video views von w with y z à às о в".split()
+    "the time to uhr um und submitted ago hour hours day days updated van video views von w with y z à às о в "
+    "г р r года року".split()
 )
 
 
@@ -64,13 +70,19 @@ def is_dateline(line: str, *, needs_year: bool = True) -> bool:
 
 
 def before_change(text: str) -> str:
-    """Return *text* up to the mention of a change.
+    """Return *text* up to the mention of a change; if it begins with that, what it says of the publication.
 
     >>> before_change("3 May 2024, 9:14 (last edited on 5 May 2024)"), before_change("3 May 2024")
     ('3 May 2024, 9:14 ', '3 May 2024')
+    >>> before_change("Updated 5 May 2024. Published 3 May 2024")
+    'Published 3 May 2024'
     """
     change = changed(text)
-    return _OPEN_BRACKET.sub("", text.removesuffix(change)) if change else text
+    if not change:
+        return text
+    before = _OPEN_BRACKET.sub("", text.removesuffix(change))
+    published = None if _YEAR.search(before) else _PUBLISHED_TOO.search(change)
+    return change[published.start() :] if published else before
 
 
 def _has_other_label(line: str) -> bool:

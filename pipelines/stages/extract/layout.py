@@ -8,6 +8,8 @@ from functools import cached_property
 from heapq import nlargest
 from typing import Final, TypeAlias
 
+from corpusmill.pipelines.stages.extract.datelines import may_be_dateline
+
 Place: TypeAlias = tuple[int, str]
 """The block that contains the start of an element, and the path around it (``body > article > header.meta``)."""
 
@@ -20,6 +22,7 @@ _ASIDE: Final = re.compile(r"(?:^| > )(?:aside|nav|dialog)(?![a-z])")
 _WORDS_AROUND: Final = (
     r"comment(?!ar)|disqus|respond|related|recommend|(?<!with)(?<!with-)(?<!has-)(?<!no-)side-?bar|latest|popular|"
     r"trending|ticker|upcoming|newsletter|copyright|teaser|promo|recent|calendar|"
+    r"current-?date|(?<![a-z])today(?![a-z])|"
     r"(?<![a-z])(?:repl(?:y|ies)|events?|more|next|previous|archives?)(?![a-z])"
 )
 _ELSEWHERE: Final = re.compile(_WORDS_AROUND, re.IGNORECASE)
@@ -30,6 +33,10 @@ _NOT_THE_ARTICLE: Final = re.compile(
 _COMMENTS: Final = re.compile(r"comment(?!ar)|disqus|respond|related", re.IGNORECASE)
 _LONGEST: Final = 10
 """Number of longest paragraphs, one of which is from the article unless readers wrote more than the author."""
+_INSET: Final = re.compile(r" > (?:blockquote|figure|figcaption)(?![a-z])")
+_ENTRY: Final = re.compile(r" > (?:li|dd|t[dh])(?![a-z])")
+_CELL: Final = re.compile(r" > t[dh](?![a-z])")
+_TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
 _ITEM: Final = re.compile(r" > li(?![a-z])")
 _FOOTER: Final = re.compile(r"(?:^| > )footer(?![a-z])")
 _ARTICLE: Final = re.compile(r"(?:^| > )(?:article|main)(?![a-z])")
@@ -74,6 +81,20 @@ class Layout:
         """Return whether a block belongs to the article; true if unknown."""
         return block >= len(self.paths) or not self._leads_away(self.paths[block])
 
+    def is_inset(self, block: int) -> bool:
+        """Return whether a block is a quotation, a caption, or one of the entries of a list or table below prose.
+
+        A lone cell with a day says nothing: it may be of a table that the page is laid out with.
+        """
+        path = self.paths[block] if block < len(self.paths) else ""
+        if _INSET.search(path) or not _ENTRY.search(path):
+            return _INSET.search(path) is not None
+        start = self.title[0] + 1 if self.title else 0
+        if not any(len(line) >= _PROSE_CHARS for line in self.lines[start:block]):
+            return False
+        days = (line for line, other in zip(self.lines, self.paths, strict=False) if other == path)
+        return _CELL.search(path) is None or sum(map(_is_day_alone, days)) > 1
+
     def line(self, index: int) -> str:
         """Return the text of the block that contains the start of a record; empty if unknown."""
         block = self.places[index][0] if index < len(self.places) else -1
@@ -94,6 +115,8 @@ class Layout:
 
     def _is_not_the_article(self, path: Sequence[str]) -> bool:
         shared = max((_common(path, own) for own in self._own), default=0)
+        if self._own and any(box.partition(".")[0] == "article" for box in path[shared:]):
+            return True  # HTML Standard, 4.3.2: an article in or beside this one is another work
         if self.title is None:
             return _leads_away([box for box in path if not box.startswith(("html", "body"))], _ELSEWHERE, shared)
         return _leads_away(path, _NOT_THE_ARTICLE, shared)
@@ -121,6 +144,11 @@ class Layout:
     def is_item(self, index: int) -> bool:
         """Return whether a record is in a list item."""
         return index < len(self.places) and _ITEM.search(self.places[index][1]) is not None
+
+
+def _is_day_alone(line: str) -> bool:
+    """Return whether *line* may be a day of a table: one that names a year and no time of day."""
+    return may_be_dateline(line) and not _TIME_OF_DAY.search(line)
 
 
 def _leads_away(path: Sequence[str], names: re.Pattern[str], start: int = 0) -> bool:

@@ -162,7 +162,7 @@ def _lines_of_days(page: Declared, layout: Layout, blocks: Sequence[int]) -> Ite
     of_change: set[str] | None = None
     for block in blocks:
         line = layout.lines[block]
-        if not may_be_dateline(line) or not layout.is_own(block):
+        if not may_be_dateline(line) or not layout.is_own(block) or layout.is_inset(block):
             continue
         of_change = lines_of_change(page, layout) if of_change is None else of_change
         if line not in of_change:

@@ -65,6 +65,7 @@ _ELSEWHERE: Final = re.compile(
 )
 _IS_PUBLISHED: Final = re.compile(r"datepublished|pubdate|publish|posted|entry-date|post-date|article-date")
 _YEAR: Final = re.compile(r"(?:19|20)\d\d")
+_DIGIT: Final = re.compile(r"\d")
 _MARKED_CHARS: Final = 300
 _MARK: Final = re.compile(r"dat(?:e|um)|publish|posted|byline|author|time")
 
@@ -110,7 +111,7 @@ def published_of(
             reading.first(_properties(page, layout, "datePublished")),
             reading.first(_properties(page, layout, "dateCreated")),
         )
-        or reading.first(_declared(page, linked, (), "uploadDate", "dateCreated"))
+        or reading.first(_declared(page, linked, (), "uploadDate", "dateCreated", "datePosted"))
         or _published_time(page, reading, layout)
         or reading.first(_published_marks(page, layout))
         or _in_address(page, url, reading)
@@ -164,10 +165,19 @@ def _times(page: Declared, layout: Layout, *, is_change: bool) -> Iterator[tuple
     """Yield the `<time>` elements of the article: those about a change, or all others."""
     for number, record in page.times[:_MAX_TIMES]:
         marks = _marks(record)
-        if (_CHANGE.search(marks) is not None) is not is_change or _ELSEWHERE.search(marks):
+        if _says_changed(record, marks, layout.line(number)) is not is_change or _ELSEWHERE.search(marks):
             continue
         if not layout.is_elsewhere(number):
             yield number, record
+
+
+def _says_changed(record: Record, marks: str, line: str) -> bool:
+    """Return whether a `<time>` is the day of a change: by its *marks*, or else by the words before it in its line."""
+    if _CHANGE.search(marks) or _IS_PUBLISHED.search(marks):
+        return _CHANGE.search(marks) is not None
+    before, text, _ = line.partition(record[2].strip()) if record[2].strip() else ("", "", "")
+    change = changed(before) if text else ""
+    return change != "" and not _DIGIT.search(change)
 
 
 def _published_time(page: Declared, reading: Reading, layout: Layout) -> Found[datetime] | None:

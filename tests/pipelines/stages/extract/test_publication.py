@@ -90,6 +90,70 @@ def test_other_days_are_not_that_of_publication(body: str) -> None:
     assert published(body) is None
 
 
+OTHER_STORIES = "<section>{}</section>".format(
+    "".join(f"<article><h3>Story {day}</h3><time datetime=2018-09-{day}></time></article>" for day in (29, 30))
+)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", "<ul><li>2015-04-05: first release</li><li>2016-04-05: second release</li></ul>"),
+        ("", "<table><tr><td>2015-04-05</td><td>14</td></tr><tr><td>2015-04-06</td><td>15</td></tr></table>"),
+        ("<figure><img src=x.jpg><figcaption>The hall, 3 March 1999</figcaption></figure>", ""),
+        ("", "<blockquote><p>I was there.</p><cite>Bob, 3 March 1999</cite></blockquote>"),
+        ("<p>3 March 1919 – 4 April 1977</p>", ""),
+        ("<div id=today>Monday, 30 November 2026</div>", ""),
+        ("", OTHER_STORIES),
+    ],
+)
+def test_days_within_or_beside_the_article_are_not_its_own(before: str, after: str) -> None:
+    """Entries of lists and tables, captions, quotations, lives, the day of the visit, other articles."""
+    assert published(article(before, after)) is None
+    assert published(article(f"<p>27 August 2018</p>{before}", after)) == ("2018-08-27", "text")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Updated <time datetime=2018-09-03>3 Sep 2018</time>",
+        "Mis à jour le 3 septembre 2018",
+        "Atualizado em 3 de setembro de 2018",
+        "Última actualización: 3 de septiembre de 2018",
+        "Ultimo aggiornamento: 3 settembre 2018",
+        "Bijgewerkt: 3 september 2018",
+        "Uppdaterad 3 september 2018",
+        "Aktualizacja: 3 września 2018",
+        "Güncelleme: 3 Eylül 2018",
+        "更新时间：2018-09-03 10:00",
+    ],
+)
+def test_words_for_a_change_in_other_languages(line: str) -> None:
+    """They stand where a byline does, and a day of publication before or after them is still the one."""
+    found = metadata_of_page("", article(f"<p class=date>{line}</p>"))
+
+    assert found.published is None
+    assert found.modified is not None
+    assert found.modified.value.date().isoformat() == "2018-09-03"
+
+
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [
+        ("", "<p class=byline>Updated: 3 September 2018. Published: 27 August 2018</p>"),
+        ("", "<p>27 августа 2018 г.</p>"),
+        ("<meta property=article:published_time content=1970-01-01T00:00:00Z>", "<p>27 August 2018</p>"),
+        ('<script type="application/ld+json">{"@type": "JobPosting", "datePosted": "2018-08-27"}</script>', ""),
+    ],
+)
+def test_days_of_publication_in_unusual_places(head: str, line: str) -> None:
+    """Behind a change, before an abbreviated word for the year, beside a default value, of an offer of work."""
+    day = published(article(line), head)
+
+    assert day is not None
+    assert day[0] == "2018-08-27"
+
+
 def test_a_day_of_change_is_kept_apart() -> None:
     """It is stored in `modified`, and a date of publication beside it must still be detected."""
     changed = "<time itemprop=dateModified datetime=2017-11-27>27/11/2017</time>"
