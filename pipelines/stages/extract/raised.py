@@ -24,6 +24,7 @@ _BASE: Final = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]{1,2}|\d+)$|[)\]}⟩|′]$")
 _ENDS_SENTENCE: Final = frozenset(".,;:!?…\"'”’»。，、」』")
 _ISOTOPE: Final = re.compile(r"[A-Z][a-z]?(?![^\W\d_])")
 _NUMBER: Final = re.compile(r"(?:\d|(?<![^\W\d_])[IVXLCDM]+)$")
+_ENDS_IN_NUMBER: Final = re.compile(r"\d[.,]?$")
 _ORDINALS: Final = frozenset("aeoºª")
 """Letters that make a number an ordinal: `1e`, `2o`, `3a`."""
 
@@ -41,11 +42,20 @@ def changes(block: Block) -> Iterator[Change]:
 
     >>> [change.text for change in changes(Block("paragraph", "3×106 m", spans=(Span("sup", 4, 5),)))]
     ['⁶']
+
+    The mark of a note directly behind a number is put in brackets, because it would make another number of it.
+
+    >>> note = Block("paragraph", "in 12041 by", spans=(Span("sup", 7, 8), Span("link", 7, 8, "#fn1")))
+    >>> [change.text for change in changes(note)]
+    ['[1]']
     """
     links = [span for span in block.spans if span.kind == "link"]
     for span in _apart(block.spans):
         raised = block.text[span.start : span.end]
-        if not _is_note(raised, span, links) and _changes_meaning(raised, block.text, span):
+        if _is_note(raised, span, links):
+            if raised[:1].isdecimal() and _ENDS_IN_NUMBER.search(block.text, 0, span.start):
+                yield Change(span.start, span.end, f"[{raised}]")
+        elif _changes_meaning(raised, block.text, span):
             yield Change(span.start, span.end, _with_inner(raised, span, block.spans))
 
 

@@ -28,7 +28,7 @@ _KEYS: Final = {
 """Metadata stored in `metadata`, by key."""
 
 
-_READER: Final = 4
+_READER: Final = 5
 """The version of the C reader (`READER_VERSION` in `page.h`) that this stage is written for."""
 
 

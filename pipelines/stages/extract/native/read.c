@@ -195,6 +195,7 @@ static void push(Reader *r, Tag tag, const Attributes *a, const char *source, co
         if (a->is_opener) r->opener = r->page->elements.count;
         int kind = span_kind(tag);
         if (tag == T_a && a->href.value == NULL) kind = -1;
+        if (kind < 0 && a->raised) kind = a->raised > 0 ? SPAN_SUP : SPAN_SUB;
         open->span = (uint8_t)open_span(r, kind, source, after);
     }
     open->element = r->box;

@@ -51,6 +51,7 @@ typedef struct {
         hidden, open, popover;
     int is_hidden, is_aria_hidden, is_body_prop, is_opener;
     uint8_t rendered, visible;         /* `YES`, `NO`, or inherited */
+    int8_t raised;                     /* by CSS: 1 above the line, -1 below */
 } Attributes;
 
 /* The meaning of the words of a class or id. */

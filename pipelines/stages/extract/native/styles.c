@@ -23,11 +23,20 @@ static const char *declaration_end(const char *at, const char *end) {
     return at;
 }
 
-static void declare(Attributes *a, Part property, Part value) {
-    if (value.bytes == 0) return;
-    if (equals(property.at, property.bytes, "display"))
+enum { DISPLAY, VISIBILITY, VERTICAL_ALIGN, PROPERTIES };
+static const char *const PROPERTY_NAMES[] = {"display", "visibility", "vertical-align"};
+
+/* *important*: of each property, whether a declaration before was; others do not overrule it (CSS Cascade, 6.4). */
+static void declare(Attributes *a, Part property, Part value, int is_important, int *important) {
+    int i = 0;
+    while (i < PROPERTIES && !equals(property.at, property.bytes, PROPERTY_NAMES[i])) i++;
+    if (i == PROPERTIES || value.bytes == 0 || (important[i] && !is_important)) return;
+    important[i] = is_important;
+    if (i == DISPLAY)
         a->rendered = equals(value.at, value.bytes, "none") ? NO : YES;
-    else if (equals(property.at, property.bytes, "visibility"))
+    else if (i == VERTICAL_ALIGN)
+        a->raised = equals(value.at, value.bytes, "super") ? 1 : equals(value.at, value.bytes, "sub") ? -1 : 0;
+    else
         a->visible = equals(value.at, value.bytes, "hidden") || equals(value.at, value.bytes, "collapse") ? NO
                      : equals(value.at, value.bytes, "visible")                                          ? YES
                                                                                                          : a->visible;
@@ -71,6 +80,20 @@ int is_openable(const Reader *r, const Element *e, const Attributes *a) {
     return found;
 }
 
+/* Writes *style* with its character references undone to *to*, and gives the end; what is not ASCII does not matter. */
+static const char *undo_references(const Attribute *style, char *to) {
+    const char *at = style->value, *end = at + style->value_bytes;
+    while (at < end) {
+        uint32_t points[2] = {0, 0};
+        size_t bytes = *at == '&' ? reference(at, end, points, 1) : 0;
+        *to++ = bytes == 0 ? *at : points[0] < 0x80 ? (char)points[0] : '?';
+        at += bytes ? bytes : 1;
+    }
+    return to;
+}
+
+enum { MAX_STYLE_BYTES = 2000 };    /* of one with character references */
+
 /* HTML Standard, 15.3.1, then CSS, which overrides it. Elements that "find in page" can open are rendered. */
 void read_style(Attributes *a, Tag tag) {
     int is_open = tag == T_dialog && a->open.name != NULL;
@@ -78,12 +101,18 @@ void read_style(Attributes *a, Tag tag) {
     if (a->popover.name != NULL && !is_open) a->rendered = NO;
     if (a->hidden.name != NULL && !equals(a->hidden.value ? a->hidden.value : "", a->hidden.value_bytes, "until-found"))
         a->rendered = NO;
+    char plain[MAX_STYLE_BYTES];
+    int important[PROPERTIES] = {0};
     const char *at = a->style.value, *end = at ? at + a->style.value_bytes : NULL;
+    if (at && a->style.value_bytes <= MAX_STYLE_BYTES && memchr(at, '&', a->style.value_bytes)) {
+        end = undo_references(&a->style, plain);
+        at = plain;
+    }
     while (at < end) {
         const char *stop = declaration_end(at, end), *colon = memchr(at, ':', (size_t)(stop - at));
         if (colon != NULL) {
-            const char *important = memchr(colon, '!', (size_t)(stop - colon));
-            declare(a, trimmed(at, colon), trimmed(colon + 1, important ? important : stop));
+            const char *mark = memchr(colon, '!', (size_t)(stop - colon));
+            declare(a, trimmed(at, colon), trimmed(colon + 1, mark ? mark : stop), mark != NULL, important);
         }
         at = stop < end ? stop + 1 : end;
     }

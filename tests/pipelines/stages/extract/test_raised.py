@@ -20,6 +20,8 @@ def text_of(markup: str) -> str:
     ("markup", "expected"),
     [
         ("3×10<sup>6</sup> euros", "3×10⁶ euros"),
+        ("3×10<span style='vertical-align: super'>6</span> euros", "3×10⁶ euros"),
+        ("H<span style=vertical-align:sub>2</span>O", "H₂O"),
         ("about 2<sup>10</sup>", "about 2¹⁰"),
         ("10<sup>−3</sup> m and 10<sup>-12</sup> s", "10⁻³ m and 10⁻¹² s"),
         ("5 km<sup>2</sup>, 3 m s<sup>-1</sup>", "5 km², 3 m s⁻¹"),
@@ -50,6 +52,9 @@ def test_a_number_keeps_its_value(markup: str, expected: str) -> None:
         ("growth<sup><a href=#fn1>1</a></sup> slowed", "growth1 slowed"),
         ("growth<a href=#fn1><sup>1</sup></a> slowed", "growth1 slowed"),
         ("growth<sup>[1]</sup> slowed", "growth[1] slowed"),
+        ("in 1204<sup><a href=#fn1>1</a></sup> by monks", "in 1204[1] by monks"),
+        ("in 1204.<a href=#fn2><sup>2</sup></a> Then", "in 1204.[2] Then"),
+        ("for $5.<sup>99</sup> each", "for $5.99 each"),
         ("growth<sup>[<a href=#fn1>1</a>]</sup>", "growth[1]"),
         ("It slowed.<sup>3</sup> Then", "It slowed.3 Then"),
         ("the economy<sup>3</sup> slowed", "the economy3 slowed"),

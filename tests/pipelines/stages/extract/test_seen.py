@@ -88,6 +88,9 @@ def test_a_reading_that_is_never_closed_does_not_swallow_the_page() -> None:
         "style='visibility:collapse'",
         "style='background:url(data:a;b);display:none'",
         "style='display:block;display:none'",
+        "style='display:none !important; display:block'",
+        "style='display&#58;none'",
+        "style='display&colon; n&#x6f;ne'",
     ],
 )
 @pytest.mark.parametrize("tag", ["div", "p", "section", "span", "ul", "x-box"])
@@ -104,6 +107,8 @@ def test_hidden_elements_are_left_out(hiding: str, tag: str) -> None:
         "<div style='backface-visibility:hidden'>kept</div>",
         "<div style='--x:display:none'>kept</div>",
         "<div style='display:none;display:block'>kept</div>",
+        "<div style='display:block !important; display:none'>kept</div>",
+        "<div style='display:none !important; display:block !important'>kept</div>",
         "<div style='visibility:hidden'><p style='visibility:visible'>kept</p></div>",
         "<body style=display:none><div>kept</div>",
         "<html style='visibility:hidden'><body>kept",
