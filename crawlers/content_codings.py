@@ -129,18 +129,16 @@ def _is_whole_deflate(data: bytes) -> bool:
 
 
 def _inflate(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Undo ``deflate``: in a zlib stream (RFC 9110 §8.4.1.2), raw as some servers send it, or what is gzip in truth.
+    """Undo ``deflate``: in zlib streams (RFC 9110 §8.4.1.2), raw as some servers send it, or what is gzip in truth.
 
-    A zlib stream may lack its checksum, as a gzip member may.
+    The last zlib stream may lack its checksum, as a gzip member may. What follows a stream and is none is passed over.
     """
     if body.startswith(_GZIP_MAGIC):
         return _gunzip(body, max_bytes)
     damage: zlib.error | None = None
     if _has_zlib_header(body):
-        decoder = zlib.decompressobj()
         try:
-            output = decoder.decompress(body, max_bytes + 1)
-            return output, decoder.eof or len(output) > max_bytes or _is_whole_deflate(body[2:])
+            return _unzlib(body, max_bytes)
         except zlib.error as error:
             damage = error
     decoder = zlib.decompressobj(_RAW)
@@ -155,6 +153,19 @@ def _inflate(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
     if not decoder.eof and not is_binary(body):
         raise _Other
     return output, decoder.eof or len(output) > max_bytes
+
+
+def _unzlib(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
+    parts: list[bytes] = []
+    room = max_bytes + 1
+    is_whole = True
+    while is_whole and room > 0 and _has_zlib_header(body):
+        decoder = zlib.decompressobj()
+        parts.append(decoder.decompress(body, room))
+        room -= len(parts[-1])
+        is_whole = decoder.eof or room <= 0 or _is_whole_deflate(body[2:])
+        body = decoder.unused_data
+    return b"".join(parts), is_whole
 
 
 def _has_zlib_header(body: bytes) -> bool:

@@ -46,7 +46,7 @@ class Warc(Loader):
     """Pages of a web archive. `offset` and `length` refer to the gzip member, or in a plain file to the record."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
 
     def slices(self, path: str) -> list[tuple[int, int]]:

@@ -31,6 +31,9 @@ from corpusmill.schemas.errors import DataError
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
 _ZSTD_BUFFER_BYTES: Final = 1 << 18
+_HEAD_BYTES: Final = 1_024
+_BLANK: Final = b"\r\n"
+"""Lines before the first record are passed over, as those between records are."""
 _USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
 _USUAL_ENDS: Final = (b"\r\n\r\n", b"\n\n")
 
@@ -87,7 +90,7 @@ def layout(path: str) -> str:
         return packing  # only the WARC reader can find the dictionary
     try:
         with open_decompressed(path) as stream:
-            head = stream.read(16)
+            head = stream.read(_HEAD_BYTES).lstrip(_BLANK)
     except BrokenStreamError:
         return packing
     if head.startswith(b"WARC/"):

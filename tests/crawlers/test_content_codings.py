@@ -45,6 +45,8 @@ def undo(body: bytes, codings: str, **options: bool) -> bytes:
         (gzip.compress(PAGE) + b"\r\nand what a broken server adds", "gzip"),
         (zlib.compress(PAGE), "deflate"),
         (zlib.compress(PAGE)[:-4], "deflate"),
+        (zlib.compress(PAGE[:200]) + zlib.compress(PAGE[200:])[:-4], "deflate"),
+        (zlib.compress(PAGE) + b"\r\nand what a broken server adds", "deflate"),
         (raw_deflate(PAGE), "deflate"),
         (gzip.compress(PAGE), "deflate"),
         (zlib.compress(PAGE), "gzip"),

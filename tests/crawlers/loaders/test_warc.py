@@ -203,6 +203,16 @@ def test_header_lines_can_end_in_lf(tmp_path: Path, is_packed: bool) -> None:
     assert [row["content"] for row in rows(Warc(), path)] == [PAGE, PAGE]
 
 
+@pytest.mark.parametrize("blank", [b"\r\n\r\n", b"\n"])
+def test_lines_before_the_first_record_are_passed_over(tmp_path: Path, blank: bytes) -> None:
+    """Tools that put archives together write the lines that end a record at the beginning of the next file."""
+    plain = write(tmp_path, blank + response() * 2, "x.warc")
+    packed = write(tmp_path, gzip.compress(blank + response()) + gzip.compress(response()), "x.warc.gz")
+
+    assert [row.get("content") for row in rows(Warc(), plain)] == [PAGE, PAGE]
+    assert [row.get("content") for row in rows(Warc(), packed)] == [PAGE, PAGE]
+
+
 def usual(frame: bytes) -> object:
     return _usual_record(warc_frames.Frame(0, frame, lambda: io.BytesIO(frame), lambda: len(frame)))
 
