@@ -37,7 +37,7 @@ class NearDedup(Stage):
     not depend on the order of the input.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     removes_copies: ClassVar[Literal["exact", "near"] | None] = "near"
     card_line: ClassVar[str | None] = (
         "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)"

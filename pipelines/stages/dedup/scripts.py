@@ -1,8 +1,8 @@
 """Scripts that do not separate words. In these scripts a letter with its marks counts as a word.
 
-They are Han, Hiragana and Katakana, between whose letters a line may break (UAX #14, class ID and related classes; UAX
-#29, section 4), and the scripts of class SA, "complex context": Thai, Lao, Khmer, Burmese and related ones. Digits are
-in none of these classes and stay together. Tibetan and Korean separate syllables or words and are not included.
+They are Han, Hiragana, Katakana, Bopomofo and Yi, between whose letters a line may break (UAX #14, class ID and related
+classes; UAX #29, section 4), and the scripts of class SA, "complex context": Thai, Lao, Khmer, Burmese and related
+ones. Digits are in none of these classes and stay together. Tibetan and Korean separate syllables or words and are not included.
 
 A shingle has as many letters in these scripts as it has words elsewhere (`ngram`, 5). On the Declaration of Human
 Rights (`udhr2` of NLTK), 5 letters work as well as 5 English words. The highest similarity of any two of its articles
@@ -32,7 +32,9 @@ UNSPACED: Final = (
     *((0x1A20, 0x1A7C), (0x1A7F, 0x1A7F), (0x1AA7, 0x1AA7)),  # Tai Tham
     *((0x3005, 0x3007), (0x3021, 0x302D), (0x3031, 0x3035), (0x3038, 0x303B)),  # Han, Kana: repetition, numerals, tones
     *((0x3041, 0x309F), (0x30A1, 0x30FF), (0x31F0, 0x31FF)),  # Hiragana, Katakana
+    *((0x3105, 0x312F), (0x31A0, 0x31BF)),  # Bopomofo
     *((0x3400, 0x4DBF), (0x4E00, 0x9FFF)),  # Han
+    (0xA000, 0xA48C),  # Yi
     *((0xA9E0, 0xA9EF), (0xA9FA, 0xA9FE), (0xAA60, 0xAA7F)),  # Myanmar
     *((0xAA80, 0xAAC2), (0xAADB, 0xAADD)),  # Tai Viet
     *((0xF900, 0xFAFF), (0xFF66, 0xFF9F)),  # Han, Katakana of half width

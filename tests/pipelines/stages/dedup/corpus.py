@@ -27,6 +27,7 @@ UNSPACED = (
         "VERTICAL IDEOGRAPHIC",
     ),
     *("HIRAGANA", "KATAKANA", "HENTAIGANA", "HALFWIDTH KATAKANA", "COMBINING KATAKANA", "VERTICAL KANA"),
+    *("BOPOMOFO LETTER", "BOPOMOFO FINAL LETTER", "YI SYLLABLE"),
     *("THAI", "LAO", "KHMER", "MYANMAR", "TAI LE", "NEW TAI LUE", "TAI THAM", "TAI VIET", "AHOM"),
 )
 """How names of characters of scripts without spaces begin."""
