@@ -31,6 +31,8 @@ MAX_LINE_BYTES: Final = 100_000
 
 _SHIELD: Final = "\ufdd0"
 """Replaces a lone letter while the rest of its line is repaired: a noncharacter, which no encoding contains."""
+_MARK: Final = "ï»¿"
+"""The byte order mark of UTF-8 in windows-1252, as it stands at the start of a line where files were joined."""
 _UPPER: Final = "".join(c for c in map(chr, [*range(0xC0, 0x180), *range(0x386, 0x430)]) if c.isupper())
 """Letters that are the first of two bytes in some legacy European encoding."""
 _CLOSE: Final = "»”›“‘«‹®™°ºª¹²³†‡•´"
@@ -57,11 +59,11 @@ def mojibake() -> Operation:
     scan = suspicious()
 
     def rewrite(texts: pa.StringArray) -> pa.StringArray:
-        lines = pc.split_pattern(texts, "\n")
+        lines = pc.split_pattern(pc.replace_substring_regex(texts, f"(?m)^{_MARK}", ""), "\n")
         repaired = _repaired(lines.values, np.asarray(pc.list_parent_indices(lines)), scan)
         return pc.binary_join(pa.ListArray.from_arrays(lines.offsets, repaired), "\n")
 
-    return Operation(scan, rewrite, ascii=False)
+    return Operation(f"{scan}|^{_MARK}", rewrite, ascii=False)
 
 
 def _repaired(lines: pa.StringArray, text_of_line: npt.NDArray[np.int64], scan: str) -> pa.StringArray:

@@ -46,7 +46,7 @@ class Normalize(Stage):
         default="keep", description="`expand`: expand English contractions (don't: do not)."
     )
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     depends: ClassVar[tuple[str, ...]] = ("ftfy",)
     data: ClassVar[tuple[str, ...]] = (CONTRACTIONS,)
     card_line: ClassVar[str | None] = (

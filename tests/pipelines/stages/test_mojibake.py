@@ -36,9 +36,11 @@ RIGHT = (
     "Âge, Âme, À propos, CAFÉ™",
     "SÃO PAULO, NÃO, CORAÇÃO (Ã)",
     "ESPAÑA, AÑO, «Ñ»",
+    "a file that begins with ï»¿",
 )
 WRONG = (
     ("cafÃ© com pÃ£o", "café com pão"),
+    ("ï»¿Chapter 1\nï»¿Chapter 2", "Chapter 1\nChapter 2"),
     ("cafÃƒÂ© com pÃƒÂ£o", "café com pão"),
     ("Itâ€™s fine", "It’s fine"),
     ("25Â°C, Â£5, 10Â²", "25°C, £5, 10²"),
