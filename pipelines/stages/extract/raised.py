@@ -24,6 +24,9 @@ _BASE: Final = re.compile(r"(?<![^\W\d_])(?:[^\W\d_]{1,2}|\d+)$|[)\]}⟩|′]$")
 _ENDS_SENTENCE: Final = frozenset(".,;:!?…\"'”’»。，、」』")
 _ISOTOPE: Final = re.compile(r"[A-Z][a-z]?(?![^\W\d_])")
 _NUMBER: Final = re.compile(r"(?:\d|(?<![^\W\d_])[IVXLCDM]+)$")
+_NUMERO: Final = re.compile(r"(?<![^\W\d_])[Nn]$")
+"""Of `No`, the word for a number."""
+_DENOMINATOR: Final = re.compile(r"[/⁄]\d")
 _ENDS_IN_NUMBER: Final = re.compile(r"\d[.,]?$")
 _ORDINALS: Final = frozenset("aeoºª")
 """Letters that make a number an ordinal: `1e`, `2o`, `3a`."""
@@ -88,11 +91,12 @@ def _changes_meaning(raised: str, text: str, span: Span) -> bool:
     if len(raised) > _MAX_CHARS or raised != raised.strip() or " " in raised or "\n" in raised:
         return False
     if not before or before[-1].isspace():
-        return span.kind == "sup" and raised.isdecimal() and _ISOTOPE.match(text, span.end) is not None
+        follows = _ISOTOPE.match(text, span.end) or _DENOMINATOR.match(text, span.end)
+        return span.kind == "sup" and raised.isdecimal() and follows is not None
     if before[-1] in _ENDS_SENTENCE:
         return False
     if raised.isalpha():
-        is_ordinal = raised in _ORDINALS and _NUMBER.search(before) is not None
+        is_ordinal = raised in _ORDINALS and (_NUMBER.search(before) or _NUMERO.search(before)) is not None
         is_short = len(raised) == 1 or span.kind == "sub"
         return is_short and not is_ordinal and raised not in "™℠®©" and _BASE.search(before) is not None
     if span.kind == "sup" and raised.isdecimal() and _WORD.search(before):

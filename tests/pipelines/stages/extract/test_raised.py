@@ -38,6 +38,7 @@ def text_of(markup: str) -> str:
         ("SO<sub>4</sub><sup>2−</sup>, Na<sup>+</sup>", "SO₄²⁻, Na⁺"),
         ("log<sub>2</sub> n, x<sub>i</sub>", "log₂ n, xᵢ"),
         ("V<sub>GS</sub>", "V_GS"),
+        ("2 <sup>1</sup>/<sub>2</sub> cups, <sup>3</sup>⁄<sub>4</sub> cup", "2 ¹/₂ cups, ³⁄₄ cup"),
         ("<a href=/e>E = mc<sup>2</sup></a>", "E = mc²"),
     ],
 )
@@ -61,6 +62,7 @@ def test_a_number_keeps_its_value(markup: str, expected: str) -> None:
         ("price<sup>*</sup>", "price*"),
         ("<sup>1</sup> See there", "1 See there"),
         ("the 21<sup>st</sup> and 2<sup>nd</sup>", "the 21st and 2nd"),
+        ("N<sup>o</sup> 5 et n<sup>o</sup> 6", "No 5 et no 6"),
         ("M<sup>lle</sup>, 1<sup>er</sup>, XX<sup>e</sup>, 1<sup>o</sup>", "Mlle, 1er, XXe, 1o"),
         ("Foo<sup>TM</sup> Bar<sup>®</sup>", "FooTM Bar®"),
         ("<sub>Photo by the agency</sub>", "Photo by the agency"),
