@@ -14,8 +14,8 @@ LAST_YEAR: Final = 2099
 LAST_DAY: Final = datetime(2027, 12, 31, tzinfo=UTC)
 """The last day that a page can have been published on when nobody knows when it was fetched: the end of the year after
 this release. The clock is not asked: the output would change from day to day. To be raised with each year's release."""
-NO_MOMENT: Final = datetime(1970, 1, 1, tzinfo=UTC)
-"""Second zero of Unix time, which systems write where they have no date."""
+NO_MOMENTS: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1900, 1, 1, tzinfo=UTC))
+"""Second zero of Unix time and of spreadsheets, which systems write where they have no date."""
 _ZONES: Final = timedelta(days=1)
 """A day that is written without a zone ends up to 12 hours after that of Greenwich."""
 _STATED_CHARS: Final = 64
@@ -44,6 +44,20 @@ _MONTHS: Final = (
     "δεκεμβρίου",
     "januari februari maret april mei juni juli agustus september oktober november desember",
 )
+_WHOLE_MONTHS: Final = (
+    "siječnja veljače ožujka travnja svibnja lipnja srpnja kolovoza rujna listopada studenoga prosinca",
+    "януари февруари март април май юни юли август септември октомври ноември декември",
+    "gener febrer març abril maig juny juliol agost setembre octubre novembre desembre",
+    "januára februára marca apríla mája júna júla augusta septembra októbra novembra decembra",
+    "januarja februarja marca aprila maja junija julija avgusta septembra oktobra novembra decembra",
+    "jaanuar veebruar märts aprill mai juuni juuli august september oktoober november detsember",
+    "janúar febrúar mars apríl maí júní júlí ágúst september október nóvember desember",
+    "ינואר פברואר מרץ אפריל מאי יוני יולי אוגוסט ספטמבר אוקטובר נובמבר דצמבר",
+    "בינואר בפברואר במרץ באפריל במאי ביוני ביולי באוגוסט בספטמבר באוקטובר בנובמבר בדצמבר",
+    "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+)
+"""Names that are read as a whole only: their short forms mean other months elsewhere (`listopada` is Polish too)."""
+_WEEK: Final = re.compile(r"\d{4}-?W", re.IGNORECASE)
 _ISO: Final = re.compile(
     r"(?<!\d)(\d{4})-(\d{1,2})-(\d{1,2})[T\s]+(\d{1,2}):(\d{2})(?::(\d{2}))?(?:[.,]\d+)?\s*(?:(Z|UTC|GMT)|([+-])(\d{2}):?(\d{2}))?"
 )
@@ -88,7 +102,8 @@ def _month_table() -> dict[str, int]:
             for length in (3, 4):
                 short.setdefault(name[:length], set()).add(number)
     english = {name[:length]: number for number, name in enumerate(_MONTHS[0].split(), 1) for length in (3, 4)}
-    return {name: months.pop() for name, months in short.items() if len(months) == 1} | full | english
+    whole = {name: number for names in _WHOLE_MONTHS for number, name in enumerate(names.split(), 1)}
+    return whole | {name: months.pop() for name, months in short.items() if len(months) == 1} | full | english
 
 
 MONTHS: Final = _month_table()
@@ -102,6 +117,8 @@ def stated(text: str) -> datetime | None:
     '2024-05-01T10:00:00+02:00'
     """
     text = text.strip()[:_STATED_CHARS]
+    if _WEEK.match(text):
+        return None
     for read in (datetime.fromisoformat, _iso, parsedate_to_datetime, _epoch):
         try:
             found = read(text)
@@ -165,7 +182,7 @@ def day_of(text: str, *, month_first: bool, last: datetime) -> datetime | None:
     """
     moment = stated(text)
     if moment is not None:
-        return moment if moment <= last and moment != NO_MOMENT else None
+        return moment if moment <= last and moment not in NO_MOMENTS else None
     days = (written(text, month_first=order) for order in (month_first, not month_first))
     return next((day for day in days if day is not None and day <= last), None)
 

@@ -14,7 +14,10 @@ _MAX_HAN_CHARS: Final = 60
 _YEAR: Final = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
 _OTHER_DAY: Final = re.compile(
     r"©|\(c\)|\b(?:copyright|deadline|expir\w+|version|all rights|built|build|born|died|founded|established|since|until"
-    r"|joined|accessed|retrieved|archived|effective|valid|due|starts|begins|ends|opens|closes|rsvp|server|birth\w*)\b"
+    r"|joined|accessed|retrieved|archived|effective|valid|due|starts|begins|ends|opens|closes|rsvp|server|birth\w*"
+    r"|taken|generated|checked|(?:medically|last) reviewed|reviewed on|as of|act of|open (?:from|until|since))\b"
+    r"|\b(?:photo|picture|place|venue|location|where)\s*:"
+    r"|\b\d{1,2}\.?(?:\s+[^\W\d_]+)?\s*[–—-]\s*\d{1,2}(?:,|\.?\s+[^\W\d_]+\.?,?)\s+(?:19|20)\d\d\b"
     r"|\b(?:1[4-9]|20)\d\d(?:\s*[–—]\s*|\s+-\s+)(?:\w+[.,]?\s+){0,2}(?:1[4-9]|20)\d\d\b",
     re.IGNORECASE,
 )

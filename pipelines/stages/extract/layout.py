@@ -22,7 +22,8 @@ _ASIDE: Final = re.compile(r"(?:^| > )(?:aside|nav|dialog)(?![a-z])")
 _WORDS_AROUND: Final = (
     r"comment(?!ar)|disqus|respond|related|recommend|(?<!with)(?<!with-)(?<!has-)(?<!no-)side-?bar|latest|popular|"
     r"trending|ticker|upcoming|newsletter|copyright|teaser|promo|recent|calendar|"
-    r"current-?date|(?<![a-z])today(?![a-z])|"
+    r"current-?date|(?<![a-z])(?:post|entry)-nav|nav-links|"
+    r"(?<![a-z])today(?![a-z])|"
     r"(?<![a-z])(?:repl(?:y|ies)|events?|more|next|previous|archives?)(?![a-z])"
 )
 _ELSEWHERE: Final = re.compile(_WORDS_AROUND, re.IGNORECASE)
@@ -33,8 +34,8 @@ _NOT_THE_ARTICLE: Final = re.compile(
 _COMMENTS: Final = re.compile(r"comment(?!ar)|disqus|respond|related", re.IGNORECASE)
 _LONGEST: Final = 10
 """Number of longest paragraphs, one of which is from the article unless readers wrote more than the author."""
-_INSET: Final = re.compile(r" > (?:blockquote|figure|figcaption)(?![a-z])")
-_ENTRY: Final = re.compile(r" > (?:li|dd|t[dh])(?![a-z])")
+_INSET: Final = re.compile(r" > (?:blockquote|figure|figcaption|caption)(?![a-z])")
+_ENTRY: Final = re.compile(r" > (?:li|dd|t[dh]|h[2-6])(?![a-z])")
 _CELL: Final = re.compile(r" > t[dh](?![a-z])")
 _TIME_OF_DAY: Final = re.compile(r"\d:\d\d")
 _ITEM: Final = re.compile(r" > li(?![a-z])")

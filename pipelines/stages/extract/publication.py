@@ -228,7 +228,9 @@ def _modified_marks(page: Declared, layout: Layout) -> Iterator[tuple[str, str]]
 
 def _dated(page: Declared) -> Iterator[tuple[int, str, str]]:
     """Yield number, marks and text of the elements that are marked as a date or byline and have a year."""
-    for number, (_, attributes, text) in page.marked:
+    for number, (tag, attributes, text) in page.marked:
+        if tag == "abbr" and _YEAR.search(attributes.get("title", "")):  # as the microformat hAtom has it
+            text = attributes["title"]
         if len(text) <= _MARKED_CHARS and _YEAR.search(text):
             marks = marks_of(attributes)
             if _MARK.search(marks) and not _ELSEWHERE.search(marks):
