@@ -19,6 +19,7 @@ from corpusmill.pipelines.stages.extract.layout import Layout, Place
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
 from corpusmill.pipelines.stages.extract.publication import (
     Reading,
+    days_of_others,
     is_front,
     lines_of_change,
     modified_of,
@@ -139,7 +140,8 @@ def metadata_of(
         near = blocks_near(layout.lines, title.value if title else "")
         authors = authors or visible_authors([layout.lines[block] for block in near])
         if published is None:
-            published, change = visible_days(_lines_of_days(page, layout, near), reading)
+            visible = replace(reading, others=days_of_others(linked))
+            published, change = visible_days(_lines_of_days(page, layout, near), visible)
             modified = modified or change
     licensed = license_of(page, linked)
     stated = Metadata(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Final
 
 from corpusmill.pipelines.stages.extract.datelines import before_change, is_dateline
 from corpusmill.pipelines.stages.extract.declared import Declared, Record, marks_of
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.layout import Layout
-from corpusmill.pipelines.stages.extract.linked_data import LinkedData
-from corpusmill.schemas.dates import changed, day_of, in_path
+from corpusmill.pipelines.stages.extract.linked_data import LinkedData, text_of
+from corpusmill.schemas.dates import changed, day_of, in_path, stated
 
 PUBLISHED: Final = (
     "article:published_time",
@@ -57,6 +57,7 @@ MODIFIED: Final = (
     "lastmod",
     "revised",
 )
+_OTHER_DAYS: Final = ("startDate", "endDate", "validThrough", "birthDate", "deathDate", "foundingDate")
 _FRONT: Final = re.compile(r"https?://[^/?#]+/?(?:[?#]|$)", re.IGNORECASE)
 _MAX_TIMES: Final = 50
 _CHANGE: Final = re.compile(r"updat|modif|edited|revis|change")
@@ -81,18 +82,34 @@ def is_front(url: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the dates of a page are read: whether 3/4/2024 is the fourth of March, and the *last* accepted day."""
+    """How the dates of a page are read.
+
+    Args:
+        month_first: Whether 3/4/2024 is the fourth of March.
+        last: The last accepted day.
+        others: Days of something else, which only a date written for machines can name.
+    """
 
     month_first: bool
     last: datetime
+    others: frozenset[date] = frozenset()
 
     def day(self, text: str) -> datetime | None:
         """Return the moment that *text* states, or the first day that it names."""
-        return day_of(text, month_first=self.month_first, last=self.last)
+        moment = day_of(text, month_first=self.month_first, last=self.last)
+        if moment is None or moment.date() not in self.others:
+            return moment
+        return moment if stated(text) is not None else None
 
     def first(self, candidates: Iterable[tuple[str, str]]) -> Found[datetime] | None:
         """Return the first date among texts with their sources."""
         return next((Found(day, source) for text, source in candidates if (day := self.day(text)) is not None), None)
+
+
+def days_of_others(linked: LinkedData) -> frozenset[date]:
+    """Return the days that JSON-LD says something else happens on, such as a concert."""
+    texts = (text_of(thing[name]) for thing in linked.things for name in _OTHER_DAYS if name in thing)
+    return frozenset(day.date() for text in texts if (day := stated(text)) is not None)
 
 
 def published_of(

@@ -211,6 +211,14 @@ def test_a_day_in_the_future_is_refused(head: str) -> None:
     assert published(body, head, fetched_at=datetime(2031, 5, 2, tzinfo=UTC)) != ("2018-08-27", "html:date")
 
 
+def test_a_day_on_which_something_happens_is_not_that_of_publication() -> None:
+    """JSON-LD says what the lines on the page are about."""
+    event = '<script type="application/ld+json">{"@type": "Event", "startDate": "2018-12-24T20:00"}</script>'
+
+    assert published(article("<p>24 December 2018, 8 pm, Town Hall</p>"), event) is None
+    assert published(article("<p>24 December 2018</p><p>27 August 2018</p>"), event) == ("2018-08-27", "text")
+
+
 def test_the_order_of_day_and_month_is_that_which_is_not_in_the_future() -> None:
     """12/03/2018 was captured in May, so it is the twelfth of March."""
     assert published(article("<p class=date>12/03/2018</p>"), fetched_at=datetime(2018, 5, 1, tzinfo=UTC)) == (
