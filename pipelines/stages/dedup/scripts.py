@@ -2,7 +2,8 @@
 
 They are Han, Hiragana, Katakana, Bopomofo and Yi, between whose letters a line may break (UAX #14, class ID and related
 classes; UAX #29, section 4), and the scripts of class SA, "complex context": Thai, Lao, Khmer, Burmese and related
-ones. Digits are in none of these classes and stay together. Tibetan and Korean separate syllables or words and are not included.
+ones. Digits are in none of these classes and stay together. Tibetan and Korean separate syllables or words and are not
+included.
 
 A shingle has as many letters in these scripts as it has words elsewhere (`ngram`, 5). On the Declaration of Human
 Rights (`udhr2` of NLTK), 5 letters work as well as 5 English words. The highest similarity of any two of its articles
