@@ -100,7 +100,7 @@ def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path
         (["."], 2, "hint: run `corpusmill extract ./*.html"),
         (["--keep", "tabels"], 2, "did you mean `tables`?"),
         (["--favor", "all"], 2, "allowed: precision, balanced, recall"),
-        (["--drop", "p >>"], 2, "--drop: not a CSS selector: invalid character '>' position 3, got `p >>`"),
+        (["--drop", "p >>"], 2, "--drop: not a CSS selector: invalid character '>' at position 3, got `p >>`"),
         (["a.html", "b.html", "--url", "https://example.org"], 2, "--url is the address of one page"),
     ],
 )

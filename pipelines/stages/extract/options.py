@@ -22,7 +22,8 @@ def _is_selector(selector: str) -> str:
     try:
         compile(selector)
     except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
-        raise ValueError(f"not a CSS selector: {str(error).splitlines()[0].lower()}") from error
+        reason = str(error).splitlines()[0].lower().replace(" position ", " at position ")
+        raise ValueError(f"not a CSS selector: {reason}") from error
     return selector
 
 

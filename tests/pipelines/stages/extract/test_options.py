@@ -31,7 +31,7 @@ def test_tables_and_code_are_kept_by_default() -> None:
         ("keep", ["tabels"], "'comments', 'tables', 'code', 'links' or 'alt_text'"),
         ("keep", "tables", "tuple"),
         ("favor", "recal", "'precision', 'balanced' or 'recall'"),
-        ("select", ["p >"], "not a CSS selector: 'p >'"),
+        ("select", ["p >"], "not a CSS selector: invalid character ' ' at position 1"),
         ("drop", [""], "at least 1 character"),
         ("sites", {"https://example.org": {"drop": ["p"]}}, "not a host name"),
         ("keeep", [], "Extra inputs"),
