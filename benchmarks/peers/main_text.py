@@ -100,7 +100,8 @@ def fits_of(pages: Mapping[str, Reviewed], texts: Mapping[str, str]) -> Fits:
     """Compare each of *texts* with the reviewed text of its page."""
     fits = {name: fit(page, texts[name]) for name, page in pages.items()}
     return {
-        name: {"domain": one.domain, "tp": one.matching, "fp": one.extra, "fn": one.missing} for name, one in fits.items()
+        name: {"domain": one.domain, "tp": one.matching, "fp": one.extra, "fn": one.missing}
+        for name, one in fits.items()
     }
 
 

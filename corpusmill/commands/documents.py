@@ -171,7 +171,7 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
     lines += [f"  {key}: {result[key]}" for key in ("id", "url", "version") if result.get(key)]
     lines += _source_lines(result["source"], is_published=result["status"] == "published")
     if result["trail"]:
-        lines += ["", "way", *(f"  {_step_as_text(step)}" for step in _short_way(result["trail"]))]
+        lines += ["", "stages", *(f"  {_step_as_text(step)}" for step in _merged_steps(result["trail"]))]
     if result["duplicate_of"]:
         kept = result["duplicate"] or {}
         place = kept.get("title") or kept.get("url") or kept.get("source_id") or ""
@@ -197,9 +197,9 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
         place = f" at {source['offset']:,}, {source['length']:,} bytes" if source.get("length") is not None else ""
         lines.append(f"  record: {source['file']}{place}")
     if source.get("license"):
-        lines.append(f"  licence: {source['license']} (from: {source['license_source']})")
+        lines.append(f"  license: {source['license']} (from: {source['license_source']})")
     elif is_published:
-        lines.append("  licence: unknown")
+        lines.append("  license: unknown")
     if source.get("robots"):
         answer = source["robots"]["answer"]
         text = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"
@@ -209,7 +209,7 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
     return lines
 
 
-def _short_way(trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _merged_steps(trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the steps of *trail*; rules of one stage that a document passed are merged into one step."""
     steps: list[dict[str, Any]] = []
     for step in trail:

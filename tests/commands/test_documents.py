@@ -111,7 +111,7 @@ def test_explain_tells_people_the_way(command: Command) -> None:
     assert "text\n    too few words" in short
     assert f"duplicate of {PAGE.id}  A page" in copy
     assert "removed as its copies\n  " + COPY.id in page
-    assert "licence: CC-BY-4.0 (from: recipe)" in page
+    assert "license: CC-BY-4.0 (from: recipe)" in page
     assert "record: /somewhere/site at 7, " in page
 
 
