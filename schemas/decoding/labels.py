@@ -14,8 +14,10 @@ ENCODINGS: Final = {
     ),
     "gb18030": ("gb18030", ""),
     "gbk": ("gb18030", "chinese csgb2312 csiso58gb231280 gb2312 gb_2312 gb_2312-80 iso-ir-58 x-gbk"),
+    "hz-gb-2312": ("hz", ""),
     "ibm866": ("cp866", "866 cp866 csibm866"),
     "iso-2022-jp": ("iso2022_jp", "csiso2022jp"),
+    "iso-2022-kr": ("iso2022_kr", "csiso2022kr"),
     "iso-8859-10": ("iso8859-10", "csisolatin6 iso-ir-157 iso8859-10 iso885910 l6 latin6"),
     "iso-8859-13": ("iso8859-13", "iso8859-13 iso885913"),
     "iso-8859-14": ("iso8859-14", "iso8859-14 iso885914"),
@@ -67,7 +69,11 @@ ENCODINGS: Final = {
     "windows-874": ("cp874", "dos-874 iso-8859-11 iso8859-11 iso885911 tis-620"),
     "x-mac-cyrillic": ("mac-cyrillic", "x-mac-ukrainian"),
 }
-"""Standard name, with the Python codec and further labels. `replacement` and `x-user-defined` do not encode text."""
+"""Standard name, with the Python codec and further labels.
+
+Browsers refuse `hz-gb-2312` and `iso-2022-kr`, because scripts can be hidden in them. Only text is read here, so they are
+decoded. `x-user-defined` does not encode text.
+"""
 _CODECS: Final = {label: codec for name, (codec, labels) in ENCODINGS.items() for label in (name, *labels.split())}
 _NAMES: Final = {codec: name for name, (codec, _) in reversed(ENCODINGS.items())} | {"gb18030": "gbk"}
 

@@ -19,6 +19,9 @@ _CODECS: Final = frozenset(SINGLE_BYTE) - {"cp437", "cp850", "cp852"} | frozense
 _SHIFT: Final = re.compile(rb"\x1b\$[@B]")
 """The escape sequence before Japanese text in ISO-2022-JP, an encoding that uses only ASCII bytes."""
 
+_SEVEN_BIT: Final = {"hz": b"~{", "iso2022_kr": b"\x1b$)C"}
+"""Further encodings that use only ASCII bytes, with the sequence before their text. They count only if declared."""
+
 
 def decode(data: bytes, media_type: str | None = None) -> str:
     """Decode a page.
@@ -54,7 +57,7 @@ def utf8(data: bytes, media_type: str | None = None) -> bytes:
     >>> utf8("Привет, мир".encode("koi8-r"), "text/html; charset=koi8-r").decode(), utf8("мир".encode()).decode()
     ('Привет, мир', 'мир')
     """
-    if not (b"\0" in data or b"\x1b" in data or byte_order_mark(data[:4])):
+    if not (b"\0" in data or b"\x1b" in data or b"~{" in data or byte_order_mark(data[:4])):
         try:
             data.decode("utf-8")
         except UnicodeDecodeError:
@@ -69,7 +72,7 @@ def _decode(data: bytes, media_type: str | None) -> tuple[str, str]:
         return data[mark[1] :].decode(mark[0], "replace"), mark[0]
     if (b"\0" in data or b"\x0e" in data) and (shape := utf16_by_shape(data)):
         return data.decode(shape, "replace"), shape
-    plain = _ISO_2022_JP if _is_japanese(data, media_type) else "utf-8"
+    plain = _codec_of_ascii(data, media_type)
     try:
         return data.decode(plain), plain
     except UnicodeDecodeError:
@@ -86,6 +89,16 @@ def _decode(data: bytes, media_type: str | None) -> tuple[str, str]:
     likeliest = guesses(page_sample(data), codecs=_CODECS, language=declared_language(data))
     codec = likeliest[0].codec if likeliest else _DEFAULT
     return data.decode(codec, "replace"), codec
+
+
+def _codec_of_ascii(data: bytes, media_type: str | None) -> str:
+    """Return the codec to try before any declared one: UTF-8, or one that uses only ASCII bytes."""
+    if _is_japanese(data, media_type):
+        return _ISO_2022_JP
+    if not any(mark in data for mark in _SEVEN_BIT.values()):
+        return "utf-8"
+    declared = next(iter(declared_codecs(data, media_type)), "utf-8")
+    return declared if declared in _SEVEN_BIT and _SEVEN_BIT[declared] in data else "utf-8"
 
 
 def _is_japanese(data: bytes, media_type: str | None) -> bool:

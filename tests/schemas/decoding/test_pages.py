@@ -15,6 +15,8 @@ from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.pages import decode
 
 RUSSIAN = "Порт вновь открылся во вторник после шторма, который закрыл его на девять дней. " * 3
+CHINESE = "图书馆每周六为儿童举办朗读会"
+KOREAN = "도서관은 매주 토요일에 어린이를 위한 낭독회를 엽니다"
 JAPANESE = "港は九日間閉鎖された嵐の後、火曜日に再開した。水先人は航路が二度調査されたと述べた。" * 3
 
 
@@ -29,6 +31,9 @@ def with_meta(text: str, charset: str) -> str:
         (with_meta(RUSSIAN, "windows-1251").encode("cp1251"), None, RUSSIAN),
         (with_meta(JAPANESE, "shift_jis").encode("shift_jis"), None, JAPANESE),
         (with_meta(JAPANESE, "iso-2022-jp").encode("iso2022_jp"), None, JAPANESE),
+        (with_meta(CHINESE, "hz-gb-2312").encode("hz"), None, CHINESE),
+        (with_meta(KOREAN, "iso-2022-kr").encode("iso2022_kr"), None, KOREAN),
+        (with_meta("shell: ~{user}", "utf-8").encode(), None, "shell: ~{user}"),
         (with_meta("重新開放", "gb2312").encode("gb18030"), None, "重新開放"),
         (RUSSIAN.encode("utf-16"), "text/html; charset=utf-8", RUSSIAN),
         (b"\xef\xbb\xbf" + RUSSIAN.encode(), "text/html; charset=latin-1", RUSSIAN),
