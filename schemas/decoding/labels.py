@@ -71,8 +71,8 @@ ENCODINGS: Final = {
 }
 """Standard name, with the Python codec and further labels.
 
-Browsers refuse `hz-gb-2312` and `iso-2022-kr`, because scripts can be hidden in them. Only text is read here, so they are
-decoded. `x-user-defined` does not encode text.
+Browsers refuse `hz-gb-2312` and `iso-2022-kr`, because scripts can be hidden in them. Only text is read here, so both
+are decoded. `x-user-defined` does not encode text.
 """
 _CODECS: Final = {label: codec for name, (codec, labels) in ENCODINGS.items() for label in (name, *labels.split())}
 _NAMES: Final = {codec: name for name, (codec, _) in reversed(ENCODINGS.items())} | {"gb18030": "gbk"}
