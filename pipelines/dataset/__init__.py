@@ -1,4 +1,4 @@
-"""Versions of a data set: how they are written, published, found, compared and explained."""
+"""Write, publish, open, compare and explain the versions of a data set."""
 
 from __future__ import annotations
 

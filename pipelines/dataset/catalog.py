@@ -1,7 +1,7 @@
-"""The Iceberg catalog of a workspace: an index of its versions for other tools, made from the manifests.
+"""The Iceberg catalog of a workspace: an index of its versions for other tools, built from the manifests.
 
-One table a data set, one snapshot a publication, tagged ``v-<n>-<version id>`` by its place in the history. The catalog
-may be thrown away at any time: `rebuild` makes it again from what lies in ``versions/``.
+Each data set has one table. Each publication is a snapshot with the tag ``v-<n>-<version id>``, where *n* is its number
+in the history. The catalog can be deleted at any time: `rebuild` builds it from ``versions/``.
 """
 
 from __future__ import annotations
@@ -33,19 +33,18 @@ NAMESPACE: Final = "corpusmill"
 _FOLDER: Final = "catalog"
 _NAME_MAPPING: Final = "schema.name-mapping.default"
 _PROPERTIES: Final = {"write.metadata.delete-after-commit.enabled": "true", "write.metadata.previous-versions-max": "5"}
-"""Of the table's own description, which grows with each publication, only the last ones stay."""
+"""Limits the old metadata files of a table: Iceberg writes a larger one for each publication."""
 
 _log = logging.getLogger(__name__)
 
 
 def open_catalog(workspace: Workspace) -> SqlCatalog:
-    """Open the catalog in the workspace's database; made when it is not there."""
+    """Open the catalog in the workspace's database, and create it if it does not exist."""
     with _quiet():
         from pyiceberg.catalog.sql import SqlCatalog
 
         properties = {"uri": f"sqlite:///{workspace.database.absolute()}", "warehouse": _warehouse(workspace)}
         if workspace.store.path() is None:
-            # The driver that the store itself uses, with the same credentials and endpoint from the environment.
             properties["py-io-impl"] = "pyiceberg.io.fsspec.FsspecFileIO"
         catalog = SqlCatalog(NAMESPACE, **properties)
         catalog.create_namespace_if_not_exists(NAMESPACE)
@@ -53,28 +52,28 @@ def open_catalog(workspace: Workspace) -> SqlCatalog:
 
 
 def _warehouse(workspace: Workspace) -> str:
-    """Return the URL of the folder in which the tables of *workspace* lie."""
+    """Return the URL of the folder that holds the tables of *workspace*."""
     place = workspace.store.address(_FOLDER)
     return place if is_url(place) else f"file://{place}"
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep to ourselves what libraries below warn about: the user can do nothing about it."""
+    """Suppress warnings of libraries that the user can do nothing about."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def index_version(workspace: Workspace, version: Version) -> bool:
-    """Add the publication of *version*; give False when the index could not be written.
+    """Add the publication of *version* to the catalog; return False if the catalog could not be written.
 
-    Tables of other tools would find nothing in ``memory://``, so nothing is written there.
+    Nothing is written for ``memory://``, because other tools cannot read it.
 
-    A table that lies elsewhere (the workspace was moved, or had another store) or is gone (another machine repaired the
-    catalog of a shared store) is made again from the whole history.
+    A table is rebuilt from the whole history if it lies elsewhere (the workspace was moved, or had another store) or is
+    missing (another machine repaired the catalog of a shared store).
 
-    The manifest stays the truth, so a broken index is told and does not fail the run.
+    An error is logged as a warning and does not fail the run, because the manifests hold everything.
     """
     if _is_in_memory(workspace):
         return True
@@ -92,10 +91,10 @@ def index_version(workspace: Workspace, version: Version) -> bool:
                 _, problems = _publish_history(catalog, workspace, dataset)
             else:
                 _publish(catalog, version, number=number)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with the index, the version is published
+    except Exception as error:  # noqa: BLE001 - no error of the index may fail the run
         problems = [str(error)]
     for problem in problems:
-        _log.warning("the catalog could not be written: `corpusmill doctor --repair` makes it again (%s)", problem)
+        _log.warning("the catalog could not be written: rebuild it with `corpusmill doctor --repair` (%s)", problem)
     return not problems
 
 
@@ -108,23 +107,23 @@ def _tag(version: Version, number: int) -> str:
 
 
 def _description(workspace: Workspace, dataset: str) -> str | None:
-    """Return where the catalog says that the description of a data set's table lies, None where it names no table.
+    """Return the address of the metadata file of a data set's table; None if the catalog has no such table.
 
-    Without pyiceberg: importing it takes half a second.
+    Reads the database directly, because importing pyiceberg takes half a second.
     """
-    question = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
+    query = "SELECT metadata_location FROM iceberg_tables WHERE table_namespace = ? AND table_name = ?"
     try:
         with contextlib.closing(sqlite3.connect(f"file:{workspace.database}?mode=ro", uri=True)) as connection:
-            row = connection.execute(question, (NAMESPACE, dataset)).fetchone()
+            row = connection.execute(query, (NAMESPACE, dataset)).fetchone()
     except sqlite3.Error:
         return None
     return None if row is None else str(row[0])
 
 
 def _tags(workspace: Workspace, place: str) -> set[str] | None:
-    """Return the tags of the table whose description (Iceberg's table metadata, JSON) lies at *place*.
+    """Return the tags of the table whose metadata file (JSON) is at *place*.
 
-    None where that is not in the catalog of *workspace*, or not there; empty where it cannot be read.
+    The result is None if the file is missing or outside of the catalog of *workspace*, and empty if it is unreadable.
     """
     if not place.startswith(f"{_warehouse(workspace)}/"):
         return None
@@ -155,19 +154,19 @@ def _publish(catalog: SqlCatalog, version: Version, *, number: int) -> None:
         _drop_retyped(transaction, schema)
         with transaction.update_schema() as update:
             update.union_by_name(schema)
-        # Shards carry no field ids: their columns are found by name.
+        # Shards have no field ids, so columns are matched by name.
         names = json.loads(transaction.table_metadata.schema().name_mapping.model_dump_json())
         older = json.loads(table.properties.get(_NAME_MAPPING, "[]"))
         transaction.set_properties({_NAME_MAPPING: json.dumps(with_older_members(names, older))})
         _replace_files(table, transaction, old, [file.address for file in files])
         snapshot = transaction.table_metadata.current_snapshot_id
-        assert snapshot is not None, "one was made above"
+        assert snapshot is not None, "the overwrite above made a snapshot"
         with ManageSnapshots(transaction) as manage:
             manage.create_tag(snapshot, tag)
 
 
 def _drop_retyped(transaction: Transaction, schema: pa.Schema) -> None:
-    """Drop the columns of the table that have another type in *schema*: they come back as new columns of that type."""
+    """Drop the columns of the table that have another type in *schema*; the caller adds them with the new type."""
     from pyiceberg.io.pyarrow import schema_to_pyarrow
 
     known = schema_to_pyarrow(transaction.table_metadata.schema(), include_field_ids=False)
@@ -182,7 +181,7 @@ def _drop_retyped(transaction: Transaction, schema: pa.Schema) -> None:
 def with_older_members(names: list[dict[str, Any]], older: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the name mapping *names* with members that columns had under the same name and another type.
 
-    Without them, pyiceberg refuses the files of older snapshots whole; with them, such a column is null there.
+    Without these members, pyiceberg cannot read the files of older snapshots; with them, the column is null there.
 
     >>> old = [{"names": ["a"], "field-id": 1, "fields": [{"names": ["key"], "field-id": 2}]}]
     >>> with_older_members([{"names": ["a"], "field-id": 3}], old)
@@ -200,7 +199,7 @@ def _with_members(field: dict[str, Any], members: list[dict[str, Any]]) -> dict[
 
 
 def _plain_name(kind: pa.DataType) -> str:
-    """Name a type without what Iceberg does not keep: how large its offsets are, how the items of a list are called.
+    """Return the name of a type without what Iceberg drops: the size of offsets and the name of list items.
 
     >>> _plain_name(pa.large_list(pa.field("element", pa.large_string())))
     'list<string>'
@@ -219,9 +218,9 @@ def _replace_files(table: Table, transaction: Transaction, old: list[DataFile], 
 
 
 def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
-    """Make the catalog again from the versions in the workspace; give the number of publications, and what failed.
+    """Rebuild the catalog from the versions in the workspace; return the number of publications and the errors.
 
-    A damaged version is left out, so that the others can be found. As for `index_version`, ``memory://`` has none.
+    Damaged versions are skipped. A workspace in ``memory://`` has no catalog (see `index_version`).
 
     Raises:
         UnfinishedError: The database or the store cannot be written.
@@ -233,7 +232,7 @@ def rebuild(workspace: Workspace) -> tuple[int, list[str]]:
     try:
         return _rebuild(workspace)
     except DBAPIError as error:
-        hint = "change its owner or mode, then repair again"
+        hint = "change its owner or mode, then run `corpusmill doctor --repair` again"
         raise UnfinishedError(f"cannot write: {error.orig}", file=str(workspace.database), hint=hint) from error
 
 
@@ -252,13 +251,13 @@ def _rebuild(workspace: Workspace) -> tuple[int, list[str]]:
 
 
 def _publish_history(catalog: SqlCatalog, workspace: Workspace, dataset: str) -> tuple[int, list[str]]:
-    """Add all publications of *dataset*, oldest first; return their number, and what failed."""
+    """Add all publications of *dataset*, oldest first; return their number and the errors."""
     total, problems = 0, []
     store = workspace.dataset(dataset)
     for number, entry in enumerate(publications.publications(store), start=1):
         try:
             _publish(catalog, version_in(store.below(entry["version"])), number=number)
             total += 1
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one version, the others are indexed
+        except Exception as error:  # noqa: BLE001 - one bad version must not hide the others
             problems.append(f"{dataset}@{entry['version']}: {error}")
     return total, problems

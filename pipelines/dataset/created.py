@@ -1,4 +1,4 @@
-"""Rows of the ledger that were no records: a stage created them, such as the pieces of a template that it cut."""
+"""Rows of the ledger that a stage created (such as a piece of a template that it cut), rather than read."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from corpusmill.pipelines.dataset.version import Version
 
 
 def is_created(version: Version, row: Mapping[str, Any]) -> bool:
-    """Return whether a *row* of the ledger was created by its stage: then it has no origin, since it was never read.
+    """Return whether a *row* of the ledger was created by its stage. Such a row has no origin.
 
-    The version says so itself, so the stage need not be installed.
+    Reads the version only: the stage need not be installed.
     """
     if row["stage"] not in _creating_stages(version):
         return False
@@ -21,22 +21,23 @@ def is_created(version: Version, row: Mapping[str, Any]) -> bool:
 
 
 def created_rules(version: Version) -> list[str]:
-    """Return the rules of the rows of the ledger that were created, sorted.
+    """Return the rules of the created rows of the ledger, sorted.
 
-    Reads four columns of the ledger and looks one row of each rule up; nothing where the manifest counts none.
+    Reads four columns of the ledger and the origin of one row per rule. Reads nothing if the manifest counts no created
+    rows.
     """
     stages = _creating_stages(version)
     if not stages:
         return []
     with open_tables({"ledger": (version, "ledger")}) as connection:
-        found = connection.execute(
+        examples = connection.execute(
             """
             SELECT stage, rule, min({'id': id, 'record_sha256': record_sha256}) FROM ledger
             WHERE list_contains($stages, stage) GROUP BY stage, rule
             """,
             {"stages": stages},
         ).fetchall()
-    return sorted({rule for stage, rule, capture in found if is_created(version, {"stage": stage, **capture})})
+    return sorted({rule for stage, rule, capture in examples if is_created(version, {"stage": stage, **capture})})
 
 
 def _creating_stages(version: Version) -> list[str]:

@@ -1,4 +1,4 @@
-"""What changed between two versions: by identity (`id`) and by what a document says (`content_hash`)."""
+"""Compare two versions by the identity (`id`) and the text (`content_hash`) of their documents."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from corpusmill.schemas.errors import DamagedFileError
 
 EXAMPLES: Final = 3
 ABSENT: Final = "absent"
-"""Stands for a rule where the other version did not meet the document at all."""
+"""The rule that is reported for a document that the other version did not read."""
 TEXT_LENGTH: Final = 300
 """Characters of the text of an example."""
 MAX_DIFF_LINES: Final = 20
 MAX_COMPARED: Final = 200_000
-"""Characters of each text that are compared line by line: the time for it grows faster than the text."""
+"""Characters of each text that are compared line by line; the time for that grows faster than the text."""
 _KINDS: Final = ("added", "removed", "changed", "unchanged")
 _COLUMNS: Final = ("id", "content_hash", "source")
 
 
 def diff(old: Version, new: Version, *, examples: int = EXAMPLES) -> dict[str, Any]:
-    """Tell which documents *new* has and *old* has not (added), the other way round (removed), and which texts changed.
+    """Compare two versions: documents that only *new* has (added), that only *old* has (removed), and changed texts.
 
-    `by_rule` tells which rule of the new version's ledger took the removed documents, and which rule of the old one's
-    the added documents had met; `absent` where the other version did not read them at all.
+    `by_rule` counts the rules that rejected the removed documents in the new version, and the added documents in the
+    old version; the rule is `absent` for documents that the other version did not read.
 
-    Reads ids, hashes and sources; shards that both versions share are not compared. Texts of the examples only.
+    Reads ids, hashes and sources of the shards that differ between the versions, and the texts of the examples.
 
     Raises:
         DamagedFileError: A file is missing or unreadable.
@@ -68,7 +68,7 @@ def diff(old: Version, new: Version, *, examples: int = EXAMPLES) -> dict[str, A
 
 
 def _compare(connection: duckdb.DuckDBPyConnection, old: Version, new: Version) -> None:
-    """Make the table ``differences``: a row for each document that is not in both versions with the same text."""
+    """Create the table ``differences``, with a row for each document that was added, removed or changed."""
     equal = _hashes(old) & _hashes(new)
     connection.execute(
         f"""
@@ -87,7 +87,7 @@ def _hashes(version: Version) -> set[str]:
 
 
 def _unequal(version: Version, view: str, equal: set[str]) -> str:
-    """Give a query for the documents of the shards that the other version does not have: equal shards, equal rows."""
+    """Return a query for the documents in shards that the other version does not have."""
     others = {shard.path for shard in version.manifest.files if shard.logical_hash not in equal}
     files = [file for file in version.stored("shard") if file.key in others]
     columns = ", ".join(_COLUMNS)
@@ -97,7 +97,7 @@ def _unequal(version: Version, view: str, equal: set[str]) -> str:
 
 
 def _by_source(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]:
-    """Count by source; what is in the new version and is neither added nor changed is unchanged."""
+    """Count documents by source. Documents of the new version that are neither added nor changed are unchanged."""
     rows = connection.execute(
         """
         SELECT source, 'unchanged' AS kind, count(*) FROM new_shards GROUP BY source
@@ -124,27 +124,27 @@ def _by_rule(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, int]]
 
 
 def _met(ids: str, ledger: str) -> str:
-    """Give a query for the documents that the query *ids* gives, with their verdict in a *ledger*.
+    """Return a query for the documents that the query *ids* selects, with their verdict in a *ledger*.
 
-    Of several captures of one document the verdict of the latest stage but `identity` counts.
+    For a document with several captures, verdicts of the stage `identity` are used only if there is no other.
     """
     return f"""
-        WITH asked AS ({ids})
-        SELECT asked.id, l.rule, l.value, l.threshold, l.duplicate_of
-        FROM asked LEFT JOIN (
+        WITH selected AS ({ids})
+        SELECT selected.id, l.rule, l.value, l.threshold, l.duplicate_of
+        FROM selected LEFT JOIN (
             SELECT DISTINCT ON (id) * FROM (
                 SELECT id, record_sha256, stage, rule, value, threshold, duplicate_of FROM {ledger}
-            ) SEMI JOIN asked USING (id) ORDER BY id, stage = {quoted(IDENTITY)}, record_sha256
-        ) AS l ON l.id = asked.id
+            ) SEMI JOIN selected USING (id) ORDER BY id, stage = {quoted(IDENTITY)}, record_sha256
+        ) AS l ON l.id = selected.id
     """
 
 
 def _chosen(connection: duckdb.DuckDBPyConnection, kind: str, examples: int) -> list[dict[str, Any]]:
-    """Give the documents of *kind* with the smallest ids, and why they came or went."""
+    """Return the documents of *kind* with the smallest ids, with the verdicts of the other version."""
     ledger = {"added": "old_ledger", "removed": "new_ledger"}.get(kind)
     ids = f"SELECT id FROM differences WHERE kind = '{kind}' ORDER BY id LIMIT {int(examples)}"
-    found = connection.sql(ids if ledger is None else f"{_met(ids, ledger)} ORDER BY asked.id").to_arrow_table()
-    return plain_rows(found)
+    rows = connection.sql(ids if ledger is None else f"{_met(ids, ledger)} ORDER BY selected.id").to_arrow_table()
+    return plain_rows(rows)
 
 
 def _shown(version: Version, chosen: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -176,13 +176,13 @@ def _short(text: str) -> str:
 
 
 def changes(before: str, after: str) -> list[str]:
-    r"""Give the lines that changed as a unified diff, at most `MAX_DIFF_LINES` of them, without file names.
+    r"""Return at most `MAX_DIFF_LINES` changed lines as a unified diff without file names.
 
     >>> changes("a\nb", "a\nc")
     ['@@ -2 +2 @@', '-b', '+c']
     """
-    one, other = (text[:MAX_COMPARED].splitlines() for text in (before, after))
-    lines = list(difflib.unified_diff(one, other, n=0, lineterm=""))[2:]
+    old_lines, new_lines = (text[:MAX_COMPARED].splitlines() for text in (before, after))
+    lines = list(difflib.unified_diff(old_lines, new_lines, n=0, lineterm=""))[2:]
     if len(lines) > MAX_DIFF_LINES:
         lines = [*lines[:MAX_DIFF_LINES], f"… {len(lines) - MAX_DIFF_LINES:,} more lines"]
     return [_short(line) for line in lines]

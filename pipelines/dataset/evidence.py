@@ -1,4 +1,4 @@
-"""Where a document comes from, and by what right: its record, the site's robots.txt, its licence."""
+"""The provenance of a document: its record, the robots.txt of its site, and its license."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from corpusmill.schemas.storage import Store
 from corpusmill.schemas.urls import canonical_url
 
 MAX_RECORDS: Final = 100_000
-"""Records of archives in which a robots.txt is looked for: about five seconds."""
+"""Archive records that are searched for a robots.txt: about five seconds."""
 _ROBOTS_HEAD: Final = 64
 _READ_BYTES: Final = 1 << 20
 
 
 def source_evidence(version: Version, workspace: Workspace, row: dict[str, Any]) -> dict[str, Any]:
-    """Tell about the source of *row* (a document or a row of the ledger), its record, robots.txt and licence."""
-    given = next((source for source in version.manifest.inputs if source.source == row["source"]), None)
-    license_ = row.get("license") or (given.license if given else None)
+    """Return the source, record, robots.txt and license of *row* (a document or a row of the ledger)."""
+    origin = next((source for source in version.manifest.inputs if source.source == row["source"]), None)
+    license_ = row.get("license") or (origin.license if origin else None)
     return {
         "name": row["source"],
-        "kind": given.kind if given else None,
-        "format": given.format if given else None,
+        "kind": origin.kind if origin else None,
+        "format": origin.format if origin else None,
         "source_id": row["source_id"],
         "record_sha256": row["record_sha256"],
         **record(version, row["id"], row["record_sha256"], row["source_id"]),
         "license": license_,
         "license_source": row.get("license_source") or ("recipe" if license_ else None),
-        "robots": robots(workspace, row["source"], row["url"]) if given and given.kind == "crawl" else None,
+        "robots": robots(workspace, row["source"], row["url"]) if origin and origin.kind == "crawl" else None,
     }
 
 
 def record(version: Version, document: str, record_sha256: str, source_id: str | None = None) -> dict[str, Any]:
-    """Give file, offset and length (bytes) of a capture; all None when it is not known."""
+    """Return the file, offset and length (bytes) of a capture; all are None if unknown."""
     for row in version.rows("origin", document).to_pylist():
         if row["record_sha256"] == record_sha256:
             return {
@@ -47,9 +47,9 @@ def record(version: Version, document: str, record_sha256: str, source_id: str |
 
 
 def _path(version: Version, sha256: str, source_id: str | None) -> str:
-    """Return where the raw file with the hash *sha256* lay when *version* was made; its hash where that is not known.
+    """Return the path that the raw file with the hash *sha256* had when *version* was made, or the hash if unknown.
 
-    Of several files with one content it is the one whose name is the document's.
+    If several files have this hash, prefers the file whose name is the document's.
     """
     files = [file for source in version.manifest.inputs for file in source.files if file.sha256 == sha256]
     named = [file for file in files if file.name == source_id]
@@ -57,9 +57,9 @@ def _path(version: Version, sha256: str, source_id: str | None) -> str:
 
 
 def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any] | None:
-    """Tell how the crawl of *source* was allowed to fetch *url*: the policy, and the archived robots.txt of its host.
+    """Return the robots policy of the crawl of *source*, and the archived robots.txt of the host of *url*.
 
-    None when the workspace does not hold the crawl any more.
+    The result is None if the workspace no longer has the crawl.
     """
     manifest = workspace.raw_manifest(source)
     if manifest is None or url is None:
@@ -70,10 +70,10 @@ def robots(workspace: Workspace, source: str, url: str | None) -> dict[str, Any]
 
 
 def _robots_record(files: list[tuple[Store, str]], url: str) -> dict[str, Any] | None:
-    """Give the first robots.txt of the host of *url* in *files*: a crawl asks for it before it asks for a page."""
+    """Return the first robots.txt of the host of *url* in *files*. A crawl fetches it before any page."""
     from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-    wanted = _place(url)
+    host = _place(url)
     seen = 0
     for store, key in files:
         place = store.address(key)
@@ -81,8 +81,8 @@ def _robots_record(files: list[tuple[Store, str]], url: str) -> dict[str, Any] |
             with io.BufferedReader(store.reader(key), _READ_BYTES) as file:
                 for item in ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=False):
                     seen += 1
-                    there = item.headers.get("WARC-Target-URI") or ""
-                    if urlsplit(there).path == "/robots.txt" and _place(there) == wanted:
+                    address = item.headers.get("WARC-Target-URI") or ""
+                    if urlsplit(address).path == "/robots.txt" and _place(address) == host:
                         return _answer(item, place)
                     if seen >= MAX_RECORDS:
                         return None
@@ -94,7 +94,7 @@ def _robots_record(files: list[tuple[Store, str]], url: str) -> dict[str, Any] |
 
 
 def _place(url: str) -> str:
-    """Give scheme, host and port of *url*: what has one robots.txt."""
+    """Return scheme, host and port of *url*, which together have one robots.txt."""
     try:
         return "/".join(canonical_url(url).split("/", 3)[:3])
     except ValueError:

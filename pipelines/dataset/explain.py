@@ -1,4 +1,4 @@
-"""What became of one document: in which versions it is, its whole way, and where it comes from."""
+"""Explain one document: the versions that hold it, its path through the stages, and its origin."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from corpusmill.schemas.identity import ID_LENGTH, document_id
 from corpusmill.schemas.urls import canonical_url
 
 MIN_PREFIX: Final = 6
-"""Characters of a document's id that may stand for the whole, where they are unique."""
+"""Fewest characters that may abbreviate a document's id."""
 PUBLISHED, UNKNOWN, ABSENT = "published", "unknown", "absent"
 MAX_DUPLICATES: Final = 20
-"""Removed copies of a document that are listed."""
+"""Removed copies of a document that are listed at most."""
 _SHORT: Final = ("id", "title", "url", "source", "source_id")
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one version knows of one document: its row, or its rows in the ledger, or neither."""
+    """One document in one version: its row, or its rows in the ledger, or neither."""
 
     version: Version
     id: str
@@ -56,7 +56,7 @@ class Sighting:
 
     @property
     def verdict(self) -> dict[str, Any] | None:
-        """The row of the ledger that tells why it is not published: that of the capture that came furthest."""
+        """The ledger row that explains the rejection: that of the capture that passed the most stages."""
         if self.document is not None or not self.ledger:
             return None
         places = {stage.name: place for place, stage in enumerate(self.version.manifest.counts.stages)}
@@ -67,7 +67,7 @@ class Sighting:
 
     @property
     def status(self) -> str:
-        """Give ``published``, ``rejected`` or ``absent``."""
+        """Return ``published``, ``rejected`` or ``absent``."""
         return PUBLISHED if self.document is not None else REJECTED if self.ledger else ABSENT
 
     @property
@@ -76,7 +76,7 @@ class Sighting:
         return self.document or self.verdict
 
     def short(self) -> dict[str, Any]:
-        """Give one line of the list of versions."""
+        """Return one row of the list of versions."""
         manifest = self.version.manifest
         return {
             "dataset": manifest.dataset,
@@ -88,60 +88,60 @@ class Sighting:
         }
 
 
-def explain(given: str, workspace: Workspace, *, dataset: str | None = None) -> dict[str, Any]:
-    """Tell what became of the document *given*: an id or its beginning, a URL, or its id in its source.
+def explain(name: str, workspace: Workspace, *, dataset: str | None = None) -> dict[str, Any]:
+    """Explain a document by its *name*: an id or the beginning of one, a URL, or its id in its source.
 
-    All versions of the workspace are looked at, or those of *dataset*: `status` and `trail` are those of the first one
-    that knows the document, current versions first, then newer ones before older ones. A page that a crawl refused is
-    told from the ledger of the crawl.
+    Searches all versions of the workspace, or of *dataset*: current versions first, then from new to old. `status` and
+    `trail` describe the first version that knows the document. A page that a crawl refused is explained by the ledger
+    of the crawl.
 
     Raises:
-        UsageError: Several documents have ids that begin so, or there is no such data set.
+        UsageError: Several documents have ids with this beginning, or there is no such data set.
         DamagedFileError: A file is missing or unreadable.
     """
     versions = _versions(workspace, dataset)
-    ids = _ids(given, workspace, [version for version, _ in versions])
+    ids = _ids(name, workspace, [version for version, _ in versions])
     for document in ids:
         sightings = [Sighting(version, document, is_current) for version, is_current in versions]
         known = next((sighting for sighting in sightings if sighting.status != ABSENT), None)
         if known is not None:
             return {**_explained(known, sightings, workspace), "others": [other for other in ids if other != document]}
-    return _refused(given, workspace) or _unknown(given)
+    return _refused(name, workspace) or _unknown(name)
 
 
 def _versions(workspace: Workspace, dataset: str | None) -> list[tuple[Version, bool]]:
-    """Give all versions, and whether each is the current one of its data set: these first, else newer ones first."""
-    found = []
+    """Return all versions, current ones first, then from new to old, with whether each is current."""
+    ordered = []
     for name in [dataset] if dataset is not None else datasets(workspace):
         store = dataset_store(workspace, name)
         entries = publications.publications(store)
         last = {entry["version"]: number for number, entry in enumerate(entries)}
         for version, number in last.items():
             place = (number == len(entries) - 1, entries[number]["at"], number)
-            found.append((place, version_in(store.below(version))))
-    found.sort(key=lambda item: (item[0], item[1].name), reverse=True)
-    return [(version, place[0]) for place, version in found]
+            ordered.append((place, version_in(store.below(version))))
+    ordered.sort(key=lambda item: (item[0], item[1].name), reverse=True)
+    return [(version, place[0]) for place, version in ordered]
 
 
-# -- which document is meant
+# -- look up the document
 
 
-def _ids(given: str, workspace: Workspace, versions: list[Version]) -> list[str]:
-    """Give the ids that *given* may mean, published ones first where several documents have the URL."""
-    if re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", given):
-        return [given] if len(given) == ID_LENGTH else _completed(given, versions)
-    names = _spellings(given)
-    made = [document_id(source, name) for source in _sources(workspace, versions) for name in names]
-    known = [identity for identity in made if any(_knows(version, identity) for version in versions)]
+def _ids(name: str, workspace: Workspace, versions: list[Version]) -> list[str]:
+    """Return the ids that *name* may stand for, published documents first if several have the URL."""
+    if re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", name):
+        return [name] if len(name) == ID_LENGTH else _completed(name, versions)
+    names = _spellings(name)
+    candidates = [document_id(source, name) for source in _sources(workspace, versions) for name in names]
+    known = [identity for identity in candidates if any(_knows(version, identity) for version in versions)]
     return known or _with_address(names, versions)
 
 
-def _spellings(given: str) -> list[str]:
-    """Give *given*, and its canonical form where it is a URL."""
+def _spellings(name: str) -> list[str]:
+    """Return *name*, after its canonical form if it is a URL."""
     try:
-        return list(dict.fromkeys([canonical_url(given), given]))
+        return list(dict.fromkeys([canonical_url(name), name]))
     except ValueError:
-        return [given]
+        return [name]
 
 
 def _sources(workspace: Workspace, versions: list[Version]) -> list[str]:
@@ -155,30 +155,30 @@ def _knows(version: Version, identity: str) -> bool:
 
 
 def _completed(beginning: str, versions: list[Version]) -> list[str]:
-    """Give the id that begins so, if any.
+    """Return the id that starts with *beginning*, if any.
 
     Raises:
-        UsageError: There are several.
+        UsageError: Several ids start with it.
     """
     low, high = id_range(beginning)
-    found: set[str] = set()
+    matches: set[str] = set()
     for version in versions:
         for kind in ("shard", "ledger"):
             table = version.rows(kind, low, high, columns=["id"])
-            found.update(table["id"].to_pylist() if table.num_columns else ())
-    if len(found) > 1:
+            matches.update(table["id"].to_pylist() if table.num_columns else ())
+    if len(matches) > 1:
         raise UsageError(
-            f"{len(found)} documents have an id that begins with {beginning}", hint=", ".join(sorted(found)[:5])
+            f"{len(matches)} documents have an id that begins with {beginning}", hint=", ".join(sorted(matches)[:5])
         )
-    return sorted(found)
+    return sorted(matches)
 
 
 def _with_address(names: list[str], versions: list[Version]) -> list[str]:
-    """Give the ids of the documents that were fetched from, or are called, one of *names*; reads two columns of all."""
+    """Return the ids of the documents whose URL or source id is in *names*. Reads these columns of all rows."""
     for version in versions:
         try:
             with open_tables({"shards": (version, "shard"), "rejected": (version, "ledger")}) as connection:
-                found = connection.execute(
+                matches = connection.execute(
                     """
                     SELECT id, min(rejected) FROM (
                         SELECT id, url, source_id, false AS rejected FROM shards
@@ -189,12 +189,12 @@ def _with_address(names: list[str], versions: list[Version]) -> list[str]:
                 ).fetchall()
         except duckdb.Error as error:
             raise DamagedFileError(f"the version cannot be read: {error}", file=version.address) from error
-        if found:
-            return [identity for identity, _ in found]
+        if matches:
+            return [identity for identity, _ in matches]
     return []
 
 
-# -- what is reported
+# -- describe the document
 
 
 def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace) -> dict[str, Any]:
@@ -228,18 +228,18 @@ def _short(version: Version, document: str) -> dict[str, Any] | None:
 
 
 def _duplicates(known: Sighting) -> list[dict[str, Any]]:
-    """Give the documents that were removed because they are copies of this one."""
+    """Return the documents that were removed as copies of this one."""
     with open_tables({"rejected": (known.version, "ledger")}) as connection:
-        found = connection.sql(
+        rows = connection.sql(
             "SELECT id, url, source, source_id, rule, value FROM rejected WHERE duplicate_of = $document"
             f" ORDER BY id LIMIT {MAX_DUPLICATES}",
             params={"document": known.id},
         ).to_arrow_table()
-    return plain_rows(found)
+    return plain_rows(rows)
 
 
 def _captures(known: Sighting) -> list[dict[str, Any]]:
-    """Give the other captures of the document, and what was decided on each."""
+    """Return the other captures of the document with their verdicts."""
     verdict = known.verdict
     names = ("record_sha256", "url", "stage", "rule", "value", "threshold")
     return [
@@ -249,30 +249,30 @@ def _captures(known: Sighting) -> list[dict[str, Any]]:
     ]
 
 
-def _refused(given: str, workspace: Workspace) -> dict[str, Any] | None:
-    """Tell of a page that a crawl did not fetch, or fetched in vain; None when no crawl met it."""
-    by_id = re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", given) is not None
-    spellings = set(_spellings(given))
+def _refused(name: str, workspace: Workspace) -> dict[str, Any] | None:
+    """Explain a page that a crawl refused or failed to fetch; return None if no crawl has such a page."""
+    by_id = re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", name) is not None
+    spellings = set(_spellings(name))
     for source, row in _refused_pages(workspace, None if by_id else spellings):
         canonical = _spellings(row["url"])[0]
         identity = document_id(source, canonical)
-        if identity.startswith(given) if by_id else {row["url"], canonical} & spellings:
+        if identity.startswith(name) if by_id else {row["url"], canonical} & spellings:
             return _refused_page(workspace, identity, source, row)
     return None
 
 
 def _refused_now(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | None:
-    """Give the row of the last crawl's ledger for a document that was fetched before; None when it is not there."""
+    """Return the last crawl's ledger row for a document that was fetched before, if there is one."""
     urls = {row["url"], row["source_id"]} - {None}
     return next((page for source, page in _refused_pages(workspace, urls) if source == row["source"]), None)
 
 
 def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    wanted = pa.array(sorted(urls or ()), pa.string())
+    values = pa.array(sorted(urls or ()), pa.string())
     for source in workspace.sources():
         manifest = workspace.raw_manifest(source)
         for batch in ledger_batches(workspace.raw(source), manifest) if manifest is not None else ():
-            rows = batch if urls is None else batch.filter(pc.is_in(batch["url"], value_set=wanted))
+            rows = batch if urls is None else batch.filter(pc.is_in(batch["url"], value_set=values))
             yield from ((source, row) for row in plain_rows(pa.Table.from_batches([rows])))
 
 
@@ -293,11 +293,11 @@ def _refused_page(workspace: Workspace, identity: str, source: str, row: dict[st
     }
 
 
-def _unknown(given: str) -> dict[str, Any]:
-    is_id = re.fullmatch(rf"[0-9a-f]{{{ID_LENGTH}}}", given) is not None
+def _unknown(name: str) -> dict[str, Any]:
+    is_id = re.fullmatch(rf"[0-9a-f]{{{ID_LENGTH}}}", name) is not None
     return {
-        "id": given if is_id else None,
-        "url": given if "://" in given else None,
+        "id": name if is_id else None,
+        "url": name if "://" in name else None,
         "status": UNKNOWN,
         "versions": [],
         "trail": [],

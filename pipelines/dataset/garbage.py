@@ -1,4 +1,4 @@
-"""Removing what no version needs any more: tasks, steps, and what killed processes left. Versions are never touched."""
+"""Remove tasks and steps that no version needs, and files of killed processes. Versions are never removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _DATASET: Final = "dataset"
 
 @dataclass
 class _Garbage:
-    """What goes: the keys of tasks, by fingerprint, and of steps; on this machine, what processes left."""
+    """Files to remove: tasks by fingerprint, steps by fingerprint, and left-over files on this machine."""
 
     tasks: dict[str, list[Entry]] = field(default_factory=dict)
     steps: dict[str, list[Entry]] = field(default_factory=dict)
@@ -31,15 +31,15 @@ class _Garbage:
 
 
 def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[str, Any]:
-    """Remove tasks and steps that no kept version and no running run refers to; tell how many, and the bytes freed.
+    """Remove tasks and steps that no kept version and no running run needs; return their numbers and the bytes freed.
 
-    A file that a version holds too (as a second name) frees nothing and is not counted as bytes.
+    A file that a version also holds, as a hard link, frees no bytes and is not counted.
 
     Args:
-        keep: Keep what the newest so many versions of each data set need; None: what all versions need.
+        keep: Number of newest versions of each data set to keep tasks for; None keeps the tasks of all versions.
 
     Raises:
-        UnfinishedError: A run has begun and does not know yet what it needs, another machine works in the store, or the
+        UnfinishedError: A run has started and has not planned its steps yet, another machine uses the store, or the
             workspace cannot be written.
     """
     store = workspace.tasks
@@ -59,9 +59,9 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
 
 @contextlib.contextmanager
 def _idle_datasets(workspace: Workspace) -> Iterator[tuple[set[str], list[Lock]]]:
-    """Hold the locks of all data sets on which nobody works, so that no run begins meanwhile.
+    """Lock all data sets that are not in use, so that no run starts meanwhile.
 
-    Gives the names of the other ones, and the locks.
+    Yields the names of the data sets in use, and the locks.
     """
     names = {*_locks(workspace), *workspace.datasets(), *(run["dataset"] for run in workspace.runs())}
     busy: set[str] = set()
@@ -76,7 +76,7 @@ def _idle_datasets(workspace: Workspace) -> Iterator[tuple[set[str], list[Lock]]
 
 
 def _locks(workspace: Workspace) -> Iterator[str]:
-    """Give the names of the data sets that have a lock, held or not."""
+    """Yield the names of the data sets that have a lock, held or not."""
     for entry in workspace.store.files(LOCKS):
         name = entry.key.removeprefix(f"{LOCKS}/")
         if name.startswith(f"{_DATASET}-"):
@@ -91,15 +91,15 @@ def _needed_steps(workspace: Workspace, keep: int | None, busy: set[str]) -> set
     runs = workspace.runs()
     if elsewhere := sorted(busy - {run["dataset"] for run in runs if run["status"] == "running"}):
         raise UnfinishedError(
-            f"somebody else works on `{elsewhere[0]}` in {workspace.store.address()}: what they need is not known here",
-            hint="wait for them, then try again",
+            f"another machine uses `{elsewhere[0]}` in {workspace.store.address()}, and may need any task",
+            hint="wait until it has finished, then try again",
         )
     for run in runs:
         is_running = run["status"] == "running" and run["dataset"] in busy
         if is_running and not run["steps"]:
             raise UnfinishedError(
-                f"the run {run['run']} of `{run['dataset']}` has begun and does not know yet what it needs",
-                hint="wait for it, then try again",
+                f"the run {run['run']} of `{run['dataset']}` has not planned its steps yet",
+                hint="try again in a moment",
             )
         if is_running or (run["dataset"], run["version"]) in kept:
             needed.update(step["fingerprint"] for step in run["steps"])
@@ -112,7 +112,7 @@ def _kept_versions(dataset: Store, keep: int | None) -> list[str]:
 
 
 def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
-    """Find what is not needed. While a run is busy, tasks of no finished step are its, and stay."""
+    """List what can be removed. While a run is busy, tasks of unfinished steps stay, because they may be its own."""
     files: dict[str, list[Entry]] = {}
     for entry in store.store.files(STEPS):
         files.setdefault(entry.key.split("/")[1], []).append(entry)
@@ -131,7 +131,7 @@ def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
 
 
 def _left_over(store: TaskStore) -> Iterator[Path]:
-    """Give what dead processes left on this machine: drafts of tasks and steps, and spills."""
+    """Yield the files of dead processes on this machine: drafts of tasks and steps, and spills."""
     for name in (TASKS, STEPS):
         folder = store.store.path(name)
         if folder is not None:
@@ -157,7 +157,7 @@ def _freed_by(path: Path) -> int:
 
 
 def _remove(garbage: _Garbage, store: Store) -> None:
-    """Remove steps before their tasks, and a task's JSON first: what is half removed counts as not there."""
+    """Remove steps before their tasks, and the JSON of a task first, so that half-removed ones count as missing."""
     for path in garbage.loose:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     for name in garbage.steps:

@@ -1,4 +1,4 @@
-"""Whether what lies in a workspace is what its manifests say, and making whole what is only an index."""
+"""Compare the files of a workspace with its manifests, and rebuild its indexes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from corpusmill.schemas.storage import Store
 
 
 def repaired(workspace: Workspace) -> list[dict[str, Any]]:
-    """Sweep what killed publications left, write down versions that the log does not name, make the catalog again.
+    """Remove unfinished publications, add missing versions to the log, and rebuild the catalog.
 
-    Gives a row for each data set and one for the catalog, in the form of `corpusmill.pipelines.projects.doctor.Check`.
+    Returns a row for each data set and one for the catalog, like `corpusmill.pipelines.projects.doctor.Check`.
 
     Raises:
         UnfinishedError: The folder or the store cannot be written.
@@ -44,13 +44,15 @@ def _repaired_dataset(workspace: Workspace, dataset: str) -> dict[str, Any]:
             adopted = publications.adopt(store)
             total = len(publications.publications(store))
     except LockHeldError as error:
-        return _row(name, "warning", str(error), hint="repair again when it is done")
+        return _row(name, "warning", str(error), hint="run `corpusmill doctor --repair` again after that")
     except UnfinishedError as error:
         return _row(name, "damaged", str(error), hint=error.hint)
     except DamagedFileError as error:
         return _row(name, "damaged", str(error), hint=error.hint or "remove the folder of this version")
-    done = [f"{adopted} versions adopted"] * bool(adopted) + [f"{swept} unfinished publications removed"] * bool(swept)
-    return _row(name, "ok", ", ".join([f"{total} publications", *done]))
+    repairs = [f"{adopted} versions adopted"] * bool(adopted) + [f"{swept} unfinished publications removed"] * bool(
+        swept
+    )
+    return _row(name, "ok", ", ".join([f"{total} publications", *repairs]))
 
 
 def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
@@ -64,12 +66,12 @@ def _repaired_catalog(workspace: Workspace) -> dict[str, Any]:
     if problems:
         hint = "`corpusmill doctor --verify` names damaged files"
         return _row("catalog", "damaged", "; ".join(problems), hint=hint)
-    found = f"made again: {total} publications"
-    return _row("catalog", "ok", found if moved is None else f"{found}; the damaged database is now {moved.name}")
+    result = f"rebuilt: {total} publications"
+    return _row("catalog", "ok", result if moved is None else f"{result}; the damaged database is now {moved.name}")
 
 
 def _set_aside(database: Path) -> Path | None:
-    """Rename a database that SQLite cannot read; its list of runs is lost, and nothing that was published."""
+    """Rename a database that SQLite cannot read. The list of runs is lost; no publication is."""
     if not database.exists():
         return None
     try:
@@ -87,9 +89,9 @@ def _set_aside(database: Path) -> Path | None:
 
 
 def verified(workspace: Workspace) -> list[dict[str, Any]]:
-    """Read every file of every version, and every raw file, and compare SHA-256; a row for each version and source.
+    """Compare the SHA-256 of every file of every version and source; return a row for each version and source.
 
-    A row for each file that is missing or another one has the status ``damaged`` and begins with its path.
+    A missing or changed file has a row of its own with the status ``damaged``, which begins with its path.
     """
     rows: list[dict[str, Any]] = []
     for dataset in workspace.datasets():
@@ -106,14 +108,14 @@ def _verified_version(store: Store, name: str) -> list[dict[str, Any]]:
         version = version_in(store)
     except DamagedFileError as error:
         return [_row(name, "damaged", str(error), hint="copy the version's folder again, or remove it")]
-    found = list(damaged_files(version))
-    hint = "copy the version's folder again, or run its recipe again after removing it"
+    findings = list(damaged_files(version))
+    hint = "copy the version's folder again, or remove it and run its recipe again"
     files = len(version.manifest.files) + len(version.manifest.side_files)
-    return [_row(name, "damaged", finding, hint=hint) for finding in found] or [_row(name, "ok", f"{files} files")]
+    return [_row(name, "damaged", finding, hint=hint) for finding in findings] or [_row(name, "ok", f"{files} files")]
 
 
 def damaged_files(version: Version) -> Iterator[str]:
-    """Tell for each file of *version* that is not what its manifest says: its path, and what is wrong."""
+    """Yield a line for each file of *version* that differs from its manifest: the path and the difference."""
     listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
     for file in listed:
         yield from _damage(version.store, file.path, size=file.bytes, sha256=file.sha256)
@@ -127,25 +129,25 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
         return [_row(name, "damaged", str(error), hint=error.hint)]
     assert manifest is not None, "its manifest was listed"
     folder = workspace.store.below(f"raw/{source}")
-    found = [
+    findings = [
         finding
         for file in manifest.files
         for finding in _damage(*file.stored(folder), size=file.size, sha256=file.sha256)
     ]
     verb = "crawl" if manifest.kind == "crawl" else "load"
-    hint = f"`corpusmill {verb} RECIPE --source {source}` registers what is there now"
+    hint = f"`corpusmill {verb} RECIPE --source {source}` registers the files as they are now"
     ok = _row(name, "ok", f"{len(manifest.files)} files")
-    return [_row(name, "damaged", finding, hint=hint) for finding in found] or [ok]
+    return [_row(name, "damaged", finding, hint=hint) for finding in findings] or [ok]
 
 
 def _damage(store: Store, key: str, *, size: int, sha256: str) -> Iterator[str]:
     place = store.address(key)
     try:
-        there = store.size(key)
-        if there != size:
-            yield f"{place}: {there} bytes instead of {size}"
+        actual = store.size(key)
+        if actual != size:
+            yield f"{place}: {actual} bytes instead of {size}"
         elif store.sha256(key) != sha256:
-            yield f"{place}: another SHA-256"
+            yield f"{place}: the SHA-256 differs"
     except FileNotFoundError:
         yield f"{place}: {os.strerror(errno.ENOENT)}"
     except UnfinishedError as error:

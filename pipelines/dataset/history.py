@@ -1,4 +1,4 @@
-"""What happened to a data set: its publications, tags, and the way back."""
+"""The history of a data set: publications, tags and rollbacks."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ TAG_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 
 
 def history(workspace: Workspace, dataset: str | None = None) -> list[dict[str, Any]]:
-    """Give the publications of *dataset*, or of all, newest first: one row each, so a version may stand twice.
+    """Return the publications of *dataset*, or of all data sets, newest first.
 
-    `current` is true for the last publication of a data set: a rollback is one, too.
+    A version that was published twice has two rows. A rollback is a publication. `current` is true for the last
+    publication of each data set.
 
     Raises:
         UsageError: There is no such data set.
@@ -62,25 +63,25 @@ def _described(version: Version) -> dict[str, Any]:
 
 
 def tag(workspace: Workspace, version: Version, name: str, *, force: bool = False) -> bool:
-    """Give *version* the tag *name*; tell whether that is new.
+    """Add the tag *name* to *version*; return False if the version had it already.
 
     Raises:
-        UsageError: No tag may be called so, or another version has it and *force* is false.
-        UnfinishedError: Somebody works on the data set.
+        UsageError: The name is not valid for a tag, or another version has the tag and *force* is false.
+        UnfinishedError: Another process has locked the data set.
     """
     if not re.fullmatch(TAG_PATTERN, name) or is_version_id(name):
         raise UsageError(
-            f"{name!r} is no name for a tag",
-            hint="letters, digits and . _ - inside, at most 64, and not the form of a version id",
+            f"{name!r} is not a valid tag",
+            hint="use up to 64 letters, digits and . _ -, starting with a letter or digit; not a version id",
         )
     dataset, store = version.manifest.dataset, _own_store(workspace, version)
     with workspace.lock("dataset", dataset):
         names = publications.tags(store)
-        there = names.get(name)
-        if there == version.manifest.version:
+        owner = names.get(name)
+        if owner == version.manifest.version:
             return False
-        if there is not None and not force:
-            raise UsageError(f"the tag {name!r} names {dataset}@{there}", hint="--force moves it")
+        if owner is not None and not force:
+            raise UsageError(f"the tag {name!r} names {dataset}@{owner}", hint="move the tag with --force")
         publications.write_tags(store, {**names, name: version.manifest.version})
     return True
 
@@ -90,25 +91,25 @@ def remove_tag(workspace: Workspace, version: Version, name: str) -> None:
 
     Raises:
         UsageError: The version has no such tag.
-        UnfinishedError: Somebody works on the data set.
+        UnfinishedError: Another process has locked the data set.
     """
     dataset, store = version.manifest.dataset, _own_store(workspace, version)
     with workspace.lock("dataset", dataset):
         names = publications.tags(store)
         if names.get(name) != version.manifest.version:
-            has = ", ".join(sorted(tag for tag, there in names.items() if there == version.manifest.version))
-            raise UsageError(f"{version.name} has no tag {name!r}", hint=f"it has: {has or 'none'}")
+            has = ", ".join(sorted(tag for tag, owner in names.items() if owner == version.manifest.version))
+            raise UsageError(f"{version.name} has no tag {name!r}", hint=f"its tags: {has or 'none'}")
         del names[name]
         publications.write_tags(store, names)
 
 
 def _own_store(workspace: Workspace, version: Version) -> Store:
-    """Give the store of the data set of *version*, which has to lie in the workspace."""
+    """Return the store of the data set of *version*; raise `UsageError` if it is outside of the workspace."""
     store = workspace.dataset(version.manifest.dataset)
     if posixpath.dirname(_resolved(version.store)) != _resolved(store):
         raise UsageError(
-            f"{version.address} does not lie in the workspace {workspace.store.address()}",
-            hint="tags belong to a data set: name its workspace with --workspace",
+            f"{version.address} is not in the workspace {workspace.store.address()}",
+            hint="tags belong to a data set: select its workspace with --workspace",
         )
     return store
 
@@ -118,21 +119,21 @@ def _resolved(store: Store) -> str:
     return store.address() if path is None else str(path.resolve())
 
 
-def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tuple[Version, str]:
-    """Make an earlier version of *dataset* the current one; give it, and the id of the one that was current.
+def rollback(workspace: Workspace, dataset: str, name: str | None = None) -> tuple[Version, str]:
+    """Make an earlier version of *dataset* the current one; return it, and the id of the previous current version.
 
     Args:
-        what: An id, its beginning, or a tag; by default the version that the current one followed.
+        name: An id, the beginning of one, or a tag; by default the parent of the current version.
 
     Raises:
         UsageError: There is no such version.
-        UnfinishedError: Somebody works on the data set.
+        UnfinishedError: Another process has locked the data set.
     """
     store = dataset_store(workspace, dataset)
     with workspace.lock("dataset", dataset):
         entries = publications.publications(store)
         before = str(entries[-1]["version"])
-        target = _one_before(store, dataset, entries) if what is None else find(store, what)
+        target = _one_before(store, dataset, entries) if name is None else find(store, name)
         if target != before:
             publications.record(store, action="rollback", version=target, parent=before)
             index_version(workspace, version_in(store.below(target)))
@@ -140,10 +141,12 @@ def rollback(workspace: Workspace, dataset: str, what: str | None = None) -> tup
 
 
 def _one_before(store: Store, dataset: str, entries: list[dict[str, Any]]) -> str:
-    """Give the version that was current when the current one was published: so two rollbacks are two steps back."""
+    """Return the version that was current when the current one was published, so two rollbacks go two steps back."""
     now = entries[-1]["version"]
     published = [entry for entry in entries if entry["version"] == now and entry.get("action") != "rollback"]
     parent = published[-1].get("parent") if published else None
     if parent is None:
-        raise UsageError(f"{dataset}@{now} has no version before it", hint=f"`corpusmill versions {dataset}`")
+        raise UsageError(
+            f"{dataset}@{now} has no version before it", hint=f"list them with `corpusmill versions {dataset}`"
+        )
     return find(store, parent)

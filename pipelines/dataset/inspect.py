@@ -1,4 +1,4 @@
-"""Looking at the documents of a version: which ones, and what of them."""
+"""Select documents or ledger rows of a version, and their columns."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ from corpusmill.schemas.metadata import metadata_dicts
 
 TIMEOUT_S: Final = 60.0
 _BY_HASH: Final = {"documents": "md5(id), id", "ledger": "md5(id || record_sha256), id"}
-"""Orders in which the first rows are a sample: the same one in every order and cut of the files."""
+"""Orders whose first rows are a sample that does not depend on the order or the shards of the version."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of a version.
+    """A query for rows of a version.
 
     Args:
-        where: One SQL expression over the columns and signals; None: all rows.
-        sample: This many rows, chosen by a hash of their id.
-        limit: No more than this many rows.
-        columns: Names of columns and signals; none: all columns, and the signals that *where* names.
-        ledger: Look at what was rejected instead of the documents.
+        where: An SQL expression over the columns and signals; None selects all rows.
+        sample: Number of rows to select by a hash of their id.
+        limit: Largest number of rows.
+        columns: Names of columns and signals; if empty, all columns and the signals that *where* names.
+        ledger: Select rows of the ledger instead of documents.
     """
 
     where: str | None = None
@@ -49,12 +49,12 @@ class Question:
 
 
 def inspect(version: Version, question: Question) -> Iterator[dict[str, Any]]:
-    """Give the documents (or ledger rows) that *question* asks for, in the order of the files.
+    """Yield the documents (or ledger rows) that *question* selects, in the order of the files.
 
-    Whole texts are read once, row group by row group; what decides which documents these are reads its columns only.
+    Filtering reads only the columns that it needs; texts are read once, row group by row group.
 
     Raises:
-        UsageError: An expression, column or split that the version does not have; the hint has the nearest name.
+        UsageError: An expression, column or split is not valid for the version; the hint has the nearest name.
         DamagedFileError: A file is missing or unreadable.
     """
     _refuse_unknown(version, question)
@@ -69,7 +69,7 @@ def _refuse_unknown(version: Version, question: Question) -> None:
         if name not in known:
             raise UsageError(f"{version.name} has no column {name!r}", hint=_hint(name, known), value=name)
     if question.split is not None and (question.ledger or question.split not in SPLITS):
-        problem = "the ledger has no splits" if question.ledger else f"there is no split {question.split!r}"
+        problem = "the ledger has no splits" if question.ledger else f"the version has no split {question.split!r}"
         raise UsageError(problem, hint=f"splits of documents: {', '.join(SPLITS)}", value=question.split)
 
 
@@ -83,12 +83,12 @@ def _hint(name: str, known: Sequence[str]) -> str:
 
 
 def _listed(known: Sequence[str]) -> str:
-    columns, signals = ([name for name in known if is_signal(name) is it_is] for it_is in (False, True))
+    columns, signals = ([name for name in known if is_signal(name) is wants_signals] for wants_signals in (False, True))
     return f"columns: {', '.join(columns)}" + (f"; signals: {', '.join(signals)}" if signals else "")
 
 
 def _signals(version: Version, question: Question) -> list[str]:
-    """Give the signals that the question names; naming one in a piece of text costs a join and nothing else."""
+    """Return the signals that the query names. A name inside a string literal counts too and costs only a join."""
     where = question.where or ""
     return [
         name
@@ -117,7 +117,7 @@ def _documents(version: Version, question: Question) -> Iterator[pa.RecordBatch]
 
 
 def _chosen(version: Version, question: Question, signals: list[str]) -> pa.Table:
-    """Give id and *signals* of the documents that are asked for."""
+    """Return the id and *signals* of the selected documents."""
     with open_tables({"shards": (version, "shard"), "measured": (version, "signals")}) as connection:
         _define_view(connection, "shards", version.columns, signals, has_entries=_has_entries(version))
         names = ["id", *signals]
@@ -158,10 +158,10 @@ def _define_view(
     *,
     has_entries: bool = False,
 ) -> None:
-    """Make the view ``documents`` of *rows* with their *signals*.
+    """Create the view ``documents`` of *rows* with their *signals*.
 
-    A signal is there under its name in quotes (``"gopher.word_count"``) and, through a struct, without them. With
-    *has_entries*, `metadata` becomes a map, so that ``metadata['key']`` is a value, or null.
+    A signal can be written with quotes (``"gopher.word_count"``) and, because of a struct, without them. With
+    *has_entries*, `metadata` becomes a map, so that ``metadata['key']`` is a value or null.
     """
     every = "r.* REPLACE (map_from_entries(r.metadata) AS metadata)" if has_entries else "r.*"
     shown = [every, *(f"m.{identifier(name)}" for name in signals), *_structs(columns, signals)]
@@ -191,30 +191,32 @@ def _answer(
     kind = "ledger" if question.ledger else "documents"
     try:
         with time_limit(connection, question.timeout_s):
-            found = connection.view("documents")
+            rows = connection.view("documents")
             if question.split is not None:
-                found = found.filter(f"split = {quoted(question.split)}")
+                rows = rows.filter(f"split = {quoted(question.split)}")
             if question.where is not None:
-                # An expression and nothing more: its parser takes neither a second one nor a statement.
-                found = found.filter(duckdb.SQLExpression(question.where))
+                # SQLExpression accepts exactly one expression, and no statement.
+                rows = rows.filter(duckdb.SQLExpression(question.where))
             if question.sample is not None:
-                found = found.order(_BY_HASH[kind]).limit(question.sample)
-            found = found.order(order)
+                rows = rows.order(_BY_HASH[kind]).limit(question.sample)
+            rows = rows.order(order)
             if question.limit is not None:
-                found = found.limit(question.limit)
-            yield from found.project(", ".join(map(identifier, names))).to_arrow_reader()
+                rows = rows.limit(question.limit)
+            yield from rows.project(", ".join(map(identifier, names))).to_arrow_reader()
     except duckdb.InterruptException:
         raise
     except duckdb.Error as error:
         if question.where is None:
             raise DamagedFileError(
-                "the version cannot be read", file=version.address, hint="`corpusmill doctor --verify` names the file"
+                "the version cannot be read",
+                file=version.address,
+                hint="find the damaged file with `corpusmill doctor --verify`",
             ) from error
-        raise _broken(error, version, question) from error
+        raise _expression_error(error, version, question) from error
 
 
-def _broken(error: duckdb.Error, version: Version, question: Question) -> UsageError:
-    """Give the error that tells what is wrong with an expression, with the nearest name for one that is unknown."""
+def _expression_error(error: duckdb.Error, version: Version, question: Question) -> UsageError:
+    """Return the error for an invalid expression, with the nearest name if a name is unknown."""
     message = " ".join(re.split(r"\n\n|LINE 1:|Candidate (?:bindings|tables|Entries)", str(error))[0].split())
     known = _names(version, question)
     unknown = _unknown_name(question.where or "", message, known)
@@ -225,12 +227,12 @@ def _broken(error: duckdb.Error, version: Version, question: Question) -> UsageE
 
 
 def _unknown_name(where: str, message: str, known: Sequence[str]) -> str | None:
-    """Give the name in *where* that DuckDB did not find: it speaks of a signal in parts, as of a table and a column."""
-    told = re.search(r'(?:column|table|key|named) "([^"]+)"', message)
-    if told is None or "Binder Error" not in message:
+    """Return the name in *where* that DuckDB did not find. DuckDB takes a signal for a table and a column."""
+    reported = re.search(r'(?:column|table|key|named) "([^"]+)"', message)
+    if reported is None or "Binder Error" not in message:
         return None
     names = [name for name in re.findall(r"[^\W\d][\w.]*", where) if name not in known]
-    return next((name for name in names if told[1] in (name, *name.split("."))), None)
+    return next((name for name in names if reported[1] in (name, *name.split("."))), None)
 
 
 def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
@@ -241,14 +243,15 @@ def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 def plain_rows(rows: pa.RecordBatch | pa.Table) -> list[dict[str, Any]]:
     """Convert *rows* to what JSON can hold.
 
-    Times become ISO 8601, maps and the column `metadata` objects, bytes base64, numbers that are not finite null.
+    Times become ISO 8601, maps and the column `metadata` become objects, bytes become base64, and numbers that are not
+    finite become null.
 
     >>> plain_rows(pa.table({"score": pa.array([0.1, float("nan")], pa.float32())}))
     [{'score': 0.1}, {'score': None}]
     """
     for index, field in enumerate(rows.schema):
         if pa.types.is_float32(field.type):
-            # By way of text, or 0.1 would become 0.10000000149011612.
+            # Cast through text; otherwise 0.1 becomes 0.10000000149011612.
             rows = rows.set_column(index, field.name, rows.column(index).cast(pa.string()).cast(pa.float64()))
     plain = [{name: _plain(value) for name, value in row.items()} for row in rows.to_pylist(maps_as_pydicts="lossy")]
     if "metadata" in rows.schema.names and rows.schema.field("metadata").type == METADATA:

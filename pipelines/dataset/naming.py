@@ -1,4 +1,4 @@
-"""Warnings about the names of records: ids that are missing or of no use, and ids that more than one record has."""
+"""Warnings about the ids of records: missing, unusable and repeated ones."""
 
 from __future__ import annotations
 
@@ -19,47 +19,48 @@ _LEDGER_COLUMNS: Final = ("rule", "message", "source", "source_id")
 _KEY: Final = "ids."
 DEFAULT_ID_FIELD: Final = "id"
 _SHOWN: Final = 80
-"""Characters of an id in a message."""
+"""Characters of an id that a message shows."""
 
 
 def id_counts(counters: Mapping[str, int], source: str) -> dict[str, int]:
-    """Return how the records of *source* are named, as the counters of the reading step say, for its manifest entry."""
+    """Return the counts of given, missing and unusable ids of *source*, from the counters of the step that reads."""
     prefix = f"{ID}/{source}/"
     return {f"{_KEY}{name.removeprefix(prefix)}": n for name, n in counters.items() if name.startswith(prefix) and n}
 
 
 def id_warnings(version: Version) -> list[str]:
-    """Return the warnings about the ids of the records that *version* was made from.
+    """Return the warnings about the ids of the records of *version*.
 
-    Reads the ledger where a record gave way to another one of its id.
+    Reads the ledger only if some records had the same id.
     """
     return [*unnamed_records(version.manifest), *repeated_ids(version)]
 
 
 def unnamed_records(manifest: VersionManifest) -> list[str]:
-    """Return a warning for each source of which records are named by their hash although the source has ids.
+    """Return a warning for each source that has ids but also records that are named by their hash.
 
-    A source has ids where its recipe says by which field, or where some of its records have one.
+    A source has ids if its recipe names the field, or if some of its records have one.
     """
-    named = _names_that_recipes_give(manifest)
+    named = _sources_with_id_field(manifest)
     warnings = []
     for source in manifest.inputs:
         given, missing, unusable = (source.counts.get(f"{_KEY}{how}", 0) for how in ("given", "missing", "unusable"))
         total = given + missing + unusable
         if unusable:
             warnings.append(
-                f"source `{source.source}`: the id of {unusable:,} of {total:,} records is an object or a list; they "
-                "are named by their hash: name a field of text or numbers with `id_field`"
+                f"source `{source.source}`: the id of {unusable:,} of {total:,} records is an object or a list, so "
+                "they are named by their hash; set `id_field` to a field with text or numbers"
             )
         if missing and (missing < total or source.source in named):
             warnings.append(
-                f"source `{source.source}`: {missing:,} of {total:,} records have no id; they are named by their hash"
+                f"source `{source.source}`: {missing:,} of {total:,} records have no id, so they are named "
+                "by their hash"
             )
     return warnings
 
 
-def _names_that_recipes_give(manifest: VersionManifest) -> set[str]:
-    """Return the sources of which the recipe says what names their records, other than by the default, `id`."""
+def _sources_with_id_field(manifest: VersionManifest) -> set[str]:
+    """Return the sources whose recipe sets `id_from`, or an `id_field` other than the default, `id`."""
     loads = [entry["load"] for entry in manifest.recipe.get("sources", []) if isinstance(entry.get("load"), dict)]
     return {
         load["name"] for load in loads if load.get("id_field") not in (None, DEFAULT_ID_FIELD) or load.get("id_from")
@@ -67,7 +68,7 @@ def _names_that_recipes_give(manifest: VersionManifest) -> set[str]:
 
 
 def repeated_ids(version: Version) -> list[str]:
-    """Return a warning for each source of which records gave way to others of the same id and another text."""
+    """Return a warning for each source with records that have the same id and different texts."""
     if not any(stage.rules.get(SUPERSEDED) for stage in version.manifest.counts.stages):
         return []
     records: Counter[str] = Counter()
@@ -80,9 +81,9 @@ def repeated_ids(version: Version) -> list[str]:
             records[source] += 1
             examples[source] = min(source_id, examples.get(source, source_id))
     return [
-        f"source `{source}`: {count:,} records are not published, because another one has the same id and another "
-        f"text, such as `{_printable(examples[source])}`; where ids begin again in each file, write "
-        "`id_from: [file, id]`, or make each file a source of its own"
+        f"source `{source}`: {count:,} records are not published, because another record has the same id and another "
+        f"text (for example `{_printable(examples[source])}`); if ids start again in each file, set "
+        "`id_from: [file, id]`, or make each file a source"
         for source, count in sorted(records.items())
     ]
 

@@ -1,7 +1,7 @@
-"""The history of a data set: a log of publications beside its versions, in which a version may stand twice.
+"""The log of a data set's publications. A version can occur more than once.
 
 ``versions/<dataset>/publications.jsonl`` has one line for each publication or rollback; the last line names the current
-version. ``tags.json`` names versions. Both are plain files: they move with the folder.
+version. ``tags.json`` maps tags to versions. Both files move with the folder.
 """
 
 from __future__ import annotations
@@ -33,20 +33,22 @@ def read_manifest(folder: Store | Path) -> VersionManifest:
     try:
         return VersionManifest.model_validate_json(store.read("manifest.json"))
     except FileNotFoundError:
-        raise UsageError(f"{store.address()} holds no version", hint="`corpusmill versions` lists them") from None
+        raise UsageError(
+            f"{store.address()} holds no version", hint="list versions with `corpusmill versions`"
+        ) from None
     except ValidationError as error:
-        what = error.errors()[0]
-        place = ".".join(map(str, what["loc"])) or "the file"
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"])) or "the file"
         raise DamagedFileError(
-            f"not a version's manifest: {place}: {what['msg']}", file=store.address("manifest.json")
+            f"not a version's manifest: {place}: {first['msg']}", file=store.address("manifest.json")
         ) from error
 
 
 def publications(dataset: Store | Path) -> list[dict[str, Any]]:
-    """Give the publications of the data set in the folder or store *dataset*, oldest first.
+    """Return the publications of the data set in the folder or store *dataset*, oldest first.
 
-    A last line that was torn by a crash is left out; versions that the log does not name (it was lost, or a crash came
-    before the line was written) follow by the time of their manifest.
+    An incomplete last line, left by a crash, is skipped. Versions that are missing in the log (it was lost, or a crash
+    came first) follow, ordered by the time in their manifest.
     """
     store = open_store(dataset)
     entries = _logged(store)
@@ -56,7 +58,7 @@ def publications(dataset: Store | Path) -> list[dict[str, Any]]:
 
 
 def version_ids(dataset: Store | Path) -> list[str]:
-    """Give the ids of the versions in the folder or store of a data set, sorted."""
+    """Return the sorted ids of the versions in the folder or store of a data set."""
     store = open_store(dataset)
     return [name for name in store.folders() if name[0] in _HEX and store.exists(f"{name}/manifest.json")]
 
@@ -78,9 +80,9 @@ def _logged(dataset: Store) -> list[dict[str, Any]]:
 
 
 def _unlogged(dataset: Store, versions: set[str]) -> list[dict[str, Any]]:
-    """Give publications for *versions*, by the time of their manifest."""
+    """Return log entries for *versions*, ordered by the time in their manifest."""
     manifests = (read_manifest(dataset.below(version)) for version in versions)
-    found = sorted(manifests, key=lambda manifest: (manifest.created_at, manifest.version))
+    ordered = sorted(manifests, key=lambda manifest: (manifest.created_at, manifest.version))
     return [
         {
             "action": "publish",
@@ -88,34 +90,34 @@ def _unlogged(dataset: Store, versions: set[str]) -> list[dict[str, Any]]:
             "parent": manifest.parent,
             "at": manifest.created_at.isoformat(timespec="seconds"),
         }
-        for manifest in found
+        for manifest in ordered
     ]
 
 
 def adopt(dataset: Store | Path) -> int:
-    """Write the versions that the log does not name into it; give their number. The caller holds the lock."""
+    """Append the versions that are missing in the log; return their number. The caller holds the lock."""
     store = open_store(dataset)
     logged = {entry["version"] for entry in _logged(store)}
-    found = _unlogged(store, {*version_ids(store)} - logged)
-    for entry in found:
+    missing = _unlogged(store, {*version_ids(store)} - logged)
+    for entry in missing:
         record(dataset, action=entry["action"], version=entry["version"], parent=entry["parent"], at=entry["at"])
-    return len(found)
+    return len(missing)
 
 
 def current(dataset: Store | Path) -> str | None:
-    """Give the current version: that of the last publication or rollback."""
+    """Return the id of the current version: that of the last publication or rollback."""
     entries = publications(dataset)
     return str(entries[-1]["version"]) if entries else None
 
 
 def record(dataset: Store | Path, *, action: str, version: str, parent: str | None, at: str | None = None) -> None:
-    """Append a line to the log, on disk before this returns; *at* is the time, by default now."""
+    """Append a line to the log and flush it to disk; *at* is the time, by default now."""
     line = json.dumps({"action": action, "version": version, "parent": parent, "at": at or now_text()}, sort_keys=True)
     open_store(dataset).append(LOG, line)
 
 
 def tags(dataset: Store | Path) -> dict[str, str]:
-    """Give the tags of the data set: name to version."""
+    """Return the tags of the data set as a map from name to version."""
     store = open_store(dataset)
     try:
         return dict(json.loads(store.read(TAGS)))
@@ -126,5 +128,5 @@ def tags(dataset: Store | Path) -> dict[str, str]:
 
 
 def write_tags(dataset: Store | Path, names: dict[str, str]) -> None:
-    """Replace the tags in one go."""
+    """Replace the tags atomically."""
     open_store(dataset).write(TAGS, json.dumps(names, indent=1, sort_keys=True) + "\n")

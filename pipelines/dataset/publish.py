@@ -1,4 +1,4 @@
-"""Publishing: the files of a version appear together, under the name that their content gives them."""
+"""Publish a version: all its files appear at once, in a folder named by a hash of the content."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class WrittenFile:
     """A file that the last step wrote.
 
     Args:
-        row: Of that step's output.
-        store: Where it lies, at *key*.
-        task: Beginning of the keys of its task.
+        row: The file's row in the output of that step.
+        store: The store of the file, where it has the key *key*.
+        task: Prefix of the keys of its task.
     """
 
     row: Mapping[str, Any]
@@ -51,24 +51,24 @@ class WrittenFile:
 
     @property
     def name(self) -> str:
-        """The name it gets in the version's folder."""
+        """The name of the file in the version's folder."""
         prefix = self.row["split"] if self.row["kind"] == "shard" else self.row["kind"]
         return f"{prefix}-{self.row['index']:05d}-of-{self.row['count']:05d}.parquet"
 
 
-def written_files(done: StepResult, store: TaskStore) -> list[WrittenFile]:
-    """Give the files that the step *done* wrote."""
-    found = []
-    for task in done.tasks:
+def written_files(result: StepResult, store: TaskStore) -> list[WrittenFile]:
+    """Return the files that a step with this *result* wrote."""
+    files = []
+    for task in result.tasks:
         out = store.out(task.fingerprint)
         for batch in IpcFile(store.store, f"{out}.arrow").batches():
             rows = batch.to_pylist()
-            found += [WrittenFile(row, store.store, final_key(out, row["file"]), out) for row in rows]
-    return found
+            files += [WrittenFile(row, store.store, final_key(out, row["file"]), out) for row in rows]
+    return files
 
 
 def ledger_message(files: list[WrittenFile], rule: str) -> str | None:
-    """Return the message of the first row with *rule* in the ledger among *files*, in name order; none without one."""
+    """Return the message of the first ledger row with *rule* in *files*, in name order; None without such a row."""
     for file in sorted((file for file in files if file.row["kind"] == "ledger"), key=lambda file: file.name):
         with pq.ParquetFile(file.store.open(file.key)) as table:
             for batch in table.iter_batches(columns=["rule", "message"]):
@@ -79,7 +79,7 @@ def ledger_message(files: list[WrittenFile], rule: str) -> str | None:
 
 
 def shard_files(files: list[WrittenFile]) -> tuple[ShardFile, ...]:
-    """Give the entries of the shards among *files*, in name order."""
+    """Return the manifest entries of the shards in *files*, in name order."""
     facts = ("split", "rows", "bytes", "text_bytes", "sha256", "logical_hash", "first_id", "last_id")
     shards = [file for file in files if file.row["kind"] == "shard"]
     return tuple(
@@ -89,7 +89,7 @@ def shard_files(files: list[WrittenFile]) -> tuple[ShardFile, ...]:
 
 
 def side_files(files: list[WrittenFile]) -> tuple[SideFile, ...]:
-    """Give the entries of ledger, signals and origins among *files*, in name order."""
+    """Return the manifest entries of the ledger, signals and origins in *files*, in name order."""
     facts = ("kind", "rows", "bytes", "sha256", "logical_hash")
     sides = [file for file in files if file.row["kind"] != "shard"]
     return tuple(
@@ -113,7 +113,7 @@ def make_manifest(
     tools: dict[str, str],
     cost: tuple[StepCost, ...],
 ) -> VersionManifest:
-    """Give the manifest of the version that *files* make."""
+    """Return the manifest of the version that consists of *files*."""
     shards, sides = shard_files(files), side_files(files)
     published = sum(shard.rows for shard in shards)
     ledger = sum(side.rows for side in sides if side.kind == "ledger")
@@ -151,16 +151,16 @@ def publish(
     describe: Callable[[Path], None],
     check: Callable[[], None] = lambda: None,
 ) -> tuple[Store, bool]:
-    """Publish a version of a data set; give the store of its files, and False if it was the current one before.
+    """Publish a version of a data set; return its store, and whether it became the current version.
 
     Args:
         dataset: The folder or store of the data set's versions.
-        describe: Writes report, card and whatever else into the folder that it gets.
-        check: Makes sure that the lock of the data set is still held; called before anybody can see a change.
+        describe: Writes the report, the data card and other descriptions into the folder that is its argument.
+        check: Raises if the lock of the data set is no longer held; called before a change becomes visible.
 
     Raises:
-        DamagedFileError: The version is there already, and is not what it was.
-        UnfinishedError: A file that a task wrote is not what it was; the next run writes it again.
+        DamagedFileError: The version exists, and its files have changed.
+        UnfinishedError: The output of a task has changed; the next run computes it again.
     """
     store = open_store(dataset)
     sweep(store)
@@ -183,17 +183,17 @@ def publish(
 
 
 def _check_published(version: Store, manifest: VersionManifest) -> None:
-    """Compare the files of *version* with its own manifest, and that with what its recipe gave just now."""
-    hint = f"remove {version.address()} and run again: it is made anew from the tasks"
-    found = publications.read_manifest(version)
-    if _content(found) != _content(manifest):
+    """Compare the files of *version* with its manifest, and its manifest with that of the run."""
+    hint = f"remove {version.address()} and run again: the version is rebuilt from the tasks"
+    published = publications.read_manifest(version)
+    if _content(published) != _content(manifest):
         place = version.address(MANIFEST)
-        raise DamagedFileError("the manifest does not tell what this version holds", file=place, hint=hint)
-    files: tuple[ShardFile | SideFile, ...] = (*found.files, *found.side_files)
+        raise DamagedFileError("the manifest does not match the content of this version", file=place, hint=hint)
+    files: tuple[ShardFile | SideFile, ...] = (*published.files, *published.side_files)
     for file in files:
         if not _is_as_listed(version, file):
             place = version.address(file.path)
-            raise DamagedFileError("the file is not what the manifest says", file=place, hint=hint)
+            raise DamagedFileError("the file does not match the manifest", file=place, hint=hint)
 
 
 def _is_as_listed(version: Store, file: ShardFile | SideFile) -> bool:
@@ -204,13 +204,13 @@ def _is_as_listed(version: Store, file: ShardFile | SideFile) -> bool:
 
 
 def _content(manifest: VersionManifest) -> list[Any]:
-    """Give what two manifests of one version have in common, whatever recipe and machine made them."""
+    """Return the parts of a manifest that are equal in all manifests of a version, on any machine."""
     files = [(file.path, file.rows, file.logical_hash) for file in manifest.files]
     return [manifest.version, manifest.counts.read, manifest.counts.published, manifest.counts.ledger, *files]
 
 
 def _add(file: WrittenFile, target: Path) -> None:
-    """Give *file* a second name, *target*, if it is what its task said; a task of a damaged file counts as not done."""
+    """Link *file* to *target* if its hash is right; otherwise mark its task as unfinished and raise."""
     with file.store.fetched(file.key) as path:
         if file_sha256(path) == file.row["sha256"]:
             link_or_copy(path, target)
@@ -218,7 +218,7 @@ def _add(file: WrittenFile, target: Path) -> None:
     file.store.remove(f"{file.task}.json")
     raise UnfinishedError(
         f"{file.store.address(file.key)}: the output of a task was damaged",
-        hint="run the same command again: it computes this task anew",
+        hint="run the same command again: it repeats this task",
     )
 
 
@@ -227,5 +227,5 @@ def _is_logged(dataset: Store, version: str) -> bool:
 
 
 def sweep(dataset: Store | Path) -> int:
-    """Remove what a killed publication left, give the number; the caller holds the lock of the data set."""
+    """Remove unfinished publications and return their number. The caller holds the lock of the data set."""
     return open_store(dataset).sweep("", last=MANIFEST)

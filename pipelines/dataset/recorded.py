@@ -1,4 +1,4 @@
-"""The stages of the recipe that a version was made with, as this program has them: what they declare can be asked."""
+"""Resolve the stages in the recorded recipe of a version to the stages that are installed here."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class RecordedStage:
 
     Args:
         entry: Its name, parameters and id.
-        model: Its class; None: the distribution that brought it is not installed here.
-        stage: Its value; None also where the class does not take the parameters, as another version of it does.
+        model: Its class; None if the distribution that has it is not installed here.
+        stage: Its instance; None if there is no class, or the installed class rejects the recorded parameters.
     """
 
     entry: StageEntry
@@ -31,14 +31,14 @@ class RecordedStage:
 
     @property
     def personal_data(self) -> PersonalData | None:
-        """How it looks for personal data; None: it does not, or is not installed here."""
+        """How it detects personal data; None if it does not, or is not installed here."""
         if self.model is None:
             return None
         return self.model.personal_data or (PersonalData() if self.model.masks else None)
 
     @property
     def action_on_personal_data(self) -> Literal["mask", "drop", "count"] | None:
-        """What it does with a document that has personal data; None: it is not known here."""
+        """What it does with a document that has personal data; None if unknown here."""
         if self.stage is None:
             return None
         return "mask" if "text" in self.stage.changes() else "drop" if self.stage.rules() else "count"
@@ -51,12 +51,12 @@ def recorded_stages(entries: Iterable[Any]) -> tuple[RecordedStage, ...]:
 
 
 def first_on_personal_data(stages: Iterable[RecordedStage]) -> RecordedStage | None:
-    """Return the first stage that looks for personal data; None: none is known to."""
+    """Return the first stage that is known to detect personal data, if any."""
     return next((stage for stage in stages if stage.personal_data is not None), None)
 
 
 def are_all_installed(stages: Iterable[RecordedStage]) -> bool:
-    """Return whether all *stages* are installed here: only then is it known what the recipe does not do."""
+    """Return whether all *stages* are installed here. Without that, a recipe may do more than is known."""
     return all(stage.model is not None for stage in stages)
 
 

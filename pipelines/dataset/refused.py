@@ -1,4 +1,4 @@
-"""The pages that a crawl refused, or fetched in vain: how many by rule, with some of each, from the crawl's ledger."""
+"""Count the pages that a crawl refused or failed to fetch, by rule and with examples, from the crawl's ledger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import Store
 
 EXAMPLES: Final = 5
-"""Pages of each rule that are kept as examples, evenly over the ledger, which is sorted by URL."""
+"""Examples of each rule, spread evenly over the ledger, which is sorted by URL."""
 _SHOWN_CHARACTERS: Final = 300
 _COLUMNS: Final = ("rule", "url", "message", "referrer")
 
@@ -28,7 +28,7 @@ Mask = Callable[[pa.Array], pa.Array]
 def ledger_batches(
     raw: Store, manifest: RawManifest, columns: tuple[str, ...] | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """Yield the rows of the ledger of a crawl, of which *raw* is the folder and *manifest* the manifest.
+    """Yield the rows of the ledger of the crawl with the folder *raw* and the manifest *manifest*.
 
     Raises:
         DamagedFileError: A file of the ledger is missing or unreadable.
@@ -47,7 +47,7 @@ def refused_pages(raw: Store, manifest: RawManifest, *, mask: Mask) -> tuple[Ref
     """Return the refused pages of a crawl by rule, the most frequent rule first; reads its ledger twice.
 
     Args:
-        mask: What the recipe masks: examples pass it.
+        mask: Masks personal data in examples, as the recipe does.
 
     Raises:
         DamagedFileError: A file of the ledger is missing or unreadable.

@@ -1,4 +1,4 @@
-"""Files of stores in queries of DuckDB."""
+"""Let DuckDB read files of stores."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from corpusmill.schemas.interrupts import Handler, replaced_handlers
 from corpusmill.schemas.storage import StoredFile
 
 _INTERRUPTED: Final = "Query interrupted"
-"""What DuckDB says in a RuntimeError when a signal handler raised while it worked."""
+"""Message of the RuntimeError of DuckDB when a signal handler raises during a query."""
 
 
 @contextlib.contextmanager
 def serving(connection: duckdb.DuckDBPyConnection, files: Sequence[StoredFile]) -> Iterator[None]:
-    """Let *connection* read those of *files* that do not lie on this machine, by ranges, under their `sql_name`.
+    """Let *connection* read the *files* that are not on this machine, by byte ranges, under their `sql_name`.
 
     Raises:
         UnfinishedError: The store does not answer.
@@ -34,7 +34,7 @@ def serving(connection: duckdb.DuckDBPyConnection, files: Sequence[StoredFile]) 
 def _interruptible(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     """End a query of *connection* when the command is interrupted, and raise KeyboardInterrupt.
 
-    DuckDB alone may go on with the query after the handler of a signal raised, and then raises an error of its own.
+    Without this, DuckDB may continue the query after a signal handler raised, and then raise an error of its own.
     """
 
     def stopping_first(handler: Handler) -> Handler:
@@ -70,12 +70,12 @@ def _served(connection: duckdb.DuckDBPyConnection, far: Sequence[StoredFile]) ->
 
 
 def sql_name(file: StoredFile) -> str:
-    """Return what DuckDB calls *file*, as a literal of SQL."""
+    """Return the path of *file* for DuckDB, as an SQL literal."""
     return quoted(file.address if file.store.path() is not None else f"corpusmill://{file.address}")
 
 
 def quoted(text: str) -> str:
-    """Give *text* as a literal of SQL.
+    """Return *text* as an SQL literal.
 
     >>> quoted("it's")
     "'it''s'"

@@ -1,4 +1,4 @@
-"""Writing a partition of joined documents as a shard, with its part of ledger, signals and origins."""
+"""Write a partition of joined documents as a shard, with its share of the ledger, signals and origins."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from corpusmill.schemas.hashing import LogicalHash, file_sha256
 from corpusmill.schemas.metadata import normalized
 
 ROW_GROUP_TEXT_BYTES: Final = 8_000_000
-"""A row group ends with the first row that brings its text to this: the trainer's unit of shuffling."""
+"""A row group ends with the row that brings its text to this size. The trainer shuffles row groups."""
 _SIDE_ROW_BYTES: Final = 256
-"""What a row of a side table counts towards a row group."""
+"""Bytes that a row of a side table counts towards `ROW_GROUP_TEXT_BYTES`."""
 _COMPRESSION_LEVEL: Final = 3
 WRITTEN: Final = pa.schema(
     [
@@ -46,16 +46,16 @@ WRITTEN: Final = pa.schema(
 
 
 DERIVED: Final = ("split", "content_hash", "cluster_id", "cluster_size", *FACTS.names)
-"""Columns of `DOCUMENT` that are made on the way, not read from a source."""
+"""Columns of `DOCUMENT` that stages compute, rather than read from a source."""
 
 
 def document_schema(joined: pa.Schema, views: Sequence[str]) -> pa.Schema:
-    """Return the schema of a shard: `DOCUMENT`, then *views*, with the types they have in *joined*."""
+    """Return the schema of a shard: `DOCUMENT`, then *views* with their types in *joined*."""
     return pa.schema([*DOCUMENT, *(joined.field(name) for name in views)])
 
 
 def signals_schema(joined: pa.Schema) -> pa.Schema:
-    """Return the schema of the signals in *joined*: `id` and one column each."""
+    """Return the schema of the signals in *joined*: `id` and one column per signal."""
     return pa.schema([pa.field("id", pa.string(), nullable=False), *(f for f in joined if is_signal(f.name))])
 
 
@@ -65,7 +65,7 @@ class WriteShard(Routed):
     Args:
         shard: Columns of a shard, serialized, as hexadecimal digits.
         signals: Columns of the table of signals, in the same form.
-        masks: Place and JSON parameters of the recipe's stages that mask personal data: samples have to pass all.
+        masks: Import path and JSON parameters of the recipe's stages that mask personal data; samples pass them all.
     """
 
     version = 6
@@ -127,7 +127,7 @@ class WriteSide(Routed):
     """Writes one partition of a published side table.
 
     Args:
-        kind: Name of the table, which is the beginning of its files' names.
+        kind: Name of the table, with which its file names begin.
         columns: Its columns, serialized, as hexadecimal digits.
     """
 
@@ -194,9 +194,9 @@ def _masker(masks: Sequence[tuple[str, str]]) -> Callable[[pa.Array], pa.Array]:
     return masked
 
 
-def _count_sources(batch: pa.RecordBatch, what: str) -> None:
+def _count_sources(batch: pa.RecordBatch, counter: str) -> None:
     for item in pc.value_counts(batch["source"]).to_pylist():
-        task().count(f"{what}/{item['values']}", item["counts"])
+        task().count(f"{counter}/{item['values']}", item["counts"])
 
 
 def _documents(living: pa.RecordBatch) -> pa.RecordBatch:
@@ -206,9 +206,9 @@ def _documents(living: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _measured(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
-    """Give one row for each document in which any signal was measured: that of the published capture, else the latest.
+    """Return one row for each document that has a signal: that of the published capture, or else of the latest.
 
-    *batch* holds whole documents: all captures of each.
+    *batch* holds all captures of each of its documents.
     """
     any_valid = np.zeros(batch.num_rows, np.bool_)
     for name in names:
@@ -229,7 +229,7 @@ def _measured(batch: pa.RecordBatch, names: Sequence[str]) -> pa.RecordBatch:
 
 
 class ParquetFile:
-    """Writes documents in row groups of about `ROW_GROUP_TEXT_BYTES` of text, and hashes them as they pass."""
+    """Writes and hashes documents, in row groups of about `ROW_GROUP_TEXT_BYTES` of text."""
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self._path = path
@@ -275,20 +275,20 @@ class ParquetFile:
 
     def _flush(self) -> None:
         if self._waiting:
-            # In one piece, because pages may end where a batch does, and engines cut batches differently.
+            # Combined, because Parquet pages may end where a batch ends, and engines cut batches differently.
             table = pa.Table.from_batches(self._waiting, self._schema).combine_chunks()
             self._writer.write_table(table, row_group_size=max(1, table.num_rows))
             self._waiting, self._waiting_bytes = [], 0
 
     def close(self) -> None:
-        """Finish the file."""
+        """Flush and close the file."""
         if self._open:
             self._flush()
             self._writer.close()
             self._open = False
 
     def facts(self) -> dict[str, Any]:
-        """Give what the manifest tells about the finished file."""
+        """Return the sizes, hashes and ids that the manifest records about the finished file."""
         return {
             "rows": self._rows,
             "bytes": self._path.stat().st_size,
@@ -301,7 +301,7 @@ class ParquetFile:
 
 
 def _cuts(sizes: Any, waiting: int) -> list[int]:
-    """Give the rows behind which a row group ends, when *waiting* bytes are there already.
+    """Return the row counts after which a row group ends, if *waiting* bytes are buffered.
 
     >>> _cuts(np.array([5_000_000, 4_000_000, 1, 9_000_000, 2]), 0)
     [2, 4]

@@ -1,4 +1,4 @@
-"""Files of versions as tables of DuckDB, with nothing else of the machine in reach."""
+"""Open the files of versions as DuckDB tables, without access to anything else on the machine."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.storage import StoredFile
 
 MEMORY_LIMIT: Final = "1GB"
-"""What DuckDB may use before it works on disk."""
+"""Memory that DuckDB may use before it spills to disk."""
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "memory_limit": MEMORY_LIMIT,
     "autoinstall_known_extensions": False,
@@ -31,18 +31,18 @@ _EMPTY: Final = {
     "signals": pa.schema([pa.field("id", pa.string())]),
     "origin": ORIGIN,
 }
-"""Columns of a table of which a version has no file."""
+"""Columns of a table without files."""
 
 
 @contextlib.contextmanager
 def open_tables(views: Mapping[str, tuple[Version, str]]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open a view for each name of *views* over the files of one kind of a version.
+    """Open a connection with a view for each name in *views*, over the files of one kind of a version.
 
-    The connection can read those files and nothing else: no other file, no network, no extension, no Python object; and
-    its configuration is locked.
+    The connection can read only those files: no other file, network, extension or Python object. Its configuration is
+    locked.
 
     Raises:
-        DamagedFileError: A file is missing, or no Parquet file.
+        DamagedFileError: A file is missing or is not a Parquet file.
     """
     files = {name: version.stored(kind) for name, (version, kind) in views.items()}
     with _opened(files, {name: kind for name, (_, kind) in views.items()}) as connection:
@@ -88,23 +88,21 @@ def time_limit(connection: duckdb.DuckDBPyConnection, seconds: float) -> Iterato
     """Stop a query that takes longer than *seconds*.
 
     Raises:
-        UsageError: It did.
+        UsageError: The time is over.
     """
     timer = threading.Timer(seconds, connection.interrupt)
     timer.start()
     try:
         yield
     except duckdb.InterruptException as error:
-        raise UsageError(
-            f"the query took longer than {seconds:g} s", hint="ask for less, or give more time with --timeout"
-        ) from error
+        raise UsageError(f"the query took longer than {seconds:g} s", hint="select less, or raise --timeout") from error
     finally:
         timer.cancel()
         timer.join()
 
 
 def identifier(name: str) -> str:
-    """Give *name* as an identifier of SQL.
+    """Return *name* as an SQL identifier.
 
     >>> identifier("gopher.word_count")
     '"gopher.word_count"'

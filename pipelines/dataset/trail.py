@@ -1,4 +1,4 @@
-"""The way of one document through the stages of a recipe, from what a version stores: no text is read again."""
+"""Trace one document through the stages of a recipe, from data stored in the version. Reads no text."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from corpusmill.pipelines.stages.base import Judgment, Stage
 from corpusmill.schemas.document import is_signal
 
 PASSED, FAILED, REJECTED = "passed", "failed", "rejected"
-"""Verdicts: `failed` is a rule that would have rejected the document, had not an earlier one done it."""
+"""Verdicts. A `failed` rule would have rejected the document if an earlier one had not."""
 
 
 def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """Give the steps of a document's way: one for each stage it reached, one for each rule where rules are known.
+    """Return the steps of a document: one for each rule of the stages that it reached, or one for the stage.
 
-    What is known of a stage is what it declares; of one that is not installed here, the verdict in the ledger.
+    Rules are those that the stage declares. For a stage that is not installed here, only the ledger's verdict is known.
 
     Args:
-        document: Its row, when it was published.
-        verdict: Its row in the ledger, when it was rejected.
+        document: Its row, if it was published.
+        verdict: Its row in the ledger, if it was rejected.
     """
     assert (document is None) is not (verdict is None), "a document is published or rejected"
     if verdict is not None and is_created(version, verdict):
@@ -39,15 +39,15 @@ def trail(version: Version, *, document: dict[str, Any] | None, verdict: dict[st
 
 
 def _values(version: Version, document: dict[str, Any] | None, identity: str) -> dict[str, Any]:
-    """Return what is known of the document by column: its own columns when it was published, and its signals."""
+    """Return the document's signals and, if it was published, its columns."""
     signals = plain_rows(version.rows("signals", identity))
     return {**(document or {}), **(signals[-1] if signals else {})}
 
 
 def _reached(version: Version, stage: str | None) -> list[str]:
-    """Give the stages up to the one that rejected the document, or all.
+    """Return the stages up to the one that rejected the document, or all.
 
-    A part of a stage, such as its measuring, is a step of the way only where it rejected the document.
+    A part of a stage, such as its measurement, is included only if it rejected the document.
     """
     known = [counts.name for counts in version.manifest.counts.stages]
     names = known
@@ -62,7 +62,7 @@ def _reached(version: Version, stage: str | None) -> list[str]:
 def _steps(
     name: str, stage: Stage | None, values: Mapping[str, Any], met: dict[str, Any] | None
 ) -> list[dict[str, Any]]:
-    """Return the steps at one stage: each rule whose signal is known; without any, the verdict or that it passed."""
+    """Return the steps at one stage: the rules whose signal is known; without those, one step with the verdict."""
     judgments = [] if stage is None else [one for one in stage.judges() if one.column in values]
     steps = list(_judged(name, [one for one in judgments if is_signal(one.column)], values, met))
     if met is not None and not any(step["verdict"] == REJECTED for step in steps):
@@ -79,32 +79,32 @@ def _steps(
 def _judged(
     stage: str, judgments: list[Judgment], values: Mapping[str, Any], met: dict[str, Any] | None
 ) -> Iterator[dict[str, Any]]:
-    """Yield every rule with its value, recomputed; the one in the ledger is the verdict."""
+    """Yield every rule with its recomputed value. The rule in the ledger is the one that rejected."""
     for one in judgments:
         value = _number(values[one.column])
         crossed = _crossed(one, value)
-        found = PASSED if crossed is None else FAILED
+        outcome = PASSED if crossed is None else FAILED
         if met is not None and one.rule == met["rule"]:
-            found = REJECTED
+            outcome = REJECTED
         bound = _only_bound(one) if crossed is None else crossed
-        step = _step(stage, one.rule, found, value=value, threshold=bound)
+        step = _step(stage, one.rule, outcome, value=value, threshold=bound)
         yield {**step, "min": _number(one.min), "max": _number(one.max)}
 
 
 def _passed(stage: str, judgment: Judgment, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the rule of a column of the document, which was published."""
+    """Return the step of a rule on a column of a published document."""
     value = _number(values[judgment.column])
     return _step(stage, judgment.rule, PASSED, value=value, threshold=_only_bound(judgment))
 
 
 def _number(value: Any) -> float | None:
-    """Return *value* as a number; None where it is none, which passes every rule."""
+    """Return *value* as a number; None if it is not a number, which passes every rule."""
     is_number = isinstance(value, (int, float)) and math.isfinite(value)
     return float(value) if is_number else None
 
 
 def _crossed(judgment: Judgment, value: float | None) -> float | None:
-    """Return the bound beyond which *value* lies; None: it passes."""
+    """Return the bound that *value* crosses; None if it passes."""
     if value is not None and judgment.min is not None and value < judgment.min:
         return float(judgment.min)
     if value is not None and judgment.max is not None and value > judgment.max:

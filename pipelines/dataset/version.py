@@ -1,4 +1,4 @@
-"""A published version: found by its name, and its files."""
+"""Open a published version by its name, and read its files."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ from corpusmill.schemas.manifest import VERSION_ID_LENGTH, VersionManifest
 from corpusmill.schemas.storage import Store, StoredFile, is_url, open_store
 
 MIN_PREFIX: Final = 4
-"""Characters of a version id that may stand for the whole, where they are unique."""
+"""Fewest characters that may abbreviate a version id."""
 _SHARD: Final = "shard"
 _WITH_SHARDS: Final = frozenset(("ledger", "signals", "origin"))
-"""Tables that have a file for each shard; those of stages are cut by the range of the id."""
+"""Tables with a file for each shard. The files of other side tables hold ranges of ids of their own."""
 _MANY: Final = 10_000
-"""Ids above which it is not worth asking which row groups hold any."""
+"""Number of ids above which row groups are read without checking whether they hold any."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """A version in the folder or at the URL *place*: usable without a catalog, wherever it lies."""
+    """A version in the folder or at the URL *place*; usable without a catalog."""
 
     place: str | os.PathLike[str]
     manifest: VersionManifest = field(repr=False)
@@ -60,12 +60,12 @@ class Version:
         """The folder of the version.
 
         Raises:
-            UsageError: It does not lie on this machine.
+            UsageError: The version is not on this machine.
         """
         path = self.store.path()
         if path is None:
-            hint = "copy it to a folder first, such as with `aws s3 sync`"
-            raise UsageError(f"{self.address} does not lie on this machine", hint=hint)
+            hint = "copy it to a folder first, for example with `aws s3 sync`"
+            raise UsageError(f"{self.address} is not on this machine", hint=hint)
         return path
 
     @property
@@ -80,7 +80,7 @@ class Version:
 
     @property
     def signals(self) -> list[str]:
-        """Names of the signals; none when nothing was measured."""
+        """Names of the signals; empty if nothing was measured."""
         for file in self.stored("signals"):
             with _reading(file), file.open() as opened:
                 return [name for name in pq.read_schema(opened).names if name != "id"]
@@ -88,24 +88,24 @@ class Version:
 
     @property
     def size(self) -> int:
-        """Bytes of all Parquet files."""
+        """Size of all Parquet files in bytes."""
         shards, sides = self.manifest.files, self.manifest.side_files
         return sum(shard.bytes for shard in shards) + sum(side.bytes for side in sides)
 
     def files(self, kind: str, *, split: str | None = None) -> list[Path]:
-        """Give the files of one *kind* (shard, ledger, signals, origin) in name order.
+        """Return the files of one *kind* (shard, ledger, signals, origin) in name order.
 
         Raises:
-            UsageError: The version does not lie on this machine.
-            DamagedFileError: One is missing, or the manifest names one outside of the folder.
+            UsageError: The version is not on this machine.
+            DamagedFileError: A file is missing, or the manifest names a file outside of the folder.
         """
         return [self.path / file.key for file in self.stored(kind, split=split)]
 
     def stored(self, kind: str, *, split: str | None = None) -> list[StoredFile]:
-        """Return the files of one *kind* (shard, ledger, signals, origin) in name order, wherever they lie.
+        """Return the files of one *kind* (shard, ledger, signals, origin) in name order, on any store.
 
         Raises:
-            DamagedFileError: One is missing on this machine, or the manifest names one outside of the folder.
+            DamagedFileError: A file is missing on this machine, or the manifest names a file outside of the folder.
         """
         if kind == _SHARD:
             sizes = {file.path: file.bytes for file in self.manifest.files if split in (None, file.split)}
@@ -120,14 +120,16 @@ class Version:
             )
         file = StoredFile(self.store, name, size)
         path = self.store.path(name)
-        if path is not None and not path.is_file():  # on a store, asking costs a request: reading says so
-            raise DamagedFileError("the file is missing", file=file.address, hint="copy the version's folder whole")
+        if path is not None and not path.is_file():  # no check on a store: it costs a request, and reading fails anyway
+            raise DamagedFileError(
+                "the file is missing", file=file.address, hint="copy the whole folder of the version again"
+            )
         return file
 
     def rows(self, kind: str, low: str, high: str | None = None, *, columns: list[str] | None = None) -> pa.Table:
-        """Give the rows of the files of *kind* with an id in ``[low, high]`` (by default *low* alone), in file order.
+        """Return the rows of the files of *kind* with an id in ``[low, high]`` (by default *low* alone), in file order.
 
-        Reads the row groups that may hold such ids, nothing else.
+        Reads only the row groups that may hold such ids.
         """
         high = low if high is None else high
         tables: list[pa.Table] = []
@@ -157,14 +159,14 @@ class Version:
         ]
 
     def _places(self) -> list[tuple[int, int]]:
-        """Give index and count of the shard that was written together with each ledger, in the order of these."""
+        """Return the index and count of the shard of each ledger file, in the order of the ledger files."""
         counts = [sum(shard.split == split for shard in self.manifest.files) for split in SPLITS]
         return [(index, count) for count in counts for index in range(count)]
 
     def documents(
         self, *, ids: pa.Array | None = None, columns: list[str] | None = None, split: str | None = None
     ) -> Iterator[pa.RecordBatch]:
-        """Give documents in file order, row group by row group; those of *ids* only where given."""
+        """Yield documents in file order, row group by row group; only those in *ids* if it is not None."""
         for file in self.stored(_SHARD, split=split):
             with _reading(file):
                 yield from _with_ids(file, ids, columns)
@@ -172,7 +174,7 @@ class Version:
 
 @contextlib.contextmanager
 def _reading(file: StoredFile) -> Iterator[None]:
-    """Name the file in the error when it cannot be read."""
+    """Raise `DamagedFileError` with the file's address if it cannot be read."""
     try:
         yield
     except (pa.ArrowException, OSError) as error:
@@ -180,15 +182,15 @@ def _reading(file: StoredFile) -> Iterator[None]:
 
 
 def _between(stored: StoredFile, low: str, high: str, columns: list[str] | None) -> list[pa.Table]:
-    """Give the rows of a file whose id lies in ``[low, high]``: whole columns of the row groups that hold any."""
-    found = []
+    """Return the rows of a file whose id is in ``[low, high]``; reads the row groups that hold any."""
+    tables = []
     with _parquet(stored) as file:
         for group in _row_groups(file, lambda first, last: first <= high and low <= last):
             ids = _column(file, group, "id")
             mask = pc.and_(pc.greater_equal(ids, pa.scalar(low)), pc.less_equal(ids, pa.scalar(high)))
             if pc.any(mask).as_py():
-                found.append(_whole(file, group, columns).filter(mask))
-        return found or [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)]
+                tables.append(_whole(file, group, columns).filter(mask))
+        return tables or [file.schema_arrow.empty_table().select(columns or file.schema_arrow.names)]
 
 
 def _with_ids(stored: StoredFile, ids: pa.Array | None, columns: list[str] | None) -> Iterator[pa.RecordBatch]:
@@ -203,13 +205,13 @@ def _with_ids(stored: StoredFile, ids: pa.Array | None, columns: list[str] | Non
 
 @contextlib.contextmanager
 def _parquet(stored: StoredFile) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; on a store, the columns of a row group are got with few requests."""
+    """Open a Parquet file; on a store, read the columns of a row group with few requests."""
     with stored.open() as opened, pq.ParquetFile(opened, pre_buffer=stored.store.path() is None) as file:
         yield file
 
 
 def _holds_any(ids: pa.Array | None) -> Callable[[str, str], bool]:
-    """Give a function that tells of a range whether one of *ids* may lie in it; of many ids, some will."""
+    """Return a function that says whether a range may hold one of *ids*; always True if *ids* are many."""
     if ids is None or len(ids) > _MANY:
         return lambda _first, _last: True
     ordered = sorted(ids.to_pylist())
@@ -217,7 +219,7 @@ def _holds_any(ids: pa.Array | None) -> Callable[[str, str], bool]:
 
 
 def _row_groups(file: pq.ParquetFile, is_wanted: Callable[[str, str], bool]) -> Iterator[int]:
-    """Give the row groups whose least and greatest id *is_wanted* accepts."""
+    """Yield the row groups whose least and greatest id *is_wanted* accepts."""
     place = file.schema.names.index("id")
     for group in range(file.metadata.num_row_groups):
         statistics = file.metadata.row_group(group).column(place).statistics
@@ -240,7 +242,7 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
     Args:
         name_or_path: ``dataset@id`` (the beginning of an id is enough where it is unique), ``dataset@tag``, ``dataset``
             (the current version), or the folder or URL of a version.
-        workspace: Where names are looked up; by default the environment's, or ``./corpus``.
+        workspace: The workspace of names; by default that of the environment, or ``./corpus``.
 
     Raises:
         UsageError: There is no such version.
@@ -253,15 +255,15 @@ def open_version(name_or_path: str | os.PathLike[str], workspace: str | Path | W
     place = workspace_of(workspace)
     if isinstance(name_or_path, os.PathLike) or _is_path(str(name_or_path)):
         return version_in(Path(name_or_path))
-    dataset, at, what = str(name_or_path).partition("@")
+    dataset, at, name = str(name_or_path).partition("@")
     if not at and dataset not in datasets(place) and (Path(dataset) / "manifest.json").is_file():
         return version_in(Path(dataset))
     store = dataset_store(place, dataset)
-    return version_in(store.below(find(store, what) if at else _current(store)))
+    return version_in(store.below(find(store, name) if at else _current(store)))
 
 
 def workspace_of(workspace: str | Path | Workspace | None) -> Workspace:
-    """Give the workspace that is meant: *workspace*, or the one that the environment names."""
+    """Return *workspace* as a `Workspace`; by default, the workspace that the environment names."""
     return workspace if isinstance(workspace, Workspace) else workspace_at(workspace)
 
 
@@ -276,12 +278,12 @@ def version_in(folder: Store | Path) -> Version:
 
 
 def datasets(workspace: Workspace) -> list[str]:
-    """Give the names of the data sets that have a version."""
+    """Return the names of the data sets that have a version."""
     return [name for name in workspace.datasets() if publications.version_ids(workspace.dataset(name))]
 
 
 def dataset_store(workspace: Workspace, dataset: str) -> Store:
-    """Give the store of a data set's versions.
+    """Return the store of a data set's versions.
 
     Raises:
         UsageError: There is no such data set; the hint has the nearest name.
@@ -293,37 +295,37 @@ def dataset_store(workspace: Workspace, dataset: str) -> Store:
     if near:
         hint = f"did you mean `{near[0]}`?"
     elif known:
-        hint = f"there are: {', '.join(known)}"
+        hint = f"data sets: {', '.join(known)}"
     else:
-        hint = "nothing was published there yet: `corpusmill run` does; --workspace or --store names another place"
+        hint = "nothing is published there: publish with `corpusmill run`, or select another --workspace or --store"
     raise UsageError(f"there is no data set {dataset!r} in {place}", hint=hint, value=dataset)
 
 
-def find(dataset: Store, what: str) -> str:
-    """Give the id of the version that *what* (an id, its beginning, or a tag) means in the store of a data set.
+def find(dataset: Store, reference: str) -> str:
+    """Return the id of the version that *reference* (an id, the beginning of one, or a tag) names in a data set.
 
     Raises:
-        UsageError: None does, or several.
+        UsageError: No version matches, or several do.
     """
     ids, names = publications.version_ids(dataset), publications.tags(dataset)
     name = posixpath.basename(dataset.address())
-    if what in ids:
-        return what
-    if what in names:
-        return _tagged(names[what], ids, what)
-    near = [version for version in ids if version.startswith(what)] if len(what) >= MIN_PREFIX else []
+    if reference in ids:
+        return reference
+    if reference in names:
+        return _tagged(names[reference], ids, reference)
+    near = [version for version in ids if version.startswith(reference)] if len(reference) >= MIN_PREFIX else []
     if len(near) == 1:
         return near[0]
     if near:
-        raise UsageError(f"{len(near)} versions of {name} begin with {what!r}", hint=", ".join(near))
-    guess = get_close_matches(what, [*names, *ids], 1)
-    hint = f"did you mean `{name}@{guess[0]}`?" if guess else f"`corpusmill versions {name}` lists them"
-    raise UsageError(f"{name} has no version or tag {what!r}", hint=hint, value=what)
+        raise UsageError(f"{len(near)} versions of {name} begin with {reference!r}", hint=", ".join(near))
+    guess = get_close_matches(reference, [*names, *ids], 1)
+    hint = f"did you mean `{name}@{guess[0]}`?" if guess else f"list them with `corpusmill versions {name}`"
+    raise UsageError(f"{name} has no version or tag {reference!r}", hint=hint, value=reference)
 
 
 def _tagged(version: str, ids: list[str], tag: str) -> str:
     if version not in ids:
-        raise UsageError(f"the version {version}, which the tag {tag!r} names, is not there any more")
+        raise UsageError(f"the version {version}, which the tag {tag!r} names, no longer exists")
     return version
 
 
@@ -334,12 +336,12 @@ def _current(dataset: Store) -> str:
 
 
 def is_version_id(text: str) -> bool:
-    """Tell whether *text* has the form of a version id."""
+    """Return whether *text* has the form of a version id."""
     return re.fullmatch(rf"[0-9a-f]{{{VERSION_ID_LENGTH}}}", text) is not None
 
 
 def id_range(beginning: str) -> tuple[str, str]:
-    """Give the least and the greatest document id that begin so.
+    """Return the least and the greatest document id that start with *beginning*.
 
     >>> id_range("ab")[1][:4]
     'abff'

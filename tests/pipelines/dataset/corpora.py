@@ -1,4 +1,4 @@
-"""Versions that are published from a few documents, without a run: through the functions that a run uses."""
+"""Publish versions of a few documents without a run, with the functions that a run uses."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ FETCHED = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 @dataclass(frozen=True)
 class Doc:
-    """One capture: published, or rejected when it has a rule."""
+    """One capture, which is rejected if it has a rule."""
 
     source_id: str
     text: str = "some words of a text"
@@ -56,7 +56,7 @@ class Doc:
     duplicate_of: str | None = None
     is_measured: bool = True
     is_created: bool = False
-    """Its stage made it, such as a piece of text that was cut: it was no record, so it has no origin."""
+    """Whether a stage created it, such as a piece of cut text. Then it has no origin."""
 
     @property
     def id(self) -> str:
@@ -104,7 +104,7 @@ class Doc:
 
 
 def docs(names: Iterable[int], **changes: Any) -> list[Doc]:
-    """Give documents that are all different."""
+    """Return distinct documents."""
     return [Doc(f"{n}.md", text=f"document {n} has words of its own", title=f"Title {n}", **changes) for n in names]
 
 
@@ -123,7 +123,7 @@ def publish_version(
 ) -> Version:
     """Publish *captures* as a version, as a run does: files, manifest, log, catalog.
 
-    With *is_old*, as format 1 had it: `metadata` is a map.
+    With *is_old*, `metadata` is a map, as in format 1.
     """
     workspace.make()
     folder = workspace.dataset(dataset)
@@ -188,7 +188,7 @@ def _counts(captures: Sequence[Doc]) -> Iterable[StageCounts]:
 
 
 def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterable[WrittenFile]:
-    """Write the files of each shard with its part of the side tables, as the last step of a plan does."""
+    """Write the files of each shard and of its side tables, as the last step of a plan does."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = sorted(captures, key=lambda capture: (capture.id, capture.record_sha256))
     ids = pa.array([capture.id for capture in ordered], pa.string())
@@ -224,7 +224,7 @@ def _written(folder: Path, captures: Sequence[Doc], schema: pa.Schema) -> Iterab
 
 
 def _batch(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.RecordBatch:
-    """Make a batch of *rows*; entries of `metadata` become pairs where the column is a map."""
+    """Return a batch of *rows*; entries of `metadata` become pairs if the column is a map."""
     if "metadata" in schema.names and pa.types.is_map(schema.field("metadata").type):
         rows = [{**row, "metadata": [(entry["key"], entry["value"]) for entry in row["metadata"]]} for row in rows]
     return pa.RecordBatch.from_pylist(rows, schema=schema)

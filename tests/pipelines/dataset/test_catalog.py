@@ -24,17 +24,17 @@ def table_of(workspace: Workspace, dataset: str = "my-docs") -> Iterator[Any]:
 
 
 def rows(version: Version) -> list[dict[str, Any]]:
-    found = [row for batch in version.documents() for row in batch.to_pylist()]
-    return sorted(found, key=lambda row: str(row["id"]))
+    documents = [row for batch in version.documents() for row in batch.to_pylist()]
+    return sorted(documents, key=lambda row: str(row["id"]))
 
 
 def scanned(table: Any, **scan: Any) -> list[dict[str, Any]]:
-    found: pa.Table = table.scan(**scan).to_arrow()
-    return sorted(found.to_pylist(), key=lambda row: str(row["id"]))
+    documents: pa.Table = table.scan(**scan).to_arrow()
+    return sorted(documents.to_pylist(), key=lambda row: str(row["id"]))
 
 
-def test_the_table_is_what_the_shards_hold(workspace: Workspace) -> None:
-    """Any tool that reads Iceberg reads our versions, maps and times too."""
+def test_the_table_has_the_content_of_the_shards(workspace: Workspace) -> None:
+    """Any Iceberg reader can read versions, including maps and times."""
     version = publish_version(workspace, docs(range(20)), is_indexed=True)
 
     with table_of(workspace) as table:
@@ -42,22 +42,22 @@ def test_the_table_is_what_the_shards_hold(workspace: Workspace) -> None:
 
 
 def test_each_publication_is_one_tagged_snapshot(workspace: Workspace) -> None:
-    """A version is read by its tag; the last publication is the table itself, after a rollback too."""
+    """A tag selects a version; the table is the last publication, also after a rollback."""
     first = publish_version(workspace, docs(range(20)), is_indexed=True)
     second = publish_version(workspace, docs(range(10, 25)), is_indexed=True)
     rollback(workspace, "my-docs")
 
     with table_of(workspace) as table:
         tags = {name: ref.snapshot_id for name, ref in table.refs().items() if name != "main"}
-        one, two = first.manifest.version, second.manifest.version
-        assert sorted(tags) == [f"v-1-{one}", f"v-2-{two}", f"v-3-{one}"]
+        first_id, second_id = first.manifest.version, second.manifest.version
+        assert sorted(tags) == [f"v-1-{first_id}", f"v-2-{second_id}", f"v-3-{first_id}"]
         assert len(table.snapshots()) == 3
         assert scanned(table) == rows(first)
-        assert scanned(table, snapshot_id=tags[f"v-2-{two}"]) == rows(second)
+        assert scanned(table, snapshot_id=tags[f"v-2-{second_id}"]) == rows(second)
 
 
 def test_indexing_again_changes_nothing(workspace: Workspace) -> None:
-    """A run that publishes what is there already comes here, too."""
+    """A run that publishes an existing version also updates the index."""
     version = publish_version(workspace, docs(range(5)), is_indexed=True)
 
     assert index_version(workspace, version)
@@ -67,7 +67,7 @@ def test_indexing_again_changes_nothing(workspace: Workspace) -> None:
 
 
 def test_columns_may_come_and_go(workspace: Workspace) -> None:
-    """Views are columns of a version, not of a data set."""
+    """Views belong to a version, not to a data set."""
     publish_version(workspace, docs(range(5)), is_indexed=True)
     wide = [Doc(f"{n}", f"text {n}", views={"lemmas": f"lemma {n}"}) for n in range(5)]
     with_view = publish_version(workspace, wide, views=["lemmas"], is_indexed=True)
@@ -80,7 +80,7 @@ def test_columns_may_come_and_go(workspace: Workspace) -> None:
         assert scanned(table) == [{**row, "lemmas": None} for row in rows(without)]
 
 
-def test_empty_shards_are_no_obstacle(workspace: Workspace) -> None:
+def test_empty_shards_can_be_indexed(workspace: Workspace) -> None:
     """A small corpus has splits without documents."""
     version = publish_version(workspace, docs([1]), is_indexed=True)
 
@@ -107,7 +107,7 @@ def test_a_moved_workspace_is_indexed_again(workspace: Workspace, tmp_path: Path
 def test_the_table_follows_the_store(
     kind: str, workspace: Workspace, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """A workspace that is used with `--store`, then without: each time the whole history of what lies there."""
+    """A workspace may be used with and without `--store`; the table then has the history of the store in use."""
     near = [publish_version(workspace, docs(range(n)), is_indexed=True) for n in (3, 4)]
     far = Workspace(workspace.root, str(tmp_path / "there") if kind == "folder" else request.getfixturevalue("s3_url"))
 
@@ -127,8 +127,8 @@ def test_the_table_follows_the_store(
         assert len(table.snapshots()) == 2
 
 
-def test_tables_that_another_machine_made_again_are_no_obstacle(tmp_path: Path) -> None:
-    """Its `doctor --repair` removes those that the database of this one names."""
+def test_tables_that_another_machine_rebuilt_can_be_indexed(tmp_path: Path) -> None:
+    """`doctor --repair` on another machine removes the tables in this machine's database."""
     here, other = (Workspace(tmp_path / name, str(tmp_path / "store")) for name in ("here", "other"))
     for machine in (here, other):
         machine.root.mkdir()
@@ -142,10 +142,10 @@ def test_tables_that_another_machine_made_again_are_no_obstacle(tmp_path: Path) 
         assert scanned(table) == rows(version)
 
 
-def test_a_damaged_publication_is_left_out_of_a_table_that_is_made_again(
+def test_a_damaged_publication_is_left_out_of_a_rebuilt_table(
     workspace: Workspace, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is reported, and the newest one is there."""
+    """It is reported, and the newest publication is indexed."""
     publish_version(workspace, docs(range(3)), is_indexed=True)
     far = Workspace(workspace.root, str(tmp_path / "there"))
     bad, good = publish_version(far, docs(range(4))), publish_version(far, docs(range(5)))
@@ -159,7 +159,7 @@ def test_a_damaged_publication_is_left_out_of_a_table_that_is_made_again(
 
 
 def test_the_catalog_lives_beside_the_runs(workspace: Workspace) -> None:
-    """One database; making the index again loses no history of runs."""
+    """Both are in one database; rebuilding the index must keep the runs."""
     workspace.make()
     run = workspace.start_run(dataset="my-docs", recipe="r", engine="local")
     publish_version(workspace, docs(range(3)), is_indexed=True)
@@ -170,7 +170,7 @@ def test_the_catalog_lives_beside_the_runs(workspace: Workspace) -> None:
 
 
 def test_a_damaged_version_does_not_hide_the_others(workspace: Workspace) -> None:
-    """The index is made of what can be read, and tells what cannot."""
+    """The index has the readable versions, and the errors of others are reported."""
     publish_version(workspace, docs(range(3)), dataset="good")
     bad = publish_version(workspace, docs(range(4)), dataset="bad")
     bad.files("shard")[0].unlink()
@@ -185,7 +185,7 @@ def test_a_damaged_version_does_not_hide_the_others(workspace: Workspace) -> Non
 def test_an_index_that_cannot_be_written_does_not_fail_the_run(
     workspace: Workspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The version is published; the reader learns how to make the index again."""
+    """The version is published, and the warning says how to rebuild the index."""
     version = publish_version(workspace, docs(range(3)))
     workspace.database.write_bytes(b"this is no database, but somebody's notes" * 100)
 
@@ -196,8 +196,8 @@ def test_an_index_that_cannot_be_written_does_not_fail_the_run(
         sqlite3.connect(workspace.database).execute("SELECT 1 FROM runs")
 
 
-def test_a_catalog_that_was_thrown_away_is_made_from_the_log(workspace: Workspace) -> None:
-    """A version that stands twice in the history is two snapshots again."""
+def test_a_deleted_catalog_is_rebuilt_from_the_log(workspace: Workspace) -> None:
+    """A version that occurs twice in the history has two snapshots."""
     for n in (3, 4):
         publish_version(workspace, docs(range(n)))
     rollback(workspace, "my-docs")
@@ -213,7 +213,7 @@ def test_a_catalog_that_was_thrown_away_is_made_from_the_log(workspace: Workspac
 
 
 def test_a_column_may_change_its_type(workspace: Workspace) -> None:
-    """`metadata` was a map in format 1: a workspace that has such versions can publish and be repaired."""
+    """`metadata` was a map in format 1; workspaces with such versions can be published to and repaired."""
     old = publish_version(workspace, docs(range(5)), is_indexed=True, is_old=True)
     publish_version(workspace, docs(range(6)), is_indexed=True)
     new = publish_version(workspace, docs(range(7)), is_indexed=True)
@@ -226,7 +226,7 @@ def test_a_column_may_change_its_type(workspace: Workspace) -> None:
 
 
 def test_a_version_that_is_indexed_needs_no_library(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A run that finds everything done should not import half a second of it."""
+    """Importing the library takes half a second, which a run without changes should not need."""
     version = publish_version(workspace, docs(range(3)), is_indexed=True)
 
     def refuse(_: Workspace) -> None:
@@ -235,4 +235,4 @@ def test_a_version_that_is_indexed_needs_no_library(workspace: Workspace, monkey
     monkeypatch.setattr("corpusmill.pipelines.dataset.catalog.open_catalog", refuse)
 
     assert index_version(workspace, version)
-    assert not index_version(workspace, publish_version(workspace, docs(range(4)))), "this one is new"
+    assert not index_version(workspace, publish_version(workspace, docs(range(4)))), "this version is new"

@@ -15,16 +15,16 @@ PIECES = [replace(PIECE, source_id=f"example.org#{number}", text=f"line {number}
 STAGES = ("foreign", *RECIPE_STAGES)
 
 
-def test_what_a_stage_created_is_known_by_the_version_alone(workspace: Workspace) -> None:
-    """The stage may be one that nobody has installed any more; a record that it rejected is still a record."""
+def test_created_rows_are_recognized_without_their_stage(workspace: Workspace) -> None:
+    """The stage may no longer be installed; records that it rejected are not created rows."""
     version = publish_version(workspace, [*docs(range(9)), *PIECES, EMPTY], stages=STAGES)
 
     assert created_rules(version) == ["foreign.piece"]
     assert [is_created(version, row.ledger()) for row in (*PIECES, EMPTY)] == [True] * 5 + [False]
 
 
-def test_a_version_without_created_rows_is_not_looked_through(workspace: Workspace) -> None:
-    """The manifest counts none."""
+def test_a_version_without_created_rows_is_not_searched(workspace: Workspace) -> None:
+    """The manifest says that there are none."""
     version = publish_version(workspace, [*docs(range(9)), EMPTY])
 
     for file in version.files("ledger"):
@@ -34,8 +34,8 @@ def test_a_version_without_created_rows_is_not_looked_through(workspace: Workspa
     assert not is_created(version, EMPTY.ledger())
 
 
-def test_explain_tells_a_created_row_from_a_record(workspace: Workspace) -> None:
-    """A piece never went through the stages before its own, and an address means the record that was fetched there."""
+def test_explain_distinguishes_created_rows_from_records(workspace: Workspace) -> None:
+    """A created row did not pass earlier stages, and an address means the fetched record."""
     publish_version(workspace, [*docs(range(9)), *PIECES, EMPTY], stages=STAGES)
 
     piece = explain(PIECES[0].id, workspace)
@@ -47,8 +47,8 @@ def test_explain_tells_a_created_row_from_a_record(workspace: Workspace) -> None
     assert explain("https://example.org/page", workspace, dataset="others")["id"] == renamed.id
 
 
-def test_the_report_counts_records_alone(workspace: Workspace) -> None:
-    """A row that a stage created was not read, so it was not rejected either."""
+def test_the_report_counts_only_records(workspace: Workspace) -> None:
+    """A created row was not read, so it does not count as rejected."""
     version = publish_version(workspace, [*docs(range(9)), *PIECES, EMPTY], stages=STAGES)
 
     figures = statistics(version.path)

@@ -13,19 +13,19 @@ KINDS = ("added", "removed", "changed", "unchanged")
 
 
 def test_a_version_does_not_differ_from_itself(workspace: Workspace) -> None:
-    """Zero is the easiest number to check."""
+    """Equal versions have no differences."""
     version = publish_version(workspace, docs(range(10)))
 
-    told = diff(version, version)
+    result = diff(version, version)
 
-    assert [told[kind] for kind in KINDS] == [0, 0, 0, 10]
-    assert told["by_source"] == {"docs": {"added": 0, "removed": 0, "changed": 0, "unchanged": 10}}
-    assert told["by_rule"] == {}
-    assert told["examples"] == {"added": [], "removed": [], "changed": []}
+    assert [result[kind] for kind in KINDS] == [0, 0, 0, 10]
+    assert result["by_source"] == {"docs": {"added": 0, "removed": 0, "changed": 0, "unchanged": 10}}
+    assert result["by_rule"] == {}
+    assert result["examples"] == {"added": [], "removed": [], "changed": []}
 
 
-def test_what_came_went_and_changed_is_told_with_its_reason(workspace: Workspace) -> None:
-    """A curator asks first how many, then which, then why."""
+def test_added_removed_and_changed_documents_have_reasons(workspace: Workspace) -> None:
+    """A curator needs the counts, examples and rules."""
     same = docs(range(10))
     stays, edited, dropped, gone = docs([20, 21, 22, 23])
     new = Doc("new", "a new document of another source", source="more", title="New", url="https://example.org/new")
@@ -37,19 +37,19 @@ def test_what_came_went_and_changed_is_told_with_its_reason(workspace: Workspace
         workspace, [*same, stays, changed, removed, new, replace(was_rejected, rule=None, stage=None)]
     )
 
-    told = diff(old_version, new_version)
+    result = diff(old_version, new_version)
 
-    assert [told[kind] for kind in KINDS] == [2, 2, 1, 11]
-    assert told["by_source"] == {
+    assert [result[kind] for kind in KINDS] == [2, 2, 1, 11]
+    assert result["by_source"] == {
         "docs": {"added": 1, "removed": 2, "changed": 1, "unchanged": 11},
         "more": {"added": 1, "removed": 0, "changed": 0, "unchanged": 0},
     }
-    assert told["by_rule"] == {
+    assert result["by_rule"] == {
         "absent": {"removed": 1, "added": 1},
         "gopher.word_count": {"removed": 0, "added": 1},
         "near_dedup.duplicate": {"removed": 1, "added": 0},
     }
-    by_id = {row["id"]: row for kind in ("added", "removed", "changed") for row in told["examples"][kind]}
+    by_id = {row["id"]: row for kind in ("added", "removed", "changed") for row in result["examples"][kind]}
     assert by_id[dropped.id]["rule"] == "near_dedup.duplicate"
     assert by_id[dropped.id]["duplicate_of"] == stays.id
     assert by_id[gone.id]["rule"] is None
@@ -63,13 +63,13 @@ def test_what_came_went_and_changed_is_told_with_its_reason(workspace: Workspace
 
 
 def test_examples_are_those_with_the_smallest_ids(workspace: Workspace) -> None:
-    """The same question gives the same examples, and as many as were asked for."""
+    """Repeated comparisons show the same examples, in the requested number."""
     old, new = publish_version(workspace, docs(range(10))), publish_version(workspace, docs(range(5, 30)))
 
-    told = diff(old, new, examples=4)
+    result = diff(old, new, examples=4)
 
-    assert [row["id"] for row in told["examples"]["added"]] == sorted(d.id for d in docs(range(10, 30)))[:4]
-    assert [row["id"] for row in told["examples"]["removed"]] == sorted(d.id for d in docs(range(5)))[:4]
+    assert [row["id"] for row in result["examples"]["added"]] == sorted(d.id for d in docs(range(10, 30)))[:4]
+    assert [row["id"] for row in result["examples"]["removed"]] == sorted(d.id for d in docs(range(5)))[:4]
     assert diff(old, new, examples=0)["examples"] == {"added": [], "removed": [], "changed": []}
 
 
@@ -81,22 +81,22 @@ def test_examples_are_those_with_the_smallest_ids(workspace: Workspace) -> None:
 def test_diff_counts_as_sets_do(
     one: dict[int, str], other: dict[int, str], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """However documents are spread over shards that are equal, different or empty."""
+    """The counts do not depend on the distribution of documents over shards."""
     workspace = Workspace(tmp_path_factory.mktemp("diff"))
     old, new = (
         publish_version(workspace, [Doc(str(name), text) for name, text in texts.items()]) for texts in (one, other)
     )
 
-    told = diff(old, new)
+    result = diff(old, new)
 
-    assert told["added"] == len(other.keys() - one.keys())
-    assert told["removed"] == len(one.keys() - other.keys())
-    assert told["changed"] == sum(one[name] != other[name] for name in one.keys() & other.keys())
-    assert told["unchanged"] == sum(one[name] == other[name] for name in one.keys() & other.keys())
+    assert result["added"] == len(other.keys() - one.keys())
+    assert result["removed"] == len(one.keys() - other.keys())
+    assert result["changed"] == sum(one[name] != other[name] for name in one.keys() & other.keys())
+    assert result["unchanged"] == sum(one[name] == other[name] for name in one.keys() & other.keys())
 
 
 def test_a_long_difference_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An example is looked at, not read."""
+    """Examples only give an impression."""
     monkeypatch.setattr(module, "MAX_DIFF_LINES", 3)
 
     lines = changes("a\nb\nc", "d\ne\nf" + "x" * 400)
@@ -105,10 +105,10 @@ def test_a_long_difference_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_diff_reads_a_moved_version(workspace: Workspace) -> None:
-    """Two folders are enough."""
+    """A comparison needs only the folders, not the catalog."""
     version = publish_version(workspace, docs(range(10)))
     moved = version.path.rename(workspace.root / "it's moved")
 
-    told = diff(module.Version(moved, version.manifest), module.Version(moved, version.manifest))
+    result = diff(module.Version(moved, version.manifest), module.Version(moved, version.manifest))
 
-    assert told["unchanged"] == 10
+    assert result["unchanged"] == 10

@@ -33,51 +33,56 @@ FOREIGN = Doc("fr.md", "peu", stage="language", rule="language.not_kept", value=
 CAPTURES = [*docs(range(20)), PAGE, SHORT, COPY, FOREIGN]
 
 
-def steps(told: dict[str, Any], stage: str) -> list[tuple[Any, ...]]:
+def steps(explanation: dict[str, Any], stage: str) -> list[tuple[Any, ...]]:
     names = ("rule", "value", "threshold", "verdict")
-    return [tuple(step[name] for name in names) for step in told["trail"] if step["stage"] == stage]
+    return [tuple(step[name] for name in names) for step in explanation["trail"] if step["stage"] == stage]
 
 
-def stages(told: dict[str, Any]) -> list[str]:
-    return list(dict.fromkeys(step["stage"] for step in told["trail"]))
+def stages(explanation: dict[str, Any]) -> list[str]:
+    return list(dict.fromkeys(step["stage"] for step in explanation["trail"]))
 
 
-def test_a_published_document_is_told_with_its_whole_way(workspace: Workspace) -> None:
-    """Each stage, each rule with its value and bound, its copies, its source."""
+def test_a_published_document_has_its_whole_trail(workspace: Workspace) -> None:
+    """The explanation has each stage, each rule with value and bound, the copies and the source."""
     version = publish_version(workspace, CAPTURES)
 
-    told = explain(PAGE.id, workspace)
+    explanation = explain(PAGE.id, workspace)
 
-    assert (told["id"], told["status"], told["url"], told["version"]) == (PAGE.id, "published", PAGE.url, version.name)
-    assert stages(told) == ["read", "extract", "language", "quality", "identity", "exact_dedup", "near_dedup"]
-    assert steps(told, "language") == [("language.low_score", 0.9, 0.5, "passed")]
-    assert steps(told, "quality")[0] == ("gopher.word_count", 7.0, None, "passed")
-    assert {step["verdict"] for step in told["trail"]} == {"passed"}
-    assert [row["id"] for row in told["duplicates"]] == [COPY.id]
-    assert (told["source"]["file"], told["source"]["offset"]) == ("/somewhere/site", 7)
-    assert (told["source"]["license"], told["source"]["license_source"]) == ("CC-BY-4.0", "recipe")
-    assert told["versions"] == [
+    assert (explanation["id"], explanation["status"], explanation["url"], explanation["version"]) == (
+        PAGE.id,
+        "published",
+        PAGE.url,
+        version.name,
+    )
+    assert stages(explanation) == ["read", "extract", "language", "quality", "identity", "exact_dedup", "near_dedup"]
+    assert steps(explanation, "language") == [("language.low_score", 0.9, 0.5, "passed")]
+    assert steps(explanation, "quality")[0] == ("gopher.word_count", 7.0, None, "passed")
+    assert {step["verdict"] for step in explanation["trail"]} == {"passed"}
+    assert [row["id"] for row in explanation["duplicates"]] == [COPY.id]
+    assert (explanation["source"]["file"], explanation["source"]["offset"]) == ("/somewhere/site", 7)
+    assert (explanation["source"]["license"], explanation["source"]["license_source"]) == ("CC-BY-4.0", "recipe")
+    assert explanation["versions"] == [
         {
             **{"dataset": "my-docs", "version": version.manifest.version, "status": "published", "rule": None},
-            **{"split": told["document"]["split"], "current": True},
+            **{"split": explanation["document"]["split"], "current": True},
         }
     ]
 
 
-def test_a_rejected_document_is_told_with_every_rule(workspace: Workspace) -> None:
-    """The ledger has the first rule only; the signals tell what the others say."""
+def test_a_rejected_document_has_every_rule_in_its_trail(workspace: Workspace) -> None:
+    """The ledger has only the first rule; the others are recomputed from the signals."""
     publish_version(workspace, CAPTURES)
 
-    told = explain(SHORT.id, workspace)
+    explanation = explain(SHORT.id, workspace)
 
-    assert told["status"] == "rejected"
-    assert stages(told)[-1] == "quality"
-    assert steps(told, "quality")[0] == ("gopher.word_count", 3.0, 5.0, "rejected")
-    assert ("gopher.mean_word_length", pytest.approx(11 / 3), None, "passed") in steps(told, "quality")
-    assert told["sample_text"] == "too few words"
+    assert explanation["status"] == "rejected"
+    assert stages(explanation)[-1] == "quality"
+    assert steps(explanation, "quality")[0] == ("gopher.word_count", 3.0, 5.0, "rejected")
+    assert ("gopher.mean_word_length", pytest.approx(11 / 3), None, "passed") in steps(explanation, "quality")
+    assert explanation["sample_text"] == "too few words"
 
 
-def test_a_rule_that_would_have_rejected_too_is_told(workspace: Workspace) -> None:
+def test_further_rules_that_fail_are_listed(workspace: Workspace) -> None:
     """Loosening the first bound alone would not bring the document back."""
     bad = replace(SHORT, source_id="bad.md", text="a b")
     publish_version(workspace, [*CAPTURES, bad])
@@ -89,55 +94,55 @@ def test_a_rule_that_would_have_rejected_too_is_told(workspace: Workspace) -> No
 
 
 def test_a_copy_names_the_document_that_was_kept(workspace: Workspace) -> None:
-    """Removed for whom: the answer has to be a document one can look at."""
+    """Users want to inspect the document that was kept."""
     publish_version(workspace, CAPTURES)
 
-    told = explain(COPY.id, workspace)
+    explanation = explain(COPY.id, workspace)
 
-    assert told["duplicate_of"] == PAGE.id
-    assert told["duplicate"]["title"] == "A page"
-    assert steps(told, "near_dedup") == [("near_dedup.duplicate", 0.9, 0.8, "rejected")]
+    assert explanation["duplicate_of"] == PAGE.id
+    assert explanation["duplicate"]["title"] == "A page"
+    assert steps(explanation, "near_dedup") == [("near_dedup.duplicate", 0.9, 0.8, "rejected")]
 
 
 def test_a_document_that_was_not_measured_has_no_rules(workspace: Workspace) -> None:
-    """Language comes before quality: there is nothing to recompute."""
+    """A document rejected by language has no quality signals."""
     publish_version(workspace, CAPTURES)
 
-    told = explain(FOREIGN.id, workspace)
+    explanation = explain(FOREIGN.id, workspace)
 
-    assert [(step["stage"], step["verdict"]) for step in told["trail"]] == [
+    assert [(step["stage"], step["verdict"]) for step in explanation["trail"]] == [
         ("read", "passed"),
         ("extract", "passed"),
         ("language", "rejected"),
     ]
 
 
-def test_other_captures_of_a_document_are_told_under_it(workspace: Workspace) -> None:
+def test_other_captures_of_a_document_are_listed(workspace: Workspace) -> None:
     """A page that was crawled twice is one document."""
     older = replace(PAGE, text="an older capture", stage="identity", rule="identity.superseded")
     publish_version(workspace, [*CAPTURES, older])
 
-    told = explain(PAGE.id, workspace)
+    explanation = explain(PAGE.id, workspace)
 
-    assert told["status"] == "published"
-    assert [(row["record_sha256"], row["rule"]) for row in told["captures"]] == [
+    assert explanation["status"] == "published"
+    assert [(row["record_sha256"], row["rule"]) for row in explanation["captures"]] == [
         (older.record_sha256, "identity.superseded")
     ]
 
 
-def test_of_several_rejected_captures_the_one_that_came_furthest_is_told(workspace: Workspace) -> None:
-    """The older capture has no verdict of its own."""
+def test_of_several_rejected_captures_the_furthest_one_decides(workspace: Workspace) -> None:
+    """The older capture was only superseded."""
     older = replace(SHORT, text="an older capture", stage="identity", rule="identity.superseded", value=None)
     publish_version(workspace, [*CAPTURES, older])
 
-    told = explain(SHORT.id, workspace)
+    explanation = explain(SHORT.id, workspace)
 
-    assert told["versions"][0]["rule"] == "gopher.word_count"
-    assert [row["rule"] for row in told["captures"]] == ["identity.superseded"]
+    assert explanation["versions"][0]["rule"] == "gopher.word_count"
+    assert [row["rule"] for row in explanation["captures"]] == ["identity.superseded"]
 
 
 @pytest.mark.parametrize(
-    "given",
+    "name",
     [
         PAGE.id,
         PAGE.id[:8],
@@ -146,15 +151,15 @@ def test_of_several_rejected_captures_the_one_that_came_furthest_is_told(workspa
         PAGE.url,
     ],
 )
-def test_a_document_is_found_by_what_one_has(workspace: Workspace, given: str) -> None:
-    """A browser gives URLs, a ledger gives ids, people give beginnings of ids."""
+def test_a_document_is_found_by_any_of_its_names(workspace: Workspace, name: str) -> None:
+    """Users have URLs, ids from a ledger, or beginnings of ids."""
     publish_version(workspace, CAPTURES)
 
-    assert explain(given, workspace)["id"] == PAGE.id
+    assert explain(name, workspace)["id"] == PAGE.id
 
 
 def test_a_file_is_found_by_its_name_and_a_url_in_any_column(workspace: Workspace) -> None:
-    """Ids of data sets say nothing to people, names of files do."""
+    """File names and URLs are more familiar than ids."""
     listed = Doc("17", "a record of a data set", title="Record", url="https://example.org/record")
     publish_version(workspace, [*CAPTURES, listed])
 
@@ -163,42 +168,42 @@ def test_a_file_is_found_by_its_name_and_a_url_in_any_column(workspace: Workspac
 
 
 def test_several_documents_with_one_address_are_all_named(workspace: Workspace) -> None:
-    """The first one is told; the reader learns of the others."""
+    """The first document is explained, and the others are listed."""
     pair = [Doc(name, f"text {name}", url="https://example.org/same") for name in "ab"]
     publish_version(workspace, [*CAPTURES, *pair])
 
-    told = explain("https://example.org/same", workspace)
+    explanation = explain("https://example.org/same", workspace)
 
-    assert sorted([told["id"], *told["others"]]) == sorted(document.id for document in pair)
+    assert sorted([explanation["id"], *explanation["others"]]) == sorted(document.id for document in pair)
 
 
 def test_a_beginning_that_several_ids_share_is_refused(workspace: Workspace) -> None:
-    """Another document's way would be a wrong answer."""
-    found: dict[str, str] = {}
+    """The trail of another document would be wrong."""
+    names_by_beginning: dict[str, str] = {}
     name = 0
-    while (start := document_id("docs", str(name))[:6]) not in found:
-        found[start] = str(name)
+    while (start := document_id("docs", str(name))[:6]) not in names_by_beginning:
+        names_by_beginning[start] = str(name)
         name += 1
-    publish_version(workspace, [Doc(found[start], "one"), Doc(str(name), "other")])
+    publish_version(workspace, [Doc(names_by_beginning[start], "one"), Doc(str(name), "other")])
 
     with pytest.raises(UsageError, match=f"2 documents have an id that begins with {start}"):
         explain(start, workspace)
 
 
-@pytest.mark.parametrize("given", ["nothing", "0" * 32, "abcdef", "https://example.org/other", "it's", "x" * 9000])
-def test_what_nobody_knows_is_unknown(workspace: Workspace, given: str) -> None:
-    """It is an answer, not an error: also in a workspace with nothing in it."""
-    assert explain(given, workspace)["status"] == "unknown"
+@pytest.mark.parametrize("name", ["nothing", "0" * 32, "abcdef", "https://example.org/other", "it's", "x" * 9000])
+def test_a_document_in_no_version_is_unknown(workspace: Workspace, name: str) -> None:
+    """An unknown document is not an error, even in an empty workspace."""
+    assert explain(name, workspace)["status"] == "unknown"
 
     publish_version(workspace, CAPTURES)
 
-    told = explain(given, workspace)
-    assert told["status"] == "unknown"
-    assert (told["versions"], told["trail"], told["source"]) == ([], [], {})
+    explanation = explain(name, workspace)
+    assert explanation["status"] == "unknown"
+    assert (explanation["versions"], explanation["trail"], explanation["source"]) == ([], [], {})
 
 
 def test_the_current_version_decides_and_all_are_listed(workspace: Workspace) -> None:
-    """After a rollback, the older version is the one that counts."""
+    """After a rollback, the older version is current."""
     first = publish_version(workspace, CAPTURES, at=datetime(2026, 1, 1, tzinfo=UTC))
     alive = replace(SHORT, stage=None, rule=None)
     second = publish_version(workspace, [*docs(range(20)), PAGE, alive, FOREIGN], at=datetime(2026, 1, 2, tzinfo=UTC))
@@ -214,8 +219,8 @@ def test_the_current_version_decides_and_all_are_listed(workspace: Workspace) ->
     assert explain(docs([1])[0].id, workspace)["versions"][1]["version"] == third.manifest.version
 
 
-def test_one_data_set_can_be_asked_alone(workspace: Workspace) -> None:
-    """The same source may feed several data sets."""
+def test_the_search_can_be_limited_to_a_data_set(workspace: Workspace) -> None:
+    """Several data sets may have the same source."""
     publish_version(workspace, CAPTURES, dataset="one")
     publish_version(workspace, docs(range(3)), dataset="two")
 
@@ -251,7 +256,7 @@ def _refused(workspace: Workspace, urls: dict[str, str]) -> tuple[str, ...]:
 
 
 def test_the_robots_txt_that_allowed_a_page_is_shown(workspace: Workspace, tmp_path: Path) -> None:
-    """Evidence is the archived answer, not a promise."""
+    """The archived response is the evidence for the permission."""
     pages = {
         "https://other.org/robots.txt": b"User-agent: *\nAllow: /",
         "http://example.org/robots.txt": b"",
@@ -271,31 +276,31 @@ def test_the_robots_txt_that_allowed_a_page_is_shown(workspace: Workspace, tmp_p
 
 @pytest.mark.parametrize("by_id", [False, True])
 def test_a_page_that_the_crawl_refused_is_rejected_by_it(workspace: Workspace, *, by_id: bool) -> None:
-    """It never became a document, and somebody will ask why."""
+    """Users will ask why it is missing."""
     url = "https://example.org/private/x"
     write_raw(
         workspace, "site", [], kind="crawl", ledger=_refused(workspace, {url: "robots.disallowed", f"{url}y": "x"})
     )
 
-    told = explain(document_id("site", url) if by_id else f"{url}#top", workspace)
+    explanation = explain(document_id("site", url) if by_id else f"{url}#top", workspace)
 
-    assert (told["status"], told["url"], told["id"]) == ("rejected", url, document_id("site", url))
-    assert steps(told, "crawl") == [("robots.disallowed", None, None, "rejected")]
+    assert (explanation["status"], explanation["url"], explanation["id"]) == ("rejected", url, document_id("site", url))
+    assert steps(explanation, "crawl") == [("robots.disallowed", None, None, "rejected")]
 
 
-def test_a_page_that_was_fetched_once_and_is_refused_now_says_both(workspace: Workspace) -> None:
-    """The published text is from before the site changed its mind."""
+def test_a_page_that_is_refused_now_keeps_its_explanation(workspace: Workspace) -> None:
+    """The published text is from an earlier crawl, before the site disallowed the page."""
     publish_version(workspace, CAPTURES, kinds={"site": "crawl"})
     write_raw(workspace, "site", [], kind="crawl", ledger=_refused(workspace, {PAGE.source_id: "robots.disallowed"}))
 
-    told = explain(PAGE.id, workspace)
+    explanation = explain(PAGE.id, workspace)
 
-    assert told["status"] == "published"
-    assert told["refused"]["rule"] == "robots.disallowed"
+    assert explanation["status"] == "published"
+    assert explanation["refused"]["rule"] == "robots.disallowed"
 
 
 def test_a_damaged_shard_is_named(workspace: Workspace) -> None:
-    """An answer from half of the files would be a wrong one."""
+    """An explanation from incomplete files could be wrong."""
     version = publish_version(workspace, CAPTURES)
     for path in version.files("shard"):
         path.unlink()

@@ -29,9 +29,9 @@ def _task(workspace: Workspace, name: str) -> None:
 def _run(workspace: Workspace, version: Version | None, *steps: str, status: str = "published") -> None:
     workspace.make()
     run = workspace.start_run(dataset="my-docs", recipe="r", engine="local")
-    found = None if version is None else version.manifest.version
+    published = None if version is None else version.manifest.version
     rows = [{"name": step, "fingerprint": step} for step in steps]
-    workspace.update_run(run, status=status, version=found, steps=rows)
+    workspace.update_run(run, status=status, version=published, steps=rows)
 
 
 def _left(workspace: Workspace) -> tuple[set[str], set[str]]:
@@ -42,36 +42,40 @@ def _left(workspace: Workspace) -> tuple[set[str], set[str]]:
 @pytest.fixture
 def versions(workspace: Workspace) -> list[Version]:
     """Two versions; their runs share the step ``read`` and a task."""
-    found = [publish_version(workspace, docs(range(n))) for n in (3, 4)]
+    published = [publish_version(workspace, docs(range(n))) for n in (3, 4)]
     _step(workspace, "read", ["aa01"])
     _step(workspace, "old", ["bb01", "cc01"])
     _step(workspace, "new", ["cc01", "dd01"])
     _step(workspace, "lost", ["ee01"])
     _task(workspace, "ff01")
-    _run(workspace, found[0], "read", "old")
-    _run(workspace, found[1], "read", "new")
+    _run(workspace, published[0], "read", "old")
+    _run(workspace, published[1], "read", "new")
     _run(workspace, None, "read", "lost", status="failed")
-    return found
+    return published
 
 
-def test_what_versions_need_stays(workspace: Workspace, versions: list[Version]) -> None:
-    """A run that changes one stage must not begin at the beginning."""
-    told = collect(workspace, keep=None, dry_run=False)
+def test_tasks_of_versions_are_kept(workspace: Workspace, versions: list[Version]) -> None:
+    """After a change of one stage, a run must not start from the beginning."""
+    result = collect(workspace, keep=None, dry_run=False)
 
-    assert (told["tasks"], told["steps"], told["bytes"]) == (2, 1, 600 + len('{"tasks": [{"fingerprint": "ee01"}]}'))
+    assert (result["tasks"], result["steps"], result["bytes"]) == (
+        2,
+        1,
+        600 + len('{"tasks": [{"fingerprint": "ee01"}]}'),
+    )
     assert _left(workspace) == ({"read", "old", "new"}, {"aa01", "bb01", "cc01", "dd01"})
 
 
 def test_only_the_newest_versions_may_be_kept(workspace: Workspace, versions: list[Version]) -> None:
-    """A task that both need stays; the versions themselves stay always."""
+    """Tasks of the kept versions stay, and no version is ever removed."""
     collect(workspace, keep=1, dry_run=False)
 
     assert _left(workspace) == ({"read", "new"}, {"aa01", "cc01", "dd01"})
     assert all(path.is_file() for version in versions for path in version.files("shard"))
 
 
-def test_a_rehearsal_removes_nothing_and_tells_the_same(workspace: Workspace, versions: list[Version]) -> None:
-    """People look before they delete."""
+def test_a_dry_run_removes_nothing_and_returns_the_same(workspace: Workspace, versions: list[Version]) -> None:
+    """Users check what would be removed."""
     before = _left(workspace)
 
     rehearsed = collect(workspace, keep=1, dry_run=True)
@@ -81,16 +85,16 @@ def test_a_rehearsal_removes_nothing_and_tells_the_same(workspace: Workspace, ve
     assert collect(workspace, keep=1, dry_run=False)["tasks"] == 0
 
 
-def test_bytes_that_a_version_holds_too_are_not_freed(workspace: Workspace, versions: list[Version]) -> None:
-    """Shards are second names of tasks' files."""
+def test_bytes_that_a_version_shares_are_not_counted(workspace: Workspace, versions: list[Version]) -> None:
+    """Shards are hard links to the files of tasks."""
     before = collect(workspace, keep=None, dry_run=True)["bytes"]
     os.link(workspace.root / f"{workspace.tasks.out('ff01')}.shard.parquet", workspace.root / "held")
 
     assert collect(workspace, keep=None, dry_run=True)["bytes"] == before - 100
 
 
-def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Version]) -> None:
-    """Half-written files, sorted runs, staged versions."""
+def test_files_of_killed_processes_are_removed(workspace: Workspace, versions: list[Version]) -> None:
+    """These are half-written files, spills and staged versions."""
     spill, loose = workspace.tasks.spill, workspace.root / TASKS / "ab" / "ab01.0-1.shard.parquet"
     dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
     for path in (
@@ -110,8 +114,8 @@ def test_what_killed_processes_left_goes(workspace: Workspace, versions: list[Ve
     assert not loose.exists()
 
 
-def test_a_running_run_keeps_what_it_needs_and_what_it_has_begun(workspace: Workspace, versions: list[Version]) -> None:
-    """It holds the lock of its data set; tasks without a finished step may be its."""
+def test_a_running_run_keeps_its_steps_and_unfinished_tasks(workspace: Workspace, versions: list[Version]) -> None:
+    """Tasks without a finished step may belong to the run, which holds the lock of its data set."""
     _run(workspace, None, "lost", "not-yet", status="running")
     spill = workspace.tasks.spill / "not-yet"
     spill.mkdir(parents=True)
@@ -119,21 +123,21 @@ def test_a_running_run_keeps_what_it_needs_and_what_it_has_begun(workspace: Work
     staging.mkdir()
 
     with workspace.lock("dataset", "my-docs"):
-        told = collect(workspace, keep=1, dry_run=False)
+        result = collect(workspace, keep=1, dry_run=False)
 
-    assert told["steps"] == 1
+    assert result["steps"] == 1
     assert _left(workspace) == ({"read", "new", "lost"}, {"aa01", "cc01", "dd01", "ee01", "ff01"})
     assert spill.is_dir()
     assert staging.is_dir()
 
 
-def test_a_run_that_has_only_begun_is_waited_for(workspace: Workspace, versions: list[Version]) -> None:
-    """What it needs is not known yet."""
+def test_nothing_is_removed_while_a_run_plans(workspace: Workspace, versions: list[Version]) -> None:
+    """The steps of such a run are unknown."""
     _run(workspace, None, status="running")
 
     with (
         workspace.lock("dataset", "my-docs"),
-        pytest.raises(UnfinishedError, match="does not know yet what it needs"),
+        pytest.raises(UnfinishedError, match="has not planned its steps yet"),
     ):
         collect(workspace, keep=None, dry_run=False)
 
@@ -142,7 +146,7 @@ def test_a_run_that_has_only_begun_is_waited_for(workspace: Workspace, versions:
 def test_a_workspace_that_cannot_be_written_is_not_taken_for_a_busy_one(
     workspace: Workspace, versions: list[Version], dry_run: bool
 ) -> None:
-    """Nobody works there, so waiting for them would not help."""
+    """It is not in use, so a hint to wait would be wrong."""
     with read_only(workspace.root), pytest.raises(UnfinishedError) as refused:
         collect(workspace, keep=None, dry_run=dry_run)
 
@@ -151,7 +155,7 @@ def test_a_workspace_that_cannot_be_written_is_not_taken_for_a_busy_one(
 
 
 def test_a_run_that_died_holds_no_lock_and_keeps_nothing(workspace: Workspace, versions: list[Version]) -> None:
-    """Its row says running for ever, on a machine that may be gone."""
+    """Its row has the status `running` forever, on a machine that may not exist any more."""
     _run(workspace, None, "lost", status="running")
 
     collect(workspace, keep=None, dry_run=False)
@@ -160,13 +164,13 @@ def test_a_run_that_died_holds_no_lock_and_keeps_nothing(workspace: Workspace, v
 
 
 def test_an_empty_workspace_has_no_garbage(workspace: Workspace) -> None:
-    """Cleaning up before the first run is no mistake."""
+    """Running `gc` before the first run is valid."""
     assert collect(workspace, keep=None, dry_run=False) == {"tasks": 0, "steps": 0, "bytes": 0, "dry_run": False}
     assert not workspace.root.exists()
 
 
 def test_drafts_of_dead_processes_go_with_a_task_that_is_needed(workspace: Workspace, versions: list[Version]) -> None:
-    """A task that was killed and computed again leaves the first draft beside its files."""
+    """A task that was killed and repeated leaves its first draft beside its files."""
     dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
     draft = workspace.root / f"{workspace.tasks.out('aa01')}.arrow.{dead}.tmp"
     draft.write_bytes(b"x")

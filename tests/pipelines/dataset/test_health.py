@@ -11,7 +11,7 @@ from tests.read_only import read_only
 
 
 def test_a_whole_workspace_is_ok(workspace: Workspace, tmp_path: Path) -> None:
-    """One line for each version and source."""
+    """There is one row for each version and source."""
     version = publish_version(workspace, docs(range(5)))
     (tmp_path / "a.txt").write_text("a")
     write_raw(workspace, "docs", [tmp_path / "a.txt"])
@@ -24,7 +24,7 @@ def test_a_whole_workspace_is_ok(workspace: Workspace, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["shard", "ledger", "signals", "origin"])
 def test_one_changed_byte_is_found_and_named(workspace: Workspace, kind: str) -> None:
-    """Disks forget; the manifest does not."""
+    """Hashes in the manifest detect corruption of the disk."""
     version = publish_version(workspace, docs(range(5)))
     path = version.files(kind)[1]
     content = bytearray(path.read_bytes())
@@ -33,12 +33,12 @@ def test_one_changed_byte_is_found_and_named(workspace: Workspace, kind: str) ->
 
     (row,) = verified(workspace)
 
-    assert (row["status"], row["found"]) == ("damaged", f"{path}: another SHA-256")
+    assert (row["status"], row["found"]) == ("damaged", f"{path}: the SHA-256 differs")
     assert list(damaged_files(version)) == [row["found"]]
 
 
-def test_missing_and_cut_files_are_told_apart(workspace: Workspace, tmp_path: Path) -> None:
-    """What to do about them differs."""
+def test_missing_and_truncated_files_are_distinguished(workspace: Workspace, tmp_path: Path) -> None:
+    """They need different repairs."""
     version = publish_version(workspace, docs(range(5)))
     gone, cut = version.files("shard")[:2]
     gone.unlink()
@@ -48,15 +48,15 @@ def test_missing_and_cut_files_are_told_apart(workspace: Workspace, tmp_path: Pa
     write_raw(workspace, "docs", [raw])
     raw.write_text("ab")
 
-    found = [row["found"] for row in verified(workspace)]
+    findings = [row["found"] for row in verified(workspace)]
 
-    assert found[0] == f"{gone}: No such file or directory"
-    assert found[1].startswith(f"{cut}: ")
-    assert found[2] == f"{raw}: 2 bytes instead of 1"
+    assert findings[0] == f"{gone}: No such file or directory"
+    assert findings[1].startswith(f"{cut}: ")
+    assert findings[2] == f"{raw}: 2 bytes instead of 1"
 
 
-def test_broken_manifests_are_rows_and_no_crash(workspace: Workspace) -> None:
-    """The doctor looks at the rest all the same."""
+def test_broken_manifests_are_reported_as_rows(workspace: Workspace) -> None:
+    """The check continues with the other files."""
     version = publish_version(workspace, docs(range(5)))
     (version.path / "manifest.json").write_text("{}")
     write_raw(workspace, "docs", [])
@@ -69,7 +69,7 @@ def test_broken_manifests_are_rows_and_no_crash(workspace: Workspace) -> None:
 
 
 def test_repairing_sweeps_adopts_and_indexes(workspace: Workspace) -> None:
-    """After a crash, a copy or a move, one command makes everything fit again."""
+    """After a crash, a copy or a move, one command repairs the workspace."""
     publish_version(workspace, docs(range(5)))
     folder = workspace.versions / "my-docs"
     (folder / publications.LOG).unlink()
@@ -78,13 +78,13 @@ def test_repairing_sweeps_adopts_and_indexes(workspace: Workspace) -> None:
     rows = repaired(workspace)
 
     assert rows[0]["found"] == "1 publications, 1 versions adopted, 1 unfinished publications removed"
-    assert rows[1]["found"] == "made again: 1 publications"
+    assert rows[1]["found"] == "rebuilt: 1 publications"
     assert (folder / publications.LOG).exists()
-    assert [row["found"] for row in repaired(workspace)] == ["1 publications", "made again: 1 publications"]
+    assert [row["found"] for row in repaired(workspace)] == ["1 publications", "rebuilt: 1 publications"]
 
 
 def test_a_data_set_in_use_is_left_alone(workspace: Workspace) -> None:
-    """What looks left behind may be in the making."""
+    """Files that look unfinished may belong to the running process."""
     publish_version(workspace, docs(range(5)))
     staging = workspace.versions / "my-docs" / ".staging-0123456789abcdef"
     staging.mkdir()
@@ -96,8 +96,8 @@ def test_a_data_set_in_use_is_left_alone(workspace: Workspace) -> None:
     assert staging.is_dir()
 
 
-def test_a_database_that_is_none_is_set_aside(workspace: Workspace) -> None:
-    """The list of runs is lost, nothing that was published."""
+def test_an_invalid_database_is_renamed(workspace: Workspace) -> None:
+    """The list of runs is lost, but no publication."""
     publish_version(workspace, docs(range(5)))
     workspace.database.write_bytes(b"these are somebody's notes" * 1000)
 
@@ -109,7 +109,7 @@ def test_a_database_that_is_none_is_set_aside(workspace: Workspace) -> None:
 
 
 def test_a_workspace_that_cannot_be_written_cannot_be_repaired(workspace: Workspace) -> None:
-    """The folder is named before anything is touched."""
+    """The error names the folder, and nothing is changed."""
     publish_version(workspace, docs(range(5)), is_indexed=True)
 
     with read_only(workspace.root), pytest.raises(UnfinishedError) as refused:
@@ -120,7 +120,7 @@ def test_a_workspace_that_cannot_be_written_cannot_be_repaired(workspace: Worksp
 
 
 def test_a_database_that_cannot_be_written_is_named(workspace: Workspace) -> None:
-    """Somebody else made it, in a folder that all may write to."""
+    """Another user may own the database."""
     publish_version(workspace, docs(range(5)), is_indexed=True)
 
     with read_only(workspace.database):
@@ -128,11 +128,11 @@ def test_a_database_that_cannot_be_written_is_named(workspace: Workspace) -> Non
 
     assert row["status"] == "damaged"
     assert row["found"].startswith(f"{workspace.database}: cannot write: ")
-    assert row["hint"] == "change its owner or mode, then repair again"
+    assert row["hint"] == "change its owner or mode, then run `corpusmill doctor --repair` again"
 
 
 def test_a_data_set_that_cannot_be_written_does_not_hide_the_others(workspace: Workspace) -> None:
-    """And is not taken for one in use."""
+    """It must not be reported as in use either."""
     for dataset in ("closed", "open"):
         publish_version(workspace, docs(range(5)), dataset=dataset)
         (workspace.versions / dataset / publications.LOG).unlink(missing_ok=True)
@@ -145,8 +145,8 @@ def test_a_data_set_that_cannot_be_written_does_not_hide_the_others(workspace: W
     assert "change owner or mode" in closed["hint"]
 
 
-def test_there_may_be_nothing_to_look_at(workspace: Workspace) -> None:
-    """The doctor comes before the first run, too."""
+def test_an_empty_workspace_can_be_checked(workspace: Workspace) -> None:
+    """`doctor` may run before the first run."""
     assert verified(workspace) == []
     assert [row["status"] for row in repaired(workspace)] == ["ok"]
     assert not workspace.root.exists()

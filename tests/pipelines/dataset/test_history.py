@@ -15,7 +15,7 @@ def _ids(rows: list[dict[str, object]]) -> list[object]:
 
 
 def test_history_has_one_row_for_each_publication_newest_first(workspace: Workspace) -> None:
-    """A version that came twice stands twice: that is what happened."""
+    """A version that was published twice has two rows."""
     first = publish_version(workspace, docs(range(3))).manifest.version
     second = publish_version(workspace, docs(range(4))).manifest.version
     publish_version(workspace, docs(range(3)))
@@ -30,12 +30,12 @@ def test_history_has_one_row_for_each_publication_newest_first(workspace: Worksp
 
 
 def test_an_empty_workspace_has_no_history(workspace: Workspace) -> None:
-    """Nothing published yet is no error."""
+    """An empty history is not an error."""
     assert history(workspace) == []
 
 
-def test_all_data_sets_are_told_together(workspace: Workspace) -> None:
-    """Without a name, `versions` answers for the workspace."""
+def test_the_history_covers_all_data_sets(workspace: Workspace) -> None:
+    """Without a name, `versions` lists the whole workspace."""
     publish_version(workspace, docs(range(3)), dataset="one")
     publish_version(workspace, docs(range(3)), dataset="two")
 
@@ -45,7 +45,7 @@ def test_all_data_sets_are_told_together(workspace: Workspace) -> None:
 
 
 def test_rolling_back_twice_is_two_steps_back(workspace: Workspace) -> None:
-    """The step after a rollback leads further back, not forward to what was left."""
+    """A second rollback goes further back, not forward again."""
     versions = [publish_version(workspace, docs(range(n))).manifest.version for n in (3, 4, 5)]
 
     targets = [rollback(workspace, "my-docs")[0].manifest.version for _ in range(2)]
@@ -56,8 +56,8 @@ def test_rolling_back_twice_is_two_steps_back(workspace: Workspace) -> None:
         rollback(workspace, "my-docs")
 
 
-def test_rollback_takes_a_tag_or_an_id_and_writes_it_down(workspace: Workspace) -> None:
-    """Who looks at the history later sees who went back, and from where."""
+def test_rollback_accepts_a_tag_or_an_id_and_is_recorded(workspace: Workspace) -> None:
+    """The history shows the rollback and the version before it."""
     first = publish_version(workspace, docs(range(3)))
     second = publish_version(workspace, docs(range(4)))
     tag(workspace, first, "good")
@@ -71,7 +71,7 @@ def test_rollback_takes_a_tag_or_an_id_and_writes_it_down(workspace: Workspace) 
 
 
 def test_tags_move_only_by_force(workspace: Workspace) -> None:
-    """A name that others rely on does not change by accident."""
+    """Others may rely on a tag, so it must not move by accident."""
     first, second = (publish_version(workspace, docs(range(n))) for n in (3, 4))
 
     assert tag(workspace, first, "good")
@@ -87,25 +87,25 @@ def test_tags_move_only_by_force(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("name", ["0123456789abcdef", "a b", "", "../x", "-x", "x" * 65])
-def test_a_tag_cannot_be_taken_for_something_else(workspace: Workspace, name: str) -> None:
-    """It stands in names of versions, and must not look like an id."""
+def test_an_invalid_tag_is_refused(workspace: Workspace, name: str) -> None:
+    """A tag is part of version names and must not look like an id."""
     version = publish_version(workspace, docs(range(3)))
 
-    with pytest.raises(UsageError, match="no name for a tag"):
+    with pytest.raises(UsageError, match="not a valid tag"):
         tag(workspace, version, name)
 
 
 def test_only_versions_of_the_workspace_get_tags(workspace: Workspace, tmp_path: object) -> None:
-    """The tags of a data set lie beside its versions."""
+    """The tags of a data set are stored beside its versions."""
     version = publish_version(workspace, docs(range(3)))
     other = Workspace(workspace.root.parent / "other")
 
-    with pytest.raises(UsageError, match="does not lie in the workspace"):
+    with pytest.raises(UsageError, match="is not in the workspace"):
         tag(other, version, "good")
 
 
-def test_who_works_on_a_data_set_is_not_disturbed(workspace: Workspace) -> None:
-    """A run reads the history when it publishes."""
+def test_a_data_set_in_use_cannot_be_changed(workspace: Workspace) -> None:
+    """A run reads the history when it publishes, so it must not change."""
     version = publish_version(workspace, docs(range(3)))
 
     with workspace.lock("dataset", "my-docs"):
@@ -116,7 +116,7 @@ def test_who_works_on_a_data_set_is_not_disturbed(workspace: Workspace) -> None:
 
 
 def test_a_torn_log_loses_no_version(workspace: Workspace) -> None:
-    """A crash may cut the last line; the version it named is there all the same."""
+    """A crash may truncate the last line, but its version exists."""
     first = publish_version(workspace, docs(range(3)), at=datetime(2026, 1, 1, tzinfo=UTC))
     second = publish_version(workspace, docs(range(4)), at=datetime(2026, 1, 2, tzinfo=UTC))
     log = workspace.versions / "my-docs" / publications.LOG

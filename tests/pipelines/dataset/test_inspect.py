@@ -34,8 +34,8 @@ def titles(version: Version, **question: Any) -> list[str]:
     return [row["title"] for row in ask(version, **question)]
 
 
-def test_all_columns_come_as_json_can_hold_them(version: Version) -> None:
-    """What is printed is read by other programs."""
+def test_all_columns_are_converted_for_json(version: Version) -> None:
+    """Other programs read the output."""
     (row,) = ask(version, where="title = 'Long'")
 
     assert list(row) == DOCUMENT.names
@@ -45,8 +45,8 @@ def test_all_columns_come_as_json_can_hold_them(version: Version) -> None:
     assert row["text"] == LONG.text
 
 
-def test_all_documents_come_in_the_order_of_the_files(version: Version) -> None:
-    """The same question gives the same lines."""
+def test_documents_have_the_order_of_the_files(version: Version) -> None:
+    """The same query prints the same lines."""
     ids = [row["id"] for row in ask(version)]
 
     assert len(ids) == 21
@@ -69,12 +69,12 @@ def test_all_documents_come_in_the_order_of_the_files(version: Version) -> None:
     ],
 )
 def test_an_expression_reads_columns_and_signals(version: Version, where: str) -> None:
-    """Signals lie in other files; naming one is enough."""
+    """Signals are in other files, but can be used like columns."""
     assert titles(version, where=where) == ["Long"]
 
 
 def test_signals_that_are_named_are_shown(version: Version) -> None:
-    """Who asks by a number wants to see it."""
+    """Users want to see the values that they filter by."""
     (row,) = ask(version, where="gopher.word_count > 10")
     (chosen,) = ask(version, where="gopher.word_count > 10", columns=("gopher.mean_word_length", "title"))
 
@@ -101,10 +101,10 @@ def test_signals_that_are_named_are_shown(version: Version) -> None:
         ({"ledger": True, "columns": ("text",)}, "has no column 'text'", "sample_text"),
     ],
 )
-def test_a_wrong_question_is_answered_with_what_there_is(
+def test_an_invalid_query_is_answered_with_the_valid_names(
     version: Version, question: dict[str, Any], message: str, hint: str
 ) -> None:
-    """Nobody knows all names by heart."""
+    """Users do not know all names by heart."""
     with pytest.raises(UsageError) as error:
         ask(version, **question)
 
@@ -128,7 +128,7 @@ def test_a_wrong_question_is_answered_with_what_there_is(
     ],
 )
 def test_an_expression_reaches_nothing_but_the_version(version: Version, tmp_path: Path, where: str) -> None:
-    """An expression may come from a stranger, by way of a script or the site."""
+    """An expression may come from an untrusted user of a script or the site."""
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     parquet = tmp_path / "other.parquet"
@@ -141,7 +141,7 @@ def test_an_expression_reaches_nothing_but_the_version(version: Version, tmp_pat
 
 
 def test_an_expression_that_takes_too_long_is_stopped(version: Version) -> None:
-    """A slip in a join must not hold the machine."""
+    """A mistake in a join must not block the machine."""
     where = "(SELECT count(*) FROM range(1000000) a, range(10000000) b WHERE a.range + b.range = 7) > 1"
 
     with pytest.raises(UsageError, match=r"longer than 0\.2 s"):
@@ -149,7 +149,7 @@ def test_an_expression_that_takes_too_long_is_stopped(version: Version) -> None:
 
 
 def test_a_sample_is_always_the_same_and_does_not_depend_on_the_rest(version: Version) -> None:
-    """A sample that is looked at again should be the one that was seen."""
+    """Repeated sampling should show the same documents."""
     sample = ask(version, sample=5, columns=("id",))
     larger = ask(version, sample=9, columns=("id",))
     of_some = ask(version, sample=5, columns=("id",), where="word_count < 10")
@@ -162,7 +162,7 @@ def test_a_sample_is_always_the_same_and_does_not_depend_on_the_rest(version: Ve
 
 
 def test_a_split_can_be_chosen(version: Version) -> None:
-    """What a model is tested on is looked at apart."""
+    """Users inspect the test split separately."""
     rows = ask(version, split="train", columns=("split",))
 
     assert rows
@@ -170,8 +170,8 @@ def test_a_split_can_be_chosen(version: Version) -> None:
     assert len(ask(version, split="train", sample=100)) == len(rows)
 
 
-def test_the_ledger_can_be_asked_the_same_way(version: Version) -> None:
-    """What was rejected is half of the story."""
+def test_the_ledger_can_be_queried(version: Version) -> None:
+    """Rejected documents matter as much as published ones."""
     rows = ask(version, ledger=True, where="gopher.word_count < 5")
     everything = ask(version, ledger=True)
 
@@ -182,8 +182,8 @@ def test_the_ledger_can_be_asked_the_same_way(version: Version) -> None:
     ]
 
 
-def test_a_version_without_a_ledger_or_signals_can_be_asked(workspace: Workspace) -> None:
-    """Nothing rejected is an answer."""
+def test_a_version_without_ledger_or_signals_can_be_queried(workspace: Workspace) -> None:
+    """An empty ledger is a valid result."""
     version = publish_version(workspace, docs(range(3), is_measured=False))
 
     assert ask(version, ledger=True, where="rule = 'x'") == []
@@ -191,7 +191,7 @@ def test_a_version_without_a_ledger_or_signals_can_be_asked(workspace: Workspace
 
 
 def test_metadata_is_queried_as_a_map(version: Version) -> None:
-    """A key that is not there is null, and an empty version has the column too."""
+    """A missing key is null, and empty versions also have the column."""
     assert titles(version, where="metadata['kind'] = 'test' AND title = 'Long'") == ["Long"]
     assert titles(version, where="metadata['no'] IS NOT NULL") == []
     assert titles(version, where="map_contains(metadata, 'kind') AND word_count > 10") == ["Long"]
@@ -199,7 +199,7 @@ def test_metadata_is_queried_as_a_map(version: Version) -> None:
 
 
 def test_values_of_every_type_become_json() -> None:
-    """Views may be lists of times or bytes; a program reads them from one line."""
+    """Views may hold lists of times or bytes, which JSON cannot represent directly."""
     import pyarrow as pa
 
     from corpusmill.pipelines.dataset.inspect import plain_rows
@@ -234,7 +234,7 @@ def test_values_of_every_type_become_json() -> None:
 
 @given(st.floats(allow_nan=True, allow_infinity=True, width=32))
 def test_numbers_survive_as_they_are_written(value: float) -> None:
-    """A float32 of 0.1 is shown as 0.1, and what JSON does not know as null."""
+    """A float32 of 0.1 is shown as 0.1, and values that JSON lacks as null."""
     import pyarrow as pa
 
     from corpusmill.pipelines.dataset.inspect import plain_rows

@@ -1,4 +1,4 @@
-"""Versions that lie on a store: published, listed, read, compared and explained there as in a folder."""
+"""Versions on a store are published, listed, read, compared and explained like in a folder."""
 
 from __future__ import annotations
 
@@ -32,48 +32,48 @@ CAPTURES = [*docs(range(40)), Doc("bad.md", stage="quality", rule="gopher.word_c
 
 @pytest.fixture(params=["memory", "s3"])
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
-    """A workspace whose versions lie on a store."""
+    """A workspace whose versions are on a store."""
     url = f"memory://{uuid.uuid4().hex}" if request.param == "memory" else request.getfixturevalue("s3_url")
     return Workspace(tmp_path / "far", url)
 
 
 @pytest.fixture
 def on_s3(s3_url: str, tmp_path: Path) -> Workspace:
-    """The same on S3, where things go wrong."""
+    """A workspace on S3, whose server can simulate failures."""
     return Workspace(tmp_path / "far", s3_url)
 
 
-def without_places(told: Any) -> Any:
-    """What is told, without the paths and URLs in it."""
-    if isinstance(told, dict):
-        return {name: without_places(value) for name, value in told.items() if name != "path"}
-    return [without_places(value) for value in told] if isinstance(told, list) else told
+def without_places(answer: Any) -> Any:
+    """Return *answer* without the paths and URLs in it."""
+    if isinstance(answer, dict):
+        return {name: without_places(value) for name, value in answer.items() if name != "path"}
+    return [without_places(item) for item in answer] if isinstance(answer, list) else answer
 
 
 def test_a_version_on_a_store_is_that_in_a_folder(far: Workspace, workspace: Workspace) -> None:
-    """The same id and the same answers to every question, by name and by URL; nothing of it lies here."""
+    """Ids and results of queries are equal, by name and by URL, and no files are local."""
     near_versions = [publish_version(workspace, CAPTURES[:30]), publish_version(workspace, CAPTURES)]
     far_versions = [publish_version(far, CAPTURES[:30]), publish_version(far, CAPTURES)]
 
-    near, there = near_versions[1], far_versions[1]
+    local, remote = near_versions[1], far_versions[1]
     question = Question(where="source_id LIKE '1%'", limit=3)
-    assert there.name == near.name
-    assert list(inspect(there, question)) == list(inspect(near, question))
+    assert remote.name == local.name
+    assert list(inspect(remote, question)) == list(inspect(local, question))
     assert without_places(diff(*far_versions)) == without_places(diff(*near_versions))
-    for place in ("bad.md", "3.md", near.manifest.files[0].first_id, "nothing"):
+    for place in ("bad.md", "3.md", local.manifest.files[0].first_id, "nothing"):
         assert without_places(explain(str(place), far)) == without_places(explain(str(place), workspace))
-    assert statistics(there.store) == statistics(near.path)
+    assert statistics(remote.store) == statistics(local.path)
     assert datasets(far) == ["my-docs"]
-    for name in ("my-docs", there.name, f"my-docs@{there.manifest.version[:6]}"):
-        assert open_version(name, far).address == f"{far.store.url}/versions/my-docs/{there.manifest.version}"
-    assert open_version(there.address).manifest == there.manifest
+    for name in ("my-docs", remote.name, f"my-docs@{remote.manifest.version[:6]}"):
+        assert open_version(name, far).address == f"{far.store.url}/versions/my-docs/{remote.manifest.version}"
+    assert open_version(remote.address).manifest == remote.manifest
     assert not (far.root / "versions").exists()
-    with pytest.raises(UsageError, match="does not lie on this machine"):
-        there.files("shard")
+    with pytest.raises(UsageError, match="is not on this machine"):
+        remote.files("shard")
 
 
 def test_history_tags_and_checks_work_on_a_store(far: Workspace) -> None:
-    """Under the lock of the data set, which lies there too."""
+    """The lock of the data set is also on the store."""
     first, second = publish_version(far, CAPTURES[:30]), publish_version(far, CAPTURES)
 
     assert history.tag(far, first, "good")
@@ -87,12 +87,12 @@ def test_history_tags_and_checks_work_on_a_store(far: Workspace) -> None:
     name = second.manifest.files[0].path
     second.store.write(name, b"x" * second.store.size(name))
     assert [row["found"] for row in verified(far) if row["status"] == "damaged"] == [
-        f"{second.store.address(name)}: another SHA-256"
+        f"{second.store.address(name)}: the SHA-256 differs"
     ]
 
 
-def test_a_new_machine_can_repair_what_lies_on_the_store(on_s3: Workspace, tmp_path: Path, s3_url: str) -> None:
-    """Its own folder is not there yet, and is made for the catalog's database."""
+def test_a_new_machine_can_repair_a_store(on_s3: Workspace, tmp_path: Path, s3_url: str) -> None:
+    """Its local folder does not exist yet and is created for the catalog's database."""
     publish_version(on_s3, CAPTURES)
     other = Workspace(tmp_path / "other", s3_url)
 
@@ -100,22 +100,22 @@ def test_a_new_machine_can_repair_what_lies_on_the_store(on_s3: Workspace, tmp_p
 
     assert [(row["name"], row["found"]) for row in rows] == [
         ("data set my-docs", "1 publications"),
-        ("catalog", "made again: 1 publications"),
+        ("catalog", "rebuilt: 1 publications"),
     ]
     with contextlib.closing(open_catalog(other)) as catalog:
         assert catalog.load_table("corpusmill.my-docs").scan().to_arrow().num_rows == 40
 
 
-def test_a_store_with_nothing_on_it_needs_no_repair(on_s3: Workspace) -> None:
-    """Nothing is made, here or there."""
+def test_an_empty_store_needs_no_repair(on_s3: Workspace) -> None:
+    """Nothing is created, neither locally nor on the store."""
     assert [row["found"] for row in repaired(on_s3)] == ["no workspace yet"]
 
     assert not on_s3.root.exists()
     assert on_s3.store.files() == []
 
 
-def test_a_publication_that_was_cut_off_is_made_again(on_s3: Workspace, s3: Server) -> None:
-    """Without its manifest, a version is not there; the next run sweeps what lies under its name."""
+def test_an_interrupted_publication_is_repeated(on_s3: Workspace, s3: Server) -> None:
+    """A version without a manifest does not exist; the next run removes its files."""
     on_s3.make()
     s3.puts_until_down = 3
     with pytest.raises(UnfinishedError, match="cannot write"):
@@ -131,7 +131,7 @@ def test_a_publication_that_was_cut_off_is_made_again(on_s3: Workspace, s3: Serv
 
 
 def test_a_second_worker_on_a_data_set_is_refused(on_s3: Workspace, tmp_path: Path, s3_url: str) -> None:
-    """From another workspace folder, as from another machine."""
+    """A second workspace folder acts like a second machine."""
     version = publish_version(on_s3, CAPTURES)
     other = Workspace(tmp_path / "other", s3_url)
 
@@ -143,12 +143,12 @@ def test_a_second_worker_on_a_data_set_is_refused(on_s3: Workspace, tmp_path: Pa
 
 
 def ask(version: Version) -> list[dict[str, Any]]:
-    """Some documents, by a condition."""
+    """Return some documents by a condition."""
     return list(inspect(version, Question(where="source_id = '1.md'")))
 
 
 def test_a_store_that_vanishes_while_a_version_is_read_is_unfinished(on_s3: Workspace, s3: Server) -> None:
-    """Not a wrong condition, and not a damaged file."""
+    """The error must not be reported as an invalid query or a damaged file."""
     version = publish_version(on_s3, CAPTURES)
     s3.is_down = True
 
@@ -158,7 +158,7 @@ def test_a_store_that_vanishes_while_a_version_is_read_is_unfinished(on_s3: Work
 
 
 def test_an_object_that_cannot_be_read_is_named(on_s3: Workspace, s3: Server) -> None:
-    """Denied, gone, or cut: by its URL."""
+    """The error has the URL of a denied, missing or truncated object."""
     version = publish_version(on_s3, CAPTURES)
     name = version.manifest.files[0].path
     s3.denied = name
@@ -175,7 +175,7 @@ def test_an_object_that_cannot_be_read_is_named(on_s3: Workspace, s3: Server) ->
 
 
 def test_a_query_reaches_nothing_but_the_files_of_its_version(on_s3: Workspace, tmp_path: Path) -> None:
-    """Neither another object, nor a file of this machine."""
+    """Neither other objects nor local files can be read."""
     version = publish_version(on_s3, CAPTURES)
     on_s3.store.write("secret.parquet", b"x")
     (tmp_path / "secret.csv").write_text("x")
@@ -192,7 +192,7 @@ def test_a_query_reaches_nothing_but_the_files_of_its_version(on_s3: Workspace, 
 
 
 def test_a_column_of_a_version_is_read_by_ranges(on_s3: Workspace, s3: Server) -> None:
-    """A question about ids does not get the texts."""
+    """A query for ids must not download the texts."""
     captures = [Doc(f"{n}.md", text=" ".join(uuid.uuid4().hex for _ in range(400))) for n in range(800)]
     version = publish_version(on_s3, captures)
     s3.requests.clear()
@@ -206,11 +206,11 @@ def test_a_column_of_a_version_is_read_by_ranges(on_s3: Workspace, s3: Server) -
 
 
 def test_a_report_of_a_version_on_a_store_needs_a_folder(far: Workspace, tmp_path: Path) -> None:
-    """It is written here, not there."""
+    """The report is written locally."""
     version = publish_version(far, CAPTURES)
 
     make_report(version.store, out=tmp_path)
 
     assert (tmp_path / "report.html").is_file()
-    with pytest.raises(UsageError, match="beside a version on a store"):
+    with pytest.raises(UsageError, match="into a version on a store"):
         make_report(version.store)

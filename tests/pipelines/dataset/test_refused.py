@@ -1,4 +1,4 @@
-"""Pages that a crawl refused are counted by rule, with examples, wherever a version is looked at."""
+"""Refused pages are counted by rule, with examples, in all views of a version."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _no_handlers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def site_pages(**more: Answer) -> dict[str, Answer]:
-    """Give a site that refuses a folder, has a page that is gone, and two that can be read."""
+    """Return a site that disallows a folder, and has a missing page and two readable ones."""
     robots = Answer("User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"})
     links = ["/a", "/gone?by=jane@example.org", *(f"/private/{n}" for n in range(12))]
     pages = {"/robots.txt": robots, "/": page(*links, text=TEXT * 5), "/a": page(text=TEXT * 9 + "Rain came.")}
@@ -65,7 +65,7 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[obj
 def test_run_report_and_manifest_agree_on_what_crawls_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], on_store: bool
 ) -> None:
-    """Of several sources each has its own numbers; a later crawl's take the place of the earlier one's."""
+    """Each source has its own counts, which a later crawl replaces."""
     place = ["--workspace", tmp_path / "w", *(["--store", tmp_path / "s"] if on_store else [])]
     with serve(site_pages()) as one, serve({"/": page("/x", text=TEXT * 6)}) as other:
         recipe = recipe_for(tmp_path, one, other)
@@ -99,12 +99,12 @@ def test_run_report_and_manifest_agree_on_what_crawls_refused(
         version = open_version("d", Workspace(tmp_path / "w"))
         assert statistics(version.store)["refused"] == again["refused"]
         html = version.store.read_text("report.html")
-        assert "Pages that crawls refused" in html
-        assert "refused 12 pages, or got none" in html.replace("</code>", "").replace("<code>", "")
+        assert "Refused pages" in html
+        assert "refused or failed to fetch 12 pages" in html.replace("</code>", "").replace("<code>", "")
 
 
 def test_a_run_shows_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Without `--json` too; a run that gets nothing new shows it again."""
+    """The text output has them, too, also if a run fetches nothing new."""
     with serve(site_pages()) as site:
         recipe = recipe_for(tmp_path, site)
         for status in ("published", "unchanged"):
@@ -131,8 +131,8 @@ def a_ledger(folder: Path, rules: dict[str, int], *, row_group_size: int = 7) ->
     )
 
 
-def test_examples_lie_evenly_over_a_ledger_of_any_size(tmp_path: Path) -> None:
-    """The first five would all be of one folder; long messages are cut."""
+def test_examples_are_spread_evenly_over_a_ledger(tmp_path: Path) -> None:
+    """The first five would be from one folder. Long messages are shortened."""
     manifest = a_ledger(tmp_path, {"http.404": 100, "robots.disallowed": 3, "http.500": 100})
 
     refused = refused_pages(open_store(tmp_path), manifest, mask=mask_column)
@@ -146,7 +146,7 @@ def test_examples_lie_evenly_over_a_ledger_of_any_size(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    """What a crawl refused is evidence: it may not vanish without a word."""
+    """Refused pages must not be lost silently."""
     manifest = a_ledger(tmp_path, {"http.404": 1})
     (tmp_path / "ledger-00000.parquet").write_bytes(b"nonsense")
 

@@ -16,8 +16,8 @@ from tests.pipelines.dataset.corpora import docs, publish_version
 FOREVER = "SELECT sum(a.range * b.range) FROM range(200000) a, range(200000) b"
 
 
-def test_an_interrupted_query_is_an_interrupt(workspace: Workspace) -> None:
-    """DuckDB raises an error of its own, which would be reported as a fault of corpusmill."""
+def test_an_interrupted_query_raises_keyboard_interrupt(workspace: Workspace) -> None:
+    """DuckDB raises another error, which would be reported as a bug in corpusmill."""
     version = publish_version(workspace, docs(range(3)))
 
     def interrupt() -> None:

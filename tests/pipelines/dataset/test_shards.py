@@ -1,4 +1,4 @@
-"""What is guaranteed where documents are written, whatever loader or stage they come from."""
+"""Guarantees for written documents, independent of their loader and stages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ENTRIES = [{"key": "b", "value": "1"}, {"key": "a", "value": "2"}, {"key": "b", 
 
 
 class Untidy(Loader):
-    """Offers entries out of order, a key twice, and a key without a value."""
+    """Reads metadata with unsorted entries, a repeated key, and a key without a value."""
 
     suffixes: ClassVar[tuple[str, ...]] = (".untidy",)
 
@@ -49,30 +49,30 @@ def version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Version:
 
 
 def test_published_metadata_is_sorted_with_distinct_keys(version: Version) -> None:
-    """The first entry of a key wins; null and empty stay what they are."""
+    """The first entry of a key wins; null and empty values are kept."""
     (batch,) = version.documents(columns=["source_id", "metadata"])
 
     assert batch["metadata"].type == METADATA
-    found = dict(zip(batch["source_id"].to_pylist(), metadata_dicts(batch["metadata"]), strict=True))
-    assert found == {"1": {"a": "2", "b": "1"}, "2": None, "3": {}, "4": {"a": "2"}}
-    assert list(found["1"] or {}) == ["a", "b"]
+    metadata_by_id = dict(zip(batch["source_id"].to_pylist(), metadata_dicts(batch["metadata"]), strict=True))
+    assert metadata_by_id == {"1": {"a": "2", "b": "1"}, "2": None, "3": {}, "4": {"a": "2"}}
+    assert list(metadata_by_id["1"] or {}) == ["a", "b"]
 
 
 def test_manifest_and_logical_hash_are_those_of_the_file_as_it_is_read(version: Version) -> None:
-    """Parquet gives the items of a list another name than the schema that was written."""
+    """Parquet changes the name of list items in the schema."""
     (shard,) = (file for file in version.manifest.files if file.rows)
     (path,) = version.files("shard", split=shard.split)
 
     table = pq.read_table(path)
 
-    told = {column["name"]: column["type"] for column in version.manifest.document_schema}
-    assert told == {field.name: type_name(field.type) for field in table.schema}
+    declared = {column["name"]: column["type"] for column in version.manifest.document_schema}
+    assert declared == {field.name: type_name(field.type) for field in table.schema}
     assert logical_hash(table.to_batches(), table.schema) == shard.logical_hash
 
 
 @pytest.mark.parametrize("rows", [7, 700])
-def test_a_file_has_the_same_bytes_however_its_rows_come(tmp_path: Path, rows: int) -> None:
-    """Engines cut batches differently, and a page of Parquet may end where a batch does."""
+def test_the_bytes_of_a_file_do_not_depend_on_batches(tmp_path: Path, rows: int) -> None:
+    """Engines cut batches differently, and a Parquet page may end where a batch ends."""
     schema = pa.schema([pa.field("id", pa.string()), pa.field("text", pa.string())])
     texts = ["".join(f"{row * line} " for line in range(500)) for row in range(1_400)]
     table = pa.table({"id": [f"{row:032x}" for row in range(len(texts))], "text": texts}, schema)

@@ -14,18 +14,18 @@ from tests.pipelines.dataset.corpora import Doc, docs, publish_version
 
 
 def test_a_version_is_found_by_all_its_names(workspace: Workspace) -> None:
-    """Every command takes the same five forms of a name."""
+    """Every command accepts the same five forms of a name."""
     first = publish_version(workspace, docs(range(4)))
     second = publish_version(workspace, docs(range(5)))
     tag(workspace, first, "good")
     name = first.manifest.version
 
-    found = [
+    opened = [
         open_version(text, workspace)
         for text in (f"my-docs@{name}", f"my-docs@{name[:5]}", "my-docs@good", str(first.path), "my-docs")
     ]
 
-    assert [version.path for version in found] == [first.path] * 4 + [second.path]
+    assert [version.path for version in opened] == [first.path] * 4 + [second.path]
 
 
 def test_a_folder_needs_no_workspace(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,15 +42,15 @@ def test_a_folder_needs_no_workspace(workspace: Workspace, tmp_path: Path, monke
     ("name", "hint"),
     [
         ("my-dosc", "did you mean `my-docs`?"),
-        ("something", "there are: my-docs"),
+        ("something", "data sets: my-docs"),
         ("my-docs@goood", "did you mean `my-docs@good`?"),
-        ("my-docs@ffff", "lists them"),
-        ("./nowhere", "lists them"),
-        ("..", "lists them"),
+        ("my-docs@ffff", "list them with"),
+        ("./nowhere", "list versions with"),
+        ("..", "list versions with"),
     ],
 )
-def test_a_name_that_means_nothing_is_answered_with_the_nearest(workspace: Workspace, name: str, hint: str) -> None:
-    """Most wrong names are slips of a finger."""
+def test_an_unknown_name_is_answered_with_the_nearest(workspace: Workspace, name: str, hint: str) -> None:
+    """Most wrong names are typos."""
     tag(workspace, publish_version(workspace, docs(range(4))), "good")
 
     with pytest.raises(UsageError) as error:
@@ -60,7 +60,7 @@ def test_a_name_that_means_nothing_is_answered_with_the_nearest(workspace: Works
 
 
 def test_a_beginning_that_two_versions_share_is_refused(workspace: Workspace) -> None:
-    """Guessing between two versions would be worse than asking."""
+    """Guessing between two versions could select the wrong one."""
     folder = publish_version(workspace, docs(range(4))).path
     for name in ("abcd000000000000", "abcd111111111111"):
         folder.parent.joinpath(name).mkdir()
@@ -71,7 +71,7 @@ def test_a_beginning_that_two_versions_share_is_refused(workspace: Workspace) ->
 
 
 def test_a_manifest_cannot_lead_out_of_its_folder(workspace: Workspace) -> None:
-    """A version may come from a stranger."""
+    """A version may come from an untrusted source."""
     version = publish_version(workspace, docs(range(4)))
     text = (version.path / "manifest.json").read_text()
     (version.path / "manifest.json").write_text(text.replace('"path": "train-', '"path": "../train-'))
@@ -81,7 +81,7 @@ def test_a_manifest_cannot_lead_out_of_its_folder(workspace: Workspace) -> None:
 
 
 def test_a_missing_file_is_named(workspace: Workspace) -> None:
-    """The reader has to know which file to bring."""
+    """The user must know which file to restore."""
     version = publish_version(workspace, docs(range(4)))
     version.files("ledger")[1].unlink()
 
@@ -94,7 +94,7 @@ def _all(version: Version, kind: str) -> list[str]:
 
 
 def test_rows_are_found_in_the_file_that_has_them(workspace: Workspace) -> None:
-    """Only the files of one range of ids are opened: none that holds the document may be left out."""
+    """Only files with the right range of ids are opened, and none of them may be missed."""
     captures = [*docs(range(30)), *docs(range(30, 60), stage="quality", rule="gopher.word_count")]
     version = publish_version(workspace, captures)
 
@@ -107,8 +107,8 @@ def test_rows_are_found_in_the_file_that_has_them(workspace: Workspace) -> None:
 
 
 @given(digits=st.text("0123456789abcdef", min_size=1, max_size=32), rest=st.text("0123456789abcdef", max_size=32))
-def test_a_beginning_stands_for_all_ids_that_begin_so(digits: str, rest: str) -> None:
-    """The range is what makes a search by a beginning as quick as one by an id."""
+def test_the_range_of_a_prefix_covers_all_ids_with_it(digits: str, rest: str) -> None:
+    """The range makes a search by a prefix as fast as one by an id."""
     low, high = id_range(digits)
     document = (digits + rest).ljust(32, "7")[:32]
 
@@ -117,22 +117,22 @@ def test_a_beginning_stands_for_all_ids_that_begin_so(digits: str, rest: str) ->
     assert high.startswith(digits)
 
 
-def test_documents_come_in_file_order_and_only_those_asked_for(workspace: Workspace) -> None:
-    """Everything that shows documents reads them here."""
+def test_documents_have_file_order_and_can_be_selected(workspace: Workspace) -> None:
+    """All commands that show documents use this function."""
     version = publish_version(workspace, docs(range(30)))
-    wanted = sorted(document.id for document in docs(range(5)))
+    ids = sorted(document.id for document in docs(range(5)))
 
     everything = [row for batch in version.documents() for row in batch.to_pylist()]
-    some = [row for batch in version.documents(ids=pa.array(wanted), columns=["id"]) for row in batch.to_pylist()]
+    some = [row for batch in version.documents(ids=pa.array(ids), columns=["id"]) for row in batch.to_pylist()]
     train = [row for batch in version.documents(split="train", columns=["id", "split"]) for row in batch.to_pylist()]
 
     assert [row["id"] for row in everything] == _all(version, "shard")
-    assert sorted(row["id"] for row in some) == wanted
+    assert sorted(row["id"] for row in some) == ids
     assert {row["split"] for row in train} == {"train"}
 
 
 def test_a_version_without_documents_can_be_read(workspace: Workspace) -> None:
-    """A recipe may reject everything, and then somebody wants to know why."""
+    """A recipe may reject everything, which users need to inspect."""
     version = publish_version(workspace, [Doc("a", stage="quality", rule="gopher.word_count")])
 
     assert list(version.documents(columns=["id"])) == []
