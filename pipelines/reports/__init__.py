@@ -1,1 +1,1 @@
-"""What a version tells about itself: quality report, data card, machine-readable description."""
+"""Describe a version: quality report, data card and machine-readable description."""

@@ -1,4 +1,4 @@
-"""The data card of a version: `README.md`, with the front matter that hubs of data sets read."""
+"""The data card of a version: `README.md`, with the front matter that data hubs read."""
 
 from __future__ import annotations
 
@@ -27,47 +27,47 @@ _SIZE_CATEGORIES: Final = (
 )
 _ROWS: Final = 20
 _COLUMNS: Final = {
-    "id": "which document it is: 128 bits of SHA-256 over source and `source_id`, hexadecimal",
+    "id": "identity of the document: 128 bits of SHA-256 over source and `source_id`, hexadecimal",
     "text": "the text",
     "source": "name of the source in the recipe",
-    "source_id": "the document's name inside its source: an address, a path or a native id",
-    "content_hash": "what it says: 128 bits of SHA-256 over the text, hexadecimal",
-    "record_sha256": "SHA-256 of the record it was made from",
+    "source_id": "name of the document in its source: a URL, a path or a native id",
+    "content_hash": "hash of the text: 128 bits of SHA-256, hexadecimal",
+    "record_sha256": "SHA-256 of the record that the document was made from",
     "split": "train, validation or test",
-    "title": "title, where there is one",
-    "url": "address it was fetched from",
+    "title": "title, if known",
+    "url": "address that the document was fetched from",
     "domain": "registered domain of the address",
-    "language": "language found",
+    "language": "detected language",
     "license": "SPDX expression or `LicenseRef-…`; null is unknown",
-    "license_source": "where the licence stood",
-    "language_score": "certainty of the language, 0 to 1",
-    "published_at": "when it was published, where it says so",
-    "fetched_at": "when this text was first seen",
+    "license_source": "evidence for the license",
+    "language_score": "confidence of the language, 0 to 1",
+    "published_at": "date of publication, if known",
+    "fetched_at": "time at which this text was first seen",
     "char_count": "code points",
     "word_count": "words (`\\w+`)",
-    "cluster_size": "near duplicates it stands for, itself among them",
-    "cluster_id": "id of the document that was kept for its near duplicates",
-    "metadata": "further facts as pairs of key and value, sorted by key; no key stands twice",
+    "cluster_size": "number of near duplicates, including this document",
+    "cluster_id": "id of the document that was kept of its near duplicates",
+    "metadata": "further data as pairs of key and value, sorted by key; keys are distinct",
 }
 
 
 def write_card(figures: dict[str, Any], folder: Path) -> None:
-    """Write the card made from *figures* (as `statistics` gives them) into *folder*."""
+    """Write the card for *figures* (the result of `statistics`) into *folder*."""
     (folder / "README.md").write_text(card(figures), encoding="utf-8", errors="replace")
 
 
 def card(figures: dict[str, Any]) -> str:
-    """Give the card: front matter, then the page."""
+    """Return the card: the front matter, then the page."""
     front = yaml.safe_dump(front_matter(figures), sort_keys=False, allow_unicode=True, width=120)
     parts = (_summary, _loading, _columns, _making, _sources, _licenses, _personal, _limits, _citation)
     return f"---\n{front}---\n\n" + "\n\n".join(part(figures).strip() for part in parts) + "\n"
 
 
 def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
-    """Return what hubs read: license, languages, size, and the files of each split.
+    """Return the metadata that hubs read: license, languages, size, and the files of each split.
 
-    Each kind of side file that has rows is a configuration of its own. One without rows has none, and so has a split
-    without documents: Hugging Face `datasets` refuses files that hold no row at all.
+    Each kind of side file is a configuration. Side files and splits without rows are left out, because Hugging Face
+    `datasets` refuses files without rows.
     """
     documents = figures["sizes"]["documents"]
     codes = languages(figures)
@@ -93,12 +93,12 @@ def front_matter(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def license_names(figures: dict[str, Any]) -> list[str]:
-    """Give the licences of published documents, the most frequent first."""
+    """Return the licenses of published documents, the most frequent first."""
     return [row["name"] for row in figures["licenses"]["expressions"] if row["name"] and not row["is_rest"]]
 
 
 def _license_fields(figures: dict[str, Any]) -> dict[str, Any]:
-    """Give the hub's field: one id when all documents have it, else `other` with a name, or `unknown`."""
+    """Return the hub's fields: one id if all documents share a license, otherwise `other` with a name, or `unknown`."""
     names = license_names(figures)
     if not names:
         return {"license": "unknown"}
@@ -108,7 +108,7 @@ def _license_fields(figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_identifier(name: str) -> bool:
-    """Tell whether *name* looks like one identifier of the SPDX list, and not like an expression of several.
+    """Return whether *name* has the form of one SPDX identifier, rather than of an expression.
 
     >>> is_identifier("CC-BY-4.0"), is_identifier("MIT OR ISC"), is_identifier("LicenseRef-BSD")
     (True, False, False)
@@ -117,23 +117,23 @@ def is_identifier(name: str) -> bool:
 
 
 def languages(figures: dict[str, Any]) -> list[str]:
-    """Give the codes of the languages of published documents, in the order of the alphabet."""
+    """Return the sorted codes of the languages of published documents."""
     names = (row["name"] for row in figures["languages"] if row["name"] and not row["is_rest"])
     return sorted(name for name in names if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*", name))
 
 
 def _summary(figures: dict[str, Any]) -> str:
     sizes = figures["sizes"]
-    parent = f" It follows `{figures['parent']}`." if figures["parent"] else ""
+    parent = f" The previous version is `{figures['parent']}`." if figures["parent"] else ""
     return f"""# {figures["dataset"]}
 
 Version `{figures["version"]}`, published {figures["created_at"][:10]}.{parent}
 
 {plural(sizes["documents"], "document")}, {size(sizes["text_bytes"])} of text, {count(sizes["words"])} words, made by
 [corpusmill](https://github.com/corpusmill/corpusmill) from {plural(sizes["sources"], "source")}.
-{count(sizes["read"])} records were read; the {count(sizes["ledger"])} that are not published are in the ledger, each
-with the reason. The quality report is [report.html](report.html); [report.json](report.json) has the same figures for
-programs.
+{count(sizes["read"])} records were read. The {count(sizes["ledger"])} records that are not published are in the ledger,
+each with its reason. The quality report is [report.html](report.html); [report.json](report.json) has the same figures
+in machine-readable form.
 
 {
         _table(
@@ -154,25 +154,25 @@ programs.
 | other files | |
 |---|---|
 | `ledger-*.parquet` | one row for each record that is not published: rule, value, threshold |
-| `signals-*.parquet` | numbers measured on each document, joined by `id` |
-| `origin-*.parquet` | file and place of each record |
+| `signals-*.parquet` | numbers measured on each document; join by `id` |
+| `origin-*.parquet` | file and position of each record |
 {"".join(_side_table(table) for table in figures["side_tables"])}\
-| `manifest.json` | files with their SHA-256, counts, recipe, tools |
-| `croissant.json` | this description for programs |"""
+| `manifest.json` | files with their SHA-256, counts, recipe, tool versions |
+| `croissant.json` | machine-readable description (Croissant) |"""
 
 
 def _side_table(table: dict[str, Any]) -> str:
-    """Return the line of a side table that a stage published."""
+    """Return the table row of a side table that a stage published."""
     columns = ", ".join(f"`{_code(column['name'])}` ({_cell(column['type'])})" for column in table["columns"])
     files = f"`{table['name']}-*.parquet`"
-    return f"| {files} | listed by the stage `{table['stage']}`, sorted by `id`: {columns} |\n"
+    return f"| {files} | written by the stage `{table['stage']}`, sorted by `id`: {columns} |\n"
 
 
 def _loading(figures: dict[str, Any]) -> str:
     split = next((split["split"] for split in figures["splits"] if split["documents"]), "train")
     return f"""## How to load it
 
-All shards are Parquet with one schema, sorted by `id`.
+All shards are Parquet files with the same schema, sorted by `id`.
 
 ```python
 import pyarrow.dataset as ds
@@ -187,20 +187,20 @@ import os
 
 from datasets import load_dataset
 
-folder = os.getcwd()  # a whole path, or the name of a repository on the hub
+folder = os.getcwd()  # an absolute path, or the name of a repository on the hub
 documents = load_dataset(folder, split="{split}")
 some = load_dataset(folder, split="{split}", streaming=True, columns=["id", "text"])
 {"".join(_side_loading(figures))}```
 
 ```sql
--- DuckDB: the longest documents, why records were left out, documents with their signals, one key of the metadata
+-- DuckDB: the longest documents, rejected records by rule, documents with their signals, one key of the metadata
 SELECT id, title, word_count FROM '{split}-*.parquet' ORDER BY word_count DESC LIMIT 10;
 SELECT stage, rule, count(*) FROM 'ledger-*.parquet' GROUP BY ALL ORDER BY 3 DESC;
 {_join_of_signals(split) if figures["side_rows"].get("signals") else ""}\
 SELECT id, map_from_entries(metadata)['authors'] AS authors FROM '{split}-*.parquet' LIMIT 10;
 ```
 
-To train on it, packed into rows of tokens:
+To train on rows of packed tokens:
 
 ```python
 from corpusmill.training.data import PackedDataset
@@ -222,10 +222,10 @@ def _join_of_signals(split: str) -> str:
 
 def _columns(figures: dict[str, Any]) -> str:
     rows = [
-        (f"`{column['name']}`", column["type"], _COLUMNS.get(column["name"], "a view of the text, made by a stage"))
+        (f"`{column['name']}`", column["type"], _COLUMNS.get(column["name"], "a view of the text, computed by a stage"))
         for column in figures["columns"]
     ]
-    return f"## What is in a document\n\n{_table(('column', 'type', 'meaning'), rows)}"
+    return f"## Columns\n\n{_table(('column', 'type', 'meaning'), rows)}"
 
 
 def _making(figures: dict[str, Any]) -> str:
@@ -233,7 +233,7 @@ def _making(figures: dict[str, Any]) -> str:
     stages = zip(figures["stages"], recorded_stages(figures["stages"]), strict=True)
     for number, (entry, recorded) in enumerate(stages, start=1):
         params = stage_params(entry)
-        purpose = (recorded.model and recorded.model.card_line) or "a stage of another distribution"
+        purpose = (recorded.model and recorded.model.card_line) or "is a stage that is not installed here"
         lines.append(f"{number}. **{recorded.entry.name}** {purpose}{f' (`{_code(params)}`)' if params else ''}.")
     funnel = _table(
         ("stage", "documents in", "documents out", "rejected", "text out"),
@@ -243,17 +243,17 @@ def _making(figures: dict[str, Any]) -> str:
             for stage in figures["funnel"]
         ],
     )  # fmt: skip
-    listed = "\n".join(lines) or "No stage changed or rejected anything."
+    listed = "\n".join(lines) or "No stage changed or rejected a document."
     return f"""## How it was made
 
-The recipe is [recipe.yaml](recipe.yaml). Its stages, in their order:
+The recipe is [recipe.yaml](recipe.yaml). Its stages, in order:
 
 {listed}
 
 {funnel}
 
-Records go in, documents come out: nothing disappears between two stages. The same recipe on the same input gives the
-same files, byte for byte."""
+Every record that was read is published or in the ledger. The same recipe on the same input gives the same files, byte
+for byte."""
 
 
 def _sources(figures: dict[str, Any]) -> str:
@@ -264,30 +264,30 @@ def _sources(figures: dict[str, Any]) -> str:
             count(source["read"]),
             count(source["documents"]),
             size(source["bytes"]),
-            _cell(source["license"] or "as each document says"),
+            _cell(source["license"] or "per document"),
         )
         for source in figures["sources"][:_ROWS]
     ]
     more = len(figures["sources"]) - _ROWS
-    note = f"\n\nAnd {more} smaller sources: see `report.json`." if more > 0 else ""
-    return f"## Sources\n\n{_table(('source', 'read from', 'read', 'published', 'text', 'licence'), rows)}{note}"
+    note = f"\n\n{more} smaller sources are in `report.json`." if more > 0 else ""
+    return f"## Sources\n\n{_table(('source', 'read from', 'read', 'published', 'text', 'license'), rows)}{note}"
 
 
 def _licenses(figures: dict[str, Any]) -> str:
     documents = figures["sizes"]["documents"]
     if not documents:
-        return "## Licences\n\nNo document is published."
+        return "## Licenses\n\nNo document is published."
     rows = [
         (_license(row["name"]), count(row["documents"]), percent(row["documents"] / documents))
         for row in figures["licenses"]["expressions"][:_ROWS]
     ]
-    return f"""## Licences
+    return f"""## Licenses
 
-Each document carries its licence in `license` and the evidence for it in `license_source`. There is no licence for the
-whole: use what you may use, for instance `WHERE license IN ('CC0-1.0', 'CC-BY-4.0')`. Unknown means that no licence was
-found, not that there is none to respect.
+Each document has its license in `license` and the evidence for it in `license_source`. The data set as a whole has no
+license: select the documents that you may use, for example with `WHERE license IN ('CC0-1.0', 'CC-BY-4.0')`. Unknown
+means that no license was found; the document may still be protected.
 
-{_table(("licence", "documents", "share"), rows)}"""
+{_table(("license", "documents", "share"), rows)}"""
 
 
 def _license(name: str | None) -> str:
@@ -295,28 +295,29 @@ def _license(name: str | None) -> str:
 
 
 def _personal(figures: dict[str, Any]) -> str:
-    found = figures["personal_data"]
+    heading = "## Personal data\n\n"
+    personal = figures["personal_data"]
     stages = recorded_stages(figures["stages"])
     first = first_on_personal_data(stages)
     if first is None or first.personal_data is None:
         if are_all_installed(stages):
-            return "## Personal data\n\nThe recipe does not look for it: expect names, addresses and more in the texts."
-        return "## Personal data\n\nWhether the recipe looks for it is not known: not all of its stages are installed."
-    rows = [(_cell(kind["kind"]), count(kind["items"]), count(kind["published_documents"])) for kind in found["kinds"]]
-    table = f"\n\n{_table(('kind', 'found', 'published documents with it'), rows)}" if rows else ""
+            return f"{heading}The recipe does not detect personal data: expect names, addresses and more in the texts."
+        return f"{heading}It is unknown whether the recipe detects personal data: not all of its stages are installed."
+    rows = [
+        (_cell(kind["kind"]), count(kind["items"]), count(kind["published_documents"])) for kind in personal["kinds"]
+    ]
+    table = f"\n\n{_table(('kind', 'detected', 'published documents with it'), rows)}" if rows else ""
     action = f" (action: `{first.action_on_personal_data}`)" if first.action_on_personal_data else ""
-    stage = f"The stage `{first.entry.name}` looked for personal data"
+    stage = f"The stage `{first.entry.name}` detects personal data"
     if first.personal_data.is_fixed_form:
         search = (
-            f"{stage} of fixed forms{action}. Names, places and what a text tells of\nsomebody are not found by it: "
+            f"{stage} that has a fixed form{action}. It does not detect names, places\nor descriptions of people: "
             "a document may still be about a person."
         )
     else:
-        search = f"{stage}{action}. No search finds all of it: a document may still be about a person."
-    return f"""## Personal data
-
-{search} Whoever wants a document taken out can name its
-address or its `id` to the publisher.{table}"""
+        search = f"{stage}{action}. Detection is incomplete: a document may still be about a person."
+    return f"""{heading}{search} To have a document removed, send its address or its `id`
+to the publisher.{table}"""
 
 
 def _limits(figures: dict[str, Any]) -> str:
@@ -325,11 +326,11 @@ def _limits(figures: dict[str, Any]) -> str:
     frequent = [row["name"] or "unknown" for row in figures["languages"][:5]]
     return f"""## Known limits
 
-- {share} of the records were left out by rules. Rules have side effects: short texts, lists, code and dialects are
-  rejected more often than news prose. The ledger and the report show what each rule took, with examples near the bound.
-- Language, licence and date are found by programs and can be wrong. Languages by number of documents:
+- Rules rejected {share} of the records. Rules have side effects: short texts, lists, code and dialects are rejected
+  more often than news prose. The ledger and the report show what each rule rejected, with examples near its threshold.
+- Language, license and date are detected automatically and can be wrong. Most frequent languages:
   {", ".join(map(_cell, frequent)) or "none"}.
-- Texts are published as they were found. They contain what their authors wrote, errors and offence included.
+- Texts are published as their authors wrote them, including errors and offensive content.
 - Deduplication keeps one of several copies; it does not remove sentences that many documents share."""
 
 
@@ -352,7 +353,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def _cell(text: str) -> str:
-    """Give *text* from data so that it stays text in a table of Markdown."""
+    """Escape *text* for a cell of a Markdown table."""
     line = shortened(text, 80)
     return "".join(f"\\{letter}" if letter in r"\`*_{}[]<>|#&~" else letter for letter in line)
 

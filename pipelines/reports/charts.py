@@ -1,8 +1,8 @@
-"""Charts as SVG: pure functions from numbers to markup, without scripts, that fit any width.
+"""Draw charts as SVG of any width, without scripts. All functions are pure.
 
-Horizontal places are percentages and text is in pixels, so a chart is readable at the width of a telephone too. Colours
-are the custom properties of the page (`--accent`, `--rejected`, `--quiet`, `--line`), hence light and dark. All text
-from data is escaped. Each chart has a title and a description for those who cannot see it.
+Horizontal positions are percentages and text is in pixels, so a chart is readable on a phone too. Colors are custom
+properties of the page (`--accent`, `--rejected`, `--quiet`, `--line`), so they follow its light or dark mode. All text
+from data is escaped. Each chart has a title and a description for screen readers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _MAX_DESCRIBED: Final = 12
 
 @dataclass(frozen=True)
 class Bar:
-    """A labelled value, and the part of it that was rejected; `text` stands at the right."""
+    """A labeled value and its rejected part; `text` is drawn at the right."""
 
     label: str
     value: float
     text: str
     rejected: float = 0.0
     quiet: bool = False
-    """Drawn without emphasis: the unknown, and all others."""
+    """Whether the bar is drawn without emphasis, as for unknown and other values."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Flow:
-    """A stage: what came in, what went on, what was taken out; `text` tells what went on."""
+    """A stage: the amounts that came in, went on and were removed; `text` is the amount that went on."""
 
     label: str
     came: float
@@ -54,7 +54,7 @@ class Flow:
 
 
 def bars(items: Sequence[Bar], *, title: str) -> Markup:
-    """Draw one bar below the other, each under its label; the longest fills the width."""
+    """Draw bars below each other, each under its label; the longest one has the full width."""
     longest = max((item.value for item in items), default=0) or 1
     shapes = [shape for row, item in enumerate(items) for shape in _bar(item, row * _ROW, longest)]
     description = "; ".join(f"{item.label}: {item.text}" for item in items[:_MAX_DESCRIBED])
@@ -85,8 +85,8 @@ def histogram(
     """Draw counts as columns of equal width, the rejected ones on top of the kept ones.
 
     Args:
-        labels: Place (0 to 1) and text of each label below the axis.
-        marks: Thresholds; dashed lines with a label at the top.
+        labels: Position (0 to 1) and text of each label below the axis.
+        marks: Thresholds, drawn as dashed lines with a label at the top.
     """
     taken = list(rejected) or [0.0] * len(kept)
     highest = max((a + b for a, b in zip(kept, taken, strict=True)), default=0) or 1
@@ -102,7 +102,7 @@ def histogram(
 
 
 def _columns(below: Sequence[float], counts: Sequence[float], *, scale: float, base: int) -> str:
-    """Give the path of columns that stand on *below*, in a box 1000 wide; a count above 0 can always be seen."""
+    """Return the path of columns on top of *below*, in a box 1000 wide. A count above 0 is always visible."""
     width = 1000 / max(1, len(counts))
     parts = []
     for index, (start, number) in enumerate(zip(below, counts, strict=True)):
@@ -134,7 +134,7 @@ def _anchor(place: float) -> str:
 
 
 def stacked_bar(parts: Sequence[Bar], *, title: str) -> Markup:
-    """Draw shares of one whole as one bar; the parts fade from the accent colour in their order."""
+    """Draw shares of a whole as one bar; its parts fade from the accent color in order."""
     total = sum(part.value for part in parts) or 1
     shapes, start = [_rect(0, 1, y=0, height=18, kind="track")], 0.0
     for index, part in enumerate(parts):
@@ -145,7 +145,7 @@ def stacked_bar(parts: Sequence[Bar], *, title: str) -> Markup:
 
 
 def funnel(stages: Sequence[Flow], *, title: str) -> Markup:
-    """Draw stages from top to bottom: what goes on flows into the next stage, what is taken out stays at the side."""
+    """Draw stages from top to bottom, with the removed amount at the side."""
     widest = max((max(stage.came, stage.went + stage.taken) for stage in stages), default=0) or 1
     shapes: list[Markup] = []
     for row, stage in enumerate(stages):

@@ -1,4 +1,4 @@
-"""The main figures of two versions side by side."""
+"""Compare the main figures of two versions."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _SIZES: Final = (
 )
 _SHARES: Final = {
     "Published share": ("documents", "read"),
-    "Unknown licence": ("unknown", "documents"),
+    "Unknown license": ("unknown", "documents"),
     "Removed as copies": ("copies", "read"),
 }
 MAX_ROWS: Final = 20
-"""Sources, and rules, that are compared by name."""
+"""Sources that are compared by name at most, and rules."""
 
 
 def comparison(figures: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
-    """Give *figures* beside those of an *other* version, with the differences (this one minus the other one).
+    """Compare *figures* with those of an *other* version.
 
-    A row has `label`, `kind` (count, size, percent, seconds), `here`, `there` and `difference`; a figure that the other
-    version does not have is None there.
+    A row has `label`, `kind` (count, size, percent, seconds), `here`, `there` and `difference` (here minus there). A
+    figure that a version does not have is None.
     """
     return {
         "dataset": other["dataset"],
@@ -61,7 +61,7 @@ def _share(figures: dict[str, Any], part: str, whole: str) -> float | None:
 
 
 def _named(figures: dict[str, Any], other: dict[str, Any], *, part: str, name: str) -> list[dict[str, Any]]:
-    """Compare documents by the *name* of the rows of a *part*; a name that is missing counts nothing."""
+    """Compare documents by the *name* of the rows of a *part*; a missing name counts as 0."""
     here, there = (_totals(one[part], name) for one in (figures, other))
     names = sorted({*here, *there}, key=lambda key: (-max(here.get(key, 0), there.get(key, 0)), key))
     return [_row(key, "count", here.get(key, 0), there.get(key, 0)) for key in names[:MAX_ROWS]]

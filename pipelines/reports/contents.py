@@ -1,4 +1,4 @@
-"""What is in a version: sources, licences, languages, lengths, dates, domains, splits; and what rules took from it."""
+"""Figures about the content of a version: sources, licenses, languages, lengths, dates, domains, splits, rules."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.manifest import VersionManifest
 
 TOP: Final = 50
-"""Entries of a list before the rest becomes one entry."""
+"""Entries of a list; the rest becomes one entry."""
 OTHERS: Final = "others"
 LARGEST: Final = 10
 TITLE_LENGTH: Final = 100
-"""Characters of a title or an address."""
+"""Characters of a title or a URL."""
 BINS_PER_DECADE: Final = 8
 _REFUSED: Final = "refused."
 _DAY_US: Final = 86_400_000_000
 
 
 def rules(tables: Tables) -> list[dict[str, Any]]:
-    """Give for each rule that rejected something: stage, rule, documents, bytes of text."""
+    """Return the stage, rule, documents and bytes of text of each rule that rejected documents."""
     return tables.rows(
         """
         SELECT stage, rule, count(*) AS documents, coalesce(sum(text_bytes), 0)::BIGINT AS bytes
@@ -32,7 +32,7 @@ def rules(tables: Tables) -> list[dict[str, Any]]:
 
 
 def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
-    """Give for each source what was read, published and rejected, and the rule that took most of it."""
+    """Return the records read, published and rejected of each source, and the rule that rejected most of them."""
     inputs = {source.source: source for source in manifest.inputs}
     published = _by(tables, "SELECT source, count(*) AS n, sum(bytes)::BIGINT AS bytes FROM documents GROUP BY source")
     taken = _by(
@@ -53,17 +53,17 @@ def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
         ) WHERE place = 1
         """,
     )
-    found = []
+    rows = []
     for name in sorted({*inputs, *published, *taken, *manifest.counts.by_source}):
         kept, gone, top = published.get(name, {}), taken.get(name, {}), tops.get(name, {})
-        given = inputs.get(name)
-        found.append(
+        source = inputs.get(name)
+        rows.append(
             {
                 "source": name,
-                "kind": given.kind if given else None,
-                "format": given.format if given else None,
-                "license": given.license if given else None,
-                "files": len(given.files) if given else 0,
+                "kind": source.kind if source else None,
+                "format": source.format if source else None,
+                "license": source.license if source else None,
+                "files": len(source.files) if source else 0,
                 "read": kept.get("n", 0) + gone.get("n", 0),
                 "documents": kept.get("n", 0),
                 "bytes": kept.get("bytes", 0),
@@ -74,13 +74,13 @@ def sources(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
                 "top_rule_documents": top.get("n", 0),
             }
         )
-    return sorted(found, key=lambda source: (-source["bytes"], source["source"]))
+    return sorted(rows, key=lambda row: (-row["bytes"], row["source"]))
 
 
 def refused(manifest: VersionManifest) -> list[dict[str, Any]]:
-    """Return for each crawl how many pages it refused or fetched in vain: all, and by rule with examples.
+    """Return the pages that each crawl refused or failed to fetch: in total, and by rule with examples.
 
-    Older versions know the numbers only.
+    Older versions have no examples.
     """
     crawls = []
     for source in manifest.inputs:
@@ -91,7 +91,7 @@ def refused(manifest: VersionManifest) -> list[dict[str, Any]]:
 
 
 def _refused_counts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Return the rules and pages that the *counts* of a crawl hold, the most frequent rule first.
+    """Return the refused pages by rule from the *counts* of a crawl, the most frequent rule first.
 
     >>> _refused_counts({"pages": 9, "refused": 3, "refused.http.404": 1, "refused.robots.disallowed": 2})[0]
     {'rule': 'robots.disallowed', 'pages': 2, 'examples': []}
@@ -106,7 +106,7 @@ def _by(tables: Tables, query: str) -> dict[str, dict[str, Any]]:
 
 
 def grouped(tables: Tables, column: str, *, top: int = TOP) -> list[dict[str, Any]]:
-    """Give documents and bytes by the values of *column*: the *top* largest, null among them, and `OTHERS`."""
+    """Return documents and bytes by value of *column*: the *top* largest groups (null is a value) and `OTHERS`."""
     return tables.rows(
         f"""
         WITH groups AS (
@@ -123,7 +123,7 @@ def grouped(tables: Tables, column: str, *, top: int = TOP) -> list[dict[str, An
 
 
 def licenses(tables: Tables) -> dict[str, Any]:
-    """Give documents by licence and by where the licence was found; the name null is unknown."""
+    """Return documents by license and by evidence for it; the name null means unknown."""
     return {
         "unknown": tables.row("SELECT count(*) AS n FROM documents WHERE license IS NULL")["n"],
         "expressions": grouped(tables, "license"),
@@ -132,17 +132,17 @@ def licenses(tables: Tables) -> dict[str, Any]:
 
 
 def languages(tables: Tables) -> list[dict[str, Any]]:
-    """Give documents by language; the name null is unknown."""
+    """Return documents by language; the name null means unknown."""
     return grouped(tables, "language")
 
 
 def domains(tables: Tables) -> list[dict[str, Any]]:
-    """Give documents by registered domain; the name null stands for documents without one."""
+    """Return documents by registered domain; the name null means none."""
     return grouped(tables, "domain", top=20)
 
 
 def lengths(tables: Tables) -> dict[str, Any]:
-    """Give the distribution of lengths: bytes in `BINS_PER_DECADE` bins a decade, and exact quantiles."""
+    """Return the distribution of lengths: bytes in `BINS_PER_DECADE` bins per decade, and exact quantiles."""
     bins = tables.rows(
         f"""
         SELECT CASE WHEN bytes = 0 THEN -1 ELSE floor({BINS_PER_DECADE} * log10(bytes))::INTEGER END AS bin,
@@ -167,14 +167,14 @@ def lengths(tables: Tables) -> dict[str, Any]:
 
 def _quantiles(tables: Tables, column: str) -> dict[str, int]:
     shares = {"min": 0.0, "p5": 0.05, "median": 0.5, "p95": 0.95, "max": 1.0}
-    (found,) = tables.connection.execute(
+    (quantiles,) = tables.connection.execute(
         f"SELECT quantile_disc({column}, {list(shares.values())}) FROM documents"
     ).fetchone() or (None,)
-    return dict(zip(shares, found, strict=True)) if found else {}
+    return dict(zip(shares, quantiles, strict=True)) if quantiles else {}
 
 
 def dates(tables: Tables) -> dict[str, Any]:
-    """Give documents by year of publication, and the days between which they were fetched."""
+    """Return documents by year of publication, and the first and last day on which documents were fetched."""
     years = tables.rows(
         """
         SELECT year(make_timestamp(published_us)) AS year, count(*) AS documents
@@ -192,7 +192,7 @@ def dates(tables: Tables) -> dict[str, Any]:
 
 
 def largest_documents(tables: Tables) -> list[dict[str, Any]]:
-    """Give the longest documents."""
+    """Return the longest documents."""
     rows = tables.rows(
         f"""
         SELECT id, coalesce(title, source_id) AS title, url, source, strlen(text) AS bytes
@@ -203,21 +203,21 @@ def largest_documents(tables: Tables) -> list[dict[str, Any]]:
 
 
 def address(url: str | None) -> str | None:
-    """Give *url* when it is short enough to be shown and followed."""
+    """Return *url* if it is short enough to be shown as a link."""
     return shortened(url, 2 * TITLE_LENGTH) if url else None
 
 
 def splits(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
-    """Give for each split the share that the recipe asks for, and what it got."""
-    wanted = manifest.recipe.get("split", {})
-    found = {row["split"]: row for row in tables.rows(_SPLITS)}
+    """Return for each split the share that the recipe sets, and its actual size."""
+    shares = manifest.recipe.get("split", {})
+    sizes = {row["split"]: row for row in tables.rows(_SPLITS)}
     return [
         {
             "split": name,
-            "wanted": wanted.get(name),
-            "documents": found.get(name, {}).get("documents", 0),
-            "bytes": found.get(name, {}).get("bytes", 0),
-            "words": found.get(name, {}).get("words", 0),
+            "wanted": shares.get(name),
+            "documents": sizes.get(name, {}).get("documents", 0),
+            "bytes": sizes.get(name, {}).get("bytes", 0),
+            "words": sizes.get(name, {}).get("words", 0),
             "shards": sum(shard.split == name for shard in manifest.files),
             "shard_bytes": sum(shard.bytes for shard in manifest.files if shard.split == name),
         }

@@ -1,4 +1,4 @@
-"""The description of a version in Croissant 1.1 (MLCommons): files with their hashes, records with their fields."""
+"""Describe a version in Croissant 1.1 (MLCommons): files with their hashes, records with their fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from corpusmill.schemas.manifest import ShardFile, SideFile, VersionManifest
 SPECIFICATION: Final = "http://mlcommons.org/croissant/1.1"
 FILE: Final = "croissant.json"
 _PARQUET: Final = ["application/vnd.apache.parquet", "application/x-parquet"]
-"""The registered name of the format, and the one that readers of Croissant know."""
+"""The registered media type, and the one that Croissant readers support."""
 _CONTEXT: Final[dict[str, Any]] = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -63,7 +63,7 @@ _CONTEXT: Final[dict[str, Any]] = {
     "subField": "cr:subField",
     "transform": "cr:transform",
 }
-"""The context that the specification gives; names in it mean what they mean there."""
+"""The JSON-LD context of the Croissant specification."""
 _TYPES: Final = {
     pa.string(): "sc:Text",
     pa.bool_(): "sc:Boolean",
@@ -78,18 +78,18 @@ _ABOUT: Final = {
     "documents": "Published documents.",
     "ledger": "Records that are not published, each with the rule that rejected it.",
     "signals": "Numbers measured on each document.",
-    "origin": "File and place of each record.",
+    "origin": "File and position of each record.",
 }
 
 
 def write_croissant(figures: dict[str, Any], folder: Path) -> None:
-    """Write the description of the version in *folder*, whose *figures* `statistics` gave."""
+    """Write the description of the version in *folder*, from *figures* (the result of `statistics`)."""
     described = croissant(figures, read_manifest(folder), folder)
     (folder / FILE).write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def croissant(figures: dict[str, Any], manifest: VersionManifest, folder: Path) -> dict[str, Any]:
-    """Give the description as JSON-LD; only the schemas of files are read, not their rows."""
+    """Return the description as JSON-LD. Reads the schemas of the files, not their rows."""
     groups = dict(_groups(manifest))
     return {
         "@context": _CONTEXT,
@@ -117,7 +117,7 @@ def croissant(figures: dict[str, Any], manifest: VersionManifest, folder: Path) 
 
 
 def _groups(manifest: VersionManifest) -> Iterator[tuple[str, list[ShardFile | SideFile]]]:
-    """Give the files that hold rows of one kind, by the name of their record set."""
+    """Yield the name of each record set with the files that hold its rows."""
     if manifest.files:
         yield "documents", list(manifest.files)
     for kind in ("ledger", "signals", "origin"):
@@ -132,13 +132,13 @@ def _description(figures: dict[str, Any]) -> str:
     sizes = figures["sizes"]
     return (
         f"{plural(sizes['documents'], 'document')} with {size(sizes['text_bytes'])} of text from "
-        f"{plural(sizes['sources'], 'source')}; {count(sizes['ledger'])} of {count(sizes['read'])} records were left "
-        "out, each with its reason in the ledger. Licences are told for each document in its field `license`."
+        f"{plural(sizes['sources'], 'source')}; {count(sizes['ledger'])} of {count(sizes['read'])} records are "
+        "not published; the ledger has the reason for each. The field `license` has the license of each document."
     )
 
 
 def _license_url(name: str) -> str:
-    """Give the page of an SPDX identifier; an expression of several, or a `LicenseRef-`, stays as it is."""
+    """Return the URL of an SPDX identifier; an expression or a `LicenseRef-` is returned unchanged."""
     return f"https://spdx.org/licenses/{name}.html" if is_identifier(name) else name
 
 
@@ -168,12 +168,12 @@ def _file_set(name: str, files: list[ShardFile | SideFile]) -> dict[str, Any]:
 
 
 def _splits() -> dict[str, Any]:
-    """Give the record set of the splits, in the form in which the specification marks them."""
+    """Return the record set of the splits, in the form that the specification requires."""
     return {
         "@type": "cr:RecordSet",
         "@id": "splits",
         "name": "splits",
-        "description": "The parts for training, validation and test.",
+        "description": "The splits for training, validation and test.",
         "dataType": "cr:Split",
         "key": {"@id": "splits/name"},
         "field": [{"@type": "cr:Field", "@id": "splits/name", "name": "name", "dataType": "sc:Text"}],
@@ -186,14 +186,14 @@ def _record_set(name: str, schema: pa.Schema) -> dict[str, Any]:
         "@type": "cr:RecordSet",
         "@id": name,
         "name": name,
-        "description": _ABOUT.get(name) or f"What the stage {stage_of(name)} listed, joined by id.",
+        "description": _ABOUT.get(name) or f"Rows of the stage {stage_of(name)}; join by id.",
         **({"key": {"@id": f"{name}/id"}} if name in ("documents", "signals") else {}),
         "field": [_field(name, column) for column in schema if _is_describable(column.type)],
     }
 
 
 def _field(record_set: str, column: pa.Field) -> dict[str, Any]:
-    """Describe a column: a list as an array, a struct by one field for each of its members."""
+    """Describe a column: a list as an array, and a struct with a field for each member."""
     field: dict[str, Any] = {"@type": "cr:Field", "@id": f"{record_set}/{column.name}", "name": column.name}
     source = {"fileSet": {"@id": f"{record_set}-files"}, "extract": {"column": column.name}}
     if pa.types.is_list(column.type):
@@ -209,12 +209,12 @@ def _field(record_set: str, column: pa.Field) -> dict[str, Any]:
 
 
 def _item(kind: pa.DataType) -> pa.DataType:
-    """Return the type of the items of a list; any other type as it is."""
+    """Return the type of the items of a list; any other type is returned unchanged."""
     return kind.value_type if pa.types.is_list(kind) else kind
 
 
 def _is_describable(kind: pa.DataType) -> bool:
-    """Return whether Croissant has words for the type: one value, members, or a list of either. Maps have none."""
+    """Return whether Croissant can describe the type: a value, a struct, or a list of either; not a map."""
     item = _item(kind)
     return item in _TYPES or (pa.types.is_struct(item) and all(member.type in _TYPES for member in item))
 

@@ -1,4 +1,4 @@
-"""Everything that explains a version, written into its folder before it is published."""
+"""Write the descriptions of a version into its folder before it is published."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from pathlib import Path
 
 
 def describe_version(folder: Path) -> None:
-    """Write report, data card and Croissant description of the version in *folder*, which is read once.
+    """Write the report, data card and Croissant description of the version in *folder*. Reads its files once.
 
-    The folder needs its `manifest.json` and the files that it lists; how the folder is called does not matter.
+    The folder must hold `manifest.json` and the files that it lists; its name does not matter.
     """
-    # Imported here, because a run whose version is published already needs neither DuckDB nor templates.
+    # Imported here, because a run that publishes nothing new needs neither DuckDB nor templates.
     from corpusmill.pipelines.reports.card import write_card
     from corpusmill.pipelines.reports.croissant import write_croissant
     from corpusmill.pipelines.reports.report import write_report

@@ -1,4 +1,4 @@
-"""From the figures of a version to its charts: what is drawn, in which order, with which labels."""
+"""Draw the charts of a report from the figures of a version."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from corpusmill.pipelines.reports import charts, wording
 from corpusmill.pipelines.reports.signals import position
 
 _ROWS: Final = 12
-"""Bars of a chart; the rest becomes one bar."""
+"""Bars of a chart at most; the rest becomes one bar."""
 _LABEL: Final = 34
 """Characters of a label."""
 _SMALL_MULTIPLES: Final = 30
@@ -18,13 +18,13 @@ _YEARS: Final = 60
 
 
 def drawings(figures: dict[str, Any]) -> dict[str, Any]:
-    """Give all charts of the report by name; None where there is nothing to draw."""
+    """Return all charts of the report by name; a chart without data is None."""
     return {
         "funnel_documents": _funnel(figures, unit="documents"),
         "funnel_bytes": _funnel(figures, unit="bytes"),
         "sources": _sources(figures),
         "licenses": _grouped(
-            figures["licenses"]["expressions"], title="Documents by licence", unknown="unknown licence"
+            figures["licenses"]["expressions"], title="Documents by license", unknown="unknown license"
         ),
         "languages": _grouped(figures["languages"], title="Documents by language", unknown="unknown language"),
         "domains": _grouped(figures["domains"], title="Documents by domain", unknown="no domain"),
@@ -56,7 +56,7 @@ def _funnel(figures: dict[str, Any], *, unit: str) -> Markup:
 
 
 def _is_silent(stage: dict[str, Any]) -> bool:
-    """Tell whether *stage* is a part of another one (a dot in its name) and changed nothing: it only measured."""
+    """Return whether *stage* is a part of another stage (its name has a dot) and changed nothing."""
     return "." in stage["name"] and not any(stage[name] for name in ("created", "ledger", "bytes_added", "bytes_cut"))
 
 
@@ -65,7 +65,7 @@ def _label(text: str) -> str:
 
 
 def _sources(figures: dict[str, Any]) -> Markup:
-    found = sorted(figures["sources"], key=lambda source: (-source["read"], source["source"]))
+    ordered = sorted(figures["sources"], key=lambda source: (-source["read"], source["source"]))
     items = [
         charts.Bar(
             _label(source["source"]),
@@ -73,13 +73,13 @@ def _sources(figures: dict[str, Any]) -> Markup:
             f"{wording.count(source['documents'])} of {wording.count(source['read'])}",
             rejected=source["rejected"],
         )
-        for source in found[:_ROWS]
+        for source in ordered[:_ROWS]
     ]
     return charts.bars(items, title="Records by source: published and rejected")
 
 
 def _grouped(rows: list[dict[str, Any]], *, title: str, unknown: str) -> Markup:
-    """Draw groups: the largest, then one for the rest; the unknown stays apart and quiet."""
+    """Draw the largest groups, then one bar for the rest, then one without emphasis for unknown values."""
     total = sum(row["documents"] for row in rows) or 1
     shown = [row for row in rows if not row["is_rest"]]
     rest = sum(row["documents"] for row in [*shown[_ROWS:], *(row for row in rows if row["is_rest"])])

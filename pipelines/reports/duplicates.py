@@ -1,4 +1,4 @@
-"""Copies: how many were removed, how large the groups were, and whether one is in two splits."""
+"""Figures about copies: how many were removed, sizes of clusters, and leakage between splits."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from corpusmill.schemas.manifest import VersionManifest
 
 LARGEST_CLUSTERS: Final = 8
 PAIRS: Final = 4
-"""Removed documents that are shown beside the one that was kept."""
+"""Number of removed documents that are shown beside the document that was kept."""
 WORDS_BEFORE: Final = 12
-"""Words that both texts share, before the difference that is shown."""
+"""Words before the first difference that are shown of both texts."""
 _READ: Final = 4 * TEXT_LENGTH
-"""Characters that are read of a text, before white space is taken out of it."""
+"""Characters that are read of a text before white space is collapsed."""
 
 
 def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
-    """Give removed copies by rule, sizes of clusters, the largest clusters, and pairs near the threshold."""
+    """Return removed copies by rule, sizes of clusters, the largest clusters, and the least similar pairs."""
     return {
         "stages": _stages_that_remove_copies(manifest),
         "rules": _by_rule(tables),
@@ -57,7 +57,7 @@ def _by_source(tables: Tables) -> list[dict[str, Any]]:
 
 
 def _cluster_sizes(tables: Tables) -> list[dict[str, Any]]:
-    """Give the number of clusters (kept documents with their near copies) by size: 1, 2, 3-4, 5-8, …"""
+    """Return the number of clusters (kept documents with their near duplicates) by size: 1, 2, 3-4, 5-8, …"""
     rows = tables.rows(
         """
         SELECT ceil(log2(cluster_size))::INTEGER AS bin, count(*) AS clusters, sum(cluster_size)::BIGINT AS documents
@@ -76,7 +76,7 @@ def _cluster_sizes(tables: Tables) -> list[dict[str, Any]]:
 
 
 def _largest(tables: Tables) -> list[dict[str, Any]]:
-    """Give the kept documents that stand for most others: counted in clusters, or else in the ledger."""
+    """Return the kept documents with the most copies, by cluster size or by rows of the ledger."""
     rows = tables.rows(
         f"""
         WITH sizes AS (
@@ -95,7 +95,7 @@ def _largest(tables: Tables) -> list[dict[str, Any]]:
 
 
 def _pairs(tables: Tables) -> list[dict[str, Any]]:
-    """Give the removed near duplicates that are least like the document they went for."""
+    """Return the removed near duplicates that are least similar to their kept document."""
     rows = tables.rows(
         f"""
         WITH removed AS (
@@ -119,7 +119,7 @@ def _pairs(tables: Tables) -> list[dict[str, Any]]:
 
 
 def from_first_difference(removed: str | None, kept: str | None) -> dict[str, str]:
-    """Give both texts from shortly before the first word in which they differ; from the beginning where one is unknown.
+    """Return both texts from shortly before their first difference, or from the beginning if a text is unknown.
 
     >>> from_first_difference("a b x", "a b y")
     {'removed': 'a b x', 'kept': 'a b y'}
@@ -142,9 +142,9 @@ def _shortened_row(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def leakage(tables: Tables) -> dict[str, int | None]:
-    """Give the number of texts, clusters and ids that stand in more than one split (ids: more than once).
+    """Return the number of texts and clusters in more than one split, and of ids that occur more than once.
 
-    `cluster_id` is None where near duplicates were not looked for.
+    `cluster_id` is None if the recipe does not look for near duplicates.
     """
     clusters = tables.row("SELECT count(cluster_id) AS n FROM shards")["n"]
     return {
@@ -155,11 +155,11 @@ def leakage(tables: Tables) -> dict[str, int | None]:
 
 
 def _in_two_splits(tables: Tables, column: str) -> int:
-    found: int = tables.row(
+    number: int = tables.row(
         f"""
         SELECT count(*) AS n FROM (
             SELECT {column} FROM shards WHERE {column} IS NOT NULL GROUP BY {column} HAVING min(split) <> max(split)
         )
         """
     )["n"]
-    return found
+    return number

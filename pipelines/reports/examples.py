@@ -1,4 +1,4 @@
-"""Documents near a threshold: what a rule just took, and what it just left."""
+"""Select example documents on both sides of a threshold."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ TEXT_LENGTH: Final = 300
 NEAREST: Final = 2
 """Examples on each side of a threshold."""
 _LOOKED_AT: Final = 24
-"""Rejected documents nearest to a threshold, of which those with a text are shown: the ledger has a sample of some."""
+"""Rejected documents nearest to a threshold that are searched for a text: the ledger has samples of some only."""
 MAX_BOUNDS: Final = 24
 MAX_ERRORS: Final = 12
 _WIDE: Final = 4 * TEXT_LENGTH
-"""Characters that are read of a text before white space is taken out of it."""
+"""Characters that are read of a text before white space is collapsed."""
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A threshold of a rule: values of a column below it (`side` min) or above it (max) are rejected."""
+    """A threshold of a rule: values of a column below it (*side* min) or above it (max) are rejected."""
 
     rule: str
     column: str
@@ -34,9 +34,9 @@ class Bound:
 
 
 def recipe_bounds(manifest: VersionManifest) -> list[Bound]:
-    """Give the bounds that the recipe's stages declare, those that rejected nothing too.
+    """Return the bounds that the recipe's stages declare, including those that rejected nothing.
 
-    Of a stage that is not installed here, the ledger tells the bounds that took something.
+    For a stage that is not installed here, only the bounds in the ledger are known.
     """
     stages = [recorded.stage for recorded in recorded_stages(manifest.recipe.get("stages", []))]
     return [
@@ -50,19 +50,19 @@ def recipe_bounds(manifest: VersionManifest) -> list[Bound]:
 
 
 def bounds(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
-    """Give the thresholds that rejected most, each with the nearest rejected and the nearest kept documents."""
+    """Return the thresholds that rejected most, with the nearest rejected and the nearest kept documents."""
     columns = {bound.rule: bound.column for bound in recipe_bounds(manifest)}
-    found = tables.rows(_HIT_BOUNDS)
-    for row in found:
+    hit = tables.rows(_HIT_BOUNDS)
+    for row in hit:
         name = columns.get(row["rule"], row["rule"])
         row["signal"] = name if name in tables.signals else None
     rejected = _nearest_rejected(tables)
-    kept = _nearest_kept(tables, found)
-    for place, row in enumerate(found):
+    kept = _nearest_kept(tables, hit)
+    for place, row in enumerate(hit):
         key = (row["stage"], row["rule"], row["threshold"], row["side"])
         row["nearest_rejected"] = rejected.get(key, [])
         row["nearest_kept"] = kept[place]
-    return found
+    return hit
 
 
 _SIDE: Final = "CASE WHEN value < threshold THEN 'min' ELSE 'max' END"
@@ -82,15 +82,15 @@ _NEAREST_REJECTED: Final = f"""
 
 
 def _nearest_rejected(tables: Tables) -> dict[tuple[Any, ...], list[dict[str, Any]]]:
-    found: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    nearest: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in tables.rows(_NEAREST_REJECTED):
         key = tuple(row.pop(name) for name in ("stage", "rule", "threshold", "side"))
-        found.setdefault(key, []).append(_shown(row))
-    return {key: with_text_first(rows, NEAREST) for key, rows in found.items()}
+        nearest.setdefault(key, []).append(_shown(row))
+    return {key: with_text_first(rows, NEAREST) for key, rows in nearest.items()}
 
 
 def with_text_first(rows: list[dict[str, Any]], number: int) -> list[dict[str, Any]]:
-    """Give *number* of *rows* in their order: those with a text, then others while there are too few.
+    """Return *number* of *rows* in their order: those with a text, then others if there are too few.
 
     >>> with_text_first([{"text": None}, {"text": "a"}, {"text": "b"}], 2)
     [{'text': 'a'}, {'text': 'b'}]
@@ -99,15 +99,15 @@ def with_text_first(rows: list[dict[str, Any]], number: int) -> list[dict[str, A
     return [rows[place] for place in sorted(chosen)]
 
 
-def _nearest_kept(tables: Tables, found: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """Give for each bound the published documents whose signal is nearest to it, in one pass over the signals."""
-    known = [(place, row) for place, row in enumerate(found) if row["signal"]]
-    kept: list[list[dict[str, Any]]] = [[] for _ in found]
+def _nearest_kept(tables: Tables, hit: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return the published documents nearest to each bound, in one pass over the signals."""
+    known = [(place, row) for place, row in enumerate(hit) if row["signal"]]
+    kept: list[list[dict[str, Any]]] = [[] for _ in hit]
     if not known:
         return kept
     measures = tables.row(f"SELECT {', '.join(_nearest_of(row, place) for place, row in known)} FROM signals")
-    wanted = {item["id"] for place, _ in known for item in measures[f"b{place}"] or []}
-    texts = _documents(tables, wanted)
+    ids = {item["id"] for place, _ in known for item in measures[f"b{place}"] or []}
+    texts = _documents(tables, ids)
     for place, _ in known:
         items = measures[f"b{place}"] or []
         kept[place] = [{**texts[item["id"]], "value": item["value"]} for item in items]
@@ -124,13 +124,13 @@ def _nearest_of(row: dict[str, Any], place: int) -> str:
 def _documents(tables: Tables, ids: set[str]) -> dict[str, dict[str, Any]]:
     if not ids:
         return {}
-    wanted = ", ".join(quoted(document) for document in sorted(ids))
-    rows = tables.rows(f"SELECT id, url, source, left(text, {_WIDE}) AS text FROM shards WHERE id IN ({wanted})")
+    listed = ", ".join(quoted(document) for document in sorted(ids))
+    rows = tables.rows(f"SELECT id, url, source, left(text, {_WIDE}) AS text FROM shards WHERE id IN ({listed})")
     return {row["id"]: _shown(row) for row in rows}
 
 
 def errors(tables: Tables) -> list[dict[str, Any]]:
-    """Give the rules under which broken records were set aside, with some of their messages."""
+    """Return the rules of broken records, with some of their messages."""
     return tables.rows(
         f"""
         SELECT rule, count(*) AS documents, list_sort(list_distinct(min(left(message, {TEXT_LENGTH}), 3))) AS messages

@@ -1,4 +1,4 @@
-"""What a reader should know first, in sentences: computed from the figures, each with its level."""
+"""Derive the main findings on a version, as sentences with a level, from its figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_pe
 from corpusmill.pipelines.reports.wording import count, listed, percent, plural, seconds, size
 
 Finding: TypeAlias = dict[str, str]
-"""`level` (warning or info), `code` (stable), `text`, and `section`: where the report tells more."""
+"""`level` (warning or info), `code` (stable), `text`, and `section` (of the report, with details)."""
 
 SMALL_SHARE: Final = 0.01
 LARGE_REJECTED_SHARE: Final = 0.5
@@ -18,19 +18,19 @@ LARGE_DUPLICATE_SHARE: Final = 0.1
 DOMINANT_SHARE: Final = 0.8
 LONG_DOCUMENT_SHARE: Final = 0.05
 SPLIT_TOLERANCE: Final = 0.5
-"""A split whose share is off by more than this part of what the recipe asks for is told."""
+"""Relative difference from the recipe's share above which a split is reported."""
 SPLIT_MIN_EXPECTED: Final = 30
-"""Documents that a split should have before its share means anything."""
+"""Expected documents of a split below which its share is not reported."""
 MAX_FINDINGS: Final = 16
 _NAMED: Final = 3
 _COPIES: Final = {"exact": "Exact duplicates", "near": "Near duplicates"}
-"""What stages remove, by `Stage.removes_copies`."""
+"""Names of the copies that stages remove, by `Stage.removes_copies`."""
 _RESTRICTED: Final = re.compile(r"\bCC-BY-(?:NC|ND)\b|-NC-|-ND-|-NC$|-ND$")
 
 
 def findings(figures: dict[str, Any]) -> list[Finding]:
-    """Give the findings on *figures* (as `statistics` gives them), warnings first."""
-    found = [
+    """Return the findings on *figures* (the result of `statistics`), warnings first."""
+    all_findings = [
         *_conservation(figures),
         *_emptiness(figures),
         *_leakage(figures),
@@ -44,7 +44,7 @@ def findings(figures: dict[str, Any]) -> list[Finding]:
         *_balance(figures),
         *_cost(figures),
     ]
-    return sorted(found, key=lambda finding: finding["level"] != "warning")[:MAX_FINDINGS]
+    return sorted(all_findings, key=lambda finding: finding["level"] != "warning")[:MAX_FINDINGS]
 
 
 def _finding(level: str, code: str, section: str, text: str) -> Finding:
@@ -61,7 +61,7 @@ def _conservation(figures: dict[str, Any]) -> Iterator[Finding]:
             f"{count(law['ledger'])}."
         )
         if law["broken_stages"]:
-            text += f" The account does not close at {listed(law['broken_stages'])}."
+            text += f" The counts do not add up at {listed(law['broken_stages'])}."
         yield _finding("warning", "conservation", "funnel", text)
 
 
@@ -69,20 +69,20 @@ def _emptiness(figures: dict[str, Any]) -> Iterator[Finding]:
     documents = figures["sizes"]["documents"]
     if not documents:
         rules = [f"`{rule['rule']}`" for rule in figures["rules"][:_NAMED]]
-        why = f"; most went by {listed(rules)}" if rules else ""
+        why = f"; most were rejected by {listed(rules)}" if rules else ""
         read = plural(figures["sizes"]["read"], "record")
-        yield _finding("warning", "empty", "funnel", f"Nothing is published: {read} read{why}.")
+        yield _finding("warning", "empty", "funnel", f"No document is published: {read} read{why}.")
         return
     for split in figures["splits"]:
-        wanted = split["wanted"] or 0
-        if wanted and not split["documents"]:
-            text = f"The split `{split['split']}` is empty; the recipe asks for {percent(wanted)}."
+        share_set = split["wanted"] or 0
+        if share_set and not split["documents"]:
+            text = f"The split `{split['split']}` is empty; the recipe sets {percent(share_set)}."
             yield _finding("warning", "empty_split", "splits", text)
-        elif wanted * documents >= SPLIT_MIN_EXPECTED and abs(split["documents"] / documents - wanted) > (
-            SPLIT_TOLERANCE * wanted
+        elif share_set * documents >= SPLIT_MIN_EXPECTED and abs(split["documents"] / documents - share_set) > (
+            SPLIT_TOLERANCE * share_set
         ):
             share = percent(split["documents"] / documents)
-            text = f"The split `{split['split']}` has {share} of the documents; the recipe asks for {percent(wanted)}."
+            text = f"The split `{split['split']}` has {share} of the documents; the recipe sets {percent(share_set)}."
             yield _finding("warning", "uneven_split", "splits", text)
 
 
@@ -90,19 +90,19 @@ def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:
     leaks = figures["leakage"]
     if leaks["id"]:
         yield _finding(
-            "warning", "repeated_ids", "splits", f"{plural(leaks['id'], 'document')} stand in the shards twice."
+            "warning", "repeated_ids", "splits", f"Documents that occur twice in the shards: {count(leaks['id'])}."
         )
     if leaks["content_hash"]:
-        text = f"{plural(leaks['content_hash'], 'text')} stand in more than one split, character for character."
+        text = f"Identical texts in more than one split: {count(leaks['content_hash'])}."
         yield _finding("warning", "leaked_texts", "splits", text)
     if leaks["cluster_id"]:
-        text = f"{plural(leaks['cluster_id'], 'cluster')} of near duplicates stand in more than one split."
+        text = f"Clusters of near duplicates in more than one split: {count(leaks['cluster_id'])}."
         yield _finding("warning", "leaked_clusters", "splits", text)
     stages = recorded_stages(figures["stages"])
     copies = {stage.model.removes_copies for stage in stages if stage.model is not None}
     if figures["sizes"]["documents"] and "near" not in copies and are_all_installed(stages):
         missing = "" if "exact" in copies else "exact or "
-        text = f"The recipe does not look for {missing}near duplicates: copies may be in it, and in two splits."
+        text = f"The recipe does not remove {missing}near duplicates: there may be copies, also in different splits."
         yield _finding("warning", "no_dedup", "duplicates", text)
 
 
@@ -124,7 +124,7 @@ def _ids(figures: dict[str, Any]) -> Iterator[Finding]:
 def _refused(figures: dict[str, Any]) -> Iterator[Finding]:
     for crawl in figures["refused"]:
         rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in crawl["rules"][:_NAMED]])
-        text = f"The crawl of `{crawl['source']}` refused {plural(crawl['pages'], 'page')}, or got none: {rules}."
+        text = f"The crawl of `{crawl['source']}` refused or failed to fetch {plural(crawl['pages'], 'page')}: {rules}."
         yield _finding("info", "refused_pages", "sources", text)
 
 
@@ -133,37 +133,39 @@ def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:
     unknown = figures["licenses"]["unknown"]
     if documents and unknown:
         level = "warning" if unknown / documents >= SMALL_SHARE else "info"
-        text = f"The licence of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown."
+        text = f"The license of {percent(unknown / documents)} of the documents ({count(unknown)}) is unknown."
         yield _finding(level, "unknown_license", "licenses", text)
     restricted = [row for row in figures["licenses"]["expressions"] if row["name"] and _RESTRICTED.search(row["name"])]
     if restricted:
         names = listed([row["name"] for row in restricted[:_NAMED]])
         number = sum(row["documents"] for row in restricted)
-        text = f"{plural(number, 'document')} {_are(number)} under licences against commercial use or changes: {names}."
+        text = (
+            f"{plural(number, 'document')} {_have(number)} a license that forbids commercial use or changes: {names}."
+        )
         yield _finding("warning", "restricted_license", "licenses", text)
 
 
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
 
 
 def _personal_data(figures: dict[str, Any]) -> Iterator[Finding]:
-    found = figures["personal_data"]
+    personal = figures["personal_data"]
     stages = recorded_stages(figures["stages"])
     if not figures["sizes"]["documents"]:
         return
-    if found["stage"] is None:
+    if personal["stage"] is None:
         if are_all_installed(stages):
-            yield _finding("warning", "no_pii", "personal-data", "No stage of the recipe looks for personal data.")
+            yield _finding("warning", "no_pii", "personal-data", "No stage of the recipe detects personal data.")
         return
-    kinds = [kind for kind in found["kinds"] if kind["published_items"]]
+    kinds = [kind for kind in personal["kinds"] if kind["published_items"]]
     kinds.sort(key=lambda kind: (-kind["published_items"], kind["kind"]))
     if kinds:
         parts = listed([f"{count(kind['published_items'])} × {kind['kind']}" for kind in kinds[:_NAMED]])
         first = first_on_personal_data(stages)
-        done = "masked" if first is not None and first.action_on_personal_data == "mask" else "found"
+        verb = "masked" if first is not None and first.action_on_personal_data == "mask" else "detected"
         yield _finding(
-            "info", "personal_data", "personal-data", f"Personal data {done} in published documents: {parts}."
+            "info", "personal_data", "personal-data", f"Personal data {verb} in published documents: {parts}."
         )
 
 
@@ -173,7 +175,7 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
         if source["read"] and other / source["read"] > LARGE_REJECTED_SHARE:
             text = (
                 f"Source `{source['source']}`: {percent(source['rejected'] / source['read'])} of its records are "
-                f"rejected, most by `{source['top_rule']}` ({count(source['top_rule_documents'])})."
+                f"rejected, most of them by `{source['top_rule']}` ({count(source['top_rule_documents'])})."
             )
             yield _finding("warning", "rejected_source", "sources", text)
     copies = {rule["rule"] for rule in figures["duplicates"]["rules"]}
@@ -182,7 +184,7 @@ def _rejections(figures: dict[str, Any]) -> Iterator[Finding]:
         share = percent(rules[0]["documents"] / figures["sizes"]["read"])
         apart = "" if len(rules) == len(figures["rules"]) else "Apart from copies, "
         taken = plural(rules[0]["documents"], "record")
-        text = f"{apart}`{rules[0]['rule']}` took most: {taken}, {share} of all that were read."
+        text = f"{apart}`{rules[0]['rule']}` rejected the most: {taken}, {share} of the records read."
         yield _finding("info", "top_rule", "rules", text)
 
 
@@ -215,7 +217,7 @@ def _balance(figures: dict[str, Any]) -> Iterator[Finding]:
 def _cost(figures: dict[str, Any]) -> Iterator[Finding]:
     cost = figures["cost"]
     if cost["cpu_s"] > 0:
-        dearest = max(cost["steps"], key=lambda step: (step["cpu_s"], step["step"]))
-        share = percent(dearest["cpu_s"] / cost["cpu_s"])
-        text = f"All steps took {seconds(cost['cpu_s'])} of CPU time, {share} of it `{dearest['step']}`."
+        costliest = max(cost["steps"], key=lambda step: (step["cpu_s"], step["step"]))
+        share = percent(costliest["cpu_s"] / cost["cpu_s"])
+        text = f"All steps took {seconds(cost['cpu_s'])} of CPU time, {share} of it in `{costliest['step']}`."
         yield _finding("info", "cost", "cost", text)

@@ -1,4 +1,4 @@
-"""From figures to the HTML page, whose size has a bound whatever the corpus is."""
+"""Render figures as an HTML page of bounded size."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from corpusmill.pipelines.reports.drawings import drawings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 MAX_BYTES: Final = 290_000
-"""Of the page; examples and tables get shorter until it fits."""
+"""Largest size of the page; examples and tables are shortened until it fits."""
 _ROWS: Final = 12
 _LENGTHS: Final = (300, 160, 80, 0)
-"""Characters of an example, in the order in which they are tried."""
+"""Characters of an example, tried in this order until the page fits."""
 
 
 def render(figures: dict[str, Any]) -> str:
-    """Give the page that shows *figures*, at most `MAX_BYTES` long."""
+    """Return the page for *figures*, of at most `MAX_BYTES`."""
     pages = (_rendered(figures, text_length=length) for length in _LENGTHS)
     return next((page for page in pages if len(page.encode()) <= MAX_BYTES), None) or _rendered(
         figures, text_length=None
@@ -31,7 +31,7 @@ def render(figures: dict[str, Any]) -> str:
 
 
 def _rendered(figures: dict[str, Any], *, text_length: int | None) -> str:
-    """Give the page with examples of *text_length* characters; None leaves them out and halves the tables."""
+    """Return the page with examples of *text_length* characters; None omits them and halves the tables."""
     template = _environment().get_template("report.html")
     stages = recorded_stages(figures["stages"])
     return template.render(
@@ -74,7 +74,7 @@ def _environment() -> jinja2.Environment:
 
 
 def prose(text: str) -> Markup:
-    """Give *text* with what stands between grave accents as code.
+    """Return *text* as markup, with the parts between backticks as code.
 
     >>> prose("by `a<b`")
     Markup('by <code>a&lt;b</code>')
@@ -94,12 +94,12 @@ _FORMATS: Final[dict[str, Callable[[float], str]]] = {
 
 
 def figure(number: float | None, kind: str) -> str:
-    """Give *number* as its *kind* is written."""
+    """Format *number* by its *kind*."""
     return "–" if number is None else _FORMATS[kind](number)
 
 
 def difference(row: dict[str, Any]) -> str:
-    """Give the difference of a row of a comparison, with its sign.
+    """Format the difference of a row of a comparison, with its sign.
 
     >>> difference({"difference": -5, "kind": "count", "there": 50})
     '−5 (−10 %)'
@@ -121,12 +121,12 @@ def difference(row: dict[str, Any]) -> str:
 
 
 def stage_name(entry: Any) -> str:
-    """Give the name of a recipe's stage."""
+    """Return the name of a recipe's stage."""
     return entry if isinstance(entry, str) else str(next(iter(entry)))
 
 
 def stage_params(entry: Any) -> str:
-    """Give the parameters of a recipe's stage in one line."""
+    """Return the parameters of a recipe's stage in one line."""
     if isinstance(entry, str):
         return ""
     params = next(iter(entry.values())) or {}

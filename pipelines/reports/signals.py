@@ -1,4 +1,4 @@
-"""How signals are distributed over documents that passed and that were rejected, and what personal data was found."""
+"""Distributions of signals in passed and rejected documents, and counts of personal data."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from corpusmill.schemas.manifest import VersionManifest
 BINS: Final = 28
 MAX_SIGNALS: Final = 60
 SAMPLE: Final = 200_000
-"""Quantiles are those of the documents with this many smallest ids: ids are hashes, so it is a fair sample."""
+"""Quantiles are computed on this many documents with the smallest ids. Ids are hashes, so the sample is random."""
 _LOGARITHMIC_FROM: Final = 100.0
-"""An axis that reaches this is logarithmic: counts have long tails, shares end at 1."""
+"""An axis that reaches this value is logarithmic: counts have long tails, shares end at 1."""
 _ROOM: Final = 0.06
-"""Part of an axis."""
+"""Margin behind a threshold, as a fraction of the axis."""
 _QUANTILES: Final = {"min": 0.0, "p1": 0.01, "p5": 0.05, "median": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
 def personal_data(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
-    """Give what stages found of personal data by kind: items and documents, in all and in published documents.
+    """Return the detected personal data by kind: items and documents, in total and in published documents.
 
-    `stage` has the parameters of the first stage that looks for it, and is None when the recipe has no such stage.
+    `stage` has the parameters of the first stage that detects it, and is None if the recipe has no such stage.
     """
     stages = recorded_stages(manifest.recipe.get("stages", []))
     first = first_on_personal_data(stages)
     kinds = _kinds(manifest, tables)
     return {
         "stage": None if first is None else first.entry.params,
-        "kinds": [_found(tables, name, kind) for name, kind in kinds.items()],
+        "kinds": [_counts(tables, name, kind) for name, kind in kinds.items()],
     }
 
 
 def _kinds(manifest: VersionManifest, tables: Tables) -> dict[str, str]:
-    """Return the kind of personal data that each signal counts, for those signals that do."""
+    """Return the signals that count personal data, each with its kind."""
     looking = [stage.personal_data for stage in recorded_stages(manifest.recipe.get("stages", []))]
     beginnings = {one.signals for one in looking if one is not None and one.signals is not None}
     return {
@@ -49,7 +49,7 @@ def _kinds(manifest: VersionManifest, tables: Tables) -> dict[str, str]:
     }
 
 
-def _found(tables: Tables, name: str, kind: str) -> dict[str, Any]:
+def _counts(tables: Tables, name: str, kind: str) -> dict[str, Any]:
     column = identifier(name)
     row = tables.row(
         f"""
@@ -63,10 +63,10 @@ def _found(tables: Tables, name: str, kind: str) -> dict[str, Any]:
 
 
 def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
-    """Give for each signal its quantiles and a histogram of passed and rejected documents, with the thresholds.
+    """Return for each signal its quantiles, a histogram of passed and rejected documents, and the thresholds.
 
-    A copy that was removed has passed: its signals are not why. Signals that a rule judges come first. A value beyond
-    the axis counts in the bin at its end.
+    Removed copies count as passed, because no signal rejected them. Signals with a rule come first. A value beyond the
+    axis counts in the bin at its end.
     """
     personal = _kinds(manifest, tables)
     names = [name for name in tables.signals if name not in personal]
@@ -78,18 +78,18 @@ def distributions(manifest: VersionManifest, tables: Tables) -> list[dict[str, A
 
 
 def _thresholds(manifest: VersionManifest, tables: Tables) -> dict[str, list[dict[str, Any]]]:
-    """Give the thresholds of each signal: those of the recipe, and those in the ledger of rules named like a signal."""
+    """Return the thresholds of each signal, from the recipe and from ledger rules with the signal's name."""
     bounds = recipe_bounds(manifest)
-    found = {(bound.column, bound.side, bound.threshold) for bound in bounds if is_signal(bound.column)}
+    distinct = {(bound.column, bound.side, bound.threshold) for bound in bounds if is_signal(bound.column)}
     rows = tables.rows(
         """
         SELECT DISTINCT rule, CASE WHEN value < threshold THEN 'min' ELSE 'max' END AS side, threshold FROM ledger
         WHERE value IS NOT NULL AND threshold IS NOT NULL
         """
     )
-    found |= {(row["rule"], row["side"], row["threshold"]) for row in rows if row["rule"] in tables.signals}
+    distinct |= {(row["rule"], row["side"], row["threshold"]) for row in rows if row["rule"] in tables.signals}
     thresholds: dict[str, list[dict[str, Any]]] = {}
-    for signal, side, threshold in sorted(found):
+    for signal, side, threshold in sorted(distinct):
         thresholds.setdefault(signal, []).append({"side": side, "threshold": threshold})
     return thresholds
 
@@ -102,8 +102,10 @@ def _quantiles(tables: Tables, names: list[str]) -> dict[str, dict[str, float]]:
     shares = list(_QUANTILES.values())
     columns = [f"quantile_disc({identifier(name)}, {shares}) FILTER (isfinite({identifier(name)}))" for name in names]
     row = tables.connection.execute(f"SELECT {', '.join(columns)} FROM signals WHERE id <= {quoted(f'{last:032x}')}")
-    found = row.fetchone() or ()
-    return {name: dict(zip(_QUANTILES, values or (), strict=False)) for name, values in zip(names, found, strict=True)}
+    quantiles = row.fetchone() or ()
+    return {
+        name: dict(zip(_QUANTILES, values or (), strict=False)) for name, values in zip(names, quantiles, strict=True)
+    }
 
 
 def _distribution(
@@ -135,9 +137,9 @@ def _distribution(
 
 
 def make_axis(quantiles: dict[str, float], thresholds: list[float]) -> dict[str, Any]:
-    """Give the axis of a histogram: its ends, its scale (linear, or log: log10 of 1 + value) and its bins.
+    """Return the axis of a histogram: its ends, its scale (linear, or log: log10 of 1 + value) and its bins.
 
-    It holds 98 % of the values, and the thresholds unless all values lie far from them.
+    The axis covers 98 % of the values, and the thresholds unless all values are far from them.
     """
     low, high = quantiles["p1"], quantiles["p99"]
     span = high - low or abs(high) or 1.0
@@ -155,13 +157,13 @@ def make_axis(quantiles: dict[str, float], thresholds: list[float]) -> dict[str,
 
 
 def _around(low: float, high: float, near: list[float], *, least: float) -> tuple[float, float]:
-    """Give the ends of an axis with some room behind a threshold that lies at one of them."""
+    """Return the ends of an axis, with a margin behind a threshold at an end."""
     room = (high - low) * _ROOM
     return max(least, low - room) if low in near else low, high + room if high in near else high
 
 
 def position(axis: dict[str, Any], number: float) -> float:
-    """Give the place of *number* on *axis*: 0 at its beginning, 1 at its end.
+    """Return the position of *number* on *axis*: 0 at its beginning, 1 at its end.
 
     >>> position({"scale": "linear", "from": 0, "to": 2, "bins": 4}, 0.5)
     0.25

@@ -1,4 +1,4 @@
-"""The figures of a version, computed from its files alone: plain data, the same for the same folder."""
+"""Compute the figures of a version from its files alone."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from corpusmill.schemas.storage import Store, StoredFile, open_store
 
 FORMAT_VERSION: Final = 1
 BYTES_PER_TOKEN: Final = 4
-"""Bytes of English text in a token of a byte-level BPE with some 32,000 entries, roughly: for an estimate before there
-is a tokenizer."""
+"""Rough number of bytes of English text per token of a byte-level BPE with 32,000 entries, for an estimate without a
+tokenizer."""
 
 
 def read_manifest(version: Store | Path) -> VersionManifest:
-    """Give the manifest of the *version* in a folder or store.
+    """Return the manifest of the *version* in a folder or store.
 
     Raises:
-        UsageError: There is none.
+        UsageError: There is no manifest.
     """
     store = open_store(version)
     try:
         return VersionManifest.model_validate_json(store.read("manifest.json"))
     except FileNotFoundError:
         raise UsageError(
-            f"no version: {store.address()} has no manifest.json", hint="give the folder of a published version"
+            f"not a version: {store.address()} has no manifest.json", hint="pass the folder of a published version"
         ) from None
 
 
 def statistics(version: Store | Path) -> dict[str, Any]:
-    """Give the figures of the *version* in a folder or store; reads all of its files, in bounded memory.
+    """Return the figures of the *version* in a folder or store. Reads all of its files, in bounded memory.
 
-    Texts in it are shortened to `examples.TEXT_LENGTH` characters, lists to their largest entries.
+    Texts are shortened to `examples.TEXT_LENGTH` characters, and lists to their largest entries.
 
     Raises:
         UsageError: There is no version.

@@ -1,4 +1,4 @@
-"""The files of a version as tables of DuckDB: in bounded memory, with no way out of the folder."""
+"""Open the files of a version as DuckDB tables, in bounded memory and without access to other files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from corpusmill.schemas.manifest import VersionManifest
 from corpusmill.schemas.storage import Store, StoredFile, open_store
 
 MEMORY_LIMIT: Final = "768MB"
-"""What DuckDB may use before it works on disk."""
+"""Memory that DuckDB may use before it spills to disk."""
 THREADS: Final = 2
 _SETTINGS: Final[dict[str, str | bool | int | float | list[str]]] = {
     "threads": THREADS,
@@ -51,7 +51,7 @@ class Tables:
 
     `documents` has a row for each published document, with its numbers and labels but without id and text; times are
     microseconds since 1970. `signals` has a row for each document that was measured or published: `id`, `published`,
-    `passed` (published, or removed only as a copy), and its signals, to which `language_score` counts here.
+    `passed` (published, or removed only as a copy), and its signals, including `language_score`.
     """
 
     connection: duckdb.DuckDBPyConnection
@@ -59,23 +59,23 @@ class Tables:
     """Names of the signals."""
 
     def rows(self, query: str, *parameters: Any) -> list[dict[str, Any]]:
-        """Give the rows of *query* as dictionaries."""
+        """Return the rows of *query* as dictionaries."""
         result = self.connection.execute(query, parameters)
         names = [column[0] for column in result.description or ()]
         return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
 
     def row(self, query: str, *parameters: Any) -> dict[str, Any]:
-        """Give the only row of *query*."""
-        (found,) = self.rows(query, *parameters)
-        return found
+        """Return the only row of *query*."""
+        (only_row,) = self.rows(query, *parameters)
+        return only_row
 
 
 @contextlib.contextmanager
 def open_tables(version: Store | Path, manifest: VersionManifest) -> Iterator[Tables]:
-    """Open the tables of the *version* in a folder or store; scratch files lie in a folder of their own.
+    """Open the tables of the *version* in a folder or store; scratch files are in a temporary folder.
 
     Raises:
-        DamagedFileError: A file of the manifest is missing, or is no Parquet file.
+        DamagedFileError: A file of the manifest is missing or is not a Parquet file.
     """
     store = open_store(version)
     files = _files(store, manifest)
@@ -104,7 +104,7 @@ def _files(version: Store, manifest: VersionManifest) -> dict[str, list[StoredFi
 
 
 def _check_readable(file: StoredFile) -> None:
-    """Read the footer of *file*, so that an error names the file and not a query."""
+    """Read the footer of *file*, so that an error names the file."""
     try:
         with file.open() as opened:
             pq.read_metadata(opened)
@@ -112,16 +112,16 @@ def _check_readable(file: StoredFile) -> None:
         message = "the file is in the manifest but not in the folder"
         raise DamagedFileError(message, file=file.address) from error
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"not a whole Parquet file: {error}", file=file.address) from error
+        raise DamagedFileError(f"not a complete Parquet file: {error}", file=file.address) from error
 
 
 def _signal_names(files: list[StoredFile]) -> tuple[str, ...]:
-    """Return the names of the signals in *files*, which have one schema: those that are numbers or claims."""
+    """Return the names of the numeric and Boolean signals in *files*, which all have the same schema."""
     return ("language_score", *(column.name for column in _columns(files) if _is_number(column.type)))
 
 
 def _columns(files: list[StoredFile]) -> pa.Schema:
-    """Return the columns of *files*, which have one schema."""
+    """Return the columns of *files*, which all have the same schema."""
     return read_schema(files[0]) if files else pa.schema([])
 
 
@@ -149,7 +149,7 @@ def _define(
     manifest: VersionManifest,
     created: Sequence[str],
 ) -> None:
-    """Define the views and tables; rows of the ledger with one of the rules *created* were no records."""
+    """Define the views and tables; ledger rows with a rule in *created* are not records and are left out."""
     for name, schema in (("shards", DOCUMENT), ("ledger", LEDGER)):
         records = f" WHERE rule NOT IN ({', '.join(map(quoted, created))})" if name == "ledger" and created else ""
         connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
@@ -163,7 +163,7 @@ def _define(
 
 
 def _measured(files: list[StoredFile]) -> str:
-    """Return a query for the signals that are numbers; a claim counts as 0 or 1."""
+    """Return a query for the numeric signals; Boolean ones become 0 or 1."""
     source = _source(files, pa.schema([("id", pa.string())]))
     columns = [
         f"{identifier(column.name)}::TINYINT AS {identifier(column.name)}"
@@ -176,7 +176,7 @@ def _measured(files: list[StoredFile]) -> str:
 
 
 def _source(files: list[StoredFile], schema: pa.Schema) -> str:
-    """Give a query for the rows of *files*; one without rows where there are none."""
+    """Return a query for the rows of *files*; without files, it has no rows."""
     if files:
         return f"SELECT * FROM read_parquet([{', '.join(map(sql_name, files))}])"
     types = {pa.string(): "VARCHAR", pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.float32(): "FLOAT"}
@@ -185,7 +185,7 @@ def _source(files: list[StoredFile], schema: pa.Schema) -> str:
 
 
 def identifier(name: str) -> str:
-    """Give *name* as an identifier of SQL.
+    """Return *name* as an SQL identifier.
 
     >>> identifier("gopher.word_count")
     '"gopher.word_count"'

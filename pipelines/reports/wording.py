@@ -1,4 +1,4 @@
-"""Numbers and texts as a reader meets them."""
+"""Format numbers and texts for readers."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from markupsafe import Markup, escape
 _CONTROL: Final = re.compile(
     r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Control characters, and marks that turn the direction of what follows them on the page."""
+"""Control characters, and marks that change the direction of the text that follows."""
 _UNITS: Final = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def count(number: float) -> str:
-    """Give a whole number with its thousands apart.
+    """Format a whole number with thousands separators.
 
     >>> count(1234567)
     '1,234,567'
@@ -24,7 +24,7 @@ def count(number: float) -> str:
 
 
 def short_count(number: float) -> str:
-    """Give *number* in at most five characters.
+    """Format *number* in at most five characters.
 
     >>> short_count(999), short_count(12_345), short_count(2_500_000)
     ('999', '12.3k', '2.5M')
@@ -36,7 +36,7 @@ def short_count(number: float) -> str:
 
 
 def size(number: float) -> str:
-    """Give a number of bytes with its unit; 1 MB is 10^6 bytes.
+    """Format a number of bytes with its unit; 1 MB is 10^6 bytes.
 
     >>> size(512), size(1_234_567), size(-2000)
     ('512 B', '1.23 MB', '−2 kB')
@@ -46,11 +46,11 @@ def size(number: float) -> str:
         if float(f"{rest:.3g}") < 1000 or unit == _UNITS[-1]:
             return f"{sign}{rest:.3g} {unit}"
         rest /= 1000
-    raise AssertionError("the last unit takes all")
+    raise AssertionError("the last unit has no limit")
 
 
 def percent(share: float | None) -> str:
-    """Give a share as a percentage that is never rounded to nothing or to everything.
+    """Format a share as a percentage that is never rounded to 0 or 100.
 
     >>> percent(0.314), percent(0.0004), percent(0.9999), percent(0), percent(1)
     ('31.4 %', '< 0.1 %', '> 99.9 %', '0 %', '100 %')
@@ -67,7 +67,7 @@ def percent(share: float | None) -> str:
 
 
 def seconds(number: float) -> str:
-    """Give a duration.
+    """Format a duration.
 
     >>> seconds(0.25), seconds(75), seconds(7300)
     ('0.25 s', '1 min 15 s', '2 h 1 min')
@@ -81,7 +81,7 @@ def seconds(number: float) -> str:
 
 
 def value(number: float | None) -> str:
-    """Give the value of a signal or a threshold.
+    """Format the value of a signal or a threshold.
 
     >>> value(0.30000001), value(50.0), value(123456.0), value(None)
     ('0.3', '50', '123,456', '–')
@@ -92,7 +92,7 @@ def value(number: float | None) -> str:
 
 
 def shortened(text: str | None, length: int) -> str:
-    r"""Give *text* on one line, at most *length* characters, without control characters.
+    r"""Return *text* on one line, in at most *length* characters, without control characters.
 
     >>> shortened("one\n two\x00", 20), shortened("a" * 9, 5)
     ('one two', 'aaaa…')
@@ -102,7 +102,7 @@ def shortened(text: str | None, length: int) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Give *text* as markup that may break its line behind an underscore or a dot.
+    """Return *text* as markup with line break opportunities after underscores and dots.
 
     >>> breakable("a_b<")
     Markup('a_<wbr>b&lt;')
@@ -111,7 +111,7 @@ def breakable(text: str) -> Markup:
 
 
 def plural(number: int, one: str, many: str | None = None) -> str:
-    """Give a count and its noun.
+    """Format a count with its noun.
 
     >>> plural(1, "document"), plural(2, "copy", "copies")
     ('1 document', '2 copies')
@@ -120,7 +120,7 @@ def plural(number: int, one: str, many: str | None = None) -> str:
 
 
 def listed(names: list[str]) -> str:
-    """Give *names* as a list in a sentence.
+    """Format *names* as a list in a sentence.
 
     >>> listed(["a"]), listed(["a", "b", "c"])
     ('a', 'a, b and c')

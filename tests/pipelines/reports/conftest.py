@@ -12,7 +12,7 @@ from tests.pipelines.reports.corpus import make_version
 
 @pytest.fixture(scope="session")
 def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A version with report, card and Croissant; not to be changed."""
+    """A version with report, card and Croissant. Tests must not change it."""
     folder = make_version(tmp_path_factory.mktemp("version") / "v")
     describe_version(folder)
     return folder
@@ -20,5 +20,5 @@ def version(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def figures(version: Path) -> dict[str, Any]:
-    """Its figures; not to be changed."""
+    """The figures of the version. Tests must not change them."""
     return statistics(version)

@@ -1,4 +1,4 @@
-"""A small version of a data set with all files that a publication writes, made from generated text, always the same."""
+"""Write a small version with all files of a publication, from generated text. The result is always the same."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ _WORDS = """
 
 @dataclass(frozen=True)
 class Capture:
-    """One capture, and what became of it."""
+    """One capture, and its verdict."""
 
     source: str
     source_id: str
@@ -77,13 +77,13 @@ class Capture:
 
 
 def sentence(words: random.Random, count: int) -> str:
-    """Give *count* words as text with some punctuation."""
+    """Return *count* words as text with some punctuation."""
     chosen = [words.choice(_WORDS) for _ in range(count)]
     return " ".join(word if index % 12 else word.capitalize() for index, word in enumerate(chosen)) + "."
 
 
 def measured(capture: Capture) -> Capture:
-    """Give *capture* with signals that fit its text."""
+    """Return *capture* with signals that match its text."""
     words = capture.text.split()
     alphabetic = sum(any(c.isalpha() for c in word) for word in words) / max(1, len(words))
     signals = {
@@ -97,12 +97,12 @@ def measured(capture: Capture) -> Capture:
 
 
 def captures() -> list[Capture]:
-    """Give 400 captures of three sources: 250 live, 150 are rejected by seven stages."""
+    """Return 400 captures of three sources: 250 are published, 150 are rejected by seven stages."""
     random_words = random.Random(7)
     pages = list(_pages(random_words))
     readmes = list(_readmes(random_words))
-    licences = list(_licences(random_words))
-    return [*pages, *readmes, *licences, *_rejected(random_words, pages, licences)]
+    licenses = list(_licenses(random_words))
+    return [*pages, *readmes, *licenses, *_rejected(random_words, pages, licenses)]
 
 
 def _pages(words: random.Random) -> Iterator[Capture]:
@@ -123,23 +123,23 @@ def _pages(words: random.Random) -> Iterator[Capture]:
 
 
 def _readmes(words: random.Random) -> Iterator[Capture]:
-    licences = ("MIT", "Apache-2.0", "CC-BY-NC-4.0", None)
+    licenses = ("MIT", "Apache-2.0", "CC-BY-NC-4.0", None)
     for index in range(90):
         url = f"https://pypi.example.net/{index}" if index else "javascript:alert(1)"
         yield measured(
             Capture("readmes", f"package-{index}", sentence(words, 80 + index), title=f"package-{index}", url=url,
-                    license=licences[index % 4])
+                    license=licenses[index % 4])
         )  # fmt: skip
 
 
-def _licences(words: random.Random) -> Iterator[Capture]:
+def _licenses(words: random.Random) -> Iterator[Capture]:
     for index in range(10):
         size = {0: 21, 1: 11}.get(index, 1)
         text = sentence(words, 200 + index)
         yield measured(Capture("licences", f"LICENSE-{index}", text, license="MIT", cluster_size=size))
 
 
-def _rejected(words: random.Random, pages: list[Capture], licences: list[Capture]) -> Iterator[Capture]:
+def _rejected(words: random.Random, pages: list[Capture], licenses: list[Capture]) -> Iterator[Capture]:
     for index in range(5):
         message = f"<b>not</b> UTF-8 at byte {index}"
         yield Capture("readmes", f"broken-{index}", "", stage="read", rule="error.encoding", message=message)
@@ -161,7 +161,7 @@ def _rejected(words: random.Random, pages: list[Capture], licences: list[Capture
         same = replace(pages[index], source="readmes", source_id=f"copy-{index}")
         yield replace(same, stage="exact_dedup", rule="exact_dedup.duplicate", duplicate_of=pages[index].id)
     for index in range(30):
-        kept = licences[0 if index < 20 else 1]
+        kept = licenses[0 if index < 20 else 1]
         near = measured(Capture("licences", f"NEAR-{index}", kept.text + f" Copyright {index}"))
         yield replace(near, stage="near_dedup", rule="near_dedup.duplicate", value=0.8 + index / 200, threshold=0.8,
                       duplicate_of=kept.id)  # fmt: skip
@@ -173,42 +173,42 @@ def make_version(
     *,
     signals: bool = True,
     near_dedup: bool = True,
-    licences: bool = True,
+    licenses: bool = True,
     views: bool = True,
     spans: bool = False,
 ) -> Path:
-    """Write the version that *items* make (by default `captures`) to the new folder *folder*, and give it.
+    """Write the version of *items* (by default `captures`) to the new folder *folder*, and return it.
 
     Args:
-        signals: Write the signals; False: the recipe measured nothing.
-        near_dedup: False: near duplicates live, and there are no clusters.
-        licences: False: no document has a licence.
+        signals: Whether the recipe measured signals.
+        near_dedup: Whether near duplicates are removed and clustered.
+        licenses: Whether documents have licenses.
         views: Add the string column `lemmas` to the shards.
         spans: Add the side table `shouting.spans`, in two files.
     """
     folder.mkdir(parents=True)
-    found = list(captures() if items is None else items)
+    chosen = list(captures() if items is None else items)
     if not near_dedup:
-        found = [_without_clusters(c) for c in found]
-    if not licences:
-        found = [replace(c, license=None) for c in found]
-    found.sort(key=lambda c: (c.id, capture_hash(c.text.encode())))
-    living, dead = [c for c in found if c.rule is None], [c for c in found if c.rule is not None]
+        chosen = [_without_clusters(c) for c in chosen]
+    if not licenses:
+        chosen = [replace(c, license=None) for c in chosen]
+    chosen.sort(key=lambda c: (c.id, capture_hash(c.text.encode())))
+    living, dead = [c for c in chosen if c.rule is None], [c for c in chosen if c.rule is not None]
     schema = pa.schema([*DOCUMENT, *([pa.field("lemmas", pa.string())] if views else [])])
     shards = [
         file for split in ("train", "validation", "test") for file in _shards(folder, living, split, schema, near_dedup)
     ]
     sides = [
         _side(folder, "ledger", LEDGER, [_ledger_row(c) for c in dead]),
-        _side(folder, "origin", ORIGIN, [_origin_row(c) for c in found]),
+        _side(folder, "origin", ORIGIN, [_origin_row(c) for c in chosen]),
     ]
     if signals:
         kinds = pa.schema([pa.field("id", pa.string(), nullable=False), *(pa.field(n, pa.float32()) for n in SIGNALS)])
-        rows = [{"id": c.id, **c.signals} for c in found if c.signals]
+        rows = [{"id": c.id, **c.signals} for c in chosen if c.signals]
         sides.append(_side(folder, "signals", kinds, rows))
     if spans:
         sides += _spans(folder, living)
-    manifest = _manifest(schema, shards, sides, found, near_dedup=near_dedup, signals=signals)
+    manifest = _manifest(schema, shards, sides, chosen, near_dedup=near_dedup, signals=signals)
     (folder / "manifest.json").write_text(manifest.json_text())
     (folder / "recipe.yaml").write_text("dataset: handbook\n")
     return folder
@@ -318,7 +318,7 @@ def _manifest(
     schema: pa.Schema,
     shards: list[ShardFile],
     sides: list[SideFile],
-    found: list[Capture],
+    chosen: list[Capture],
     *,
     near_dedup: bool,
     signals: bool,
@@ -337,11 +337,11 @@ def _manifest(
         files=tuple(shards),
         side_files=tuple(sides),
         counts=Counts(
-            read=len(found),
+            read=len(chosen),
             published=published,
-            ledger=len(found) - published,
-            by_source=_by_source(found),
-            stages=tuple(_stage_counts(found, stages)),
+            ledger=len(chosen) - published,
+            by_source=_by_source(chosen),
+            stages=tuple(_stage_counts(chosen, stages)),
         ),
         recipe={
             "dataset": "handbook",
@@ -359,20 +359,20 @@ def _manifest(
     )
 
 
-def _by_source(found: list[Capture]) -> dict[str, dict[str, int]]:
-    names = sorted({c.source for c in found})
+def _by_source(chosen: list[Capture]) -> dict[str, dict[str, int]]:
+    names = sorted({c.source for c in chosen})
     return {
         name: {
-            "read": sum(c.source == name for c in found),
-            "published": sum(c.source == name and c.rule is None for c in found),
-            "ledger": sum(c.source == name and c.rule is not None for c in found),
+            "read": sum(c.source == name for c in chosen),
+            "published": sum(c.source == name and c.rule is None for c in chosen),
+            "ledger": sum(c.source == name and c.rule is not None for c in chosen),
         }
         for name in names
     }
 
 
-def _stage_counts(found: list[Capture], stages: list[str]) -> Iterator[StageCounts]:
-    left = found
+def _stage_counts(chosen: list[Capture], stages: list[str]) -> Iterator[StageCounts]:
+    left = chosen
     for name in stages:
         gone = [c for c in left if c.stage == name]
         stay = [c for c in left if c.stage != name]

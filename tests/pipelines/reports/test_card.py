@@ -26,7 +26,7 @@ def front(text: str) -> dict[str, Any]:
 
 
 def test_front_matter_lists_the_files_of_each_split(text: str, version: Path) -> None:
-    """A hub loads the data set by these patterns, so each has to match."""
+    """A hub loads the data set by these patterns, so each must match."""
     matter = front(text)
 
     files = matter["configs"][0]["data_files"]
@@ -39,7 +39,7 @@ def test_front_matter_lists_the_files_of_each_split(text: str, version: Path) ->
 
 
 def test_side_tables_of_stages_are_listed_with_their_columns(tmp_path: Path) -> None:
-    """Who opens the folder sees the files, and wants to know what they are."""
+    """Users see the files in the folder and need to know their content."""
     text = card(statistics(make_version(tmp_path / "v", spans=True)))
 
     line = next(line for line in text.splitlines() if line.startswith("| `shouting.spans-*.parquet` |"))
@@ -48,8 +48,8 @@ def test_side_tables_of_stages_are_listed_with_their_columns(tmp_path: Path) -> 
     assert "shouting.spans" in [config["config_name"] for config in front(text)["configs"]]
 
 
-def test_one_licence_for_all_is_told_as_such(tmp_path: Path) -> None:
-    """Only when no document is without it."""
+def test_a_license_of_all_documents_is_that_of_the_data_set(tmp_path: Path) -> None:
+    """This holds only if every document has the license."""
     items = [Capture("s", str(index), f"text {index}", license="CC-BY-SA-4.0") for index in range(9)]
 
     one = card(statistics(make_version(tmp_path / "one", items)))
@@ -59,18 +59,18 @@ def test_one_licence_for_all_is_told_as_such(tmp_path: Path) -> None:
     assert front(mixed)["license"] == "other"
 
 
-def test_the_card_tells_every_stage_and_source(text: str) -> None:
-    """How it was made, from what, with which parameters."""
+def test_the_card_lists_every_stage_and_source(text: str) -> None:
+    """Readers need the sources, and the stages with their parameters."""
     for stage in ("extract", "normalize", "language", "quality", "pii", "exact_dedup", "near_dedup"):
         assert f"**{stage}**" in text
-    for section in ("How to load it", "Sources", "Licences", "Personal data", "Known limits", "How to cite"):
+    for section in ("How to load it", "Sources", "Licenses", "Personal data", "Known limits", "How to cite"):
         assert f"## {section}" in text
     assert "| quality | 370 | 290 | 80 |" in text
     assert "| site | crawl, warc | 235 | 150 |" in text
 
 
 def test_the_examples_in_the_card_work(text: str, version: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A reader copies them."""
+    """Readers copy the examples."""
     monkeypatch.chdir(version)
     python, sql = (
         re.findall(r"```python\n(import pyarrow.*?)```", text, re.DOTALL),
@@ -86,7 +86,7 @@ def test_the_examples_in_the_card_work(text: str, version: Path, monkeypatch: py
 
 
 def test_names_from_the_data_stay_text_in_the_card(tmp_path: Path) -> None:
-    """A licence or a language with marks of Markdown breaks no table."""
+    """Markdown in a license or language must not break a table."""
     odd = Capture("s", "1", "text", license="A|B`<script>", language="x|y<b>")
 
     text = card(statistics(make_version(tmp_path / "v", [odd])))
@@ -97,7 +97,7 @@ def test_names_from_the_data_stay_text_in_the_card(tmp_path: Path) -> None:
 
 
 def test_an_empty_version_has_a_card(tmp_path: Path) -> None:
-    """With no split to load."""
+    """An empty version has no split to load."""
     folder = make_version(tmp_path / "v", [], signals=False, near_dedup=False)
 
     write_card(statistics(folder), folder)
@@ -106,4 +106,4 @@ def test_an_empty_version_has_a_card(tmp_path: Path) -> None:
 
     assert front(text)["configs"] == []
     assert "No document is published." in text
-    assert "does not look for it" in text
+    assert "does not detect personal data" in text

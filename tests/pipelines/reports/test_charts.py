@@ -21,7 +21,7 @@ def parsed(markup: Markup) -> ElementTree.Element:
 
 @given(st.lists(st.builds(Bar, label=printable, value=amounts, text=printable), max_size=6), printable)
 def test_charts_are_well_formed_whatever_the_data_says(items: list[Bar], title: str) -> None:
-    """Labels come from the corpus: no text in it can end an element."""
+    """Labels come from the corpus, so they must be escaped."""
     for chart in (bars(items, title=title), stacked_bar(items, title=title)):
         root = parsed(chart)
         assert root.findtext(f"{NAMESPACE}title", "") == title
@@ -29,7 +29,7 @@ def test_charts_are_well_formed_whatever_the_data_says(items: list[Bar], title: 
 
 @given(st.lists(st.tuples(amounts, amounts, amounts), max_size=8), printable)
 def test_a_funnel_stays_inside_its_width(stages: list[tuple[float, float, float]], label: str) -> None:
-    """No bar is wider than the drawing."""
+    """No bar may be wider than the chart."""
     flows = [Flow(label, came, went, taken, "text", "") for came, went, taken in stages]
 
     for rect in parsed(funnel(flows, title="funnel")).iter(f"{NAMESPACE}rect"):
@@ -39,7 +39,7 @@ def test_a_funnel_stays_inside_its_width(stages: list[tuple[float, float, float]
 
 @given(st.lists(st.integers(0, 10**9), max_size=40))
 def test_a_histogram_shows_every_bin_that_has_something(counts: list[int]) -> None:
-    """A bin with one document beside one with a million is still seen."""
+    """A bin with one document must be visible beside one with a million."""
     root = parsed(histogram(counts, title="histogram", description="", marks=[Mark(0.5, "≥ 3")]))
 
     columns = sum((path.get("d") or "").count("M") for path in root.iter(f"{NAMESPACE}path"))
@@ -56,12 +56,12 @@ def test_a_histogram_shows_every_bin_that_has_something(counts: list[int]) -> No
     ],
 )
 def test_a_chart_of_nothing_is_empty_and_well_formed(draw: Callable[[], Markup]) -> None:
-    """An empty version has charts too."""
+    """Empty versions also have charts."""
     assert parsed(draw()).tag == f"{NAMESPACE}svg"
 
 
-def test_a_chart_tells_its_figures_to_those_who_cannot_see_it() -> None:
-    """Title and description carry the numbers as text."""
+def test_a_chart_has_a_description_for_screen_readers() -> None:
+    """Title and description have the numbers as text."""
     root = parsed(bars([Bar("en", 3, "3 · 75 %"), Bar("fr", 1, "1 · 25 %")], title="Documents by language"))
 
     assert root.get("role") == "img"

@@ -15,7 +15,7 @@ from tests.pipelines.reports.corpus import Capture, make_version
 
 
 def loaded(folder: Path) -> Any:
-    """Read the description with the reference library, whose own libraries give warnings of deprecation."""
+    """Read the description with the reference library; ignore deprecation warnings of its dependencies."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.simplefilter("ignore", FutureWarning)
@@ -31,7 +31,7 @@ def records(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def test_the_description_is_valid_without_a_warning(version: Path) -> None:
-    """What the reference validator says: no error, and nothing recommended is missing."""
+    """The reference validator reports no error and no missing recommended field."""
     issues = loaded(version).metadata.ctx.issues
 
     assert issues.errors == set()
@@ -39,7 +39,7 @@ def test_the_description_is_valid_without_a_warning(version: Path) -> None:
 
 
 def test_every_file_is_described_with_its_hash(version: Path) -> None:
-    """A description is worth as much as what it pins down."""
+    """Hashes identify the described files."""
     described = json.loads((version / "croissant.json").read_text())
 
     files = {item["@id"]: item for item in described["distribution"] if item["@type"] == "cr:FileObject"}
@@ -50,22 +50,22 @@ def test_every_file_is_described_with_its_hash(version: Path) -> None:
 
 @pytest.mark.parametrize(("name", "rows"), [("documents", 250), ("ledger", 150), ("signals", 370), ("origin", 400)])
 def test_records_are_read_through_the_description(version: Path, name: str, rows: int) -> None:
-    """The reference library finds files and columns by it."""
-    found = records(version, name)
+    """The reference library can read all records by the description."""
+    result = records(version, name)
 
-    assert len(found) == rows
-    assert len(found[0][f"{name}/id"]) == 32
+    assert len(result) == rows
+    assert len(result[0][f"{name}/id"]) == 32
 
 
 def test_metadata_is_described_as_pairs(version: Path) -> None:
-    """A list of structs is an array with a field for each member."""
+    """A list of structs becomes an array with a field for each member."""
     key, value = (f"documents/metadata/{name}" for name in ("key", "value"))
 
     assert all(row["documents/metadata"] == [{key: b"kind", value: b"test"}] for row in records(version, "documents"))
 
 
 def test_views_of_any_type_are_described_or_left_out() -> None:
-    """Croissant has no word for bytes, maps and lists of lists."""
+    """Croissant cannot describe bytes, maps and lists of lists."""
     kinds = {
         "flag": pa.bool_(),
         "days": pa.list_(pa.date32()),
@@ -85,7 +85,7 @@ def test_views_of_any_type_are_described_or_left_out() -> None:
 
 
 def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
-    """Copied from the manifest, which the publisher computed."""
+    """The hashes are copied from the manifest and must match the files."""
     folder = make_version(tmp_path / "v")
     write_croissant(statistics(folder), folder)
 
@@ -97,27 +97,27 @@ def test_hashes_are_those_of_the_files(tmp_path: Path) -> None:
 
 
 def test_side_tables_of_stages_are_described_with_files_and_columns(tmp_path: Path) -> None:
-    """They are part of the version's id, so a description without them is one of another version."""
+    """Side tables are part of the version, so a description without them is incomplete."""
     folder = make_version(tmp_path / "v", spans=True)
     write_croissant(statistics(folder), folder)
 
     described = json.loads((folder / "croissant.json").read_text())
-    found = records(folder, "shouting.spans")
+    result = records(folder, "shouting.spans")
 
     files = {item["@id"]: item for item in described["distribution"]}
     names = sorted(path.name for path in folder.glob("shouting.spans-*.parquet"))
     assert len(names) == 2
     assert [files[name]["sha256"] for name in names] == [file_sha256(folder / name) for name in names]
     assert files["shouting.spans-files"]["includes"] == ["shouting.spans-*.parquet"]
-    assert (len(found), len({row["shouting.spans/id"] for row in found})) == (500, 250)
-    assert found[0].keys() == {"shouting.spans/id", "shouting.spans/start", "shouting.spans/words"}
+    assert (len(result), len({row["shouting.spans/id"] for row in result})) == (500, 250)
+    assert result[0].keys() == {"shouting.spans/id", "shouting.spans/start", "shouting.spans/words"}
     issues = loaded(folder).metadata.ctx.issues
     assert (issues.errors, issues.warnings) == (set(), set())
 
 
 @pytest.mark.parametrize("items", [[], [Capture("s", "1", "a text", license="MIT OR Apache-2.0", language=None)]])
 def test_small_versions_are_valid_too(tmp_path: Path, items: list[Capture]) -> None:
-    """Without documents, languages, licences, signals."""
+    """Versions without documents, languages, licenses or signals are valid, too."""
     folder = make_version(tmp_path / "v", items, signals=False, near_dedup=False, views=False)
     write_croissant(statistics(folder), folder)
 

@@ -19,7 +19,7 @@ VOID = {"meta", "br", "link", "hr", "img", "input", "wbr"}
 
 
 class Page(HTMLParser):
-    """Collects what a browser would make of a page: elements, links, ids; checks that elements nest."""
+    """Collects the elements, links and ids of a page, and checks the nesting."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -45,16 +45,16 @@ def html(version: Path) -> str:
 
 
 def test_report_json_holds_all_figures_and_findings(version: Path, figures: dict[str, Any]) -> None:
-    """Programs read what people see."""
-    told = json.loads((version / "report.json").read_text())
+    """Programs need the same figures as people."""
+    content = json.loads((version / "report.json").read_text())
 
-    assert told["sizes"] == figures["sizes"]
-    assert told["findings"]
-    assert told["comparison"] is None
+    assert content["sizes"] == figures["sizes"]
+    assert content["findings"]
+    assert content["comparison"] is None
 
 
 def test_the_page_is_whole_and_its_contents_lead_somewhere(html: str) -> None:
-    """Elements nest, ids are unique, each link inside the page has its target."""
+    """Elements are nested correctly, ids are unique, and internal links have targets."""
     page = Page(html)
 
     ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
@@ -65,7 +65,7 @@ def test_the_page_is_whole_and_its_contents_lead_somewhere(html: str) -> None:
 
 
 def test_the_page_has_no_script_and_loads_nothing(html: str) -> None:
-    """It can be opened from a mail or an archive, and tells nobody that it was."""
+    """The page can be opened offline and contacts no server."""
     page = Page(html)
 
     loading = [(tag, a) for tag, a in page.elements if {"src", "srcset", "data", "action", "poster"} & set(a)]
@@ -78,14 +78,14 @@ def test_the_page_has_no_script_and_loads_nothing(html: str) -> None:
 
 
 def test_text_from_the_data_stays_text(html: str) -> None:
-    """A title with markup is shown as it is written."""
+    """Markup in a title must be escaped."""
     assert HOSTILE not in html
     assert "&lt;script&gt;" in html
     assert "<b>not</b>" not in html
 
 
 def test_only_web_addresses_become_links(tmp_path: Path) -> None:
-    """`javascript:` in a data set must not run when somebody clicks on it."""
+    """`javascript:` links from the data must not be clickable."""
     items = [
         Capture("s", "1", "one text", title="a", url="javascript:alert(1)"),
         Capture("s", "2", "another text", title="b", url="https://example.org/?q='\"><i>"),
@@ -100,7 +100,7 @@ def test_only_web_addresses_become_links(tmp_path: Path) -> None:
 
 
 def test_the_law_is_shown_with_its_check_mark(html: str, figures: dict[str, Any]) -> None:
-    """Conservation is the first thing after the title."""
+    """The conservation of records is shown first."""
     assert "400 read = 250 published + 150 in the ledger" in html
     assert "<b>✓</b>" in html
     broken = {**figures, "conservation": {**figures["conservation"], "holds": False}}
@@ -108,7 +108,7 @@ def test_the_law_is_shown_with_its_check_mark(html: str, figures: dict[str, Any]
 
 
 def test_the_page_is_small_however_large_the_corpus_is(tmp_path: Path) -> None:
-    """Many sources, rules, licences, domains, years and the longest texts that need escaping."""
+    """The version has many sources, rules, licenses, domains and years, and long texts that need escaping."""
     items = []
     for index in range(600):
         text = ('&<>"' * 400) + f" number {index}"
@@ -133,7 +133,7 @@ def test_the_page_is_small_however_large_the_corpus_is(tmp_path: Path) -> None:
 
 
 def test_examples_get_shorter_before_the_page_gets_too_large(figures: dict[str, Any]) -> None:
-    """The bound holds for text that takes five bytes a character, too."""
+    """The limit also holds for text with five bytes per character."""
     bound = figures["bounds"][0]
     swollen = {**bound, "nearest_kept": [{**item, "text": "&" * 300} for item in bound["nearest_kept"]] * 40}
 
@@ -144,32 +144,32 @@ def test_examples_get_shorter_before_the_page_gets_too_large(figures: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "missing", [{"signals": False}, {"near_dedup": False}, {"licences": False}, {"signals": False, "near_dedup": False}]
+    "missing", [{"signals": False}, {"near_dedup": False}, {"licenses": False}, {"signals": False, "near_dedup": False}]
 )
 def test_a_version_with_fewer_stages_has_a_report(tmp_path: Path, missing: dict[str, Any]) -> None:
-    """What was not measured is said to be so, not shown as nought."""
+    """Figures that were not measured must not be shown as 0."""
     make_report(make_version(tmp_path / "v", **missing))
 
     page = (tmp_path / "v/report.html").read_text()
 
     assert Page(page).open == []
-    assert ("not looked for" in page) == ("near_dedup" in missing)
+    assert ("not checked" in page) == ("near_dedup" in missing)
 
 
 @pytest.mark.parametrize("records", [0, 60])
 def test_a_version_without_documents_has_a_report(tmp_path: Path, records: int) -> None:
-    """The report of a run that published nothing is where one looks for the reason."""
+    """Users look for the reason of an empty version in its report."""
     rejected = [c for c in captures() if c.stage == "quality"][:records]
     make_report(make_version(tmp_path / "v", rejected))
 
     page = (tmp_path / "v/report.html").read_text()
 
     assert Page(page).open == []
-    assert "Nothing is published" in page
+    assert "No document is published" in page
 
 
 def test_the_same_folder_gives_the_same_report(version: Path, tmp_path: Path) -> None:
-    """No clock, no path, no order of threads: the report can be made again and compared."""
+    """The report does not depend on time, paths or threads, so it can be compared."""
     copy = shutil.copytree(version, tmp_path / "elsewhere")
     make_report(copy)
 
@@ -178,22 +178,22 @@ def test_the_same_folder_gives_the_same_report(version: Path, tmp_path: Path) ->
 
 
 def test_a_comparison_gives_differences_to_another_version(version: Path, tmp_path: Path) -> None:
-    """Main figures, sources and rules, this one minus the other one."""
+    """Differences of main figures, sources and rules are this version minus the other one."""
     other = make_version(tmp_path / "other", [c for c in captures() if c.source != "readmes"])
     make_report(version, compare=other, out=tmp_path)
 
-    told = json.loads((tmp_path / "report.json").read_text())["comparison"]
+    content = json.loads((tmp_path / "report.json").read_text())["comparison"]
 
-    rows = {row["label"]: row for row in told["figures"]}
+    rows = {row["label"]: row for row in content["figures"]}
     assert (rows["Documents"]["here"], rows["Documents"]["there"], rows["Documents"]["difference"]) == (250, 160, 90)
     assert rows["Published share"]["difference"] == pytest.approx(250 / 400 - 160 / 275)
-    assert {row["label"]: row["difference"] for row in told["sources"]} == {"site": 0, "readmes": 90, "licences": 0}
-    assert {row["label"]: row["difference"] for row in told["rules"]}["gopher.alphabetic_words"] == 20
+    assert {row["label"]: row["difference"] for row in content["sources"]} == {"site": 0, "readmes": 90, "licences": 0}
+    assert {row["label"]: row["difference"] for row in content["rules"]}["gopher.alphabetic_words"] == 20
     assert re.search(r"Compared with handbook@[0-9a-f]{16}", (tmp_path / "report.html").read_text())
 
 
 def test_a_report_elsewhere_leaves_the_version_alone(version: Path, tmp_path: Path) -> None:
-    """A published folder is never written again by a comparison."""
+    """A comparison must not change a published folder."""
     before = {path.name: path.read_bytes() for path in version.iterdir()}
 
     make_report(version, compare=version, out=tmp_path)
@@ -212,8 +212,8 @@ def test_a_report_elsewhere_leaves_the_version_alone(version: Path, tmp_path: Pa
         (1000, 10, "size", "+990 B (+99 ×)"),
     ],
 )
-def test_differences_are_told_with_sign_and_size(here: float | None, there: float, kind: str, text: str) -> None:
-    """A share differs by points, a number by itself and in relation to the other one."""
+def test_differences_have_a_sign_and_a_relation(here: float | None, there: float, kind: str, text: str) -> None:
+    """Shares differ in points; numbers also have a relative difference."""
     number = None if here is None else here - there
 
     assert difference({"difference": number, "kind": kind, "there": there}) == text

@@ -18,7 +18,7 @@ from tests.pipelines.reports.corpus import Capture, captures, make_version
 
 
 def test_sizes_are_those_of_the_shards(figures: dict[str, Any], version: Path) -> None:
-    """Figures are counted from the files, so they equal what another reader counts."""
+    """Figures are counted from the files, like other readers would count them."""
     shards = [
         pq.read_table(path) for split in ("train", "validation", "test") for path in version.glob(f"{split}-*.parquet")
     ]
@@ -33,7 +33,7 @@ def test_sizes_are_those_of_the_shards(figures: dict[str, Any], version: Path) -
 
 
 def test_every_rule_is_counted(figures: dict[str, Any]) -> None:
-    """The sum over the rules is the ledger: nothing is left out of the table."""
+    """The sum over all rules must be the size of the ledger."""
     counts = {rule["rule"]: rule["documents"] for rule in figures["rules"]}
 
     assert counts == {
@@ -47,14 +47,14 @@ def test_every_rule_is_counted(figures: dict[str, Any]) -> None:
     assert sum(counts.values()) == figures["sizes"]["ledger"]
 
 
-def test_the_account_closes(figures: dict[str, Any]) -> None:
-    """read = published + ledger, in the manifest and in the files."""
+def test_records_are_conserved(figures: dict[str, Any]) -> None:
+    """In the manifest and in the files, read = published + ledger."""
     assert figures["conservation"]["holds"]
     assert figures["conservation"]["rows"] == {"shards": 250, "ledger": 150}
 
 
-def test_a_lost_shard_row_breaks_the_account(version: Path, tmp_path: Path) -> None:
-    """The check looks at the files, not only at what the manifest says about them."""
+def test_a_lost_shard_row_is_detected(version: Path, tmp_path: Path) -> None:
+    """The check counts the rows of the files, not only those of the manifest."""
     copy = shutil.copytree(version, tmp_path / "copy")
     shard = copy / "train-00000-of-00002.parquet"
     table = pq.read_table(shard)
@@ -63,31 +63,31 @@ def test_a_lost_shard_row_breaks_the_account(version: Path, tmp_path: Path) -> N
     assert not statistics(copy)["conservation"]["holds"]
 
 
-def test_sources_tell_what_became_of_their_records(figures: dict[str, Any]) -> None:
-    """A source is judged by what it gives and by what takes the rest."""
-    found = {source["source"]: source for source in figures["sources"]}
+def test_sources_have_counts_of_their_records(figures: dict[str, Any]) -> None:
+    """Users judge a source by its published and rejected records."""
+    result = {source["source"]: source for source in figures["sources"]}
 
-    assert {name: (s["read"], s["documents"], s["rejected"], s["duplicates"]) for name, s in found.items()} == {
+    assert {name: (s["read"], s["documents"], s["rejected"], s["duplicates"]) for name, s in result.items()} == {
         "site": (235, 150, 85, 0),
         "readmes": (125, 90, 35, 10),
         "licences": (40, 10, 30, 30),
     }
-    assert found["site"]["top_rule"] == "gopher.word_count"
-    assert sum(source["bytes"] for source in found.values()) == figures["sizes"]["text_bytes"]
+    assert result["site"]["top_rule"] == "gopher.word_count"
+    assert sum(source["bytes"] for source in result.values()) == figures["sizes"]["text_bytes"]
 
 
-def test_licences_languages_and_domains_are_counted_with_the_unknown(figures: dict[str, Any]) -> None:
-    """Unknown is a value of its own, never left out of a share."""
-    licences = {row["name"]: row["documents"] for row in figures["licenses"]["expressions"]}
+def test_licenses_languages_and_domains_are_counted_with_the_unknown(figures: dict[str, Any]) -> None:
+    """Unknown values count in shares."""
+    licenses = {row["name"]: row["documents"] for row in figures["licenses"]["expressions"]}
 
-    assert licences == {None: 172, "MIT": 33, "Apache-2.0": 23, "CC-BY-NC-4.0": 22}
+    assert licenses == {None: 172, "MIT": 33, "Apache-2.0": 23, "CC-BY-NC-4.0": 22}
     assert figures["licenses"]["unknown"] == 172
     assert {row["name"]: row["documents"] for row in figures["languages"]} == {"en": 245, "fr": 5}
     assert {row["name"]: row["documents"] for row in figures["domains"]} == {"example.org": 150, None: 100}
 
 
 def test_lengths_fill_a_histogram_without_gaps(figures: dict[str, Any]) -> None:
-    """Each document falls into one bin, and bins follow each other."""
+    """Each document is in one bin, and bins are contiguous."""
     bins = figures["lengths"]["histogram"]
 
     assert sum(item["documents"] for item in bins) == 250
@@ -97,7 +97,7 @@ def test_lengths_fill_a_histogram_without_gaps(figures: dict[str, Any]) -> None:
 
 
 def test_examples_are_the_nearest_to_the_threshold(figures: dict[str, Any]) -> None:
-    """What a threshold does shows at the threshold, on both sides."""
+    """Examples on both sides show the effect of a threshold."""
     (bound,) = [bound for bound in figures["bounds"] if bound["rule"] == "gopher.word_count"]
     kept = sorted(c.signals["gopher.word_count"] for c in captures() if c.rule is None)
 
@@ -109,20 +109,20 @@ def test_examples_are_the_nearest_to_the_threshold(figures: dict[str, Any]) -> N
 
 
 def test_duplicates_are_counted_and_their_clusters_shown(figures: dict[str, Any]) -> None:
-    """A cluster is a kept document with those it stands for."""
-    found = figures["duplicates"]
+    """A cluster is a kept document with its copies."""
+    result = figures["duplicates"]
 
-    assert {rule["rule"]: (rule["documents"], rule["kept"]) for rule in found["rules"]} == {
+    assert {rule["rule"]: (rule["documents"], rule["kept"]) for rule in result["rules"]} == {
         "near_dedup.duplicate": (30, 2),
         "exact_dedup.duplicate": (10, 10),
     }
-    assert [cluster["size"] for cluster in found["largest"][:3]] == [21, 11, 2]
-    assert [(row["to"], row["clusters"]) for row in found["cluster_sizes"]] == [(1, 248), (16, 1), (32, 1)]
-    assert [pair["value"] for pair in found["pairs"]] == sorted(pair["value"] for pair in found["pairs"])
+    assert [cluster["size"] for cluster in result["largest"][:3]] == [21, 11, 2]
+    assert [(row["to"], row["clusters"]) for row in result["cluster_sizes"]] == [(1, 248), (16, 1), (32, 1)]
+    assert [pair["value"] for pair in result["pairs"]] == sorted(pair["value"] for pair in result["pairs"])
 
 
 def test_personal_data_is_counted_apart_for_published_documents(figures: dict[str, Any]) -> None:
-    """A copy that was removed still counts as found, but not as published."""
+    """Items in removed copies count as detected, but not as published."""
     (email,) = [kind for kind in figures["personal_data"]["kinds"] if kind["kind"] == "email"]
 
     assert (email["published_items"], email["published_documents"]) == (30, 15)
@@ -130,35 +130,35 @@ def test_personal_data_is_counted_apart_for_published_documents(figures: dict[st
 
 
 def test_nothing_leaks_between_splits(figures: dict[str, Any]) -> None:
-    """The builder splits by id, and texts differ."""
+    """The version has distinct texts and is split by id."""
     assert figures["leakage"] == {"content_hash": 0, "cluster_id": 0, "id": 0}
     assert [split["documents"] for split in figures["splits"]] == [200, 17, 33]
 
 
 def test_a_text_in_two_splits_is_found(tmp_path: Path) -> None:
-    """Leakage is counted from the shards, whatever the recipe promised."""
+    """Leakage is counted from the shards, independent of the recipe."""
     page = next(c for c in captures() if c.source == "site" and c.rule is None)
     copies = [replace(page, source_id=f"copy-{index}") for index in range(40)]
     assert len({copy.split for copy in copies}) == 3
 
-    found = statistics(make_version(tmp_path / "v", copies))
+    result = statistics(make_version(tmp_path / "v", copies))
 
-    assert found["leakage"]["content_hash"] == 1
+    assert result["leakage"]["content_hash"] == 1
 
 
 def test_signals_are_drawn_with_their_thresholds(figures: dict[str, Any]) -> None:
-    """The threshold that a profile sets is told even for rules that rejected nothing."""
-    found = {item["name"]: item for item in figures["signals"]}
+    """Thresholds of a profile are shown even for rules that rejected nothing."""
+    result = {item["name"]: item for item in figures["signals"]}
 
-    assert {"side": "min", "threshold": 50.0} in found["gopher.word_count"]["thresholds"]
-    assert found["gopher.stop_words"]["thresholds"] == [{"side": "min", "threshold": 2.0}]
-    words = found["gopher.word_count"]
+    assert {"side": "min", "threshold": 50.0} in result["gopher.word_count"]["thresholds"]
+    assert result["gopher.stop_words"]["thresholds"] == [{"side": "min", "threshold": 2.0}]
+    words = result["gopher.word_count"]
     assert sum(words["passed"]) == 290
     assert sum(words["rejected"]) == 80
 
 
 def test_figures_do_not_depend_on_the_order_of_rows_or_files(version: Path, tmp_path: Path) -> None:
-    """The report of a version is a function of its data: ties and threads decide nothing."""
+    """The report depends only on the data, not on ties or threads."""
     copy = shutil.copytree(version, tmp_path / "copy")
     for path in copy.glob("*.parquet"):
         table = pq.read_table(path)
@@ -168,64 +168,64 @@ def test_figures_do_not_depend_on_the_order_of_rows_or_files(version: Path, tmp_
 
 
 def test_a_version_with_nothing_published_has_figures(tmp_path: Path) -> None:
-    """A recipe that rejects all is a finding, not a crash."""
+    """A recipe that rejects everything must not crash the report."""
     rejected = [c for c in captures() if c.rule is not None and c.duplicate_of is None]
 
-    found = statistics(make_version(tmp_path / "v", rejected))
+    result = statistics(make_version(tmp_path / "v", rejected))
 
-    assert found["sizes"]["documents"] == 0
-    assert found["conservation"]["holds"]
-    assert found["lengths"]["histogram"] == []
-    assert all(bound["nearest_kept"] == [] for bound in found["bounds"])
+    assert result["sizes"]["documents"] == 0
+    assert result["conservation"]["holds"]
+    assert result["lengths"]["histogram"] == []
+    assert all(bound["nearest_kept"] == [] for bound in result["bounds"])
 
 
 def test_a_version_without_records_has_figures(tmp_path: Path) -> None:
-    """Empty sources give an empty version."""
+    """Empty sources result in an empty version."""
     assert statistics(make_version(tmp_path / "v", []))["sizes"]["read"] == 0
 
 
-def test_a_version_without_signals_clusters_and_licences_has_figures(tmp_path: Path) -> None:
-    """Most recipes have fewer stages than the demo's."""
-    found = statistics(make_version(tmp_path / "v", signals=False, near_dedup=False, licences=False))
+def test_a_version_without_signals_clusters_and_licenses_has_figures(tmp_path: Path) -> None:
+    """Most recipes have fewer stages than the demo."""
+    result = statistics(make_version(tmp_path / "v", signals=False, near_dedup=False, licenses=False))
 
-    assert found["leakage"]["cluster_id"] is None
-    assert found["licenses"]["unknown"] == found["sizes"]["documents"] == 280
-    assert found["personal_data"] == {"stage": None, "kinds": []}
-    assert [item["name"] for item in found["signals"]] == ["language_score"]
-    assert found["duplicates"]["largest"][0]["size"] == 2
+    assert result["leakage"]["cluster_id"] is None
+    assert result["licenses"]["unknown"] == result["sizes"]["documents"] == 280
+    assert result["personal_data"] == {"stage": None, "kinds": []}
+    assert [item["name"] for item in result["signals"]] == ["language_score"]
+    assert result["duplicates"]["largest"][0]["size"] == 2
 
 
 def test_a_bound_without_stored_signal_has_rejected_examples_only(tmp_path: Path) -> None:
-    """The ledger alone tells one side."""
-    found = statistics(make_version(tmp_path / "v", signals=False))
+    """The ledger only has rejected documents."""
+    result = statistics(make_version(tmp_path / "v", signals=False))
 
-    (bound,) = [bound for bound in found["bounds"] if bound["rule"] == "gopher.word_count"]
+    (bound,) = [bound for bound in result["bounds"] if bound["rule"] == "gopher.word_count"]
     assert bound["signal"] is None
     assert bound["nearest_rejected"]
     assert bound["nearest_kept"] == []
 
 
 def test_values_that_are_no_numbers_are_left_out(tmp_path: Path) -> None:
-    """A signal that divides by nothing must not spoil an axis."""
+    """Infinite signals and NaN must not distort an axis."""
     odd = [
         Capture("s", str(index), f"text {index}", signals={"gopher.word_count": value})
         for index, value in enumerate([1.0, float("nan"), float("inf"), 2.0])
     ]
 
-    found = statistics(make_version(tmp_path / "v", odd))
+    result = statistics(make_version(tmp_path / "v", odd))
 
-    (words,) = [item for item in found["signals"] if item["name"] == "gopher.word_count"]
+    (words,) = [item for item in result["signals"] if item["name"] == "gopher.word_count"]
     assert words["measured"] == 2
 
 
 def test_a_folder_without_manifest_is_refused(tmp_path: Path) -> None:
-    """Another folder was meant."""
+    """The folder is not a version."""
     with pytest.raises(UsageError, match=r"manifest\.json"):
         statistics(tmp_path)
 
 
 def test_a_missing_shard_is_named(version: Path, tmp_path: Path) -> None:
-    """The file to look for is in the message's place."""
+    """The error has the path of the missing file."""
     copy = shutil.copytree(version, tmp_path / "copy")
     (copy / "test-00000-of-00001.parquet").unlink()
 
@@ -237,7 +237,7 @@ def test_a_missing_shard_is_named(version: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["train-00000-of-00002", "signals-00000-of-00001", "ledger-00000-of-00001"])
 def test_a_file_that_is_no_parquet_is_an_error_that_names_it(version: Path, tmp_path: Path, name: str) -> None:
-    """A damaged file is told as such, not as an error of the query."""
+    """A damaged file must not be reported as an invalid query."""
     copy = shutil.copytree(version, tmp_path / "copy")
     (copy / f"{name}.parquet").write_bytes(b"not parquet at all")
 
@@ -248,7 +248,7 @@ def test_a_file_that_is_no_parquet_is_an_error_that_names_it(version: Path, tmp_
 
 
 def test_queries_reach_nothing_outside_the_folder(version: Path, tmp_path: Path) -> None:
-    """A folder from elsewhere cannot make the report read other files."""
+    """An untrusted version must not make the report read other files."""
     outside = tmp_path / "outside.parquet"
     pq.write_table(pa.table({"id": ["a"]}), outside)
 
@@ -257,7 +257,7 @@ def test_queries_reach_nothing_outside_the_folder(version: Path, tmp_path: Path)
 
 
 def test_an_axis_holds_its_thresholds() -> None:
-    """A threshold that is not drawn explains nothing; one that is far away would flatten the rest."""
+    """Thresholds are on the axis unless they are so far away that they flatten the rest."""
     quantiles = {"min": 0.1, "p1": 0.2, "p5": 0.2, "median": 0.3, "p95": 0.4, "p99": 0.5, "max": 0.9}
 
     axis = make_axis(quantiles, [0.6, 5.0])
