@@ -1,4 +1,4 @@
-"""A run from a recipe's path: what the command and the Python function share."""
+"""Run a recipe by its path, for the command and the Python function."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ ENGINES: Final = ("local", "spark", "beam")
 def make_engine(
     name: str, *, workers: int | None = None, master: str | None = None, memory_bytes: int | None = None
 ) -> Engine:
-    """Give the engine called *name*.
+    """Return the engine *name*.
 
     Raises:
-        UsageError: There is none, or it is not installed.
+        UsageError: There is no such engine, or it is not installed.
     """
     if name == "local":
         from corpusmill.pipelines.engines.local import LocalEngine
@@ -37,8 +37,8 @@ def make_engine(
 
         return BeamEngine()
     if name == "ray":
-        raise UsageError("the engine `ray` is not built yet", hint=f"engines: {', '.join(ENGINES)}")
-    raise UsageError(f"no engine is called {name!r}", hint=hint_among(name, ENGINES, what="engines"))
+        raise UsageError("the engine `ray` is not implemented", hint=f"engines: {', '.join(ENGINES)}")
+    raise UsageError(f"unknown engine {name!r}", hint=hint_among(name, ENGINES, noun="engines"))
 
 
 def run_recipe(
@@ -55,21 +55,21 @@ def run_recipe(
     accept: bool = False,
     fresh: bool = False,
 ) -> dict[str, Any]:
-    """Run *recipe* in *workspace* and give what ``run --json`` prints."""
+    """Run *recipe* in *workspace* and return the output of ``run --json``."""
     loaded = read_recipe(recipe, workspace, acquisition)
-    made = make_engine(engine, workers=workers, master=master, memory_bytes=memory_bytes)
+    runner = make_engine(engine, workers=workers, master=master, memory_bytes=memory_bytes)
     try:
         result = run(
             loaded,
             workspace,
-            made,
+            runner,
             acquisition,
             observer=observer or Silent(),
             options=Options(limit=limit, accept=accept, fresh=fresh),
         )
     except KeyboardInterrupt:
-        made.close(at_once=True)
+        runner.close(at_once=True)
         raise
     finally:
-        made.close()
+        runner.close()
     return result.as_dict()

@@ -1,6 +1,6 @@
-"""What a value was probably meant to be: the same value in another form of YAML.
+"""Propose corrections of a value: the same value in another form of YAML.
 
-Nothing here knows the field: who proposes a correction first asks the field's model whether it takes it.
+Corrections are independent of the field, so the caller must validate them with the field's model.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from typing import Any, Final
 
 _NUMBER: Final = re.compile(r"[-+]?[0-9][0-9_,]*(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _BOOLEANS: Final = {"yes": True, "on": True, "y": True, "no": False, "off": False, "n": False}
-"""Booleans of YAML 1.1 that are texts in YAML 1.2."""
+"""Booleans in YAML 1.1 that are texts in YAML 1.2."""
 
 
 def corrections(value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what *value* may have been meant to be, each behind the words that introduce it.
+    """Yield corrections of *value*, each with the words that introduce it.
 
     >>> next(corrections("90%")), next(corrections(["NFC"])), next(corrections(1000.0))
     (('write a share as a number:', 0.9), ('remove the brackets:', 'NFC'), ('write a whole number:', 1000))

@@ -1,4 +1,4 @@
-"""Days and moments as pages write them: ISO 8601, RFC 5322, words and digits of many languages."""
+"""Parse the dates and times of pages: ISO 8601, RFC 5322, words and digits of many languages."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 FIRST_YEAR: Final = 1450
-"""The age of print; anything before is a default value."""
+"""The beginning of printing; an earlier year is a default value."""
 LAST_YEAR: Final = 2099
-"""Anything after is a default value too."""
+"""A later year is a default value, too."""
 LAST_DAY: Final = datetime(2027, 12, 31, tzinfo=UTC)
-"""The last day that a page can have been published on when nobody knows when it was fetched: the end of the year after
-this release. The clock is not asked: the output would change from day to day. To be raised with each year's release."""
+"""The latest date of publication of a page with an unknown time of fetching: the end of the year after this release. It
+does not depend on the clock, because the output would change from day to day. Raise it in each year's release."""
 NO_MOMENTS: Final = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1900, 1, 1, tzinfo=UTC))
-"""Second zero of Unix time and of spreadsheets, which systems write where they have no date."""
+"""The zero of Unix time and of spreadsheets, which systems write when they have no date."""
 _ZONES: Final = timedelta(days=1)
-"""A day that is written without a zone ends up to 12 hours after that of Greenwich."""
+"""A day without a time zone ends up to 12 hours after the day in UTC."""
 _STATED_CHARS: Final = 64
 _WRITTEN_CHARS: Final = 300
 _MONTHS: Final = (
@@ -90,9 +90,9 @@ _DAY_FIRST_ENGLISH: Final = re.compile(
 
 
 def _month_table() -> dict[str, int]:
-    """Give the number of each month's name, and of its first letters where these mean one month only.
+    """Return the number of each month's name, and of its first letters if they are unambiguous.
 
-    The short forms of English, the most frequent, are kept although "mar" is November in Finnish.
+    The short forms of English are kept because they are the most frequent, although "mar" is November in Finnish.
     """
     full: dict[str, int] = {}
     short: dict[str, set[int]] = {}
@@ -107,11 +107,11 @@ def _month_table() -> dict[str, int]:
 
 
 MONTHS: Final = _month_table()
-"""Names of months, whole and short, in lower case; their numbers."""
+"""Numbers of months by their full and short names, in lower case."""
 
 
 def stated(text: str) -> datetime | None:
-    """Read a date and time written for machines, in the zone that it states; UTC when it states none.
+    """Parse a machine-readable date and time, in its time zone; UTC if it has none.
 
     >>> stated("2024-05-01 10:00:00 +0200").isoformat()
     '2024-05-01T10:00:00+02:00'
@@ -121,19 +121,19 @@ def stated(text: str) -> datetime | None:
         return None
     for read in (datetime.fromisoformat, _iso, parsedate_to_datetime, _epoch):
         try:
-            found = read(text)
-            if found is None:
+            moment = read(text)
+            if moment is None:
                 continue
-            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found
-            found.astimezone(UTC)
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+            moment.astimezone(UTC)
         except (ValueError, OverflowError, TypeError, IndexError):
             continue
-        return found if FIRST_YEAR <= found.year <= LAST_YEAR else None
+        return moment if FIRST_YEAR <= moment.year <= LAST_YEAR else None
     return None
 
 
 def _iso(text: str) -> datetime | None:
-    """Read nearly ISO 8601: single digits, blanks, a zone without a colon."""
+    """Parse relaxed ISO 8601, with single digits, blanks or a time zone without a colon."""
     if not (match := _ISO.match(text)):
         return None
     year, month, day, hour, minute, second, _, sign, zone_h, zone_m = match.groups()
@@ -143,15 +143,15 @@ def _iso(text: str) -> datetime | None:
 
 
 def _epoch(text: str) -> datetime | None:
-    """Read seconds or milliseconds since 1970."""
+    """Parse seconds or milliseconds since 1970."""
     return datetime.fromtimestamp(int(text[:10]), UTC) if _EPOCH.fullmatch(text) else None
 
 
 def written(text: str, *, month_first: bool) -> datetime | None:
-    """Find the first day that *text* names in words or digits; midnight UTC.
+    """Return the first date in *text*, in words or digits, as midnight UTC.
 
     Args:
-        month_first: Whether 3/4/2024 is the fourth of March.
+        month_first: Whether 3/4/2024 is March 4.
 
     >>> written("Published on 5. März 2024 by A. Writer", month_first=False).date().isoformat()
     '2024-03-05'
@@ -173,12 +173,12 @@ def written(text: str, *, month_first: bool) -> datetime | None:
 
 
 def day_of(text: str, *, month_first: bool, last: datetime) -> datetime | None:
-    """Return the moment that *text* states, or the first day that it names, unless that lies after *last*.
+    """Return the machine-readable time that *text* is, or else the first date in it, unless it is after *last*.
 
-    A day in digits is read in the other order when the usual one of its page would lie after *last*.
+    A date in digits is read in the other order of day and month if it would otherwise be after *last*.
 
     Args:
-        month_first: Whether 3/4/2024 is the fourth of March.
+        month_first: Whether 3/4/2024 is March 4.
     """
     moment = stated(text)
     if moment is not None:
@@ -188,7 +188,7 @@ def day_of(text: str, *, month_first: bool, last: datetime) -> datetime | None:
 
 
 def changed(text: str) -> str:
-    """Give the part of *text* that tells when something was changed; empty when it tells no such thing.
+    """Return the part of *text* about a modification; empty if there is none.
 
     >>> changed("Published 3 May 2024, last updated 5 May 2024"), changed("3 May 2024")
     ('updated 5 May 2024', '')
@@ -198,7 +198,7 @@ def changed(text: str) -> str:
 
 
 def writes_month_first(language: str, url: str) -> bool:
-    """Tell whether a page writes 3/4/2024 for the fourth of March: American English, as far as tag and host tell.
+    """Return whether a page is in American English by its language tag and host, so that 3/4/2024 is March 4.
 
     >>> writes_month_first("en-us", ""), writes_month_first("en", "https://example.co.uk/a")
     (True, False)
@@ -209,7 +209,7 @@ def writes_month_first(language: str, url: str) -> bool:
 
 
 def in_path(url: str) -> datetime | None:
-    """Find a day in the path of *url*, as news sites and blogs write it; midnight UTC.
+    """Return the date in the path of *url*, as news sites and blogs have it, as midnight UTC.
 
     >>> in_path("https://example.org/news/2024/03/05/harbour.html").date().isoformat()
     '2024-03-05'
@@ -217,8 +217,8 @@ def in_path(url: str) -> datetime | None:
     path = url.partition("://")[2].partition("/")[2].partition("?")[0][:500]
     for match in _IN_PATH.finditer(path):
         year, _, month, day = match.groups()
-        if found := _midnight(int(year), int(month), int(day)):
-            return found
+        if date := _midnight(int(year), int(month), int(day)):
+            return date
     return None
 
 
@@ -235,7 +235,7 @@ def _day(parts: tuple[str, ...], order: str, *, month_first: bool) -> datetime |
 
 
 def last_day(fetched_at: datetime | None) -> datetime:
-    """Give the moment after which nothing on a page that was captured at *fetched_at* can have been published.
+    """Return the latest possible time of publication of a page that was fetched at *fetched_at*.
 
     >>> last_day(datetime(2024, 5, 1, 12, tzinfo=UTC)).isoformat(), last_day(None) == LAST_DAY
     ('2024-05-02T12:00:00+00:00', True)

@@ -1,7 +1,7 @@
 """The errors of corpusmill, by who must act.
 
-A message says where, what and the value; the hint says what to do. The command line prints both without a traceback
-and exits with `exit_code`.
+A message has the place, the problem and the value; the hint says what to do. The command line prints both without a
+traceback and exits with `exit_code`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from corpusmill.schemas.installing import install_command
 
 
 class CorpusmillError(Exception):
-    """Base of all errors that a user can do something about.
+    """Base class of all errors that a user can act on.
 
     Args:
-        message: What is wrong, with the value.
+        message: The problem, with the value.
         hint: A command or a change that helps.
-        file: The file the reader should open.
+        file: The file that has the problem.
         line: Line in *file*, from 1.
         field: Name of the field at fault, dotted (``stages.3.near_dedup.bands``).
         value: The value at fault, as it was read.
@@ -49,7 +49,7 @@ class CorpusmillError(Exception):
         return f"{place}: {self.message}" if place else self.message
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what `--json` prints of the error."""
+        """Return the error as `--json` prints it."""
         place = {"file": self.file, "line": self.line, "field": self.field}
         return {"code": self.code, "message": str(self), "hint": self.hint, **place}
 
@@ -64,21 +64,21 @@ def _rebuild(kind: type[CorpusmillError], message: str, state: dict[str, Any]) -
 
 
 class UsageError(CorpusmillError):
-    """The command was called in a way that cannot work."""
+    """The command was called with arguments that are not valid."""
 
     exit_code = 2
     code = "usage"
 
 
 class RecipeError(CorpusmillError):
-    """A recipe or configuration file must be edited; nothing was started."""
+    """A recipe or configuration file must be corrected. Nothing was started."""
 
     exit_code = 2
     code = "recipe"
 
 
 class RecipeErrors(RecipeError):
-    """Several problems of one recipe, told together."""
+    """Several problems of one recipe, reported together."""
 
     def __init__(self, message: str, *, errors: tuple[RecipeError, ...] = (), **details: Any) -> None:
         super().__init__(message, **details)
@@ -89,61 +89,61 @@ class RecipeErrors(RecipeError):
 
 
 class SourceError(CorpusmillError):
-    """The world is not as the recipe says: a site, a file or a store does not answer as expected; look there."""
+    """A site, a file or a store is not as the recipe expects."""
 
     exit_code = 1
     code = "source"
 
 
 class DamagedFileError(SourceError):
-    """A file is not what its manifest says it is."""
+    """A file does not match its manifest, or cannot be read."""
 
     code = "damaged"
 
 
 class WorkError(CorpusmillError):
-    """A step failed and another try would fail the same way."""
+    """A step failed and would fail again."""
 
     code = "work"
 
 
 class ConservationError(WorkError):
-    """Records or bytes went missing between two stages: a mistake of ours, never published."""
+    """Records or bytes were lost between two stages. This is a bug in corpusmill; nothing is published."""
 
     code = "conservation"
 
 
 class ChecksFailedError(CorpusmillError):
-    """The corpus is whole, but not what the recipe's `checks` ask for."""
+    """The version is complete, but fails the recipe's `checks`."""
 
     exit_code = 3
     code = "checks"
 
 
 class UnfinishedError(CorpusmillError):
-    """The work stopped half-way and the same command finishes it: disk full, lock held, store unreachable."""
+    """The work stopped early; the same command resumes it. Causes: disk full, lock held, store unreachable."""
 
     exit_code = 5
     code = "unfinished"
 
 
 class LockHeldError(UnfinishedError):
-    """Somebody else works on it; the message names them."""
+    """Another process holds the lock; the message names it."""
 
 
 class MissingExtraError(UsageError):
-    """A part of corpusmill is not installed."""
+    """An extra of corpusmill is not installed."""
 
     code = "missing_extra"
 
     @classmethod
     def of(cls, extra: str, module: str) -> MissingExtraError:
-        """Give the error for *module*, which the extra *extra* installs."""
+        """Return the error for *module*, which the extra *extra* installs."""
         return cls(f"{module} is not installed", hint=install_command(extra))
 
 
 class DataError(CorpusmillError):
-    """One bad record: it is set aside under the rule ``error.<kind>`` and the run goes on."""
+    """One record is broken. It is recorded in the ledger with the rule ``error.<kind>``, and the run continues."""
 
     code = "data"
 
@@ -153,5 +153,5 @@ class DataError(CorpusmillError):
 
     @property
     def rule(self) -> str:
-        """Name of the rule under which the record lands in the ledger."""
+        """The rule of the record in the ledger."""
         return f"error.{self.kind}"

@@ -1,4 +1,4 @@
-"""What a field of a model asks for, in words, and one value of the right form; read off the model's JSON Schema."""
+"""Describe the values that a field of a model accepts, with examples, from the model's JSON Schema."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from corpusmill.schemas.located_yaml import Place, dump_field
 
 _Schema: TypeAlias = dict[str, Any]
 _Bound: TypeAlias = tuple[float, bool] | None
-"""A number, and whether it is itself allowed."""
+"""A number, and whether the number itself is allowed."""
 
 _WORDS: Final = {
     "string": "a text",
@@ -40,17 +40,17 @@ _FORMATS: Final = {
     "file-path": ("the path of a file that exists", "data.txt"),
     "directory-path": ("the path of a folder that exists", "data"),
 }
-"""Formats of texts (JSON Schema 2020-12 and pydantic): words, and one value."""
+"""Formats of texts (JSON Schema 2020-12 and pydantic): a description and an example."""
 
 _SAMPLES: Final = ("text", "a", "en", "TEXT", "1", "a1", "x-1", "2024-01-31", "1.0")
-"""Texts of which one may match a pattern."""
+"""Texts to try as examples of a pattern."""
 
 COMMENT: Final = "$comment"
-"""Keyword of JSON Schema under which a type says in words what it takes."""
+"""Keyword of JSON Schema with a type's description of its values."""
 
 
 def expectation(model: type[BaseModel], place: Place) -> str | None:
-    """Describe what *model* takes at *place*, with bounds; None where its schema does not say.
+    """Describe the values that *model* accepts at *place*, with bounds; None if its schema says nothing.
 
     >>> from corpusmill.schemas.recipe import Recipe
     >>> expectation(Recipe, ("split", "train"))
@@ -69,17 +69,15 @@ def _expectation(model: type[BaseModel], place: Place) -> str | None:
 def examples(model: type[BaseModel], place: Place) -> Iterator[Any]:
     """Yield values of the right form for *place* in *model*, the best first.
 
-    They are the field's ``examples``, its default, and one made from its type and bounds. A validator of the model
-    may still refuse one.
+    They are the field's ``examples``, its default, and one derived from its type and bounds. A validator of the model
+    may still refuse them.
     """
     for schema in _schemas_at(model, place):
         yield from _values(schema)
 
 
 def example(model: type[BaseModel], place: Place) -> str | None:
-    """Return the field of *model* around *place* as a file would have it, with a value of the right form.
-
-    The value is the first of `examples`; None where there is none.
+    """Return the field of *model* around *place* as in a file, with the first of `examples`; None without examples.
 
     >>> from corpusmill.schemas.recipe import Recipe
     >>> example(Recipe, ("split", "train"))
@@ -95,26 +93,26 @@ def _example(model: type[BaseModel], place: Place) -> str | None:
 
 
 def field_around(place: Place) -> Place:
-    """Return the place of the field that holds *place*, which may be an item of a list in it."""
+    """Return the place of the field that holds *place*, which may be an item of a list."""
     while place and isinstance(place[-1], int):
         place = place[:-1]
     return place
 
 
 def fields_at(model: type[BaseModel], place: Place) -> tuple[str, ...]:
-    """Return the names of the fields that *model* has at *place*."""
+    """Return the names of the fields of *model* at *place*."""
     options = (option for schema in _schemas_at(model, place) for option in _options(schema))
     return tuple(dict.fromkeys(name for option in options for name in option.get("properties", {})))
 
 
 def is_required(model: type[BaseModel], place: Place) -> bool:
-    """Return whether the field at *place* has to be there."""
+    """Return whether the field at *place* is required."""
     parents = _schemas_at(model, place[:-1])
     return any(place[-1] in option.get("required", ()) for schema in parents for option in _options(schema))
 
 
 def bounds_of(model: type[BaseModel], place: Place) -> list[tuple[_Bound, _Bound]]:
-    """Return the least and the greatest number that each option of the field at *place* takes.
+    """Return the least and the greatest number that each option of the field at *place* accepts.
 
     >>> from corpusmill.schemas.recipe import Recipe
     >>> bounds_of(Recipe, ("split", "train"))
@@ -125,7 +123,7 @@ def bounds_of(model: type[BaseModel], place: Place) -> list[tuple[_Bound, _Bound
 
 
 class _Lenient(GenerateJsonSchema):
-    """Describes nothing where a type of somebody else's stage has no JSON form, instead of failing."""
+    """Generates an empty schema for types without a JSON form, as a third-party stage may have, instead of failing."""
 
     def handle_invalid_for_json_schema(self, schema: CoreSchema, error_info: str) -> JsonSchemaValue:
         return {}
@@ -142,7 +140,7 @@ def _schema_of(model: type[BaseModel]) -> _Schema:
 
 
 def _expand(schema: Any, definitions: _Schema, within: tuple[str, ...]) -> Any:
-    """Return *schema* with definitions in place of the references to them; one within itself stays empty."""
+    """Return *schema* with references replaced by their definitions; recursive references become empty."""
     if isinstance(schema, list):
         return [_expand(item, definitions, within) for item in schema]
     if not isinstance(schema, dict):
@@ -155,7 +153,7 @@ def _expand(schema: Any, definitions: _Schema, within: tuple[str, ...]) -> Any:
 
 
 def _schemas_at(model: type[BaseModel], place: Place) -> list[_Schema]:
-    """Return the schemas of what *place* leads to in *model*: several behind a union, none behind an unknown name."""
+    """Return the schemas at *place* in *model*: several for a union, none for an unknown name."""
     schemas = [_schema_of(model)]
     for step in place:
         schemas = [inner for schema in schemas for inner in _inner(schema, step)]
@@ -163,7 +161,7 @@ def _schemas_at(model: type[BaseModel], place: Place) -> list[_Schema]:
 
 
 def _inner(schema: _Schema, step: str | int) -> Iterator[_Schema]:
-    """Yield the schemas that *step*, a field's name or an item's position, leads to in *schema*."""
+    """Yield the schemas at *step*, a field's name or an item's position, in *schema*."""
     for option in _options(schema):
         if isinstance(step, int):
             items = option.get("prefixItems", ())
@@ -176,13 +174,13 @@ def _inner(schema: _Schema, step: str | int) -> Iterator[_Schema]:
 
 
 def _options(schema: _Schema) -> list[_Schema]:
-    """Return the options of a union, those of a union within it too, or *schema* alone."""
+    """Return the options of a union, including nested unions, or *schema* alone."""
     options = schema.get("anyOf") or schema.get("oneOf")
     return [inner for option in options for inner in _options(option)] if options else [schema]
 
 
 def _described(schema: _Schema) -> list[_Schema]:
-    """Return *schema* alone where it says in words what it takes, else its options."""
+    """Return *schema* alone if it has a description, otherwise its options."""
     options = schema.get("anyOf") or schema.get("oneOf")
     if COMMENT in schema or not options:
         return [schema]
@@ -190,7 +188,7 @@ def _described(schema: _Schema) -> list[_Schema]:
 
 
 def _is_unknown(schema: _Schema) -> bool:
-    """Return whether nothing says what *schema* takes, as for a type without a JSON form."""
+    """Return whether *schema* says nothing about its values, as for a type without a JSON form."""
     return not {"type", "enum", "const", COMMENT} & schema.keys()
 
 
@@ -223,14 +221,16 @@ def number_words(schema: _Schema) -> str:
     return f"{_WORDS[schema['type']]}{_bounds(*_range(schema))}{multiple}"
 
 
-def _size(schema: _Schema, what: str, unit: str) -> str:
-    """Write the bounds of the length of a text or a list, and the pattern of a text, as they follow ``a text``.
+def _size(schema: _Schema, keyword: str, unit: str) -> str:
+    """Describe the bounds of the length of a text or a list, and the pattern of a text, to follow ``a text``.
 
     >>> _size({"minItems": 2}, "Items", "item"), _size({"minLength": 1}, "Length", "character")
     (' with at least 2 items', ' that is not empty')
     """
-    least, greatest = schema.get(f"min{what}"), schema.get(f"max{what}")
-    parts = [] if not least else ["that is not empty"] if (least, what) == (1, "Length") else [f"with at least {least}"]
+    least, greatest = schema.get(f"min{keyword}"), schema.get(f"max{keyword}")
+    parts = (
+        [] if not least else ["that is not empty"] if (least, keyword) == (1, "Length") else [f"with at least {least}"]
+    )
     if greatest is not None:
         parts.append(f"{'and' if parts else 'with'} at most {greatest}")
     count = greatest if greatest is not None else least
@@ -240,7 +240,7 @@ def _size(schema: _Schema, what: str, unit: str) -> str:
 
 
 def _range(schema: _Schema) -> tuple[_Bound, _Bound]:
-    """Return the least and the greatest allowed number; those of whole numbers are themselves allowed."""
+    """Return the least and the greatest allowed number; bounds of whole numbers are inclusive."""
     step = 1 if schema.get("type") == "integer" else 0
     least: _Bound = None
     greatest: _Bound = None
@@ -256,7 +256,7 @@ def _range(schema: _Schema) -> tuple[_Bound, _Bound]:
 
 
 def _bounds(least: _Bound, greatest: _Bound) -> str:
-    """Write bounds as they follow ``a number``.
+    """Describe bounds, to follow ``a number``.
 
     >>> _bounds((0, True), (1, True)), _bounds((0, False), (1, True)), _bounds(None, None)
     (' from 0 to 1', ' above 0 and at most 1', '')
@@ -273,17 +273,17 @@ def _bounds(least: _Bound, greatest: _Bound) -> str:
 
 
 def _values(schema: _Schema) -> Iterator[Any]:
-    """Yield values that *schema* allows; never null, which says nothing about the form."""
+    """Yield values that *schema* allows, except null, which is no useful example."""
     known = (*schema.get("examples", ()), schema.get("default"), *schema.get("enum", ()), schema.get("const"))
     yield from (value for value in known if value is not None and value not in ([], {}))
     for option in _options(schema):
         if option is not schema:
             yield from _values(option)
-        elif (made := _made(option)) is not None:
-            yield made
+        elif (value := _value(option)) is not None:
+            yield value
 
 
-def _made(schema: _Schema) -> Any:
+def _value(schema: _Schema) -> Any:
     match schema.get("type"):
         case "boolean":
             return True
@@ -305,7 +305,7 @@ def _text(schema: _Schema) -> str | None:
     samples = (f"{sample:x<{least}}"[:greatest] for sample in _SAMPLES)
     try:
         pattern = re.compile(schema.get("pattern", ""))
-    except re.error:  # pydantic's patterns are those of Rust
+    except re.error:  # pydantic's patterns have the syntax of Rust
         return None
     return next((sample for sample in samples if pattern.search(sample)), None)
 
@@ -319,7 +319,7 @@ def _list(schema: _Schema) -> list[Any] | None:
 
 
 def _mapping(schema: _Schema) -> dict[str, Any] | None:
-    """Return what has to be there; where nothing has to, the first field that has a value."""
+    """Return the required fields, or else the first field that has a value."""
     values = {name: next(_values(inner), None) for name, inner in schema.get("properties", {}).items()}
     least = {name: values.get(name) for name in schema.get("required", ())}
     first = next(((name, value) for name, value in values.items() if value is not None), None)
@@ -327,7 +327,7 @@ def _mapping(schema: _Schema) -> dict[str, Any] | None:
 
 
 def sample_number(schema: _Schema) -> float:
-    """Return a number that *schema* allows: the middle of its bounds, for a whole number the one nearest to 1.
+    """Return a number that *schema* allows: the middle of its bounds, or the whole number nearest to 1.
 
     >>> sample_number({"type": "integer", "minimum": 257}), sample_number({"type": "number", "exclusiveMinimum": 0})
     (257, 1)
@@ -338,7 +338,7 @@ def sample_number(schema: _Schema) -> float:
 
 
 def _number(least: _Bound, greatest: _Bound, *, is_whole: bool) -> float:
-    """Return a number between the bounds: their middle, for a whole number the one nearest to 1."""
+    """Return a number between the bounds: their middle, or the whole number nearest to 1."""
     if is_whole:
         nearest = min(1, greatest[0]) if greatest else 1
         return max(nearest, least[0]) if least else nearest

@@ -1,8 +1,7 @@
-"""Conversion of license names and addresses to SPDX expressions.
+"""Convert names and addresses of licenses to SPDX expressions.
 
-Source of the identifiers: https://spdx.org/licenses/ (SPDX License List 3.27); of the classifiers: the list of trove
-classifiers. A name that can mean several licenses ("BSD", "GPL") becomes a `LicenseRef-` or nothing; no license is
-guessed.
+The identifiers come from https://spdx.org/licenses/ (SPDX License List 3.27), the classifiers from the list of trove
+classifiers. An ambiguous name ("BSD", "GPL") becomes a `LicenseRef-`, or nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ ZPL-2.1
 _CC_KINDS: Final = ("BY", "BY-NC", "BY-NC-ND", "BY-NC-SA", "BY-ND", "BY-SA")
 _CC_VERSIONS: Final = ("1.0", "2.0", "2.5", "3.0", "4.0")
 _CC_OF_JAPAN: Final = "2.1"
-"""A version that has ports only."""
+"""A version that exists only as ports to jurisdictions."""
 _CC_IDENTIFIERS: Final = [f"CC-{kind}-{version}" for kind in _CC_KINDS for version in _CC_VERSIONS]
 _CC_PORTED: Final = """
 CC-BY-2.5-AU CC-BY-3.0-AT CC-BY-3.0-AU CC-BY-3.0-DE CC-BY-3.0-IGO CC-BY-3.0-NL CC-BY-3.0-US CC-BY-NC-3.0-DE
@@ -135,17 +134,17 @@ _IDENTIFIER_ADDRESS: Final = re.compile(
     re.IGNORECASE,
 )
 _MAX_CHARACTERS: Final = 500
-"""A longer text is not the name of a license; its beginning alone is read."""
+"""Characters that are read of a text. A longer text is not the name of a license."""
 _EXPRESSION: Final = re.compile(r"\(|\)|[^\s()]+")
 _REFERENCE: Final = re.compile(r"(DocumentRef-[A-Za-z0-9.-]+:)?LicenseRef-[A-Za-z0-9.-]+")
 _OPERATORS: Final = {"and": "AND", "or": "OR", "with": "WITH"}
 
 
 def spdx(name: str) -> str | None:
-    """Return the SPDX expression for *name*, a license, its name, or a text with its address.
+    """Return the SPDX expression for *name*: an expression, a usual name, or a text with the address of a license.
 
-    None if it is unknown or ambiguous. A Creative Commons license that was ported to a country and has no identifier
-    of its own is a `LicenseRef-`, because its text differs.
+    The result is None if the license is unknown or ambiguous. A ported Creative Commons license without an identifier
+    is a `LicenseRef-`, because its text differs.
 
     >>> spdx("mit OR apache-2.0"), spdx("Apache License 2.0"), spdx("CC BY-SA 4.0"), spdx("see file")
     ('MIT OR Apache-2.0', 'Apache-2.0', 'CC-BY-SA-4.0', None)
@@ -163,7 +162,7 @@ def spdx(name: str) -> str | None:
 
 
 def _of_addresses(text: str) -> str | None:
-    """Return the identifier of all license addresses in *text*, or None if they name several licenses."""
+    """Return the identifier of all license addresses in *text*; None if they have different identifiers."""
     names = {_creative_commons(kind[2:], version, port) for kind, version, port in _CC_ADDRESS.findall(text)}
     names |= {identifier for address, identifier in _ADDRESSES if address.search(text)}
     names |= {known for match in _IDENTIFIER_ADDRESS.finditer(text) if (known := _BY_LOWER.get(match[1].lower()))}
@@ -171,7 +170,7 @@ def _of_addresses(text: str) -> str | None:
 
 
 def _creative_commons(conditions: str, version: str, port: str = "") -> str | None:
-    """Return the identifier of an attribution license with further *conditions*, or None if there is no such license.
+    """Return the identifier of an attribution license with further *conditions*; None if there is no such license.
 
     >>> _creative_commons("-NonCommercial-ShareAlike", "4.0"), _creative_commons("-nd-nc", "1.0")
     ('CC-BY-NC-SA-4.0', 'CC-BY-NC-ND-1.0')
@@ -187,9 +186,9 @@ def _creative_commons(conditions: str, version: str, port: str = "") -> str | No
 
 
 def spdx_of_classifiers(classifiers: list[str]) -> str | None:
-    """Return the license of the ``License ::`` classifiers of a distribution.
+    """Return the license in the ``License ::`` classifiers of a distribution.
 
-    None if they name several licenses, because they do not say whether all or any of them apply.
+    The result is None for several licenses, because classifiers do not say whether all of them apply or any.
 
     >>> spdx_of_classifiers(["License :: OSI Approved", "License :: OSI Approved :: MIT License"])
     'MIT'
@@ -199,7 +198,7 @@ def spdx_of_classifiers(classifiers: list[str]) -> str | None:
 
 
 def _expression(text: str) -> str | None:
-    """Return *text* as an SPDX expression with normalized case; None if an identifier is unknown."""
+    """Return *text* as an SPDX expression with identifiers in their official case; None if one is unknown."""
     parts: list[str] = []
     for token in _EXPRESSION.findall(text):
         is_exception = bool(parts) and parts[-1] == "WITH"

@@ -1,7 +1,7 @@
-"""YAML whose every key and item knows its line, read without trust: recipes, training configurations, front matter.
+"""Parse untrusted YAML, with the line of every key and item: recipes, training configurations, front matter.
 
-The scalars are those of YAML 1.2: ``no`` is Norwegian and not false, ``1:30`` is text, ``010`` is ten. A file is
-bounded in bytes, depth and the size to which its aliases expand; only plain values come out.
+Scalars follow YAML 1.2: ``no`` is a text and not false, ``1:30`` is a text, ``010`` is ten. The size of a file, its
+depth and the expansion of its aliases are limited. The result has plain values only.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MAX_FILE_BYTES: Final = 250_000
 MAX_NODES: Final = 50_000
 MAX_DEPTH: Final = 32
 MAX_DIGITS: Final = 1000
-_TOO_DEEP: Final = "a recipe or a configuration has less than 10 levels; look for brackets that are not closed"
+_TOO_DEEP: Final = "a recipe or a configuration has fewer than 10 levels; check for unclosed brackets"
 _MAGIC: Final = {
     b"PAR1": "a Parquet file",
     b"\x1f\x8b": "a file compressed with gzip",
@@ -35,7 +35,7 @@ _MAGIC: Final = {
     b"%PDF": "a PDF file",
     b"SQLite": "a database",
 }
-"""First bytes of files that are named by mistake."""
+"""First bytes of files that are often passed by mistake."""
 _TAG: Final = "tag:yaml.org,2002:"
 _SCALARS: Final = {
     "null": (r"~|null|Null|NULL|", "~nN\0"),
@@ -49,17 +49,17 @@ _SCALARS: Final = {
 
 
 def dotted(place: Place) -> str:
-    """Return *place* as errors name it, positions from 0: ``stages.3.near_dedup.bands``."""
+    """Return *place* in the form of error messages, with positions from 0: ``stages.3.near_dedup.bands``."""
     return ".".join(map(str, place))
 
 
 @dataclass(frozen=True)
 class FileKind:
-    """A kind of file, in the words of messages.
+    """A kind of file, as messages describe it.
 
     Args:
         name: Singular, without article.
-        first: Hint: how to come to a first file of this kind.
+        first: Hint: how to create a first file of this kind.
         form: Its first fields.
     """
 
@@ -69,25 +69,25 @@ class FileKind:
 
 
 RECIPE: Final = FileKind(
-    "recipe", first="`corpusmill init` writes a first recipe", form="`dataset: …`, `sources: …`, `stages: …`"
+    "recipe", first="write a first recipe with `corpusmill init`", form="`dataset: …`, `sources: …`, `stages: …`"
 )
 
 
 @dataclass(frozen=True)
 class LocatedYaml:
-    """What a file says, and on which line (from 1) each key and item stands."""
+    """The content of a file, and the line (from 1) of each key and item."""
 
     file: str
     value: Any
     lines: Mapping[Place, int] = field(default_factory=dict)
     errors: tuple[RecipeError, ...] = ()
     unread: Mapping[Place, RecipeError] = field(default_factory=dict)
-    """Errors of `errors` by the places whose value is None because it could not be read."""
+    """Those of `errors` about unreadable values, by place. The value at the place is None."""
     numbers: Mapping[Place, str] = field(default_factory=dict)
-    """Numbers as the file has them: ``1e3`` is read as 1000.0."""
+    """Numbers as written in the file: ``1e3`` is read as 1000.0."""
 
     def line(self, place: Place) -> int | None:
-        """Return the line of *place*, or of the nearest place around it that the file has."""
+        """Return the line of *place*, or of its nearest parent in the file."""
         for length in range(len(place), -1, -1):
             if (line := self.lines.get(place[:length])) is not None:
                 return line
@@ -101,7 +101,7 @@ class _Loader(yaml.SafeLoader):
 
 
 class _Dumper(yaml.SafeDumper):
-    """PyYAML's writer; it quotes what YAML 1.1 or 1.2 would take for something other than text."""
+    """PyYAML's writer. It quotes texts that YAML 1.1 or 1.2 would not read as text."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
         super().increase_indent(flow, indentless=False)
@@ -111,13 +111,13 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _write_text(dumper: _Dumper, text: str) -> yaml.Node:
-    """Quote a text that holds a line break of YAML 1.1 other than the common one: unquoted, it would become a space."""
+    """Quote a text with an unusual line break of YAML 1.1, which would otherwise become a space."""
     style = '"' if any(mark in text for mark in "\x85\u2028\u2029") else None
     return dumper.represent_scalar(f"{_TAG}str", text, style=style)
 
 
 class _LineDumper(_Dumper):
-    """The writer of single lines: a text with a line break is quoted too."""
+    """A writer of single lines. It also quotes texts with a line break."""
 
 
 def _write_line(dumper: _Dumper, text: str) -> yaml.Node:
@@ -135,7 +135,7 @@ for _kind, (_pattern, _first) in _SCALARS.items():
 
 
 def dump_yaml(value: Any) -> str:
-    """Write *value* (plain values only) so that `parse_yaml` and any YAML 1.1 reader give it back."""
+    """Write *value* (plain values only) so that `parse_yaml` and any YAML 1.1 reader return it unchanged."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None)
 
 
@@ -154,7 +154,7 @@ def dump_field(name: str, value: Any) -> str:
 
 
 def dump_value(value: Any) -> str:
-    """Write *value* on one line, as an item of a list has it.
+    """Write *value* on one line, as an item of a list.
 
     >>> dump_value("no"), dump_value({"a": [1]})
     ("'no'", '{a: [1]}')
@@ -164,17 +164,21 @@ def dump_value(value: Any) -> str:
 
 
 def read_yaml(path: str | Path, *, kind: FileKind = RECIPE) -> LocatedYaml:
-    """Read the YAML file at *path*, in which a file of *kind* is expected.
+    """Read the YAML file at *path*, which should be of *kind*.
 
     Raises:
-        RecipeError: There is no such file, or nothing in it can be read as YAML.
+        RecipeError: The file does not exist, or is not YAML.
     """
     file = str(path)
     try:
         with Path(path).open("rb") as stream:
             data = stream.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        hint = "make the file readable for this user" if isinstance(error, PermissionError) else _neighbors(path, kind)
+        hint = (
+            "give this user permission to read the file"
+            if isinstance(error, PermissionError)
+            else _neighbors(path, kind)
+        )
         raise RecipeError(f"cannot be read: {error.strerror}", file=file, hint=hint) from None
     if len(data) > MAX_FILE_BYTES:
         raise RecipeError(f"the file is larger than {MAX_FILE_BYTES} bytes", file=file, hint=f"is this a {kind.name}?")
@@ -182,7 +186,7 @@ def read_yaml(path: str | Path, *, kind: FileKind = RECIPE) -> LocatedYaml:
 
 
 def _neighbors(path: str | Path, kind: FileKind) -> str:
-    """Return the hint that names the YAML files in the folder *path*, or in the one around it."""
+    """Return the hint with the YAML files in the folder *path*, or in its parent."""
     parent = Path(path) if Path(path).is_dir() else Path(path).parent
     others = sorted(parent.glob("*.y*ml"))[:5] if parent.is_dir() else []
     if others:
@@ -192,27 +196,27 @@ def _neighbors(path: str | Path, kind: FileKind) -> str:
 
 def _decode(data: bytes, file: str, kind: FileKind) -> str:
     if (name := next((name for magic, name in _MAGIC.items() if data.startswith(magic)), None)) is not None:
-        raise RecipeError(f"not text: this is {name}", file=file, hint=f"name a {kind.name} instead; {kind.first}")
+        raise RecipeError(f"not text: this is {name}", file=file, hint=f"pass a {kind.name} instead; {kind.first}")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in data[:4]:
         raise RecipeError("not UTF-8 text, but UTF-16", file=file, line=1, hint=_convert_hint("UTF-16", file))
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        problem = f"not UTF-8 text: the byte 0x{data[error.start]:02x} does not belong there"
+        problem = f"not UTF-8 text: the byte 0x{data[error.start]:02x} is not valid"
         raise RecipeError(problem, file=file, line=line, hint=_convert_hint("WINDOWS-1252", file)) from None
 
 
 def _convert_hint(encoding: str, file: str) -> str:
-    """Return the hint to write *file* in UTF-8; ``iconv`` cannot write to the file that it reads."""
+    """Return the hint to convert *file* to UTF-8. ``iconv`` cannot write to the file that it reads."""
     return f"save the file as UTF-8, in an editor or with `iconv -f {encoding} -t UTF-8 {file} > utf-8.yaml`"
 
 
 def parse_yaml(text: str, *, file: str, kind: FileKind = RECIPE) -> LocatedYaml:
-    """Parse *text*; problems that leave the rest readable (a key given twice) are in `errors`.
+    """Parse *text*. Problems that leave the rest readable, such as a repeated key, are in `errors`.
 
     Raises:
-        RecipeError: The text is not YAML, or goes beyond a bound.
+        RecipeError: The text is not YAML, or exceeds a limit.
     """
     try:
         root = yaml.compose(text, Loader=_Loader)
@@ -228,7 +232,7 @@ def parse_yaml(text: str, *, file: str, kind: FileKind = RECIPE) -> LocatedYaml:
 
 
 class _Reader:
-    """Turns nodes into plain values, and collects lines and problems."""
+    """Converts nodes to plain values, and collects lines and problems."""
 
     def __init__(self, file: str) -> None:
         self.file = file
@@ -244,7 +248,7 @@ class _Reader:
         if len(place) > MAX_DEPTH:
             raise self._error(f"nested deeper than {MAX_DEPTH} levels", node, place[:1], hint=_TOO_DEEP)
         if self._nodes > MAX_NODES:
-            hint = "aliases (`*name`) count each time"
+            hint = "each use of an alias (`*name`) counts"
             raise self._error(f"more than {MAX_NODES} values", node, place, hint=hint)
         match node:
             case yaml.MappingNode() if node.tag == f"{_TAG}map":
@@ -261,27 +265,27 @@ class _Reader:
         self.unread[place] = error
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+        mapping: dict[str, Any] = {}
         for key_node, item in node.value:
             key = self._key(key_node, place)
             if key is None:
                 continue
             line = key_node.start_mark.line + 1
-            if key in found:
+            if key in mapping:
                 first = self.lines[(*place, key)]
-                problem = f"field `{key}` is given twice, first in line {first}"
+                problem = f"field `{key}` occurs twice, first in line {first}"
                 hint = f"keep one of them: remove `{key}` here or in line {first}"
                 self.errors.append(self._error(problem, key_node, (*place, key), hint=hint))
                 continue
             self.lines[(*place, key)] = line
-            found[key] = self.value(item, (*place, key))
-        return found
+            mapping[key] = self.value(item, (*place, key))
+        return mapping
 
     def _key(self, node: yaml.Node, place: Place) -> str | None:
         if isinstance(node, yaml.ScalarNode) and node.tag in {f"{_TAG}str", *(f"{_TAG}{kind}" for kind in _SCALARS)}:
             return str(node.value)
         hint = "write `name: value`; put a name that begins with `[` or `{` in quotes"
-        self.errors.append(self._error("a name has to be text", node, place, hint=hint))
+        self.errors.append(self._error("a name must be text", node, place, hint=hint))
         return None
 
     def _scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
@@ -300,12 +304,12 @@ class _Reader:
     def _unreadable(self, kind: str, error: ValueError, node: yaml.ScalarNode, place: Place) -> RecipeError:
         is_number = bool(re.match(r"[-+.]?[0-9.]", node.value))
         problem = str(error) if is_number else f"not a value of the tag `{kind}`"
-        hint = "write a number such as `0.8`; `null` where a field without a bound allows it"
+        hint = "write a number such as `0.8`, or `null` if the field allows no limit"
         message = f"{problem}, got `{_short(node.value)}`"
         return self._error(message, node, place, hint=hint, value=node.value if is_number else None)
 
     def _forbidden_tag(self, node: yaml.Node, place: Place) -> RecipeError:
-        hint = f"remove `{node.tag}`, or put the text in quotes when it begins with `!`"
+        hint = f"remove `{node.tag}`, or put the text in quotes if it begins with `!`"
         return self._error(f"tags such as `{node.tag}` are not allowed", node, place, hint=hint)
 
     def _error(
@@ -323,7 +327,7 @@ def _convert(kind: str, text: str) -> Any:
             return text.lower() == "true"
         case "int":
             if len(text) > MAX_DIGITS:
-                raise ValueError(f"a whole number has more than {MAX_DIGITS} digits")
+                raise ValueError(f"a whole number cannot have more than {MAX_DIGITS} digits")
             return int(text, {"0x": 16, "0o": 8}.get(text[:2], 10))
         case "float":
             return _finite(text)
@@ -331,10 +335,10 @@ def _convert(kind: str, text: str) -> Any:
 
 
 def _finite(text: str) -> float:
-    """Return the number *text*; ``1e999`` is infinite too."""
+    """Parse *text* as a finite number; ``1e999`` is infinite."""
     number = math.inf if text.strip("+-").lower() in {".inf", ".nan"} else float(text)
     if not math.isfinite(number):
-        raise ValueError("a number has to be finite")
+        raise ValueError("a number must be finite")
     return number
 
 

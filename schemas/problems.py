@@ -1,8 +1,7 @@
-"""What is wrong with a recipe or a configuration, in the words of whoever wrote it.
+"""Report the problems of a recipe or a configuration.
 
-Turns the errors of pydantic into `RecipeError`s that name file, line, field and value, and that have a hint: what was
-probably meant, the nearest allowed names, or one example of the right form. A value is only proposed when the model
-takes it.
+Converts the errors of pydantic to `RecipeError`s with file, line, field, value and a hint: the probable intention, the
+nearest allowed names, or an example of the right form. A hint only shows values that the model accepts.
 """
 
 from __future__ import annotations
@@ -28,23 +27,23 @@ Model = TypeVar("Model", bound=BaseModel)
 
 _SHOWN: Final = 60
 _MAX_TRIED: Final = 20
-"""Problems of a section whose hints are tried: each try validates the section, and a file may have thousands."""
+"""Problems of a section whose hints are validated. Each validation costs time, and a file may have thousands."""
 _MANY: Final = 500
-"""Problems of a section from which on no hint is tried."""
+"""Problems of a section above which no hint is validated."""
 _OF_PYDANTIC: Final = frozenset(get_args(ErrorType))
-"""The types of error whose messages are pydantic's own, not those of a model's author."""
+"""Types of errors with a message of pydantic, rather than of a model's author."""
 
 
 class HintedValueError(ValueError):
-    """What a validator of a model refuses, with a hint that says what to write instead.
+    """The error of a validator, with a hint.
 
-    Whoever makes the model in Python reads message and hint in one line.
+    In Python, the error text has message and hint on one line.
 
     Args:
         message: What is wrong.
-        hint: The whole hint; None: made from *instead*, else an example of the field.
-        instead: A value that is allowed and near to the one that was refused.
-        at: Where the field at fault is, within what the validator looks at.
+        hint: The hint; None makes one from *instead*, or else from an example of the field.
+        instead: An allowed value near the refused one.
+        at: Place of the field at fault, relative to the value of the validator.
     """
 
     def __init__(self, message: str, *, hint: str | None = None, instead: Any = None, at: Place = ()) -> None:
@@ -57,7 +56,7 @@ class HintedValueError(ValueError):
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
-    """Return the name among *known* that *name* was probably meant to be.
+    """Return the name among *known* that *name* probably means.
 
     >>> nearest("near-dedupe", ["exact_dedup", "near_dedup"])
     'near_dedup'
@@ -67,15 +66,15 @@ def nearest(name: object, known: Iterable[str]) -> str | None:
     return folded[close[0]] if close else None
 
 
-def hint_among(name: object, known: Sequence[str], *, what: str) -> str | None:
-    """Return the hint for *name*, which is none of *known*: the nearest one, and the allowed ones."""
+def hint_among(name: object, known: Sequence[str], *, noun: str) -> str | None:
+    """Return the hint for *name*, which is not among *known*: the nearest name, and all names after *noun* (plural)."""
     close = nearest(name, known)
-    allowed = f"{what}: {', '.join(known)}" if known else None
+    allowed = f"{noun}: {', '.join(known)}" if known else None
     return "; ".join(part for part in (f"did you mean `{close}`?" if close else None, allowed) if part) or None
 
 
 def shown(value: Any) -> str:
-    """Return *value* as a message quotes it: on one line, cut when long.
+    """Return *value* for a message: on one line, and shortened if long.
 
     >>> shown({"a": [True, None]}), shown("x")
     ('{"a": [true, null]}', 'x')
@@ -90,9 +89,9 @@ class Section(Generic[Model]):
     """A section of a file that one model reads.
 
     Args:
-        place: Where it is; ``()`` for the whole file.
-        label: What it is called in messages; may be empty.
-        fields: The allowed names where the model alone does not know them all.
+        place: Its place in the file; ``()`` for the whole file.
+        label: Its name in messages; may be empty.
+        fields: The allowed names, if there are more than the fields of the model.
     """
 
     place: Place
@@ -125,7 +124,7 @@ class Problems:
         return RecipeError(message, file=self._located.file, line=line, field=field, value=value, hint=hint)
 
     def read(self, section: Section[Model], value: Any) -> Model | None:
-        """Return *value* as a value of the model of *section*; None when it has problems, which are added."""
+        """Return *value* as an instance of the model of *section*; if there are problems, add them and return None."""
         self._explain_unread(section, value)
         try:
             return _validate(section.model, value)
@@ -138,7 +137,7 @@ class Problems:
             return None
 
     def _explain_unread(self, section: Section[Any], value: Any) -> None:
-        """Add to the errors of values that could not be read what *section* takes in their place."""
+        """Add the expected values of *section* to the errors of unreadable values."""
         for place, error in self._located.unread.items():
             inner = place[len(section.place) :]
             is_inside = place[: len(section.place)] == section.place and _is_in(value, inner)
@@ -152,7 +151,7 @@ class Problems:
             self.errors[index] = self.error(message, place, hint=hint, value=error.value)
 
     def _add_failure(self, section: Section[Any], value: Any, failure: _Failure) -> None:
-        """Add *failure*; without *value*, what its hint shows is not tried."""
+        """Add *failure*; without *value*, its hint is not validated."""
         problem, hint = _problem(section, value, failure)
         place = (*section.place, *failure.place)
         if not failure.place or failure.kind in {"missing", "extra_forbidden"}:
@@ -167,7 +166,7 @@ class Problems:
             self.add(message, place, hint=hint, value=failure.value)
 
     def not_a_mapping(self, kind: FileKind) -> RecipeError:
-        """Return the error for a file whose value is no mapping, in place of one of *kind*."""
+        """Return the error for a file of *kind* whose value is not a mapping."""
         value = self._located.value
         message = f"a {kind.name} is a mapping: {kind.form}, got `{shown(value)}`"
         return self.error(message, (), hint=_hint_for_mapping(value, kind), value=value)
@@ -176,7 +175,7 @@ class Problems:
         """Raise the collected problems, in the order of lines.
 
         Raises:
-            RecipeErrors: There is at least one.
+            RecipeErrors: There is at least one problem.
         """
         if not self.errors:
             return
@@ -205,8 +204,8 @@ def _hint_for_mapping(value: Any, kind: FileKind) -> str:
 
 
 def _is_in(value: Any, place: Place) -> bool:
-    """Return whether *place*, which is not all of it, is in *value*."""
-    return bool(place) and _way(place, value, is_missing=False)[0] == place
+    """Return whether *place*, except the empty place, is in *value*."""
+    return bool(place) and _resolve(place, value, is_missing=False)[0] == place
 
 
 def _before(section: Section[Any]) -> str:
@@ -222,10 +221,10 @@ class _Failure:
     """One error of pydantic.
 
     Args:
-        place: The value at fault, within the section.
+        place: Place of the value at fault, within the section.
         kind: Pydantic's type of the error.
-        value: The value as it was read; of a key that is at fault, the key.
-        options: The options of unions on the way, by the place of the union.
+        value: The value as it was read, or the key if the key is at fault.
+        options: The options of the unions around the place, by the place of the union.
     """
 
     place: Place
@@ -242,12 +241,12 @@ class _Failure:
 
     @property
     def at_fault(self) -> Place:
-        """The place that a validator of several fields points to, else `place`."""
+        """The place that a validator of several fields points to, or else `place`."""
         return (*self.place, *getattr(self.error, "at", ()))
 
     @property
     def is_of_form(self) -> bool:
-        """Whether the value has another type or length than asked for, which a deeper error may explain."""
+        """Whether the value has the wrong type or length, which a deeper error may explain."""
         return self.kind.endswith("_type") or self.kind in {"literal_error", "too_short", "too_long"}
 
 
@@ -255,7 +254,7 @@ _KEY: Final = "[key]"
 
 
 def _failures(error: ValidationError, value: Any) -> list[_Failure]:
-    """Return the failures of *error*, one for each place; of a union, those of the option nearest to *value*."""
+    """Return the failures of *error*, one per place; for a union, those of the option nearest to *value*."""
     failures = [_failure(details, value) for details in error.errors(include_url=False)]
     others = _of_other_options(failures)
     failures = [failure for failure in failures if failure not in others]
@@ -268,7 +267,7 @@ def _failures(error: ValidationError, value: Any) -> list[_Failure]:
 
 
 def _failure(details: ErrorDetails, value: Any) -> _Failure:
-    place, options, at_fault = _way(details["loc"], value, is_missing=details["type"] == "missing")
+    place, options, at_fault = _resolve(details["loc"], value, is_missing=details["type"] == "missing")
     context = details.get("ctx", {})
     return _Failure(
         place,
@@ -284,10 +283,10 @@ def _failure(details: ErrorDetails, value: Any) -> _Failure:
 _Loc: TypeAlias = tuple[int | str, ...]
 
 
-def _way(loc: _Loc, value: Any, *, is_missing: bool) -> tuple[Place, dict[Place, str], Any]:
-    """Return the way that *loc* takes through *value*, and what lies at its end.
+def _resolve(loc: _Loc, value: Any, *, is_missing: bool) -> tuple[Place, dict[Place, str], Any]:
+    """Return the place in *value* that *loc* means, the options of unions around it, and the value there.
 
-    Pydantic puts the names of a union's options between: they are returned by the place of the union.
+    Pydantic's locations contain the names of union options, which are returned by the place of the union.
     """
     place: Place = ()
     options: dict[Place, str] = {}
@@ -305,9 +304,9 @@ def _way(loc: _Loc, value: Any, *, is_missing: bool) -> tuple[Place, dict[Place,
 
 
 def _of_other_options(failures: list[_Failure]) -> set[_Failure]:
-    """Return those of *failures* that belong to another option of a union than the one nearest to the value.
+    """Return the *failures* in options of a union other than the one nearest to the value.
 
-    The nearest option has the form of the value, and the fewest failures within it.
+    The nearest option has the form of the value and the fewest failures.
     """
     unions: dict[Place, dict[str, list[_Failure]]] = {}
     for failure in failures:
@@ -327,7 +326,7 @@ def _has_other_form(failures: list[_Failure], union: Place) -> bool:
 
 
 def _problem(section: Section[Any], value: Any, failure: _Failure) -> tuple[str, str]:
-    """Return the problem and its hint: the one place where an error of pydantic becomes words."""
+    """Return the problem and the hint for *failure*."""
     hint = _hint(section, value, failure)
     expected = expectation(section.model, failure.place) if failure.kind in _OF_PYDANTIC else None
     match failure.kind:
@@ -340,7 +339,7 @@ def _problem(section: Section[Any], value: Any, failure: _Failure) -> tuple[str,
         case "value_error" | "assertion_error" if str(failure.error):
             return getattr(failure.error, "message", str(failure.error)), hint
     if failure.kind in _OF_PYDANTIC:
-        return f"expected {expected}" if expected else "not a value that this field takes", hint
+        return f"expected {expected}" if expected else "not a valid value for this field", hint
     return failure.message[:1].lower() + failure.message[1:], hint
 
 
@@ -351,15 +350,15 @@ def _hint(section: Section[Any], value: Any, failure: _Failure) -> str:
         return failure.error.hint
     if proposal := next(_hints_with_examples(section, value, failure), None):
         return proposal
-    if failure.allowed and (among := hint_among(failure.value, failure.allowed, what="allowed")):
+    if failure.allowed and (among := hint_among(failure.value, failure.allowed, noun="allowed")):
         return among
     return _last_hint(section, failure)
 
 
 def _hints_with_examples(section: Section[Any], value: Any, failure: _Failure) -> Iterator[str]:
-    """Yield hints that show a value which the model takes: what was probably meant, then examples.
+    """Yield hints with values that the model accepts: the probable intention, then examples.
 
-    Without *value* the one example that is expected to do.
+    Without *value*, yield one example that has not been validated.
     """
     place = failure.place
     if value is None:
@@ -381,7 +380,7 @@ def _hints_with_examples(section: Section[Any], value: Any, failure: _Failure) -
 
 
 def _fields_around(place: Place) -> Iterator[Place]:
-    """Yield the place of the field that holds *place*, then those of the fields around it."""
+    """Yield the place of the field that holds *place*, then its parents."""
     yield (field := field_around(place))
     while field := field_around(field[:-1]):
         yield field
@@ -396,7 +395,7 @@ def _corrections(failure: _Failure) -> Iterator[tuple[str, Any]]:
 
 
 def _fits(section: Section[Any], value: Any, place: Place, proposal: Any) -> bool:
-    """Return whether the model has nothing against *proposal* at *place* of *value*."""
+    """Return whether the model accepts *proposal* at *place* of *value*."""
     changed = _with(value, place, proposal)
     try:
         _validate(section.model, changed)
@@ -418,7 +417,7 @@ def _with(value: Any, place: Place, proposal: Any) -> Any:
 
 
 def _written(section: Section[Any], place: Place, value: Any) -> str:
-    """Write *value* as the file would have it: with the name of its field, or as an item of a list alone."""
+    """Write *value* as in a file: with the name of its field, or alone as an item of a list."""
     name = (*section.place, *place)[-1:]
     if not name or isinstance(name[0], int):
         return dump_value(value)
@@ -433,14 +432,14 @@ def _hint_for_unknown(section: Section[Any], place: Place) -> str:
     before, colon, after = name.partition(":")
     if colon and before in known:
         return f"put a space after the colon: `{before}: {after}`"
-    return hint_among(name, known, what="fields") or f"remove `{name}`: no field is allowed here"
+    return hint_among(name, known, noun="fields") or f"remove `{name}`: no field is allowed here"
 
 
 def _last_hint(section: Section[Any], failure: _Failure) -> str:
-    """Return the hint where no example is known, as for a type of somebody else's stage."""
+    """Return the hint for a field without an example, such as one of a third-party stage."""
     if not failure.place:
-        return "change one of the fields that the message names"
+        return "change one of the fields in the message"
     name = failure.place[-1]
     if isinstance(name, str) and not is_required(section.model, failure.place):
-        return f"leave `{name}` out to use its default"
-    return f"the class `{section.model.__module__}.{section.model.__qualname__}` describes what the field takes"
+        return f"remove `{name}` to use its default"
+    return f"the class `{section.model.__module__}.{section.model.__qualname__}` describes the field"

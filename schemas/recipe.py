@@ -1,7 +1,7 @@
-"""A recipe as a value: where records come from, what happens to them, how they are cut and checked.
+"""Models of a recipe: sources, stages, splits, shards and checks.
 
-The models are strict and know no file: reading YAML with line numbers, looking up stages and loaders, and saying all
-errors at once is `pipelines.recipes.reading`. `Recipe.model_dump(mode="json")` gives the form that a recipe file has.
+The models are strict and independent of files. `pipelines.recipes.reading` reads YAML with line numbers, resolves
+stages and loaders, and reports all errors at once. `Recipe.model_dump(mode="json")` has the form of a recipe file.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _MAX_SHARD_BYTES: Final = 10**12
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Give the duration *text*: a whole number of minutes, hours, days or weeks, or ``never`` (None).
+    """Parse a duration: a whole number of minutes, hours, days or weeks, or ``never`` (None).
 
     Raises:
-        ValueError: *text* has another form.
+        ValueError: *text* does not have this form.
 
     >>> parse_duration("12h")
     datetime.timedelta(seconds=43200)
@@ -60,7 +60,7 @@ _DURATION_WORDS: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthl
 
 
 def _nearest_duration(text: str) -> str | None:
-    """Return the duration that *text* was probably meant to be.
+    """Return the duration that *text* probably means.
 
     >>> _nearest_duration("7 days"), _nearest_duration("1.5h"), _nearest_duration("1d12h"), _nearest_duration("soon")
     ('7d', '90m', '36h', None)
@@ -78,7 +78,7 @@ def _nearest_duration(text: str) -> str | None:
 
 
 def format_duration(duration: timedelta | None) -> str:
-    """Give *duration* (whole minutes) as a recipe writes it, in the largest unit without a rest.
+    """Format *duration* (whole minutes) for a recipe, in the largest unit without a remainder.
 
     >>> format_duration(timedelta(days=7)), format_duration(None)
     ('1w', 'never')
@@ -91,10 +91,10 @@ def format_duration(duration: timedelta | None) -> str:
 
 
 def parse_size(text: str) -> int:
-    """Give the number of bytes that *text* stands for; 1 MB is 10^6 bytes.
+    """Parse a size to a number of bytes; 1 MB is 10^6 bytes.
 
     Raises:
-        ValueError: *text* has another form, or is not a whole number of bytes.
+        ValueError: *text* does not have this form, or is not a whole number of bytes.
 
     >>> parse_size("256MB")
     256000000
@@ -113,7 +113,7 @@ _NEAR_SIZE: Final = re.compile(r"\s*([0-9]{0,15}\.?[0-9]{1,15})\s*([kmgt]?)(b|ib
 
 
 def _nearest_size(text: str) -> str | int | None:
-    """Return the size that *text* was probably meant to be; one in units of 1024 as a number of bytes.
+    """Return the size that *text* probably means; a size in units of 1024 becomes a number of bytes.
 
     >>> _nearest_size("1 gb"), _nearest_size("256 megabytes"), _nearest_size("1MiB"), _nearest_size("10 lightyears")
     ('1GB', '256MB', 1048576, None)
@@ -141,20 +141,20 @@ def _size(value: Any) -> Any:
 def _is_web_address(value: str) -> bool:
     try:
         parts = urlsplit(value)
-    except ValueError:  # a bracket in the host that is not closed
+    except ValueError:  # an unclosed bracket in the host
         return False
     return parts.scheme in {"http", "https"} and bool(parts.hostname) and not re.search(r"\s", value)
 
 
 def _web_address(value: str) -> str:
     if not _is_web_address(value):
-        problem = "not a web address: it has to begin with http:// or https:// and name a host, without spaces"
+        problem = "not a web address: it must begin with http:// or https:// and a host, without spaces"
         raise HintedValueError(problem, instead=_nearest_address(value))
     return value
 
 
 def _nearest_address(value: str) -> str | None:
-    """Return the web address that *value* was probably meant to be.
+    """Return the web address that *value* probably means.
 
     >>> _nearest_address("example.org/a"), _nearest_address("htp://example.org"), _nearest_address("here")
     ('https://example.org/a', 'https://example.org', None)
@@ -185,7 +185,7 @@ def _pattern(value: str) -> str:
 
 
 def _nearest_pattern(value: str) -> str:
-    """Return the regular expression that *value*, a glob or a text, was probably meant to be.
+    """Return the regular expression that *value*, a glob or a text, probably means.
 
     >>> print(_nearest_pattern("*.html"), _nearest_pattern("a(b"))
     \\.html$ a\\(b
@@ -215,7 +215,7 @@ Bytes: TypeAlias = Annotated[
         }
     ),
 ]
-"""Bytes of text in a shard."""
+"""Size of a shard's text in bytes."""
 WebAddress: TypeAlias = Annotated[str, AfterValidator(_web_address)]
 Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
@@ -226,41 +226,43 @@ class _Part(BaseModel):
 
 
 class CrawlSource(_Part):
-    """A web site, followed from its start pages."""
+    """A web site, crawled from its start pages."""
 
     kind: ClassVar[Literal["crawl"]] = "crawl"
     format: ClassVar[str] = "warc"
 
     name: Name = Field(description="Name of the source; part of every document's id.", examples=["notes"])
     start_urls: tuple[WebAddress, ...] = Field(
-        min_length=1, description="Where the crawl begins.", examples=[["https://example.org/"]]
+        min_length=1, description="Pages at which the crawl starts.", examples=[["https://example.org/"]]
     )
     contact: Annotated[str, AfterValidator(_contact)] = Field(
-        description="How the site's owner reaches you, `mailto:…` or `https://…`; sent in the user agent.",
+        description="Address for the site's owner, `mailto:…` or `https://…`; sent in the user agent.",
         examples=["mailto:you@example.org"],
     )
     allow: tuple[Pattern, ...] = Field(
         default=(),
-        description="Regular expressions; a page is followed when one is found in its URL; none: all.",
+        description="Regular expressions, found anywhere in a URL; only matching URLs are crawled. Empty: all.",
         examples=[["/articles/"]],
     )
     deny: tuple[Pattern, ...] = Field(
         default=(),
-        description="Regular expressions; a page is left out when one is found in its URL.",
+        description="Regular expressions, found anywhere in a URL; matching URLs are not crawled.",
         examples=[["/login"]],
     )
-    max_pages: int | None = Field(default=10_000, ge=1, description="Pages to fetch; null: no bound.")
-    max_depth: int | None = Field(default=None, ge=0, description="Links to follow from a start page; null: no bound.")
-    delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to one host.")
-    allow_private: bool = Field(default=False, description="Fetch from private and loopback addresses too.")
-    respect: Literal["all"] = Field(default="all", description="Which wishes of a site are honoured.")
+    max_pages: int | None = Field(default=10_000, ge=1, description="Maximum number of pages; null: no limit.")
+    max_depth: int | None = Field(
+        default=None, ge=0, description="Maximum number of links from a start page; null: no limit."
+    )
+    delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
+    allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
+    respect: Literal["all"] = Field(default="all", description="Restrictions of a site that are respected.")
     refresh: Duration = Field(
-        default=None, description="Age after which `run` crawls again; `never` by default.", examples=["7d"]
+        default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )
 
 
 class LoadSource(_Part):
-    """Files of one format; fields beyond these are parameters of the format's loader."""
+    """Files of one format. Other fields are parameters of the format's loader."""
 
     model_config = ConfigDict(frozen=True, extra="allow", strict=True)
 
@@ -270,38 +272,40 @@ class LoadSource(_Part):
     format: str = Field(min_length=1, description="Name of the loader that reads the files.", examples=["jsonl"])
     path: str | tuple[str, ...] = Field(
         description="File, folder or glob pattern, or a list of them, relative to the recipe's folder; `${NAME}` "
-        "stands for an environment variable.",
+        "is replaced by an environment variable.",
         examples=["data/*.jsonl"],
     )
     license: str | None = Field(
-        default=None, description="SPDX expression for records that carry no licence.", examples=["CC-BY-4.0"]
+        default=None, description="SPDX expression for records without a license of their own.", examples=["CC-BY-4.0"]
     )
     text_field: str | None = Field(default=None, min_length=1, description="Field that holds the text.")
-    id_field: str | None = Field(default=None, min_length=1, description="Field that names a record.", examples=["id"])
+    id_field: str | None = Field(
+        default=None, min_length=1, description="Field with the id of a record.", examples=["id"]
+    )
     refresh: Duration = Field(
-        default=None, description="Age after which `run` loads again; `never` by default.", examples=["7d"]
+        default=None, description="Age after which `run` loads again; default: `never`.", examples=["7d"]
     )
 
     @field_validator("path")
     @classmethod
     def _not_empty(cls, path: str | tuple[str, ...]) -> str | tuple[str, ...]:
         if not path or any(not item or "\0" in item for item in ((path,) if isinstance(path, str) else path)):
-            raise ValueError("a path may not be empty or hold a null character")
+            raise ValueError("a path cannot be empty or contain a null character")
         return path
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """Paths as a tuple, as the recipe writes them."""
+        """The paths of the recipe, as a tuple."""
         return (self.path,) if isinstance(self.path, str) else self.path
 
     @property
     def options(self) -> dict[str, Any]:
-        """Fields that only the format's loader knows."""
+        """The parameters of the format's loader."""
         return dict(self.model_extra or {})
 
     @property
     def loader_params(self) -> dict[str, Any]:
-        """What the format's loader is built from: `options`, and `text_field` and `id_field` where they are given."""
+        """The arguments of the format's loader: `options`, and `text_field` and `id_field` if they are set."""
         fields = {"text_field": self.text_field, "id_field": self.id_field}
         return {name: value for name, value in fields.items() if value is not None} | self.options
 
@@ -311,34 +315,34 @@ SOURCE_KINDS: Final[dict[str, type[CrawlSource] | type[LoadSource]]] = {"crawl":
 
 
 def source_entry(source: Source) -> dict[str, Any]:
-    """Give *source* as a recipe writes it, with all defaults: ``{"load": {"name": …}}``."""
+    """Return *source* as an entry of a recipe, with all defaults: ``{"load": {"name": …}}``."""
     return {source.kind: source.model_dump(mode="json")}
 
 
 class StageEntry(_Part):
-    """A stage as the recipe lists it: its name in the registry, its parameters, its name in the plan."""
+    """An entry of `stages`: the name of the stage, its parameters, and its name in the plan."""
 
     name: str
     params: dict[str, Any] = Field(default_factory=dict)
-    id: str = Field(description="The name; with `_2`, `_3`, … behind when the recipe lists the stage again.")
+    id: str = Field(description="The name, followed by `_2`, `_3`, … if the recipe has the stage more than once.")
 
 
 class Split(_Part):
-    """How published documents are divided: by a hash, so that a document keeps its part as the corpus grows."""
+    """Division of the published documents. It uses a hash, so a document stays in its split as the corpus grows."""
 
     train: Share = 0.98
     validation: Share = 0.01
     test: Share = 0.01
     by: Literal["cluster", "id", "domain"] = Field(
         default="cluster",
-        description="Keep similar documents in one split (`cluster`), or those of one registered domain (`domain`), or "
-        "hash each document alone (`id`).",
+        description="Documents that stay in one split: similar documents (`cluster`), documents of a registered domain "
+        "(`domain`), or only the document itself (`id`).",
     )
     similarity: float | None = Field(
         default=None,
         gt=0,
         le=1,
-        description="With `by: cluster`: documents at least as similar as this are never in different splits. "
+        description="With `by: cluster`, documents with this similarity or more are never in different splits. "
         "Null: the threshold of `near_dedup`.",
         examples=[0.8],
     )
@@ -346,12 +350,12 @@ class Split(_Part):
     @model_validator(mode="after")
     def _whole(self) -> Split:
         if not math.isclose(total := self.train + self.validation + self.test, 1, rel_tol=0, abs_tol=1e-9):
-            problem = f"train, validation and test add up to {total:g}, they have to add up to 1"
+            problem = f"train, validation and test add up to {total:g}, but must add up to 1"
             raise HintedValueError(problem, instead=self._rest_shared())
         return self
 
     def _rest_shared(self) -> dict[str, Any]:
-        """Return the fields that were set, with what `train` leaves shared by the other splits."""
+        """Return the fields that were set, with the rest of `train` divided between the other splits."""
         left, others = 1 - self.train, self.validation + self.test
         validation = round(left * (self.validation / others if others else 0.5), 9)
         shares = {"validation": validation, "test": round(left - validation, 9)}
@@ -360,47 +364,47 @@ class Split(_Part):
     @model_validator(mode="after")
     def _similarity_of_clusters(self) -> Split:
         if self.similarity is not None and self.by != "cluster":
-            problem = f"`similarity` belongs to `by: cluster`, got `by: {self.by}`"
-            raise HintedValueError(problem, hint="use `by: cluster`, or leave `similarity` out")
+            problem = f"`similarity` needs `by: cluster`, got `by: {self.by}`"
+            raise HintedValueError(problem, hint="use `by: cluster`, or remove `similarity`")
         return self
 
     @property
     def shares(self) -> dict[str, float]:
-        """Share of each part, in the order of `corpusmill.schemas.document.SPLITS`."""
+        """The share of each split, in the order of `corpusmill.schemas.document.SPLITS`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 
 
 class Shards(_Part):
-    """How large the files of a version are."""
+    """Size of the files of a version."""
 
     target_bytes: Bytes = Field(
         default=256_000_000,
         ge=_MIN_SHARD_BYTES,
         le=_MAX_SHARD_BYTES,
-        description="UTF-8 bytes of text in a shard; a number, or a size such as 256MB (1 MB = 10^6).",
+        description="UTF-8 bytes of text per shard: a number, or a size such as 256MB (1 MB = 10^6 bytes).",
         examples=["256MB"],
     )
 
 
 class Checks(_Part):
-    """What a corpus has to fulfil before it is published."""
+    """Conditions for publishing a version."""
 
     max_rejected: Share | None = Field(
-        default=None, description="Greatest share of documents in the ledger.", examples=[0.5]
+        default=None, description="Maximum share of documents in the ledger.", examples=[0.5]
     )
     min_documents: int | None = Field(
         default=1,
         ge=0,
-        description="Least number of published documents; 0 or null: an empty version may be published.",
+        description="Minimum number of published documents; 0 or null: an empty version can be published.",
         examples=[1000],
     )
     max_error_rate: Share | None = Field(
-        default=None, description="Greatest share of records with a rule `error.…`.", examples=[0.01]
+        default=None, description="Maximum share of records with a rule `error.…`.", examples=[0.01]
     )
 
 
 class Recipe(_Part):
-    """Everything that decides what a version of a data set holds."""
+    """A recipe: everything that determines the content of a version."""
 
     dataset: Name = Field(description="Name of the data set.", examples=["handbook"])
     sources: tuple[Source, ...] = Field(
@@ -434,7 +438,7 @@ class Recipe(_Part):
     @classmethod
     def _built(cls, incremental: bool) -> bool:
         if incremental:
-            raise ValueError("`incremental: true` is not built yet")
+            raise ValueError("`incremental: true` is not implemented")
         return incremental
 
     @field_serializer("sources")
@@ -446,10 +450,10 @@ class Recipe(_Part):
         return [{stage.name: stage.params} if stage.params else stage.name for stage in stages]
 
     def source(self, name: str) -> Source:
-        """Give the source called *name*.
+        """Return the source *name*.
 
         Raises:
-            KeyError: There is none.
+            KeyError: There is no such source.
         """
         for source in self.sources:
             if source.name == name:
@@ -469,7 +473,7 @@ def _read_source(entry: Any) -> Any:
 
 
 def number_stages(entries: list[Any] | tuple[Any, ...]) -> tuple[StageEntry, ...]:
-    """Give the stages that *entries* (``"name"``, ``{"name": {…}}`` or `StageEntry`) list, with their ids.
+    """Return the stages in *entries* (``"name"``, ``{"name": {…}}`` or `StageEntry`), with their ids.
 
     >>> [stage.id for stage in number_stages(["stem", "pii", {"stem": {"into": "again"}}])]
     ['stem', 'pii', 'stem_2']

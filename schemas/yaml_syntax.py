@@ -1,4 +1,4 @@
-"""Errors of YAML's syntax in plain English: what stands in the file, and what to write instead."""
+"""Explain YAML syntax errors in plain English, with a correction."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _SHOWN: Final = 60
 
 
 def syntax_error(error: yaml.YAMLError, text: str, file: str) -> RecipeError:
-    """Return what is wrong with *text*, which PyYAML refused with *error*, and its line and hint."""
+    """Return the `RecipeError`, with line and hint, for *text* that PyYAML refused with *error*."""
     line: int | None
     if text.lstrip().startswith("<"):
         problem, hint, line = "this looks like HTML or XML", MARKUP_HINT, 1
@@ -29,9 +29,9 @@ def syntax_error(error: yaml.YAMLError, text: str, file: str) -> RecipeError:
     return RecipeError(f"not YAML: {problem}", file=file, line=line, hint=hint)
 
 
-MARKUP_HINT: Final = "name the YAML file instead; pages are what a source reads"
+MARKUP_HINT: Final = "pass a YAML file instead; pages belong in a source"
 _ANYTHING: Final = (
-    "look at this line and the one before it: a text with `: ` or ` #` in it needs quotes, a name is followed by `: `, "
+    "check this line and the line before it: a text with `: ` or ` #` in it needs quotes, a name is followed by `: `, "
     "and fields of one mapping begin in the same column"
 )
 
@@ -53,13 +53,13 @@ def _of_place(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int | N
     rest = _rest(lines, mark)
     opened = error.context_mark.line + 1 if error.context_mark else line
     if "'\\t'" in problem:
-        return "found a tab where YAML takes spaces alone", "indent with spaces, never with tabs", line
+        return "a tab in the indentation", "indent with spaces, not with tabs", line
     if match := re.search(r"character '(.)' that cannot start", problem):
         return f"a text cannot begin with `{match[1]}`", f"put it in quotes: `{_quoted(rest)}`", line
     if "undefined alias" in problem or context in {"while scanning an alias", "while scanning an anchor"}:
         return _of_alias(_rest(lines, error.context_mark or mark), opened)
     if "quoted scalar" in context and "end of stream" in problem:
-        return "the quote that opens here is not closed", "close it with the same quote at the end of the text", opened
+        return "this quote is not closed", "close it with the same quote at the end of the text", opened
     if "escape" in problem or "escape" in context:
         whole = _rest(lines, error.context_mark or mark).strip('"')
         return "in double quotes `\\` begins an escape", f"use single quotes: `'{_cut(whole)}'`", line
@@ -71,19 +71,19 @@ def _of_place(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int | N
     if "mapping values are not allowed" in problem:
         return _of_colon(mark, lines)
     if "another document" in problem:
-        return "a second document begins with `---`", "keep one document: remove this line and all below it", line
+        return "a second document begins with `---`", "keep one document: remove this line and all lines below it", line
     if "document start" in problem:
-        return "the value of the file has ended before this line", _HINT_AFTER_END, line
+        return "the content of the file ends before this line", _HINT_AFTER_END, line
     if "block end" in problem or "block" in context:
         return _of_indentation(mark, lines)
     return problem, _ANYTHING, line
 
 
-_HINT_AFTER_END: Final = "a file is one mapping, `name: value` in each line; neither JSON Lines nor INI"
+_HINT_AFTER_END: Final = "a file is one mapping with `name: value` in each line, not JSON Lines or INI"
 
 
 def _rest(lines: list[str], mark: yaml.Mark) -> str:
-    """Return the line of *mark* from there on; empty behind the last one."""
+    """Return the rest of the line from *mark*; empty after the last line."""
     return lines[mark.line][mark.column :] if mark.line < len(lines) else ""
 
 
@@ -92,7 +92,7 @@ def _cut(text: str) -> str:
 
 
 def _quoted(rest: str) -> str:
-    """Return the text that *rest* begins with in quotes; within brackets it ends at a comma or bracket."""
+    """Return the first text of *rest* in quotes; within brackets, it ends at a comma or bracket."""
     return json.dumps(_cut(re.split(r"\s#|,\s|[\]}]", rest)[0].strip()), ensure_ascii=False)
 
 
@@ -123,7 +123,7 @@ def _of_brackets(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
 
 
 def _innermost_bracket(mark: yaml.Mark, lines: list[str]) -> tuple[int, str]:
-    """Return line (from 0) and form of the last bracket before *mark* that is not closed there, quotes aside."""
+    """Return line (from 0) and character of the last unclosed bracket before *mark*, ignoring quoted ones."""
     opened = [(mark.line, "[")]
     before = [*lines[: mark.line], lines[mark.line][: mark.column] if mark.line < len(lines) else ""]
     for number, line in enumerate(before):
@@ -136,7 +136,7 @@ def _innermost_bracket(mark: yaml.Mark, lines: list[str]) -> tuple[int, str]:
 
 
 def _of_colon(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
-    """Explain a colon where no name may stand: the line before lacks one, or the line has two, or is indented."""
+    """Explain an unexpected colon: it is missing in the line before, or the line has two of them, or is indented."""
     line = lines[mark.line]
     before = line[: mark.column]
     if match := re.match(r"(\s*(?:- )*[\w-]+): +(.*)", before):
@@ -151,7 +151,7 @@ def _of_colon(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
     return "this line is indented further than the field above it", _SAME_COLUMN, mark.line + 1
 
 
-_SAME_COLUMN: Final = "begin the fields of one mapping in the same column, and the items of one list too"
+_SAME_COLUMN: Final = "begin all fields of a mapping in the same column, and all items of a list"
 
 
 def _of_indentation(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
@@ -160,7 +160,7 @@ def _of_indentation(mark: yaml.Mark, lines: list[str]) -> tuple[str, str, int]:
     above = next((number for number in range(mark.line - 1, -1, -1) if lines[number].strip()), None)
     column = None if above is None else len(lines[above]) - len(lines[above].lstrip())
     if above is None or column == mark.column:
-        return f"`{_cut(_rest(lines, mark))}` does not fit what stands above it", _ANYTHING, mark.line + 1
+        return f"`{_cut(_rest(lines, mark))}` does not match the lines above it", _ANYTHING, mark.line + 1
     spaces = f"{mark.column} space{'' if mark.column == 1 else 's'}"
     problem = f"indented by {spaces}, while line {above + 1} is indented by {column}"
     return problem, _SAME_COLUMN, mark.line + 1

@@ -30,7 +30,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, values: tuple[s
 
     for name in names:
         if name not in KEEP:
-            hint = hint_among(name, KEEP, what="allowed")
+            hint = hint_among(name, KEEP, noun="allowed")
             raise UsageError(f"`--keep`: not an allowed value, got `{name}`", hint=hint)
     return names if values else None
 

@@ -1,1 +1,1 @@
-"""A recipe file: read with every problem reported, and described as JSON Schema."""
+"""Read recipe files, report all their problems, and describe them as JSON Schema."""

@@ -1,4 +1,4 @@
-"""The JSON Schema of recipes, for editors: with the parameters of every stage and every format."""
+"""The JSON Schema of recipes for editors, with the parameters of every stage and format."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
 def recipe_schema(*, stages: Mapping[str, str], loaders: Mapping[str, str]) -> dict[str, Any]:
-    """Give the JSON Schema (2020-12) of recipes.
+    """Return the JSON Schema (2020-12) of recipes.
 
     Args:
         stages: Table of stages, ``name -> "module:Class"``.
@@ -36,7 +36,7 @@ def recipe_schema(*, stages: Mapping[str, str], loaders: Mapping[str, str]) -> d
 
 
 def _of_model(model: type[BaseModel], prefix: str, definitions: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of *model*; the models inside it go to *definitions*, their names under *prefix*."""
+    """Return the schema of *model*; nested models are added to *definitions*, with *prefix* before their names."""
     schema = model.model_json_schema(ref_template=f"#/$defs/{prefix}.{{model}}")
     for name, definition in schema.pop("$defs", {}).items():
         definitions[f"{prefix}.{name}"] = definition
@@ -57,7 +57,7 @@ def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _load(name: str, loader: type[BaseModel], definitions: dict[str, Any]) -> dict[str, Any]:
-    """Give the schema of `load` for the format *name*: the shared fields and those of its loader."""
+    """Return the schema of `load` for the format *name*: the shared fields and those of its loader."""
     shared = _of_model(LoadSource, "load", definitions)
     own = _of_model(loader, f"load.{name}", definitions)
     fields = shared["properties"] | {key: {"type": "null"} for key in ("text_field", "id_field")}

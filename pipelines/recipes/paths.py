@@ -1,4 +1,4 @@
-"""Paths and glob patterns of a `load` source, as a recipe writes them."""
+"""Paths and glob patterns of a `load` source."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class UnsetVariableError(Exception):
 
 
 def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """Give *path* with the values of its ``${NAME}``, absolute: relative to the folder *base*.
+    """Return *path* as an absolute path, relative to the folder *base*, with the values of ``${NAME}``.
 
-    The only place of a recipe where the environment counts: where files lie is not part of a version.
+    Paths are the only field of a recipe that uses the environment, because a version does not depend on them.
 
     Raises:
         UnsetVariableError: A variable is not set.
@@ -43,13 +43,13 @@ def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.e
 
 
 def matches(pattern: str) -> bool:
-    """Tell whether there is a regular file or a folder at *pattern*, taken as a path or else as a glob pattern."""
-    found = glob.iglob(pattern, recursive=True)  # noqa: PTH207, Path has no absolute patterns
-    return _can_be_read(Path(pattern)) or any(_can_be_read(Path(name)) for name in found)
+    """Return whether *pattern*, as a path or as a glob pattern, matches a regular file or a folder."""
+    names = glob.iglob(pattern, recursive=True)  # noqa: PTH207, Path has no absolute patterns
+    return _can_be_read(Path(pattern)) or any(_can_be_read(Path(name)) for name in names)
 
 
 def is_special(path: str) -> bool:
-    """Tell whether *path* is a pipe, a socket or a device, which may never end."""
+    """Return whether *path* is a pipe, a socket or a device, which may never end."""
     return Path(path).exists() and not _can_be_read(Path(path))
 
 
@@ -58,7 +58,7 @@ def _can_be_read(path: Path) -> bool:
 
 
 def path_hint(pattern: str) -> str:
-    """Tell how far the way to *pattern*, which matches nothing, exists, and the nearest name there."""
+    """Return the hint for *pattern*, which matches nothing: its longest existing part and the nearest name there."""
     fixed = Path(*_until_wildcard(Path(pattern).parts))
     while not fixed.exists():
         missing, fixed = fixed.name, fixed.parent

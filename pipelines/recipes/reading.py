@@ -1,7 +1,7 @@
-"""A recipe file, read whole: every problem is told at once, with its line, before any work starts.
+"""Read a recipe file and report all of its problems at once, with their lines, before any work starts.
 
-`load_recipe` gives the recipe with all defaults filled in, and its stages and loaders as values. Stages are looked up
-in the table of `corpusmill.pipelines.registry`, loaders in a table of the same form that the caller hands in.
+`load_recipe` returns the recipe with all defaults filled in, and its stages and loaders as values. Stages come from the
+table in `corpusmill.pipelines.registry`, loaders from a table of the same form that the caller passes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLANNED_FORMATS: Final = (
     *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
     *("sitemap", "csv", "xml"),
 )
-"""Names that the design has and this version does not: they are refused as such."""
+"""Names that are planned but not implemented; the error says so."""
 
 _SECTIONS: Final = tuple(Recipe.model_fields)
 _UNREAD_BY_LOADERS: Final = frozenset(LoadSource.model_fields) - {"text_field", "id_field"}
@@ -42,14 +42,14 @@ _UNREAD_BY_LOADERS: Final = frozenset(LoadSource.model_fields) - {"text_field", 
 
 @dataclass(frozen=True)
 class LoadedRecipe:
-    """A recipe that was read from a file and found good.
+    """A valid recipe, read from a file.
 
     Args:
-        recipe: The recipe with every default filled in, also those of stages and loaders.
+        recipe: The recipe with every default filled in, including those of stages and loaders.
         path: The file.
         located: The file's content and lines.
-        stages: The stages as values, one for each of ``recipe.stages``.
-        loaders: The loader of each source that is loaded, by the source's name.
+        stages: The stages, one for each of ``recipe.stages``.
+        loaders: The loader of each `load` source, by the source's name.
     """
 
     recipe: Recipe
@@ -59,19 +59,19 @@ class LoadedRecipe:
     loaders: Mapping[str, BaseModel]
 
     def error(self, message: str, place: Place, *, hint: str | None = None, value: Any = None) -> RecipeError:
-        """Give the error for a problem at *place*, such as ``("stages", 3)``, found after the recipe was read."""
+        """Return an error at *place*, such as ``("stages", 3)``, for a problem detected after the recipe was read."""
         return Problems(self.located).error(message, place, hint=hint, value=value)
 
     def place_of_source(self, name: str) -> Place:
-        """Give the place of the source called *name*."""
+        """Return the place of the source *name*."""
         return ("sources", [source.name for source in self.recipe.sources].index(name))
 
 
 def stage_table(builtin: Mapping[str, str] = STAGES) -> dict[str, str]:
-    """Give the table of stages: *builtin*, then those that other distributions bring as entry points.
+    """Return the table of stages: *builtin*, then the entry points of other distributions.
 
     Raises:
-        RecipeError: A distribution brings a stage with a name that is taken.
+        RecipeError: A distribution has a stage with a name that is already used.
     """
     table = dict(builtin)
     for entry in sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name):
@@ -95,14 +95,14 @@ def load_recipe(
     """Read the recipe at *path*.
 
     Args:
-        stages: Table of stages, ``name -> "module:Class"``; None: `stage_table`.
+        stages: Table of stages, ``name -> "module:Class"``; None means `stage_table`.
         loaders: Table of loaders, of the same form.
-        present: Sources that the workspace holds: their files are not looked for.
-        check_inputs: Look for the files of the other sources.
+        present: Sources in the workspace, whose files need not exist.
+        check_inputs: Whether to check that the files of the other sources exist.
 
     Raises:
-        RecipeErrors: The recipe has problems; each is one of `errors`.
-        RecipeError: The file cannot be read at all.
+        RecipeErrors: The recipe has problems, which are in `errors`.
+        RecipeError: The file cannot be read.
     """
     located = read_yaml(path)
     problems = Problems(located)
@@ -114,12 +114,12 @@ def load_recipe(
         base = Path(path).absolute().parent
         _look_for_inputs(located.value.get("sources"), base, present, problems, loaders)
     problems.raise_any()
-    assert loaded is not None, "a recipe without problems was read"
+    assert loaded is not None, "a recipe without problems is not None"
     return loaded
 
 
 class _Reader:
-    """Reads the parts of a recipe one by one, so that a bad one does not hide the problems of another."""
+    """Reads the parts of a recipe separately, so that an invalid part does not hide problems of others."""
 
     def __init__(
         self, located: LocatedYaml, problems: Problems, stages: Mapping[str, str], loaders: Mapping[str, str]
@@ -131,7 +131,7 @@ class _Reader:
         self._loaders: dict[str, BaseModel] = {}
 
     def read(self, path: Path) -> LoadedRecipe | None:
-        """Give the recipe, or None when there is a problem."""
+        """Return the recipe, or None if there is a problem."""
         value: dict[str, Any] = self._located.value
         self._refuse_unknown_sections(value)
         frame = self._frame({name: item for name, item in value.items() if name in _SECTIONS})
@@ -146,7 +146,7 @@ class _Reader:
         return LoadedRecipe(recipe, path, self._located, tuple(stage for _, stage in stages), self._loaders)
 
     def _refuse_similar_splits(self, frame: Recipe, stages: list[tuple[str, Stage]]) -> None:
-        """Refuse a similarity of splits below the threshold of removal: kept documents are not grouped yet."""
+        """Refuse a `similarity` below the threshold of deduplication, because kept documents are not clustered."""
         similarity = frame.split.similarity
         if similarity is None:
             return
@@ -154,20 +154,20 @@ class _Reader:
         place: Place = ("split", "similarity")
         if not kept:
             finders = " or ".join(f"`{name}`" for name in self._stages_that_find_similar())
-            hint = f"add {finders}, or leave `similarity` out" if finders else "leave `similarity` out"
+            hint = f"add {finders}, or remove `similarity`" if finders else "remove `similarity`"
             problem = "`split`: field `similarity`: no stage of the recipe finds similar documents"
             self._problems.add(problem, place, hint=hint, value=similarity)
         elif similarity < min(kept)[0]:
             threshold, name = min(kept)
             problem = (
                 f"`split`: field `similarity`: {similarity:g} is below the threshold {threshold:g} of `{name}`: "
-                "keeping similar documents that stay in one split is not built yet"
+                "keeping similar documents in one split is not implemented"
             )
-            hint = f"use `similarity: {threshold:g}` or leave it out"
+            hint = f"use `similarity: {threshold:g}`, or remove it"
             self._problems.add(problem, place, hint=hint, value=similarity)
 
     def _stages_that_find_similar(self) -> Iterator[str]:
-        """Yield the stages of the table that remove similar documents; imports all of them."""
+        """Yield the stages that remove similar documents. Imports all stages of the table."""
         for name, place in self._stage_table.items():
             with contextlib.suppress(ImportError, AttributeError):
                 if resolve(place).kept_below is not Stage.kept_below:
@@ -175,11 +175,11 @@ class _Reader:
 
     def _refuse_unknown_sections(self, value: dict[str, Any]) -> None:
         for name in value.keys() - set(_SECTIONS):
-            hint = hint_among(name, _SECTIONS, what="fields")
+            hint = hint_among(name, _SECTIONS, noun="fields")
             self._problems.add(f"unknown field `{name}`", (name,), hint=hint)
 
     def _frame(self, value: dict[str, Any]) -> Recipe | None:
-        """Read all but sources and stages, which are read on their own."""
+        """Read all fields except sources and stages, which are read separately."""
         placeholder = {"sources": [{"load": {"name": "x", "format": "x", "path": "x"}}], "stages": []}
         known = value | {key: placeholder[key] for key in placeholder if key in value}
         return self._problems.read(Section((), "", Recipe), known)
@@ -216,11 +216,11 @@ class _Reader:
             case {"load": dict() as fields, **rest} if not rest:
                 return "load", fields
             case dict() if len(entry) == 1 and (kind := next(iter(entry))) not in SOURCE_KINDS:
-                hint = hint_among(kind, tuple(SOURCE_KINDS), what="kinds")
+                hint = hint_among(kind, tuple(SOURCE_KINDS), noun="kinds")
                 self._problems.add(f"{label}: unknown kind of source `{kind}`", place, hint=hint)
             case {"crawl": None, **_rest} | {"load": None, **_rest}:
                 hint = "indent the fields below it further than its name"
-                self._problems.add(f"{label}: it has no fields", place, hint=hint)
+                self._problems.add(f"{label}: no fields", place, hint=hint)
             case _:
                 problem = f"{label}: a source is `crawl: {{…}}` or `load: {{…}}`, got `{shown(entry)}`"
                 if place not in self._located.unread:
@@ -231,7 +231,7 @@ class _Reader:
         if not isinstance(name, str) or names.setdefault(name, index) == index:
             return
         line = self._located.line(("sources", names[name]))
-        problem = f"source {index + 1}: the name `{name}` is taken by the source in line {line}"
+        problem = f"source {index + 1}: the name `{name}` is used by the source in line {line}"
         self._problems.add(problem, ("sources", index), hint="give each source its own name", value=name)
 
     def _crawl(self, fields: dict[str, Any], index: int) -> CrawlSource | None:
@@ -243,7 +243,7 @@ class _Reader:
         label = _label("source", index, fields)
         loader = self._loader(fields, place, label)
         if _is_planned(fields.get("format"), self._loader_table):
-            return None  # what else is wrong with the source does not matter yet
+            return None  # the other fields depend on the format
         source = self._problems.read(Section(place, label, LoadSource), fields)
         if source is None or loader is None:
             return None
@@ -259,17 +259,17 @@ class _Reader:
             return None
         model: type[BaseModel] = resolve(self._loader_table[name])
         left = _UNREAD_BY_LOADERS - model.model_fields.keys()
-        given = {key: value for key, value in fields.items() if key not in left and value is not None}
+        params = {key: value for key, value in fields.items() if key not in left and value is not None}
         known = tuple(dict.fromkeys((*_shared_fields(), *model.model_fields)))
-        return self._problems.read(Section(place, f"{label}, format `{name}`", model, fields=known), given)
+        return self._problems.read(Section(place, f"{label}, format `{name}`", model, fields=known), params)
 
     def _refuse_format(self, name: str, place: Place, label: str) -> None:
         here = (*place, "format")
         if _is_planned(name, self._loader_table):
-            there = f"formats that are: {', '.join(self._loader_table)}"
-            self._problems.add(f"{label}: the format `{name}` is not built yet", here, hint=there, value=name)
+            formats = f"formats: {', '.join(self._loader_table)}"
+            self._problems.add(f"{label}: the format `{name}` is not implemented", here, hint=formats, value=name)
             return
-        hint = hint_among(name, tuple(self._loader_table), what="formats")
+        hint = hint_among(name, tuple(self._loader_table), noun="formats")
         self._problems.add(f"{label}: unknown format `{name}`", here, hint=hint, value=name)
 
     def _stages(self, entries: Any) -> list[tuple[str, Stage]]:
@@ -304,12 +304,12 @@ class _Reader:
         return None, {}
 
     def _hint_for_parameters(self, name: str) -> str:
-        """Return the hint for parameters of the stage *name* that are no mapping: its first field."""
+        """Return the hint for parameters of the stage *name* that are not a mapping, with its first field."""
         with contextlib.suppress(ImportError, AttributeError, KeyError):
             model = resolve(self._stage_table[name])
             first = next((line for field in model.model_fields if (line := example(model, (field,)))), None)
-            return f"for example `{name}: {{{first}}}`" if first else f"write `- {name}` alone: it has no parameters"
-        return hint_among(name, tuple(self._stage_table), what="stages") or "name a stage"
+            return f"for example `{name}: {{{first}}}`" if first else f"write `- {name}`: the stage has no parameters"
+        return hint_among(name, tuple(self._stage_table), noun="stages") or "name a stage"
 
     def _stage(self, name: str, params: dict[str, Any], index: int) -> Stage | None:
         if name not in self._stage_table:
@@ -318,7 +318,7 @@ class _Reader:
         place: Place = ("stages", index)
         label = f"stage {index + 1} (`{name}`)"
         if not STAGE_NAME.fullmatch(name) or name in RESERVED_STAGES:
-            self._problems.add(f"{label}: a stage cannot be called so", place, hint=STAGE_NAME_HINT, value=name)
+            self._problems.add(f"{label}: not a valid name of a stage", place, hint=STAGE_NAME_HINT, value=name)
             return None
         model = self._stage_class(name, place, label)
         return self._problems.read(Section((*place, name), label, model), params) if model is not None else None
@@ -326,30 +326,30 @@ class _Reader:
     def _refuse_stage(self, name: str, index: int) -> None:
         label, place = f"stage {index + 1}", ("stages", index)
         if name in PLANNED_STAGES:
-            there = f"stages that are: {', '.join(self._stage_table)}"
-            self._problems.add(f"{label}: the stage `{name}` is not built yet", place, hint=there, value=name)
+            stages = f"stages: {', '.join(self._stage_table)}"
+            self._problems.add(f"{label}: the stage `{name}` is not implemented", place, hint=stages, value=name)
             return
         if name in _SECTIONS:
-            hint: str | None = f"`{name}` is a section of its own, beside `stages`"
+            hint: str | None = f"`{name}` is a top-level field, like `stages`"
         else:
-            hint = hint_among(name, tuple(self._stage_table), what="stages")
+            hint = hint_among(name, tuple(self._stage_table), noun="stages")
         self._problems.add(f"{label}: unknown stage `{name}`", place, hint=hint, value=name)
 
     def _stage_class(self, name: str, place: Place, label: str) -> type[Stage] | None:
         try:
             model: type[Stage] = resolve(self._stage_table[name])
         except (ImportError, AttributeError) as error:
-            hint = "reinstall the distribution that brings the stage, or remove the stage from the recipe"
+            hint = "reinstall the distribution of the stage, or remove the stage from the recipe"
             self._problems.add(f"{label}: {self._stage_table[name]} cannot be loaded: {error}", place, hint=hint)
             return None
         if model.extra is not None and (missing := missing_from(model.extra)):
-            problem = f"{label}: needs {', '.join(missing)}, not installed here"
+            problem = f"{label}: needs {', '.join(missing)}, which is not installed"
             self._problems.add(problem, place, hint=install_command(model.extra))
         return model
 
 
 def _hint_for_list(section: str, value: Any) -> str:
-    """Return the hint for a *section* that is no list, or an empty one."""
+    """Return the hint for a *section* that is not a list, or is empty."""
     is_source = section == "sources" and isinstance(value, dict) and set(value) <= set(SOURCE_KINDS)
     if value and (is_source or (section == "stages" and isinstance(value, str))):
         return f"write a list: `{dump_field(section, [value])}`"
@@ -357,10 +357,10 @@ def _hint_for_list(section: str, value: Any) -> str:
 
 
 def _hint_for_source(entry: Any) -> str:
-    """Return the hint for an *entry* that does not name its kind, or names two."""
+    """Return the hint for an *entry* with no kind of source, or with two."""
     fields = entry if isinstance(entry, dict) else {}
     if len(fields) > 1 and set(fields) <= set(SOURCE_KINDS):
-        return "begin each source with a `- ` of its own"
+        return "begin each source with its own `- `"
     kind = "crawl" if "start_urls" in fields else "load"
     if fields.keys() & SOURCE_KINDS[kind].model_fields.keys():
         return f"put the fields below `{kind}:`, indented further: `{dump_field(kind, entry)}`"
@@ -373,7 +373,7 @@ def _hint_for_stage(entry: Any, table: Mapping[str, str]) -> str:
         case [str() as name] if name in table:
             return f"remove the brackets: `{name}`"
         case dict() if len(entry) > 1:
-            return "begin each stage with a `- ` of its own, and indent its parameters further than its name"
+            return "begin each stage with its own `- `, and indent its parameters further than its name"
     return f"for example `{next(iter(table))}`; stages: {', '.join(table)}"
 
 
@@ -387,14 +387,14 @@ def _shared_fields() -> Iterator[str]:
 
 
 def _is_planned(name: Any, loaders: Mapping[str, str]) -> bool:
-    """Return whether *name* is that of a format that is not built yet."""
+    """Return whether *name* is a format that is planned but not implemented."""
     return isinstance(name, str) and name in PLANNED_FORMATS and name not in loaders
 
 
 def _look_for_inputs(
     sources: Any, base: Path, present: Container[str], problems: Problems, loaders: Mapping[str, str]
 ) -> None:
-    """Note the paths of *sources*, as read from the file, that lead to nothing; parts of another form are passed by."""
+    """Report the paths of *sources*, as read from the file, that match no file. Skips malformed entries."""
     for index, entry in enumerate(sources if isinstance(sources, list) else []):
         match entry:
             case {"load": {"format": name}} if _is_planned(name, loaders):
@@ -425,29 +425,29 @@ def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: P
 
 
 def resolved_yaml(recipe: Recipe) -> str:
-    """Write *recipe* with every default as a recipe file, which reads back as an equal recipe."""
-    return "# The whole recipe, with every default.\n" + dump_yaml(recipe.model_dump(mode="json"))
+    """Return *recipe* with every default as the text of a recipe file, which reads back as an equal recipe."""
+    return "# The recipe with all defaults.\n" + dump_yaml(recipe.model_dump(mode="json"))
 
 
 _NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact"))
-"""Fields that say when a source is got and how politely, not what it is."""
+"""Fields that control when and how politely a source is acquired, and do not define it."""
 
 
 def source_definition(source: Source) -> dict[str, Any]:
-    """Give what makes *source* this source: its fields with all defaults that are values, but for time and manners."""
+    """Return the fields that define *source*, with defaults: not those that control when and how it is acquired."""
     return _defining(source.model_dump(mode="json"))
 
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that count; null is as good as absent, so that a new field makes no other source."""
+    """Return the *fields* that are not null, so that a new field does not change existing definitions."""
     return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
 
 
 def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManifest, *, manifest: str | Path) -> None:
-    """Check that *source* is the one that *raw*, read from the file *manifest*, was got by.
+    """Check that *source* has the definition in *raw*, which was read from the file *manifest*.
 
     Raises:
-        RecipeError: The workspace holds another source under this name.
+        RecipeError: The workspace has a source with this name and another definition.
     """
     ours = {"kind": source.kind} | source_definition(source)
     theirs = {"kind": raw.kind} | _defining(raw.definition)
@@ -459,6 +459,6 @@ def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManife
         f"the source `{source.name}` has another definition in {manifest}: {', '.join(differing)} differ"
         f" (`{first}` is {theirs.get(first)!r} there, {ours.get(first)!r} here)",
         (*loaded.place_of_source(source.name), source.kind, first),
-        hint=f"give this source another name, or use another workspace, or remove {Path(manifest).parent}",
+        hint=f"rename this source, use another workspace, or remove {Path(manifest).parent}",
         value=ours.get(first),
     )

@@ -98,7 +98,7 @@ def test_a_repeated_key_is_reported_with_both_lines() -> None:
     """PyYAML would silently use the last one."""
     located = parse_yaml("a: 1\nb: 2\na: 3\n", file="r.yaml")
 
-    assert [str(error) for error in located.errors] == ["r.yaml:3: field `a` is given twice, first in line 1"]
+    assert [str(error) for error in located.errors] == ["r.yaml:3: field `a` occurs twice, first in line 1"]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +106,9 @@ def test_a_repeated_key_is_reported_with_both_lines() -> None:
     [
         ("a: !!python/object/apply:os.system [id]", "tags such as"),
         ("a: !secret x", "tags such as"),
-        ("a: .inf", "a number has to be finite"),
+        ("a: .inf", "a number must be finite"),
         ("a: !!int x", "not a value of the tag"),
-        ("[a]: 1", "a name has to be text"),
+        ("[a]: 1", "a name must be text"),
     ],
 )
 def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None:
@@ -124,7 +124,7 @@ def test_values_that_are_not_plain_are_problems(text: str, message: str) -> None
     [
         ("", None, "the file is empty"),
         ("# nothing\n", None, "the file is empty"),
-        ("a:\n\t- b\n", 2, "not YAML: found a tab"),
+        ("a:\n\t- b\n", 2, "not YAML: a tab in the indentation"),
         ("a: b: c\n", 1, "not YAML: a second `: `"),
         ("a: [1,\n", 1, "not YAML"),
         ("a: *b\n", 1, "not YAML: `*` begins a name"),

@@ -146,7 +146,7 @@ def test_a_model_without_a_json_schema_still_reports_its_problems() -> None:
 
     assert reported == [
         ('field `number`: expected a whole number, got `"x"`', "for example `number: 0`"),
-        ("field `thing`: not a value that this field takes, got `3`", "leave `thing` out to use its default"),
+        ("field `thing`: not a valid value for this field, got `3`", "remove `thing` to use its default"),
     ]
 
 

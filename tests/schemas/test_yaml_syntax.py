@@ -18,27 +18,27 @@ from corpusmill.schemas.problems import Problems
         ("a: 1\nb: [x, y\nc: {d: 1}\n", 2, "the `[` in line 2 is not closed", "close it with `]`"),
         ("- load: {name: a, path: '}'\nb: 1\n", 1, "the `{` in line 1 is not closed", "close it with `}`"),
         ("a: [x, y: z: 1]\n", 1, "expected a comma or `]`, got `: 1]`", "put a comma between items"),
-        ("a:\n\tb: 1\n", 2, "found a tab", "indent with spaces"),
+        ("a:\n\tb: 1\n", 2, "a tab in the indentation", "indent with spaces"),
         ("dataset d\nsources: []\n", 1, "no colon in `dataset d`", "write `dataset: d`"),
         ("dataset: d\nsources\n  - x\n", 2, "no colon after `sources", "write `sources:"),
         ("dataset:d\nsources: []\n", 1, "no space after the colon in `dataset:d`", "write `dataset: d`"),
         ("a: b: c\n", 1, "a second `: ` in one line", '`a: "b: c"`'),
-        ("a: 1\n b: 2\n", 2, "indented further than the field above it", "begin the fields of one mapping"),
-        ("x:\n    a: 1\n   b: 2\n", 3, "indented by 3 spaces, while line 2 is indented by 4", "begin the fields"),
+        ("a: 1\n b: 2\n", 2, "indented further than the field above it", "begin all fields of a mapping"),
+        ("x:\n    a: 1\n   b: 2\n", 3, "indented by 3 spaces, while line 2 is indented by 4", "begin all fields"),
         ("a:\n  - @x\n", 2, "a text cannot begin with `@`", '`"@x"`'),
         ("a: {b: %x, c: 1}\n", 1, "a text cannot begin with `%`", '`"%x"`'),
         ("a: `x` # code\n", 1, "a text cannot begin with", '`"`x`"`'),
         ("a: {path: *.txt}\n", 1, "`*` begins a name", '`"*.txt"`'),
         ("a: */x.txt\n", 1, "`*` begins a name", '`"*/x.txt"`'),
         ("a: *src\n", 1, "`*` begins a name", '`"*src"`'),
-        ("a: 'x\nb: 1\n", 1, "the quote that opens here is not closed", "close it with the same quote"),
+        ("a: 'x\nb: 1\n", 1, "this quote is not closed", "close it with the same quote"),
         ('a: "\\d+"\n', 1, "in double quotes `\\` begins an escape", "`'\\d+'`"),
         (": 3\n", 1, "no name before the colon", "write `name: value`"),
         ("a: 1\nb: \x07\n", 2, "the character U+0007 is not allowed", "`\\u0007`"),
-        ('{"a": 1}\n{"a": 2}\n', 2, "the value of the file has ended", "JSON Lines"),
+        ('{"a": 1}\n{"a": 2}\n', 2, "the content of the file ends", "JSON Lines"),
         ("a: 1\n---\nb: 2\n", 2, "a second document begins", "keep one document"),
-        ("<!DOCTYPE html>\n<p>x: y: z</p>\n", 1, "this looks like HTML or XML", "name the YAML file"),
-        ("a: &x 1\nb: &x y\nc: !<> 3\n", None, "", "look at this line"),
+        ("<!DOCTYPE html>\n<p>x: y: z</p>\n", 1, "this looks like HTML or XML", "pass a YAML file"),
+        ("a: &x 1\nb: &x y\nc: !<> 3\n", None, "", "check this line"),
     ],
 )
 def test_a_syntax_error_names_the_line_to_change_and_the_right_form(
@@ -60,8 +60,8 @@ def test_a_syntax_error_names_the_line_to_change_and_the_right_form(
         ("dataset: d\n".encode("utf-16"), "UTF-16", "iconv -f UTF-16"),
         ("dataset: d\n".encode("utf-16-le"), "UTF-16", "iconv -f UTF-16"),
         (b"dataset: d\ntitle: caf\xe9\n", "the byte 0xe9", "iconv -f WINDOWS-1252"),
-        (b"PAR1\x15\x04", "this is a Parquet file", "name a recipe instead"),
-        (b"\x1f\x8b\x08\x00", "compressed with gzip", "name a recipe instead"),
+        (b"PAR1\x15\x04", "this is a Parquet file", "pass a recipe instead"),
+        (b"\x1f\x8b\x08\x00", "compressed with gzip", "pass a recipe instead"),
         (b"", "the file is empty", "corpusmill init"),
         (b"# only a comment\n", "the file is empty", "corpusmill init"),
     ],
@@ -101,7 +101,7 @@ def test_a_value_that_is_no_mapping_is_refused_with_a_first_step(text: str, hint
     except RecipeError as syntax:
         error = syntax
 
-    assert hint in f"{error.message} {error.hint}" or "name the YAML file" in (error.hint or "")
+    assert hint in f"{error.message} {error.hint}" or "pass a YAML file" in (error.hint or "")
     assert error.hint
 
 

@@ -73,7 +73,7 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
                 "use `schedule: {warm_up_steps: 20}`, or more `steps`",
             ),
         ),
-        (LEAST + "steps: 300\n", 4, "steps", "field `steps` is given twice, first in line 3", "keep one of them"),
+        (LEAST + "steps: 300\n", 4, "steps", "field `steps` occurs twice, first in line 3", "keep one of them"),
         (LEAST + "run: [1\n", 4, None, "not YAML: the `[` in line 4 is not closed", "close it with `]`"),
         ("- run\n", 1, None, "a training configuration is a mapping", "begin each field with its name"),
         ("", None, None, "the file is empty", "a first one needs `run: NAME`"),
@@ -113,7 +113,7 @@ def test_all_problems_are_reported_at_once_in_the_order_of_lines() -> None:
         "7: field `optimizer.clip`: expected a number above 0 or null",
         "8: field `optimizer.beta1`: expected a number of at least 0 and below 1",
         "9: field `seed`: expected a whole number from 0 to 9223372036854775807",
-        "10: field `seed` is given twice, first in line 9",
+        "10: field `seed` occurs twice, first in line 9",
     ]
 
 

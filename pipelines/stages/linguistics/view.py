@@ -59,5 +59,5 @@ def one_of(value: str, allowed: frozenset[str], what: str, *, at: Place = ()) ->
         HintedValueError: It is not *allowed*; the hint lists what is.
     """
     if value not in allowed:
-        raise HintedValueError(f"{what} `{value}`", hint=hint_among(value, sorted(allowed), what="allowed"), at=at)
+        raise HintedValueError(f"{what} `{value}`", hint=hint_among(value, sorted(allowed), noun="allowed"), at=at)
     return value

@@ -26,7 +26,7 @@ class Bound(BaseModel):
 
 def _is_profile(name: str) -> str:
     if name not in PROFILES:
-        raise HintedValueError("unknown profile", hint=hint_among(name, tuple(PROFILES), what="profiles"))
+        raise HintedValueError("unknown profile", hint=hint_among(name, tuple(PROFILES), noun="profiles"))
     return name
 
 
@@ -57,7 +57,7 @@ class Quality(Stage):
         known = [rule.name for rule in PROFILES[self.profile]]
         for name in (*self.bounds, *self.without):
             if name not in known:
-                hint = hint_among(name, known, what="rules")
+                hint = hint_among(name, known, noun="rules")
                 at = ("bounds", name) if name in self.bounds else ("without", self.without.index(name))
                 raise HintedValueError(f"profile `{self.profile}` has no rule `{name}`", hint=hint, at=at)
         self.bounded_rules()

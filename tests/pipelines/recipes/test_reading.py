@@ -1,4 +1,4 @@
-"""A recipe file: all problems at once, each with its line, and the resolved form that reads back equal."""
+"""Reading recipes: all problems are reported with their lines, and the resolved form reads back equal."""
 
 import json
 import os
@@ -64,7 +64,7 @@ def problems(folder: Path, text: str) -> list[str]:
 
 
 def test_a_good_recipe_gives_its_stages_and_loaders_as_values(tmp_path: Path) -> None:
-    """What runs is what was checked."""
+    """A run uses the validated values."""
     loaded = load(tmp_path)
 
     assert [stage.id for stage in loaded.recipe.stages] == ["mark", "near_dedup", "mark_2"]
@@ -76,7 +76,7 @@ def test_a_good_recipe_gives_its_stages_and_loaders_as_values(tmp_path: Path) ->
 
 
 def test_the_resolved_recipe_holds_every_default(tmp_path: Path) -> None:
-    """Who reads the recipe of a version needs not know what the defaults were at the time."""
+    """The recipe of a version must not depend on the defaults of a release."""
     resolved = resolved_yaml(load(tmp_path).recipe)
 
     for line in ("delay: 1.0", "text_field: text", "encoding: utf-8", "mode: fast", "max_error_rate: null"):
@@ -113,7 +113,7 @@ recipes = st.fixed_dictionaries(
 @given(recipe=recipes)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_the_resolved_recipe_reads_back_as_an_equal_recipe(tmp_path: Path, recipe: dict[str, Any]) -> None:
-    """A version can be made again from the recipe that lies in its folder."""
+    """A version can be reproduced from the recipe in its folder."""
     loaded = load(tmp_path, json.dumps(recipe))
 
     again = load(tmp_path, resolved_yaml(loaded.recipe))
@@ -123,8 +123,8 @@ def test_the_resolved_recipe_reads_back_as_an_equal_recipe(tmp_path: Path, recip
     assert again.loaders == loaded.loaders
 
 
-def test_all_problems_are_told_at_once_in_the_order_of_lines(tmp_path: Path) -> None:
-    """Each try after a long pause would be a try too many."""
+def test_all_problems_are_reported_at_once_in_order_of_lines(tmp_path: Path) -> None:
+    """Users should not need one attempt per mistake."""
     text = """\
 dataset: Hand book
 sources:
@@ -139,9 +139,9 @@ stages:
   - mark: {thresold: 1, mode: fst, languages: en}
 split: {train: 0.9}
 """
-    told = problems(tmp_path, text)
+    expected = problems(tmp_path, text)
 
-    assert told == [
+    assert expected == [
         "recipe.yaml:1: field `dataset`: expected a name of lower-case letters, digits, `_` and `-`, at most 64 "
         "characters, got `Hand book`; use `dataset: hand-book`",
         "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; "
@@ -150,7 +150,7 @@ split: {train: 0.9}
         "https:// address of a page, got `me`; for example `contact: mailto:you@example.org`",
         "recipe.yaml:3: source 1 (`site`): unknown field `start_url`; did you mean `start_urls`?; fields: name, "
         "start_urls, contact, allow, deny, max_pages, max_depth, delay, allow_private, respect, refresh",
-        "recipe.yaml:4: source 2: the name `site` is taken by the source in line 3; give each source its own name",
+        "recipe.yaml:4: source 2: the name `site` is used by the source in line 3; give each source its own name",
         "recipe.yaml:6: source 2 (`site`): unknown format `jsnl`; did you mean `jsonl`?; formats: jsonl, html",
         "recipe.yaml:7: source 2 (`site`): field `path`: no such file, got `nots/*.jsonl`; "
         f"looked for {tmp_path}/nots/*.jsonl; did you mean `notes`?",
@@ -163,13 +163,13 @@ split: {train: 0.9}
         "`languages: [en]`",
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
-        "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, they have to add up to 1, "
+        "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, but must add up to 1, "
         'got `{"train": 0.9}`; use `split: {train: 0.9, validation: 0.05, test: 0.05}`',
     ]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         (("refresh: 7d", "refresh: soon"), "3: source 1 (`site`): field `refresh`: not a duration"),
         (
@@ -179,15 +179,15 @@ split: {train: 0.9}
         ),
         (("format: jsonl", "format: html\n      text_field: x"), "7: source 2 (`notes`), format `html`: unknown field"),
         (("format: jsonl", "encoding: latin-2\n      format: jsonl"), "6: source 2 (`notes`), format `jsonl`: field"),
-        (("format: jsonl", "format: wikipedia"), "6: source 2 (`notes`): the format `wikipedia` is not built yet"),
+        (("format: jsonl", "format: wikipedia"), "6: source 2 (`notes`): the format `wikipedia` is not implemented"),
         (("path: notes/*.jsonl", "path: ${NOT_SET_HERE}/x"), "7: source 2 (`notes`): field `path`: the environment"),
         (("path: notes/*.jsonl", "path: 3"), "7: source 2 (`notes`): field `path`: expected a text or a list, got `3`"),
         (("  - load:\n      name: notes", "  - load:\n    name: notes"), "not YAML"),
         (("- load:", "- laod:"), "4: source 2: unknown kind of source `laod`"),
         (("sources:", "source:"), "1: field `sources` is missing"),
         (("- near_dedup", "- near-dedup"), "10: stage 2: unknown stage `near-dedup`; did you mean `near_dedup`?"),
-        (("- near_dedup", "- augment"), "10: stage 2: the stage `augment` is not built yet"),
-        (("- near_dedup", "- split"), "10: stage 2: unknown stage `split`; `split` is a section of its own"),
+        (("- near_dedup", "- augment"), "10: stage 2: the stage `augment` is not implemented"),
+        (("- near_dedup", "- split"), "10: stage 2: unknown stage `split`; `split` is a top-level field"),
         (("- near_dedup", "- near_dedup: 0.8"), "10: stage 2: parameters are fields with values"),
         (("- near_dedup", "- near_dedup:\n    threshold: 1"), "10: stage 2: a stage has one name"),
         (
@@ -208,30 +208,30 @@ split: {train: 0.9}
             "1: field `dataset`: expected a name of lower-case letters, digits, `_` and `-`, at most 64 characters, "
             "got `2024`; put it in quotes: `dataset: '2024'`",
         ),
-        (("dataset: handbook", "dataset: a\ndataset: b"), "2: field `dataset` is given twice, first in line 1"),
+        (("dataset: handbook", "dataset: a\ndataset: b"), "2: field `dataset` occurs twice, first in line 1"),
     ],
 )
-def test_each_problem_has_its_line_and_a_hint(tmp_path: Path, change: tuple[str, str], told: str) -> None:
-    """The form of an error is a promise: file, line, field, value, hint."""
+def test_each_problem_has_its_line_and_a_hint(tmp_path: Path, change: tuple[str, str], expected: str) -> None:
+    """Users rely on the form of an error: file, line, field, value, hint."""
     text = GOOD.replace(*change)
     assert text != GOOD
 
     try:
-        found = problems(tmp_path, text)
+        reported = problems(tmp_path, text)
     except RecipeError as error:  # the file could not be read at all
-        found = [f"{error}; {error.hint}"]
+        reported = [f"{error}; {error.hint}"]
 
-    assert any(told in problem for problem in found), found
+    assert any(expected in problem for problem in reported), reported
 
 
 @pytest.mark.parametrize("name", ["wikipedia", "pdf"])
-def test_a_format_that_is_not_built_yet_is_one_problem(tmp_path: Path, name: str) -> None:
-    """Whether the files are there, and which fields the format will have, is of no use to anyone yet."""
+def test_a_format_that_is_not_implemented_is_one_problem(tmp_path: Path, name: str) -> None:
+    """Problems with files and fields of such a format do not help users."""
     text = GOOD.replace("format: jsonl", f"format: {name}\n      pages: 3").replace("notes/*.jsonl", "nowhere/*.bz2")
 
     (problem,) = problems(tmp_path, text)
 
-    assert f"6: source 2 (`notes`): the format `{name}` is not built yet" in problem
+    assert f"6: source 2 (`notes`): the format `{name}` is not implemented" in problem
 
 
 def test_a_misspelled_format_hides_no_other_problem(tmp_path: Path) -> None:
@@ -252,8 +252,8 @@ def test_an_error_carries_its_parts_for_programs(tmp_path: Path) -> None:
     assert error.value == "high"
 
 
-def test_files_that_the_workspace_holds_are_not_looked_for(tmp_path: Path) -> None:
-    """After `load --copy` the originals may be gone."""
+def test_files_of_sources_in_the_workspace_need_not_exist(tmp_path: Path) -> None:
+    """After `load --copy`, the originals may be deleted."""
     text = GOOD.replace("notes/*.jsonl", "gone/*.jsonl")
 
     with pytest.raises(RecipeErrors):
@@ -263,8 +263,8 @@ def test_files_that_the_workspace_holds_are_not_looked_for(tmp_path: Path) -> No
     assert load(tmp_path, text, check_inputs=False).recipe.dataset == "handbook"
 
 
-def test_a_path_that_is_no_regular_file_is_a_problem(tmp_path: Path) -> None:
-    """A pipe or a device would hold the run for ever."""
+def test_a_path_that_is_not_a_regular_file_is_a_problem(tmp_path: Path) -> None:
+    """Reading a pipe or a device may never end."""
     os.mkfifo(tmp_path / "pipe.jsonl")
 
     for path in ("pipe.jsonl", "/dev/zero"):
@@ -274,8 +274,8 @@ def test_a_path_that_is_no_regular_file_is_a_problem(tmp_path: Path) -> None:
     assert "no such file" in problems(tmp_path, GOOD.replace("notes/*.jsonl", "pip*.jsonl"))[0]
 
 
-def test_the_environment_counts_in_paths_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where files lie differs between machines; what a recipe does must not."""
+def test_only_paths_use_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paths differ between machines, but the result of a recipe must not."""
     monkeypatch.setenv("NOTES", f"{tmp_path}/notes")
 
     loaded = load(tmp_path, GOOD.replace("notes/*.jsonl", "${NOTES}/*.jsonl"))
@@ -300,7 +300,7 @@ def raw_manifest(definition: dict[str, Any]) -> RawManifest:
 
 
 def test_one_name_of_a_source_means_one_definition(tmp_path: Path) -> None:
-    """Ids come from the name: two sources under one name would share documents that have nothing in common."""
+    """Ids contain the name, so unrelated documents of two sources with one name could have the same id."""
     loaded = load(tmp_path)
     source = loaded.recipe.source("notes")
     other = source_definition(source) | {"path": "other/*.jsonl"}
@@ -314,7 +314,7 @@ def test_one_name_of_a_source_means_one_definition(tmp_path: Path) -> None:
 
 
 def test_the_same_definition_may_be_refreshed_at_another_time(tmp_path: Path) -> None:
-    """`refresh` says when a source is got again, not what it is."""
+    """`refresh` does not define a source."""
     before = load(tmp_path, GOOD.replace("path: notes/*.jsonl", "path: notes/*.jsonl\n      refresh: 1d"))
     definition = json.loads(json.dumps(source_definition(before.recipe.source("notes"))))
 
@@ -324,8 +324,8 @@ def test_the_same_definition_may_be_refreshed_at_another_time(tmp_path: Path) ->
     refuse_other_definition(loaded, loaded.recipe.source("notes"), raw_manifest(definition), manifest="m")
 
 
-def test_a_field_that_is_null_is_as_good_as_absent(tmp_path: Path) -> None:
-    """A version of the project with one more field finds the sources of the one before."""
+def test_a_null_field_does_not_change_the_definition(tmp_path: Path) -> None:
+    """A new field in a later release must not change the definition of sources."""
     loaded = load(tmp_path)
     source = loaded.recipe.source("notes")
     before = {name: value for name, value in source.model_dump(mode="json").items() if name != "license"}
@@ -335,7 +335,7 @@ def test_a_field_that_is_null_is_as_good_as_absent(tmp_path: Path) -> None:
 
 
 def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:
-    """An editor that follows the schema marks the same mistakes."""
+    """Editors that use the schema should show the same mistakes."""
     schema = recipe_schema(**TABLES)
     jsonschema.Draft202012Validator.check_schema(schema)
     validator = jsonschema.Draft202012Validator(schema)
@@ -356,25 +356,25 @@ def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:
 
 
 def test_stages_of_other_distributions_join_the_table() -> None:
-    """A third-party stage is used by its name like one of ours."""
+    """Third-party stages are used by name, like built-in ones."""
     assert list(stage_table())[: len(STAGES)] == list(STAGES)
 
 
-def test_what_is_planned_is_not_in_the_tables() -> None:
-    """A stage that is built is no longer refused as missing."""
+def test_planned_names_are_not_in_the_tables() -> None:
+    """An implemented stage must not be refused."""
     assert not set(PLANNED_STAGES) & set(STAGES)
     assert not set(PLANNED_FORMATS) & set(LOADERS)
     assert len(set(PLANNED_FORMATS)) == len(PLANNED_FORMATS)
 
 
 @pytest.mark.parametrize("name", ["read", "identity", ":shards", "my.stage", "Upper"])
-def test_a_stage_name_that_meets_our_own_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
-    """A step of the engine, or a stage of the ledger, would have two meanings."""
+def test_a_reserved_stage_name_is_refused_with_its_line(tmp_path: Path, name: str) -> None:
+    """The name of a step of the engine, or a stage of the ledger, would be ambiguous."""
     path = tmp_path / "r.yaml"
     path.write_text(f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages:\n  - '{name}'\n")
     tables = {"stages": {name: TABLES["stages"]["mark"]}, "loaders": LOADERS}
 
-    with pytest.raises(RecipeErrors, match=rf"stage 1 \(`{re.escape(name)}`\): a stage cannot be called so"):
+    with pytest.raises(RecipeErrors, match=rf"stage 1 \(`{re.escape(name)}`\): not a valid name of a stage"):
         load_recipe(path, **tables, check_inputs=False)
 
 
@@ -383,14 +383,14 @@ def test_a_stage_name_that_meets_our_own_is_refused_with_its_line(tmp_path: Path
     [
         ("{by: cluster, similarity: 0.5}", "[near_dedup]", "0.5 is below the threshold 0.8 of `near_dedup`"),
         ("{by: cluster, similarity: 0.9}", "[]", "no stage of the recipe finds similar documents"),
-        ("{by: id, similarity: 0.9}", "[near_dedup]", "`similarity` belongs to `by: cluster`"),
+        ("{by: id, similarity: 0.9}", "[near_dedup]", "`similarity` needs `by: cluster`"),
         ("{by: hash}", "[]", "by"),
     ],
 )
 def test_a_similarity_of_splits_that_cannot_be_kept_is_refused(
     tmp_path: Path, split: str, stages: str, message: str
 ) -> None:
-    """Near-duplicates in training and test are what the field is for: it may not be accepted and ignored."""
+    """The field prevents near-duplicates across splits, so it must not be accepted and ignored."""
     path = tmp_path / "r.yaml"
     path.write_text(
         f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages: {stages}\nsplit: {split}\n"
@@ -402,7 +402,7 @@ def test_a_similarity_of_splits_that_cannot_be_kept_is_refused(
 
 @pytest.mark.parametrize("split", ["{by: cluster, similarity: 0.8}", "{by: cluster}", "{by: domain}"])
 def test_splits_that_can_be_kept_are_read(tmp_path: Path, split: str) -> None:
-    """At the threshold and above, no two kept documents are that similar."""
+    """No two kept documents have this similarity or more."""
     path = tmp_path / "r.yaml"
     path.write_text(
         f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages: [near_dedup]\nsplit: {split}\n"
@@ -423,20 +423,20 @@ def test_splits_that_can_be_kept_are_read(tmp_path: Path, split: str) -> None:
             "put the fields below `load:`, indented further: `load: {name: a, path: x}`",
         ),
         ("sources: [{start_urls: x, delay: 1}]", "source 1: a source is", "put the fields below `crawl:`"),
-        ("sources: [{load: {name: a}, crawl: {name: b}}]", "source 1: a source is", "a `- ` of its own"),
+        ("sources: [{load: {name: a}, crawl: {name: b}}]", "source 1: a source is", "its own `- `"),
         ("stages: extract", "`stages` is a list, got `extract`", "write a list: `stages: [extract]`"),
         ("stages: 3", "`stages` is a list, got `3`", "for example `stages: [normalize, exact_dedup]`"),
         ("stages: [[mark]]", "stage 1: a stage is a name", "remove the brackets: `mark`"),
         ("stages: [null]", "stage 1: a stage is a name", "for example `mark`; stages: mark, near_dedup"),
         ("stages: [{mark: 3}]", "stage 1: parameters are fields with values", "for example `mark: {mode: fast}`"),
-        ("stages: [{mark: {}, near_dedup: {}}]", "stage 1: a stage is a name", "a `- ` of its own"),
-        ("stages: [.nan]", "a number has to be finite, got `.nan`", "write a number"),
+        ("stages: [{mark: {}, near_dedup: {}}]", "stage 1: a stage is a name", "its own `- `"),
+        ("stages: [.nan]", "a number must be finite, got `.nan`", "write a number"),
     ],
 )
 def test_a_list_of_another_form_is_refused_once_with_the_right_one(
     tmp_path: Path, section: str, problem: str, hint: str
 ) -> None:
-    """Lists of mappings of one field each are what a first recipe gets wrong."""
+    """New users often write these lists incorrectly."""
     rest = "" if section.startswith("sources") else "sources: [{load: {name: notes, format: jsonl, path: notes}}]\n"
 
     (error,) = problems(tmp_path, f"dataset: d\n{rest}{section}\n")
