@@ -1,1 +1,1 @@
-"""From raw files to a version: recipes, plans, stages, engines, publication and reports."""
+"""Turn raw files into a version: recipes, plans, stages, engines, publication and reports."""

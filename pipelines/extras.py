@@ -1,4 +1,4 @@
-"""Which optional parts of corpusmill are installed."""
+"""Check which extras of corpusmill are installed."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ _REQUIREMENT: Final = re.compile(r"""^([A-Za-z0-9._-]+).*;.*\bextra\s*==\s*['"](
 
 @cache
 def distributions_of(extra: str) -> tuple[str, ...]:
-    """Give the distributions that *extra* installs; none when corpusmill runs from a folder without being installed."""
+    """Return the distributions that *extra* installs; empty if corpusmill itself is not installed."""
     try:
         requirements: Iterable[str] = metadata.requires(DISTRIBUTION) or ()
     except metadata.PackageNotFoundError:
         return ()
-    found = (_REQUIREMENT.match(requirement) for requirement in requirements)
-    return tuple(match[1] for match in found if match and match[2] == extra and match[1] != DISTRIBUTION)
+    matches = (_REQUIREMENT.match(requirement) for requirement in requirements)
+    return tuple(match[1] for match in matches if match and match[2] == extra and match[1] != DISTRIBUTION)
 
 
 def installed_version(distribution: str) -> str | None:
-    """Give the version of *distribution*, None when it is not installed."""
+    """Return the version of *distribution*; None if it is not installed."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
@@ -32,5 +32,5 @@ def installed_version(distribution: str) -> str | None:
 
 
 def missing_from(extra: str) -> tuple[str, ...]:
-    """Give the distributions of *extra* that are not installed."""
+    """Return the distributions of *extra* that are not installed."""
     return tuple(name for name in distributions_of(extra) if installed_version(name) is None)

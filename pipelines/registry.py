@@ -1,7 +1,7 @@
-"""The stages, in the order in which records usually meet them: a name in a recipe, and where its code lives.
+"""The table of stages: their names in a recipe, and their classes, in the order in which recipes usually have them.
 
-Strings, so that reading the table imports nothing. Other distributions add lines through the entry-point group
-`corpusmill.stages`.
+Values are strings, so that reading the table imports nothing. Other distributions add stages through the entry-point
+group `corpusmill.stages`.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ STAGES: Final = {
 }
 ENTRY_POINTS: Final = "corpusmill.stages"
 STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
-"""Steps within a stage have a dot in their name, those of the engine begin with a colon: neither can be a stage's."""
+"""Steps of a stage have a dot in their name, and steps of the engine begin with a colon, so stages may do neither."""
 RESERVED_STAGES: Final = frozenset(("read", "identity"))
-"""Stages of the ledger that every recipe has."""
+"""Names of stages in the ledger that every recipe has."""
 STAGE_NAME_HINT: Final = (
-    "rename its entry point: lower-case letters, digits and `_`, a letter first; `read` and `identity` are taken"
+    "rename its entry point: lower-case letters, digits and `_`, a letter first; `read` and `identity` are reserved"
 )

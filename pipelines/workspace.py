@@ -1,4 +1,4 @@
-"""A workspace: where raw files, tasks, versions and the record of runs lie, and who works in it."""
+"""A workspace: the place of raw files, tasks, versions and runs, and its locks."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ CREATE TABLE IF NOT EXISTS runs (
 
 @dataclass(frozen=True)
 class Workspace:
-    """The folder *root* and the store that holds what is shared; nothing is made before it is needed.
+    """The folder *root* and the store of shared files. Folders are created when they are needed.
 
-    On this machine, in *root*, lie in any case: the database, the queues of crawls, what is on its way through an
-    exchange, and trained models.
+    The database, the queues of crawls, the spills of exchanges and trained models are always in *root*, on this
+    machine.
 
     Args:
-        root: Absolute.
-        place: Folder or URL of the store for raw files, tasks, versions and locks; None is *root*.
+        root: Absolute path.
+        place: Folder or URL of the store for raw files, tasks, versions and locks; None means *root*.
     """
 
     root: Path
@@ -53,22 +53,22 @@ class Workspace:
 
     @cached_property
     def store(self) -> Store:
-        """Where raw files, tasks, versions and locks lie."""
+        """The store of raw files, tasks, versions and locks."""
         return open_store(self.root if self.place is None else self.place)
 
     @property
     def tasks(self) -> TaskStore:
-        """Where tasks and steps lie."""
+        """The store of tasks and steps."""
         return TaskStore(self.store, scratch=self.root / SPILL)
 
     @property
     def database(self) -> Path:
-        """Catalog and runs."""
+        """The database of the catalog and the runs."""
         return self.root / "corpusmill.db"
 
     @property
     def versions(self) -> Path:
-        """Published versions, by data set, of a workspace that lies on this machine."""
+        """The folder of published versions, by data set, if the workspace is on this machine."""
         return self.root / "versions"
 
     def dataset(self, name: str) -> Store:
@@ -76,7 +76,7 @@ class Workspace:
         return self.store.below(f"versions/{name}")
 
     def datasets(self) -> list[str]:
-        """Return the names of the data sets, those that have no version yet too."""
+        """Return the names of the data sets, including those without a version."""
         return self.store.folders("versions")
 
     def sources(self) -> list[str]:
@@ -85,19 +85,19 @@ class Workspace:
 
     @property
     def models(self) -> Path:
-        """Trained models, by run."""
+        """The folder of trained models, by run."""
         return self.root / "models"
 
     def raw(self, source: str) -> Store:
-        """Return the store of a source: its manifest, and the files that were crawled or copied."""
+        """Return the store of a source, with its manifest and its crawled or copied files."""
         return self.store.below(f"raw/{source}")
 
     def crawl_folder(self, source: str) -> Path:
-        """The local folder in which the archives of a crawl grow."""
+        """The local folder in which a crawl writes its archives."""
         return self.root / "raw" / source
 
     def raw_manifest(self, source: str) -> RawManifest | None:
-        """Give the manifest of a source, None when it was never got.
+        """Return the manifest of a source; None if it was never acquired.
 
         Raises:
             DamagedFileError: The manifest cannot be read.
@@ -105,10 +105,10 @@ class Workspace:
         return read_raw_manifest(self.raw(source), source=source)
 
     def make(self) -> None:
-        """Make the folder.
+        """Create the folder.
 
         Raises:
-            UnfinishedError: It, or the store, cannot be made or written; or what goes to the store has no place here.
+            UnfinishedError: The folder, the store, or the local folder for files of the store cannot be written.
         """
         if self.store.path() is None:
             scratch_folder()
@@ -117,10 +117,12 @@ class Workspace:
                 store.probe()
             except UnfinishedError as error:
                 message = f"the workspace {store.address()} cannot be written: {error.message}"
-                raise UnfinishedError(message, hint=f"{error.hint}; or give another one with --workspace") from error
+                raise UnfinishedError(
+                    message, hint=f"{error.hint}; or use another workspace with --workspace"
+                ) from error
 
     def free_bytes(self) -> int:
-        """Give the free bytes of the disk of tasks and versions; where these lie elsewhere, of that of the folder."""
+        """Return the free bytes on the disk of tasks and versions; if they are elsewhere, on the disk of *root*."""
         folder = self.store.path() or self.root
         while not folder.exists():
             folder = folder.parent
@@ -131,7 +133,7 @@ class Workspace:
         """Hold the lock of a data set or source; readers take none.
 
         Raises:
-            LockHeldError: Somebody else holds it; the message names them.
+            LockHeldError: Another process holds the lock; the message names it.
             UnfinishedError: The store cannot be written.
         """
         subject = f"the {'data set' if kind == 'dataset' else kind} `{name}`"
@@ -147,11 +149,11 @@ class Workspace:
 
     @contextlib.contextmanager
     def _runs(self) -> Iterator[sqlite3.Connection]:
-        """Open the database, in which the table of runs is, and close it.
+        """Open the database with the table of runs, and close it.
 
         Raises:
-            DamagedFileError: It is no database.
-            UnfinishedError: It cannot be read or written now: the disk is full, the file read-only or held for long.
+            DamagedFileError: The file is not a database.
+            UnfinishedError: The disk is full, or the file is read-only or locked for long.
         """
         try:
             with contextlib.closing(sqlite3.connect(self.database, timeout=30, isolation_level=None)) as connection:
@@ -164,11 +166,11 @@ class Workspace:
                 f"the database cannot be used: {error}", file=str(self.database), hint=hint
             ) from error
         except sqlite3.DatabaseError as error:
-            hint = "`corpusmill doctor --repair` sets it aside and makes a new one; no version is lost"
+            hint = "replace it with `corpusmill doctor --repair`; no version is lost"
             raise DamagedFileError(f"not a database ({error})", file=str(self.database), hint=hint) from error
 
     def start_run(self, *, dataset: str, recipe: str, engine: str) -> str:
-        """Record that a run begins; give its name."""
+        """Record the start of a run; return its name."""
         run = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{uuid.uuid4().hex[:6]}"
         with self._runs() as connection:
             connection.execute(
@@ -187,7 +189,7 @@ class Workspace:
             connection.execute(f"UPDATE runs SET {columns} WHERE run = ?", (*changes.values(), run))
 
     def runs(self, dataset: str | None = None) -> list[dict[str, Any]]:
-        """Give the runs, newest first; one whose process is gone without a word is ``interrupted``."""
+        """Return the runs, newest first. A run whose process ended without recording it is ``interrupted``."""
         if not self.database.exists():
             return []
         with self._runs() as connection:
@@ -197,14 +199,14 @@ class Workspace:
 
 
 def workspace_at(folder: str | Path | None = None, store: str | None = None) -> Workspace:
-    """Return the workspace in *folder* whose shared part lies at *store*.
+    """Return the workspace in *folder* with its shared files at *store*.
 
     Args:
-        folder: By default what `CORPUSMILL_WORKSPACE` names, else ``./corpus``.
-        store: Folder or URL; by default what `CORPUSMILL_STORE` names, else *folder*.
+        folder: By default the value of `CORPUSMILL_WORKSPACE`, or else ``./corpus``.
+        store: Folder or URL; by default the value of `CORPUSMILL_STORE`, or else *folder*.
 
     Raises:
-        UsageError: *store* names no store that can be used.
+        UsageError: *store* is not a valid store.
     """
     root = Path(folder or os.environ.get("CORPUSMILL_WORKSPACE", DEFAULT_WORKSPACE)).absolute()
     place = store or os.environ.get("CORPUSMILL_STORE") or None
@@ -214,25 +216,25 @@ def workspace_at(folder: str | Path | None = None, store: str | None = None) -> 
 def _place(text: str) -> str:
     """Return the absolute path or URL of the store that *text* names.
 
-    What reads as a relative path and is hardly meant as one is refused. A leading ``~`` is not expanded: a store is
-    shared, and a scheduler or container that runs as another user would silently work in another one.
+    A relative path that is probably a mistake is refused. A leading ``~`` is not expanded, because a scheduler or
+    container that runs as another user would silently use another store.
     """
     if text.startswith("~"):
         raise UsageError(
-            f"not the place of a store: {text} (`~` was not expanded)",
+            f"not a valid store: {text} (`~` was not expanded)",
             hint="write the absolute path; a shell expands `~` in `--store ~/corpus`, but not in `--store=~/corpus`",
         )
     if scheme := _URL_WITHOUT_COLON.match(text):
         raise UsageError(
-            f"not the place of a store: {scheme[1]}//… (`:` is missing)",
+            f"not a valid store: {scheme[1]}//… (`:` is missing)",
             hint=f"`{scheme[1]}://bucket/prefix`; for a folder of this name, write `./{scheme[1]}/…`",
         )
     if scheme := _HALF_A_URL.match(text):
-        what = scheme[1]
-        url = "file:///absolute/path" if what == "file" else f"{what}://bucket/prefix"
+        name = scheme[1]
+        url = "file:///absolute/path" if name == "file" else f"{name}://bucket/prefix"
         raise UsageError(
-            f"not the place of a store: {what}:… (`//` is missing)",  # what follows may be a secret
-            hint=f"`{url}`; for a folder whose name begins with `{what}:`, write `./{what}:…`",
+            f"not a valid store: {name}:… (`//` is missing)",  # the rest may be a secret
+            hint=f"`{url}`; for a folder whose name begins with `{name}:`, write `./{name}:…`",
         )
     store = open_store(text)
     store.refuse_read_only()
@@ -246,5 +248,5 @@ def _seen(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def now_text() -> str:
-    """Give the time as text, in UTC."""
+    """Return the current time in UTC as text."""
     return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,1 +1,1 @@
-"""A user's project: started, looked at, and what this machine can do for it."""
+"""Start a project, inspect the user's files, and check the machine."""

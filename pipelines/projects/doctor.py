@@ -1,4 +1,4 @@
-"""What this machine can do: the interpreter, optional parts, memory, disk, and what a cluster engine would need."""
+"""Check this machine: interpreter, extras, memory, disk, and the requirements of cluster engines."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ EXTRAS: Final = {
 }
 MIN_PYTHON: Final = (3, 11)
 MIN_JAVA: Final = 17
-"""Spark 4 runs on Java 17 and later."""
+"""Spark 4 requires Java 17 or later."""
 MIN_FILES: Final = 1024
-"""Open files that an exchange of the local engine may need at once, with some to spare."""
+"""Files that an exchange of the local engine may have open at once, with a margin."""
 MIN_FREE_BYTES: Final = 10 * 10**9
 MIN_MEMORY_BYTES: Final = 4 * 10**9
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
     status: Literal["ok", "warning", "missing"]
@@ -47,12 +47,12 @@ class Check:
     hint: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """Give the check as a JSON object."""
+        """Return the check as a JSON object."""
         return asdict(self)
 
 
 def doctor(workspace: str | Path = "corpus", *, store: Store | None = None) -> list[Check]:
-    """Look at this machine, at *workspace*, which is not created, and at *store* where another one is used."""
+    """Check this machine, *workspace* (which is not created), and *store* if it is elsewhere."""
     looks: list[Callable[[], Check]] = [
         python_version,
         *(lambda extra=extra: installed_extra(extra) for extra in EXTRAS),
@@ -70,43 +70,43 @@ def doctor(workspace: str | Path = "corpus", *, store: Store | None = None) -> l
 
 
 def python_version() -> Check:
-    """Look at the interpreter."""
-    found = f"{platform.python_implementation()} {platform.python_version()}"
+    """Check the version of the interpreter."""
+    version = f"{platform.python_implementation()} {platform.python_version()}"
     if sys.version_info[:2] < MIN_PYTHON:
-        return Check("python", "missing", found, f"install Python {'.'.join(map(str, MIN_PYTHON))} or later")
-    return Check("python", "ok", found)
+        return Check("python", "missing", version, f"install Python {'.'.join(map(str, MIN_PYTHON))} or later")
+    return Check("python", "ok", version)
 
 
 def installed_extra(extra: str) -> Check:
-    """Look at the distributions of *extra*."""
+    """Check that the distributions of *extra* are installed."""
     name = f"extra {extra}"
     missing = missing_from(extra)
     if missing:
         hint = f"for {EXTRAS[extra]}: {install_command(extra)}"
         return Check(name, "missing", f"not installed: {', '.join(missing)}", hint)
     versions = (f"{distribution} {installed_version(distribution)}" for distribution in distributions_of(extra))
-    found = ", ".join(versions)
-    if not found:
+    installed = ", ".join(versions)
+    if not installed:
         return Check(name, "warning", "unknown: corpusmill itself is not installed", install_command())
-    return Check(name, "ok", found)
+    return Check(name, "ok", installed)
 
 
 def java_version(command: str = "java") -> Check:
-    """Look for the Java that Spark needs: that of JAVA_HOME, or the one in PATH."""
+    """Check the version of Java that Spark needs, from JAVA_HOME or PATH."""
     home = os.environ.get("JAVA_HOME")
     program = shutil.which(str(Path(home) / "bin" / command) if home else command)
     hint = f"for the engine `spark`: install Java {MIN_JAVA} or later, or set JAVA_HOME"
     if program is None:
         return Check("java", "missing", "not found", hint)
     try:
-        done = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
+        process = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Check("java", "warning", f"{program} does not answer: {error}", hint)
-    version = re.search(r'version "(\d+)[^"]*"', done.stderr + done.stdout)
+        return Check("java", "warning", f"{program} cannot be run: {error}", hint)
+    version = re.search(r'version "(\d+)[^"]*"', process.stderr + process.stdout)
     if version is None:
-        return Check("java", "warning", f"{program} gives no version", hint)
-    found = version[0].removeprefix("version ").strip('"')
-    return Check("java", "ok", found) if int(version[1]) >= MIN_JAVA else Check("java", "warning", found, hint)
+        return Check("java", "warning", f"{program} prints no version", hint)
+    number = version[0].removeprefix("version ").strip('"')
+    return Check("java", "ok", number) if int(version[1]) >= MIN_JAVA else Check("java", "warning", number, hint)
 
 
 def processors() -> Check:
@@ -116,12 +116,12 @@ def processors() -> Check:
 
 
 def memory() -> Check:
-    """Look at the memory of the machine, or of the container when that is less."""
+    """Check the memory of the machine, or of the container if that is less."""
     size = min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *_container_limits()])
-    found = _size(size)
+    text = _size(size)
     if size < MIN_MEMORY_BYTES:
-        return Check("memory", "warning", found, "run with `--workers 1`")
-    return Check("memory", "ok", found)
+        return Check("memory", "warning", text, "run with `--workers 1`")
+    return Check("memory", "ok", text)
 
 
 def _container_limits() -> list[int]:
@@ -136,16 +136,16 @@ def _container_limits() -> list[int]:
 
 
 def open_files() -> Check:
-    """Look at the number of files that a process may have open."""
+    """Check the number of files that a process may have open."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    found = "no limit" if limit == resource.RLIM_INFINITY else str(limit)
+    text = "no limit" if limit == resource.RLIM_INFINITY else str(limit)
     if limit != resource.RLIM_INFINITY and limit < MIN_FILES:
-        return Check("open files", "warning", found, f"ulimit -n {MIN_FILES}")
-    return Check("open files", "ok", found)
+        return Check("open files", "warning", text, f"ulimit -n {MIN_FILES}")
+    return Check("open files", "ok", text)
 
 
 def writable(workspace: Path, *, name: str = "workspace") -> Check:
-    """Try to write where the workspace is, or would be; *name* is also that of the option for another folder."""
+    """Check that the folder of the workspace can be written; ``--<name>`` is the option for another folder."""
     folder = _existing(workspace)
     try:
         with tempfile.TemporaryFile(dir=folder):
@@ -157,9 +157,9 @@ def writable(workspace: Path, *, name: str = "workspace") -> Check:
 
 
 def store_access(store: Store) -> Check:
-    """List *store*, then write an empty object to it, read it and remove it; a folder is tried as the workspace is.
+    """Check that *store* can be listed, and that an empty object can be written, read and removed.
 
-    Nothing is written where listing fails, and no folder is made.
+    Nothing is written if listing fails. A folder is checked like the workspace, and is not created.
     """
     folder = store.path()
     try:
@@ -172,7 +172,7 @@ def store_access(store: Store) -> Check:
 
 
 def scratch() -> Check:
-    """Look at the folder in which files wait to be sent to a store, and copies are kept."""
+    """Check the folder for files that are sent to a store, and for copies of its files."""
     try:
         return Check("scratch", "ok", str(scratch_folder()))
     except UnfinishedError as error:
@@ -180,15 +180,20 @@ def scratch() -> Check:
 
 
 def disk_space(workspace: Path) -> Check:
-    """Look at the free space where the workspace is, or would be."""
+    """Check the free disk space of the workspace."""
     free = shutil.disk_usage(_existing(workspace)).free
     if free < MIN_FREE_BYTES:
-        return Check("disk", "warning", f"{_size(free)} free", "`corpusmill gc` removes what no version needs")
+        return Check(
+            "disk",
+            "warning",
+            f"{_size(free)} free",
+            "free space with `corpusmill gc`, which removes what no version needs",
+        )
     return Check("disk", "ok", f"{_size(free)} free")
 
 
 def _existing(path: Path) -> Path:
-    """Give *path*, or the nearest above it that exists."""
+    """Return *path*, or its nearest parent that exists."""
     path = path.absolute()
     while not path.exists():
         path = path.parent

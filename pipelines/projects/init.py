@@ -1,4 +1,4 @@
-"""A first recipe: a small project that runs as it stands, or one for files that are there already."""
+"""Write a first recipe: a small project that runs unchanged, or a recipe for existing files."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from corpusmill.schemas.problems import hint_among
 TEMPLATES: Final = ("files", "site")
 _FOLDER: Final = "corpusmill.pipelines.projects"
 _SMALL_BYTES: Final = 20_000_000
-"""Below this a split of 1 % would hold a handful of documents."""
+"""Number of documents below which a split of 1 % is too small."""
 _LEFT_OUT: Final = 8
 
 
 @dataclass(frozen=True)
 class Started:
-    """What `init` wrote, and what it saw.
+    """The files that `init` wrote, and a summary of the user's files.
 
     Args:
         recipe: The recipe.
-        written: Every file that was written, the recipe too.
-        saw: One line for each kind of file.
+        written: Every file that was written, including the recipe.
+        saw: A line for each kind of file.
     """
 
     recipe: Path
@@ -38,7 +38,7 @@ class Started:
     saw: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as a JSON object."""
+        """Return the result as a JSON object."""
         return {"recipe": str(self.recipe), "written": [str(path) for path in self.written], "saw": list(self.saw)}
 
 
@@ -49,20 +49,20 @@ def init(
     source: str | Path | None = None,
     loaders: Mapping[str, str],
 ) -> Started:
-    """Write a project into *directory*; nothing that exists is overwritten.
+    """Write a project into *directory*, without overwriting files.
 
     Args:
-        template: One of `TEMPLATES`; None: ``files``.
-        source: A file or folder of the user's, for which to write a recipe, instead of a template.
+        template: One of `TEMPLATES`; None means ``files``.
+        source: A file or folder of the user to write a recipe for, instead of a template.
         loaders: Table of loaders, ``name -> "module:Class"``.
 
     Raises:
-        UsageError: A file is in the way, the template is unknown, or *source* holds nothing that can be read.
+        UsageError: A file exists already, the template is unknown, or *source* has no readable file.
         UnfinishedError: *directory* cannot be written.
     """
     folder = Path(directory)
     if source is not None and template is not None:
-        raise UsageError("`--template` and `--from` were both given", hint="use one of them")
+        raise UsageError("`--template` and `--from` exclude each other", hint="use one of them")
     if source is not None:
         findings = _findings(Path(source), loaders)
         texts = {"recipe.yaml": recipe_for(Path(source), findings, folder=folder)}
@@ -71,9 +71,9 @@ def init(
 
 
 def _template(name: str) -> dict[str, str]:
-    """Give the texts of the template *name*, by file name."""
+    """Return the texts of the template *name*, by file name."""
     if name not in TEMPLATES:
-        raise UsageError(f"unknown template `{name}`", hint=hint_among(name, TEMPLATES, what="templates"))
+        raise UsageError(f"unknown template `{name}`", hint=hint_among(name, TEMPLATES, noun="templates"))
     root = resources.files(_FOLDER) / "templates" / name
     names = ["recipe.yaml", "README.md"]
     if (root / "documents").is_dir():
@@ -85,14 +85,14 @@ def _write(folder: Path, texts: Mapping[str, str], *, saw: tuple[str, ...] = ())
     paths = [folder / name for name in texts]
     taken = next((path for path in paths if path.exists()), None)
     if taken is not None:
-        raise UsageError(f"{taken} exists", hint="give another folder: `corpusmill init DIR`")
+        raise UsageError(f"{taken} exists", hint="choose another folder: `corpusmill init DIR`")
     try:
         for path, text in zip(paths, texts.values(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("x", encoding="utf-8") as stream:
                 stream.write(text)
     except OSError as error:
-        raise UnfinishedError(f"{error.filename}: {error.strerror}", hint="give another folder") from None
+        raise UnfinishedError(f"{error.filename}: {error.strerror}", hint="choose another folder") from None
     return Started(recipe=paths[0], written=tuple(paths), saw=saw)
 
 
@@ -107,7 +107,7 @@ def _findings(start: Path, loaders: Mapping[str, str]) -> list[Finding]:
 
 
 def summary(findings: Sequence[Finding]) -> tuple[str, ...]:
-    """Give a line for each of *findings*; of those that are left out only the most frequent kinds have their own."""
+    """Return a line for each of *findings*; of unreadable kinds, only the most frequent ones have a line."""
     readable = [finding for finding in findings if finding.format]
     rest = [finding for finding in findings if not finding.format]
     lines = [describe(finding) for finding in (*readable, *rest[:_LEFT_OUT])]
@@ -118,7 +118,7 @@ def summary(findings: Sequence[Finding]) -> tuple[str, ...]:
 
 
 def describe(finding: Finding) -> str:
-    """Tell in one line what *finding* is.
+    """Describe *finding* in one line.
 
     >>> describe(Finding("html", ".html", (Path("a.html"),), 2_000))
     '1 × .html, 2.0 kB: html'
@@ -130,7 +130,7 @@ def describe(finding: Finding) -> str:
         id_field = finding.records.id_field
         named = f"named by `{id_field}`" if id_field else "named by their hash"
         if finding.records.ids_repeat:
-            named = f"named by file and `{id_field}`, which begins again in each file"
+            named = f"named by file and `{id_field}`, which starts again in each file"
         about += f", text in `{finding.records.text_field}`, records {named}"
     return f"{len(finding.files)} × {finding.suffix}, {size}: {about}"
 
@@ -139,7 +139,7 @@ _UNITS: Final = ((10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 
 
 def recipe_for(start: Path, findings: Sequence[Finding], *, folder: Path) -> str:
-    """Give the text of a recipe in *folder* that reads what was found at *start*."""
+    """Return the text of a recipe in *folder* that reads the files at *start*."""
     readable = _sources([finding for finding in findings if finding.format])
     taken: dict[str, int] = {}
     blocks = [
@@ -155,7 +155,7 @@ def recipe_for(start: Path, findings: Sequence[Finding], *, folder: Path) -> str
 
 
 def _sources(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """Bring together what one source can read: one format, the same fields."""
+    """Group findings that one source can read: the same format and fields."""
     groups: dict[tuple[Any, ...], list[Finding]] = {}
     for finding in findings:
         groups.setdefault((finding.format, finding.records), []).append(finding)
@@ -168,7 +168,7 @@ def _distinct(name: str, taken: dict[str, int]) -> str:
 
 
 def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *, folder: Path) -> list[str]:
-    """Give the paths of *group*: patterns by suffix, or the files where a pattern would catch those of others too."""
+    """Return the paths of *group*: patterns by suffix, or single files if a pattern matches files of other groups."""
     if start.is_file():
         return [_path(start, folder)]
     own = {path for finding in group for path in finding.files}
@@ -183,7 +183,7 @@ def _paths(start: Path, group: Sequence[Finding], findings: Sequence[Finding], *
 
 
 def _tops(start: Path, files: Iterable[Path], folder: Path) -> list[str]:
-    """Give where patterns for *files* begin, folder by folder: the workspace will lie beside them."""
+    """Return the beginnings of patterns for *files*, by folder, so that they do not match files of the workspace."""
     inner = sorted({path.relative_to(start).parts[0] for path in files if path.parent != start})
     beside = [_prefix(start, folder)] if any(path.parent == start for path in files) else []
     return beside + [f"{_prefix(start / name, folder)}**/" for name in inner]
@@ -199,12 +199,12 @@ def _catches(pattern: str, folder: Path) -> bool:
 
 
 def _ending(path: Path, suffix: str) -> str:
-    """Give the suffix as this file writes it: a pattern tells ``.HTML`` from ``.html``."""
+    """Return the suffix in the case of *path*: patterns are case-sensitive."""
     return path.name[-len(suffix) :]
 
 
 def _path(path: Path, folder: Path) -> str:
-    """Give *path* as a recipe in *folder* names it: relative where it lies below, without a pattern's characters."""
+    """Return *path* for a recipe in *folder*: relative if it is below, with pattern characters escaped."""
     full, base = path.resolve(), folder.resolve()
     inside = full.is_relative_to(base)
     return glob.escape(os.path.relpath(full, base) if inside else str(full))
@@ -216,17 +216,17 @@ def _load_block(name: str, group: Sequence[Finding], paths: Sequence[str]) -> st
     if first.records is not None:
         lines += [f"      text_field: {_quoted(first.records.text_field)}"]
         lines += _id_lines(first.records, paths)
-    lines += ["      # license: CC-BY-4.0      # the licence of records that carry none of their own"]
+    lines += ["      # license: CC-BY-4.0      # for records without a license of their own"]
     return "\n".join(lines) + "\n"
 
 
 def _id_lines(records: Records, paths: Sequence[str]) -> list[str]:
-    """Return what names the records; where ids begin again in each file, so do the file's name and the id together."""
+    """Return the line that names the field of ids; if ids start again in each file, it adds the file's name."""
     if records.id_field is None:
         return []
     names = [Path(path).name for path in paths if not glob.has_magic(path)]
     if records.ids_repeat and len(set(names)) == len(names):
-        return [f"      id_from: [file, {_quoted(records.id_field)}]    # these ids begin again in each file"]
+        return [f"      id_from: [file, {_quoted(records.id_field)}]    # these ids start again in each file"]
     return [f"      id_field: {_quoted(records.id_field)}"]
 
 
@@ -241,18 +241,18 @@ def _quoted(text: str | None) -> str:
 
 
 _RECIPE: Final = """\
-# Written by `corpusmill init`. What would run: `corpusmill plan recipe.yaml`; run it: `corpusmill run recipe.yaml`.
+# Written by `corpusmill init`. Show the steps: `corpusmill plan recipe.yaml`. Run them: `corpusmill run recipe.yaml`.
 
 dataset: {dataset}
 
 sources:
 {sources}{left_out}
 stages:
-  - extract                      # the main text of pages; records that are text already pass unchanged
+  - extract                      # extract the main text of pages; plain text passes unchanged
   - normalize
   # - language: {{keep: [en], min_score: 0.65}}
-  # - quality: {{profile: gopher}} # rules for running text on the web; short or tabular texts fail them
-  - pii                          # e-mail addresses, card numbers, … are masked
+  # - quality: {{profile: gopher}} # rules for running text on the web; reject short or tabular text
+  - pii                          # mask e-mail addresses, IP addresses and card numbers
   - exact_dedup
   - near_dedup: {{threshold: 0.8}}
 

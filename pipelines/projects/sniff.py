@@ -1,6 +1,6 @@
-"""A look at somebody's files: which format each has, and in records, which field is the text and which one the id.
+"""Detect the formats of files, and the fields of records that hold the text and the id.
 
-Only the beginning of a file is read. The formats and their suffixes are those of the table of loaders.
+Reads only the beginning of each file. The formats and their suffixes come from the table of loaders.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from corpusmill.pipelines.engines.base import resolve
 SAMPLE_BYTES: Final = 4_000_000
 SAMPLE_ROWS: Final = 200
 _MAX_IDS: Final = 200_000
-"""Ids that are compared: those of a thousand files."""
+"""Ids that are compared at most: those of 1,000 files."""
 ID_FIELDS: Final = (
     "id",
     "_id",
@@ -41,7 +41,7 @@ ID_FIELDS: Final = (
     "pmid",
     "doi",
 )
-"""Fields whose name says that they name a record; the first one that does so uniquely is taken. Then come addresses."""
+"""Usual names of id fields. The first one with unique values is used; otherwise the first such address field."""
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
 _BLANKS: Final = re.compile(r"\s*")
@@ -52,9 +52,9 @@ _TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
 
 @dataclass(frozen=True)
 class Records:
-    """What the fields of some records are good for; *text_field* None: none of them is a text.
+    """The text and id fields of some records; *text_field* is None if no field holds text.
 
-    With *ids_repeat* records of different files have one id and different texts: ids begin again in each file.
+    With *ids_repeat*, records of different files have the same id and different texts: ids start again in each file.
     """
 
     text_field: str | None
@@ -67,12 +67,12 @@ class Finding:
     """Files of one format that one source can read.
 
     Args:
-        format: Name of the loader; None: no loader reads these files.
-        suffix: What their names end with, as first seen.
+        format: Name of the loader; None if no loader reads these files.
+        suffix: The end of their names.
         files: Paths, sorted.
-        size: Bytes of all of them.
-        records: For formats of records.
-        note: Why they cannot be read.
+        size: Total size in bytes.
+        records: Fields, for formats with records.
+        note: The reason why they cannot be read.
     """
 
     format: str | None
@@ -84,7 +84,7 @@ class Finding:
 
 
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
-    """Give what there is at *start*, a file or a folder with all below it; hidden files are passed by.
+    """Return the kinds of files at *start*, a file or a folder with all its subfolders. Skips hidden files.
 
     Args:
         loaders: Table of loaders, ``name -> "module:Class"``.
@@ -120,14 +120,14 @@ def _is_workspace(folder: Path) -> bool:
 
 
 class _Ids:
-    """The ids of sampled records, and whether one stands in two files for different texts."""
+    """The ids of sampled records, and whether an id has different texts in two files."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, Records, Any], int] = {}
         self._repeating: set[tuple[str, Records]] = set()
 
     def add(self, name: str, records: Records, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Take the records of one more file; those that say when they were fetched are captures of one document."""
+        """Add the records of a file, except those with a time of fetching: they are captures of one document."""
         if records.id_field is None or records.text_field is None or len(self._texts) > _MAX_IDS:
             return
         texts = {
@@ -140,17 +140,17 @@ class _Ids:
         self._texts |= texts
 
     def judged(self, name: str | None, records: Records | None) -> Records | None:
-        """Return *records* with what all files of their kind say about ids."""
+        """Return *records* with `ids_repeat` set from all files of their kind."""
         if name is None or records is None:
             return records
         return replace(records, ids_repeat=(name, records) in self._repeating)
 
 
 def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
-    """Give format, suffix, fields and note of the file at *path*."""
+    """Return the format, suffix, fields and note of the file at *path*."""
     fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
     if not fitting:
-        return None, path.suffix.lower() or path.name, None, "no loader reads these"
+        return None, path.suffix.lower() or path.name, None, "no loader reads them"
     suffix = max(fitting, key=len)
     name = suffixes[suffix]
     if name in _TEXTS or name not in _SAMPLERS:
@@ -166,13 +166,13 @@ def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | Non
         )
     records = fields_of(rows)
     if records.text_field is None:
-        return None, suffix, None, "no field with text in it" if rows else "no records in it"
+        return None, suffix, None, "no field with text" if rows else "no records"
     ids.add(name, records, rows)
     return name, suffix, records, None
 
 
 def fields_of(rows: Sequence[Mapping[str, Any]]) -> Records:
-    """Give the field with the longest texts among those that half of *rows* have, and the field that names a record.
+    """Return the field with the longest texts among those that half of *rows* have, and the id field.
 
     >>> fields_of([{"id": 7, "title": "One", "body": "A long story."}, {"id": 8, "title": "Two", "body": "Another."}])
     Records(text_field='body', id_field='id')
@@ -191,8 +191,8 @@ def fields_of(rows: Sequence[Mapping[str, Any]]) -> Records:
 
 def _id_field(rows: Sequence[Mapping[str, Any]], *, unlike: str | None) -> str | None:
     named = {name.lower(): name for row in rows for name in row}
-    for wanted in (*ID_FIELDS, *ADDRESS_FIELDS):
-        name = named.get(wanted)
+    for usual in (*ID_FIELDS, *ADDRESS_FIELDS):
+        name = named.get(usual)
         if name is None or name == unlike:
             continue
         values = [row.get(name) for row in rows]
@@ -202,9 +202,9 @@ def _id_field(rows: Sequence[Mapping[str, Any]], *, unlike: str | None) -> str |
 
 
 def _json_rows(path: Path) -> list[Mapping[str, Any]]:
-    """Give the first objects of the file at *path*: on lines, or in an array, where it begins as one does.
+    """Return the first objects of the file at *path*: one per line, or in an array if the file starts with one.
 
-    What is no object is passed by.
+    Other values are skipped.
     """
     data = _beginning(path)
     if _ARRAY.match(data):
@@ -223,9 +223,9 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
 
 
 def _elements(text: str) -> list[Mapping[str, Any]]:
-    """Give the first objects of the first array of *text*, as far as they are whole."""
+    """Return the first complete objects of the first array of *text*."""
     rows: list[Mapping[str, Any]] = []
-    position = _BLANKS.match(text, text.index("[") + 1).end()  # type: ignore[union-attr]  # it matches nothing too
+    position = _BLANKS.match(text, text.index("[") + 1).end()  # type: ignore[union-attr]  # the pattern matches the empty string
     while len(rows) < SAMPLE_ROWS:
         try:
             row, position = _DECODER.raw_decode(text, position)
@@ -240,7 +240,7 @@ def _elements(text: str) -> list[Mapping[str, Any]]:
 
 
 def _beginning(path: Path) -> bytes:
-    """Give the first bytes of the file at *path*, unpacked."""
+    """Return the first bytes of the file at *path*, decompressed."""
     with path.open("rb") as stream:
         magic = stream.read(6)
         stream.seek(0)
@@ -256,7 +256,7 @@ def _beginning(path: Path) -> bytes:
 
 
 def _parquet_rows(path: Path) -> list[Mapping[str, Any]]:
-    """Give the first rows of the Parquet file at *path*: columns of text and whole numbers."""
+    """Return the first rows of the Parquet file at *path*, with the columns of text and whole numbers."""
     with pq.ParquetFile(path) as file:
         schema = file.schema_arrow
         columns = [field.name for field in schema if _is_plain(field.type)]
@@ -275,7 +275,7 @@ _SAMPLERS: Final = {"jsonl": _json_rows, "parquet": _parquet_rows}
 
 
 def slug(text: str) -> str:
-    """Give *text* as a name that recipes allow, ``corpus`` where nothing is left.
+    """Convert *text* to a name that recipes allow; ``corpus`` if nothing is left.
 
     >>> slug("My Notes (2024)")
     'my-notes-2024'

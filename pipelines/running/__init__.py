@@ -1,1 +1,1 @@
-"""One execution of a recipe."""
+"""Execute a recipe."""

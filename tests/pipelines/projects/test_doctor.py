@@ -1,4 +1,4 @@
-"""`corpusmill doctor`: what this machine can do, each with a hint where it cannot."""
+"""`corpusmill doctor`: checks of this machine, with hints."""
 
 import json
 import resource
@@ -24,7 +24,7 @@ from tests.s3 import Server
 
 
 def test_the_machine_that_runs_the_tests_is_fine(tmp_path: Path) -> None:
-    """What the tests need is there: the interpreter, a place to write, processors."""
+    """The machine has what the tests need: interpreter, workspace, processors."""
     checks = {check.name: check for check in doctor(tmp_path / "corpus")}
 
     assert {name for name in ("python", "processors", "workspace") if checks[name].status != "ok"} == set()
@@ -33,12 +33,12 @@ def test_the_machine_that_runs_the_tests_is_fine(tmp_path: Path) -> None:
 
 
 def test_everything_that_is_not_ok_has_a_hint() -> None:
-    """Whoever reads `missing` wants to know what to type."""
+    """Users need a command or change that fixes the problem."""
     assert all(check.hint for check in doctor() if check.status != "ok")
 
 
 def test_a_missing_extra_names_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An extra is missing when one of its distributions is."""
+    """An extra is missing if one of its distributions is."""
     monkeypatch.setattr(module, "missing_from", lambda extra: ("pyspark",))
 
     check = installed_extra("spark")
@@ -55,10 +55,10 @@ def test_a_missing_extra_names_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -
         ("Segmentation fault", "warning"),
     ],
 )
-def test_the_java_of_java_home_is_asked_for_its_version(
+def test_the_version_of_java_in_java_home_is_checked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, says: str, status: str
 ) -> None:
-    """Spark uses JAVA_HOME, so an older Java there is what counts."""
+    """Spark uses JAVA_HOME, even if another Java is newer."""
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()
     program.write_text(f"#!/bin/sh\necho '{says}' >&2\n")
@@ -69,7 +69,7 @@ def test_the_java_of_java_home_is_asked_for_its_version(
 
 
 def test_without_java_the_engine_that_needs_it_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """All other engines work without."""
+    """All other engines work without Java."""
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
 
     check = java_version()
@@ -79,7 +79,7 @@ def test_without_java_the_engine_that_needs_it_is_named(tmp_path: Path, monkeypa
 
 
 def test_a_workspace_that_cannot_be_written_is_missing() -> None:
-    """Found before hours of work, not behind them; nobody, root included, writes into /proc."""
+    """This is detected before hours of work. Not even root can write to /proc."""
     check = writable(Path("/proc/corpus"))
 
     assert check.status == "missing"
@@ -87,14 +87,14 @@ def test_a_workspace_that_cannot_be_written_is_missing() -> None:
 
 
 def test_a_file_in_the_place_of_the_workspace_is_noticed(tmp_path: Path) -> None:
-    """The folder that it lies in can be written, which helps nobody."""
+    """A writable parent folder does not help."""
     (tmp_path / "corpus").write_text("in the way")
 
     assert writable(tmp_path / "corpus").found == f"{tmp_path / 'corpus'}: Not a directory"
 
 
-def test_a_store_is_tried_and_left_as_it_was(s3_url: str, tmp_path: Path) -> None:
-    """Listed, written, read and removed from; of a folder that is not there, none is made."""
+def test_a_store_is_tested_without_changing_it(s3_url: str, tmp_path: Path) -> None:
+    """The test object is removed, and no missing folder is created."""
     near = open_store(tmp_path / "store")
 
     for store in (open_store(s3_url), near):
@@ -106,8 +106,8 @@ def test_a_store_is_tried_and_left_as_it_was(s3_url: str, tmp_path: Path) -> Non
 
 
 def test_a_store_that_cannot_be_used_is_missing(s3: Server, s3_url: str) -> None:
-    """With the reason, and what to do about it; nothing is written where listing fails."""
-    s3.denied = "/corpora"  # the bucket, which is asked for a list
+    """The check has a reason and a hint; nothing is written if listing fails."""
+    s3.denied = "/corpora"  # requests to list the bucket
     unlisted = store_access(open_store(s3_url))
     methods = {seen.method for seen in s3.requests}
     s3.heal()
@@ -124,8 +124,8 @@ def test_a_store_that_cannot_be_used_is_missing(s3: Server, s3_url: str) -> None
     assert "the bucket does not exist" in lost.found
 
 
-def test_a_folder_that_cannot_be_written_is_no_store(tmp_path: Path) -> None:
-    """The option for another place is that of the store."""
+def test_a_folder_that_cannot_be_written_fails_as_a_store(tmp_path: Path) -> None:
+    """The hint has the option for another store."""
     with read_only(tmp_path):
         check = store_access(open_store(tmp_path / "store"))
 
@@ -134,14 +134,14 @@ def test_a_folder_that_cannot_be_written_is_no_store(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_a_warning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`gc` is what helps first."""
+    """The hint is to run `gc`."""
     monkeypatch.setattr(module, "MIN_FREE_BYTES", 10**18)
 
     assert disk_space(tmp_path).status == "warning"
 
 
 def test_a_low_limit_of_open_files_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS begins with 256."""
+    """The default on macOS is 256."""
     monkeypatch.setattr(resource, "getrlimit", lambda _kind: (256, 1024))
 
     check = open_files()

@@ -1,4 +1,4 @@
-"""`corpusmill init`: a first recipe that runs as it stands, for templates and for somebody's own files."""
+"""`corpusmill init`: a first recipe that runs unchanged, for templates and for the user's files."""
 
 import bz2
 import gzip
@@ -35,8 +35,8 @@ def sources(loaded: LoadedRecipe) -> dict[str, LoadSource]:
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-def test_a_template_is_a_recipe_that_is_valid_as_it_stands(tmp_path: Path, template: str) -> None:
-    """The first thing a newcomer runs must not be an error."""
+def test_a_template_is_a_valid_recipe(tmp_path: Path, template: str) -> None:
+    """The first run of a new user must not fail."""
     started = init(tmp_path / "project", template=template, loaders=LOADERS)
 
     assert read(started.recipe).recipe.dataset == "first"
@@ -44,7 +44,7 @@ def test_a_template_is_a_recipe_that_is_valid_as_it_stands(tmp_path: Path, templ
 
 
 def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
-    """A second `init` in the wrong folder costs nobody their recipe."""
+    """A second `init` in the wrong folder must not destroy a recipe."""
     (tmp_path / "recipe.yaml").write_text("mine\n")
 
     with pytest.raises(UsageError, match=r"recipe\.yaml exists"):
@@ -55,7 +55,7 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path) -> None:
 
 
 def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
-    """Each kind of file becomes a source that finds it; what nothing reads is named and left out."""
+    """Each readable kind of file becomes a source; other kinds are reported and left out."""
     (tmp_path / "pages").mkdir()
     (tmp_path / "pages" / "a.html").write_text("<p>Hello.</p>")
     (tmp_path / "pages" / "b.HTML").write_text("<p>Hello again.</p>")
@@ -70,16 +70,16 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
 
     started = init(tmp_path, source=tmp_path, loaders=LOADERS)
 
-    found = sources(read(started.recipe))
-    assert found["html"].paths == ("pages/**/*.HTML", "pages/**/*.html")
-    assert found["markdown"].path == "pages/**/*.md"
-    assert found["parquet"].path == "*.parquet"
-    assert {(s.text_field, s.id_field) for s in found.values() if s.format == "jsonl"} == {
+    by_format = sources(read(started.recipe))
+    assert by_format["html"].paths == ("pages/**/*.HTML", "pages/**/*.html")
+    assert by_format["markdown"].path == "pages/**/*.md"
+    assert by_format["parquet"].path == "*.parquet"
+    assert {(s.text_field, s.id_field) for s in by_format.values() if s.format == "jsonl"} == {
         ("body", "url"),
         ("text", "id"),
     }
-    assert (found["parquet"].text_field, found["parquet"].id_field) == ("body", "url")
-    assert "1 × .pdf, 8 B: left out, no loader reads these" in started.saw
+    assert (by_format["parquet"].text_field, by_format["parquet"].id_field) == ("body", "url")
+    assert "1 × .pdf, 8 B: left out, no loader reads them" in started.saw
     assert "1 × .pdf" in started.recipe.read_text()
 
 
@@ -89,7 +89,7 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
 )
 @pytest.mark.parametrize("pack", [bytes, bz2.compress, lzma.compress])
 def test_fields_of_an_array_are_found(tmp_path: Path, content: str, pack: Callable[[bytes], bytes]) -> None:
-    """A file of JSON is often one array, packed by any tool."""
+    """JSON files often hold one array, and may be compressed."""
     (tmp_path / "rows.json.bz2").write_bytes(pack(content.encode()))
 
     (source,) = sources(read(init(tmp_path, source=tmp_path, loaders=LOADERS).recipe)).values()
@@ -97,8 +97,8 @@ def test_fields_of_an_array_are_found(tmp_path: Path, content: str, pack: Callab
     assert (source.path, source.text_field, source.id_field) == ("*.json.bz2", "body", "url")
 
 
-def test_what_a_run_makes_is_no_input_of_the_next_one(tmp_path: Path) -> None:
-    """The workspace lies beside the files by default, and is full of Parquet."""
+def test_the_workspace_is_not_an_input(tmp_path: Path) -> None:
+    """By default, the workspace is beside the files, and contains Parquet files."""
     pq.write_table(pa.Table.from_pylist(ROWS), tmp_path / "rows.parquet")
     first = init(tmp_path, source=tmp_path, loaders=LOADERS)
     (tmp_path / "corpus" / "versions").mkdir(parents=True)
@@ -112,7 +112,7 @@ def test_what_a_run_makes_is_no_input_of_the_next_one(tmp_path: Path) -> None:
 
 
 def test_files_with_other_fields_become_sources_of_their_own(tmp_path: Path) -> None:
-    """One source has one text field; a pattern must not catch the files of another."""
+    """A source has one text field, so its pattern must not match files of other sources."""
     (tmp_path / "a.jsonl").write_text('{"id": 1, "text": "Some words here."}\n')
     (tmp_path / "b.jsonl").write_text('{"id": 1, "content": "Some words there."}\n')
     (tmp_path / "c.jsonl").write_text('{"id": 1}\n')
@@ -120,13 +120,16 @@ def test_files_with_other_fields_become_sources_of_their_own(tmp_path: Path) -> 
 
     started = init(tmp_path, source=tmp_path, loaders=LOADERS)
 
-    found = sources(read(started.recipe))
-    assert {source.path: source.text_field for source in found.values()} == {"a.jsonl": "text", "b.jsonl": "content"}
+    by_format = sources(read(started.recipe))
+    assert {source.path: source.text_field for source in by_format.values()} == {
+        "a.jsonl": "text",
+        "b.jsonl": "content",
+    }
     assert sum("left out" in line for line in started.saw) == 2
 
 
-def test_a_single_file_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> None:
-    """The recipe may lie in another folder than the files."""
+def test_a_single_file_elsewhere_has_an_absolute_path(tmp_path: Path) -> None:
+    """The recipe may be in another folder than the files."""
     file = tmp_path / "my rows [1].jsonl"
     file.write_text('{"id": 1, "text": "Some words here."}\n')
 
@@ -147,8 +150,8 @@ def test_a_single_file_elsewhere_is_named_by_its_whole_path(tmp_path: Path) -> N
         ("a.xyz", b""),
     ],
 )
-def test_files_that_cannot_be_read_are_told_and_nothing_is_written(tmp_path: Path, name: str, data: bytes) -> None:
-    """A recipe without a source would only fail later."""
+def test_unreadable_files_are_reported_and_nothing_is_written(tmp_path: Path, name: str, data: bytes) -> None:
+    """A recipe without sources would fail later."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / name).write_bytes(data)
 
@@ -159,20 +162,20 @@ def test_files_that_cannot_be_read_are_told_and_nothing_is_written(tmp_path: Pat
     assert not (tmp_path / "project").exists()
 
 
-def test_wrong_use_is_told(tmp_path: Path) -> None:
-    """The hint names what is allowed."""
+def test_wrong_use_is_reported(tmp_path: Path) -> None:
+    """The hint has the allowed values."""
     with pytest.raises(UsageError, match="unknown template `sites`") as caught:
         init(tmp_path, template="sites", loaders=LOADERS)
     assert caught.value.hint == "did you mean `site`?; templates: files, site"
 
     with pytest.raises(UsageError, match="does not exist"):
         init(tmp_path, source=tmp_path / "missing", loaders=LOADERS)
-    with pytest.raises(UsageError, match="both given"):
+    with pytest.raises(UsageError, match="exclude each other"):
         init(tmp_path, source=tmp_path, template="site", loaders=LOADERS)
 
 
-def test_a_folder_that_cannot_be_made_can_be_tried_again(tmp_path: Path) -> None:
-    """Exit code 5: nothing is wrong with the command."""
+def test_a_folder_that_cannot_be_created_is_unfinished(tmp_path: Path) -> None:
+    """Exit code 5 says that the command is valid."""
     (tmp_path / "file").write_text("")
 
     with pytest.raises(UnfinishedError):
@@ -180,7 +183,7 @@ def test_a_folder_that_cannot_be_made_can_be_tried_again(tmp_path: Path) -> None
 
 
 def test_the_longest_texts_are_the_text_and_a_unique_name_is_the_id() -> None:
-    """Titles are texts too, but short; an id that repeats names nothing."""
+    """Titles are also texts, but short; a repeated id identifies nothing."""
     rows = [{"id": 1, "url": f"u{index}", "title": "Short", "story": "Long " * 20} for index in range(3)]
 
     assert fields_of(rows) == Records(text_field="story", id_field="url")
@@ -189,7 +192,7 @@ def test_the_longest_texts_are_the_text_and_a_unique_name_is_the_id() -> None:
 
 
 def two_files(folder: Path, rows: list[list[dict[str, object]]], *, suffix: str = ".jsonl") -> Path:
-    """Write JSON Lines into two files of a folder of their own."""
+    """Write JSON Lines into two files of a new folder."""
     (folder / "rows").mkdir()
     for number, part in enumerate(rows):
         path = folder / "rows" / f"part-{number}{suffix}"
@@ -198,14 +201,14 @@ def two_files(folder: Path, rows: list[list[dict[str, object]]], *, suffix: str 
 
 
 def test_ids_that_begin_again_in_each_file_are_joined_to_its_name(tmp_path: Path) -> None:
-    """By `id_field` alone, half of the records would give way to the other half."""
+    """With `id_field` alone, half of the records would not be published."""
     start = two_files(tmp_path, [[{"id": n, "text": f"text {n} of part {part}"} for n in range(3)] for part in (0, 1)])
 
     started = init(tmp_path / "project", source=start, loaders=LOADERS)
 
     (source,) = sources(read(started.recipe)).values()
     assert source.options["id_from"] == ["file", "id"]
-    assert "records named by file and `id`, which begins again in each file" in started.saw[0]
+    assert "records named by file and `id`, which starts again in each file" in started.saw[0]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +223,7 @@ def test_ids_that_begin_again_in_each_file_are_joined_to_its_name(tmp_path: Path
     ],
 )
 def test_ids_that_name_one_record_each_stay_as_they_are(tmp_path: Path, parts: list[list[dict[str, object]]]) -> None:
-    """The same record twice, or two captures of it, are what ids are for."""
+    """Repeated records and captures of a document should have the same id."""
     started = init(tmp_path / "project", source=two_files(tmp_path, parts), loaders=LOADERS)
 
     (source,) = sources(read(started.recipe)).values()

@@ -1,4 +1,4 @@
-"""The gate before publication."""
+"""The checks before publication."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NO_CHECKS = Checks(min_documents=None)
 
 
 def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int = 0) -> Counts:
-    """Give the counts of a run that rejected and set aside records, and whose stage created rows of the ledger."""
+    """Return the counts of a run with rejected and broken records and created ledger rows."""
     stage = StageCounts(
         name="stage",
         documents_in=read,
@@ -70,31 +70,31 @@ def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int 
         ),
     ],
 )
-def test_a_bound_belongs_to_what_passes(checks: Checks, at: Counts, beyond: Counts, message: str) -> None:
-    """A recipe says the worst that is still good; zero is a bound."""
+def test_bounds_are_inclusive(checks: Checks, at: Counts, beyond: Counts, message: str) -> None:
+    """A value equal to the bound passes, and 0 is a bound."""
     assert failed_checks(at, checks) == []
     assert failed_checks(beyond, checks) == [message]
 
 
 def test_without_checks_everything_passes() -> None:
-    """Null is no bound, and nothing read divides by nothing."""
+    """Null means no bound, and an empty run must not divide by 0."""
     assert failed_checks(counts(rejected=100), NO_CHECKS) == []
     assert failed_checks(counts(rejected=100), Checks(min_documents=0)) == []
     assert failed_checks(counts(read=0), Checks(min_documents=0, max_rejected=0, max_error_rate=0)) == []
 
 
-def test_rows_that_a_stage_created_are_no_rejected_documents() -> None:
-    """A template of a site has many pieces, whatever happens to its pages."""
+def test_created_rows_do_not_count_as_rejected_documents() -> None:
+    """A template of a site may have more pieces than pages."""
     assert failed_checks(counts(rejected=20, created=500), Checks(max_rejected=0.2)) == []
 
 
 def test_broken_records_are_those_of_the_rules_error() -> None:
-    """A rule that rejects a document says nothing about the record."""
+    """Documents that other rules reject are not broken records."""
     assert broken_records(counts(rejected=20, broken=3, created=4)) == 3
 
 
-def test_a_failed_check_names_all_that_failed_and_the_key() -> None:
-    """Who edits the recipe wants to do it once."""
+def test_all_failed_checks_are_reported_with_a_hint() -> None:
+    """Users should be able to correct the recipe in one step."""
     with pytest.raises(ChecksFailedError, match=r"max_rejected: .*; min_documents: ") as caught:
         check(counts(rejected=30), Checks(max_rejected=0.2, min_documents=90), accept=False)
 
@@ -102,17 +102,17 @@ def test_a_failed_check_names_all_that_failed_and_the_key() -> None:
 
 
 def test_accepted_failures_and_broken_records_are_warnings() -> None:
-    """A version is published, and its maker is told why it might not be."""
+    """The version is published, but users see the failed checks."""
     failed = check(counts(broken=6), Checks(max_error_rate=0.05), accept=True)
     broken = check(counts(broken=6), NO_CHECKS, accept=False)
 
     assert failed == ["max_error_rate: 6 of 100 records are broken, above 0.05"]
-    assert broken == ["6 of 100 records are broken and lie in the ledger (rules `error.…`)"]
+    assert broken == ["6 of 100 records are broken and in the ledger (rules `error.…`)"]
     assert check(counts(rejected=6), NO_CHECKS, accept=False) == []
 
 
-def test_a_split_that_was_asked_for_and_stayed_empty_is_a_warning() -> None:
-    """A split of share zero is empty on purpose."""
+def test_an_empty_configured_split_is_a_warning() -> None:
+    """A split with a share of 0 is intentionally empty."""
     shards = [_shard("train", 9), _shard("train", 0), _shard("test", 0)]
 
     assert empty_splits({"train": 0.9, "validation": 0.0, "test": 0.1}, shards) == ["the split `test` is empty"]
@@ -124,7 +124,7 @@ def _shard(split: str, rows: int) -> ShardFile:
 
 
 def test_a_failed_check_publishes_nothing_unless_it_is_accepted(tmp_path: Path) -> None:
-    """The gate before publication, and its key."""
+    """`--accept` publishes despite failed checks."""
     recipe = write_project(tmp_path / "project")
     recipe.write_text(recipe.read_text() + "checks: {max_error_rate: 0.001, min_documents: 10000}\n")
 
@@ -165,7 +165,7 @@ def recipe_of(folder: Path, lines: str, *more: str, source: str = "s") -> Path:
 def test_an_empty_version_is_no_success(
     tmp_path: Path, lines: str, stages: str, messages: tuple[str, ...], hint: str
 ) -> None:
-    """A nightly job that replaces the current version by nothing is the worst that can happen; it may be meant."""
+    """A scheduled run must not replace the current version by an empty one, unless the recipe allows it."""
     workspace = tmp_path / "workspace"
     good, _ = run_once(recipe_of(tmp_path, '{"text": "Words."}\n', "stages: []", source="good"), workspace)
 
@@ -176,6 +176,6 @@ def test_an_empty_version_is_no_success(
     assert all(message in caught.value.message for message in messages)
     assert hint in str(caught.value.hint)
     assert [path.name for path in (workspace / "versions" / "d").glob("*/manifest.json")] == ["manifest.json"]
-    meant, _ = run_once(recipe_of(tmp_path, lines, stages, "checks: {min_documents: 0}"), workspace)
-    assert (meant["status"], meant["counts"]["published"]) == ("published", 0)
-    assert meant["version"] != good["version"]
+    allowed, _ = run_once(recipe_of(tmp_path, lines, stages, "checks: {min_documents: 0}"), workspace)
+    assert (allowed["status"], allowed["counts"]["published"]) == ("published", 0)
+    assert allowed["version"] != good["version"]

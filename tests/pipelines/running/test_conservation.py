@@ -1,4 +1,4 @@
-"""What went into a stage came out of it or lies in the ledger, in documents and in bytes."""
+"""The input of a stage is in its output or in the ledger, in documents and bytes."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ WRITTEN = {"published": 6, "published_bytes": 54, "ledger": 5}
 
 
 def step(name: str, *tasks: dict[str, int]) -> StepResult:
-    """Give a finished step whose tasks counted *tasks*."""
+    """Return a finished step whose tasks have the counters *tasks*."""
     nothing = {"fingerprint": "", "slice": 0, "rows": 0, "bytes": 0, "slices": [], "batch_rows": [], "column_bytes": {}}
     costs = {"files": {}, "cpu_s": 0.0, "wall_s": 0.0, "peak_mb": 0.0, "sides": {}}
     results = tuple(
@@ -46,7 +46,7 @@ def step(name: str, *tasks: dict[str, int]) -> StepResult:
 
 
 def finished() -> dict[str, StepResult]:
-    """Give the steps of a run of 10 records: a stage rejects 2, creates 1 row and cuts text; 2 are copies."""
+    """Return the steps of a run of 10 records: a stage rejects 2, creates 1 row and cuts text; 2 are copies."""
     read = {"documents_in": 10, "documents_out": 10, "bytes_added": 100, "bytes_out": 100}
     words = [
         {"documents_in": 5, "documents_out": 4, "ledger": 1, "bytes_in": 50, "bytes_out": 40, "bytes_ledger": 10},
@@ -65,12 +65,12 @@ def finished() -> dict[str, StepResult]:
 
 
 def counted(stage: str, figures: dict[str, int]) -> dict[str, int]:
-    """Give *figures* as the counters of a task are called."""
+    """Return *figures* with the names of a task's counters."""
     return {f"law/{stage}/{name}": number for name, number in figures.items()}
 
 
-def test_the_account_of_a_stage_is_the_sum_over_its_tasks() -> None:
-    """Whoever did the work, and in which step of the stage it was counted."""
+def test_the_counts_of_a_stage_are_the_sum_over_its_tasks() -> None:
+    """The sum does not depend on workers or on the steps of the stage."""
     read, words, _ = stage_counts(PLAN, finished())
 
     assert (read.documents_in, read.documents_out, read.bytes_added, read.bytes_out) == (10, 10, 100, 100)
@@ -82,16 +82,16 @@ def test_the_account_of_a_stage_is_the_sum_over_its_tasks() -> None:
     assert words.rules == {"words.few": 1, "words.many": 1, "words.piece": 1}
 
 
-def test_a_stage_that_compares_takes_what_the_one_before_it_gave() -> None:
-    """It decides on narrow rows and never sees the documents that it lets pass."""
+def test_the_input_of_a_comparing_stage_is_the_output_before_it() -> None:
+    """Such a stage reads narrow rows and never the documents that pass."""
     _, words, copies = stage_counts(PLAN, finished())
 
     assert (copies.documents_in, copies.bytes_in) == (words.documents_out, words.bytes_out)
     assert (copies.documents_out, copies.bytes_out, copies.rules) == (6, 54, {"copy": 2})
 
 
-def test_a_stage_that_met_no_document_has_an_account_of_zeros() -> None:
-    """A recipe over an empty source publishes an empty version."""
+def test_a_stage_without_documents_has_counts_of_zero() -> None:
+    """A recipe with an empty source results in an empty version."""
     counts = stage_counts(PLAN, {})
 
     assert [(stage.name, stage.documents_in, stage.documents_out) for stage in counts] == [
@@ -101,8 +101,8 @@ def test_a_stage_that_met_no_document_has_an_account_of_zeros() -> None:
     check_laws(counts, published=0, published_bytes=0, ledger=0)
 
 
-def test_an_account_that_closes_passes() -> None:
-    """Inside each stage, from stage to stage, and in the files."""
+def test_correct_counts_pass() -> None:
+    """The counts match in each stage, between stages, and in the files."""
     check_laws(stage_counts(PLAN, finished()), **WRITTEN)
 
 
@@ -115,17 +115,17 @@ def test_an_account_that_closes_passes() -> None:
         (
             1,
             {"documents_in": 9, "documents_out": 7},
-            "read gave and words took different numbers of documents: 10 and 9",
+            "read put out and words took in different numbers of documents: 10 and 9",
         ),
         (
             1,
             {"bytes_in": 99, "bytes_out": 74},
-            "read gave and words took different numbers of bytes of text: 100 and 99",
+            "read put out and words took in different numbers of bytes of text: 100 and 99",
         ),
     ],
 )
 def test_a_document_or_byte_that_a_stage_lost_is_named(stage: int, changes: dict[str, Any], message: str) -> None:
-    """The message says where to look."""
+    """The message has the stage of the loss."""
     counts = list(stage_counts(PLAN, finished()))
     counts[stage] = StageCounts.model_validate({**counts[stage].model_dump(), **changes})
 
@@ -136,21 +136,19 @@ def test_a_document_or_byte_that_a_stage_lost_is_named(stage: int, changes: dict
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"published": 5}, "the last stage gave and the shards hold different numbers of documents: 6 and 5"),
+        ({"published": 5}, "the last stage put out and the shards hold different numbers of documents: 6 and 5"),
         ({"published_bytes": 55}, "the shards hold different numbers of bytes of text: 54 and 55"),
         ({"ledger": 4}, "stages rejected and the ledger holds different numbers of documents: 5 and 4"),
     ],
 )
 def test_files_that_hold_something_else_are_named(changes: dict[str, int], message: str) -> None:
-    """What was counted on the way is held against what was written."""
+    """The counters are compared with the written files."""
     with pytest.raises(ConservationError, match=message):
         check_laws(stage_counts(PLAN, finished()), **{**WRITTEN, **changes})
 
 
-def test_a_run_whose_account_does_not_add_up_fails(
-    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The law is checked on what was written: here a stage loses a byte and says nothing."""
+def test_a_run_whose_counts_do_not_add_up_fails(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run checks the written data: here, a stage silently loses a byte."""
     original = Pii.build
 
     def dishonest(self: Pii) -> Any:
@@ -164,7 +162,7 @@ def test_a_run_whose_account_does_not_add_up_fails(
         return transform
 
     monkeypatch.setattr(Pii, "build", dishonest)
-    built.cache_clear()  # functions of earlier runs in this process are honest
+    built.cache_clear()  # earlier runs in this process cached the original function
 
     with pytest.raises(ConservationError, match="pii"):
         run_once(project, tmp_path)

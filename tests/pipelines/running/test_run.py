@@ -1,4 +1,4 @@
-"""One run: who may work, what is recorded, what the options change."""
+"""Runs: locks, records and options."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from corpusmill.schemas.errors import ChecksFailedError, UnfinishedError
 from tests.test_promises import run_once
 
 
-def test_two_runs_of_one_data_set_do_not_meet(project: Path, tmp_path: Path) -> None:
-    """The second one is told who holds the lock, and ends with exit code 5."""
+def test_a_second_run_of_a_data_set_is_refused(project: Path, tmp_path: Path) -> None:
+    """The error names the holder of the lock, and the exit code is 5."""
     with (
         Workspace(tmp_path).lock("dataset", "made"),
         pytest.raises(UnfinishedError, match=f"process {os.getpid()}"),
@@ -29,8 +29,8 @@ def test_two_runs_of_one_data_set_do_not_meet(project: Path, tmp_path: Path) -> 
         run_once(project, tmp_path)
 
 
-def test_a_run_is_recorded_with_what_came_of_it(project: Path, tmp_path: Path) -> None:
-    """`runs` answers what was done here, and `gc` keeps what the steps of a run need."""
+def test_a_run_is_recorded_with_its_result(project: Path, tmp_path: Path) -> None:
+    """`runs` lists it, and `gc` keeps the results of its steps."""
     result, manifest = run_once(project, tmp_path)
 
     (run,) = Workspace(tmp_path).runs("made")
@@ -41,7 +41,7 @@ def test_a_run_is_recorded_with_what_came_of_it(project: Path, tmp_path: Path) -
 
 
 def test_a_run_that_failed_is_recorded_with_its_reason(project: Path, tmp_path: Path) -> None:
-    """The next look at the workspace says so; the steps that were finished are used again."""
+    """`runs` shows the reason, and the next run reuses the finished steps."""
     recipe = project.with_name("strict.yaml")
     recipe.write_text(project.read_text() + "checks: {min_documents: 10000}\n")
 
@@ -57,7 +57,7 @@ def test_a_run_that_failed_is_recorded_with_its_reason(project: Path, tmp_path: 
 
 
 def test_an_interrupted_run_is_recorded_as_such(project: Path, tmp_path: Path) -> None:
-    """It is no failure: the same command goes on with it."""
+    """An interrupt is not a failure, because the same command resumes the run."""
 
     class Interrupting(Silent):
         def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
@@ -74,7 +74,7 @@ def test_an_interrupted_run_is_recorded_as_such(project: Path, tmp_path: Path) -
 
 
 def test_the_result_counts_what_was_published(project: Path, tmp_path: Path) -> None:
-    """read = published + ledger, in all, by source, and as the stages tell it."""
+    """read = published + ledger holds in total, by source, and for the counts of stages."""
     result, manifest = run_once(project, tmp_path)
 
     counts = result["counts"]
@@ -88,7 +88,7 @@ def test_the_result_counts_what_was_published(project: Path, tmp_path: Path) -> 
 
 
 def test_fresh_computes_everything_again_and_publishes_nothing_new(project: Path, tmp_path: Path) -> None:
-    """Whoever doubts what is there may have it checked: the bytes are the same."""
+    """`--fresh` verifies that the results are reproducible."""
     first, _ = run_once(project, tmp_path)
     fresh, _ = run_once(project, tmp_path, fresh=True)
 
@@ -97,13 +97,13 @@ def test_fresh_computes_everything_again_and_publishes_nothing_new(project: Path
 
 
 def captured(version: Path) -> list[str]:
-    """Give the ids of all documents that were read, in order."""
+    """Return the ids of all documents that were read, in order."""
     files = version_in(version).files("origin")
     return sorted({identity for file in files for identity in pq.read_table(file)["id"].to_pylist()})
 
 
 def test_a_sample_of_the_smallest_ids_is_a_data_set_of_its_own(project: Path, tmp_path: Path) -> None:
-    """`--limit` looks at the whole way with few documents, and never replaces the real thing."""
+    """`--limit` tests all stages with few documents, and must not replace the full data set."""
     everything, _ = run_once(project, tmp_path)
 
     result, _ = run_once(project, tmp_path, limit=30)

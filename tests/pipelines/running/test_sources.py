@@ -1,4 +1,4 @@
-"""Sources are got once, and are what they were when they were got."""
+"""Sources are acquired once, and must not change afterwards."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def recipe_of(workspace: Workspace, source: str = LOAD) -> LoadedRecipe:
     return load_recipe(path, loaders=ACQUISITION.loaders)
 
 
-def got(workspace: Workspace, source: str = LOAD, *, force: bool = False) -> RawManifest:
-    """Get the one source of a recipe."""
+def acquired(workspace: Workspace, source: str = LOAD, *, force: bool = False) -> RawManifest:
+    """Acquire the only source of a recipe."""
     loaded = recipe_of(workspace, source)
     return acquire(loaded, loaded.recipe.sources[0], workspace, ACQUISITION, force=force)
 
@@ -46,48 +46,48 @@ def names(manifest: RawManifest) -> list[str]:
 
 
 def made_older(workspace: Workspace, source: str, by: timedelta) -> None:
-    """Write the manifest of *source* as it would be, had it been got earlier."""
+    """Change the manifest of *source* as if it had been acquired earlier."""
     manifest = workspace.raw_manifest(source)
     assert manifest is not None
     older = manifest.model_copy(update={"created_at": manifest.created_at - by})
     workspace.raw(source).write("manifest.json", older.model_dump_json())
 
 
-def test_what_was_got_is_not_got_again(workspace: Workspace) -> None:
-    """A run goes on from the same bytes: new files wait until somebody asks for them."""
-    first = got(workspace)
+def test_an_acquired_source_is_not_acquired_again(workspace: Workspace) -> None:
+    """Runs use the same bytes; new files are only registered on request."""
+    first = acquired(workspace)
     (workspace.root.parent / "notes" / "two.jsonl").write_text('{"id": "2", "text": "two"}\n')
 
-    assert got(workspace) == first
-    assert names(got(workspace, force=True)) == ["one.jsonl", "two.jsonl"]
+    assert acquired(workspace) == first
+    assert names(acquired(workspace, force=True)) == ["one.jsonl", "two.jsonl"]
 
 
 @pytest.mark.parametrize(("age", "files"), [(timedelta(days=6), 1), (timedelta(days=8), 2)])
-def test_a_source_older_than_its_refresh_is_got_again(workspace: Workspace, age: timedelta, files: int) -> None:
-    """`refresh: 7d` is the age up to which the files are good."""
-    got(workspace)
+def test_a_source_older_than_its_refresh_is_acquired_again(workspace: Workspace, age: timedelta, files: int) -> None:
+    """`refresh: 7d` is the maximum age of the files."""
+    acquired(workspace)
     (workspace.root.parent / "notes" / "two.jsonl").write_text('{"id": "2", "text": "two"}\n')
     made_older(workspace, "notes", age)
 
-    assert len(got(workspace).files) == files
+    assert len(acquired(workspace).files) == files
 
 
 def test_another_source_of_the_same_name_is_refused(workspace: Workspace) -> None:
-    """Its documents would have the ids of the first one's; the age at which it is got again does not define it."""
-    first = got(workspace)
+    """Both sources would have documents with the same ids. `refresh` does not define a source."""
+    first = acquired(workspace)
 
     with pytest.raises(RecipeError, match=r"the source `notes` has another definition .*: license differ"):
-        got(workspace, LOAD.replace("CC0-1.0", "MIT"))
+        acquired(workspace, LOAD.replace("CC0-1.0", "MIT"))
 
-    assert got(workspace, LOAD.replace("7d", "9d")) == first
+    assert acquired(workspace, LOAD.replace("7d", "9d")) == first
 
 
-def test_two_do_not_get_one_source(workspace: Workspace) -> None:
-    """Half of a crawl may not be overwritten by another one."""
+def test_a_source_is_acquired_by_one_process_at_a_time(workspace: Workspace) -> None:
+    """A crawl must not overwrite an unfinished one."""
     workspace.make()
 
     with workspace.lock("source", "notes"), pytest.raises(UnfinishedError, match="source `notes`"):
-        got(workspace)
+        acquired(workspace)
 
     assert workspace.raw_manifest("notes") is None
 
@@ -97,38 +97,38 @@ def crawl_of(site: Site) -> str:
     return f"crawl: {{{options}}}"
 
 
-def test_a_crawl_that_was_not_finished_goes_on(workspace: Workspace) -> None:
-    """Finished, it is left alone: the site sees no request."""
+def test_an_unfinished_crawl_is_resumed(workspace: Workspace) -> None:
+    """A finished crawl sends no further request."""
     with serve({"/": page("/a"), "/a": page()}) as site:
-        first = got(workspace, crawl_of(site))
+        first = acquired(workspace, crawl_of(site))
         requests = len(site.paths)
-        again = got(workspace, crawl_of(site))
+        again = acquired(workspace, crawl_of(site))
         unfinished = first.model_copy(update={"finished": False})
         workspace.raw("site").write("manifest.json", unfinished.model_dump_json())
 
-        resumed = got(workspace, crawl_of(site))
+        resumed = acquired(workspace, crawl_of(site))
 
     assert (first.finished, first.counts["pages"], again) == (True, 2, first)
     assert resumed.finished
     assert len(site.paths) > requests
 
 
-def test_a_plan_knows_of_a_source_its_loader_with_parameters_and_license(workspace: Workspace) -> None:
-    """All of it decides what is read, so all of it is part of the address."""
+def test_a_planned_source_has_loader_parameters_and_license(workspace: Workspace) -> None:
+    """All of them affect the records, so they are part of the address."""
     loaded = recipe_of(workspace, LOAD.replace("refresh: 7d", "text_field: body"))
     (source,) = loaded.recipe.sources
     manifest = acquire(loaded, source, workspace, ACQUISITION)
 
-    given = source_input(loaded, source, manifest, workspace, ACQUISITION.loaders)
+    planned = source_input(loaded, source, manifest, workspace, ACQUISITION.loaders)
 
-    assert (given.name, given.license, given.raw) == ("notes", "CC0-1.0", workspace.raw("notes"))
-    assert given.loader == ACQUISITION.loaders["jsonl"]
-    assert '"text_field":"body"' in given.params
+    assert (planned.name, planned.license, planned.raw) == ("notes", "CC0-1.0", workspace.raw("notes"))
+    assert planned.loader == ACQUISITION.loaders["jsonl"]
+    assert '"text_field":"body"' in planned.params
 
 
 @pytest.mark.parametrize("text", [None, '{"id": "1", "text": "two"}\n'])
-def test_a_file_that_is_gone_or_has_another_content_is_named(workspace: Workspace, text: str | None) -> None:
-    """It is not what its records were made from; equal bytes written later are."""
+def test_a_missing_or_changed_file_is_named(workspace: Workspace, text: str | None) -> None:
+    """Its records would differ; equal bytes written later are accepted."""
     loaded = recipe_of(workspace)
     (source,) = loaded.recipe.sources
     manifest = acquire(loaded, source, workspace, ACQUISITION)
@@ -148,7 +148,7 @@ def test_a_file_that_is_gone_or_has_another_content_is_named(workspace: Workspac
 
 
 def test_a_file_that_changed_since_it_was_loaded_is_named(tmp_path: Path) -> None:
-    """What the manifest promises is not there any more: nothing is published."""
+    """The file no longer matches the manifest, so nothing is published."""
     recipe = write_project(tmp_path / "project")
     run_once(recipe, tmp_path / "workspace")
     changed = next((tmp_path / "project" / "lines").iterdir())

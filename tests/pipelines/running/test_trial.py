@@ -1,4 +1,4 @@
-"""One document on its way through a recipe: what a run would make of it, and nothing is written."""
+"""Trying one document: the stages do the same as in a run, and nothing is written."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STAGES = "[extract, normalize, language: {min_score: 0.2}, quality, pii, exact_d
 
 @pytest.fixture
 def lines(tmp_path: Path) -> Path:
-    """A file of ten records: number 7 has personal data, number 9 is too short."""
+    """A file of ten records, of which number 7 has personal data and number 9 is too short."""
     path = tmp_path / "lines.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in records(10)))
     return path
@@ -37,17 +37,17 @@ def tried(document: str | Path, folder: Path, *, source: str = SOURCE) -> list[d
 
 
 def one_record(number: int, folder: Path) -> Path:
-    """Write the record with this number to a file of its own."""
+    """Write the record *number* to a separate file."""
     path = folder / "one.jsonl"
     path.write_text(json.dumps(records(10)[number]) + "\n")
     return path
 
 
 def test_a_document_is_shown_at_every_stage(lines: Path, tmp_path: Path) -> None:
-    """With what each stage changed and measured; those that compare documents have no others to compare with."""
-    (way,) = tried(one_record(7, tmp_path), tmp_path)
+    """The result has the changes and signals of each stage, except for stages that compare documents."""
+    (result,) = tried(one_record(7, tmp_path), tmp_path)
 
-    stages = {stage["stage"]: stage for stage in way["stages"]}
+    stages = {stage["stage"]: stage for stage in result["stages"]}
     assert list(stages) == [
         *("read", "extract", "normalize", "language.measure", "language", "quality.measure", "quality", "pii"),
         *("exact_dedup", "near_dedup"),
@@ -58,17 +58,17 @@ def test_a_document_is_shown_at_every_stage(lines: Path, tmp_path: Path) -> None
     assert stages["pii"]["columns"]["pii.email"] == 1
     assert stages["pii"]["change"].endswith("characters")
     assert stages["near_dedup"]["change"] == "compares documents"
-    assert "<EMAIL>" in way["text"]
-    assert (way["source_id"], way["title"], way["loader"]) == ("record-7", "Record 7", "lines")
+    assert "<EMAIL>" in result["text"]
+    assert (result["source_id"], result["title"], result["loader"]) == ("record-7", "Record 7", "lines")
     assert not (tmp_path / "corpus").exists()
 
 
-def test_a_rejected_document_passes_by_the_stages_behind(lines: Path, tmp_path: Path) -> None:
-    """As in a run: one verdict, with its value and bound, and its text as it was then."""
-    (way,) = tried(one_record(9, tmp_path), tmp_path)
+def test_a_rejected_document_skips_the_later_stages(lines: Path, tmp_path: Path) -> None:
+    """Like in a run, it has one verdict, with value, bound and text."""
+    (result,) = tried(one_record(9, tmp_path), tmp_path)
 
-    stages = {stage["stage"]: stage for stage in way["stages"]}
-    (rejected,) = [stage for stage in way["stages"] if stage["verdict"] == "rejected"]
+    stages = {stage["stage"]: stage for stage in result["stages"]}
+    (rejected,) = [stage for stage in result["stages"] if stage["verdict"] == "rejected"]
     assert (rejected["stage"], rejected["rule"], rejected["threshold"]) == ("quality", "gopher.word_count", 50)
     assert rejected["value"] == len(records(10)[9]["text"].split())
     assert stages["pii"]["verdict"] == "passed by"
@@ -76,32 +76,36 @@ def test_a_rejected_document_passes_by_the_stages_behind(lines: Path, tmp_path: 
 
 
 def test_a_record_that_cannot_be_read_is_rejected_where_it_is_read(lines: Path, tmp_path: Path) -> None:
-    """The rule is the one of the ledger."""
+    """The rule is the same as in the ledger."""
     broken = tmp_path / "broken.jsonl"
     broken.write_bytes(b"{not json\n")
 
-    (way,) = tried(broken, tmp_path)
+    (result,) = tried(broken, tmp_path)
 
-    assert [(way["stages"][0][name]) for name in ("stage", "verdict", "rule")] == ["read", "rejected", "error.not_json"]
-    assert {stage["verdict"] for stage in way["stages"][1:]} == {"passed by", "left out"}
+    assert [(result["stages"][0][name]) for name in ("stage", "verdict", "rule")] == [
+        "read",
+        "rejected",
+        "error.not_json",
+    ]
+    assert {stage["verdict"] for stage in result["stages"][1:]} == {"passed by", "left out"}
 
 
 def test_of_a_file_with_many_records_the_first_are_shown(lines: Path, tmp_path: Path) -> None:
-    """A file may hold millions."""
+    """A file may have millions of records."""
     ways = tried(lines, tmp_path)
 
-    assert [way["source_id"] for way in ways] == [f"record-{number}" for number in range(MAX_RECORDS)]
+    assert [result["source_id"] for result in ways] == [f"record-{number}" for number in range(MAX_RECORDS)]
 
 
 def test_a_page_is_read_by_every_recipe(lines: Path, tmp_path: Path) -> None:
-    """Its loader is found by the name of the file, where no source of the recipe reads such files."""
+    """If no source of the recipe reads HTML, the loader is selected by the name of the file."""
     path = tmp_path / "page.html"
     path.write_text("<title>Tide</title><p>" + "The harbour reopened on Tuesday after the storm. " * 5)
 
-    (way,) = tried(path, tmp_path)
+    (result,) = tried(path, tmp_path)
 
-    assert (way["loader"], way["title"]) == ("html", "Tide")
-    assert way["text"].startswith("The harbour reopened")
+    assert (result["loader"], result["title"]) == ("html", "Tide")
+    assert result["text"].startswith("The harbour reopened")
 
 
 @pytest.mark.parametrize(
@@ -112,21 +116,21 @@ def test_a_page_is_read_by_every_recipe(lines: Path, tmp_path: Path) -> None:
         ("https://example.org/", "no crawled page has the URL"),
     ],
 )
-def test_what_cannot_be_tried_is_answered_with_what_can(
+def test_an_invalid_document_is_refused_with_the_valid_ones(
     lines: Path, tmp_path: Path, document: str, message: str
 ) -> None:
-    """Files of the formats of the table, and pages that were crawled."""
+    """Valid documents are files with a known format, and crawled pages."""
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n")
-    given = document if "://" in document else tmp_path / document
+    target = document if "://" in document else tmp_path / document
 
     with pytest.raises(UsageError, match=message) as caught:
-        tried(given, tmp_path)
+        tried(target, tmp_path)
 
     assert caught.value.hint
 
 
 def test_a_crawled_page_is_found_by_its_url(tmp_path: Path) -> None:
-    """What was fetched is read from the archive: the site is not asked again."""
+    """The page is read from the archive, without another request."""
     text = "The harbour reopened on Tuesday after the storm. " * 5
     with serve({"/": page("/a"), "/a": page(text=text)}) as site:
         options = f'name: site, start_urls: ["{site.url}/"], contact: "{CONTACT}", delay: 0, allow_private: true'
@@ -137,7 +141,7 @@ def test_a_crawled_page_is_found_by_its_url(tmp_path: Path) -> None:
         acquire(loaded, loaded.recipe.sources[0], Workspace(tmp_path / "corpus"), ACQUISITION)
         url = f"{site.url}/a"
 
-    (way,) = tried(url, tmp_path, source=source)
+    (result,) = tried(url, tmp_path, source=source)
 
-    assert (way["url"], way["loader"]) == (url, "site")
-    assert way["text"].startswith("The harbour reopened")
+    assert (result["url"], result["loader"]) == (url, "site")
+    assert result["text"].startswith("The harbour reopened")
