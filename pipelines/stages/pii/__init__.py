@@ -1,4 +1,4 @@
-"""Personal data: finding it, masking it. `stage` holds the stage, the other modules one kind of data each."""
+"""Detect and mask personal data. The stage is in `stage`; each kind of data has a module."""
 
 from corpusmill.pipelines.stages.pii.mask import mask, mask_column
 from corpusmill.pipelines.stages.pii.stage import Pii

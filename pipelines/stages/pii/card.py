@@ -1,4 +1,4 @@
-"""Numbers of payment cards: 13 to 19 digits of a known issuer with the right check digit (ISO/IEC 7812-1)."""
+"""Payment card numbers: 13 to 19 digits of a known issuer with a valid check digit (ISO/IEC 7812-1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PATTERN: Final = re.compile(
     r"(?![0-9A-Za-z_]|[.,-][0-9])",
     re.ASCII,
 )
-"""As printed on cards (4-4-4-4, with 1 to 3 more, 4-6-5, 4-6-4) or without gaps; never a part of a longer number."""
+"""Digits as printed on cards (4-4-4-4, with 1 to 3 more, 4-6-5, 4-6-4) or without gaps, not within a longer number."""
 
 _ISSUERS: Final = (
     ((13, 16, 19), (("4", "4"),)),  # Visa
@@ -35,8 +35,8 @@ _ISSUERS: Final = (
 _DOUBLED: Final = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
-def _is_personal(found: re.Match[str]) -> bool:
-    digits = found[0].replace(" ", "").replace("-", "")
+def _is_personal(match: re.Match[str]) -> bool:
+    digits = match[0].replace(" ", "").replace("-", "")
     return _is_issued(digits) and passes_luhn(digits)
 
 
@@ -48,7 +48,7 @@ def _is_issued(digits: str) -> bool:
 
 
 def passes_luhn(digits: str) -> bool:
-    """Tell whether the last of *digits* is the check digit of the others (ISO/IEC 7812-1, annex B).
+    """Return whether the last of *digits* is the check digit of the others (ISO/IEC 7812-1, annex B).
 
     >>> passes_luhn("4111111111111111"), passes_luhn("4111111111111112")
     (True, False)

@@ -1,8 +1,8 @@
-"""Addresses of machines on the public internet.
+"""IP addresses on the public internet.
 
-Addresses that name nobody are left: private, loopback, link-local, documentation, multicast and reserved ranges of the
-IANA registries (RFC 6890 and its updates, read in 2026). The ranges are written down here because those that Python's
-`ipaddress` knows changed between patch releases.
+Addresses in private, loopback, link-local, documentation, multicast and reserved ranges of the IANA registries (RFC
+6890 and its updates, as of 2026) are kept, because they identify nobody. The ranges are listed here because those of
+Python's `ipaddress` changed between patch releases.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ _NOBODY: Final = tuple(
         *("224.0.0.0/4", "240.0.0.0/4", "2001:2::/48", "2001:db8::/32", "3fff::/20"),
     )
 )
-"""Besides, the expression takes only IPv6 addresses in 2000::/3, which is all that is assigned to networks."""
+"""Reserved ranges. The pattern matches only IPv6 addresses in 2000::/3, which has all assigned networks."""
 
 
-def _is_personal(found: re.Match[str]) -> bool:
+def _is_personal(match: re.Match[str]) -> bool:
     try:
-        address = ipaddress.ip_address(found[0])
+        address = ipaddress.ip_address(match[0])
     except ValueError:
         return False
-    if address.version == 4 and is_numbering(found.string, found.start(), found.end()):
+    if address.version == 4 and is_numbering(match.string, match.start(), match.end()):
         return False
     return not any(address in network for network in _NOBODY)
 

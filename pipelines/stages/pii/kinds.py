@@ -1,7 +1,7 @@
-"""What a kind of personal data is to the stage: a compiled scan, an expression, and a check of what it matched.
+"""A kind of personal data: a fast scan, a regular expression, and a check of its matches.
 
-The scan (RE2, over the whole column) has to match in every text in which the expression can match; Python looks only at
-those texts. The expressions look at a bounded number of characters from each place, so they take linear time.
+The scan (RE2, over the whole column) must match every text that the expression matches; Python processes only those
+texts. The expressions read a bounded number of characters from each position, so they take linear time.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ class Kind:
     """One kind of personal data.
 
     Args:
-        name: In a recipe, and in upper case between angle brackets where the data was.
+        name: Its name in a recipe, and in upper case in the placeholder.
         scan: RE2 pattern.
-        pattern: What the data looks like.
-        is_personal: Tells whether a match is meant.
+        pattern: Regular expression of the data.
+        is_personal: Returns whether a match is personal data.
     """
 
     name: str
@@ -29,17 +29,17 @@ class Kind:
 
     @property
     def placeholder(self) -> str:
-        """What stands where the data was."""
+        """The text that replaces the data."""
         return f"<{self.name.upper()}>"
 
     def masked(self, text: str) -> tuple[str, int]:
-        """Give *text* with placeholders, and how many there are now that were not there before."""
+        """Return *text* with placeholders, and the number of new placeholders."""
         count = 0
 
-        def replace(found: re.Match[str]) -> str:
+        def replace(match: re.Match[str]) -> str:
             nonlocal count
-            if not self.is_personal(found):
-                return found[0]
+            if not self.is_personal(match):
+                return match[0]
             count += 1
             return self.placeholder
 

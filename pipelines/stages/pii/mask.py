@@ -1,4 +1,4 @@
-"""Masking of personal data in texts and in columns of texts."""
+"""Mask personal data in texts and in columns of texts."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from corpusmill.pipelines.stages.pii.ip import IP
 from corpusmill.pipelines.stages.pii.kinds import Kind
 
 KINDS: Final = {kind.name: kind for kind in (EMAIL, IP, CARD)}
-"""In the order in which they are masked."""
+"""Kinds, in the order in which they are masked."""
 
 Counts: TypeAlias = dict[str, npt.NDArray[np.int64]]
-"""By the name of a kind: how many each text has."""
+"""Numbers of items in each text, by the name of the kind."""
 
 
 @dataclass(frozen=True)
 class Masked:
-    """Texts with placeholders, and for each kind how many each text got."""
+    """Texts with placeholders, and the numbers of placeholders of each kind in each text."""
 
     texts: pa.StringArray
     counts: Counts
 
 
 def mask(text: str, kinds: Iterable[str] = tuple(KINDS)) -> str:
-    """Give *text* with a placeholder for all personal data of *kinds*; masking again changes nothing.
+    """Replace all personal data of *kinds* in *text* with placeholders. Masking again changes nothing.
 
     >>> mask("Write to jane@example.org, not to 10.0.0.1.")
     'Write to <EMAIL>, not to 10.0.0.1.'
@@ -41,36 +41,37 @@ def mask(text: str, kinds: Iterable[str] = tuple(KINDS)) -> str:
 
 
 def mask_column(texts: pa.StringArray, kinds: Iterable[str] = tuple(KINDS)) -> pa.StringArray:
-    """Give *texts* with placeholders; nulls stay."""
-    return find(texts, in_order(kinds)).texts
+    """Return *texts* with placeholders; nulls stay."""
+    return mask_and_count(texts, in_order(kinds)).texts
 
 
 def in_order(kinds: Iterable[str]) -> tuple[Kind, ...]:
-    """Give the kinds called *kinds*, in the order in which they are masked."""
-    wanted = frozenset(kinds)
-    return tuple(kind for kind in KINDS.values() if kind.name in wanted)
+    """Return the kinds with the names *kinds*, in the order in which they are masked."""
+    names = frozenset(kinds)
+    return tuple(kind for kind in KINDS.values() if kind.name in names)
 
 
 def masked(text: str, kinds: tuple[Kind, ...]) -> tuple[str, dict[str, int]]:
-    """Give *text* with placeholders, and their number by kind.
+    """Return *text* with placeholders, and their number by kind.
 
-    A placeholder can uncover what was no address beside the data it stands for, so this goes on until nothing is found.
+    A placeholder can make the text beside it match, so masking is repeated until nothing changes.
     """
     counts = dict.fromkeys((kind.name for kind in kinds), 0)
-    found = True
-    while found:
-        found = False
+    has_changed = True
+    while has_changed:
+        has_changed = False
         for kind in kinds:
             text, count = kind.masked(text)
             counts[kind.name] += count
-            found = found or count > 0
+            has_changed = has_changed or count > 0
     return text, counts
 
 
-def find(texts: pa.StringArray, kinds: tuple[Kind, ...]) -> Masked:
-    """Mask all of *texts*; Python sees only those in which a scan matches, and looks only for what was scanned.
+def mask_and_count(texts: pa.StringArray, kinds: tuple[Kind, ...]) -> Masked:
+    """Mask *texts* and count the items of each kind.
 
-    That is the same as looking for all: a placeholder is not what a scan of another kind looks for.
+    Python processes only texts that a scan matches, and only for the kinds whose scan matches. The result is the same
+    as for all kinds, because a placeholder never matches a scan of another kind.
     """
     counts = {kind.name: np.zeros(len(texts), np.int64) for kind in kinds}
     hits = np.zeros((len(kinds), len(texts)), np.bool_)
@@ -81,8 +82,8 @@ def find(texts: pa.StringArray, kinds: tuple[Kind, ...]) -> Masked:
         return Masked(texts, counts)
     new = []
     for row, text in zip(rows, texts.take(pa.array(rows)).to_pylist(), strict=True):
-        text, found = masked(text, tuple(kind for kind, hit in zip(kinds, hits[:, row], strict=True) if hit))
+        text, numbers = masked(text, tuple(kind for kind, hit in zip(kinds, hits[:, row], strict=True) if hit))
         new.append(text)
-        for name, count in found.items():
+        for name, count in numbers.items():
             counts[name][row] = count
     return Masked(pc.replace_with_mask(texts, pa.array(hits.any(axis=0)), pa.array(new, pa.string())), counts)

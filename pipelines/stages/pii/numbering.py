@@ -1,9 +1,9 @@
-"""Four numbers that look like an IPv4 address and are the version of a program, a section, or an object identifier.
+"""Recognize versions, section numbers and object identifiers that look like IPv4 addresses.
 
-What stands around them decides. *Strong* words right before them ("version", "section") are enough. Beside *weak* ones,
-or with little words between ("update from", "released"), they have to look like a version as well: a first number up to
-`_MAX_MAJOR`, the others up to `_MAX_MINOR`, as in one of 100 addresses. A port behind them makes an address of them.
-Two zeros at the end are the name of a network or a version, and no machine's.
+The context decides. A *strong* word right before the numbers ("version", "section") is enough. With a *weak* word, or
+with short words between ("update from", "released"), the numbers must also look like a version: a first number up to
+`_MAX_MAJOR` and others up to `_MAX_MINOR`, as in 1 of 100 addresses. Numbers with a port are an address. Two zeros at
+the end name a network or a version, not a machine.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import re
 from typing import Final
 
 _CONTEXT: Final = 96
-"""Characters before and behind the numbers that are looked at."""
+"""Characters of context before and after the numbers."""
 _MAX_LINKS: Final = 8
 _MAX_MAJOR: Final = 40
 _MAX_MINOR: Final = 99
 _MAX_HEADING: Final = 30
 _PORT: Final = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
-"""Or the length of a prefix."""
+"""A port, or the length of a prefix."""
 
 _STRONG: Final = frozenset(
     "v ver rv sec secs fig figs oid oids clause clauses table tables tabelle abbildung ziffer "
@@ -63,10 +63,10 @@ _LITTLE: Final = frozenset(
     "les à au a et ou y e o da di del della do para per van naar en til till fra från z ze na из с со на до от и "
     "или".split()
 )
-"""What may stand between such a word and numbers that look like a version; so may other numbers."""
+"""Short words that may be between such a word and numbers that look like a version. Other numbers may be, too."""
 _NUMBER: Final = re.compile(r"\d{1,5}(?:\.\d{1,5}){1,3}")
 _TOKEN: Final = re.compile(r"\w+(?:[.-]\w+)*|[^\w\s.,:;=#\"'“”„«»(\[>~→–—-]")
-"""A word, a number, or a sign that ends the context; the other signs may stand between words."""
+"""A word, a number, or a sign that ends the context; other signs may be between words."""
 _BEHIND: Final = re.compile(
     r"-(?:alpha|beta|rc|pre|dev|snapshot|release|final|ga|preview|stable|hotfix|\d+[a-z~])"
     r"|\.(?:zip|tar|tgz|exe|msi|jar|war|dll|so|dmg|pkg|apk|rpm|deb|whl|gem|iso|img)(?![^\W_])"
@@ -95,7 +95,7 @@ def is_numbering(text: str, start: int, end: int) -> bool:
 
 
 def _follows_a_cue(before: str, *, is_plausible: bool) -> bool:
-    """Return whether *before* ends with a word for a version or a section, marks, and little words."""
+    """Return whether *before* ends with a word for a version or a section, followed only by signs and short words."""
     before = before.rstrip()
     if before.endswith("§") or (before.endswith("/") and before[-2:-1].isascii() and before[-2:-1].isalpha()):
         return True

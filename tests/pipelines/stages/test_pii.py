@@ -340,7 +340,11 @@ def test_a_hostile_text_takes_linear_time(unit: str, end: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "told"),
-    [("phone", "`phone` is not built yet"), ("iban", "`iban` is not built yet"), ("emial", "no kind of personal data")],
+    [
+        ("phone", "`phone` is not implemented"),
+        ("iban", "`iban` is not implemented"),
+        ("emial", "not a kind of personal data"),
+    ],
 )
 def test_kinds_that_are_not_built_are_refused_by_name(kind: str, told: str) -> None:
     """A recipe must not promise a masking that does not happen."""
