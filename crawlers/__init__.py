@@ -1,1 +1,1 @@
-"""Sources of records: a crawler, and loaders of files. What comes out are files and their manifest."""
+"""Acquire sources of records: a crawler, and loaders of files. Both produce files with a manifest."""

@@ -1,4 +1,4 @@
-"""Getting sources, as the pipelines ask for it."""
+"""Implement the pipelines' interface for acquiring sources."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from corpusmill.schemas.storage import Store
 
 
 class CrawlersAcquisition:
-    """Crawls and loads; what is heavy is imported when it is used."""
+    """Crawls and loads. Heavy modules are imported when they are used."""
 
     loaders: Mapping[str, str] = LOADERS
 
     def crawl(
         self, source: CrawlSource, folder: Path, *, store: Store, progress: Callable[[CrawlProgress], None]
     ) -> RawManifest:
-        """Crawl *source* into *folder*, or go on with it, and publish it in *store*."""
+        """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
         from corpusmill.crawlers.crawl import crawl
 
         return crawl(source, folder, store=store, progress=progress)
@@ -37,13 +37,13 @@ class CrawlersAcquisition:
         return preview(source, base=base)
 
     def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
-        """Give the files that are not what the manifest says."""
+        """Return the files that differ from the manifest."""
         from corpusmill.crawlers.load import changed_files
 
         return changed_files(manifest, raw=raw)
 
     def new(self, source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
-        """Give the files that match *source* now and are not in its manifest."""
+        """Return the files that match *source* now and are not in its manifest."""
         from corpusmill.crawlers.load import new_files
 
         return new_files(source, manifest, base=base)

@@ -1,6 +1,6 @@
-"""An HTTP/1.1 client that keeps what it sent and got byte for byte, and connects to addresses that were judged.
+"""An HTTP/1.1 client that records exchanges byte for byte and connects only to permitted addresses.
 
-Scrapy's own handlers give headers in another order and spelling, and resolve a name a second time after it was judged.
+Scrapy's handlers change the order and spelling of headers, and resolve a name again after its addresses were checked.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from corpusmill.crawlers.warc import Exchange
 from corpusmill.schemas.errors import DataError
 
 MAX_HEAD_BYTES: Final = 64 * 1024
-"""Of a response's status line and headers."""
+"""Maximum size of a response's status line and headers."""
 _CHUNK: Final = 256 * 1024
 _DRAINED: Final = 64 * 1024
-"""An unwanted body up to this size is read, so that the connection can be used again."""
+"""An unwanted body up to this size is read, so that the connection can be reused."""
 _STATUS: Final = re.compile(rb"HTTP/(1\.[01]) +(\d{3})(?: .*)?")
 _TRANSIENT: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
-"""Answers after which another try may help (RFC 9110 §15; RFC 6585 §4, RFC 8470 §5.2)."""
+"""Statuses after which a retry may help (RFC 9110 §15; RFC 6585 §4, RFC 8470 §5.2)."""
 _NO_BODY: Final = frozenset((204, 304))
 _ASKED: Final = {
     "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1",
@@ -39,7 +39,7 @@ _ASKED: Final = {
 
 @dataclass(frozen=True)
 class Head:
-    """Status line and headers of a response; names in lower case, values joined by commas; `raw` lines without end."""
+    """Status line and headers of a response: names in lower case, values joined by commas; `raw` lines without CRLF."""
 
     status: int
     headers: dict[str, str]
@@ -53,13 +53,13 @@ class Head:
 
 
 class Client:
-    """Sends GET requests; one at a time to a host, which the caller sees to.
+    """Sends GET requests. The caller must send only one at a time to a host.
 
     Args:
         user_agent: Value of the header.
-        allow_private: Connect to private and loopback addresses too.
-        timeout_s: For a whole exchange, with name resolution and body.
-        max_bytes: Of a body as it is sent.
+        allow_private: Whether to connect to private and loopback addresses.
+        timeout_s: Time limit for an exchange, including name resolution and body.
+        max_bytes: Maximum size of a body as it is sent.
     """
 
     def __init__(self, *, user_agent: str, allow_private: bool, timeout_s: float, max_bytes: int) -> None:
@@ -74,11 +74,11 @@ class Client:
         """Fetch *url*, without following a redirect.
 
         Args:
-            media_types: A page is wanted: errors, and success of another declared type, are refused before the body.
-            cut_at: Cut the body at this many bytes, where otherwise `max_bytes` refuses it.
+            media_types: If set, errors and responses with another declared type are refused before the body is read.
+            cut_at: Truncate the body at this size, instead of refusing it above `max_bytes`.
 
         Raises:
-            Refusal: There is no response, or not one that is wanted (``error.*``, ``http.*``, ``content.*``).
+            Refusal: There is no response, or it is refused (``error.*``, ``http.*``, ``content.*``).
         """
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -91,7 +91,7 @@ class Client:
             raise Refusal("error.connection", _failure_message(error), retry_after_s=1) from error
 
     async def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the idle connections."""
         for connection in self._idle.values():
             connection.close()
         self._idle.clear()
@@ -102,15 +102,15 @@ class Client:
         request = self._request(place, url)
         at = datetime.now(UTC)
         connection, head = await self._send(place, request)
-        done = False
+        is_reusable = False
         try:
             body, truncated = await self._body(connection, head, media_types, cut_at)
-            done = head.keeps_open and not truncated
+            is_reusable = head.keeps_open and not truncated
         except _Unread as unread:
-            done = head.keeps_open and unread.drained
+            is_reusable = head.keeps_open and unread.drained
             raise unread.refusal from None
         finally:
-            self._release(place, connection, keep=done)
+            self._release(place, connection, keep=is_reusable)
         raw = b"\r\n".join(_archived(line) for line in head.raw) + b"\r\n\r\n"
         return Exchange(url, request, head.status, raw, head.headers, body, connection.address, at, truncated)
 
@@ -121,7 +121,7 @@ class Client:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
 
     async def _send(self, place: SplitResult, request: bytes) -> tuple[_Connection, Head]:
-        """Send *request* on the connection that is kept, or on a new one when there is none or it has gone stale."""
+        """Send *request* on the idle connection, or on a new one if there is none or it was closed."""
         kept = self._idle.pop(_key(place), None)
         if kept is not None and not kept.reader.at_eof():
             with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
@@ -145,7 +145,7 @@ class Client:
                 raise
             except OSError as error:
                 failure = error
-        assert failure is not None, "there is at least one address"
+        assert failure is not None, "resolution returns at least one address"
         raise failure
 
     async def _body(
@@ -168,7 +168,7 @@ class Client:
 
 
 class _Unread(Exception):
-    """The body is not wanted; `drained` when it was read all the same."""
+    """The body is not wanted; `drained` says whether it was read anyway."""
 
     def __init__(self, refusal: Refusal, *, drained: bool) -> None:
         super().__init__(refusal.rule)
@@ -216,7 +216,7 @@ class _Connection:
             lines.append(line)
 
     async def drain(self, head: Head) -> bool:
-        """Read a small body away; False when it is not known to be small."""
+        """Read and discard a small body; return False if it may not be small."""
         try:
             if int(head.headers.get("content-length", _DRAINED + 1)) > _DRAINED:
                 return False
@@ -225,7 +225,7 @@ class _Connection:
         return (await self.body(head, _DRAINED))[1]
 
     async def body(self, head: Head, limit: int) -> tuple[bytes, bool]:
-        """Give the body without its framing, and whether it is whole (otherwise it is cut at *limit* bytes)."""
+        """Return the body without its framing, and whether it is complete (otherwise it is cut at *limit* bytes)."""
         if head.status in _NO_BODY:
             return b"", True
         if "transfer-encoding" in head.headers:
@@ -250,7 +250,7 @@ class _Connection:
         return b"".join(parts)[:limit], False
 
     async def _chunked(self, head: Head, limit: int) -> tuple[bytes, bool]:
-        """Read chunks (RFC 9112 §7.1) and drop trailers."""
+        """Read chunks (RFC 9112 §7.1) and discard trailers."""
         coding = head.headers["transfer-encoding"].lower()
         if coding != "chunked":
             raise Refusal("error.bad_response", f"Transfer-Encoding: {coding[:100]}")
@@ -281,12 +281,12 @@ class _Connection:
 
 
 def parse_head(lines: list[bytes]) -> Head:
-    """Read the lines of a response's head.
+    """Parse the lines of a response's head.
 
-    Lines without a colon are passed over, as browsers do.
+    Lines without a colon are skipped, as in browsers.
 
     Raises:
-        Refusal: ``error.bad_response``: it does not begin with a status line.
+        Refusal: ``error.bad_response``: the head does not begin with a status line.
 
     >>> parse_head([b"HTTP/1.1 200 OK", b"Vary: a", b"vary: b"]).headers
     {'vary': 'a, b'}
@@ -311,11 +311,11 @@ def parse_head(lines: list[bytes]) -> Head:
 
 
 def decoded(exchange: Exchange, *, max_bytes: int) -> bytes:
-    """Give the body of *exchange* without its content codings, as the loader of archives will read it.
+    """Return the body of *exchange* without its content codings, as the loader of archives reads it.
 
     Raises:
-        Refusal: ``error.encoding``, ``error.truncated``: it cannot be decoded, or breaks off; ``error.too_large``: it
-            unfolds to more than *max_bytes*.
+        Refusal: ``error.encoding``, ``error.truncated``: the body cannot be decoded, or is incomplete;
+            ``error.too_large``: it decodes to more than *max_bytes*.
     """
     codings = exchange.headers.get("content-encoding", "")
     try:
@@ -325,7 +325,7 @@ def decoded(exchange: Exchange, *, max_bytes: int) -> bytes:
 
 
 def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:
-    """Give why a page of this head is not wanted; everything is when no media types are asked for."""
+    """Return the reason to refuse a response with this *head*; None without *media_types*."""
     if media_types is None or 300 <= head.status < 400:
         return None
     if head.status != 200:
@@ -337,7 +337,7 @@ def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:
 
 
 def _retry_after(head: Head) -> float:
-    """Give the seconds that the server asks to wait; a date is taken as one second."""
+    """Return the seconds of `Retry-After`; a date counts as one second."""
     value = head.headers.get("retry-after", "")
     return float(value) if value.isdecimal() and len(value) < 9 else 1.0
 

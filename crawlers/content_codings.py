@@ -1,7 +1,7 @@
-"""Content and transfer codings of HTTP (RFC 9110 §8.4, RFC 9112 §7), undone: the whole body, or an error that says why.
+"""Decode the content and transfer codings of HTTP (RFC 9110 §8.4, RFC 9112 §7).
 
-The crawler and the loader of archives use the same function, so that what a page links to and what is published of it
-come from the same bytes.
+The crawler and the loader of archives use the same function, so that the links and the published text of a page come
+from the same bytes.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _CHUNK: Final = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")
 _GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 _ZSTD_MAGICS: Final = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + low, 0x2A, 0x4D, 0x18)) for low in range(16)))
 _MAX_ZSTD_WINDOW: Final = 1 << 23
-"""RFC 9659: no more on the web."""
+"""Window size limit of zstd on the web (RFC 9659)."""
 _PIECE_BYTES: Final = 1 << 16
 _RAW: Final = -15
 _FEXTRA, _FNAME, _FCOMMENT, _FHCRC = 4, 8, 16, 2
 
 
 class _Other(Exception):
-    """The body does not begin as the coding does."""
+    """The body does not begin like data of this coding."""
 
 
 def undo_content_codings(
     body: bytes, codings: str, *, max_bytes: int, is_cut: bool = False, is_archived: bool = False
 ) -> bytes:
-    """Undo *codings*, the value of `Content-Encoding`, of *body*.
+    """Decode *body*, whose `Content-Encoding` is *codings*.
 
     Args:
-        is_cut: The body was cut off when it was fetched; what came before is returned.
-        is_archived: Archives often name a coding that was undone already: one that does not fit is passed over when the
-            body could be text.
+        is_cut: The body was truncated when it was fetched; return the part that can be decoded.
+        is_archived: Skip a coding that does not fit if the body may be text, because archives often name a coding that
+            was already decoded.
 
     Raises:
-        DataError: ``too_large``: above *max_bytes*; ``truncated``: the body breaks off; ``encoding``: it is damaged, or
-            its coding is unknown.
+        DataError: ``too_large``: above *max_bytes*; ``truncated``: the body is incomplete; ``encoding``: it is damaged,
+            or its coding is unknown.
     """
     for name in reversed(codings.lower().split(",")):
         coding = name.strip().removeprefix("x-")
@@ -69,7 +69,7 @@ def undo_content_codings(
 
 
 def dechunked(body: bytes) -> bytes:
-    r"""Undo the chunked transfer coding (RFC 9112 §7.1); *body* as it is where it has no chunks.
+    r"""Decode the chunked transfer coding (RFC 9112 §7.1); return a *body* without chunks unchanged.
 
     >>> dechunked(b"4\r\n<htm\r\n2\r\nl>\r\n0\r\n\r\n"), dechunked(b"<html>")
     (b'<html>', b'<html>')
@@ -85,9 +85,9 @@ def dechunked(body: bytes) -> bytes:
 
 
 def _gunzip(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Undo gzip, all members (RFC 1952 §2.2); what follows them and is no member is passed over, as browsers do.
+    """Decode all members of gzip (RFC 1952 §2.2); skip other data after them, as browsers do.
 
-    The last trailer may be missing: deflate marks its own end (RFC 1951 §3.2.3).
+    The last trailer may be missing, because deflate marks its own end (RFC 1951 §3.2.3).
     """
     if not body.startswith(_GZIP_MAGIC):
         if _has_zlib_header(body):
@@ -129,9 +129,10 @@ def _is_whole_deflate(data: bytes) -> bool:
 
 
 def _inflate(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Undo ``deflate``: in zlib streams (RFC 9110 §8.4.1.2), raw as some servers send it, or what is gzip in truth.
+    """Decode ``deflate``: zlib streams (RFC 9110 §8.4.1.2), raw deflate as some servers send, or mislabeled gzip.
 
-    The last zlib stream may lack its checksum, as a gzip member may. What follows a stream and is none is passed over.
+    The checksum of the last zlib stream may be missing, like the trailer of gzip. Bytes after a stream that are not
+    another one are ignored.
     """
     if body.startswith(_GZIP_MAGIC):
         return _gunzip(body, max_bytes)
@@ -169,12 +170,12 @@ def _unzlib(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
 
 
 def _has_zlib_header(body: bytes) -> bool:
-    """Tell whether *body* begins as RFC 1950 §2.2 says."""
+    """Return whether *body* begins with a zlib header (RFC 1950 §2.2)."""
     return len(body) > 1 and body[0] & 0x8F == 8 and int.from_bytes(body[:2], "big") % 31 == 0 and not body[1] & 0x20
 
 
 def _unbrotli(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Undo ``br`` (RFC 7932), which has no magic number: what cannot be undone and looks like text is text."""
+    """Decode ``br`` (RFC 7932). It has no magic number, so a body that cannot be decoded may be plain text."""
     if body.lstrip().startswith(b"<"):
         raise _Other
     decoder = brotli.Decompressor()
@@ -198,14 +199,14 @@ def _unbrotli(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
 
 
 def _unzstd(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
-    """Undo ``zstd``, all frames (RFC 8878 §3.1)."""
+    """Decode all frames of ``zstd`` (RFC 8878 §3.1)."""
     if not body.startswith(_ZSTD_MAGICS):
         raise _Other
     parts: list[bytes] = []
     size, position = 0, 0
     decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW).decompressobj()
     while position < len(body) and size <= max_bytes:
-        piece = body[position : position + 1024]  # of which few bytes can stand for very many
+        piece = body[position : position + 1024]  # small, because a few bytes can expand to very many
         try:
             parts.append(decoder.decompress(piece))
         except zstandard.ZstdError as error:

@@ -1,7 +1,7 @@
-"""Crawl a source into its raw folder: archives, a ledger of what was refused, and a manifest that is written last.
+"""Crawl a source into its raw folder: archives, a ledger of refused pages, and a manifest, which is written last.
 
-A crawl has a generation of files, numbered on from those of the crawl before. It is made beside them and takes their
-place when its manifest does, so that a reader never meets half a crawl.
+The files of a crawl are numbered after those of the previous crawl. They replace these when the manifest is replaced,
+so a reader never sees half a crawl.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ Progress = Callable[[CrawlProgress], None]
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
 _LOCK_PATIENCE_S: Final = 5.0
-"""A crawl whose parent was killed needs a moment to notice."""
+"""Time to wait for the lock: a crawl whose parent was killed needs a moment to end."""
 _NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh"))
-"""Fields of a source that may change while a crawl is unfinished: they say nothing about what is fetched."""
+"""Fields of a source that may change during a crawl, because they do not affect what is fetched."""
 
 
 def crawl(
@@ -51,24 +51,24 @@ def crawl(
     *,
     store: Store | None = None,
     progress: Progress | None = None,
-    limits: Limits = Limits(),  # noqa: B008 - a frozen value
+    limits: Limits = Limits(),  # noqa: B008 - frozen
 ) -> RawManifest:
-    """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or go on with a crawl that was stopped.
+    """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
-    A finished crawl is followed by a fresh one. A killed one goes on where it was: no page is lost or archived twice.
+    After a finished crawl, a new one starts. A killed crawl resumes without losing or repeating a page.
 
     Args:
-        source: What to crawl.
-        raw_dir: Where the archives and the ledger are written; the queue lies in ``frontier/`` of the workspace.
-        store: Where they are published, the manifest last; by default *raw_dir*. Elsewhere, *raw_dir* is empty when the
-            crawl is finished.
-        progress: Is called some times a second.
-        limits: What to bear from a server.
+        source: The source.
+        raw_dir: Folder for the archives and the ledger. The queue is in ``frontier/`` of the workspace.
+        store: Where they are published; by default *raw_dir*. With another store, *raw_dir* is empty after the crawl.
+        progress: Called a few times per second.
+        limits: Limits on responses and retries.
 
     Raises:
-        SourceError: No page can be had from the start pages, and another try would not help.
-        DamagedFileError: The manifest that is there cannot be read.
-        UnfinishedError: Site or disk are not there, or another process crawls the source; the same call goes on later.
+        SourceError: No page could be fetched from the start pages, and a retry would not help.
+        DamagedFileError: The existing manifest cannot be read.
+        UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
+            resumes the crawl.
     """
     raw_dir = raw_dir.absolute()
     path = raw_dir.parent.parent / "frontier" / f"{source.name}.db"
@@ -82,15 +82,15 @@ def crawl(
             _run_process(job, progress, keep_open=lock.fileno())
             return _finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:
-        hint = "free some space or correct the permissions, then run the same command: it goes on where it was"
+        hint = "free some space or correct the permissions, then run the same command again to resume"
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
 
 
-# -- before
+# -- preparation
 
 
 def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store) -> Job:
-    """Open the queue of the crawl that is unfinished, or of a new one, and say which files are its."""
+    """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     definition = _definition(source)
     frontier = Frontier(path)
@@ -130,19 +130,19 @@ def _tool() -> str:
 
 
 def _is_same(raw_dir: Path, store: Store) -> bool:
-    """Return whether the archives are published where they are written."""
+    """Return whether the archives are published in the folder in which they are written."""
     return store.path() == raw_dir
 
 
 def _next_number(name: str, raw_dir: Path, store: Store) -> int:
-    """Give the first number behind those of the files that are there, or were published elsewhere."""
+    """Return the first number after those of the existing and the published files."""
     names = {entry.key for place in (LocalStore(raw_dir), store) for entry in place.files()}
     files = [file for file in names if re.fullmatch(rf"{re.escape(name)}-\d+\.warc\.gz|ledger-\d+\.parquet", file)]
     return max((int(file.split(".")[0].rpartition("-")[2]) for file in files), default=-1) + 1
 
 
 def _sweep(raw_dir: Path, published: RawManifest | None, *, first: int, name: str) -> None:
-    """Remove what neither the published manifest nor the running crawl refers to."""
+    """Remove files that belong neither to the published manifest nor to the running crawl."""
     kept = {file.path for file in published.files} | set(published.ledger) if published else set()
     for path in (*raw_dir.glob(f"{name}-*.warc.gz"), *raw_dir.glob("ledger-*.parquet"), *raw_dir.glob("*.tmp")):
         if path.name not in kept and (path.suffix == ".tmp" or path.name < _first_names(name, first)[path.suffix]):
@@ -161,10 +161,10 @@ def _ledger_name(number: int) -> str:
 
 
 def _run_process(job: Job, progress: Progress | None, *, keep_open: int) -> None:
-    """Run Scrapy in a process of its own: its event loop cannot be started twice in one."""
+    """Run Scrapy in a separate process, because its event loop cannot be started twice in a process."""
     root = str(Path(__file__).absolute().parent.parent.parent)
     path = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)
-    with held_interrupts():  # the process would print a traceback while it imports Scrapy
+    with held_interrupts():  # otherwise the process prints a traceback if interrupted while it imports Scrapy
         process = subprocess.Popen(
             [sys.executable, "-m", "corpusmill.crawlers.process"],
             stdin=subprocess.PIPE,
@@ -173,8 +173,8 @@ def _run_process(job: Job, progress: Progress | None, *, keep_open: int) -> None
             pass_fds=(keep_open,),
             text=True,
         )
-    assert process.stdin is not None, "it is a pipe"
-    assert process.stdout is not None, "it is a pipe"
+    assert process.stdin is not None, "Popen opened a pipe"
+    assert process.stdout is not None, "Popen opened a pipe"
     with process:
         try:
             process.stdin.write(job.to_json() + "\n")
@@ -192,26 +192,26 @@ def _listen(lines: Iterator[str], progress: Progress | None) -> dict[str, Any]:
         last = json.loads(line)
         if progress is not None and "progress" in last:
             progress(CrawlProgress(**last["progress"]))
-        if "done" in last or "error" in last:
+        if "finished" in last or "error" in last:
             break
     return last
 
 
 def _check(job: Job, last: dict[str, Any], code: int) -> None:
-    again = "run the same command: it goes on where it was"
+    again = "run the same command again to resume"
     if "error" in last:
         message = f"crawl of {job.source.name}: {last['error']['message']}"
         kinds: dict[str, type[CorpusmillError]] = {"unfinished": UnfinishedError, "work": WorkError}
         raise kinds[last["error"]["kind"]](message, hint=again)
-    if "done" not in last:
+    if "finished" not in last:
         raise UnfinishedError(f"crawl of {job.source.name}: its process ended with code {code}", hint=again)
 
 
-# -- behind
+# -- publication
 
 
 def _finish(job: Job, store: Store) -> RawManifest:
-    """Publish a crawl whose queue is exhausted, the manifest last, then remove the files of the one before."""
+    """Publish a crawl whose queue is empty, the manifest last, then remove the files of the previous crawl."""
     frontier = Frontier(job.frontier)
     try:
         _check_pages(job, frontier)
@@ -242,46 +242,46 @@ def _names(manifest: RawManifest) -> list[str]:
 
 
 def _send(job: Job, store: Store, manifest: RawManifest) -> None:
-    """Copy the files of a finished crawl to *store*; those that an earlier call sent are there under their numbers."""
-    there = {entry.key: entry.size for entry in store.files()}
+    """Copy the files of a finished crawl to *store*, except those that an earlier call copied."""
+    sizes = {entry.key: entry.size for entry in store.files()}
     for name in _names(manifest):
         path = job.raw_dir / name
-        if there.get(name) != path.stat().st_size:
+        if sizes.get(name) != path.stat().st_size:
             store.put(path, name)
 
 
 def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
-    """Remove what *store* holds of earlier crawls, and what was sent there from *raw_dir*."""
+    """Remove the files of earlier crawls from *store*, and the copied files from *raw_dir*."""
     kept = {*_names(manifest), MANIFEST}
     store.remove(*(entry.key for entry in store.files() if entry.key not in kept))
     LocalStore(job.raw_dir).remove(*_names(manifest))
 
 
 def _check_pages(job: Job, frontier: Frontier) -> None:
-    """Refuse a crawl that reached nothing, or that a host left half-way."""
+    """Raise if the crawl fetched no page, or if a host stopped answering."""
     start = job.source.start_urls[0]
     budget = job.source.max_pages
     if frontier.queued and (budget is None or frontier.pages < budget):
-        hint = "run the same command when it is back: it goes on where it was"
+        hint = "run the same command to resume when the host is available again"
         hosts = ", ".join(frontier.waiting_hosts)
-        raise UnfinishedError(f"{hosts} stopped answering, {frontier.queued} pages wait", hint=hint)
+        raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages:
         return
     seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
     why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
     frontier.remember(finished=1)
     if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
-        hint = f"is {start} reachable from here? then run the same command"
+        hint = f"check that {start} can be reached from this machine, then run the same command again"
         raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    hint = "`allow_private: true` if the address is meant" if "address.private" in seen else _hint(seen)
+    hint = "set `allow_private: true` if this address is intended" if "address.private" in seen else _hint(seen)
     raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
 
 
 def _hint(seen: dict[str, str | None]) -> str:
     if "robots.disallowed" in seen:
-        return "the site does not want this; ask its owner, or choose other start_urls"
+        return "the site does not permit it; ask its owner, or choose other start_urls"
     if "scope.offsite" in seen:
-        return "the start page leads to another host: give that one in start_urls"
+        return "the start page redirects to another host; use that host in start_urls"
     return "correct start_urls"
 
 

@@ -1,4 +1,4 @@
-"""Scrapy's download handler for http and https: delay, tries, and the exchange itself."""
+"""Scrapy's download handler for http and https: delay, retries and the exchange."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from corpusmill.crawlers.spiders.site import SiteSpider
 
 EXCHANGE: Final = "corpusmill_exchange"
-"""Where a request's `meta` holds what went over the wire."""
+"""Key of the recorded exchange in a request's `meta`."""
 ADDRESS: Final = "corpusmill_address"
-"""The address to ask for, in a request's `meta`: Scrapy escapes brackets and drops an empty query in its `url`."""
+"""Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
 FOR_ROBOTS: Final = "corpusmill_robots"
-"""Set in the `meta` of a request for a robots.txt: any answer is wanted."""
+"""Set in the `meta` of a request for a robots.txt, for which any response is accepted."""
 
 
 class DownloadHandler(BaseDownloadHandler):
-    """Fetches with `crawlers.client`; Scrapy sees to it that a host has one request at a time, tries included."""
+    """Fetches with `crawlers.client`. Scrapy sends one request at a time to a host, including retries."""
 
     lazy = True
 
@@ -48,10 +48,10 @@ class DownloadHandler(BaseDownloadHandler):
         )
 
     async def download_request(self, request: Request) -> Response:
-        """Fetch *request*; what went over the wire lies in its `meta` behind `EXCHANGE`.
+        """Fetch *request* and store the exchange in its `meta` under `EXCHANGE`.
 
         Raises:
-            Refusal: There is nothing to archive.
+            Refusal: There is no response to archive.
         """
         exchange = await self._tries(request.meta[ADDRESS], is_robots=bool(request.meta.get(FOR_ROBOTS)))
         request.meta[EXCHANGE] = exchange
@@ -88,7 +88,7 @@ class DownloadHandler(BaseDownloadHandler):
             self._last[host] = monotonic()
 
     async def _turn(self, host: str) -> None:
-        """Wait until the delay since the end of the last exchange with *host* is over."""
+        """Wait until the delay after the last exchange with *host* is over."""
         delay = max(self._job.source.delay, self._delays.get(host, 0.0))
         wait = self._last.get(host, -delay) + delay - monotonic()
         if wait > 0:

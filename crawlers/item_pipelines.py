@@ -1,4 +1,4 @@
-"""Item pipeline: what a crawl brought goes into the archive first, and then counts in the frontier."""
+"""The item pipeline: archive the outcome of a URL, then settle the URL in the frontier."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one URL; with an exchange, that is archived."""
+    """The outcome of one URL; its exchange, if any, is archived."""
 
     entry: Entry
     settled: Settled
@@ -24,20 +24,20 @@ class Outcome:
 
 
 class ArchivePipeline:
-    """Writes the records of an outcome and settles its URL, in this order: a kill in between repeats the page."""
+    """Writes the records of an outcome, then settles its URL. A kill in between repeats the page."""
 
     def __init__(self, spider: SiteSpider) -> None:
         self._spider = spider
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> ArchivePipeline:
-        """Take archive and frontier from the spider."""
+        """Create the pipeline with the archive and frontier of the spider."""
         return cls(cast("SiteSpider", crawler.spider))
 
     def process_item(self, item: Outcome) -> Outcome:
-        """Keep *item*; a failure (a full disk) ends the crawl."""
+        """Archive and settle *item*; a failure, such as a full disk, ends the crawl."""
         try:
             self._spider.keep(item)
-        except Exception as error:  # noqa: BLE001 - handed on: the crawl ends with it
+        except Exception as error:  # noqa: BLE001 - passed on: it ends the crawl
             self._spider.failure = error
         return item

@@ -1,4 +1,4 @@
-"""What one crawl is told, and how that travels to the process that runs it."""
+"""The parameters of a crawl, and their serialized form for the process that runs it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ MAX_REDIRECTS: Final = 10
 
 @dataclass(frozen=True)
 class Limits:
-    """What a crawl bears from a server; no part of a recipe.
+    """Limits on the responses of servers. They are not part of a recipe.
 
     Args:
-        timeout_s: For one exchange.
-        max_bytes: Of a body, as sent and unfolded.
-        retries: Further tries after a failure that may pass.
-        backoff_s: Before the first of them, doubled each time; a server may ask for up to `max_wait_s`.
-        archive_bytes: Size at which the next archive file is begun.
+        timeout_s: Time limit of an exchange.
+        max_bytes: Maximum size of a body, both as sent and decoded.
+        retries: Retries after a temporary failure.
+        backoff_s: Delay before the first retry, doubled each time; a server may ask for up to `max_wait_s`.
+        archive_bytes: Size from which a new archive file is started.
     """
 
     timeout_s: float = 60.0
@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One crawl: the source, where its archive goes (`first` is the number of its first file), its queue."""
+    """One crawl: the source, the folder of its archive (`first` is the number of its first file), and its queue."""
 
     source: CrawlSource
     raw_dir: Path
@@ -47,11 +47,11 @@ class Job:
 
     @property
     def user_agent(self) -> str:
-        """Who asks, and how to reach them."""
+        """The user agent: the tool and the contact."""
         return f"{self.tool} (+{self.source.contact})"
 
     def to_json(self) -> str:
-        """Give the job on one line."""
+        """Return the job as one line of JSON."""
         return json.dumps(
             {
                 **{"source": self.source.model_dump(mode="json"), "limits": asdict(self.limits), "first": self.first},
@@ -61,20 +61,20 @@ class Job:
 
     @classmethod
     def from_json(cls, line: str) -> Job:
-        """Read what `to_json` gave."""
-        given = json.loads(line)
+        """Parse the result of `to_json`."""
+        fields = json.loads(line)
         return cls(
-            source=CrawlSource.model_validate_json(json.dumps(given["source"]), strict=True),
-            raw_dir=Path(given["raw_dir"]),
-            frontier=Path(given["frontier"]),
-            first=given["first"],
-            tool=given["tool"],
-            limits=Limits(**given["limits"]),
+            source=CrawlSource.model_validate_json(json.dumps(fields["source"]), strict=True),
+            raw_dir=Path(fields["raw_dir"]),
+            frontier=Path(fields["frontier"]),
+            first=fields["first"],
+            tool=fields["tool"],
+            limits=Limits(**fields["limits"]),
         )
 
 
 def tool_name(version: str) -> str:
-    """Give the product of the user agent.
+    """Return the product of the user agent.
 
     >>> tool_name("0.1.0")
     'corpusmill/0.1.0'

@@ -1,4 +1,4 @@
-"""What a page says to a crawler: its links, and whether it wants to be kept and followed."""
+"""Extract the links and robots directives of a page."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+
 
 @dataclass(frozen=True)
 class PageLinks:
-    """Absolute URLs a page links to, in page order, each once; `nofollow` those it does not vouch for.
+    """Distinct absolute URLs that a page links to, in page order; `nofollow` has those with that directive.
 
-    `noindex`: the page asks not to be kept. `text`: what it says, title and navigation included.
+    `noindex` says whether the page has that directive. `text` is its text, including title and navigation.
     """
 
     follow: tuple[str, ...]
@@ -31,47 +31,47 @@ class PageLinks:
 
 
 def page_links(body: bytes, *, url: str, headers: Mapping[str, str]) -> PageLinks:
-    """Read the HTML page *body* that came from *url* with *headers* (names in lower case)."""
+    """Parse the HTML page *body*, which was fetched from *url* with *headers* (names in lower case)."""
     text, encoding = decode_with_codec(body, headers.get("content-type"))
     tree = LexborHTMLParser(text)
-    wishes = header_wishes(headers.get("x-robots-tag", "")) | _meta_wishes(tree)
+    directives = header_directives(headers.get("x-robots-tag", "")) | _meta_directives(tree)
     base = _base(tree, url)
     hrefs: dict[str, bool] = {}
-    for href, is_vouched in _hrefs(tree):
-        hrefs[href] = hrefs.get(href, False) or is_vouched
-    follows = "nofollow" not in wishes
-    found: dict[str, bool] = {}
-    for href, is_vouched in hrefs.items():
+    for href, may_follow in _hrefs(tree):
+        hrefs[href] = hrefs.get(href, False) or may_follow
+    follows = "nofollow" not in directives
+    links: dict[str, bool] = {}
+    for href, may_follow in hrefs.items():
         target = _absolute(href, base=base, encoding=encoding)
         if target is not None:
-            found[target] = found.get(target, False) or (is_vouched and follows)
+            links[target] = links.get(target, False) or (may_follow and follows)
     return PageLinks(
-        follow=tuple(target for target, follow in found.items() if follow),
-        nofollow=tuple(target for target, follow in found.items() if not follow),
-        noindex="noindex" in wishes,
+        follow=tuple(target for target, follow in links.items() if follow),
+        nofollow=tuple(target for target, follow in links.items() if not follow),
+        noindex="noindex" in directives,
         text=_text(tree),
     )
 
 
-def header_wishes(value: str) -> set[str]:
-    """Give what an ``X-Robots-Tag`` asks of us; a part that begins with another crawler's name is for that one.
+def header_directives(value: str) -> set[str]:
+    """Return the directives of an ``X-Robots-Tag``, except those for crawlers with other names.
 
-    >>> sorted(header_wishes("nofollow, otherbot: noindex"))
+    >>> sorted(header_directives("nofollow, otherbot: noindex"))
     ['nofollow']
     """
-    wishes: set[str] = set()
+    directives: set[str] = set()
     name = ""
     for part in value.lower().split(","):
         head, colon, tail = part.partition(":")
-        # `unavailable_after: date` and `max-snippet: 20` are rules with a value, not names of crawlers.
+        # `unavailable_after: date` and `max-snippet: 20` are directives with a value, not names of crawlers.
         is_name = bool(colon) and not head.strip().startswith(("unavailable_after", "max-"))
         name = head.strip() if is_name else name
         if name in ("", *_ROBOTS_NAMES):
-            wishes |= _words([tail if is_name else part])
-    return wishes
+            directives |= _words([tail if is_name else part])
+    return directives
 
 
-def _meta_wishes(tree: LexborHTMLParser) -> set[str]:
+def _meta_directives(tree: LexborHTMLParser) -> set[str]:
     named = [(node.attributes.get("name") or "", node) for node in tree.css("meta[name]")]
     return _words(node.attributes.get("content") or "" for name, node in named if name.strip().lower() in _ROBOTS_NAMES)
 
@@ -90,7 +90,7 @@ def _base(tree: LexborHTMLParser, url: str) -> str:
 
 
 def _text(tree: LexborHTMLParser) -> str:
-    """Return the words of the page; a link that shows its address and nothing else has none."""
+    """Return the text of the page, without links that only show their address."""
     tree.strip_tags(["script", "style", "template"])
     for node in tree.css("a[href]"):
         if node.text(strip=True) == node.attributes.get("href"):
@@ -99,7 +99,7 @@ def _text(tree: LexborHTMLParser) -> str:
 
 
 def _hrefs(tree: LexborHTMLParser) -> Iterable[tuple[str, bool]]:
-    """Give what the page refers to, with whether it vouches for it."""
+    """Yield the references of the page, and whether each may be followed."""
     for node in tree.css("a[href], area[href]"):
         attributes = node.attributes
         yield attributes.get("href") or "", "nofollow" not in (attributes.get("rel") or "").lower().split()
@@ -113,7 +113,7 @@ def _hrefs(tree: LexborHTMLParser) -> Iterable[tuple[str, bool]]:
 
 
 def _absolute(href: str, *, base: str, encoding: str) -> str | None:
-    """Return the address *href* means, without fragment; None when it is not one of the web."""
+    """Return the address of *href* without fragment; None if it is not a web address."""
     href = href.strip()
     if not href or href[0] == "#":
         return None

@@ -1,4 +1,4 @@
-"""Registers the files of a `load` source: which they are and what they hold, so that a run sees when one changed."""
+"""Register the files of a `load` source with their hashes, so that a run detects changes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pydantic import ValidationError
 
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.streams import unreadable
-from corpusmill.crawlers.patterns import Match, matching_files, passed_over
+from corpusmill.crawlers.patterns import Match, matching_files, skipped_files
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError
 from corpusmill.schemas.raw import PASSED_OVER, RawFile, RawManifest
@@ -27,7 +27,7 @@ from corpusmill.schemas.recipe import LoadSource, Source
 from corpusmill.schemas.storage import Store, open_store
 
 Progress: TypeAlias = Callable[[int, int], None]
-"""Is told how many bytes were read so far, and of how many."""
+"""Called with the number of bytes read, and their total."""
 
 MANIFEST: Final = "manifest.json"
 COPIES: Final = "files"
@@ -37,15 +37,15 @@ _PIECE_BYTES: Final = 1 << 20
 def load(
     source: LoadSource, raw: Store | Path, *, base: Path, copy: bool = False, progress: Progress | None = None
 ) -> RawManifest:
-    """Write the manifest of *source* into the store or folder *raw*, last, and give it. Reads every file once.
+    """Write the manifest of *source* into the store or folder *raw*, and return it. Reads every file once.
 
     Args:
-        base: The recipe's folder, at which relative paths begin.
-        copy: Keep a copy of each file in *raw*, named by its content; else files stay in place.
+        base: The recipe's folder, to which paths are relative.
+        copy: Copy each file to *raw*, named by its hash; otherwise, files stay in place.
 
     Raises:
-        RecipeError: The format is unknown, or does not know a field.
-        SourceError: No file matches, one cannot be read, or its loader refuses it.
+        RecipeError: The format is unknown, or does not have a field.
+        SourceError: No file matches, a file cannot be read, or the loader refuses it.
         UnfinishedError: *raw* cannot be written.
     """
     store = open_store(raw)
@@ -91,21 +91,21 @@ def _manifest(source: LoadSource, files: Iterable[RawFile], counts: dict[str, in
 
 
 def _counts(source: LoadSource, loader: Loader, matches: list[Match], *, base: Path) -> dict[str, int]:
-    """Return the records of all files, where that is known, and the files of folders that are of another kind."""
+    """Return the number of records, if known for all files, and of files in folders that have another suffix."""
     records = [loader.records(str(match.path)) for match in matches]
     known = [number for number in records if number is not None]
     others = sum(
-        (passed_over(pattern, base=base, suffixes=loader.suffixes) for pattern in source.paths), Counter[str]()
+        (skipped_files(pattern, base=base, suffixes=loader.suffixes) for pattern in source.paths), Counter[str]()
     )
     counts = {"records": sum(known)} if len(known) == len(records) else {}
     return counts | {f"{PASSED_OVER}{kind}": number for kind, number in sorted(others.items())}
 
 
 def loader_of(source: Source) -> Loader:
-    """Give the loader that reads the files of *source*, with the parameters that the recipe gives.
+    """Return the loader of *source*, with the parameters in the recipe.
 
     Raises:
-        RecipeError: The format is unknown, does not know a field, or refuses its value.
+        RecipeError: The format is unknown, does not have a field, or refuses its value.
     """
     place = LOADERS.get(source.format)
     if place is None:
@@ -125,11 +125,10 @@ def loader_of(source: Source) -> Loader:
 
 
 def changed_files(manifest: RawManifest, *, raw: Store | Path | None = None) -> list[RawFile]:
-    """Give the files of *manifest* that are missing or hold something else now.
+    """Return the files of *manifest* that are missing or changed.
 
-    A file of which size and time are as they were is taken as unchanged without being read. Keys of *raw* (copies,
-    archives of a crawl) are relative paths; where *raw* is not on this machine, their marks (ETags) take the place of
-    the time.
+    A file with the same size and time of modification counts as unchanged and is not read. Keys of *raw* (copies,
+    archives of a crawl) are relative paths. If *raw* is on another machine, ETags are compared instead of times.
     """
     store = open_store(Path() if raw is None else raw)
     folder = store.path()
@@ -148,7 +147,7 @@ def changed_files(manifest: RawManifest, *, raw: Store | Path | None = None) -> 
 
 
 def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
-    """Give the names of the files that *source* means now and that are not in *manifest*.
+    """Return the names of the files that match *source* now and are not in *manifest*.
 
     Raises:
         RecipeError, SourceError: As `load`.
@@ -160,7 +159,7 @@ def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[
 def _unknown_format(name: str) -> RecipeError:
     close = get_close_matches(name, LOADERS, n=1)
     hint = f"did you mean `{close[0]}`?" if close else f"formats: {', '.join(LOADERS)}"
-    return RecipeError(f"format {name!r} is not known", field="format", value=name, hint=hint)
+    return RecipeError(f"unknown format {name!r}", field="format", value=name, hint=hint)
 
 
 def _unknown_field(form: str, field: str, value: object, known: list[str]) -> RecipeError:
@@ -171,12 +170,12 @@ def _unknown_field(form: str, field: str, value: object, known: list[str]) -> Re
 
 
 def _matches(source: LoadSource, loader: Loader, *, base: Path) -> list[Match]:
-    """Give the files that *source* means, each once, sorted by name and path."""
-    found: dict[Path, Match] = {}
+    """Return the distinct files that match *source*, sorted by name and path."""
+    by_path: dict[Path, Match] = {}
     for pattern in source.paths:
         for match in matching_files(pattern, base=base, suffixes=loader.suffixes):
-            found.setdefault(match.path, match)
-    matches = sorted(found.values(), key=lambda match: (os.fsencode(match.name), os.fsencode(match.path)))
+            by_path.setdefault(match.path, match)
+    matches = sorted(by_path.values(), key=lambda match: (os.fsencode(match.name), os.fsencode(match.path)))
     for match in matches:
         if os.fsencode(match.name).decode(errors="replace") != match.name:
             raise SourceError("the file's name is not UTF-8", file=repr(str(match.path)), hint="rename the file")
@@ -186,7 +185,7 @@ def _matches(source: LoadSource, loader: Loader, *, base: Path) -> list[Match]:
 
 
 def _refuse_repeated(matches: list[Match], *, one_document: bool) -> None:
-    problem = "would be one document" if one_document else "have one name, of which ids are made"
+    problem = "would become one document" if one_document else "have the same name, which is part of ids"
     for one, other in pairwise(matches):
         if one.name == other.name:
             raise RecipeError(
@@ -199,12 +198,12 @@ def _refuse_repeated(matches: list[Match], *, one_document: bool) -> None:
 
 def _with_progress(matches: list[Match], progress: Progress | None) -> Iterator[Match]:
     sizes = [_status(match.path).st_size for match in matches]
-    done, total = 0, sum(sizes)
+    read, total = 0, sum(sizes)
     for match, size in zip(matches, sizes, strict=True):
         yield match
-        done += size
+        read += size
         if progress is not None:
-            progress(done, total)
+            progress(read, total)
 
 
 def _in_place(match: Match) -> RawFile:
@@ -216,7 +215,7 @@ def _in_place(match: Match) -> RawFile:
 
 
 def _copied(match: Match, store: Store) -> RawFile:
-    """Copy a file under the hash of what was copied; the copy is what the manifest then speaks of."""
+    """Copy a file to a key with its hash; the manifest lists the copy."""
     suffix = "".join(match.path.suffixes[-2:])
     copy = store.write_hashed(_pieces(match.path), lambda sha256: f"{COPIES}/{sha256}{suffix}")
     path = store.path(copy.key)
@@ -251,11 +250,11 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 
 def _status(path: Path) -> os.stat_result:
-    """Give the status of a file that is regular: reading a pipe or a device may never end."""
+    """Return the status of a regular file; raise for a pipe or device, because reading it may never end."""
     try:
         status = path.stat()
     except OSError as error:
         raise unreadable(str(path), error) from error
     if not stat.S_ISREG(status.st_mode):
-        raise SourceError("not a regular file", file=str(path), hint="name a file")
+        raise SourceError("not a regular file", file=str(path), hint="use the path of a file")
     return status

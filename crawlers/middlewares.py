@@ -1,4 +1,4 @@
-"""Downloader middleware: nothing is fetched that a robots.txt forbids, or whose robots.txt cannot be had."""
+"""Downloader middleware that refuses pages that a robots.txt disallows, or whose robots.txt is unreachable."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class RobotsMiddleware:
-    """Asks the robots.txt of each scheme, host and port once a crawl; archives the answers."""
+    """Fetches and archives the robots.txt of each scheme, host and port once per crawl."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -29,11 +29,11 @@ class RobotsMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RobotsMiddleware:
-        """Give the middleware of a crawl."""
+        """Create the middleware of a crawl."""
         return cls(crawler)
 
     async def process_request(self, request: Request) -> None:
-        """Let *request* pass.
+        """Check *request* against the robots.txt of its host.
 
         Raises:
             Refusal: ``robots.disallowed``, ``robots.unreachable`` or ``address.private``.
@@ -62,7 +62,7 @@ class RobotsMiddleware:
         return cast("SiteSpider", self._crawler.spider)
 
     async def _ask(self, url: str) -> RobotsPolicy:
-        """Fetch the file at *url*; too long a chain of redirects counts as "there is none" (RFC 9309 §2.3.1.2)."""
+        """Fetch the file at *url*. A chain of too many redirects counts as a missing file (RFC 9309 §2.3.1.2)."""
         for _ in range(MAX_ROBOTS_REDIRECTS + 1):
             try:
                 exchange = await self._fetch(url)
@@ -71,7 +71,7 @@ class RobotsMiddleware:
                 target = resolved_location(exchange.head, base=url) if is_redirect else None
             except Refusal as refusal:
                 if refusal.rule == "address.private":
-                    # The same would be said of the page itself, and says more.
+                    # The page itself fails with the same, more specific rule.
                     raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
             if target is None:

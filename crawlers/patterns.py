@@ -1,8 +1,8 @@
-"""Files that a `path` of a recipe means: one file, a folder, or a glob pattern.
+"""Match the files of a `path` in a recipe: a file, a folder, or a glob pattern.
 
 Only regular files (or links to them) count, because a pipe or a device may never end.
-Hidden files and folders are skipped unless the pattern names them. A folder, and ``**``, is walked without following
-links to folders, and a file in it that is a link to somewhere outside is left out.
+Hidden files and folders are skipped unless the pattern names them. Folders and ``**`` are searched without following
+links to folders. Links to files outside of the folder are skipped.
 """
 
 from __future__ import annotations
@@ -27,32 +27,34 @@ _PACKED: Final = frozenset((".gz", ".bz2", ".xz", ".zst"))
 
 @dataclass(frozen=True)
 class Match:
-    """A file, and its POSIX path from the pattern's fixed prefix."""
+    """A file, and its POSIX path relative to the pattern's fixed prefix."""
 
     path: Path
     name: str
 
 
 def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> list[Match]:
-    """Give the files that *pattern* means, sorted by name; a relative one begins at the folder *base*.
+    """Return the files that match *pattern*, sorted by name; relative patterns start at the folder *base*.
 
     Args:
-        suffixes: Ends of the file names that a folder is searched for; a pattern says itself which it means.
+        suffixes: Suffixes of the files that are used if *pattern* is a folder.
 
     Raises:
         RecipeError: An environment variable of *pattern* (``${NAME}``) is not set.
-        SourceError: There is no such file, or *pattern* is the path of a pipe, a socket or a device.
+        SourceError: No file matches, or *pattern* is the path of a pipe, a socket or a device.
     """
     path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
     if path.is_dir():
-        found = [Match(file, file.relative_to(path).as_posix()) for file in _files_under(path)]
-        matches = [match for match in found if match.name.lower().endswith(_lower(suffixes))]
+        below = [Match(file, file.relative_to(path).as_posix()) for file in _files_under(path)]
+        matches = [match for match in below if match.name.lower().endswith(_lower(suffixes))]
         if not matches:
-            raise _nothing_in(path, pattern, [match.name for match in found], suffixes)
+            raise _nothing_in(path, pattern, [match.name for match in below], suffixes)
     elif path.is_file():
         matches = [Match(path, path.name)]
     elif path.exists():
-        raise SourceError("not a regular file", file=str(path), field="path", value=pattern, hint="name a file")
+        raise SourceError(
+            "not a regular file", file=str(path), field="path", value=pattern, hint="use the path of a file"
+        )
     else:
         prefix, parts = _split(path)
         matches = [Match(file, file.relative_to(prefix).as_posix()) for file in _matching(prefix, parts)]
@@ -61,10 +63,10 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> li
     return sorted(matches, key=lambda match: match.name.encode(errors="surrogateescape"))
 
 
-def passed_over(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Counter[str]:
-    """Return the files of the folder *pattern* that end in none of *suffixes*, by suffix; none for another pattern.
+def skipped_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Counter[str]:
+    """Count the files in the folder *pattern* without one of *suffixes*, by suffix; empty for a file or glob.
 
-    Hidden files, and links out of the folder, are not counted.
+    Hidden files and links out of the folder are not counted.
     """
     path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
     names = (file.name.lower() for file in _files_under(path)) if path.is_dir() else ()
@@ -72,7 +74,7 @@ def passed_over(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Count
 
 
 def kind_of(name: str) -> str:
-    """Return the suffix by which people know the kind of a file.
+    """Return the suffix that shows the kind of a file, with the suffix of its compression.
 
     >>> kind_of("a/b.jsonl.gz"), kind_of("notes.v2.TXT"), kind_of("README")
     ('.jsonl.gz', '.txt', 'without a suffix')
@@ -97,7 +99,7 @@ def _lower(suffixes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
-    """Give the part of *path* before the first wildcard, and the parts from there.
+    """Split *path* into the part before the first wildcard, and the remaining parts.
 
     >>> _split(Path("/a/b/*.txt"))
     (PosixPath('/a/b'), ('*.txt',))
@@ -113,13 +115,13 @@ def _matching(prefix: Path, parts: tuple[str, ...]) -> Iterator[Path]:
             if _fits(file.relative_to(prefix).parts, parts):
                 yield file
     else:
-        for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob gives hidden files
+        for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob includes hidden files
             if (prefix / name).is_file():
                 yield prefix / name
 
 
 def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
-    """Tell whether the path *names* fits the pattern *parts*; ``**`` stands for any number of folders.
+    """Return whether the path *names* matches the pattern *parts*; ``**`` matches any number of folders.
 
     >>> _fits(("a", "b", "c.txt"), ("**", "*.txt")), _fits(("c.txt",), ("**", "*.txt")), _fits(("a",), ("**", "*.txt"))
     (True, True, False)
@@ -138,7 +140,7 @@ def _is_hidden(name: str, part: str) -> bool:
 
 
 def _files_under(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
-    """Give the files at any depth under *folder* that do not lie outside it in truth."""
+    """Yield the files at any depth under *folder*, except links to files outside of it."""
     root = folder.resolve()
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if hidden or not name.startswith(".")]
@@ -150,14 +152,16 @@ def _files_under(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
 
 
 def _nothing_in(path: Path, pattern: str, names: list[str], suffixes: tuple[str, ...]) -> SourceError:
-    there = sorted({Path(name).suffix or Path(name).name for name in names})
-    about = f"it holds files of the kinds {', '.join(there[:8])}" if there else "it is empty"
-    wanted = ", ".join(suffixes)
-    hint = (
-        f"name the files with a pattern, such as `{pattern.rstrip('/')}/**/*{there[0]}`" if there else "choose another"
-    )
+    kinds = sorted({Path(name).suffix or Path(name).name for name in names})
+    about = f"it has {', '.join(kinds[:8])}" if kinds else "it is empty"
+    expected = ", ".join(suffixes)
+    hint = f"use a pattern such as `{pattern.rstrip('/')}/**/*{kinds[0]}`" if kinds else "use another folder"
     return SourceError(
-        f"the folder has no file that ends in {wanted}; {about}", file=str(path), field="path", value=pattern, hint=hint
+        f"the folder has no file that ends in {expected}; {about}",
+        file=str(path),
+        field="path",
+        value=pattern,
+        hint=hint,
     )
 
 
@@ -166,7 +170,7 @@ def _nothing_at(path: Path, pattern: str) -> SourceError:
 
 
 def _where_it_ends(path: Path) -> str:
-    """Tell how far the way to *path*, which matches nothing, exists, and what is there."""
+    """Return the hint for *path*, which matches nothing: its longest existing part, and the names there."""
     place = _split(path)[0] if glob.has_magic(str(path)) else path
     missing = ""
     while not place.exists():
@@ -175,5 +179,5 @@ def _where_it_ends(path: Path) -> str:
     if missing and (close := get_close_matches(missing, names, n=1)):
         return f"did you mean `{close[0]}` in {place}?"
     if not missing and names:
-        return f"{place} holds {', '.join(names[:5])}{', …' if names[5:] else ''}"
+        return f"{place} has {', '.join(names[:5])}{', …' if names[5:] else ''}"
     return f"looked for {path}; {place} exists"

@@ -1,6 +1,6 @@
-"""The process in which Scrapy runs: one crawl, told on stdin, told about on stdout in lines of JSON.
+"""The process that runs Scrapy for one crawl. It reads a job from stdin and writes progress to stdout, as JSON lines.
 
-It ends at once when stdin closes: then the process that wants the crawl is gone, and a killed crawl can be resumed.
+It ends at once when stdin closes, because the parent process has ended. A killed crawl can be resumed.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ _EVERY_S: Final = 0.25
 
 
 class QuietFormatter(LogFormatter):
-    """Says nothing about single pages: what became of each is in the frontier."""
+    """Logs nothing about single pages, because the frontier records them."""
 
     def crawled(self, *args: Any) -> None:  # type: ignore[override]
-        """Say nothing."""
+        """Log nothing."""
 
     def scraped(self, *args: Any) -> None:  # type: ignore[override]
-        """Say nothing."""
+        """Log nothing."""
 
 
 def main() -> None:
-    """Run the crawl that stdin describes on its first line."""
+    """Run the job on the first line of stdin."""
     ignore_interrupts()
     line = sys.stdin.readline()
-    if not line:  # the parent was interrupted before it could say what to crawl
+    if not line:  # the parent was interrupted before it wrote the job
         return
     job = Job.from_json(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         run(job)
     except (OSError, sqlite3.OperationalError) as error:
-        _say(error={"kind": "unfinished", "message": str(error)})
+        _write(error={"kind": "unfinished", "message": str(error)})
     except Exception as error:
         logging.getLogger(__name__).exception("crawl failed")
-        _say(error={"kind": "work", "message": f"{type(error).__name__}: {error}"})
+        _write(error={"kind": "work", "message": f"{type(error).__name__}: {error}"})
 
 
 def _end_with_parent() -> None:
-    # The file descriptor, because a thread that waits in sys.stdin holds its lock at the end of the interpreter.
+    # Use the file descriptor: a thread that waits in sys.stdin holds its lock when the interpreter ends.
     while os.read(sys.stdin.fileno(), 4096):
         continue
     os._exit(1)
@@ -66,18 +66,18 @@ def run(job: Job) -> None:
     """Crawl until the frontier is exhausted.
 
     Raises:
-        OSError, sqlite3.OperationalError: The disk is full or taken away; the crawl can be resumed.
+        OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
     frontier = Frontier(job.frontier, max_pages=job.source.max_pages)
     writer = open_archive(job, frontier)
-    _say(progress=_progress(frontier))
+    _write(progress=_progress(frontier))
     settings = Settings()
     settings.setmodule("corpusmill.crawlers.settings")
     process = AsyncCrawlerProcess(settings)
     for name in ("scrapy", "asyncio", "protego"):
         logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(SiteSpider)
-    process.crawl(crawler, job=job, frontier=frontier, writer=writer, tell=Teller(frontier))
+    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=ProgressReporter(frontier))
     process.start(install_signal_handlers=False)
     spider = cast("SiteSpider | None", crawler.spider)
     if spider is None:
@@ -85,28 +85,28 @@ def run(job: Job) -> None:
     if spider.failure is not None:
         raise spider.failure
     writer.close()
-    _say(progress=_progress(frontier), done=True)
+    _write(progress=_progress(frontier), finished=True)
     frontier.close()
 
 
-class Teller:
-    """Tells how far the crawl is, at most every `_EVERY_S` seconds."""
+class ProgressReporter:
+    """Writes the progress of the crawl, at most every `_EVERY_S` seconds."""
 
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
-        self._told = 0.0
+        self._reported_at = 0.0
 
     def __call__(self) -> None:
-        """Tell it now, unless it was told a moment ago."""
-        if time.monotonic() - self._told > _EVERY_S:
-            self._told = time.monotonic()
-            _say(progress=_progress(self._frontier))
+        """Write the progress unless it was written less than `_EVERY_S` seconds ago."""
+        if time.monotonic() - self._reported_at > _EVERY_S:
+            self._reported_at = time.monotonic()
+            _write(progress=_progress(self._frontier))
 
 
 def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
-    """Open the archive where the frontier says that it counts up to, and cut off what a kill left behind that.
+    """Open the archive at the end of its valid part, according to the frontier, and remove later data.
 
-    Pages that the frontier counts but the files have lost (after a power cut) are queued again.
+    Pages that the frontier has settled but the files have lost, as after a power cut, are queued again.
     """
     number, end = frontier.position() or (job.first, 0)
     while (size := _size(job.raw_dir / archive_name(job.source.name, number))) < end:
@@ -135,8 +135,8 @@ def _progress(frontier: Frontier) -> dict[str, Any]:
     return {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
 
 
-def _say(**what: Any) -> None:
-    sys.stdout.write(json.dumps(what) + "\n")
+def _write(**fields: Any) -> None:
+    sys.stdout.write(json.dumps(fields) + "\n")
     sys.stdout.flush()
 
 

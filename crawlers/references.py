@@ -1,4 +1,4 @@
-"""Addresses as browsers read them, in a page and in `Location`: the WHATWG URL standard, 4.4, for http and https."""
+"""Resolve addresses in pages and in `Location` as browsers do: the WHATWG URL standard, 4.4, for http and https."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from corpusmill.schemas.urls import DEFAULT_PORTS, authority, canonical_url
 _ABSOLUTE: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SURROUNDING: Final = "".join(map(chr, range(0x21)))
-"""C0 controls and the space, which may surround an address."""
+"""C0 controls and the space, which are stripped from an address."""
 _DROPPED: Final = str.maketrans("", "", "\t\r\n")
 _ESCAPED_IN_PATH: Final = re.compile(r"[\x00-\x20\"<>^`{}\x7f-\U0010ffff]+")
-"""The standard's "path percent-encode set" (1.3); `#` and `?` cannot be there."""
+"""The standard's "path percent-encode set" (1.3), without `#` and `?`, which a path cannot contain."""
 _ESCAPED_IN_QUERY: Final = re.compile(r"[\x00-\x20\"<>'\x7f-\U0010ffff]+")
 """The standard's "special-query percent-encode set" (1.3)."""
 
 
 def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
-    """Return the address that *reference* means in a page at *base*, in ASCII and without a fragment.
+    """Resolve *reference* in a page at *base* to an address in ASCII, without a fragment.
 
     Args:
-        reference: As it is written: relative, or with any number of slashes, backslashes, blanks and line ends.
+        reference: As written: it may be relative, or have extra slashes, backslashes, blanks and line ends.
         base: The absolute address of the page, or the base that it declares.
-        encoding: Python's name of the page's encoding, in which its queries are written.
+        encoding: Python's name of the page's encoding, which its queries use.
 
     Raises:
-        ValueError: It is not an address of scheme http or https, or its host or port is invalid.
+        ValueError: The result is not an http or https address, or its host or port is invalid.
 
     >>> resolved_url("///Example.ORG:80\\\\a b/../é?q[]=é", base="http://localhost/", encoding="latin-1")
     'http://example.org/%C3%A9?q[]=%E9'
@@ -58,12 +58,12 @@ def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
 
 
 def resolved_location(head: bytes, *, base: str) -> str | None:
-    """Return the address that the response *head* redirects to; None when it names none.
+    """Return the address that the response *head* redirects to; None if it has no `Location`.
 
-    Bytes beyond ASCII are escaped one by one, so that raw UTF-8 keeps its meaning; that is what browsers do.
+    Bytes beyond ASCII are escaped one by one, as browsers do, so that raw UTF-8 keeps its meaning.
 
     Raises:
-        Refusal: ``error.bad_redirect``: it is not a web address, or there are several, which browsers refuse, too.
+        Refusal: ``error.bad_redirect``: it is not a web address, or there are several, which browsers also refuse.
     """
     locations = dict.fromkeys(value for value in _values(head, b"location") if value)
     if not locations:
@@ -81,7 +81,7 @@ def resolved_location(head: bytes, *, base: str) -> str | None:
 
 
 def request_target(url: str) -> str:
-    """Return what a request line asks of the host of *url*; an empty query keeps its question mark.
+    """Return the target of the request line for *url*; an empty query keeps its question mark.
 
     >>> request_target("http://example.org?"), request_target("http://example.org/a?b#c")
     ('/?', '/a?b')
@@ -91,7 +91,7 @@ def request_target(url: str) -> str:
 
 
 def _values(head: bytes, name: bytes) -> list[bytes]:
-    """Return the values of the header *name*; a line that begins with a blank goes on with the one before."""
+    """Return the values of the header *name*; a line that begins with a blank continues the one before."""
     lines: list[bytes] = []
     for line in head.split(b"\r\n")[1:]:
         if line[:1] in (b" ", b"\t") and lines:
@@ -138,14 +138,14 @@ def _query(query: str, encoding: str) -> str:
 
 
 def _in_codec(text: str, codec: str) -> str:
-    """Escape *text* in its encoding; a character that has none there is escaped as HTML does it in forms."""
+    """Escape *text* in its encoding; a character outside of the encoding is escaped as in HTML forms."""
     try:
         encoded = text.encode(codec)
     except UnicodeEncodeError:
         if len(text) > 1:
             return "".join(_in_codec(letter, codec) for letter in text)
         return f"%26%23{ord(text)}%3B"
-    # A second byte of Japanese or Chinese encodings may be an ASCII letter, and stays one.
+    # The second byte in Japanese or Chinese encodings may be an ASCII letter, which is not escaped.
     escaped = ((byte, chr(byte)) for byte in encoded)
     return "".join(_percent(bytes([byte])) if _ESCAPED_IN_QUERY.match(letter) else letter for byte, letter in escaped)
 

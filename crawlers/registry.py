@@ -1,4 +1,4 @@
-"""The formats that `load` reads: a name in a recipe, and where its loader lives. Reading it imports nothing."""
+"""The table of formats that `load` reads: their names in a recipe, and their loaders. Reading it imports nothing."""
 
 from __future__ import annotations
 

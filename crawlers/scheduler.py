@@ -1,4 +1,4 @@
-"""Scrapy's scheduler on the durable frontier."""
+"""Scrapy's scheduler, based on the durable frontier."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ if TYPE_CHECKING:
 
 
 class FrontierScheduler(BaseScheduler):
-    """Gives one URL of a host at a time; what a page links to enters the frontier when the page is settled."""
+    """Returns one URL of a host at a time. The links of a page enter the frontier when the page is settled."""
 
     def __init__(self, spider: SiteSpider) -> None:
         self._spider = spider
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> FrontierScheduler:
-        """Take the frontier from the spider."""
+        """Create the scheduler with the frontier of the spider."""
         return cls(cast("SiteSpider", crawler.spider))
 
     def has_pending_requests(self) -> bool:
-        """Tell whether the crawl goes on."""
+        """Return whether the crawl continues."""
         return self._spider.failure is None and self._spider.frontier.has_work()
 
     def enqueue_request(self, request: Request) -> bool:
-        """Refuse *request*: nothing but the frontier may start a download."""
+        """Raise, because only the frontier may start a download."""
         raise NotImplementedError(f"{request.url} is not from the frontier")
 
     def next_request(self) -> Request | None:
-        """Give the request for the next URL; None while every host with work is busy."""
+        """Return the request for the next URL; None while every host with queued URLs is busy."""
         if self._spider.failure is not None:
             return None
         entry = self._spider.frontier.take()

@@ -1,7 +1,7 @@
 """Settings of the Scrapy project.
 
-Scrapy's own middlewares and extensions are all left out: what they do is done by ours (robots, delay, redirects, tries,
-archive), is not wanted (cookies, consoles, caches), or costs a millisecond a page.
+All of Scrapy's middlewares and extensions are disabled: they are replaced (robots, delay, redirects, retries, archive),
+not wanted (cookies, consoles, caches), or cost a millisecond per page.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from typing import Any
 BOT_NAME = "corpusmill"
 SPIDER_MODULES = ["corpusmill.crawlers.spiders"]
 
-# Nobody may look into or steer a running crawl from outside.
+# A running crawl cannot be inspected or controlled from outside.
 TELNETCONSOLE_ENABLED = False
 REMOTE_CONTROL_ENABLED = False
 
-# The robots middleware below obeys RFC 9309 also where a robots.txt cannot be had, which Scrapy's does not.
+# Unlike Scrapy's, the robots middleware below follows RFC 9309 also if a robots.txt is unreachable.
 ROBOTSTXT_OBEY = False
 COOKIES_ENABLED = False
 REDIRECT_ENABLED = False
@@ -25,10 +25,10 @@ HTTPPROXY_ENABLED = False
 
 CONCURRENT_REQUESTS = 16
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
-# The download handler waits, because it knows of tries and of a site's Crawl-delay.
+# The download handler waits instead, because it knows retries and a site's Crawl-delay.
 DOWNLOAD_DELAY = 0
 
-# Plain asyncio: one loop fewer on the way of each byte.
+# Plain asyncio avoids a second event loop.
 TWISTED_REACTOR_ENABLED = False
 
 SCHEDULER = "corpusmill.crawlers.scheduler.FrontierScheduler"

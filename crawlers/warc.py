@@ -1,4 +1,4 @@
-"""Writing of WARC 1.1 files (ISO 28500:2017): one gzip member a record, so that any record can be read alone."""
+"""Write WARC 1.1 files (ISO 28500:2017), with one gzip member per record, so that each record can be read alone."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _GZIP_WINDOW: Final = 31
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and its response, as they went over the wire.
+    """One request and its response, as sent over the network.
 
     Args:
-        url: The address that was asked.
-        request: Request line and headers with the empty line behind them.
-        status: Of the response.
-        head: Status line and headers of the response with the empty line. A `Transfer-Encoding` is renamed
-            `X-Crawler-Transfer-Encoding`, because `body` is without its framing.
+        url: The requested address.
+        request: Request line and headers, with the empty line after them.
+        status: Status of the response.
+        head: Status line and headers of the response, with the empty line. A `Transfer-Encoding` is renamed
+            `X-Crawler-Transfer-Encoding`, because `body` has no framing.
         headers: The response's headers; names in lower case, values joined by commas.
-        body: What was sent, content encodings (gzip) kept.
+        body: The body as sent, with its content codings such as gzip.
         address: IP address of the server.
-        at: When the request was sent.
-        truncated: The body was cut at a limit.
+        at: Time of the request.
+        truncated: Whether the body was cut at a limit.
     """
 
     url: str
@@ -49,10 +49,10 @@ class WarcWriter:
     """Appends records to ``<prefix>-<number>.warc.gz`` in *folder* and starts the next file at *max_bytes*.
 
     Args:
-        number: The first file, cut at byte *end* before it is written to; it begins with a warcinfo record.
+        number: Number of the first file, which is cut at byte *end* first; each file begins with a warcinfo record.
         description: Fields of the warcinfo records.
 
-    A record is with the operating system when `write` returns, and on the disk when its file is closed.
+    A record is passed to the operating system when `write` returns, and is on disk when its file is closed.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class WarcWriter:
 
     @property
     def end(self) -> int:
-        """Bytes of the file that is being written."""
+        """Size of the current file in bytes."""
         return self._file.tell()
 
     def _open(self, number: int, *, end: int) -> BinaryIO:
@@ -93,14 +93,14 @@ class WarcWriter:
         self._file.flush()
 
     def close(self) -> None:
-        """Close the file when the disk has it."""
+        """Flush the file to disk and close it."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
 
 
 def archive_name(prefix: str, number: int) -> str:
-    """Give the name of an archive.
+    """Return the name of an archive.
 
     >>> archive_name("site", 3)
     'site-00003.warc.gz'
@@ -109,7 +109,7 @@ def archive_name(prefix: str, number: int) -> str:
 
 
 def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
-    """Give the response record of *exchange* and its request record."""
+    """Return the response record and the request record of *exchange*."""
     response_id, request_id = _record_id(), _record_id()
     about = {"WARC-Date": _date(exchange.at), "WARC-Target-URI": exchange.url}
     response = {
@@ -141,7 +141,7 @@ def _record(kind: str, record_id: str, fields: dict[str, str], block: bytes) -> 
 
 
 def _plain(value: str) -> str:
-    """Keep a value on its line."""
+    """Return a value on one line."""
     return " ".join(value.split())
 
 
@@ -154,5 +154,5 @@ def _date(at: datetime) -> str:
 
 
 def _digest(block: bytes) -> str:
-    """Give the digest in the labelled form that archives use: SHA-1 in base 32."""
+    """Return the digest in the labeled form that archives use: SHA-1 in base 32."""
     return "sha1:" + base64.b32encode(hashlib.sha1(block, usedforsecurity=False).digest()).decode("ascii")

@@ -1,1 +1,1 @@
-"""What a crawl may fetch and what it has fetched: queue of URLs, scope, robots policy, addresses. No Scrapy in here."""
+"""The state and limits of a crawl: queue of URLs, scope, robots policy, addresses. Does not use Scrapy."""

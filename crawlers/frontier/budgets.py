@@ -1,4 +1,4 @@
-"""What each pattern of addresses has spent on pages that say the same, in the file of the queue."""
+"""Budgets of patterns of addresses for pages with the same text, stored in the file of the queue."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ CREATE INDEX IF NOT EXISTS texts_of_pattern ON texts (pattern, number);
 
 
 class PatternBudgets:
-    """Counts pages within the transactions of the queue, so that a kill loses none and repeats none.
+    """Counts pages within the transactions of the queue, so that a kill neither loses nor repeats a page.
 
-    A pattern names its host, and a host has one page at a time in flight: the order in which other hosts answer does
-    not matter.
+    A pattern includes the host, and a host has one page in flight at a time, so the order in which hosts answer has no
+    effect.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -36,11 +36,11 @@ class PatternBudgets:
         db.executescript(_SCHEMA)
 
     def count(self, page: int, canonical: str, sketch: bytes, *, links: Iterable[str]) -> bool:
-        """Count the page of row *page* for its pattern, and return whether it adds nothing to those before.
+        """Count the page of row *page* for its pattern; return whether the page is redundant.
 
-        It adds something when its text is new, or when one of its new *links* has a pattern whose pages do: a table of
-        contents may look like the one before. The first page of a pattern is compared with those of its family, too:
-        filters make ever new sets of parameters.
+        A page is not redundant if its text is new, or if one of its new *links* has a pattern with new texts: tables of
+        contents may look alike. The first page of a pattern is also compared with those of its family, because filters
+        make ever new sets of parameters.
         """
         pattern = address_pattern(canonical)
         family = family_pattern(pattern)
@@ -51,7 +51,7 @@ class PatternBudgets:
         return is_repeated or (is_first and is_in_family)
 
     def _is_productive(self, pattern: str) -> bool:
-        """Return whether pages of *pattern* were fetched, and each of the latest said something new."""
+        """Return whether pages of *pattern* were fetched, and the latest ones all had new texts."""
         if self._spent(pattern) != 0:
             return False
         (texts,) = self._db.execute("SELECT count(*) FROM texts WHERE pattern = ?", (pattern,)).fetchone()
@@ -78,12 +78,12 @@ class PatternBudgets:
             (pattern, pattern, TEXTS_COMPARED),
         )
 
-    def forget(self, pages: str, values: tuple[Any, ...]) -> None:
-        """Drop the texts of the pages that the query *pages* selects: they are fetched again."""
+    def delete_texts(self, pages: str, values: tuple[Any, ...]) -> None:
+        """Delete the texts of the pages that the query *pages* selects, because they are fetched again."""
         self._db.execute(f"DELETE FROM texts WHERE page IN ({pages})", values)
 
     def exhausted(self, canonical: str) -> str | None:
-        """Return why no page at an address like *canonical* is worth a request; None while there is a budget."""
+        """Return the reason to refuse addresses like *canonical*; None while the budget is not spent."""
         pattern = address_pattern(canonical)
         spent = self._spent(pattern)
         if spent is not None and spent >= PATTERN_BUDGET:
@@ -94,6 +94,6 @@ class PatternBudgets:
         return None
 
     def _spent(self, pattern: str) -> int | None:
-        """Return what *pattern* has spent of its budget; None when no page of it was fetched."""
+        """Return how much of its budget *pattern* has spent; None if no page of it was fetched."""
         row = self._db.execute("SELECT spent FROM patterns WHERE pattern = ?", (pattern,)).fetchone()
         return row and int(row[0])

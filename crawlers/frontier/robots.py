@@ -1,4 +1,4 @@
-"""What a site's robots.txt allows, by RFC 9309."""
+"""The robots.txt of a site, by RFC 9309."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Final
 from protego import Protego
 
 PRODUCT_TOKEN: Final = "corpusmill"
-"""The name by which a robots.txt can address this crawler (RFC 9309 §2.2.1)."""
+"""The name of this crawler in a robots.txt (RFC 9309 §2.2.1)."""
 MAX_ROBOTS_BYTES: Final = 500 * 1024
-"""What is read of a robots.txt (RFC 9309 §2.5 asks for at least 500 KiB)."""
+"""Bytes that are read of a robots.txt (RFC 9309 §2.5 requires at least 500 KiB)."""
 MAX_ROBOTS_REDIRECTS: Final = 5
-"""RFC 9309 §2.3.1.2."""
+"""Redirects that are followed (RFC 9309 §2.3.1.2)."""
 MAX_CRAWL_DELAY_S: Final = 60.0
-"""A longer `Crawl-delay` is taken as this."""
+"""Maximum `Crawl-delay`; longer ones are reduced to this."""
 
 
 @dataclass(frozen=True)
 class RobotsPolicy:
-    """The answer of one host.
+    """The policy of one host.
 
     Args:
-        rules: The parsed file; None when there is none to obey.
-        unreachable: Why the file could not be had (then nothing may be fetched); None when it could.
+        rules: The parsed file; None if there is no file.
+        unreachable: Why the file could not be fetched, in which case nothing may be fetched; None if it could.
     """
 
     rules: Protego | None = None
@@ -31,10 +31,10 @@ class RobotsPolicy:
 
     @classmethod
     def of(cls, status: int, body: bytes) -> RobotsPolicy:
-        """Read an answer to ``GET /robots.txt``.
+        """Create the policy from a response to ``GET /robots.txt``.
 
-        A file rules; a client error means that there is none (RFC 9309 §2.3.1.3); a server error, and "too many
-        requests", which is a wish to be left alone, mean that nothing may be fetched (§2.3.1.4).
+        A client error means that there is no file (RFC 9309 §2.3.1.3). A server error means that nothing may be fetched
+        (§2.3.1.4), and so does "too many requests".
         """
         if 200 <= status < 300:
             return cls(rules=Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace")))
@@ -43,13 +43,13 @@ class RobotsPolicy:
         return cls(unreachable=f"robots.txt answered {status}")
 
     def allows(self, url: str) -> bool:
-        """Tell whether the page at *url* may be fetched; never true while the file is unreachable."""
+        """Return whether the page at *url* may be fetched; False while the file is unreachable."""
         if self.unreachable is not None:
             return False
         return self.rules is None or self.rules.can_fetch(url, PRODUCT_TOKEN)
 
     @property
     def crawl_delay_s(self) -> float:
-        """Seconds that the site wants between two requests; 0 when it does not say."""
-        wanted = self.rules.crawl_delay(PRODUCT_TOKEN) if self.rules else None
-        return min(max(wanted or 0.0, 0.0), MAX_CRAWL_DELAY_S)
+        """Seconds between two requests that the site asks for; 0 if it does not."""
+        delay = self.rules.crawl_delay(PRODUCT_TOKEN) if self.rules else None
+        return min(max(delay or 0.0, 0.0), MAX_CRAWL_DELAY_S)

@@ -1,4 +1,4 @@
-"""Which links belong to a crawl: its hosts, patterns and depth."""
+"""Decide which links belong to a crawl, by host, pattern and depth."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from corpusmill.schemas.urls import authority, canonical_url
 
 @dataclass(frozen=True)
 class Scope:
-    """Hosts of the start pages, what `allow` and `deny` say, and how deep to go.
+    """The scope of a crawl: the hosts of the start pages, `allow` and `deny` patterns, and the depth.
 
     >>> scope = Scope.of(["https://example.org/"], deny=["/old/"], max_depth=2)
     >>> [scope.rule(url, depth=1) for url in ("https://example.org/a", "https://example.org/old/a", "https://a.org/")]
@@ -32,7 +32,7 @@ class Scope:
         deny: Iterable[str] = (),
         max_depth: int | None = None,
     ) -> Scope:
-        """Give the scope of a crawl; patterns are regular expressions that are searched in the canonical URL."""
+        """Return the scope of a crawl. Patterns are regular expressions that match anywhere in a canonical URL."""
         return cls(
             authorities=frozenset(authority(canonical_url(url)) for url in start_urls),
             allow=tuple(map(re.compile, allow)),
@@ -41,7 +41,7 @@ class Scope:
         )
 
     def rule(self, canonical: str, *, depth: int) -> str | None:
-        """Give the rule by which the page *canonical*, *depth* links from a start page, is left out; None: it is in."""
+        """Return the rule that excludes the URL *canonical*, *depth* links from a start page; None if in scope."""
         if authority(canonical) not in self.authorities:
             return "scope.offsite"
         if any(pattern.search(canonical) for pattern in self.deny):

@@ -1,7 +1,7 @@
-"""The durable queue of a crawl: every URL it met, in one SQLite file, so that a killed crawl loses and repeats nothing.
+"""The durable queue of a crawl: all of its URLs in a SQLite file, so that a killed crawl loses and repeats nothing.
 
-A URL is settled in one transaction, together with the links it led to and with the place in the archive up to which
-records count. What was in flight at a kill is queued again, because "in flight" is never written down.
+A URL is settled in one transaction, together with its links and the position in the archive up to which records are
+valid. URLs in flight are queued again after a kill, because "in flight" is not stored.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ CREATE TABLE IF NOT EXISTS refused (
 ) WITHOUT ROWID;
 """
 _FORMAT: Final = 2
-"""Of the tables; a queue of another format is emptied, and its crawl begins anew."""
+"""Format of the tables. A queue with another format is emptied, and its crawl starts again."""
 _BUFFER: Final = 256
-"""Queued URLs of one host that are held in memory."""
+"""Queued URLs of a host that are held in memory."""
 _PATIENCE: Final = 5
-"""Failures in a row after which a host that answered before is taken as gone."""
+"""Failures in a row after which a host that answered before counts as unavailable."""
 
 
 class State(IntEnum):
-    """Where a URL stands."""
+    """The state of a URL."""
 
     QUEUED = 0
     PAGE = 1
@@ -53,11 +53,11 @@ class State(IntEnum):
 
 @dataclass(frozen=True)
 class Entry:
-    """A queued URL: `key` is its canonical form, `url` the form in which it is asked for.
+    """A queued URL: `key` is its canonical form, `url` the address to fetch.
 
     Args:
-        redirects: Redirects that led to it, one after the other.
-        chain: Pages that led to it, one after the other, each of which says the same as one of its pattern before.
+        redirects: Length of the chain of redirects that led to it.
+        chain: Length of the chain of pages that led to it, each with the text of an earlier page of its pattern.
     """
 
     id: int
@@ -71,11 +71,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Link:
-    """A URL that a page or a redirect leads to; with a `rule` it is not followed.
+    """A URL that a page links or redirects to; it is not followed if it has a `rule`.
 
     Args:
-        spelling: Addresses under which the same canonical URL was asked for before, on the way of a redirect.
-        chain: As of `Entry`; the frontier counts it.
+        spelling: Number of addresses with this canonical URL that were fetched earlier in a chain of redirects.
+        chain: As in `Entry`; set by the frontier.
     """
 
     key: str
@@ -90,12 +90,12 @@ class Link:
 
 @dataclass(frozen=True)
 class Settled:
-    """What became of a URL.
+    """The result of a URL.
 
     Args:
-        robots: Answers for robots.txt that were archived since the last settled URL.
+        robots: Responses to requests for robots.txt that were archived since the last settled URL.
         size: Bytes of the body.
-        sketch: Of the page's words; None where there is no page.
+        sketch: Sketch of the page's words; None if there is no page.
     """
 
     state: State
@@ -118,19 +118,20 @@ class _Host:
 
 
 class Frontier:
-    """The queue of one crawl. One process at a time; `take` and `settle` pair up.
+    """The queue of one crawl, for one process at a time. Each `take` is followed by a `settle`.
 
     Args:
-        path: The SQLite file; it is made when it is missing.
-        max_pages: Pages to archive; None: no bound.
+        path: The SQLite file; it is created if it is missing.
+        max_pages: Maximum number of pages to archive; None for no limit.
 
-    `pages` were archived, `refused` counts the others by rule, with those that a later link led to with success.
+    `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
+    link reached.
     """
 
     def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-        # A commit then survives the death of the process without a wait for the disk (https://sqlite.org/wal.html).
+        # With WAL, a commit survives a kill of the process without waiting for the disk (https://sqlite.org/wal.html).
         self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
         self._make_tables()
         self._budgets = PatternBudgets(self._db)
@@ -163,12 +164,12 @@ class Frontier:
         self._db.close()
 
     def get(self, name: str) -> Any:
-        """Give the remembered value *name*; None when there is none."""
+        """Return the stored value *name*; None if there is none."""
         row = self._db.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return row[0] if row else None
 
     def remember(self, **values: Any) -> None:
-        """Keep *values* (text or numbers)."""
+        """Store *values* (text or numbers)."""
         with self._transaction():
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
 
@@ -180,12 +181,12 @@ class Frontier:
 
     @property
     def queued(self) -> int:
-        """URLs that wait, those in flight not counted."""
+        """Number of queued URLs, without those in flight."""
         return sum(place.queued for place in self._hosts.values())
 
     @property
     def waiting_hosts(self) -> list[str]:
-        """Hosts of the URLs that wait."""
+        """Hosts of the queued URLs."""
         return sorted(host for host, place in self._hosts.items() if place.queued)
 
     def seed(self, links: Iterable[Link]) -> None:
@@ -194,16 +195,16 @@ class Frontier:
             self._add(tuple(links), referrer=None)
 
     def has_work(self) -> bool:
-        """Tell whether `take` can give something, now or when what is in flight has been settled."""
+        """Return whether `take` can return a URL, now or after URLs in flight are settled."""
         return bool(self._busy) or (self._within_budget() and any(map(_is_ready, self._hosts.values())))
 
     def _within_budget(self) -> bool:
         return self._max_pages is None or self.pages + len(self._busy) < self._max_pages
 
     def take(self) -> Entry | None:
-        """Return a queued URL of a host that has none in flight, None when there is none now; refuse those of traps."""
+        """Return a queued URL of a host without one in flight, or None if there is none now. Refuses URLs of traps."""
         while self._within_budget() and (host := self._ready_host()) is not None:
-            # To the end of the line, so that hosts take turns.
+            # Move the host to the end of the line, so that hosts take turns.
             place = self._hosts[host] = self._hosts.pop(host)
             entry = self._next(host, place)
             place.queued -= 1
@@ -231,7 +232,7 @@ class Frontier:
         return place.waiting.popleft()
 
     def settle(self, entry: Entry, result: Settled, *, file: int, end: int) -> None:
-        """Write down what became of *entry*, and that the archive counts up to byte *end* of file number *file*."""
+        """Store the result of *entry*, and that the archive is valid up to byte *end* of file number *file*."""
         place = self._hosts[entry.host]
         self._busy.discard(entry.host)
         unreachable = result.rule in UNREACHABLE
@@ -257,7 +258,7 @@ class Frontier:
             self.refused[result.rule] += 1
 
     def _counted(self, entry: Entry, result: Settled) -> tuple[Link, ...]:
-        """Return the links of *result* with what the frontier knows of them."""
+        """Return the links of *result* with their chains."""
         if result.state == State.REDIRECT:
             (link,) = result.links
             return (replace(link, spelling=len(self.spellings(entry, link)), chain=entry.chain),)
@@ -272,7 +273,7 @@ class Frontier:
         return self._db.execute("SELECT 1 FROM urls WHERE key = ?", (key,)).fetchone() is not None
 
     def _add(self, links: tuple[Link, ...], *, referrer: int | None) -> None:
-        """Queue the links that are new, by host, and note those that are not followed."""
+        """Queue new links by host, and record those that are not followed."""
         now = time.time_ns() // 1000
         by_host: dict[str, list[Link]] = {}
         for link in links:
@@ -302,10 +303,10 @@ class Frontier:
     # -- redirects
 
     def spellings(self, entry: Entry, link: Link) -> list[str]:
-        """Return the addresses by which the page of *link* was asked for on the way that led to *entry* and leads on.
+        """Return the addresses of the page of *link* that were fetched in the chain of redirects through *entry*.
 
-        With none, what becomes of that page does not depend on *entry*. With any, the redirect from *entry* closes a
-        loop, unless the address of *link* is one that was not asked for.
+        If there are none, the result of that page does not depend on *entry*. If there are some, the redirect from
+        *entry* closes a loop, unless the address of *link* is not among them.
         """
         key: str | None = link.key
         passed = {entry.key}
@@ -320,15 +321,15 @@ class Frontier:
         return [url for (url,) in self._db.execute("SELECT url FROM urls WHERE key = ?", (link.key,))]
 
     def _trap(self, entry: Entry) -> str | None:
-        """Return why *entry* is not worth a request; None when it is."""
+        """Return the reason to refuse *entry* as a trap; None if it is not one."""
         if entry.chain < MIN_CHAIN or entry.redirects:
             return None
-        # A page that was settled since may have led to it by a shorter chain.
+        # A page that was settled in the meantime may have shortened the chain.
         (chain,) = self._db.execute("SELECT chain FROM urls WHERE id = ?", (entry.id,)).fetchone()
         return self._budgets.exhausted(entry.key) if chain >= MIN_CHAIN else None
 
     def _refuse_queued(self, entry: Entry, rule: str, message: str) -> None:
-        """Move *entry* from the queue to the refused ones, where a link from elsewhere finds it unknown."""
+        """Move *entry* from the queue to the refused pages, so that a link from another page can queue it again."""
         with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO refused SELECT key, ?, ?, depth, referrer, ? FROM urls WHERE id = ?",
@@ -337,25 +338,25 @@ class Frontier:
             self._db.execute("DELETE FROM urls WHERE id = ?", (entry.id,))
         self.refused[rule] += 1
 
-    # -- going on after a kill
+    # -- resuming after a kill
 
     def position(self) -> tuple[int, int] | None:
-        """Give the file number and the byte up to which the archive counts; None when nothing was settled."""
+        """Return the file number and byte up to which the archive is valid; None if nothing was settled."""
         row = self._db.execute("SELECT file, max(end) FROM urls WHERE file = (SELECT max(file) FROM urls)").fetchone()
         return None if row[0] is None else (row[0], row[1])
 
     def requeue(self, *, file: int, after: int) -> None:
-        """Queue again what was settled behind byte *after* of file number *file*: the archive lost it."""
+        """Queue again the URLs settled after byte *after* of file number *file*, which the archive has lost."""
         self._again("file > ? OR (file = ? AND end > ?)", (file, file, after))
 
     def retry(self) -> None:
-        """Queue again what failed because a host could not be reached."""
+        """Queue again the URLs that failed because a host could not be reached."""
         self._again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
 
     def _again(self, condition: str, values: tuple[Any, ...]) -> None:
         with self._transaction():
-            # A page that is fetched again must not be compared with itself.
-            self._budgets.forget(f"SELECT id FROM urls WHERE {condition}", values)
+            # Otherwise a page that is fetched again is compared with itself.
+            self._budgets.delete_texts(f"SELECT id FROM urls WHERE {condition}", values)
             self._db.execute(
                 "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
                 f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
@@ -364,10 +365,10 @@ class Frontier:
         self._hosts.clear()
         self._load()
 
-    # -- what a crawl came to
+    # -- results of a crawl
 
     def counts(self) -> dict[str, int]:
-        """Give the numbers of the raw manifest; `requests` and `responses` are those in the archive."""
+        """Return the counts of the raw manifest; `requests` and `responses` are those in the archive."""
         states: Counter[int] = Counter(dict(self._db.execute("SELECT state, count(*) FROM urls GROUP BY state")))
         robots, size = self._db.execute("SELECT total(robots), total(bytes) FROM urls").fetchone()
         refused = Counter(row[3] for row in self.ledger())
@@ -384,9 +385,9 @@ class Frontier:
         }
 
     def ledger(self) -> Iterator[tuple[str, str | None, int, str, str | None, int | None]]:
-        """Give ``url, referrer, depth, rule, message, at`` (microseconds) of each page that was not archived, by URL.
+        """Yield ``url, referrer, depth, rule, message, at`` (microseconds) of each page that was not archived, by URL.
 
-        A page that one link led to in vain and another with success is not among them.
+        A page that was refused by one link and archived by another is not included.
         """
         return iter(
             self._db.execute(

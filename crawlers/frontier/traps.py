@@ -1,9 +1,9 @@
-"""Addresses without end: what gives them away, each alone or by the pages of their pattern.
+"""Detect crawler traps: endless addresses, by their form or by the pages of their pattern.
 
-An address that repeats itself is refused by its form. Where addresses look like ordinary ones (a calendar, a page
-number, filters, session ids), the pages decide: those whose addresses have one pattern share a budget of pages that
-say the same as pages before them. Refused is only what was found by way of such pages, one after the other, so that
-pages that a list of contents names are fetched, whatever they say.
+An address that repeats itself is refused by its form. Other endless addresses look like ordinary ones (calendars, page
+numbers, filters, session ids). Therefore, pages whose addresses have the same pattern share a budget for redundant
+pages, which have nearly the text of an earlier page. When the budget is spent, an address is refused only if a chain of
+redundant pages led to it, so pages that a table of contents lists are always fetched.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ import numpy as np
 from corpusmill.schemas.splitmix import splitmix64_column
 
 MAX_REPETITIONS: Final = 2
-"""Times that a parameter, or a sequence of path segments, may stand in an address; as Heritrix's
+"""Times that a parameter, or a sequence of path segments, may occur in an address; as in Heritrix's
 `PathologicalPathDecideRule`."""
 MAX_SEGMENTS: Final = 20
-"""Segments of a path; as Heritrix's `TooManyPathSegmentsDecideRule`."""
+"""Maximum segments of a path; as in Heritrix's `TooManyPathSegmentsDecideRule`."""
 PATTERN_BUDGET: Final = 32
-"""Pages of one pattern that may say the same: more than the 30 pages of a long but ordinary pagination."""
+"""Redundant pages that a pattern may have: more than the 30 pages of a long but ordinary pagination."""
 NEW_TEXT_RETURNS: Final = 2
-"""What a page with a text of its own gives back: a pattern where a third of the pages say something new goes on."""
+"""Budget that a page with a new text restores, so that a pattern with a third of new pages never runs out."""
 MIN_CHAIN: Final = 2
-"""Pages that say the same, each linked to by the one before, behind which a pattern's budget counts. Pages listed on
-one page are as many as that page lists; pages that go on making links have no end."""
+"""Length of a chain of redundant pages, each linked from the one before, from which a spent budget matters. A list of
+links is finite; pages that keep generating links are not."""
 TEXTS_COMPARED: Final = 32
-"""Latest different texts of a pattern that a page is compared with: more than the months of two years."""
+"""Latest distinct texts of a pattern that a page is compared with: more than the months of two years."""
 SAME_SHARE: Final = 0.9
-"""Jaccard similarity of two pages' words from which they say the same; the numbers in them do not count."""
+"""Jaccard similarity of the words of two pages, without numbers, from which their texts count as the same."""
 
 _SKETCH: Final = 128
-"""Hashes kept of a page's words: the similarity of 0.9 is then estimated to within 0.03 (standard deviation)."""
+"""Hashes in a sketch of a page. The standard deviation of an estimated similarity of 0.9 is then 0.03."""
 _SKETCHED_CHARACTERS: Final = 200_000
 _NESTED: Final = 5
 _COMPARED_PARTS: Final = 256
@@ -48,7 +48,7 @@ _VARIABLES: Final = re.compile(r"#(?:[^A-Za-z0-9/#]*#)+")
 
 
 def trap_of(canonical: str) -> tuple[str, str] | None:
-    """Return the rule by which the form of a canonical URL is a trap, and a message; None for an ordinary one.
+    """Return the rule and the message if the form of a canonical URL is a trap; None if it is not.
 
     >>> trap_of("http://example.org/?q=a&q=a&q=a")
     ('trap.repeated_parameter', '`q=a` 3 times; pattern example.org/?q')
@@ -65,7 +65,7 @@ def _path_trap(path: str) -> tuple[str, str] | None:
     if len(segments) > MAX_SEGMENTS:
         return "trap.deep_path", f"{len(segments)} path segments"
     repeated = _repeated(segments, shortest=1)
-    # A date such as /11/11/11/ is none.
+    # A date such as /11/11/11/ is not a trap.
     if not repeated or all(segment.isdigit() for segment in repeated):
         return None
     return "trap.repeated_path", f"`{'/'.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
@@ -77,7 +77,7 @@ def _query_trap(query: str) -> tuple[str, str] | None:
         return "trap.repeated_parameter", f"`{parameter[:200]}` {times} times"
     for _ in range(_NESTED):
         query = unquote(query)
-    # An address within a query that holds an address within its query: /login?next=/login?next=/login?next=/
+    # Nested addresses: /login?next=/login?next=/login?next=/
     repeated = _repeated([part for part in re.split(r"[=&?/#]+", query) if part], shortest=2)
     if repeated:
         return "trap.repeated_parameter", f"`{'='.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
@@ -85,11 +85,11 @@ def _query_trap(query: str) -> tuple[str, str] | None:
 
 
 def _repeated(parts: Sequence[str], *, shortest: int) -> Sequence[str]:
-    """Return the first and shortest sequence that stands more than `MAX_REPETITIONS` times in a row; empty: none."""
+    """Return the first and shortest sequence that occurs more than `MAX_REPETITIONS` times in a row; empty if none."""
     times = MAX_REPETITIONS + 1
     parts = parts[:_COMPARED_PARTS]
     for length in range(shortest, len(parts) // times + 1):
-        equal = 0  # parts in a row that equal the one `length` before them
+        equal = 0  # consecutive parts that equal the part `length` before them
         for at in range(length, len(parts)):
             equal = equal + 1 if parts[at] == parts[at - length] else 0
             if equal == length * MAX_REPETITIONS:
@@ -98,7 +98,7 @@ def _repeated(parts: Sequence[str], *, shortest: int) -> Sequence[str]:
 
 
 def address_pattern(canonical: str) -> str:
-    """Return what addresses of a kind share: a piece with a digit is `#`, segments and names of parameters stand once.
+    """Return the pattern of an address: pieces with a digit become `#`; repeated segments and parameters occur once.
 
     >>> address_pattern("http://example.org/2026/11/a-17-b3.html"), address_pattern("http://example.org/s/s?page=2&b=x")
     ('example.org/#/a-#.html', 'example.org/s?page&b')
@@ -114,7 +114,7 @@ def _masked(piece: re.Match[str]) -> str:
 
 
 def family_pattern(pattern: str) -> str | None:
-    """Return the pattern of all addresses with a query on the path of *pattern*, whatever its names; None: no query.
+    """Return the pattern of all addresses with any query on the path of *pattern*; None if it has no query.
 
     >>> family_pattern("example.org/shop?color&size")
     'example.org/shop?*'
@@ -124,13 +124,13 @@ def family_pattern(pattern: str) -> str | None:
 
 
 def text_sketch(text: str, *, url: str) -> bytes:
-    """Return a digest of the words of a page, for `says_the_same`: up to 512 bytes.
+    """Return a sketch of the words of a page, of up to 512 bytes, for `says_the_same`.
 
-    Numbers and the words of the page's own address *url* are left out: pages that differ in these alone say the same.
+    Numbers and words of the page's address *url* are left out, because pages may differ only in these.
     """
     own = set(_words(unquote(url)))
     counts = Counter(word for word in _words(text[:_SKETCHED_CHARACTERS]) if word not in own)
-    # The second time a word stands in the text counts as another word.
+    # The second occurrence of a word counts as another word.
     times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
     first = np.repeat(np.cumsum(times) - times, times)
     words = np.fromiter((crc32(word.encode()) for word in counts), dtype=np.uint64, count=len(counts))
@@ -151,7 +151,7 @@ def says_the_same(one: bytes, other: bytes) -> bool:
     """
     first, second = set(memoryview(one).cast("I")), set(memoryview(other).cast("I"))
     shared = first & second
-    if 2 * len(shared) < max(len(first), len(second)):  # sorting takes longest, and most pages differ
+    if 2 * len(shared) < max(len(first), len(second)):  # most pages differ, and sorting is the slowest step
         return False
     union = sorted(first | second)
     if max(len(first), len(second)) == _SKETCH:

@@ -1,4 +1,4 @@
-"""The spider that follows a site from its start pages."""
+"""The spider that crawls a site from its start pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from corpusmill.schemas.urls import canonical_url
 
 _ENTRY = "corpusmill_entry"
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
-"""Statuses whose `Location` is followed (RFC 9110 §15.4)."""
+"""Statuses with a `Location` to follow (RFC 9110 §15.4)."""
 
 
 class SiteSpider(Spider):
@@ -36,26 +36,26 @@ class SiteSpider(Spider):
         job: The crawl.
         frontier: Its queue.
         writer: Its archive.
-        tell: Called after each URL.
+        report: Called after each URL.
     """
 
     name = "site"
 
-    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, tell: Callable[[], None]) -> None:
+    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, report: Callable[[], None]) -> None:
         super().__init__()
         self.job = job
         self.frontier = frontier
         self.failure: BaseException | None = None
         self.delays: dict[str, float] = {}
         self._writer = writer
-        self._tell = tell
+        self._report = report
         self._robots = 0
         source = job.source
         self._scope = Scope.of(source.start_urls, allow=source.allow, deny=source.deny, max_depth=source.max_depth)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SiteSpider:
-        """Give a spider that ends the crawl at the first mistake of ours: its page would never be settled."""
+        """Create a spider that ends the crawl at the first internal error, because its page would never be settled."""
         spider: SiteSpider = super().from_crawler(crawler, *args, **kwargs)
         crawler.signals.connect(spider._spider_error, signals.spider_error)
         return spider
@@ -64,18 +64,18 @@ class SiteSpider(Spider):
         self.failure = self.failure or failure.value
 
     async def start(self) -> AsyncIterator[Any]:
-        """Give nothing: the start pages are in the frontier."""
+        """Yield nothing, because the start pages are in the frontier."""
         nothing: tuple[Request, ...] = ()
         for request in nothing:
             yield request
 
     def request(self, entry: Entry) -> Request:
-        """Give the request for *entry*."""
+        """Return the request for *entry*."""
         meta = {ADDRESS: entry.url, _ENTRY: entry}
         return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
-        """Give what became of a URL that answered."""
+        """Return the outcomes of a URL with a response."""
         entry: Entry = response.meta[_ENTRY]
         exchange: Exchange = response.meta[EXCHANGE]
         try:
@@ -86,7 +86,7 @@ class SiteSpider(Spider):
             return [_refused(entry, refusal)]
 
     def refused(self, failure: Failure) -> list[Outcome]:
-        """Give what became of a URL without a usable answer."""
+        """Return the outcomes of a URL without a usable response."""
         if isinstance(failure.value, Refusal):
             request: Request = cast("Any", failure).request
             return [_refused(request.meta[_ENTRY], failure.value)]
@@ -97,13 +97,13 @@ class SiteSpider(Spider):
         if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
             raise Refusal("content.not_html", "no declared type, and bytes that are not text")
         body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
-        found = page_links(body, url=exchange.url, headers=exchange.headers)
+        page = page_links(body, url=exchange.url, headers=exchange.headers)
         links = (
-            *self._links(found.follow, depth=entry.depth + 1),
-            *self._links(found.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
+            *self._links(page.follow, depth=entry.depth + 1),
+            *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
         )
-        sketch = text_sketch(found.text, url=exchange.url)
-        if found.noindex:
+        sketch = text_sketch(page.text, url=exchange.url)
+        if page.noindex:
             message = "the page asks not to be kept"
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
@@ -118,7 +118,7 @@ class SiteSpider(Spider):
             yield self._link(key, url, depth=depth, otherwise=rule)
 
     def _link(self, key: str, url: str, *, depth: int, redirects: int = 0, otherwise: str | None = None) -> Link:
-        """Return the link to *url*, with the first rule that refuses it: scope, trap, or *otherwise*."""
+        """Return the link to *url*, with the first rule that refuses it: scope, trap or *otherwise*."""
         rule, message = self._scope.rule(key, depth=depth), None
         if rule is None:
             rule, message = trap_of(key) or (otherwise, None)
@@ -134,7 +134,7 @@ class SiteSpider(Spider):
         return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
 
     def archive_robots(self, exchange: Exchange) -> None:
-        """Archive an answer for robots.txt; it counts when the next URL is settled."""
+        """Archive a response for robots.txt; it is counted when the next URL is settled."""
         self._writer.write(exchange)
         self._robots += 1
 
@@ -146,10 +146,10 @@ class SiteSpider(Spider):
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
-        self._tell()
+        self._report()
 
     def _without_loop(self, outcome: Outcome) -> Outcome:
-        """Refuse a redirect to an address that was asked for on the way to it."""
+        """Refuse a redirect to an address that was already fetched in its chain."""
         if outcome.settled.state != State.REDIRECT:
             return outcome
         (target,) = outcome.settled.links

@@ -1,4 +1,4 @@
-"""A real web server on 127.0.0.1 whose pages a test writes down, and the crawl of it."""
+"""A real web server on 127.0.0.1 with the pages of a test, and helpers to crawl it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01)
 
 @dataclass
 class Answer:
-    """What the server says: `hold_s` before it does; without `length` the end of the connection ends the body."""
+    """A response, sent after `hold_s` seconds. Without `length`, the end of the connection ends the body."""
 
     body: bytes | str = b""
     status: int = 200
@@ -41,7 +41,7 @@ MISSING = Answer("not here", status=404)
 class Site:
     """A running server: `answers` by path, `seen` requests as (path, start, end) in seconds, and their headers.
 
-    `made` gives the answers of paths that are not listed.
+    `generate` returns the responses for other paths.
     """
 
     url: str
@@ -49,26 +49,26 @@ class Site:
     seen: list[tuple[str, float, float]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     before: Callable[[str], None] | None = None
-    made: Callable[[str], Answer | None] | None = None
+    generate: Callable[[str], Answer | None] | None = None
 
     @property
     def paths(self) -> list[str]:
-        """Paths that were asked for."""
+        """The requested paths."""
         return [path for path, _, _ in self.seen]
 
 
 def page(*links: str, text: str = "a page", head: str = "") -> Answer:
-    """Give a page with *links*."""
+    """Return a page with *links*."""
     anchors = "".join(f'<a href="{link}">{link}</a> ' for link in links)
     return Answer(f"<!doctype html><title>t</title>{head}<p>{text} {anchors}")
 
 
 @contextmanager
 def serve(
-    answers: dict[str, Answer], *, host: str = "127.0.0.1", made: Callable[[str], Answer | None] | None = None
+    answers: dict[str, Answer], *, host: str = "127.0.0.1", generate: Callable[[str], Answer | None] | None = None
 ) -> Iterator[Site]:
-    """Serve *answers* and what is *made* of other paths; the rest is 404."""
-    site = Site("", answers, made=made)
+    """Serve *answers*, and the results of *generate* for other paths; the rest is 404."""
+    site = Site("", answers, generate=generate)
     lock = Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -79,7 +79,7 @@ def serve(
             began = time.monotonic()
             if site.before is not None:
                 site.before(self.path)
-            answer = site.answers.get(self.path) or (site.made and site.made(self.path)) or MISSING
+            answer = site.answers.get(self.path) or (site.generate and site.generate(self.path)) or MISSING
             time.sleep(answer.hold_s)
             try:
                 self._say(answer)
@@ -128,25 +128,25 @@ def serve(
 
 
 def source_of(site: Site, *paths: str, **options: Any) -> CrawlSource:
-    """Give a source that begins at *paths* of *site*."""
+    """Return a source that starts at *paths* of *site*."""
     starts = tuple(site.url + path for path in paths or ("/",))
-    given = {"name": "site", "contact": CONTACT, "delay": 0.0, "allow_private": True, "start_urls": starts}
-    return CrawlSource(**{**given, **options})
+    defaults = {"name": "site", "contact": CONTACT, "delay": 0.0, "allow_private": True, "start_urls": starts}
+    return CrawlSource(**{**defaults, **options})
 
 
 def archived(raw_dir: Path) -> list[tuple[str, int, bytes]]:
-    """Give URL, status and body of each response in the archives, in order."""
-    found: list[tuple[str, int, bytes]] = []
+    """Return URL, status and body of each response in the archives, in order."""
+    responses: list[tuple[str, int, bytes]] = []
     for path in sorted(raw_dir.glob("*.warc.gz")):
         with path.open("rb") as file:
             for record in ArchiveIterator(file, record_types=WarcRecordType.response):
                 url = record.headers["WARC-Target-URI"]
-                found.append((url, record.http_headers.status_code, record.reader.read()))
-    return found
+                responses.append((url, record.http_headers.status_code, record.reader.read()))
+    return responses
 
 
 def pages(raw_dir: Path) -> list[str]:
-    """Give the paths of the pages in the archives, sorted, robots.txt and redirects left out."""
+    """Return the sorted paths of the pages in the archives, without robots.txt and redirects."""
     return sorted(
         "/" + url.split("/", 3)[3]
         for url, status, _ in archived(raw_dir)
@@ -155,10 +155,10 @@ def pages(raw_dir: Path) -> list[str]:
 
 
 def ledger(raw_dir: Path, manifest: RawManifest) -> dict[str, str]:
-    """Give the rule of each refused page by its path (another host: by its URL)."""
+    """Return the rule of each refused page by its path, or by its URL on another host."""
     start = manifest.definition["start_urls"][0].split("/", 3)
     rows = [row for name in manifest.ledger for row in pq.read_table(raw_dir / name).to_pylist()]
     home = "/".join(start[:3])
     rules = {row["url"].removeprefix(home): row["rule"] for row in rows}
-    assert len(rules) == len(rows), "a page stands once in the ledger"
+    assert len(rules) == len(rows), "a page occurs once in the ledger"
     return rules

@@ -1,4 +1,4 @@
-"""Codings of HTTP bodies: the whole body, or an error that says what happened."""
+"""Decoding of HTTP bodies gives the complete body or a specific error."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def undo(body: bytes, codings: str, **options: bool) -> bytes:
         (PAGE, "identity"),
     ],
 )
-def test_the_whole_page_is_given(body: bytes, codings: str) -> None:
-    """Servers compress piece by piece, leave trailers and wrappers out, and compress again what is compressed."""
+def test_the_whole_page_is_decoded(body: bytes, codings: str) -> None:
+    """Servers compress in pieces, omit trailers and wrappers, and compress repeatedly."""
     assert undo(body, codings) == PAGE
     assert undo(body, codings, is_archived=True) == PAGE
 
@@ -87,8 +87,8 @@ def test_the_whole_page_is_given(body: bytes, codings: str) -> None:
     ],
 )
 @pytest.mark.parametrize("is_archived", [True, False])
-def test_what_is_not_whole_says_so(body: bytes, codings: str, rule: str, is_archived: bool) -> None:
-    """Half a page is not published as a page."""
+def test_an_incomplete_body_is_an_error(body: bytes, codings: str, rule: str, is_archived: bool) -> None:
+    """Half a page must not be published as a page."""
     with pytest.raises(DataError) as caught:
         undo(body, codings, is_archived=is_archived)
 
@@ -98,7 +98,7 @@ def test_what_is_not_whole_says_so(body: bytes, codings: str, rule: str, is_arch
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "compress"])
 @pytest.mark.parametrize("body", [PAGE, b"; plain words", b"x^2 + y^2 = z^2", b"h\xf6ren und sehen"])
 def test_a_coding_that_does_not_fit_is_passed_over_in_archives(coding: str, body: bytes) -> None:
-    """They hold the body decoded and the header as it was; from a server, it is a fault."""
+    """Archives may have decoded bodies with the original header; from a server, that is an error."""
     assert undo(body, coding, is_archived=True) == body
     with pytest.raises(DataError):
         undo(body, coding)
@@ -106,7 +106,7 @@ def test_a_coding_that_does_not_fit_is_passed_over_in_archives(coding: str, body
 
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress, raw_deflate, brotli.compress, zstandard.compress])
 def test_a_body_that_was_cut_when_it_was_fetched_gives_what_came_before(pack: Callable[[bytes], bytes]) -> None:
-    """The record says that it was cut, and so does the document."""
+    """The record and the document say that the body was cut."""
     noise = b"".join(zlib.crc32(b"%d" % n).to_bytes(4, "big") for n in range(20_000)).hex().encode()
     coding = {gzip.compress: "gzip", brotli.compress: "br", zstandard.compress: "zstd"}.get(pack, "deflate")
 
@@ -118,7 +118,7 @@ def test_a_body_that_was_cut_when_it_was_fetched_gives_what_came_before(pack: Ca
 
 @given(st.binary(max_size=200), st.sampled_from(["gzip", "deflate", "br", "zstd"]), st.booleans())
 def test_any_bytes_have_an_answer(body: bytes, coding: str, is_archived: bool) -> None:
-    """Servers send anything."""
+    """Servers send arbitrary bytes, which must not crash a crawl."""
     try:
         undo(body, coding, is_archived=is_archived)
     except DataError:

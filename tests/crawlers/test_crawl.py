@@ -1,4 +1,4 @@
-"""A crawl obeys the site, keeps within its bounds, and archives what the server sent."""
+"""A crawl follows robots.txt, respects its limits, and archives the responses unchanged."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def _crawl(site: Site, raw_dir: Path, *paths: str, limits: Limits = QUICK, **opt
 
 
 def _is_valid(raw_dir: Path) -> bool:
-    """Ask warcio's own checker, as `warcio check` does."""
+    """Check the archives with warcio, like `warcio check`."""
     checker = Checker(SimpleNamespace(inputs=[str(path) for path in raw_dir.glob("*.warc.gz")], verbose=False))
     with redirect_stdout(io.StringIO()):
         return checker.process_all() == 0
 
 
 def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_dir: Path) -> None:
-    """The one thing that a site's owner checks first."""
+    """Owners of a site check this first."""
     with serve({"/robots.txt": ROBOTS, "/": page("/a", "/private/b"), "/a": page()}) as site:
         manifest = _crawl(site, raw_dir)
 
@@ -83,7 +83,7 @@ def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_
     ids=["500", "503", "429", "short", "timeout"],
 )
 def test_nothing_is_fetched_when_robots_txt_cannot_be_had(robots: Answer, raw_dir: Path) -> None:
-    """RFC 9309 §2.3.1.4: who cannot ask must assume that everything is forbidden."""
+    """RFC 9309 §2.3.1.4: if robots.txt is unreachable, everything is disallowed."""
     limits = Limits(timeout_s=0.3, retries=0)
     with serve({"/robots.txt": robots, "/": page()}) as site, pytest.raises(UnfinishedError, match="robots"):
         _crawl(site, raw_dir, limits=limits)
@@ -100,7 +100,7 @@ def test_a_missing_robots_txt_allows_everything(status: int, raw_dir: Path) -> N
 
 
 def test_robots_txt_is_followed_over_redirects_and_asked_for_the_target_of_a_page(raw_dir: Path) -> None:
-    """A redirect must not lead around robots.txt, on whichever side it happens."""
+    """Neither a redirect of a page nor one of robots.txt may bypass robots.txt."""
     answers = {
         "/robots.txt": Answer(status=301, headers={"Location": "/real-robots.txt"}),
         "/real-robots.txt": ROBOTS,
@@ -118,13 +118,13 @@ def test_robots_txt_is_followed_over_redirects_and_asked_for_the_target_of_a_pag
 
 
 def test_a_recipe_without_a_contact_is_refused() -> None:
-    """A site's owner must be able to reach whoever crawls."""
+    """Owners of a site must be able to contact the user."""
     with pytest.raises(ValidationError, match="contact"):
         source_of(Site("http://example.org", {}), contact="")
 
 
 def test_requests_to_one_host_never_overlap_and_keep_the_delay(raw_dir: Path) -> None:
-    """One request at a time and a pause between two, robots.txt and a failed try included."""
+    """This includes requests for robots.txt and retries."""
     names = [f"/{number}" for number in range(4)]
     answers = {"/": page(*names), **{name: Answer("x", hold_s=0.02) for name in names}, "/3": Answer(status=503)}
     with serve(answers) as site:
@@ -138,7 +138,7 @@ def test_requests_to_one_host_never_overlap_and_keep_the_delay(raw_dir: Path) ->
 
 
 def test_the_delay_that_a_site_asks_for_is_kept(raw_dir: Path) -> None:
-    """`Crawl-delay` counts when it is longer than the recipe's."""
+    """`Crawl-delay` applies if it is longer than the recipe's delay."""
     robots = Answer("User-agent: corpusmill\nCrawl-delay: 0.2\n")
     with serve({"/robots.txt": robots, "/": page("/a"), "/a": page()}) as site:
         _crawl(site, raw_dir)
@@ -162,7 +162,7 @@ def test_max_pages_bounds_the_archive_and_the_rest_is_in_the_ledger(raw_dir: Pat
 
 
 def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
-    """Depth 0 is a start page; a redirect is no step."""
+    """A start page has depth 0; redirects do not count."""
     answers = {
         "/": page("/one"),
         "/one": Answer(status=301, headers={"Location": "/1"}),
@@ -177,7 +177,7 @@ def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
 
 
 def test_scope_is_the_hosts_of_the_start_pages_and_the_patterns(raw_dir: Path) -> None:
-    """Links elsewhere are counted once each and never asked for."""
+    """Links out of scope are in the ledger once and are never requested."""
     answers = {"/": page("/in/a", "/in/old", "/out", "http://other.example/x", "//other.example/x"), "/in/a": page()}
     with serve(answers) as site:
         manifest = _crawl(site, raw_dir, allow=("/in/",), deny=("old$",))
@@ -190,8 +190,8 @@ def test_scope_is_the_hosts_of_the_start_pages_and_the_patterns(raw_dir: Path) -
     }
 
 
-def test_a_page_s_own_wishes_are_respected(raw_dir: Path) -> None:
-    """noindex pages are not kept, nofollow links not followed, in markup and in headers."""
+def test_robots_directives_of_a_page_are_followed(raw_dir: Path) -> None:
+    """`noindex` pages are not archived and `nofollow` links not followed, in markup and in headers."""
     html = {"Content-Type": "text/html"}
     answers = {
         "/": Answer('<a href="/a">a</a><a href="/b">b</a><a rel="external NoFollow" href="/c">c</a><a href=/d>d</a>'),
@@ -215,7 +215,7 @@ def test_a_page_s_own_wishes_are_respected(raw_dir: Path) -> None:
 
 
 def test_one_page_is_fetched_once_however_its_url_is_spelled(raw_dir: Path) -> None:
-    """Identity is the canonical URL."""
+    """The canonical URL identifies a page."""
     answers = {"/": page("/a?x=1&y=2#top", "/a?y=2&x=1", "/b/../a?x=1&y=2&utm_source=z"), "/a?x=1&y=2": page()}
     with serve(answers) as site:
         manifest = _crawl(site, raw_dir)
@@ -225,7 +225,7 @@ def test_one_page_is_fetched_once_however_its_url_is_spelled(raw_dir: Path) -> N
 
 
 def test_what_is_archived_is_what_the_server_sent(raw_dir: Path) -> None:
-    """A compressed body stays compressed, headers keep order and spelling; chunks are put together."""
+    """Bodies stay compressed, and headers keep their order and spelling; only chunks are joined."""
     body = gzip.compress(b'<a href="/b">b</a>' * 200)
     headers = {"x-ODD": "1", "Content-Encoding": "gzip", "Content-Type": "text/html", "X-odd": "2"}
     answers = {
@@ -247,7 +247,7 @@ def test_what_is_archived_is_what_the_server_sent(raw_dir: Path) -> None:
 
 
 def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: Path) -> None:
-    """Bad input is an answer: the crawl goes on, and says of each page what was wrong."""
+    """Bad pages must not stop a crawl; the ledger has the reason for each."""
     html = {"Content-Type": "text/html"}
     bad = ["/large", "/bomb", "/endless", "/image", "/untyped", "/broken", "/short", "/late", "/loop", "/nowhere"]
     answers = {
@@ -284,7 +284,7 @@ def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: 
 
 
 def test_compressed_answers_are_whole_pages_or_say_why_not(raw_dir: Path) -> None:
-    """Servers send members piece by piece, leave trailer and wrapper out; half a page is none."""
+    """Servers send several members, and omit trailers and wrappers. Half a page must not be archived as a page."""
     body = b'<a href="/found">found</a>' + b"<p>words</p>" * 200
     raw = zlib.compressobj(9, zlib.DEFLATED, -15)
     bodies = {
@@ -304,12 +304,12 @@ def test_compressed_answers_are_whole_pages_or_say_why_not(raw_dir: Path) -> Non
 
     assert sorted(pages(raw_dir)) == ["/", "/chain", "/found", "/members", "/no-trailer", "/raw-deflate"]
     assert ledger(raw_dir, manifest) == {"/cut": "error.truncated", "/unknown": "error.encoding"}
-    found = [row for file in manifest.files for row in rows(Warc(), raw_dir / file.path)]
-    assert [row["content"] for row in found if row["url"].endswith(tuple(bodies))] == [body] * 4
+    documents = [row for file in manifest.files for row in rows(Warc(), raw_dir / file.path)]
+    assert [row["content"] for row in documents if row["url"].endswith(tuple(bodies))] == [body] * 4
 
 
 def test_a_failure_that_passes_costs_no_page(raw_dir: Path) -> None:
-    """A busy server is asked again."""
+    """Temporary failures are retried."""
     with serve({"/": page("/a"), "/a": Answer(status=503)}) as site:
         site.before = lambda path: site.answers.update({"/a": page()}) if path in site.paths else None
         _crawl(site, raw_dir)
@@ -319,7 +319,7 @@ def test_a_failure_that_passes_costs_no_page(raw_dir: Path) -> None:
 
 
 def test_a_private_address_is_refused_unless_the_recipe_allows_it(raw_dir: Path) -> None:
-    """A hostile link must not reach into the network of whoever crawls."""
+    """A hostile link must not reach into the user's network."""
     with serve({"/": page()}) as site, pytest.raises(SourceError, match=r"address\.private") as caught:
         _crawl(site, raw_dir, allow_private=False)
 
@@ -328,7 +328,7 @@ def test_a_private_address_is_refused_unless_the_recipe_allows_it(raw_dir: Path)
 
 
 def test_an_unreachable_site_can_be_crawled_later(raw_dir: Path) -> None:
-    """Exit 5: the same command does it once the site is there."""
+    """Exit code 5 says that the same command can succeed later."""
     with serve({"/": page()}) as site:
         url, answers = site.url, site.answers
     source = source_of(Site(url, answers))
@@ -342,7 +342,7 @@ def test_an_unreachable_site_can_be_crawled_later(raw_dir: Path) -> None:
     ("content", "problem"), [("{", "the file: Invalid JSON"), ('{"source": "site"}', "kind: Field required")]
 )
 def test_a_damaged_manifest_is_named_and_nothing_is_lost(raw_dir: Path, content: str, problem: str) -> None:
-    """Only the manifest says which archives count, so the user decides."""
+    """Only the manifest says which archives are valid, so the user must decide."""
     with serve({"/": page()}) as site:
         _crawl(site, raw_dir)
         manifest = raw_dir / "manifest.json"
@@ -360,7 +360,7 @@ def test_a_damaged_manifest_is_named_and_nothing_is_lost(raw_dir: Path, content:
 
 
 def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None:
-    """Pages that wait are not written off because a host was down."""
+    """Queued pages must not be refused because a host was down."""
     names = [f"/{number}" for number in range(20)]
     answers = {"/": page(*names), **{name: page() for name in names}}
     down = {name: Answer("", length=10) for name in names[5:]}
@@ -377,7 +377,7 @@ def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None
 
 
 def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> None:
-    """Exit 5, and nothing half-written counts. A limit on the size of files stands for the disk."""
+    """Half-written records must not count. A limit on the file size simulates the full disk."""
     names = [f"/{number}" for number in range(30)]
     answers = {"/": page(*names), **{name: Answer(os.urandom(6000).hex()) for name in names}}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -396,7 +396,7 @@ def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> 
 
 
 def test_archives_rotate_at_their_size(raw_dir: Path) -> None:
-    """Each file stands alone, with its own warcinfo record."""
+    """Each file has its own warcinfo record and can be read alone."""
     names = [f"/{number}" for number in range(6)]
     answers = {"/": page(*names), **{name: Answer(os.urandom(3000).hex()) for name in names}}
     with serve(answers) as site:
@@ -409,7 +409,7 @@ def test_archives_rotate_at_their_size(raw_dir: Path) -> None:
 
 
 def test_a_second_crawl_replaces_the_first(raw_dir: Path) -> None:
-    """A finished crawl is followed by a fresh one; its files go when the new manifest is there."""
+    """The old files are removed after the new manifest is written."""
     with serve({"/": page("/a"), "/a": page()}) as site:
         first = _crawl(site, raw_dir)
         site.answers["/"] = page()
@@ -422,7 +422,7 @@ def test_a_second_crawl_replaces_the_first(raw_dir: Path) -> None:
 
 
 def test_a_source_is_crawled_by_one_process_at_a_time(raw_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two crawls of one source would write into the same files."""
+    """Two crawls of a source would write to the same files."""
     monkeypatch.setattr("corpusmill.crawlers.crawl._LOCK_PATIENCE_S", 0.1)
     with serve({"/": page("/a"), "/a": Answer("a", hold_s=3.0)}) as site:
         first = _start(site, raw_dir)
@@ -446,7 +446,7 @@ crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists the children of a process in /proc")
 @pytest.mark.parametrize("after_s", [0.0, 0.05, 0.1, 0.15, 0.2])
 def test_an_interrupt_while_the_process_of_a_crawl_starts_prints_no_traceback(tmp_path: Path, after_s: float) -> None:
-    """Ctrl-C reaches it too, while it imports Scrapy; the command alone answers."""
+    """Ctrl-C also reaches the process while it imports Scrapy; only the command may report it."""
     recipe = tmp_path / "recipe.yaml"
     with serve({"/": page()}) as site:
         source = source_of(site).model_dump(mode="json", exclude_defaults=True)
@@ -496,7 +496,7 @@ def _kill(process: subprocess.Popen[bytes], *, group: bool = True) -> None:
 
 @pytest.mark.parametrize("group", [True, False], ids=["whole-group", "only-the-parent"])
 def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group: bool) -> None:
-    """kill -9 at two moments, then one more run: no page lost, none twice, at most one asked again each time."""
+    """After two kills with SIGKILL, no page is lost or archived twice, and at most one per kill is requested again."""
     names = [f"/{number}" for number in range(60)]
     answers = {"/": page(*names[:30]), "/7": page(*names[30:]), "/5": page("/private/b")}
     answers |= {name: replace(page(), hold_s=0.02) for name in names if name not in answers}
@@ -505,7 +505,7 @@ def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group
             process = _start(site, raw_dir)
             _wait_for(site, milestone)
             _kill(process, group=group)
-        # Scrapy's process may still write, for the moment that it needs to notice that its parent is gone.
+        # Scrapy's process may write for a moment until it notices that its parent has ended.
         with (
             file_lock(raw_dir.parent.parent / "frontier" / "site.lock", subject="the crawl", wait_s=30),
             (raw_dir / "site-00000.warc.gz").open("ab") as archive,
@@ -527,7 +527,7 @@ def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group
 
 
 def _by_run(site: Site) -> list[list[str]]:
-    """Return the pages that each process asked for, in order; each asks for robots.txt first."""
+    """Return the pages that each process requested, in order; each requests robots.txt first."""
     runs: list[list[str]] = []
     for path, _, _ in sorted(site.seen, key=itemgetter(1)):
         if path == "/robots.txt":
@@ -538,7 +538,7 @@ def _by_run(site: Site) -> list[list[str]]:
 
 
 def test_an_archive_that_lost_its_end_is_filled_up_again(raw_dir: Path) -> None:
-    """After a power cut the queue may know of pages that the disk does not have."""
+    """After a power cut, the queue may have settled pages that are not on disk."""
     names = [f"/{number}" for number in range(20)]
     with serve({"/": page(*names), **{name: Answer(name * 400, hold_s=0.02) for name in names}}) as site:
         process = _start(site, raw_dir)

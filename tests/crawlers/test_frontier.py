@@ -1,4 +1,4 @@
-"""The queue gives each URL once, whatever happens to its process."""
+"""The queue returns each URL once, even if its process is killed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _link(name: str, *, depth: int = 0, rule: str | None = None) -> Link:
 def test_each_url_is_settled_once_over_any_number_of_kills(
     names: list[str], later: list[str], steps: list[str]
 ) -> None:
-    """A killed process leaves one URL in flight; the next one gets it again and nothing else twice."""
+    """A kill leaves one URL in flight, and only this URL is taken again."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "queue.db"
         frontier = Frontier(path)
@@ -53,7 +53,7 @@ def test_each_url_is_settled_once_over_any_number_of_kills(
 
 
 def test_a_host_has_one_url_in_flight_and_hosts_take_turns(tmp_path: Path) -> None:
-    """Politeness begins in the queue."""
+    """The queue must not allow parallel requests to a host."""
     frontier = Frontier(tmp_path / "queue.db")
     urls = [f"http://{host}.example/{number}" for host in "ab" for number in range(2)]
     frontier.seed(Link(url, url, 0) for url in urls)
@@ -73,7 +73,7 @@ def test_a_host_has_one_url_in_flight_and_hosts_take_turns(tmp_path: Path) -> No
 
 
 def test_a_refused_link_that_is_followed_from_elsewhere_leaves_the_ledger(tmp_path: Path) -> None:
-    """The ledger lists pages that are not there, not links that were not taken."""
+    """The ledger lists pages that were not archived, not links that were not followed."""
     frontier = Frontier(tmp_path / "queue.db")
     frontier.seed([_link("a"), _link("b", rule="budget.max_depth"), _link("c", rule="robots.nofollow")])
     frontier.seed([_link("b")])
@@ -107,12 +107,12 @@ def test_a_refused_link_that_is_followed_from_elsewhere_leaves_the_ledger(tmp_pa
     ],
 )
 def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
-    """Also where an IPv4 address hides in one of IPv6."""
+    """This includes IPv4 addresses embedded in IPv6."""
     assert is_public(address) is public
 
 
 def test_a_robots_txt_is_read_for_our_name() -> None:
-    """The most specific group counts, and the longest rule in it (RFC 9309 §2.2.1, §2.2.2)."""
+    """The most specific group applies, and its longest rule (RFC 9309 §2.2.1, §2.2.2)."""
     text = b"\xef\xbb\xbfUser-agent: *\nDisallow: /\n\nUser-Agent: CorpusMill\nDisallow: /a\nAllow: /a/b\n"
     policy = RobotsPolicy.of(200, text)
 

@@ -1,4 +1,4 @@
-"""What a page says to a crawler is read as a browser and a search engine read it."""
+"""Links and robots directives are read like in browsers and search engines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.crawlers.links import header_wishes, page_links
+from corpusmill.crawlers.links import header_directives, page_links
 
 URL = "http://example.org/a/b"
 
@@ -33,8 +33,8 @@ def _follow(html: str | bytes, **headers: str) -> tuple[str, ...]:
         ("<!-- <a href=c> -->", ()),
     ],
 )
-def test_links_are_absolute_and_of_the_web(html: str, links: tuple[str, ...]) -> None:
-    """Only what can be fetched over http becomes a URL to fetch."""
+def test_links_are_absolute_web_addresses(html: str, links: tuple[str, ...]) -> None:
+    """Only http and https addresses can be crawled."""
     assert _follow(html) == links
 
 
@@ -60,7 +60,7 @@ def test_a_link_is_encoded_as_its_page_is() -> None:
     ],
 )
 def test_links_are_in_the_page_as_extract_reads_it(html: bytes, links: tuple[str, ...]) -> None:
-    """A declaration that is wrong, missing or in a script does not lead to addresses that nobody wrote."""
+    """A wrong or missing declaration of the encoding must not produce wrong addresses."""
     assert _follow(html) == links
 
 
@@ -72,21 +72,23 @@ def test_links_are_in_the_page_as_extract_reads_it(html: bytes, links: tuple[str
         ("", ""),
     ],
 )
-def test_the_text_of_a_page_is_what_it_says(html: str, words: str) -> None:
-    """Not its code, and not its addresses."""
+def test_the_text_of_a_page_has_no_code_and_addresses(html: str, words: str) -> None:
+    """Only the visible text is compared with other pages."""
     assert " ".join(page_links(html.encode(), url=URL, headers={}).text.split()) == words
 
 
-def test_a_link_that_is_vouched_for_once_is_followed() -> None:
-    """rel=nofollow speaks of one link, not of its target."""
-    found = page_links(b'<a rel="nofollow" href=c></a><a href=c></a><a rel=nofollow href=d>', url=URL, headers={})
+def test_a_link_without_nofollow_is_followed() -> None:
+    """rel=nofollow applies to a link, not to its target."""
+    links_of_page = page_links(
+        b'<a rel="nofollow" href=c></a><a href=c></a><a rel=nofollow href=d>', url=URL, headers={}
+    )
 
-    assert found.follow == ("http://example.org/a/c",)
-    assert found.nofollow == ("http://example.org/a/d",)
+    assert links_of_page.follow == ("http://example.org/a/c",)
+    assert links_of_page.nofollow == ("http://example.org/a/d",)
 
 
 @pytest.mark.parametrize(
-    ("value", "wishes"),
+    ("value", "directives"),
     [
         ("noindex", {"noindex"}),
         ("NOINDEX, nofollow", {"noindex", "nofollow"}),
@@ -97,14 +99,14 @@ def test_a_link_that_is_vouched_for_once_is_followed() -> None:
         ("max-snippet:20, noindex", {"max-snippet:20", "noindex"}),
     ],
 )
-def test_wishes_in_a_header_are_ours_or_another_crawler_s(value: str, wishes: set[str]) -> None:
-    """A wish that names another crawler is not for us."""
-    assert header_wishes(value) - {""} == wishes
+def test_header_directives_for_other_crawlers_are_ignored(value: str, directives: set[str]) -> None:
+    """A directive with the name of another crawler does not apply."""
+    assert header_directives(value) - {""} == directives
 
 
 @given(body=st.binary(max_size=300), content_type=st.text(max_size=30))
 def test_no_page_is_too_broken_to_read(body: bytes, content_type: str) -> None:
-    """Whatever a server sends, reading it ends in links."""
-    found = page_links(b"<a href=" + body, url=URL, headers={"content-type": content_type})
+    """Any bytes can be parsed for links."""
+    links_of_page = page_links(b"<a href=" + body, url=URL, headers={"content-type": content_type})
 
-    assert all(link.startswith(("http://", "https://")) for link in found.follow)
+    assert all(link.startswith(("http://", "https://")) for link in links_of_page.follow)

@@ -1,4 +1,4 @@
-"""Registering files: which a path means, what they hold, and whether they changed."""
+"""Registering files: matching paths, hashing, and detecting changes."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def names(tree: Path, path: Any, **fields: Any) -> list[str]:
     ],
 )
 def test_a_path_is_a_file_a_folder_or_a_pattern(tree: Path, path: Any, expected: list[str]) -> None:
-    """Names begin where the pattern's fixed part ends; hidden files are skipped; a file counts once."""
+    """Names are relative to the pattern's fixed part; hidden files are skipped; a file counts once."""
     assert names(tree, path) == expected
 
 
 def test_a_path_may_begin_with_an_environment_variable(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where files lie is not part of a recipe's meaning."""
+    """The place of files is not part of a version."""
     monkeypatch.setenv("SOMEWHERE", str(tree / "data"))
 
     assert names(tree, "${SOMEWHERE}/*.txt") == ["b.txt", "x[1].txt"]
@@ -67,7 +67,7 @@ def test_a_path_may_begin_with_an_environment_variable(tree: Path, monkeypatch: 
 
 
 def test_links_that_lead_out_of_a_folder_are_not_followed(tree: Path) -> None:
-    """A folder that is given is all that is given."""
+    """Only files in the folder belong to the source."""
     (tree / "secret").mkdir()
     (tree / "secret" / "key.txt").write_text("key")
     (tree / "data" / "out.txt").symlink_to(tree / "secret" / "key.txt")
@@ -81,11 +81,11 @@ def test_links_that_lead_out_of_a_folder_are_not_followed(tree: Path) -> None:
     assert names(tree, "data/**/*.txt") == expected
 
 
-def test_the_manifest_says_what_the_files_hold(tree: Path) -> None:
-    """It is written last, and read back it is the same."""
-    told: list[tuple[int, int]] = []
+def test_the_manifest_has_the_hashes_of_the_files(tree: Path) -> None:
+    """It is written last, and can be read back."""
+    reported: list[tuple[int, int]] = []
 
-    manifest = load(source("data/*.txt"), tree / "raw", base=tree, progress=lambda *done: told.append(done))
+    manifest = load(source("data/*.txt"), tree / "raw", base=tree, progress=lambda *counts: reported.append(counts))
 
     file = manifest.files[0]
     data = (tree / "data" / "b.txt").read_bytes()
@@ -96,18 +96,18 @@ def test_the_manifest_says_what_the_files_hold(tree: Path) -> None:
     )
     assert RawManifest.model_validate_json((tree / "raw" / "manifest.json").read_bytes()) == manifest
     assert [path.name for path in (tree / "raw").iterdir()] == ["manifest.json"]
-    assert told[-1] == (sum(file.size for file in manifest.files),) * 2
+    assert reported[-1] == (sum(file.size for file in manifest.files),) * 2
 
 
 def test_equal_files_are_both_listed(tree: Path) -> None:
-    """Two names are two documents, even when they say the same."""
+    """Files with different names are different documents, even with equal content."""
     (tree / "data" / "c.txt").write_bytes((tree / "data" / "b.txt").read_bytes())
 
     assert names(tree, "data/?.txt") == ["b.txt", "c.txt"]
 
 
 def test_a_copy_is_named_by_its_content_and_outlives_the_file(tree: Path) -> None:
-    """`--copy` keeps what was loaded."""
+    """`--copy` keeps the loaded files."""
     manifest = load(source("data/*.txt"), tree / "raw", base=tree, copy=True)
 
     (tree / "data" / "b.txt").unlink()
@@ -119,7 +119,7 @@ def test_a_copy_is_named_by_its_content_and_outlives_the_file(tree: Path) -> Non
 
 
 def test_a_changed_file_is_noticed_by_its_content(tree: Path) -> None:
-    """Touching is no change; a change of equal length is one; so is a loss."""
+    """A new time is not a change; other content of the same length is, and so is a missing file."""
     manifest = load(source("data/**/*.txt"), tree / "raw", base=tree)
     two, one, b, _ = (Path(file.path) for file in manifest.files)
 
@@ -131,22 +131,22 @@ def test_a_changed_file_is_noticed_by_its_content(tree: Path) -> None:
 
 
 def test_new_files_are_found_without_reading_any(tree: Path) -> None:
-    """So that a run can say that `load` would get more."""
-    wanted = source("data/**/*.txt")
-    manifest = load(wanted, tree / "raw", base=tree)
+    """A run can then say that `load` would register more files."""
+    text_source = source("data/**/*.txt")
+    manifest = load(text_source, tree / "raw", base=tree)
 
     (tree / "data" / "a" / "more.txt").write_text("more")
 
-    assert new_files(wanted, manifest, base=tree) == ["a/more.txt"]
+    assert new_files(text_source, manifest, base=tree) == ["a/more.txt"]
 
 
 def test_two_files_that_would_be_one_document_are_refused(tree: Path) -> None:
-    """A name is an id; where it is not, equal names do no harm."""
+    """The name is the id of a document; in formats with other ids, equal names are allowed."""
     for folder in ("p", "q"):
         (tree / folder).mkdir()
         (tree / folder / "x.jsonl").write_text('{"text": "a"}\n')
 
-    with pytest.raises(RecipeError, match="two files would be one document, x"):
+    with pytest.raises(RecipeError, match="two files would become one document, x"):
         names(tree, ["p/*", "q/*"])
     assert names(tree, ["p/*", "q/*"], form="jsonl") == ["x.jsonl", "x.jsonl"]
 
@@ -155,9 +155,9 @@ def test_two_files_that_would_be_one_document_are_refused(tree: Path) -> None:
     ("fields", "message", "hint"),
     [
         ({"path": "dato/*.txt"}, "no file matches dato/*.txt", "did you mean `data`"),
-        ({"path": "data/*.csv"}, "no file matches data/*.csv", "holds .git, a, b.txt"),
+        ({"path": "data/*.csv"}, "no file matches data/*.csv", "has .git, a, b.txt"),
         ({"path": "data", "form": "html"}, "no file that ends in .html", "data/**/*.md"),
-        ({"path": "data", "form": "htlm"}, "format 'htlm' is not known", "did you mean `html`?"),
+        ({"path": "data", "form": "htlm"}, "unknown format 'htlm'", "did you mean `html`?"),
         ({"path": "data", "text_field": "body"}, "format text has no field `text_field`", "fields of text: name"),
         ({"path": "x", "form": "jsonl", "textfield": "a"}, "no field `textfield`", "did you mean `text_field`?"),
     ],
@@ -165,7 +165,7 @@ def test_two_files_that_would_be_one_document_are_refused(tree: Path) -> None:
 def test_a_source_that_cannot_be_found_says_what_is_there(
     tree: Path, fields: dict[str, Any], message: str, hint: str
 ) -> None:
-    """The reader has to change the recipe: the nearest name helps."""
+    """The nearest name helps to correct the recipe."""
     with pytest.raises(CorpusmillError) as caught:
         names(tree, **fields)
 
@@ -174,7 +174,7 @@ def test_a_source_that_cannot_be_found_says_what_is_there(
 
 
 def test_a_table_without_its_text_column_is_refused_before_any_work(tree: Path) -> None:
-    """Nothing is registered."""
+    """Nothing is registered if the column is missing."""
     pq.write_table(pa.table({"body": ["a"]}), tree / "t.parquet")
 
     with pytest.raises(SourceError) as caught:
@@ -185,7 +185,7 @@ def test_a_table_without_its_text_column_is_refused_before_any_work(tree: Path) 
 
 
 def test_a_workspace_that_cannot_be_written_is_an_unfinished_run(tree: Path) -> None:
-    """Exit 5: the same command works once there is room."""
+    """Exit code 5 says that the same command can succeed later."""
     (tree / "raw").write_text("a file where the folder should be")
 
     with pytest.raises(UnfinishedError) as caught:
@@ -195,13 +195,13 @@ def test_a_workspace_that_cannot_be_written_is_an_unfinished_run(tree: Path) -> 
 
 
 def test_every_format_in_the_table_has_a_loader() -> None:
-    """The table holds strings: a wrong one would be found by a user."""
+    """The table has strings, so only a test detects a wrong one."""
     for form in LOADERS:
         assert loader_of(source("x", form)).suffixes
 
 
 def test_a_crawl_is_read_as_an_archive() -> None:
-    """Its files are WARC."""
+    """The files of a crawl are WARC files."""
     crawl = CrawlSource.model_validate_json(
         '{"name": "a", "start_urls": ["https://a.example/"], "contact": "mailto:a@b.example"}'
     )
@@ -210,14 +210,14 @@ def test_a_crawl_is_read_as_an_archive() -> None:
 
 
 def test_fields_of_the_recipe_reach_the_loader() -> None:
-    """Strictly: a number is no field name."""
+    """Fields are validated strictly: a number is not a field name."""
     assert loader_of(source("x", "jsonl", text_field="body")) == JsonLines(text_field="body")
     with pytest.raises(RecipeError, match="two_fields"):
         loader_of(source("x", "jsonl", two_fields=True))
 
 
 def test_an_encoding_that_nobody_knows_is_refused_with_a_hint() -> None:
-    """Before any file is read."""
+    """The error is raised before any file is read."""
     assert loader_of(source("x", "text", encoding="latin1")).model_dump() == {"encoding": "latin1"}
     with pytest.raises(RecipeError, match="WHATWG") as caught:
         loader_of(source("x", "text", encoding="windows1252"))
@@ -226,7 +226,7 @@ def test_an_encoding_that_nobody_knows_is_refused_with_a_hint() -> None:
 
 
 def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
-    """They could not be written into a manifest."""
+    """Such names cannot be written into a manifest."""
     with open(os.fsencode(tree / "data") + b"/\xff.txt", "wb") as file:  # noqa: PTH123, a name that str has no form for
         file.write(b"text")
 
@@ -235,7 +235,7 @@ def test_file_names_that_are_not_utf8_are_refused_by_name(tree: Path) -> None:
 
 
 def test_what_is_no_regular_file_is_not_read(tree: Path) -> None:
-    """A pipe without a writer, or a device, would hold a run for ever."""
+    """Reading a pipe or a device may never end."""
     os.mkfifo(tree / "data" / "pipe.txt")
 
     for path in ("data/pipe.txt", "/dev/zero"):
@@ -247,7 +247,7 @@ def test_what_is_no_regular_file_is_not_read(tree: Path) -> None:
 
 
 def test_a_file_that_became_a_pipe_has_changed(tree: Path) -> None:
-    """An empty file and a pipe have one size."""
+    """An empty file and a pipe have the same size."""
     path = tree / "data" / "empty.txt"
     path.touch()
     manifest = load(source("data/empty.txt"), tree / "raw", base=tree)
@@ -257,8 +257,8 @@ def test_a_file_that_became_a_pipe_has_changed(tree: Path) -> None:
     assert [file.name for file in changed_files(manifest)] == ["empty.txt"]
 
 
-def test_a_manifest_counts_records_and_what_the_folder_holds_besides(tree: Path) -> None:
-    """Whoever forgot a kind of file sees it before anything runs."""
+def test_a_manifest_counts_records_and_skipped_files(tree: Path) -> None:
+    """Users see a forgotten kind of file before anything runs."""
     (tree / "data" / "table.csv.gz").write_bytes(b"")
     (tree / "data" / "README").write_text("read me")
 
@@ -270,8 +270,8 @@ def test_a_manifest_counts_records_and_what_the_folder_holds_besides(tree: Path)
     assert pattern.counts == {"records": 4}
 
 
-def test_records_are_counted_where_a_file_says_how_many_it_has(tree: Path) -> None:
-    """A Parquet file does, lines of JSON do not; a damaged file is set aside when it is read."""
+def test_records_are_counted_if_files_have_their_number(tree: Path) -> None:
+    """Parquet files have it, JSON Lines do not; damaged files are handled when they are read."""
     pq.write_table(pa.table({"text": ["a", "b"]}), tree / "a.parquet")
     (tree / "a.jsonl").write_text('{"text": "a"}\n')
 

@@ -1,4 +1,4 @@
-"""A redirect is followed to every address that was not asked for yet; a loop is in the ledger."""
+"""A redirect is followed to every address that was not requested before; a loop is in the ledger."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _moved(location: str) -> Answer:
     ],
 )
 def test_a_redirect_to_another_spelling_is_followed(raw_dir: Path, link: str, location: str, source_id: str) -> None:
-    """The page is archived once, under its canonical URL; both answers are in the archive."""
+    """The page is archived once under its canonical URL, with both responses."""
     with serve({"/": page(link), link: _moved(location), location: page()}) as site:
         manifest = _crawl(site, raw_dir)
 
@@ -52,8 +52,8 @@ def test_a_redirect_to_another_spelling_is_followed(raw_dir: Path, link: str, lo
     assert site.paths[-2:] == [link, location]
     assert manifest.counts["responses"] == len(archived(raw_dir))
     assert manifest.counts["redirects"] == 1
-    found = [row for file in manifest.files for row in rows(Warc(), raw_dir / file.path)]
-    assert {row["source_id"] for row in found} == {f"{site.url}/", site.url + source_id}
+    documents = [row for file in manifest.files for row in rows(Warc(), raw_dir / file.path)]
+    assert {row["source_id"] for row in documents} == {f"{site.url}/", site.url + source_id}
 
 
 def test_a_detour_by_another_page_is_followed(raw_dir: Path) -> None:
@@ -85,7 +85,7 @@ def test_a_detour_by_another_page_is_followed(raw_dir: Path) -> None:
     ],
 )
 def test_a_loop_is_in_the_ledger(raw_dir: Path, start: tuple[str, ...], moves: dict[str, str], looped: str) -> None:
-    """Whichever of its addresses was met first; each is asked for once."""
+    """The first address does not matter, and each is requested once."""
     with serve({"/": page(*start), **{path: _moved(target) for path, target in moves.items()}}) as site:
         manifest = _crawl(site, raw_dir)
 
@@ -95,13 +95,13 @@ def test_a_loop_is_in_the_ledger(raw_dir: Path, start: tuple[str, ...], moves: d
 
 
 def test_ever_new_sessions_end(raw_dir: Path) -> None:
-    """No address comes twice, so the number of redirects is the bound."""
+    """No address repeats, so the number of redirects is limited."""
 
-    def made(path: str) -> Answer | None:
+    def generate(path: str) -> Answer | None:
         name, _, number = path.partition("?PHPSESSID=")
         return _moved(f"/a?PHPSESSID={int(number or 0) + 1}") if name == "/a" else None
 
-    with serve({"/": page("/a")}, made=made) as site:
+    with serve({"/": page("/a")}, generate=generate) as site:
         manifest = _crawl(site, raw_dir)
 
     assert list(ledger(raw_dir, manifest).values()) == ["error.redirect_loop"]
@@ -109,7 +109,7 @@ def test_ever_new_sessions_end(raw_dir: Path) -> None:
 
 
 def test_a_location_is_read_as_browsers_read_it(raw_dir: Path) -> None:
-    """Raw UTF-8, three slashes, backslashes, tabs, spaces, and no fragment."""
+    """Real servers send raw UTF-8, three slashes, backslashes, tabs and spaces."""
     moves = {
         "/utf8": "/کوه",
         "/slashes": "///other.example/x",
@@ -134,7 +134,7 @@ def test_a_location_is_read_as_browsers_read_it(raw_dir: Path) -> None:
 
 
 def test_robots_txt_is_followed_over_a_location_as_browsers_read_it(raw_dir: Path) -> None:
-    """What it forbids must not be missed for a letter."""
+    """Otherwise its rules would be missed because of an unusual character."""
     forbids = Answer("User-agent: *\nDisallow: /a\n", headers={"Content-Type": "text/plain"})
     target = "/%D8%A2%D8%AF%D9%85"
     answers = {"/robots.txt": _moved("/آدم"), target: forbids, "/": page("/a"), "/a": page()}
@@ -145,7 +145,7 @@ def test_robots_txt_is_followed_over_a_location_as_browsers_read_it(raw_dir: Pat
 
 
 def test_a_redirect_to_another_spelling_survives_a_kill(tmp_path: Path) -> None:
-    """Its address is in the file of the queue; one that the archive lost is asked for again."""
+    """The address is in the queue; a lost page is requested again."""
     path = tmp_path / "queue.db"
     frontier = Frontier(path)
     frontier.seed([Link("http://a.example/?a&b", "http://a.example/?b&a", 0)])
@@ -170,8 +170,8 @@ def test_a_redirect_to_another_spelling_survives_a_kill(tmp_path: Path) -> None:
     frontier.close()
 
 
-def test_a_queue_of_another_format_begins_anew(tmp_path: Path) -> None:
-    """An unfinished crawl of an earlier version is made again, and does not fail on a missing column."""
+def test_a_queue_of_another_format_starts_again(tmp_path: Path) -> None:
+    """An unfinished crawl of an earlier version starts again, instead of failing on a missing column."""
     import sqlite3
 
     path = tmp_path / "queue.db"

@@ -1,4 +1,4 @@
-"""An address is read as a browser reads it, in a page and in `Location`."""
+"""Addresses in pages and in `Location` are read like in browsers."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ BASE = "http://example.org/a/b?c=d"
         ("./mailto:x", "http://example.org/a/mailto:x"),
     ],
 )
-def test_a_reference_means_what_a_browser_makes_of_it(reference: str, url: str) -> None:
-    """WHATWG URL 4.4; each case was compared with the standard's states."""
+def test_a_reference_is_resolved_like_in_a_browser(reference: str, url: str) -> None:
+    """Each case was compared with the states of WHATWG URL 4.4."""
     assert resolved_url(reference, base=BASE) == url
 
 
 @pytest.mark.parametrize(
     "reference", ["mailto:a@b.c", "localhost:80/", "//", "http://", "//a:99999/", "//a b/", "//[1/"]
 )
-def test_what_is_no_web_address_is_refused(reference: str) -> None:
-    """Another scheme, no host, or one that cannot be."""
+def test_other_addresses_are_refused(reference: str) -> None:
+    """These have another scheme, no host or an invalid one."""
     with pytest.raises(ValueError, match=r"web address|host|[Pp]ort|IPv6"):
         resolved_url(reference, base=BASE)
 
 
 def test_a_query_is_in_the_encoding_of_its_page() -> None:
-    """What that encoding cannot write is a character reference, as in a form (WHATWG URL, "percent-encode after")."""
+    """Other characters become character references, as in forms (WHATWG URL, "percent-encode after")."""
     assert resolved_url("/é?é=ю", base=BASE, encoding="cp1252") == "http://example.org/%C3%A9?%E9=%26%231102%3B"
     assert resolved_url("?é", base=BASE, encoding="utf-16-le") == "http://example.org/a/b?%C3%A9"
 
 
 @given(reference=st.text(max_size=60))
-def test_reading_an_address_twice_is_reading_it_once(reference: str) -> None:
-    """And what comes out is ASCII, so that it can be sent."""
+def test_resolving_an_address_twice_changes_nothing(reference: str) -> None:
+    """The result is also ASCII, so that it can be sent."""
     try:
         url = resolved_url(reference, base=BASE)
     except ValueError:
@@ -85,14 +85,14 @@ def test_reading_an_address_twice_is_reading_it_once(reference: str) -> None:
         (b"Location: ", None),
     ],
 )
-def test_a_location_is_taken_byte_by_byte(fields: bytes, url: str | None) -> None:
-    """Bytes beyond ASCII are escaped as they are; an empty value is none."""
+def test_a_location_is_escaped_byte_by_byte(fields: bytes, url: str | None) -> None:
+    """Bytes beyond ASCII are escaped; an empty value does not count."""
     assert resolved_location(b"HTTP/1.1 302 Found\r\n" + fields + b"\r\n\r\n", base=BASE) == url
 
 
 @pytest.mark.parametrize("value", [b"ftp://a/", b"/c\r\nLocation: /d", b"http:///", b"/" + b"x" * 9000])
 def test_a_location_that_leads_nowhere_is_a_refusal(value: bytes) -> None:
-    """Two different ones are refused by browsers, too."""
+    """Browsers also refuse two different values."""
     with pytest.raises(Refusal, match=r"error\.bad_redirect"):
         resolved_location(b"HTTP/1.1 302 Found\r\nLocation: " + value + b"\r\n\r\n", base=BASE)
 
@@ -100,6 +100,6 @@ def test_a_location_that_leads_nowhere_is_a_refusal(value: bytes) -> None:
 @pytest.mark.parametrize(
     ("url", "target"), [("http://a", "/"), ("http://a/?", "/?"), ("http://a?b#c", "/?b"), ("http://a/b?", "/b?")]
 )
-def test_an_empty_query_is_asked_for(url: str, target: str) -> None:
-    """`/a` and `/a?` are two addresses for a server."""
+def test_an_empty_query_is_requested(url: str, target: str) -> None:
+    """`/a` and `/a?` are different addresses for a server."""
     assert request_target(url) == target

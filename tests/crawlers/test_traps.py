@@ -1,4 +1,4 @@
-"""A crawl ends by itself where a site makes addresses without end, and fetches a real site whole."""
+"""A crawl ends on sites with endless addresses, and fetches ordinary sites completely."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def raw_dir(tmp_path: Path) -> Path:
 
 
 def _article(number: int, *links: str) -> Answer:
-    """Forty words of a text that is another for each number."""
+    """Return an article of 40 words that depend on *number*."""
     return page(*links, text=" ".join(random.Random(number).choices(WORDS, k=40)))
 
 
 def _with_prose(*links: str, title: str = "") -> Answer:
-    """A page that says the same but for its title."""
+    """Return a page whose text only differs in its title."""
     return page(*links, text=f"{title}. These words are on each page of the site, and nothing else is in {title}.")
 
 
@@ -67,7 +67,7 @@ def _with_prose(*links: str, title: str = "") -> Answer:
     ],
 )
 def test_an_address_that_repeats_itself_is_a_trap(url: str, rule: str | None) -> None:
-    """A third time adds nothing; what only looks like it is ordinary."""
+    """A third repetition is a trap; similar ordinary addresses are not."""
     trap = trap_of(f"http://example.org{url}")
 
     assert (trap and trap[0]) == rule
@@ -86,12 +86,12 @@ def test_an_address_that_repeats_itself_is_a_trap(url: str, rule: str | None) ->
     ],
 )
 def test_addresses_of_one_kind_share_a_pattern(one: str, other: str) -> None:
-    """Pieces with digits, values and repeated segments do not count."""
+    """Digits, values and repeated segments are ignored."""
     assert address_pattern(f"http://example.org{one}") == address_pattern(f"http://example.org{other}")
 
 
 def test_words_decide_whether_two_pages_say_the_same() -> None:
-    """In any order, without numbers and the page's own address."""
+    """The order of words, numbers and the page's address are ignored."""
     url = "http://example.org/news/alpha"
     text = " ".join(WORDS)
     sketch = text_sketch(text, url=url)
@@ -104,7 +104,7 @@ def test_words_decide_whether_two_pages_say_the_same() -> None:
 
 
 def test_long_runs_of_letters_and_digits_take_no_longer() -> None:
-    """A page or a link may be made to keep a crawler busy; quadratic patterns took minutes here."""
+    """Hostile pages may exploit slow patterns; quadratic ones took minutes here."""
     began = time.process_time()
 
     text_sketch("7" * 200_000, url="")
@@ -172,7 +172,7 @@ def _nested_return(path: str) -> Answer | None:
 
 
 @pytest.mark.parametrize(
-    ("first", "made", "requests", "rule"),
+    ("first", "generate", "requests", "rule"),
     [
         ("/trap?q=a", _repeated_query, 2, "trap.repeated_parameter"),
         ("/trap/2026/11", _calendar, PATTERN_BUDGET + 12, "trap.same_text"),
@@ -185,9 +185,9 @@ def _nested_return(path: str) -> Answer | None:
         ("/trap?next=/", _nested_return, 3, "trap.repeated_parameter"),
     ],
 )
-def test_a_crawl_of_a_trap_ends_by_itself(raw_dir: Path, first: str, made: Maker, requests: int, rule: str) -> None:
-    """Within its budget, with the rest of the site fetched, and with rule and pattern in the ledger."""
-    with serve({**HOME, "/": page(first, "/about"), "/about": page(text="about us")}, made=made) as site:
+def test_a_crawl_of_a_trap_ends(raw_dir: Path, first: str, generate: Maker, requests: int, rule: str) -> None:
+    """The rest of the site is fetched, and the ledger has the rule and the pattern."""
+    with serve({**HOME, "/": page(first, "/about"), "/about": page(text="about us")}, generate=generate) as site:
         manifest = crawl(source_of(site, max_pages=500), raw_dir)
 
     assert "/about" in site.paths
@@ -205,7 +205,7 @@ def _numbered(path: str) -> Answer | None:
 
 
 def _numbered_lists(path: str) -> Answer | None:
-    """Lists that look alike (their links show numbers) of articles that do not."""
+    """Return similar lists of different articles."""
     name, _, number = path.rpartition("/")
     if name == "/article":
         return _article(int(number))
@@ -215,7 +215,7 @@ def _numbered_lists(path: str) -> Answer | None:
 
 
 def _print_versions(path: str) -> Answer | None:
-    """Each page has a copy under the same path with another parameter."""
+    """Return pages that each have a copy with another parameter."""
     number = int(re.findall(r"\d+", path)[0])
     links = [f"/index.php?id={number}&amp;print=1"] + [f"/index.php?id={number + 1}"] * (number < 149)
     return _article(number, *links)
@@ -227,7 +227,7 @@ def _pagination(path: str) -> Answer | None:
 
 
 @pytest.mark.parametrize(
-    ("first", "made", "count"),
+    ("first", "generate", "count"),
     [
         ("/archive/0/1", _numbered, 300),
         ("/list/0", _numbered_lists, 400),
@@ -235,17 +235,17 @@ def _pagination(path: str) -> Answer | None:
         ("/list?page=1", _pagination, 30),
     ],
 )
-def test_an_ordinary_site_is_fetched_whole(raw_dir: Path, first: str, made: Maker, count: int) -> None:
-    """Numbers in addresses are no trap where the pages say something, or where there are few."""
-    with serve({**HOME, "/": page(first)}, made=made) as site:
+def test_an_ordinary_site_is_fetched_whole(raw_dir: Path, first: str, generate: Maker, count: int) -> None:
+    """Numbers in addresses are not a trap if the pages differ, or are few."""
+    with serve({**HOME, "/": page(first)}, generate=generate) as site:
         manifest = crawl(source_of(site), raw_dir)
 
     assert ledger(raw_dir, manifest) == {}
     assert manifest.counts["pages"] == count + 1
 
 
-def test_pages_that_a_list_names_are_fetched_whatever_they_say(raw_dir: Path) -> None:
-    """Only pages that go on making links have no end."""
+def test_listed_pages_are_fetched_even_with_equal_texts(raw_dir: Path) -> None:
+    """Only pages that keep generating links are endless."""
     names = [f"/{number}" for number in range(3 * PATTERN_BUDGET)]
     with serve({"/": page(*names), **{name: page(names[0], text="the same") for name in names}}) as site:
         manifest = crawl(source_of(site), raw_dir)
@@ -254,7 +254,7 @@ def test_pages_that_a_list_names_are_fetched_whatever_they_say(raw_dir: Path) ->
 
 
 def _trapped(path: Path, *, reopen: bool) -> tuple[list[str], list[str]]:
-    """Crawl a chain of pages that say the same, with a list of two of them behind it."""
+    """Crawl a chain of pages with the same text, followed by a list of two of them."""
     frontier = Frontier(path)
     frontier.seed([Link("http://a.example/p/0", "http://a.example/p/0", 0)])
     fetched: list[str] = []
@@ -277,7 +277,7 @@ def _trapped(path: Path, *, reopen: bool) -> tuple[list[str], list[str]]:
 
 
 def test_budgets_survive_a_kill_and_a_list_reopens_an_address(tmp_path: Path) -> None:
-    """The same pages are refused, whether the process lived or not; what a list names is fetched after all."""
+    """A kill does not change which pages are refused; listed pages are fetched later."""
     fetched, refused = _trapped(tmp_path / "one.db", reopen=False)
 
     assert (fetched, refused) == _trapped(tmp_path / "two.db", reopen=True)
