@@ -1,4 +1,4 @@
-"""The command line: fast help, clear errors, machine-readable output."""
+"""The command line: start-up time, errors and JSON output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def command(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPro
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["run", "--help"]])
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
-    """Shell completion and help must be fast."""
+    """Help and shell completion must be fast."""
     code = (
         "import sys, contextlib, corpusmill.command\n"
         "with contextlib.suppress(SystemExit):\n"
@@ -38,38 +38,38 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
         f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
     )
 
-    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
-    assert completed.stderr.strip() == "[]"
-    assert completed.stdout
+    assert process.stderr.strip() == "[]"
+    assert process.stdout
 
 
 def test_every_command_explains_itself() -> None:
-    """Every command in the table exists, and its help lists the common options."""
+    """Every command in the table exists and has help."""
     from click.testing import CliRunner
 
     for group in COMMANDS.values():
         for name in group:
-            output = CliRunner().invoke(cli, [name, "--help"])
-            assert output.exit_code == 0, (name, output.exception)
-            assert "--json" in output.stdout
-            assert "--workspace" in output.stdout
+            result = CliRunner().invoke(cli, [name, "--help"])
+            assert result.exit_code == 0, (name, result.exception)
+            assert "--json" in result.stdout
+            assert "--workspace" in result.stdout
 
 
 INTERRUPTED_CODE = "exec('import signal; signal.raise_signal(signal.SIGINT)')"
-"""If an interrupt leaves code that was compiled from a string, `python -m` kills itself with SIGINT at the end."""
+"""After an interrupt in code compiled from a string, `python -m` kills itself with SIGINT at the end."""
 INTERRUPTED_LIBRARY = """
     try:
         signal.raise_signal(signal.SIGINT)
     except KeyboardInterrupt:
         raise RuntimeError("Query interrupted") from None
 """
-"""If a library replaces the interrupt with its own error, it must not be reported as a bug of corpusmill."""
+"""A library that replaces the interrupt by its own error would make it look like a bug in corpusmill."""
 
 
 @pytest.mark.parametrize("work", [INTERRUPTED_CODE, INTERRUPTED_LIBRARY])
 def test_an_interrupt_always_has_its_exit_code(tmp_path: Path, work: str) -> None:
-    """A scheduler retries because of this exit code."""
+    """Schedulers retry because of this exit code."""
     (tmp_path / "held.py").write_text(
         "import signal\n"
         "from corpusmill import command\n"
@@ -79,7 +79,7 @@ def test_an_interrupt_always_has_its_exit_code(tmp_path: Path, work: str) -> Non
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
 
-    completed = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "held"],
         env=os.environ | {"PYTHONPATH": path},
         stderr=subprocess.PIPE,
@@ -87,12 +87,12 @@ def test_an_interrupt_always_has_its_exit_code(tmp_path: Path, work: str) -> Non
         check=False,
     )
 
-    assert completed.stderr.startswith("error: interrupted\n")
-    assert completed.returncode == 130
+    assert process.stderr.startswith("error: interrupted\n")
+    assert process.returncode == 130
 
 
 def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Path) -> None:
-    """All mistakes are reported at once, before any work starts."""
+    """All mistakes are reported at once, before anything starts."""
     recipe = tmp_path / "news.yaml"
     recipe.write_text(
         "dataset: news\n"
@@ -103,16 +103,16 @@ def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Pa
         "  - near_dedup: {treshold: 0.8}\n"
     )
 
-    completed = command("run", str(recipe), "--workspace", str(tmp_path / "w"), "--json")
+    process = command("run", str(recipe), "--workspace", str(tmp_path / "w"), "--json")
 
-    assert completed.returncode == 2
+    assert process.returncode == 2
     for line, word in ((3, "missing"), (5, "normalize"), (6, "threshold")):
-        assert f"news.yaml:{line}:" in completed.stderr
-        assert word in completed.stderr
-    assert "Traceback" not in completed.stderr
-    output = json.loads(completed.stdout)
-    assert output["status"] == "failed"
-    assert [error["line"] for error in output["errors"]] == [3, 5, 6]
+        assert f"news.yaml:{line}:" in process.stderr
+        assert word in process.stderr
+    assert "Traceback" not in process.stderr
+    result = json.loads(process.stdout)
+    assert result["status"] == "failed"
+    assert [error["line"] for error in result["errors"]] == [3, 5, 6]
     assert not (tmp_path / "w").exists()
 
 
@@ -122,36 +122,38 @@ def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Pa
         (["runn", "x.yaml"], ["No such command", "Did you mean `run`"]),
         (["run"], ["Missing argument", "run --help"]),
         (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
-        (["run", "recipe.yaml", "--engine", "ray"], ["not built yet"]),
-        (["run", "recipe.yaml", "--engine", "sparc"], ["no engine is called 'sparc'"]),
-        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// is read-only"]),
+        (["run", "recipe.yaml", "--engine", "ray"], ["not implemented"]),
+        (["run", "recipe.yaml", "--engine", "sparc"], ["unknown engine 'sparc'"]),
+        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// can only be read"]),
     ],
 )
-def test_a_usage_error_has_a_hint_and_exit_code_2(tmp_path: Path, arguments: list[str], words: list[str]) -> None:
-    """Wrong arguments must not cause a traceback."""
+def test_wrong_use_is_answered_with_a_hint_and_exit_code_2(
+    tmp_path: Path, arguments: list[str], words: list[str]
+) -> None:
+    """Wrong use must never print a traceback."""
     write_project(tmp_path, count=5)
 
-    completed = command(*arguments, cwd=tmp_path)
+    process = command(*arguments, cwd=tmp_path)
 
-    assert completed.returncode == 2
-    assert all(word in completed.stderr for word in words), completed.stderr
-    assert "hint: " in completed.stderr
-    assert "Traceback" not in completed.stderr
+    assert process.returncode == 2
+    assert all(word in process.stderr for word in words), process.stderr
+    assert "hint: " in process.stderr
+    assert "Traceback" not in process.stderr
 
 
 def test_a_workspace_that_cannot_be_written_is_exit_code_5(tmp_path: Path) -> None:
-    """The user can fix the folder and run the command again."""
+    """Users can fix the permissions and run the command again."""
     recipe = write_project(tmp_path, count=5)
     (tmp_path / "file").write_text("in the way")
 
-    completed = command("run", str(recipe), "--workspace", str(tmp_path / "file" / "corpus"))
+    process = command("run", str(recipe), "--workspace", str(tmp_path / "file" / "corpus"))
 
-    assert completed.returncode == 5
-    assert "cannot be written" in completed.stderr
+    assert process.returncode == 5
+    assert "cannot be written" in process.stderr
 
 
 def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
-    """Standard output contains only the JSON document."""
+    """Standard output must only have the JSON document."""
     recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
 
     before = json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)
@@ -170,8 +172,8 @@ def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
     assert [(run["status"], run["version"]) for run in runs] == [("published", ran["version"])]
 
 
-def test_a_changed_threshold_repeats_only_the_judging(tmp_path: Path) -> None:
-    """Signals are kept, so a changed threshold does not process the text again."""
+def test_a_changed_bound_repeats_only_the_rules(tmp_path: Path) -> None:
+    """Signals are stored, so a new threshold needs no new measurement."""
     recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
     assert command("run", str(recipe), "--workspace", workspace, "--workers", "1").returncode == 0
     recipe.write_text(
@@ -190,30 +192,30 @@ def test_a_changed_threshold_repeats_only_the_judging(tmp_path: Path) -> None:
 
 
 def test_extract_reads_a_file_and_standard_input(tmp_path: Path) -> None:
-    """The command must work in a pipe."""
+    """`extract` works alone and in a pipe."""
     page = tmp_path / "page.html"
     page.write_text("<title>Tide</title><p>" + "The harbour reopened on Tuesday after the storm. " * 5)
 
-    output = json.loads(command("extract", str(page), "--json").stdout)
+    result = json.loads(command("extract", str(page), "--json").stdout)
     piped = subprocess.run(
         [sys.executable, "-m", "corpusmill", "extract"], input=page.read_bytes(), capture_output=True, check=True
     )
 
-    assert output["file"] == str(page)
-    assert output["title"] == "Tide"
-    assert output["text"].startswith("The harbour reopened")
-    assert piped.stdout.decode().strip() == output["text"].strip()
+    assert result["file"] == str(page)
+    assert result["title"] == "Tide"
+    assert result["text"].startswith("The harbour reopened")
+    assert piped.stdout.decode().strip() == result["text"].strip()
 
 
 def test_try_shows_each_stage_and_writes_nothing(tmp_path: Path) -> None:
-    """Users tune a recipe on one document before they run it on millions."""
+    """Users tune a recipe on one document before they run it."""
     recipe = write_project(tmp_path, count=3)
 
-    completed = command(
+    process = command(
         "try", str(recipe), str(tmp_path / "pages" / "page-1.html"), "--workspace", str(tmp_path / "w"), "--json"
     )
 
-    output = json.loads(completed.stdout)
-    assert [stage["stage"] for stage in output["stages"]][:3] == ["read", "extract", "normalize"]
-    assert output["title"] == "Page 1"
+    result = json.loads(process.stdout)
+    assert [stage["stage"] for stage in result["stages"]][:3] == ["read", "extract", "normalize"]
+    assert result["title"] == "Page 1"
     assert not (tmp_path / "w").exists()

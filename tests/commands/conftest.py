@@ -26,7 +26,7 @@ def workspace(tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def command(workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    """Gives what the command prints and its exit code, called in an empty folder."""
+    """Run the command in an empty folder; return its output and exit code."""
     monkeypatch.chdir(workspace.root.parent)
     monkeypatch.setattr("signal.signal", lambda *_: None)
 

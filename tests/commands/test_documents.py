@@ -24,15 +24,15 @@ def _version(workspace: Workspace) -> None:
 
 
 def test_inspect_gives_all_documents_as_json_lines(command: Command) -> None:
-    """Nothing is held back from a program that did not ask for less."""
-    found = lines(command("inspect", "my-docs", "--json"))
+    """Programs get every row unless they set a limit."""
+    rows = lines(command("inspect", "my-docs", "--json"))
 
-    assert len(found) == 31
-    assert found[0]["text"]
+    assert len(rows) == 31
+    assert rows[0]["text"]
 
 
 def test_inspect_shows_people_the_beginning(command: Command) -> None:
-    """Ten documents, and of a long text its beginning; --text shows the whole."""
+    """Shows ten documents and the beginning of long texts; --text shows them in full."""
     shown = command("inspect", "my-docs")
     page = command("inspect", "my-docs", "--where", "title = 'A page'")
     whole = command("inspect", "my-docs", "--where", "title = 'A page'", "--text")
@@ -45,28 +45,28 @@ def test_inspect_shows_people_the_beginning(command: Command) -> None:
 
 
 def test_inspect_takes_its_options_together(command: Command) -> None:
-    """A question is made of several."""
-    found = lines(
+    """A query usually combines several options."""
+    rows = lines(
         command(
             *("inspect", "my-docs", "--json", "--where", "gopher.word_count < 10", "--sample", 3),
             *("--columns", "id, gopher.word_count", "--split", "train"),
         )
     )
 
-    assert len(found) == 3
-    assert all(row.keys() == {"id", "gopher.word_count"} for row in found)
+    assert len(rows) == 3
+    assert all(row.keys() == {"id", "gopher.word_count"} for row in rows)
 
 
 def test_inspect_looks_at_the_ledger(command: Command) -> None:
-    """Under the same options."""
-    found = lines(command("inspect", "my-docs", "--ledger", "--json", "--columns", "rule"))
+    """The ledger is queried with the same options."""
+    rows = lines(command("inspect", "my-docs", "--ledger", "--json", "--columns", "rule"))
 
-    assert sorted(row["rule"] for row in found) == ["gopher.word_count", "near_dedup.duplicate"]
+    assert sorted(row["rule"] for row in rows) == ["gopher.word_count", "near_dedup.duplicate"]
     assert "too few words" in command("inspect", "my-docs", "--ledger").out
 
 
-def test_nothing_found_is_said(command: Command) -> None:
-    """An empty screen could be anything."""
+def test_no_match_is_reported(command: Command) -> None:
+    """An empty output could also mean a failure."""
     answer = command("inspect", "my-docs", "--where", "false")
 
     assert (answer.code, answer.out, answer.err) == (0, "", "no documents match\n")
@@ -82,7 +82,7 @@ def test_nothing_found_is_said(command: Command) -> None:
         ("other",),
     ],
 )
-def test_a_wrong_question_is_wrong_use(command: Command, arguments: tuple[str, ...]) -> None:
+def test_an_invalid_query_is_wrong_use(command: Command, arguments: tuple[str, ...]) -> None:
     """Exit code 2 and a hint, on both streams; never a traceback."""
     answer = command("inspect", *arguments, "--json")
 
@@ -95,13 +95,13 @@ def test_a_wrong_question_is_wrong_use(command: Command, arguments: tuple[str, .
 def test_explain_gives_the_keys_of_the_contract(command: Command) -> None:
     """CONTRACTS §6 names them."""
     for document in (PAGE, SHORT, COPY):
-        told = lines(command("explain", document.id, "--json"))[0]
-        assert {"id", "url", "status", "versions", "trail", "duplicate_of", "source"} <= told.keys()
-        assert all({"stage", "rule", "value", "threshold", "verdict"} <= step.keys() for step in told["trail"])
+        result = lines(command("explain", document.id, "--json"))[0]
+        assert {"id", "url", "status", "versions", "trail", "duplicate_of", "source"} <= result.keys()
+        assert all({"stage", "rule", "value", "threshold", "verdict"} <= step.keys() for step in result["trail"])
 
 
-def test_explain_tells_people_the_way(command: Command) -> None:
-    """The verdict stands out, passed rules are counted."""
+def test_explain_shows_people_the_trail(command: Command) -> None:
+    """The verdict is shown in full; passed rules are only counted."""
     short = command("explain", "short.md").out
     copy = command("explain", COPY.id[:10]).out
     page = command("explain", "https://example.org/page#top").out
@@ -116,18 +116,18 @@ def test_explain_tells_people_the_way(command: Command) -> None:
 
 
 def test_explain_says_when_it_does_not_know(command: Command) -> None:
-    """A script with a wrong id may not go on as if it had an answer; a person learns how to search."""
+    """A script with a wrong id must fail, and people need to learn how to search."""
     url = "https://example.org/nothing"
     answer = command("explain", url, "--json")
-    told = command("explain", url, "--dataset", "my-docs")
+    in_dataset = command("explain", url, "--dataset", "my-docs")
 
     (result,) = lines(answer)
     assert (answer.code, result["status"], result["error"]["code"]) == (2, "unknown", "usage")
     assert result["error"]["message"] == f"no version and no crawl has the document {url}"
     assert answer.err.startswith(f"error: no version and no crawl has the document {url}\n\nhint: ")
     assert "inspect DATASET" in answer.err
-    assert (told.code, told.out) == (2, "")
-    assert "leave out --dataset" in told.err
+    assert (in_dataset.code, in_dataset.out) == (2, "")
+    assert "leave out --dataset" in in_dataset.err
     assert command("explain", " ").code == 2
 
 

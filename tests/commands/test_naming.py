@@ -1,4 +1,4 @@
-"""What a run says about ids that name nothing, or more than one record."""
+"""Warnings of a run about missing and repeated ids."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ TWO_FILES = {
 
 @pytest.fixture
 def run(command: Command, tmp_path: Path) -> Run:
-    """Runs a recipe over JSON Lines; gives the exit code under `--strict`, and what `--json` prints."""
+    """Run a recipe over JSON Lines; return the exit code with `--strict` and the output of `--json`."""
 
-    def given(files: dict[str, list[dict[str, Any]]], *, fields: str = "") -> tuple[int, Any]:
+    def run_recipe(files: dict[str, list[dict[str, Any]]], *, fields: str = "") -> tuple[int, Any]:
         (tmp_path / "data").mkdir(exist_ok=True)
         for name, records in files.items():
             (tmp_path / "data" / name).write_text("".join(json.dumps(record) + "\n" for record in records))
@@ -39,18 +39,18 @@ def run(command: Command, tmp_path: Path) -> Run:
         answer = command("run", recipe, "--workers", 0, "--json", "--quiet", "--strict")
         return answer.code, json.loads(answer.out)
 
-    return given
+    return run_recipe
 
 
 def test_ids_that_begin_again_in_each_file_are_a_warning(run: Run) -> None:
-    """Half of the data is not published: that may not be seen in the ledger alone."""
+    """Half of the data is not published, which the ledger alone would hide."""
     code, result = run(TWO_FILES)
 
     assert code == 4
     assert result["counts"] == {"read": 6, "published": 3, "ledger": 3}
     (warning,) = result["warnings"]
     assert "source `s`: 3 records are not published" in warning
-    assert "such as `0`" in warning
+    assert "for example `0`" in warning
     assert "`id_from: [file, id]`" in warning
     (ledger,) = version_in(open_store(result["path"])).files("ledger")
     rows = pq.read_table(ledger).to_pylist()
@@ -58,7 +58,7 @@ def test_ids_that_begin_again_in_each_file_are_a_warning(run: Run) -> None:
 
 
 def test_a_run_that_is_reused_warns_again(run: Run) -> None:
-    """The data set has not become better."""
+    """The problem is still there."""
     first = run(TWO_FILES)
 
     code, second = run(TWO_FILES)
@@ -81,7 +81,7 @@ def test_the_remedy_publishes_all_records(run: Run) -> None:
 def test_a_file_that_is_renamed_is_read_again_where_its_name_is_a_part(
     run: Run, command: Command, tmp_path: Path
 ) -> None:
-    """The result of a task is addressed by all that decides it."""
+    """The address of a result includes everything that affects it."""
     run({"a.jsonl": [{"id": 1, "text": "one"}]}, fields=", id_from: [file, id]")
     (tmp_path / "data" / "a.jsonl").rename(tmp_path / "data" / "b.jsonl")
     command("load", tmp_path / "recipe.yaml")
@@ -106,14 +106,14 @@ def test_a_file_that_is_renamed_is_read_again_where_its_name_is_a_part(
     ],
 )
 def test_records_that_repeat_or_say_which_is_newer_are_no_warning(run: Run, records: list[dict[str, Any]]) -> None:
-    """A warning that is always there is not read."""
+    """Users ignore a warning that always appears."""
     code, result = run({"a.jsonl": records})
 
     assert (code, result["warnings"]) == (0, [])
 
 
 def test_two_texts_of_one_moment_are_a_warning(run: Run) -> None:
-    """An equal `fetched_at` says nothing."""
+    """An equal `fetched_at` does not say which text is newer."""
     records = [{"id": 0.0, "text": text, "fetched_at": "2024-01-01T00:00:00Z"} for text in ("one", "other")]
 
     code, result = run({"a.jsonl": records})
@@ -138,7 +138,7 @@ def test_two_texts_of_one_moment_are_a_warning(run: Run) -> None:
 def test_records_that_are_named_by_their_hash_are_a_warning(
     run: Run, fields: str, records: list[dict[str, Any]], expected: str
 ) -> None:
-    """They are published, but nobody finds them by their id."""
+    """They are published, but cannot be found by their id."""
     code, result = run({"a.jsonl": records}, fields=fields)
 
     assert code == 4
@@ -157,7 +157,7 @@ def test_records_that_are_named_by_their_hash_are_a_warning(
 def test_check_and_report_repeat_what_the_run_warned_of(
     run: Run, command: Command, files: dict[str, list[dict[str, Any]]], fields: str
 ) -> None:
-    """Whoever gets the version has not seen the run."""
+    """Recipients of a version have not seen the output of the run."""
     _, result = run(files, fields=fields)
     (warning,) = result["warnings"]
 
@@ -174,7 +174,7 @@ def test_check_and_report_repeat_what_the_run_warned_of(
 
 
 def test_check_and_report_of_ids_that_name_one_record_each_say_nothing(run: Run, command: Command) -> None:
-    """A warning that is always there is not read."""
+    """Users ignore a warning that always appears."""
     run(TWO_FILES, fields=", id_from: [file, id]")
 
     assert command("check", "d", "--strict").code == 0

@@ -1,4 +1,4 @@
-"""Versions of format 1, in which `metadata` was a map: every command that reads still reads them."""
+"""Commands can still read versions of format 1, in which `metadata` is a map."""
 
 from __future__ import annotations
 
@@ -21,44 +21,44 @@ def old(workspace: Workspace) -> Version:
 
 
 def test_inspect_shows_and_queries_metadata_as_before(command: Command, old: Version) -> None:
-    """A script that reads versions does not care in which format they are."""
+    """Scripts that read versions must not depend on their format."""
     answer = command("inspect", old.path, "--json", "--where", "metadata['kind'] = 'test' AND metadata['x'] IS NULL")
 
     assert answer.code == 0
-    found = [json.loads(line) for line in answer.out.splitlines()]
-    assert len(found) == 20
-    assert all(row["metadata"] == {"kind": "test"} for row in found)
+    rows = [json.loads(line) for line in answer.out.splitlines()]
+    assert len(rows) == 20
+    assert all(row["metadata"] == {"kind": "test"} for row in rows)
 
 
 def test_an_old_and_a_new_version_are_compared(command: Command, workspace: Workspace, old: Version) -> None:
-    """Texts are compared, not types: a run after the upgrade shows no changes."""
+    """Texts are compared, not types, so an upgrade shows no changes."""
     new = publish_version(workspace, docs(range(21)))
 
-    told = json.loads(command("diff", old.path, new.path, "--json").out)
+    result = json.loads(command("diff", old.path, new.path, "--json").out)
 
     assert new.manifest.version != old.manifest.version
     assert (new.manifest.format_version, old.manifest.format_version) == (2, 1)
-    assert {kind: told[kind] for kind in ("added", "removed", "changed", "unchanged")} == {
+    assert {kind: result[kind] for kind in ("added", "removed", "changed", "unchanged")} == {
         **{"added": 1, "removed": 0, "changed": 0, "unchanged": 20},
     }
 
 
 @pytest.mark.parametrize("arguments", [("report",), ("check",)])
 def test_reports_and_checks_read_it(command: Command, old: Version, arguments: tuple[str, ...]) -> None:
-    """With the type of each column as the manifest names it."""
+    """Column types are those in the manifest."""
     assert command(*arguments, old.path).code == 0
 
 
 def test_explain_and_doctor_read_it(command: Command, old: Version) -> None:
-    """The way of a document, and whether the files are whole."""
-    told = json.loads(command("explain", docs([3])[0].id, "--json").out)
+    """Trails and checks of files do not depend on the format."""
+    result = json.loads(command("explain", docs([3])[0].id, "--json").out)
 
-    assert told["status"] == "published"
+    assert result["status"] == "published"
     assert command("doctor", "--verify").code == 0
 
 
 def test_training_reads_it(old: Version) -> None:
-    """The trainer reads texts alone."""
+    """The trainer reads only texts."""
     assert sum(shard.rows for shard in open_corpus(old.path).shards) == sum(
         file.rows for file in old.manifest.files if file.split == "train"
     )
@@ -66,7 +66,7 @@ def test_training_reads_it(old: Version) -> None:
 
 @pytest.mark.parametrize("number", [0, 3])
 def test_a_version_of_a_newer_corpusmill_is_refused_as_such(command: Command, old: Version, number: int) -> None:
-    """And not as a damaged one."""
+    """It must not be reported as damaged."""
     path = old.path / "manifest.json"
     manifest = json.loads(path.read_text()) | {"format_version": number, "news": True}
     path.write_text(json.dumps(manifest))

@@ -1,4 +1,4 @@
-"""`corpusmill extract`: forms, wishes, and what happens when a file is not what it should be."""
+"""`corpusmill extract`: formats, options and errors."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page(tmp_path: Path) -> Path:
 
 
 def test_markdown_has_the_structure_of_the_page(command: Command, page: Path) -> None:
-    """Lists and code, links on request, absolute where the address of the page is given."""
+    """Lists and code are kept; links are optional, and absolute if the page's address is known."""
     written = command("extract", page, "--format", "markdown", "--links", "--url", "https://example.org/a/").out
 
     assert f"\n- {STORY}\n" in written
@@ -42,24 +42,24 @@ def test_markdown_has_the_structure_of_the_page(command: Command, page: Path) ->
 
 
 def test_json_says_why_a_block_was_kept(command: Command, page: Path) -> None:
-    """All blocks with kind, score and path, and what the page states with its evidence."""
-    told = json.loads(command("extract", page, "--format", "json").out)
+    """The output has all blocks with kind, score and path, and metadata with its evidence."""
+    result = json.loads(command("extract", page, "--format", "json").out)
 
-    assert told["file"] == str(page)
-    assert told["title"] == "Harbour reopens"
-    assert told["metadata"]["authors"] == {"value": "Jo Day", "source": "meta:author"}
-    menu, *_ = told["blocks"]
+    assert result["file"] == str(page)
+    assert result["title"] == "Harbour reopens"
+    assert result["metadata"]["authors"] == {"value": "Jo Day", "source": "meta:author"}
+    menu, *_ = result["blocks"]
     assert menu["kind"] == "item"
     assert not menu["kept"]
     assert menu["path"].endswith("nav > ul > li")
-    assert all(0 <= block["score"] <= 1 for block in told["blocks"])
-    assert [block["text"] for block in told["blocks"] if block["kept"] and block["kind"] == "pre"] == [
+    assert all(0 <= block["score"] <= 1 for block in result["blocks"])
+    assert [block["text"] for block in result["blocks"] if block["kept"] and block["kind"] == "pre"] == [
         "depth = 9\n  metres"
     ]
 
 
-def test_wishes_of_the_command_line_are_those_of_a_recipe(command: Command, page: Path) -> None:
-    """What to keep, what to drop, what to select."""
+def test_options_of_the_command_line_are_those_of_a_recipe(command: Command, page: Path) -> None:
+    """`--keep` and `--select` work like the fields of the stage."""
     assert get_args(Keep) == KEEP
     assert "metres" not in command("extract", page, "--keep", "tables, links").out
     assert command("extract", page, "--drop", ".ad").out.count(STORY) == command("extract", page).out.count(STORY) - 1
@@ -69,7 +69,7 @@ def test_wishes_of_the_command_line_are_those_of_a_recipe(command: Command, page
 
 
 def test_one_broken_file_does_not_stop_the_others(command: Command, page: Path, tmp_path: Path) -> None:
-    """Each is named with its reason; the exit code tells that something was missing."""
+    """Each is reported with its reason, and the exit code says that something failed."""
     broken = tmp_path / "report.pdf"
     broken.write_bytes(b"%PDF-1.7\n\x00\x01")
 
@@ -85,7 +85,7 @@ def test_one_broken_file_does_not_stop_the_others(command: Command, page: Path, 
 
 
 def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path: Path) -> None:
-    """An empty line, as between paragraphs; who needs to tell them apart asks for JSON."""
+    """An empty line separates them, as it does paragraphs; JSON output keeps them apart."""
     other = tmp_path / "plain.txt"
     other.write_text("a < b\n  c\n")
 
@@ -94,7 +94,7 @@ def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (["missing.html"], 2, "missing.html cannot be read: No such file or directory"),
         (["."], 2, "hint: run `corpusmill extract ./*.html"),
@@ -104,17 +104,17 @@ def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path
         (["a.html", "b.html", "--url", "https://example.org"], 2, "--url is the address of one page"),
     ],
 )
-def test_a_mistake_is_told_with_what_would_help(command: Command, arguments: list[str], code: int, said: str) -> None:
-    """Before anything is read, where that is possible."""
+def test_wrong_use_is_reported_with_a_hint(command: Command, arguments: list[str], code: int, message: str) -> None:
+    """Wrong options are refused before any file is read, if possible."""
     answer = command("extract", *arguments)
 
     assert answer.code == code
-    assert said in answer.err
+    assert message in answer.err
     assert answer.out == ""
 
 
 def test_what_is_no_page_is_an_error_with_a_reason(command: Command, tmp_path: Path) -> None:
-    """Alone it ends the command with 1: another try would not help."""
+    """The command exits with 1, because a retry would not help."""
     picture = tmp_path / "picture.png"
     picture.write_bytes(b"\x89PNG\r\n\x1a\n")
 
@@ -126,14 +126,14 @@ def test_what_is_no_page_is_an_error_with_a_reason(command: Command, tmp_path: P
 
 
 def test_standard_input_is_a_page_too(command: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a pipe, with or without the dash."""
+    """Pipes work with and without the dash."""
     for arguments in ([], ["-"]):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PAGE.encode())))
         assert STORY in command("extract", *arguments).out
 
 
-def test_a_page_without_text_is_said_to_be_one(command: Command, tmp_path: Path) -> None:
-    """Silence would look like a mistake of the program."""
+def test_a_page_without_text_is_reported(command: Command, tmp_path: Path) -> None:
+    """No output at all would look like a bug."""
     empty = tmp_path / "empty.html"
     empty.write_text("<html><body><script>start()</script></body></html>")
 

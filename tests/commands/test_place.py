@@ -1,4 +1,4 @@
-"""Where a command works: what `--store` may name, and what is refused before any work starts."""
+"""Valid and invalid values of `--store`, which are checked before any work starts."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ REFUSED = [
     ("~", "`~` was not expanded"),
     ("~/corpus", "`~` was not expanded"),
     ("~nobody/corpus", "`~` was not expanded"),
-    ("s3:/bucket/corpus", "not the place of a store: s3:… (`//` is missing)"),
-    ("s3:bucket", "not the place of a store: s3:… (`//` is missing)"),
-    ("file:/data", "not the place of a store: file:… (`//` is missing)"),
+    ("s3:/bucket/corpus", "not a valid store: s3:… (`//` is missing)"),
+    ("s3:bucket", "not a valid store: s3:… (`//` is missing)"),
+    ("file:/data", "not a valid store: file:… (`//` is missing)"),
     ("data://x", "not usable for a workspace: data:// is read-only"),
 ]
 
 
 @pytest.mark.parametrize("is_in_environment", [False, True], ids=["option", "environment"])
 @pytest.mark.parametrize(("place", "message"), REFUSED, ids=[place for place, _ in REFUSED])
-def test_what_is_hardly_meant_as_a_store_is_wrong_use(
+def test_a_probable_mistake_in_a_store_is_wrong_use(
     command: Command,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -36,7 +36,7 @@ def test_what_is_hardly_meant_as_a_store_is_wrong_use(
     message: str,
     is_in_environment: bool,
 ) -> None:
-    """A corpus in a folder called `~`, or in memory that is gone, would be noticed after hours of work."""
+    """A corpus in a folder named `~`, or in memory, would only be noticed after hours of work."""
     recipe = write_project(tmp_path, count=3)
     before = {path.name for path in tmp_path.iterdir()}
     if is_in_environment:
@@ -51,7 +51,7 @@ def test_what_is_hardly_meant_as_a_store_is_wrong_use(
 
 
 def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the option and from the environment; without either there is none."""
+    """The store comes from the option or the environment; without either there is no check."""
     names = [
         {check["name"] for check in json.loads(command("doctor", "--json", *options).out)["checks"]}
         for options in ([], ["--store", s3_url])
@@ -59,7 +59,7 @@ def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: p
     monkeypatch.setenv("CORPUSMILL_STORE", "s3://not-there/x")
     answer = command("doctor")
 
-    assert ["store" in found for found in names] == [False, True]
+    assert ["store" in checks for checks in names] == [False, True]
     assert answer.code == 0
     assert "the bucket does not exist" in answer.out
 
@@ -67,7 +67,7 @@ def test_doctor_looks_at_the_store(command: Command, s3_url: str, monkeypatch: p
 def test_a_scratch_folder_that_cannot_be_used_ends_a_run_before_it_begins(
     command: Command, tmp_path: Path, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A worker would notice after it has computed something."""
+    """Otherwise a worker would fail after computing something."""
     recipe = write_project(tmp_path, count=3)
     monkeypatch.setenv("CORPUSMILL_SCRATCH", f"{recipe}")
 
@@ -80,7 +80,7 @@ def test_a_scratch_folder_that_cannot_be_used_ends_a_run_before_it_begins(
 
 
 def test_a_secret_in_a_mistyped_url_is_not_repeated() -> None:
-    """Messages end up in logs."""
+    """Messages may be stored in logs."""
     with pytest.raises(UsageError) as refused:
         workspace_at("corpus", "s3:/key:secret@bucket/x")
 
@@ -88,7 +88,7 @@ def test_a_secret_in_a_mistyped_url_is_not_repeated() -> None:
 
 
 def test_a_folder_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With `./` before it, it is a path."""
+    """With `./` in front, any name is a path."""
     monkeypatch.chdir(tmp_path)
 
     for name in ("~", "s3:", "runs:2"):
@@ -96,7 +96,7 @@ def test_a_folder_may_be_called_anything(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_python_program_may_work_in_memory(tmp_path: Path) -> None:
-    """It is there as long as the program is, which is enough for a test."""
+    """The memory lasts as long as the process, which is enough for a test."""
     store = workspace_at(tmp_path, "memory://x").store
     store.write("a", "kept")
 

@@ -1,4 +1,4 @@
-"""The lines of a run read alike: a newcomer compares stages by looking down a column."""
+"""All progress lines of a run have the same columns, so that stages can be compared."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ TEXTS = [" ".join(f"In the year {n} the harbor was quiet and {n * 7} boats were 
 
 
 def lines(error: str) -> list[tuple[str, str, str, str | None]]:
-    """Give stage, documents in, documents kept and rules of each line; every one has to have the form."""
-    found = [LINE.fullmatch(line) for line in error.splitlines() if line.startswith("  ")]
-    assert all(found), error
-    return [(m[1], m[2], m[3], m[5]) for m in found if m]
+    """Return the stage, documents in, documents kept and rules of each line; fail if a line has another form."""
+    matches = [LINE.fullmatch(line) for line in error.splitlines() if line.startswith("  ")]
+    assert all(matches), error
+    return [(m[1], m[2], m[3], m[5]) for m in matches if m]
 
 
 def test_every_stage_has_one_line_and_internal_steps_have_none(command: Command, tmp_path: Path) -> None:
-    """What the next stage takes is what the one before kept, also where documents are compared."""
+    """The input of a stage is the output of the stage before it, also if documents are compared."""
     for number, text in enumerate([*TEXTS, "", TEXTS[0] + "One word more than the other documents have."]):
         (tmp_path / f"{number}.txt").write_text(text)
     recipe = tmp_path / "recipe.yaml"
@@ -48,7 +48,7 @@ def test_every_stage_has_one_line_and_internal_steps_have_none(command: Command,
 
 
 def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Command, tmp_path: Path) -> None:
-    """Files, bytes, records, kinds and what was passed over; then documents for each stage, and no internal step."""
+    """`load` shows files, bytes, records, kinds and skipped files; `plan` shows stages, but no internal steps."""
     (tmp_path / "data").mkdir()
     for name in ("a.txt", "b.txt", "c.jpg"):
         (tmp_path / "data" / name).write_text("text " * 300)
@@ -89,7 +89,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     ],
 )
 def test_the_account_of_a_stage(stage: str, counters: dict[str, int], living: int, expected: tuple[int, int]) -> None:
-    """Stages that compare documents count rejected ones alone."""
+    """Stages that compare documents only count rejected ones."""
     account = account_of(stage, Counter(counters), living=living)
 
     assert (account.taken, account.kept) == expected

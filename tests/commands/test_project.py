@@ -1,4 +1,4 @@
-"""`init` as a user meets it: what it says comes next works, and is what the tutorial says."""
+"""The next command that `init` prints works, and is the one in the tutorial."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.commands.conftest import Command
 def test_what_comes_next_is_typed_in_the_folder_of_the_recipe(
     command: Command, monkeypatch: pytest.MonkeyPatch, arguments: list[str], folder: str, hint: str
 ) -> None:
-    """There the workspace lies beside the recipe, as in the tutorial."""
+    """The workspace is then beside the recipe, as in the tutorial."""
     answer = command("init", *arguments)
     monkeypatch.chdir(Path(folder))
 
@@ -29,7 +29,7 @@ def test_what_comes_next_is_typed_in_the_folder_of_the_recipe(
 
 
 def test_the_tutorial_goes_the_same_way() -> None:
-    """What `init` prints there is checked with the other outputs; the commands after it are these."""
+    """The output of `init` in the tutorial is checked elsewhere; this checks the commands after it."""
     page = Path(__file__).parents[2] / "docs" / "tutorials" / "your-own-files.md"
 
     assert "next: cd my-corpus && corpusmill plan recipe.yaml\n" in page.read_text()

@@ -1,4 +1,4 @@
-"""The commands that train and measure, on versions of a workspace, of a store, and at a URL."""
+"""Training and evaluation on versions in a workspace, on a store and at a URL."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def config(tmp_path: Path) -> Path:
 def test_a_name_a_url_and_a_folder_give_the_same_run(
     command: Command, config: Path, workspace: Workspace, s3_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where the versions of a workspace lie makes no difference to what is trained."""
+    """The place of a version must not affect the model."""
     near = publish_version(workspace, CAPTURES)
     far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
     answers = [command("train", config, "--version", place, "--fresh", "--json") for place in (near.path, far.address)]
@@ -44,7 +44,7 @@ def test_a_name_a_url_and_a_folder_give_the_same_run(
 
 
 def test_a_tokenizer_of_a_url_lies_in_the_workspace(command: Command, workspace: Workspace, s3_url: str) -> None:
-    """In a folder whose name says where it is from."""
+    """The name of the folder contains the origin."""
     far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
 
     answer = command("tokenizer", far.address, "--vocabulary-size", 300, "--json")
@@ -74,7 +74,7 @@ def test_a_folder_of_parquet_is_trained_on(command: Command, config: Path, tmp_p
 def test_the_comparison_with_a_baseline_is_said_in_words(
     command: Command, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, gain: float, verdict: str
 ) -> None:
-    """ "-0.198 better" has to be read twice, and is then a loss."""
+    """ "-0.198 better" is confusing, because it is a loss."""
     measured = {"bits_per_byte": 2.0, "loss": 1.0, "documents": 3, "by_source": {}}
     baseline = {"name": "trigram", "bits_per_byte": 2.0 + gain, "gain": gain}
     monkeypatch.setattr("corpusmill.training.evaluate", lambda *_, **__: measured | {"baseline": baseline})
@@ -88,7 +88,7 @@ def test_the_comparison_with_a_baseline_is_said_in_words(
 def test_a_store_that_is_away_is_exit_5(
     command: Command, config: Path, workspace: Workspace, s3: Server, s3_url: str
 ) -> None:
-    """So that whoever runs it knows to run it again."""
+    """Exit code 5 says that a retry may help."""
     far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)
     s3.is_down = True
 

@@ -29,16 +29,16 @@ def versions(workspace: Workspace) -> Sequence[Version]:
 
 def test_versions_are_listed_newest_first(command: Command, versions: Sequence[Version]) -> None:
     """CONTRACTS §6 names the keys."""
-    found = lines(command("versions", "my-docs", "--json"))
+    rows = lines(command("versions", "my-docs", "--json"))
 
-    assert [row["version"] for row in found] == [v.manifest.version for v in reversed(versions)]
-    assert {"dataset", "version", "parent", "created_at", "documents", "bytes", "tags", "path"} <= found[0].keys()
+    assert [row["version"] for row in rows] == [v.manifest.version for v in reversed(versions)]
+    assert {"dataset", "version", "parent", "created_at", "documents", "bytes", "tags", "path"} <= rows[0].keys()
     shown = command("versions").out
     assert shown.splitlines()[1].startswith("*  my-docs  " + versions[1].manifest.version)
 
 
 def test_no_versions_yet_is_no_error(command: Command) -> None:
-    """A script that asks before the first run goes on."""
+    """Scripts may list versions before the first run."""
     answer = command("versions", "--json")
 
     assert (answer.code, answer.out) == (0, "")
@@ -54,16 +54,16 @@ def test_an_unknown_data_set_is_wrong_use(command: Command, versions: Sequence[V
     assert "hint: did you mean `my-docs`?" in answer.err
 
 
-def test_diff_is_told_to_programs_and_to_people(
+def test_diff_has_output_for_programs_and_people(
     command: Command, workspace: Workspace, versions: Sequence[Version]
 ) -> None:
-    """The same figures, once as JSON, once to read."""
+    """JSON and text have the same figures."""
     names = [f"my-docs@{version.manifest.version[:8]}" for version in versions]
 
-    told = lines(command("diff", *names, "--json"))[0]
+    result = lines(command("diff", *names, "--json"))[0]
     shown = command("diff", *names, "--examples", 1).out
 
-    assert {kind: told[kind] for kind in ("added", "removed", "changed", "unchanged")} == {
+    assert {kind: result[kind] for kind in ("added", "removed", "changed", "unchanged")} == {
         **{"added": 3, "removed": 1, "changed": 0, "unchanged": 5},
     }
     assert "added  removed  changed  unchanged" in shown
@@ -72,7 +72,7 @@ def test_diff_is_told_to_programs_and_to_people(
 
 
 def test_a_changed_text_is_shown_line_by_line(command: Command, workspace: Workspace) -> None:
-    """What changed in it is seen without opening both."""
+    """Users can see the change without opening both versions."""
     publish_version(workspace, docs([1, 2]))
     one, other = docs([1, 2])
     publish_version(workspace, [one, replace(other, text="document 2 has been edited")])
@@ -83,17 +83,17 @@ def test_a_changed_text_is_shown_line_by_line(command: Command, workspace: Works
     assert "    -document 2 has words of its own\n    +document 2 has been edited" in shown
 
 
-def test_tags_are_given_used_and_removed(command: Command, versions: Sequence[Version]) -> None:
-    """A name says more than an id."""
+def test_tags_are_added_used_and_removed(command: Command, versions: Sequence[Version]) -> None:
+    """A tag is easier to remember than an id."""
     first = versions[0].manifest.version
 
-    given = lines(command("tag", f"my-docs@{first}", "good", "--json"))[0]
+    tagged = lines(command("tag", f"my-docs@{first}", "good", "--json"))[0]
     moved = command("tag", "my-docs", "good")
     listed = lines(command("versions", "--json"))
     removed = command("tag", "my-docs@good", "good", "--delete")
 
-    assert given == {"status": "tagged", "dataset": "my-docs", "version": first, "tag": "good"}
-    assert (moved.code, "--force moves it" in moved.err) == (2, True)
+    assert tagged == {"status": "tagged", "dataset": "my-docs", "version": first, "tag": "good"}
+    assert (moved.code, "with --force" in moved.err) == (2, True)
     assert [row["tags"] for row in listed] == [[], ["good"]]
     assert removed.code == 0
     assert command("inspect", "my-docs@good").code == 2
@@ -102,10 +102,10 @@ def test_tags_are_given_used_and_removed(command: Command, versions: Sequence[Ve
 def test_rollback_is_seen_by_everything_that_asks_for_the_data_set(
     command: Command, versions: Sequence[Version]
 ) -> None:
-    """The name alone means the version that was gone back to."""
-    told = lines(command("rollback", "my-docs", "--json"))[0]
+    """The name of the data set then means the earlier version."""
+    result = lines(command("rollback", "my-docs", "--json"))[0]
 
-    assert (told["version"], told["previous"]) == tuple(version.manifest.version for version in versions)
+    assert (result["version"], result["previous"]) == tuple(version.manifest.version for version in versions)
     assert len(lines(command("inspect", "my-docs", "--json"))) == 6
     assert command("rollback", f"my-docs@{versions[1].manifest.version}").code == 0
     assert len(lines(command("inspect", "my-docs", "--json"))) == 8
@@ -114,7 +114,7 @@ def test_rollback_is_seen_by_everything_that_asks_for_the_data_set(
 
 
 def test_check_passes_fails_and_warns_by_exit_code(command: Command, versions: Sequence[Version]) -> None:
-    """A pipeline of somebody else's reads the code, nothing else."""
+    """Other programs only read the exit code."""
     passed = command("check", "my-docs", "--json")
     failed = command("check", "my-docs", "--min-documents", 9, "--max-rejected", 0.1, "--json")
 
@@ -129,7 +129,7 @@ def test_check_passes_fails_and_warns_by_exit_code(command: Command, versions: S
 
 
 def test_check_finds_a_damaged_file_unless_it_is_to_be_fast(command: Command, versions: Sequence[Version]) -> None:
-    """Exit code 1: another try would not help."""
+    """Exit code 1 says that a retry would not help."""
     path = versions[1].files("ledger")[0]
     path.write_bytes(path.read_bytes()[:-1] + b"x")
 
@@ -144,21 +144,21 @@ def _report(version: Version) -> None:
 
 
 def test_the_report_of_a_version_is_shown_where_it_lies(command: Command, versions: Sequence[Version]) -> None:
-    """It was written when the version was published, and nothing is written now."""
+    """It was written at publication, so nothing is written now."""
     _report(versions[1])
     before = sorted(versions[1].path.iterdir())
 
     answer = command("report", "my-docs")
-    told = lines(command("report", "my-docs", "--json"))[0]
+    result = lines(command("report", "my-docs", "--json"))[0]
 
     assert answer.out.rstrip().endswith(str(versions[1].path / "report.html"))
     assert "gopher.word_count" in answer.out
-    assert told["sizes"]["documents"] == 8
+    assert result["sizes"]["documents"] == 8
     assert sorted(versions[1].path.iterdir()) == before
 
 
 def test_a_comparison_is_a_file_of_its_own(command: Command, versions: Sequence[Version], tmp_path: Path) -> None:
-    """A published folder is never written again."""
+    """A published folder must not change."""
     before = sorted(versions[1].path.iterdir())
     one, other = (version.manifest.version[:8] for version in versions)
 
@@ -173,7 +173,7 @@ def test_a_comparison_is_a_file_of_its_own(command: Command, versions: Sequence[
 
 
 def test_a_version_without_a_report_gets_one_outside(command: Command, versions: Sequence[Version]) -> None:
-    """A folder that somebody else made has none."""
+    """Versions from other tools may have no report."""
     answer = command("report", "my-docs")
 
     assert answer.code == 0
@@ -181,7 +181,7 @@ def test_a_version_without_a_report_gets_one_outside(command: Command, versions:
 
 
 def test_titles_with_odd_characters_are_shown_as_they_are(command: Command, workspace: Workspace) -> None:
-    """A title is somebody else's text."""
+    """Titles may contain any character."""
     first = publish_version(workspace, docs([1]))
     publish_version(workspace, [*docs([1]), Doc("new", "text", title='Üß "quoted" \\ <b>')])
 
