@@ -32,8 +32,9 @@ _MAGIC: Final = (
     b"ID3",
     b"MZ\x90\x00",
 )
-_CONTROLS: Final = bytes([*range(1, 9), 0x0B, *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
-"""Bytes that do not occur in text (WHATWG MIME Sniffing, 3, "binary data byte"), except NUL."""
+_CONTROLS: Final = bytes([*range(1, 9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F])
+"""Bytes that do not occur in text (WHATWG MIME Sniffing, 3, "binary data byte"), except NUL and the vertical tab, with
+which word processors break lines."""
 _MAX_CONTROLS: Final = 0.02
 """Largest share of control characters in text: some pages have a stray one; of random bytes, a tenth are."""
 _MAX_NULS: Final = 0.02

@@ -100,6 +100,7 @@ def test_binary_data_is_distinguished_from_text_in_any_encoding() -> None:
     """Servers send images and archives as text/html; UTF-16 is text although it is full of zeros."""
     assert is_binary(b"\x89PNG\r\n")
     assert is_binary(bytes(range(256)) * 9)
+    assert not is_binary(b"First line\vsecond line\v" * 9)
     for codec in ("utf-16", "utf-8", "koi8-r", "cp1251"):
         assert not is_binary(RUSSIAN.encode(codec))
     for data in (JAPANESE.encode("iso2022_jp"), ("<p>plain</p>" * 9).encode("utf-16-be")):
