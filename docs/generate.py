@@ -25,7 +25,7 @@ from corpusmill.crawlers.registry import LOADERS  # noqa: E402
 from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
-from corpusmill.schemas.error_rules import ERROR_RULES  # noqa: E402
+from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
 from corpusmill.training.config import TrainConfig  # noqa: E402
 
@@ -156,13 +156,18 @@ def errors_page() -> str:
         for kind in kinds
     ]
     rules = [(f"`{rule}`", meaning) for rule, meaning in ERROR_RULES.items()]
+    crawled = [(f"`{rule}`", meaning) for rule, meaning in CRAWL_RULES.items()]
     return (
         "# Errors\n\nAn error names file, line, field and value, and says what to do. With `--json` it is also "
         '`{"status": "failed", "error": {"code", "message", "hint", "file", "line", "field"}}` on standard output.\n\n'
         f"{table(('code', 'exit code', 'class', 'meaning'), rows)}\n"
         "Exit code 0 is done, 4 warnings under `--strict`, 130 interrupted.\n\n## Broken records\n\n"
         "A record that cannot be used goes to the ledger under one of these rules, and the run goes on.\n\n"
-        f"{table(('rule', 'meaning'), rules)}"
+        f"{table(('rule', 'meaning'), rules)}\n"
+        "## Addresses that were not fetched\n\nThe ledger of a crawl, `raw/<source>/ledger-*.parquet`, has a row for "
+        "each of them, under one of these rules or one of those above. They are not records, so they are not in the "
+        "ledger of a version; its manifest and report count them.\n\n"
+        f"{table(('rule', 'meaning'), crawled)}"
     )
 
 

@@ -29,3 +29,23 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.unreadable": "The file cannot be parsed.",
 }
 """Meaning of each rule. A loader of another distribution may add rules of its own with the prefix ``error.``."""
+
+CRAWL_RULES: Final[Mapping[str, str]] = {
+    "address.private": "The host has a private or loopback address, and the recipe does not set `allow_private: true`.",
+    "budget.max_depth": "The address is more than `max_depth` links away from `start_urls`.",
+    "budget.max_pages": "`max_pages` was reached before the address was requested.",
+    "content.not_html": "The answer is neither a web page nor text.",
+    "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
+    "robots.disallowed": "robots.txt disallows the address.",
+    "robots.nofollow": "The page that links to the address says `nofollow`.",
+    "robots.noindex": "The page says `noindex`.",
+    "robots.unreachable": "robots.txt could not be read, so the host is not crawled (RFC 9309, 2.3.1.4).",
+    "scope.denied": "The address matches a pattern of `deny`.",
+    "scope.not_allowed": "The address matches no pattern of `allow`.",
+    "scope.offsite": "The address is on another host than `start_urls`.",
+    "trap.deep_path": "The path has more than 20 segments.",
+    "trap.repeated_parameter": "The same parameter with the same value occurs three times in the query.",
+    "trap.repeated_path": "The same path segments occur three times in a row.",
+    "trap.same_text": "The pages of this pattern of addresses repeat the same text.",
+}
+"""Meaning of each rule for addresses that a crawl did not fetch. Rules of `ERROR_RULES` apply to crawls as well."""

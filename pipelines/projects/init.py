@@ -252,7 +252,7 @@ stages:
   - normalize
   # - language: {{keep: [en], min_score: 0.65}}
   # - quality: {{profile: gopher}} # rules for running text on the web; reject short or tabular text
-  - pii                          # mask e-mail addresses, IP addresses and card numbers
+  - pii                          # in texts: mask e-mail addresses, IP addresses, card numbers
   - exact_dedup
   - near_dedup: {{threshold: 0.8}}
 

@@ -46,7 +46,7 @@ def _hint(counts: Counts) -> str:
     rule = most_frequent_rule(counts)
     if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule:
         return "name the field that holds the text (`text_field: …`) in the source, or publish anyway with --accept"
-    return "inspect the rules with `corpusmill plan` and change the recipe, or publish anyway with --accept"
+    return "change the recipe, or publish anyway with --accept and look at the ledger: `corpusmill inspect … --ledger`"
 
 
 def failed_checks(counts: Counts, checks: Checks) -> list[str]:

@@ -7,16 +7,25 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from corpusmill.schemas.error_rules import ERROR_RULES
+from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("crawlers", "pipelines", "schemas")
+CRAWL_RULE = re.compile(r"(?<![\w./])(?:address|budget|content|robots|scope|trap)\.[a-z_]+")
+NOT_RULES = {"robots.txt", "scope.rule"}
 TABLE = ROOT / "schemas" / "error_rules.py"
 
 
 def test_every_rule_in_the_code_has_a_meaning() -> None:
     """A reader of a ledger looks up rules on that page."""
     assert {rule for tree in trees() for rule in rules_in(tree)} - ERROR_RULES.keys() == set()
+
+
+def test_every_rule_of_a_crawl_has_a_meaning() -> None:
+    """`run` prints these rules, so users look them up."""
+    names = {name for tree in trees("crawlers") for text in strings_in(tree) for name in CRAWL_RULE.findall(text)}
+
+    assert names - NOT_RULES == {rule for rule in CRAWL_RULES if "<" not in rule}
 
 
 def test_every_meaning_belongs_to_a_rule_in_the_code() -> None:
@@ -26,8 +35,8 @@ def test_every_meaning_belongs_to_a_rule_in_the_code() -> None:
     assert {rule for rule in ERROR_RULES if not {rule, rule.removeprefix("error.")} & texts} == set()
 
 
-def trees() -> Iterator[ast.Module]:
-    for package in PACKAGES:
+def trees(*packages: str) -> Iterator[ast.Module]:
+    for package in packages or PACKAGES:
         for path in sorted((ROOT / package).rglob("*.py")):
             if path != TABLE:
                 yield ast.parse(path.read_text())

@@ -26,6 +26,8 @@ def _is_built(kind: str) -> str:
 class Pii(Stage):
     """Detect personal data, and mask it, reject its documents, or only count it.
 
+    Only the text is searched. Title, URL and metadata are published as they are.
+
     Signals: `pii.<kind>`, the number of items in each document. With `action: drop`, a document is rejected by the rule
     `pii.<kind>` of the first kind that it contains.
     """
