@@ -141,12 +141,12 @@ def _is_hidden(name: str, part: str) -> bool:
 
 def _files_under(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
     """Yield the files at any depth under *folder*, except links to files outside of it."""
-    root = folder.resolve()
+    root = os.path.realpath(folder)  # unlike `Path.resolve`, it does not raise for links that lead to themselves
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if hidden or not name.startswith(".")]
         for name in files:
             path = Path(place, name)
-            is_inside = not path.is_symlink() or path.resolve().is_relative_to(root)
+            is_inside = not path.is_symlink() or Path(os.path.realpath(path)).is_relative_to(root)
             if is_inside and (hidden or not name.startswith(".")) and path.is_file():
                 yield path
 

@@ -7,6 +7,7 @@ classifiers. An ambiguous name ("BSD", "GPL") becomes a `LicenseRef-`, or nothin
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Final
 
 _IDENTIFIERS: Final = """
@@ -28,6 +29,9 @@ CC-BY-NC-ND-3.0-DE CC-BY-NC-ND-3.0-IGO CC-BY-NC-SA-2.0-DE CC-BY-NC-SA-2.0-FR CC-
 CC-BY-NC-SA-3.0-IGO CC-BY-ND-3.0-DE CC-BY-SA-2.0-UK CC-BY-SA-2.1-JP CC-BY-SA-3.0-AT CC-BY-SA-3.0-DE CC-BY-SA-3.0-IGO
 """.split()
 _BY_LOWER: Final = {name.lower(): name for name in (*_IDENTIFIERS, *_CC_IDENTIFIERS, *_CC_PORTED)}
+_EXCEPTIONS: Final = {
+    name.lower(): name for name in Path(__file__).with_name("spdx_exceptions.txt").read_text(encoding="utf-8").split()
+}
 _NAMES: Final = {
     "apache 2": "Apache-2.0",
     "apache 2.0": "Apache-2.0",
@@ -133,6 +137,9 @@ _IDENTIFIER_ADDRESS: Final = re.compile(
     r"(?:spdx\.org/licenses|opensource\.org/licen[sc]es?)/([a-z0-9.+-]+?)(?:\.(?:html|json|php|txt))?(?=[/?#,;)\s\"']|\.?$)",
     re.IGNORECASE,
 )
+_NEGATION: Final = re.compile(
+    r"\b(?:not|no longer|isn't|isn’t|except|unless|nicht|kein\w*|pas|non|no está|не)\b", re.IGNORECASE
+)
 _MAX_CHARACTERS: Final = 500
 """Characters that are read of a text. A longer text is not the name of a license."""
 _EXPRESSION: Final = re.compile(r"\(|\)|[^\s()]+")
@@ -162,7 +169,9 @@ def spdx(name: str) -> str | None:
 
 
 def _of_addresses(text: str) -> str | None:
-    """Return the identifier of all license addresses in *text*; None if they have different identifiers."""
+    """Return the identifier of all license addresses in *text*; None if they differ, or if *text* denies something."""
+    if _NEGATION.search(text):
+        return None
     names = {_creative_commons(kind[2:], version, port) for kind, version, port in _CC_ADDRESS.findall(text)}
     names |= {identifier for address, identifier in _ADDRESSES if address.search(text)}
     names |= {known for match in _IDENTIFIER_ADDRESS.finditer(text) if (known := _BY_LOWER.get(match[1].lower()))}
@@ -201,9 +210,13 @@ def _expression(text: str) -> str | None:
     """Return *text* as an SPDX expression with identifiers in their official case; None if one is unknown."""
     parts: list[str] = []
     for token in _EXPRESSION.findall(text):
-        is_exception = bool(parts) and parts[-1] == "WITH"
-        known = _BY_LOWER.get(token.lower()) or (token if _REFERENCE.fullmatch(token) else None)
-        part = token if token in "()" or is_exception else _OPERATORS.get(token.lower()) or known
+        if parts and parts[-1] == "WITH":
+            part = _EXCEPTIONS.get(token.lower())
+        elif token in "()":
+            part = token
+        else:
+            known = _BY_LOWER.get(token.lower()) or (token if _REFERENCE.fullmatch(token) else None)
+            part = _OPERATORS.get(token.lower()) or known
         if part is None:
             return None
         parts.append(part)

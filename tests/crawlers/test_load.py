@@ -279,3 +279,14 @@ def test_records_are_counted_if_files_have_their_number(tree: Path) -> None:
     assert load(source("a.jsonl", "jsonl"), tree / "raw", base=tree).counts == {}
     (tree / "b.parquet").write_bytes(b"PAR1 nonsense")
     assert load(source("*.parquet", "parquet"), tree / "raw", base=tree).counts == {}
+
+
+def test_a_link_to_itself_is_passed_over(tmp_path: Path) -> None:
+    """Python 3.11 raises RuntimeError for it, and one link ended plan and run."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.txt").write_text("a text")
+    (tmp_path / "data" / "loop.txt").symlink_to("loop.txt")
+
+    manifest = load(LoadSource(name="s", format="text", path="data"), tmp_path / "raw", base=tmp_path)
+
+    assert [file.name for file in manifest.files] == ["a.txt"]

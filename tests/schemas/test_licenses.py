@@ -66,3 +66,22 @@ def test_names_and_other_addresses_are_known(name: str, identifier: str) -> None
 def test_what_is_no_license_or_several_is_not_guessed(name: str) -> None:
     """A wrong license is worse than none."""
     assert spdx(name) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("GPL-2.0-only WITH classpath-exception-2.0", "GPL-2.0-only WITH Classpath-exception-2.0"),
+        ("Apache-2.0 with LLVM-exception OR MIT", "Apache-2.0 WITH LLVM-exception OR MIT"),
+        ("MIT with restrictions", None),
+        ("Apache-2.0 with Commons-Clause", None),
+        ("CC-BY-4.0 with NonCommercial", None),
+        ("MIT with and", None),
+        ("MIT WITH (MIT)", None),
+        ("Not licensed under https://opensource.org/licenses/MIT", None),
+        ("Licensed under https://opensource.org/licenses/MIT", "MIT"),
+    ],
+)
+def test_no_license_is_invented(text: str, expected: str | None) -> None:
+    """Whoever filters by license would train on texts that do not have it."""
+    assert spdx(text) == expected

@@ -1,9 +1,9 @@
 """Recognize versions, section numbers and object identifiers that look like IPv4 addresses.
 
-The context decides. A *strong* word right before the numbers ("version", "section") is enough. With a *weak* word, or
-with short words between ("update from", "released"), the numbers must also look like a version: a first number up to
-`_MAX_MAJOR` and others up to `_MAX_MINOR`, as in 1 of 100 addresses. Numbers with a port are an address. Two zeros at
-the end name a network or a version, not a machine.
+The context decides. A word for a version right before the numbers ("version", "release") is enough. After any other
+word ("section", "Firefox", "update from") the numbers must also be small: the first up to `_MAX_MAJOR`, the others up
+to `_MAX_MINOR`, and at least one of these up to `_MAX_SMALLEST`, as in 1 of 300 addresses. Numbers with a port are an
+address. Two zeros at the end name a network or a version, not a machine.
 """
 
 from __future__ import annotations
@@ -16,25 +16,33 @@ _CONTEXT: Final = 96
 _MAX_LINKS: Final = 8
 _MAX_MAJOR: Final = 40
 _MAX_MINOR: Final = 99
+_MAX_SMALLEST: Final = 9
 _MAX_HEADING: Final = 30
 _PORT: Final = re.compile(r":\d{1,5}(?![\d.])|/\d{1,2}(?![\d.])")
 """A port, or the length of a prefix."""
 
-_STRONG: Final = frozenset(
-    "v ver rv sec secs fig figs oid oids clause clauses table tables tabelle abbildung ziffer "
-    "kapitel chapitre capítulo capitulo capitolo appendix κεφάλαιο ενότητα גרסה نسخة إصدار "
-    "الإصدار выпуск релиз bölüm глава главе главы release releases".split()
-)
-_STRONG_STEMS: Final = (
+_VERSION: Final = frozenset("v ver rv oid oids release releases выпуск релиз גרסה نسخة إصدار الإصدار".split())
+_VERSION_STEMS: Final = (
     *("version", "versió", "versione", "versioni", "versie", "versã", "versõ", "wersj", "verze", "verzi", "verzió"),
-    *("верси", "версі", "έκδοση", "έκδοσ", "sürüm", "firmware", "section", "sección", "secciones", "sezion"),
-    *("seção", "seções", "abschnitt", "chapter", "figure", "paragraph", "раздел", "пункт"),
+    *("верси", "версі", "έκδοση", "έκδοσ", "sürüm", "firmware"),
 )
-_STRONG_ENDINGS: Final = ("§", "版本", "バージョン", "リリース", "버전", "릴리스", "第")
+_VERSION_ENDINGS: Final = ("版本", "バージョン", "リリース", "버전", "릴리스")
+_PRODUCT: Final = re.compile(r"(?<![\w.:/@-])([^\W\d_][^\W_]*\+*)/$")
+"""A product in front of its version, as in a user agent. A host, a path and a page of a wiki are no product."""
+_SECTION: Final = frozenset(
+    "sec secs fig figs clause clauses table tables tabelle abbildung ziffer "
+    "kapitel chapitre capítulo capitulo capitolo appendix κεφάλαιο ενότητα bölüm глава главе главы".split()
+)
+_SECTION_STEMS: Final = (
+    *("section", "sección", "secciones", "sezion", "seção", "seções", "abschnitt", "chapter", "figure", "paragraph"),
+    *("раздел", "пункт"),
+)
+_SECTION_ENDINGS: Final = ("§", "第")
 _WEAK: Final = frozenset(
     "build builds patch patches patched hotfix hotfixes changelog kernel bump bumped updates released bijgewerkt "
     "windows android ios macos chrome chromium firefox opera safari edge java jdk jre php mysql oracle db2 "
-    "websphere weblogic flash acrobat office openssl python node.js sdk".split()
+    "edg edga edgios opr crios fxios headlesschrome websphere weblogic flash acrobat office openssl python node.js "
+    "sdk".split()
 )
 _WEAK_STEMS: Final = (
     *(
@@ -88,7 +96,8 @@ def is_numbering(text: str, start: int, end: int) -> bool:
     before, behind = text[max(0, start - _CONTEXT) : start], text[end : end + _CONTEXT]
     if numbers[2:] == (0, 0):
         return True
-    is_plausible = numbers[0] <= _MAX_MAJOR and max(numbers[1:]) <= _MAX_MINOR and not _PORT.match(behind)
+    is_plausible = numbers[0] <= _MAX_MAJOR and max(numbers[1:]) <= _MAX_MINOR and min(numbers[1:]) <= _MAX_SMALLEST
+    is_plausible = is_plausible and not _PORT.match(behind)
     if is_plausible and (numbers[3] == 0 or _BEHIND.match(behind) or _is_heading(text, start, behind, numbers)):
         return True
     return _follows_a_cue(before, is_plausible=is_plausible)
@@ -97,24 +106,35 @@ def is_numbering(text: str, start: int, end: int) -> bool:
 def _follows_a_cue(before: str, *, is_plausible: bool) -> bool:
     """Return whether *before* ends with a word for a version or a section, followed only by signs and short words."""
     before = before.rstrip()
-    if before.endswith("§") or (before.endswith("/") and before[-2:-1].isascii() and before[-2:-1].isalpha()):
-        return True
-    if is_plausible and before.endswith(_OPERATORS):
+    if product := _PRODUCT.search(before):
+        return is_plausible or _is_weak(product[1].casefold())
+    if before.endswith("/"):
+        return False
+    if is_plausible and before.endswith(("§", *_OPERATORS)):
         return True
     tokens = _TOKEN.findall(before.casefold())[-_MAX_LINKS:]
     if not is_plausible:
-        return bool(tokens) and _is_strong(tokens[-1])
+        return bool(tokens) and _is_version(tokens[-1])
     for place in range(len(tokens) - 1, -1, -1):
         token = tokens[place]
-        if _is_strong(token) or _is_weak(token) or " ".join(tokens[: place + 1]).endswith(_WEAK_ENDINGS):
+        if (
+            _is_version(token)
+            or _is_section(token)
+            or _is_weak(token)
+            or " ".join(tokens[: place + 1]).endswith(_WEAK_ENDINGS)
+        ):
             return True
         if token not in _LITTLE and not _NUMBER.fullmatch(token):
             return False
     return False
 
 
-def _is_strong(word: str) -> bool:
-    return word in _STRONG or word.startswith(_STRONG_STEMS) or word.endswith(_STRONG_ENDINGS)
+def _is_version(word: str) -> bool:
+    return word in _VERSION or word.startswith(_VERSION_STEMS) or word.endswith(_VERSION_ENDINGS)
+
+
+def _is_section(word: str) -> bool:
+    return word in _SECTION or word.startswith(_SECTION_STEMS) or word.endswith(_SECTION_ENDINGS)
 
 
 def _is_weak(word: str) -> bool:

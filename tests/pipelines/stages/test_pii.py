@@ -150,6 +150,10 @@ wersja 2.3.4.5, aktualizacja z 2.3.4.5 do 2.4.0.1
 the networks 93.184.0.0/16 and 1.2.0.0
 """.splitlines()
 ADDRESSES = """\
+ipinfo.io/{}
+Special:Contributions/{}
+User_talk/{} said
+https://example.org/whois/{}
 from {}
 from {}:53
 update from {}:443
@@ -197,6 +201,12 @@ def test_addresses_in_prose_and_logs_are_masked(template: str, address: str) -> 
 
     if address != "8.8.8.8" or not template.startswith(("kernel", "{} -> ", "{} to ")):
         assert mask(text) == template.replace("{}", "<IP>")
+
+
+@pytest.mark.parametrize("text", ["Firefox from {}", "log: update from {}", "IP address table: {}", "figure {}"])
+def test_large_numbers_after_a_weak_word_are_an_address(text: str) -> None:
+    """A version has a small number somewhere; an address seldom has."""
+    assert mask(text.replace("{}", "24.56.78.90")) == text.replace("{}", "<IP>")
 
 
 @pytest.mark.parametrize(
