@@ -49,7 +49,7 @@ def _wrong_value(parameter: click.Parameter, value: str, error: click.BadParamet
     name = _name(parameter)
     if isinstance(parameter.type, click.Choice):
         hint = hint_among(value, [str(choice) for choice in parameter.type.choices], noun="allowed")
-        return f"`{name}`: not an allowed value, got `{value}`", hint or _help(error)
+        return f"`{name}`: `{value}` is not allowed", hint or _help(error)
     if (schema := _number_schema(parameter.type)) is not None:
         sample = parameter.default if isinstance(parameter.default, (int, float)) else sample_number(schema)
         return f"`{name}`: expected {number_words(schema)}, got `{value}`", f"for example `{name} {sample}`"

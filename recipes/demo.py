@@ -66,7 +66,8 @@ def summary(run: Any, trained: Any, evaluated: Any, generated: Any, *, seconds: 
 
   version   {version} ({run["dataset"]}@{run["version"]})
   report    {version / "report.html"}
-  model     {trained["path"]}: {evaluated["bits_per_byte"]:.2f} bits per byte{baseline(evaluated)}
+  model     {trained["path"]}
+            {evaluated["bits_per_byte"]:.2f} bits per byte on the whole validation split{baseline(evaluated)}
 
 Generated text:
 
@@ -79,7 +80,7 @@ Finished in {seconds:.0f} s. Commands to try next:
   {prefix} inspect handbook --ledger --sample 3   # rejected records; pass their ids to explain
   {prefix} explain http://127.0.0.1:{PORT}/private/drafts.html
   {prefix} versions
-  {prefix} init --from YOUR-FILES   # a recipe for your own files
+  {prefix} init my-corpus --from YOUR-FILES   # a recipe for your own files, in a new folder
 """
 
 

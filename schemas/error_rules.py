@@ -7,7 +7,7 @@ from typing import Final
 
 ERROR_RULES: Final[Mapping[str, str]] = {
     "error.bad_header": "The header of a WARC or ARC record cannot be parsed.",
-    "error.bad_redirect": "A redirect leads to something that is not a web address.",
+    "error.bad_redirect": "A redirect leads to something that is not an http or https URL.",
     "error.bad_response": "The server's answer breaks HTTP: headers without end, or a wrong `Content-Length`.",
     "error.connection": "The server refused or closed the connection.",
     "error.damaged": "A Parquet file, or one of its row groups, cannot be read.",
@@ -19,7 +19,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.not_json": "The line or element is not valid JSON, or not an object.",
     "error.not_text": "The content is binary, or of a media type that holds no document.",
     "error.not_warc": "The bytes are not a WARC or ARC record.",
-    "error.redirect_loop": "The page redirects to an address that was already requested on the way to it.",
+    "error.redirect_loop": "The page redirects to a URL that was already requested on the way to it.",
     "error.timeout": "The server did not answer in time.",
     "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
     "error.too_complex": "The page is nested too deeply, or has too many attributes for CSS selectors.",

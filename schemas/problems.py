@@ -30,6 +30,8 @@ _MAX_TRIED: Final = 20
 """Problems of a section whose hints are validated. Each validation costs time, and a file may have thousands."""
 _MANY: Final = 500
 """Problems of a section above which no hint is validated."""
+_NOT_ALLOWED: Final = "is not allowed"
+"""The problem of a value that is not among the allowed ones; it follows the value."""
 _OF_PYDANTIC: Final = frozenset(get_args(ErrorType))
 """Types of errors with a message of pydantic, rather than of a model's author."""
 
@@ -44,15 +46,19 @@ class HintedValueError(ValueError):
         hint: The hint; None makes one from *instead*, or else from an example of the field.
         instead: An allowed value near the refused one.
         at: Place of the field at fault, relative to the value of the validator.
+        is_complete: Whether the message states the value, so that it need not be added.
     """
 
-    def __init__(self, message: str, *, hint: str | None = None, instead: Any = None, at: Place = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, instead: Any = None, at: Place = (), is_complete: bool = False
+    ) -> None:
         advice = hint if instead is None else f"use {instead!r}"
         super().__init__(f"{message}; {advice}" if advice else message)
         self.message = message
         self.hint = hint
         self.instead = instead
         self.at = at
+        self.is_complete = is_complete
 
 
 def nearest(name: object, known: Iterable[str]) -> str | None:
@@ -160,7 +166,7 @@ class Problems:
         is_text = isinstance(failure.value, str) and failure.kind.endswith("_type")
         quoted = json.dumps(failure.value, ensure_ascii=False) if is_text else failure.value
         written = self._located.numbers.get(place, quoted)
-        message = f"{_before(section)}field `{dotted(failure.place)}`: {problem}, got `{shown(written)}`"
+        message = f"{_before(section)}field `{dotted(failure.place)}`: {_with_value(problem, shown(written), failure)}"
         if (dotted(place), hint) not in self._reported:  # two models may share a field
             self._reported.add((dotted(place), hint))
             self.add(message, place, hint=hint, value=failure.value)
@@ -325,6 +331,14 @@ def _has_other_form(failures: list[_Failure], union: Place) -> bool:
     return any(failure.place == union and failure.is_of_form for failure in failures)
 
 
+def _with_value(problem: str, written: str, failure: _Failure) -> str:
+    """Return *problem* with the value at fault, unless the problem states it already."""
+    if problem == _NOT_ALLOWED:
+        return f"`{written}` {problem}"
+    is_complete = isinstance(failure.error, HintedValueError) and failure.error.is_complete
+    return problem if is_complete else f"{problem}, got `{written}`"
+
+
 def _problem(section: Section[Any], value: Any, failure: _Failure) -> tuple[str, str]:
     """Return the problem and the hint for *failure*."""
     hint = _hint(section, value, failure)
@@ -335,7 +349,7 @@ def _problem(section: Section[Any], value: Any, failure: _Failure) -> tuple[str,
         case "missing":
             return f"field `{dotted(failure.place)}` is missing", hint
         case "literal_error" | "enum" if not failure.options:
-            return "not an allowed value", hint
+            return _NOT_ALLOWED, hint
         case "value_error" | "assertion_error" if str(failure.error):
             return getattr(failure.error, "message", str(failure.error)), hint
     if failure.kind in _OF_PYDANTIC:

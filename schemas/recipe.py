@@ -350,8 +350,8 @@ class Split(_Part):
     @model_validator(mode="after")
     def _whole(self) -> Split:
         if not math.isclose(total := self.train + self.validation + self.test, 1, rel_tol=0, abs_tol=1e-9):
-            problem = f"train, validation and test add up to {total:g}, but must add up to 1"
-            raise HintedValueError(problem, instead=self._rest_shared())
+            problem = f"train, validation and test add up to {total:g}, not 1"
+            raise HintedValueError(problem, instead=self._rest_shared(), is_complete=True)
         return self
 
     def _rest_shared(self) -> dict[str, Any]:

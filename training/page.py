@@ -82,9 +82,10 @@ reproduce it, with the same losses on the same machine with the same number of t
 |---|---|
 {facts}
 
-Bits per byte are measured on the validation split, with independent documents, in windows of the sequence length that
-do not overlap. Loss is in nats per token and can only be compared between models with this tokenizer; bits per byte can
-be compared between any models.
+Bits per byte are measured on {summary.get("validated_on") or "the split `validation`"}, with independent documents, in
+windows of the sequence length that do not overlap. Loss is in nats per token and can only be compared between models
+with this tokenizer; bits per byte can be compared between any models on the same texts. `corpusmill evaluate` measures
+the whole split.
 
 ## Uses and limits
 

@@ -311,7 +311,7 @@ class _Run:
             "train_loss": totals.train_loss,
             "validation_loss": totals.validation_loss,
             "bits_per_byte": totals.bits_per_byte,
-            "validated_on": totals.validation or None,
+            "validated_on": self._validated_on(),
             "tokens": totals.tokens,
             "tokens_per_s": round(totals.tokens_per_s),
             "parameters": self.model.parameter_count(),
@@ -319,6 +319,15 @@ class _Run:
             "vocabulary_size": self.tokenizer.get_vocab_size(),
             "runtime": _runtime_facts(self.runtime),
         }
+
+    def _validated_on(self) -> str | None:
+        """Return the part of the split that bits per byte are measured on; None if there is none."""
+        measured, limit = self.totals.validation, self.config.validation_bytes
+        if not measured:
+            return None
+        texts = f"{measured['documents']:,} documents, {measured['bytes']:,} bytes"
+        is_whole = limit is None or measured["bytes"] < limit
+        return f"{'the whole split' if is_whole else 'the beginning of the split'} `validation` ({texts})"
 
     def _progress(self) -> Progress:
         totals = self.totals

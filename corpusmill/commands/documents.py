@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Final
 
 import click
@@ -9,6 +12,7 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, print_error
+from corpusmill.terminal.figures import plural
 
 _EXCERPT: Final = 400
 """Characters of a text that are printed without ``--text``."""
@@ -17,6 +21,8 @@ _COLUMN: Final = 100
 _SHOWN: Final = 10
 """Documents that are printed without ``--limit`` or ``--sample``."""
 _HEADLINE: Final = ("id", "split", "source", "title")
+_HASHES: Final = ("content_hash", "record_sha256", "cluster_id")
+"""Columns that are printed only if --columns names them, or with ``--text``."""
 
 
 @click.command()
@@ -36,7 +42,7 @@ _HEADLINE: Final = ("id", "split", "source", "title")
 )
 @click.option("--split", metavar="NAME", help="Only this split: train, validation or test.")
 @click.option("--columns", metavar="A,B", help="Print only these columns and signals.")
-@click.option("--text", is_flag=True, help="Print texts in full.")
+@click.option("--text", is_flag=True, help="Print texts in full, and columns of hashes.")
 @click.option("--ledger", is_flag=True, help="Show rejected documents instead of published ones.")
 @click.option(
     "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds that --where may take."
@@ -81,7 +87,7 @@ def inspect(
             console.say("… there are more; use --limit N or --sample N")
             break
         else:
-            console.text(_row_as_text(row, whole=text))
+            console.text(_row_as_text(row, whole=text, hashes=text or bool(columns)))
         shown += 1
     if not shown:
         console.say("no documents match")
@@ -94,20 +100,24 @@ def _mention_refused(console: Console, version: Any) -> None:
     for source in version.manifest.inputs:
         if pages := source.counts.get("refused"):
             console.say(
-                f"the crawl of `{source.source}` refused {pages:,} more pages, or got none; they never became records: "
-                f"`corpusmill report {version.name}` lists them by rule, `corpusmill explain URL` knows each"
+                f"{plural(pages, 'more URL')} of `{source.source}` {'was' if pages == 1 else 'were'} not fetched: "
+                f"`corpusmill report {version.name}` lists them by rule, `corpusmill explain URL` shows the rule of one"
             )
 
 
-def _row_as_text(row: dict[str, Any], *, whole: bool) -> str:
-    """Format a row: its names on the first line, then its other columns, then the beginning of its text."""
+def _row_as_text(row: dict[str, Any], *, whole: bool, hashes: bool) -> str:
+    """Format a row: its names on the first line, then its other columns, then the beginning of its text.
+
+    >>> print(_row_as_text({"rule": "a.b", "message": "c", "record_sha256": "0f"}, whole=False, hashes=False))
+      rule: a.b
+      message: c
+    <BLANKLINE>
+    """
     body = row.get("text") or row.get("sample_text") or ""
-    known = {
-        name: value
-        for name, value in row.items()
-        if name not in (*_HEADLINE, "text", "sample_text") and value not in (None, {})
-    }
-    lines = ["  ".join(str(row[name]) for name in _HEADLINE if row.get(name) is not None)]
+    elsewhere = (*_HEADLINE, "text", "sample_text", *(() if hashes else _HASHES))
+    known = {name: value for name, value in row.items() if name not in elsewhere and value not in (None, {})}
+    headline = "  ".join(str(row[name]) for name in _HEADLINE if row.get(name) is not None)
+    lines = [headline] if headline else []
     lines += [f"  {name}: {_shown(value) if whole else _short(_shown(value))}" for name, value in known.items()]
     lines += ["", *(f"    {line}" for line in _excerpt(body, whole=whole).splitlines())] if body else []
     return "\n".join([*lines, ""])
@@ -149,7 +159,7 @@ def explain(console: Console, document: str, dataset: str | None) -> int:
     else:
         console.text(_result_as_text(result, document))
     for other in result.get("others", ()):
-        console.say(f"another document has the same address: {other}")
+        console.say(f"another document has the same URL or name: {other}")
     return 0
 
 
@@ -171,12 +181,12 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
     lines += [f"  {key}: {result[key]}" for key in ("id", "url", "version") if result.get(key)]
     lines += _source_lines(result["source"], is_published=result["status"] == "published")
     if result["trail"]:
-        lines += ["", "stages", *(f"  {_step_as_text(step)}" for step in _merged_steps(result["trail"]))]
+        lines += ["", "stages", *(f"  {line}" for line in _trail_as_text(result["trail"]))]
     if result["duplicate_of"]:
         kept = result["duplicate"] or {}
         place = kept.get("title") or kept.get("url") or kept.get("source_id") or ""
         lines += ["", f"duplicate of {result['duplicate_of']}  {place}".rstrip()]
-    lines += _listed("removed as its copies", result.get("duplicates", ()), ("id", "rule", "source_id"))
+    lines += _listed("removed copies of it", result.get("duplicates", ()), ("id", "rule", "source_id"))
     lines += _listed("other captures", result.get("captures", ()), ("record_sha256", "rule", "file"))
     if result.get("refused"):
         lines += [
@@ -194,7 +204,7 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
         return []
     lines = [f"  source: {source['name']} ({', '.join(filter(None, (source['kind'], source.get('format'))))})"]
     if source.get("file"):
-        place = f" at {source['offset']:,}, {source['length']:,} bytes" if source.get("length") is not None else ""
+        place = f", byte {source['offset']:,}, length {source['length']:,}" if source.get("length") is not None else ""
         lines.append(f"  record: {source['file']}{place}")
     if source.get("license"):
         lines.append(f"  license: {source['license']} (from: {source['license_source']})")
@@ -203,34 +213,31 @@ def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:
     if source.get("robots"):
         answer = source["robots"]["answer"]
         text = f"{answer['url']} answered {answer['status']} at {answer['fetched_at']}" if answer else "not archived"
-        lines.append(f"  robots.txt: {text}; respected: {source['robots']['respect']}")
+        lines.append(f"  robots.txt: {text}")
     if source.get("referrer"):
         lines.append(f"  linked from: {source['referrer']}")
     return lines
 
 
-def _merged_steps(trail: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the steps of *trail*; rules of one stage that a document passed are merged into one step."""
-    steps: list[dict[str, Any]] = []
-    for step in trail:
-        before = steps[-1] if steps else None
-        if before and step["rule"] and step["verdict"] == before["verdict"] == "passed" and _same_stage(before, step):
-            before["rules"] = before.get("rules", 1) + 1
-        else:
-            steps.append(dict(step))
-    return steps
-
-
-def _same_stage(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    return one["stage"] == other["stage"] and one["rule"] is not None
+def _trail_as_text(trail: list[dict[str, Any]]) -> Iterator[str]:
+    """Yield the lines of each stage: its verdict, other rules that the document violates, and how many it passes."""
+    for stage, group in groupby(trail, key=itemgetter("stage")):
+        steps = list(group)
+        passed = [step for step in steps if step["rule"] and step["verdict"] == "passed"]
+        others = sorted((step for step in steps if step not in passed), key=lambda step: step["verdict"] != "rejected")
+        parts = [_step_as_text(step) for step in others]
+        if len(passed) == 1 and not others:
+            parts.append(_step_as_text(passed[0]))
+        elif passed:
+            notes = "".join(f"  {step['message']}" for step in passed if step.get("message"))
+            parts.append(f"passed {plural(len(passed), 'other rule' if others else 'rule')}{notes}")
+        yield f"{stage:<16} {parts[0]}"
+        yield from (f"{'':<16} {part}" for part in parts[1:])
 
 
 def _step_as_text(step: dict[str, Any]) -> str:
-    line = f"{step['stage']:<16} {step['verdict']}"
-    if step.get("rules", 1) > 1:
-        return f"{line} {step['rules']} rules"
-    if step["rule"]:
-        line += f" {step['rule']}"
+    verdict = {"rejected": "rejected by", "failed": "also violates"}.get(step["verdict"], step["verdict"])
+    line = f"{verdict} {step['rule']}" if step["rule"] else step["verdict"]
     if step["value"] is not None:
         line += f" ({step['value']:g}{_bounds(step)})"
     return line + (f"  {step['message']}" if step.get("message") else "")

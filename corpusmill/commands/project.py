@@ -17,7 +17,7 @@ from corpusmill.terminal.console import Console, table
 @click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Write a recipe for these files.")
 @click.pass_obj
 def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:
-    """Create a project in DIRECTORY. Existing files are never overwritten."""
+    """Create a project in DIRECTORY, by default in the current folder. Existing files are never overwritten."""
     from corpusmill.pipelines.projects.init import init as start
 
     started = start(directory, template=template, source=source, loaders=console.parts["acquisition"].loaders)
@@ -48,6 +48,7 @@ def _next_command(recipe: Path) -> str:
 def doctor(console: Console, repair: bool, verify: bool) -> int:
     """Check which features are installed and whether the workspace is intact."""
     from corpusmill.pipelines.projects.doctor import doctor as look
+    from corpusmill.pipelines.projects.doctor import readiness
 
     place = workspace_of(console)
     store = None if place.place is None else place.store
@@ -61,6 +62,7 @@ def doctor(console: Console, repair: bool, verify: bool) -> int:
         console.data({"checks": checks})
     else:
         console.text(table(checks, ["status", "name", "found", "hint"]))
+        console.text(f"\n{readiness(checks)}")
     return 1 if any(check["status"] == "damaged" for check in checks) else 0
 
 

@@ -92,8 +92,8 @@ def run(console: Console, /, recipe: Path, strict: bool, **options: Any) -> int:
 def _result_as_text(result: Mapping[str, Any]) -> str:
     counts = result["counts"]
     lines = [
-        f"{result['status']} {result['dataset']}@{result['version']}: {counts['published']:,} documents of "
-        f"{counts['read']:,}, {counts['ledger']:,} in the ledger"
+        f"{result['status']} {result['dataset']}@{result['version']}: {counts['published']:,} of "
+        f"{plural(counts['read'], 'record')} published, {counts['ledger']:,} in the ledger"
     ]
     if all(step["cached"] for step in result["steps"]):
         lines.append(f"every step was reused ({len(result['steps'])} of {len(result['steps'])})")
@@ -112,9 +112,13 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     Nothing is fetched or stored. Documents and disk space are estimated from a small sample of the files.
     """
     from corpusmill.pipelines.planning.explain import explain_plan
+    from corpusmill.pipelines.planning.loaded import read_recipe
+    from corpusmill.pipelines.planning.order import late_extraction
 
     workspace, acquisition = workspace_of(console), console.parts["acquisition"]
     explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
+    for warning in late_extraction(read_recipe(recipe, workspace, acquisition)):
+        console.warn(warning)
     if console.as_json:
         console.data(explained)
         return
@@ -123,7 +127,7 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 
 def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
-    lines = [table(_stage_rows(explained["steps"]), ["stage", "computed", "documents", "reason"]), ""]
+    lines = [table(_stage_rows(explained["steps"]), ["stage", "action", "documents", "reason"]), ""]
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)
@@ -143,9 +147,9 @@ def _stage_rows(steps: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for step in steps:
         name = label(step["name"])
-        row = rows.setdefault(name, {"stage": name, "computed": True, "documents": None, "reason": step["reason"]})
-        if row["computed"] and not step["cached"]:
-            row |= {"computed": False, "reason": _without_inner_steps(step["reason"])}
+        row = rows.setdefault(name, {"stage": name, "action": "reuse", "documents": None, "reason": step["reason"]})
+        if row["action"] == "reuse" and not step["cached"]:
+            row |= {"action": "compute", "reason": _without_inner_steps(step["reason"])}
         if ends_line(step["name"]) and name != WRITE:
             row["documents"] = step["rows"]
     return list(rows.values())

@@ -12,6 +12,7 @@ from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage import is_url
 from corpusmill.terminal.console import Console
+from corpusmill.terminal.figures import plural, size
 
 
 def _version_place(console: Console, name: str) -> str:
@@ -56,8 +57,8 @@ def tokenizer(console: Console, version: str, vocabulary_size: int, split: str, 
     if console.as_json:
         console.data(result)
     else:
-        tokens, documents, size = result["vocabulary_size"], result["documents"], result["bytes"] / 1e6
-        console.text(f"{result['path']}: {tokens:,} tokens from {documents:,} documents, {size:.1f} MB")
+        texts = f"{plural(result['documents'], 'document')}, {size(result['bytes'])}"
+        console.text(f"{result['path']}: {result['vocabulary_size']:,} tokens from {texts}")
 
 
 @click.command()
@@ -95,7 +96,7 @@ def train(console: Console, config: Path, version: str | None, fresh: bool, work
     if console.as_json:
         console.data(result)
     else:
-        console.text(_training_as_text(result))
+        console.text(_training_as_text(result, validation_bytes=settings.validation_bytes))
 
 
 def _progress(console: Console) -> Any:
@@ -113,9 +114,10 @@ def _progress(console: Console) -> Any:
     return draw
 
 
-def _training_as_text(result: dict[str, Any]) -> str:
+def _training_as_text(result: dict[str, Any], *, validation_bytes: int | None) -> str:
     bits = result["bits_per_byte"]
-    measured = "" if bits is None else f", {bits:.3f} bits per byte on the validation split"
+    part = "" if validation_bytes is None else f"the first {size(validation_bytes)} of "
+    measured = "" if bits is None else f", {bits:.3f} bits per byte on {part}the validation split"
     first = f"{result['status']} {result['run']} at step {result['step']:,}{measured}"
     return f"{first}\n  {result['path']}\n  {result['path']}/index.html"
 
@@ -144,10 +146,12 @@ def evaluate(console: Console, model: Path, version: str | None, split: str, bas
         console.data(result)
         return
     console.text(
-        f"{result['bits_per_byte']:.3f} bits per byte, loss {result['loss']:.3f} on {result['documents']:,} documents"
+        f"{result['bits_per_byte']:.3f} bits per byte, loss {result['loss']:.3f} on the whole split `{split}` "
+        f"({plural(result['documents'], 'document')})"
     )
     for name, source in result["by_source"].items():
-        console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {source['documents']:,} documents")
+        texts = plural(source["documents"], "document")
+        console.text(f"  {name}: {source['bits_per_byte']:.3f} bits per byte on {texts}")
     if baseline:
         console.text(_comparison(result["baseline"]))
 

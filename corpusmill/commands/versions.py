@@ -14,12 +14,14 @@ import click
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 from corpusmill.terminal.console import Console, table
-from corpusmill.terminal.figures import moment, refused_lines, size
+from corpusmill.terminal.figures import moment, plural, refused_lines, size
 
 _EXIT_WARNINGS: Final = 4
 _RULES_SHOWN: Final = 10
+_ALL_FILES: Final = "all files"
+"""The size of a version: shards, ledger, signals and descriptions. A report states that of the shards."""
 _SHORT: Final = 8
-"""Characters of a version id in file names."""
+"""Characters of a version id in file names and table headings."""
 
 
 def _open(console: Console, name: str) -> Any:
@@ -52,7 +54,7 @@ def versions(console: Console, dataset: str | None) -> None:
     else:
         shown = [_publication(row) for row in rows]
         console.text(
-            table(shown, ["", "dataset", "version", "action", "at (UTC)", "documents", "size", "tags", "parent"])
+            table(shown, ["", "dataset", "version", "action", "at (UTC)", "documents", _ALL_FILES, "tags", "parent"])
         )
         console.say("* current version: used where only the data set is named")
 
@@ -60,7 +62,7 @@ def versions(console: Console, dataset: str | None) -> None:
 def _publication(row: dict[str, Any]) -> dict[str, Any]:
     """Return a publication as a row of the table for people."""
     words = {"": "*" if row["current"] else "", "tags": ", ".join(row["tags"])}
-    return {**row, **words, "at (UTC)": moment(row["at"]), "size": size(row["bytes"])}
+    return {**row, **words, "at (UTC)": moment(row["at"]), _ALL_FILES: size(row["bytes"])}
 
 
 @click.command()
@@ -93,7 +95,10 @@ def _diff_as_text(result: dict[str, Any]) -> str:
     if result["by_rule"]:
         rows = [{"rule": name, **row} for name, row in result["by_rule"].items()]
         lines += [table(rows, ["rule", "removed", "added"]), ""]
-        lines += ["removed: rejected by this rule in B; added: rejected by it in A; absent: not read", ""]
+        lines += [
+            "removed: published in A, rejected in B by this rule; added: rejected in A by this rule, published in B",
+            "",
+        ]
     for kind, documents in result["examples"].items():
         for document in documents:
             lines += _example_lines(kind, document)
@@ -218,17 +223,55 @@ def _report_as_text(figures: dict[str, Any]) -> str:
     lines = [f"{figures['dataset']}@{figures['version']}", ""]
     compared = figures.get("comparison")
     if compared:
-        rows = [row for row in compared["figures"] if row["kind"] != "percent"]
-        lines += [table(rows, ["label", "here", "there", "difference"]), ""]
+        lines += [_comparison(figures, compared), ""]
     else:
         sizes = {name: value for name, value in figures["sizes"].items() if isinstance(value, int | float)}
-        lines += [f"  {name.replace('_', ' '):<18}{_figure(name, n):>14}" for name, n in sizes.items()] + [""]
+        lines += [f"  {_label(name):<18}{_figure(name, n):>14}" for name, n in sizes.items()] + [""]
         rules = [{**rule, "text": size(rule["bytes"])} for rule in figures["rules"][:_RULES_SHOWN]]
         lines += [table(rules, ["stage", "rule", "documents", "text"]), ""] if rules else []
         refused = refused_lines(figures.get("refused", []))  # reports that were written before have none
         lines += [*refused, ""] if refused else []
     lines += [f"{finding['level']}: {finding['text']}" for finding in figures["findings"]]
     return "\n".join(lines).rstrip()
+
+
+def _comparison(figures: dict[str, Any], other: dict[str, Any]) -> str:
+    """Return the table of the figures of two versions, under their ids."""
+    here, there = figures["version"][:_SHORT], other["version"][:_SHORT]
+    rows = [
+        {
+            "": row["label"],
+            here: _compared(row["kind"], row["here"]),
+            there: _compared(row["kind"], row["there"]),
+            "difference": _compared(row["kind"], row["difference"], sign="+"),
+        }
+        for row in other["figures"]
+        if row["kind"] != "percent"
+    ]
+    return table(rows, ["", here, there, "difference"])
+
+
+def _compared(kind: str, number: float | None, *, sign: str = "-") -> str:
+    """Return a figure of the *kind* count, size or seconds with its unit; empty if it is unknown.
+
+    >>> _compared("size", -2_000, sign="+"), _compared("seconds", 0.97), _compared("count", 7, sign="+")
+    ('-2.0 kB', '0.97 s', '+7')
+    """
+    if number is None:
+        return ""
+    before = "-" if number < 0 else sign if sign == "+" and number else ""
+    if kind == "size":
+        return before + size(abs(number))
+    return f"{before}{abs(number):,.2f} s" if kind == "seconds" else f"{before}{abs(number):,}"
+
+
+def _label(name: str) -> str:
+    """Return the label of a size of a version.
+
+    >>> _label("shard_bytes"), _label("tokens_estimated")
+    ('size of shards', 'tokens estimated')
+    """
+    return "size of shards" if name == "shard_bytes" else name.replace("_", " ")
 
 
 def _figure(name: str, number: float) -> str:
@@ -263,17 +306,17 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     damaged = [] if fast else list(damaged_files(opened))
     if damaged:
         raise DamagedFileError(
-            f"{len(damaged)} files differ from the manifest: {'; '.join(damaged)}",
+            f"{plural(len(damaged), 'file')} damaged: {'; '.join(damaged)}",
             hint="restore the folder of this version from a copy; `corpusmill doctor --verify` checks all versions",
         )
     checks = _checks(opened, bounds)
     failed = failed_checks(counts, checks)
     if failed:
         raise ChecksFailedError(
-            f"{opened.name} fails {len(failed)} checks: {'; '.join(failed)}",
+            f"{opened.name} fails {plural(len(failed), 'check')}: {'; '.join(failed)}",
             hint=f"`corpusmill report {opened.name}` shows which rules rejected the documents",
         )
-    warnings = [*warnings_of(counts, checks, accept=True), *id_warnings(opened)]
+    warnings = [*warnings_of(counts, checks, dataset=opened.name, accept=True), *id_warnings(opened)]
     for warning in warnings:
         console.warn(warning)
     numbers = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}
@@ -281,8 +324,10 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
         data = {"status": "passed", "dataset": opened.manifest.dataset, "version": opened.manifest.version}
         console.data({**data, "checks": checks.model_dump(mode="json"), "counts": numbers, "warnings": warnings})
     else:
-        files = "" if fast else f", {len(opened.manifest.files) + len(opened.manifest.side_files)} files intact"
-        console.text(f"passed: {opened.name}, {counts.published:,} documents of {counts.read:,}{files}")
+        number = len(opened.manifest.files) + len(opened.manifest.side_files)
+        files = "" if fast else f", {plural(number, 'file')} intact"
+        read = plural(counts.read, "record")
+        console.text(f"passed: {opened.name}, {counts.published:,} of {read} published{files}")
     return _EXIT_WARNINGS if strict and warnings else 0
 
 

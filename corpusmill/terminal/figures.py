@@ -88,14 +88,14 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
     lines = [f"{manifest.source}: crawled {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
     rules = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
     if rules:
-        rows = [{"rule": rule, "pages": n} for rule, n in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
-        lines.append(f"  refused {plural(sum(rules.values()), 'page')}, or got none:")
-        lines += [f"    {line}" for line in table(rows, ["rule", "pages"]).splitlines()]
+        rows = [{"rule": rule, "URLs": n} for rule, n in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
+        lines.append(f"  {plural(sum(rules.values()), 'URL')} not fetched:")
+        lines += [f"    {line}" for line in table(rows, ["rule", "URLs"]).splitlines()]
     return lines
 
 
 def refused_lines(crawls: Sequence[Mapping[str, Any]], *, rules: int | None = None) -> list[str]:
-    """Return lines on the pages that each of *crawls* refused, with one example of each rule.
+    """Return lines on the URLs that each of *crawls* did not fetch, with one example of each rule.
 
     Args:
         rules: How many of the most frequent rules are listed; None: all.
@@ -103,9 +103,10 @@ def refused_lines(crawls: Sequence[Mapping[str, Any]], *, rules: int | None = No
     lines: list[str] = []
     for crawl in crawls:
         shown = crawl["rules"][:rules]
-        lines.append(f"the crawl of `{crawl['source']}` refused {plural(crawl['pages'], 'page')}, or got none:")
-        rows = [{"rule": row["rule"], "pages": row["pages"], "for example": _example(row)} for row in shown]
-        lines += [f"  {line}" for line in table(rows, ["rule", "pages", "for example"]).splitlines()]
+        verb = "was" if crawl["pages"] == 1 else "were"
+        lines.append(f"{plural(crawl['pages'], 'URL')} of `{crawl['source']}` {verb} not fetched:")
+        rows = [{"rule": row["rule"], "URLs": row["pages"], "for example": _example(row)} for row in shown]
+        lines += [f"  {line}" for line in table(rows, ["rule", "URLs", "for example"]).splitlines()]
         if rest := len(crawl["rules"]) - len(shown):
             lines.append(f"  and {plural(rest, 'more rule')}: see the report")
     return lines

@@ -81,7 +81,7 @@ def tag(workspace: Workspace, version: Version, name: str, *, force: bool = Fals
         if owner == version.manifest.version:
             return False
         if owner is not None and not force:
-            raise UsageError(f"the tag {name!r} names {dataset}@{owner}", hint="move the tag with --force")
+            raise UsageError(f"the tag `{name}` already names {dataset}@{owner}", hint="move the tag with --force")
         publications.write_tags(store, {**names, name: version.manifest.version})
     return True
 

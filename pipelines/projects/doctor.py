@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -39,10 +39,10 @@ MIN_MEMORY_BYTES: Final = 4 * 10**9
 
 @dataclass(frozen=True)
 class Check:
-    """The result of one check."""
+    """The result of one check. What is `optional` is not installed, and only some features need it."""
 
     name: str
-    status: Literal["ok", "warning", "missing"]
+    status: Literal["ok", "warning", "optional", "missing"]
     found: str
     hint: str | None = None
 
@@ -69,6 +69,18 @@ def doctor(workspace: str | Path = "corpus", *, store: Store | None = None) -> l
     return [look() for look in looks]
 
 
+def readiness(checks: Iterable[Mapping[str, Any]]) -> str:
+    """Return what this machine can do, from the name and the status of each of *checks*.
+
+    >>> readiness([{"name": "python", "status": "ok"}, {"name": "extra train", "status": "optional"}])
+    'ready: corpora yes, training no'
+    """
+    statuses = {check["name"]: check["status"] for check in checks}
+    corpora = not {"missing", "damaged"} & set(statuses.values())
+    training = corpora and statuses.get("extra train") == "ok"
+    return f"ready: corpora {'yes' if corpora else 'no'}, training {'yes' if training else 'no'}"
+
+
 def python_version() -> Check:
     """Check the version of the interpreter."""
     version = f"{platform.python_implementation()} {platform.python_version()}"
@@ -83,7 +95,7 @@ def installed_extra(extra: str) -> Check:
     missing = missing_from(extra)
     if missing:
         hint = f"for {EXTRAS[extra]}: {install_command(extra)}"
-        return Check(name, "missing", f"not installed: {', '.join(missing)}", hint)
+        return Check(name, "optional", f"not installed: {', '.join(missing)}", hint)
     versions = (f"{distribution} {installed_version(distribution)}" for distribution in distributions_of(extra))
     installed = ", ".join(versions)
     if not installed:
@@ -97,7 +109,7 @@ def java_version(command: str = "java") -> Check:
     program = shutil.which(str(Path(home) / "bin" / command) if home else command)
     hint = f"for the engine `spark`: install Java {MIN_JAVA} or later, or set JAVA_HOME"
     if program is None:
-        return Check("java", "missing", "not found", hint)
+        return Check("java", "optional", "not found", hint)
     try:
         process = subprocess.run([program, "-version"], capture_output=True, text=True, timeout=30, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:

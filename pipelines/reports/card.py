@@ -35,8 +35,8 @@ _COLUMNS: Final = {
     "record_sha256": "SHA-256 of the record that the document was made from",
     "split": "train, validation or test",
     "title": "title, if known",
-    "url": "address that the document was fetched from",
-    "domain": "registered domain of the address",
+    "url": "URL that the document was fetched from",
+    "domain": "registered domain of the URL",
     "language": "detected language",
     "license": "SPDX expression or `LicenseRef-…`; null is unknown",
     "license_source": "evidence for the license",
@@ -45,7 +45,7 @@ _COLUMNS: Final = {
     "fetched_at": "time at which this text was first seen",
     "char_count": "code points",
     "word_count": "words (`\\w+`)",
-    "cluster_size": "number of near duplicates, including this document",
+    "cluster_size": "size of its cluster of near duplicates, including itself",
     "cluster_id": "id of the document that was kept of its near duplicates",
     "metadata": "further data as pairs of key and value, sorted by key; keys are distinct",
 }
@@ -284,8 +284,8 @@ def _licenses(figures: dict[str, Any]) -> str:
     return f"""## Licenses
 
 Each document has its license in `license` and the evidence for it in `license_source`. The data set as a whole has no
-license: select the documents that you may use, for example with `WHERE license IN ('CC0-1.0', 'CC-BY-4.0')`. Unknown
-means that no license was found; the document may still be protected.
+single license: select the documents that you may use, for example with `WHERE license IN ('CC0-1.0', 'CC-BY-4.0')`.
+Unknown means that no license was found; the document may still be protected.
 
 {_table(("license", "documents", "share"), rows)}"""
 
@@ -311,13 +311,13 @@ def _personal(figures: dict[str, Any]) -> str:
     stage = f"The stage `{first.entry.name}` detects personal data"
     if first.personal_data.is_fixed_form:
         search = (
-            f"{stage} that has a fixed form{action}. It does not detect names, places\nor descriptions of people: "
-            "a document may still be about a person."
+            f"{stage} that has a fixed form{action}. It does not detect names, places or other facts\n"
+            "about people: a document may still be about a person."
         )
     else:
         search = f"{stage}{action}. Detection is incomplete: a document may still be about a person."
-    return f"""{heading}{search} To have a document removed, send its address or its `id`
-to the publisher.{table}"""
+    return f"""{heading}{search}
+To request the removal of a document, send its URL or its `id` to the publisher.{table}"""
 
 
 def _limits(figures: dict[str, Any]) -> str:

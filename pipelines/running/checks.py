@@ -11,11 +11,12 @@ from corpusmill.schemas.recipe import Checks
 
 
 def check(
-    counts: Counts, checks: Checks, *, accept: bool, example: Callable[[str], str | None] = lambda _: None
+    counts: Counts, checks: Checks, *, dataset: str, accept: bool, example: Callable[[str], str | None] = lambda _: None
 ) -> list[str]:
     """Compare *counts* with the recipe's *checks*; return the failed checks if *accept* is true, and warnings.
 
     Args:
+        dataset: The data set, or the version, that a warning refers to.
         example: Returns the message of a ledger row with a rule; called only if no document is left.
 
     Raises:
@@ -31,7 +32,7 @@ def check(
         )
     errors = broken_records(counts)
     if errors and not failed:
-        failed.append(f"{errors} of {counts.read} records are broken and in the ledger (rules `error.…`)")
+        failed.append(f"{_of(errors, counts.read, 'broken')}; see `corpusmill inspect {dataset} --ledger`")
     return failed
 
 
@@ -56,16 +57,26 @@ def failed_checks(counts: Counts, checks: Checks) -> list[str]:
     failed = []
     rejected = counts.ledger - counts.created
     if checks.max_rejected is not None and rejected > checks.max_rejected * read:
-        failed.append(
-            f"max_rejected: {rejected} of {counts.read} documents are rejected, above {checks.max_rejected:g}"
-        )
+        failed.append(f"max_rejected: {_of(rejected, counts.read, 'rejected')}, above {checks.max_rejected:g}")
     if checks.min_documents is not None and counts.published < checks.min_documents:
         rule = most_frequent_rule(counts) if not counts.published else None
-        most = f" (most of {counts.read}: `{rule[0]}`, {rule[1]})" if rule else ""
-        failed.append(f"min_documents: {counts.published} documents are left, below {checks.min_documents}{most}")
+        most = f" ({_of(rule[1], counts.read)}: `{rule[0]}`)" if rule else ""
+        left = "1 document is" if counts.published == 1 else f"{counts.published} documents are"
+        failed.append(f"min_documents: {left} left, fewer than {checks.min_documents}{most}")
     if checks.max_error_rate is not None and errors > checks.max_error_rate * read:
-        failed.append(f"max_error_rate: {errors} of {counts.read} records are broken, above {checks.max_error_rate:g}")
+        failed.append(f"max_error_rate: {_of(errors, counts.read, 'broken')}, above {checks.max_error_rate:g}")
     return failed
+
+
+def _of(part: int, records: int, state: str | None = None) -> str:
+    """Return how many of the *records* are in *state*, if one is named.
+
+    >>> _of(1, 136, "broken"), _of(2, 136, "rejected"), _of(1, 1)
+    ('1 of 136 records is broken', '2 of 136 records are rejected', '1 of 1 record')
+    """
+    noun = "record" if records == 1 else "records"
+    verb = "" if state is None else f" {'is' if part == 1 else 'are'} {state}"
+    return f"{part} of {records} {noun}{verb}"
 
 
 def most_frequent_rule(counts: Counts) -> tuple[str, int] | None:

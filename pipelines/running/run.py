@@ -23,6 +23,7 @@ from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished,
 from corpusmill.pipelines.engines.store import StepResult, TaskStore
 from corpusmill.pipelines.planning.estimate import estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned
+from corpusmill.pipelines.planning.order import late_extraction
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, source_input
@@ -194,10 +195,12 @@ class _Run:
         warnings = check(
             manifest.counts,
             self.loaded.recipe.checks,
+            dataset=self.dataset,
             accept=self.options.accept,
             example=lambda rule: ledger_message(files, rule),
         )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
+        warnings += late_extraction(self.loaded)
         self.lock.check()
         target, new = publish(
             manifest,

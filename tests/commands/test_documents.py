@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from corpusmill.commands.documents import _trail_as_text
 from corpusmill.pipelines.workspace import Workspace
 from tests.commands.conftest import Answer, Command
 from tests.pipelines.dataset.corpora import Doc, docs, publish_version
@@ -42,6 +43,20 @@ def test_inspect_shows_people_the_beginning(command: Command) -> None:
     assert page.out.rstrip().endswith("…")
     assert PAGE.text.strip() in whole.out
     assert "metadata: kind=test" in whole.out
+
+
+def test_inspect_shows_hashes_only_on_request(command: Command) -> None:
+    """They fill lines that people do not read; a column that was named is always shown."""
+    hashes = ("record_sha256", "content_hash")
+
+    assert not any(f"{name}: " in command("inspect", "my-docs").out for name in hashes)
+    assert all(f"{name}: " in command("inspect", "my-docs", "--text").out for name in hashes)
+    assert "content_hash: " in command("inspect", "my-docs", "--columns", "content_hash").out
+
+
+def test_inspect_begins_a_row_without_names_with_its_columns(command: Command) -> None:
+    """Without an id there is no heading, and no empty line in its place."""
+    assert command("inspect", "my-docs", "--ledger", "--columns", "rule", "--limit", "1").out.startswith("  rule: ")
 
 
 def test_inspect_takes_its_options_together(command: Command) -> None:
@@ -107,12 +122,28 @@ def test_explain_shows_people_the_trail(command: Command) -> None:
     page = command("explain", "https://example.org/page#top").out
 
     assert short.startswith("rejected: short.md\n")
-    assert "rejected gopher.word_count (3, allowed 5 to 100000)" in short
+    assert "quality          rejected by gopher.word_count (3, allowed 5 to 100000)" in short
     assert "text\n    too few words" in short
     assert f"duplicate of {PAGE.id}  A page" in copy
-    assert "removed as its copies\n  " + COPY.id in page
+    assert "removed copies of it\n  " + COPY.id in page
     assert "license: CC-BY-4.0 (from: recipe)" in page
-    assert "record: /somewhere/site at 7, " in page
+    assert "record: /somewhere/site, byte 7, length " in page
+
+
+def test_explain_shows_the_rules_of_one_stage_together() -> None:
+    """The rule that rejected comes first, then other rules that the document violates; passed rules are counted."""
+    steps = [
+        {"stage": "quality", "rule": "gopher.a", "verdict": "passed", "value": 1.0, "threshold": 2.0},
+        {"stage": "quality", "rule": "gopher.b", "verdict": "failed", "value": 0.5, "threshold": 1.0},
+        {"stage": "quality", "rule": "gopher.c", "verdict": "passed", "value": None, "threshold": None},
+        {"stage": "quality", "rule": "gopher.d", "verdict": "rejected", "value": 3.0, "threshold": 9.0},
+    ]
+    assert list(_trail_as_text([{"stage": "read", "rule": None, "verdict": "passed", "value": None}, *steps])) == [
+        "read             passed",
+        "quality          rejected by gopher.d (3, threshold 9)",
+        "                 also violates gopher.b (0.5, threshold 1)",
+        "                 passed 2 other rules",
+    ]
 
 
 def test_explain_says_when_it_does_not_know(command: Command) -> None:

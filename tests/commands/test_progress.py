@@ -68,7 +68,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     ]
     rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
     assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]
-    assert [row[:3] for row in rows[1:5]] == [[row[0], "no", "2"] for row in rows[1:5]]
+    assert [row[:3] for row in rows[1:5]] == [[row[0], "compute", "2"] for row in rows[1:5]]
     assert "documents: about 2\n" in plan.out
     assert not re.search(r" :|decisions|signatures", plan.out)
 

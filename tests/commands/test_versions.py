@@ -119,6 +119,9 @@ def test_check_passes_fails_and_warns_by_exit_code(command: Command, versions: S
     failed = command("check", "my-docs", "--min-documents", 9, "--max-rejected", 0.1, "--json")
 
     assert (passed.code, lines(passed)[0]["status"]) == (0, "passed")
+    assert " 8 of 10 records published, " in command("check", "my-docs").out
+    assert "my-docs@" in command("check", "my-docs", "--min-documents", 9).err
+    assert " fails 1 check: " in command("check", "my-docs", "--min-documents", 9).err
     assert lines(passed)[0]["checks"]["min_documents"] == 5
     assert failed.code == 3
     assert lines(failed)[0]["error"]["code"] == "checks"
@@ -153,6 +156,7 @@ def test_the_report_of_a_version_is_shown_where_it_lies(command: Command, versio
 
     assert answer.out.rstrip().endswith(str(versions[1].path / "report.html"))
     assert "gopher.word_count" in answer.out
+    assert "  size of shards " in answer.out
     assert result["sizes"]["documents"] == 8
     assert sorted(versions[1].path.iterdir()) == before
 
@@ -166,7 +170,9 @@ def test_a_comparison_is_a_file_of_its_own(command: Command, versions: Sequence[
     named = command("report", "my-docs", "--compare", f"my-docs@{one}", "--out", tmp_path / "x.html", "--json")
 
     assert here.out.rstrip().endswith(f"my-docs-{other}-against-{one}.html")
-    assert "difference" in here.out
+    assert here.out.splitlines()[2].split() == [other, one, "difference"]
+    assert any(line.startswith("Text ") and line.endswith(" B") for line in here.out.splitlines())
+    assert any(line.startswith("CPU time ") and line.count(" s") == 3 for line in here.out.splitlines())
     assert (tmp_path / f"my-docs-{other}-against-{one}.html").is_file()
     assert lines(named)[0]["path"] == str(tmp_path / "x.html")
     assert sorted(versions[1].path.iterdir()) == before

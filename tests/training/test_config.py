@@ -81,7 +81,7 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
             LEAST + "optimizer: {learning_rate: .nan}\n",
             *(4, "optimizer.learning_rate", "at most 1, got `.nan`", "for example `learning_rate: 0.001`"),
         ),
-        (LEAST + "device: gpu\n", 4, "device", "not an allowed value", "did you mean `cpu`?; allowed: auto, cpu, cuda"),
+        (LEAST + "device: gpu\n", 4, "device", "`gpu` is not allowed", "did you mean `cpu`?; allowed: auto, cpu, cuda"),
         (LEAST.replace("one", "../one"), 1, "run", "expected a name", "use `run: one`"),
     ],
 )

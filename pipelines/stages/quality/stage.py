@@ -31,17 +31,17 @@ def _is_profile(name: str) -> str:
 
 
 class Quality(Stage):
-    """Reject documents whose signals violate the bounds of a profile.
+    """Reject documents whose signals violate the thresholds of a profile.
 
     The verdict is the first rule, in the profile's order, that a document does not pass, with value and threshold.
-    Signals are measured in a separate step (`measure`), so a changed bound repeats only the judging.
+    Signals are measured in a separate step (`measure`), so a changed threshold repeats only the judging.
     """
 
     version: ClassVar[int] = 1
-    card_line: ClassVar[str | None] = "measures signals and rejects documents outside the bounds of a profile"
+    card_line: ClassVar[str | None] = "measures signals and rejects documents outside the thresholds of a profile"
 
     profile: Annotated[str, AfterValidator(_is_profile)] = Field(
-        default="gopher", description=f"Set of rules with bounds: {', '.join(PROFILES)}."
+        default="gopher", description=f"Set of rules with thresholds: {', '.join(PROFILES)}."
     )
     bounds: dict[str, Bound] = Field(
         default_factory=dict,

@@ -14,6 +14,7 @@ from corpusmill.pipelines.projects.doctor import (
     installed_extra,
     java_version,
     open_files,
+    readiness,
     store_access,
     writable,
 )
@@ -43,8 +44,22 @@ def test_a_missing_extra_names_what_it_is_for(monkeypatch: pytest.MonkeyPatch) -
 
     check = installed_extra("spark")
 
-    assert (check.status, check.found) == ("missing", "not installed: pyspark")
+    assert (check.status, check.found) == ("optional", "not installed: pyspark")
     assert check.hint == f"for the engine `spark`: {install_command('spark')}"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "verdict"),
+    [
+        ({"python": "ok", "extra train": "ok", "disk": "warning"}, "ready: corpora yes, training yes"),
+        ({"python": "ok", "extra train": "optional", "java": "optional"}, "ready: corpora yes, training no"),
+        ({"workspace": "missing", "extra train": "ok"}, "ready: corpora no, training no"),
+        ({"version docs@1": "damaged", "extra train": "ok"}, "ready: corpora no, training no"),
+    ],
+)
+def test_the_last_line_says_what_the_machine_can_do(statuses: dict[str, str], verdict: str) -> None:
+    """An optional extra that is not installed is no fault of the machine."""
+    assert readiness([{"name": name, "status": status} for name, status in statuses.items()]) == verdict
 
 
 @pytest.mark.parametrize(
@@ -74,7 +89,7 @@ def test_without_java_the_engine_that_needs_it_is_named(tmp_path: Path, monkeypa
 
     check = java_version()
 
-    assert check.status == "missing"
+    assert check.status == "optional"
     assert "engine `spark`" in (check.hint or "")
 
 

@@ -157,14 +157,14 @@ split: {train: 0.9}
         "recipe.yaml:8: unknown field `stagse`; did you mean `stages`?; fields: dataset, sources, stages, split, "
         "shards, checks, incremental",
         "recipe.yaml:10: stage 1: unknown stage `mrak`; did you mean `mark`?; stages: mark, near_dedup",
-        "recipe.yaml:11: stage 2 (`mark`): field `mode`: not an allowed value, got `fst`; did you mean `fast`?; "
+        "recipe.yaml:11: stage 2 (`mark`): field `mode`: `fst` is not allowed; did you mean `fast`?; "
         "allowed: fast, slow",
         'recipe.yaml:11: stage 2 (`mark`): field `languages`: expected a list, got `"en"`; write a list: '
         "`languages: [en]`",
         "recipe.yaml:11: stage 2 (`mark`): unknown field `thresold`; did you mean `threshold`?; fields: mode, "
         "languages, threshold, bounds, into",
-        "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, but must add up to 1, "
-        'got `{"train": 0.9}`; use `split: {train: 0.9, validation: 0.05, test: 0.05}`',
+        "recipe.yaml:12: field `split`: train, validation and test add up to 0.92, not 1; "
+        "use `split: {train: 0.9, validation: 0.05, test: 0.05}`",
     ]
 
 

@@ -40,13 +40,13 @@ def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int 
             Checks(max_rejected=0.2),
             counts(rejected=20),
             counts(rejected=21),
-            "max_rejected: 21 of 100 documents are rejected, above 0.2",
+            "max_rejected: 21 of 100 records are rejected, above 0.2",
         ),
         (
             Checks(min_documents=80),
             counts(rejected=20),
             counts(rejected=21),
-            "min_documents: 79 documents are left, below 80",
+            "min_documents: 79 documents are left, fewer than 80",
         ),
         (
             Checks(max_error_rate=0.05),
@@ -58,15 +58,21 @@ def counts(*, read: int = 100, rejected: int = 0, broken: int = 0, created: int 
             Checks(max_rejected=0),
             counts(),
             counts(rejected=1),
-            "max_rejected: 1 of 100 documents are rejected, above 0",
+            "max_rejected: 1 of 100 records is rejected, above 0",
         ),
-        (Checks(min_documents=1), counts(read=1), counts(read=0), "min_documents: 0 documents are left, below 1"),
-        (Checks(), counts(rejected=99), counts(read=0), "min_documents: 0 documents are left, below 1"),
+        (Checks(min_documents=1), counts(read=1), counts(read=0), "min_documents: 0 documents are left, fewer than 1"),
+        (Checks(), counts(rejected=99), counts(read=0), "min_documents: 0 documents are left, fewer than 1"),
+        (
+            Checks(min_documents=2),
+            counts(read=2),
+            counts(read=1),
+            "min_documents: 1 document is left, fewer than 2",
+        ),
         (
             Checks(),
             counts(rejected=60, broken=39),
             counts(rejected=60, broken=40),
-            "min_documents: 0 documents are left, below 1 (most of 100: `stage.rule`, 60)",
+            "min_documents: 0 documents are left, fewer than 1 (60 of 100 records: `stage.rule`)",
         ),
     ],
 )
@@ -96,19 +102,19 @@ def test_broken_records_are_those_of_the_rules_error() -> None:
 def test_all_failed_checks_are_reported_with_a_hint() -> None:
     """Users should be able to correct the recipe in one step."""
     with pytest.raises(ChecksFailedError, match=r"max_rejected: .*; min_documents: ") as caught:
-        check(counts(rejected=30), Checks(max_rejected=0.2, min_documents=90), accept=False)
+        check(counts(rejected=30), Checks(max_rejected=0.2, min_documents=90), dataset="d", accept=False)
 
     assert "--accept" in str(caught.value.hint)
 
 
 def test_accepted_failures_and_broken_records_are_warnings() -> None:
     """The version is published, but users see the failed checks."""
-    failed = check(counts(broken=6), Checks(max_error_rate=0.05), accept=True)
-    broken = check(counts(broken=6), NO_CHECKS, accept=False)
+    failed = check(counts(broken=6), Checks(max_error_rate=0.05), dataset="d", accept=True)
+    broken = check(counts(broken=1), NO_CHECKS, dataset="d", accept=False)
 
     assert failed == ["max_error_rate: 6 of 100 records are broken, above 0.05"]
-    assert broken == ["6 of 100 records are broken and in the ledger (rules `error.…`)"]
-    assert check(counts(rejected=6), NO_CHECKS, accept=False) == []
+    assert broken == ["1 of 100 records is broken; see `corpusmill inspect d --ledger`"]
+    assert check(counts(rejected=6), NO_CHECKS, dataset="d", accept=False) == []
 
 
 def test_an_empty_configured_split_is_a_warning() -> None:
@@ -128,7 +134,7 @@ def test_a_failed_check_publishes_nothing_unless_it_is_accepted(tmp_path: Path) 
     recipe = write_project(tmp_path / "project")
     recipe.write_text(recipe.read_text() + "checks: {max_error_rate: 0.001, min_documents: 10000}\n")
 
-    with pytest.raises(ChecksFailedError, match=r"min_documents: \d+ documents are left, below 10000; max_error_rate"):
+    with pytest.raises(ChecksFailedError, match=r"min_documents: \d+ documents are left, .*; max_error_rate"):
         run_once(recipe, tmp_path / "workspace")
     result, _ = run_once(recipe, tmp_path / "workspace", accept=True)
 
@@ -154,12 +160,17 @@ def recipe_of(folder: Path, lines: str, *more: str, source: str = "s") -> Path:
         (
             '{"id": 1, "body": "A text."}\n{"id": 2, "body": "Another."}\n',
             "stages: []",
-            ("`error.no_text`, 2", "has no field `text`; text fields: `body`; other fields: `id`"),
+            ("2 of 2 records: `error.no_text`", "has no field `text`; text fields: `body`; other fields: `id`"),
             "text_field",
         ),
-        ('{"text": 7}\nbroken\n{"text": 8}', "stages: []", ("most of 3: `error.no_text`, 2",), "text_field"),
-        ('{"text": "Too short."}\n', "stages: [{quality: {profile: gopher}}]", ("most of 1: `gopher.",), "--accept"),
-        ("", "stages: []", ("0 documents are left, below 1",), "--accept"),
+        ('{"text": 7}\nbroken\n{"text": 8}', "stages: []", ("2 of 3 records: `error.no_text`",), "text_field"),
+        (
+            '{"text": "Too short."}\n',
+            "stages: [{quality: {profile: gopher}}]",
+            ("1 of 1 record: `gopher.",),
+            "--accept",
+        ),
+        ("", "stages: []", ("0 documents are left, fewer than 1",), "--accept"),
     ],
 )
 def test_an_empty_version_is_no_success(

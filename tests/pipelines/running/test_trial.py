@@ -52,7 +52,7 @@ def test_a_document_is_shown_at_every_stage(lines: Path, tmp_path: Path) -> None
         *("read", "extract", "normalize", "language.measure", "language", "quality.measure", "quality", "pii"),
         *("exact_dedup", "near_dedup"),
     ]
-    assert [stage["verdict"] for stage in stages.values()] == ["kept"] * 8 + ["left out"] * 2
+    assert [stage["verdict"] for stage in stages.values()] == ["kept"] * 8 + ["skipped"] * 2
     assert stages["language.measure"]["columns"]["language"] == "en"
     assert stages["quality.measure"]["columns"]["gopher.word_count"] > 50
     assert stages["pii"]["columns"]["pii.email"] == 1
@@ -72,6 +72,7 @@ def test_a_rejected_document_skips_the_later_stages(lines: Path, tmp_path: Path)
     assert (rejected["stage"], rejected["rule"], rejected["threshold"]) == ("quality", "gopher.word_count", 50)
     assert rejected["value"] == len(records(10)[9]["text"].split())
     assert stages["pii"]["verdict"] == "passed by"
+    assert [stages["near_dedup"][name] for name in ("verdict", "rule", "value")] == ["skipped", None, None]
     assert "pii.email" not in {name for name, value in stages["pii"]["columns"].items() if value is not None}
 
 
@@ -87,7 +88,7 @@ def test_a_record_that_cannot_be_read_is_rejected_where_it_is_read(lines: Path, 
         "rejected",
         "error.not_json",
     ]
-    assert {stage["verdict"] for stage in result["stages"][1:]} == {"passed by", "left out"}
+    assert {stage["verdict"] for stage in result["stages"][1:]} == {"passed by", "skipped"}
 
 
 def test_of_a_file_with_many_records_the_first_are_shown(lines: Path, tmp_path: Path) -> None:
