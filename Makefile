@@ -15,6 +15,8 @@ RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/extract/n
 WORKERS ?= 2
 
 export PIP_NO_INPUT := 1
+# setuptools calls two tables of pyproject.toml experimental, four times.
+export PYTHONWARNINGS := ignore:`[tool.
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test quick lint types format docs bench wheel clean

@@ -325,7 +325,8 @@ class _Run:
         measured, limit = self.totals.validation, self.config.validation_bytes
         if not measured:
             return None
-        texts = f"{measured['documents']:,} documents, {measured['bytes']:,} bytes"
+        plural = "" if measured["documents"] == 1 else "s"
+        texts = f"{measured['documents']:,} document{plural}, {measured['bytes']:,} bytes"
         is_whole = limit is None or measured["bytes"] < limit
         return f"{'the whole split' if is_whole else 'the beginning of the split'} `validation` ({texts})"
 

@@ -123,7 +123,7 @@ def _trace(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
     names = (entry.id for entry in loaded.recipe.stages)
     for name, stage in zip(names, loaded.stages, strict=True):
         if type(stage).steps is not Stage.steps:
-            skipped = {"verdict": "skipped", "rule": None, "value": None, "threshold": None, "columns": {}}
+            skipped: dict[str, Any] = {"verdict": "skipped", "rule": None, "value": None, "threshold": None, "columns": {}}
             stages.append({"stage": name, **skipped, "change": "compares documents"})
             continue
         for suffix, inner in stage.sub_stages():

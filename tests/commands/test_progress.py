@@ -10,6 +10,7 @@ import pytest
 
 from corpusmill.terminal.progress import WRITE, account_of
 from tests.commands.conftest import Command
+from tests.pipelines.planning.test_order import LATE, write_recipe
 
 LINE = re.compile(r"  (\w+) +([\d,]+) in +([\d,]+) kept +(reused|[\d.]+ s)(?: +[\d,]+/s)?(?: +(\d[\d,]* \S.*))?")
 TEXTS = [" ".join(f"In the year {n} the harbor was quiet and {n * 7} boats were out." for n in range(40))] * 3
@@ -71,6 +72,14 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     assert [row[:3] for row in rows[1:5]] == [[row[0], "compute", "2"] for row in rows[1:5]]
     assert "documents: about 2\n" in plan.out
     assert not re.search(r" :|decisions|signatures", plan.out)
+
+
+def test_plan_and_run_warn_about_an_order_that_is_rarely_intended(command: Command, tmp_path: Path) -> None:
+    """`plan` says it before anything is computed."""
+    recipe = write_recipe(tmp_path, "[near_dedup, extract]")
+
+    assert LATE[0] in command("plan", recipe).err
+    assert LATE[0] in command("run", recipe, "--workers", 0).err
 
 
 @pytest.mark.parametrize(

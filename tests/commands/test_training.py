@@ -43,6 +43,19 @@ def test_a_name_a_url_and_a_folder_give_the_same_run(
     assert f"training tiny on {far.address}" in answers[2].err
 
 
+def test_each_figure_says_which_part_of_the_split_it_was_measured_on(
+    command: Command, tmp_path: Path, workspace: Workspace
+) -> None:
+    """`train` may validate on the beginning of the split, `evaluate` measures all of it."""
+    publish_version(workspace, CAPTURES)
+    config = tmp_path / "train.yaml"
+    fields = tiny_config(version="my-docs", steps=3, validation_bytes=2000).model_dump(mode="json")
+    config.write_text(json.dumps(fields))
+
+    assert " bits per byte on the first 2.0 kB of the validation split\n" in command("train", config).out
+    assert " on the whole split `train` (" in command("evaluate", "tiny", "--split", "train").out
+
+
 def test_a_tokenizer_of_a_url_lies_in_the_workspace(command: Command, workspace: Workspace, s3_url: str) -> None:
     """The name of the folder contains the origin."""
     far = publish_version(Workspace(workspace.root.parent / "other", s3_url), CAPTURES)

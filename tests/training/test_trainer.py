@@ -202,7 +202,17 @@ def test_the_checkpoint_names_version_and_report(trained: Path) -> None:
     assert (lineage["dataset"], lineage["version"]) == ("drawn", "0123456789abcdef")
     assert (trained / lineage["report"]).resolve().name == "report.html"
     assert "0123456789abcdef" in (trained / "README.md").read_text()
+    assert "measured on the whole split `validation` (" in (trained / "README.md").read_text()
     assert load_config(trained / "config.yaml") == tiny_config()
+
+
+def test_the_model_card_says_if_only_the_beginning_of_the_split_was_measured(version_dir: Path, tmp_path: Path) -> None:
+    """`evaluate` measures the whole split, and two figures for one thing need an explanation."""
+    fit(tiny_config(steps=3, validation_bytes=1), version_dir=version_dir, workspace=tmp_path)
+
+    card = (tmp_path / "models" / "tiny" / "README.md").read_text()
+
+    assert "measured on the beginning of the split `validation` (1 document" in card
 
 
 def test_nothing_in_a_checkpoint_is_a_pickle(trained: Path) -> None:

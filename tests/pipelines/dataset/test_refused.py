@@ -82,10 +82,10 @@ def test_run_report_and_manifest_agree_on_what_crawls_refused(
         _, out, _ = outcome(capsys, "report", *place, "--json", "d")
         assert json.loads(out)["refused"] == first["refused"]
         _, out, _ = outcome(capsys, "report", *place, "d")
-        assert "the crawl of `site1` refused 13 pages, or got none:" in out
-        assert "robots.disallowed     12  http://127.0.0.1" in out
+        assert "13 URLs of `site1` were not fetched:" in out
+        assert "robots.disallowed    12  http://127.0.0.1" in out
         _, _, err = outcome(capsys, "inspect", *place, "d", "--ledger")
-        assert "the crawl of `site1` refused 13 more pages" in err
+        assert "13 more URLs of `site1` were not fetched: " in err
 
         one.answers["/private/1"] = one.answers["/a"]
         one.answers["/robots.txt"] = Answer("", status=404)
@@ -111,9 +111,7 @@ def test_a_run_shows_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixt
             _, out, _ = outcome(capsys, "run", "--workspace", tmp_path / "w", recipe, "--workers", "0")
 
             assert out.startswith(status)
-            assert (
-                "the crawl of `site1` refused 13 pages, or got none:\n  rule               pages  for example\n" in out
-            )
+            assert "13 URLs of `site1` were not fetched:\n  rule               URLs  for example\n" in out
 
 
 def a_ledger(folder: Path, rules: dict[str, int], *, row_group_size: int = 7) -> RawManifest:
