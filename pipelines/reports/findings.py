@@ -124,7 +124,8 @@ def _ids(figures: dict[str, Any]) -> Iterator[Finding]:
 def _refused(figures: dict[str, Any]) -> Iterator[Finding]:
     for crawl in figures["refused"]:
         rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in crawl["rules"][:_NAMED]])
-        text = f"The crawl of `{crawl['source']}` refused or failed to fetch {plural(crawl['pages'], 'page')}: {rules}."
+        verb = "was" if crawl["pages"] == 1 else "were"
+        text = f"{plural(crawl['pages'], 'URL')} of `{crawl['source']}` {verb} not fetched: {rules}."
         yield _finding("info", "refused_pages", "sources", text)
 
 

@@ -123,8 +123,8 @@ def _trace(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
     names = (entry.id for entry in loaded.recipe.stages)
     for name, stage in zip(names, loaded.stages, strict=True):
         if type(stage).steps is not Stage.steps:
-            skipped: dict[str, Any] = {"verdict": "skipped", "rule": None, "value": None, "threshold": None, "columns": {}}
-            stages.append({"stage": name, **skipped, "change": "compares documents"})
+            verdict: dict[str, Any] = {"verdict": "skipped", **dict.fromkeys(("rule", "value", "threshold"))}
+            stages.append({"stage": name, **verdict, "change": "compares documents", "columns": {}})
             continue
         for suffix, inner in stage.sub_stages():
             before, step = record, f"{name}.{suffix}" if suffix else name

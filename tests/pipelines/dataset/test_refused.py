@@ -99,8 +99,8 @@ def test_run_report_and_manifest_agree_on_what_crawls_refused(
         version = open_version("d", Workspace(tmp_path / "w"))
         assert statistics(version.store)["refused"] == again["refused"]
         html = version.store.read_text("report.html")
-        assert "Refused pages" in html
-        assert "refused or failed to fetch 12 pages" in html.replace("</code>", "").replace("<code>", "")
+        assert "URLs that were not fetched" in html
+        assert "12 URLs of site1 were not fetched: " in html.replace("</code>", "").replace("<code>", "")
 
 
 def test_a_run_shows_what_was_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -189,7 +189,11 @@ def test_a_comparison_gives_differences_to_another_version(version: Path, tmp_pa
     assert rows["Published share"]["difference"] == pytest.approx(250 / 400 - 160 / 275)
     assert {row["label"]: row["difference"] for row in content["sources"]} == {"site": 0, "readmes": 90, "licences": 0}
     assert {row["label"]: row["difference"] for row in content["rules"]}["gopher.alphabetic_words"] == 20
-    assert re.search(r"Compared with handbook@[0-9a-f]{16}", (tmp_path / "report.html").read_text())
+    page = (tmp_path / "report.html").read_text()
+    assert re.search(r"Compared with handbook@[0-9a-f]{16}", page)
+    ids = [json.loads((place / "manifest.json").read_text())["version"][:8] for place in (version, other)]
+    assert "not in the ledger, which has the texts of a sample" in page
+    assert page.count(f'<th class="n mono">{ids[0]}</th><th class="n mono">{ids[1]}</th>') == 3
 
 
 def test_a_report_elsewhere_leaves_the_version_alone(version: Path, tmp_path: Path) -> None:
