@@ -17,12 +17,24 @@ class CrawlersAcquisition:
     loaders: Mapping[str, str] = LOADERS
 
     def crawl(
-        self, source: CrawlSource, folder: Path, *, store: Store, progress: Callable[[CrawlProgress], None]
+        self,
+        source: CrawlSource,
+        folder: Path,
+        *,
+        store: Store,
+        progress: Callable[[CrawlProgress], None],
+        extend: bool = False,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
         from corpusmill.crawlers.crawl import crawl
 
-        return crawl(source, folder, store=store, progress=progress)
+        return crawl(source, folder, store=store, progress=progress, extend=extend)
+
+    def pages(self, source: CrawlSource, folder: Path) -> int:
+        """Return the number of pages that the latest crawl of *source* in *folder* archived."""
+        from corpusmill.crawlers.crawl import archived_pages
+
+        return archived_pages(source.name, folder)
 
     def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
         """Register the files of *source*."""

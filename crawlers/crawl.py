@@ -52,10 +52,12 @@ def crawl(
     store: Store | None = None,
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    extend: bool = False,
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
-    After a finished crawl, a new one starts. A killed crawl resumes without losing or repeating a page.
+    After a finished crawl, a new one starts. A killed crawl resumes without losing or repeating a page. If only
+    `max_pages` changed, and is not below the number of pages, it resumes with the new budget.
 
     Args:
         source: The source.
@@ -63,6 +65,7 @@ def crawl(
         store: Where they are published; by default *raw_dir*. With another store, *raw_dir* is empty after the crawl.
         progress: Called a few times per second.
         limits: Limits on responses and retries.
+        extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
 
     Raises:
         SourceError: No page could be fetched from the start pages, and a retry would not help.
@@ -71,14 +74,14 @@ def crawl(
             resumes the crawl.
     """
     raw_dir = raw_dir.absolute()
-    path = raw_dir.parent.parent / "frontier" / f"{source.name}.db"
+    path = _frontier_path(source.name, raw_dir)
     try:
         raw_dir.mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(parents=True, exist_ok=True)
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = _prepare(source, raw_dir, path, limits, published)
+            job = _prepare(source, raw_dir, path, limits, published, extend=extend)
             _run_process(job, progress, keep_open=lock.fileno())
             return _finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:
@@ -86,14 +89,35 @@ def crawl(
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error
 
 
+def archived_pages(name: str, raw_dir: Path) -> int:
+    """Return the number of pages that the latest crawl of the source *name* archived, finished or not."""
+    path = _frontier_path(name, raw_dir)
+    if not path.exists():
+        return 0
+    frontier = Frontier(path)
+    try:
+        return frontier.pages
+    finally:
+        frontier.close()
+
+
+def _frontier_path(name: str, raw_dir: Path) -> Path:
+    return raw_dir.parent.parent / "frontier" / f"{name}.db"
+
+
 # -- preparation
 
 
-def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store) -> Job:
+def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     definition = _definition(source)
     frontier = Frontier(path)
+    finished = frontier.get("finished")
+    if finished == 1 and extend and _is_same(raw_dir, store) and _is_complete(raw_dir, published):
+        _reopen(source, frontier)
+    elif finished == 0 and _allows_budget(source, frontier):
+        frontier.remember(definition=definition)
     if frontier.get("finished") != 0 or frontier.get("definition") != definition:
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
@@ -109,6 +133,28 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
     if published is None or not published.finished:
         _write_manifest(store, RawManifest(**_about(job), finished=False, files=()))
     return job
+
+
+def _allows_budget(source: CrawlSource, frontier: Frontier) -> bool:
+    """Return whether the crawl of *frontier* differs from *source* in `max_pages` alone, and has no page too many."""
+    stored = json.loads(frontier.get("definition") or "{}")
+    is_same = stored | {"max_pages": source.max_pages} == json.loads(_definition(source))
+    return is_same and (source.max_pages is None or frontier.pages <= source.max_pages)
+
+
+def _reopen(source: CrawlSource, frontier: Frontier) -> None:
+    """Let a finished crawl go on with another budget, in a new file, because a reader may use the published ones."""
+    position = frontier.position()
+    if position is not None and _allows_budget(source, frontier):
+        frontier.remember(finished=0, definition=_definition(source), next_file=position[0] + 1)
+
+
+def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
+    """Return whether *published* is a finished crawl whose files have their size."""
+    if published is None or not published.finished:
+        return False
+    sizes = {path.name: path.stat().st_size for path in raw_dir.glob("*.warc.gz")}
+    return all(sizes.get(file.path) == file.size for file in published.files)
 
 
 def _start(url: str) -> Link:

@@ -106,12 +106,16 @@ class ProgressReporter:
 def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
     """Open the archive at the end of its valid part, according to the frontier, and remove later data.
 
+    An extended crawl starts a new file, `next_file`.
     Pages that the frontier has settled but the files have lost, as after a power cut, are queued again.
     """
     number, end = frontier.position() or (job.first, 0)
     while (size := _size(job.raw_dir / archive_name(job.source.name, number))) < end:
         frontier.requeue(file=number, after=size)
         number, end = frontier.position() or (job.first, 0)
+    next_file = frontier.get("next_file") or 0
+    if number < next_file:
+        number, end = next_file, 0
     for path in job.raw_dir.glob(f"{job.source.name}-*.warc.gz"):
         if path.name > archive_name(job.source.name, number):
             path.unlink()

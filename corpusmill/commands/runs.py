@@ -117,7 +117,8 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 
     workspace, acquisition = workspace_of(console), console.parts["acquisition"]
     explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
-    for warning in late_extraction(read_recipe(recipe, workspace, acquisition)):
+    warnings = [*explained["warnings"], *late_extraction(read_recipe(recipe, workspace, acquisition))]
+    for warning in warnings:
         console.warn(warning)
     if console.as_json:
         console.data(explained)
@@ -128,6 +129,7 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
     lines = [table(_stage_rows(explained["steps"]), ["stage", "action", "documents", "reason"]), ""]
+    lines += [f"source `{name}`: {change}" for name, change in explained["sources_changed"].items()]
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)

@@ -58,6 +58,11 @@ class Lines:
         self._is_computed = False
         self._earlier_pages: int | None = None
 
+    def source_changed(self, source: str, change: str) -> None:
+        """Write why a source is acquired again."""
+        self._clear()
+        self._console.say(f"  source `{source}` is acquired again: {change}")
+
     def crawl_started(self, source: str) -> None:
         """Begin the line of a crawl."""
         self._started = time.monotonic()

@@ -63,6 +63,10 @@ class Engine(Protocol):
 class Observer(Protocol):
     """Receives the events of a run."""
 
+    def source_changed(self, source: str, change: str) -> None:
+        """The definition of *source* changed, as *change* says; it is about to be acquired again."""
+        ...
+
     def crawl_started(self, source: str) -> None:
         """The crawl of *source* is about to begin, or to go on."""
         ...
@@ -90,6 +94,9 @@ class Observer(Protocol):
 
 class Silent:
     """Ignores all events."""
+
+    def source_changed(self, source: str, change: str) -> None:
+        """Say nothing."""
 
     def crawl_started(self, source: str) -> None:
         """Say nothing."""

@@ -11,10 +11,11 @@ from corpusmill.pipelines.engines.addresses import fingerprints, work_of
 from corpusmill.pipelines.engines.base import Scan, Step, resolve
 from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
+from corpusmill.pipelines.planning.definitions import check_definition
 from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned, read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.planning.sources import Acquisition, source_input
+from corpusmill.pipelines.planning.sources import Acquisition, is_old, new_files_warnings, refuse_changed, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.recipe import LoadSource
@@ -28,25 +29,48 @@ def explain_plan(
 ) -> dict[str, Any]:
     """Return the output of ``plan --json``.
 
+    A source whose definition changed is planned as one that was not acquired yet.
+
     Row counts of steps that are not stored are estimates: those of the last run, or the number of records in the files.
+
+    Raises:
+        RecipeError: The definition of a source changed, and `run` would refuse it.
+        DamagedFileError: Files changed since they were registered, and `run` would refuse them.
     """
     loaded = read_recipe(recipe, workspace, acquisition)
-    manifests = {source.name: workspace.raw_manifest(source.name) for source in loaded.recipe.sources}
+    known_manifests = {source.name: workspace.raw_manifest(source.name) for source in loaded.recipe.sources}
+    changes = {
+        source.name: change
+        for source in loaded.recipe.sources
+        if (raw := known_manifests[source.name]) is not None
+        and (change := check_definition(loaded, source, raw, workspace, acquisition)) is not None
+    }
+    manifests = {name: None if name in changes else manifest for name, manifest in known_manifests.items()}
     inputs = [
         source_input(loaded, source, manifest, workspace, acquisition.loaders)
         for source in loaded.recipe.sources
         if (manifest := manifests[source.name]) is not None
     ]
+    current = [entry for entry in inputs if not is_old(entry.manifest, loaded.recipe.source(entry.name).refresh)]
+    refuse_changed(loaded, acquisition, current)
     plan = planned(loaded, inputs, workspace, limit=limit)
     known = fingerprints(plan.plan)
     dataset = dataset_name(loaded, limit=limit)
-    before = _last_steps(workspace, dataset)
+    before, is_finished = _last_steps(workspace, dataset)
     store = workspace.tasks
     disk = _estimated(loaded, inputs, workspace, acquisition, limit=limit)
     steps: list[dict[str, Any]] = []
     records = sum(map(estimated_records, inputs)) or None
     for step in plan.plan.steps:
-        row = _planned_step(step, known[step.name], before, store, {row["name"]: row for row in steps})
+        row = _planned_step(
+            step,
+            known[step.name],
+            before,
+            store,
+            {row["name"]: row for row in steps},
+            is_finished=is_finished,
+            changed_sources=tuple(changes),
+        )
         if isinstance(step, Scan) and step.stage is None and row["rows"] is not None:
             records = row["rows"]
         steps.append({**row, "rows": records if row["rows"] is None else row["rows"]})
@@ -57,6 +81,8 @@ def explain_plan(
         "disk_bytes": disk.peak_bytes,
         "disk_kept_bytes": disk.kept_bytes,
         "sources_missing": [name for name, manifest in manifests.items() if manifest is None],
+        "sources_changed": changes,
+        "warnings": new_files_warnings(loaded, acquisition, {entry.name: entry.manifest for entry in current}),
         "sources_not_estimated": [
             source.name
             for source in loaded.recipe.sources
@@ -98,12 +124,12 @@ def estimated_records(source: SourceInput) -> int:
     return max(1, sum(file.size for file in manifest.files) // _RECORD_BYTES)
 
 
-def _last_steps(workspace: Workspace, dataset: str) -> dict[str, str]:
-    """Return the fingerprints of the steps of the last finished run."""
+def _last_steps(workspace: Workspace, dataset: str) -> tuple[dict[str, str], bool]:
+    """Return the fingerprints of the steps of the last run that began to compute, and whether it published."""
     for run in workspace.runs(dataset):
         if run["steps"]:
-            return {step["name"]: step["fingerprint"] for step in run["steps"]}
-    return {}
+            return {step["name"]: step["fingerprint"] for step in run["steps"]}, run["version"] is not None
+    return {}, False
 
 
 def _planned_step(
@@ -112,6 +138,9 @@ def _planned_step(
     before: Mapping[str, str],
     store: TaskStore,
     earlier: Mapping[str, Mapping[str, Any]],
+    *,
+    is_finished: bool,
+    changed_sources: Sequence[str],
 ) -> dict[str, Any]:
     """Return whether *step* would run and why. *earlier* has the answers for the steps before it, by name."""
     there = store.read_step(fingerprint)
@@ -122,10 +151,12 @@ def _planned_step(
         reason = "computed before"
     elif changed:
         reason = f"its input {changed[0]} changes" if old else f"its input {changed[0]} is not computed yet"
+    elif isinstance(step, Scan) and changed_sources:
+        reason = f"the definition of {', '.join(f'`{name}`' for name in changed_sources)} changed"
     elif old is None:
         reason = "not computed yet"
     elif old == fingerprint:
-        reason = "its output was removed"
+        reason = "its output was removed" if is_finished else "the last run did not finish it"
     else:
         reason = _difference(step, manifest)
     return {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 from corpusmill.schemas.storage import Store
@@ -20,9 +22,22 @@ class Acquisition(Protocol):
     loaders: Mapping[str, str]
 
     def crawl(
-        self, source: CrawlSource, folder: Path, *, store: Store, progress: Callable[[CrawlProgress], None]
+        self,
+        source: CrawlSource,
+        folder: Path,
+        *,
+        store: Store,
+        progress: Callable[[CrawlProgress], None],
+        extend: bool = False,
     ) -> RawManifest:
-        """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes."""
+        """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
+
+        With *extend*, a finished crawl goes on if only its `max_pages` was raised.
+        """
+        ...
+
+    def pages(self, source: CrawlSource, folder: Path) -> int:
+        """Return the number of pages that the latest crawl of *source* in *folder* archived, finished or not."""
         ...
 
     def load(self, source: LoadSource, raw: Store, *, base: Path, copy: bool) -> RawManifest:
@@ -35,6 +50,10 @@ class Acquisition(Protocol):
 
     def changed(self, manifest: RawManifest, raw: Store) -> list[RawFile]:
         """Return the files that differ from the manifest."""
+        ...
+
+    def new(self, source: LoadSource, manifest: RawManifest, *, base: Path) -> list[str]:
+        """Return the names of the files that match *source* now and are not in *manifest*. Reads no file."""
         ...
 
 
@@ -51,3 +70,49 @@ def source_input(
         params="{}" if loader is None else loader.model_dump_json(),
         license=getattr(source, "license", None),
     )
+
+
+def is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
+    """Return whether a source with this *manifest* is older than *refresh*, so that `run` acquires it again."""
+    return refresh is not None and datetime.now(UTC) - manifest.created_at > refresh
+
+
+def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Sequence[SourceInput]) -> None:
+    """Check that the raw files have not changed since they were registered.
+
+    Raises:
+        DamagedFileError: A file changed; the hint has the command that registers the files again.
+    """
+    for source in inputs:
+        changed = acquisition.changed(source.manifest, source.raw)
+        if changed:
+            raise DamagedFileError(
+                f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
+                "they were loaded",
+                file=source.path(changed[0]),
+                hint=f"`corpusmill load {loaded.path} --source {source.name}` registers the files as they are now",
+            )
+
+
+def new_files_warnings(
+    loaded: LoadedRecipe, acquisition: Acquisition, manifests: Mapping[str, RawManifest]
+) -> list[str]:
+    """Return a warning for each `load` source in *manifests* whose `path` matches files that are not registered.
+
+    Lists folders and reads no file. Says nothing about a source whose files cannot be listed: they may be copies.
+    """
+    warnings = []
+    for source in loaded.recipe.sources:
+        if not isinstance(source, LoadSource) or source.name not in manifests:
+            continue
+        try:
+            new = acquisition.new(source, manifests[source.name], base=loaded.path.parent)
+        except CorpusmillError:
+            continue
+        if new:
+            what = "new file matches" if len(new) == 1 else "new files match"
+            warnings.append(
+                f"{len(new):,} {what} `path` of the source `{source.name}` and {'is' if len(new) == 1 else 'are'} not "
+                f"registered, such as {new[0]}: run `corpusmill load {loaded.path} --source {source.name}`"
+            )
+    return warnings

@@ -26,7 +26,6 @@ from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
 from corpusmill.schemas.located_yaml import RECIPE, LocatedYaml, Place, dump_field, dump_value, dump_yaml, read_yaml
 from corpusmill.schemas.problems import Problems, Section, hint_among, shown
-from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
 PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "line_dedup", "substring_dedup", "bias")
@@ -427,38 +426,3 @@ def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: P
 def resolved_yaml(recipe: Recipe) -> str:
     """Return *recipe* with every default as the text of a recipe file, which reads back as an equal recipe."""
     return "# The recipe with all defaults.\n" + dump_yaml(recipe.model_dump(mode="json"))
-
-
-_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact"))
-"""Fields that control when and how politely a source is acquired, and do not define it."""
-
-
-def source_definition(source: Source) -> dict[str, Any]:
-    """Return the fields that define *source*, with defaults: not those that control when and how it is acquired."""
-    return _defining(source.model_dump(mode="json"))
-
-
-def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that are not null, so that a new field does not change existing definitions."""
-    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
-
-
-def refuse_other_definition(loaded: LoadedRecipe, source: Source, raw: RawManifest, *, manifest: str | Path) -> None:
-    """Check that *source* has the definition in *raw*, which was read from the file *manifest*.
-
-    Raises:
-        RecipeError: The workspace has a source with this name and another definition.
-    """
-    ours = {"kind": source.kind} | source_definition(source)
-    theirs = {"kind": raw.kind} | _defining(raw.definition)
-    if ours == theirs:
-        return
-    differing = sorted(name for name in ours.keys() | theirs.keys() if ours.get(name) != theirs.get(name))
-    first = differing[0]
-    raise loaded.error(
-        f"the source `{source.name}` has another definition in {manifest}: {', '.join(differing)} differ"
-        f" (`{first}` is {theirs.get(first)!r} there, {ours.get(first)!r} here)",
-        (*loaded.place_of_source(source.name), source.kind, first),
-        hint=f"rename this source, use another workspace, or remove {Path(manifest).parent}",
-        value=ours.get(first),
-    )

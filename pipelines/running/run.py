@@ -26,12 +26,12 @@ from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.order import late_extraction
 from corpusmill.pipelines.planning.plan import CorpusPlan
 from corpusmill.pipelines.planning.scans import SourceInput
-from corpusmill.pipelines.planning.sources import Acquisition, source_input
+from corpusmill.pipelines.planning.sources import Acquisition, new_files_warnings, refuse_changed, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
 from corpusmill.pipelines.running import conservation
 from corpusmill.pipelines.running.checks import check, empty_splits
-from corpusmill.pipelines.running.sources import acquire, refuse_changed
+from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
@@ -214,6 +214,7 @@ class _Run:
         index_version(self.workspace, version)
         counts = manifest.counts
         warnings += [*unnamed_records(manifest), *repeated_ids(version)]
+        warnings += new_files_warnings(self.loaded, self.acquisition, {i.name: i.manifest for i in inputs})
         return Result(
             status="published" if new else "unchanged",
             dataset=self.dataset,

@@ -439,7 +439,8 @@ import json, sys
 from pathlib import Path
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.schemas.recipe import CrawlSource
-crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]))
+extend = "extend" in sys.argv[3:]
+crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]), extend=extend)
 """
 
 
@@ -468,11 +469,11 @@ def test_an_interrupt_while_the_process_of_a_crawl_starts_prints_no_traceback(tm
     assert "error: interrupted" in errors
 
 
-def _start(site: Site, raw_dir: Path) -> subprocess.Popen[bytes]:
-    source = json.dumps(source_of(site).model_dump(mode="json"))
+def _start(site: Site, raw_dir: Path, *, extend: bool = False, **options: object) -> subprocess.Popen[bytes]:
+    source = json.dumps(source_of(site, **options).model_dump(mode="json"))
     root = str(Path(__file__).parents[2])
     return subprocess.Popen(
-        [sys.executable, "-c", CRAWL, source, str(raw_dir)],
+        [sys.executable, "-c", CRAWL, source, str(raw_dir), *(["extend"] if extend else [])],
         env=os.environ | {"PYTHONPATH": root},
         start_new_session=True,
         stderr=subprocess.DEVNULL,
@@ -524,6 +525,39 @@ def test_a_killed_crawl_goes_on_and_archives_each_page_once(raw_dir: Path, group
     assert len(set(runs[0]) & {*runs[1], *runs[2]}) <= 1, runs
     assert len(set(runs[1]) & set(runs[2])) <= 1, runs
     assert _is_valid(raw_dir)
+
+
+def test_an_extended_crawl_that_is_killed_leaves_the_published_files_and_goes_on(raw_dir: Path) -> None:
+    """Readers of the published archive must not see it grow, and each page is archived once."""
+    names = [f"/{number}" for number in range(30)]
+    with serve({"/": page(*names), **{name: replace(page(), hold_s=0.02) for name in names}}) as site:
+        first = _crawl(site, raw_dir, max_pages=5)
+        process = _start(site, raw_dir, extend=True, max_pages=25)
+        _wait_for(site, "/12")
+        _kill(process)
+        published = RawManifest.model_validate_json((raw_dir / "manifest.json").read_text())
+        intact = [file_sha256(raw_dir / file.path) for file in published.files]
+        manifest = crawl(source_of(site, max_pages=25), raw_dir, extend=True)
+
+    assert published == first
+    assert intact == [file.sha256 for file in first.files]
+    assert manifest.counts["pages"] == len(pages(raw_dir)) == len(set(pages(raw_dir))) == 25
+    assert manifest.files[0] == first.files[0]
+    assert manifest.counts["refused.budget.max_pages"] == 6
+    assert _is_valid(raw_dir)
+
+
+def test_a_finished_crawl_is_only_extended_within_its_definition(raw_dir: Path) -> None:
+    """Otherwise pages that the new definition excludes would stay, or damaged archives would be published again."""
+    with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as site:
+        first = _crawl(site, raw_dir, max_pages=2)
+        denied = crawl(source_of(site, max_pages=3, deny=("/a",)), raw_dir, extend=True, limits=QUICK)
+        (raw_dir / denied.files[0].path).write_bytes(b"")
+        repeated = crawl(source_of(site, max_pages=4, deny=("/a",)), raw_dir, extend=True, limits=QUICK)
+
+    assert {file.path for file in first.files}.isdisjoint(file.path for file in denied.files)
+    assert {file.path for file in denied.files}.isdisjoint(file.path for file in repeated.files)
+    assert pages(raw_dir) == ["/", "/b"]
 
 
 def _by_run(site: Site) -> list[list[str]]:

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,11 @@ from corpusmill.pipelines.recipes.reading import (
     PLANNED_STAGES,
     LoadedRecipe,
     load_recipe,
-    refuse_other_definition,
     resolved_yaml,
-    source_definition,
     stage_table,
 )
 from corpusmill.pipelines.registry import STAGES
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
-from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import LoadSource
 
 HERE = "tests.pipelines.example_stages"
@@ -285,53 +281,6 @@ def test_only_paths_use_the_environment(tmp_path: Path, monkeypatch: pytest.Monk
     assert source.path == "${NOTES}/*.jsonl"
     assert [absolute_pattern(path, base=loaded.path.parent) for path in source.paths] == [f"{tmp_path}/notes/*.jsonl"]
     assert problems(tmp_path, GOOD.replace("handbook", "${NOTES}"))
-
-
-def raw_manifest(definition: dict[str, Any]) -> RawManifest:
-    return RawManifest(
-        source="notes",
-        kind="load",
-        format="jsonl",
-        finished=True,
-        created_at=datetime(2026, 1, 1, tzinfo=UTC),
-        definition=definition,
-        files=(),
-    )
-
-
-def test_one_name_of_a_source_means_one_definition(tmp_path: Path) -> None:
-    """Ids contain the name, so unrelated documents of two sources with one name could have the same id."""
-    loaded = load(tmp_path)
-    source = loaded.recipe.source("notes")
-    other = source_definition(source) | {"path": "other/*.jsonl"}
-
-    with pytest.raises(
-        RecipeError, match=r"recipe\.yaml:7: .*`notes`.*raw/notes/manifest\.json: path differ"
-    ) as caught:
-        refuse_other_definition(loaded, source, raw_manifest(other), manifest="raw/notes/manifest.json")
-
-    assert caught.value.exit_code == 2
-
-
-def test_the_same_definition_may_be_refreshed_at_another_time(tmp_path: Path) -> None:
-    """`refresh` does not define a source."""
-    before = load(tmp_path, GOOD.replace("path: notes/*.jsonl", "path: notes/*.jsonl\n      refresh: 1d"))
-    definition = json.loads(json.dumps(source_definition(before.recipe.source("notes"))))
-
-    loaded = load(tmp_path)
-
-    assert "refresh" not in definition
-    refuse_other_definition(loaded, loaded.recipe.source("notes"), raw_manifest(definition), manifest="m")
-
-
-def test_a_null_field_does_not_change_the_definition(tmp_path: Path) -> None:
-    """A new field in a later release must not change the definition of sources."""
-    loaded = load(tmp_path)
-    source = loaded.recipe.source("notes")
-    before = {name: value for name, value in source.model_dump(mode="json").items() if name != "license"}
-
-    assert source.license is None
-    refuse_other_definition(loaded, source, raw_manifest(before), manifest="m")
 
 
 def test_the_json_schema_allows_what_the_reader_allows(tmp_path: Path) -> None:

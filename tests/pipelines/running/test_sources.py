@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 import corpusmill
-from corpusmill.pipelines.planning.sources import source_input
+from corpusmill.pipelines.engines.driver import Silent
+from corpusmill.pipelines.planning.definitions import describe_change
+from corpusmill.pipelines.planning.sources import new_files_warnings, refuse_changed, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
-from corpusmill.pipelines.running.sources import acquire, refuse_changed
+from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.errors import DamagedFileError, RecipeError, UnfinishedError
+from corpusmill.schemas.errors import DamagedFileError, RecipeError, SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from tests.corpora import write_project
 from tests.crawlers.sites import CONTACT, Site, page, serve
@@ -35,10 +38,23 @@ def recipe_of(workspace: Workspace, source: str = LOAD) -> LoadedRecipe:
     return load_recipe(path, loaders=ACQUISITION.loaders)
 
 
-def acquired(workspace: Workspace, source: str = LOAD, *, force: bool = False) -> RawManifest:
+def acquired(
+    workspace: Workspace, source: str = LOAD, *, force: bool = False, copy: bool = False, observer: Silent | None = None
+) -> RawManifest:
     """Acquire the only source of a recipe."""
     loaded = recipe_of(workspace, source)
-    return acquire(loaded, loaded.recipe.sources[0], workspace, ACQUISITION, force=force)
+    (only,) = loaded.recipe.sources
+    return acquire(loaded, only, workspace, ACQUISITION, force=force, copy=copy, observer=observer)
+
+
+class Changes(Silent):
+    """Records why sources are acquired again."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def source_changed(self, source: str, change: str) -> None:
+        self.messages.append(change)
 
 
 def names(manifest: RawManifest) -> list[str]:
@@ -72,14 +88,91 @@ def test_a_source_older_than_its_refresh_is_acquired_again(workspace: Workspace,
     assert len(acquired(workspace).files) == files
 
 
-def test_another_source_of_the_same_name_is_refused(workspace: Workspace) -> None:
-    """Both sources would have documents with the same ids. `refresh` does not define a source."""
+def test_a_corrected_definition_registers_the_files_again(workspace: Workspace) -> None:
+    """The hint for a wrong field is to correct it. `refresh` does not define a source."""
     first = acquired(workspace)
+    changes = Changes()
 
-    with pytest.raises(RecipeError, match=r"the source `notes` has another definition .*: license differ"):
-        acquired(workspace, LOAD.replace("CC0-1.0", "MIT"))
+    corrected = acquired(workspace, LOAD.replace("CC0-1.0", "MIT"), observer=changes)
 
-    assert acquired(workspace, LOAD.replace("7d", "9d")) == first
+    assert changes.messages == ["`license` was `CC0-1.0` when `notes` was first loaded and is `MIT` now"]
+    assert (corrected.definition["license"], corrected.files) == ("MIT", first.files)
+    assert acquired(workspace, LOAD.replace("CC0-1.0", "MIT").replace("7d", "9d"), observer=changes) == corrected
+    assert len(changes.messages) == 1
+
+
+def test_several_changes_are_in_one_sentence(workspace: Workspace) -> None:
+    """Values are written as in the recipe, and a field that was absent is not shown as `None`."""
+    first = acquired(workspace)
+    loaded = recipe_of(workspace, "load: {name: notes, format: jsonl, path: [notes], text_field: body, refresh: 7d}")
+
+    change = describe_change(loaded.recipe.sources[0], first)
+
+    assert change == (
+        "`license` was `CC0-1.0` when `notes` was first loaded and is not set now; "
+        "`path` was `notes` and is `[notes]` now; `text_field` was `text` and is `body` now"
+    )
+
+
+def test_a_name_has_one_definition_in_all_recipes_of_a_workspace(workspace: Workspace) -> None:
+    """Ids contain the name, so unrelated documents of two recipes could have the same id."""
+    acquired(workspace)
+    other = workspace.root.parent / "other.yaml"
+    other.write_text((workspace.root.parent / "recipe.yaml").read_text())
+    workspace.make()
+    workspace.start_run(dataset="d", recipe=str(other), engine="local")
+
+    for force in (False, True):
+        with pytest.raises(RecipeError, match=r"recipe\.yaml:3: .*`MIT` now; .*other\.yaml still has") as caught:
+            acquired(workspace, LOAD.replace("CC0-1.0", "MIT"), force=force)
+    assert (caught.value.exit_code, "use another workspace" in str(caught.value.hint)) == (2, True)
+    other.unlink()
+
+    assert acquired(workspace, LOAD.replace("CC0-1.0", "MIT")).definition["license"] == "MIT"
+
+
+def test_copies_of_files_that_are_gone_are_not_dropped(workspace: Workspace) -> None:
+    """The copy is the only one left. `load` drops it on request; copies whose files exist are copied again."""
+    acquired(workspace, copy=True, force=True)
+    mit = LOAD.replace("CC0-1.0", "MIT")
+    again = acquired(workspace, mit)
+    assert [file.is_in_place for file in again.files] == [False]
+
+    (workspace.root.parent / "notes" / "one.jsonl").rename(workspace.root.parent / "notes" / "two.jsonl")
+    with pytest.raises(RecipeError, match=r"1 copied file is no longer at `path`, such as one\.jsonl") as caught:
+        acquired(workspace)
+
+    assert f"corpusmill load {workspace.root.parent / 'recipe.yaml'} --source notes" in str(caught.value.hint)
+    assert names(acquired(workspace, force=True)) == ["two.jsonl"]
+
+
+def test_a_crawl_cannot_become_files(workspace: Workspace) -> None:
+    """Their ids would have another form, also if the user asks for it."""
+    first = acquired(workspace)
+    crawl = first.model_copy(update={"kind": "crawl"})
+    workspace.raw("notes").write("manifest.json", crawl.model_dump_json())
+
+    with pytest.raises(RecipeError, match="`kind` was `crawl` when `notes` was first crawled and is `load` now"):
+        acquired(workspace, force=True)
+
+
+def test_new_files_are_reported_without_a_registration(workspace: Workspace) -> None:
+    """Otherwise a document that a user added is missing without a word."""
+    loaded = recipe_of(workspace)
+    manifest = acquired(workspace)
+    folder = workspace.root.parent / "notes"
+    assert new_files_warnings(loaded, ACQUISITION, {"notes": manifest}) == []
+
+    for name in ("two", "three"):
+        (folder / f"{name}.jsonl").write_text('{"id": "2", "text": "two"}\n')
+        warning = new_files_warnings(loaded, ACQUISITION, {"notes": manifest})
+    shutil.rmtree(folder)
+
+    command = f"`corpusmill load {loaded.path} --source notes`"
+    assert warning == [
+        "2 new files match `path` of the source `notes` and are not registered, such as three.jsonl: run " + command
+    ]
+    assert new_files_warnings(loaded, ACQUISITION, {"notes": manifest}) == []
 
 
 def test_a_source_is_acquired_by_one_process_at_a_time(workspace: Workspace) -> None:
@@ -92,9 +185,54 @@ def test_a_source_is_acquired_by_one_process_at_a_time(workspace: Workspace) -> 
     assert workspace.raw_manifest("notes") is None
 
 
-def crawl_of(site: Site) -> str:
-    options = f'name: site, start_urls: ["{site.url}/"], contact: "{CONTACT}", delay: 0, allow_private: true'
-    return f"crawl: {{{options}}}"
+def crawl_of(site: Site, options: str = "allow_private: true") -> str:
+    return f'crawl: {{name: site, start_urls: ["{site.url}/"], contact: "{CONTACT}", delay: 0, {options}}}'
+
+
+def test_a_crawl_without_pages_takes_another_definition(workspace: Workspace) -> None:
+    """The hint for a private address is a change of the definition."""
+    changes = Changes()
+    with serve({"/": page()}) as site:
+        with pytest.raises(SourceError, match="nothing could be fetched"):
+            acquired(workspace, crawl_of(site, "max_pages: 5"))
+        manifest = acquired(workspace, crawl_of(site, "allow_private: true, max_pages: 5"), observer=changes)
+
+    assert changes.messages == ["`allow_private` was `false` when `site` was first crawled and is `true` now"]
+    assert manifest.counts["pages"] == 1
+
+
+def test_a_crawl_that_ended_at_its_budget_can_be_extended(workspace: Workspace) -> None:
+    """The archived pages stay, and are not fetched again."""
+    options = "allow_private: true, max_pages: {}"
+    with serve({"/": page("/a", "/b", "/c"), "/a": page(), "/b": page(), "/c": page()}) as site:
+        first = acquired(workspace, crawl_of(site, options.format(2)))
+        before = list(site.paths)
+        extended = acquired(workspace, crawl_of(site, options.format(3)))
+        fetched = site.paths[len(before) :]
+        crawled_again = acquired(workspace, crawl_of(site, options.format(3)), force=True)
+
+    assert (first.counts["pages"], extended.counts["pages"]) == (2, 3)
+    assert len(set(fetched) - {"/robots.txt"}) == 1
+    assert not set(fetched) & set(before) - {"/robots.txt"}
+    assert extended.files[: len(first.files)] == first.files
+    assert len(extended.files) == 2
+    assert site.paths.count("/") == 2
+    assert crawled_again.counts["pages"] == 3
+
+
+@pytest.mark.parametrize("change", ["max_pages: 1", "max_pages: 2, deny: [/b]"])
+def test_a_crawl_with_pages_keeps_its_definition_until_it_is_repeated(change: str, workspace: Workspace) -> None:
+    """Its pages would be discarded; `crawl` does so on request."""
+    with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as site:
+        first = acquired(workspace, crawl_of(site, "allow_private: true, max_pages: 2"))
+        changed = crawl_of(site, f"allow_private: true, {change}")
+        with pytest.raises(RecipeError, match=r"source `site`: `\w+` was .* when `site` was first crawled") as caught:
+            acquired(workspace, changed)
+        assert workspace.raw_manifest("site") == first
+        again = acquired(workspace, changed, force=True)
+
+    assert "`corpusmill crawl " in str(caught.value.hint)
+    assert again.files != first.files
 
 
 def test_an_unfinished_crawl_is_resumed(workspace: Workspace) -> None:
