@@ -61,16 +61,40 @@ class FileKind:
         name: Singular, without article.
         first: Hint: how to create a first file of this kind.
         form: Its first fields.
+        fields: Fields that show the kind of a file.
+        command: The command that takes the file.
     """
 
     name: str
     first: str
     form: str = "`name: value`"
+    fields: frozenset[str] = frozenset()
+    command: str = ""
 
 
 RECIPE: Final = FileKind(
-    "recipe", first="write a first recipe with `corpusmill init`", form="`dataset: …`, `sources: …`, `stages: …`"
+    "recipe",
+    first="write a first recipe with `corpusmill init`",
+    form="`dataset: …`, `sources: …`, `stages: …`",
+    fields=frozenset(("dataset", "sources", "stages", "split", "shards", "checks")),
+    command="corpusmill run",
 )
+TRAINING: Final = FileKind(
+    "training configuration",
+    first="a first one needs `run: NAME`, `version: DATASET` and `steps: 1000`",
+    form="`run: …`, `version: …`, `steps: …`",
+    fields=frozenset(("run", "version", "steps", "model", "optimizer", "batch")),
+    command="corpusmill train",
+)
+_MIN_FIELDS: Final = 2
+"""Fields of another kind from which a file counts as one of that kind."""
+
+
+def meant_kind(value: Mapping[str, Any], kind: FileKind) -> FileKind:
+    """Return the kind of file that *value* is, which was read as *kind*: the other one if its fields show that."""
+    other = TRAINING if kind is RECIPE else RECIPE
+    others, own = len(other.fields & value.keys()), len(kind.fields & value.keys())
+    return other if others >= _MIN_FIELDS and others > own else kind
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pydantic_core.core_schema import ErrorType
 from corpusmill.schemas.corrections import corrections
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
 from corpusmill.schemas.expectations import example, examples, expectation, field_around, fields_at, is_required
-from corpusmill.schemas.located_yaml import FileKind, LocatedYaml, Place, dotted, dump_field, dump_value
+from corpusmill.schemas.located_yaml import FileKind, LocatedYaml, Place, dotted, dump_field, dump_value, meant_kind
 from corpusmill.schemas.yaml_syntax import MARKUP_HINT
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -176,6 +176,18 @@ class Problems:
         value = self._located.value
         message = f"a {kind.name} is a mapping: {kind.form}, got `{shown(value)}`"
         return self.error(message, (), hint=_hint_for_mapping(value, kind), value=value)
+
+    def refuse_other_kind(self, kind: FileKind) -> None:
+        """Check that a mapping is a file of *kind*, so that the fields of another kind are not reported one by one.
+
+        Raises:
+            RecipeErrors: It is a file of another kind.
+        """
+        meant = meant_kind(self._located.value, kind)
+        if meant is not kind:
+            message = f"this is a {meant.name}, not a {kind.name}"
+            self.errors = [self.error(message, (), hint=f"use it with `{meant.command} {self._located.file}`")]
+            self.raise_any()
 
     def raise_any(self) -> None:
         """Raise the collected problems, in the order of lines.

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from corpusmill.schemas.located_yaml import FileKind, LocatedYaml, dump_yaml, parse_yaml, read_yaml
+from corpusmill.schemas.located_yaml import TRAINING, LocatedYaml, dump_yaml, parse_yaml, read_yaml
 from corpusmill.schemas.problems import HintedValueError, Problems, Section
 from corpusmill.schemas.recipe import Name
 
-KIND: Final = FileKind(
-    "training configuration",
-    first="a first one needs `run: NAME`, `version: DATASET` and `steps: 1000`",
-    form="`run: …`, `version: …`, `steps: …`",
-)
+
+def _not_gpu(value: object) -> object:
+    """Refuse ``gpu`` by name, because `cpu` is more similar to it than `cuda`."""
+    if value == "gpu":
+        raise HintedValueError("not an allowed value", instead="cuda")
+    return value
 
 
 MAX_SEQUENCES: Final = 1_000_000
@@ -142,7 +143,7 @@ class TrainConfig(_Fields):
     )
     checkpoint_every: int = Field(default=250, ge=1, description="Steps between two checkpoints; one more at the end.")
     keep_checkpoints: int = Field(default=2, ge=1, description="Newest checkpoints to keep.")
-    device: Literal["auto", "cpu", "cuda"] = "auto"
+    device: Annotated[Literal["auto", "cpu", "cuda"], BeforeValidator(_not_gpu)] = "auto"
     precision: Literal["auto", "float32", "bfloat16"] = Field(
         default="auto", description="auto: bfloat16 on a GPU that has it, else float32."
     )
@@ -154,11 +155,16 @@ class TrainConfig(_Fields):
     def _short_warm_up(self) -> TrainConfig:
         if self.schedule.warm_up_steps >= self.steps:
             raise HintedValueError(
-                f"`schedule.warm_up_steps` {self.schedule.warm_up_steps} leaves none of {self.steps} steps",
+                f"`schedule.warm_up_steps` {self._warm_up} leaves none of {self.steps} steps",
                 hint=f"use `schedule: {{warm_up_steps: {self.steps // 10}}}`, or more `steps`",
                 at=("schedule", "warm_up_steps"),
             )
         return self
+
+    @property
+    def _warm_up(self) -> str:
+        is_default = "warm_up_steps" not in self.schedule.model_fields_set
+        return f"{self.schedule.warm_up_steps}{' (the default)' if is_default else ''}"
 
 
 HARMLESS: Final = frozenset(
@@ -174,7 +180,7 @@ def load_config(path: Path | str) -> TrainConfig:
         RecipeErrors: It has problems; each is one of `errors`.
         RecipeError: The file cannot be read at all.
     """
-    return _config(read_yaml(path, kind=KIND))
+    return _config(read_yaml(path, kind=TRAINING))
 
 
 def parse_config(text: str, *, file: str) -> TrainConfig:
@@ -183,13 +189,14 @@ def parse_config(text: str, *, file: str) -> TrainConfig:
     Raises:
         RecipeErrors, RecipeError: As `load_config`.
     """
-    return _config(parse_yaml(text, file=file, kind=KIND))
+    return _config(parse_yaml(text, file=file, kind=TRAINING))
 
 
 def _config(located: LocatedYaml) -> TrainConfig:
     problems = Problems(located)
     if not isinstance(located.value, dict):
-        raise problems.not_a_mapping(KIND)
+        raise problems.not_a_mapping(TRAINING)
+    problems.refuse_other_kind(TRAINING)
     config = problems.read(Section((), "", TrainConfig), located.value)
     problems.raise_any()
     assert config is not None, "a configuration without problems was read"

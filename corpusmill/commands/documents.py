@@ -167,6 +167,11 @@ def _fail_unknown(console: Console, result: dict[str, Any], document: str, datas
     """Report that no document is called *document*; the JSON is that of `explain`, with the error."""
     versions = f"no version of `{dataset}`" if dataset else "no version"
     search = "`corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches for part of a URL"
+    if "/" not in document:
+        search = (
+            f"check that --workspace is right, here {workspace_of(console).root}; to search for part of a `source_id`: "
+            "`corpusmill inspect DATASET --where \"source_id LIKE '%…%'\"`"
+        )
     hint = f"leave out --dataset to search all versions; {search}" if dataset else search
     error = UsageError(f"{versions} and no crawl has the document {document}", hint=hint)
     print_error(str(error), error.hint)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -136,7 +137,8 @@ def _page(file: Path, url: str | None, options: Options) -> Page:
         return extract_page(html, url, media_type=kind if kind in _TEXTS else None, options=options)
     except DataError as error:
         hint = "`corpusmill extract` reads HTML and plain text"
-        raise DataError(f"{file}: {error.message}", kind=error.kind, hint=error.hint or hint) from error
+        problem = "not HTML or text" if error.kind == "not_html" else error.message
+        raise DataError(f"{file}: {problem}", kind=error.kind, hint=error.hint or hint) from error
 
 
 def _bytes(file: Path) -> bytes:
@@ -148,12 +150,19 @@ def _bytes(file: Path) -> bytes:
         return sys.stdin.buffer.read()
     try:
         return file.read_bytes()
-    except IsADirectoryError as error:
-        raise UsageError(f"{file} is a folder", hint=f"run `corpusmill extract {file}/*.html`") from error
     except OSError as error:
-        raise UsageError(
-            f"{file} cannot be read: {error.strerror}", hint="check the path and its permissions"
-        ) from error
+        raise _unreadable(file, error) from error
+
+
+def _unreadable(file: Path, error: OSError) -> UsageError:
+    """Return the error for a *file* that cannot be read. A URL has lost a slash, because it was read as a path."""
+    if address := re.match(r"(https?):/(.+)", str(file)):
+        url = f"{address[1]}://{address[2]}"
+        hint = f"run `curl -sL {url} | corpusmill extract --url {url}`"
+        return UsageError(f"`corpusmill extract` reads files, not URLs, got {url}", hint=hint)
+    if isinstance(error, IsADirectoryError):
+        return UsageError(f"{file} is a folder", hint=f"run `corpusmill extract {file}/*.html`")
+    return UsageError(f"{file} cannot be read: {error.strerror}", hint="check the path and its permissions")
 
 
 def _write(console: Console, page: Page, file: Path, form: str, *, is_first: bool) -> None:

@@ -101,8 +101,10 @@ def _findings(start: Path, loaders: Mapping[str, str]) -> list[Finding]:
         raise UsageError(f"{start} does not exist")
     findings = look(start, loaders=loaders)
     if not any(finding.format for finding in findings):
-        seen = "; ".join(summary(findings)) or "nothing"
-        raise UsageError(f"no file in {start} can be read: {seen}", hint=f"formats: {', '.join(loaders)}")
+        hint = f"formats: {', '.join(loaders)}"
+        if not findings:
+            raise UsageError(f"{start} has no files, or only hidden ones", hint=hint)
+        raise UsageError(f"no file in {start} can be read: {'; '.join(summary(findings))}", hint=hint)
     return findings
 
 

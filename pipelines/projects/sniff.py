@@ -44,6 +44,7 @@ ID_FIELDS: Final = (
 """Usual names of id fields. The first one with unique values is used; otherwise the first such address field."""
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
+_TABLE: Final = re.compile(r"\.(csv|tsv|xlsx?|ods|arrow|feather|orc|avro)(\.[a-z0-9]+)?$")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _DECODER: Final = json.JSONDecoder()
@@ -150,7 +151,7 @@ def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | Non
     """Return the format, suffix, fields and note of the file at *path*."""
     fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
     if not fitting:
-        return None, path.suffix.lower() or path.name, None, "no loader reads them"
+        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
     suffix = max(fitting, key=len)
     name = suffixes[suffix]
     if name in _TEXTS or name not in _SAMPLERS:
@@ -166,9 +167,43 @@ def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | Non
         )
     records = fields_of(rows)
     if records.text_field is None:
-        return None, suffix, None, "no field with text" if rows else "no records"
+        return None, suffix, None, _note_on_textless(rows)
     ids.add(name, records, rows)
     return name, suffix, records, None
+
+
+def _note_on_unknown(name: str) -> str:
+    """Return why a file with this *name*, in lower case, is left out.
+
+    >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.csv.gz")
+    ('no loader reads this format', 'no loader reads this format; convert it to JSON Lines or Parquet')
+    """
+    note = "no loader reads this format"
+    return f"{note}; convert it to JSON Lines or Parquet" if _TABLE.search(name) else note
+
+
+def _note_on_textless(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return why records cannot be read: none at all, or no field that has text in half of them.
+
+    >>> _note_on_textless([{"text": "a b"}, {"text": None}, {"id": "7"}])
+    'only 1 of the first 3 records has text, in `text`; at least half are required to detect the field'
+    """
+    if not rows:
+        return "no records, which are JSON objects or rows"
+    counts = Counter(
+        name
+        for row in rows
+        for name, value in row.items()
+        if isinstance(value, str) and value.strip() and name not in ID_FIELDS
+    )
+    if not counts:
+        return "no field with text"
+    ((name, number),) = counts.most_common(1)
+    verb = "has" if number == 1 else "have"
+    return (
+        f"only {number} of the first {len(rows)} records {verb} text, in `{name}`; at least half are required to "
+        "detect the field"
+    )
 
 
 def fields_of(rows: Sequence[Mapping[str, Any]]) -> Records:
@@ -205,6 +240,9 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
     """Return the first objects of the file at *path*: one per line, or in an array if the file starts with one.
 
     Other values are skipped.
+
+    Raises:
+        ValueError: None of the first lines is JSON.
     """
     data = _beginning(path)
     if _ARRAY.match(data):
@@ -212,14 +250,18 @@ def _json_rows(path: Path) -> list[Mapping[str, Any]]:
     lines = data.split(b"\n")
     if len(data) == SAMPLE_BYTES:
         lines.pop()
-    rows: list[Mapping[str, Any]] = []
-    for line in lines[:SAMPLE_ROWS]:
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        rows += [row] if isinstance(row, dict) else []
-    return rows
+    values = [value for line in lines[:SAMPLE_ROWS] for value in _json_value(line)]
+    if not values and data.strip():
+        raise ValueError("no line is JSON" if len(lines) <= SAMPLE_ROWS else "none of the first lines is JSON")
+    return [value for value in values if isinstance(value, dict)]
+
+
+def _json_value(line: bytes) -> tuple[Any, ...]:
+    """Return the value of *line*; nothing if it is not JSON."""
+    try:
+        return (json.loads(line),)
+    except (ValueError, RecursionError):
+        return ()
 
 
 def _elements(text: str) -> list[Mapping[str, Any]]:

@@ -107,6 +107,7 @@ def load_recipe(
     problems = Problems(located)
     if not isinstance(located.value, dict):
         raise problems.not_a_mapping(RECIPE)
+    problems.refuse_other_kind(RECIPE)
     reader = _Reader(located, problems, stages if stages is not None else stage_table(), loaders)
     loaded = reader.read(Path(path).absolute())
     if check_inputs:

@@ -146,7 +146,7 @@ def test_explain_shows_the_rules_of_one_stage_together() -> None:
     ]
 
 
-def test_explain_says_when_it_does_not_know(command: Command) -> None:
+def test_explain_says_when_it_does_not_know(command: Command, workspace: Workspace) -> None:
     """A script with a wrong id must fail, and people need to learn how to search."""
     url = "https://example.org/nothing"
     answer = command("explain", url, "--json")
@@ -159,6 +159,9 @@ def test_explain_says_when_it_does_not_know(command: Command) -> None:
     assert "inspect DATASET" in answer.err
     assert (in_dataset.code, in_dataset.out) == (2, "")
     assert "leave out --dataset" in in_dataset.err
+    by_id = command("explain", "4f1d2c").err
+    assert f"check that --workspace is right, here {workspace.root}" in by_id
+    assert "inspect DATASET --where \"source_id LIKE '%…%'\"" in by_id
     assert command("explain", " ").code == 2
 
 

@@ -98,6 +98,13 @@ def test_texts_of_several_files_are_apart(command: Command, page: Path, tmp_path
     [
         (["missing.html"], 2, "missing.html cannot be read: No such file or directory"),
         (["."], 2, "hint: run `corpusmill extract ./*.html"),
+        (["https://example.org/a"], 2, "reads files, not URLs, got https://example.org/a\n"),
+        (
+            ["https://example.org/a"],
+            2,
+            "`curl -sL https://example.org/a | corpusmill extract --url https://example.org/a`",
+        ),
+        (["--select", "..a"], 2, "malformed class selector at position 0"),
         (["--keep", "tabels"], 2, "did you mean `tables`?"),
         (["--favor", "all"], 2, "allowed: precision, balanced, recall"),
         (["--drop", "p >>"], 2, "--drop: not a CSS selector: invalid character '>' at position 3, got `p >>`"),
@@ -121,7 +128,7 @@ def test_what_is_no_page_is_an_error_with_a_reason(command: Command, tmp_path: P
     answer = command("extract", picture)
 
     assert answer.code == 1
-    assert f"{picture}: no markup" in answer.err
+    assert f"{picture}: not HTML or text\n" in answer.err
     assert "hint: `corpusmill extract` reads HTML" in answer.err
 
 

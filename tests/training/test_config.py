@@ -55,6 +55,12 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
             "whole number",
             "remove the quotes: `sequences: 8`",
         ),
+        (
+            "run: one\nversion: handbook\nsteps: 10\n",
+            *(1, "schedule.warm_up_steps", "`schedule.warm_up_steps` 100 (the default) leaves none of 10 steps"),
+            "use `schedule: {warm_up_steps: 1}`, or more `steps`",
+        ),
+        (LEAST + "device: gpu\n", 4, "device", "not an allowed value, got `gpu`", "use `device: cuda`"),
         (LEAST + "seed: -1\n", 4, "seed", "expected a whole number from 0 to", "for example `seed: 0`"),
         ("run: one\nversion: handbook\n", 1, "steps", "field `steps` is missing", "for example `steps: 1000`"),
         (LEAST + "model: {width: 10, heads: 4}\n", 4, "model", "even number", "use `width: 8`"),
@@ -81,7 +87,13 @@ def test_scientific_notation_without_a_point_is_a_number() -> None:
             LEAST + "optimizer: {learning_rate: .nan}\n",
             *(4, "optimizer.learning_rate", "at most 1, got `.nan`", "for example `learning_rate: 0.001`"),
         ),
-        (LEAST + "device: gpu\n", 4, "device", "`gpu` is not allowed", "did you mean `cpu`?; allowed: auto, cpu, cuda"),
+        (
+            LEAST + "device: cpus\n",
+            4,
+            "device",
+            "`cpus` is not allowed",
+            "did you mean `cpu`?; allowed: auto, cpu, cuda",
+        ),
         (LEAST.replace("one", "../one"), 1, "run", "expected a name", "use `run: one`"),
     ],
 )
@@ -115,6 +127,23 @@ def test_all_problems_are_reported_at_once_in_the_order_of_lines() -> None:
         "9: field `seed`: expected a whole number from 0 to 9223372036854775807",
         "10: field `seed` occurs twice, first in line 9",
     ]
+
+
+def test_a_recipe_is_not_a_configuration_and_a_configuration_is_not_a_recipe(tmp_path: Path) -> None:
+    """A list of unknown fields hides the mistake: the file belongs to another command."""
+    config = tmp_path / "train.yaml"
+    config.write_text(LEAST)
+
+    with pytest.raises(RecipeErrors, match="this is a recipe, not a training configuration") as as_config:
+        load_config(RECIPES / "handbook.yaml")
+    with pytest.raises(RecipeErrors, match="this is a training configuration, not a recipe") as as_recipe:
+        load_recipe(config, loaders={})
+
+    assert as_config.value.hint == f"use it with `corpusmill run {RECIPES / 'handbook.yaml'}`"
+    assert as_recipe.value.hint == f"use it with `corpusmill train {config}`"
+    assert len(as_recipe.value.errors) == 1
+    with pytest.raises(RecipeErrors, match="unknown field `stages`"):
+        parse_config(LEAST + "stages: []\n", file="f")
 
 
 def test_a_bomb_of_aliases_is_refused_at_once_in_the_words_of_a_recipe(tmp_path: Path) -> None:

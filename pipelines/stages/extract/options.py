@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ def _is_selector(selector: str) -> str:
     try:
         compile(selector)
     except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
-        reason = str(error).splitlines()[0].lower().replace(" position ", " at position ")
+        reason = re.sub(r"(?<! at) position ", " at position ", str(error).splitlines()[0].lower())
         raise ValueError(f"not a CSS selector: {reason}") from error
     return selector
 

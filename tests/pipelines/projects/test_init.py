@@ -79,7 +79,7 @@ def test_own_files_of_every_format_are_read(tmp_path: Path) -> None:
         ("text", "id"),
     }
     assert (by_format["parquet"].text_field, by_format["parquet"].id_field) == ("body", "url")
-    assert "1 × .pdf, 8 B: left out, no loader reads them" in started.saw
+    assert "1 × .pdf, 8 B: left out, no loader reads this format" in started.saw
     assert "1 × .pdf" in started.recipe.read_text()
 
 
@@ -160,6 +160,30 @@ def test_unreadable_files_are_reported_and_nothing_is_written(tmp_path: Path, na
 
     assert "jsonl" in (caught.value.hint or "")
     assert not (tmp_path / "project").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("b.jsonl", "not json\n", "cannot be read: no line is JSON"),
+        ("b.jsonl", "[1]\nnull\n", "no records, which are JSON objects or rows"),
+        ("b.jsonl", '{"id": 1}\n', "no field with text"),
+        ("b.jsonl", '{"text": "one"}\n{"te\n{"text": null}\n{"id": "3"}\n', "only 1 of the first 3 records has text"),
+        ("b.csv", "id,text\n", "no loader reads this format; convert it to JSON Lines or Parquet"),
+        ("b.tsv.gz", "id", "no loader reads this format; convert it to JSON Lines or Parquet"),
+        (".hidden", "x", "has no files, or only hidden ones"),
+    ],
+)
+def test_the_reason_why_files_are_left_out_is_right(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    """A user who reads `no field with text` searches for another mistake."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / name).write_text(content)
+
+    with pytest.raises(UsageError) as caught:
+        init(tmp_path / "project", source=tmp_path / "data", loaders=LOADERS)
+
+    assert reason in caught.value.message
+    assert "nothing" not in caught.value.message
 
 
 def test_wrong_use_is_reported(tmp_path: Path) -> None:
