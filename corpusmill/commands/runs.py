@@ -133,7 +133,7 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)
-        lines.append(f"not crawled yet, and not part of the estimates: {names}")
+        lines.append(f"to be crawled, and not part of the estimates: {names}")
     documents = explained["documents"]
     if documents is not None and documents["read"]:
         read, compared = documents["read"], documents["compared"]

@@ -61,7 +61,7 @@ class Lines:
     def source_changed(self, source: str, change: str) -> None:
         """Write why a source is acquired again."""
         self._clear()
-        self._console.say(f"  source `{source}` is acquired again: {change}")
+        self._console.say(f"source `{source}`: {change}")
 
     def crawl_started(self, source: str) -> None:
         """Begin the line of a crawl."""

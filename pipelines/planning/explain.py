@@ -80,7 +80,7 @@ def explain_plan(
         "documents": None if disk.read is None else {"read": disk.read, "compared": disk.compared},
         "disk_bytes": disk.peak_bytes,
         "disk_kept_bytes": disk.kept_bytes,
-        "sources_missing": [name for name, manifest in manifests.items() if manifest is None],
+        "sources_missing": [name for name, manifest in known_manifests.items() if manifest is None],
         "sources_changed": changes,
         "warnings": new_files_warnings(loaded, acquisition, {entry.name: entry.manifest for entry in current}),
         "sources_not_estimated": [

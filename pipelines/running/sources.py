@@ -40,7 +40,8 @@ def acquire(
         if is_current and existing.finished and change is None:
             return existing
         if change is not None:
-            observer.source_changed(source.name, change)
+            again = "" if isinstance(source, CrawlSource) else "; its files are registered again"
+            observer.source_changed(source.name, f"{change}{again}")
             copy = copy or (not force and not all(file.is_in_place for file in existing.files))
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):

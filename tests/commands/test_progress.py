@@ -48,6 +48,28 @@ def test_every_stage_has_one_line_and_internal_steps_have_none(command: Command,
     assert again.err.count("reused") == 6
 
 
+def test_a_corrected_recipe_is_run_with_a_line_that_says_why(command: Command, tmp_path: Path) -> None:
+    """The hint of the first run is to correct the field; new files are a warning of `plan` and `run`."""
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "body": "one text"}\n')
+    recipe = tmp_path / "recipe.yaml"
+    source = "load: {name: s, format: jsonl, path: '*.jsonl'}"
+    recipe.write_text(f"dataset: d\nsources:\n  - {source}\nstages: [normalize]\n")
+    wrong = command("run", recipe, "--workers", 0)
+    recipe.write_text(recipe.read_text().replace("path:", "text_field: body, path:"))
+
+    plan = command("plan", recipe)
+    run = command("run", recipe, "--workers", 0)
+    (tmp_path / "b.jsonl").write_text('{"id": "2", "body": "another text"}\n')
+    more = command("plan", recipe)
+
+    change = "source `s`: `text_field` was `text` when `s` was first loaded and is `body` now"
+    assert (wrong.code, run.code) == (3, 0)
+    assert f"{change}\n" in plan.out
+    assert "the definition of `s` changed" in plan.out
+    assert f"\n{change}; its files are registered again\n" in run.err
+    assert "warning: 1 new file matches `path` of the source `s`" in more.err
+
+
 def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Command, tmp_path: Path) -> None:
     """`load` shows files, bytes, records, kinds and skipped files; `plan` shows stages, but no internal steps."""
     (tmp_path / "data").mkdir()
@@ -119,5 +141,5 @@ def test_a_plan_estimates_files_before_they_are_registered_and_names_sites_it_ca
     plan = command("plan", recipe)
 
     assert "documents: about 500\n" in plan.out
-    assert "not crawled yet, and not part of the estimates: `site`\n" in plan.out
+    assert "to be crawled, and not part of the estimates: `site`\n" in plan.out
     assert not (tmp_path / "corpus" / "raw").exists()

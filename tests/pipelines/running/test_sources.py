@@ -95,7 +95,8 @@ def test_a_corrected_definition_registers_the_files_again(workspace: Workspace) 
 
     corrected = acquired(workspace, LOAD.replace("CC0-1.0", "MIT"), observer=changes)
 
-    assert changes.messages == ["`license` was `CC0-1.0` when `notes` was first loaded and is `MIT` now"]
+    change = "`license` was `CC0-1.0` when `notes` was first loaded and is `MIT` now"
+    assert changes.messages == [f"{change}; its files are registered again"]
     assert (corrected.definition["license"], corrected.files) == ("MIT", first.files)
     assert acquired(workspace, LOAD.replace("CC0-1.0", "MIT").replace("7d", "9d"), observer=changes) == corrected
     assert len(changes.messages) == 1
