@@ -32,8 +32,12 @@ class FrontierScheduler(BaseScheduler):
         raise NotImplementedError(f"{request.url} is not from the frontier")
 
     def next_request(self) -> Request | None:
-        """Return the request for the next URL; None while every host with queued URLs is busy."""
+        """Return the request for the next URL; None while every host with queued URLs is busy, or after a failure."""
         if self._spider.failure is not None:
             return None
-        entry = self._spider.frontier.take()
-        return None if entry is None else self._spider.request(entry)
+        try:
+            entry = self._spider.frontier.take()
+            return None if entry is None else self._spider.request(entry)
+        except Exception as error:  # noqa: BLE001 - passed on: Scrapy would log it and wait for ever
+            self._spider.failure = error
+            return None

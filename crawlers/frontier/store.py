@@ -113,7 +113,6 @@ class _Host:
     pages: int = 0
     failures: int = 0
     gone: bool = False
-    cursor: int = 0
     waiting: deque[Entry] = field(default_factory=deque)
 
 
@@ -219,16 +218,16 @@ class Frontier:
         return next((host for host, place in self._hosts.items() if host not in self._busy and _is_ready(place)), None)
 
     def _next(self, host: str, place: _Host) -> Entry:
+        # No URL of this host is in flight, so if the buffer is empty, every URL with state 0 is still to be taken.
         if not place.waiting:
             place.waiting.extend(
                 Entry(*row)
                 for row in self._db.execute(
                     "SELECT id, key, url, host, depth, redirects, chain FROM urls"
-                    " WHERE state = 0 AND host = ? AND id > ? ORDER BY id LIMIT ?",
-                    (host, place.cursor, _BUFFER),
+                    " WHERE state = 0 AND host = ? ORDER BY id LIMIT ?",
+                    (host, _BUFFER),
                 )
             )
-            place.cursor = place.waiting[-1].id
         return place.waiting.popleft()
 
     def settle(self, entry: Entry, result: Settled, *, file: int, end: int) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -27,7 +28,7 @@ from warcio.checker import Checker
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.loaders.warc import Warc
-from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError
+from corpusmill.schemas.errors import DamagedFileError, SourceError, UnfinishedError, WorkError
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import file_lock
@@ -393,6 +394,21 @@ def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> 
 
     assert pages(raw_dir) == sorted(["/", *names])
     assert _is_valid(raw_dir)
+
+
+def test_an_error_of_the_queue_ends_the_crawl(raw_dir: Path) -> None:
+    """Scrapy only logs the errors of its scheduler, so the crawl waited for ever."""
+    queue = raw_dir.parent.parent / "frontier" / "site.db"
+
+    def break_queue(path: str) -> None:
+        if path == "/":
+            with sqlite3.connect(queue, timeout=10) as db:
+                db.execute("CREATE TRIGGER damage AFTER INSERT ON urls BEGIN UPDATE urls SET url = ''; END")
+
+    with serve({"/robots.txt": ROBOTS, "/": page("/a"), "/a": page()}) as site:
+        site.before = break_queue
+        with pytest.raises(WorkError, match="url"):
+            _crawl(site, raw_dir)
 
 
 def test_archives_rotate_at_their_size(raw_dir: Path) -> None:

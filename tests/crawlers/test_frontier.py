@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from corpusmill.crawlers.frontier.addresses import is_public
 from corpusmill.crawlers.frontier.robots import RobotsPolicy
-from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.traps import text_sketch
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=10, unique=True)
 STEPS = st.lists(st.sampled_from(("page", "refuse", "kill")), max_size=40)
@@ -82,6 +83,32 @@ def test_a_refused_link_that_is_followed_from_elsewhere_leaves_the_ledger(tmp_pa
 
     assert rules["http://c.example/"] == "robots.nofollow"
     assert rules["http://b.example/"] == "budget.max_pages"
+    frontier.close()
+
+
+def _settle(frontier: Frontier, entry: Entry | None, *links: str, text: str = "") -> None:
+    assert entry is not None
+    followed = tuple(Link(url, url, entry.depth + 1) for url in links)
+    sketch = text_sketch(text, url=entry.url)
+    frontier.settle(entry, Settled(State.PAGE, links=followed, sketch=sketch), file=0, end=1)
+
+
+def test_a_url_that_is_queued_after_a_trap_was_refused_is_taken(tmp_path: Path) -> None:
+    """SQLite reuses the number of the row that the refusal deleted."""
+    frontier = Frontier(tmp_path / "queue.db")
+    frontier.seed(Link(url, url, 0) for url in ("http://a/", "http://b/calendar/0"))
+    slow = frontier.take()
+    month = 0
+    while (entry := frontier.take()) is not None:
+        month += 1
+        _settle(frontier, entry, f"http://b/calendar/{month}", text="no events")
+
+    _settle(frontier, slow, "http://b/about", text="welcome")
+
+    entry = frontier.take()
+    assert entry is not None
+    assert entry.key == "http://b/about"
+    assert frontier.refused == {"trap.same_text": 1}
     frontier.close()
 
 
