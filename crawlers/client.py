@@ -27,6 +27,8 @@ _CHUNK: Final = 256 * 1024
 _DRAINED: Final = 64 * 1024
 """An unwanted body up to this size is read, so that the connection can be reused."""
 _STATUS: Final = re.compile(rb"HTTP/(1\.[01]) +(\d{3})(?: .*)?")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+"""A Content-Length of less than 2^63 bytes."""
 _TRANSIENT: Final = frozenset((408, 425, 429, 500, 502, 503, 504))
 """Statuses after which a retry may help (RFC 9110 §15; RFC 6585 §4, RFC 8470 §5.2)."""
 _NO_BODY: Final = frozenset((204, 304))
@@ -201,10 +203,7 @@ class _Connection:
         lines: list[bytes] = []
         size = 0
         while True:
-            try:
-                line = await self.reader.readline()
-            except ValueError as error:
-                raise Refusal("error.bad_response", "a header line is too long") from error
+            line = await self._line("a header line")
             if not line.endswith(b"\n"):
                 raise asyncio.IncompleteReadError(line, None)
             size += len(line)
@@ -214,6 +213,13 @@ class _Connection:
             if not line:
                 return parse_head(lines)
             lines.append(line)
+
+    async def _line(self, name: str) -> bytes:
+        """Read a line; it has no line feed if the connection ended."""
+        try:
+            return await self.reader.readline()
+        except ValueError as error:
+            raise Refusal("error.bad_response", f"{name} is longer than {MAX_HEAD_BYTES} bytes") from error
 
     async def drain(self, head: Head) -> bool:
         """Read and discard a small body; return False if it may not be small."""
@@ -234,9 +240,9 @@ class _Connection:
         if declared is None:
             return await self._to_end(limit)
         lengths = {length.strip() for length in declared.split(",")}
-        if len(lengths) > 1 or not declared.strip()[:1].isdigit() or not (length := lengths.pop()).isdigit():
+        if len(lengths) > 1 or not _LENGTH.fullmatch(digits := lengths.pop()):
             raise Refusal("error.bad_response", f"Content-Length: {declared[:100]}")
-        return await self.reader.readexactly(min(int(length), limit)), int(length) <= limit
+        return await self.reader.readexactly(min(int(digits), limit)), int(digits) <= limit
 
     async def _to_end(self, limit: int) -> tuple[bytes, bool]:
         parts: list[bytes] = []
@@ -262,22 +268,19 @@ class _Connection:
                 return b"".join(parts), False
             parts.append(await self.reader.readexactly(length))
             size += length
-            await self.reader.readline()
-        while (await self.reader.readline()).strip():
+            await self._line("the end of a chunk")
+        while (await self._line("a trailer line")).strip():
             continue
         return b"".join(parts), True
 
     async def _chunk_length(self) -> int:
-        try:
-            line = await self.reader.readline()
-            if not line:
-                raise asyncio.IncompleteReadError(line, None)
-            digits = line.partition(b";")[0].strip()
-            if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", digits):
-                raise ValueError(digits)
-            return int(digits, 16)
-        except ValueError as error:
-            raise Refusal("error.bad_response", f"chunk length {str(error)[:100]}") from error
+        line = await self._line("a chunk length")
+        if not line:
+            raise asyncio.IncompleteReadError(line, None)
+        digits = line.partition(b";")[0].strip()
+        if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}", digits):
+            raise Refusal("error.bad_response", f"chunk length {digits[:100]!r}")
+        return int(digits, 16)
 
 
 def parse_head(lines: list[bytes]) -> Head:

@@ -80,8 +80,9 @@ def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_
         Answer("slow down", status=429),
         Answer("User-agent: *", length=500),
         Answer("", hold_s=1.0),
+        Answer("", headers={"Content-Length": "\u00b2"}, length=None),
     ],
-    ids=["500", "503", "429", "short", "timeout"],
+    ids=["500", "503", "429", "short", "timeout", "framing"],
 )
 def test_nothing_is_fetched_when_robots_txt_cannot_be_had(robots: Answer, raw_dir: Path) -> None:
     """RFC 9309 §2.3.1.4: if robots.txt is unreachable, everything is disallowed."""
@@ -282,6 +283,30 @@ def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: 
         "/nowhere": "http.302",
     }
     assert _is_valid(raw_dir)
+
+
+@pytest.mark.parametrize(
+    ("field", "body"),
+    [
+        ("Content-Length: \u00b2", b"abc"),
+        ("Content-Length: " + "9" * 5000, b"abc"),
+        ("Content-Length: -5", b"abc"),
+        ("Transfer-Encoding: chunked", b"3\r\nabc" + b"x" * 200_000),
+        ("Transfer-Encoding: chunked", b"3\r\nabc\r\n0\r\nA: " + b"x" * 200_000 + b"\r\n\r\n"),
+        ("Transfer-Encoding: chunked", b"x" * 200_000),
+        ("Transfer-Encoding: chunked", b"-3\r\nabc\r\n0\r\n\r\n"),
+    ],
+    ids=["superscript", "huge", "negative", "chunk", "trailer", "long-size", "size"],
+)
+def test_a_body_with_invalid_framing_is_refused(field: str, body: bytes, raw_dir: Path) -> None:
+    """A hostile response must not end the crawl."""
+    name, _, value = field.partition(": ")
+    bad = Answer(body, headers={"Content-Type": "text/html", name: value}, length=None)
+    with serve({"/robots.txt": ROBOTS, "/": page("/bad", "/ok"), "/bad": bad, "/ok": page()}) as site:
+        manifest = _crawl(site, raw_dir)
+
+    assert pages(raw_dir) == ["/", "/ok"]
+    assert ledger(raw_dir, manifest) == {"/bad": "error.bad_response"}
 
 
 def test_compressed_answers_are_whole_pages_or_say_why_not(raw_dir: Path) -> None:
