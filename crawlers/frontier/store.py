@@ -39,7 +39,7 @@ _FORMAT: Final = 2
 _BUFFER: Final = 256
 """Queued URLs of a host that are held in memory."""
 _PATIENCE: Final = 5
-"""Failures in a row after which a host that answered before counts as unavailable."""
+"""Failures in a row after which a page that answered before is requested again, to learn whether the host is available."""
 
 
 class State(IntEnum):
@@ -58,6 +58,7 @@ class Entry:
     Args:
         redirects: Length of the chain of redirects that led to it.
         chain: Length of the chain of pages that led to it, each with the text of an earlier page of its pattern.
+        is_probe: Whether the page was archived before, and is requested only to learn whether its host is available.
     """
 
     id: int
@@ -67,6 +68,7 @@ class Entry:
     depth: int
     redirects: int
     chain: int = 0
+    is_probe: bool = False
 
 
 @dataclass(frozen=True)
@@ -113,11 +115,13 @@ class _Host:
     pages: int = 0
     failures: int = 0
     gone: bool = False
+    suspended: tuple[Entry, Settled, int, int] | None = None  # the last failure, until a probe decides what it means
     waiting: deque[Entry] = field(default_factory=deque)
 
 
 class Frontier:
-    """The queue of one crawl, for one process at a time. Each `take` is followed by a `settle`.
+    """The queue of one crawl, for one process at a time. Each `take` is followed by a `settle`, or a
+    `settle_probe` if the entry is a probe.
 
     Args:
         path: The SQLite file; it is created if it is missing.
@@ -201,10 +205,16 @@ class Frontier:
         return self._max_pages is None or self.pages + len(self._busy) < self._max_pages
 
     def take(self) -> Entry | None:
-        """Return a queued URL of a host without one in flight, or None if there is none now. Refuses URLs of traps."""
+        """Return a queued URL, or a probe, of a host without one in flight; None if there is none now.
+
+        URLs of traps are refused on the way.
+        """
         while self._within_budget() and (host := self._ready_host()) is not None:
             # Move the host to the end of the line, so that hosts take turns.
             place = self._hosts[host] = self._hosts.pop(host)
+            if place.suspended is not None:
+                self._busy.add(host)
+                return self._probe(host)
             entry = self._next(host, place)
             place.queued -= 1
             trap = self._trap(entry)
@@ -236,9 +246,38 @@ class Frontier:
         self._busy.discard(entry.host)
         unreachable = result.rule in UNREACHABLE
         place.failures = place.failures + 1 if unreachable else 0
-        if unreachable and place.pages and (result.rule == "robots.unreachable" or place.failures >= _PATIENCE):
+        if unreachable and place.pages and result.rule == "robots.unreachable":
             place.gone = True
-            return
+        elif unreachable and place.pages and place.failures >= _PATIENCE:
+            place.suspended = (entry, result, file, end)
+        else:
+            self._store(entry, result, file, end)
+
+    def _probe(self, host: str) -> Entry:
+        """Return the first page that was archived of *host*."""
+        row = self._db.execute(
+            "SELECT id, key, url, host, depth, redirects, chain FROM urls WHERE state = ? AND host = ? ORDER BY id LIMIT 1",
+            (State.PAGE, host),
+        ).fetchone()
+        return Entry(*row, is_probe=True)
+
+    def settle_probe(self, probe: Entry, rule: str | None) -> None:
+        """Settle the failure that led to *probe*, or keep its URL queued if the host is not available.
+
+        Args:
+            rule: The rule that refused the probe; None if it is a page.
+        """
+        place = self._hosts[probe.host]
+        self._busy.discard(probe.host)
+        assert place.suspended is not None, "only a failure leads to a probe"
+        failure, place.suspended, place.failures = place.suspended, None, 0
+        if rule in UNREACHABLE:
+            place.gone = True
+        else:
+            self._store(*failure)
+
+    def _store(self, entry: Entry, result: Settled, file: int, end: int) -> None:
+        place = self._hosts[entry.host]
         with self._transaction():
             links = self._counted(entry, result)
             target = links[0].key if result.state == State.REDIRECT else None
@@ -404,4 +443,4 @@ class Frontier:
 
 
 def _is_ready(place: _Host) -> bool:
-    return place.queued > 0 and not place.gone
+    return (place.queued > 0 or place.suspended is not None) and not place.gone

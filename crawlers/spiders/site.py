@@ -139,7 +139,10 @@ class SiteSpider(Spider):
         self._robots += 1
 
     def keep(self, outcome: Outcome) -> None:
-        """Archive *outcome* and settle its URL."""
+        """Archive *outcome* and settle its URL. The response to a probe is in the archive already."""
+        if outcome.entry.is_probe:
+            self.frontier.settle_probe(outcome.entry, outcome.settled.rule)
+            return
         outcome = self._without_loop(outcome)
         if outcome.exchange is not None:
             self._writer.write(outcome.exchange)

@@ -389,17 +389,32 @@ def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None
     """Queued pages must not be refused because a host was down."""
     names = [f"/{number}" for number in range(20)]
     answers = {"/": page(*names), **{name: page() for name in names}}
-    down = {name: Answer("", length=10) for name in names[5:]}
-    with serve({**answers, **down}) as site:
+    down = dict.fromkeys(answers, Answer("", length=10))
+    with serve({**answers}) as site:
+        site.before = lambda path: site.answers.update(down) if path == "/5" else None
         with pytest.raises(UnfinishedError, match="stopped answering"):
             _crawl(site, raw_dir, limits=Limits(retries=0))
-        site.answers = answers
+        site.before, site.answers = None, answers
         manifest = _crawl(site, raw_dir)
 
     assert pages(raw_dir) == sorted(["/", *names])
     assert manifest.finished
     assert ledger(raw_dir, manifest) == {}
     assert site.paths.count("/0") == 1
+
+
+@pytest.mark.parametrize("count", [5, 13])
+def test_dead_pages_in_a_row_do_not_stop_a_crawl(raw_dir: Path, count: int) -> None:
+    """A page that was archived before still answers, so the host is available."""
+    dead = [f"/dead{number}" for number in range(count)]
+    answers = {"/": page(*dead, "/good"), "/good": page(*dead[:1])}
+    with serve({**answers, **dict.fromkeys(dead, Answer("", length=10))}) as site:
+        manifest = _crawl(site, raw_dir, limits=Limits(retries=0))
+
+    assert pages(raw_dir) == ["/", "/good"]
+    assert ledger(raw_dir, manifest) == dict.fromkeys(dead, "error.connection")
+    assert site.paths.count("/") == 1 + count // 5
+    assert manifest.counts["responses"] == len(archived(raw_dir)) == 3
 
 
 def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> None:
