@@ -68,7 +68,8 @@ def run(job: Job) -> None:
     Raises:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
-    frontier = Frontier(job.frontier, max_pages=job.source.max_pages)
+    source = job.source
+    frontier = Frontier(job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None)
     writer = open_archive(job, frontier)
     _write(progress=_progress(frontier))
     settings = Settings()

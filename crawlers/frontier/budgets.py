@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from corpusmill.crawlers.frontier.traps import (
     NEW_TEXT_RETURNS,
@@ -38,14 +39,17 @@ class PatternBudgets:
     def count(self, page: int, canonical: str, sketch: bytes, *, links: Iterable[str]) -> bool:
         """Count the page of row *page* for its pattern; return whether the page is redundant.
 
-        A page is not redundant if its text is new, or if one of its new *links* has a pattern with new texts: tables of
-        contents may look alike. The first page of a pattern is also compared with those of its family, because filters
-        make ever new sets of parameters.
+        A page is not redundant if its text is new, or if one of its new *links* to the same host has a pattern with new
+        texts: tables of contents may look alike. The first page of a pattern is also compared with those of its family,
+        because filters make ever new sets of parameters.
         """
         pattern = address_pattern(canonical)
         family = family_pattern(pattern)
         is_first = self._spent(pattern) is None
-        is_useful = any(map(self._is_productive, {address_pattern(link) for link in links} - {pattern}))
+        # How many pages of another host were fetched depends on how fast the hosts answer.
+        host = urlsplit(canonical).hostname
+        own = {address_pattern(link) for link in links if urlsplit(link).hostname == host}
+        is_useful = any(map(self._is_productive, own - {pattern}))
         is_repeated = self._count(pattern, page, sketch, is_useful=is_useful)
         is_in_family = family is not None and self._count(family, page, sketch, is_useful=is_useful)
         return is_repeated or (is_first and is_in_family)

@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS urls (
     file INTEGER, end INTEGER, robots INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
     UNIQUE (key, spelling)
 );
-CREATE INDEX IF NOT EXISTS queued ON urls (host, id) WHERE state = 0;
+DROP INDEX IF EXISTS queued;
+CREATE INDEX IF NOT EXISTS queued_by_depth ON urls (host, depth, id) WHERE state = 0;
 CREATE TABLE IF NOT EXISTS refused (
     key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
 ) WITHOUT ROWID;
@@ -39,7 +40,7 @@ _FORMAT: Final = 2
 _BUFFER: Final = 256
 """Queued URLs of a host that are held in memory."""
 _PATIENCE: Final = 5
-"""Failures in a row after which a page that answered before is requested again, to learn whether the host is available."""
+"""Failures in a row after which a page that was archived before is requested, to test whether its host is up."""
 
 
 class State(IntEnum):
@@ -126,12 +127,14 @@ class Frontier:
     Args:
         path: The SQLite file; it is created if it is missing.
         max_pages: Maximum number of pages to archive; None for no limit.
+        in_levels: Whether to settle all pages of a depth before `take` returns one that is deeper. The depth of a page
+            then is its shortest distance from a start page, however fast each host answers.
 
     `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
     link reached.
     """
 
-    def __init__(self, path: Path, *, max_pages: int | None = None) -> None:
+    def __init__(self, path: Path, *, max_pages: int | None = None, in_levels: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
         # With WAL, a commit survives a kill of the process without waiting for the disk (https://sqlite.org/wal.html).
@@ -139,7 +142,8 @@ class Frontier:
         self._make_tables()
         self._budgets = PatternBudgets(self._db)
         self._max_pages = max_pages
-        self._busy: set[str] = set()
+        self._in_levels = in_levels
+        self._busy: dict[str, Entry] = {}
         self._hosts: dict[str, _Host] = {}
         self._load()
 
@@ -212,38 +216,46 @@ class Frontier:
         while self._within_budget() and (host := self._ready_host()) is not None:
             # Move the host to the end of the line, so that hosts take turns.
             place = self._hosts[host] = self._hosts.pop(host)
-            if place.suspended is not None:
-                self._busy.add(host)
-                return self._probe(host)
             entry = self._next(host, place)
-            place.queued -= 1
-            trap = self._trap(entry)
-            if trap is None:
-                self._busy.add(host)
-                return entry
-            self._refuse_queued(entry, "trap.same_text", trap)
+            if place.suspended is None:
+                place.waiting.popleft()
+                place.queued -= 1
+                trap = self._trap(entry)
+                if trap is not None:
+                    self._refuse_queued(entry, "trap.same_text", trap)
+                    continue
+            self._busy[host] = entry
+            return entry
         return None
 
     def _ready_host(self) -> str | None:
-        return next((host for host, place in self._hosts.items() if host not in self._busy and _is_ready(place)), None)
+        ready = (host for host, place in self._hosts.items() if host not in self._busy and _is_ready(place))
+        if not self._in_levels:
+            return next(ready, None)
+        depths = {host: self._next(host, self._hosts[host]).depth for host in ready}
+        level = min((*depths.values(), *(entry.depth for entry in self._busy.values())), default=None)
+        return next((host for host, depth in depths.items() if depth == level), None)
 
     def _next(self, host: str, place: _Host) -> Entry:
+        """Return the entry that `take` returns next for *host*, which has none in flight."""
+        if place.suspended is not None:
+            return self._probe(host, depth=place.suspended[0].depth)
         # No URL of this host is in flight, so if the buffer is empty, every URL with state 0 is still to be taken.
         if not place.waiting:
             place.waiting.extend(
                 Entry(*row)
                 for row in self._db.execute(
                     "SELECT id, key, url, host, depth, redirects, chain FROM urls"
-                    " WHERE state = 0 AND host = ? ORDER BY id LIMIT ?",
+                    " WHERE state = 0 AND host = ? ORDER BY depth, id LIMIT ?",
                     (host, _BUFFER),
                 )
             )
-        return place.waiting.popleft()
+        return place.waiting[0]
 
     def settle(self, entry: Entry, result: Settled, *, file: int, end: int) -> None:
         """Store the result of *entry*, and that the archive is valid up to byte *end* of file number *file*."""
         place = self._hosts[entry.host]
-        self._busy.discard(entry.host)
+        self._busy.pop(entry.host, None)
         unreachable = result.rule in UNREACHABLE
         place.failures = place.failures + 1 if unreachable else 0
         if unreachable and place.pages and result.rule == "robots.unreachable":
@@ -253,13 +265,14 @@ class Frontier:
         else:
             self._store(entry, result, file, end)
 
-    def _probe(self, host: str) -> Entry:
-        """Return the first page that was archived of *host*."""
+    def _probe(self, host: str, *, depth: int) -> Entry:
+        """Return the first page that was archived of *host*, as if it had the *depth* of the page that failed."""
         row = self._db.execute(
-            "SELECT id, key, url, host, depth, redirects, chain FROM urls WHERE state = ? AND host = ? ORDER BY id LIMIT 1",
+            "SELECT id, key, url, host, depth, redirects, chain FROM urls"
+            " WHERE state = ? AND host = ? ORDER BY id LIMIT 1",
             (State.PAGE, host),
         ).fetchone()
-        return Entry(*row, is_probe=True)
+        return replace(Entry(*row), depth=depth, is_probe=True)
 
     def settle_probe(self, probe: Entry, rule: str | None) -> None:
         """Settle the failure that led to *probe*, or keep its URL queued if the host is not available.
@@ -268,7 +281,7 @@ class Frontier:
             rule: The rule that refused the probe; None if it is a page.
         """
         place = self._hosts[probe.host]
-        self._busy.discard(probe.host)
+        self._busy.pop(probe.host, None)
         assert place.suspended is not None, "only a failure leads to a probe"
         failure, place.suspended, place.failures = place.suspended, None, 0
         if rule in UNREACHABLE:
@@ -327,7 +340,16 @@ class Frontier:
                     for link in followed
                 ],
             )
-            self._hosts.setdefault(host, _Host()).queued += self._db.total_changes - before
+            place = self._hosts.setdefault(host, _Host())
+            place.queued += self._db.total_changes - before
+            before = self._db.total_changes
+            self._db.executemany(
+                "UPDATE urls SET depth = ? WHERE key = ? AND state = 0 AND depth > ?",
+                [(link.depth, link.key, link.depth) for link in followed],
+            )
+            is_reordered = self._db.total_changes > before
+            if place.waiting and (is_reordered or min(link.depth for link in followed) < place.waiting[-1].depth):
+                place.waiting.clear()
             self._db.executemany(
                 "UPDATE urls SET chain = ? WHERE key = ? AND state = 0 AND chain > ?",
                 [(link.chain, link.key, link.chain) for link in followed],

@@ -178,6 +178,23 @@ def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
     assert ledger(raw_dir, manifest) == {"/2": "budget.max_depth"}
 
 
+@pytest.mark.parametrize("slow", ["127.0.0.1", "localhost"])
+def test_the_depth_of_a_page_does_not_depend_on_the_speed_of_hosts(raw_dir: Path, slow: str) -> None:
+    """A page counts with its shortest distance from a start page, also if a longer way was faster."""
+    with serve({}) as site:
+        other = site.url.replace("127.0.0.1", "localhost")
+        targets = {"/a0": "/a1", "/a1": "/a2", "/a2": "/a3", "/a3": other + "/x0", "/x0": "/x1", "/x1": "/x2"}
+        site.answers.update({path: page(target) for path, target in targets.items()})
+        site.answers |= {"/b0": page("/b1"), "/b1": page("/x0"), "/x2": page("/x3"), "/x3": page()}
+        for path, answer in site.answers.items():
+            answer.hold_s = 0.05 if (slow == "localhost") == (path[1] in "bx") else 0.0
+        source = source_of(site, "/a0", start_urls=(site.url + "/a0", other + "/b0"), max_depth=4)
+        manifest = crawl(source, raw_dir, limits=QUICK)
+
+    assert pages(raw_dir) == ["/a0", "/a1", "/a2", "/a3", "/b0", "/b1", "/x0", "/x1", "/x2"]
+    assert list(ledger(raw_dir, manifest).values()) == ["budget.max_depth"]
+
+
 def test_scope_is_the_hosts_of_the_start_pages_and_the_patterns(raw_dir: Path) -> None:
     """Links out of scope are in the ledger once and are never requested."""
     answers = {"/": page("/in/a", "/in/old", "/out", "http://other.example/x", "//other.example/x"), "/in/a": page()}

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import tempfile
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from string import ascii_lowercase
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +15,7 @@ from hypothesis import strategies as st
 from corpusmill.crawlers.frontier.addresses import is_public
 from corpusmill.crawlers.frontier.robots import RobotsPolicy
 from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
-from corpusmill.crawlers.frontier.traps import text_sketch
+from corpusmill.crawlers.frontier.traps import PATTERN_BUDGET, text_sketch
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=10, unique=True)
 STEPS = st.lists(st.sampled_from(("page", "refuse", "kill")), max_size=40)
@@ -110,6 +113,55 @@ def test_a_url_that_is_queued_after_a_trap_was_refused_is_taken(tmp_path: Path) 
     assert entry.key == "http://b/about"
     assert frontier.refused == {"trap.same_text": 1}
     frontier.close()
+
+
+def test_a_redirect_gives_a_queued_page_its_smaller_depth(tmp_path: Path) -> None:
+    """The page is taken before deeper ones, and its links count from there."""
+    frontier = Frontier(tmp_path / "queue.db")
+    frontier.seed(Link(url, url, 0) for url in ("http://a/0", "http://a/moved"))
+    _settle(frontier, frontier.take(), "http://a/1", "http://a/2")
+    moved = frontier.take()
+    assert moved is not None
+    target = Link("http://a/2", "http://a/2", moved.depth, redirects=1)
+
+    frontier.settle(moved, Settled(State.REDIRECT, links=(target,)), file=0, end=1)
+
+    entry = frontier.take()
+    assert entry is not None
+    assert (entry.key, entry.depth) == ("http://a/2", 0)
+    frontier.close()
+
+
+def _redundant_lists(path: Path, *, settle_next: Callable[[Iterable[str]], str]) -> list[str]:
+    """Crawl lists of items on another host; return the refused addresses."""
+    frontier = Frontier(path)
+    frontier.seed(Link(url, url, 0) for url in ("http://a/list/0", "http://b/item/0"))
+    in_flight: dict[str, Entry] = {}
+    while True:
+        while (entry := frontier.take()) is not None:
+            in_flight[entry.host] = entry
+        if not in_flight:
+            break
+        entry = in_flight.pop(settle_next(in_flight))
+        number = int(entry.key.rpartition("/")[2])
+        links = [f"http://b/item/{number + 1}"]
+        links += [f"http://a/list/{number + 1}"] if number < 3 * PATTERN_BUDGET else []
+        if entry.host == "a":
+            _settle(frontier, entry, *links, text="a list")
+        else:
+            _settle(frontier, entry, text=" ".join(random.Random(number).choices(ascii_lowercase, k=40)))
+    refused = [url for url, _, _, rule, _, _ in frontier.ledger() if rule == "trap.same_text"]
+    frontier.close()
+    return refused
+
+
+def test_the_speed_of_hosts_does_not_decide_what_is_a_trap(tmp_path: Path) -> None:
+    """How many pages of another host were fetched depends on the time that it takes to answer."""
+    slow_first = _redundant_lists(tmp_path / "one.db", settle_next=max)
+    fast_first = _redundant_lists(tmp_path / "two.db", settle_next=min)
+
+    assert slow_first == fast_first
+    assert len(slow_first) == 1
 
 
 @pytest.mark.parametrize(
