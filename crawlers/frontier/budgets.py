@@ -22,7 +22,13 @@ CREATE TABLE IF NOT EXISTS texts (
     number INTEGER PRIMARY KEY, pattern TEXT NOT NULL, page INTEGER NOT NULL, sketch BLOB NOT NULL
 );
 CREATE INDEX IF NOT EXISTS texts_of_pattern ON texts (pattern, number);
+CREATE TABLE IF NOT EXISTS counted (number INTEGER PRIMARY KEY, page INTEGER NOT NULL, pattern TEXT NOT NULL, spent);
 """
+_TEXTS_KEPT: Final = 2 * TEXTS_COMPARED
+"""Latest texts of a pattern in the file: when the latest pages are fetched again, enough texts before them are left."""
+_COUNTS_KEPT: Final = 65_536
+"""Latest counts that can be undone: far more than the pages of the last 30 s, which a power cut may lose (Linux,
+`vm.dirty_expire_centisecs`)."""
 
 
 class PatternBudgets:
@@ -65,6 +71,7 @@ class PatternBudgets:
         texts = self._db.execute(
             "SELECT sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?", (pattern, TEXTS_COMPARED)
         )
+        self._log(page, pattern)
         is_new = not any(says_the_same(text, sketch) for (text,) in texts.fetchall())
         self._db.execute(
             "INSERT INTO patterns VALUES (?, 0) ON CONFLICT DO UPDATE SET spent = max(0, spent + ?)",
@@ -79,11 +86,25 @@ class PatternBudgets:
         self._db.execute(
             "DELETE FROM texts WHERE pattern = ? AND number <= (SELECT number FROM texts WHERE pattern = ?"
             " ORDER BY number DESC LIMIT 1 OFFSET ?)",
-            (pattern, pattern, TEXTS_COMPARED),
+            (pattern, pattern, _TEXTS_KEPT),
         )
 
-    def delete_texts(self, pages: str, values: tuple[Any, ...]) -> None:
-        """Delete the texts of the pages that the query *pages* selects, because they are fetched again."""
+    def _log(self, page: int, pattern: str) -> None:
+        """Store how much *pattern* has spent before *page* is counted."""
+        values = (page, pattern, self._spent(pattern))
+        number = self._db.execute("INSERT INTO counted (page, pattern, spent) VALUES (?, ?, ?)", values).lastrowid or 0
+        self._db.execute("DELETE FROM counted WHERE number <= ?", (number - _COUNTS_KEPT,))
+
+    def undo(self, pages: str, values: tuple[Any, ...]) -> None:
+        """Undo the counts of the latest pages, which the query *pages* selects, because they are fetched again."""
+        lost = self._db.execute(
+            f"SELECT spent, pattern FROM counted WHERE page IN ({pages}) ORDER BY number DESC", values
+        ).fetchall()
+        self._db.executemany(
+            "UPDATE patterns SET spent = ? WHERE pattern = ?", [row for row in lost if row[0] is not None]
+        )
+        self._db.executemany("DELETE FROM patterns WHERE pattern = ?", [row[1:] for row in lost if row[0] is None])
+        self._db.execute(f"DELETE FROM counted WHERE page IN ({pages})", values)
         self._db.execute(f"DELETE FROM texts WHERE page IN ({pages})", values)
 
     def exhausted(self, canonical: str) -> str | None:

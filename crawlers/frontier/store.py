@@ -150,7 +150,7 @@ class Frontier:
     def _make_tables(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != _FORMAT:
-            tables = ("meta", "urls", "refused")
+            tables = ("meta", "urls", "refused", "patterns", "texts", "counted")
             self._db.executescript("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
         self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
 
@@ -406,22 +406,33 @@ class Frontier:
         return None if row[0] is None else (row[0], row[1])
 
     def requeue(self, *, file: int, after: int) -> None:
-        """Queue again the URLs settled after byte *after* of file number *file*, which the archive has lost."""
-        self._again("file > ? OR (file = ? AND end > ?)", (file, file, after))
+        """Queue again the URLs settled after byte *after* of file number *file*, which the archive has lost.
+
+        The effects of these pages are undone, because they come again: what they spent of budgets, and the URLs that
+        only they link to.
+        """
+        condition, values = "file > ? OR (file = ? AND end > ?)", (file, file, after)
+        with self._transaction():
+            self._budgets.undo(f"SELECT id FROM urls WHERE {condition}", values)
+            # Pages that link to such a URL later are lost too, so its first referrer decides.
+            self._db.execute(f"DELETE FROM urls WHERE referrer IN (SELECT id FROM urls WHERE {condition})", values)
+            self._queue_again(condition, values)
+        self._reload()
 
     def retry(self) -> None:
         """Queue again the URLs that failed because a host could not be reached."""
-        self._again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
-
-    def _again(self, condition: str, values: tuple[Any, ...]) -> None:
         with self._transaction():
-            # Otherwise a page that is fetched again is compared with itself.
-            self._budgets.delete_texts(f"SELECT id FROM urls WHERE {condition}", values)
-            self._db.execute(
-                "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
-                f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
-                values,
-            )
+            self._queue_again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
+        self._reload()
+
+    def _queue_again(self, condition: str, values: tuple[Any, ...]) -> None:
+        self._db.execute(
+            "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
+            f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
+            values,
+        )
+
+    def _reload(self) -> None:
         self._hosts.clear()
         self._load()
 

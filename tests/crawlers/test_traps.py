@@ -285,3 +285,35 @@ def test_budgets_survive_a_kill_and_a_list_reopens_an_address(tmp_path: Path) ->
     assert len(fetched) < PATTERN_BUDGET + MIN_CHAIN + 5
     assert refused
     assert not set(refused) & set(fetched)
+
+
+def _with_power_cut(path: Path, *, at: int, lost: int) -> tuple[list[str], list[str]]:
+    """Crawl a calendar with some new texts; when *at* pages are settled, the archive loses the last *lost* ones."""
+    frontier = Frontier(path)
+    frontier.seed([Link("http://a.example/0", "http://a.example/0", 0)])
+    settled: list[str] = []
+    while entry := frontier.take():
+        number = int(entry.key.rpartition("/")[2])
+        links = [f"http://a.example/{number + 1}"] if number < 3 * PATTERN_BUDGET else []
+        links += [f"http://a.example/event/{number}"] if number % 5 == 0 else []
+        text = "an event" if "event" in entry.key else WORDS[number % 7] * (number < PATTERN_BUDGET)
+        followed = tuple(Link(url, url, entry.depth + 1) for url in links)
+        result = Settled(State.PAGE, links=followed, sketch=text_sketch(text, url=""))
+        settled.append(entry.key)
+        frontier.settle(entry, result, file=0, end=len(settled))
+        if len(settled) == at:
+            del settled[-lost:]
+            at = 0
+            frontier.requeue(file=0, after=len(settled))
+    refused = [url for url, _, _, rule, _, _ in frontier.ledger() if rule == "trap.same_text"]
+    frontier.close()
+    return settled, refused
+
+
+@pytest.mark.parametrize(("at", "lost"), [(20, 18), (20, 20), (35, 3), (40, 30)])
+def test_pages_that_the_archive_lost_spend_their_budget_once(tmp_path: Path, at: int, lost: int) -> None:
+    """A power cut does not change which pages are fetched, nor their order."""
+    expected = _with_power_cut(tmp_path / "one.db", at=0, lost=0)
+
+    assert _with_power_cut(tmp_path / "two.db", at=at, lost=lost) == expected
+    assert len(expected[1]) == 1
