@@ -145,7 +145,7 @@ def test_robots_txt_is_followed_over_a_location_as_browsers_read_it(raw_dir: Pat
 
 
 def test_a_redirect_to_another_spelling_survives_a_kill(tmp_path: Path) -> None:
-    """The address is in the queue; a lost page is requested again."""
+    """The address is in the queue; if the redirect was lost, it is requested again before its target."""
     path = tmp_path / "queue.db"
     frontier = Frontier(path)
     frontier.seed([Link("http://a.example/?a&b", "http://a.example/?b&a", 0)])
@@ -161,7 +161,7 @@ def test_a_redirect_to_another_spelling_survives_a_kill(tmp_path: Path) -> None:
     frontier = Frontier(path)
     frontier.requeue(file=0, after=0)
     queued = [frontier.take()]
-    frontier.settle(queued[0], Settled(State.PAGE), file=0, end=9)  # type: ignore[arg-type]
+    frontier.settle(queued[0], Settled(State.REDIRECT, links=(again,)), file=0, end=9)  # type: ignore[arg-type]
     queued.append(frontier.take())
 
     assert second is not None
