@@ -124,7 +124,7 @@ def test_a_broken_recipe_is_refused_with_every_problem_and_its_line(tmp_path: Pa
         (["run", "nowhere.yaml"], ["nowhere.yaml", "cannot be read"]),
         (["run", "recipe.yaml", "--engine", "ray"], ["not implemented"]),
         (["run", "recipe.yaml", "--engine", "sparc"], ["unknown engine 'sparc'"]),
-        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// can only be read"]),
+        (["plan", "recipe.yaml", "--store", "data://x"], ["data:// is read-only"]),
     ],
 )
 def test_wrong_use_is_answered_with_a_hint_and_exit_code_2(

@@ -210,7 +210,7 @@ def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_p
     one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
     run(project, one)
 
-    with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match="somebody else works on `made`"):
+    with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match="another machine uses `made`"):
         collect(other, keep=None, dry_run=False)
 
 

@@ -210,7 +210,7 @@ def test_the_report_asks_stages_of_another_distribution(environment: Path, proje
     assert texts["top_rule"].startswith("Apart from copies, ")
     card = (folder / "README.md").read_text()
     assert "**shouting** rejects documents that shout (`max_share: 0.5`)." in card
-    assert "The stage `mask_names` looked for personal data (action: `mask`). No search" in card
+    assert "The stage `mask_names` detects personal data (action: `mask`). Detection is incomplete" in card
     assert "Patterns find what has a fixed form" not in (folder / "report.html").read_text()
 
 
@@ -231,8 +231,8 @@ def test_a_version_is_explained_without_the_other_distribution(environment: Path
     (bound,) = [bound for bound in figures["bounds"] if bound["rule"] == "shouting.share"]
     assert bound["signal"] == "shouting.share"
     assert not {finding["code"] for finding in figures["findings"]} & {"no_dedup", "no_pii"}
-    assert "**shouting** a stage of another distribution" in (folder / "README.md").read_text()
-    assert "Whether the recipe looks for it is not known" in (folder / "README.md").read_text()
+    assert "**shouting** is a stage that is not installed here" in (folder / "README.md").read_text()
+    assert "It is unknown whether the recipe detects personal data" in (folder / "README.md").read_text()
 
 
 SEEN = """

@@ -323,7 +323,7 @@ def test_too_little_disk_is_refused_before_work_starts(
     path, _, peak = finished
     monkeypatch.setattr(Workspace, "free_bytes", lambda self: peak // 2)
 
-    with pytest.raises(UnfinishedError, match=r"needs about \d+ MB, \d+ MB are free") as refused:
+    with pytest.raises(UnfinishedError, match=r"needs about \d+ MB, but \d+ MB are free") as refused:
         run(path, tmp_path / "workspace")
 
     assert refused.value.hint is not None
