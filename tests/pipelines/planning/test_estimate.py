@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
+import os
 import random
 import shutil
 import subprocess
@@ -102,15 +104,14 @@ def estimate(path: Path, workspace: Path, *more: Stage, **options: Any) -> DiskE
 
 def disk_bytes(workspace: Path) -> int:
     """Return the bytes of tasks, steps and versions, hard links counted once."""
-    found: dict[int, int] = {}
+    blocks: dict[int, int] = {}
     for name in ("tasks", "steps", "versions"):
-        for path in (workspace / name).rglob("*"):
-            try:
-                state = path.lstat()
-            except FileNotFoundError:
-                continue
-            found[state.st_ino] = state.st_blocks * 512
-    return sum(found.values())
+        for folder, folders, files in os.walk(workspace / name):  # unlike rglob, it ignores folders that disappear
+            for file in (*folders, *files):
+                with contextlib.suppress(FileNotFoundError):
+                    state = Path(folder, file).lstat()
+                    blocks[state.st_ino] = state.st_blocks * 512
+    return sum(blocks.values())
 
 
 class Watched:
