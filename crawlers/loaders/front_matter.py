@@ -17,6 +17,8 @@ from corpusmill.schemas.located_yaml import parse_yaml
 
 MAX_CHARACTERS: Final = 65_536
 """A longer block is text."""
+_MAX_DOTS: Final = 500
+"""In a line of TOML. A block of lines with so many parses in half a second."""
 _NESTED: Final = ("date", "license", "licence")
 """Fields of which the parts count too, as in ``date: {created: 2024-01-31}`` (Material for MkDocs)."""
 _HALF: Final = re.compile(r"[\ud800-\udfff]")
@@ -36,26 +38,33 @@ def front_matter(text: str) -> tuple[dict[str, str], str]:
     for pattern, parse in _FENCED:
         if (match := pattern.match(text)) is not None and len(match[1]) <= MAX_CHARACTERS:
             values = _parsed(parse, match[1])
-            return (dict(_plain_values(values)), text[match.end() :]) if values is not None else ({}, text)
+            return (values, text[match.end() :]) if values is not None else ({}, text)
     return _json_front_matter(text) if text.startswith("{") else ({}, text)
 
 
-def _parsed(parse: Callable[[str], Any], block: str) -> Mapping[str, Any] | None:
-    """Return the fields of *block*; None where it is not what *parse* reads."""
+def _parsed(parse: Callable[[str], Any], block: str) -> dict[str, str] | None:
+    """Return the plain values of *block*; None where it is not what *parse* reads."""
     try:
         values = parse(block)
-    except (RecipeError, ValueError, RecursionError):
+        return dict(_plain_values(values)) if isinstance(values, dict) else None
+    except (RecipeError, ValueError, RecursionError):  # ValueError also for an integer of too many digits to print
         return None
-    return values if isinstance(values, dict) else None
 
 
 def _yaml(block: str) -> Any:
     return parse_yaml(block, file="front matter").value
 
 
+def _toml(block: str) -> Any:
+    """Parse TOML; a line with too many dots is refused, because tomllib takes quadratic time for a dotted key."""
+    if any(line.count(".") > _MAX_DOTS for line in block.split("\n")):
+        raise ValueError("too many dots in a line")
+    return tomllib.loads(block)
+
+
 _FENCED: Final[tuple[tuple[re.Pattern[str], Callable[[str], Any]], ...]] = (
     (re.compile(r"---[ \t]*\n(.*?)\n(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL), _yaml),
-    (re.compile(r"\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL), tomllib.loads),
+    (re.compile(r"\+\+\+[ \t]*\n(.*?)\n\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL), _toml),
     (re.compile(r";;;[ \t]*\n(.*?)\n;;;[ \t]*(?:\n|\Z)", re.DOTALL), json.loads),
 )
 
