@@ -10,6 +10,8 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final
 
 from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from corpusmill.crawlers.loaders.files import Encoded
@@ -17,11 +19,26 @@ from corpusmill.crawlers.loaders.front_matter import front_matter
 from corpusmill.crawlers.loaders.header_fields import described
 from corpusmill.crawlers.loaders.streams import packed
 from corpusmill.schemas.decoding.texts import decode_text
+from corpusmill.schemas.errors import DataError
 
 MAX_MARKUP_BYTES: Final = 8_000_000
 """A larger markup file is `error.too_large`, because its parse tree takes about fifty times its size in memory."""
 _MAX_NESTING: Final = 100
-_TAG: Final = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_STEPS_LEFT: Final = "corpusmill.steps_left"
+_MIN_STEPS: Final = 2_000_000
+"""Tokens that the parser may skip in search of the ends of labels: about a second."""
+_STEPS_PER_CHARACTER: Final = 2
+"""Further tokens for each character. Ordinary text takes less than one."""
+_TAGS: Final = tuple(
+    (re.compile(opening, re.IGNORECASE), re.compile(end, re.IGNORECASE))
+    for opening, end in (
+        ("<!--", "-->"),
+        (r"<script\b", r"</script\s*>"),
+        (r"<style\b", r"</style\s*>"),
+        ("<", ">"),
+    )
+)
+"""How what is not text begins and ends, in order of precedence."""
 
 
 class Markdown(Encoded):
@@ -32,7 +49,7 @@ class Markdown(Encoded):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML")
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
@@ -46,8 +63,12 @@ class Markdown(Encoded):
 
 
 def parse(text: str) -> list[Token]:
-    """Parse the Markdown *text* into tokens."""
-    return _parser().parse(text)
+    """Parse the Markdown *text* into tokens.
+
+    Raises:
+        DataError: ``too_complex``: the inline markup would take far more than linear time, as many unclosed ``[`` do.
+    """
+    return _parser().parse(text, {_STEPS_LEFT: _MIN_STEPS + _STEPS_PER_CHARACTER * len(text)})
 
 
 def plain_text(tokens: Sequence[Token]) -> str:
@@ -66,7 +87,19 @@ def plain_text(tokens: Sequence[Token]) -> str:
 
 @cache
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}).enable("table")
+    parser.inline.__class__ = _BoundedInline
+    return parser
+
+
+class _BoundedInline(ParserInline):
+    """Refuses text for which the labels of links are scanned again and again."""
+
+    def skipToken(self, state: StateInline) -> None:  # noqa: N802  # a name of markdown-it
+        state.env[_STEPS_LEFT] -= 1
+        if state.env[_STEPS_LEFT] < 0:
+            raise DataError("too many brackets that are not closed", kind="too_complex")
+        super().skipToken(state)
 
 
 def _first_heading(tokens: Sequence[Token]) -> str | None:
@@ -155,4 +188,31 @@ def _pieces(children: Sequence[Token]) -> Iterator[str]:
 
 
 def _without_tags(markup: str) -> str:
-    return html.unescape(_TAG.sub("", markup))
+    """Return *markup* without tags, comments, scripts and styles, in linear time.
+
+    >>> _without_tags("a<!-- <b> -->b<script>c</script >d<i>e <!-- f> <script>g &amp; < h")
+    'abde  g & < h'
+    """
+    return html.unescape("".join(_between_tags(markup)))
+
+
+def _between_tags(markup: str) -> Iterator[str]:
+    """Yield the pieces of *markup* between its tags.
+
+    An end that does not follow one `<` follows no later one either, so each kind of end is searched in vain only once.
+    """
+    missing: set[re.Pattern[str]] = set()
+    position = 0
+    while (start := markup.find("<", position)) >= 0:
+        yield markup[position:start]
+        for opening, end in _TAGS:
+            if end in missing or (begin := opening.match(markup, start)) is None:
+                continue
+            if (close := end.search(markup, begin.end())) is not None:
+                position = close.end()
+                break
+            missing.add(end)
+        else:
+            position = start
+            break
+    yield markup[position:]

@@ -20,7 +20,7 @@ class PackageMetadata(OneDocument):
     """Core metadata of Python distributions; the text is the description, parsed according to its content type."""
 
     suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "docutils")
     max_bytes: ClassVar[int] = markdown.MAX_MARKUP_BYTES
 

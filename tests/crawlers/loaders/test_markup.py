@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.front_matter import front_matter
-from corpusmill.crawlers.loaders.markdown import Markdown
+from corpusmill.crawlers.loaders.markdown import Markdown, _between_tags
 from corpusmill.crawlers.loaders.package_metadata import PackageMetadata
 from corpusmill.crawlers.loaders.restructuredtext import RestructuredText
 from tests.crawlers.loaders.reading import rows, samples
@@ -222,6 +225,39 @@ def test_deep_nesting_is_text_or_an_error(tmp_path: Path) -> None:
     assert lists["rule"] in {None, "error.unreadable"}
 
 
+@pytest.mark.parametrize("unclosed", ["<!--", "<", "<script", "<style ", "a <", "<!-- > "])
+def test_unclosed_tags_in_markdown_take_linear_time(tmp_path: Path, unclosed: str) -> None:
+    """A page of 80 KB took 15 s, because the end of each was searched to the end of the file."""
+    start = time.process_time()
+
+    row = one(Markdown(), tmp_path, "<div>\n" + unclosed * 40_000 + "\n\nOne.")
+
+    assert time.process_time() - start < 2
+    assert str(row["text"]).endswith("One.")
+
+
+MARKUP = ["<", ">", "<!--", "-->", "<script>", "</Script >", "<style", "</style>", "a", "\n"]
+
+
+@given(st.lists(st.sampled_from(MARKUP)).map("".join))
+def test_tags_are_removed_as_by_one_pattern(markup: str) -> None:
+    """Linear time must not change a result."""
+    tag = re.compile(r"<!--.*?-->|<(script|style)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+
+    assert "".join(_between_tags(markup)) == tag.sub("", markup)
+
+
+@pytest.mark.parametrize("unclosed", ["a <![CDATA[", "![", "a ![b] ["])
+def test_unclosed_brackets_in_markdown_are_too_complex(tmp_path: Path, unclosed: str) -> None:
+    """The parser scans to the end of the paragraph from each of them; it took 10 s for 200 KB."""
+    start = time.process_time()
+
+    row = one(Markdown(), tmp_path, unclosed * 20_000)
+
+    assert time.process_time() - start < 4
+    assert row["rule"] == "error.too_complex"
+
+
 METADATA = """\
 Metadata-Version: 2.4
 Name: sample
@@ -349,13 +385,15 @@ def test_a_field_that_fills_no_column_stays_in_the_metadata(tmp_path: Path) -> N
         "+++\ntitle = \n+++\nOne.",
         "+++\na = " + "[" * 20_000 + "\n+++\nOne.",
         "+++\na = " + "1" * 5_000 + "\n+++\nOne.",
+        "+++\na = 0x" + "f" * 5_000 + "\n+++\nOne.",
+        "+++\na" + ".a" * 20_000 + " = 1\n+++\nOne.",
         ";;;\n[]\n;;;\nOne.",
         '{"a": 1\nOne.',
         '{"a": 1} One.',
         '{"a": ' + "[" * 20_000 + "\nOne.",
         "---\n" + "a: b\n" * 20_000 + "---\nOne.",
     ],
-    ids=range(10),
+    ids=range(12),
 )
 def test_broken_front_matter_stays_in_the_text(tmp_path: Path, text: str) -> None:
     """It is an answer, not a crash, and nothing is lost."""
