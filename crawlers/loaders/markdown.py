@@ -95,7 +95,7 @@ def _parser() -> MarkdownIt:
 class _BoundedInline(ParserInline):
     """Refuses text for which the labels of links are scanned again and again."""
 
-    def skipToken(self, state: StateInline) -> None:  # noqa: N802  # a name of markdown-it
+    def skipToken(self, state: StateInline) -> None:  # noqa: N802 - a name of markdown-it
         state.env[_STEPS_LEFT] -= 1
         if state.env[_STEPS_LEFT] < 0:
             raise DataError("too many brackets that are not closed", kind="too_complex")

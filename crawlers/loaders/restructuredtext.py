@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, ClassVar, Final
 
 from docutils import nodes
 from docutils.core import publish_doctree
 from docutils.parsers.rst import Directive, Parser, directives, roles
+from docutils.parsers.rst.states import Inliner
+from docutils.readers.standalone import Reader
+from docutils.transforms import Transform
 
 from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.header_fields import described
@@ -38,6 +43,14 @@ _SETTINGS: Final = {
 _ROLE: Final = re.compile(r":[A-Za-z][\w.+:-]*:`([^`]*)`")
 _TITLED: Final = re.compile(r"(.+?)\s*<[^<>]*>", re.DOTALL)
 _OPTION: Final = re.compile(r":[\w -]+:(\s|\Z)")
+_MARK: Final = re.compile(r"[*`|_\[:]")
+_MIN_INLINE_WORK: Final = 100_000_000
+"""Starts of inline markup times characters of their paragraph that every document may have: one to two seconds."""
+_WORK_PER_CHARACTER: Final = 200
+"""Further work for each character of a document, so that a long one with ordinary paragraphs is read."""
+_MAX_SUBSTITUTED: Final = 4_000_000
+"""Characters that substitutions may add to a document, a node counting as `_NODE_CHARACTERS`: about a second."""
+_NODE_CHARACTERS: Final = 20
 _SILENT: Final = (
     nodes.comment,
     nodes.substitution_definition,
@@ -56,7 +69,7 @@ class RestructuredText(Encoded):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("docutils",)
     max_bytes: ClassVar[int] = MAX_MARKUP_BYTES
 
@@ -80,19 +93,98 @@ def parse(text: str) -> nodes.document:
     """Parse *text* into a tree, ignoring markup errors and definitions of other documents.
 
     Raises:
-        DataError: ``unreadable``: *text* is nested too deeply.
+        DataError: ``unreadable``: *text* is nested too deeply, or docutils fails on it. ``too_complex``: its inline
+            markup or its substitutions would take far more than linear time.
     """
     roles._roles.clear()  # type: ignore[attr-defined]  # docutils keeps the roles that a document defines
     directives.register_directive("date", _EmptyDirective)
     try:
         tree: nodes.document = publish_doctree(
             text,
-            parser=Parser(rfc2822=text.startswith("PEP:")),  # PEP 1: fields of PEPs do not start with a colon
+            reader=_Reader(),
+            parser=_parser(text),
             settings_overrides=_SETTINGS | {"warning_stream": io.StringIO()},
         )
     except RecursionError:
         raise DataError("nested too deeply", kind="unreadable") from None
+    except (DataError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - docutils has defects that raise KeyError, ValueError and others
+        raise DataError(f"docutils cannot parse it: {type(error).__name__}", kind="unreadable") from None
     return tree
+
+
+def _parser(text: str) -> Parser:
+    is_pep = text.startswith("PEP:")  # PEP 1: fields of PEPs do not start with a colon
+    return Parser(rfc2822=is_pep, inliner=_bounded_inliner(_MIN_INLINE_WORK + _WORK_PER_CHARACTER * len(text)))
+
+
+def _bounded_inliner(max_work: int) -> Inliner:
+    """Return a parser of inline markup that refuses what takes far more than linear time.
+
+    From each start of markup, docutils searches for its end to the end of the paragraph. The parser is no subclass,
+    because docutils builds its patterns from the attributes of the class.
+
+    Args:
+        max_work: Starts of markup times characters of their paragraph, summed over the document.
+    """
+    inliner = Inliner()
+    parse_text = inliner.parse
+    work = 0
+
+    def bounded_parse(text: str, *context: Any) -> Any:
+        nonlocal work
+        work += len(_MARK.findall(text)) * len(text)
+        if work > max_work:
+            raise DataError("too much inline markup in one paragraph", kind="too_complex")
+        return parse_text(text, *context)
+
+    inliner.parse = bounded_parse  # type: ignore[method-assign]
+    return inliner
+
+
+class _Reader(Reader):
+    """Checks substitutions before they are made."""
+
+    def get_transforms(self) -> list[type[Transform]]:
+        return [*super().get_transforms(), _BoundedSubstitutions]
+
+
+class _BoundedSubstitutions(Transform):
+    """Refuses substitutions that expand to too much, as definitions that name each other twice do."""
+
+    default_priority = 219
+    """Before `docutils.transforms.references.Substitutions` (220)."""
+
+    def apply(self) -> None:
+        """Compute the size of each definition and of all references.
+
+        Raises:
+            DataError: ``too_complex``, or ``unreadable``: a definition contains itself.
+        """
+        names = self.document.substitution_names
+        references = {name: _references(node, names) for name, node in self.document.substitution_defs.items()}
+        sizes: Counter[str] = Counter()
+        try:
+            for name in TopologicalSorter(references).static_order():
+                own = _size(self.document.substitution_defs[name])
+                sizes[name] = own + sum(times * sizes[inner] for inner, times in references[name].items())
+        except CycleError:
+            raise DataError("a substitution contains itself", kind="unreadable") from None
+        total = sum(times * sizes[name] for name, times in _references(self.document, names).items())
+        if total > _MAX_SUBSTITUTED:
+            raise DataError("the substitutions expand to too much text", kind="too_complex")
+
+
+def _size(node: nodes.Element) -> int:
+    """Return the cost of a copy of *node*, in characters."""
+    return len(node.astext()) + _NODE_CHARACTERS * sum(1 for _ in node.findall())
+
+
+def _references(node: nodes.Element, names: dict[str, str]) -> Counter[str]:
+    """Return how often each defined substitution is referenced in *node*."""
+    called = (reference["refname"].lower() for reference in node.findall(nodes.substitution_reference))
+    return Counter(names[name] for name in called if name in names)
 
 
 def plain_text(tree: nodes.document) -> str:

@@ -258,6 +258,49 @@ def test_unclosed_brackets_in_markdown_are_too_complex(tmp_path: Path, unclosed:
     assert row["rule"] == "error.too_complex"
 
 
+def test_a_file_on_which_docutils_fails_is_unreadable(tmp_path: Path) -> None:
+    """A substitution that names an undefined one, after its use, ended the run with a KeyError."""
+    row = one(RestructuredText(), tmp_path, "Some text. |a|\n\n.. |a| replace:: see |b|\n")
+
+    assert row["rule"] == "error.unreadable"
+    assert "KeyError" in str(row["message"])
+
+
+def doubling(levels: int) -> str:
+    lines = [f".. |a{n}| replace:: |a{n - 1}| |a{n - 1}|" for n in range(1, levels + 1)]
+    return "\n".join([".. |a0| replace:: x", *lines, "", f"|a{levels}|"])
+
+
+def test_a_substitution_bomb_is_too_complex(tmp_path: Path) -> None:
+    """Each line doubles the work: 525 bytes took 14 s. A few levels are no bomb."""
+    start = time.process_time()
+
+    row = one(RestructuredText(), tmp_path, doubling(60))
+
+    assert time.process_time() - start < 2
+    assert row["rule"] == "error.too_complex"
+    assert one(RestructuredText(), tmp_path, doubling(3))["text"] == " ".join("x" * 8)
+
+
+def test_a_substitution_that_contains_itself_is_unreadable(tmp_path: Path) -> None:
+    """It has no end, and must not hide the size of others."""
+    row = one(RestructuredText(), tmp_path, doubling(60) + "\n\n.. |b| replace:: |b|\n")
+
+    assert row["rule"] == "error.unreadable"
+
+
+@pytest.mark.parametrize("mark", ["*a ", "``a ", "|a ", ":r:`a "])
+def test_unclosed_inline_markup_is_too_complex(tmp_path: Path, mark: str) -> None:
+    """The end of each is searched to the end of the paragraph; in many short paragraphs that is fast."""
+    start = time.process_time()
+
+    row = one(RestructuredText(), tmp_path, mark * 12_000)
+
+    assert time.process_time() - start < 4
+    assert row["rule"] == "error.too_complex"
+    assert one(RestructuredText(), tmp_path, f"{mark * 10}\n\n" * 50)["rule"] is None
+
+
 METADATA = """\
 Metadata-Version: 2.4
 Name: sample
