@@ -139,11 +139,11 @@ def _bounded_inliner(max_work: int) -> Inliner:
             raise DataError("too much inline markup in one paragraph", kind="too_complex")
         return parse_text(text, *context)
 
-    inliner.parse = bounded_parse  # type: ignore[method-assign]
+    inliner.parse = bounded_parse  # type: ignore[assignment, method-assign]
     return inliner
 
 
-class _Reader(Reader):
+class _Reader(Reader):  # type: ignore[type-arg]
     """Checks substitutions before they are made."""
 
     def get_transforms(self) -> list[type[Transform]]:
