@@ -52,7 +52,7 @@ def _for_example(counts: Counts, example: Callable[[str], str | None]) -> str:
 
 def _hint(counts: Counts, wrong_format: Callable[[], str | None]) -> str:
     rule = most_frequent_rule(counts)
-    is_broken = not counts.published and rule is not None and rule[0].startswith(DataError("", kind="").rule)
+    is_broken = not counts.published and rule is not None and rule[0].startswith("error.")
     if is_broken and (hint := wrong_format()) is not None:
         return hint
     if not counts.published and rule is not None and rule[0] == DataError("", kind="no_text").rule:
