@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from corpusmill.crawlers.frontier.refusal import Refusal
-from corpusmill.schemas.urls import DEFAULT_PORTS, authority, canonical_url
+from corpusmill.schemas.urls import DEFAULT_PORTS, MAX_URL_CHARACTERS, authority, canonical_url
 
 _ABSOLUTE: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -29,12 +29,15 @@ def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
         encoding: Python's name of the page's encoding, which its queries use.
 
     Raises:
-        ValueError: The result is not an http or https address, or its host or port is invalid.
+        ValueError: The result is not an http or https address, or its host or port is invalid, or it, *reference* or
+            *base* is longer than `MAX_URL_CHARACTERS`.
 
     >>> resolved_url("///Example.ORG:80\\\\a b/../é?q[]=é", base="http://localhost/", encoding="latin-1")
     'http://example.org/%C3%A9?q[]=%E9'
     """
     text = reference.strip(_SURROUNDING).translate(_DROPPED)
+    if max(len(text), len(base)) > MAX_URL_CHARACTERS:
+        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
     scheme, place, base_path, base_query = _parts(base)
     has_authority = False
     if named := _SCHEME.match(text):
@@ -54,7 +57,10 @@ def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
         query, has_query = (query, True) if mark else (base_query or "", base_query is not None)
     elif not path.startswith("/"):
         path = f"{base_path.rpartition('/')[0]}/{path}"
-    return f"{scheme}://{place}{_path(path)}{'?' if has_query else ''}{_query(query, encoding)}"
+    url = f"{scheme}://{place}{_path(path)}{'?' if has_query else ''}{_query(query, encoding)}"
+    if len(url) > MAX_URL_CHARACTERS:
+        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
+    return url
 
 
 def resolved_location(head: bytes, *, base: str) -> str | None:

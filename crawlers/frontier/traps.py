@@ -35,10 +35,11 @@ TEXTS_COMPARED: Final = 32
 """Latest distinct texts of a pattern that a page is compared with: more than the months of two years."""
 SAME_SHARE: Final = 0.9
 """Jaccard similarity of the words of two pages, without numbers, from which their texts count as the same."""
+SKETCHED_CHARACTERS: Final = 200_000
+"""Characters of a page that are compared."""
 
 _SKETCH: Final = 128
 """Hashes in a sketch of a page. The standard deviation of an estimated similarity of 0.9 is then 0.03."""
-_SKETCHED_CHARACTERS: Final = 200_000
 _NESTED: Final = 5
 _COMPARED_PARTS: Final = 256
 _WORD: Final = re.compile(r"[a-z0-9]+|[^\W\d_]+")
@@ -129,7 +130,7 @@ def text_sketch(text: str, *, url: str) -> bytes:
     Numbers and words of the page's address *url* are left out, because pages may differ only in these.
     """
     own = set(_words(unquote(url)))
-    counts = Counter(word for word in _words(text[:_SKETCHED_CHARACTERS]) if word not in own)
+    counts = Counter(word for word in _words(text[:SKETCHED_CHARACTERS]) if word not in own)
     # The second occurrence of a word counts as another word.
     times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
     first = np.repeat(np.cumsum(times) - times, times)

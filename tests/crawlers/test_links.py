@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.links import header_directives, page_links
+from corpusmill.schemas.urls import MAX_URL_CHARACTERS
 
 URL = "http://example.org/a/b"
 
@@ -31,6 +35,15 @@ def _follow(html: str | bytes, **headers: str) -> tuple[str, ...]:
         ('<meta http-equiv="Refresh" content="0; URL=\'/c\'">', ("http://example.org/c",)),
         ('<a href="a b?c d">', ("http://example.org/a/a%20b?c%20d",)),
         ("<!-- <a href=c> -->", ()),
+        ("<!--><a href=c><!-- --!><a href=d><!--", ("http://example.org/a/c", "http://example.org/a/d")),
+        ("<!doctype html><? <a href=b> </ <a href=c>d", ()),
+        ("<img alt='<a href=c>' title=\"<a href=d>\"><p a='><a href=e>", ()),
+        ("<script>'<a href=c>'</script><style><a href=d></style><template><a href=e></template>", ()),
+        ("<title><a href=c></title><textarea></title><a href=d></TEXTAREA ><a href=e>", ("http://example.org/a/e",)),
+        ("<svg><style/><title/><a href=c></svg><plaintext><a href=d>", ("http://example.org/a/c",)),
+        ("<A\nHREF = '/?a=1&amp;b=2&copy=3&#x26;d' href=/e><a href=/f", ("http://example.org/?a=1&b=2&copy=3&d",)),
+        ("<abbr href=c><a/href=d><a\x0chref=/e><article href=f>", ("http://example.org/a/d", "http://example.org/e")),
+        (f"<a href=/c?&#{'9' * 5000};>", ("http://example.org/c?%EF%BF%BD",)),
     ],
 )
 def test_links_are_absolute_web_addresses(html: str, links: tuple[str, ...]) -> None:
@@ -75,6 +88,37 @@ def test_links_are_in_the_page_as_extract_reads_it(html: bytes, links: tuple[str
 def test_the_text_of_a_page_has_no_code_and_addresses(html: str, words: str) -> None:
     """Only the visible text is compared with other pages."""
     assert " ".join(page_links(html.encode(), url=URL, headers={}).text.split()) == words
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div>" * 200_000,
+        "<a href=x>w<object>" * 50_000,
+        "".join(f"<b id={number}>" for number in range(20_000)) + "<p>x" * 20_000,
+        "<a href='\"" * 100_000,
+        "<!--" * 200_000,
+        "<title>" * 200_000,
+        "<" * 500_000,
+    ],
+    ids=lambda html: html[:12],
+)
+def test_hostile_markup_takes_linear_time(html: str) -> None:
+    """Quadratic time would block the crawl of all hosts for minutes; trees of these pages need it."""
+    began = time.process_time()
+
+    page_links(html.encode(), url=URL, headers={})
+
+    assert time.process_time() - began < 3
+
+
+def test_a_long_base_is_no_memory_bomb() -> None:
+    """A base above the limit of an address is ignored; many links to a long one are refused with their page."""
+    links = "".join(f"<a href={number}>" for number in range(4_000))
+
+    assert len(_follow(f"<base href=/{'a' * MAX_URL_CHARACTERS}/>{links}")[0]) == len("http://example.org/a/0")
+    with pytest.raises(Refusal, match="too_large"):
+        _follow(f"<base href=/{'a' * (MAX_URL_CHARACTERS - 100)}/>{links}")
 
 
 def test_a_link_without_nofollow_is_followed() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.references import request_target, resolved_location, resolved_url
+from corpusmill.schemas.urls import MAX_URL_CHARACTERS
 
 BASE = "http://example.org/a/b?c=d"
 
@@ -53,6 +54,16 @@ def test_other_addresses_are_refused(reference: str) -> None:
     """These have another scheme, no host or an invalid one."""
     with pytest.raises(ValueError, match=r"web address|host|[Pp]ort|IPv6"):
         resolved_url(reference, base=BASE)
+
+
+@pytest.mark.parametrize(
+    ("reference", "base"),
+    [("/" + "a" * MAX_URL_CHARACTERS, BASE), ("/c", BASE + "a" * MAX_URL_CHARACTERS), ("/" + "é" * 2000, BASE)],
+)
+def test_addresses_above_the_limit_are_refused(reference: str, base: str) -> None:
+    """Each link of a page would repeat a long base, and the cache would keep it."""
+    with pytest.raises(ValueError, match=f"longer than {MAX_URL_CHARACTERS}"):
+        resolved_url(reference, base=base)
 
 
 def test_a_query_is_in_the_encoding_of_its_page() -> None:
