@@ -9,11 +9,14 @@ from urllib.parse import urlsplit
 
 from corpusmill.crawlers.frontier.traps import (
     NEW_TEXT_RETURNS,
+    NEW_WORDS,
     PATTERN_BUDGET,
+    SKETCH_BYTES,
     TEXTS_COMPARED,
     address_pattern,
     family_pattern,
     says_the_same,
+    words_of_pattern,
 )
 
 _SCHEMA: Final = """
@@ -23,6 +26,7 @@ CREATE TABLE IF NOT EXISTS texts (
 );
 CREATE INDEX IF NOT EXISTS texts_of_pattern ON texts (pattern, number);
 CREATE TABLE IF NOT EXISTS counted (number INTEGER PRIMARY KEY, page INTEGER NOT NULL, pattern TEXT NOT NULL, spent);
+CREATE TABLE IF NOT EXISTS words (word INTEGER PRIMARY KEY, page INTEGER NOT NULL);
 """
 _TEXTS_KEPT: Final = 2 * TEXTS_COMPARED
 """Latest texts of a pattern in the file: when the latest pages are fetched again, enough texts before them are left."""
@@ -47,7 +51,7 @@ class PatternBudgets:
 
         A page is not redundant if its text is new, or if one of its new *links* to the same host has a pattern with new
         texts: tables of contents may look alike. The first page of a pattern is also compared with those of its family,
-        because filters make ever new sets of parameters.
+        because filters make ever new sets of parameters, and names such as /a, /b, /aa ever new paths.
         """
         pattern = address_pattern(canonical)
         family = family_pattern(pattern)
@@ -72,7 +76,8 @@ class PatternBudgets:
             "SELECT sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?", (pattern, TEXTS_COMPARED)
         )
         self._log(page, pattern)
-        is_new = not any(says_the_same(text, sketch) for (text,) in texts.fetchall())
+        is_alike = any(says_the_same(text, sketch) for (text,) in texts.fetchall())
+        is_new = not is_alike or self._adds_words(pattern, page, sketch)
         self._db.execute(
             "INSERT INTO patterns VALUES (?, 0) ON CONFLICT DO UPDATE SET spent = max(0, spent + ?)",
             (pattern, -NEW_TEXT_RETURNS if is_new or is_useful else 1),
@@ -81,8 +86,20 @@ class PatternBudgets:
             self._keep_text(pattern, page, sketch)
         return not (is_new or is_useful)
 
+    def _adds_words(self, pattern: str, page: int, sketch: bytes) -> bool:
+        """Store the words of a page that is like another one; return whether enough of them are new to *pattern*.
+
+        Only words of such pages are stored, so those of the first one cannot be compared and do not count as new.
+        """
+        words = words_of_pattern(sketch, pattern)
+        before = self._db.total_changes
+        self._db.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", [(word, page) for word in words])
+        return NEW_WORDS <= self._db.total_changes - before < len(words)
+
     def _keep_text(self, pattern: str, page: int, sketch: bytes) -> None:
-        self._db.execute("INSERT INTO texts (pattern, page, sketch) VALUES (?, ?, ?)", (pattern, page, sketch))
+        self._db.execute(
+            "INSERT INTO texts (pattern, page, sketch) VALUES (?, ?, ?)", (pattern, page, sketch[:SKETCH_BYTES])
+        )
         self._db.execute(
             "DELETE FROM texts WHERE pattern = ? AND number <= (SELECT number FROM texts WHERE pattern = ?"
             " ORDER BY number DESC LIMIT 1 OFFSET ?)",
@@ -106,6 +123,7 @@ class PatternBudgets:
         self._db.executemany("DELETE FROM patterns WHERE pattern = ?", [row[1:] for row in lost if row[0] is None])
         self._db.execute(f"DELETE FROM counted WHERE page IN ({pages})", values)
         self._db.execute(f"DELETE FROM texts WHERE page IN ({pages})", values)
+        self._db.execute(f"DELETE FROM words WHERE page IN ({pages})", values)
 
     def exhausted(self, canonical: str) -> str | None:
         """Return the reason to refuse addresses like *canonical*; None while the budget is not spent."""
@@ -115,7 +133,7 @@ class PatternBudgets:
             return f"{PATTERN_BUDGET} pages said the same as pages before them; pattern {pattern}"
         family = family_pattern(pattern)
         if spent is None and family is not None and (self._spent(family) or 0) >= PATTERN_BUDGET:
-            return f"{PATTERN_BUDGET} pages with other parameters said the same; pattern {family}"
+            return f"{PATTERN_BUDGET} pages at similar addresses said the same; pattern {family}"
         return None
 
     def _spent(self, pattern: str) -> int | None:

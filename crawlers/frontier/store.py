@@ -150,7 +150,7 @@ class Frontier:
     def _make_tables(self) -> None:
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
         if version != _FORMAT:
-            tables = ("meta", "urls", "refused", "patterns", "texts", "counted")
+            tables = ("meta", "urls", "refused", "patterns", "texts", "counted", "words")
             self._db.executescript("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
         self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
 
@@ -382,11 +382,12 @@ class Frontier:
 
     def _trap(self, entry: Entry) -> str | None:
         """Return the reason to refuse *entry* as a trap; None if it is not one."""
-        if entry.chain < MIN_CHAIN or entry.redirects:
+        if entry.chain < MIN_CHAIN:
             return None
-        # A page that was settled in the meantime may have shortened the chain.
-        (chain,) = self._db.execute("SELECT chain FROM urls WHERE id = ?", (entry.id,)).fetchone()
-        return self._budgets.exhausted(entry.key) if chain >= MIN_CHAIN else None
+        # A page that was settled in the meantime may have shortened the chain. Another spelling of an archived redirect
+        # is fetched, because the ledger has each canonical URL once.
+        chain, spelling = self._db.execute("SELECT chain, spelling FROM urls WHERE id = ?", (entry.id,)).fetchone()
+        return self._budgets.exhausted(entry.key) if chain >= MIN_CHAIN and not spelling else None
 
     def _refuse_queued(self, entry: Entry, rule: str, message: str) -> None:
         """Move *entry* from the queue to the refused pages, so that a link from another page can queue it again."""

@@ -35,15 +35,21 @@ TEXTS_COMPARED: Final = 32
 """Latest distinct texts of a pattern that a page is compared with: more than the months of two years."""
 SAME_SHARE: Final = 0.9
 """Jaccard similarity of the words of two pages, without numbers, from which their texts count as the same."""
+NEW_WORDS: Final = 5
+"""Words that a page must add to its pattern to count as new although it repeats nearly the text of another page, as a
+short post in a long layout does. A page of a calendar adds fewer: a month, a weekday."""
 SKETCHED_CHARACTERS: Final = 200_000
 """Characters of a page that are compared."""
 
-_SKETCH: Final = 128
-"""Hashes in a sketch of a page. The standard deviation of an estimated similarity of 0.9 is then 0.03."""
+_COMPARED: Final = 128
+"""Hashes of a sketch that are compared. The standard deviation of an estimated similarity of 0.9 is then 0.03."""
+SKETCH_BYTES: Final = 4 * _COMPARED
+_MAX_WORDS: Final = 4096
 _NESTED: Final = 5
 _COMPARED_PARTS: Final = 256
 _WORD: Final = re.compile(r"[a-z0-9]+|[^\W\d_]+")
 _PIECE: Final = re.compile(r"[A-Za-z0-9]+")
+_NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 _DIGIT: Final = re.compile(r"[0-9]")
 _VARIABLES: Final = re.compile(r"#(?:[^A-Za-z0-9/#]*#)+")
 
@@ -66,8 +72,7 @@ def _path_trap(path: str) -> tuple[str, str] | None:
     if len(segments) > MAX_SEGMENTS:
         return "trap.deep_path", f"{len(segments)} path segments"
     repeated = _repeated(segments, shortest=1)
-    # A date such as /11/11/11/ is not a trap.
-    if not repeated or all(segment.isdigit() for segment in repeated):
+    if not repeated or _are_numbers(repeated):
         return None
     return "trap.repeated_path", f"`{'/'.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
 
@@ -80,9 +85,14 @@ def _query_trap(query: str) -> tuple[str, str] | None:
         query = unquote(query)
     # Nested addresses: /login?next=/login?next=/login?next=/
     repeated = _repeated([part for part in re.split(r"[=&?/#]+", query) if part], shortest=2)
-    if repeated:
+    if repeated and not _are_numbers(repeated):
         return "trap.repeated_parameter", f"`{'='.join(repeated)[:200]}` {MAX_REPETITIONS + 1} times in a row"
     return None
+
+
+def _are_numbers(parts: Sequence[str]) -> bool:
+    """Return whether *parts* may be a date or coordinates, such as /11/11/11/ and ?box=-1/-1/-1/-1/-1/-1."""
+    return all(map(_NUMBER.fullmatch, parts))
 
 
 def _repeated(parts: Sequence[str], *, shortest: int) -> Sequence[str]:
@@ -115,18 +125,24 @@ def _masked(piece: re.Match[str]) -> str:
 
 
 def family_pattern(pattern: str) -> str | None:
-    """Return the pattern of all addresses with any query on the path of *pattern*; None if it has no query.
+    """Return the pattern of similar addresses, or None if those of *pattern* already differ in a number.
 
-    >>> family_pattern("example.org/shop?color&size")
-    'example.org/shop?*'
+    They have any query, or any last segment of the path.
+
+    >>> family_pattern("example.org/shop?color&size"), family_pattern("example.org/list/b"), family_pattern("a/cal/#")
+    ('example.org/shop?*', 'example.org/list/*', None)
     """
     path, mark, _ = pattern.partition("?")
-    return f"{path}?*" if mark else None
+    if mark:
+        return f"{path}?*"
+    folder, _, last = path.rpartition("/")
+    return None if "#" in last else f"{folder}/*"
 
 
 def text_sketch(text: str, *, url: str) -> bytes:
-    """Return a sketch of the words of a page, of up to 512 bytes, for `says_the_same`.
+    """Return the smallest hashes of the words of a page, uint32 in ascending order, at most 4,096.
 
+    `says_the_same` compares the first `SKETCH_BYTES`; `words_of_pattern` uses all of them.
     Numbers and words of the page's address *url* are left out, because pages may differ only in these.
     """
     own = set(_words(unquote(url)))
@@ -136,7 +152,14 @@ def text_sketch(text: str, *, url: str) -> bytes:
     first = np.repeat(np.cumsum(times) - times, times)
     words = np.fromiter((crc32(word.encode()) for word in counts), dtype=np.uint64, count=len(counts))
     features = np.repeat(words, times) | ((np.arange(len(first)) - first).astype(np.uint64) << np.uint64(32))
-    return np.unique(splitmix64_column(features).astype(np.uint32))[:_SKETCH].tobytes()
+    return np.unique(splitmix64_column(features).astype(np.uint32))[:_MAX_WORDS].tobytes()
+
+
+def words_of_pattern(sketch: bytes, pattern: str) -> list[int]:
+    """Return the words of *sketch* as int64 numbers, which differ from those of other patterns."""
+    words = np.frombuffer(sketch, dtype=np.uint32).astype(np.int64)
+    numbers: list[int] = (words | (crc32(pattern.encode()) >> 1) << 32).tolist()
+    return numbers
 
 
 def _words(text: str) -> list[str]:
@@ -150,11 +173,11 @@ def says_the_same(one: bytes, other: bytes) -> bool:
     >>> says_the_same(old, new), says_the_same(old, text_sketch("A fair", url="http://example.org/"))
     (True, False)
     """
-    first, second = set(memoryview(one).cast("I")), set(memoryview(other).cast("I"))
+    first, second = (set(memoryview(sketch[:SKETCH_BYTES]).cast("I")) for sketch in (one, other))
     shared = first & second
     if 2 * len(shared) < max(len(first), len(second)):  # most pages differ, and sorting is the slowest step
         return False
     union = sorted(first | second)
-    if max(len(first), len(second)) == _SKETCH:
-        union = union[:_SKETCH]
+    if max(len(first), len(second)) == _COMPARED:
+        union = union[:_COMPARED]
     return len(shared.intersection(union)) >= SAME_SHARE * len(union)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,8 @@ def _with_prose(*links: str, title: str = "") -> Answer:
         ("/docs/x/x/x/y.html", "trap.repeated_path"),
         ("/a/b/a/b/", None),
         ("/2011/11/11/11/", None),
+        ("/map?box=-1/-1.5/-1/-1.5/-1/-1.5", None),
+        ("/cite?url=https://b.example/2024/01/01/01/01/01/01", None),
         ("/" + "/".join(map(str, range(20))), None),
         ("/" + "/".join(map(str, range(21))), "trap.deep_path"),
     ],
@@ -171,6 +174,28 @@ def _nested_return(path: str) -> Answer | None:
     return page(f"/trap?next={quote(path, safe='')}", text="log in") if path.startswith("/trap") else None
 
 
+def _redirected(path: str) -> Answer | None:
+    """Return the pages of a calendar that are linked by redirects, as `next.cgi` does."""
+    hit = re.fullmatch(r"/trap/(next|month)/(\d+)", path)
+    if hit and hit[1] == "next":
+        return Answer(status=302, headers={"Location": f"/trap/month/{hit[2]}"})
+    return hit and page(f"/trap/next/{int(hit[2]) + 1}", text="no events in this month")
+
+
+def _letters(path: str) -> Answer | None:
+    """Return pages at /trap/, /trap/a, /trap/b, ... /trap/aa, whose addresses have no digit."""
+    if not re.fullmatch("/trap/[a-z]*", path):
+        return None
+    number = 0
+    for letter in path[6:]:
+        number = 26 * number + ord(letter) - ord("a") + 1
+    following, name = number + 1, ""
+    while following:
+        following, letter_number = divmod(following - 1, 26)
+        name = chr(ord("a") + letter_number) + name
+    return page(f"/trap/{name}", text="no events in this month")
+
+
 @pytest.mark.parametrize(
     ("first", "generate", "requests", "rule"),
     [
@@ -182,6 +207,8 @@ def _nested_return(path: str) -> Answer | None:
         ("/trap/", _growing_path, 5 * PATTERN_BUDGET, "trap.same_text"),
         ("/trap?page=1", _page_numbers, PATTERN_BUDGET + 1, "trap.same_text"),
         ("/trap", _filters, 5 * PATTERN_BUDGET, "trap.same_text"),
+        ("/trap/month/0", _redirected, 2 * PATTERN_BUDGET + 2, "trap.same_text"),
+        ("/trap/", _letters, PATTERN_BUDGET + 12, "trap.same_text"),
         ("/trap?next=/", _nested_return, 3, "trap.repeated_parameter"),
     ],
 )
@@ -226,6 +253,14 @@ def _pagination(path: str) -> Answer | None:
     return page(*([f"/list?page={number + 1}"] if number < 30 else []), text=f"Page {number}")
 
 
+def _forum(path: str) -> Answer | None:
+    """Return short posts in a long layout, each linked from the one before only."""
+    number = int(path.rpartition("=")[2])
+    layout = " ".join(f"{first}{second}" for first in WORDS[:20] for second in WORDS[20:])
+    post = " ".join(f"w{number}x{word}" for word in range(8))
+    return page(*([f"/thread?page={number + 1}"] if number < 150 else []), text=f"{layout} {post}")
+
+
 @pytest.mark.parametrize(
     ("first", "generate", "count"),
     [
@@ -233,6 +268,7 @@ def _pagination(path: str) -> Answer | None:
         ("/list/0", _numbered_lists, 400),
         ("/index.php?id=0", _print_versions, 300),
         ("/list?page=1", _pagination, 30),
+        ("/thread?page=1", _forum, 150),
     ],
 )
 def test_an_ordinary_site_is_fetched_whole(raw_dir: Path, first: str, generate: Maker, count: int) -> None:
@@ -251,6 +287,57 @@ def test_listed_pages_are_fetched_even_with_equal_texts(raw_dir: Path) -> None:
         manifest = crawl(source_of(site), raw_dir)
 
     assert manifest.counts["pages"] == 1 + len(names)
+
+
+def test_words_of_pages_that_are_fetched_again_are_new_again(tmp_path: Path) -> None:
+    """A power cut may lose pages of the archive, whose words then must not count as known."""
+    frontier = Frontier(tmp_path / "one.db")
+    layout = " ".join(WORDS * 8)
+    db = sqlite3.connect(tmp_path / "one.db")
+    spent = []
+    for number in range(4):
+        url = f"http://a.example/p/{number}"
+        frontier.seed([Link(url, url, 0)])
+        for _ in range(2):
+            entry = frontier.take()
+            assert entry is not None
+            post = " ".join(f"post{number}x{word}" for word in range(8))
+            sketch = text_sketch(f"{layout} {post}", url=url)
+            frontier.settle(entry, Settled(State.PAGE, sketch=sketch), file=0, end=number + 1)
+            spent.append(db.execute("SELECT spent FROM patterns").fetchone()[0])
+            frontier.requeue(file=0, after=number)
+        frontier.take()
+        frontier.settle(entry, Settled(State.PAGE, sketch=sketch), file=0, end=number + 1)
+    db.close()
+    frontier.close()
+
+    assert spent == [0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_another_spelling_of_an_archived_redirect_is_fetched(tmp_path: Path) -> None:
+    """The ledger has each canonical URL once, so refusing the second spelling would leave no trace."""
+    frontier = Frontier(tmp_path / "one.db")
+    key = "http://a.example/p/{}?a&b"
+    frontier.seed([Link(key.format(0), key.format(0), 0)])
+    sketch = text_sketch("the same", url="")
+    for number in range(PATTERN_BUDGET):
+        entry = frontier.take()
+        assert entry is not None
+        link = Link(key.format(number + 1), key.format(number + 1), 0)
+        frontier.settle(entry, Settled(State.PAGE, links=(link,), sketch=sketch), file=0, end=1)
+    entry = frontier.take()
+    assert entry is not None
+    target = Link(entry.key, "http://a.example/p/32?b&a", 0, redirects=1)
+    frontier.settle(entry, Settled(State.REDIRECT, links=(target,)), file=0, end=1)
+    spelled = frontier.take()
+    assert spelled is not None
+    assert (spelled.key, spelled.url) == (entry.key, target.url)
+    link = Link(key.format(40), key.format(40), 0)
+    frontier.settle(spelled, Settled(State.PAGE, links=(link,), sketch=sketch), file=0, end=1)
+
+    assert frontier.take() is None
+    assert [row[0] for row in frontier.ledger()] == [key.format(40)]
+    frontier.close()
 
 
 def _trapped(path: Path, *, reopen: bool) -> tuple[list[str], list[str]]:
