@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
@@ -173,11 +174,16 @@ def says_the_same(one: bytes, other: bytes) -> bool:
     >>> says_the_same(old, new), says_the_same(old, text_sketch("A fair", url="http://example.org/"))
     (True, False)
     """
-    first, second = (set(memoryview(sketch[:SKETCH_BYTES]).cast("I")) for sketch in (one, other))
-    shared = first & second
+    first, second = _hashes(one), _hashes(other)
+    shared = first.intersection(second)
     if 2 * len(shared) < max(len(first), len(second)):  # most pages differ, and sorting is the slowest step
         return False
     union = sorted(first | second)
     if max(len(first), len(second)) == _COMPARED:
         union = union[:_COMPARED]
     return len(shared.intersection(union)) >= SAME_SHARE * len(union)
+
+
+@lru_cache(maxsize=2 * TEXTS_COMPARED)
+def _hashes(sketch: bytes) -> frozenset[int]:
+    return frozenset(memoryview(sketch[:SKETCH_BYTES]).cast("I"))
