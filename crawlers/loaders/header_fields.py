@@ -35,7 +35,7 @@ MARK: Final = "comment:SPDX-License-Identifier"
 def described(fields: dict[str, str], *, place: str, text: str = "") -> dict[str, Any]:
     """Return `license`, `license_source`, `published_at` and `metadata` for a file that has *fields* at its top.
 
-    `metadata` has the other fields, and tells as `published_at_source` which field named the day.
+    `metadata` has the other fields; its `published_at_source` names the field that gave the day.
 
     Args:
         place: What the fields are called as a source: ``front-matter``, ``docinfo``.

@@ -160,16 +160,16 @@ def test_a_damaged_output_is_computed_again(tmp_path: Path, marks: Path, damage:
     """The next run detects what a crash has damaged, and repeats only that task."""
     store = TaskStore(tmp_path / "w")
     first = run(plan(marks, 3, 5), store)
-    arrow, told = (_path(store, first["count"], end) for end in ("arrow", "json"))
+    arrow, result = (_path(store, first["count"], end) for end in ("arrow", "json"))
     match damage:
         case "missing":
             arrow.unlink()
         case "short":
             arrow.write_bytes(arrow.read_bytes()[:-10])
         case "no json":
-            told.unlink()
+            result.unlink()
         case "torn json":
-            told.write_text(told.read_text()[:20])
+            result.write_text(result.read_text()[:20])
             store.store.remove_folder(STEPS)
 
     done = run(plan(marks, 3, 5), store)

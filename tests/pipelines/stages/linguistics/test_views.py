@@ -130,7 +130,7 @@ def test_a_view_takes_no_other_columns_name(into: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "given_parameters", "told"),
+    ("kind", "given_parameters", "message"),
     [
         (StopWords, {"language": "xx"}, "no list of stop words for `xx`; allowed: de, en, es, fr"),
         (Stem, {"language": "zh"}, "no stems for `zh`"),
@@ -141,12 +141,12 @@ def test_a_view_takes_no_other_columns_name(into: str) -> None:
         (Lemmatize, {"sentences": True}, "needs `tokens: spacy`"),
     ],
 )
-def test_what_cannot_be_done_is_refused(kind: type[View], given_parameters: dict[str, Any], told: str) -> None:
+def test_what_cannot_be_done_is_refused(kind: type[View], given_parameters: dict[str, Any], message: str) -> None:
     """The recipe is refused before work starts, and the message lists the alternatives."""
     with pytest.raises(ValidationError) as refused:
         kind.model_validate(given_parameters)
 
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 def test_every_language_that_is_offered_works() -> None:

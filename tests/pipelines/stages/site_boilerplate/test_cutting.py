@@ -98,11 +98,11 @@ def test_what_stands_on_most_pages_of_a_site_is_cut_and_recorded_once(tmp_path: 
 
     assert all(HEAD not in text and "Share" not in text for name, text in texts(rows).items() if "daily" in name)
     assert all(text.startswith(HEAD) for name, text in texts(rows).items() if "other" in name)
-    told = {row["sample_text"]: row for row in rows if row["rule"] == TEMPLATE}
-    assert set(told) == {HEAD, FOOT}
-    assert (told[HEAD]["value"], told[HEAD]["threshold"]) == (7 / 8, 0.5)
-    assert told[HEAD]["message"] == "on 7 of 8 pages of daily.example"
-    assert told[HEAD]["url"].startswith("https://www.daily.example/")
+    by_template = {row["sample_text"]: row for row in rows if row["rule"] == TEMPLATE}
+    assert set(by_template) == {HEAD, FOOT}
+    assert (by_template[HEAD]["value"], by_template[HEAD]["threshold"]) == (7 / 8, 0.5)
+    assert by_template[HEAD]["message"] == "on 7 of 8 pages of daily.example"
+    assert by_template[HEAD]["url"].startswith("https://www.daily.example/")
     assert (law["created"], law["ledger"], law[f"rule/{TEMPLATE}"]) == (2, 2, 2)
     assert holds(law)
 
@@ -215,11 +215,11 @@ def test_nothing_is_lost_and_every_piece_that_is_cut_is_recorded(
     )
 
     assert holds({"documents_in": 0, "documents_out": 0, "bytes_in": 0, "bytes_out": 0} | law)
-    told = {row["sample_text"] for row in found if row["rule"] == TEMPLATE}
-    assert len(told) == [row["rule"] for row in found].count(TEMPLATE)
+    by_template = {row["sample_text"] for row in found if row["rule"] == TEMPLATE}
+    assert len(by_template) == [row["rule"] for row in found].count(TEMPLATE)
     before = {one["id"]: one["text"] for one in captures}
     for row in (row for row in found if row["rule"] != TEMPLATE):
-        left = [part for part in before[row["id"]].split("\n\n") if part not in told]
+        left = [part for part in before[row["id"]].split("\n\n") if part not in by_template]
         if row["rule"] is None:
             assert row["text"] == "\n\n".join(left)
         else:

@@ -25,7 +25,7 @@ texts = st.lists(st.sampled_from(LINES), max_size=14).map("\n".join)
 some_keys = st.sets(st.sampled_from([key for line in LINES if (key := key_of(line)) is not None]))
 
 
-def told(text: str) -> list[str]:
+def template_texts(text: str) -> list[str]:
     return [text[piece.start : piece.end] for piece in pieces(text)]
 
 
@@ -45,7 +45,7 @@ def told(text: str) -> list[str]:
 )
 def test_a_text_is_divided_at_empty_lines_and_in_lists(text: str, expected: list[str]) -> None:
     """Sites repeat these units; code must never be divided."""
-    assert told(text) == expected
+    assert template_texts(text) == expected
 
 
 def test_case_and_white_space_make_no_difference_and_letters_do() -> None:
@@ -77,7 +77,7 @@ def test_what_is_left_are_the_other_pieces_divided_as_before(text: str, keys: se
 
     left = without(text, pieces(text), keys)
 
-    assert told(left) == kept
+    assert template_texts(left) == kept
     assert len(left) <= len(text)
     assert without(left, pieces(left), keys) == left
 
@@ -85,4 +85,4 @@ def test_what_is_left_are_the_other_pieces_divided_as_before(text: str, keys: se
 @given(text=texts)
 def test_pieces_hold_every_character_that_is_not_white_space(text: str) -> None:
     """Text between pieces would be lost with them."""
-    assert "".join("".join(told(text)).split()) == "".join(text.split())
+    assert "".join("".join(template_texts(text)).split()) == "".join(text.split())
