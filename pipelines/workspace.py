@@ -193,7 +193,7 @@ class Workspace:
         if not self.database.exists():
             return []
         with self._runs() as connection:
-            rows = connection.execute("SELECT * FROM runs ORDER BY started_at DESC, run DESC").fetchall()
+            rows = connection.execute("SELECT * FROM runs ORDER BY rowid DESC").fetchall()  # clocks jump
         runs = [{**dict(row), "steps": json.loads(row["steps"])} for row in rows]
         return [_seen(run) for run in runs if dataset is None or run["dataset"] == dataset]
 

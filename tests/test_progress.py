@@ -43,8 +43,9 @@ def test_a_crawl_writes_one_line_where_there_is_no_terminal(tmp_path: Path, name
     assert re.fullmatch(numbers, lines[0])
 
 
-def test_a_crawl_draws_over_its_line_on_a_terminal(tmp_path: Path) -> None:
+def test_a_crawl_draws_over_its_line_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With the addresses that wait, while it runs."""
+    monkeypatch.delenv("NO_PROGRESS", raising=False)
     ours, theirs = pty.openpty()
     with serve(ANSWERS) as site:
         with subprocess.Popen(_command(site, tmp_path), stdout=subprocess.DEVNULL, stderr=theirs) as process:

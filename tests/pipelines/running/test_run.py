@@ -110,3 +110,17 @@ def test_a_sample_of_the_smallest_ids_is_a_data_set_of_its_own(project: Path, tm
 
     assert result["dataset"] == "made-sample"
     assert captured(Path(result["path"])) == captured(Path(everything["path"]))[:30]
+
+
+def test_runs_are_listed_newest_first_although_the_clock_was_set_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`runs` and `plan` take the first row for the last run."""
+    workspace = Workspace(tmp_path)
+    workspace.make()
+    moments = iter(("2026-11-30T05:00:01+00:00", "2026-11-30T05:00:00+00:00"))
+    monkeypatch.setattr("corpusmill.pipelines.workspace.now_text", lambda: next(moments))
+
+    first, second = (workspace.start_run(dataset="made", recipe="r.yaml", engine="local") for _ in range(2))
+
+    assert [run["run"] for run in workspace.runs("made")] == [second, first]
