@@ -159,7 +159,8 @@ class _Builder:
         self.plan = self.plan.extended([replace(step, stage=stage, basis=basis) for step in steps])
 
     def _documents(self) -> Documents:
-        return Documents(self.state, self.plan.schema(self.state))
+        sources = tuple(source.name for source in self.recipe.sources)
+        return Documents(self.state, self.plan.schema(self.state), sources=sources)
 
     # -- reading
 

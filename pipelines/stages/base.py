@@ -119,11 +119,14 @@ class Documents:
         state: The step whose table holds them.
         schema: Their columns.
         tables: Steps that make the tables of the stage's inputs (`TableInput`), by name.
+        sources: Names of the recipe's sources, in order. What a stage does with them is part of an address only if it
+            passes them on to a function.
     """
 
     state: str
     schema: pa.Schema
     tables: Mapping[str, str] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
 
 
 class Stage(BaseModel, ABC):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, Literal
 
 import numpy as np
 import pyarrow as pa
+from pydantic import Field
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Step
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
 from corpusmill.pipelines.stages.base import Documents, Stage
-from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
+from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priorities, priority_columns
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
 
 RULE: Final = "exact_dedup.duplicate"
@@ -28,18 +29,17 @@ RANKED: Final = pa.schema(
 
 
 class ExactDedup(Stage):
-    """Keep one of all documents with exactly the same text.
-
-    The oldest one is kept: the least (`fetched_at`, null last, then `id`).
-    """
+    """Keep one of all documents with exactly the same text."""
 
     version: ClassVar[int] = 2
     removes_copies: ClassVar[Literal["exact", "near"] | None] = "exact"
     card_line: ClassVar[str | None] = "keeps one of all documents with the same text"
 
+    keep: Keep = Field(default="oldest", description=KEEP_HELP)
+
     def reads(self) -> tuple[str, ...]:
         """Return the columns by which documents are compared and ordered."""
-        return ("content_hash", "fetched_at")
+        return ("content_hash", *priority_columns(self.keep))
 
     def rules(self) -> tuple[str, ...]:
         """Return the only rule."""
@@ -48,11 +48,14 @@ class ExactDedup(Stage):
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return an exchange by `content_hash` that decides, and one that writes the verdicts onto the documents."""
         decisions = f"{name}.decisions"
-        columns = ("content_hash", "fetched_at", "id", "rule", "text_bytes", PLACE)
+        columns = dict.fromkeys((*self.reads(), "id", "rule", "text_bytes", PLACE))
+        sources = documents.sources if self.keep == "first_source" else ()
         return (
             Exchange(
                 name=decisions,
-                inputs=(Input(documents.state, through=Ranked(keep="oldest"), columns=columns),),
+                inputs=(
+                    Input(documents.state, through=Ranked(keep=self.keep, sources=sources), columns=tuple(columns)),
+                ),
                 by="content_hash",
                 order=("priority", "id", PLACE),
                 function=DropEqual(),
@@ -67,10 +70,11 @@ class Ranked(Function):
     """Selects living documents and computes their priority."""
 
     keep: Keep
+    sources: tuple[str, ...] = ()
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
-        return lambda batches: (ranked(batch, keep=self.keep) for batch in batches)
+        return lambda batches: (ranked(batch, keep=self.keep, sources=self.sources) for batch in batches)
 
 
 class DropEqual(Function):
@@ -81,10 +85,11 @@ class DropEqual(Function):
         return lambda batches: map(drop_equal, whole_groups(batches, by="content_hash"))
 
 
-def ranked(batch: pa.RecordBatch, *, keep: Keep) -> pa.RecordBatch:
+def ranked(batch: pa.RecordBatch, *, keep: Keep, sources: Sequence[str] = ()) -> pa.RecordBatch:
     """Return the living documents of *batch* as `RANKED` rows."""
     alive = living(batch)
-    columns = [priorities(alive, keep=keep) if field.name == "priority" else alive[field.name] for field in RANKED]
+    priority = priorities(alive, keep=keep, sources=sources)
+    columns = [priority if field.name == "priority" else alive[field.name] for field in RANKED]
     return pa.RecordBatch.from_arrays(columns, schema=RANKED)
 
 

@@ -135,22 +135,26 @@ def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
     return table
 
 
-def compared(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> tuple[pa.Table, pa.Table]:
+def compared(
+    captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary, *, sources: tuple[str, ...] = ()
+) -> tuple[pa.Table, pa.Table]:
     """Return the living captures before, and the documents after, identity and *stages* (name, stage), in one order."""
     start = captures if captures.num_rows else CAPTURE.empty_table()
     steps: list[Step] = [hash_step(":hash", of="documents", is_first=True), *identity_steps(":identity", of=":hash")]
     tables = how.run(steps, {"documents": start})
     table, state = tables[":identity"], ":identity"
     for name, stage in stages:
-        added = stage.steps(name, Documents(state, table.schema))
+        added = stage.steps(name, Documents(state, table.schema, sources=sources))
         tables = how.run(added, tables)
         table, state = tables[name], name
     return tables[":hash"], table
 
 
-def fates(captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary) -> list[dict[str, Any]]:
+def fates(
+    captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary, *, sources: tuple[str, ...] = ()
+) -> list[dict[str, Any]]:
     """Return the result for each living capture: verdict, cluster, time of capture, and time first seen."""
-    before, after = compared(captures, stages, how)
+    before, after = compared(captures, stages, how, sources=sources)
     rows = []
     for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True):
         if one["rule"] is not None:

@@ -201,7 +201,7 @@ def test_between_steps_go_only_types_that_every_engine_carries() -> None:
         ('{"threshold": 1.5}', "less than or equal to 1"),
         ('{"threshold": 0}', "greater than or equal to 0.3"),
         ('{"ngram": 0}', "greater than or equal to 1"),
-        ('{"keep": "newest"}', "oldest"),
+        ('{"keep": "shortest"}', "oldest"),
         ('{"treshold": 0.8}', "Extra inputs"),
         ('{"threshold": "high"}', "valid number"),
     ],
