@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Final, Literal
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Step
-from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.engines.runs import RunRows, with_first_of_run
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priorities, priority_columns
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
@@ -78,11 +77,11 @@ class Ranked(Function):
 
 
 class DropEqual(Function):
-    """Rejects all rows but the first of each `content_hash`."""
+    """Rejects all rows but the first of each `content_hash`, holding one batch at a time."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`content_hash`, `priority`, `id`)."""
-        return lambda batches: map(drop_equal, whole_groups(batches, by="content_hash"))
+        return lambda batches: map(drop_equal, with_first_of_run(batches, by=("content_hash",), of=("id",)))
 
 
 def ranked(batch: pa.RecordBatch, *, keep: Keep, sources: Sequence[str] = ()) -> pa.RecordBatch:
@@ -93,10 +92,6 @@ def ranked(batch: pa.RecordBatch, *, keep: Keep, sources: Sequence[str] = ()) ->
     return pa.RecordBatch.from_arrays(columns, schema=RANKED)
 
 
-def drop_equal(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """Return decisions about *batch*, which has whole sorted groups: all rows but the first of a group are rejected."""
-    starts = run_starts(batch["content_hash"])
-    duplicate = np.ones(batch.num_rows, np.bool_)
-    duplicate[starts] = False
-    kept = batch["id"].take(pa.array(starts[group_numbers(starts, rows=batch.num_rows)]))
-    return decided(batch, duplicate, DECISION, rule=RULE, duplicate_of=kept)
+def drop_equal(rows: RunRows) -> pa.RecordBatch:
+    """Return decisions about a batch: all rows but the first of a run are rejected."""
+    return decided(rows.batch, ~rows.is_first, DECISION, rule=RULE, duplicate_of=rows.first["id"])
