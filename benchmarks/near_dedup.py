@@ -1,10 +1,11 @@
 """Measure near-duplicate removal alone: documents per CPU second, and recall of the true pairs.
 
     python benchmarks/near_dedup.py FOLDER [--pairs PAIRS.parquet] [--threshold 0.8] [--removed FILE]
+        [--workers 0] [--memory 500MB]
 
 FOLDER has Parquet files with the string columns `id` and `text`. PAIRS has the columns `a`, `b` (ids) and `j` (exact
-Jaccard similarity over word 5-grams). The functions of the stage run in one process, on rows sorted in memory, without
-an engine. Signatures that no other document shares are dropped first.
+Jaccard similarity over word 5-grams). The stage runs on the local engine, in this process unless there are workers;
+reading the files is included.
 
 The script prints JSON. *recall@t* is the share of pairs with j >= t of which at least one document was removed. *wrong*
 counts removed documents that are not similar to any document at the threshold, *orphans* removed documents that are not
@@ -18,108 +19,101 @@ import json
 import os
 import platform
 import resource
+import tempfile
 import time
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpusmill.pipelines.engines.base import PLACE
+from corpusmill.pipelines.engines.base import Batches, Function, Scan
+from corpusmill.pipelines.engines.driver import Silent, run_plan
+from corpusmill.pipelines.engines.local import LocalEngine
+from corpusmill.pipelines.engines.plan import Plan, ScanTask
+from corpusmill.pipelines.engines.store import StepResult, TaskStore
+from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.stages.apply import text_bytes
-from corpusmill.pipelines.stages.dedup import candidates, greedy
-from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
+from corpusmill.pipelines.stages.base import Documents
+from corpusmill.pipelines.stages.dedup.near import NearDedup
+from corpusmill.schemas.document import VERDICT
 from corpusmill.schemas.identity import document_id
 
-READ_ROWS = 1_000
+READ_ROWS: Final = 1_000
+DOCUMENT: Final = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("native", pa.string()),
+        pa.field("text", pa.string()),
+        pa.field("text_bytes", pa.int64()),
+        pa.field("fetched_at", pa.timestamp("us", "UTC")),
+        *VERDICT,
+    ]
+)
 
 
 class Removal(NamedTuple):
-    """The kept document for each removed one, by their names in the files."""
+    """The kept document for each removed one, by their names in the files, and the CPU seconds of each step."""
 
     kept_of: dict[str, str]
     least_similarity: float | None
     documents: int
+    cpu_s: dict[str, float]
 
 
-class Clock(dict[str, float]):
-    """CPU seconds by phase."""
+class ReadDocuments(Function):
+    """Reads documents as captures of one source without a date, so that ids alone determine the priority."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: (
+            documents for batch in batches for path in batch["path"].to_pylist() for documents in read_documents(path)
+        )
+
+
+def read_documents(path: str) -> Iterator[pa.RecordBatch]:
+    """Yield the documents of one file."""
+    for batch in pq.ParquetFile(path).iter_batches(batch_size=READ_ROWS, columns=["id", "text"]):
+        native = batch["id"].to_pylist()
+        columns = {
+            "id": pa.array([document_id("benchmark", name) for name in native]),
+            "native": batch["id"],
+            "text": batch["text"],
+            "text_bytes": text_bytes(batch["text"]),
+        }
+        absent = [columns.get(field.name, pa.nulls(len(native), field.type)) for field in DOCUMENT]
+        yield pa.RecordBatch.from_arrays(absent, schema=DOCUMENT)
+
+
+def remove_near(folder: Path, stage: NearDedup, *, workers: int = 0, memory_bytes: int | None = None) -> Removal:
+    """Return the near duplicates among the documents of *folder*."""
+    files = sorted(folder.glob("*.parquet"))
+    tasks = [ScanTask(({"path": str(file)},), file.name) for file in files]
+    steps = stage.steps("near_dedup", Documents("documents", DOCUMENT))
+    plan = Plan((Scan(name="documents", function=ReadDocuments(), schema=DOCUMENT), *steps), {"documents": tasks})
+    with tempfile.TemporaryDirectory() as work, LocalEngine(workers, memory_bytes=memory_bytes) as engine:
+        store = TaskStore(Path(work))
+        watch = Costs()
+        finished = run_plan(plan, store, engine, observer=watch)
+        columns = ("id", "native", "rule", "value", "duplicate_of")
+        rows = pa.Table.from_batches(list(read_table(plan, finished, store, "near_dedup", columns)))
+    names = dict(zip(rows["id"].to_pylist(), rows["native"].to_pylist(), strict=True))
+    removed = rows.filter(rows["rule"].is_valid()).to_pylist()
+    kept_of = {row["native"]: names[row["duplicate_of"]] for row in removed}
+    return Removal(kept_of, min((row["value"] for row in removed), default=None), rows.num_rows, watch.cpu_s)
+
+
+class Costs(Silent):
+    """Adds up the CPU seconds of each step."""
 
     def __init__(self) -> None:
-        super().__init__()
-        self._last = time.process_time()
+        self.cpu_s: dict[str, float] = {}
 
-    def lap(self, name: str) -> None:
-        """Add the CPU time since the last call to the phase *name*."""
-        now = time.process_time()
-        self[name] = round(self.get(name, 0.0) + now - self._last, 3)
-        self._last = now
-
-
-def documents(folder: Path) -> Iterator[pa.RecordBatch]:
-    """Yield the documents as captures of one source without a date, so that ids alone determine the priority."""
-    place = 0
-    for file in sorted(folder.glob("*.parquet")):
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=READ_ROWS, columns=["id", "text"]):
-            native = batch["id"].to_pylist()
-            ids = pa.array([document_id("benchmark", name) for name in native])
-            columns = {
-                "id": ids,
-                "text": batch["text"],
-                "native": batch["id"],
-                "text_bytes": text_bytes(batch["text"]),
-                PLACE: pa.array(range(place, place + len(ids)), pa.int64()),
-                "fetched_at": pa.nulls(len(ids), pa.timestamp("us", "UTC")),
-                "rule": pa.nulls(len(ids), pa.string()),
-            }
-            place += len(ids)
-            yield pa.record_batch(columns)
-
-
-def remove_near(folder: Path, stage: NearDedup, clock: Clock) -> Removal:
-    """Return the near-duplicates among the documents of *folder*. Texts are read twice, as in a run."""
-    sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into="bands").build()
-    explode = candidates.Explode(bands="bands").build()
-    names: dict[int, tuple[str, str]] = {}
-    bands: list[pa.RecordBatch] = []
-    for batch in documents(folder):
-        pairs = zip(batch["id"].to_pylist(), batch["native"].to_pylist(), strict=True)
-        names |= dict(zip(batch[PLACE].to_pylist(), pairs, strict=True))
-        clock.lap("read")
-        signed = pa.record_batch({"bands": sign(batch)["bands"], PLACE: batch[PLACE]})
-        bands += explode(iter([signed]))
-        clock.lap("sign")
-    flags = _sorted(bands, candidates.Flag().build(), candidates.BAND, ["band", PLACE])
-    clock.lap("buckets")
-    listed = _sorted(flags, candidates.Listed(into="shared").build(), candidates.BAND, [PLACE, "band"])
-    shared = pa.Table.from_batches(listed) if listed else pa.table({PLACE: pa.array([], pa.int64())})
-    rows = list(_candidates(folder, shared, stage))
-    clock.lap("candidates")
-    decide = greedy.Greedy(threshold=stage.threshold, rule=RULE).build()
-    stars = _sorted(rows, decide, candidates.CANDIDATE, ["priority", "id"])
-    clock.lap("greedy")
-    removed = [row for batch in stars for row in batch.to_pylist() if row["rule"] is not None]
-    by_id = dict(names.values())
-    kept_of = {names[row[PLACE]][1]: by_id[row["duplicate_of"]] for row in removed}
-    return Removal(kept_of, min((row["value"] for row in removed), default=None), len(names))
-
-
-def _candidates(folder: Path, shared: pa.Table, stage: NearDedup) -> Iterator[pa.RecordBatch]:
-    gather = candidates.Candidates(ngram=stage.ngram, keep=stage.keep, bands="shared").build()
-    places = np.asarray(shared[PLACE])
-    for batch in documents(folder):
-        first = batch[PLACE][0].as_py()
-        low, high = np.searchsorted(places, [first, first + batch.num_rows])
-        here = batch.take(pa.array(places[low:high] - first))
-        own = shared["shared"].slice(low, high - low).combine_chunks()
-        yield from gather(iter([here.append_column("shared", own)]))
-
-
-def _sorted(batches: list[pa.RecordBatch], function: Any, schema: pa.Schema, by: list[str]) -> list[pa.RecordBatch]:
-    table = pa.Table.from_batches(batches, schema=schema).combine_chunks().sort_by([(name, "ascending") for name in by])
-    return list(function(iter(table.to_batches(max_chunksize=8192))))
+    def step_done(self, done: StepResult) -> None:
+        """Add the costs of a step."""
+        spent = done.moved_cpu_s + sum(task.cpu_s for task in done.tasks)
+        self.cpu_s[done.name.removeprefix("near_dedup.")] = round(spent, 3)
 
 
 def scores(removed: Set[str], pairs: pa.Table, *, threshold: float) -> dict[str, Any]:
@@ -148,18 +142,12 @@ def scores(removed: Set[str], pairs: pa.Table, *, threshold: float) -> dict[str,
 
 
 def dedup(folder: str, _work: str, mode: str, opt: dict[str, str]) -> tuple[Any, dict[str, tuple[None, float]]]:
-    """Return the removed ids for a benchmark that compares engines; with *mode* ``sign``, the number of documents."""
-    clock = Clock()
-    if mode == "sign":
-        stage = NearDedup()
-        sign = candidates.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into="bands").build()
-        count = sum(sign(batch).num_rows for batch in documents(Path(folder)))
-        clock.lap("sign")
-        return count, {name: (None, seconds) for name, seconds in clock.items()}
-    removal = remove_near(
-        Path(folder), NearDedup.model_validate({"threshold": float(opt.get("threshold", 0.8))}), clock
-    )
-    return sorted(removal.kept_of), {name: (None, seconds) for name, seconds in clock.items()}
+    """Return the removed ids for a benchmark that compares engines."""
+    assert mode == "dedup", "this engine signs and removes in one run"
+    stage = NearDedup.model_validate({"threshold": float(opt.get("threshold", 0.8))})
+    memory = int(opt["memory_mb"]) * 1_000_000 if "memory_mb" in opt else None
+    removal = remove_near(Path(folder), stage, workers=int(opt.get("workers", 0)), memory_bytes=memory)
+    return sorted(removal.kept_of), {name: (None, seconds) for name, seconds in removal.cpu_s.items()}
 
 
 def main() -> None:
@@ -168,10 +156,14 @@ def main() -> None:
     parser.add_argument("--pairs", type=Path)
     parser.add_argument("--threshold", type=float, default=0.8)
     parser.add_argument("--removed", type=Path, metavar="FILE", help="Write the names of the removed documents here.")
+    parser.add_argument("--workers", type=int, default=0)
+    parser.add_argument("--memory-mb", type=int)
     options = parser.parse_args()
     stage = NearDedup.model_validate({"threshold": options.threshold})
-    clock = Clock()
-    removal = remove_near(options.folder, stage, clock)
+    memory = None if options.memory_mb is None else options.memory_mb * 1_000_000
+    removal = remove_near(options.folder, stage, workers=options.workers, memory_bytes=memory)
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    spent = time.process_time() + usage[1].ru_utime + usage[1].ru_stime
     versions = {"python": platform.python_version(), "numpy": np.__version__, "pyarrow": pa.__version__}
     result: dict[str, Any] = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -180,9 +172,9 @@ def main() -> None:
         "documents": removal.documents,
         "removed": len(removal.kept_of),
         "least_similarity": removal.least_similarity,
-        "cpu_s": clock,
-        "documents_per_cpu_s": round(removal.documents / sum(clock.values())),
-        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        "cpu_s": removal.cpu_s | {"in all": round(spent, 3)},
+        "documents_per_cpu_s": round(removal.documents / spent),
+        "peak_mb": [one.ru_maxrss // 1024 for one in usage],
     }
     if options.removed is not None:
         options.removed.write_text(json.dumps(sorted(removal.kept_of)))

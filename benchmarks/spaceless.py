@@ -29,7 +29,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from datasketch import MinHash, MinHashLSH
 
-from benchmarks.near_dedup import Clock, remove_near
+from benchmarks.near_dedup import remove_near
 from corpusmill.pipelines.stages.dedup.near import NearDedup
 
 LANGUAGES: Final = ("eng", "cmn_hans", "jpn", "tha", "lao", "khm", "mya")
@@ -94,7 +94,7 @@ def by_stage(texts: dict[str, str]) -> set[str]:
     """Return the names that the stage `near_dedup` removes."""
     with tempfile.TemporaryDirectory() as folder:
         pq.write_table(pa.table({"id": [*texts], "text": [*texts.values()]}), f"{folder}/pieces.parquet")
-        return set(remove_near(Path(folder), NearDedup(threshold=THRESHOLD), Clock()).kept_of)
+        return set(remove_near(Path(folder), NearDedup(threshold=THRESHOLD)).kept_of)
 
 
 def by_datasketch(texts: dict[str, str]) -> set[str]:

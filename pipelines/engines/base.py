@@ -163,12 +163,15 @@ class Input:
         through: Applied as batches are read, so that a narrow projection of a wide table moves no text.
         columns: The columns to read, including `PLACE` if needed; None: all columns except `PLACE`.
         side: Read this side table of the step (a `Map`) instead.
+        where: One of *columns*. Batches in which it is null in all rows need not be read, so *through* must ignore rows
+            in which it is null.
     """
 
     step: str
     through: Function | None = None
     columns: tuple[str, ...] | None = None
     side: str | None = None
+    where: str | None = None
 
 
 @dataclass(frozen=True)

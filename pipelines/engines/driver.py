@@ -403,13 +403,18 @@ class _Run:
             ]
         columns = self.plan.input_columns(input_)
         layout, views = self.plan.layout(input_.step), self.slices.views(input_.step, columns)
+        where = None if input_.where is None else self._whole_layer(input_.where, views)
         return [
             (
                 [asked, self.slices.addresses(input_.step, slice_, columns)],
-                Source(self.slices.piece(layout, slice_, (views,)), views, through=through),
+                Source(self.slices.piece(layout, slice_, (views,)), views, through=through, where=where),
             )
             for slice_ in self.slices.of(layout)
         ]
+
+    def _whole_layer(self, column: str, views: Mapping[str, tuple[str, ...]]) -> tuple[str, str] | None:
+        """Return the step that wrote all rows of *column*, with the column; None if there is no such step."""
+        return (views[column][0], column) if len(views[column]) == 1 else None
 
     def _partitions(self, step: Exchange) -> int:
         if step.onto is not None:

@@ -108,13 +108,24 @@ def _with_changes(values: pa.Array, changes: Sequence[tuple[pa.Array, pa.Array]]
     return values
 
 
-def frames(piece: SliceFile, store: Store) -> Iterator[Frame]:
-    """Read the batches of *piece* from *store*."""
+def frames(piece: SliceFile, store: Store, *, where: tuple[str, str] | None = None) -> Iterator[Frame]:
+    """Read the batches of *piece* from *store*.
+
+    Args:
+        where: A column of the layer of a step (step, column): batches in which it is null in all rows are skipped.
+    """
     base = IpcFile(store, piece.key, columns=piece.columns)
     layers = {layer.step: IpcFile(store, layer.key, columns=layer.columns) for layer in piece.layers}
     place = piece.number << _ROW_BITS
     for index in range(piece.start, piece.stop):
-        there = {step: layer.batch(index - piece.start) for step, layer in layers.items()}
+        there: dict[str, pa.RecordBatch] = {}
+        if where is not None:
+            step, column = where
+            there[step] = layers[step].batch(index - piece.start)
+            if there[step][column].null_count == there[step].num_rows:
+                place += there[step].num_rows
+                continue
+        there |= {step: layer.batch(index - piece.start) for step, layer in layers.items() if step not in there}
         frame = Frame(base.batch(index), there, place)
         yield frame
         place += frame.num_rows

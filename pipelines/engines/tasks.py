@@ -56,12 +56,14 @@ class Source:
         columns: The columns to read, in order, each with the steps that wrote it, newest first.
         rows: Plain rows, if there is no slice (the tasks of a scan).
         through: Applied to the batches as they are read.
+        where: A column that a step wrote (step, column): batches in which it is null in all rows are skipped.
     """
 
     piece: SliceFile | None = None
     columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     rows: tuple[Mapping[str, Any], ...] = ()
     through: Call | None = None
+    where: tuple[str, str] | None = None
 
     def batches(self, store: Store, *, batch_rows: int | None = None) -> Iterator[pa.RecordBatch]:
         """Read the piece from *store*. Tests cut it into batches of *batch_rows* rows."""
@@ -69,7 +71,7 @@ class Source:
         if self.piece is None:
             stream = iter([pa.RecordBatch.from_pylist([dict(row) for row in self.rows])])
         else:
-            stream = (frame.select(self.columns) for frame in frames(self.piece, store))
+            stream = (frame.select(self.columns) for frame in frames(self.piece, store, where=self.where))
         if batch_rows is not None:
             stream = bounded(stream, max_rows=batch_rows)
         return stream if self.through is None else built(self.through)(stream)
@@ -171,7 +173,8 @@ def _source(data: dict[str, Any]) -> Source:
     if piece is not None:
         layers = tuple(Layer(one["step"], one["key"], tuple(one["columns"])) for one in piece["layers"])
         piece = SliceFile(**{**piece, "columns": tuple(piece["columns"]), "layers": layers})
-    return Source(piece, _views(data["columns"]), tuple(data["rows"]), _call(data["through"]))
+    where = None if data["where"] is None else tuple(data["where"])
+    return Source(piece, _views(data["columns"]), tuple(data["rows"]), _call(data["through"]), where)
 
 
 def _views(data: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """Remove near duplicates: documents that share most of their shingles with a kept document.
 
 MinHash signatures (Broder 1997) are cut into bands, and documents with an equal band are candidates (Leskovec,
-Rajaraman, Ullman, Mining of Massive Datasets, §3.4). Candidates are compared exactly, greedily in order of priority
-(`corpusmill.pipelines.stages.dedup.greedy`).
+Rajaraman, Ullman, Mining of Massive Datasets, §3.4). Candidates are compared exactly and decided in rounds
+(`corpusmill.pipelines.stages.dedup.rounds`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from pydantic import Field, model_validator
 
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, Stage
-from corpusmill.pipelines.stages.dedup import candidates, greedy
+from corpusmill.pipelines.stages.dedup import buckets, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
-from corpusmill.pipelines.stages.dedup.priority import Keep
+from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
+from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
+from corpusmill.pipelines.stages.dedup.rounds import rounds
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 from corpusmill.schemas.problems import HintedValueError
 
@@ -33,11 +35,11 @@ class NearDedup(Stage):
     In scripts that do not separate words, such as Chinese, Japanese, Thai, Lao, Khmer and Burmese, each letter counts
     as a word, also in mixed texts.
 
-    Every candidate pair is compared exactly, and each removed document names the most similar kept one. The result does
-    not depend on the order of the input.
+    Candidate pairs are compared exactly, and each removed document names a kept one that it is similar to. The result
+    does not depend on the order of the input.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     removes_copies: ClassVar[Literal["exact", "near"] | None] = "near"
     card_line: ClassVar[str | None] = (
         "keeps one of all documents that share most of their word n-grams (MinHash, every pair verified)"
@@ -58,7 +60,7 @@ class NearDedup(Stage):
     rows: int = Field(
         default=DEFAULT_ROWS, ge=1, description="Rows (permutations) per band: more rows, fewer comparisons."
     )
-    keep: Keep = Field(default="oldest", description="Document to keep: the least (`fetched_at`, null last, `id`).")
+    keep: Keep = Field(default="oldest", description=KEEP_HELP)
 
     @model_validator(mode="before")
     @classmethod
@@ -93,7 +95,7 @@ class NearDedup(Stage):
 
     def reads(self) -> tuple[str, ...]:
         """Return the columns by which documents are compared and ordered."""
-        return ("text", "fetched_at")
+        return ("text", *priority_columns(self.keep))
 
     def rules(self) -> tuple[str, ...]:
         """Return the only rule."""
@@ -104,51 +106,92 @@ class NearDedup(Stage):
         return self.threshold
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
-        """Return the steps: sign documents, flag shared bands, collect them per document, compare candidates."""
-        signed, buckets, shared, compared = (f"{name}.{step}" for step in ("signatures", "buckets", "shared", "greedy"))
-        keys, own = f"{name}.bands", f"{name}.shared"
-        sign = candidates.Sign(ngram=self.ngram, bands=self.bands, rows=self.rows, into=keys)
-        gather = candidates.Candidates(ngram=self.ngram, keep=self.keep, bands=own)
+        """Return the steps: sign documents, share buckets, collapse equal sets, rank, decide in rounds, make stars."""
+        signs, shares, shared, sets, ranks, decided, rays, stars_ = (
+            f"{name}.{step}" for step in ("signatures", "buckets", "shared", "sets", "ranks", "rounds", "rays", "stars")
+        )
+        own = f"{name}.buckets"
         clustered = ("cluster_size",) if "cluster_size" in documents.schema.names else ()
-        columns = ("id", "text", "fetched_at", "rule", "text_bytes", own, PLACE, *clustered)
+        sources = documents.sources if self.keep == "first_source" else ()
+        sign_columns = buckets.columns_of(name)
+        candidates = vertices.Candidates(keep=self.keep, sources=sources, signs=name, buckets=own)
+        candidate_columns = dict.fromkeys(
+            ("id", "text_bytes", PLACE, own, *clustered, *priority_columns(self.keep), *sign_columns.names[1:-1])
+        )
         return (
-            Map(name=signed, of=documents.state, function=sign, reads=("text", "rule"), writes=_listed(keys)),
+            Map(
+                name=signs,
+                of=documents.state,
+                function=buckets.Sign(ngram=self.ngram, bands=self.bands, rows=self.rows, into=name),
+                reads=("text", "rule"),
+                writes=sign_columns,
+            ),
             Exchange(
-                name=buckets,
-                inputs=(Input(signed, through=candidates.Explode(bands=keys), columns=(keys, PLACE)),),
+                name=shares,
+                inputs=(
+                    Input(signs, through=buckets.Explode(bands=f"{name}.bands"), columns=(f"{name}.bands", PLACE)),
+                ),
                 by="band",
                 order=(PLACE,),
-                function=candidates.Flag(),
-                moved=candidates.BAND,
-                schema=candidates.BAND,
+                function=buckets.Share(),
+                moved=buckets.BAND,
+                schema=buckets.MEMBERSHIP,
             ),
             Exchange(
                 name=shared,
-                inputs=(Input(buckets),),
+                inputs=(Input(shares),),
                 by=PLACE,
-                order=("band",),
-                function=candidates.Listed(into=own),
-                moved=candidates.BAND,
-                schema=pa.schema([PLACE_FIELD, *_listed(own)]),
-                onto=documents.state,
+                order=("number",),
+                function=buckets.Listed(into=own),
+                moved=buckets.MEMBERSHIP,
+                schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST)]),
+                onto=signs,
             ),
             Exchange(
-                name=compared,
-                inputs=(Input(shared, through=gather, columns=columns),),
+                name=sets,
+                inputs=(Input(shared, through=candidates, columns=tuple(candidate_columns), where=own),),
+                by="set_a",
+                order=("set_b", "size", "priority", "id", PLACE),
+                function=vertices.Collapse(),
+                moved=vertices.CANDIDATE,
+                schema=vertices.COLLAPSED,
+            ),
+            Exchange(
+                name=ranks,
+                inputs=(Input(sets, through=vertices.Vertices()),),
                 by="priority",
-                order=("id",),
-                function=greedy.Greedy(threshold=self.threshold, rule=RULE),
-                moved=candidates.CANDIDATE,
-                schema=greedy.STAR,
+                order=("id", PLACE),
+                function=vertices.Rank(),
+                moved=vertices.RANKING,
+                schema=vertices.VERTEX,
                 partitions=1,
             ),
-            verdict_step(name, decisions=compared, of=documents.state, also=CLUSTER),
+            rounds(
+                decided,
+                start=ranks,
+                of=shared,
+                signs=name,
+                buckets=own,
+                ngram=self.ngram,
+                threshold=self.threshold,
+            ),
+            Exchange(
+                name=rays,
+                inputs=(Input(decided, through=stars.VertexRows()), Input(sets, through=stars.DocumentRows())),
+                by="vertex",
+                order=("kind", PLACE),
+                function=stars.Join(),
+                moved=stars.ABOUT,
+                schema=stars.RAY,
+            ),
+            Exchange(
+                name=stars_,
+                inputs=(Input(rays),),
+                by="kept",
+                order=("is_removed", PLACE),
+                function=stars.Shine(threshold=self.threshold, rule=RULE),
+                moved=stars.RAY,
+                schema=stars.STAR,
+            ),
+            verdict_step(name, decisions=stars_, of=documents.state, also=stars.CLUSTER),
         )
-
-
-CLUSTER: Final = pa.schema([pa.field("cluster_id", pa.string()), pa.field("cluster_size", pa.int64())])
-"""The star of a document: its kept document, and the number of documents that the star represents."""
-
-
-def _listed(name: str) -> pa.Schema:
-    return pa.schema([pa.field(name, pa.list_(pa.int64()))])

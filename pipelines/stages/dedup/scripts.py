@@ -15,14 +15,9 @@ threshold of 0.8.
 
 from __future__ import annotations
 
-import unicodedata
-from functools import cache
-from typing import Final, NamedTuple
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-FIRST_UNSPACED: Final = 0x0E01
+UNSPACED: Final = 0x0E01
 """The first of these letters. Texts with lower code points only, such as Latin, need no table look-up."""
 UNSPACED: Final = (
     *((0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),  # Thai
@@ -44,22 +39,3 @@ UNSPACED: Final = (
     *((0x20000, 0x2FA1F), (0x30000, 0x3347F)),  # Han
 )
 """First and last code points, from Scripts.txt and LineBreak.txt of Unicode 16 (UAX #24, UAX #14)."""
-
-
-class Unspaced(NamedTuple):
-    """For each code point: whether it is a letter of these scripts, and whether it is a mark on such a letter."""
-
-    letters: npt.NDArray[np.bool_]
-    marks: npt.NDArray[np.bool_]
-
-
-@cache
-def unspaced(count: int) -> Unspaced:
-    """Return the tables of the first *count* code points, by the categories of Python's `unicodedata`."""
-    letters, marks = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
-    for first, last in UNSPACED:
-        for point in range(first, min(last + 1, count)):
-            character = chr(point)
-            letters[point] = character.isalnum()
-            marks[point] = unicodedata.category(character) in ("Mn", "Mc")
-    return Unspaced(letters, marks)

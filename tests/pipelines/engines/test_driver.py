@@ -608,3 +608,71 @@ def test_what_an_exchange_reads_through_is_part_of_its_address(marks: Path) -> N
 
     assert address("a") != address("b")
     assert address("a") == address("a")
+
+
+class Fours(Function):
+    """Marks the place of the number four."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                four = batch.filter(pc.equal(batch["n"], 4))
+                yield pa.record_batch({PLACE: four[PLACE], "mark": pa.array(["four"] * four.num_rows, pa.string())})
+
+        return run
+
+
+class Marked(Function):
+    """Returns the marked rows, and refuses batches without one."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                assert batch["mark"].null_count < batch.num_rows, "this batch need not be read"
+                yield batch.filter(pc.is_valid(batch["mark"]))
+
+        return run
+
+
+def test_batches_without_a_wanted_value_are_not_read(tmp_path: Path, marks: Path) -> None:
+    """A step that needs the texts of a few documents must not read all of them."""
+    placed = pa.schema([pa.field(PLACE, pa.int64(), nullable=False), ("mark", pa.string())])
+    there = pa.schema([*ROWS, ("mark", pa.string()), pa.field(PLACE, pa.int64(), nullable=False)])
+    found = Exchange(
+        name="found",
+        inputs=(Input("map", columns=("n", PLACE)),),
+        by="n",
+        order=(PLACE,),
+        function=Fours(),
+        moved=pa.schema([*ROWS, pa.field(PLACE, pa.int64(), nullable=False)]),
+        schema=placed,
+    )
+    back = Exchange(
+        name="back",
+        inputs=(Input("found"),),
+        by=PLACE,
+        order=(),
+        function=Same(),
+        moved=placed,
+        schema=placed,
+        onto="map",
+    )
+    wanted = Exchange(
+        name="wanted",
+        inputs=(Input("back", through=Marked(), columns=("n", "mark", PLACE), where="mark"),),
+        by="n",
+        order=(PLACE,),
+        function=Same(),
+        moved=there,
+        schema=there,
+    )
+    made = plan(marks, 3, 5, 4, 6).extended([found, back, wanted])
+
+    store = TaskStore(tmp_path / "w")
+    done = run(made, store)
+
+    rows = tables(made, store, done)
+    numbers = {row[PLACE]: row["n"] for row in rows["wanted"]}
+    assert list(numbers.values()) == [4, 4]
+    assert len({place >> 32 for place in numbers}) == 2
+    assert {place & 0xFFFFFFFF for place in numbers} == {4}

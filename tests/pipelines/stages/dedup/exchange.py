@@ -8,7 +8,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Input, Map, Step, with_columns_of
+from corpusmill.pipelines.engines.base import (
+    MAX_ROUNDS,
+    PLACE,
+    Batches,
+    Exchange,
+    Input,
+    Map,
+    Repeat,
+    Step,
+    with_columns_of,
+)
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.stages.base import Documents, Stage
@@ -28,6 +38,7 @@ class Contrary:
         self.chance = random.Random(seed)
         self.counters: dict[str, int] = {}
         self.sides: dict[tuple[str, str], pa.Table] = {}
+        self.rounds = 0
 
     def run(self, steps: Sequence[Step], tables: Mapping[str, pa.Table]) -> dict[str, pa.Table]:
         """Return the tables after each of *steps*, together with *tables* (those of finished steps)."""
@@ -46,7 +57,21 @@ class Contrary:
             case Exchange():
                 made = self._exchange(step, done)
                 return made if step.onto is None else _put_back(made, done[step.onto])
+            case Repeat():
+                return self._repeat(step, done, context)
         raise NotImplementedError(step)
+
+    def _repeat(self, step: Repeat, done: Mapping[str, pa.Table], context: TaskContext) -> pa.Table:
+        tables = dict(done) | {step.name: done[step.start]}
+        for number in range(1, MAX_ROUNDS + 1):
+            context.counters[step.until] = 0
+            for one in step.steps:
+                tables[one.name] = self._step(one, tables, context)
+            tables[step.name] = tables[step.last.name]
+            if not context.counters[step.until]:
+                self.rounds = number
+                return tables[step.name]
+        raise AssertionError(f"{step.name}: {step.until} is still above zero")
 
     def _map(self, step: Map, table: pa.Table, context: TaskContext) -> pa.Table:
         sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in step.sides}

@@ -1,0 +1,205 @@
+#include "buckets.h"
+
+#include "sets.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* State of a kept member. The state of another one is the number of rounds that it waited. */
+enum { KEPT = -1 };
+/* A pair whose bitmaps differ in at most this share of the bits that a duplicate may differ in is a duplicate with near
+ * certainty. It decides what a round compares, never a result. The share is lower for members that waited, and after two
+ * rounds they are compared with all. */
+static const double CERTAIN[] = {0.85, 0.6};
+enum { THOROUGH = sizeof CERTAIN / sizeof *CERTAIN };
+static const double TOLERANCE = 1e-6;
+
+typedef struct {
+    int64_t rank, place, size;
+    size_t bitmap; /* first word in the arena */
+    size_t words;
+} Member;
+
+typedef struct {
+    Member *members;
+    size_t count, room;
+    uint64_t *arena;
+    size_t used, arena_room;
+} Members;
+
+typedef struct {
+    PyObject_HEAD
+    double threshold;
+    size_t memory_bytes;
+    int64_t bucket;
+    int has_bucket, is_full;
+    Members leaders, blocked;
+} Buckets;
+
+/* Growing arrays of int64 that become the result. */
+typedef struct {
+    int64_t *values;
+    size_t count, room;
+} Column;
+
+static int append(Column *column, const int64_t *values, size_t count) {
+    if (column->count + count > column->room) {
+        size_t wanted = (column->count + count) * 2;
+        int64_t *more = realloc(column->values, wanted * sizeof *more);
+        if (more == NULL) return 0;
+        column->values = more;
+        column->room = wanted;
+    }
+    memcpy(column->values + column->count, values, count * sizeof *values);
+    column->count += count;
+    return 1;
+}
+
+static int add_member(Members *to, Member member, const uint64_t *bitmap) {
+    if (to->count == to->room) {
+        size_t wanted = to->room ? to->room * 2 : 64;
+        Member *more = realloc(to->members, wanted * sizeof *more);
+        if (more == NULL) return 0;
+        to->members = more;
+        to->room = wanted;
+    }
+    if (to->used + member.words > to->arena_room) {
+        size_t wanted = (to->used + member.words) * 2;
+        uint64_t *more = realloc(to->arena, wanted * sizeof *more);
+        if (more == NULL) return 0;
+        to->arena = more;
+        to->arena_room = wanted;
+    }
+    memcpy(to->arena + to->used, bitmap, member.words * sizeof *bitmap);
+    member.bitmap = to->used;
+    to->used += member.words;
+    to->members[to->count++] = member;
+    return 1;
+}
+
+static size_t bytes_of(const Members *members) {
+    return members->count * sizeof *members->members + members->used * sizeof *members->arena;
+}
+
+static void clear(Members *members) {
+    free(members->members);
+    free(members->arena);
+    memset(members, 0, sizeof *members);
+}
+
+/* Append the members of *others* that may be duplicates of *one* to *pairs*. Return whether one of them certainly is, or
+ * -1 if memory runs out. */
+static int compare(const Members *others, Member one, const uint64_t *bitmap, double threshold, double certain,
+                   Column *pairs) {
+    double allowed_share = (1 - threshold) / (1 + threshold), size = (double)one.size;
+    double least = threshold * size - TOLERANCE, greatest = (size + TOLERANCE) / threshold;
+    int is_certain = 0;
+    for (size_t i = 0; i < others->count; i++) {
+        const Member *other = &others->members[i];
+        double other_size = (double)other->size;
+        if (other_size < least || other_size > greatest) continue;
+        double allowed = (size + other_size) * allowed_share;
+        double bits = (double)differing_bits(bitmap, one.words, others->arena + other->bitmap, other->words);
+        if (bits > allowed + TOLERANCE) continue;
+        is_certain |= certain > 0 && bits <= certain * allowed;
+        if (!append(pairs, (int64_t[]){one.rank, one.place, other->rank, other->place}, 4)) return -1;
+    }
+    return is_certain;
+}
+
+/* Add the next member, in the order of their ranks. Return 0 if memory runs out. */
+static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, Column *pairs, Column *open) {
+    if (state == KEPT) return add_member(&self->leaders, member, bitmap);
+    double certain = state < THOROUGH ? CERTAIN[state] : 0;
+    int is_open = compare(&self->leaders, member, bitmap, self->threshold, certain, pairs);
+    if (is_open < 0) return 0;
+    if (is_open) {
+        if (bytes_of(&self->blocked) >= self->memory_bytes) self->is_full = 1;
+        else if (!add_member(&self->blocked, member, bitmap)) return 0;
+    } else {
+        if (compare(&self->blocked, member, bitmap, self->threshold, certain, pairs) < 0) return 0;
+        is_open = self->is_full;
+        if (!add_member(&self->leaders, member, bitmap)) return 0;
+    }
+    return !is_open || append(open, (int64_t[]){member.rank, member.place}, 2);
+}
+
+static void begin(Buckets *self, int64_t bucket) {
+    if (self->has_bucket && self->bucket == bucket) return;
+    self->bucket = bucket;
+    self->has_bucket = 1;
+    self->is_full = 0;
+    if (bytes_of(&self->leaders) + bytes_of(&self->blocked) > 1 << 20) {
+        clear(&self->leaders);
+        clear(&self->blocked);
+    }
+    self->leaders.count = self->leaders.used = self->blocked.count = self->blocked.used = 0;
+}
+
+static PyObject *as_bytes(const Column *column) {
+    return PyBytes_FromStringAndSize((const char *)column->values, (Py_ssize_t)(column->count * sizeof(int64_t)));
+}
+
+static PyObject *pairs_of(PyObject *object, PyObject *args) {
+    Buckets *self = (Buckets *)object;
+    Py_buffer bucket, rank, place, size, state, bitmaps, offsets;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*", &bucket, &rank, &place, &size, &state, &bitmaps, &offsets)) return NULL;
+    const int64_t *buckets = bucket.buf, *ranks = rank.buf, *places = place.buf, *sizes = size.buf, *states = state.buf;
+    const int32_t *starts = offsets.buf;
+    size_t rows = (size_t)bucket.len / sizeof(int64_t);
+    Column pairs = {0}, open = {0};
+    uint64_t *aligned = NULL;
+    size_t room = 0;
+    int ok = 1;
+    for (size_t row = 0; ok && row < rows; row++) {
+        size_t words = (size_t)(starts[row + 1] - starts[row]) / sizeof(uint64_t);
+        if (words > room) {
+            uint64_t *more = realloc(aligned, words * sizeof *more);
+            if ((ok = more != NULL) == 0) break;
+            aligned = more;
+            room = words;
+        }
+        memcpy(aligned, (const char *)bitmaps.buf + starts[row], words * sizeof *aligned);
+        begin(self, buckets[row]);
+        Member member = {ranks[row], places[row], sizes[row], 0, words};
+        ok = add(self, member, aligned, (int)states[row], &pairs, &open);
+    }
+    PyObject *result = ok ? Py_BuildValue("(NN)", as_bytes(&pairs), as_bytes(&open)) : PyErr_NoMemory();
+    free(aligned);
+    free(pairs.values);
+    free(open.values);
+    Py_buffer *buffers[] = {&bucket, &rank, &place, &size, &state, &bitmaps, &offsets};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) PyBuffer_Release(buffers[i]);
+    return result;
+}
+
+static PyObject *new_buckets(PyTypeObject *type, PyObject *args, PyObject *kwargs) {
+    static char *names[] = {"threshold", "memory_bytes", NULL};
+    double threshold;
+    Py_ssize_t memory_bytes;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "dn", names, &threshold, &memory_bytes)) return NULL;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    Buckets *self = (Buckets *)alloc(type, 0);
+    if (self == NULL) return NULL;
+    self->threshold = threshold;
+    self->memory_bytes = (size_t)memory_bytes;
+    return (PyObject *)self;
+}
+
+static void drop_buckets(PyObject *object) {
+    Buckets *self = (Buckets *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    clear(&self->leaders);
+    clear(&self->blocked);
+    freefunc release_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release_object(object);
+    Py_DECREF(type);
+}
+
+static PyMethodDef methods[] = {{"pairs", pairs_of, METH_VARARGS, "Choose pairs to compare; see _kernel.pyi."}, {NULL, NULL, 0, NULL}};
+static PyType_Slot slots[] = {{Py_tp_new, new_buckets},
+                              {Py_tp_dealloc, drop_buckets},
+                              {Py_tp_methods, methods},
+                              {Py_tp_doc, "Chooses the pairs of each bucket that need an exact comparison."},
+                              {0, NULL}};
+PyType_Spec buckets_spec = {"corpusmill.pipelines.stages.dedup._kernel.Buckets", sizeof(Buckets), 0, Py_TPFLAGS_DEFAULT, slots};

@@ -1,0 +1,124 @@
+"""Turn candidates into vertices: documents with equal sets of shingles become one, and vertices get ranks.
+
+`Collapse` brings candidates with equal sets together: the first of them in priority is the vertex that stands for all.
+`Rank` numbers the vertices in the order of priority, so that later steps exchange and compare single numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusmill.pipelines.engines.base import PLACE, Batches, Function
+from corpusmill.pipelines.engines.runs import with_first_of_run
+from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
+from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
+
+CANDIDATE: Final = pa.schema(
+    [
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("set_a", "set_b", "size", "priority")),
+        pa.field("id", pa.string(), nullable=False),
+        PLACE_FIELD,
+        pa.field("text_bytes", pa.int64(), nullable=False),
+        pa.field("members", pa.int64(), nullable=False),
+    ]
+)
+"""A candidate with its set of shingles (`size` and 128 bits of hash) and the number of documents that it stands for."""
+COLLAPSED: Final = pa.schema(
+    [
+        pa.field("vertex", pa.int64(), nullable=False),
+        PLACE_FIELD,
+        *(CANDIDATE.field(name) for name in ("priority", "id", "text_bytes", "members")),
+    ]
+)
+"""A candidate and the place of its vertex, which is its own place if it is the vertex."""
+RANKING: Final = pa.schema([CANDIDATE.field("priority"), CANDIDATE.field("id"), PLACE_FIELD])
+VERTEX: Final = pa.schema(
+    [
+        pa.field("rank", pa.int64(), nullable=False),
+        PLACE_FIELD,
+        pa.field("kept", pa.int64()),
+        pa.field("similarity", pa.float64()),
+        pa.field("rounds", pa.int64(), nullable=False),
+    ]
+)
+"""A vertex. `kept` is its own rank if it is kept, the rank of a kept vertex that it is similar to if it is removed, and
+null if it is undecided after `rounds` rounds."""
+
+
+class Candidates(Function):
+    """Selects living documents that share a bucket, as `CANDIDATE` rows.
+
+    Args:
+        signs: Prefix of the columns of `buckets.Sign`.
+        buckets: The column with the buckets of a document; null: it shares none.
+    """
+
+    keep: Keep
+    sources: tuple[str, ...] = ()
+    signs: str
+    buckets: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function."""
+        return lambda batches: (candidates(batch, self) for batch in batches)
+
+
+def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
+    """Return the candidates among the documents of *batch*."""
+    batch = batch.filter(pc.is_valid(batch[options.buckets]))
+    has_sizes = "cluster_size" in batch.schema.names
+    columns = {
+        **{name: batch[f"{options.signs}.{name}"] for name in ("set_a", "set_b", "size")},
+        "priority": priorities(batch, keep=options.keep, sources=options.sources),
+        "members": pc.fill_null(batch["cluster_size"], 1) if has_sizes else pa.repeat(1, batch.num_rows),
+    }
+    columns = {**{name: batch[name] for name in ("id", PLACE, "text_bytes")}, **columns}
+    return pa.RecordBatch.from_arrays([columns[name] for name in CANDIDATE.names], schema=CANDIDATE)
+
+
+class Collapse(Function):
+    """Turns `CANDIDATE` rows into `COLLAPSED` rows. The first candidate of each set is its vertex."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over rows sorted by (`set_a`, `set_b`, `size`, `priority`, `id`)."""
+
+        def run(batches: Batches) -> Batches:
+            for rows in with_first_of_run(batches, by=("set_a", "set_b", "size"), of=(PLACE,)):
+                batch = rows.batch.select(COLLAPSED.names[1:])
+                yield pa.RecordBatch.from_arrays([rows.first[PLACE], *batch.columns], schema=COLLAPSED)
+
+        return run
+
+
+class Vertices(Function):
+    """Selects the vertices among `COLLAPSED` rows, as `RANKING` rows."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function."""
+        return lambda batches: (
+            batch.filter(pc.equal(batch["vertex"], batch[PLACE])).select(RANKING.names) for batch in batches
+        )
+
+
+class Rank(Function):
+    """Numbers all vertices, which are undecided, in their order."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over all `RANKING` rows, sorted by (`priority`, `id`)."""
+        return ranked
+
+
+def ranked(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Yield `VERTEX` rows with ranks from 0."""
+    rank = 0
+    for batch in batches:
+        rows = batch.num_rows
+        ranks = pa.array(np.arange(rank, rank + rows, dtype=np.int64))
+        rank += rows
+        columns = [ranks, batch[PLACE], pa.nulls(rows, pa.int64()), pa.nulls(rows, pa.float64())]
+        yield pa.RecordBatch.from_arrays([*columns, pa.array(np.zeros(rows, np.int64))], schema=VERTEX)
