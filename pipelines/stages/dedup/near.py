@@ -16,6 +16,7 @@ from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup import buckets, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
+from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
 from corpusmill.pipelines.stages.dedup.rounds import rounds
@@ -107,10 +108,14 @@ class NearDedup(Stage):
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return the steps: sign documents, share buckets, collapse equal sets, rank, decide in rounds, make stars."""
-        signs, shares, shared, sets, ranks, decided, rays, stars_ = (
-            f"{name}.{step}" for step in ("signatures", "buckets", "shared", "sets", "ranks", "rounds", "rays", "stars")
+        signs, shares, shared, sets, ranks, ranked, crowds, decided, rays, stars_ = (
+            f"{name}.{step}"
+            for step in (
+                *("signatures", "buckets", "shared", "sets", "ranks", "ranked", "crowds"),
+                *("rounds", "rays", "stars"),
+            )
         )
-        own = f"{name}.buckets"
+        own, crowded, rank, divided = (f"{name}.{column}" for column in ("buckets", "crowded", "rank", "divided"))
         clustered = ("cluster_size",) if "cluster_size" in documents.schema.names else ()
         sources = documents.sources if self.keep == "first_source" else ()
         sign_columns = buckets.columns_of(name)
@@ -142,9 +147,9 @@ class NearDedup(Stage):
                 inputs=(Input(shares),),
                 by=PLACE,
                 order=("number",),
-                function=buckets.Listed(into=own),
+                function=buckets.Listed(into=own, crowded=crowded),
                 moved=buckets.MEMBERSHIP,
-                schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST)]),
+                schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST), pa.field(crowded, pa.bool_())]),
                 onto=signs,
             ),
             Exchange(
@@ -166,12 +171,24 @@ class NearDedup(Stage):
                 schema=vertices.VERTEX,
                 partitions=1,
             ),
+            vertices.placed_step(ranked, vertices=ranks, of=shared, columns={"rank": rank}),
+            *crowd_steps(
+                crowds,
+                of=ranked,
+                shared=shared,
+                rank=rank,
+                crowded=crowded,
+                into=divided,
+                ngram=self.ngram,
+                threshold=self.threshold,
+            ),
             rounds(
                 decided,
                 start=ranks,
-                of=shared,
+                of=crowds,
                 signs=name,
-                buckets=own,
+                rank=rank,
+                buckets=(own, divided),
                 ngram=self.ngram,
                 threshold=self.threshold,
             ),

@@ -38,7 +38,7 @@ from corpusmill.pipelines.engines.groups import run_starts, whole_groups
 from corpusmill.pipelines.stages.dedup import _kernel
 from corpusmill.pipelines.stages.dedup.buckets import MEMBERSHIP, Listed
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
-from corpusmill.pipelines.stages.dedup.vertices import VERTEX
+from corpusmill.pipelines.stages.dedup.vertices import VERTEX, placed_step
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 UNDECIDED: Final = "undecided"
@@ -86,20 +86,22 @@ STATEMENT: Final = pa.schema(
 """What `Decide` reads about a vertex: its row of the last round, that its comparisons are incomplete, or an edge."""
 
 
-def rounds(name: str, *, start: str, of: str, signs: str, buckets: str, ngram: int, threshold: float) -> Repeat:
+def rounds(
+    name: str, *, start: str, of: str, signs: str, rank: str, buckets: tuple[str, ...], ngram: int, threshold: float
+) -> Repeat:
     """Return the rounds that decide the vertices of the step *start*.
 
     Args:
         name: The step's name; the steps of a round are ``name.<suffix>``.
-        of: The state of the documents, with the columns of `buckets.Sign` and the column *buckets*.
+        of: The state of the documents, with the columns of `buckets.Sign`, *rank* and *buckets*.
         signs: Prefix of the columns of `buckets.Sign`.
+        buckets: Columns with lists of buckets.
     """
     state, pairs, listed, compared, decided = (
         f"{name}.{step}" for step in ("state", "pairs", "listed", "compared", "decided")
     )
-    rank, kept, tried, leaders = (f"{name}.{column}" for column in ("rank", "kept", "rounds", "leaders"))
-    columns = {"rank": rank, "kept": kept, "rounds": tried}
-    placed = pa.schema([PLACE_FIELD, *(pa.field(column, pa.int64()) for column in columns.values())])
+    kept, tried, leaders = (f"{name}.{column}" for column in ("kept", "rounds", "leaders"))
+    columns = {"kept": kept, "rounds": tried}
     described = {"rank": rank, "kept": kept, "rounds": tried, "size": f"{signs}.size", "bitmap": f"{signs}.bitmap"}
     members = Members(**described, buckets=buckets)
     return Repeat(
@@ -107,19 +109,10 @@ def rounds(name: str, *, start: str, of: str, signs: str, buckets: str, ngram: i
         start=start,
         until=UNDECIDED,
         steps=(
-            Exchange(
-                name=state,
-                inputs=(Input(name, through=Place(columns=tuple(columns.items()))),),
-                by=PLACE,
-                order=(),
-                function=Pass(),
-                moved=placed,
-                schema=placed,
-                onto=of,
-            ),
+            placed_step(state, vertices=name, of=of, columns=columns),
             Exchange(
                 name=pairs,
-                inputs=(Input(state, through=members, columns=(*described.values(), buckets, PLACE), where=rank),),
+                inputs=(Input(state, through=members, columns=(*described.values(), *buckets, PLACE), where=rank),),
                 by="bucket",
                 order=("rank",),
                 function=ChoosePairs(threshold=threshold),
@@ -170,26 +163,6 @@ def rounds(name: str, *, start: str, of: str, signs: str, buckets: str, ngram: i
     )
 
 
-class Pass(Function):
-    """Returns rows as they are."""
-
-    def build(self) -> Callable[[Batches], Batches]:
-        return lambda batches: batches
-
-
-class Place(Function):
-    """Selects *columns* of vertices, each under a new name, to write them onto the documents."""
-
-    columns: tuple[tuple[str, str], ...]
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over `VERTEX` rows."""
-        return lambda batches: (
-            pa.record_batch({PLACE: batch[PLACE], **{new: batch[old] for old, new in self.columns}})
-            for batch in batches
-        )
-
-
 # -- pairs
 
 
@@ -204,22 +177,24 @@ class Members(Function):
     rounds: str
     size: str
     bitmap: str
-    buckets: str
+    buckets: tuple[str, ...]
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
-        return lambda batches: (piece for batch in batches for piece in bounded([members(batch, self)]))
+        return lambda batches: (
+            piece for batch in batches for column in self.buckets for piece in bounded([members(batch, self, column)])
+        )
 
 
-def members(batch: pa.RecordBatch, columns: Members) -> pa.RecordBatch:
-    """Return the membership of the vertices of *batch* that are not removed, in all their buckets."""
+def members(batch: pa.RecordBatch, columns: Members, buckets: str) -> pa.RecordBatch:
+    """Return the membership of the vertices of *batch* that are not removed, in the buckets of one column."""
     is_kept = pc.equal(batch[columns.kept], batch[columns.rank])
     batch = batch.filter(pc.and_(pc.is_valid(batch[columns.rank]), pc.fill_null(is_kept, True)))
     states = pc.if_else(pc.is_valid(batch[columns.kept]), _KEPT, batch[columns.rounds])
-    rows = pc.list_parent_indices(batch[columns.buckets])
+    rows = pc.list_parent_indices(batch[buckets])
     described = [batch[columns.rank], batch[PLACE], batch[columns.size], states, batch[columns.bitmap]]
     return pa.RecordBatch.from_arrays(
-        [pc.list_flatten(batch[columns.buckets]), *(column.take(rows) for column in described)], schema=MEMBER
+        [pc.list_flatten(batch[buckets]), *(column.take(rows) for column in described)], schema=MEMBER
     )
 
 

@@ -6,14 +6,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, Function
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input
 from corpusmill.pipelines.engines.runs import with_first_of_run
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
@@ -122,3 +122,43 @@ def ranked(batches: Batches) -> Iterator[pa.RecordBatch]:
         rank += rows
         columns = [ranks, batch[PLACE], pa.nulls(rows, pa.int64()), pa.nulls(rows, pa.float64())]
         yield pa.RecordBatch.from_arrays([*columns, pa.array(np.zeros(rows, np.int64))], schema=VERTEX)
+
+
+def placed_step(name: str, *, vertices: str, of: str, columns: Mapping[str, str]) -> Exchange:
+    """Return the step that writes *columns* of vertices onto the documents.
+
+    Args:
+        vertices: A step with the columns of `VERTEX`.
+        columns: The new name of each column.
+    """
+    placed = pa.schema([PLACE_FIELD, *(pa.field(new, VERTEX.field(old).type) for old, new in columns.items())])
+    return Exchange(
+        name=name,
+        inputs=(Input(vertices, through=Place(columns=tuple(columns.items()))),),
+        by=PLACE,
+        order=(),
+        function=Pass(),
+        moved=placed,
+        schema=placed,
+        onto=of,
+    )
+
+
+class Pass(Function):
+    """Returns rows as they are."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: batches
+
+
+class Place(Function):
+    """Selects *columns* of vertices, each under a new name, to write them onto the documents."""
+
+    columns: tuple[tuple[str, str], ...]
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over `VERTEX` rows."""
+        return lambda batches: (
+            pa.record_batch({PLACE: batch[PLACE], **{new: batch[old] for old, new in self.columns}})
+            for batch in batches
+        )

@@ -31,7 +31,7 @@ typedef struct {
     PyObject_HEAD
     double threshold;
     size_t memory_bytes;
-    int64_t bucket;
+    int64_t bucket, last_rank;
     int has_bucket, is_full;
     Members leaders, blocked;
 } Buckets;
@@ -109,6 +109,8 @@ static int compare(const Members *others, Member one, const uint64_t *bitmap, do
 
 /* Add the next member, in the order of their ranks. Return 0 if memory runs out. */
 static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, Column *pairs, Column *open) {
+    if (member.rank == self->last_rank) return 1; /* two buckets with the same members have one number */
+    self->last_rank = member.rank;
     if (state == KEPT) return add_member(&self->leaders, member, bitmap);
     double certain = state < THOROUGH ? CERTAIN[state] : 0;
     int is_open = compare(&self->leaders, member, bitmap, self->threshold, certain, pairs);
@@ -127,6 +129,7 @@ static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, 
 static void begin(Buckets *self, int64_t bucket) {
     if (self->has_bucket && self->bucket == bucket) return;
     self->bucket = bucket;
+    self->last_rank = -1;
     self->has_bucket = 1;
     self->is_full = 0;
     if (bytes_of(&self->leaders) + bytes_of(&self->blocked) > 1 << 20) {

@@ -179,7 +179,7 @@ def test_no_document_at_all_is_fine() -> None:
 
 def test_between_steps_go_only_types_that_every_engine_carries() -> None:
     """Unsigned, dictionary and large types are not supported, and keys must not be null."""
-    allowed = {pa.string(), pa.binary(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
+    allowed = {pa.bool_(), pa.string(), pa.binary(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
     steps = NearDedup().steps("near_dedup", Documents("d", CAPTURE))
     inside = [one for step in steps if isinstance(step, Repeat) for one in step.steps]
     for step in [*inside, *(step for step in steps if not isinstance(step, Repeat))]:

@@ -1,0 +1,249 @@
+"""Divide crowded buckets, in which a template has brought thousands of documents together.
+
+Documents of one template share bands although few of them are similar: at a similarity of 0.7, a bucket has a third of
+them. Comparing them all takes quadratic time. Documents of crowded buckets are therefore brought together by their rare
+shingles instead, which loses no similar pair. If the shingles of all documents are put in one order, and two sets have
+a Jaccard similarity of at least t, then one of the first ``a - ceil(2 t a / (1 + t)) + 1`` shingles of the smaller set,
+which has a of them, is also one of the first ``b - ceil(t b) + 1`` shingles of the larger one (Chaudhuri, Ganti,
+Kaushik 2006, doi:10.1109/ICDE.2006.9; Xiao, Wang, Lin, Yu 2008, doi:10.1145/1367497.1367516). Here shingles that are
+frequent in a sample come last, so that the first ones are shared by few documents.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, NamedTuple, Self, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from corpusmill.pipelines.engines.base import PLACE, Batches, Counters, Exchange, Function, Input
+from corpusmill.pipelines.engines.batches import bounded
+from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
+from corpusmill.pipelines.stages.dedup.buckets import CROWDED, MEMBERSHIP, Listed, bucket_numbers
+from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
+from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
+from corpusmill.schemas.splitmix import splitmix64_column
+
+Int64: TypeAlias = npt.NDArray[np.int64]
+
+SAMPLE: Final = 1_000
+"""Expected number of documents by which frequent shingles are recognized."""
+CHUNK: Final = 20_000
+"""Documents per call. Each call receives the sample."""
+_TEXT_BYTES: Final = 4_000_000
+_MAX_FREQUENCY: Final = 1 << 12
+_SAMPLED, _ALL = 0, 1
+
+CROWD: Final = pa.schema(
+    [
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("chunk", "role", "rank", "place")),
+        pa.field("shingles", INT64_LIST, nullable=False),
+    ]
+)
+"""The shingles of a vertex in a crowded bucket: as part of the sample of each chunk, or of its own chunk."""
+PREFIX: Final = pa.schema(
+    [
+        pa.field("shingle", pa.int64(), nullable=False),
+        pa.field("is_late", pa.int64(), nullable=False),
+        PLACE_FIELD,
+    ]
+)
+"""One of the first shingles of a vertex. `is_late`: it counts only if the vertex is the larger one of a pair."""
+
+
+def crowd_steps(
+    name: str, *, of: str, shared: str, rank: str, crowded: str, into: str, ngram: int, threshold: float
+) -> tuple[Exchange, ...]:
+    """Return the steps that list the buckets of documents in crowded buckets, in the column *into*.
+
+    Args:
+        name: Name of the last step, which is a state of the documents; the others are ``name.<suffix>``.
+        of: The state of the documents, with the columns *rank* and *crowded*.
+        shared: The step that counts documents in crowded buckets.
+    """
+    prefixes, buckets = f"{name}.prefixes", f"{name}.buckets"
+    through = Crowd(shared=shared, ngram=ngram, rank=rank, crowded=crowded)
+    return (
+        Exchange(
+            name=prefixes,
+            inputs=(Input(of, through=through, columns=("text", rank, crowded, PLACE), where=crowded),),
+            by="chunk",
+            order=("role", "rank"),
+            function=Prefixes(threshold=threshold),
+            moved=CROWD,
+            schema=PREFIX,
+        ),
+        Exchange(
+            name=buckets,
+            inputs=(Input(prefixes),),
+            by="shingle",
+            order=("is_late", PLACE),
+            function=SharePrefixes(),
+            moved=PREFIX,
+            schema=MEMBERSHIP,
+        ),
+        Exchange(
+            name=name,
+            inputs=(Input(buckets),),
+            by=PLACE,
+            order=("number",),
+            function=Listed(into=into),
+            moved=MEMBERSHIP,
+            schema=pa.schema([PLACE_FIELD, pa.field(into, INT64_LIST)]),
+            onto=of,
+        ),
+    )
+
+
+class Crowd(Function):
+    """Turns vertices in crowded buckets into `CROWD` rows."""
+
+    shared: str
+    ngram: int
+    rank: str
+    crowded: str
+    count: int = 0
+
+    def asks(self) -> tuple[str, ...]:
+        """Ask how many documents are in crowded buckets."""
+        return (self.shared,)
+
+    def bound(self, counters: Mapping[str, Counters]) -> Self:
+        """Return the function with their number."""
+        return self.model_copy(update={"count": counters[self.shared].get(CROWDED, 0)})
+
+    def identity(self) -> dict[str, Any]:
+        """Leave out what follows from the counter."""
+        identity = super().identity()
+        identity["params"].pop("count")
+        return identity
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over the columns `text`, *rank*, *crowded*, `PLACE`."""
+
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                chosen = batch.filter(pc.and_(pc.is_valid(batch[self.crowded]), pc.is_valid(batch[self.rank])))
+                for part in bounded([chosen], max_bytes=_TEXT_BYTES):
+                    yield from bounded(self._rows(part))
+
+        return run
+
+    def _rows(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        from corpusmill.pipelines.stages.dedup.shingles import shingle_sets
+
+        sets = shingle_sets(batch["text"], ngram=self.ngram)
+        shingles = list_column(sets.values.view(np.int64), sets.counts_D)
+        ranks = np.asarray(batch[self.rank])
+        mixed = splitmix64_column(ranks.view(np.uint64))
+        chunks = max(1, math.ceil(self.count / CHUNK))
+        yield _crowd(batch, ranks, shingles, chunks=(mixed % np.uint64(chunks)).astype(np.int64), role=_ALL)
+        rate = min(1.0, SAMPLE / max(1, self.count))
+        sampled = np.flatnonzero((mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 < rate)
+        rows = pa.array(np.repeat(sampled, chunks))
+        every = np.tile(np.arange(chunks), len(sampled))
+        yield _crowd(batch.take(rows), ranks[rows], shingles.take(rows), chunks=every, role=_SAMPLED)
+
+
+def _crowd(batch: pa.RecordBatch, ranks: Int64, shingles: pa.ListArray, *, chunks: Int64, role: int) -> pa.RecordBatch:
+    roles = pa.repeat(pa.scalar(role, pa.int64()), batch.num_rows)
+    return pa.RecordBatch.from_arrays([pa.array(chunks), roles, pa.array(ranks), batch[PLACE], shingles], schema=CROWD)
+
+
+class Frequencies(NamedTuple):
+    """Shingles that are in several documents of a sample, sorted, and in how many."""
+
+    shingles: Int64
+    counts: Int64
+
+    @classmethod
+    def of(cls, sample: list[Int64]) -> Frequencies:
+        """Count the shingles of the documents of *sample*."""
+        values, counts = np.unique(np.concatenate([np.empty(0, np.int64), *sample]), return_counts=True)
+        is_frequent = counts > 1
+        return cls(values[is_frequent], np.minimum(counts[is_frequent], _MAX_FREQUENCY - 1))
+
+    def frequency(self, shingles: Int64) -> Int64:
+        """Return the frequency of each of *shingles*, 0 for rare ones."""
+        if not len(self.shingles):
+            return np.zeros(len(shingles), np.int64)
+        places = np.minimum(np.searchsorted(self.shingles, shingles), len(self.shingles) - 1)
+        return np.where(self.shingles[places] == shingles, self.counts[places], 0)
+
+
+class Prefixes(Function):
+    """Turns `CROWD` rows into `PREFIX` rows."""
+
+    threshold: float
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over rows sorted by (`chunk`, `role`, `rank`). It holds the sample of a chunk."""
+        return self._prefixes
+
+    def _prefixes(self, batches: Batches) -> Iterator[pa.RecordBatch]:
+        sample: list[Int64] = []
+        frequencies = Frequencies.of([])
+        for batch in batches:
+            for start, stop in _runs(batch):
+                part = batch.slice(start, stop - start)
+                if part["role"][0].as_py() == _SAMPLED:
+                    sample.append(list_values(part["shingles"]).values.copy())
+                    continue
+                if sample:
+                    frequencies, sample = Frequencies.of(sample), []
+                yield from bounded([prefixes(part, frequencies, threshold=self.threshold)])
+
+
+def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
+    """Return where the rows of one chunk and role begin and end."""
+    chunk, role = np.asarray(batch["chunk"]), np.asarray(batch["role"])
+    edges = np.flatnonzero((chunk[1:] != chunk[:-1]) | (role[1:] != role[:-1])) + 1
+    bounds = [0, *edges.tolist(), batch.num_rows]
+    return itertools.pairwise(bounds)
+
+
+def prefixes(batch: pa.RecordBatch, frequencies: Frequencies, *, threshold: float) -> pa.RecordBatch:
+    """Return the first shingles of each document of *batch*, in the order of frequency."""
+    shingles, counts = list_values(batch["shingles"])
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((frequencies.frequency(shingles), rows))
+    numbers = np.arange(len(shingles)) - np.repeat(np.cumsum(counts) - counts, counts)
+    late, early = (_prefix_lengths(counts, share)[rows] for share in (threshold, 2 * threshold / (1 + threshold)))
+    chosen = numbers < late
+    return pa.RecordBatch.from_arrays(
+        [
+            pa.array(shingles[order][chosen]),
+            pa.array((numbers >= early)[chosen].astype(np.int64)),
+            batch["place"].take(pa.array(rows[chosen])),
+        ],
+        schema=PREFIX,
+    )
+
+
+def _prefix_lengths(counts: Int64, share: float) -> Int64:
+    return counts - np.ceil(counts * share - 1e-6).astype(np.int64) + 1
+
+
+class SharePrefixes(Function):
+    """Turns `PREFIX` rows into the `MEMBERSHIP` of buckets in which there may be a similar pair."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over rows sorted by (`shingle`, `is_late`, `PLACE`)."""
+        return lambda batches: map(shared_prefixes, whole_groups(batches, by="shingle"))
+
+
+def shared_prefixes(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the membership of buckets with several members of which one is early."""
+    starts = run_starts(batch["shingle"])
+    places = np.asarray(batch[PLACE])
+    sizes = np.diff(np.append(starts, len(places)))
+    is_shared = (sizes > 1) & (np.asarray(batch["is_late"])[starts] == 0) if len(starts) else np.empty(0, np.bool_)
+    groups = group_numbers(starts, rows=len(places))
+    chosen = is_shared[groups]
+    numbers = bucket_numbers(places, starts)[groups[chosen]]
+    return pa.RecordBatch.from_arrays([pa.array(places[chosen]), pa.array(numbers)], schema=MEMBERSHIP)
