@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, TypeAlias
 
 from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
@@ -23,7 +23,12 @@ SPLIT_MIN_EXPECTED: Final = 30
 """Expected documents of a split below which its share is not reported."""
 MAX_FINDINGS: Final = 16
 _NAMED: Final = 3
-_COPIES: Final = {"exact": "Exact duplicates", "near": "Near duplicates"}
+_COPIES: Final[Mapping[str, str]] = {
+    "exact": "Exact duplicates",
+    "normalized": "Duplicates with the same letters and digits",
+    "near": "Near duplicates",
+    "url": "Documents with the same URL",
+}
 """Names of the copies that stages remove, by `Stage.removes_copies`."""
 _RESTRICTED: Final = re.compile(r"\bCC-BY-(?:NC|ND)\b|-NC-|-ND-|-NC$|-ND$")
 
@@ -101,7 +106,7 @@ def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:
     stages = recorded_stages(figures["stages"])
     copies = {stage.model.removes_copies for stage in stages if stage.model is not None}
     if figures["sizes"]["documents"] and "near" not in copies and are_all_installed(stages):
-        missing = "" if "exact" in copies else "exact or "
+        missing = "" if copies & {"exact", "normalized"} else "exact or "
         text = f"The recipe does not remove {missing}near duplicates: there may be copies, also in different splits."
         yield _finding("warning", "no_dedup", "duplicates", text)
 

@@ -24,6 +24,8 @@ from corpusmill.schemas.document import VERDICT
 from corpusmill.schemas.hashing import file_sha256
 
 Transform: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
+Copies: TypeAlias = Literal["exact", "normalized", "near", "url"]
+"""Copies of a kept document: with the same text, the same letters and digits, a similar text, or the same URL."""
 
 TEXT_ADDED: Final = "text_added"
 TEXT_CUT: Final = "text_cut"
@@ -154,8 +156,8 @@ class Stage(BaseModel, ABC):
     """True: `mask_column` masks personal data. Samples and examples of rejected texts are passed through it."""
     personal_data: ClassVar[PersonalData | None] = None
     """How the stage detects personal data; None: it does not, unless it `masks`."""
-    removes_copies: ClassVar[Literal["exact", "near"] | None] = None
-    """Whether it rejects documents whose text is equal, or similar, to that of a kept one."""
+    removes_copies: ClassVar[Copies | None] = None
+    """The copies of kept documents that it rejects; None: it rejects no copies."""
     card_line: ClassVar[str | None] = None
     """Text after the stage's name on the data card: "keeps one of all documents that …"."""
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Step
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, for_all_rows, living, verdict_step
 from corpusmill.schemas.document import TIMESTAMP
 from corpusmill.schemas.identity import ID_LENGTH
 
@@ -68,10 +68,7 @@ class ContentHash(ColumnFunction):
 def _content_hash(batch: pa.RecordBatch) -> pa.RecordBatch:
     alive = pc.is_null(batch["rule"])
     hashes = content_hashes(pc.fill_null(batch["text"].filter(alive), ""))
-    if len(hashes) < batch.num_rows:
-        index = np.cumsum(np.asarray(alive)) - 1
-        hashes = hashes.take(pa.array(index, pa.int64(), mask=~np.asarray(alive)))
-    return pa.record_batch({"content_hash": hashes})
+    return pa.record_batch({"content_hash": for_all_rows(hashes, alive)})
 
 
 def identity_steps(name: str, *, of: str) -> tuple[Step, ...]:

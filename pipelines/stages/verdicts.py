@@ -94,3 +94,15 @@ def living(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the rows of *batch* without a verdict."""
     alive = pc.is_null(batch["rule"])
     return batch if alive.true_count == batch.num_rows else batch.filter(alive)
+
+
+def for_all_rows(values: pa.Array, alive: pa.BooleanArray) -> pa.Array:
+    """Return *values*, one for each row that is *alive*, as a column of all rows, with null elsewhere.
+
+    >>> for_all_rows(pa.array(["a", "b"]), pa.array([True, False, True])).to_pylist()
+    ['a', None, 'b']
+    """
+    if len(values) == len(alive):
+        return values
+    mask = np.asarray(alive)
+    return values.take(pa.array(np.cumsum(mask) - 1, pa.int64(), mask=~mask))

@@ -31,6 +31,7 @@ def write_recipe(folder: Path, stages: str) -> Path:
         ("[near_dedup, extract]", LATE),
         ("[normalize, near_dedup, exact_dedup, extract]", LATE),
         ("[extract, near_dedup]", []),
+        ("[url_dedup, extract, near_dedup]", []),
         ("[normalize, extract]", []),
         ("[near_dedup]", []),
     ],

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.base import Documents
-from corpusmill.pipelines.stages.dedup.exact import RULE, ExactDedup, Ranked
+from corpusmill.pipelines.stages.dedup.equality import Ranked
+from corpusmill.pipelines.stages.dedup.exact import RULE, ExactDedup
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities, priority_columns
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.identity import document_id
