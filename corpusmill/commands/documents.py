@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Final
@@ -20,6 +20,8 @@ _COLUMN: Final = 100
 """Characters of any other column that are printed without ``--text``. Views are as long as the text."""
 _SHOWN: Final = 10
 """Documents that are printed without ``--limit`` or ``--sample``."""
+_CUTS: Final = 10
+"""Spans cut from a document that are printed; ``--json`` has more."""
 _HEADLINE: Final = ("id", "split", "source", "title")
 _HASHES: Final = ("content_hash", "record_sha256", "cluster_id")
 """Columns that are printed only if --columns names them, or with ``--text``."""
@@ -192,6 +194,7 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
         place = kept.get("title") or kept.get("url") or kept.get("source_id") or ""
         lines += ["", f"duplicate of {result['duplicate_of']}  {place}".rstrip()]
     lines += _listed("removed copies of it", result.get("duplicates", ()), ("id", "rule", "source_id"))
+    lines += _cuts_as_text(result.get("cuts", ()), result.get("number_of_cuts", 0))
     lines += _listed("other captures", result.get("captures", ()), ("record_sha256", "rule", "file"))
     if result.get("refused"):
         lines += [
@@ -202,6 +205,26 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
     if result.get("sample_text"):
         lines += ["", "text", *(f"    {line}" for line in _excerpt(result["sample_text"], whole=False).splitlines())]
     return "\n".join(lines)
+
+
+def _cuts_as_text(cuts: Sequence[dict[str, Any]], number: int) -> list[str]:
+    """Return the lines about text that was cut from the document: where, by which rule, and who keeps it.
+
+    >>> span = {"start": 6, "end": 80, "rule": "line_dedup.duplicate", "first_id": "0f", "sample_text": "A long line."}
+    >>> print(*_cuts_as_text([span], 1), sep="\\n")
+    <BLANKLINE>
+    cut from it
+      line_dedup.duplicate  bytes 6 to 80, kept in 0f: A long line.
+    """
+    if not cuts:
+        return []
+    lines = ["", "cut from it"]
+    for span in cuts[:_CUTS]:
+        keeper = f", kept in {span['first_id']}" if span["first_id"] else ", kept nowhere"
+        sample = _short(" ".join((span["sample_text"] or "").split()))
+        lines.append(f"  {span['rule']}  bytes {span['start']:,} to {span['end']:,}{keeper}: {sample}")
+    more = number - len(cuts[:_CUTS])
+    return [*lines, f"  and {plural(more, 'more span')}"] if more else lines
 
 
 def _source_lines(source: dict[str, Any], *, is_published: bool) -> list[str]:

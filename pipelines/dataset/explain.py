@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.created import created_rules
+from corpusmill.pipelines.dataset.cut import cut_spans
 from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
 from corpusmill.pipelines.dataset.inspect import plain_rows
 from corpusmill.pipelines.dataset.refused import ledger_batches
@@ -202,6 +203,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
     assert row is not None, "the version knows the document"
     verdict = known.verdict
     kept = None if verdict is None else verdict["duplicate_of"]
+    cuts, number_of_cuts = cut_spans(known.version, known.id)
     return {
         "id": known.id,
         "url": row["url"],
@@ -214,6 +216,8 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "duplicate_of": kept,
         "duplicate": None if kept is None else _short(known.version, kept),
         "duplicates": _duplicates(known) if verdict is None else [],
+        "cuts": cuts,
+        "number_of_cuts": number_of_cuts,
         "source": source_evidence(known.version, workspace, row),
         "refused": _refused_now(workspace, row),
         "captures": _captures(known),

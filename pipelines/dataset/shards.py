@@ -129,6 +129,8 @@ class WriteSide(Routed):
     Args:
         kind: Name of the table, with which its file names begin.
         columns: Its columns, serialized, as hexadecimal digits.
+        samples: Columns with text of documents, which the stages in *masks* mask.
+        masks: Stages that mask personal data, as ``(module:Class, parameters as JSON)``.
     """
 
     version = 2
@@ -136,6 +138,8 @@ class WriteSide(Routed):
 
     kind: str
     columns: str
+    samples: tuple[str, ...] = ()
+    masks: tuple[tuple[str, str], ...] = ()
 
     def schemas(self) -> dict[str, pa.Schema]:
         """Return the columns of the file, by its kind."""
@@ -143,12 +147,13 @@ class WriteSide(Routed):
 
     def build(self) -> Callable[[Batches], Batches]:
         (schema,) = self.schemas().values()
+        mask = _masker(self.masks)
 
         def run(batches: Batches) -> Batches:
             file = ParquetFile(task().file(f"{self.kind}.parquet"), schema)
             try:
                 for batch in batches:
-                    file.write(batch)
+                    file.write(_with_masked(batch, self.samples, mask))
                 file.close()
                 place = {"split": None, "index": task().partition, "count": self.files}
                 row = {"kind": self.kind, "file": f"{self.kind}.parquet", **file.facts(), **place}
@@ -173,8 +178,7 @@ def _write(
     _count_sources(dead.filter(pc.invert(was_read)), "created")
     files["shard"].write(_documents(living))
     if dead.num_rows:
-        index = dead.schema.get_field_index("sample_text")
-        files["ledger"].write(dead.set_column(index, "sample_text", mask(dead["sample_text"])))
+        files["ledger"].write(_with_masked(dead, ("sample_text",), mask))
     files["origin"].write(batch.filter(pc.is_valid(batch["file"])))
     if signals:
         files["signals"].write(_measured(batch, signals))
@@ -192,6 +196,14 @@ def _masker(masks: Sequence[tuple[str, str]]) -> Callable[[pa.Array], pa.Array]:
         return texts
 
     return masked
+
+
+def _with_masked(batch: pa.RecordBatch, names: Sequence[str], mask: Callable[[pa.Array], pa.Array]) -> pa.RecordBatch:
+    """Return *batch* with the columns *names* masked."""
+    for name in names:
+        index = batch.schema.get_field_index(name)
+        batch = batch.set_column(index, batch.schema.field(index), mask(batch[name]))
+    return batch
 
 
 def _count_sources(batch: pa.RecordBatch, counter: str) -> None:

@@ -64,3 +64,34 @@ def _starts(batch: pa.RecordBatch, by: Sequence[str]) -> npt.NDArray[np.int64]:
         column = batch[name]
         changes[1:] |= np.asarray(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)))
     return np.flatnonzero(changes).astype(np.int64)
+
+
+def with_is_above(
+    batches: Iterable[pa.RecordBatch], *, by: Sequence[str], limit: int
+) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.bool_]]]:
+    """Yield the rows of a stream sorted by the columns *by* (no nulls), and which are in a run of more than *limit*.
+
+    The rows of a run are held back until their number is known: the function holds the current batch and at most
+    *limit* rows.
+
+    >>> stream = [pa.record_batch({"k": [1, 2]}), pa.record_batch({"k": [2, 2]}), pa.record_batch({"k": [2, 3]})]
+    >>> [(batch["k"].to_pylist(), above.tolist()) for batch, above in with_is_above(stream, by=["k"], limit=2)]
+    [([1], [False]), ([2, 2, 2], [True, True, True]), ([2], [True]), ([3], [False])]
+    """
+    held: list[pa.RecordBatch] = []
+    large: pa.RecordBatch | None = None
+    for batch in (batch for batch in batches if batch.num_rows):
+        rows = pa.concat_batches([*held, batch])
+        starts = _starts(rows, by)
+        sizes = np.diff(starts, append=rows.num_rows)
+        is_large = sizes > limit
+        if large is not None and all(large[name][0] == rows[name][0] for name in by):
+            is_large[0] = True
+        end = rows.num_rows if is_large[-1] else int(starts[-1])
+        large = rows.take(pa.array([end - 1])).select(list(by)) if is_large[-1] else None
+        held = [] if is_large[-1] else [rows.slice(end)]
+        if end:
+            yield rows.slice(0, end), np.repeat(is_large, sizes)[:end]
+    if held:
+        rest = pa.concat_batches(held)
+        yield rest, np.zeros(rest.num_rows, np.bool_)

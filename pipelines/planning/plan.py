@@ -143,7 +143,7 @@ class _Builder:
         self._join()
         for part in views:
             self._add(part)
-        written = self._write(stages)
+        written = self._write([stage for _, stage in stages if stage.masks])
         columns = tuple(f.name for f in self.added if not is_signal(f.name))
         return CorpusPlan(
             plan=self.plan,
@@ -324,33 +324,33 @@ class _Builder:
         self._steps([join])
         self.state = JOIN
 
-    def _write(self, stages: Sequence[tuple[str, Stage]]) -> tuple[str, ...]:
+    def _write(self, maskers: Sequence[Stage]) -> tuple[str, ...]:
         shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
         schema = self.plan.schema(self.state)
         views = tuple(f.name for f in self.added if not is_signal(f.name))
         signals = [f for f in self.added if is_signal(f.name)]
-        maskers = [stage for _, stage in stages if stage.masks]
         function = WriteShard(
             census=CENSUS,
             shares=shares,
             target_bytes=target,
             shard=schema_as_hex(document_schema(schema, views)),
             signals=schema_as_hex(signals_schema(pa.schema([f.with_nullable(True) for f in signals]))),
-            masks=tuple((_place(stage), stage.model_dump_json()) for stage in maskers),
+            masks=_masks(maskers),
         )
         basis = [stage.basis() for stage in maskers]
         fold = Fold(name=SHARDS, of=self.state, function=function, schema=WRITTEN, partitions=function.pieces_of_shard)
         self._steps([fold], basis=basis)
-        return (SHARDS, *(self._write_side(*side) for side in self.published))
+        return (SHARDS, *(self._write_side(*side, maskers) for side in self.published))
 
-    def _write_side(self, step: str, side: str, table: SideTable) -> str:
+    def _write_side(self, step: str, side: str, table: SideTable, maskers: Sequence[Stage]) -> str:
         """Add the steps that sort a published side table by id and write it."""
         kind = f"{step}.{side}"
         routed, written = f"{SHARDS}.{kind}.sorted", f"{SHARDS}.{kind}"
         moved = pa.schema([*table.schema, pa.field(":partition", pa.int64(), nullable=False)])
         shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
         route = RouteSide(census=CENSUS, shares=shares, target_bytes=target)
-        order = tuple(dict.fromkeys(("id", *table.order, *(f.name for f in table.schema if _sorts(f.type)))))
+        sortable = [f.name for f in table.schema if _sorts(f.type) and f.name not in table.may_be_null]
+        order = tuple(dict.fromkeys(("id", *table.order, *sortable)))
         exchange = Exchange(
             name=routed,
             inputs=(Input(step, side=side, through=route),),
@@ -364,8 +364,19 @@ class _Builder:
             asks=(CENSUS,),
         )
         columns = schema_as_hex(table.schema)
-        function = WriteSide(kind=kind, columns=columns, census=CENSUS, shares=shares, target_bytes=target)
-        self._steps([exchange, Fold(name=written, of=routed, function=function, schema=WRITTEN)])
+        maskers = maskers if table.samples else ()
+        function = WriteSide(
+            kind=kind,
+            columns=columns,
+            samples=table.samples,
+            masks=_masks(maskers),
+            census=CENSUS,
+            shares=shares,
+            target_bytes=target,
+        )
+        basis = [stage.basis() for stage in maskers] or None
+        self._steps([exchange])
+        self._steps([Fold(name=written, of=routed, function=function, schema=WRITTEN)], basis=basis)
         return written
 
 
@@ -395,6 +406,11 @@ def _side_of(step: Map, side: str) -> SideTable:
     """Return what the stage of a map declares about the side table *side*."""
     assert isinstance(step.function, Apply)
     return step.function.value().sides()[side]
+
+
+def _masks(maskers: Sequence[Stage]) -> tuple[tuple[str, str], ...]:
+    """Return the stages *maskers* as parameters of a function."""
+    return tuple((_place(stage), stage.model_dump_json()) for stage in maskers)
 
 
 def _place(stage: Stage) -> str:

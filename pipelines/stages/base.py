@@ -39,16 +39,21 @@ class SideTable:
 
     Args:
         schema: Schema of the table. A published table has a column `id` with the id of the document of each row.
-        order: Columns that, after `id`, define a total order of the rows of a published table.
+        order: Columns that, after `id`, define a total order of the rows of a published table. They are never null.
+        may_be_null: Columns that may be null, so rows cannot be sorted by them.
         is_published: Write the table into the version, as ``<stage>.<name>-*.parquet``.
         is_ledger: Add its rows, which never were records, to the ledger. Columns are those of
             `schemas.document.LEDGER`.
+        samples: Columns with text of documents. In a published table they pass through the stages that mask personal
+            data, like the samples of the ledger.
     """
 
     schema: pa.Schema
     order: tuple[str, ...] = ()
+    may_be_null: tuple[str, ...] = ()
     is_published: bool = False
     is_ledger: bool = False
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.pipelines.engines.runs import with_first_of_run
+from corpusmill.pipelines.engines.runs import with_first_of_run, with_is_above
 
 
 @given(
@@ -53,3 +54,21 @@ def test_a_run_of_a_hundred_thousand_rows_is_not_joined() -> None:
 
     assert (longest, firsts, total) == (size, 1, rows)
     assert held < 4 * size * (8 + 8 + 4 + 8)
+
+
+@given(
+    keys=st.lists(st.integers(0, 4), max_size=40).map(sorted),
+    cuts=st.lists(st.integers(0, 40)),
+    limit=st.integers(1, 12),
+)
+def test_large_runs_are_known_wherever_the_stream_is_cut(keys: list[int], cuts: list[int], limit: int) -> None:
+    """Rows are held back until their run is known to be large or small, and no row is lost."""
+    whole = pa.record_batch({"key": pa.array(keys, pa.int64()), "row": pa.array(range(len(keys)), pa.int64())})
+    edges = [0, *sorted(min(cut, len(keys)) for cut in cuts), len(keys)]
+    stream = [whole.slice(start, end - start) for start, end in pairwise(edges)]
+
+    results = list(with_is_above(stream, by=("key",), limit=limit))
+
+    assert [row for batch, _ in results for row in batch["row"].to_pylist()] == list(range(len(keys)))
+    number = Counter(keys)
+    assert [flag for _, is_above in results for flag in is_above.tolist()] == [number[key] > limit for key in keys]
