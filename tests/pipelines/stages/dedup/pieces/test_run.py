@@ -175,3 +175,16 @@ def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: 
         engine.close()
 
     assert hashes(manifest) == hashes(version.manifest)
+
+
+def test_captures_of_one_document_do_not_cut_each_other(tmp_path: Path) -> None:
+    """Only one of them is published, and it must have the whole text."""
+    recipe = write_project(tmp_path)
+    (tmp_path / "wiki.jsonl").write_text("\n".join([json.dumps({"id": "a", "text": FIRST})] * 2))
+
+    _, manifest = run_once(recipe, tmp_path / "corpus")
+
+    (path,) = (path for path in (tmp_path / "corpus" / "versions" / "shared").iterdir() if path.is_dir())
+    cuts = rows_of(version_in(path), "paragraph_dedup.cuts")
+    assert [row["id"] for row in cuts if row["id"] == document_id("wiki", "a")] == []
+    assert manifest.counts.published == 4
