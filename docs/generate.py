@@ -24,6 +24,7 @@ from pydantic_core import PydanticUndefined, to_jsonable_python  # noqa: E402
 from corpusmill.crawlers.registry import LOADERS  # noqa: E402
 from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
+from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
@@ -94,6 +95,7 @@ def recipe_page() -> str:
 def columns_page() -> str:
     """Give the page of the columns of every Parquet file that a version has."""
     tables = {"Documents": document.DOCUMENT, "Ledger": document.LEDGER, "Origin": document.ORIGIN}
+    tables["Cuts, in the tables `<stage>.cuts`"] = CUT
     tables["Ledger of a crawl"] = document.RAW_LEDGER
     parts = ["# Columns\n\nThe Parquet files of a version, and the ledger beside the raw files of a crawl.\n"]
     for title, schema in tables.items():

@@ -43,6 +43,8 @@ SHARED: Final = pa.schema(
 _BY: Final = ("high", "low")
 _HASHED_BYTES: Final = 1_000_000
 """UTF-8 bytes of text to divide at a time: large enough for numpy, small enough for the cache."""
+_KEYS_BYTES: Final = 4_000_000
+"""Bytes of documents' keys to turn into rows at a time. A row is about five times as large as a key."""
 
 
 def columns_schema(stage: str) -> pa.Schema:
@@ -108,7 +110,7 @@ class Standings(Function):
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
-        return lambda batches: (part for batch in batches for part in bounded([self._standings(batch)]))
+        return lambda batches: map(self._standings, bounded(batches, max_bytes=_KEYS_BYTES))
 
     def _standings(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         keys = batch[f"{self.stage}.{KEYS}"]
