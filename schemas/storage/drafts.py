@@ -55,9 +55,8 @@ def appearing(path: Path | str, *, sync: bool = False) -> Iterator[Path]:
     try:
         yield Path(draft)
         rename_draft(draft, final, sync=sync)
-    except BaseException:
+    finally:  # also after success: renaming a link to a file onto another link to it does nothing (POSIX)
         remove_draft(draft)
-        raise
 
 
 def complete_folder(draft: Path, final: Path) -> None:

@@ -27,6 +27,17 @@ def test_a_file_has_the_written_content(tmp_path: Path, data: str | bytes, sync:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_link_that_is_there_already_leaves_no_draft(tmp_path: Path) -> None:
+    """Renaming one link to a file onto another one does nothing (POSIX), so the draft must be removed."""
+    (tmp_path / "a").write_text("1")
+    (tmp_path / "b").hardlink_to(tmp_path / "a")
+
+    with appearing(tmp_path / "b") as draft:
+        draft.hardlink_to(tmp_path / "a")
+
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
 def test_a_relative_path_is_relative_to_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A path without a folder has an empty dirname, which cannot be created or synced."""
     monkeypatch.chdir(tmp_path)
