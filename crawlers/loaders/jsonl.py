@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Any, BinaryIO, ClassVar, Final, NoReturn
+from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
 
 import pyarrow as pa
 from pydantic import Field
@@ -15,7 +15,14 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.base import Offers, cuts
 from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonText, json_form, records
-from corpusmill.crawlers.loaders.rows import MAX_DEPTH, Naming, RowLoader, offer_of
+from corpusmill.crawlers.loaders.rows import (
+    MAX_DEPTH,
+    Naming,
+    RowLoader,
+    has_lone_surrogate,
+    offer_of,
+    without_lone_surrogates,
+)
 from corpusmill.crawlers.loaders.streams import (
     BrokenStreamError,
     file_size,
@@ -34,6 +41,18 @@ MAX_DIGITS: Final = 640
 _READ_BYTES: Final = 1 << 20
 _NO_BRACKETS: Final = bytes(set(range(256)) - set(b"[]{}"))
 _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+
+
+class JsonRow(NamedTuple):
+    """A record as it stands in a file: an object, or the rule and message under which it is set aside.
+
+    `offset` is its position in the decompressed bytes of the file.
+    """
+
+    offset: int
+    value: dict[str, Any] | None
+    rule: str | None = None
+    message: str | None = None
 
 
 class JsonLines(RowLoader):
@@ -84,6 +103,35 @@ class JsonLines(RowLoader):
         _frames(path, start, end)
         yield from offers.rest()
 
+    def rows(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[JsonRow]:
+        """Yield the records that `read` reads, with all their fields as they are.
+
+        A lone surrogate becomes U+FFFD; in the text or the id, it sets the record aside. A slice whose rest cannot be
+        read ends with a row that says so.
+
+        Raises:
+            DamagedFileError: As `read`.
+        """
+        frames = _frames(path, start, end)
+        try:
+            for text in self._texts(path, start, end, frames):
+                yield self._row(text)
+        except DataError as error:
+            yield JsonRow(start, None, error.rule, error.message)
+        _frames(path, start, end)
+
+    def _row(self, text: JsonText) -> JsonRow:
+        try:
+            value = _object(text)
+        except DataError as error:
+            return JsonRow(text.offset, None, error.rule, error.message)
+        if b"\\ud" in (text.data or b"").lower():
+            if any(has_lone_surrogate(value.get(name)) for name in (self.text_field, self.id_field or "id")):
+                message = "the text or the id is not valid Unicode"
+                return JsonRow(text.offset, None, "error.encoding", message)
+            value = without_lone_surrogates(value)
+        return JsonRow(text.offset, value)
+
     def _texts(self, path: str, start: int, end: int, frames: FrameIndex | None) -> Iterator[JsonText]:
         """Yield the records that begin in the slice; a file not in lines is read from its beginning.
 
@@ -108,19 +156,33 @@ class JsonLines(RowLoader):
                 raise
 
     def _offer(self, text: JsonText, naming: Naming) -> dict[str, Any]:
-        if text.data is None:
-            return text.bad("too_large", f"the record has {text.length:,} bytes, more than {MAX_LINE_BYTES:,}")
-        if _is_too_deep(text.data):
-            return text.bad("too_deep", f"nested deeper than {MAX_DEPTH} levels")
         try:
-            row = _DECODER.decode(text.data.decode())
-            if isinstance(row, dict):
-                return offer_of(row, text_field=self.text_field, naming=naming)
-        except UnicodeDecodeError as error:
-            return text.bad("encoding", f"not UTF-8: {error.reason} at byte {error.start:,} of the record")
-        except ValueError as error:
-            return text.bad("not_json", str(error))
-        return text.bad("not_json", "the record is JSON, but not an object")
+            return offer_of(_object(text), text_field=self.text_field, naming=naming)
+        except DataError as error:
+            return text.bad(error.kind, error.message)
+
+
+def _object(text: JsonText) -> dict[str, Any]:
+    """Parse a record.
+
+    Raises:
+        DataError: It is not an object in UTF-8, or exceeds a bound.
+    """
+    if text.data is None:
+        message = f"the record has {text.length:,} bytes, more than {MAX_LINE_BYTES:,}"
+        raise DataError(message, kind="too_large")
+    if _is_too_deep(text.data):
+        raise DataError(f"nested deeper than {MAX_DEPTH} levels", kind="too_deep")
+    try:
+        row = _DECODER.decode(text.data.decode())
+    except UnicodeDecodeError as error:
+        message = f"not UTF-8: {error.reason} at byte {error.start:,} of the record"
+        raise DataError(message, kind="encoding") from error
+    except ValueError as error:
+        raise DataError(str(error), kind="not_json") from error
+    if not isinstance(row, dict):
+        raise DataError("the record is JSON, but not an object", kind="not_json")
+    return row
 
 
 def _frames(path: str, start: int, end: int) -> FrameIndex | None:

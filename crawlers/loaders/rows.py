@@ -140,9 +140,9 @@ def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[st
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
-        if any(_has_lone_surrogate(row.get(name)) for name in (text_field, *naming.fields)):
+        if any(has_lone_surrogate(row.get(name)) for name in (text_field, *naming.fields)):
             return _bad(capture_hash(repr(row).encode()), "encoding", "the text or the id is not valid Unicode")
-        return offer_of(_without_lone_surrogates(row), text_field=text_field, naming=naming)
+        return offer_of(without_lone_surrogates(row), text_field=text_field, naming=naming)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
     name = naming.name_of(row)
@@ -170,17 +170,18 @@ def without_nulls(value: Any) -> Any:
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
-def _has_lone_surrogate(value: Any) -> bool:
+def has_lone_surrogate(value: Any) -> bool:
+    """Return whether *value* is text with a lone surrogate, which UTF-8 cannot represent."""
     return isinstance(value, str) and _SURROGATE.search(value) is not None
 
 
-def _without_lone_surrogates(value: Any) -> Any:
+def without_lone_surrogates(value: Any) -> Any:
     """Return the JSON *value* with U+FFFD for each lone surrogate, also in names."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, dict):
-        return {_without_lone_surrogates(name): _without_lone_surrogates(item) for name, item in value.items()}
-    return [_without_lone_surrogates(item) for item in value] if isinstance(value, list) else value
+        return {without_lone_surrogates(name): without_lone_surrogates(item) for name, item in value.items()}
+    return [without_lone_surrogates(item) for item in value] if isinstance(value, list) else value
 
 
 def is_too_large(text: str) -> bool:

@@ -109,6 +109,29 @@ def test_a_lone_surrogate_in_another_field_is_replaced(tmp_path: Path, field: st
     assert (row["rule"], row["text"], row["title"], row["metadata"]) == (None, "one", "T\ufffd", metadata)
 
 
+def test_rows_are_the_objects_as_they_stand_in_the_file(tmp_path: Path) -> None:
+    """Nulls and nested values stay; a record without text is a row, and one that cannot be parsed has a rule."""
+    lines = [
+        b'{"text": null, "n": {"a": [1, null]}}',
+        b"[1]",
+        b'{"text": "\\ud800"}',
+        b'{"text": "a", "note": "\\ud800"}',
+        b'{"text": "b\xff"}',
+    ]
+    path = file_of(tmp_path, b"\n".join(lines))
+
+    read = list(JsonLines().rows(str(path)))
+
+    values = [{"text": None, "n": {"a": [1, None]}}, None, None, {"text": "a", "note": "\ufffd"}, None]
+    assert [row.value for row in read] == values
+    rules = [None, "error.not_json", "error.encoding", None, "error.encoding"]
+    assert [row.rule for row in read] == rules
+    assert [row.offset for row in read] == [sum(len(line) + 1 for line in lines[:number]) for number in range(5)]
+    middle = read[2].offset
+    slices = [*JsonLines().rows(str(path), end=middle), *JsonLines().rows(str(path), start=middle)]
+    assert slices == read
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
