@@ -48,13 +48,18 @@ def joined(
     rows = size = 0
     for batch in bounded(batches):
         if waiting and (rows + batch.num_rows > target_rows or size + batch.nbytes > target_bytes):
-            yield pa.concat_batches(waiting)
+            yield _concatenated(waiting)
             waiting, rows, size = [], 0, 0
         waiting.append(batch)
         rows += batch.num_rows
         size += batch.nbytes
     if waiting:
-        yield pa.concat_batches(waiting)
+        yield _concatenated(waiting)
+
+
+def _concatenated(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return *batches* as one; a single one is not copied."""
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
 def only_where(mask: pa.BooleanArray, values: pa.Array) -> pa.Array:
