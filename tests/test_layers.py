@@ -119,7 +119,7 @@ ROOMS = (
     {"registry", "extras"},
     {"engines"},
     {"stages", "workspace"},
-    {"recipes"},
+    {"recipes", "file_dedup"},
     {"dataset", "projects"},
     {"reports", "planning"},
     {"running"},
@@ -208,6 +208,7 @@ TOUCHES_FILES = {
     },
     "files of the user": {
         "crawlers/patterns",
+        "pipelines/file_dedup/run",
         "pipelines/projects/init",
         "pipelines/recipes/paths",
         "schemas/located_yaml",
@@ -221,6 +222,7 @@ TOUCHES_FILES = {
     "writes to a local path from the store": {
         "pipelines/dataset/publish",
         "pipelines/engines/batches",
+        "pipelines/file_dedup/reading",
         "pipelines/reports/card",
         "pipelines/reports/croissant",
         "pipelines/reports/report",
