@@ -32,6 +32,7 @@ COMMANDS: Final = {
         "schema": ("corpusmill.commands.project:schema", "Print the JSON Schema of recipes."),
         "try": ("corpusmill.commands.pages:try_", "Show what each stage does to one document."),
         "extract": ("corpusmill.commands.pages:extract", "Extract the main text of HTML pages."),
+        "dedup": ("corpusmill.commands.dedup:dedup", "Remove near duplicates from Parquet or JSON Lines files."),
     },
     "Run": {
         "plan": ("corpusmill.commands.runs:plan", "Show what a run would compute and what it would reuse."),

@@ -9,6 +9,7 @@ from typing import Any, Final
 import click
 
 from corpusmill.commands.place import workspace_of
+from corpusmill.commands.sizes import memory_option
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_lines, registered_lines, size
@@ -20,23 +21,6 @@ _RULES_SHOWN: Final = 5
 """Rules of a crawl that the result of a run lists; the report has all."""
 
 
-def _memory(_context: click.Context, _parameter: click.Parameter, text: str | None) -> int | None:
-    """Return the bytes that ``--memory`` stands for.
-
-    Raises:
-        UsageError: It is not a size.
-    """
-    from corpusmill.schemas.problems import HintedValueError
-    from corpusmill.schemas.recipe import parse_size
-
-    try:
-        return None if text is None else int(text) if text.isdecimal() else parse_size(text)
-    except HintedValueError as error:
-        raise UsageError(
-            f"`--memory`: {error.message}, got `{text}`", hint=f"for example `--memory {error.instead or '2GB'}`"
-        ) from None
-
-
 @click.command()
 @RECIPE
 @click.option("--engine", default="local", show_default=True, help="Engine: local, spark or beam.")
@@ -45,13 +29,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, text: str | No
     type=click.IntRange(0),
     help="Worker processes; 0 runs everything in this process.  [default: one per CPU]",
 )
-@click.option(
-    "--memory",
-    "memory_bytes",
-    metavar="SIZE",
-    callback=_memory,
-    help="Memory limit of each worker, such as 2GB.  [default: none]",
-)
+@memory_option
 @click.option("--master", help="Spark master, such as local[2] or spark://host:7077.")
 @click.option(
     "--limit",

@@ -29,9 +29,9 @@ _LABELS: Final = {
     ":limit": "read",
     ":hash": "identity",
     ":identity": "identity",
-    **dict.fromkeys((":census", ":join", ":shards"), WRITE),
+    **dict.fromkeys((":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
-_ENDS: Final = (":read", ":identity", ":shards")
+_ENDS: Final = (":read", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""
 _WIDTH: Final = 118
 

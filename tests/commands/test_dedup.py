@@ -1,0 +1,222 @@
+"""`corpusmill dedup`: options, exit codes, and a run that is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, get_args
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from corpusmill.commands import dedup
+from corpusmill.pipelines.file_dedup.ranks import Keep
+from corpusmill.pipelines.stages.dedup import near
+from tests.commands.conftest import Command
+from tests.pipelines.file_dedup.files import (
+    content,
+    kept,
+    ledger,
+    records,
+    removed_of,
+    run,
+    text,
+    write_lines,
+    write_parquet,
+)
+
+
+def test_options_are_those_of_the_stage() -> None:
+    """The command repeats them, because its help must not import the stage."""
+    assert get_args(Keep) == dedup.KEEP
+    assert near.MIN_THRESHOLD == dedup.MIN_THRESHOLD
+    assert near.NearDedup().threshold == 0.8
+
+
+def test_json_has_the_counts_of_the_contract(command: Command, tmp_path: Path) -> None:
+    """A folder, a pattern and a file may name the same file: it is read once."""
+    write_parquet(tmp_path / "in" / "a.parquet", records())
+
+    answer = command("dedup", "in", "in/*.parquet", "in/a.parquet", "--out", "out", "--json")
+
+    assert answer.code == 0
+    figures = json.loads(answer.out)
+    assert {name: figures[name] for name in ("read", "kept", "removed", "pairs")} == {
+        **{"read": 30, "kept": 20, "removed": 10, "pairs": 10},
+    }
+    assert pq.read_schema(next((tmp_path / "out").glob("ledger-*"))).names[:3] == ["id", "duplicate_of", "similarity"]
+    assert {row["id"] for row in ledger(tmp_path / "out")} == removed_of()
+    assert [line.split()[:3] for line in answer.err.splitlines()] == [
+        ["read", "30", "in"],
+        ["near_dedup", "30", "in"],
+        ["write", "20", "in"],
+    ]
+
+
+def test_the_result_names_the_folder(command: Command, tmp_path: Path) -> None:
+    """With `--quiet`, only the result and warnings are printed."""
+    write_lines(tmp_path / "a.jsonl", [*records(3), "{"])
+
+    answer = command("dedup", "a.jsonl", "--out", "out", "-q")
+
+    assert answer.out == "kept 2 of 4 records, 1 removed as near duplicates, 1 set aside\n  out\n"
+    assert answer.err == "warning: 1 record could not be read: the ledger says why (`rule`, `message`)\n"
+    assert not list((tmp_path / "out").glob(".*"))
+
+
+def test_threshold_and_columns_are_options(command: Command, tmp_path: Path) -> None:
+    """At a lower threshold, more is similar."""
+    rows = [{"name": name, "body": text(1, changed=changed)} for name, changed in (("a", 0), ("b", 12))]
+    write_lines(tmp_path / "a.jsonl.gz", rows)
+    options = ("--column", "body", "--id-column", "name", "--json")
+
+    counts = [
+        json.loads(command("dedup", "a.jsonl.gz", "--out", f"out{number}", "--threshold", number, *options).out)
+        for number in (0.8, 0.5)
+    ]
+
+    assert [figures["removed"] for figures in counts] == [0, 1]
+
+
+def test_against_a_folder(command: Command, tmp_path: Path) -> None:
+    """The folder is read, not written."""
+    write_parquet(tmp_path / "known" / "a.parquet", [{"id": 7, "text": text(1)}])
+    write_parquet(tmp_path / "new.parquet", [{"id": 1, "text": text(1, changed=1)}, {"id": 2, "text": text(2)}])
+
+    answer = command("dedup", "new.parquet", "--against", "known", "--out", "out", "--keep", "longest")
+
+    assert answer.code == 0
+    assert [(row["id"], row["duplicate_of"]) for row in ledger(tmp_path / "out")] == [(1, 7)]
+    assert [row["id"] for row in kept(tmp_path / "out")] == [2]
+    assert len(content(tmp_path / "known")) == 1
+
+
+def test_an_earlier_output_is_a_reference(command: Command, tmp_path: Path) -> None:
+    """Its ledger is not read. Records of the reference that cannot be read are in no ledger, so they are a warning."""
+    write_lines(tmp_path / "one.jsonl", records(6))
+    write_lines(tmp_path / "two.jsonl", [*records(3), "{"])
+    write_parquet(tmp_path / "three.parquet", records(9))
+
+    assert command("dedup", "one.jsonl", "--out", "first").code == 0
+    again = command("dedup", "three.parquet", "--against", "first", "--out", "second", "--json")
+    broken = command("dedup", "one.jsonl", "--against", "two.jsonl", "--out", "third", "-q")
+
+    assert json.loads(again.out)["kept"] == 2
+    assert broken.err == "warning: 1 record of `--against` could not be read\n"
+    assert broken.out.startswith("kept 2 of 6 records")
+
+
+def test_memory_and_workers_change_no_byte(command: Command, tmp_path: Path) -> None:
+    """A bound on memory needs a process that is watched."""
+    write_parquet(tmp_path / "a.parquet", records())
+
+    for number, options in enumerate(([], ["--workers", "2"], ["--memory", "500MB", "--workers", "1"])):
+        assert command("dedup", "a.parquet", "--out", f"out{number}", *options).code == 0
+
+    assert content(tmp_path / "out0") == content(tmp_path / "out1") == content(tmp_path / "out2")
+
+
+def _write_files(folder: Path) -> None:
+    row = {"id": "a", "text": text(1), "n": 1, "at": b"x"}
+    write_parquet(folder / "a.parquet", [row])
+    write_parquet(folder / "texts.parquet", [{"id": "b", "txt": text(1)}])
+    write_parquet(folder / "typed.parquet", [{**row, "id": "c", "n": "one"}])
+    write_parquet(folder / "whole.parquet", [{"id": 3, "text": text(1)}])
+    write_parquet(folder / "named.parquet", [{"text": text(1)}])
+    write_lines(folder / "a.jsonl", [row | {"at": None}])
+    (folder / "broken.parquet").write_bytes(b"PAR1 broken")
+    (folder / "other.parquet").write_bytes(b"text")
+    (folder / "notes.txt").write_text("text")
+    (folder / "full").mkdir()
+    (folder / "full" / "file").touch()
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 2, names=["text", "text"]), folder / "twice.parquet")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message", "hint"),
+    [
+        ("--out o", 2, "Missing argument 'PATH...'", "`corpusmill dedup --help`"),
+        ("a.parquet", 2, "Missing option '--out'", "`corpusmill dedup --help`"),
+        ("gone.parquet --out o", 2, "`PATH`: no file matches gone.parquet", ""),
+        ("a.parquet --against gone --out o", 2, "`--against`: no file matches gone", ""),
+        ("texts.parquet --out o", 2, "has no column `text`; it has `id`, `txt`", "did you mean `--column txt`?"),
+        ("a.parquet --column n --out o", 2, "the column `n` has the type int64, not text", "`--column NAME`"),
+        ("a.parquet --id-column idd --out o", 2, "has no column `idd`", "did you mean `--id-column id`?"),
+        ("a.parquet --id-column at --out o", 2, "the type binary, which cannot be an id", "`--id-column NAME`"),
+        ("a.parquet named.parquet --out o", 2, "named.parquet: has no column `id`", "`--id-column NAME`"),
+        ("a.jsonl --column body --out o", 2, "has no column `body`; it has `id`, `text`, `n`", "`--column"),
+        ("a.parquet a.jsonl --out o", 2, "the files are of two formats", "`DIR/*.parquet`"),
+        ("a.parquet --against a.jsonl --out o", 2, "the files are of two formats", "`DIR/*.parquet`"),
+        ("a.parquet typed.parquet --out o", 2, "the column `n` has the type string, but int64 in", "one type"),
+        ("a.parquet --against whole.parquet --out o", 2, "the column `id` has the type int64, but string", "one type"),
+        ("twice.parquet --out o", 2, "two columns have the name `text`", "a name of its own"),
+        ("notes.txt --out o", 2, "notes.txt: neither Parquet nor JSON Lines", ".jsonl"),
+        ("broken.parquet --out o", 1, "broken.parquet: not a readable Parquet file", "write it again"),
+        ("other.parquet --out o", 1, "other.parquet: not a readable Parquet file", "write it again"),
+        ("a.parquet --out full", 2, "`--out`: full is not empty; it has file", "name another folder"),
+        ("a.parquet --out notes.txt", 2, "`--out`: notes.txt is a file", "folder"),
+        ("a.parquet --out .", 2, "`PATH`: all files are in .", "`--out DIR`"),
+        ("a.parquet --out o --threshold 0.1", 2, "`--threshold`: expected a number from 0.3 to 1", "`--threshold 0.8`"),
+        ("a.parquet --out o --keep first", 2, "`--keep`: `first` is not allowed", "oldest, newest, longest"),
+        ("a.parquet --out o --memory 1kB", 2, "--memory 0MB is below the minimum", "--memory 400MB"),
+    ],
+)
+def test_wrong_use_is_answered_before_any_work(
+    command: Command, tmp_path: Path, arguments: str, code: int, message: str, hint: str
+) -> None:
+    """Nothing is created, and the hint says what to write instead."""
+    _write_files(tmp_path)
+
+    answer = command("dedup", *arguments.split())
+
+    shown, _, advice = answer.err.partition("\n\nhint: ")
+    assert message in shown
+    assert hint in advice
+    assert answer.code == code
+    assert not (tmp_path / "o").exists()
+
+
+def _start(folder: Path, *arguments: Any) -> subprocess.Popen[str]:
+    program = [sys.executable, "-m", "corpusmill", "dedup", *map(str, arguments)]
+    return subprocess.Popen(program, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_repeated_ids_have_an_exit_code(tmp_path: Path) -> None:
+    """The first ones are named, in the real command."""
+    write_lines(tmp_path / "a.jsonl", [{"id": "a", "text": text(number)} for number in range(2)])
+
+    process = _start(tmp_path, "a.jsonl", "--out", "out", "--json")
+    out, err = process.communicate(timeout=60)
+
+    assert process.returncode == 3
+    error = json.loads(out)["error"]
+    assert error["message"] == "1 id occurs more than once in `id`: a"
+    assert "`--id-column NAME`" in error["hint"]
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("moment", [".dedup/job.json", ".dedup/steps/*", ".dedup/tasks/*/*.kept.parquet*"])
+def test_a_killed_run_is_finished_by_the_same_command(tmp_path: Path, moment: str) -> None:
+    """It never looks finished before, and the bytes are those of a run that was not killed."""
+    write_lines(tmp_path / "a.jsonl", records(6000))
+    run([tmp_path / "a.jsonl"], tmp_path / "whole")
+
+    process = _start(tmp_path, "a.jsonl", "--out", "out")
+    deadline = time.monotonic() + 60
+    while not list((tmp_path / "out").glob(moment)) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+
+    assert process.returncode == -signal.SIGKILL
+    assert (tmp_path / "out" / ".dedup").exists()
+    again = _start(tmp_path, "a.jsonl", "--out", "out")
+    _, err = again.communicate(timeout=60)
+    assert again.returncode == 0, err
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
