@@ -17,6 +17,7 @@ STAGES: Final = {
     "quality": "corpusmill.pipelines.stages.quality:Quality",
     "pii": "corpusmill.pipelines.stages.pii:Pii",
     "url_dedup": "corpusmill.pipelines.stages.dedup.urls:UrlDedup",
+    "decontaminate": "corpusmill.pipelines.stages.decontaminate.stage:Decontaminate",
     "exact_dedup": "corpusmill.pipelines.stages.dedup.exact:ExactDedup",
     "normalized_dedup": "corpusmill.pipelines.stages.dedup.normalized:NormalizedDedup",
     "paragraph_dedup": "corpusmill.pipelines.stages.dedup.pieces.stage:ParagraphDedup",

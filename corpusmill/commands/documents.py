@@ -201,6 +201,9 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
             "",
             f"the last crawl refused it: {result['refused']['rule']}  {result['refused']['message'] or ''}".rstrip(),
         ]
+    for table in result.get("side_tables", ()):
+        lines += ["", f"{table['name']}: {plural(table['count'], 'row')}"]
+        lines += [f"  {_excerpt(line, whole=False)}" for note in table["notes"] for line in note.splitlines()]
     lines += _listed("versions", result["versions"], ("dataset", "version", "status", "rule", "split"))
     if result.get("sample_text"):
         lines += ["", "text", *(f"    {line}" for line in _excerpt(result["sample_text"], whole=False).splitlines())]

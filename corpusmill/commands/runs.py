@@ -89,13 +89,15 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
 
     Nothing is fetched or stored. Documents and disk space are estimated from a small sample of the files.
     """
+    from corpusmill.pipelines.planning.contents import content_warnings
     from corpusmill.pipelines.planning.explain import explain_plan
     from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.planning.order import late_extraction
 
     workspace, acquisition = workspace_of(console), console.parts["acquisition"]
     explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
-    warnings = [*explained["warnings"], *late_extraction(read_recipe(recipe, workspace, acquisition))]
+    loaded = read_recipe(recipe, workspace, acquisition)
+    warnings = [*explained["warnings"], *late_extraction(loaded), *content_warnings(loaded)]
     for warning in warnings:
         console.warn(warning)
     if console.as_json:

@@ -17,6 +17,7 @@ from corpusmill.pipelines.dataset.created import created_rules
 from corpusmill.pipelines.dataset.cut import cut_spans
 from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
 from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.recorded import recorded_sides
 from corpusmill.pipelines.dataset.refused import ledger_batches
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.trail import REJECTED, trail
@@ -32,6 +33,8 @@ MIN_PREFIX: Final = 6
 PUBLISHED, UNKNOWN, ABSENT = "published", "unknown", "absent"
 MAX_DUPLICATES: Final = 20
 """Removed copies of a document that are listed at most."""
+MAX_ROWS: Final = 20
+"""Rows of a side table that are listed at most."""
 _SHORT: Final = ("id", "title", "url", "source", "source_id")
 
 
@@ -223,7 +226,24 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "captures": _captures(known),
         "document": known.document,
         "sample_text": None if verdict is None else verdict["sample_text"],
+        "side_tables": _side_rows(known),
     }
+
+
+def _side_rows(known: Sighting) -> list[dict[str, Any]]:
+    """Return the rows about the document in the side tables that have a note: at most `MAX_ROWS` of each."""
+    tables = []
+    for name, table in recorded_sides(known.version.manifest).items():
+        rows = plain_rows(known.version.rows(name, known.id)) if table.note is not None else []
+        if rows and table.note is not None:
+            shown = rows[:MAX_ROWS]
+            notes = [table.note.format(**{key: _on_one_line(value) for key, value in row.items()}) for row in shown]
+            tables.append({"name": name, "count": len(rows), "rows": shown, "notes": notes})
+    return tables
+
+
+def _on_one_line(value: Any) -> Any:
+    return " ".join(value.split()) if isinstance(value, str) else value
 
 
 def _short(version: Version, document: str) -> dict[str, Any] | None:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.recipes.reading import stage_table
-from corpusmill.pipelines.stages.base import PersonalData, Stage
+from corpusmill.pipelines.stages.base import PersonalData, SideTable, Stage
+from corpusmill.schemas.manifest import VersionManifest
 from corpusmill.schemas.recipe import StageEntry, number_stages
 
 
@@ -48,6 +49,18 @@ def recorded_stages(entries: Iterable[Any]) -> tuple[RecordedStage, ...]:
     """Return the stages that *entries* (``stages`` of the recipe in a manifest) list, in order."""
     table = stage_table()
     return tuple(_recorded(entry, table.get(entry.name)) for entry in number_stages(list(entries)))
+
+
+def recorded_sides(manifest: VersionManifest) -> dict[str, SideTable]:
+    """Return the side tables that a version has, by their names in it, as far as their stages are installed here."""
+    stages = {one.entry.id: one.stage for one in recorded_stages(manifest.recipe.get("stages", ()))}
+    sides = {}
+    for name in manifest.side_tables():
+        owner, _, side = name.partition(".")
+        stage = stages.get(owner)
+        if stage is not None and side in stage.sides():
+            sides[name] = stage.sides()[side]
+    return sides
 
 
 def first_on_personal_data(stages: Iterable[RecordedStage]) -> RecordedStage | None:

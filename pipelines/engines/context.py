@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import collections
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
 
 import pyarrow as pa
 
+from corpusmill.pipelines.engines.base import Content
 from corpusmill.pipelines.engines.batches import discard
 from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import Store, located
@@ -24,17 +25,17 @@ class TaskContext:
         store: Store of the task's files.
         out: Prefix of their keys.
         partition: Number of the partition that the task computes.
-        contents: Location of each input file, by name.
+        contents: The input files, by name.
     """
 
-    def __init__(self, store: Store, out: str, *, partition: int, contents: Mapping[str, str] | None = None) -> None:
+    def __init__(self, store: Store, out: str, *, partition: int, contents: Iterable[Content] = ()) -> None:
         self.counters: collections.Counter[str] = collections.Counter()
         self.partition = partition
         self.sides: dict[str, Callable[[pa.RecordBatch], None]] = {}
+        self.contents = {content.name: content for content in contents}
         self._held: list[tuple[str, pa.RecordBatch]] | None = None
         self._store = store
         self._out = out
-        self._contents = contents or {}
         self._appearing = contextlib.ExitStack()
         self._read = contextlib.ExitStack()
         self._files: dict[str, Path] = {}
@@ -79,7 +80,7 @@ class TaskContext:
         Raises:
             KeyError: The step declares no input of this name.
         """
-        store, key = located(self._contents[name])
+        store, key = located(self.contents[name].path)
         return self._read.enter_context(store.fetched(key))
 
     def file(self, name: str) -> Path:

@@ -290,7 +290,7 @@ class _Run:
             store=self.store.store.url,
             out=self.store.out(name),
             schema=schema.serialize().to_pybytes(),
-            contents={content.name: content.path for content in step.contents},
+            contents=step.contents,
             batch_rows=self.batch_rows,
             **details,
         )
@@ -545,5 +545,5 @@ class _MapPlan:
             schema=self.schema,
             replaced=self.replaced,
             sides=self.sides,
-            contents={content.name: content.path for content in self.step.contents},
+            contents=self.step.contents,
         )

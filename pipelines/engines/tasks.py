@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from corpusmill.pipelines.engines.base import ColumnFunction, Function, Value, name_of, resolve
+from corpusmill.pipelines.engines.base import ColumnFunction, Content, Function, Value, name_of, resolve
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.context import final_key
 from corpusmill.pipelines.engines.layers import Layer, SliceFile, frames
@@ -97,7 +97,7 @@ class MapCall:
     schema: bytes
     replaced: tuple[str, ...]
     sides: Mapping[str, bytes]
-    contents: Mapping[str, str]
+    contents: tuple[Content, ...]
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class Task:
     spilled: tuple[str, int] | None = None
     onto: tuple[int, ...] | None = None
     replaced: tuple[str, ...] = ()
-    contents: Mapping[str, str] = field(default_factory=dict)
+    contents: tuple[Content, ...] = ()
     batch_rows: int | None = None
 
     def as_json(self) -> str:
@@ -151,6 +151,7 @@ class Task:
         data["spilled"] = data["spilled"] and tuple(data["spilled"])
         data["onto"] = None if data["onto"] is None else tuple(data["onto"])
         data["replaced"] = tuple(data["replaced"])
+        data["contents"] = _contents(data["contents"])
         return cls(**data)
 
     @property
@@ -190,8 +191,13 @@ def _map_call(data: dict[str, Any]) -> MapCall:
             "schema": bytes.fromhex(data["schema"]),
             "replaced": tuple(data["replaced"]),
             "sides": {name: bytes.fromhex(schema) for name, schema in data["sides"].items()},
+            "contents": _contents(data["contents"]),
         }
     )
+
+
+def _contents(data: Sequence[dict[str, str]]) -> tuple[Content, ...]:
+    return tuple(Content(**one) for one in data)
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,7 @@ def planned(
         parent = publications.current(workspace.dataset(dataset))
         return None if parent is None else version_in(workspace.dataset(dataset).below(parent))
 
-    return build_plan(loaded.recipe, stages, inputs, limit=limit, find_version=find_version)
+    return build_plan(loaded.recipe, stages, inputs, limit=limit, find_version=find_version, base=loaded.path.parent)
 
 
 def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:

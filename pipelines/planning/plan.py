@@ -20,7 +20,6 @@ from corpusmill.pipelines.engines.base import (
     PLACE,
     Batches,
     Chain,
-    Content,
     Exchange,
     Fold,
     Function,
@@ -31,6 +30,7 @@ from corpusmill.pipelines.engines.base import (
     Value,
 )
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
+from corpusmill.pipelines.planning.contents import contents_of
 from corpusmill.pipelines.planning.limit import IDS, LimitedRead, limit_steps
 from corpusmill.pipelines.planning.scans import SourceInput, scan_tasks
 from corpusmill.pipelines.planning.version_tables import FindVersion, table_scan
@@ -44,7 +44,7 @@ from corpusmill.pipelines.stages.assemble import (
     join_step,
     schema_as_hex,
 )
-from corpusmill.pipelines.stages.base import Documents, FileInput, SideTable, Stage, TableInput
+from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
 from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
@@ -52,7 +52,6 @@ from corpusmill.pipelines.stages.read import Read
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.recipe import Recipe
-from corpusmill.schemas.storage import is_url, located
 
 READ: Final = ":read"
 HASH: Final = ":hash"
@@ -98,6 +97,7 @@ def build_plan(
     *,
     limit: int | None = None,
     find_version: FindVersion = _no_version,
+    base: Path | None = None,
 ) -> CorpusPlan:
     """Return the plan of *recipe* over *sources*.
 
@@ -105,12 +105,13 @@ def build_plan(
         stages: The recipe's stages as values, by the id that each has in the recipe.
         limit: Keep only the records with this many smallest ids.
         find_version: Looks up the versions whose tables stages read.
+        base: The recipe's folder, to which the files of stages are relative; None: the working directory.
 
     Raises:
         RecipeError: A stage reads a column that no earlier stage adds, or a table that a version does not have.
         UsageError: A version that a stage names does not exist.
     """
-    return _Builder(recipe, sources, limit, find_version).build(stages)
+    return _Builder(recipe, sources, limit, find_version, base or Path.cwd()).build(stages)
 
 
 @dataclass
@@ -121,6 +122,7 @@ class _Builder:
     sources: Sequence[SourceInput]
     limit: int | None
     find_version: FindVersion
+    base: Path
     plan: Plan = field(default_factory=lambda: Plan(()))
     state: str = ""
     laws: list[str] = field(default_factory=lambda: [READ_LAW])
@@ -167,9 +169,9 @@ class _Builder:
     def _read(self, parts: list[_Part]) -> list[_Part]:
         """Add the scan, including the stages that need the captured bytes. Return the other stages."""
         readers = [index for index, part in enumerate(parts) if set(CAPTURED) & set(part.stage.reads())]
-        comparing = [index for index, part in enumerate(parts) if _is_comparing(part.stage)]
+        apart = [index for index, part in enumerate(parts) if _needs_steps_of_its_own(part.stage)]
         inside = max(readers, default=-1) + 1
-        if comparing and comparing[0] < inside:
+        if apart and apart[0] < inside:
             inside = 0  # the bytes stay, because documents are compared before extraction
         text_only = not any("content" in part.stage.reads() for part in parts)
         functions: list[Value] = [LimitedRead(text_only=text_only) if self.limit else Read(text_only=text_only)]
@@ -205,7 +207,8 @@ class _Builder:
             self._refuse_missing(part)
             self._refuse_tables(part)
             own = (map_step(name, stage, self._documents()),)
-        contents = tuple(self._content(part, input_) for input_ in stage.inputs() if isinstance(input_, FileInput))
+        contents = tuple(contents_of(name, stage, base=self.base))
+        self.contents |= {f"{name}.{content.name}": content.sha256 for content in contents}
         own = tuple(replace(step, contents=contents) if step.name == name else step for step in own)
         self._steps(own, stage=part.owner, basis=stage.basis())
         self.state = own[-1].name
@@ -216,15 +219,6 @@ class _Builder:
         if "text" in stage.changes():
             self.is_hashed = False
         self._note_sides(name, stage, own[-1])
-
-    def _content(self, part: _Part, input_: FileInput) -> Content:
-        store, key = located(input_.path if is_url(input_.path) else str(Path(input_.path).absolute()))
-        try:
-            content = Content(input_.name, store.address(key), store.sha256(key))
-        except FileNotFoundError:
-            raise RecipeError(f"stage `{part.name}` reads {input_.path}, which does not exist") from None
-        self.contents[f"{part.name}.{input_.name}"] = content.sha256
-        return content
 
     def _tables(self, part: _Part) -> dict[str, str]:
         """Add scans of the tables that a stage reads. Return their step names by the names of the inputs."""
@@ -400,6 +394,11 @@ def _flattened(stages: Sequence[tuple[str, Stage]]) -> list[_Part]:
 def _is_comparing(stage: Stage) -> bool:
     """Return whether the stage has its own steps, because it looks at more than one document."""
     return type(stage).steps is not Stage.steps
+
+
+def _needs_steps_of_its_own(stage: Stage) -> bool:
+    """Return whether the stage cannot run in the scan, which has no side tables and no inputs by content."""
+    return _is_comparing(stage) or bool(stage.sides()) or bool(stage.inputs())
 
 
 def _side_of(step: Map, side: str) -> SideTable:

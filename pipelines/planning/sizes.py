@@ -247,9 +247,8 @@ def _applied(
 @contextlib.contextmanager
 def _task(step: Scan | Map) -> Iterator[TaskContext]:
     """Run the block as a task of *step* whose counters and files are discarded."""
-    contents = {content.name: content.path for content in step.contents}
     with tempfile.TemporaryDirectory(prefix="corpusmill-") as folder:
-        context = TaskContext(LocalStore(folder), "sample", partition=0, contents=contents)
+        context = TaskContext(LocalStore(folder), "sample", partition=0, contents=step.contents)
         with running(context):
             yield context
 

@@ -6,10 +6,11 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from corpusmill.schemas.problems import nearest
+from corpusmill.schemas.storage import is_url
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -46,6 +47,26 @@ def matches(pattern: str) -> bool:
     """Return whether *pattern*, as a path or as a glob pattern, matches a regular file or a folder."""
     names = glob.iglob(pattern, recursive=True)  # noqa: PTH207, Path has no absolute patterns
     return _can_be_read(Path(pattern)) or any(_can_be_read(Path(name)) for name in names)
+
+
+def matching_files(path: str, *, base: Path) -> dict[str, str]:
+    """Return the locations of the regular files that *path* of a recipe means, by their paths in the recipe.
+
+    A URL is one file. In the names of the files that match a pattern, its wildcards are replaced and its variables are
+    not, so that names do not depend on the machine.
+
+    Raises:
+        UnsetVariableError: A variable is not set.
+    """
+    if is_url(path):
+        return {path: path}
+    pattern = absolute_pattern(path, base=base)
+    if Path(pattern).is_file() or not glob.has_magic(pattern):
+        return {path: pattern} if Path(pattern).is_file() else {}
+    files = sorted(name for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207
+    fixed = Path(*_until_wildcard(Path(pattern).parts))
+    written = PurePosixPath(*_until_wildcard(Path(path).parts))
+    return {str(written / Path(name).relative_to(fixed).as_posix()): name for name in files}
 
 
 def is_special(path: str) -> bool:

@@ -24,11 +24,20 @@ from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
-from corpusmill.schemas.located_yaml import RECIPE, LocatedYaml, Place, dump_field, dump_value, dump_yaml, read_yaml
+from corpusmill.schemas.located_yaml import (
+    RECIPE,
+    LocatedYaml,
+    Place,
+    dotted,
+    dump_field,
+    dump_value,
+    dump_yaml,
+    read_yaml,
+)
 from corpusmill.schemas.problems import Problems, Section, hint_among, shown
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
-PLANNED_STAGES: Final = ("augment", "decontaminate", "parts_of_speech", "substring_dedup", "bias")
+PLANNED_STAGES: Final = ("augment", "parts_of_speech", "substring_dedup", "bias")
 PLANNED_FORMATS: Final = (
     *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
     *("sitemap", "csv", "xml"),
@@ -113,6 +122,8 @@ def load_recipe(
     if check_inputs:
         base = Path(path).absolute().parent
         _look_for_inputs(located.value.get("sources"), base, present, problems, loaders)
+        if loaded is not None:
+            _check_files_of_stages(loaded, base, problems)
     problems.raise_any()
     assert loaded is not None, "a recipe without problems is not None"
     return loaded
@@ -407,6 +418,14 @@ def _look_for_inputs(
                 for position, path in enumerate(paths):
                     place = ("sources", index, "load", "path", position)
                     _look_for_input(path, place, base, f"source {index + 1} (`{name}`)", problems)
+
+
+def _check_files_of_stages(loaded: LoadedRecipe, base: Path, problems: Problems) -> None:
+    """Report what is wrong with the files that the parameters of stages name."""
+    for index, (entry, stage) in enumerate(zip(loaded.recipe.stages, loaded.stages, strict=True)):
+        for problem in stage.problems(base):
+            message = f"stage {index + 1} (`{entry.name}`): field `{dotted(problem.at)}`: {problem.message}"
+            problems.add(message, ("stages", index, entry.name, *problem.at), hint=problem.hint, value=problem.value)
 
 
 def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: Problems) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from corpusmill.pipelines.dataset.recorded import recorded_sides
 from corpusmill.pipelines.reports.tables import Tables, identifier
 from corpusmill.pipelines.reports.wording import shortened
+from corpusmill.pipelines.stages.base import Counted
 from corpusmill.schemas.document import SPLITS
 from corpusmill.schemas.manifest import VersionManifest
 
@@ -99,6 +101,31 @@ def _refused_counts(counts: Mapping[str, int]) -> list[dict[str, Any]]:
     pages = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
     ordered = sorted(pages, key=lambda rule: (-pages[rule], rule))
     return [{"rule": rule, "pages": pages[rule], "examples": []} for rule in ordered]
+
+
+def side_counts(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Return the counts of documents and items in the side tables for which a stage declares how to count them."""
+    return [
+        {
+            "table": name,
+            "heading": side.counted.heading,
+            "by": side.counted.by,
+            "noun": side.counted.noun,
+            "rows": _side_groups(tables, name, side.counted),
+        }
+        for name, side in recorded_sides(manifest).items()
+        if side.counted is not None
+    ]
+
+
+def _side_groups(tables: Tables, name: str, counted: Counted) -> list[dict[str, Any]]:
+    items = ", ".join(map(identifier, counted.items))
+    return tables.rows(
+        f"""
+        SELECT {identifier(counted.by)} AS value, count(DISTINCT id) AS documents, count(DISTINCT ({items})) AS items
+        FROM {identifier(name)} GROUP BY value ORDER BY documents DESC, value LIMIT {TOP}
+        """
+    )
 
 
 def _by(tables: Tables, query: str) -> dict[str, dict[str, Any]]:

@@ -68,6 +68,7 @@ def statistics(version: Store | Path) -> dict[str, Any]:
             "signals": signals.distributions(manifest, tables),
             "splits": contents.splits(manifest, tables),
             "side_tables": _side_tables(open_store(version), manifest),
+            "side_counts": contents.side_counts(manifest, tables),
             "leakage": duplicates.leakage(tables),
             "cost": _cost(manifest.cost),
         }

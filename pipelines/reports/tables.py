@@ -47,7 +47,7 @@ _SIGNALS: Final = """
 
 @dataclass(frozen=True)
 class Tables:
-    """A connection with the views `shards` and `ledger` (of records), and the tables `documents` and `signals`.
+    """A connection with the views `shards`, `ledger` (of records) and those of side tables, and two tables.
 
     `documents` has a row for each published document, with its numbers and labels but without id and text; times are
     microseconds since 1970. `signals` has a row for each document that was measured or published: `id`, `published`,
@@ -154,6 +154,8 @@ def _define(
         records = f" WHERE rule NOT IN ({', '.join(map(quoted, created))})" if name == "ledger" and created else ""
         connection.execute(f"CREATE VIEW {name} AS {_source(files[name], schema)}{records}")
     connection.execute(f"CREATE VIEW measured AS {_measured(files['signals'])}")
+    for name in manifest.side_tables():
+        connection.execute(f"CREATE VIEW {identifier(name)} AS {_source(files[name], pa.schema([]))}")
     try:
         connection.execute(f"CREATE TABLE documents AS {_FACTS}")
         connection.execute(f"CREATE TABLE signals AS {_SIGNALS}")

@@ -21,6 +21,7 @@ from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
 from corpusmill.pipelines.engines.store import StepResult, TaskStore
+from corpusmill.pipelines.planning.contents import content_warnings
 from corpusmill.pipelines.planning.estimate import estimate_disk
 from corpusmill.pipelines.planning.loaded import dataset_name, planned
 from corpusmill.pipelines.planning.order import late_extraction
@@ -202,7 +203,7 @@ class _Run:
             wrong_format=lambda: wrong_format(inputs, self.acquisition.loaders),
         )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
-        warnings += late_extraction(self.loaded)
+        warnings += [*late_extraction(self.loaded), *content_warnings(self.loaded)]
         self.lock.check()
         target, new = publish(
             manifest,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import resolve, with_columns_of
 from corpusmill.pipelines.engines.context import TaskContext, running, task
+from corpusmill.pipelines.planning.contents import contents_of
 from corpusmill.pipelines.planning.loaded import read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, source_input
@@ -129,6 +130,7 @@ def _trace(loaded: LoadedRecipe, record: pa.RecordBatch) -> dict[str, Any]:
         for suffix, inner in stage.sub_stages():
             before, step = record, f"{name}.{suffix}" if suffix else name
             task().sides = dict.fromkeys(inner.sides(), _discard)
+            task().contents = {one.name: one for one in contents_of(step, inner, base=loaded.path.parent)}
             record = with_columns_of(record, Apply.of(step, inner).build()(record))
             stages.append(_stage(step, before, record))
     row = record.to_pylist()[0]

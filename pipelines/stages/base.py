@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias
@@ -22,6 +22,7 @@ from corpusmill.pipelines.engines.addresses import distribution_versions
 from corpusmill.pipelines.engines.base import Step
 from corpusmill.schemas.document import VERDICT
 from corpusmill.schemas.hashing import file_sha256
+from corpusmill.schemas.located_yaml import Place
 
 Transform: TypeAlias = Callable[[pa.RecordBatch], pa.RecordBatch]
 Copies: TypeAlias = Literal["exact", "normalized", "near", "url"]
@@ -31,6 +32,23 @@ TEXT_ADDED: Final = "text_added"
 TEXT_CUT: Final = "text_cut"
 """Columns (int64, UTF-8 bytes) in which a stage that changes text reports how much it added and cut per document:
 ``bytes before + added = bytes after + cut``."""
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A table of the report with the documents and items of a side table, for each value of one of its columns.
+
+    Args:
+        heading: Heading of the section.
+        by: The column.
+        items: Columns that identify an item within a value of *by*.
+        noun: What an item is (plural).
+    """
+
+    heading: str
+    by: str
+    items: tuple[str, ...]
+    noun: str
 
 
 @dataclass(frozen=True)
@@ -46,6 +64,9 @@ class SideTable:
             `schemas.document.LEDGER`.
         samples: Columns with text of documents. In a published table they pass through the stages that mask personal
             data, like the samples of the ledger.
+        note: What `explain` prints about a row of a published table; ``{column}`` stands for a value. None: it does
+            not print the table.
+        counted: How the report counts the rows of a published table. None: it only describes the table.
     """
 
     schema: pa.Schema
@@ -54,18 +75,39 @@ class SideTable:
     is_published: bool = False
     is_ledger: bool = False
     samples: tuple[str, ...] = ()
+    note: str | None = None
+    counted: Counted | None = None
 
 
 @dataclass(frozen=True)
 class FileInput:
-    """A file that a stage reads, identified by its SHA-256. ``task().content(name)`` returns its path.
+    """A file that a stage reads, or all files that match a pattern, each identified by its SHA-256.
+
+    ``task().content(name)`` returns the path of the file. The files that match a pattern are called ``name:file``, with
+    *file* as in `recipes.paths.matching_files`; ``task().contents`` lists all names.
 
     Args:
-        path: A URL or a path, absolute or relative to the working directory of the run.
+        path: A URL, or a path or glob pattern, absolute or relative to the recipe's folder.
     """
 
     name: str
     path: str
+
+
+@dataclass(frozen=True)
+class FileProblem:
+    """What is wrong with a file that a parameter of a stage names.
+
+    Args:
+        at: Place of the parameter in the stage, such as ``("against", 0)``.
+        value: The value at fault.
+        hint: A change that helps.
+    """
+
+    message: str
+    at: Place
+    value: Any
+    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +243,18 @@ class Stage(BaseModel, ABC):
 
     def inputs(self) -> tuple[FileInput | TableInput, ...]:
         """Return the files that the function reads, and the tables of published versions that the steps read."""
+        return ()
+
+    def problems(self, base: Path) -> Iterable[FileProblem]:
+        """Yield what is wrong with the files that the parameters name, before any work starts.
+
+        Args:
+            base: The recipe's folder, to which paths are relative.
+        """
+        return ()
+
+    def warnings(self, base: Path) -> Iterable[str]:
+        """Yield what a user should know about these files; only called if there are no `problems`."""
         return ()
 
     def sides(self) -> Mapping[str, SideTable]:

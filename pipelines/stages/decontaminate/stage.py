@@ -1,0 +1,281 @@
+"""The stage `decontaminate`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, ClassVar, Final, Literal, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, matching_files, path_hint
+from corpusmill.pipelines.stages.base import (
+    TEXT_ADDED,
+    TEXT_CUT,
+    FileInput,
+    FileProblem,
+    SideTable,
+    Stage,
+    Transform,
+    reject,
+)
+from corpusmill.pipelines.stages.decontaminate import hits
+from corpusmill.pipelines.stages.decontaminate.files import UnreadableError, entries
+from corpusmill.pipelines.stages.decontaminate.index import Entry, Index, Sizes
+from corpusmill.pipelines.stages.decontaminate.overlaps import Overlap, overlap
+from corpusmill.pipelines.stages.decontaminate.words import words
+from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
+from corpusmill.schemas.problems import HintedValueError
+from corpusmill.schemas.storage import located
+
+COVERAGE: Final = pa.field("decontaminate.coverage", pa.float64())
+"""The greatest share of the words of an evaluation text that the document contains."""
+MASK: Final = "<EVALUATION>"
+"""Replaces the words of evaluation texts."""
+_INPUT: Final = "against"
+
+_Text = Annotated[str, Field(min_length=1)]
+
+
+class Against(BaseModel):
+    """Evaluation files of which only some columns are compared."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = Field(min_length=1, description="File or glob pattern.", examples=["eval/*.jsonl"])
+    columns: tuple[_Text, ...] | None = Field(
+        default=None,
+        min_length=1,
+        description="Columns with texts; dots lead into nested fields. Null: all texts.",
+        examples=[["question", "answer"]],
+    )
+
+
+class Decontaminate(Stage):
+    """Remove documents that contain texts of evaluation sets, or mask these texts.
+
+    Words are compared, without case, punctuation and white space. An evaluation text is covered where the document has
+    `ngram` of its words in sequence (`short_ngram` if it has fewer words than `ngram`; all of its words if it has even
+    fewer). A document contains an evaluation text if at least `min_coverage` of its words are covered.
+
+    Each evaluation text in a document is in the published side table `decontaminate.hits`, with both texts. The signal
+    `decontaminate.coverage` is the greatest coverage of any evaluation text.
+    """
+
+    version: ClassVar[int] = 1
+    card_line: ClassVar[str | None] = "removes texts of evaluation sets; each is listed with its place in the set"
+
+    against: tuple[_Text | Against, ...] = Field(
+        min_length=1,
+        description="Evaluation sets: JSON Lines (also .gz, .zst), JSON arrays, or Parquet. Paths and glob patterns "
+        "are relative to the recipe's folder; `{path: …, columns: […]}` compares only some columns.",
+        examples=[["eval/*.jsonl"]],
+    )
+    ngram: int = Field(
+        default=13, ge=2, le=1000, description="Words in sequence that match. 13: GPT-3, arXiv:2005.14165, appendix C."
+    )
+    short_ngram: int = Field(
+        default=8, ge=2, le=1000, description="The same for texts with fewer words than `ngram`. 8: GPT-3, Tülu 3."
+    )
+    min_words: int = Field(
+        default=5,
+        ge=1,
+        le=1000,
+        description="Texts with fewer words are not compared, because they are common phrases. Texts with fewer words "
+        "than `short_ngram` are compared as a whole.",
+    )
+    min_coverage: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="Share of the words of an evaluation text that a document may not contain. 0.5: Tülu 3, "
+        "arXiv:2411.15124, section 3.2.",
+    )
+    action: Literal["remove", "mask"] = Field(
+        default="remove", description=f"`remove`: reject the document; `mask`: replace the covered words with {MASK}."
+    )
+
+    @model_validator(mode="after")
+    def _sizes_in_order(self) -> Self:
+        for name, value, limit in (
+            ("short_ngram", self.short_ngram, self.ngram),
+            ("min_words", self.min_words, self.short_ngram),
+        ):
+            if value > limit:
+                greater = "ngram" if name == "short_ngram" else "short_ngram"
+                problem = f"`{name}: {value}` is greater than `{greater}: {limit}`"
+                raise HintedValueError(problem, hint=f"use `{name}: {limit}`", at=(name,), is_complete=True)
+        return self
+
+    def inputs(self) -> tuple[FileInput, ...]:
+        """Return the evaluation files."""
+        return tuple(FileInput(f"{_INPUT}.{number}", one.path) for number, one in enumerate(self._sets()))
+
+    def problems(self, base: Path) -> Iterator[FileProblem]:
+        """Yield what is wrong with the evaluation files: missing, unreadable, without a column, or without a text."""
+        for number, (one, given) in enumerate(zip(self._sets(), self.against, strict=True)):
+            at = (_INPUT, number) if isinstance(given, str) else (_INPUT, number, "path")
+            try:
+                files = matching_files(one.path, base=base)
+                if not files:
+                    hint = path_hint(absolute_pattern(one.path, base=base))
+                    yield FileProblem(f"no such file, got `{one.path}`", at, one.path, hint)
+                for file, place in files.items():
+                    _read(place, file, one.columns)
+            except UnsetVariableError as error:
+                yield FileProblem(f"{error}, got `{one.path}`", at, one.path, error.hint)
+            except UnreadableError as error:
+                where = at if error.column is None else (_INPUT, number, "columns", error.column)
+                value = one.path if error.column is None else (one.columns or ())[error.column]
+                yield FileProblem(f"{file}: {error.message}", where, value, error.hint)
+            except (CorpusmillError, OSError) as error:
+                yield FileProblem(f"{one.path}: {error}", at, one.path, "check that the file can be read")
+
+    def warnings(self, base: Path) -> Iterator[str]:
+        """Yield the number of evaluation texts of each file that are too short to be compared."""
+        for one in self._sets():
+            for file, place in matching_files(one.path, base=base).items():
+                texts = _read(place, file, one.columns)
+                short = sum(len(words(entry.text)) < self.min_words for entry in texts)
+                if short:
+                    yield (
+                        f"{short:,} of {len(texts):,} texts of {file} have fewer than {self.min_words} words and are "
+                        "not compared"
+                    )
+
+    def changes(self) -> tuple[str, ...]:
+        """Return `text` if the action is `mask`."""
+        return ("text",) if self.action == "mask" else ()
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Return the signal that is measured."""
+        return (COVERAGE,)
+
+    def rules(self) -> tuple[str, ...]:
+        """Return the rule if the action is `remove`."""
+        return (hits.RULE,) if self.action == "remove" else ()
+
+    def notes(self) -> Mapping[str, str]:
+        """Return how much of an evaluation text is in a document that passed."""
+        return {COVERAGE.name: "{value:.0%} of the words of an evaluation text were in it"}
+
+    def sides(self) -> Mapping[str, SideTable]:
+        """Return the side table of hits."""
+        return {hits.HITS: hits.SIDE}
+
+    def build(self) -> Transform:
+        """Return the function. It builds the index when it is first called, because the files belong to the task."""
+        return lambda batch: self._apply(batch, _index(self._files(), self._gram_sizes()))
+
+    def _apply(self, batch: pa.RecordBatch, index: Index) -> pa.RecordBatch:
+        shares = np.zeros(batch.num_rows)
+        overlaps: dict[int, Overlap] = {}
+        rows: list[dict[str, object]] = []
+        for row, candidates in index.candidates(batch["text"]):
+            text = batch["text"][row].as_py()
+            shared = overlap(index, text, candidates, min_coverage=self.min_coverage)
+            shares[row] = shared.share
+            if len(shared.texts.texts):
+                overlaps[row] = shared
+                identity = batch["id"][row].as_py()
+                rows += hits.rows(identity, text, shared, threshold=self.min_coverage, action=self.action)
+        if rows:
+            task().emit(hits.HITS, pa.RecordBatch.from_pylist(rows, hits.SIDE.schema))
+        batch = batch.append_column(COVERAGE, pa.array(shares))
+        return _masked(batch, overlaps) if self.action == "mask" else self._removed(batch, index, overlaps, shares)
+
+    def _removed(
+        self, batch: pa.RecordBatch, index: Index, overlaps: Mapping[int, Overlap], shares: np.ndarray
+    ) -> pa.RecordBatch:
+        if not overlaps:
+            return batch
+        messages = [hits.message(index, overlaps[row]) if row in overlaps else None for row in range(batch.num_rows)]
+        return reject(
+            batch,
+            np.isin(np.arange(batch.num_rows), list(overlaps)),
+            rule=hits.RULE,
+            value=shares,
+            threshold=self.min_coverage,
+            message=pa.array(messages, pa.string()),
+        )
+
+    def _sets(self) -> tuple[Against, ...]:
+        return tuple(Against(path=one) if isinstance(one, str) else one for one in self.against)
+
+    def _gram_sizes(self) -> Sizes:
+        return Sizes(self.ngram, self.short_ngram, self.min_words)
+
+    def _files(self) -> tuple[_File, ...]:
+        """Return the files of the task, in the order of `against` and of their names."""
+        sets = self._sets()
+        files = []
+        for name, content in task().contents.items():
+            place, _, file = name.partition(":")
+            one = sets[int(place.removeprefix(f"{_INPUT}."))]
+            files.append(_File(content.sha256, file or one.path, one.columns, name))
+        return tuple(files)
+
+
+@dataclass(frozen=True)
+class _File:
+    """An evaluation file of the task: its hash, its path in the recipe, its columns, and its name as an input."""
+
+    sha256: str
+    path: str
+    columns: tuple[str, ...] | None
+    name: str = field(compare=False)
+
+
+@lru_cache(maxsize=1)
+def _index(files: tuple[_File, ...], sizes: Sizes) -> Index:
+    """Return the index of *files*. A worker keeps the last one."""
+    return Index((entry for file in files for entry in _of_task(file)), sizes)
+
+
+def _of_task(file: _File) -> list[Entry]:
+    data = task().content(file.name).read_bytes()
+    if hashlib.sha256(data).hexdigest() != file.sha256:
+        raise DamagedFileError(
+            "the file has changed since the run started", file=file.path, hint="run the same command again"
+        )
+    return entries(data, file=file.path, columns=file.columns)
+
+
+def _read(place: str, file: str, columns: tuple[str, ...] | None) -> list[Entry]:
+    """Return the texts of the file at *place*, a path or a URL."""
+    store, key = located(place)
+    with store.fetched(key) as path:
+        return entries(path.read_bytes(), file=file, columns=columns)
+
+
+def _masked(batch: pa.RecordBatch, overlaps: Mapping[int, Overlap]) -> pa.RecordBatch:
+    """Return *batch* with the words of evaluation texts masked, and its account of bytes."""
+    texts = batch["text"]
+    added, cut = np.zeros(batch.num_rows, np.int64), np.zeros(batch.num_rows, np.int64)
+    masked: list[str] = []
+    for row, shared in overlaps.items():
+        text, spans = texts[row].as_py(), shared.masked
+        masked.append(_without(text, spans))
+        added[row] = len(spans) * len(MASK)
+        cut[row] = sum(len(text[start:end].encode()) for start, end in spans)
+    is_masked = np.isin(np.arange(batch.num_rows), list(overlaps))
+    at = batch.schema.get_field_index("text")
+    texts = pc.replace_with_mask(texts, pa.array(is_masked), pa.array(masked, pa.string()))
+    batch = batch.set_column(at, batch.schema.field(at), texts)
+    return batch.append_column(TEXT_ADDED, pa.array(added)).append_column(TEXT_CUT, pa.array(cut))
+
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return *text* with `MASK` in the place of each of *spans*, which are in order."""
+    pieces, last = [], 0
+    for start, end in spans:
+        pieces += [text[last:start], MASK]
+        last = end
+    return "".join([*pieces, text[last:]])
