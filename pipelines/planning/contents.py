@@ -8,6 +8,7 @@ from pathlib import Path
 from corpusmill.pipelines.engines.base import Content
 from corpusmill.pipelines.recipes.paths import UnsetVariableError, matching_files
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
+from corpusmill.pipelines.recipes.stage_files import warnings_of_files
 from corpusmill.pipelines.stages.base import FileInput, Stage
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.storage import located
@@ -31,7 +32,7 @@ def content_warnings(loaded: LoadedRecipe) -> list[str]:
     """Return the warnings of the stages about the files that they read."""
     named = zip(loaded.recipe.stages, loaded.stages, strict=True)
     base = loaded.path.parent
-    return [f"`{entry.id}`: {warning}" for entry, stage in named for warning in stage.warnings(base)]
+    return [f"`{entry.id}`: {warning}" for entry, stage in named for warning in warnings_of_files(stage, base=base)]
 
 
 def _contents(stage: str, input_: FileInput, base: Path) -> Iterator[Content]:

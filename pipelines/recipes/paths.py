@@ -61,6 +61,8 @@ def matching_files(path: str, *, base: Path) -> dict[str, str]:
     if is_url(path):
         return {path: path}
     pattern = absolute_pattern(path, base=base)
+    if "\0" in pattern:
+        return {}
     if Path(pattern).is_file() or not glob.has_magic(pattern):
         return {path: pattern} if Path(pattern).is_file() else {}
     files = sorted(name for name in glob.iglob(pattern, recursive=True) if Path(name).is_file())  # noqa: PTH207

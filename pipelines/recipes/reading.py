@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.extras import missing_from
 from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, is_special, matches, path_hint
+from corpusmill.pipelines.recipes.stage_files import problems_of_files
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import RecipeError
@@ -28,7 +29,6 @@ from corpusmill.schemas.located_yaml import (
     RECIPE,
     LocatedYaml,
     Place,
-    dotted,
     dump_field,
     dump_value,
     dump_yaml,
@@ -123,7 +123,8 @@ def load_recipe(
         base = Path(path).absolute().parent
         _look_for_inputs(located.value.get("sources"), base, present, problems, loaders)
         if loaded is not None:
-            _check_files_of_stages(loaded, base, problems)
+            for place, problem in problems_of_files(loaded.recipe.stages, loaded.stages, base=base):
+                problems.add(problem.message, place, hint=problem.hint, value=problem.value)
     problems.raise_any()
     assert loaded is not None, "a recipe without problems is not None"
     return loaded
@@ -418,14 +419,6 @@ def _look_for_inputs(
                 for position, path in enumerate(paths):
                     place = ("sources", index, "load", "path", position)
                     _look_for_input(path, place, base, f"source {index + 1} (`{name}`)", problems)
-
-
-def _check_files_of_stages(loaded: LoadedRecipe, base: Path, problems: Problems) -> None:
-    """Report what is wrong with the files that the parameters of stages name."""
-    for index, (entry, stage) in enumerate(zip(loaded.recipe.stages, loaded.stages, strict=True)):
-        for problem in stage.problems(base):
-            message = f"stage {index + 1} (`{entry.name}`): field `{dotted(problem.at)}`: {problem.message}"
-            problems.add(message, ("stages", index, entry.name, *problem.at), hint=problem.hint, value=problem.value)
 
 
 def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: Problems) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from abc import ABC
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final, Literal, TypeAlias
@@ -88,10 +88,12 @@ class FileInput:
 
     Args:
         path: A URL, or a path or glob pattern, absolute or relative to the recipe's folder.
+        at: Place of the parameter that has the path, such as ``("against", 0)``, for messages.
     """
 
     name: str
     path: str
+    at: Place = ()
 
 
 @dataclass(frozen=True)
@@ -245,17 +247,13 @@ class Stage(BaseModel, ABC):
         """Return the files that the function reads, and the tables of published versions that the steps read."""
         return ()
 
-    def problems(self, base: Path) -> Iterable[FileProblem]:
-        """Yield what is wrong with the files that the parameters name, before any work starts.
+    def file_problem(self, input_: FileInput, path: Path) -> FileProblem | None:
+        """Return what is wrong with a file of *input_*, whose local path is *path*. Called before any work starts."""
+        return None
 
-        Args:
-            base: The recipe's folder, to which paths are relative.
-        """
-        return ()
-
-    def warnings(self, base: Path) -> Iterable[str]:
-        """Yield what a user should know about these files; only called if there are no `problems`."""
-        return ()
+    def file_warning(self, input_: FileInput, path: Path) -> str | None:
+        """Return what a user should know about a file of *input_* that has no problem: "has 3 empty lines"."""
+        return None
 
     def sides(self) -> Mapping[str, SideTable]:
         """Return the side tables that the function fills, by name."""

@@ -20,6 +20,8 @@ from corpusmill.schemas.problems import hint_among, shown
 
 MAX_BYTES: Final = 1 << 30
 """Largest evaluation file, decompressed. The largest public ones have about 100 MB."""
+_PIECE_BYTES: Final = 1 << 16
+"""Compressed bytes that are decompressed at once."""
 _GZIP, _ZSTD, _PARQUET = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PAR1"
 _ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]*://\S+")
 """A string that is only a web address names a document, and is not a text."""
@@ -52,26 +54,25 @@ def entries(data: bytes, *, file: str, columns: Sequence[str] | None) -> list[En
     """
     result: list[Entry] = []
     known: dict[str, None] = {}
-    counts = dict.fromkeys(columns or (), 0)
+    present: set[str] = set()
+    with_text: set[str] = set()
     for number, record in _records(data):
         known |= dict.fromkeys(record)
         for column in columns or record:
             values = list(_at(record, column.split(".") if columns else [column], column))
-            counts[column] = counts.get(column, 0) + len(values)
-            result += [
-                Entry(file, number, field, text) for value, place in values for field, text in _texts(value, place)
-            ]
-    _refuse_missing(columns or (), counts, known)
+            texts = [Entry(file, number, field, text) for value, at in values for field, text in _texts(value, at)]
+            present |= {column} if values else set()
+            with_text |= {column} if texts else set()
+            result += texts
+    for position, column in enumerate(columns or ()):
+        if column not in present:
+            hint = hint_among(column, tuple(known)[:_KNOWN_COLUMNS], noun="columns")
+            raise UnreadableError(f"no record has the column `{column}`", hint=hint, column=position)
+        if column not in with_text:
+            raise UnreadableError(f"the column `{column}` has no text", hint=_columns_hint(known), column=position)
     if not result:
         raise UnreadableError("the file has no text", hint=_columns_hint(known))
     return result
-
-
-def _refuse_missing(columns: Sequence[str], counts: dict[str, int], known: dict[str, None]) -> None:
-    for position, column in enumerate(columns):
-        if not counts[column]:
-            hint = hint_among(column, tuple(known)[:_KNOWN_COLUMNS], noun="columns")
-            raise UnreadableError(f"no record has the column `{column}`", hint=hint, column=position)
 
 
 def _columns_hint(known: dict[str, None]) -> str:
@@ -160,10 +161,29 @@ def _decompressed(data: bytes) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
                 data = stream.read(MAX_BYTES + 1)
         elif data.startswith(_ZSTD):
-            with zstandard.ZstdDecompressor().stream_reader(data, read_across_frames=True) as reader:
-                data = reader.read(MAX_BYTES + 1)
+            data = _unzstd(data)
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         raise UnreadableError(f"cannot be decompressed: {error}", hint="copy it again") from error
     if len(data) > MAX_BYTES:
-        raise UnreadableError(f"larger than {MAX_BYTES:,} bytes", hint="split it, or name the columns' own file")
+        raise UnreadableError(f"larger than {MAX_BYTES:,} bytes", hint="split it into several files")
     return data
+
+
+def _unzstd(data: bytes) -> bytes:
+    """Return the content of all zstd frames in *data*, up to `MAX_BYTES` and a piece.
+
+    Raises:
+        EOFError: The last frame is not complete.
+    """
+    pieces: list[bytes] = []
+    size = place = 0
+    while place < len(data) and size <= MAX_BYTES:
+        frame = zstandard.ZstdDecompressor(max_window_size=1 << 31).decompressobj()
+        while not frame.eof and size <= MAX_BYTES:
+            if place >= len(data):
+                raise EOFError("it ends early")
+            pieces.append(frame.decompress(data[place : place + _PIECE_BYTES]))
+            size += len(pieces[-1])
+            place += _PIECE_BYTES
+        place = min(place, len(data)) - len(frame.unused_data)
+    return b"".join(pieces)

@@ -33,7 +33,7 @@ SIDE: Final = SideTable(
     is_published=True,
     note="{action}: {coverage:.0%} of {file}, record {record}, `{field}`\n"
     "document, characters {start:,} to {end:,}: {text}\nevaluation: {evaluation_text}",
-    masked=("text",),
+    samples=("text",),
     counted=Counted("Decontamination", by="file", items=("record", "field"), noun="evaluation texts"),
 )
 """One row for each span of a document that an evaluation text covers.

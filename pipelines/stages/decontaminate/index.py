@@ -75,15 +75,17 @@ class Sizes:
 
 
 class Grams:
-    """The distinct n-grams of one length: their hashes, sorted, with the positions of each.
+    """Distinct n-grams of one length: their hashes, sorted, with the positions of each.
 
     Args:
+        first: The number of the first of them among those of all tables.
         hashes_P: Hash of the n-gram at each of *positions_P*, in which equal hashes mean equal words.
     """
 
-    def __init__(self, length: int, hashes_P: UInt64, positions_P: Int64) -> None:  # noqa: N803
+    def __init__(self, length: int, first: int, hashes_P: UInt64, positions_P: Int64) -> None:  # noqa: N803
         order = np.argsort(hashes_P, kind="stable")
         self.length = length
+        self.first = first
         self.positions_P = positions_P[order].astype(np.int32)
         self.hashes_G, starts = np.unique(hashes_P[order], return_index=True)
         self.starts_G = np.append(starts, len(positions_P)).astype(np.int32)
@@ -155,23 +157,28 @@ class Index:
         return np.array([vocabulary.setdefault(name, len(vocabulary)) for name in names], np.int32)
 
     def _tables(self) -> Iterator[Grams]:
+        """Yield one table for each length of n-grams, and further ones for different n-grams with equal hashes."""
         hashes_V = word_hashes(list(self.vocabulary)).values  # noqa: N806
         assert len(hashes_V) == len(self.vocabulary), "`words` and `word_hashes` have the same words"
         running = running_sums(hashes_V[self.numbers_P])
+        first = 0
         for length in np.unique(self._lengths_T).tolist():
             sums = window_sums(running, length)
             texts = np.flatnonzero(self._lengths_T == length).tolist()
             left = np.concatenate([self._starts(text, length) for text in texts])
             while len(left):
-                grams = Grams(length, sums[left], left)
-                first_P = np.repeat(grams.positions_P[grams.starts_G[:-1]], np.diff(grams.starts_G))  # noqa: N806
-                same = self._is_equal(self.numbers_P, grams.positions_P, first_P, length)
-                if not same.all():  # different words with one hash: the others get a table of their own
-                    left = np.sort(grams.positions_P[same]).astype(np.int64)
-                    grams, left = Grams(length, sums[left], left), np.sort(grams.positions_P[~same]).astype(np.int64)
-                else:
-                    left = left[:0]
+                all_of_them = Grams(length, first, sums[left], left)
+                is_first = self._is_first(all_of_them)
+                positions = np.sort(all_of_them.positions_P[is_first]).astype(np.int64)
+                left = np.sort(all_of_them.positions_P[~is_first]).astype(np.int64)
+                grams = all_of_them if not len(left) else Grams(length, first, sums[positions], positions)
+                first += len(grams.hashes_G)
                 yield grams
+
+    def _is_first(self, grams: Grams) -> npt.NDArray[np.bool_]:
+        """Return whether each position of *grams* has the words of the first position with its hash."""
+        firsts = np.repeat(grams.positions_P[grams.starts_G[:-1]], np.diff(grams.starts_G))
+        return self._is_equal(self.numbers_P, grams.positions_P, firsts, grams.length)
 
     def _starts(self, text: int, length: int) -> Int64:
         """Return the positions at which n-grams of a text begin."""

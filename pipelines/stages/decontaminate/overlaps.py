@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import groupby
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -80,16 +81,19 @@ class Overlap:
 
     @cached_property
     def masked(self) -> list[tuple[int, int]]:
-        """The characters ``[start, end)`` that any of `texts` covers, in order."""
-        edges = np.zeros(len(self.words.starts) + 1, np.int64)
+        """The characters ``[start, end)`` that any of `texts` covers, in order: the union of all listed spans."""
+        words = np.zeros(len(self.words.starts) + 1, np.int64)
+        gaps = words.copy()
         for matches in self.matches:
             grams = matches.position_grams[np.isin(matches.position_texts, self.texts.texts)]
             places = matches.places[np.isin(matches.place_grams, grams)]
-            np.add.at(edges, places, 1)
-            np.add.at(edges, places + matches.length, -1)
-        covered = np.diff(np.concatenate([[0], np.cumsum(edges) > 0, [0]]))
-        firsts, stops = np.flatnonzero(covered > 0), np.flatnonzero(covered < 0)
-        return list(zip(self.words.starts[firsts].tolist(), self.words.ends[stops - 1].tolist(), strict=True))
+            for edges, length in ((words, matches.length), (gaps, matches.length - 1)):
+                np.add.at(edges, places, 1)
+                np.add.at(edges, places + length, -1)
+        is_covered, is_joined = np.cumsum(words) > 0, np.cumsum(gaps) > 0  # a word; a word and its successor
+        firsts = np.flatnonzero(is_covered & ~np.append(False, is_joined[:-1]))
+        lasts = np.flatnonzero(is_covered & ~is_joined)
+        return list(zip(self.words.starts[firsts].tolist(), self.words.ends[lasts].tolist(), strict=True))
 
     def listed(self) -> Iterator[Listed]:
         """Yield the evaluation texts to report: the first `MAX_LISTED`, and those that cover further words."""
@@ -113,7 +117,7 @@ class Overlap:
             grams, positions = matches.position_grams[where], matches.positions[where] - base
             order = np.argsort(grams, kind="stable")
             places, at = _joined(matches, grams[order], positions[order])
-            new = np.flatnonzero(np.diff(places, prepend=-matches.length - 1) > matches.length)
+            new = np.flatnonzero(np.diff(places, prepend=-matches.length) >= matches.length)
             lasts = np.append(new[1:], len(places)) - 1
             return [
                 (int(places[i]), int(places[j]) + matches.length, int(low), int(high) + matches.length)
@@ -141,18 +145,23 @@ def overlap(index: Index, text: str, candidates: Sequence[Candidates], *, min_co
     Args:
         min_coverage: The coverage from which on the document contains an evaluation text.
     """
-    matches = tuple(_matches(index, one) for one in index.verified(candidates, words(text)))
+    verified = groupby(index.verified(candidates, words(text)), key=lambda one: one.grams.length)
+    matches = tuple(_matches(index, length, list(group)) for length, group in verified)
     texts, shares = _coverage(index, matches)
     chosen = np.flatnonzero(shares >= min_coverage)
     chosen = chosen[np.lexsort((texts[chosen], -shares[chosen]))]
     return Overlap(index, text, matches, Coverage(texts[chosen], shares[chosen]), float(shares.max(initial=0.0)))
 
 
-def _matches(index: Index, candidates: Candidates) -> _Matches:
-    grams, places, numbers = candidates
+def _matches(index: Index, length: int, candidates: Sequence[Candidates]) -> _Matches:
+    """Return the matches of all *candidates*, which have n-grams of *length* words, in the order of n-grams."""
+    numbers = np.concatenate([one.numbers + one.grams.first for one in candidates])
     order = np.argsort(numbers, kind="stable")
-    positions, of = grams.postings(np.unique(numbers))
-    return _Matches(grams.length, places[order], numbers[order], positions, of, index.texts_at(positions))
+    places = np.concatenate([one.places for one in candidates])
+    postings = [one.grams.postings(np.unique(one.numbers)) for one in candidates]
+    positions = np.concatenate([at for at, _ in postings])
+    grams = np.concatenate([of + one.grams.first for one, (_, of) in zip(candidates, postings, strict=True)])
+    return _Matches(length, places[order], numbers[order], positions, grams, index.texts_at(positions))
 
 
 def _coverage(index: Index, matches: Sequence[_Matches]) -> Coverage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_pattern, matching_files, path_hint
 from corpusmill.pipelines.stages.base import (
     TEXT_ADDED,
     TEXT_CUT,
@@ -31,15 +30,16 @@ from corpusmill.pipelines.stages.decontaminate.files import UnreadableError, ent
 from corpusmill.pipelines.stages.decontaminate.index import Entry, Index, Sizes
 from corpusmill.pipelines.stages.decontaminate.overlaps import Overlap, overlap
 from corpusmill.pipelines.stages.decontaminate.words import words
-from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
+from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.problems import HintedValueError
-from corpusmill.schemas.storage import located
 
 COVERAGE: Final = pa.field("decontaminate.coverage", pa.float64())
 """The greatest share of the words of an evaluation text that the document contains."""
 MASK: Final = "<EVALUATION>"
 """Replaces the words of evaluation texts."""
-_INPUT: Final = "against"
+_AGAINST: Final = "against"
+_INPUT: Final = "against.{}"
+"""The name of an input; the number is its place in `against`."""
 
 _Text = Annotated[str, Field(min_length=1)]
 
@@ -116,39 +116,31 @@ class Decontaminate(Stage):
 
     def inputs(self) -> tuple[FileInput, ...]:
         """Return the evaluation files."""
-        return tuple(FileInput(f"{_INPUT}.{number}", one.path) for number, one in enumerate(self._sets()))
+        return tuple(
+            FileInput(_INPUT.format(number), one.path, (_AGAINST, number, *(("path",) if one is original else ())))
+            for number, (one, original) in enumerate(zip(self._sets(), self.against, strict=True))
+        )
 
-    def problems(self, base: Path) -> Iterator[FileProblem]:
-        """Yield what is wrong with the evaluation files: missing, unreadable, without a column, or without a text."""
-        for number, (one, given) in enumerate(zip(self._sets(), self.against, strict=True)):
-            at = (_INPUT, number) if isinstance(given, str) else (_INPUT, number, "path")
-            try:
-                files = matching_files(one.path, base=base)
-                if not files:
-                    hint = path_hint(absolute_pattern(one.path, base=base))
-                    yield FileProblem(f"no such file, got `{one.path}`", at, one.path, hint)
-                for file, place in files.items():
-                    _read(place, file, one.columns)
-            except UnsetVariableError as error:
-                yield FileProblem(f"{error}, got `{one.path}`", at, one.path, error.hint)
-            except UnreadableError as error:
-                where = at if error.column is None else (_INPUT, number, "columns", error.column)
-                value = one.path if error.column is None else (one.columns or ())[error.column]
-                yield FileProblem(f"{file}: {error.message}", where, value, error.hint)
-            except (CorpusmillError, OSError) as error:
-                yield FileProblem(f"{one.path}: {error}", at, one.path, "check that the file can be read")
+    def file_problem(self, input_: FileInput, path: Path) -> FileProblem | None:
+        """Return why the evaluation file cannot be used: unreadable, without a column, or without a text."""
+        number = self.inputs().index(input_)
+        columns = self._sets()[number].columns
+        try:
+            entries(path.read_bytes(), file=input_.path, columns=columns)
+        except UnreadableError as error:
+            if error.column is None or columns is None:
+                return FileProblem(f"{error.message}, got `{input_.path}`", input_.at, input_.path, error.hint)
+            at = (_AGAINST, number, "columns", error.column)
+            return FileProblem(f"{error.message}", at, columns[error.column], error.hint)
+        return None
 
-    def warnings(self, base: Path) -> Iterator[str]:
-        """Yield the number of evaluation texts of each file that are too short to be compared."""
-        for one in self._sets():
-            for file, place in matching_files(one.path, base=base).items():
-                texts = _read(place, file, one.columns)
-                short = sum(len(words(entry.text)) < self.min_words for entry in texts)
-                if short:
-                    yield (
-                        f"{short:,} of {len(texts):,} texts of {file} have fewer than {self.min_words} words and are "
-                        "not compared"
-                    )
+    def file_warning(self, input_: FileInput, path: Path) -> str | None:
+        """Return the number of texts of the evaluation file that are too short to be compared."""
+        texts = entries(path.read_bytes(), file=input_.path, columns=self._sets()[self.inputs().index(input_)].columns)
+        short = sum(len(words(entry.text)) < self.min_words for entry in texts)
+        if not short:
+            return None
+        return f"has {short:,} of {len(texts):,} texts with fewer than {self.min_words} words, which are not compared"
 
     def changes(self) -> tuple[str, ...]:
         """Return `text` if the action is `mask`."""
@@ -218,7 +210,7 @@ class Decontaminate(Stage):
         files = []
         for name, content in task().contents.items():
             place, _, file = name.partition(":")
-            one = sets[int(place.removeprefix(f"{_INPUT}."))]
+            one = sets[int(place.rpartition(".")[2])]
             files.append(_File(content.sha256, file or one.path, one.columns, name))
         return tuple(files)
 
@@ -246,13 +238,6 @@ def _of_task(file: _File) -> list[Entry]:
             "the file has changed since the run started", file=file.path, hint="run the same command again"
         )
     return entries(data, file=file.path, columns=file.columns)
-
-
-def _read(place: str, file: str, columns: tuple[str, ...] | None) -> list[Entry]:
-    """Return the texts of the file at *place*, a path or a URL."""
-    store, key = located(place)
-    with store.fetched(key) as path:
-        return entries(path.read_bytes(), file=file, columns=columns)
 
 
 def _masked(batch: pa.RecordBatch, overlaps: Mapping[int, Overlap]) -> pa.RecordBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pytest
@@ -22,7 +22,10 @@ from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.recipe import Recipe
 
-PARAMETERS = {"stop_words": {"into": "a"}, "stem": {"into": "b"}, "lemmatize": {"into": "c"}}
+PARAMETERS: dict[str, dict[str, Any]] = {
+    "decontaminate": {"against": [__file__]},
+    **{"stop_words": {"into": "a"}, "stem": {"into": "b"}, "lemmatize": {"into": "c"}},
+}
 
 
 def made(*stages: tuple[str, Stage], folder: Path, limit: int | None = None) -> CorpusPlan:
