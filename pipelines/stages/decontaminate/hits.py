@@ -19,7 +19,9 @@ HITS: Final = "hits"
 AROUND: Final = 200
 """Characters of the evaluation text shown on each side of the match, as many as GPT-3 removed from documents."""
 MAX_SHOWN: Final = 10_000
-"""Characters of a text that are shown at most."""
+"""Characters of a span of the document that are shown at most."""
+MAX_EVALUATION_SHOWN: Final = 2_000
+"""Characters of the evaluation text that are shown at most."""
 
 _FIELDS: Final = (
     *(("id", pa.string()), ("rule", pa.string()), ("file", pa.string()), ("record", pa.int64())),
@@ -70,7 +72,7 @@ def _around(text: str, span: Span) -> str:
     """Return the words of *span* in the evaluation text *text*, with their surroundings."""
     of_text = _words(text)
     start = max(0, int(of_text.starts[span.first]) - AROUND)
-    return text[start : int(of_text.ends[span.last - 1]) + AROUND][:MAX_SHOWN]
+    return text[start : int(of_text.ends[span.last - 1]) + AROUND][:MAX_EVALUATION_SHOWN]
 
 
 @lru_cache(maxsize=1024)

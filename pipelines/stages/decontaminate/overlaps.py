@@ -19,7 +19,7 @@ import numpy.typing as npt
 from corpusmill.pipelines.stages.decontaminate.index import Candidates, Index
 from corpusmill.pipelines.stages.decontaminate.words import Characters, Int64, characters, words
 
-MAX_LISTED: Final = 100
+MAX_LISTED: Final = 20
 """Evaluation texts of a document that are listed at most, unless another one covers further words of the document."""
 
 

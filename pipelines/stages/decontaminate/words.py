@@ -25,7 +25,7 @@ Int64: TypeAlias = npt.NDArray[np.int64]
 _FINAL_SIGMA: Final = "Σ"
 """The only letter that `str.lower` changes depending on its neighbors."""
 
-_ASCII_WORD: Final = re.compile(r"\w+")
+_WORD: Final = re.compile(r"\w+")
 
 
 class Characters(NamedTuple):
@@ -80,7 +80,12 @@ def _plain(text: str) -> str:
 
 
 def _pattern(plain: str) -> re.Pattern[str]:
-    return _ASCII_WORD if plain.isascii() else _word_pattern()
+    """Return a pattern of the words of *plain*: the fast one, unless it has letters of scripts without spaces."""
+    if plain.isascii():
+        return _WORD
+    letters, marks = _unspaced_letters()
+    is_unspaced = pc.match_substring_regex(pa.scalar(plain), f"[{letters}{marks}]").as_py()
+    return _unspaced_word(letters, marks) if is_unspaced else _WORD
 
 
 @cache
@@ -92,18 +97,23 @@ def _folded_letters() -> str:
 
 
 @cache
-def _word_pattern() -> re.Pattern[str]:
+def _unspaced_letters() -> tuple[str, str]:
+    """Return the letters of scripts without spaces, and their marks, as ranges of a character class."""
     tables = unspaced(sys.maxunicode + 1)
-    letters, marks = _ranges(tables.letters), _ranges(tables.marks)
+    return _ranges(tables.letters), _ranges(tables.marks)
+
+
+@cache
+def _unspaced_word(letters: str, marks: str) -> re.Pattern[str]:
     return re.compile(f"[^\\W{letters}{marks}]+|[{letters}][{marks}]*|[{marks}]+")
 
 
 def _ranges(flags: npt.NDArray[np.bool_]) -> str:
     """Return the code points with a flag as ranges of a character class.
 
-    >>> _ranges(np.array([0, 1, 1, 0, 1], np.bool_))
-    '\\\\U00000001-\\\\U00000002\\\\U00000004-\\\\U00000004'
+    >>> _ranges(np.arange(128) // 2 == 33)
+    'B-C'
     """
     points = np.flatnonzero(flags)
     edges = [0, *(np.flatnonzero(np.diff(points) > 1) + 1).tolist(), len(points)]
-    return "".join(f"\\U{points[start]:08x}-\\U{points[stop - 1]:08x}" for start, stop in pairwise(edges))
+    return "".join(f"{chr(points[start])}-{chr(points[stop - 1])}" for start, stop in pairwise(edges))
