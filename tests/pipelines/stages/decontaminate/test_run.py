@@ -117,6 +117,15 @@ def test_masked_documents_are_published_in_the_same_bytes_from_anywhere(tmp_path
     assert texts.count("A quiz. <EVALUATION>? Nobody knows.") == 5
 
 
+def test_the_stage_may_come_before_one_that_reads_the_captured_bytes(tmp_path: Path) -> None:
+    """Those stages run while the records are read, where a stage has no files and no side tables."""
+    recipe = write_project(tmp_path, recipe=RECIPE.replace("  - normalize\n", "").replace("  - pii", "  - extract"))
+
+    run_once(recipe, tmp_path / "corpus")
+
+    assert len(rows_of(version_of(tmp_path), "decontaminate.hits")) == 5
+
+
 def test_short_texts_are_a_warning_and_a_document_can_be_tried(tmp_path: Path) -> None:
     """What is not compared is counted before and after a run."""
     recipe = write_project(tmp_path, action="mask")
