@@ -1,7 +1,7 @@
 """The index of all n-grams of the evaluation texts, and the n-grams of documents that are in it.
 
-A document costs a few array operations: the hashes of its n-grams are looked up in a bit map, then in the sorted hashes
-of the index. A hash that is there is verified by comparing the words, so a collision of hashes is never a match.
+A document costs a few array operations: the hashes of its n-grams are looked up in a table of flags, then in the sorted
+hashes of the index. A hash that is there is verified by comparing the words, so a collision is never a match.
 
 The hash of an n-gram is the sum of the hashes of its words, each times a power of `MULTIPLIER`, modulo 2^64. All sums
 of a batch follow from one running sum, whatever the length of the n-grams.
@@ -30,8 +30,8 @@ Int32: TypeAlias = npt.NDArray[np.int32]
 
 UNKNOWN: Final = -1
 """Number of a word that no evaluation text has."""
-_SLOTS: Final = 64
-"""Bits of the bit map for each n-gram, rounded up to a power of two: at most one in 64 other n-grams passes."""
+_SLOTS: Final = 16
+"""Flags (bytes) for each n-gram, at least. Each n-gram sets two, so at most one in 64 other n-grams passes both."""
 _CHUNK_BYTES: Final = 1 << 19
 """Text that is hashed at once, so that its arrays stay in the cache of a core."""
 _INVERSE: Final = pow(MULTIPLIER, -1, 1 << 64)
@@ -91,28 +91,32 @@ class Grams:
         self.starts_G = np.append(starts, len(positions_P)).astype(np.int32)
         bits = max(10, (_SLOTS * len(self.hashes_G) - 1).bit_length())
         self._shift = np.uint64(64 - bits)
-        self._map = np.zeros(1 << bits - 3, np.uint8)
-        slots = self.hashes_G >> self._shift
-        np.bitwise_or.at(self._map, slots >> np.uint64(3), _bit(slots))
+        self._is_used = np.zeros(1 << bits, np.bool_)
+        self._is_used[self._first_slots(self.hashes_G)] = True
+        self._is_used[self._second_slots(self.hashes_G)] = True
 
     def look_up(self, hashes_W: UInt64) -> tuple[Int64, Int64]:  # noqa: N803
         """Return the places in *hashes_W* of hashes that are in the index, and their numbers among the n-grams."""
-        slots = hashes_W >> self._shift
-        places = np.flatnonzero(self._map[slots >> np.uint64(3)] & _bit(slots))
+        places = np.flatnonzero(self._is_used[self._first_slots(hashes_W)])
+        places = places[self._is_used[self._second_slots(hashes_W[places])]]
         numbers = np.searchsorted(self.hashes_G, hashes_W[places])
         numbers[numbers == len(self.hashes_G)] = 0
         is_equal = self.hashes_G[numbers] == hashes_W[places]
         return places[is_equal], numbers[is_equal]
+
+    def _first_slots(self, hashes: UInt64) -> Int64:
+        """Return the slots that the first bits of *hashes* mean."""
+        return (hashes >> self._shift).view(np.int64)
+
+    def _second_slots(self, hashes: UInt64) -> Int64:
+        """Return the slots that the last bits of *hashes* mean."""
+        return (hashes & np.uint64(len(self._is_used) - 1)).view(np.int64)
 
     def postings(self, numbers: Int64) -> tuple[Int64, Int64]:
         """Return all positions of the n-grams *numbers*, and for each the number of its n-gram."""
         starts, counts = self.starts_G[numbers], self.starts_G[numbers + 1] - self.starts_G[numbers]
         shifts = np.repeat(starts - (np.cumsum(counts) - counts), counts)
         return self.positions_P[np.arange(counts.sum()) + shifts].astype(np.int64), np.repeat(numbers, counts)
-
-
-def _bit(slots: UInt64) -> npt.NDArray[np.uint8]:
-    return np.left_shift(np.uint8(1), (slots & np.uint64(7)).astype(np.uint8))
 
 
 class Candidates(NamedTuple):
