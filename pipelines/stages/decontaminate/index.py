@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpusmill.pipelines.stages.decontaminate.words import Int64, folded, words
-from corpusmill.pipelines.stages.dedup.shingles import MULTIPLIER, word_hashes
+from corpusmill.pipelines.stages.dedup.shingles import word_hashes
 
 UInt64: TypeAlias = npt.NDArray[np.uint64]
 Int32: TypeAlias = npt.NDArray[np.int32]
@@ -34,6 +34,8 @@ _SLOTS: Final = 16
 """Flags (bytes) for each n-gram, at least. Each n-gram sets two, so at most one in 64 other n-grams passes both."""
 _CHUNK_BYTES: Final = 1 << 19
 """Text that is hashed at once, so that its arrays stay in the cache of a core."""
+MULTIPLIER: Final = 0x94D049BB133111EB
+"""Odd, so that its powers can be divided out."""
 _INVERSE: Final = pow(MULTIPLIER, -1, 1 << 64)
 
 

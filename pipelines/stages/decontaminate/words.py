@@ -8,7 +8,6 @@ whole columns for `word_hashes`; `words` returns the same words of one text, wit
 from __future__ import annotations
 
 import re
-import sys
 from functools import cache
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
@@ -18,7 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.stages.dedup.scripts import unspaced
+from corpusmill.pipelines.stages.dedup.characters import unspaced_characters
 
 Int64: TypeAlias = npt.NDArray[np.int64]
 
@@ -99,8 +98,8 @@ def _folded_letters() -> str:
 @cache
 def _unspaced_letters() -> tuple[str, str]:
     """Return the letters of scripts without spaces, and their marks, as ranges of a character class."""
-    tables = unspaced(sys.maxunicode + 1)
-    return _ranges(tables.letters), _ranges(tables.marks)
+    letters, marks = unspaced_characters()
+    return _ranges(letters), _ranges(marks)
 
 
 @cache

@@ -44,6 +44,12 @@ def characters_for(utf8: npt.NDArray[np.uint8]) -> Characters:
     return _characters(_COMMON if greatest == _FOUR_BYTES else sys.maxunicode + 1)
 
 
+def unspaced_characters() -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Return which of all code points are letters of scripts without spaces, and which are marks on such letters."""
+    classes = _characters(sys.maxunicode + 1).classes
+    return (classes & _UNSPACED_LETTER) > 0, (classes & _UNSPACED_MARK) > 0
+
+
 @cache
 def _characters(count: int) -> Characters:
     text = "".join(map(chr, range(count)))
