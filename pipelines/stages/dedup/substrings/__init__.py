@@ -1,1 +1,1 @@
-"""Cut long repeated substrings: stretches of text that stand in an earlier document, or earlier in the same one."""
+"""Cut long repeated substrings: text that also occurs in an earlier document, or earlier in the same one."""

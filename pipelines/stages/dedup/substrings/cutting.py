@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -12,36 +13,23 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.apply import text_bytes
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, SideTable, Stage, Transform, reject
+from corpusmill.pipelines.stages.cuts import CUT, CUTS, cut_table, sample
 from corpusmill.pipelines.stages.dedup.substrings.anchors import PERIODS
 from corpusmill.pipelines.stages.dedup.substrings.marking import REPEATS
 
 REPEATED: Final = "substring_dedup.repeated"
-"""Rule of the rows of `CUTS`."""
+"""Rule of the rows of the side table."""
 NOTHING_LEFT: Final = "substring_dedup.nothing_left"
 """Apart from white space, all of the document's text occurs earlier."""
 CUT_BYTES: Final = pa.field("substring_dedup.cut_bytes", pa.int64())
 """UTF-8 bytes cut from the text."""
-CUTS: Final = "cuts"
-"""The side table of stretches that were cut."""
-CUT: Final = pa.schema(
-    [
-        pa.field("id", pa.string(), nullable=False),
-        pa.field("start", pa.int64(), nullable=False),
-        pa.field("end", pa.int64(), nullable=False),
-        pa.field("rule", pa.string(), nullable=False),
-        pa.field("first_id", pa.string(), nullable=False),
-        pa.field("first_start", pa.int64(), nullable=False),
-        pa.field("sample", pa.string(), nullable=False),
-    ]
-)
-"""A stretch that was cut: UTF-8 bytes ``[start, end)`` of the text before the stage, the document in which it stands
-first, and the byte of that document's text (before the stage) that equals the byte at `start`."""
-SAMPLE_CHARACTERS: Final = 200
-"""Characters of a stretch that the side table shows."""
+SUBSTRING: Final = pa.schema([*CUT, pa.field("first_start", pa.int64(), nullable=False)])
+"""A stretch that was cut. It first occurs in the document `first_id`. The byte of that document's text (before the
+stage) that corresponds to `start` is `first_start`."""
 
 
 class Stretch(NamedTuple):
-    """A row of `CUT`, without the document."""
+    """Bytes ``[start, end)`` of a text that are cut, and where they first occur, as in `SUBSTRING`."""
 
     start: int
     end: int
@@ -80,7 +68,7 @@ class CutStretches(Stage):
 
     def sides(self) -> dict[str, SideTable]:
         """Return the side table of stretches that were cut."""
-        return {CUTS: SideTable(CUT, order=("start",), is_published=True, samples=("sample",))}
+        return {CUTS: replace(cut_table()[CUTS], schema=SUBSTRING)}
 
     def build(self) -> Transform:
         """Return the function."""
@@ -95,7 +83,7 @@ class CutStretches(Stage):
             shorter[row] = without(text, cuts).decode()
             rows += ({"id": batch["id"][row].as_py(), **_shown(cut, text)} for cut in cuts)
         if rows:
-            task().emit(CUTS, pa.RecordBatch.from_pylist(rows, schema=CUT))
+            task().emit(CUTS, pa.RecordBatch.from_pylist(rows, schema=SUBSTRING))
         return _shortened(batch, shorter)
 
     def _stretches(self, document: pa.RecordBatch, text: bytes) -> list[Stretch]:
@@ -182,8 +170,7 @@ def without(text: bytes, cuts: Sequence[Stretch]) -> bytes:
 
 
 def _shown(cut: Stretch, text: bytes) -> dict[str, Any]:
-    shown = text[cut.start : min(cut.end, cut.start + 4 * SAMPLE_CHARACTERS)].decode(errors="ignore")
-    return {**cut._asdict(), "rule": REPEATED, "sample": shown[:SAMPLE_CHARACTERS]}
+    return {**cut._asdict(), "rule": REPEATED, "sample_text": sample(text[cut.start : cut.end])}
 
 
 def _shortened(batch: pa.RecordBatch, shorter: dict[int, str]) -> pa.RecordBatch:

@@ -30,14 +30,14 @@ class SubstringDedup(Stage):
 
     Each stretch that is cut is a row of the published table `substring_dedup.cuts`, with the rule
     `substring_dedup.repeated`: `start` and `end` are UTF-8 bytes of the text before the stage, `first_id` is the
-    document in which the stretch occurs first, `first_start` the byte there, and `sample` begins with the text that was
-    cut. The signal `substring_dedup.cut_bytes` is the number of bytes cut from each document. A document of which
-    only white space is left is rejected as `substring_dedup.nothing_left`; `value` is the number of bytes that stand
+    document in which the stretch first occurs, `first_start` the byte at which it begins there, and `sample_text` its
+    beginning. The signal `substring_dedup.cut_bytes` is the number of bytes cut from each document. A document of which
+    only white space is left is rejected as `substring_dedup.nothing_left`; `value` is the number of bytes that occur
     earlier.
     """
 
     version: ClassVar[int] = 1
-    card_line: ClassVar[str | None] = "cuts long stretches of text that stand in an earlier document"
+    card_line: ClassVar[str | None] = "cuts long stretches of text that also occur in an earlier document"
 
     min_bytes: int = Field(
         default=500, ge=8, le=winnowing.MAX_WINDOW_BYTES, description="UTF-8 bytes of the shortest stretch to cut."
