@@ -33,7 +33,7 @@ from corpusmill.pipelines.stages.dedup.substrings.blocks import (
 )
 from corpusmill.pipelines.stages.dedup.substrings.columns import text_bytes_of
 from corpusmill.pipelines.stages.dedup.substrings.winnowing import Int64, anchors_of_window
-from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, living
+from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 _INT64: Final = ("start", "windows", "owner")
 COMPARED: Final = pa.schema(
@@ -72,7 +72,7 @@ def sizes(min_bytes: int) -> tuple[int, int, int]:
 
 
 class Hashed(Function):
-    """Turns living documents with blocks into `COMPARED` rows, one for each part of a block.
+    """Turns documents with blocks, all of them living, into `COMPARED` rows, one for each part of a block.
 
     Args:
         stage: The stage's name.
@@ -91,7 +91,7 @@ class Hashed(Function):
     def reads(self) -> tuple[str, ...]:
         """Return the columns that the function receives."""
         blocks = (self.blocks,) if self.blocks else tuple(f"{self.stage}.{name}" for name in (SHARED, ANCHORS, BLOCKS))
-        return (*blocks, "id", "fetched_at", "text", "rule", PLACE)
+        return (*blocks, "id", "fetched_at", "text", PLACE)
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over the columns `reads`."""
@@ -99,7 +99,7 @@ class Hashed(Function):
 
         def run(batches: Batches) -> Batches:
             for batch in batches:
-                yield from self._hashed(living(batch.filter(pc.is_valid(batch[column]))))
+                yield from self._hashed(batch.filter(pc.is_valid(batch[column])))
 
         return run
 

@@ -52,6 +52,14 @@ def test_a_second_stretch_begins_where_the_first_one_ends() -> None:
     assert stretches(b"a" * 30, runs, min_bytes=8) == [Stretch(0, 10, "x", 50), Stretch(10, 16, "y", 75)]
 
 
+def test_the_first_place_of_a_stretch_is_that_of_a_window_with_its_first_byte() -> None:
+    """The next character may begin after the window whose first place is known."""
+    text = ("a" * 7 + "😀" + "b" * 20).encode()
+    runs = [Windows(0, 1, "x", 50), Windows(3, 9, "y", 70)]
+
+    assert stretches(text, runs, min_bytes=8) == [Stretch(0, 7, "x", 50), Stretch(7, 16, "y", 74)]
+
+
 @pytest.mark.parametrize(
     ("repeats", "periods", "expected"),
     [

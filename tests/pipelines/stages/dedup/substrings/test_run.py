@@ -35,13 +35,14 @@ BEFORE = SHARED.replace("<EMAIL>", "jane.roe@mail.example.org")
 
 
 def write_project(folder: Path, recipe: str = RECIPE) -> Path:
-    """Write a project with 20 notes, of which every third ends with the same license, and one that is the license."""
+    """Write a project with 20 notes, of which every third ends with the same license, and one that is the license.
+
+    Note 01 was captured twice.
+    """
     chance = random.Random(3)
-    texts = {f"{n:02}": prose(chance, 6) + (f"\n\n{BEFORE}" if n % 3 == 0 else "") for n in range(20)}
-    texts["license"] = BEFORE
-    rows = [
-        {"id": name, "text": text, "fetched_at": f"2024-01-{n + 1:02}"} for n, (name, text) in enumerate(texts.items())
-    ]
+    texts = [(f"{n:02}", prose(chance, 6) + (f"\n\n{BEFORE}" if n % 3 == 0 else "")) for n in range(20)]
+    texts += [("license", BEFORE), ("01", f"{texts[1][1]} Edited.")]
+    rows = [{"id": name, "text": text, "fetched_at": f"2024-01-{n + 1:02}"} for n, (name, text) in enumerate(texts)]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "notes.jsonl").write_text("\n".join(map(json.dumps, rows)))
     (folder / "recipe.yaml").write_text(recipe)
@@ -74,6 +75,7 @@ def test_a_stretch_is_kept_once_and_the_account_closes(version: Version) -> None
     texts = [row["text"] for kind in ("train", "validation", "test") for row in rows_of(version, kind)]
 
     assert sum(SHARED in text for text in texts) == 1
+    assert sum(len(text) > 200 and text.endswith("Edited.") for text in texts) == 1
     assert (len(texts), stage.documents_in, stage.ledger, stage.rules) == (20, 21, 1, {NOTHING_LEFT: 1})
     assert stage.holds
     assert stage.bytes_cut > 5 * len(SHARED)
