@@ -127,7 +127,7 @@ def _owners(piece: Bytes, min_bytes: int) -> tuple[Int64, UInt64]:
     """Return the place of the anchor of each window of *piece*, and the hash of each gram."""
     powers, inverses, low = _tables(max(PIECE_BYTES, min_bytes) + min_bytes)
     gram = gram_bytes(min_bytes)
-    values = _byte_values()[piece]
+    values = np.take(_byte_values(), piece)
     values *= powers[: len(piece)]
     prefix = np.empty(len(piece) + 1, np.uint64)
     prefix[0] = 0
