@@ -128,3 +128,16 @@ def test_batches_and_workers_change_nothing(
         engine.close()
 
     assert hashes(manifest) == hashes(version.manifest)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize("name", ["beam", "spark"])
+def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: str) -> None:
+    """The steps exchange rows and write lists back to documents, which each engine does in its own way."""
+    engine = make_engine(name)
+    try:
+        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
+    finally:
+        engine.close()
+
+    assert hashes(manifest) == hashes(version.manifest)
