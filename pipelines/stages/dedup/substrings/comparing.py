@@ -109,9 +109,10 @@ class Hashed(Function):
             [priorities(batch, keep="oldest"), batch["id"], batch[PLACE]], names=["priority", "id", PLACE]
         )
         data, offsets = text_bytes_of(batch["text"])
-        most = anchors_of_window(self.min_bytes) // self.size + 1
-        for blocks in in_pieces(blocks_of(column), max_blocks=max(1, _ROWS // most)):
-            yield self._rows(data.data, offsets, blocks, documents)
+        blocks = blocks_of(column)
+        most_parts = int(blocks.windows.max(initial=1)) // self.size + 2
+        for piece in in_pieces(blocks, max_blocks=max(1, _ROWS // most_parts)):
+            yield self._rows(data.data, offsets, piece, documents)
 
     def _rows(self, data: memoryview, offsets: Int64, blocks: Blocks, documents: pa.RecordBatch) -> pa.RecordBatch:
         pieces, part = parts(blocks, size=self.size)
