@@ -37,7 +37,7 @@ from corpusmill.schemas.located_yaml import (
 from corpusmill.schemas.problems import Problems, Section, hint_among, shown
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
 
-PLANNED_STAGES: Final = ("augment", "parts_of_speech", "substring_dedup", "bias")
+PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
     *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
     *("sitemap", "csv", "xml"),
