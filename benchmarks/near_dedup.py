@@ -93,7 +93,7 @@ def remove_near(folder: Path, stage: NearDedup, *, workers: int = 0, memory_byte
     steps = stage.steps("near_dedup", Documents("documents", DOCUMENT))
     plan = Plan((Scan(name="documents", function=ReadDocuments(), schema=DOCUMENT), *steps), {"documents": tasks})
     with tempfile.TemporaryDirectory() as work, LocalEngine(workers, memory_bytes=memory_bytes) as engine:
-        store = TaskStore(Path(work))
+        store = TaskStore(Path(work), is_compressed=False)
         watch = Costs()
         finished = run_plan(plan, store, engine, observer=watch)
         columns = ("id", "native", "rule", "value", "duplicate_of")

@@ -21,7 +21,7 @@ KEEP: Final = ("oldest", "newest", "longest")
 MIN_THRESHOLD: Final = 0.3
 """The least threshold. It repeats that of the stage, whose import is slow."""
 _JSON_LINES: Final = "jsonl"
-_SMALL_BYTES: Final = 16_000_000
+_SMALL_BYTES: Final = 50_000_000
 """Size of the files up to which starting processes takes longer than it saves."""
 
 

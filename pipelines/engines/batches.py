@@ -95,11 +95,12 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 class IpcWriter:
     """Writes batches to an Arrow IPC file in a store. The file appears under its key when it is complete."""
 
-    def __init__(self, store: Store, key: str, schema: pa.Schema) -> None:
+    def __init__(self, store: Store, key: str, schema: pa.Schema, *, is_compressed: bool = True) -> None:
         self._appearing = contextlib.ExitStack()
         self._path = self._appearing.enter_context(store.creating(key))
         self._sink = pa.OSFile(str(self._path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, schema, options=pa.ipc.IpcWriteOptions(compression=_COMPRESSION))
+        options = pa.ipc.IpcWriteOptions(compression=_COMPRESSION if is_compressed else None)
+        self._writer = pa.ipc.new_file(self._sink, schema, options=options)
         self.rows = 0
         self.batch_bytes: list[int] = []
 

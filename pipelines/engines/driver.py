@@ -292,6 +292,7 @@ class _Run:
             schema=schema.serialize().to_pybytes(),
             contents=step.contents,
             batch_rows=self.batch_rows,
+            is_compressed=self.store.is_compressed,
             **details,
         )
 
@@ -354,6 +355,7 @@ class _Run:
             partition=slice_.partition,
             slice=slice_.number,
             batch_rows=self.batch_rows,
+            is_compressed=self.store.is_compressed,
         )
 
     # -- exchanges

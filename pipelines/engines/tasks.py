@@ -115,6 +115,7 @@ class Task:
         schema: Schema of the output, or of the exchanged rows for a ``scatter``.
         onto: For a ``gather`` that writes back to a slice: the rows of each batch of that slice.
         replaced: The columns of the output that the table already had.
+        is_compressed: Compress the output.
     """
 
     step: str
@@ -134,6 +135,7 @@ class Task:
     replaced: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
     batch_rows: int | None = None
+    is_compressed: bool = True
 
     def as_json(self) -> str:
         """Serialize the task for any engine."""

@@ -135,7 +135,12 @@ class _MapRunner:
         _sweep(store, call.out)
         self._context = TaskContext(store, call.out, partition=task.partition, contents=call.contents)
         self._schema = arrow_schema(call.schema)
-        self._writer = IpcWriter(store, f"{call.out}.arrow", layer_schema(self._schema, call.replaced))
+        self._writer = IpcWriter(
+            store,
+            f"{call.out}.arrow",
+            layer_schema(self._schema, call.replaced),
+            is_compressed=task.is_compressed,
+        )
         self._sides = {
             name: _SideWriter(f"{call.step}, side table {name}", store, _side_key(call.out, name), arrow_schema(kind))
             for name, kind in call.sides.items()
@@ -329,7 +334,7 @@ def _write(task: Task, store: Store) -> dict[str, Any]:
         return _write_layer(task, store, batches, schema)
     column_bytes: Counter[str] = Counter()
     batch_rows: list[int] = []
-    with _whole_file(IpcWriter(store, f"{task.out}.arrow", schema)) as writer:
+    with _whole_file(IpcWriter(store, f"{task.out}.arrow", schema, is_compressed=task.is_compressed)) as writer:
         for batch in joined(_declared(task, batch, schema) for batch in batches):
             writer.write(batch)
             batch_rows.append(batch.num_rows)
@@ -367,7 +372,7 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
     form = layer_schema(columns, task.replaced)
     hashed = LogicalHash(form)
     column_bytes: Counter[str] = Counter()
-    with _whole_file(IpcWriter(store, f"{task.out}.arrow", form)) as writer:
+    with _whole_file(IpcWriter(store, f"{task.out}.arrow", form, is_compressed=task.is_compressed)) as writer:
         start = 0
         for count in task.onto:
             layer = _placed(table, at, start, count, columns, form)

@@ -54,7 +54,7 @@ def deduplicate(
         with _claimed(out, job) as work:
             figures = _finished_figures(work)
             if figures is None:
-                tasks = TaskStore(work)
+                tasks = TaskStore(work, is_compressed=False)
                 results = _computed(job, tasks, engine, observer or Silent(), batch_rows)
                 figures = _figures(results)
                 _publish(results[WRITE].tasks, tasks, LocalStore(out))

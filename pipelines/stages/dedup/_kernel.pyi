@@ -1,6 +1,9 @@
-from typing import Final
+from typing import Any, Final, TypeAlias
 
-from typing_extensions import Buffer
+import numpy.typing as npt
+import pyarrow as pa
+
+Buffer: TypeAlias = bytes | bytearray | pa.Buffer | npt.NDArray[Any]
 
 WORDS: Final[int]
 SHINGLES: Final[int]

@@ -55,12 +55,13 @@ def _characters(count: int) -> Characters:
     text = "".join(map(chr, range(count)))
     classes = np.fromiter(map(str.isalnum, text), np.bool_, count).astype(np.uint8)
     classes[ord("_")] = _IN_WORD
+    is_unspaced = np.zeros(count, np.bool_)
     for first, last in UNSPACED:
-        for point in range(first, min(last + 1, count)):
-            if classes[point]:
-                classes[point] |= _UNSPACED_LETTER
-            elif unicodedata.category(text[point]) in ("Mn", "Mc"):
-                classes[point] = _UNSPACED_MARK
+        is_unspaced[first : last + 1] = True
+    for point in np.flatnonzero(is_unspaced & (classes == 0)).tolist():
+        if unicodedata.category(text[point]) in ("Mn", "Mc"):
+            classes[point] = _UNSPACED_MARK
+    classes[is_unspaced & (classes == _IN_WORD)] |= _UNSPACED_LETTER
     return Characters(_lower_case(text), classes)
 
 

@@ -226,7 +226,8 @@ def prefixes(batch: pa.RecordBatch, frequencies: Frequencies, *, threshold: floa
 
 
 def _prefix_lengths(counts: Int64, share: float) -> Int64:
-    return counts - np.ceil(counts * share - 1e-6).astype(np.int64) + 1
+    lengths: Int64 = counts - np.ceil(counts * share - 1e-6).astype(np.int64) + 1
+    return lengths
 
 
 class SharePrefixes(Function):

@@ -216,11 +216,11 @@ class ChoosePairs(Function):
 
 def chosen_pairs(buckets: _kernel.Buckets, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the `PAIR` rows of the next `MEMBER` rows."""
-    numbers = (np.asarray(batch[name]) for name in ("bucket", "rank", "place", "size", "state"))
+    bucket, rank, place, size, state = (np.asarray(column) for column in batch.columns[:5])
     bitmaps = batch["bitmap"]
     _, offsets, data = bitmaps.buffers()
     starts = np.frombuffer(offsets, np.int32)[bitmaps.offset : bitmaps.offset + len(bitmaps) + 1]
-    pairs, incomplete = buckets.pairs(*numbers, data, starts)
+    pairs, incomplete = buckets.pairs(bucket, rank, place, size, state, data, starts)
     pairs_P4 = np.frombuffer(pairs, np.int64).reshape(-1, 4)  # noqa: N806 - P pairs
     incomplete_I2 = np.frombuffer(incomplete, np.int64).reshape(-1, 2)  # noqa: N806 - I vertices
     own = np.concatenate([pairs_P4[:, :2], incomplete_I2])
@@ -384,7 +384,8 @@ def decided(fates: bytearray, batch: pa.RecordBatch) -> pa.RecordBatch:
     vertices = batch.filter(is_vertex)
     fates.extend(bytes(vertices.num_rows))
     kept, similarity = np.empty(vertices.num_rows, np.int64), np.empty(vertices.num_rows, np.float64)
-    _kernel.decide(fates, *(np.asarray(batch[name]) for name in ("rank", "kind", "other", "value")), kept, similarity)
+    rank, kind, other, value = (np.asarray(column) for column in batch.columns[:4])
+    _kernel.decide(fates, rank, kind, other, value, kept, similarity)
     is_undecided = kept < 0
     task().count(UNDECIDED, int(is_undecided.sum()))
     is_removed = ~is_undecided & (kept != np.asarray(vertices["rank"]))

@@ -17,8 +17,6 @@ from __future__ import annotations
 
 from typing import Final
 
-UNSPACED: Final = 0x0E01
-"""The first of these letters. Texts with lower code points only, such as Latin, need no table look-up."""
 UNSPACED: Final = (
     *((0x0E01, 0x0E3A), (0x0E40, 0x0E4E)),  # Thai
     *((0x0E81, 0x0ECF), (0x0EDC, 0x0EDF)),  # Lao
