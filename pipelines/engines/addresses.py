@@ -66,6 +66,8 @@ def work_of(step: Step) -> dict[str, Any]:
             ]
             keys = {"by": step.by, "order": list(step.order), "placement": step.placement, "inputs": inputs}
             own = {"schema": _columns(step.schema), "moved": _columns(step.moved), **keys}
+            if step.tables:
+                own["tables"] = sorted(step.tables)
     return {**shared, **own, "work": identity_of(step.function)}
 
 
@@ -116,7 +118,9 @@ def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:
                     known[input_.step] if input_.side is not None else behind(input_.step, plan.input_columns(input_))
                 )
             onto = None if step.onto is None else behind(step.onto, sorted(plan.replaced(step)))
-            return {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}
+            found = {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}
+            tables = {name: behind(table, plan.columns(table)) for name, table in sorted(step.tables.items())}
+            return {**found, "tables": tables} if tables else found
         case Repeat():
             inside = {step.name, *(one.name for one in step.steps)}
             outside = sorted({name for one in step.steps for name in needs(one)} - inside)

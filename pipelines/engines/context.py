@@ -32,6 +32,7 @@ class TaskContext:
         self.counters: collections.Counter[str] = collections.Counter()
         self.partition = partition
         self.sides: dict[str, Callable[[pa.RecordBatch], None]] = {}
+        self.tables: dict[str, Callable[[], Iterator[pa.RecordBatch]]] = {}
         self.contents = {content.name: content for content in contents}
         self._held: list[tuple[str, pa.RecordBatch]] | None = None
         self._store = store
@@ -73,6 +74,14 @@ class TaskContext:
             counters.update(self.counters)
         finally:
             self.counters, self._held = counters, None
+
+    def table(self, name: str) -> Iterator[pa.RecordBatch]:
+        """Read the whole table *name* of the step (`Exchange.tables`).
+
+        Raises:
+            KeyError: The step declares no table of this name.
+        """
+        return self.tables[name]()
 
     def content(self, name: str) -> Path:
         """Return a local path of the input file *name*, for as long as the task runs.

@@ -362,8 +362,11 @@ class _Run:
 
     def _exchange(self, step: Exchange) -> None:
         inputs = [self._sources(input_) for input_ in step.inputs]
-        read = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
-        gathers = list(self._gathers(step, sorted(map(fingerprint, read))))
+        read: list[Any] = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
+        tables = {name: self._sources(Input(table)) for name, table in step.tables.items()}
+        read += [[name, [address for address, _ in pieces]] for name, pieces in tables.items()]
+        whole = {name: tuple(source for _, source in pieces) for name, pieces in tables.items()}
+        gathers = [replace(task, tables=whole) for task in self._gathers(step, sorted(map(fingerprint, read)))]
         found = {task.fingerprint: done for task in gathers if (done := self._stored(task)) is not None}
         missing = [task for task in gathers if task.fingerprint not in found]
         self.observer.step_started(step, tasks=len(gathers), missing=len(missing))
@@ -507,7 +510,8 @@ def _renamed(step: Step, names: Mapping[str, str]) -> Step:
         case Exchange():
             inputs = tuple(replace(input_, step=names.get(input_.step, input_.step)) for input_ in step.inputs)
             onto = None if step.onto is None else names.get(step.onto, step.onto)
-            return replace(step, name=name, inputs=inputs, onto=onto)
+            tables = {alias: names.get(table, table) for alias, table in step.tables.items()}
+            return replace(step, name=name, inputs=inputs, onto=onto, tables=tables)
         case Map() | Fold():
             return replace(step, name=name, of=names.get(step.of, step.of))
         case _:

@@ -116,6 +116,7 @@ class Task:
         onto: For a ``gather`` that writes back to a slice: the rows of each batch of that slice.
         replaced: The columns of the output that the table already had.
         is_compressed: Compress the output.
+        tables: The slices of each table that the functions read whole.
     """
 
     step: str
@@ -136,6 +137,7 @@ class Task:
     contents: tuple[Content, ...] = ()
     batch_rows: int | None = None
     is_compressed: bool = True
+    tables: Mapping[str, tuple[Source, ...]] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Serialize the task for any engine."""
@@ -153,6 +155,7 @@ class Task:
         data["spilled"] = data["spilled"] and tuple(data["spilled"])
         data["onto"] = None if data["onto"] is None else tuple(data["onto"])
         data["replaced"] = tuple(data["replaced"])
+        data["tables"] = {name: tuple(map(_source, sources)) for name, sources in data["tables"].items()}
         data["contents"] = _contents(data["contents"])
         return cls(**data)
 

@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,7 +26,17 @@ from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.engines.spills import write_spills
-from corpusmill.pipelines.engines.tasks import SLICE, MapCall, Side, Task, TaskResult, arrow_schema, built, read_result
+from corpusmill.pipelines.engines.tasks import (
+    SLICE,
+    MapCall,
+    Side,
+    Source,
+    Task,
+    TaskResult,
+    arrow_schema,
+    built,
+    read_result,
+)
 from corpusmill.schemas.errors import UnfinishedError, WorkError
 from corpusmill.schemas.hashing import LogicalHash
 from corpusmill.schemas.storage import Store, open_store
@@ -54,7 +65,7 @@ def _run_one(task: Task, number: int) -> TaskResult:
             return replace(done, partition=number, slice=task.slice)
         _sweep(store, task.out)
     meter = _Meter()
-    context = TaskContext(store, task.out, partition=number, contents=task.contents)
+    context = _context(task, store, number)
     with meter.peak, running(context):
         try:
             result = _scatter(task, store) if task.kind == "scatter" else _write(task, store)
@@ -76,6 +87,16 @@ def _run_one(task: Task, number: int) -> TaskResult:
     if task.kind != "scatter":
         _appear(store, task.out, done)
     return done
+
+
+def _context(task: Task, store: Store, number: int) -> TaskContext:
+    context = TaskContext(store, task.out, partition=number, contents=task.contents)
+    context.tables = {name: partial(_whole_table, sources, store) for name, sources in task.tables.items()}
+    return context
+
+
+def _whole_table(sources: Sequence[Source], store: Store) -> Iterator[pa.RecordBatch]:
+    return itertools.chain.from_iterable(source.batches(store) for source in sources)
 
 
 def _sweep(store: Store, out: str) -> None:
@@ -312,8 +333,10 @@ def _scatter(task: Task, store: Store) -> dict[str, Any]:
 def moved_rows(task: Task) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int32]]]:
     """Yield the rows that a ``scatter`` *task* moves, and their partitions, for engines with their own shuffle."""
     assert task.order is not None
-    for batch in bounded(_moved(task, open_store(task.store), task.arrow_schema)):
-        yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
+    store = open_store(task.store)
+    with running(_context(task, store, task.partition)):
+        for batch in bounded(_moved(task, store, task.arrow_schema)):
+            yield batch, partition_numbers(batch[task.order.by], task.order.parts, by_value=task.order.by_value)
 
 
 def gather(task: Task, batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> tuple[TaskResult, ...]:

@@ -200,6 +200,25 @@ class Share(ColumnFunction):
         return run
 
 
+class Beside(Function):
+    """Labels the keys that a whole table has with its digests, both on the way and at the end."""
+
+    is_last: bool = False
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            digests = sorted(digest for batch in task().table("digests") for digest in batch["digest"].to_pylist())
+            for batch in batches:
+                labels = batch["label"].to_pylist() if self.is_last else [""] * batch.num_rows
+                made = [
+                    f"{label} {len(digests)} {digests[len(key) % len(digests)]}"
+                    for key, label in zip(batch["key"].to_pylist(), labels, strict=True)
+                ]
+                yield pa.RecordBatch.from_arrays([batch["key"], pa.array(made, pa.string())], schema=LABELLED)
+
+        return run
+
+
 class Largest(Function):
     """Returns the places of the largest number of each key, with the number of rows of the key."""
 
@@ -367,6 +386,17 @@ def steps(words: Path) -> tuple[Step, ...]:
             partitions=5,
         ),
         Fold(name="digest", of="labels", function=Digest(), schema=DIGESTED, partitions=2),
+        Exchange(
+            name="beside",
+            inputs=(Input("rows", through=Beside(), columns=("key",)),),
+            by="key",
+            order=("label",),
+            function=Beside(is_last=True),
+            moved=LABELLED,
+            schema=LABELLED,
+            partitions=3,
+            tables={"digests": "digest"},
+        ),
         Exchange(
             name="placed",
             inputs=(Input("digest"),),

@@ -676,3 +676,48 @@ def test_batches_without_a_wanted_value_are_not_read(tmp_path: Path, marks: Path
     assert list(numbers.values()) == [4, 4]
     assert len({place >> 32 for place in numbers}) == 2
     assert {place & 0xFFFFFFFF for place in numbers} == {4}
+
+
+class Sum(Function):
+    """Adds the sum of a whole table to each number."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            total = sum(sum(batch["n"].to_pylist()) for batch in task().table("others"))
+            for batch in batches:
+                yield pa.RecordBatch.from_arrays([pc.add(batch["n"], total)], schema=ROWS)
+
+        return run
+
+
+def test_a_changed_table_is_read_again_by_every_task(tmp_path: Path, marks: Path) -> None:
+    """What a function reads beside its rows belongs to its address."""
+    store = TaskStore(tmp_path / "w")
+
+    def beside(*others: int) -> Plan:
+        tasks = {"others": [ScanTask(({"of": size},), size) for size in others]}
+        counted = Scan(name="others", function=Count(marks=str(marks)), schema=ROWS)
+        added = Exchange(
+            name="added",
+            inputs=(Input("map", columns=("n",)),),
+            by="n",
+            order=(),
+            function=Sum(),
+            moved=ROWS,
+            schema=ROWS,
+            tables={"others": "others"},
+        )
+        return plan(marks, 2, 3).extended([counted, added], tasks)
+
+    results = {}
+    for others in ((3,), (3, 4), (3,)):
+        made = beside(*others)
+        done = run(made, store)
+        results[others, done["added"].cached] = sorted(row["n"] for row in tables(made, store, done)["added"])
+
+    assert results == {
+        ((3,), False): [3, 3, 4, 4, 5],
+        ((3, 4), False): [9, 9, 10, 10, 11],
+        ((3,), True): [3, 3, 4, 4, 5],
+    }
+    assert fingerprints(beside(3))["added"] != fingerprints(beside(4))["added"]
