@@ -414,7 +414,12 @@ class Recipe(_Part):
     split: Split = Split()
     shards: Shards = Shards()
     checks: Checks = Field(default=Checks(), examples=[{"max_rejected": 0.5}])
-    incremental: bool = False
+    incremental: bool = Field(
+        default=False,
+        description="Make the current version an input: documents that it kept come first, and comparing stages "
+        "(`near_dedup`) carry its decisions over and compare new documents only. Published with the table that the "
+        "next run needs.",
+    )
 
     @field_validator("sources", mode="before")
     @classmethod
@@ -433,13 +438,6 @@ class Recipe(_Part):
         if twice:
             raise HintedValueError(f"two sources have the name `{twice[0]}`", hint="give each source its own name")
         return sources
-
-    @field_validator("incremental")
-    @classmethod
-    def _built(cls, incremental: bool) -> bool:
-        if incremental:
-            raise ValueError("`incremental: true` is not implemented")
-        return incremental
 
     @field_serializer("sources")
     def _write_sources(self, sources: tuple[Source, ...]) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from typing import Any, Final
 import pyarrow as pa
 
 from corpusmill.pipelines.dataset.shards import WRITTEN, WriteShard, WriteSide, document_schema, signals_schema
+from corpusmill.pipelines.dataset.version import Version
 from corpusmill.pipelines.engines.base import (
     PLACE,
     Batches,
@@ -33,7 +34,7 @@ from corpusmill.pipelines.engines.plan import Plan, ScanTask
 from corpusmill.pipelines.planning.contents import contents_of
 from corpusmill.pipelines.planning.limit import IDS, LimitedRead, limit_steps
 from corpusmill.pipelines.planning.scans import SourceInput, scan_tasks
-from corpusmill.pipelines.planning.version_tables import FindVersion, table_scan
+from corpusmill.pipelines.planning.version_tables import FindVersion, first_rows, table_scan
 from corpusmill.pipelines.stages.apply import Apply, map_step
 from corpusmill.pipelines.stages.assemble import (
     FACTS,
@@ -129,13 +130,15 @@ class _Builder:
     compared: set[str] = field(default_factory=set)
     added: list[pa.Field] = field(default_factory=list)
     created: list[Input] = field(default_factory=list)
-    published: list[tuple[str, str, SideTable]] = field(default_factory=list)
+    published: list[tuple[str, str, str, SideTable]] = field(default_factory=list)
     contents: dict[str, str] = field(default_factory=dict)
     hashes: int = 0
     is_hashed: bool = False
     has_identity: bool = False
 
     def build(self, stages: Sequence[tuple[str, Stage]]) -> CorpusPlan:
+        if self.recipe.incremental:
+            stages = [(name, stage.for_incremental()) for name, stage in stages]
         left = self._read(_flattened(stages))
         views: list[_Part] = []
         while left and left[-1].stage.is_view:
@@ -214,11 +217,13 @@ class _Builder:
         self.state = own[-1].name
         self.added += [f for f in stage.adds() if f.name in self.plan.columns(self.state)]
         self.laws.append(name)
-        if isinstance(own[-1], Exchange):
+        if any(isinstance(step, Exchange) and step.name == name for step in own):
             self.compared.add(name)
         if "text" in stage.changes():
             self.is_hashed = False
-        self._note_sides(name, stage, own[-1])
+        for step in own:
+            if isinstance(step, Map):
+                self._note_sides(name, stage, step)
 
     def _tables(self, part: _Part) -> dict[str, str]:
         """Add scans of the tables that a stage reads. Return their step names by the names of the inputs."""
@@ -226,6 +231,12 @@ class _Builder:
         for input_ in part.stage.inputs():
             if isinstance(input_, TableInput):
                 version = self.find_version(input_.version)
+                if input_.kind.startswith("."):
+                    input_ = replace(input_, kind=f"{part.name}{input_.kind}")
+                if input_.is_optional and (version is None or not version.stored(input_.kind)):
+                    continue
+                if version is not None:
+                    _refuse_table(part, input_, version)
                 scan, tasks = table_scan(f"{part.name}.{input_.name}", input_, version)
                 self.plan = self.plan.extended([replace(scan, stage=part.owner)], {scan.name: tasks})
                 tables[input_.name] = scan.name
@@ -233,16 +244,14 @@ class _Builder:
                     self.contents[scan.name] = version.manifest.version
         return tables
 
-    def _note_sides(self, name: str, stage: Stage, last: Step) -> None:
-        """Register the side tables of the last step that go into the ledger or the version."""
-        if not isinstance(last, Map):
-            return
-        for side in last.sides:
-            table = stage.sides().get(side) or _side_of(last, side)
+    def _note_sides(self, name: str, stage: Stage, step: Map) -> None:
+        """Register the side tables of a step that go into the ledger or the version."""
+        for side in step.sides:
+            table = stage.sides().get(side) or _side_of(step, side)
             if table.is_ledger:
-                self.created.append(Input(last.name, side=side))
+                self.created.append(Input(step.name, side=side))
             if table.is_published:
-                self.published.append((last.name, side, table))
+                self.published.append((name, step.name, side, table))
 
     def _compared_documents(self, stage: Stage) -> Documents:
         """Return the documents for a stage that compares them: with hashes, and with one capture of each document."""
@@ -336,9 +345,9 @@ class _Builder:
         self._steps([fold], basis=basis)
         return (SHARDS, *(self._write_side(*side, maskers) for side in self.published))
 
-    def _write_side(self, step: str, side: str, table: SideTable, maskers: Sequence[Stage]) -> str:
-        """Add the steps that sort a published side table by id and write it."""
-        kind = f"{step}.{side}"
+    def _write_side(self, stage: str, step: str, side: str, table: SideTable, maskers: Sequence[Stage]) -> str:
+        """Add the steps that sort a published side table of a *stage* by id and write it."""
+        kind = f"{stage}.{side}"
         routed, written = f"{SHARDS}.{kind}.sorted", f"{SHARDS}.{kind}"
         moved = pa.schema([*table.schema, pa.field(":partition", pa.int64(), nullable=False)])
         shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
@@ -399,6 +408,18 @@ def _is_comparing(stage: Stage) -> bool:
 def _needs_steps_of_its_own(stage: Stage) -> bool:
     """Return whether the stage cannot run in the scan, which has no side tables and no inputs by content."""
     return _is_comparing(stage) or bool(stage.sides()) or bool(stage.inputs())
+
+
+def _refuse_table(part: _Part, table: TableInput, version: Version) -> None:
+    """Refuse a table that the stage cannot use.
+
+    Raises:
+        RecipeError: The stage says so.
+    """
+    rows = first_rows(table, version)
+    if rows and (problem := part.stage.table_problem(table.name, rows[0])) is not None:
+        message, hint = problem
+        raise RecipeError(f"stage `{part.name}` cannot read `{table.kind}` of {version.name}: {message}", hint=hint)
 
 
 def _side_of(step: Map, side: str) -> SideTable:

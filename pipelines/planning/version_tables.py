@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -62,6 +62,16 @@ def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBat
                 yield conform(piece, schema)
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(f"the table of a version cannot be read: {error}", file=address, hint=_HINT) from error
+
+
+def first_rows(table: TableInput, version: Version) -> list[dict[str, Any]]:
+    """Return the first row of the table of *version* that the input names; none if it has no row or no such column."""
+    for file in version.stored(table.kind):
+        with file.open() as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:
+            if table.columns.names == [name for name in table.columns.names if name in parquet.schema_arrow.names]:
+                for batch in parquet.iter_batches(batch_size=1, columns=table.columns.names):
+                    return list(batch.to_pylist())
+    return []
 
 
 def table_scan(name: str, table: TableInput, version: Version | None) -> tuple[Scan, tuple[ScanTask, ...]]:

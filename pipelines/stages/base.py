@@ -121,14 +121,18 @@ class TableInput:
     Args:
         version: ``dataset@id``, ``dataset@tag``, ``dataset`` (its current version), or a version's folder or URL. None:
             the current version of the run's own data set when the run starts, or an empty table if there is none.
-        kind: ``shard`` (the documents), ``ledger``, ``signals``, ``origin``, or ``<stage>.<side table>``.
+        kind: ``shard`` (the documents), ``ledger``, ``signals``, ``origin``, or ``<stage>.<side table>``. With
+            ``.<side table>``, the stage is the one that reads it, whatever its name in the recipe.
         columns: The columns to read, with their types.
+        is_optional: If there is no version, or if it does not have the table, ``documents.tables`` does not have it.
+            False: the table is then empty, or the recipe is refused.
     """
 
     name: str
     version: str | None
     kind: str
     columns: pa.Schema
+    is_optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -254,6 +258,18 @@ class Stage(BaseModel, ABC):
     def file_warning(self, input_: FileInput, path: Path) -> str | None:
         """Return what a user should know about a file of *input_* that has no problem: "has 3 empty lines"."""
         return None
+
+    def table_problem(self, name: str, first: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Return why the stage cannot use the table *name* of its `inputs`, and a hint; None if it can.
+
+        Args:
+            first: The first row of the table.
+        """
+        return None
+
+    def for_incremental(self) -> Stage:
+        """Return the stage for a recipe with `incremental: true`, which may read tables of the parent version."""
+        return self
 
     def sides(self) -> Mapping[str, SideTable]:
         """Return the side tables that the function fills, by name."""

@@ -107,7 +107,6 @@ def test_a_stage_listed_again_has_an_id_of_its_own() -> None:
         {"shards": {"target_bytes": "256 apples"}},
         {"checks": {"max_rejected": 60}},
         {"checks": {"min_documents": 1.5}},
-        {"incremental": True},
         {"incremental": "no"},
         {"unknown": 1},
     ],

@@ -7,14 +7,16 @@ Rajaraman, Ullman, Mining of Massive Datasets, §3.4). Candidates are compared e
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, Literal, Self
 
 import pyarrow as pa
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
-from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
-from corpusmill.pipelines.stages.base import Documents, Stage
-from corpusmill.pipelines.stages.dedup import buckets, stars, vertices
+from corpusmill.pipelines.engines.base import PLACE, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
+from corpusmill.pipelines.stages.dedup import buckets, parent, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
 from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
@@ -28,6 +30,8 @@ MIN_THRESHOLD: Final = 0.3
 """Below this threshold, nearly all texts are candidates of each other."""
 DEFAULT_BANDS: Final = 20
 DEFAULT_ROWS: Final = 6
+_INDEX: Final = "index"
+_PARENT: Final = "parent"
 
 
 class NearDedup(Stage):
@@ -62,6 +66,12 @@ class NearDedup(Stage):
         default=DEFAULT_ROWS, ge=1, description="Rows (permutations) per band: more rows, fewer comparisons."
     )
     keep: Keep = Field(default="oldest", description=KEEP_HELP)
+    index: bool = Field(
+        default=False,
+        description="Publish the table `near_dedup.index` (200 bytes a document), as `incremental: true` does.",
+    )
+
+    _is_incremental: bool = PrivateAttr(default=False)
 
     @model_validator(mode="before")
     @classmethod
@@ -106,55 +116,145 @@ class NearDedup(Stage):
         """Return the threshold."""
         return self.threshold
 
+    def for_incremental(self) -> Stage:
+        """Return the stage that carries the decisions of the parent version over."""
+        stage = self.model_copy()
+        stage._is_incremental = True
+        return stage
+
+    def inputs(self) -> tuple[TableInput, ...]:
+        """Return the index of the parent version, in an incremental run."""
+        index = TableInput(_PARENT, None, f".{_INDEX}", parent.INDEX, is_optional=True)
+        return (index,) if self._is_incremental else ()
+
+    def table_problem(self, name: str, first: Mapping[str, Any]) -> tuple[str, str] | None:
+        """Refuse an index that was made with other parameters."""
+        differences = parent.differences(str(first["parameters"]), self._parameters())
+        if not differences:
+            return None
+        hint = "use the parameters of the index, or publish one version with `incremental: false`"
+        return f"its index was made with other parameters: {', '.join(differences)}", hint
+
+    def sides(self) -> Mapping[str, SideTable]:
+        """Return the index."""
+        return {_INDEX: parent.INDEX_TABLE}
+
+    def _parameters(self) -> dict[str, Any]:
+        """Return what the index and the decisions depend on, besides texts."""
+        names = ("threshold", "ngram", "bands", "rows", "keep")
+        unicode = unicodedata.unidata_version
+        return {**{name: getattr(self, name) for name in names}, "unicode": unicode, "version": self.version}
+
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return the steps: sign documents, share buckets, collapse equal sets, rank, decide in rounds, make stars."""
-        signs, shares, shared, sets, ranks, ranked, crowds, decided, rays, stars_ = (
-            f"{name}.{step}"
-            for step in (
-                *("signatures", "buckets", "shared", "sets", "ranks", "ranked", "crowds"),
-                *("rounds", "rays", "stars"),
-            )
+        has_index = self.index or self._is_incremental
+        steps = _Steps(self, name, documents).all(onto=f"{name}.signatures" if has_index else documents.state)
+        index = parent.index_step(f"{name}.{_INDEX}", of=name, signs=name, rule=RULE, parameters=self._parameters())
+        return (*steps, index) if has_index else steps
+
+
+class _Steps:
+    """The steps of a stage *name* over *documents*."""
+
+    def __init__(self, stage: NearDedup, name: str, documents: Documents) -> None:
+        self._stage = stage
+        self._name = name
+        self._documents = documents
+        self._parent = documents.tables.get(_PARENT)
+        self._clustered = ("cluster_size",) if "cluster_size" in documents.schema.names else ()
+
+    def _step(self, suffix: str) -> str:
+        return f"{self._name}.{suffix}"
+
+    def all(self, *, onto: str) -> tuple[Step, ...]:
+        """Return all steps; the last one writes the verdicts onto the state *onto* of the documents."""
+        verdicts = verdict_step(self._name, decisions=self._step("stars"), of=onto, also=stars.CLUSTER)
+        return (self._sign(), *self._carry(), *self._share(), *self._rank(), *self._decide(), *self._stars(), verdicts)
+
+    def _sign(self) -> Map:
+        stage = self._stage
+        return Map(
+            name=self._step("signatures"),
+            of=self._documents.state,
+            function=buckets.Sign(ngram=stage.ngram, bands=stage.bands, rows=stage.rows, into=self._name),
+            reads=("text", "rule"),
+            writes=buckets.columns_of(self._name),
         )
-        own, crowded, rank, divided = (f"{name}.{column}" for column in ("buckets", "crowded", "rank", "divided"))
-        clustered = ("cluster_size",) if "cluster_size" in documents.schema.names else ()
-        sources = documents.sources if self.keep == "first_source" else ()
-        sign_columns = buckets.columns_of(name)
-        candidates = vertices.Candidates(keep=self.keep, sources=sources, signs=name, buckets=own)
-        candidate_columns = dict.fromkeys(
-            ("id", "text_bytes", PLACE, own, *clustered, *priority_columns(self.keep), *sign_columns.names[1:-1])
-        )
+
+    @property
+    def _signed(self) -> str:
+        """The state of the documents with signatures and, in an incremental run, decisions of the parent."""
+        return self._step("signatures" if self._parent is None else "carried")
+
+    @property
+    def _keeper(self) -> str | None:
+        return None if self._parent is None else self._step("carried.keeper")
+
+    def _carry(self) -> tuple[Step, ...]:
+        if self._parent is None:
+            return ()
+        carried, signatures = self._step("carried"), self._step("signatures")
+        return parent.carry_steps(carried, of=signatures, parent=self._parent, signs=self._name)
+
+    def _share(self) -> tuple[Step, ...]:
+        """Return the steps that list the buckets of each document."""
+        bands, keys = self._step("bands"), self._step("new_keys")
+        through: Function = buckets.Explode(bands=bands)
+        before: tuple[Step, ...] = ()
+        columns: tuple[str, ...] = (bands, PLACE)
+        if self._keeper is not None:
+            through = parent.ExplodeNew(bands=bands, keeper=self._keeper, keys=keys)
+            columns = (bands, self._keeper, PLACE)
+            before = (self._new_keys(keys, columns),)
+        own, crowded = self._step("buckets"), self._step("crowded")
         return (
-            Map(
-                name=signs,
-                of=documents.state,
-                function=buckets.Sign(ngram=self.ngram, bands=self.bands, rows=self.rows, into=name),
-                reads=("text", "rule"),
-                writes=sign_columns,
-            ),
+            *before,
             Exchange(
-                name=shares,
-                inputs=(
-                    Input(signs, through=buckets.Explode(bands=f"{name}.bands"), columns=(f"{name}.bands", PLACE)),
-                ),
+                name=own,
+                inputs=(Input(self._signed, through=through, columns=columns),),
                 by="band",
                 order=(PLACE,),
                 function=buckets.Share(),
                 moved=buckets.BAND,
                 schema=buckets.MEMBERSHIP,
+                tables={"keys": keys} if before else {},
             ),
             Exchange(
-                name=shared,
-                inputs=(Input(shares),),
+                name=self._step("shared"),
+                inputs=(Input(own),),
                 by=PLACE,
                 order=("number",),
                 function=buckets.Listed(into=own, crowded=crowded),
                 moved=buckets.MEMBERSHIP,
                 schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST), pa.field(crowded, pa.bool_())]),
-                onto=signs,
+                onto=self._signed,
             ),
+        )
+
+    def _new_keys(self, name: str, columns: tuple[str, ...]) -> Exchange:
+        return Exchange(
+            name=name,
+            inputs=(Input(self._signed, through=parent.NewKeys(bands=columns[0], keeper=columns[1]), columns=columns),),
+            by="band",
+            order=(PLACE,),
+            function=parent.Distinct(),
+            moved=buckets.BAND,
+            schema=parent.KEYS,
+        )
+
+    def _rank(self) -> tuple[Step, ...]:
+        """Return the steps that make vertices of candidates and number them."""
+        stage, name, own = self._stage, self._name, self._step("buckets")
+        shared, sets, ranks = (self._step(step) for step in ("shared", "sets", "ranks"))
+        sources = self._documents.sources if stage.keep == "first_source" else ()
+        through = vertices.Candidates(keep=stage.keep, sources=sources, signs=name, buckets=own, keeper=self._keeper)
+        numbers = (f"{name}.{column}" for column in ("size", "set_a", "set_b"))
+        keeper = () if self._keeper is None else (self._keeper,)
+        wanted = ("id", "text_bytes", PLACE, own, *keeper, *self._clustered, *priority_columns(stage.keep), *numbers)
+        return (
             Exchange(
                 name=sets,
-                inputs=(Input(shared, through=candidates, columns=tuple(candidate_columns), where=own),),
+                inputs=(Input(shared, through=through, columns=tuple(dict.fromkeys(wanted)), where=own),),
                 by="set_a",
                 order=("set_b", "size", "priority", "id", PLACE),
                 function=vertices.Collapse(),
@@ -171,44 +271,73 @@ class NearDedup(Stage):
                 schema=vertices.VERTEX,
                 partitions=1,
             ),
-            vertices.placed_step(ranked, vertices=ranks, of=shared, columns={"rank": rank}),
+            vertices.placed_step(self._step("ranked"), vertices=ranks, of=shared, columns={"rank": self._step("rank")}),
+        )
+
+    def _decide(self) -> tuple[Step, ...]:
+        rank, divided = self._step("rank"), self._step("divided")
+        ngram, threshold = self._stage.ngram, self._stage.threshold
+        return (
             *crowd_steps(
-                crowds,
-                of=ranked,
-                shared=shared,
+                self._step("crowds"),
+                of=self._step("ranked"),
+                shared=self._step("shared"),
                 rank=rank,
-                crowded=crowded,
+                crowded=self._step("crowded"),
                 into=divided,
-                ngram=self.ngram,
-                threshold=self.threshold,
+                ngram=ngram,
+                threshold=threshold,
             ),
             rounds(
-                decided,
-                start=ranks,
-                of=crowds,
-                signs=name,
+                self._step("rounds"),
+                start=self._step("ranks"),
+                of=self._step("crowds"),
+                signs=self._name,
                 rank=rank,
-                buckets=(own, divided),
-                ngram=self.ngram,
-                threshold=self.threshold,
+                buckets=(self._step("buckets"), divided),
+                ngram=ngram,
+                threshold=threshold,
             ),
-            Exchange(
-                name=rays,
-                inputs=(Input(decided, through=stars.VertexRows()), Input(sets, through=stars.DocumentRows())),
-                by="vertex",
-                order=("kind", PLACE),
-                function=stars.Join(),
-                moved=stars.ABOUT,
-                schema=stars.RAY,
+        )
+
+    def _stars(self) -> tuple[Step, ...]:
+        """Return the steps that make decisions about documents of decisions about vertices."""
+        rays = self._step("rays")
+        join = Exchange(
+            name=rays,
+            inputs=(
+                Input(self._step("rounds"), through=stars.VertexRows()),
+                Input(self._step("sets"), through=stars.DocumentRows()),
             ),
-            Exchange(
-                name=stars_,
-                inputs=(Input(rays),),
-                by="kept",
-                order=("is_removed", PLACE),
-                function=stars.Shine(threshold=self.threshold, rule=RULE),
-                moved=stars.RAY,
-                schema=stars.STAR,
-            ),
-            verdict_step(name, decisions=stars_, of=documents.state, also=stars.CLUSTER),
+            by="vertex",
+            order=("kind", PLACE),
+            function=stars.Join(),
+            moved=stars.ABOUT,
+            schema=stars.RAY,
+        )
+        if self._parent is None:
+            return (join, self._star(Input(rays)))
+        placed, carried = self._step("placed"), self._step("carried")
+        by_place = Exchange(
+            name=placed,
+            inputs=(Input(rays),),
+            by="kept",
+            order=("is_removed", PLACE),
+            function=parent.ByPlace(),
+            moved=stars.RAY,
+            schema=stars.RAY,
+        )
+        wanted = ("id", "text_bytes", PLACE, *parent.carried_columns(carried).names, *self._clustered)
+        through = parent.CarriedRays(prefix=carried)
+        return (join, by_place, self._star(Input(placed), Input(carried, through=through, columns=wanted)))
+
+    def _star(self, *inputs: Input) -> Exchange:
+        return Exchange(
+            name=self._step("stars"),
+            inputs=inputs,
+            by="kept",
+            order=("is_removed", PLACE),
+            function=stars.Shine(threshold=self._stage.threshold, rule=RULE),
+            moved=stars.RAY,
+            schema=stars.STAR,
         )

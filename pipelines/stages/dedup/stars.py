@@ -116,7 +116,7 @@ def stars(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.Recor
     """
     center: pa.RecordBatch | None = None
     size = 0
-    for rows in with_first_of_run(batches, by=("kept",), of=("id",)):
+    for rows in with_first_of_run(_once(batches), by=("kept",), of=("id",)):
         batch = rows.batch
         starts = np.flatnonzero(rows.is_first)
         members = np.cumsum(np.asarray(batch["members"]))
@@ -133,6 +133,12 @@ def stars(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.Recor
             center, size = centers.take(pa.array([len(starts) - 1])), int(sizes[-1])
     if center is not None:
         yield _centers(center, np.array([size]))
+
+
+def _once(batches: Batches) -> Iterator[pa.RecordBatch]:
+    """Drop repeated rows of one document: a kept one may come from the parent version and from this run."""
+    for rows in with_first_of_run(batches, by=("kept", "is_removed", PLACE), of=()):
+        yield rows.batch.filter(pa.array(rows.is_first))
 
 
 def _removed(batch: pa.RecordBatch, kept: pa.StringArray, *, threshold: float, rule: str) -> pa.RecordBatch:

@@ -50,18 +50,24 @@ VERTEX: Final = pa.schema(
 null if it is undecided after `rounds` rounds."""
 
 
+_CARRIED: Final = pa.scalar(np.iinfo(np.int64).min, pa.int64())
+"""Priority of documents that the parent version kept: before all others. No document has it otherwise."""
+
+
 class Candidates(Function):
     """Selects living documents that share a bucket, as `CANDIDATE` rows.
 
     Args:
         signs: Prefix of the columns of `buckets.Sign`.
         buckets: The column with the buckets of a document; null: it shares none.
+        keeper: The column that is not null for documents that the parent version kept.
     """
 
     keep: Keep
     sources: tuple[str, ...] = ()
     signs: str
     buckets: str
+    keeper: str | None = None
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
@@ -72,9 +78,12 @@ def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
     """Return the candidates among the documents of *batch*."""
     batch = batch.filter(pc.is_valid(batch[options.buckets]))
     has_sizes = "cluster_size" in batch.schema.names
+    priority = priorities(batch, keep=options.keep, sources=options.sources)
+    if options.keeper is not None:
+        priority = pc.if_else(pc.is_valid(batch[options.keeper]), _CARRIED, priority)
     columns = {
         **{name: batch[f"{options.signs}.{name}"] for name in ("set_a", "set_b", "size")},
-        "priority": priorities(batch, keep=options.keep, sources=options.sources),
+        "priority": priority,
         "members": pc.fill_null(batch["cluster_size"], 1) if has_sizes else pa.repeat(1, batch.num_rows),
     }
     columns = {**{name: batch[name] for name in ("id", PLACE, "text_bytes")}, **columns}
@@ -106,7 +115,7 @@ class Vertices(Function):
 
 
 class Rank(Function):
-    """Numbers all vertices, which are undecided, in their order."""
+    """Numbers all vertices in their order. Those that the parent version kept are kept, the others undecided."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over all `RANKING` rows, sorted by (`priority`, `id`)."""
@@ -120,7 +129,8 @@ def ranked(batches: Batches) -> Iterator[pa.RecordBatch]:
         rows = batch.num_rows
         ranks = pa.array(np.arange(rank, rank + rows, dtype=np.int64))
         rank += rows
-        columns = [ranks, batch[PLACE], pa.nulls(rows, pa.int64()), pa.nulls(rows, pa.float64())]
+        kept = pc.if_else(pc.equal(batch["priority"], _CARRIED), ranks, pa.scalar(None, pa.int64()))
+        columns = [ranks, batch[PLACE], kept, pa.nulls(rows, pa.float64())]
         yield pa.RecordBatch.from_arrays([*columns, pa.array(np.zeros(rows, np.int64))], schema=VERTEX)
 
 

@@ -196,8 +196,8 @@ split: {train: 0.9}
         ),
         (("- near_dedup", "- [near_dedup]"), "10: stage 2: a stage is a name"),
         (
-            ("dataset: handbook", "dataset: handbook\nincremental: true"),
-            "2: field `incremental`: `incremental: true` is",
+            ("dataset: handbook", "dataset: handbook\nincremental: often"),
+            "2: field `incremental`: expected true or false",
         ),
         (
             ("dataset: handbook", "dataset: 2024"),
