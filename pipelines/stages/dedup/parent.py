@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -27,7 +28,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import with_first_of_run
 from corpusmill.pipelines.stages.base import SideTable
 from corpusmill.pipelines.stages.dedup.buckets import BAND, exploded
-from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
+from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_values
 from corpusmill.pipelines.stages.dedup.stars import RAY
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 from corpusmill.schemas.identity import first_64_bits_column
@@ -53,6 +54,7 @@ NEW_KEYS: Final = "new_keys"
 """Counter of the distinct band keys of new documents."""
 MAX_KEYS: Final = 8_000_000
 """Keys of new documents that a task holds (64 MB). If there are more, the keys of all kept documents are exchanged."""
+Keys: TypeAlias = npt.NDArray[np.int64]
 _EARLIER, _CURRENT = 0, 1
 _KEY: Final = ("key", "set_a", "set_b", "size")
 
@@ -175,8 +177,8 @@ def current(batch: pa.RecordBatch, signs: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([columns[name] for name in KNOWN.names], schema=KNOWN)
 
 
-def _keys(ids: pa.StringArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    keys: np.ndarray[tuple[int], np.dtype[np.int64]] = first_64_bits_column(ids).view(np.int64)
+def _keys(ids: pa.StringArray) -> Keys:
+    keys: Keys = first_64_bits_column(ids).view(np.int64)
     return keys
 
 
@@ -306,34 +308,49 @@ class ExplodeNew(Function):
         """Return the function over the columns *bands*, *keeper*, `PLACE`. It reads the table ``keys``."""
 
         def run(batches: Batches) -> Batches:
-            keys = None if self.count > MAX_KEYS else _sorted_keys(task().table("keys"))
+            keys = None if self.count > MAX_KEYS else KeySet.of(task().table("keys"))
             for batch in batches:
                 is_new = pc.is_null(batch[self.keeper])
                 is_kept = pc.fill_null(pc.equal(batch[self.keeper], batch[PLACE]), False)
-                new, kept = (batch.filter(mask) for mask in (is_new, is_kept))
-                old = exploded(kept[self.bands], kept[PLACE])
-                old = old if keys is None else old.filter(_among(old["band"], keys))
-                yield from bounded([exploded(new[self.bands], new[PLACE]), old])
+                new = batch.filter(is_new)
+                yield from bounded(
+                    [exploded(new[self.bands], new[PLACE]), kept_keys(batch.filter(is_kept), self, keys)]
+                )
 
         return run
 
 
-def _sorted_keys(batches: Batches) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch["band"]) for batch in batches)]))
+class KeySet(NamedTuple):
+    """Sorted keys, and flags by their low bits that exclude most others without a search."""
+
+    keys: Keys
+    flags: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, batches: Batches) -> KeySet:
+        """Collect the keys of *batches*."""
+        keys = np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch["band"]) for batch in batches)]))
+        flags = np.zeros(max(1 << 10, 1 << (16 * len(keys)).bit_length()), np.bool_)
+        flags[keys & (len(flags) - 1)] = True
+        return cls(keys, flags)
+
+    def places_of(self, values: Keys) -> Keys:
+        """Return the positions of the *values* that are among the keys."""
+        likely = np.flatnonzero(self.flags[values & (len(self.flags) - 1)])
+        if not len(likely):
+            return likely
+        places = np.minimum(np.searchsorted(self.keys, values[likely]), len(self.keys) - 1)
+        return likely[self.keys[places] == values[likely]]
 
 
-def _among(values: pa.Int64Array, keys: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.BooleanArray:
-    """Return which of *values* are among the sorted *keys*. A table of bits excludes most of them first."""
-    wanted = np.asarray(values)
-    bits = max(1 << 10, 1 << (16 * len(keys)).bit_length())
-    flags = np.zeros(bits, np.bool_)
-    flags[keys & (bits - 1)] = True
-    is_among = flags[wanted & (bits - 1)]
-    likely = np.flatnonzero(is_among)
-    if len(likely):
-        places = np.minimum(np.searchsorted(keys, wanted[likely]), len(keys) - 1)
-        is_among[likely] = keys[places] == wanted[likely]
-    return pa.array(is_among)
+def kept_keys(batch: pa.RecordBatch, columns: ExplodeNew, keys: KeySet | None) -> pa.RecordBatch:
+    """Return the `BAND` rows of the documents of *batch* whose key is among *keys*; all without *keys*."""
+    if keys is None:
+        return exploded(batch[columns.bands], batch[PLACE])
+    bands, counts = list_values(batch[columns.bands])
+    hits = keys.places_of(bands)
+    rows = np.searchsorted(np.cumsum(counts), hits, side="right")
+    return pa.RecordBatch.from_arrays([pa.array(bands[hits]), batch[PLACE].take(pa.array(rows))], schema=BAND)
 
 
 # -- stars
