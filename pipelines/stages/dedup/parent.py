@@ -340,7 +340,8 @@ class KeySet(NamedTuple):
         if not len(likely):
             return likely
         places = np.minimum(np.searchsorted(self.keys, values[likely]), len(self.keys) - 1)
-        return likely[self.keys[places] == values[likely]]
+        among: Keys = likely[self.keys[places] == values[likely]]
+        return among
 
 
 def kept_keys(batch: pa.RecordBatch, columns: ExplodeNew, keys: KeySet | None) -> pa.RecordBatch:
