@@ -24,6 +24,7 @@ STAGES: Final = {
     "line_dedup": "corpusmill.pipelines.stages.dedup.pieces.stage:LineDedup",
     "repetition_dedup": "corpusmill.pipelines.stages.dedup.pieces.repetition:RepetitionDedup",
     "near_dedup": "corpusmill.pipelines.stages.dedup.near:NearDedup",
+    "semantic_dedup": "corpusmill.pipelines.stages.dedup.semantic.stage:SemanticDedup",
     "substring_dedup": "corpusmill.pipelines.stages.dedup.substrings.stage:SubstringDedup",
     "stop_words": "corpusmill.pipelines.stages.linguistics.stop_words:StopWords",
     "stem": "corpusmill.pipelines.stages.linguistics.stem:Stem",

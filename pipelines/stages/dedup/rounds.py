@@ -45,7 +45,7 @@ UNDECIDED: Final = "undecided"
 """Counter of the vertices that wait for the next round."""
 _KEPT: Final = -1
 _VERTEX, _INCOMPLETE, _EDGE = 0, 1, 2
-_LEADS: Final = -1
+LEADS: Final = -1
 """In the list of the vertices to compare with: the vertex itself is one of them."""
 
 MEMBER: Final = pa.schema(
@@ -89,13 +89,54 @@ STATEMENT: Final = pa.schema(
 def rounds(
     name: str, *, start: str, of: str, signs: str, rank: str, buckets: tuple[str, ...], ngram: int, threshold: float
 ) -> Repeat:
-    """Return the rounds that decide the vertices of the step *start*.
+    """Return the rounds that decide the vertices of the step *start* by their shingles.
 
     Args:
         name: The step's name; the steps of a round are ``name.<suffix>``.
         of: The state of the documents, with the columns of `buckets.Sign`, *rank* and *buckets*.
         signs: Prefix of the columns of `buckets.Sign`.
         buckets: Columns with lists of buckets.
+    """
+
+    def compare(compared: str, listed: str, leaders: str) -> Exchange:
+        through = Shingled(ngram=ngram, rank=rank, leaders=leaders)
+        return Exchange(
+            name=compared,
+            inputs=(Input(listed, through=through, columns=("text", rank, leaders), where=leaders),),
+            by="leader",
+            order=("role", "rank"),
+            function=Compare(threshold=threshold),
+            moved=SHINGLED,
+            schema=EDGE,
+        )
+
+    choose = ChoosePairs(threshold=threshold)
+    return rounds_with(
+        name, start=start, of=of, signs=signs, rank=rank, buckets=buckets, choose=choose, compare=compare
+    )
+
+
+def rounds_with(
+    name: str,
+    *,
+    start: str,
+    of: str,
+    signs: str,
+    rank: str,
+    buckets: tuple[str, ...],
+    choose: ChoosePairs,
+    compare: Callable[[str, str, str], Exchange],
+) -> Repeat:
+    """Return the rounds that decide the vertices of the step *start* by any similarity.
+
+    Args:
+        name: The step's name; the steps of a round are ``name.<suffix>``.
+        of: The state of the documents, with the columns *signs*, *rank* and *buckets*.
+        signs: Prefix of the columns ``size`` and ``bitmap``, by which pairs are chosen.
+        buckets: Columns with lists of buckets.
+        compare: Returns the exchange that compares a vertex with its leaders exactly and makes `EDGE` rows, from its
+            name, the step whose table lists the leaders of each document, and the column that has them. In this column
+            `LEADS` stands for the document itself.
     """
     state, pairs, listed, compared, decided = (
         f"{name}.{step}" for step in ("state", "pairs", "listed", "compared", "decided")
@@ -115,7 +156,7 @@ def rounds(
                 inputs=(Input(state, through=members, columns=(*described.values(), *buckets, PLACE), where=rank),),
                 by="bucket",
                 order=("rank",),
-                function=ChoosePairs(threshold=threshold),
+                function=choose,
                 moved=MEMBER,
                 schema=PAIR,
             ),
@@ -129,22 +170,7 @@ def rounds(
                 schema=pa.schema([PLACE_FIELD, pa.field(leaders, INT64_LIST)]),
                 onto=state,
             ),
-            Exchange(
-                name=compared,
-                inputs=(
-                    Input(
-                        listed,
-                        through=Shingled(ngram=ngram, rank=rank, leaders=leaders),
-                        columns=("text", rank, leaders),
-                        where=leaders,
-                    ),
-                ),
-                by="leader",
-                order=("role", "rank"),
-                function=Compare(threshold=threshold),
-                moved=SHINGLED,
-                schema=EDGE,
-            ),
+            compare(compared, listed, leaders),
             Exchange(
                 name=decided,
                 inputs=(
@@ -230,7 +256,7 @@ def chosen_pairs(buckets: _kernel.Buckets, batch: pa.RecordBatch) -> pa.RecordBa
 
 
 class Ends(Function):
-    """Turns pairs into `MEMBERSHIP` rows: the leader of a vertex, and `_LEADS` for the leader itself."""
+    """Turns pairs into `MEMBERSHIP` rows: the leader of a vertex, and `LEADS` for the leader itself."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over `PAIR` rows."""
@@ -241,7 +267,7 @@ def ends(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return two rows for each pair of *batch*."""
     pairs = batch.filter(pc.is_valid(batch["leader"]))
     places = pa.concat_arrays([pairs["place"], pairs["leader_place"]])
-    numbers = pa.concat_arrays([pairs["leader"], pa.repeat(pa.scalar(_LEADS, pa.int64()), pairs.num_rows)])
+    numbers = pa.concat_arrays([pairs["leader"], pa.repeat(pa.scalar(LEADS, pa.int64()), pairs.num_rows)])
     return pa.RecordBatch.from_arrays([places, numbers], schema=MEMBERSHIP)
 
 
@@ -278,7 +304,7 @@ def shingled(batch: pa.RecordBatch, options: Shingled) -> pa.RecordBatch:
     rows = pc.list_parent_indices(batch[options.leaders])
     leaders = pc.list_flatten(batch[options.leaders])
     ranks = batch[options.rank].take(rows)
-    leads = pc.equal(leaders, _LEADS)
+    leads = pc.equal(leaders, LEADS)
     columns = [
         pc.if_else(leads, ranks, leaders),
         pc.if_else(leads, pa.scalar(0, pa.int64()), pa.scalar(1, pa.int64())),

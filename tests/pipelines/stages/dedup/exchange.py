@@ -37,6 +37,7 @@ class Contrary:
         self.rows = rows
         self.chance = random.Random(seed)
         self.counters: dict[str, int] = {}
+        self.counters_of: dict[str, dict[str, int]] = {}
         self.sides: dict[tuple[str, str], pa.Table] = {}
         self.rounds = 0
 
@@ -46,7 +47,10 @@ class Contrary:
         context = TaskContext(LocalStore("/nowhere"), "task", partition=0)
         with running(context):
             for step in steps:
+                before = dict(context.counters)
                 done[step.name] = self._step(step, done, context)
+                changes = {name: count - before.get(name, 0) for name, count in context.counters.items()}
+                self.counters_of[step.name] = {name: change for name, change in changes.items() if change}
         self.counters = dict(context.counters)
         return done
 
@@ -73,10 +77,14 @@ class Contrary:
                 return tables[step.name]
         raise AssertionError(f"{step.name}: {step.until} is still above zero")
 
+    def _bound(self, function: Any) -> Any:
+        """Return *function* with the counters of the steps that it asks for. A step inside a repeat has none."""
+        return function.bound({name: self.counters_of.get(name, {}) for name in function.asks()})
+
     def _map(self, step: Map, table: pa.Table, context: TaskContext) -> pa.Table:
         sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in step.sides}
         context.sides = {name: batches.append for name, batches in sides.items()}
-        function = step.function.build()
+        function = self._bound(step.function).build()
         changed = []
         for batch in self._cut(_with_places(table, step.reads)):
             written = function(batch.select(list(step.reads)))
@@ -95,7 +103,7 @@ class Contrary:
         return pa.Table.from_batches(changed).drop_columns([PLACE] if PLACE in step.reads else [])
 
     def _exchange(self, step: Exchange, done: Mapping[str, pa.Table]) -> pa.Table:
-        function = step.function.build()
+        function = self._bound(step.function).build()
         batches = [batch for part in self._partitions(step, done) for batch in function(part)]
         for batch in batches:
             assert batch.schema.equals(step.schema) or set(batch.schema.names) == set(step.schema.names), step.name
@@ -109,7 +117,7 @@ class Contrary:
         names = tuple(table.schema.names) if source.columns is None else source.columns
         table = _with_places(table, names).select(list(names))
         batches = self._cut(self._shuffled(table))
-        return batches if source.through is None else source.through.build()(batches)
+        return batches if source.through is None else self._bound(source.through).build()(batches)
 
     def _partitions(self, step: Exchange, done: Mapping[str, pa.Table]) -> list[Batches]:
         batches = [batch for source in step.inputs for batch in self._read(source, done)]

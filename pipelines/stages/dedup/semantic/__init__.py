@@ -1,0 +1,1 @@
+"""Remove documents whose vectors point in nearly the same direction."""
