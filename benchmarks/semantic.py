@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks.near_dedup import DOCUMENT, Costs, ReadDocuments
-from corpusmill.pipelines.engines.base import Batches, Scan
+from corpusmill.pipelines.engines.base import Scan
 from corpusmill.pipelines.engines.driver import run_plan
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask

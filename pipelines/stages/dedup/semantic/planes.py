@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +22,8 @@ from corpusmill.pipelines.stages.dedup.banding import FOUND
 from corpusmill.pipelines.stages.dedup.semantic.vectors import Int64, Vectors
 from corpusmill.schemas.splitmix import GAMMA, splitmix64_column
 
-Bools = npt.NDArray[np.bool_]
-Float32 = npt.NDArray[np.float32]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+Float32: TypeAlias = npt.NDArray[np.float32]
 
 MAX_BITS: Final = 1_024
 """Bits of a vector that `chosen_planes` uses at most."""
@@ -142,4 +142,4 @@ def _keys(bits_RBP: Bools, length: int) -> Int64:  # noqa: N803
     rows, bands, planes = bits_RBP.shape
     words = _words(bits_RBP.reshape(rows * bands, planes), 1).reshape(rows, bands)
     numbers_B = (np.arange(bands, dtype=np.uint64) << np.uint64(32)) | np.uint64(length)  # noqa: N806
-    return splitmix64_column(splitmix64_column(words) ^ splitmix64_column(numbers_B)).view(np.int64)
+    return splitmix64_column(splitmix64_column(words) + numbers_B).view(np.int64)

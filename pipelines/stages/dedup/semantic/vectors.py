@@ -9,7 +9,7 @@ Vectors lie one after the other: row r has the next ``counts_R[r]`` components.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ import pyarrow as pa
 Int16: TypeAlias = npt.NDArray[np.int16]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float64: TypeAlias = npt.NDArray[np.float64]
+Number = TypeVar("Number", np.int64, np.float64)
 
 MAX_DIMENSIONS: Final = 8_192
 LENGTH: Final = 4_000
@@ -66,7 +67,8 @@ def cosines(one: Int16, other: Int16, counts_R: Int64) -> Float64:  # noqa: N803
     products_R, left_R, right_R = (  # noqa: N806
         reduced(np.add, part, counts_R) for part in (left * right, left * left, right * right)
     )
-    return products_R / np.sqrt((left_R * right_R).astype(np.float64))
+    cosines_R: Float64 = products_R / np.sqrt((left_R * right_R).astype(np.float64))  # noqa: N806
+    return cosines_R
 
 
 def as_binary(vectors: Vectors) -> pa.BinaryArray:
@@ -87,7 +89,7 @@ def from_binary(column: pa.BinaryArray) -> Vectors:
     return Vectors(values.astype(np.int16, copy=False), np.diff(starts).astype(np.int64) // 2)
 
 
-def reduced(function: np.ufunc, values: npt.NDArray[np.generic], counts_R: Int64) -> npt.NDArray[np.generic]:  # noqa: N803
+def reduced(function: np.ufunc, values: npt.NDArray[Number], counts_R: Int64) -> npt.NDArray[Number]:  # noqa: N803
     """Return the values of each row combined by *function*, 0 for rows without values.
 
     >>> reduced(np.add, np.array([1, 2, 3]), np.array([2, 0, 1])).tolist()
