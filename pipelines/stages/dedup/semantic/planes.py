@@ -29,9 +29,9 @@ MAX_BITS: Final = 1_024
 """Bits of a vector that `chosen_planes` uses at most."""
 MAX_PLANES: Final = 62
 """Bits of a band, which is a 64-bit number."""
-_DEVIATIONS: Final = 5
-"""Pairs at the threshold that have more different bits than expected by as many standard deviations are left out: one
-in three million."""
+_DEVIATIONS: Final = 3
+"""Pairs with more different bits than expected at the threshold, by as many standard deviations, are left out: at the
+threshold itself, one pair in 700. Each further deviation lets several times as many pairs below the threshold pass."""
 _SEED: Final = 0x9A11E1_5EED
 _BLOCK_VALUES: Final = 1 << 21
 """Components to project at a time."""
@@ -75,10 +75,10 @@ def _bands_for(threshold: float, planes: int) -> int:
 
 
 def max_different_bits(threshold: float, *, bits: int) -> int:
-    """Return how many of *bits* two vectors at *threshold* differ in at most, but for one pair in three million.
+    """Return how many of *bits* two vectors at *threshold* differ in at most, but for one pair in 700.
 
     >>> max_different_bits(0.95, bits=920)
-    139
+    121
     """
     share = 1 - equal_bit(threshold)
     return min(bits, math.ceil(bits * share + _DEVIATIONS * math.sqrt(bits * share * (1 - share))))

@@ -125,7 +125,7 @@ class SemanticDedup(Stage):
         """Return the steps: weigh words, sign vectors, share buckets, collapse, rank, decide in rounds, make stars.
 
         Raises:
-            RecipeError: The column is not a list of floating-point numbers.
+            RecipeError: The documents do not have the column, or it is not a list of floating-point numbers.
         """
         self._check_column(name, documents.schema)
         sources = documents.sources if self.keep == "first_source" else ()
@@ -146,14 +146,18 @@ class SemanticDedup(Stage):
         )
 
     def _check_column(self, name: str, schema: pa.Schema) -> None:
-        if self.column is None or self.column not in schema.names:
+        if self.column is None:
             return
+        names = ", ".join(f"`{field.name}`" for field in schema if is_embedding(field.type))
+        hint = f"columns with embeddings: {names or 'none'}; leave `column` out to compare words"
+        if self.column not in schema.names:
+            raise RecipeError(
+                f"stage `{name}` reads the column `{self.column}`, which no earlier stage adds", hint=hint
+            )
         kind = schema.field(self.column).type
         if not is_embedding(kind):
-            raise RecipeError(
-                f"stage `{name}`: field `column`: `{self.column}` is not a list of float32 or float64, but {kind}",
-                hint="name a column with an embedding of each document, or leave `column` out to compare words",
-            )
+            problem = f"`{self.column}` is not a list of float32 or float64, but {kind}"
+            raise RecipeError(f"stage `{name}`: field `column`: {problem}", hint=hint)
 
     def _bucket_steps(self, name: str, documents: str, vectors: dict[str, Any]) -> tuple[Step, ...]:
         """Return the steps that write to each document the buckets that it shares with others."""
