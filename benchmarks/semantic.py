@@ -5,7 +5,8 @@
 
 FOLDER has Parquet files with the string columns `id` and `text`. Documents are first compared by `near_dedup`, then by
 `semantic_dedup` with vectors of words, once for each threshold. *by_kind* counts the removed documents by the column
-`kind`, if the files have it. *examples* are pairs of a removed document and the one that is kept for it.
+`kind`, if the files have it. *below_half* counts those that share less than half of their word 5-grams with the
+document that is kept for them (Jaccard similarity), and *examples* are such pairs, the least similar one first.
 
 With ``--topic``, each corpus has as many documents with embeddings of 64 dimensions about one topic: any two of the
 *different* ones have about the *cosine*, and the others are near copies of one of them (cosine 0.99). Documents of one
@@ -43,9 +44,11 @@ from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.dedup import stars
 from corpusmill.pipelines.stages.dedup.near import NearDedup
 from corpusmill.pipelines.stages.dedup.semantic.stage import RULE, SemanticDedup
+from corpusmill.pipelines.stages.dedup.shingles import shingle_sets
 from corpusmill.schemas.identity import document_id
 
 NAME: Final = "semantic_dedup"
+EXAMPLES: Final = 5
 EXAMPLE_CHARACTERS: Final = 160
 DIMENSIONS: Final = 64
 TASK_DOCUMENTS: Final = 10_000
@@ -87,16 +90,28 @@ def measured(folder: Path, *, near: float, threshold: float) -> dict[str, Any]:
     by_id = {row["id"]: row for row in rows}
     removed = sorted((row for row in rows if row["rule"] == RULE), key=lambda row: (row["value"], row["id"]))
     kinds = kinds_of(files)
+    similarities = jaccard([(row["text"], by_id[row["duplicate_of"]]["text"]) for row in removed])
+    ordered = [removed[place] for place in np.argsort(similarities, kind="stable")]
     return {
         "threshold": threshold,
         "documents": len(rows),
         "removed_by_near_dedup": sum(row["stage"] == "near_dedup" for row in rows),
         "removed": len(removed),
         "by_kind": Counter(kinds.get(row["native"], "unknown") for row in removed),
-        "cpu_s": own,
+        "below_half": sum(value < 0.5 for value in similarities),
+        "cpu_s": round(sum(own.values()), 1),
         "us_per_document": round(1e6 * sum(own.values()) / len(rows)),
-        "examples": [example(row, by_id[row["duplicate_of"]]) for row in removed[:: max(1, len(removed) // 4)][:5]],
+        "examples": [example(row, by_id[row["duplicate_of"]]) for row in ordered[::20][:EXAMPLES]],
     }
+
+
+def jaccard(pairs: list[tuple[str, str]]) -> list[float]:
+    """Return the Jaccard similarity of the word 5-grams of each pair of texts."""
+    sets = shingle_sets([text for pair in pairs for text in pair], ngram=5)
+    parts = np.split(sets.values, np.cumsum(sets.counts_D)[:-1])
+    both = [len(np.intersect1d(one, other)) for one, other in zip(parts[::2], parts[1::2], strict=True)]
+    sizes = sets.counts_D.reshape(-1, 2).sum(axis=1).tolist()
+    return [shared / (size - shared) for shared, size in zip(both, sizes, strict=True)]
 
 
 def kinds_of(files: list[Path]) -> dict[str, str]:
