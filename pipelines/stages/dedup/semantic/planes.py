@@ -33,7 +33,8 @@ _DEVIATIONS: Final = 3
 """Pairs with more different bits than expected at the threshold, by as many standard deviations, are left out: at the
 threshold itself, one pair in 700. Each further deviation lets several times as many pairs below the threshold pass."""
 _SEED: Final = 0x9A11E1_5EED
-_BLOCK_VALUES: Final = 1 << 21
+_MIN_DIMENSIONS: Final = 1_024
+_BLOCK_VALUES: Final = 1 << 19
 """Components to project at a time."""
 
 
@@ -113,13 +114,20 @@ def _blocks(rows: Int64, size: int) -> list[Int64]:
 
 def _bits(vectors_RD: npt.NDArray[np.int16], bits: int) -> Bools:  # noqa: N803 - D dimensions
     """Return on which side of each hyperplane the vectors lie. See `vectors.LENGTH` for why float32 is exact."""
-    projections_RP = vectors_RD.astype(np.float32) @ normals(vectors_RD.shape[1], bits)  # noqa: N806
-    return projections_RP > 0
+    is_above: Bools = vectors_RD.astype(np.float32) @ normals(vectors_RD.shape[1], bits) > 0
+    return is_above
 
 
-@functools.lru_cache(maxsize=2)
 def normals(dimensions: int, planes: int) -> Float32:
-    """Return the normal vectors of hyperplanes: integers of shape (dimensions, planes)."""
+    """Return the normal vectors of hyperplanes: integers of shape (dimensions, planes).
+
+    More dimensions add components, so that vectors of many lengths share one array.
+    """
+    return _normals(max(_MIN_DIMENSIONS, 1 << (dimensions - 1).bit_length()), planes)[:dimensions]
+
+
+@functools.lru_cache(maxsize=4)
+def _normals(dimensions: int, planes: int) -> Float32:
     normals_DP = np.empty((dimensions, planes), np.float32)  # noqa: N806
     with np.errstate(over="ignore"):
         columns_P = splitmix64_column(np.arange(planes, dtype=np.uint64) + np.uint64(_SEED))  # noqa: N806

@@ -21,8 +21,8 @@ from corpusmill.pipelines.stages.dedup.semantic.planes import signed
 from corpusmill.pipelines.stages.dedup.semantic.vectors import Int64, Vectors, as_binary, from_binary
 from corpusmill.pipelines.stages.dedup.semantic.words import word_vectors
 
-_COMPONENTS: Final = 1 << 21
-"""Components to compute at a time: 16 MiB of float64."""
+_COMPONENTS: Final = 1 << 19
+"""Components to compute at a time: 4 MiB of float64, of which several arrays are held."""
 _TEXT_BYTES: Final = 4_000_000
 
 
