@@ -51,8 +51,8 @@ class SemanticDedup(Stage):
     all zero, longer than 8,192, or has a component that is null, infinite, or not a number. Vectors of different
     lengths are not compared.
 
-    Below a threshold of about 0.8, and for a model that gives all texts of a language similar vectors, most pairs are
-    candidates, and the time is quadratic in the number of documents.
+    Below a threshold of about 0.8, or with a model that gives all texts similar vectors, many pairs are candidates, and
+    the time grows with the square of the number of documents.
     """
 
     version: ClassVar[int] = 1
