@@ -22,6 +22,8 @@ from tests.pipelines.stages.dedup.corpus import capture, edited, prose, similari
 from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
 ENOUGH = 1 << 20
+FINDS_ALL = NearDedup(threshold=0.8, bands=60, rows=2)
+"""Bands that detect every pair at the threshold."""
 Row = dict[str, Any]
 
 
@@ -171,8 +173,7 @@ def rules_of(texts: Sequence[str], **how: Any) -> list[str | None]:
     """Return the rule of each of *texts*, fetched one day after the other."""
     captures = [capture(str(number), text, day=number) for number, text in enumerate(texts)]
     found = {
-        fate["captured"]: fate["rule"]
-        for fate in fates(table(captures), [("near_dedup", NearDedup())], Contrary(**how))
+        fate["captured"]: fate["rule"] for fate in fates(table(captures), [("near_dedup", FINDS_ALL)], Contrary(**how))
     }
     return [found[captured] for captured in sorted(found)]
 
