@@ -340,11 +340,11 @@ class Split(_Part):
     )
     similarity: float | None = Field(
         default=None,
-        gt=0,
+        ge=0.3,
         le=1,
-        description="With `by: cluster`, documents with this similarity or more are never in different splits. "
-        "Null: the threshold of `near_dedup`.",
-        examples=[0.8],
+        description="With `by: cluster`, documents with this Jaccard similarity of their shingles or more are never in "
+        "different splits, nor are documents that a chain of such pairs connects. Null: the threshold of `near_dedup`.",
+        examples=[0.5],
     )
 
     @model_validator(mode="after")

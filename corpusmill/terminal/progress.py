@@ -29,7 +29,7 @@ _LABELS: Final = {
     ":limit": "read",
     ":hash": "identity",
     ":identity": "identity",
-    **dict.fromkeys((":census", ":join", ":shards", ":parts", ":write"), WRITE),
+    **dict.fromkeys((":leakage", ":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
 _ENDS: Final = (":read", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""

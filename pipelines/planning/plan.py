@@ -2,8 +2,8 @@
 
 The steps are, in order: `:read`, or the name of the last stage that needs the captured bytes, which runs in the same
 step; a map, or several steps, for each stage; `:hash` and `:identity` before the first stage that compares documents;
-`:census` and `:join`, which move the documents to their shards; views; `:shards`, which writes the shards. Names of
-stages never begin with a colon.
+`:leakage`, which groups similar documents if their split requires it; `:census` and `:join`, which move the documents
+to their shards; views; `:shards`, which writes the shards. Names of stages never begin with a colon.
 """
 
 from __future__ import annotations
@@ -48,15 +48,21 @@ from corpusmill.pipelines.stages.assemble import (
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
 from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
+from corpusmill.pipelines.stages.leakage.check import check_steps
+from corpusmill.pipelines.stages.leakage.groups import GroupSteps, Similar, group_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
 from corpusmill.pipelines.stages.read import Read
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
-from corpusmill.schemas.recipe import Recipe
+from corpusmill.schemas.recipe import Recipe, Split
 
+DEFAULT_NGRAM: Final = 5
+"""Words per shingle if no stage compares shingles."""
 READ: Final = ":read"
 HASH: Final = ":hash"
 IDENTITY: Final = ":identity"
+LEAKAGE: Final = ":leakage"
+LEAKAGE_CHECK: Final = ":leakage.check"
 CENSUS: Final = ":census"
 JOIN: Final = ":join"
 SHARDS: Final = ":shards"
@@ -145,7 +151,7 @@ class _Builder:
             views.insert(0, left.pop())
         for part in left:
             self._add(part)
-        self._join()
+        self._join(similar_of(self.recipe.split, [stage for _, stage in stages]))
         for part in views:
             self._add(part)
         written = self._write([stage for _, stage in stages if stage.masks])
@@ -300,13 +306,16 @@ class _Builder:
 
     # -- shards
 
-    def _join(self) -> None:
+    def _join(self, similar: Similar | None) -> None:
         self._identity()
         self._hash()
+        groups = None if similar is None else self._group(similar)
         there = self.plan.columns(self.state)
         shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
         by = self.recipe.split.by
         self._steps([census_step(CENSUS, of=self.state, columns=tuple(there), shares=shares, by=by)])
+        if groups is not None:
+            self._steps(check_steps(LEAKAGE_CHECK, census=CENSUS, pairs=groups.pairs))
         made = (*FACTS.names, SAMPLE.name)
         wanted = (*DOCUMENT.names, *LEDGER.names, *ORIGIN.names, *(f.name for f in self.added))
         names = [name for name in dict.fromkeys(wanted) if name not in made]
@@ -326,6 +335,13 @@ class _Builder:
         )
         self._steps([join])
         self.state = JOIN
+
+    def _group(self, similar: Similar) -> GroupSteps:
+        """Add the steps that group similar documents."""
+        groups = group_steps(LEAKAGE, of=self.state, similar=similar)
+        self._steps(groups.steps)
+        self.state = LEAKAGE
+        return groups
 
     def _write(self, maskers: Sequence[Stage]) -> tuple[str, ...]:
         shares, target = self.recipe.split.shares, self.recipe.shards.target_bytes
@@ -390,6 +406,22 @@ class _Part:
     name: str
     owner: str
     stage: Stage
+
+
+def similar_of(split: Split, stages: Sequence[Stage]) -> Similar | None:
+    """Return which documents *split* must not separate; None if no two documents are left that it could.
+
+    No two documents are similar if a stage has compared them at this similarity, and no later stage changes texts.
+    """
+    if split.by != "cluster" or split.similarity is None:
+        return None
+    ngram, kept_below = DEFAULT_NGRAM, float("inf")
+    for stage in stages:
+        if any("text" in part.changes() for _, part in stage.sub_stages()):
+            kept_below = float("inf")
+        if (words := stage.shingle_words()) is not None:
+            ngram, kept_below = words, min(kept_below, stage.kept_below() or float("inf"))
+    return None if kept_below <= split.similarity else Similar(split.similarity, ngram)
 
 
 def _flattened(stages: Sequence[tuple[str, Stage]]) -> list[_Part]:

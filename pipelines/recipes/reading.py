@@ -149,41 +149,11 @@ class _Reader:
         frame = self._frame({name: item for name, item in value.items() if name in _SECTIONS})
         sources = self._sources(value["sources"]) if "sources" in value else []
         stages = self._stages(value["stages"]) if "stages" in value else []
-        if frame is not None:
-            self._refuse_similar_splits(frame, stages)
         if self._problems.errors or frame is None:
             return None
         entries = number_stages([{name: stage.model_dump(mode="json")} for name, stage in stages])
         recipe = frame.model_copy(update={"sources": tuple(sources), "stages": entries})
         return LoadedRecipe(recipe, path, self._located, tuple(stage for _, stage in stages), self._loaders)
-
-    def _refuse_similar_splits(self, frame: Recipe, stages: list[tuple[str, Stage]]) -> None:
-        """Refuse a `similarity` below the threshold of deduplication, because kept documents are not clustered."""
-        similarity = frame.split.similarity
-        if similarity is None:
-            return
-        kept = [(threshold, name) for name, stage in stages if (threshold := stage.kept_below()) is not None]
-        place: Place = ("split", "similarity")
-        if not kept:
-            finders = " or ".join(f"`{name}`" for name in self._stages_that_find_similar())
-            hint = f"add {finders}, or remove `similarity`" if finders else "remove `similarity`"
-            problem = "`split`: field `similarity`: no stage of the recipe finds similar documents"
-            self._problems.add(problem, place, hint=hint, value=similarity)
-        elif similarity < min(kept)[0]:
-            threshold, name = min(kept)
-            problem = (
-                f"`split`: field `similarity`: {similarity:g} is below the threshold {threshold:g} of `{name}`: "
-                "keeping similar documents in one split is not implemented"
-            )
-            hint = f"use `similarity: {threshold:g}`, or remove it"
-            self._problems.add(problem, place, hint=hint, value=similarity)
-
-    def _stages_that_find_similar(self) -> Iterator[str]:
-        """Yield the stages that remove similar documents. Imports all stages of the table."""
-        for name, place in self._stage_table.items():
-            with contextlib.suppress(ImportError, AttributeError):
-                if resolve(place).kept_below is not Stage.kept_below:
-                    yield name
 
     def _refuse_unknown_sections(self, value: dict[str, Any]) -> None:
         for name in value.keys() - set(_SECTIONS):

@@ -31,6 +31,7 @@ from corpusmill.pipelines.engines.batches import only_where
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.domains import Domains
 from corpusmill.pipelines.stages.identity import NO_TIME, captured_us
+from corpusmill.pipelines.stages.leakage.groups import GROUP
 from corpusmill.pipelines.stages.split import partition_numbers, shards_of, splits
 from corpusmill.pipelines.stages.word_counts import word_counts
 from corpusmill.schemas.document import LEDGER, SPLITS
@@ -68,7 +69,7 @@ SAMPLE: Final = pa.field("sample_text", pa.string())
 
 def census_step(name: str, *, of: str, columns: Sequence[str], shares: Mapping[str, float], by: SplitBy) -> Map:
     """Return the step that assigns each living document its `split`, and counts documents and bytes per split."""
-    wanted = {"cluster": ("cluster_id",), "domain": ("url",), "id": ()}[by]
+    wanted = {"cluster": (GROUP, "cluster_id"), "domain": ("url",), "id": ()}[by]
     read = [name for name in wanted if name in columns]
     return Map(
         name=name,
@@ -112,11 +113,13 @@ def census_counters(text_bytes: float, shares: Mapping[str, float]) -> Counters:
 def split_keys(batch: pa.RecordBatch, *, by: SplitBy, domains: Domains) -> pa.StringArray:
     """Return the key that decides the split of each document, as 32 hex characters.
 
-    With ``cluster``, the key is the id of the kept document of its cluster, or its own id if it is in no cluster. With
-    ``domain``, it is the registered domain of its URL, or its own id if it has none.
+    With ``cluster``, the key is the least id of its group of similar documents, or the id of the kept document of its
+    cluster, or its own id if it is in neither. With ``domain``, it is the registered domain of its URL, or its own id
+    if it has none.
     """
-    if by == "cluster" and "cluster_id" in batch.schema.names:
-        return pc.coalesce(batch["cluster_id"], batch["id"])
+    if by == "cluster":
+        names = [name for name in (GROUP, "cluster_id", "id") if name in batch.schema.names]
+        return pc.coalesce(*(batch[name] for name in names))
     if by == "domain" and "url" in batch.schema.names:
         names = domains.of(batch["url"]).dictionary_encode()
         keys = pa.array([document_id("domain", name) for name in names.dictionary.to_pylist()], pa.string())

@@ -279,6 +279,10 @@ class Stage(BaseModel, ABC):
         """Return the similarity at or above which no two documents are both kept; None: the stage does not compare."""
         return None
 
+    def shingle_words(self) -> int | None:
+        """Return the number of words per shingle by which documents are compared; None: it compares no shingles."""
+        return None
+
     def sub_stages(self) -> tuple[tuple[str, Stage], ...]:
         """Return the stages that this one consists of, by name suffix, such as ``("measure", …), ("", …)``.
 

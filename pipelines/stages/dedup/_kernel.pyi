@@ -79,3 +79,20 @@ class Buckets:
             Pairs (rank, place, rank and place of an earlier member), and members (rank, place) that were not compared
             with all earlier ones; all int64.
         """
+    def links(
+        self,
+        bucket: Buffer,
+        component: Buffer,
+        place: Buffer,
+        size: Buffer,
+        bitmaps: Buffer,
+        offsets: Buffer,
+        is_thorough: bool,
+        /,
+    ) -> bytes:
+        """Process the next members, sorted by bucket, component and place. One instance runs either this or `pairs`.
+
+        Returns:
+            Pairs of places (int64) of members of different components that may be similar: all of them if *is_thorough*,
+            or only each member with the nearest of some earlier ones.
+        """

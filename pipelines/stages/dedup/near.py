@@ -116,6 +116,10 @@ class NearDedup(Stage):
         """Return the threshold."""
         return self.threshold
 
+    def shingle_words(self) -> int | None:
+        """Return the length of a shingle."""
+        return self.ngram
+
     def for_incremental(self) -> Stage:
         """Return the stage that carries the decisions of the parent version over."""
         stage = self.model_copy()

@@ -12,6 +12,8 @@ enum { KEPT = -1 };
  * rounds they are compared with all. */
 static const double CERTAIN[] = {0.85, 0.6};
 enum { THOROUGH = sizeof CERTAIN / sizeof *CERTAIN };
+/* Members that are compared with a new one to find the nearest. It bounds the time for large buckets, never a result. */
+enum { WINDOW = 1024 };
 static const double TOLERANCE = 1e-6;
 
 typedef struct {
@@ -31,8 +33,9 @@ typedef struct {
     PyObject_HEAD
     double threshold;
     size_t memory_bytes;
-    int64_t bucket, last_rank;
+    int64_t bucket, last_rank, last_place, component;
     int has_bucket, is_full;
+    size_t component_start;
     Members leaders, blocked;
 } Buckets;
 
@@ -87,21 +90,28 @@ static void clear(Members *members) {
     memset(members, 0, sizeof *members);
 }
 
+/* Return whether two members may be similar by their sizes and bitmaps. *share* receives in how many bits they differ, as
+ * a share of what similar ones may differ in. */
+static int may_be_similar(const Members *others, const Member *other, const Member *one, const uint64_t *bitmap,
+                          double threshold, double *share) {
+    double size = (double)one->size, other_size = (double)other->size;
+    if (other_size < threshold * size - TOLERANCE || size < threshold * other_size - TOLERANCE) return 0;
+    double allowed = (size + other_size) * (1 - threshold) / (1 + threshold);
+    double bits = (double)differing_bits(bitmap, one->words, others->arena + other->bitmap, other->words);
+    *share = bits > 0 ? bits / allowed : 0;
+    return bits <= allowed + TOLERANCE;
+}
+
 /* Append the members of *others* that may be duplicates of *one* to *pairs*. Return whether one of them certainly is, or
  * -1 if memory runs out. */
 static int compare(const Members *others, Member one, const uint64_t *bitmap, double threshold, double certain,
                    Column *pairs) {
-    double allowed_share = (1 - threshold) / (1 + threshold), size = (double)one.size;
-    double least = threshold * size - TOLERANCE, greatest = (size + TOLERANCE) / threshold;
     int is_certain = 0;
+    double share;
     for (size_t i = 0; i < others->count; i++) {
         const Member *other = &others->members[i];
-        double other_size = (double)other->size;
-        if (other_size < least || other_size > greatest) continue;
-        double allowed = (size + other_size) * allowed_share;
-        double bits = (double)differing_bits(bitmap, one.words, others->arena + other->bitmap, other->words);
-        if (bits > allowed + TOLERANCE) continue;
-        is_certain |= certain > 0 && bits <= certain * allowed;
+        if (!may_be_similar(others, other, &one, bitmap, threshold, &share)) continue;
+        is_certain |= certain > 0 && share <= certain;
         if (!append(pairs, (int64_t[]){one.rank, one.place, other->rank, other->place}, 4)) return -1;
     }
     return is_certain;
@@ -126,10 +136,35 @@ static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, 
     return !is_open || append(open, (int64_t[]){member.rank, member.place}, 2);
 }
 
+/* Add the next member, in the order of (component, place), and append the pairs with members of other components that may
+ * be similar: all of them, or only the nearest one. Return 0 if memory runs out. */
+static int add_link(Buckets *self, Member member, const uint64_t *bitmap, int64_t component, int is_thorough,
+                    Column *pairs) {
+    Members *others = &self->leaders;
+    if (member.place == self->last_place) return 1; /* two buckets with the same members have one number */
+    self->last_place = member.place;
+    if (!others->count || component != self->component) self->component_start = others->count;
+    self->component = component;
+    size_t end = self->component_start, nearest = end;
+    double least = 0, share;
+    for (size_t i = is_thorough || end < WINDOW ? 0 : end - WINDOW; i < end; i++) {
+        const Member *other = &others->members[i];
+        if (!may_be_similar(others, other, &member, bitmap, self->threshold, &share)) continue;
+        if (is_thorough && !append(pairs, (int64_t[]){member.place, other->place}, 2)) return 0;
+        if (nearest < end && share >= least) continue;
+        nearest = i;
+        least = share;
+    }
+    if (!is_thorough && nearest < end
+        && !append(pairs, (int64_t[]){member.place, others->members[nearest].place}, 2))
+        return 0;
+    return add_member(others, member, bitmap);
+}
+
 static void begin(Buckets *self, int64_t bucket) {
     if (self->has_bucket && self->bucket == bucket) return;
     self->bucket = bucket;
-    self->last_rank = -1;
+    self->last_rank = self->last_place = -1;
     self->has_bucket = 1;
     self->is_full = 0;
     if (bytes_of(&self->leaders) + bytes_of(&self->blocked) > 1 << 20) {
@@ -143,6 +178,18 @@ static PyObject *as_bytes(const Column *column) {
     return PyBytes_FromStringAndSize((const char *)column->values, (Py_ssize_t)(column->count * sizeof(int64_t)));
 }
 
+/* Return the bitmap of a row as aligned words, in a buffer that grows; NULL if memory runs out. */
+static const uint64_t *aligned_bitmap(Column *buffer, const char *bitmaps, const int32_t *starts, size_t row, size_t *words) {
+    *words = (size_t)(starts[row + 1] - starts[row]) / sizeof(uint64_t);
+    if (*words > buffer->room) {
+        int64_t *more = realloc(buffer->values, *words * sizeof *more);
+        if (more == NULL) return NULL;
+        buffer->values = more;
+        buffer->room = *words;
+    }
+    return memcpy(buffer->values, bitmaps + starts[row], *words * sizeof(uint64_t));
+}
+
 static PyObject *pairs_of(PyObject *object, PyObject *args) {
     Buckets *self = (Buckets *)object;
     Py_buffer bucket, rank, place, size, state, bitmaps, offsets;
@@ -150,28 +197,45 @@ static PyObject *pairs_of(PyObject *object, PyObject *args) {
     const int64_t *buckets = bucket.buf, *ranks = rank.buf, *places = place.buf, *sizes = size.buf, *states = state.buf;
     const int32_t *starts = offsets.buf;
     size_t rows = (size_t)bucket.len / sizeof(int64_t);
-    Column pairs = {0}, open = {0};
-    uint64_t *aligned = NULL;
-    size_t room = 0;
+    Column pairs = {0}, open = {0}, buffer = {0};
     int ok = 1;
     for (size_t row = 0; ok && row < rows; row++) {
-        size_t words = (size_t)(starts[row + 1] - starts[row]) / sizeof(uint64_t);
-        if (words > room) {
-            uint64_t *more = realloc(aligned, words * sizeof *more);
-            if ((ok = more != NULL) == 0) break;
-            aligned = more;
-            room = words;
-        }
-        memcpy(aligned, (const char *)bitmaps.buf + starts[row], words * sizeof *aligned);
+        size_t words;
+        const uint64_t *bitmap = aligned_bitmap(&buffer, bitmaps.buf, starts, row, &words);
         begin(self, buckets[row]);
         Member member = {ranks[row], places[row], sizes[row], 0, words};
-        ok = add(self, member, aligned, (int)states[row], &pairs, &open);
+        ok = bitmap != NULL && add(self, member, bitmap, (int)states[row], &pairs, &open);
     }
     PyObject *result = ok ? Py_BuildValue("(NN)", as_bytes(&pairs), as_bytes(&open)) : PyErr_NoMemory();
-    free(aligned);
+    free(buffer.values);
     free(pairs.values);
     free(open.values);
     Py_buffer *buffers[] = {&bucket, &rank, &place, &size, &state, &bitmaps, &offsets};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) PyBuffer_Release(buffers[i]);
+    return result;
+}
+
+static PyObject *links_of(PyObject *object, PyObject *args) {
+    Buckets *self = (Buckets *)object;
+    Py_buffer bucket, component, place, size, bitmaps, offsets;
+    int is_thorough;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*p", &bucket, &component, &place, &size, &bitmaps, &offsets, &is_thorough))
+        return NULL;
+    const int64_t *buckets = bucket.buf, *components = component.buf, *places = place.buf, *sizes = size.buf;
+    size_t rows = (size_t)bucket.len / sizeof(int64_t);
+    Column pairs = {0}, buffer = {0};
+    int ok = 1;
+    for (size_t row = 0; ok && row < rows; row++) {
+        size_t words;
+        const uint64_t *bitmap = aligned_bitmap(&buffer, bitmaps.buf, offsets.buf, row, &words);
+        begin(self, buckets[row]);
+        Member member = {places[row], places[row], sizes[row], 0, words};
+        ok = bitmap != NULL && add_link(self, member, bitmap, components[row], is_thorough, &pairs);
+    }
+    PyObject *result = ok ? as_bytes(&pairs) : PyErr_NoMemory();
+    free(buffer.values);
+    free(pairs.values);
+    Py_buffer *buffers[] = {&bucket, &component, &place, &size, &bitmaps, &offsets};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) PyBuffer_Release(buffers[i]);
     return result;
 }
@@ -199,7 +263,9 @@ static void drop_buckets(PyObject *object) {
     Py_DECREF(type);
 }
 
-static PyMethodDef methods[] = {{"pairs", pairs_of, METH_VARARGS, "Choose pairs to compare; see _kernel.pyi."}, {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {{"pairs", pairs_of, METH_VARARGS, "Choose pairs to compare; see _kernel.pyi."},
+                                {"links", links_of, METH_VARARGS, "Choose pairs that may link components; see _kernel.pyi."},
+                                {NULL, NULL, 0, NULL}};
 static PyType_Slot slots[] = {{Py_tp_new, new_buckets},
                               {Py_tp_dealloc, drop_buckets},
                               {Py_tp_methods, methods},
