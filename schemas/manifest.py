@@ -17,6 +17,8 @@ FORMAT_VERSION: Final = 2
 """Incremented when programs that read the current format would misread the next one. In format 1 the column `metadata`
 was a map; every command reads both formats."""
 VERSION_ID_LENGTH: Final = 16
+LARGE_GROUP_SHARE: Final = 0.5
+"""Share of the documents above which a group of similar documents makes the split useless."""
 
 
 class _Model(BaseModel):
@@ -144,6 +146,16 @@ class InputSource(_Model):
     refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
 
 
+class SplitGroups(_Model):
+    """Groups of similar documents, each of which is in one split. Documents that are similar to no other are in none."""
+
+    similarity: float = Field(description="Least similarity of two similar documents.")
+    pairs: int = Field(description="Pairs of similar documents by which groups are connected, each of them verified.")
+    groups: int
+    documents: int = Field(description="Documents in all groups.")
+    largest: int = Field(description="Documents in the largest group.")
+
+
 class VersionManifest(_Model):
     """The files of a version, its inputs, and how it was built."""
 
@@ -161,6 +173,9 @@ class VersionManifest(_Model):
     contents: dict[str, str] = Field(
         default_factory=dict,
         description="Files and versions that stages read: `<stage>.<input>` to the SHA-256 of a file or a version id.",
+    )
+    split_groups: SplitGroups | None = Field(
+        default=None, description="Groups of similar documents; null if the recipe does not look for any."
     )
     tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
     cost: tuple[StepCost, ...]

@@ -23,6 +23,7 @@ from corpusmill.schemas.manifest import (
     InputSource,
     ShardFile,
     SideFile,
+    SplitGroups,
     StageCounts,
     StepCost,
     VersionManifest,
@@ -110,6 +111,7 @@ def make_manifest(
     recipe: dict[str, Any],
     inputs: tuple[InputSource, ...],
     contents: dict[str, str] | None = None,
+    split_groups: SplitGroups | None = None,
     tools: dict[str, str],
     cost: tuple[StepCost, ...],
 ) -> VersionManifest:
@@ -137,6 +139,7 @@ def make_manifest(
         recipe=recipe,
         inputs=inputs,
         contents=contents or {},
+        split_groups=split_groups,
         tools=tools,
         cost=cost,
     )

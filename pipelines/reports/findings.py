@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias
 
 from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
 from corpusmill.pipelines.reports.wording import count, listed, percent, plural, seconds, size
+from corpusmill.schemas.manifest import LARGE_GROUP_SHARE
 
 Finding: TypeAlias = dict[str, str]
 """`level` (warning or info), `code` (stable), `text`, and `section` (of the report, with details)."""
@@ -103,6 +104,11 @@ def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:
     if leaks["cluster_id"]:
         text = f"Clusters of near duplicates in more than one split: {count(leaks['cluster_id'])}."
         yield _finding("warning", "leaked_clusters", "splits", text)
+    groups = figures["split_groups"]
+    if groups is not None and groups["largest"] > LARGE_GROUP_SHARE * figures["sizes"]["documents"]:
+        share = percent(groups["largest"] / figures["sizes"]["documents"])
+        text = f"One group of similar documents has {share} of the documents, all of them in one split."
+        yield _finding("warning", "large_group", "splits", text)
     stages = recorded_stages(figures["stages"])
     copies = {stage.model.removes_copies for stage in stages if stage.model is not None}
     if figures["sizes"]["documents"] and "near" not in copies and are_all_installed(stages):

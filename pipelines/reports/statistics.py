@@ -70,6 +70,7 @@ def statistics(version: Store | Path) -> dict[str, Any]:
             "side_tables": _side_tables(open_store(version), manifest),
             "side_counts": contents.side_counts(manifest, tables),
             "leakage": duplicates.leakage(tables),
+            "split_groups": None if manifest.split_groups is None else manifest.split_groups.model_dump(),
             "cost": _cost(manifest.cost),
         }
 

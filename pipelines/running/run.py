@@ -30,7 +30,7 @@ from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, new_files_warnings, refuse_changed, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, resolved_yaml
 from corpusmill.pipelines.reports.describe import describe_version
-from corpusmill.pipelines.running import conservation
+from corpusmill.pipelines.running import conservation, leakage
 from corpusmill.pipelines.running.checks import check, empty_splits
 from corpusmill.pipelines.running.formats import wrong_format
 from corpusmill.pipelines.running.sources import acquire
@@ -173,6 +173,7 @@ class _Run:
     ) -> Result:
         files = [file for step in plan.written for file in written_files(results[step], store)]
         stages = conservation.stage_counts(plan, results)
+        groups = leakage.split_groups(results, similarity=self.loaded.recipe.split.similarity)
         dataset = self.workspace.dataset(self.dataset)
         manifest = make_manifest(
             files,
@@ -184,6 +185,7 @@ class _Run:
             by_source=_by_source(results),
             recipe=self.loaded.recipe.model_dump(mode="json"),
             contents=plan.contents,
+            split_groups=groups,
             inputs=tuple(_described(source, _counters(results), self.loaded.stages) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in results.values()),
@@ -203,6 +205,7 @@ class _Run:
             wrong_format=lambda: wrong_format(inputs, self.acquisition.loaders),
         )
         warnings += empty_splits(self.loaded.recipe.split.shares, manifest.files)
+        warnings += leakage.large_group(groups, published=manifest.counts.published)
         warnings += [*late_extraction(self.loaded), *content_warnings(self.loaded)]
         self.lock.check()
         target, new = publish(

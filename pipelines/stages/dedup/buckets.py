@@ -143,8 +143,13 @@ class Part(NamedTuple):
     is_crowded: bool
 
 
-def parts_of_groups(batches: Batches) -> Iterator[Part]:
-    """Cut a stream sorted by `band` into whole groups and parts of crowded ones. No crowded group is held whole."""
+def parts_of_groups(batches: Batches, *, max_members: int | None = None) -> Iterator[Part]:
+    """Cut a stream sorted by `band` into whole groups and parts of crowded ones. No crowded group is held whole.
+
+    Args:
+        max_members: Rows of a group that is not crowded; None: `MAX_MEMBERS`.
+    """
+    limit = MAX_MEMBERS if max_members is None else max_members
     opened: pa.RecordBatch | None = None
     crowded: int | None = None
     for batch in batches:
@@ -154,7 +159,7 @@ def parts_of_groups(batches: Batches) -> Iterator[Part]:
         bands = np.asarray(joined["band"])
         starts = run_starts(joined["band"])
         ends = np.append(starts[1:], len(bands))
-        is_crowded = (ends - starts > MAX_MEMBERS) | (bands[starts] == crowded if crowded is not None else False)
+        is_crowded = (ends - starts > limit) | (bands[starts] == crowded if crowded is not None else False)
         last = int(starts[-1]) if not is_crowded[-1] else len(bands)
         crowded = int(bands[-1]) if is_crowded[-1] else None
         in_crowd = is_crowded[group_numbers(starts, rows=len(bands))][:last]

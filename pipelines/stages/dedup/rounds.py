@@ -22,6 +22,7 @@ The table of vertices has 40 bytes per candidate, and `Decide` one byte per cand
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -275,6 +276,8 @@ def ends(batch: pa.RecordBatch) -> pa.RecordBatch:
 
 _TEXT_BYTES: Final = 4_000_000
 """UTF-8 bytes of text to hash at a time: their shingles take twice as much."""
+_SHINGLES: Final = 1_000_000
+"""Shingles per batch. A document with many leaders is copied for each of them."""
 
 
 class Shingled(Function):
@@ -291,27 +294,37 @@ class Shingled(Function):
             for batch in batches:
                 chosen = batch.filter(pc.is_valid(batch[self.leaders]))
                 for part in bounded([chosen], max_bytes=_TEXT_BYTES):
-                    yield from bounded([shingled(part, self)])
+                    yield from bounded(shingled(part, self))
 
         return run
 
 
-def shingled(batch: pa.RecordBatch, options: Shingled) -> pa.RecordBatch:
-    """Return the shingles of each document of *batch* for each leader that it is compared with, and for itself."""
+def shingled(batch: pa.RecordBatch, options: Shingled) -> Iterator[pa.RecordBatch]:
+    """Yield the shingles of each document of *batch* for each leader that it is compared with, and for itself."""
     from corpusmill.pipelines.stages.dedup.shingles import shingle_sets
 
     sets = shingle_sets(batch["text"], ngram=options.ngram)
+    shingles = list_column(sets.values.view(np.int64), sets.counts_D)
     rows = pc.list_parent_indices(batch[options.leaders])
     leaders = pc.list_flatten(batch[options.leaders])
     ranks = batch[options.rank].take(rows)
+<<<<<<< HEAD
     leads = pc.equal(leaders, LEADS)
     columns = [
+=======
+    leads = pc.equal(leaders, _LEADS)
+    numbers = [
+>>>>>>> 3d28245 (split: check groups at publication and warn about a large one)
         pc.if_else(leads, ranks, leaders),
         pc.if_else(leads, pa.scalar(0, pa.int64()), pa.scalar(1, pa.int64())),
         ranks,
-        list_column(sets.values.view(np.int64), sets.counts_D).take(rows),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=SHINGLED)
+    values = np.cumsum(sets.counts_D[np.asarray(rows)])
+    bounds = [0, *(np.flatnonzero(np.diff(values // _SHINGLES)) + 1).tolist(), len(rows)]
+    for start, stop in itertools.pairwise(bounds):
+        taken = shingles.take(rows[start:stop])
+        columns = [*(column[start:stop] for column in numbers), taken]
+        yield pa.RecordBatch.from_arrays(columns, schema=SHINGLED)
 
 
 class Compare(Function):
