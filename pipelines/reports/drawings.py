@@ -31,6 +31,7 @@ def drawings(figures: dict[str, Any]) -> dict[str, Any]:
         "lengths": _lengths(figures),
         "years": _years(figures),
         "clusters": _clusters(figures),
+        "similarities": [(row, _similarities(row)) for row in figures["duplicates"]["similarities"][:_ROWS]],
         "splits": _splits(figures),
         "cost": _cost(figures),
         "signals": [(item, _signal(item)) for item in figures["signals"][:_SMALL_MULTIPLES]],
@@ -146,6 +147,18 @@ def _clusters(figures: dict[str, Any]) -> Markup | None:
         for row in rows
     ]
     return charts.bars(items, title="Clusters of near duplicates by size")
+
+
+def _similarities(row: dict[str, Any]) -> Markup:
+    bins = row["histogram"]
+    description = "; ".join(f"from {bin['from']:g}: {wording.count(bin['documents'])}" for bin in bins)
+    return charts.histogram(
+        [bin["documents"] for bin in bins],
+        title=f"Similarity of documents that {row['stage']} removed",
+        description=description,
+        labels=((0.0, f"{row['threshold']:g}"), (1.0, "1")),
+        height=72,
+    )
 
 
 def _splits(figures: dict[str, Any]) -> Markup:

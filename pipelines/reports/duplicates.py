@@ -14,6 +14,12 @@ from corpusmill.schemas.manifest import VersionManifest
 LARGEST_CLUSTERS: Final = 8
 PAIRS: Final = 4
 """Number of removed documents that are shown beside the document that was kept."""
+NEAR: Final = 0.02
+"""Distance to the threshold, and width of a column of the histogram of similarities."""
+_LOOKED_AT: Final = 24
+"""Removed documents nearest to their threshold that are searched for a text: the ledger has samples of some only."""
+_CUT_BYTES: Final = ".cut_bytes"
+"""How the signals of stages that cut repeated text end."""
 WORDS_BEFORE: Final = 12
 """Words before the first difference that are shown of both texts."""
 _READ: Final = 4 * TEXT_LENGTH
@@ -21,13 +27,15 @@ _READ: Final = 4 * TEXT_LENGTH
 
 
 def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
-    """Return removed copies by rule, sizes of clusters, the largest clusters, and the least similar pairs."""
+    """Return removed copies by rule, bytes cut by stage, clusters, and how similar copies are to what was kept."""
     return {
         "stages": _stages_that_remove_copies(manifest),
         "rules": _by_rule(tables),
+        "cuts": _cuts(manifest),
         "by_source": _by_source(tables),
         "cluster_sizes": _cluster_sizes(tables),
         "largest": _largest(tables),
+        "similarities": _similarities(tables),
         "pairs": _pairs(tables),
     }
 
@@ -45,6 +53,21 @@ def _by_rule(tables: Tables) -> list[dict[str, Any]]:
         FROM ledger WHERE duplicate_of IS NOT NULL GROUP BY stage, rule ORDER BY documents DESC, rule
         """
     )
+
+
+def _cuts(manifest: VersionManifest) -> list[dict[str, Any]]:
+    """Return the bytes that stages cut because they are repeated, of those that entered the stage."""
+    stages = recorded_stages(manifest.recipe.get("stages", []))
+    names = [
+        one.entry.id
+        for one in stages
+        if one.stage is not None and any(field.name.endswith(_CUT_BYTES) for field in one.stage.adds())
+    ]
+    return [
+        {"stage": count.name, "bytes": count.bytes_cut, "of": count.bytes_in}
+        for count in manifest.counts.stages
+        if count.name in names
+    ]
 
 
 def _by_source(tables: Tables) -> list[dict[str, Any]]:
@@ -94,17 +117,48 @@ def _largest(tables: Tables) -> list[dict[str, Any]]:
     return [_shortened_row(row) for row in rows]
 
 
-def _pairs(tables: Tables) -> list[dict[str, Any]]:
-    """Return the removed near duplicates that are least similar to their kept document."""
+_SIMILAR: Final = "duplicate_of IS NOT NULL AND value BETWEEN threshold AND 1"
+
+
+def _similarities(tables: Tables) -> list[dict[str, Any]]:
+    """Return a histogram of the similarities of removed documents to kept ones, and those near the threshold."""
     rows = tables.rows(
         f"""
-        WITH removed AS (
+        SELECT stage, threshold, least(floor(round((value - threshold) / {NEAR}, 6)), floor((1 - threshold) / {NEAR}))
+            ::INTEGER AS bin, count(*) AS documents
+        FROM ledger WHERE {_SIMILAR} GROUP BY ALL ORDER BY stage, threshold, bin
+        """
+    )
+    groups: dict[tuple[str, float], dict[int, int]] = {}
+    for row in rows:
+        groups.setdefault((row["stage"], row["threshold"]), {})[row["bin"]] = row["documents"]
+    return [
+        {
+            "stage": stage,
+            "threshold": threshold,
+            "near_threshold": bins.get(0, 0),
+            "histogram": [
+                {"from": round(threshold + NEAR * place, 6), "documents": bins.get(place, 0)}
+                for place in range(max(bins) + 1)
+            ],
+        }
+        for (stage, threshold), bins in groups.items()
+    ]
+
+
+def _pairs(tables: Tables) -> list[dict[str, Any]]:
+    """Return the removed near duplicates nearest to their threshold, with the kept document; with a text, if any."""
+    rows = tables.rows(
+        f"""
+        WITH nearest AS (
+            SELECT * FROM ledger WHERE {_SIMILAR} ORDER BY value - threshold, id LIMIT {_LOOKED_AT}
+        ), removed AS (
             SELECT id, source_id, duplicate_of, value, threshold, left(sample_text, {_READ}) AS removed,
                 CASE WHEN text_bytes > strlen(sample_text) THEN length(sample_text) ELSE {_READ} END AS seen
-            FROM ledger WHERE duplicate_of IS NOT NULL AND value IS NOT NULL ORDER BY value, id LIMIT {PAIRS}
+            FROM nearest ORDER BY sample_text IS NULL, value - threshold, id LIMIT {PAIRS}
         )
         SELECT removed.* EXCLUDE (seen), shards.source_id AS kept_source_id, left(text, seen) AS kept
-        FROM removed LEFT JOIN shards ON shards.id = duplicate_of ORDER BY value, removed.id
+        FROM removed LEFT JOIN shards ON shards.id = duplicate_of ORDER BY value - threshold, removed.id
         """
     )
     names = ("source_id", "kept_source_id")

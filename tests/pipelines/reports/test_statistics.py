@@ -10,6 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpusmill.pipelines.reports.page import render
+from corpusmill.pipelines.reports.report import report
 from corpusmill.pipelines.reports.signals import make_axis, position
 from corpusmill.pipelines.reports.statistics import read_manifest, statistics
 from corpusmill.pipelines.reports.tables import open_tables
@@ -118,7 +120,30 @@ def test_duplicates_are_counted_and_their_clusters_shown(figures: dict[str, Any]
     }
     assert [cluster["size"] for cluster in result["largest"][:3]] == [21, 11, 2]
     assert [(row["to"], row["clusters"]) for row in result["cluster_sizes"]] == [(1, 248), (16, 1), (32, 1)]
-    assert [pair["value"] for pair in result["pairs"]] == sorted(pair["value"] for pair in result["pairs"])
+
+
+def test_similarities_of_copies_are_a_histogram_with_the_pairs_near_the_threshold(figures: dict[str, Any]) -> None:
+    """A reader decides by them whether the threshold is right. Pairs with a text come first."""
+    (row,) = figures["duplicates"]["similarities"]
+    pairs = figures["duplicates"]["pairs"]
+
+    assert (row["stage"], row["threshold"], row["near_threshold"]) == ("near_dedup", 0.8, 4)
+    assert [column["from"] for column in row["histogram"]] == [0.8, 0.82, 0.84, 0.86, 0.88, 0.9, 0.92, 0.94]
+    assert [column["documents"] for column in row["histogram"]] == [4, 4, 4, 4, 4, 4, 4, 2]
+    assert all(pair["removed"] and pair["kept"] for pair in pairs)
+    assert [pair["value"] for pair in pairs] == sorted(pair["value"] for pair in pairs)
+
+
+def test_a_removed_text_that_is_not_in_the_ledger_is_said_to_be_missing(tmp_path: Path) -> None:
+    """The ledger has the texts of a sample of the rejected documents."""
+    kept = next(c for c in captures() if c.source == "licences")
+    copies = (replace(kept, source_id=f"{n}", rule="near_dedup.duplicate", stage="near_dedup", value=0.9, threshold=0.8,
+                      duplicate_of=kept.id) for n in range(20))  # fmt: skip
+    unsampled = next(copy for copy in copies if int(copy.id[0], 16) >= 8)
+
+    page = render(report(statistics(make_version(tmp_path / "v", [kept, unsampled]))))
+
+    assert "not in the ledger, which has the texts of a sample" in page
 
 
 def test_personal_data_is_counted_apart_for_published_documents(figures: dict[str, Any]) -> None:
