@@ -147,7 +147,7 @@ class InputSource(_Model):
 
 
 class SplitGroups(_Model):
-    """Groups of similar documents, each of which is in one split. Documents that are similar to no other are in none."""
+    """Groups of similar documents, each in one split. Documents that are similar to no other are in no group."""
 
     similarity: float = Field(description="Least similarity of two similar documents.")
     pairs: int = Field(description="Pairs of similar documents by which groups are connected, each of them verified.")

@@ -47,7 +47,5 @@ def large_group(groups: SplitGroups | None, *, published: int) -> list[str]:
     if groups is None or groups.largest <= LARGE_GROUP_SHARE * published:
         return []
     share = f"{groups.largest:,} of {published:,} documents"
-    return [
-        f"one group of similar documents has {share}, all in one split: use a `similarity` above {groups.similarity:g}, "
-        "or remove what they share"
-    ]
+    hint = f"use a `similarity` above {groups.similarity:g}, or remove what they share"
+    return [f"one group of similar documents has {share}, all in one split: {hint}"]

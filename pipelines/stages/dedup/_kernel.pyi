@@ -93,6 +93,6 @@ class Buckets:
         """Process the next members, sorted by bucket, component and place. One instance runs either this or `pairs`.
 
         Returns:
-            Pairs of places (int64) of members of different components that may be similar: all of them if *is_thorough*,
-            or only each member with the nearest of some earlier ones.
+            Pairs of places (int64) of members of different components that may be similar: all of them if
+            *is_thorough*, or only each member with the nearest of some earlier ones.
         """

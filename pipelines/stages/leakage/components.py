@@ -1,4 +1,4 @@
-"""Connected components of a graph that no task holds whole, as stars: each vertex is linked to the least one it reaches.
+"""Connected components of a graph that no task holds whole, as stars: each vertex is linked to the least it reaches.
 
 Two operations alternate (Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii 2014, doi:10.1145/2670979.2670997). The
 large star of a vertex links its greater neighbors to the least vertex of its neighborhood, the small star its lesser
@@ -55,9 +55,7 @@ def component_steps(name: str, *, links: tuple[Input, ...]) -> tuple[Exchange, R
 
 
 def _star_step(name: str, inputs: tuple[Input, ...], function: Function) -> Exchange:
-    return Exchange(
-        name=name, inputs=inputs, by="vertex", order=("other",), function=function, moved=LINK, schema=LINK
-    )
+    return Exchange(name=name, inputs=inputs, by="vertex", order=("other",), function=function, moved=LINK, schema=LINK)
 
 
 class BothWays(Function):

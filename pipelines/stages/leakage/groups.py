@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -31,13 +32,17 @@ from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 GROUP: Final = ":leakage.group"
 """Column with the least id of a document's group; null for a document that is similar to no other."""
+_INT64: Final = pa.int64()
 GROUP_SIZE: Final = "group_size/"
 """Prefix of the counters of groups by size: ``group_size/2`` is the number of pairs."""
 
-MAX_MEMBERS: Final = 128
+MAX_MEMBERS: Final = 32
 """Larger buckets are divided by rare shingles (`dedup.crowds`). The bitmaps of `near_dedup` exclude few pairs at low
-similarities: 5,000 pages of a template with a similarity of 0.45 are 12 million comparisons at 0.5 without this bound."""
-SET: Final = pa.schema([*(pa.field(name, pa.int64(), nullable=False) for name in ("set_a", "set_b", "size")), PLACE_FIELD])
+similarities: at 0.5, 5,000 pages of a template with a similarity of 0.45 are 12 million comparisons without this bound.
+"""
+SET: Final = pa.schema(
+    [*(pa.field(name, pa.int64(), nullable=False) for name in ("set_a", "set_b", "size")), PLACE_FIELD]
+)
 """A document with its set of shingles (`size` and 128 bits of hash)."""
 MEMBER: Final = pa.schema([PLACE_FIELD, pa.field("vertex", pa.int64(), nullable=False)])
 """A document and the place of its vertex, the first document with the same set."""
@@ -62,7 +67,7 @@ class Similar:
 
     @property
     def bands(self) -> tuple[int, int]:
-        """Bands and rows of the signatures. Equal documents share every band, so one is enough for a similarity of 1."""
+        """Bands and rows of the signatures. Equal documents share every band: one is enough for a similarity of 1."""
         return chosen_bands(self.similarity) if self.similarity < 1 else (1, 1)
 
 
@@ -95,16 +100,17 @@ def group_steps(name: str, *, of: str, similar: Similar) -> GroupSteps:
     before, component = f"{name}.before", f"{name}.component"
     bands, rows = similar.bands
     sign_columns = buckets.columns_of(name)
-    linking = {
-        "signs": name,
-        "vertex": vertex,
-        "buckets": (own, divided),
-        "ngram": similar.ngram,
-        "similarity": similar.similarity,
-    }
+    links = partial(
+        link_steps,
+        signs=name,
+        vertex=vertex,
+        buckets=(own, divided),
+        ngram=similar.ngram,
+        similarity=similar.similarity,
+    )
     copies = Input(sets, through=BothWays(columns=(PLACE, "vertex")))
     first, rest = (Input(step, through=BothWays(columns=("rank", "leader"))) for step in (near, far))
-    steps = (
+    steps: tuple[Step, ...] = (
         Map(
             name=signs,
             of=of,
@@ -158,11 +164,13 @@ def group_steps(name: str, *, of: str, similar: Similar) -> GroupSteps:
             ngram=similar.ngram,
             threshold=similar.similarity,
         ),
-        *link_steps(near, of=crowds, component=None, **linking),
+        *links(near, of=crowds, component=None),
         *component_steps(near_components, links=(copies, first)),
         _column_step(near_labels, Input(near_components, through=Labels(into=before)), before, onto=crowds),
-        *link_steps(far, of=near_labels, component=before, **linking),
-        *component_steps(components, links=(Input(near_components, through=BothWays(columns=("vertex", "other"))), rest)),
+        *links(far, of=near_labels, component=before),
+        *component_steps(
+            components, links=(Input(near_components, through=BothWays(columns=("vertex", "other"))), rest)
+        ),
         _column_step(labels, Input(components, through=Labels(into=component)), component, onto=of),
         Exchange(
             name=keys,
@@ -180,7 +188,7 @@ def group_steps(name: str, *, of: str, similar: Similar) -> GroupSteps:
     return GroupSteps(steps, ((sets, (PLACE, "vertex")), (near, ("rank", "leader")), (far, ("rank", "leader"))))
 
 
-def _column_step(name: str, input_: Input, column: str, *, onto: str, kind: pa.DataType = pa.int64()) -> Exchange:
+def _column_step(name: str, input_: Input, column: str, *, onto: str, kind: pa.DataType = _INT64) -> Exchange:
     """Return the step that writes one *column* onto the documents. Rows for one document are equal."""
     schema = pa.schema([PLACE_FIELD, pa.field(column, kind)])
     return Exchange(
@@ -194,8 +202,7 @@ class First(Function):
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by `PLACE`."""
         return lambda batches: (
-            rows.batch.filter(pa.array(rows.is_first))
-            for rows in with_first_of_run(batches, by=(PLACE,), of=(PLACE,))
+            rows.batch.filter(pa.array(rows.is_first)) for rows in with_first_of_run(batches, by=(PLACE,), of=(PLACE,))
         )
 
 
@@ -204,9 +211,7 @@ class Share(Function):
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`band`, `PLACE`)."""
-        return lambda batches: map(
-            buckets.shared_buckets, buckets.parts_of_groups(batches, max_members=MAX_MEMBERS)
-        )
+        return lambda batches: map(buckets.shared_buckets, buckets.parts_of_groups(batches, max_members=MAX_MEMBERS))
 
 
 class Sets(Function):

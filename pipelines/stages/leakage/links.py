@@ -148,9 +148,10 @@ class ChooseLinks(Function):
 
 def chosen_links(buckets: _kernel.Buckets, batch: pa.RecordBatch, *, is_thorough: bool) -> pa.RecordBatch:
     """Return the `rounds.PAIR` rows of the next `MEMBER` rows."""
-    numbers = (np.asarray(batch[name]) for name in ("bucket", "component", "place", "size"))
+    bucket, component, place, size = (np.asarray(batch[name]).data for name in ("bucket", "component", "place", "size"))
     bitmaps = batch["bitmap"]
     _, offsets, data = bitmaps.buffers()
-    starts = np.frombuffer(offsets, np.int32)[bitmaps.offset : bitmaps.offset + len(bitmaps) + 1]
-    pairs_P2 = np.frombuffer(buckets.links(*numbers, data, starts, is_thorough), np.int64).reshape(-1, 2)  # noqa: N806 - P pairs
+    starts = np.frombuffer(offsets, np.int32)[bitmaps.offset : bitmaps.offset + len(bitmaps) + 1].data
+    pairs = buckets.links(bucket, component, place, size, data, starts, is_thorough)
+    pairs_P2 = np.frombuffer(pairs, np.int64).reshape(-1, 2)  # noqa: N806 - P pairs
     return pa.RecordBatch.from_arrays([pa.array(pairs_P2[:, column]) for column in (0, 0, 1, 1)], schema=PAIR)

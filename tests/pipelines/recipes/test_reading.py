@@ -330,8 +330,7 @@ def test_a_reserved_stage_name_is_refused_with_its_line(tmp_path: Path, name: st
 @pytest.mark.parametrize(
     ("split", "stages", "message"),
     [
-        ("{by: cluster, similarity: 0.5}", "[near_dedup]", "0.5 is below the threshold 0.8 of `near_dedup`"),
-        ("{by: cluster, similarity: 0.9}", "[]", "no stage of the recipe finds similar documents"),
+        ("{by: cluster, similarity: 0.2}", "[near_dedup]", "expected a number from 0.3 to 1 or null, got `0.2`"),
         ("{by: id, similarity: 0.9}", "[near_dedup]", "`similarity` needs `by: cluster`"),
         ("{by: hash}", "[]", "by"),
     ],
@@ -349,9 +348,11 @@ def test_a_similarity_of_splits_that_cannot_be_kept_is_refused(
         load_recipe(path, loaders=LOADERS, check_inputs=False)
 
 
-@pytest.mark.parametrize("split", ["{by: cluster, similarity: 0.8}", "{by: cluster}", "{by: domain}"])
+@pytest.mark.parametrize(
+    "split", ["{by: cluster, similarity: 0.8}", "{by: cluster, similarity: 0.5}", "{by: cluster}", "{by: domain}"]
+)
 def test_splits_that_can_be_kept_are_read(tmp_path: Path, split: str) -> None:
-    """No two kept documents have this similarity or more."""
+    """Documents are grouped if similar ones may be left."""
     path = tmp_path / "r.yaml"
     path.write_text(
         f"dataset: d\nsources:\n  - load: {{name: s, format: jsonl, path: .}}\nstages: [near_dedup]\nsplit: {split}\n"

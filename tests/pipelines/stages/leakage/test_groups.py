@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from corpusmill.pipelines.engines.base import Exchange, Map, Repeat
 from corpusmill.pipelines.stages.assemble import census_step
-from corpusmill.pipelines.stages.dedup import buckets, crowds
+from corpusmill.pipelines.stages.dedup import crowds
+from corpusmill.pipelines.stages.leakage import groups
 from corpusmill.pipelines.stages.leakage.check import PAIRS, SEPARATED, check_steps
 from corpusmill.pipelines.stages.leakage.groups import GROUP, GROUP_SIZE, GroupSteps, Similar, group_steps
 from corpusmill.schemas.identity import document_id
@@ -77,8 +78,121 @@ def corpora(draw: st.DrawFn) -> list[dict[str, Any]]:
     return captures
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(captures=corpora(), how=contrary)
 def test_groups_are_the_components_of_all_pairs(captures: list[dict[str, Any]], how: Contrary) -> None:
     """If the bands detect all pairs, only the definition may decide, in any order, partitions and batches."""
     assert grouped(captures, how) == components(captures)
+
+
+@settings(max_examples=15, deadline=None)
+@given(captures=corpora(), how=contrary, members=st.sampled_from([1, 3]))
+def test_crowded_buckets_change_nothing(captures: list[dict[str, Any]], how: Contrary, members: int) -> None:
+    """Large buckets are divided by rare shingles, which loses no similar pair."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "MAX_MEMBERS", members)
+        patch.setattr(crowds, "CHUNK", 10)
+        patch.setattr(crowds, "SAMPLE", 5)
+
+        assert grouped(captures, how) == components(captures)
+
+
+def test_a_chain_of_two_thousand_documents_is_one_group() -> None:
+    """Each is similar to its neighbors alone, and the ends share no word."""
+    chance = random.Random(1)
+    words = prose(chance, 20_100)
+    captures = [capture(str(place), " ".join(words[10 * place : 10 * place + 50])) for place in range(2_000)]
+    how = Contrary(parts=2, rows=1_000)
+
+    groups_of = grouped(captures, how, similar=Similar(similarity=0.5, ngram=5))
+
+    assert set(groups_of.values()) == {min(one["id"] for one in captures)}
+    assert how.rounds <= 2
+
+
+def pairs_compared(captures: Sequence[dict[str, Any]], similarity: float) -> int:
+    steps = group_steps(":leakage", of="documents", similar=Similar(similarity=similarity, ngram=5))
+    tables = tables_of(captures, Contrary(parts=1, rows=1_000), steps)
+    return sum(tables[f":leakage.{step}.pairs"].num_rows for step in ("nearest", "rest"))
+
+
+@pytest.mark.parametrize(("shared", "is_grouped"), [(160, True), (115, False)])
+def test_a_template_takes_a_comparison_for_each_document(shared: int, is_grouped: bool) -> None:
+    """500 pages have 125,000 pairs, similar or not, of which most share a bucket."""
+    chance = random.Random(2)
+    template = prose(chance, shared)
+    texts = [[*template, *(f"own{chance.getrandbits(40)}" for _ in range(200 - shared))] for _ in range(500)]
+    captures = [capture(str(number), " ".join(words)) for number, words in enumerate(texts)]
+
+    assert pairs_compared(captures, 0.5) < 3_000
+    how = Contrary(parts=1, rows=1_000)
+    assert len(set(grouped(captures, how, similar=Similar(0.5, 5)).values())) == (1 if is_grouped else 500)
+
+
+def test_groups_are_counted_by_size() -> None:
+    """The manifest has their number and the largest, wherever batches are cut."""
+    chance = random.Random(3)
+    captures = []
+    for name, size in (("a", 5), ("b", 2), ("c", 2), ("d", 1)):
+        text = " ".join(prose(chance, 60))
+        captures += [capture(f"{name}{member}", text + f" {member}") for member in range(size)]
+
+    for rows in (1, 7, 1_000):
+        how = Contrary(parts=1, rows=rows)
+        grouped(captures, how)
+        assert {name: n for name, n in how.counters.items() if name.startswith(GROUP_SIZE)} == {
+            f"{GROUP_SIZE}5": 1,
+            f"{GROUP_SIZE}2": 2,
+        }
+
+
+@settings(max_examples=15, deadline=None)
+@given(captures=corpora())
+def test_a_group_keeps_its_key_when_the_corpus_grows(captures: list[dict[str, Any]]) -> None:
+    """New documents that are similar to none change no split, and a copy only that of a group whose least id it is."""
+    chance = random.Random(4)
+    others = [capture(f"new {number}", " ".join(prose(chance, 50))) for number in range(5)]
+    copy = capture("copy of a-0", captures[0]["text"])
+
+    before, after = grouped(captures, Contrary()), grouped([*captures, *others, copy], Contrary())
+
+    changed = {name for name, key in before.items() if after[name] != key}
+    group = {name for name, key in before.items() if key == before[captures[0]["id"]]}
+    assert changed <= (group if copy["id"] < min(group) else set())
+
+
+@settings(max_examples=20, deadline=None)
+@given(captures=corpora(), how=contrary, is_grouped=st.booleans())
+def test_separated_pairs_are_counted(captures: list[dict[str, Any]], how: Contrary, is_grouped: bool) -> None:
+    """The check must notice pairs whose documents are in different splits, and no others."""
+    steps = group_steps(":leakage", of="documents", similar=ALL)
+    columns = ["id", GROUP] if is_grouped else ["id"]
+    census = census_step(":census", of=":leakage", columns=columns, shares=SHARES, by="cluster")
+    check = check_steps(":check", census=":census", pairs=steps.pairs)
+
+    tables = how.run([*steps.steps, census, *check], {"documents": table(captures)})
+
+    splits = {place: row["split"] for place, row in enumerate(tables[":census"].to_pylist())}
+    pairs = [
+        (row[one], row[other])
+        for step, (one, other) in steps.pairs
+        for row in tables[step].to_pylist()
+        if row[one] != row[other]
+    ]
+    assert how.counters.get(PAIRS, 0) == len(pairs)
+    separated = sum(splits[one] != splits[other] for one, other in pairs)
+    assert how.counters.get(SEPARATED, 0) == separated
+    assert not (is_grouped and separated)
+
+
+def test_between_steps_go_only_types_that_every_engine_carries() -> None:
+    """Unsigned, dictionary and large types are not supported, and keys must not be null."""
+    steps = group_steps(":leakage", of="documents", similar=ALL).steps
+    inside = [one for step in steps if isinstance(step, Repeat) for one in step.steps]
+    allowed = {pa.bool_(), pa.string(), pa.binary(), pa.int64(), pa.float64(), pa.list_(pa.int64())}
+    for step in [*inside, *(step for step in steps if not isinstance(step, Repeat))]:
+        assert isinstance(step, Exchange | Map)
+        schemas = [step.schema, step.moved] if isinstance(step, Exchange) else [step.writes]
+        assert {kind for schema in schemas for kind in schema.types} <= allowed
+        if isinstance(step, Exchange):
+            assert not any(step.moved.field(key).nullable for key in (step.by, *step.order))
