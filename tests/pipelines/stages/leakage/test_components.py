@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from corpusmill.pipelines.engines.base import MAX_ROUNDS, Input
 from corpusmill.pipelines.engines.context import TaskContext, running
 from corpusmill.pipelines.stages.leakage import components
-from corpusmill.pipelines.stages.leakage.components import LINK, BothWays, component_steps, contracted, large_stars
+from corpusmill.pipelines.stages.leakage.components import (
+    LINK,
+    UNFINISHED,
+    BothWays,
+    component_steps,
+    contracted,
+    large_stars,
+)
 from corpusmill.schemas.storage import LocalStore
 from tests.pipelines.stages.dedup.exchange import Contrary
 
@@ -106,3 +113,19 @@ def test_a_contracted_block_keeps_what_is_connected(edges: list[Edge]) -> None:
 
     assert dict(stars) == roots_of(edges)
     assert len(stars) == len(dict(stars))
+
+
+@pytest.mark.parametrize(
+    ("links", "unfinished"),
+    [([(2, 1), (3, 1), (5, 4)], 0), ([(2, 1), (3, 2)], 1), ([(2, 1), (5, 1), (5, 3), (6, 3)], 1)],
+)
+def test_only_stars_are_finished(links: list[Edge], unfinished: int) -> None:
+    """A chain is not a star, and neither are two stars with a common leaf."""
+    rows = sorted([*links, *((other, vertex) for vertex, other in links)])
+    batch = pa.RecordBatch.from_arrays([pa.array(column) for column in zip(*rows, strict=True)], schema=LINK)
+    context = TaskContext(LocalStore("/nowhere"), "task", partition=0)
+
+    with running(context):
+        list(large_stars(iter([batch])))
+
+    assert context.counters[UNFINISHED] == unfinished
