@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from corpusmill.pipelines.reports.duplicates import duplicates
 from corpusmill.pipelines.reports.page import render
 from corpusmill.pipelines.reports.report import report
 from corpusmill.pipelines.reports.signals import make_axis, position
@@ -291,3 +292,21 @@ def test_an_axis_holds_its_thresholds() -> None:
     assert axis["from"] == 0.2
     assert 0.6 < axis["to"] < 0.7
     assert 0.9 < position(axis, 0.6) < 1
+
+
+def test_stages_that_cut_repeated_text_have_their_share(tmp_path: Path) -> None:
+    """They remove no documents, so no row of the ledger has their figures. Other stages cut text for other reasons."""
+    version = make_version(tmp_path / "v")
+    manifest = read_manifest(version)
+    cut = [
+        manifest.counts.stages[2].model_copy(update={"name": name, "bytes_in": 1_000, "bytes_cut": 50})
+        for name in ("normalize", "paragraph_dedup")
+    ]
+    counts = manifest.counts.model_copy(update={"stages": (*manifest.counts.stages, *cut)})
+    recipe = {**manifest.recipe, "stages": [*manifest.recipe["stages"], "normalize", "paragraph_dedup"]}
+    changed = manifest.model_copy(update={"counts": counts, "recipe": recipe})
+
+    with open_tables(version, manifest) as tables:
+        result = duplicates(changed, tables)
+
+    assert result["cuts"] == [{"stage": "paragraph_dedup", "bytes": 50, "of": 1_000}]
