@@ -308,13 +308,8 @@ def shingled(batch: pa.RecordBatch, options: Shingled) -> Iterator[pa.RecordBatc
     rows = pc.list_parent_indices(batch[options.leaders])
     leaders = pc.list_flatten(batch[options.leaders])
     ranks = batch[options.rank].take(rows)
-<<<<<<< HEAD
     leads = pc.equal(leaders, LEADS)
-    columns = [
-=======
-    leads = pc.equal(leaders, _LEADS)
     numbers = [
->>>>>>> 3d28245 (split: check groups at publication and warn about a large one)
         pc.if_else(leads, ranks, leaders),
         pc.if_else(leads, pa.scalar(0, pa.int64()), pa.scalar(1, pa.int64())),
         ranks,
