@@ -11,7 +11,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/extract/native/*)
+RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/*/native/*)
 WORKERS ?= 2
 
 export PIP_NO_INPUT := 1

@@ -24,6 +24,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
     "error.too_complex": "The page is nested too deeply or has too many attributes for CSS selectors, or the markup of "
     "the file would take too long to parse.",
+    "error.too_deep": "The JSON of the record is nested too deeply.",
     "error.too_large": "The record, its text, its header or the links of the page exceed a size limit.",
     "error.truncated": "The record ends early: the file or the transfer was cut off.",
     "error.unexpected": "A stage failed on this record: a bug in the stage. The message names the exception.",
