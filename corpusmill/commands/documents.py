@@ -10,21 +10,15 @@ from typing import Any, Final
 import click
 
 from corpusmill.commands.place import workspace_of
+from corpusmill.commands.rows import excerpt, row_as_text, short
 from corpusmill.schemas.errors import UsageError
 from corpusmill.terminal.console import Console, print_error
 from corpusmill.terminal.figures import plural
 
-_EXCERPT: Final = 400
-"""Characters of a text that are printed without ``--text``."""
-_COLUMN: Final = 100
-"""Characters of any other column that are printed without ``--text``. Views are as long as the text."""
 _SHOWN: Final = 10
 """Documents that are printed without ``--limit`` or ``--sample``."""
 _CUTS: Final = 10
 """Spans cut from a document that are printed; ``--json`` has more."""
-_HEADLINE: Final = ("id", "split", "source", "title")
-_HASHES: Final = ("content_hash", "record_sha256", "cluster_id")
-"""Columns that are printed only if --columns names them, or with ``--text``."""
 
 
 @click.command()
@@ -89,7 +83,7 @@ def inspect(
             console.say("… there are more; use --limit N or --sample N")
             break
         else:
-            console.text(_row_as_text(row, whole=text, hashes=text or bool(columns)))
+            console.text(row_as_text(row, whole=text, hashes=text or bool(columns)))
         shown += 1
     if not shown:
         console.say("no documents match")
@@ -105,38 +99,6 @@ def _mention_refused(console: Console, version: Any) -> None:
                 f"{plural(pages, 'more URL')} of `{source.source}` {'was' if pages == 1 else 'were'} not fetched: "
                 f"`corpusmill report {version.name}` lists them by rule, `corpusmill explain URL` shows the rule of one"
             )
-
-
-def _row_as_text(row: dict[str, Any], *, whole: bool, hashes: bool) -> str:
-    """Format a row: its names on the first line, then its other columns, then the beginning of its text.
-
-    >>> print(_row_as_text({"rule": "a.b", "message": "c", "record_sha256": "0f"}, whole=False, hashes=False))
-      rule: a.b
-      message: c
-    <BLANKLINE>
-    """
-    body = row.get("text") or row.get("sample_text") or ""
-    elsewhere = (*_HEADLINE, "text", "sample_text", *(() if hashes else _HASHES))
-    known = {name: value for name, value in row.items() if name not in elsewhere and value not in (None, {})}
-    headline = "  ".join(str(row[name]) for name in _HEADLINE if row.get(name) is not None)
-    lines = [headline] if headline else []
-    lines += [f"  {name}: {_shown(value) if whole else _short(_shown(value))}" for name, value in known.items()]
-    lines += ["", *(f"    {line}" for line in _excerpt(body, whole=whole).splitlines())] if body else []
-    return "\n".join([*lines, ""])
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{key}={item}" for key, item in value.items())
-    return str(value)
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _COLUMN else text[:_COLUMN].rstrip() + " …"
-
-
-def _excerpt(text: str, *, whole: bool) -> str:
-    return text if whole or len(text) <= _EXCERPT else text[:_EXCERPT].rstrip() + " …"
 
 
 @click.command()
@@ -203,10 +165,10 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
         ]
     for table in result.get("side_tables", ()):
         lines += ["", f"{table['name']}: {plural(table['count'], 'row')}"]
-        lines += [f"  {_excerpt(line, whole=False)}" for note in table["notes"] for line in note.splitlines()]
+        lines += [f"  {excerpt(line, whole=False)}" for note in table["notes"] for line in note.splitlines()]
     lines += _listed("versions", result["versions"], ("dataset", "version", "status", "rule", "split"))
     if result.get("sample_text"):
-        lines += ["", "text", *(f"    {line}" for line in _excerpt(result["sample_text"], whole=False).splitlines())]
+        lines += ["", "text", *(f"    {line}" for line in excerpt(result["sample_text"], whole=False).splitlines())]
     return "\n".join(lines)
 
 
@@ -224,7 +186,7 @@ def _cuts_as_text(cuts: Sequence[dict[str, Any]], number: int) -> list[str]:
     lines = ["", "cut from it"]
     for span in cuts[:_CUTS]:
         keeper = f", kept in {span['first_id']}" if span["first_id"] else ", kept nowhere"
-        sample = _short(" ".join((span["sample_text"] or "").split()))
+        sample = short(" ".join((span["sample_text"] or "").split()))
         lines.append(f"  {span['rule']}  bytes {span['start']:,} to {span['end']:,}{keeper}: {sample}")
     more = number - len(cuts[:_CUTS])
     return [*lines, f"  and {plural(more, 'more span')}"] if more else lines
