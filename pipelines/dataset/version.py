@@ -167,9 +167,19 @@ class Version:
         self, *, ids: pa.Array | None = None, columns: list[str] | None = None, split: str | None = None
     ) -> Iterator[pa.RecordBatch]:
         """Yield documents in file order, row group by row group; only those in *ids* if it is not None."""
+        holds_any = _holds_any(ids)
+        ranges = {shard.path: (shard.first_id, shard.last_id) for shard in self.manifest.files}
         for file in self.stored(_SHARD, split=split):
+            first, last = ranges[file.key]
+            if first is not None and last is not None and holds_any(first, last):
+                with _reading(file):
+                    yield from _with_ids(file, ids, columns)
+
+    def batches(self, kind: str, *, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows of the files of *kind*, which have an id, in file order, row group by row group."""
+        for file in self.stored(kind):
             with _reading(file):
-                yield from _with_ids(file, ids, columns)
+                yield from _with_ids(file, None, columns)
 
 
 @contextlib.contextmanager

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from corpusmill.pipelines.stages.dedup import _kernel
 from corpusmill.pipelines.stages.dedup.shingles import Ragged, Texts, columns, ragged
+from corpusmill.schemas.splitmix import splitmix64_column
 
 UInt32: TypeAlias = npt.NDArray[np.uint32]
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -65,6 +66,21 @@ def signatures(texts: Texts, *, ngram: int, count: int) -> UInt32:
     minima_DP = np.empty((len(texts), count), np.uint32)  # noqa: N806
     _sign(texts, minima_DP, ngram=ngram, bands=count, rows=1)
     return minima_DP
+
+
+def band_keys(signature_P: UInt32, *, bands: int) -> Int64:  # noqa: N803
+    """Return the keys of the *bands* of one signature, those that `signed` computes in C: shape (K,).
+
+    A key starts as the number of its band, counted from 1. Each row changes it to ``splitmix64(key ^ row)``.
+
+    Raises:
+        ValueError: The length of the signature is not a multiple of *bands*.
+    """
+    rows_KR = signature_P.astype(np.uint64).reshape(bands, -1)  # noqa: N806
+    keys_K = np.arange(1, bands + 1, dtype=np.uint64)  # noqa: N806
+    for row_K in rows_KR.T:  # noqa: N806
+        keys_K = splitmix64_column(keys_K ^ row_K)  # noqa: N806
+    return keys_K.view(np.int64)
 
 
 def _sign(texts: Texts, minima: UInt32, *, ngram: int, bands: int, rows: int) -> Signed:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from corpusmill.pipelines.stages.dedup.banding import found_share
 from corpusmill.pipelines.stages.dedup.shingles import shingle_sets, shingles
-from corpusmill.pipelines.stages.dedup.signatures import SEED, permutations, signatures, signed
+from corpusmill.pipelines.stages.dedup.signatures import SEED, band_keys, permutations, signatures, signed
 from tests.pipelines.stages.dedup.corpus import edited, prose, similarity
 
 
@@ -61,6 +61,17 @@ def test_equal_bands_mean_equal_rows() -> None:
     assert np.array_equal(same_rows, keys_DK[:, None] == keys_DK[None])
     assert 0 < same_rows.mean() < 1
     assert len({*keys_DK[0].tolist()}) == 4
+
+
+@settings(deadline=None)
+@given(text=st.text(st.sampled_from("ab cd e"), max_size=300), bands=st.integers(1, 9), rows=st.integers(1, 9))
+def test_keys_of_one_signature_are_those_of_the_column(text: str, bands: int, rows: int) -> None:
+    """A text that was signed elsewhere, for example by datasketch, is found in the buckets of a corpus."""
+    (signature,) = signatures([text], ngram=2, count=bands * rows)
+
+    keys = band_keys(signature, bands=bands)
+
+    assert keys.tolist() == signed([text], ngram=2, bands=bands, rows=rows).bands_DK[0].tolist()
 
 
 def test_texts_with_equal_sets_of_shingles_have_equal_hashes() -> None:
