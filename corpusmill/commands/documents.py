@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -102,19 +103,41 @@ def _mention_refused(console: Console, version: Any) -> None:
 
 
 @click.command()
-@click.argument("document", metavar="ID|URL")
-@click.option("--dataset", metavar="NAME", help="Search the versions of this data set only.")
+@click.argument("document", metavar="[ID|URL]", required=False)
+@click.option(
+    "--dataset",
+    metavar="NAME",
+    help="Search the versions of this data set only; with --like its current one, or NAME@VERSION.",
+)
+@click.option(
+    "--like",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Search for documents that are like the text in FILE (- for standard input).",
+)
 @click.pass_obj
-def explain(console: Console, document: str, dataset: str | None) -> int:
+def explain(console: Console, document: str | None, dataset: str | None, like: Path | None) -> int:
     """Show where a document came from, the verdict of each stage, and the versions that contain it.
 
     Name the document by its id (the first characters are enough), its URL, or its name in its source. Exits with 2 if
     no version and no crawl contains it.
+
+    With --like FILE instead, show the documents whose texts are most similar to a plain text, and whether `near_dedup`
+    would remove it as a copy of one of them. This searches the current version of each data set, if it was published
+    with `near_dedup: {index: true}` or `incremental: true`.
     """
+    if like is not None:
+        from corpusmill.commands.like import explain_like
+
+        if document is not None:
+            raise UsageError(f"a document and --like were named, got {document}", hint="leave one of them out")
+        explain_like(console, like, dataset)
+        return 0
     from corpusmill.pipelines.dataset.explain import explain as explain_document
 
-    if not document.strip():
-        raise UsageError("no document was named", hint="run `corpusmill explain ID` or `corpusmill explain URL`")
+    if document is None or not document.strip():
+        hint = "run `corpusmill explain ID`, `corpusmill explain URL` or `corpusmill explain --like FILE`"
+        raise UsageError("no document was named", hint=hint)
     result = explain_document(document.strip(), workspace_of(console), dataset=dataset)
     if result["status"] == "unknown":
         return _fail_unknown(console, result, document, dataset)
