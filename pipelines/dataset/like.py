@@ -20,15 +20,15 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.dataset.explain import PUBLISHED, Sighting
 from corpusmill.pipelines.dataset.inspect import plain_rows
+from corpusmill.pipelines.dataset.recorded import recorded_sides
 from corpusmill.pipelines.dataset.version import Version, datasets, open_version
 from corpusmill.pipelines.stages.dedup import _kernel
 from corpusmill.pipelines.stages.dedup.near import NearDedup
-from corpusmill.pipelines.stages.dedup.parent import differences
+from corpusmill.pipelines.stages.dedup.parent import INDEX_TABLE, differences
 from corpusmill.pipelines.stages.dedup.shingles import shingle_sets, word_hashes
 from corpusmill.pipelines.stages.dedup.signatures import SEED, band_keys
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
-from corpusmill.schemas.recipe import number_stages
 
 MAX_MATCHES: Final = 10
 """Similar documents that are listed at most, and as many rejected candidates."""
@@ -38,7 +38,6 @@ SAMPLE_CHARACTERS: Final = 500
 """Characters of a text that a match has."""
 MIN_SHARE: Final = 0.5
 """Share of the threshold below which a document is not listed. Bands detect few of the pairs that are less similar."""
-_STAGE: Final = "near_dedup"
 _COLUMNS: Final[tuple[str, ...]] = ("id", "text", "title", "url", "source", "source_id", "cluster_size")
 _SHINGLES_AT_ONCE: Final = 10_000
 """datasketch holds a matrix of this many rows and a column for each permutation."""
@@ -51,18 +50,13 @@ class Index:
     """The index of one `near_dedup` stage of a version.
 
     Args:
-        stage: Id of the stage.
+        kind: Name of the side table.
         parameters: What its keys depend on; empty if the stage compared no document.
     """
 
     version: Version
-    stage: str
+    kind: str
     parameters: dict[str, Any]
-
-    @property
-    def kind(self) -> str:
-        """Name of the side table."""
-        return f"{self.stage}.index"
 
     @property
     def rows(self) -> int:
@@ -77,9 +71,9 @@ def like(text: str, workspace: Workspace, *, dataset: str | None = None) -> dict
         dataset: Name of a data set, or any other name of a version that `open_version` accepts.
 
     Returns:
-        The `matches`: up to `MAX_MATCHES` published documents, the most similar first, then as many candidates that a
-        later stage rejected, whose texts are not published. `searched` has the numbers of each index, and
-        `not_searched` the versions without a usable one. A text without words is like no document.
+        The `matches`: up to `MAX_MATCHES` published documents, the most similar first, then, for each index, as many
+        candidates that a later stage rejected, whose texts are not published. `searched` has the numbers of each index,
+        and `not_searched` the versions without a usable one. A text without words is like no document.
 
     Raises:
         UsageError: There is no such data set, or no version that has a usable index.
@@ -115,26 +109,24 @@ def indexes_of(version: Version) -> list[Index]:
     Raises:
         UsageError: It has none, or one was made by a version of the stage that computes other keys.
     """
-    stages = number_stages(list(version.manifest.recipe.get("stages", ())))
-    tables = version.manifest.side_tables()
-    ids = [stage.id for stage in stages if stage.name == _STAGE and f"{stage.id}.index" in tables]
-    if not ids:
+    kinds = [kind for kind, table in recorded_sides(version.manifest).items() if table is INDEX_TABLE]
+    if not kinds:
         hint = "publish with `near_dedup: {index: true}`"
         raise UsageError(f"{version.name} has no index of near duplicates", hint=hint)
-    return [_index(version, stage) for stage in ids]
+    return [_index(version, kind) for kind in kinds]
 
 
-def _index(version: Version, stage: str) -> Index:
-    batches = version.batches(f"{stage}.index", columns=["parameters"])
+def _index(version: Version, kind: str) -> Index:
+    batches = version.batches(kind, columns=["parameters"])
     text = next((str(batch["parameters"][0]) for batch in batches if batch.num_rows), None)
     if text is None:
-        return Index(version, stage, {})
+        return Index(version, kind, {})
     parameters = json.loads(text)
     installed = {"unicode": unicodedata.unidata_version, "version": NearDedup.version}
     if changes := differences(text, parameters | installed):
         problem = f"the index of {version.name} was made by another installation: {', '.join(changes)}"
         raise UsageError(problem, hint="run its recipe again with this installation")
-    return Index(version, stage, parameters)
+    return Index(version, kind, parameters)
 
 
 # -- search

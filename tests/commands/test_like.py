@@ -127,7 +127,7 @@ def test_a_data_set_that_was_not_searched_is_a_warning(command: Command, file: P
         (None, 2, "cannot be read: No such file or directory"),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, 1, "the content is binary, not text"),
         (b"a " * 16_000_001, 1, "the text is larger than 32,000,000 bytes"),
-        (b"a " * 32_000_002, 1, "the text is larger than 32,000,000 bytes"),
+        ("é".encode() * 32_000_002, 1, "the text is larger than 32,000,000 bytes"),
     ],
 )
 def test_a_file_that_is_no_text_is_an_error(

@@ -131,6 +131,30 @@ def test_documents_have_file_order_and_can_be_selected(workspace: Workspace) -> 
     assert {row["split"] for row in train} == {"train"}
 
 
+def test_only_shards_that_may_hold_the_ids_are_opened(workspace: Workspace) -> None:
+    """A search for a few documents in a thousand shards must not read a thousand footers."""
+    version = publish_version(workspace, docs(range(30)))
+    first, *others = sorted(version.manifest.files, key=lambda shard: str(shard.first_id))
+    for shard in others:
+        (version.path / shard.path).unlink()
+        (version.path / shard.path).write_bytes(b"PAR1 this is no Parquet file PAR1")
+    ids = pa.array([first.first_id])
+
+    assert [batch["id"].to_pylist() for batch in version.documents(ids=ids, columns=["id"])] == [[first.first_id]]
+    with pytest.raises(DamagedFileError, match="cannot be read"):
+        list(version.documents(columns=["id"]))
+
+
+def test_all_rows_of_a_table_are_read_in_file_order(workspace: Workspace) -> None:
+    """Whole tables may be larger than the memory."""
+    version = publish_version(workspace, docs(range(30)))
+
+    rows = [row for batch in version.batches("origin", columns=["id"]) for row in batch.to_pylist()]
+
+    assert [row["id"] for row in rows] == _all(version, "origin")
+    assert list(version.batches("signals_of_nothing")) == []
+
+
 def test_a_version_without_documents_can_be_read(workspace: Workspace) -> None:
     """A recipe may reject everything, which users need to inspect."""
     version = publish_version(workspace, [Doc("a", stage="quality", rule="gopher.word_count")])
