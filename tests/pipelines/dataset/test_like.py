@@ -163,8 +163,10 @@ def test_the_signature_of_datasketch_is_ours() -> None:
 
 def test_versions_without_an_index_are_named(masked: Workspace, tmp_path: Path) -> None:
     """The index must be published; with several data sets, the others are still searched."""
-    plain = RECIPE.replace("dataset: notes", "dataset: plain").replace("{index: true}", "{}").replace("ACTION", "mask")
+    plain = RECIPE.replace("dataset: notes", "dataset: plain").replace("{index: true}", "{}")
+    plain = plain.replace("pii: {action: ACTION}", "line_dedup")
     alone = publish(tmp_path, plain, {"a": PAIR[0]})
+    assert [*open_version("plain", alone).manifest.side_tables()] == ["line_dedup.cuts"]
     with pytest.raises(UsageError, match=r"plain@\w+ has no index of near duplicates") as error:
         like("text", alone)
     assert error.value.hint == "publish with `near_dedup: {index: true}`"

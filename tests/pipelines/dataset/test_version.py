@@ -151,7 +151,7 @@ def test_all_rows_of_a_table_are_read_in_file_order(workspace: Workspace) -> Non
 
     rows = [row for batch in version.batches("origin", columns=["id"]) for row in batch.to_pylist()]
 
-    assert [row["id"] for row in rows] == _all(version, "origin")
+    assert rows == [{"id": document} for document in _all(version, "origin")]
     assert list(version.batches("signals_of_nothing")) == []
 
 
