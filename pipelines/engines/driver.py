@@ -478,7 +478,7 @@ class _Run:
         """Run the rounds of *step*. The table of the last round becomes that of the step."""
         carried = step.start
         rounds: list[str] = []
-        computed = 0
+        computed, spent = 0, 0.0
         for number in range(1, MAX_ROUNDS + 1):
             names = {one.name: f"{one.name}@{number}" for one in step.steps} | {step.name: carried}
             steps = [_renamed(one, names) for one in step.steps]
@@ -489,6 +489,7 @@ class _Run:
             for unit in units(self.plan, steps):
                 self.unit(unit)
             computed += sum(self.finished[one.name].computed for one in steps)
+            spent += sum(self.finished[one.name].cpu_s for one in steps)
             carried = steps[-1].name
             if not self.finished[carried].counters.get(step.until, 0):
                 break
@@ -498,7 +499,8 @@ class _Run:
                 hint="this is a bug of the stage",
             )
         last = self.finished[carried]
-        done = StepResult(step.name, self.known[step.name], step.stage, last.tasks, computed, 0.0, tuple(rounds))
+        others = spent - sum(task.cpu_s for task in last.tasks)
+        done = StepResult(step.name, self.known[step.name], step.stage, last.tasks, computed, others, tuple(rounds))
         self.store.write_step(done, description={"work": work_of(step)})
         self._finish(step, done)
 

@@ -27,7 +27,7 @@ class StepResult:
     Args:
         tasks: Task results, in the order of slices or partitions.
         computed: How many of them this run computed; the others were stored.
-        moved_cpu_s: CPU seconds for sorting the input of an exchange.
+        moved_cpu_s: CPU seconds for sorting the input of an exchange, or for all other steps of a `Repeat`.
         rounds: Fingerprints of the steps that a `Repeat` ran.
     """
 
@@ -38,6 +38,11 @@ class StepResult:
     computed: int
     moved_cpu_s: float = 0.0
     rounds: tuple[str, ...] = ()
+
+    @property
+    def is_planned(self) -> bool:
+        """Whether the step is one of the plan, not one of a round of a `Repeat`, whose costs that step has."""
+        return "@" not in self.name
 
     @property
     def cached(self) -> bool:

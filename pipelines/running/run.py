@@ -188,7 +188,7 @@ class _Run:
             split_groups=groups,
             inputs=tuple(_described(source, _counters(results), self.loaded.stages) for source in inputs),
             tools=_tools(),
-            cost=tuple(_cost(step) for step in results.values()),
+            cost=tuple(_cost(step) for step in results.values() if step.is_planned),
         )
         conservation.check_laws(
             stages,
@@ -231,7 +231,7 @@ class _Run:
                 **({"created": counts.created} if counts.created else {}),
             },
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
-            steps=[_step_summary(step, stages) for step in results.values()],
+            steps=[_step_summary(step, stages) for step in results.values() if step.is_planned],
             warnings=warnings,
         )
 

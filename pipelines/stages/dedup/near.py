@@ -68,7 +68,8 @@ class NearDedup(Stage):
     keep: Keep = Field(default="oldest", description=KEEP_HELP)
     index: bool = Field(
         default=False,
-        description="Publish the table `near_dedup.index` (200 bytes a document), as `incremental: true` does.",
+        description="Publish the table `near_dedup.index` (200 bytes a document), which `incremental: true` and "
+        "`explain --like` read. With `incremental: true` it is always published.",
     )
 
     _is_incremental: bool = PrivateAttr(default=False)
