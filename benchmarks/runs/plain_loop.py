@@ -16,9 +16,10 @@ import argparse
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 import corpusmill
-from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Fold, Input, Map, Scan, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Fold, Input, Map, Repeat, Scan, Step
 from corpusmill.pipelines.engines.batches import conform, joined
 from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.driver import renamed
 from corpusmill.pipelines.engines.plan import Plan, units
 from corpusmill.pipelines.engines.sorting import sorted_positions
 from corpusmill.pipelines.planning.loaded import planned, read_recipe
@@ -84,7 +86,10 @@ class PlainLoop:
 
     def run(self) -> None:
         """Run all steps."""
-        for unit in units(self.plan, self.plan.steps):
+        self._steps(self.plan.steps)
+
+    def _steps(self, steps: Sequence[Step]) -> None:
+        for unit in units(self.plan, steps):
             match unit.steps:
                 case [Scan() as step]:
                     with self._counted(step):
@@ -95,10 +100,30 @@ class PlainLoop:
                 case [Fold() as step]:
                     with self._counted(step):
                         self._fold(step)
-                case [Map(), *_] as steps:
-                    self._maps([step for step in steps if isinstance(step, Map)])
-                case _:
-                    raise NotImplementedError(f"step {unit.name}: the plain loop does not support rounds")
+                case [Repeat() as step]:
+                    self._repeat(step)
+                case maps:
+                    self._maps([step for step in maps if isinstance(step, Map)])
+
+    def _repeat(self, step: Repeat) -> None:
+        """Run rounds until the counter is zero. The table of the last one becomes that of the step."""
+        carried, number, spent = step.start, 0, 0.0
+        while not number or self.counters[carried].get(step.until):
+            number += 1
+            names = {one.name: f"{one.name}@{number}" for one in step.steps} | {step.name: carried}
+            steps = [renamed(one, names) for one in step.steps]
+            self.plan = self.plan.extended(steps)
+            self._steps(steps)
+            spent += sum(self.cpu_s.pop(one.name) for one in steps)
+            carried = steps[-1].name
+        self.cpu_s[step.name] = spent
+        names_of = self.plan.schema(carried).names
+        self.parts[step.name] = self.parts[carried]
+        self.counters[step.name] = self.counters[carried]
+        self.tables[step.name] = [
+            replace(piece, columns={(step.name, name): piece.columns[carried, name] for name in names_of})
+            for piece in self.tables[carried]
+        ]
 
     @contextmanager
     def _counted(self, step: Step) -> Iterator[None]:
@@ -111,6 +136,8 @@ class PlainLoop:
         out = f"{step.name.replace('/', '_')}-{partition:05d}"
         context = TaskContext(LocalStore(self.folder), out, partition=partition, contents=contents)
         context.counters = self.counters.setdefault(step.name, Counter())
+        if isinstance(step, Exchange):
+            context.tables = {name: partial(self._input, Input(table)) for name, table in step.tables.items()}
         return context
 
     def _built(self, function: Any) -> Any:

@@ -481,7 +481,7 @@ class _Run:
         computed, spent = 0, 0.0
         for number in range(1, MAX_ROUNDS + 1):
             names = {one.name: f"{one.name}@{number}" for one in step.steps} | {step.name: carried}
-            steps = [_renamed(one, names) for one in step.steps]
+            steps = [renamed(one, names) for one in step.steps]
             self.slices.plan = self.plan.extended(steps)
             for one in steps:
                 self.known[one.name] = step_fingerprint(self.plan, one, self.known)
@@ -505,8 +505,8 @@ class _Run:
         self._finish(step, done)
 
 
-def _renamed(step: Step, names: Mapping[str, str]) -> Step:
-    """Return the *step* of a repeat with the names of one round."""
+def renamed(step: Step, names: Mapping[str, str]) -> Step:
+    """Return the *step* of a repeat with the *names* of one round."""
     name = names[step.name]
     match step:
         case Exchange():
