@@ -65,12 +65,21 @@ def _rows(address: str, sha256: str, schema: pa.Schema) -> Iterator[pa.RecordBat
 
 
 def first_rows(table: TableInput, version: Version) -> list[dict[str, Any]]:
-    """Return the first row of the table of *version* that the input names; none if it has no row or no such column."""
+    """Return the first row of the table of *version* that the input names; none if it has no row or no such column.
+
+    Raises:
+        DamagedFileError: A file is missing or cannot be read.
+    """
+    names = table.columns.names
     for file in version.stored(table.kind):
-        with file.open() as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:
-            if table.columns.names == [name for name in table.columns.names if name in parquet.schema_arrow.names]:
-                for batch in parquet.iter_batches(batch_size=1, columns=table.columns.names):
-                    return list(batch.to_pylist())
+        try:
+            with file.open() as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:
+                if set(names) <= set(parquet.schema_arrow.names):
+                    for batch in parquet.iter_batches(batch_size=1, columns=names):
+                        return list(batch.to_pylist())
+        except (pa.ArrowException, OSError) as error:
+            problem = f"the table of a version cannot be read: {error}"
+            raise DamagedFileError(problem, file=file.address, hint=_HINT) from error
     return []
 
 
