@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from corpusmill.schemas.recipe import Split
 from tests.pipelines.stages.dedup.corpus import edited, prose, shingle_set
 from tests.test_promises import hashes, run_once
 
-TRUTH = Path("/work/shared/data/dedup")
+TRUTH = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[5] / "shared")) / "data/dedup"
 RECIPE = """\
 dataset: notes
 sources:
@@ -178,7 +179,7 @@ def test_equal_documents_are_one_group(tmp_path: Path) -> None:
     assert manifest.split_groups == SplitGroups(similarity=1, pairs=120, groups=120, documents=240, largest=2)
 
 
-@pytest.mark.skipif(not TRUTH.exists(), reason="the truth set is not on this machine")
+@pytest.mark.skipif(not TRUTH.exists(), reason=f"no {TRUTH}: set CORPUSMILL_SHARED")
 def test_no_pair_of_the_truth_set_is_separated(tmp_path: Path) -> None:
     """It has all pairs with a similarity of at least 0.5 among 20,438 documents. The bands may miss 0.3 % at 0.5."""
     recipe = tmp_path / "recipe.yaml"
