@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, Literal, Self
 import pyarrow as pa
 from pydantic import Field, PrivateAttr, model_validator
 
-from corpusmill.pipelines.engines.base import PLACE, Exchange, Function, Input, Map, Step
+from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
 from corpusmill.pipelines.stages.dedup import buckets, parent, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
@@ -129,7 +129,7 @@ class NearDedup(Stage):
 
     def inputs(self) -> tuple[TableInput, ...]:
         """Return the index of the parent version, in an incremental run."""
-        index = TableInput(_PARENT, None, f".{_INDEX}", parent.INDEX, is_optional=True)
+        index = TableInput(_PARENT, None, f".{_INDEX}", parent.PARENT, is_optional=True)
         return (index,) if self._is_incremental else ()
 
     def table_problem(self, name: str, first: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -187,42 +187,46 @@ class _Steps:
         )
 
     @property
-    def _signed(self) -> str:
-        """The state of the documents with signatures and, in an incremental run, decisions of the parent."""
-        return self._step("signatures" if self._parent is None else "carried")
+    def _compared(self) -> str:
+        """The table of the documents to compare: all, or the pool in an incremental run."""
+        return self._step("signatures" if self._parent is None else "pool")
 
     @property
     def _keeper(self) -> str | None:
         return None if self._parent is None else self._step("carried.keeper")
 
     def _carry(self) -> tuple[Step, ...]:
-        if self._parent is None:
+        """Return the steps that carry decisions of the parent over, and collect the documents to compare."""
+        if self._parent is None or self._keeper is None:
             return ()
         carried, signatures = self._step("carried"), self._step("signatures")
-        return parent.carry_steps(carried, of=signatures, parent=self._parent, signs=self._name)
+        schema = pa.schema([*self._documents.schema, *buckets.columns_of(self._name), *parent.carried_columns(carried)])
+        names = dict.fromkeys(("text", *self._described, *buckets.columns_of(self._name).names, self._keeper))
+        columns = pa.schema([schema.field(name) for name in names])
+        return (
+            *parent.carry_steps(carried, of=signatures, parent=self._parent, signs=self._name),
+            *parent.pool_steps(
+                self._compared, of=carried, columns=columns, bands=self._step("bands"), keeper=self._keeper
+            ),
+        )
+
+    @property
+    def _described(self) -> tuple[str, ...]:
+        """The columns by which documents are ordered and counted."""
+        return ("id", "text_bytes", *self._clustered, *priority_columns(self._stage.keep))
 
     def _share(self) -> tuple[Step, ...]:
         """Return the steps that list the buckets of each document."""
-        bands, keys = self._step("bands"), self._step("new_keys")
-        through: Function = buckets.Explode(bands=bands)
-        before: tuple[Step, ...] = ()
-        columns: tuple[str, ...] = (bands, PLACE)
-        if self._keeper is not None:
-            through = parent.ExplodeNew(bands=bands, keeper=self._keeper, keys=keys)
-            columns = (bands, self._keeper, PLACE)
-            before = (self._new_keys(keys, columns),)
-        own, crowded = self._step("buckets"), self._step("crowded")
+        bands, own, crowded = self._step("bands"), self._step("buckets"), self._step("crowded")
         return (
-            *before,
             Exchange(
                 name=own,
-                inputs=(Input(self._signed, through=through, columns=columns),),
+                inputs=(Input(self._compared, through=buckets.Explode(bands=bands), columns=(bands, PLACE)),),
                 by="band",
                 order=(PLACE,),
                 function=buckets.Share(),
                 moved=buckets.BAND,
                 schema=buckets.MEMBERSHIP,
-                tables={"keys": keys} if before else {},
             ),
             Exchange(
                 name=self._step("shared"),
@@ -232,19 +236,8 @@ class _Steps:
                 function=buckets.Listed(into=own, crowded=crowded),
                 moved=buckets.MEMBERSHIP,
                 schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST), pa.field(crowded, pa.bool_())]),
-                onto=self._signed,
+                onto=self._compared,
             ),
-        )
-
-    def _new_keys(self, name: str, columns: tuple[str, ...]) -> Exchange:
-        return Exchange(
-            name=name,
-            inputs=(Input(self._signed, through=parent.NewKeys(bands=columns[0], keeper=columns[1]), columns=columns),),
-            by="band",
-            order=(PLACE,),
-            function=parent.Distinct(),
-            moved=buckets.BAND,
-            schema=parent.KEYS,
         )
 
     def _rank(self) -> tuple[Step, ...]:
@@ -252,10 +245,13 @@ class _Steps:
         stage, name, own = self._stage, self._name, self._step("buckets")
         shared, sets, ranks = (self._step(step) for step in ("shared", "sets", "ranks"))
         sources = self._documents.sources if stage.keep == "first_source" else ()
-        through = vertices.Candidates(keep=stage.keep, sources=sources, signs=name, buckets=own, keeper=self._keeper)
+        home = PLACE if self._keeper is None else parent.HOME
+        through = vertices.Candidates(
+            keep=stage.keep, sources=sources, signs=name, buckets=own, keeper=self._keeper, home=home
+        )
         numbers = (f"{name}.{column}" for column in ("size", "set_a", "set_b"))
         keeper = () if self._keeper is None else (self._keeper,)
-        wanted = ("id", "text_bytes", PLACE, own, *keeper, *self._clustered, *priority_columns(stage.keep), *numbers)
+        wanted = (*self._described, PLACE, home, own, *keeper, *numbers)
         return (
             Exchange(
                 name=sets,

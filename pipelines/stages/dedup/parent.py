@@ -7,8 +7,8 @@ the parent has a row with the same id and the same set of shingles, and
 - the parent removed it, and this run has the kept document that it was similar to.
 
 All other documents are new, among them those whose kept document has been taken down. Carried documents that were kept
-come first in the order, so they stay. Of their band keys only those are exchanged that a new document has too, so that
-no step but the first compares more than the new documents and what they share a bucket with.
+come first in the order, so they stay. New documents, and carried ones that were kept and have a band key of a new one,
+are copied to a table of their own, the *pool*, so that the steps that compare and decide read nothing else.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import with_first_of_run
 from corpusmill.pipelines.stages.base import SideTable
 from corpusmill.pipelines.stages.dedup.buckets import BAND, exploded
-from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_values
+from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
 from corpusmill.pipelines.stages.dedup.stars import RAY
+from corpusmill.pipelines.stages.dedup.vertices import Pass
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 from corpusmill.schemas.identity import first_64_bits_column
+from corpusmill.schemas.splitmix import splitmix64_column
 
 INDEX: Final = pa.schema(
     [
@@ -53,19 +55,27 @@ INDEX_TABLE: Final = SideTable(
 NEW_KEYS: Final = "new_keys"
 """Counter of the distinct band keys of new documents."""
 MAX_KEYS: Final = 8_000_000
-"""Keys of new documents that a task holds (64 MB). If there are more, the keys of all kept documents are exchanged."""
+"""Keys of new documents that a task holds (64 MB). If there are more, all kept documents are compared."""
 Keys: TypeAlias = npt.NDArray[np.int64]
-_EARLIER, _CURRENT = 0, 1
-_KEY: Final = ("key", "set_a", "set_b", "size")
+_SET: Final = ("size", "set_a", "set_b")
 
+PARENT: Final = pa.schema([field for field in INDEX if field.name != "bands"])
+"""What is read of the parent's index."""
 KNOWN: Final = pa.schema(
     [
-        *(pa.field(name, pa.int64(), nullable=False) for name in (*_KEY, "role", "place", "keeper", "is_removed")),
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("key", "set", "place", "keeper")),
         pa.field("similarity", pa.float64()),
     ]
 )
-"""A document of the parent (role 0) or of this run (role 1). `key` and `keeper` are 64 bits of the id of the document
-and of its kept one, which is itself if it was kept."""
+"""A document of the parent (`place` is -1) or of this run. `key` and `keeper` are 64 bits of the id of the document and
+of its kept one, which is itself if it was kept. `set` is 64 bits of hash of the set of shingles."""
+MATCHED: Final = pa.schema(
+    [
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("keeper", "is_removed", "place")),
+        pa.field("similarity", pa.float64()),
+    ]
+)
+"""A document of this run that the parent has with the same set of shingles, and the parent's decision."""
 CARRIED: Final = pa.schema(
     [
         PLACE_FIELD,
@@ -82,7 +92,7 @@ def carry_steps(name: str, *, of: str, parent: str, signs: str) -> tuple[Exchang
     Args:
         name: Name of the last step; the others are ``name.<suffix>``.
         of: The state of the documents, with the columns of `buckets.Sign`.
-        parent: A step with the columns of `INDEX`.
+        parent: A step with the columns of `PARENT`.
         signs: Prefix of the columns of `buckets.Sign`.
     """
     known, upheld = f"{name}.known", f"{name}.upheld"
@@ -92,22 +102,22 @@ def carry_steps(name: str, *, of: str, parent: str, signs: str) -> tuple[Exchang
         Exchange(
             name=known,
             inputs=(
-                Input(parent, through=Earlier(), columns=tuple(name for name in INDEX.names if name != "bands")),
+                Input(parent, through=Earlier(), columns=PARENT.names),
                 Input(of, through=Current(signs=signs), columns=columns),
             ),
             by="key",
-            order=(*_KEY[1:], "role", "place"),
+            order=("set", "place"),
             function=Recognize(),
             moved=KNOWN,
-            schema=KNOWN,
+            schema=MATCHED,
         ),
         Exchange(
             name=upheld,
             inputs=(Input(known),),
             by="keeper",
-            order=("is_removed", "key", "place"),
+            order=("is_removed", "place"),
             function=Uphold(),
-            moved=KNOWN,
+            moved=MATCHED,
             schema=CARRIED,
         ),
         Exchange(
@@ -138,19 +148,15 @@ class Earlier(Function):
 
 def earlier(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the documents of the parent."""
-    keys = _keys(batch["id"])
-    is_removed = np.asarray(pc.is_valid(batch["duplicate_of"]))
-    keepers = np.where(is_removed, _keys(pc.coalesce(batch["duplicate_of"], batch["id"])), keys)
-    columns = {
-        **{name: batch[name] for name in _KEY[1:]},
-        "key": pa.array(keys),
-        "role": _repeated(_EARLIER, batch),
-        "place": _repeated(-1, batch),
-        "keeper": pa.array(keepers),
-        "is_removed": pa.array(is_removed.astype(np.int64)),
-        "similarity": batch["similarity"],
-    }
-    return pa.RecordBatch.from_arrays([columns[name] for name in KNOWN.names], schema=KNOWN)
+    keepers = _keys(pc.coalesce(batch["duplicate_of"], batch["id"]))
+    columns = [
+        _keys(batch["id"]),
+        _set_hashes(*(batch[name] for name in _SET)),
+        _repeated(-1, batch),
+        keepers,
+        batch["similarity"],
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=KNOWN)
 
 
 class Current(Function):
@@ -165,21 +171,20 @@ class Current(Function):
 def current(batch: pa.RecordBatch, signs: str) -> pa.RecordBatch:
     """Return the documents of this run."""
     batch = batch.filter(pc.is_valid(batch[f"{signs}.size"]))
-    columns = {
-        **{name: batch[f"{signs}.{name}"] for name in _KEY[1:]},
-        "key": pa.array(_keys(batch["id"])),
-        "role": _repeated(_CURRENT, batch),
-        "place": batch[PLACE],
-        "keeper": _repeated(-1, batch),
-        "is_removed": _repeated(0, batch),
-        "similarity": pa.nulls(batch.num_rows, pa.float64()),
-    }
-    return pa.RecordBatch.from_arrays([columns[name] for name in KNOWN.names], schema=KNOWN)
+    sets = _set_hashes(*(batch[f"{signs}.{name}"] for name in _SET))
+    nothing = pa.nulls(batch.num_rows, pa.float64())
+    return pa.RecordBatch.from_arrays(
+        [_keys(batch["id"]), sets, batch[PLACE], _repeated(-1, batch), nothing], schema=KNOWN
+    )
 
 
-def _keys(ids: pa.StringArray) -> Keys:
-    keys: Keys = first_64_bits_column(ids).view(np.int64)
-    return keys
+def _keys(ids: pa.StringArray) -> pa.Int64Array:
+    return pa.array(first_64_bits_column(ids).view(np.int64))
+
+
+def _set_hashes(size: pa.Int64Array, set_a: pa.Int64Array, set_b: pa.Int64Array) -> pa.Int64Array:
+    hashes = splitmix64_column(np.asarray(set_a).view(np.uint64) ^ np.asarray(size).view(np.uint64))
+    return pa.array((hashes ^ np.asarray(set_b).view(np.uint64)).view(np.int64))
 
 
 def _repeated(value: int, batch: pa.RecordBatch) -> pa.Int64Array:
@@ -187,24 +192,28 @@ def _repeated(value: int, batch: pa.RecordBatch) -> pa.Int64Array:
 
 
 class Recognize(Function):
-    """Keeps the documents of this run that the parent has with the same set of shingles, with its decisions."""
+    """Turns `KNOWN` rows into the `MATCHED` documents of this run."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over `KNOWN` rows sorted by (`key`, `set_a`, `set_b`, `size`, `role`, `place`)."""
+        """Return the function over rows sorted by (`key`, `set`, `place`): first the row of the parent."""
 
         def run(batches: Batches) -> Batches:
-            decision = ("role", "keeper", "is_removed", "similarity")
-            for rows in with_first_of_run(batches, by=_KEY, of=decision):
-                columns = {**{name: rows.batch[name] for name in KNOWN.names}, **{n: rows.first[n] for n in decision}}
-                is_known = pc.and_(pc.equal(rows.batch["role"], _CURRENT), pc.equal(rows.first["role"], _EARLIER))
-                known = pa.RecordBatch.from_arrays([columns[name] for name in KNOWN.names], schema=KNOWN)
-                yield known.filter(is_known)
+            for rows in with_first_of_run(batches, by=("key", "set"), of=("place", "keeper", "similarity")):
+                yield matched(rows.batch, rows.first)
 
         return run
 
 
+def matched(batch: pa.RecordBatch, first: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the documents of *batch* that belong to this run and whose *first* row belongs to the parent."""
+    is_matched = pc.and_(pc.less(first["place"], 0), pc.greater_equal(batch["place"], 0))
+    is_removed = pc.not_equal(first["keeper"], batch["key"]).cast(pa.int64())
+    columns = [first["keeper"], is_removed, batch["place"], first["similarity"]]
+    return pa.RecordBatch.from_arrays(columns, schema=MATCHED).filter(is_matched)
+
+
 class Uphold(Function):
-    """Turns `KNOWN` rows of this run into `CARRIED` rows. Removed documents without their kept one are left out."""
+    """Turns `MATCHED` rows into `CARRIED` rows. Removed documents without their kept one are left out."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`keeper`, `is_removed`, …): first the kept document."""
@@ -245,7 +254,49 @@ class Write(Function):
         return run
 
 
-# -- buckets of new documents
+# -- the pool: new documents, and kept ones that may be similar to them
+
+HOME: Final = "home"
+"""Column of the pool with the `PLACE` of a document among all documents."""
+_KEYS_PER_PARTITION: Final = 1 << 17
+"""Keys of new documents per partition of the pool: 6,554 documents with 20 bands, 26 MB of text if each has 4 kB."""
+
+
+def pool_steps(name: str, *, of: str, columns: pa.Schema, bands: str, keeper: str) -> tuple[Exchange, Exchange]:
+    """Return the steps that copy *columns* of new documents, and of kept ones with a key of a new one, to a table.
+
+    Args:
+        name: Name of the last step. Its table also has the column `HOME`.
+        of: The state of the documents, with the columns `carried_columns`.
+        bands: The column with the band keys. Kept documents retain only those that a new document has too.
+        keeper: The column that is null for new documents.
+    """
+    keys = f"{name}.keys"
+    through = Select(bands=bands, keeper=keeper, keys=keys, columns=tuple(columns.names))
+    pooled = pa.schema([pa.field(HOME, pa.int64(), nullable=False), *columns])
+    return (
+        Exchange(
+            name=keys,
+            inputs=(Input(of, through=NewKeys(bands=bands, keeper=keeper), columns=(bands, keeper, PLACE)),),
+            by="band",
+            order=(PLACE,),
+            function=Distinct(),
+            moved=BAND,
+            schema=KEYS,
+        ),
+        Exchange(
+            name=name,
+            inputs=(Input(of, through=through, columns=(*columns.names, PLACE)),),
+            by=HOME,
+            order=(),
+            function=Pass(),
+            moved=pooled,
+            schema=pooled,
+            partitions=lambda counters: 1 + counters[keys].get(NEW_KEYS, 0) // _KEYS_PER_PARTITION,
+            asks=(keys,),
+            tables={"keys": keys},
+        ),
+    )
 
 
 class NewKeys(Function):
@@ -282,12 +333,13 @@ class Distinct(Function):
 KEYS: Final = pa.schema([BAND.field("band")])
 
 
-class ExplodeNew(Function):
-    """Turns documents into `BAND` rows: all keys of new documents, and those keys of kept ones that new ones have."""
+class Select(Function):
+    """Turns documents into rows of the pool. Apart from *keys*, a step, the fields are names of columns."""
 
     bands: str
     keeper: str
     keys: str
+    columns: tuple[str, ...]
     count: int = 0
 
     def asks(self) -> tuple[str, ...]:
@@ -305,17 +357,11 @@ class ExplodeNew(Function):
         return identity
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over the columns *bands*, *keeper*, `PLACE`. It reads the table ``keys``."""
+        """Return the function over *columns* and `PLACE`. It reads the table ``keys``."""
 
         def run(batches: Batches) -> Batches:
             keys = None if self.count > MAX_KEYS else KeySet.of(task().table("keys"))
-            for batch in batches:
-                is_new = pc.is_null(batch[self.keeper])
-                is_kept = pc.fill_null(pc.equal(batch[self.keeper], batch[PLACE]), False)
-                new = batch.filter(is_new)
-                yield from bounded(
-                    [exploded(new[self.bands], new[PLACE]), kept_keys(batch.filter(is_kept), self, keys)]
-                )
+            return bounded(selected(batch, self, keys) for batch in batches)
 
         return run
 
@@ -344,14 +390,22 @@ class KeySet(NamedTuple):
         return among
 
 
-def kept_keys(batch: pa.RecordBatch, columns: ExplodeNew, keys: KeySet | None) -> pa.RecordBatch:
-    """Return the `BAND` rows of the documents of *batch* whose key is among *keys*; all without *keys*."""
-    if keys is None:
-        return exploded(batch[columns.bands], batch[PLACE])
-    bands, counts = list_values(batch[columns.bands])
-    hits = keys.places_of(bands)
-    rows = np.searchsorted(np.cumsum(counts), hits, side="right")
-    return pa.RecordBatch.from_arrays([pa.array(bands[hits]), batch[PLACE].take(pa.array(rows))], schema=BAND)
+def selected(batch: pa.RecordBatch, options: Select, keys: KeySet | None) -> pa.RecordBatch:
+    """Return the rows of *batch* that belong to the pool. Without *keys*, all kept documents do."""
+    places = np.asarray(batch[PLACE])
+    keepers = np.asarray(pc.fill_null(batch[options.keeper], -1))
+    is_new = keepers < 0
+    bands, counts = list_values(batch[options.bands])
+    rows_of = np.repeat(np.arange(len(counts)), counts)
+    is_chosen = is_new[rows_of]
+    kept = np.flatnonzero((keepers == places)[rows_of])
+    is_chosen[kept if keys is None else kept[keys.places_of(bands[kept])]] = True
+    sizes = np.bincount(rows_of[is_chosen], minlength=len(counts))
+    is_pooled = pa.array(sizes > 0)
+    pooled = batch.select(options.columns).filter(is_pooled)
+    at = pooled.schema.get_field_index(options.bands)
+    pooled = pooled.set_column(at, pooled.schema.field(at), list_column(bands[is_chosen], sizes[sizes > 0]))
+    return pooled.add_column(0, pa.field(HOME, pa.int64(), nullable=False), batch[PLACE].filter(is_pooled))
 
 
 # -- stars

@@ -22,7 +22,7 @@ ABOUT: Final = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in ("vertex", "kind")),
         PLACE_FIELD,
         pa.field("id", pa.string(), nullable=False),
-        *(pa.field(name, pa.int64(), nullable=False) for name in ("text_bytes", "members", "rank", "kept")),
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("home", "text_bytes", "members", "rank", "kept")),
         pa.field("similarity", pa.float64()),
     ]
 )
@@ -34,7 +34,7 @@ RAY: Final = pa.schema(
         *(ABOUT.field(name) for name in ("id", "text_bytes", "members", "similarity")),
     ]
 )
-"""A document in the star of the kept vertex of rank `kept`."""
+"""A document, by its place among all, in the star of the kept vertex of rank `kept`."""
 
 
 class VertexRows(Function):
@@ -90,6 +90,7 @@ def rays(batch: pa.RecordBatch, decisions: pa.RecordBatch) -> pa.RecordBatch:
     similarity = pc.if_else(pa.array(is_kept & ~is_vertex), 1.0, decisions["similarity"])
     columns = {
         **{field.name: batch[field.name] for field in RAY if field.name in ABOUT.names},
+        PLACE: batch["home"],
         "kept": decisions["kept"],
         "is_removed": pa.array((~(is_kept & is_vertex)).astype(np.int64)),
         "similarity": similarity,

@@ -23,16 +23,16 @@ CANDIDATE: Final = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in ("set_a", "set_b", "size", "priority")),
         pa.field("id", pa.string(), nullable=False),
         PLACE_FIELD,
-        pa.field("text_bytes", pa.int64(), nullable=False),
-        pa.field("members", pa.int64(), nullable=False),
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("home", "text_bytes", "members")),
     ]
 )
-"""A candidate with its set of shingles (`size` and 128 bits of hash) and the number of documents that it stands for."""
+"""A candidate with its set of shingles (`size` and 128 bits of hash) and the number of documents that it stands for.
+`home` is its place among all documents, which differs from its own place in an incremental run."""
 COLLAPSED: Final = pa.schema(
     [
         pa.field("vertex", pa.int64(), nullable=False),
         PLACE_FIELD,
-        *(CANDIDATE.field(name) for name in ("priority", "id", "text_bytes", "members")),
+        *(CANDIDATE.field(name) for name in ("priority", "id", "home", "text_bytes", "members")),
     ]
 )
 """A candidate and the place of its vertex, which is its own place if it is the vertex."""
@@ -61,6 +61,7 @@ class Candidates(Function):
         signs: Prefix of the columns of `buckets.Sign`.
         buckets: The column with the buckets of a document; null: it shares none.
         keeper: The column that is not null for documents that the parent version kept.
+        home: The column with the place among all documents.
     """
 
     keep: Keep
@@ -68,6 +69,7 @@ class Candidates(Function):
     signs: str
     buckets: str
     keeper: str | None = None
+    home: str = PLACE
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
@@ -84,6 +86,7 @@ def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
     columns = {
         **{name: batch[f"{options.signs}.{name}"] for name in ("set_a", "set_b", "size")},
         "priority": priority,
+        "home": batch[options.home],
         "members": pc.fill_null(batch["cluster_size"], 1) if has_sizes else pa.repeat(1, batch.num_rows),
     }
     columns = {**{name: batch[name] for name in ("id", PLACE, "text_bytes")}, **columns}
