@@ -253,8 +253,8 @@ class Exchange(_Step):
         placement: ``hash`` places a row by splitmix64 of `by`; ``value`` uses `by` as the number of the partition.
         onto: Write the output, which has a column `PLACE`, as columns onto the table after this step. Rows that are not
             in the output keep replaced columns and have null in added ones. `by` must be `PLACE`.
-        tables: Steps whose whole tables the functions read with ``task().table(name)``, by name. Every task reads them,
-            so they must be small.
+        tables: Steps whose whole tables the functions read with ``task().table(name, make)``, by name. Every worker
+            reads them, so they must be small.
     """
 
     inputs: tuple[Input, ...]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import resource
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,6 +20,9 @@ TARGET_BYTES: Final = 4_000_000
 """Small batches are joined up to this size, because each batch costs about 20 µs in every function it passes."""
 TARGET_ROWS: Final = 8_192
 _COMPRESSION: Final = "lz4"
+_POSITIONS: Final[dict[tuple[str, int], Mapping[str, int]]] = {}
+"""Positions of the columns of files, by address and size."""
+_MAX_POSITIONS: Final = 10_000
 
 
 def bounded(
@@ -154,14 +157,24 @@ class IpcFile:
                 self._map = pa.memory_map(str(path))
             options = None
             if columns is not None:
-                names = pa.ipc.open_file(self._map).schema.names
-                options = pa.ipc.IpcReadOptions(included_fields=[names.index(name) for name in columns])
+                positions = self._positions()
+                options = pa.ipc.IpcReadOptions(included_fields=[positions[name] for name in columns])
             self._reader = pa.ipc.open_file(self._map, options=options)
         except (pa.ArrowInvalid, OSError) as error:
             if (unfinished := too_many_open_files(error, self._address)) is not None:
                 raise unfinished from error
             hint = "run with --fresh to compute it again"
             raise DamagedFileError(f"not a readable task output ({error})", file=self._address, hint=hint) from error
+
+    def _positions(self) -> Mapping[str, int]:
+        """Return the position of each column in the file, which is opened for it only once in a process."""
+        known = (self._address, self._map.size())
+        if known not in _POSITIONS:
+            if len(_POSITIONS) >= _MAX_POSITIONS:
+                _POSITIONS.clear()
+            names = pa.ipc.open_file(self._map).schema.names
+            _POSITIONS[known] = {name: position for position, name in enumerate(names)}
+        return _POSITIONS[known]
 
     @property
     def schema(self) -> pa.Schema:

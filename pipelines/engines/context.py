@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -16,6 +17,17 @@ from corpusmill.schemas.errors import WorkError
 from corpusmill.schemas.storage import Store, located
 
 _CURRENT: ContextVar[TaskContext] = ContextVar("task")
+
+
+class WholeTable(NamedTuple):
+    """A table that a task reads whole: what distinguishes it from others, and a function that reads it."""
+
+    identity: Any
+    read: Callable[[], Iterator[pa.RecordBatch]]
+
+
+_Made = TypeVar("_Made")
+_last_made: tuple[Any, Any] | None = None
 
 
 class TaskContext:
@@ -32,7 +44,7 @@ class TaskContext:
         self.counters: collections.Counter[str] = collections.Counter()
         self.partition = partition
         self.sides: dict[str, Callable[[pa.RecordBatch], None]] = {}
-        self.tables: dict[str, Callable[[], Iterator[pa.RecordBatch]]] = {}
+        self.tables: dict[str, WholeTable] = {}
         self.contents = {content.name: content for content in contents}
         self._held: list[tuple[str, pa.RecordBatch]] | None = None
         self._store = store
@@ -75,13 +87,22 @@ class TaskContext:
         finally:
             self.counters, self._held = counters, None
 
-    def table(self, name: str) -> Iterator[pa.RecordBatch]:
-        """Read the whole table *name* of the step (`Exchange.tables`).
+    def table(self, name: str, make: Callable[[Iterator[pa.RecordBatch]], _Made]) -> _Made:
+        """Return what *make* returns for the whole table *name* of the step (`Exchange.tables`).
+
+        The last result is reused by the next task of this process that asks for the same, and must not be changed.
 
         Raises:
             KeyError: The step declares no table of this name.
         """
-        return self.tables[name]()
+        global _last_made
+        table = self.tables[name]
+        wanted = (make, table.identity)
+        if _last_made is None or _last_made[0] != wanted:
+            _last_made = None
+            _last_made = (wanted, make(table.read()))
+        made: _Made = _last_made[1]
+        return made
 
     def content(self, name: str) -> Path:
         """Return a local path of the input file *name*, for as long as the task runs.

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -56,30 +57,57 @@ class PeakMemory:
         self.bytes = 0
         self._most_files = 0
         self._has_mark = False
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._sample_until_stopped, daemon=True)
 
     def __enter__(self) -> PeakMemory:
         self._has_mark = _forget_peak()
-        self._sample()
-        self._thread.start()
+        self.sample()
+        _sampler.add(self)
         return self
 
     def __exit__(self, *details: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._sample()
+        _sampler.remove(self)
+        self.sample()
         if self._has_mark:
             self.bytes = max(self.bytes, _high_water_mark() - self._most_files)
 
-    def _sample_until_stopped(self) -> None:
-        while not self._stop.wait(_SAMPLE_S):
-            self._sample()
-
-    def _sample(self) -> None:
+    def sample(self) -> None:
+        """Compare the resident memory now with the peak so far."""
         now = resident()
         self.bytes = max(self.bytes, now.anonymous)
         self._most_files = max(self._most_files, now.files)
+
+
+class _Sampler:
+    """Samples all running blocks in one thread, because starting a thread for each takes longer than a small task."""
+
+    def __init__(self) -> None:
+        self._running: set[PeakMemory] = set()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, block: PeakMemory) -> None:
+        with self._lock:
+            self._running.add(block)
+            if self._thread is None or not self._thread.is_alive():  # a forked process has no copy of it
+                self._thread = threading.Thread(target=self._sample, daemon=True)
+                self._thread.start()
+
+    def remove(self, block: PeakMemory) -> None:
+        with self._lock:
+            self._running.discard(block)
+
+    def _sample(self) -> None:
+        while True:
+            time.sleep(_SAMPLE_S)
+            with self._lock:
+                if not self._running:
+                    self._thread = None
+                    return
+                for block in self._running:
+                    block.sample()
+
+
+_sampler = _Sampler()
 
 
 def _forget_peak() -> bool:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from corpusmill.pipelines.engines.base import PLACE
 from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.budget import share_bytes
-from corpusmill.pipelines.engines.context import TaskContext, final_key, running
+from corpusmill.pipelines.engines.context import TaskContext, WholeTable, final_key, running
 from corpusmill.pipelines.engines.layers import Frame, frames, layer_batch, layer_schema
 from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
@@ -38,7 +38,7 @@ from corpusmill.pipelines.engines.tasks import (
     read_result,
 )
 from corpusmill.schemas.errors import UnfinishedError, WorkError
-from corpusmill.schemas.hashing import LogicalHash
+from corpusmill.schemas.hashing import LogicalHash, fingerprint
 from corpusmill.schemas.storage import Store, open_store
 from corpusmill.schemas.storage.attempts import sweep
 
@@ -91,7 +91,8 @@ def _run_one(task: Task, number: int) -> TaskResult:
 
 def _context(task: Task, store: Store, number: int) -> TaskContext:
     context = TaskContext(store, task.out, partition=number, contents=task.contents)
-    context.tables = {name: partial(_whole_table, sources, store) for name, sources in task.tables.items()}
+    for name, sources in task.tables.items():
+        context.tables[name] = WholeTable((task.store, sources), partial(_whole_table, sources, store))
     return context
 
 
@@ -393,14 +394,12 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
         raise WorkError(f"step {task.step}: rows are out of order, or two are written back to one place")
     columns = pa.schema([column for column in schema if column.name != PLACE])
     form = layer_schema(columns, task.replaced)
-    hashed = LogicalHash(form)
     column_bytes: Counter[str] = Counter()
     with _whole_file(IpcWriter(store, f"{task.out}.arrow", form, is_compressed=task.is_compressed)) as writer:
         start = 0
         for count in task.onto:
             layer = _placed(table, at, start, count, columns, form)
             writer.write(layer)
-            hashed.update(layer)
             for name, values in zip(form.names, layer.columns, strict=True):
                 column_bytes[name] += values.nbytes
             start += count
@@ -411,8 +410,21 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
         "slices": (),
         "batch_rows": (),
         "column_bytes": dict(column_bytes),
-        "content": hashed.hexdigest(),
+        "content": _content_of(table, at, task.onto, form),
     }
+
+
+def _content_of(table: pa.Table, at: npt.NDArray[np.int64], counts: Sequence[int], form: pa.Schema) -> str:
+    """Return a hash of the layer that the rows of *table*, at the rows *at* of a slice, become in batches of *counts*.
+
+    Only these rows are hashed, not the nulls between them.
+    """
+    place = table.schema.get_field_index(PLACE)
+    rows = table.set_column(place, table.schema.field(place), pa.array(at))
+    hashed = LogicalHash(rows.schema)
+    for batch in rows.to_batches():
+        hashed.update(batch)
+    return fingerprint([hashed.hexdigest(), list(counts), form.serialize().to_pybytes().hex()])
 
 
 def _placed(

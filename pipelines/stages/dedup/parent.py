@@ -360,7 +360,7 @@ class Select(Function):
         """Return the function over *columns* and `PLACE`. It reads the table ``keys``."""
 
         def run(batches: Batches) -> Batches:
-            keys = None if self.count > MAX_KEYS else KeySet.of(task().table("keys"))
+            keys = None if self.count > MAX_KEYS else task().table("keys", KeySet.of)
             return bounded(selected(batch, self, keys) for batch in batches)
 
         return run
@@ -376,7 +376,7 @@ class KeySet(NamedTuple):
     def of(cls, batches: Batches) -> KeySet:
         """Collect the keys of *batches*."""
         keys = np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch["band"]) for batch in batches)]))
-        flags = np.zeros(max(1 << 10, 1 << (16 * len(keys)).bit_length()), np.bool_)
+        flags = np.zeros(max(1 << 10, 1 << (4 * len(keys)).bit_length()), np.bool_)
         flags[keys & (len(flags) - 1)] = True
         return cls(keys, flags)
 

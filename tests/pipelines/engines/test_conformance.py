@@ -202,6 +202,10 @@ class Share(ColumnFunction):
         return run
 
 
+def sorted_digests(batches: Batches) -> list[str]:
+    return sorted(digest for batch in batches for digest in batch["digest"].to_pylist())
+
+
 class Beside(Function):
     """Labels the keys that a whole table has with its digests, both on the way and at the end."""
 
@@ -209,7 +213,7 @@ class Beside(Function):
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
-            digests = sorted(digest for batch in task().table("digests") for digest in batch["digest"].to_pylist())
+            digests = task().table("digests", sorted_digests)
             for batch in batches:
                 labels = batch["label"].to_pylist() if self.is_last else [""] * batch.num_rows
                 made = [

@@ -678,12 +678,16 @@ def test_batches_without_a_wanted_value_are_not_read(tmp_path: Path, marks: Path
     assert {place & 0xFFFFFFFF for place in numbers} == {4}
 
 
+def sum_of(batches: Batches) -> int:
+    return sum(sum(batch["n"].to_pylist()) for batch in batches)
+
+
 class Sum(Function):
     """Adds the sum of a whole table to each number."""
 
     def build(self) -> Callable[[Batches], Batches]:
         def run(batches: Batches) -> Batches:
-            total = sum(sum(batch["n"].to_pylist()) for batch in task().table("others"))
+            total = task().table("others", sum_of)
             for batch in batches:
                 yield pa.RecordBatch.from_arrays([pc.add(batch["n"], total)], schema=ROWS)
 

@@ -55,6 +55,7 @@ def test_a_small_task_after_a_large_one_reports_its_own_peak() -> None:
 def test_a_peak_between_two_samples_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sorting holds copies for milliseconds only."""
     monkeypatch.setattr(memory, "_SAMPLE_S", 60.0)
+    monkeypatch.setattr(memory, "_sampler", memory._Sampler())
     before = resident().anonymous
 
     with PeakMemory() as peak:
