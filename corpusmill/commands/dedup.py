@@ -77,6 +77,10 @@ def dedup(
     the files, and ledger-*.parquet, which names each removed record, the kept one that it duplicates, and their
     similarity. A run that was interrupted is resumed by the same command.
     """
+    from corpusmill.pipelines.file_dedup.without_pandas import do_without_pandas
+
+    do_without_pandas()
+
     from corpusmill.pipelines.file_dedup.job import Options, job_of
     from corpusmill.pipelines.file_dedup.run import deduplicate
     from corpusmill.pipelines.stages.dedup.near import RULE, NearDedup
