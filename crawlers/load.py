@@ -19,10 +19,10 @@ from pydantic import ValidationError
 
 from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.streams import unreadable
-from corpusmill.crawlers.patterns import Match, matching_files, skipped_files
+from corpusmill.crawlers.patterns import Match, links_skipped_in, matching_files, skipped_files
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.schemas.errors import RecipeError, SourceError
-from corpusmill.schemas.raw import PASSED_OVER, RawFile, RawManifest
+from corpusmill.schemas.raw import PASSED_OVER, SKIPPED_LINKS, RawFile, RawManifest
 from corpusmill.schemas.recipe import LoadSource, Source
 from corpusmill.schemas.storage import Store, open_store
 
@@ -91,13 +91,15 @@ def _manifest(source: LoadSource, files: Iterable[RawFile], counts: dict[str, in
 
 
 def _counts(source: LoadSource, loader: Loader, matches: list[Match], *, base: Path) -> dict[str, int]:
-    """Return the number of records, if known for all files, and of files in folders that have another suffix."""
+    """Return the number of records, if known for all files, and of files and links in folders that are left out."""
     records = [loader.records(str(match.path)) for match in matches]
     known = [number for number in records if number is not None]
     others = sum(
         (skipped_files(pattern, base=base, suffixes=loader.suffixes) for pattern in source.paths), Counter[str]()
     )
     counts = {"records": sum(known)} if len(known) == len(records) else {}
+    if links := sum(links_skipped_in(pattern, base=base) for pattern in source.paths):
+        counts[SKIPPED_LINKS] = links
     return counts | {f"{PASSED_OVER}{kind}": number for kind, number in sorted(others.items())}
 
 

@@ -1,8 +1,8 @@
 """Match the files of a `path` in a recipe: a file, a folder, or a glob pattern.
 
 Only regular files (or links to them) count, because a pipe or a device may never end.
-Hidden files and folders are skipped unless the pattern names them. Folders and ``**`` are searched without following
-links to folders. Links to files outside of the folder are skipped.
+Hidden files and folders are skipped unless the pattern names them. In folders and behind ``**``, links to folders and
+to files outside of the folder are skipped, unless `matching_files` is called with *follow_links*.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from corpusmill.crawlers.folders import linked_files, own_files, refuse_broken_link, skipped_links
 from corpusmill.schemas.errors import RecipeError, SourceError
 
 _VARIABLE: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -33,19 +34,24 @@ class Match:
     name: str
 
 
-def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> list[Match]:
+def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...], follow_links: bool = False) -> list[Match]:
     """Return the files that match *pattern*, sorted by name; relative patterns start at the folder *base*.
 
     Args:
         suffixes: Suffixes of the files that are used if *pattern* is a folder.
+        follow_links: Search folders as `folders.linked_files` does, not as `folders.own_files`.
 
     Raises:
         RecipeError: An environment variable of *pattern* (``${NAME}``) is not set.
-        SourceError: No file matches, or *pattern* is the path of a pipe, a socket or a device.
+        SourceError: No file matches, or *pattern* is the path of a pipe, a socket or a device. With *follow_links*,
+            also: a link is broken, or a folder cannot be read.
     """
-    path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
+    path = _place(pattern, base)
+    if follow_links:
+        refuse_broken_link(path)
     if path.is_dir():
-        below = [Match(file, file.relative_to(path).as_posix()) for file in _files_under(path)]
+        files = linked_files(path) if follow_links else own_files(path)
+        below = [Match(file, file.relative_to(path).as_posix()) for file in files]
         matches = [match for match in below if match.name.lower().endswith(_lower(suffixes))]
         if not matches:
             raise _nothing_in(path, pattern, [match.name for match in below], suffixes)
@@ -57,7 +63,7 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> li
         )
     else:
         prefix, parts = _split(path)
-        matches = [Match(file, file.relative_to(prefix).as_posix()) for file in _matching(prefix, parts)]
+        matches = [Match(file, file.relative_to(prefix).as_posix()) for file in _matching(prefix, parts, follow_links)]
         if not matches:
             raise _nothing_at(path, pattern)
     return sorted(matches, key=lambda match: match.name.encode(errors="surrogateescape"))
@@ -68,9 +74,15 @@ def skipped_files(pattern: str, *, base: Path, suffixes: tuple[str, ...]) -> Cou
 
     Hidden files and links out of the folder are not counted.
     """
-    path = Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
-    names = (file.name.lower() for file in _files_under(path)) if path.is_dir() else ()
+    path = _place(pattern, base)
+    names = (file.name.lower() for file in own_files(path)) if path.is_dir() else ()
     return Counter(kind_of(name) for name in names if not name.endswith(_lower(suffixes)))
+
+
+def links_skipped_in(pattern: str, *, base: Path) -> int:
+    """Return the number of links in the folder *pattern* that are not followed; 0 for a file or glob."""
+    path = _place(pattern, base)
+    return skipped_links(path) if path.is_dir() else 0
 
 
 def kind_of(name: str) -> str:
@@ -82,6 +94,11 @@ def kind_of(name: str) -> str:
     suffixes = PurePosixPath(name.lower()).suffixes
     packed = suffixes[-2:] if suffixes and suffixes[-1] in _PACKED else suffixes[-1:]
     return "".join(packed) or "without a suffix"
+
+
+def _place(pattern: str, base: Path) -> Path:
+    """Return *pattern* as a path from the folder *base*."""
+    return Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
 
 
 def _expanded(pattern: str) -> str:
@@ -109,15 +126,18 @@ def _split(path: Path) -> tuple[Path, tuple[str, ...]]:
     return Path(*parts[:fixed]), parts[fixed:]
 
 
-def _matching(prefix: Path, parts: tuple[str, ...]) -> Iterator[Path]:
+def _matching(prefix: Path, parts: tuple[str, ...], follow_links: bool) -> Iterator[Path]:
     if _ANY_DEPTH in parts:
-        for file in _files_under(prefix, hidden=any(part.startswith(".") for part in parts)):
+        files = linked_files if follow_links else own_files
+        for file in files(prefix, hidden=any(part.startswith(".") for part in parts)):
             if _fits(file.relative_to(prefix).parts, parts):
                 yield file
     else:
         for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob includes hidden files
             if (prefix / name).is_file():
                 yield prefix / name
+            elif follow_links:
+                refuse_broken_link(prefix / name)
 
 
 def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
@@ -137,18 +157,6 @@ def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
 
 def _is_hidden(name: str, part: str) -> bool:
     return name.startswith(".") and not part.startswith(".")
-
-
-def _files_under(folder: Path, *, hidden: bool = False) -> Iterator[Path]:
-    """Yield the files at any depth under *folder*, except links to files outside of it."""
-    root = os.path.realpath(folder)  # unlike `Path.resolve`, it does not raise for links that lead to themselves
-    for place, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if hidden or not name.startswith(".")]
-        for name in files:
-            path = Path(place, name)
-            is_inside = not path.is_symlink() or Path(os.path.realpath(path)).is_relative_to(root)
-            if is_inside and (hidden or not name.startswith(".")) and path.is_file():
-                yield path
 
 
 def _nothing_in(path: Path, pattern: str, names: list[str], suffixes: tuple[str, ...]) -> SourceError:

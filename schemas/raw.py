@@ -15,6 +15,8 @@ from corpusmill.schemas.storage import Store, located
 RAW_FORMAT_VERSION = 1
 PASSED_OVER = "passed_over."
 """Counts of files that lie in the folder of a source and are of no kind that its format reads, by suffix."""
+SKIPPED_LINKS = "skipped_links"
+"""Count of the links in the folder of a source that are not followed."""
 
 
 class RawFile(BaseModel):
@@ -61,7 +63,8 @@ class RawManifest(BaseModel):
     counts: dict[str, int] = Field(
         default_factory=dict,
         description="For a crawl: pages, and refused pages by rule. For files: `records`, where known before reading, "
-        "and `passed_over.<suffix>`: files in the folder that the format does not read.",
+        "`passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: links in the "
+        "folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
 

@@ -114,8 +114,10 @@ def dedup(
 def _files(patterns: Sequence[str], *, argument: str, loader: str, out: Path) -> list[Path]:
     """Return the files that match *patterns*, without those in the folder *out*.
 
+    A file that has several paths, because of links, is read once, under the least of them.
+
     Raises:
-        UsageError: No file matches.
+        UsageError: No file matches, or a link is broken.
     """
     from corpusmill.crawlers.patterns import matching_files
     from corpusmill.pipelines.engines.base import resolve
@@ -125,7 +127,7 @@ def _files(patterns: Sequence[str], *, argument: str, loader: str, out: Path) ->
 
     def matching(pattern: str) -> Iterator[Path]:
         try:
-            matches = matching_files(pattern, base=Path.cwd(), suffixes=suffixes)
+            matches = matching_files(pattern, base=Path.cwd(), suffixes=suffixes, follow_links=True)
         except SourceError as error:
             raise UsageError(
                 f"`{argument}`: {error.message}", hint=error.hint, file=error.file, value=pattern
@@ -134,8 +136,9 @@ def _files(patterns: Sequence[str], *, argument: str, loader: str, out: Path) ->
         yield from _without_ledgers(paths) if Path(pattern).is_dir() else paths
 
     own = out.resolve()
-    files = {path.resolve() for pattern in patterns for path in matching(pattern)}
-    left = [path for path in files if not path.is_relative_to(own)]
+    paths = sorted((path for pattern in patterns for path in matching(pattern)), key=bytes, reverse=True)
+    files = {path.resolve(): path for path in paths}
+    left = [path for real, path in files.items() if not real.is_relative_to(own)]
     if not left:
         raise UsageError(f"`{argument}`: all files are in {out}", hint="write to another folder: `--out DIR`")
     return left

@@ -50,7 +50,7 @@ def plural(number: int, noun: str) -> str:
 
 def registered_lines(manifest: RawManifest) -> list[str]:
     """Return lines about the registered files of a source: how many of each kind, and how many were skipped."""
-    from corpusmill.schemas.raw import PASSED_OVER
+    from corpusmill.schemas.raw import PASSED_OVER, SKIPPED_LINKS
 
     kinds = Counter(suffix_of(file.name) for file in manifest.files)
     place = "in place" if all(file.is_in_place for file in manifest.files) else "as copies"
@@ -61,6 +61,8 @@ def registered_lines(manifest: RawManifest) -> list[str]:
     if others:
         skipped = plural(others.total(), "file")
         lines.append(f"  skipped {skipped} that the format {manifest.format} does not read ({_listed(others)})")
+    if links := manifest.counts.get(SKIPPED_LINKS):
+        lines.append(f"  skipped {plural(links, 'symbolic link')}: to folders, out of the folder, or broken")
     return lines
 
 

@@ -112,6 +112,25 @@ def test_an_earlier_output_is_a_reference(command: Command, tmp_path: Path) -> N
     assert broken.out.startswith("kept 2 of 6 records")
 
 
+def test_a_folder_of_links_is_read_like_its_targets(command: Command, tmp_path: Path) -> None:
+    """Caches of downloads are such folders; the targets there have no suffix. A file with two paths is read once."""
+    write_lines(tmp_path / "blobs" / "1f", records(6))
+    write_lines(tmp_path / "blobs" / "2e", records(9)[6:])
+    (tmp_path / "in" / "more").mkdir(parents=True)
+    for name, target in (("a.jsonl", "../blobs/1f"), ("b.jsonl", "a.jsonl"), ("more/c.jsonl", "../../blobs/2e")):
+        (tmp_path / "in" / name).symlink_to(target)
+    (tmp_path / "in" / "loop").symlink_to(".")
+    write_lines(tmp_path / "same" / "a.jsonl", records(6))
+    write_lines(tmp_path / "same" / "more" / "c.jsonl", records(9)[6:])
+
+    linked = command("dedup", "in", "--out", "one", "--json")
+    same = command("dedup", "same", "--out", "two", "--json")
+
+    assert json.loads(linked.out) == {**json.loads(same.out), "out": "one"}
+    assert json.loads(linked.out)["read"] == 9
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+
 def test_memory_and_workers_change_no_byte(command: Command, tmp_path: Path) -> None:
     """A bound on memory needs a process that is watched."""
     write_parquet(tmp_path / "a.parquet", records())
@@ -133,6 +152,8 @@ def _write_files(folder: Path) -> None:
     (folder / "broken.parquet").write_bytes(b"PAR1 broken")
     (folder / "other.parquet").write_bytes(b"text")
     (folder / "notes.txt").write_text("text")
+    (folder / "links").mkdir()
+    (folder / "links" / "b.parquet").symlink_to("gone.parquet")
     (folder / "full").mkdir()
     (folder / "full" / "file").touch()
     pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 2, names=["text", "text"]), folder / "twice.parquet")
@@ -144,6 +165,7 @@ def _write_files(folder: Path) -> None:
         ("--out o", 2, "Missing argument 'PATH...'", "`corpusmill dedup --help`"),
         ("a.parquet", 2, "Missing option '--out'", "`corpusmill dedup --help`"),
         ("gone.parquet --out o", 2, "`PATH`: no file matches gone.parquet", ""),
+        ("links --out o", 2, "links/b.parquet: `PATH`: broken link: its target gone.parquet", "restore its target"),
         ("a.parquet --against gone --out o", 2, "`--against`: no file matches gone", ""),
         ("texts.parquet --out o", 2, "has no column `text`; it has `id`, `txt`", "did you mean `--column txt`?"),
         ("a.parquet --column n --out o", 2, "the column `n` has the type int64, not text", "`--column NAME`"),

@@ -75,6 +75,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     (tmp_path / "data").mkdir()
     for name in ("a.txt", "b.txt", "c.jpg"):
         (tmp_path / "data" / name).write_text("text " * 300)
+    (tmp_path / "data" / "gone.txt").symlink_to("nowhere")
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
         "dataset: d\nsources:\n  - load: {name: s, format: text, path: data}\nstages: [normalize, near_dedup]\n"
@@ -88,6 +89,7 @@ def test_load_and_plan_say_what_is_there_in_the_words_of_the_recipe(command: Com
     assert load.out.splitlines() == [
         "s: registered in place as text: 2 files, 3.0 kB, 2 records (2 × .txt)",
         "  skipped 1 file that the format text does not read (1 × .jpg)",
+        "  skipped 1 symbolic link: to folders, out of the folder, or broken",
     ]
     rows = [line.split() for line in plan.out.split("\n\n")[0].splitlines()]
     assert [row[0] for row in rows] == ["stage", "read", "normalize", "identity", "near_dedup", WRITE]

@@ -79,6 +79,7 @@ def test_links_that_lead_out_of_a_folder_are_not_followed(tree: Path) -> None:
 
     assert names(tree, "data") == expected
     assert names(tree, "data/**/*.txt") == expected
+    assert load(source("data"), tree / "raw", base=tree).counts["skipped_links"] == 3
 
 
 def test_the_manifest_has_the_hashes_of_the_files(tree: Path) -> None:
