@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from corpusmill.commands.numbers import NumberRange
 from corpusmill.commands.sizes import memory_option
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.terminal.console import Console
@@ -32,7 +33,7 @@ _SMALL_BYTES: Final = 50_000_000
 )
 @click.option(
     "--threshold",
-    type=click.FloatRange(MIN_THRESHOLD, 1),
+    type=NumberRange(MIN_THRESHOLD, 1),
     default=0.8,
     show_default=True,
     help="Least Jaccard similarity of the 5-grams of words of two duplicates.",

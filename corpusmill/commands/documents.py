@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import click
 
+from corpusmill.commands.numbers import NumberRange
 from corpusmill.commands.place import workspace_of
 from corpusmill.commands.rows import excerpt, row_as_text, short
 from corpusmill.schemas.errors import UsageError
@@ -42,7 +43,7 @@ _CUTS: Final = 10
 @click.option("--text", is_flag=True, help="Print texts in full, and columns of hashes.")
 @click.option("--ledger", is_flag=True, help="Show rejected documents instead of published ones.")
 @click.option(
-    "--timeout", type=click.FloatRange(0.1), default=60.0, show_default=True, help="Seconds that --where may take."
+    "--timeout", type=NumberRange(0.1), default=60.0, show_default=True, help="Seconds that --where may take."
 )
 @click.pass_obj
 def inspect(

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from corpusmill.commands.numbers import NumberRange
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.storage import is_url
@@ -188,7 +189,7 @@ def _trained_on(console: Console, model: Path) -> str:
 @click.option("--max-tokens", type=click.IntRange(0), default=200, show_default=True, help="Tokens to generate.")
 @click.option(
     "--temperature",
-    type=click.FloatRange(0),
+    type=NumberRange(0),
     default=0.8,
     show_default=True,
     help="Randomness; 0 always takes the likeliest token.",

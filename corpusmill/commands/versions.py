@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import click
 
+from corpusmill.commands.numbers import NumberRange
 from corpusmill.commands.place import workspace_of
 from corpusmill.schemas.errors import ChecksFailedError, DamagedFileError, UsageError
 from corpusmill.terminal.console import Console, table
@@ -285,9 +286,9 @@ def _figure(name: str, number: float) -> str:
 
 @click.command()
 @click.argument("version")
-@click.option("--max-rejected", type=click.FloatRange(0, 1), help="Largest share of records that may be rejected.")
+@click.option("--max-rejected", type=NumberRange(0, 1), help="Largest share of records that may be rejected.")
 @click.option("--min-documents", type=click.IntRange(0), help="Smallest number of published documents.")
-@click.option("--max-error-rate", type=click.FloatRange(0, 1), help="Largest share of records that may be broken.")
+@click.option("--max-error-rate", type=NumberRange(0, 1), help="Largest share of records that may be broken.")
 @click.option("--fast", is_flag=True, help="Skip comparing the SHA-256 of the files.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if there are warnings.")
 @click.pass_obj

@@ -29,13 +29,14 @@ _INT64: Final = range(-(1 << 63), 1 << 63)
 
 
 def ids_of_column(column: pa.Array) -> pa.StringArray:
-    """Return tag and body of each id in *column*, of any type that can be cast to text; null for null.
+    """Return tag and body of each id in *column*, of any type that can be cast to text; null for null and "".
 
-    >>> ids_of_column(pa.array([5, -1])).to_pylist(), ids_of_column(pa.array(["a", None])).to_pylist()
-    (['i09223372036854775813', 'i09223372036854775807'], ['sa', None])
+    >>> ids_of_column(pa.array([5, -1])).to_pylist(), ids_of_column(pa.array(["a", "", None])).to_pylist()
+    (['i09223372036854775813', 'i09223372036854775807'], ['sa', None, None])
     """
     if not pa.types.is_integer(column.type):
-        return pc.binary_join_element_wise(_TEXT, as_text(column), "")
+        texts = as_text(column)
+        return pc.if_else(pc.equal(texts, ""), None, pc.binary_join_element_wise(_TEXT, texts, ""))
     if pa.types.is_uint64(column.type):
         values = pc.fill_null(column, 0).to_numpy(zero_copy_only=False)
     else:

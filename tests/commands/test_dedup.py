@@ -16,11 +16,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.commands import dedup
+from corpusmill.pipelines.engines.base import Step
+from corpusmill.pipelines.engines.driver import Silent
+from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.file_dedup.ranks import Keep
+from corpusmill.pipelines.file_dedup.run import deduplicate
 from corpusmill.pipelines.stages.dedup import near
 from tests.commands.conftest import Command
 from tests.pipelines.file_dedup.files import (
     content,
+    job,
     kept,
     ledger,
     records,
@@ -185,6 +190,7 @@ def _write_files(folder: Path) -> None:
         ("a.parquet --out notes.txt", 2, "`--out`: notes.txt is a file", "folder"),
         ("a.parquet --out .", 2, "`PATH`: all files are in .", "`--out DIR`"),
         ("a.parquet --out o --threshold 0.1", 2, "`--threshold`: expected a number from 0.3 to 1", "`--threshold 0.8`"),
+        ("a.parquet --out o --threshold nan", 2, "`--threshold`: expected a number from 0.3 to 1", "`--threshold 0.8`"),
         ("a.parquet --out o --keep first", 2, "`--keep`: `first` is not allowed", "oldest, newest, longest"),
         ("a.parquet --out o --memory 1kB", 2, "--memory 0MB is below the minimum", "--memory 400MB"),
     ],
@@ -202,6 +208,22 @@ def test_wrong_use_is_answered_before_any_work(
     assert hint in advice
     assert answer.code == code
     assert not (tmp_path / "o").exists()
+
+
+def _write_chains(folder: Path) -> Path:
+    """Write families of three: the second is a duplicate of the first, and the third one of the second alone.
+
+    The third one is compared with the first only after the second is removed, so that there are two rounds.
+    """
+    rows = []
+    for family in range(200):
+        first = [f"f{family}w{number}" for number in range(60)]
+        second = [*(f"x{family}y{number}" for number in range(6)), *first[6:]]
+        texts = (first, second, [*second[:-1], "last"])
+        rows += [
+            {"id": f"{family:03}{name}", "text": " ".join(words)} for name, words in zip("abc", texts, strict=True)
+        ]
+    return write_lines(folder / "chains.jsonl", rows)
 
 
 def _start(folder: Path, *arguments: Any) -> subprocess.Popen[str]:
@@ -242,3 +264,54 @@ def test_a_killed_run_is_finished_by_the_same_command(tmp_path: Path, moment: st
     _, err = again.communicate(timeout=60)
     assert again.returncode == 0, err
     assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+class _Computed(Silent):
+    """Collects the names of the steps that have tasks to compute."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def step_started(self, step: Step, *, tasks: int, missing: int) -> None:
+        if missing:
+            self.names.append(step.name)
+
+
+def test_a_run_that_is_killed_between_rounds_reuses_the_first_one(tmp_path: Path) -> None:
+    """Rounds have addresses of their own, so the same command goes on inside the repetition."""
+    file = _write_chains(tmp_path)
+    whole, rest = _Computed(), _Computed()
+    deduplicate(job([file]), tmp_path / "whole", LocalEngine(0), observer=whole)
+    first_round = whole.names.index("near_dedup.rounds.decided@1") + 1
+    assert "near_dedup.rounds.decided@2" in whole.names
+
+    process = _start(tmp_path, file, "--out", "out")
+    deadline = time.monotonic() + 60
+    while len(list((tmp_path / "out").glob(".dedup/steps/*/*.json"))) < first_round and time.monotonic() < deadline:
+        time.sleep(0.001)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    figures = deduplicate(job([file]), tmp_path / "out", LocalEngine(0), observer=rest)
+
+    assert process.returncode == -signal.SIGKILL
+    assert rest.names == whole.names[-len(rest.names) :]
+    assert 0 < len(rest.names) <= len(whole.names) - first_round
+    assert figures["kept"] == 400
+    assert content(tmp_path / "out") == content(tmp_path / "whole")
+
+
+def test_a_disk_that_is_full_is_an_answer(tmp_path: Path) -> None:
+    """The limit on the size of files stands for it: the output looks unfinished, and the same command goes on."""
+    write_lines(tmp_path / "a.jsonl", records(6000))
+    command = [sys.executable, "-m", "corpusmill", "dedup", "a.jsonl", "--out", "out", "--json"]
+
+    limited = ["bash", "-c", 'ulimit -f 100; trap "" XFSZ; exec "$@"', "-", *command]
+    full = subprocess.run(limited, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+
+    assert full.returncode == 5
+    error = json.loads(full.stdout)["error"]
+    assert "hint" in error
+    assert "Traceback" not in full.stderr
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".dedup"]
+    again = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert json.loads(again.stdout)["kept"] == 4000

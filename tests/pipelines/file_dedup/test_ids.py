@@ -21,7 +21,7 @@ from corpusmill.pipelines.file_dedup.ids import (
 )
 
 KINDS = (pa.int8(), pa.int64(), pa.uint16(), pa.uint64(), pa.string(), pa.large_string())
-texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=6)
+texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)

@@ -274,9 +274,12 @@ def test_ids_that_repeat_are_refused_before_anything_is_written(tmp_path: Path, 
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_records_without_an_id_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", [write_lines, write_parquet])
+@pytest.mark.parametrize("missing", [None, ""])
+def test_records_without_an_id_are_refused(tmp_path: Path, write: Any, missing: str | None) -> None:
     """Only files without the column are known by their texts."""
-    file = write_lines(tmp_path / "a.jsonl", [{"id": "a", "text": text(1)}, {"id": None, "text": text(2)}])
+    file = write(tmp_path / "a.file", [{"id": "a", "text": text(1)}, {"id": missing, "text": text(2)}])
+    file = file.rename(tmp_path / ("a.jsonl" if write is write_lines else "a.parquet"))
 
     with pytest.raises(ChecksFailedError, match="1 record has no id in `id`"):
         run([file], tmp_path / "out")
