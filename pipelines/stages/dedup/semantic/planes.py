@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from corpusmill.pipelines.stages.dedup.banding import FOUND
-from corpusmill.pipelines.stages.dedup.semantic.vectors import Int64, Vectors
+from corpusmill.pipelines.stages.dedup.semantic.vectors import Int64, Vectors, rows_by_length
 from corpusmill.schemas.splitmix import GAMMA, splitmix64_column
 
 Bools: TypeAlias = npt.NDArray[np.bool_]
@@ -34,8 +34,6 @@ _DEVIATIONS: Final = 3
 threshold itself, one pair in 700. Each further deviation lets several times as many pairs below the threshold pass."""
 _SEED: Final = 0x9A11E1_5EED
 _MIN_DIMENSIONS: Final = 1_024
-_BLOCK_VALUES: Final = 1 << 19
-"""Components to project at a time."""
 
 
 def equal_bit(cosine: float) -> float:
@@ -94,22 +92,22 @@ class Signed(NamedTuple):
 
 def signed(vectors: Vectors, *, bands: int, planes: int) -> Signed:
     """Return the keys and bits of the rows that have a vector. Vectors of different lengths share no key."""
-    counts = vectors.counts_R[vectors.counts_R > 0]
-    starts = np.cumsum(counts) - counts
-    keys_RB = np.empty((len(counts), bands), np.int64)  # noqa: N806
-    words_RW = np.empty((len(counts), -(-bands * planes // 64)), np.uint64)  # noqa: N806
-    for length in np.unique(counts).tolist():
-        rows_of_length = np.flatnonzero(counts == length)
-        for rows in _blocks(rows_of_length, max(1, _BLOCK_VALUES // length)):
-            vectors_RD = vectors.values[starts[rows][:, None] + np.arange(length)]  # noqa: N806
-            bits_RP = _bits(vectors_RD, bands * planes)  # noqa: N806
-            words_RW[rows] = _words(bits_RP, words_RW.shape[1])
-            keys_RB[rows] = _keys(bits_RP.reshape(len(rows), bands, planes), length)
+    some = Vectors(vectors.values, vectors.counts_R[vectors.counts_R > 0])
+    keys_RB = np.empty((len(some.counts_R), bands), np.int64)  # noqa: N806
+    words_RW = np.empty((len(some.counts_R), -(-bands * planes // 64)), np.uint64)  # noqa: N806
+    for rows, vectors_RD in rows_by_length(some, width=1):  # noqa: N806
+        bits_RP = _bits(vectors_RD, bands * planes)  # noqa: N806
+        words_RW[rows] = _words(bits_RP, words_RW.shape[1])
+        keys_RB[rows] = _keys(bits_RP.reshape(len(rows), bands, planes), vectors_RD.shape[1])
     return Signed(keys_RB, words_RW)
 
 
-def _blocks(rows: Int64, size: int) -> list[Int64]:
-    return [rows[start : start + size] for start in range(0, len(rows), size)]
+def signed_words(vectors: Vectors, *, bits: int) -> npt.NDArray[np.uint64]:
+    """Return *bits* bits of each row in little-endian words of 64. All rows have a vector."""
+    words_RW = np.empty((len(vectors.counts_R), -(-bits // 64)), np.uint64)  # noqa: N806
+    for rows, vectors_RD in rows_by_length(vectors, width=bits):  # noqa: N806
+        words_RW[rows] = _words(_bits(vectors_RD, bits), words_RW.shape[1])
+    return words_RW
 
 
 def _bits(vectors_RD: npt.NDArray[np.int16], bits: int) -> Bools:  # noqa: N803 - D dimensions

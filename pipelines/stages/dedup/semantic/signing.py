@@ -87,25 +87,25 @@ class Sign(HasVectors, ColumnFunction):
         is_signed[np.flatnonzero(np.asarray(alive))] = np.asarray(column.is_valid())
         some = column.drop_null()
         signs = signed(from_binary(some), bands=self.bands, planes=self.planes)
-        hashes_R2 = _hashes(some)  # noqa: N806 - R rows
+        hashes_R2 = hashes_of(some)  # noqa: N806 - R rows
         made = [
             list_column(signs.keys_RB.reshape(-1), np.full(len(some), self.bands, np.int64)),
             pa.array(np.full(len(some), self.bands * self.planes, np.int64)),
             pa.array(hashes_R2[:, 0]),
             pa.array(hashes_R2[:, 1]),
-            _rows_as_binary(signs.words_RW),
+            rows_as_binary(signs.words_RW),
         ]
         places = pa.array(np.cumsum(is_signed) - 1, mask=~is_signed)
         return pa.RecordBatch.from_arrays([one.take(places) for one in made], schema=columns_of(self.into))
 
 
-def _hashes(column: pa.BinaryArray) -> Int64:
+def hashes_of(column: pa.BinaryArray) -> Int64:
     """Return 128 bits of hash of each vector, shape (rows, 2)."""
     digests = b"".join(hashlib.blake2b(vector.as_buffer(), digest_size=16).digest() for vector in column)
     return np.frombuffer(digests, "<i8").astype(np.int64, copy=False).reshape(-1, 2)
 
 
-def _rows_as_binary(words_RW: npt.NDArray[np.uint64]) -> pa.BinaryArray:  # noqa: N803 - R rows, W words
+def rows_as_binary(words_RW: npt.NDArray[np.uint64]) -> pa.BinaryArray:  # noqa: N803 - R rows, W words
     """Return each row of *words_RW* as a binary value."""
     rows, words = words_RW.shape
     offsets = np.arange(rows + 1, dtype=np.int32) * (words * 8)

@@ -16,7 +16,7 @@ from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority
 from corpusmill.pipelines.stages.dedup.rounds import ChoosePairs, rounds_with
 from corpusmill.pipelines.stages.dedup.semantic import planes
 from corpusmill.pipelines.stages.dedup.semantic.comparing import ShowVectors, compare_step
-from corpusmill.pipelines.stages.dedup.semantic.crowding import SHARED, ShareBuckets, Uncrowded, block_step
+from corpusmill.pipelines.stages.dedup.semantic.crowding import ShareBuckets, crowd_steps
 from corpusmill.pipelines.stages.dedup.semantic.embeddings import is_embedding
 from corpusmill.pipelines.stages.dedup.semantic.frequencies import frequency_steps
 from corpusmill.pipelines.stages.dedup.semantic.signing import Sign
@@ -51,8 +51,9 @@ class SemanticDedup(Stage):
     all zero, longer than 8,192, or has a component that is null, infinite, or not a number. Vectors of different
     lengths are not compared.
 
-    Below a threshold of about 0.8, or with a model that gives all texts similar vectors, many pairs are candidates, and
-    the time grows with the square of the number of documents.
+    If a topic brings more than 1,024 documents into one bucket, they are compared in cells of a few hundred around
+    random documents of the topic, so that the time stays in proportion to their number. A pair just above the threshold
+    may then be missed.
     """
 
     version: ClassVar[int] = 1
@@ -140,6 +141,16 @@ class SemanticDedup(Stage):
             *(weigh if self.column is None else ()),
             *self._bucket_steps(name, documents.state, vectors),
             *self._vertex_steps(name, documents, sources),
+            *crowd_steps(
+                f"{name}.crowds",
+                of=f"{name}.ranked",
+                shared=f"{name}.shared",
+                signs=name,
+                crowded=f"{name}.crowded",
+                into=f"{name}.divided",
+                vectors=vectors,
+                threshold=self.threshold,
+            ),
             self._rounds(name, vectors),
             *_star_steps(name, self.threshold),
             verdict_step(name, decisions=f"{name}.stars", of=documents.state, also=stars.CLUSTER),
@@ -161,31 +172,28 @@ class SemanticDedup(Stage):
 
     def _bucket_steps(self, name: str, documents: str, vectors: dict[str, Any]) -> tuple[Step, ...]:
         """Return the steps that write to each document the buckets that it shares with others."""
-        signs, shares, blocks, shared = (f"{name}.{step}" for step in ("signatures", "buckets", "blocks", "shared"))
+        signs, own, crowded = f"{name}.signatures", f"{name}.buckets", f"{name}.crowded"
         sign = Sign(**vectors, bands=self.bands, planes=self.planes, into=name)
-        own = f"{name}.buckets"
+        bands = f"{name}.bands"
         return (
             Map(name=signs, of=documents, function=sign, reads=(sign.source, "rule"), writes=buckets.columns_of(name)),
             Exchange(
-                name=shares,
-                inputs=(
-                    Input(signs, through=buckets.Explode(bands=f"{name}.bands"), columns=(f"{name}.bands", PLACE)),
-                ),
+                name=own,
+                inputs=(Input(signs, through=buckets.Explode(bands=bands), columns=(bands, PLACE)),),
                 by="band",
                 order=(PLACE,),
                 function=ShareBuckets(),
                 moved=buckets.BAND,
-                schema=SHARED,
+                schema=buckets.MEMBERSHIP,
             ),
-            block_step(blocks, shared=shares),
             Exchange(
-                name=shared,
-                inputs=(Input(shares, through=Uncrowded()), Input(blocks)),
+                name=f"{name}.shared",
+                inputs=(Input(own),),
                 by=PLACE,
                 order=("number",),
-                function=buckets.Listed(into=own),
+                function=buckets.Listed(into=own, crowded=crowded),
                 moved=buckets.MEMBERSHIP,
-                schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST)]),
+                schema=pa.schema([PLACE_FIELD, pa.field(own, INT64_LIST), pa.field(crowded, pa.bool_())]),
                 onto=signs,
             ),
         )
@@ -232,10 +240,10 @@ class SemanticDedup(Stage):
         return rounds_with(
             f"{name}.rounds",
             start=f"{name}.ranks",
-            of=f"{name}.ranked",
-            signs=name,
+            of=f"{name}.crowds",
+            signs=f"{name}.crowds",
             rank=rank,
-            buckets=(f"{name}.buckets",),
+            buckets=(f"{name}.buckets", f"{name}.divided"),
             choose=ChoosePairs(threshold=_jaccard_of_bits(self.threshold, self.bands * self.planes)),
             compare=compare,
         )

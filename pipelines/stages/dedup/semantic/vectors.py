@@ -9,6 +9,7 @@ Vectors lie one after the other: row r has the next ``counts_R[r]`` components.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 import numpy as np
@@ -24,6 +25,8 @@ MAX_DIMENSIONS: Final = 8_192
 LENGTH: Final = 4_000
 """With at most `MAX_DIMENSIONS` rounded components, a vector is shorter than 4,096. The sum of the products of two
 vectors is then below 2^24 at every point, up to which float32 represents all integers."""
+BLOCK_VALUES: Final = 1 << 19
+"""Numbers to compute at a time."""
 _STEPS: Final = 1 << 20
 """Values of a component, relative to the largest one, before a vector is scaled to its length."""
 
@@ -55,6 +58,25 @@ def quantized(values: Float64, counts_R: Int64) -> Vectors:  # noqa: N803 - R ro
     squares_R = reduced(np.add, integers * integers, counts_R)  # noqa: N806
     factors_R = LENGTH / np.sqrt(np.maximum(squares_R, 1).astype(np.float64))  # noqa: N806
     return Vectors(np.rint(whole * np.repeat(factors_R, counts_R)).astype(np.int16), counts_R)
+
+
+def rows_by_length(
+    vectors: Vectors, *, width: int, first: int = 0, step: int = 1
+) -> Iterator[tuple[Int64, npt.NDArray[np.int16]]]:
+    """Yield rows that have vectors of one length, and these as an array of shape (rows, length).
+
+    Args:
+        width: Numbers that the caller computes for each row. Without it, all vectors of a length are one array.
+        first: The first row; of those behind it, every *step*-th one is used.
+    """
+    starts = np.cumsum(vectors.counts_R) - vectors.counts_R
+    counts = vectors.counts_R[first::step]
+    for length in np.unique(counts[counts > 0]).tolist():
+        rows = first + step * np.flatnonzero(counts == length)
+        size = max(1, BLOCK_VALUES // max(width, length)) if width else len(rows)
+        for begin in range(0, len(rows), size):
+            block = rows[begin : begin + size]
+            yield block, vectors.values[starts[block][:, None] + np.arange(length)]
 
 
 def cosines(one: Int16, other: Int16, counts_R: Int64) -> Float64:  # noqa: N803 - R rows

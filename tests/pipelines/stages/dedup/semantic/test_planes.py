@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from corpusmill.pipelines.stages.dedup.semantic import planes
+from corpusmill.pipelines.stages.dedup.semantic import vectors as semantic_vectors
 from corpusmill.pipelines.stages.dedup.semantic.planes import chosen_planes, equal_bit, found_share, normals, signed
 from corpusmill.pipelines.stages.dedup.semantic.vectors import Vectors, cosines, quantized
 from corpusmill.schemas.splitmix import GAMMA, splitmix64
@@ -79,7 +80,7 @@ def test_bands_are_bits_and_blocks_change_nothing(monkeypatch: pytest.MonkeyPatc
     chance = random.Random(3)
     vectors = vectors_of([direction(chance, 4 + number % 2) for number in range(60)])
     whole = signed(vectors, bands=9, planes=3)
-    monkeypatch.setattr(planes, "_BLOCK_VALUES", 10)
+    monkeypatch.setattr(semantic_vectors, "BLOCK_VALUES", 10)
 
     keys = signed(vectors, bands=9, planes=3).keys_RB
 
