@@ -80,8 +80,8 @@ def test_chunks_have_the_same_cells(size: int) -> None:
 
     members = list(members_of(InCells(), pa.table(columns, schema=CROWD), size=size).values())
 
-    for place in range(30, 40):
-        assert all((place in cell) == (place + 40 in cell) for cell in members)
+    for own in range(30, 40):
+        assert all((own in cell) == (own + 40 in cell) for cell in members)
     assert set(range(80, 90)) in members
 
 
