@@ -11,33 +11,28 @@ frequent in a sample come last, so that the first ones are shared by few documen
 
 from __future__ import annotations
 
-import itertools
-import math
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, Counters, Exchange, Function, Input
+from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from corpusmill.pipelines.stages.dedup.buckets import CROWDED, MEMBERSHIP, Listed, bucket_numbers
+from corpusmill.pipelines.stages.dedup.buckets import MEMBERSHIP, Listed, bucket_numbers
+from corpusmill.pipelines.stages.dedup.chunks import SAMPLED, KnowsCrowd, chunked, parts_of_chunks
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
-from corpusmill.schemas.splitmix import splitmix64_column
 
 Int64: TypeAlias = npt.NDArray[np.int64]
 
 SAMPLE: Final = 1_000
 """Expected number of documents by which frequent shingles are recognized."""
-CHUNK: Final = 20_000
-"""Documents per call. Each call receives the sample."""
 _TEXT_BYTES: Final = 4_000_000
 _MAX_FREQUENCY: Final = 1 << 12
-_SAMPLED, _ALL = 0, 1
 
 CROWD: Final = pa.schema(
     [
@@ -100,28 +95,12 @@ def crowd_steps(
     )
 
 
-class Crowd(Function):
+class Crowd(KnowsCrowd, Function):
     """Turns vertices in crowded buckets into `CROWD` rows."""
 
-    shared: str
     ngram: int
     rank: str
     crowded: str
-    count: int = 0
-
-    def asks(self) -> tuple[str, ...]:
-        """Ask how many documents are in crowded buckets."""
-        return (self.shared,)
-
-    def bound(self, counters: Mapping[str, Counters]) -> Self:
-        """Return the function with their number."""
-        return self.model_copy(update={"count": counters[self.shared].get(CROWDED, 0)})
-
-    def identity(self) -> dict[str, Any]:
-        """Leave out what follows from the counter."""
-        identity = super().identity()
-        identity["params"].pop("count")
-        return identity
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over the columns `text`, *rank*, *crowded*, `PLACE`."""
@@ -139,20 +118,10 @@ class Crowd(Function):
 
         sets = shingle_sets(batch["text"], ngram=self.ngram)
         shingles = list_column(sets.values.view(np.int64), sets.counts_D)
-        ranks = np.asarray(batch[self.rank])
-        mixed = splitmix64_column(ranks.view(np.uint64))
-        chunks = max(1, math.ceil(self.count / CHUNK))
-        yield _crowd(batch, ranks, shingles, chunks=(mixed % np.uint64(chunks)).astype(np.int64), role=_ALL)
-        rate = min(1.0, SAMPLE / max(1, self.count))
-        sampled = np.flatnonzero((mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53 < rate)
-        rows = pa.array(np.repeat(sampled, chunks))
-        every = np.tile(np.arange(chunks), len(sampled))
-        yield _crowd(batch.take(rows), ranks[rows], shingles.take(rows), chunks=every, role=_SAMPLED)
-
-
-def _crowd(batch: pa.RecordBatch, ranks: Int64, shingles: pa.ListArray, *, chunks: Int64, role: int) -> pa.RecordBatch:
-    roles = pa.repeat(pa.scalar(role, pa.int64()), batch.num_rows)
-    return pa.RecordBatch.from_arrays([pa.array(chunks), roles, pa.array(ranks), batch[PLACE], shingles], schema=CROWD)
+        sent = chunked(np.asarray(batch[self.rank]), count=self.count, sample=SAMPLE)
+        rows = pa.array(sent.rows)
+        columns = [column.take(rows) for column in (batch[self.rank], batch[PLACE], shingles)]
+        yield pa.RecordBatch.from_arrays([pa.array(sent.chunks), pa.array(sent.roles), *columns], schema=CROWD)
 
 
 class Frequencies(NamedTuple):
@@ -188,23 +157,13 @@ class Prefixes(Function):
     def _prefixes(self, batches: Batches) -> Iterator[pa.RecordBatch]:
         sample: list[Int64] = []
         frequencies = Frequencies.of([])
-        for batch in batches:
-            for start, stop in _runs(batch):
-                part = batch.slice(start, stop - start)
-                if part["role"][0].as_py() == _SAMPLED:
-                    sample.append(list_values(part["shingles"]).values.copy())
-                    continue
-                if sample:
-                    frequencies, sample = Frequencies.of(sample), []
-                yield from bounded([prefixes(part, frequencies, threshold=self.threshold)])
-
-
-def _runs(batch: pa.RecordBatch) -> Iterator[tuple[int, int]]:
-    """Return where the rows of one chunk and role begin and end."""
-    chunk, role = np.asarray(batch["chunk"]), np.asarray(batch["role"])
-    edges = np.flatnonzero((chunk[1:] != chunk[:-1]) | (role[1:] != role[:-1])) + 1
-    bounds = [0, *edges.tolist(), batch.num_rows]
-    return itertools.pairwise(bounds)
+        for part in parts_of_chunks(batches):
+            if part["role"][0].as_py() == SAMPLED:
+                sample.append(list_values(part["shingles"]).values.copy())
+                continue
+            if sample:
+                frequencies, sample = Frequencies.of(sample), []
+            yield from bounded([prefixes(part, frequencies, threshold=self.threshold)])
 
 
 def prefixes(batch: pa.RecordBatch, frequencies: Frequencies, *, threshold: float) -> pa.RecordBatch:

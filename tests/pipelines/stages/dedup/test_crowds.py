@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.engines.base import PLACE
-from corpusmill.pipelines.stages.dedup import buckets, crowds
+from corpusmill.pipelines.stages.dedup import buckets, chunks, crowds
 from corpusmill.pipelines.stages.dedup.buckets import BAND, CROWDED, MAX_MEMBERS, Share
 from corpusmill.pipelines.stages.dedup.crowds import CROWD, Frequencies, prefixes, shared_prefixes
 from corpusmill.pipelines.stages.dedup.near import NearDedup
@@ -90,7 +90,7 @@ def test_a_crowded_bucket_is_never_joined(rows: int) -> None:
 @pytest.fixture
 def small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(buckets, "MAX_MEMBERS", 3)
-    monkeypatch.setattr(crowds, "CHUNK", 10)
+    monkeypatch.setattr(chunks, "CHUNK", 10)
     monkeypatch.setattr(crowds, "SAMPLE", 5)
 
 
