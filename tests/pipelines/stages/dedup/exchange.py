@@ -19,7 +19,7 @@ from corpusmill.pipelines.engines.base import (
     Step,
     with_columns_of,
 )
-from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.context import TaskContext, running, task
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
@@ -103,6 +103,7 @@ class Contrary:
         return pa.Table.from_batches(changed).drop_columns([PLACE] if PLACE in step.reads else [])
 
     def _exchange(self, step: Exchange, done: Mapping[str, pa.Table]) -> pa.Table:
+        task().tables = {name: done[table].to_batches for name, table in step.tables.items()}
         function = self._bound(step.function).build()
         batches = [batch for part in self._partitions(step, done) for batch in function(part)]
         for batch in batches:
@@ -168,8 +169,17 @@ def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
     return table
 
 
+Parents = Mapping[str, Mapping[str, pa.Table]]
+"""The input tables of stages, by the name of the stage and of the input."""
+
+
 def compared(
-    captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary, *, sources: tuple[str, ...] = ()
+    captures: pa.Table,
+    stages: Sequence[tuple[str, Stage]],
+    how: Contrary,
+    *,
+    sources: tuple[str, ...] = (),
+    parents: Parents | None = None,
 ) -> tuple[pa.Table, pa.Table]:
     """Return the living captures before, and the documents after, identity and *stages* (name, stage), in one order."""
     start = captures if captures.num_rows else CAPTURE.empty_table()
@@ -177,17 +187,24 @@ def compared(
     tables = how.run(steps, {"documents": start})
     table, state = tables[":identity"], ":identity"
     for name, stage in stages:
-        added = stage.steps(name, Documents(state, table.schema, sources=sources))
-        tables = how.run(added, tables)
+        inputs = {f"{name}:{key}": parent for key, parent in (parents or {}).get(name, {}).items()}
+        names = {key.partition(":")[2]: key for key in inputs}
+        added = stage.steps(name, Documents(state, table.schema, tables=names, sources=sources))
+        tables = how.run(added, {**tables, **inputs})
         table, state = tables[name], name
     return tables[":hash"], table
 
 
 def fates(
-    captures: pa.Table, stages: Sequence[tuple[str, Stage]], how: Contrary, *, sources: tuple[str, ...] = ()
+    captures: pa.Table,
+    stages: Sequence[tuple[str, Stage]],
+    how: Contrary,
+    *,
+    sources: tuple[str, ...] = (),
+    parents: Parents | None = None,
 ) -> list[dict[str, Any]]:
     """Return the result for each living capture: verdict, cluster, time of capture, and time first seen."""
-    before, after = compared(captures, stages, how, sources=sources)
+    before, after = compared(captures, stages, how, sources=sources, parents=parents)
     rows = []
     for one, other in zip(before.to_pylist(), after.to_pylist(), strict=True):
         if one["rule"] is not None:
