@@ -106,7 +106,7 @@ def corpus(seed: int) -> list[dict[str, Any]]:
 
 
 def kept(captures: list[dict[str, Any]], how: Contrary) -> set[str]:
-    stage = NearDedup(threshold=0.6, bands=200, rows=1)
+    stage = NearDedup(threshold=0.6, bands=40, rows=1)
     return {fate["id"] for fate in fates(table(captures), [("near_dedup", stage)], how) if fate["rule"] is None}
 
 

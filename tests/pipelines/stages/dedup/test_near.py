@@ -18,7 +18,7 @@ from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.dedup.corpus import capture, edited, families, prose, similarity, table, words_of
 from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
-FINDS_ALL = NearDedup(threshold=0.6, bands=200, rows=1)
+FINDS_ALL = NearDedup(threshold=0.6, bands=40, rows=1)
 """Bands of one row: two documents are candidates unless they are quite different."""
 contrary = st.builds(Contrary, parts=st.integers(1, 4), rows=st.sampled_from([1, 7, 1000]), seed=st.integers(0, 999))
 
