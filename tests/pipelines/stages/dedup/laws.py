@@ -110,7 +110,8 @@ def texts_of(chance: random.Random, *, ngram: int) -> list[str]:
                 texts.append(", ".join(chain).upper())
             if chance.random() < 0.3:
                 texts.append(" ".join([*chain, *chain[:ngram]]))
-    return chance.sample(texts, chance.randint(0, len(texts)))
+    count = len(texts) if chance.random() < 0.8 else chance.randint(0, 4)
+    return chance.sample(texts, count)
 
 
 @st.composite

@@ -111,12 +111,14 @@ def test_law_4_growing_gives_what_all_at_once_gives(
 
 
 @settings(max_examples=25, deadline=None)
-@given(captures=corpora(ngram=NGRAM), threshold=st.sampled_from(THRESHOLDS), how=HOW, seed=st.integers(0, 999))
+@given(captures=corpora(ngram=NGRAM), threshold=st.sampled_from(THRESHOLDS[:6]), how=HOW, seed=st.integers(0, 999))
 def test_a_take_down_leaves_the_laws_intact(
     captures: list[Capture], threshold: float, how: Contrary, seed: int
 ) -> None:
-    """Whatever is taken down, no text may be lost of which only a removed document had another wording."""
-    left = [row for row in captures if random.Random(f"{seed} {row['id']}").random() < 0.7]
+    """What the documents taken down had displaced comes back, as far as nothing else displaces it."""
+    chance = random.Random(seed)
+    survive = survivors(captures, threshold=threshold, ngram=NGRAM, keep="oldest")
+    left = [row for row in captures if chance.random() < (0.4 if row["id"] in survive else 0.9)]
 
     first, second = grown(captures, left, threshold, how)
 
