@@ -11,6 +11,7 @@ from hypothesis import settings
 
 if TYPE_CHECKING:
     from tests.s3 import Server
+    from tests.shared_engines import SharedEngines
 
 settings.register_profile("corpusmill", deadline=None)
 settings.load_profile("corpusmill")
@@ -27,6 +28,16 @@ def _scratch_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CORPUSMILL_SCRATCH", str(tmp_path_factory.mktemp("scratch")))
         yield
+
+
+@pytest.fixture(scope="session")
+def shared_engine() -> Iterator[SharedEngines]:
+    """Return the engine of a name, which all tests of this process share."""
+    from tests.shared_engines import SharedEngines
+
+    engines = SharedEngines()
+    yield engines
+    engines.close()
 
 
 @pytest.fixture(scope="session")

@@ -64,7 +64,7 @@ def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[
 
 
 class TestSameRecipeSameBytes:
-    """Promise 1."""
+    """Promise 1. For other engines, see `tests.pipelines.engines.whole_runs`."""
 
     @pytest.mark.parametrize("workers", [1, 3])
     def test_the_number_of_workers_changes_nothing(
@@ -111,20 +111,6 @@ class TestSameRecipeSameBytes:
         _, manifest = run_once(project, tmp_path)
 
         assert manifest.version == reference[1].version
-        assert hashes(manifest) == hashes(reference[1])
-
-    @pytest.mark.engine
-    @pytest.mark.parametrize("name", ["beam", "spark"])
-    def test_another_engine_changes_nothing(
-        self, project: Path, reference: tuple[Any, VersionManifest], tmp_path: Path, name: str
-    ) -> None:
-        """Moving to another engine must not change the corpus."""
-        engine = make_engine(name)
-        try:
-            _, manifest = run_once(project, tmp_path, engine=engine)
-        finally:
-            engine.close()
-
         assert hashes(manifest) == hashes(reference[1])
 
     def test_the_number_of_shards_does_not_change_the_documents(

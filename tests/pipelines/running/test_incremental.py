@@ -13,7 +13,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.command import main
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.driver import Engine
 from corpusmill.schemas.errors import RecipeError
@@ -61,13 +60,13 @@ class Project:
     def write(self, name: str, rows: Sequence[Document]) -> None:
         (self.folder / "data" / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    def run(self, *, engine: Engine | None = None) -> VersionManifest:
+    def run(self, *, engine: Engine | None = None, **options: Any) -> VersionManifest:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("signal.signal", lambda *_: None)
             with pytest.raises(SystemExit) as end:
                 main(["load", str(self.recipe), "--workspace", str(self.folder / "w")])
         assert not end.value.code
-        result, manifest = run_once(self.recipe, self.folder / "w", engine=engine)
+        result, manifest = run_once(self.recipe, self.folder / "w", engine=engine, **options)
         self.steps = {step["name"]: step for step in result["steps"]}
         self.path = Path(result["path"])
         return manifest
@@ -229,23 +228,3 @@ def test_a_parent_without_an_index_is_no_parent(tmp_path: Path) -> None:
 
     assert project.kept() == kept
     assert project.table("near_dedup.index").num_rows
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["spark", "beam"])
-def test_every_engine_publishes_the_same_version(tmp_path: Path, name: str) -> None:
-    """Promise 1, with a parent."""
-    versions = []
-    for engine in (None, name):
-        project = Project(tmp_path / str(engine))
-        for day in range(2):
-            project.write(f"day{day}", documents(10, day=day))
-            made = None if engine is None else make_engine(engine)
-            try:
-                manifest = project.run(engine=made)
-            finally:
-                if made is not None:
-                    made.close()
-        versions.append(manifest.version)
-
-    assert versions[0] == versions[1]

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import open_version
 from corpusmill.pipelines.reports.findings import findings
@@ -187,17 +186,3 @@ def test_sizes_of_batches_change_nothing(tmp_path: Path, rows: int) -> None:
     ]
 
     assert hashes(versions[0]) == hashes(versions[1])
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(tmp_path: Path, name: str) -> None:
-    """The same documents must stay on many machines."""
-    _, reference = run_once(write_levels(tmp_path / "local"), tmp_path / "local" / "corpus")
-    engine = make_engine(name)
-    try:
-        _, manifest = run_once(write_levels(tmp_path / name), tmp_path / name / "corpus", engine=engine)
-    finally:
-        engine.close()
-
-    assert hashes(manifest) == hashes(reference)

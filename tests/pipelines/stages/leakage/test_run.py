@@ -12,7 +12,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.planning.plan import similar_of
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.stages.dedup.near import NearDedup
@@ -21,6 +20,7 @@ from corpusmill.pipelines.stages.normalize.stage import Normalize
 from corpusmill.schemas.manifest import SplitGroups, VersionManifest
 from corpusmill.schemas.recipe import Split
 from tests.pipelines.stages.dedup.corpus import edited, prose, shingle_set
+from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes, run_once
 
 TRUTH = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[5] / "shared")) / "data/dedup"
@@ -119,27 +119,16 @@ def test_one_large_group_is_a_warning(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("workers", "batch_rows"), [(0, 1), (0, 7), (2, None)])
 def test_batches_and_workers_change_nothing(
-    reference: tuple[VersionManifest, Path], tmp_path: Path, workers: int, batch_rows: int | None
+    reference: tuple[VersionManifest, Path],
+    tmp_path: Path,
+    workers: int,
+    batch_rows: int | None,
+    shared_engine: SharedEngines,
 ) -> None:
     """The same recipe gives the same bytes."""
-    engine = make_engine("local", workers=workers)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=batch_rows)
-    finally:
-        engine.close()
+    engine = shared_engine("local") if workers else None
 
-    assert hashes(manifest) == hashes(reference[0])
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(reference: tuple[VersionManifest, Path], tmp_path: Path, name: str) -> None:
-    """The steps exchange rows in rounds, which each engine does in its own way."""
-    engine = make_engine(name)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
-    finally:
-        engine.close()
+    _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=batch_rows)
 
     assert hashes(manifest) == hashes(reference[0])
 

@@ -7,7 +7,6 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.inspect import Question, inspect
 from corpusmill.pipelines.dataset.version import Version, version_in
@@ -17,6 +16,7 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.identity import document_id
 from tests.pipelines.stages.site_boilerplate.sites import FOOT, HEAD, site
+from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes, run_once
 
 RECIPE = """\
@@ -130,28 +130,13 @@ def test_the_report_counts_records_and_not_pieces(version: Version) -> None:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_batches_and_workers_change_nothing(version: Version, tmp_path: Path, workers: int) -> None:
+def test_batches_and_workers_change_nothing(
+    version: Version, tmp_path: Path, workers: int, shared_engine: SharedEngines
+) -> None:
     """Promise 1, for a whole run."""
-    engine = make_engine("local", workers=workers)
-    try:
-        _, manifest = run_once(
-            write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=None if workers else 1
-        )
-    finally:
-        engine.close()
+    engine, batch_rows = (shared_engine("local"), None) if workers else (None, 1)
 
-    assert hashes(manifest) == hashes(version.manifest)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: str) -> None:
-    """The template of a site must be the same on many machines."""
-    engine = make_engine(name)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
-    finally:
-        engine.close()
+    _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=batch_rows)
 
     assert hashes(manifest) == hashes(version.manifest)
 

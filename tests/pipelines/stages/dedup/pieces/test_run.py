@@ -9,12 +9,12 @@ import pytest
 from click.testing import CliRunner
 
 from corpusmill.command import cli
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.cut import MAX_SHOWN
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.identity import document_id
+from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes, run_once
 
 RECIPE = """\
@@ -153,26 +153,13 @@ def test_explain_counts_the_spans_that_it_does_not_list(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("workers", "rows"), [(0, 1), (0, 7), (2, None)])
-def test_batches_and_workers_change_nothing(version: Version, tmp_path: Path, workers: int, rows: int | None) -> None:
+def test_batches_and_workers_change_nothing(
+    version: Version, tmp_path: Path, workers: int, rows: int | None, shared_engine: SharedEngines
+) -> None:
     """Promise 1, for a whole run."""
-    engine = make_engine("local", workers=workers)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=rows)
-    finally:
-        engine.close()
+    engine = shared_engine("local") if workers else None
 
-    assert hashes(manifest) == hashes(version.manifest)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: str) -> None:
-    """Pieces must stay in the same documents on many machines."""
-    engine = make_engine(name)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
-    finally:
-        engine.close()
+    _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=rows)
 
     assert hashes(manifest) == hashes(version.manifest)
 

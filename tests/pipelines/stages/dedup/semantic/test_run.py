@@ -24,6 +24,7 @@ from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.identity import document_id
 from tests.corpora import prose
 from tests.pipelines.stages.dedup.semantic.letters import VECTOR
+from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes
 
 EMBEDDED = "  - letters\n  - semantic_dedup: {column: letters, threshold: 0.995}\n"
@@ -125,29 +126,13 @@ def test_an_embedding_may_be_a_signal(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("workers", "batch_rows"), [(0, 1), (0, 7), (2, None)])
 def test_batches_and_workers_change_nothing(
-    reference: tuple[str, Version], tmp_path: Path, workers: int, batch_rows: int | None
+    reference: tuple[str, Version], tmp_path: Path, workers: int, batch_rows: int | None, shared_engine: SharedEngines
 ) -> None:
     """The same recipe gives the same bytes."""
     stages, version = reference
-    engine = make_engine("local", workers=workers)
-    try:
-        again = run_with(stages, tmp_path, engine=engine, batch_rows=batch_rows)
-    finally:
-        engine.close()
+    engine = shared_engine("local") if workers else None
 
-    assert hashes(again.manifest) == hashes(version.manifest)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(reference: tuple[str, Version], tmp_path: Path, name: str) -> None:
-    """Lists of float32 and binary vectors travel through each engine in its own way."""
-    stages, version = reference
-    engine = make_engine(name)
-    try:
-        again = run_with(stages, tmp_path, engine=engine)
-    finally:
-        engine.close()
+    again = run_with(stages, tmp_path, engine=engine, batch_rows=batch_rows)
 
     assert hashes(again.manifest) == hashes(version.manifest)
 

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from corpusmill.command import cli
-from corpusmill.pipelines.api import make_engine
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
 from corpusmill.pipelines.stages.dedup.substrings.cutting import NOTHING_LEFT, REPEATED
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.identity import document_id
 from tests.corpora import prose
+from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes, run_once
 
 RECIPE = """\
@@ -118,26 +118,11 @@ def test_the_command_prints_each_cut_in_a_line(workspace: Workspace) -> None:
 
 @pytest.mark.parametrize(("workers", "batch_rows"), [(0, 1), (0, 7), (2, None)])
 def test_batches_and_workers_change_nothing(
-    version: Version, tmp_path: Path, workers: int, batch_rows: int | None
+    version: Version, tmp_path: Path, workers: int, batch_rows: int | None, shared_engine: SharedEngines
 ) -> None:
     """The same recipe gives the same bytes."""
-    engine = make_engine("local", workers=workers)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=batch_rows)
-    finally:
-        engine.close()
+    engine = shared_engine("local") if workers else None
 
-    assert hashes(manifest) == hashes(version.manifest)
-
-
-@pytest.mark.engine
-@pytest.mark.parametrize("name", ["beam", "spark"])
-def test_another_engine_changes_nothing(version: Version, tmp_path: Path, name: str) -> None:
-    """The steps exchange rows and write lists back to documents, which each engine does in its own way."""
-    engine = make_engine(name)
-    try:
-        _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine)
-    finally:
-        engine.close()
+    _, manifest = run_once(write_project(tmp_path), tmp_path / "corpus", engine=engine, batch_rows=batch_rows)
 
     assert hashes(manifest) == hashes(version.manifest)
