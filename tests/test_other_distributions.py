@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +74,30 @@ def install(environment: Path, source: Path, *, version: str = "1.0") -> None:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    (tmp_path / "pages").mkdir()
+    return write_project(tmp_path)
+
+
+def write_project(folder: Path) -> Path:
+    (folder / "pages").mkdir()
     for name, page in PAGES.items():
-        (tmp_path / "pages" / f"{name}.html").write_text(page)
-    (tmp_path / "recipe.yaml").write_text(RECIPE)
-    return tmp_path
+        (folder / "pages" / f"{name}.html").write_text(page)
+    (folder / "recipe.yaml").write_text(RECIPE)
+    return folder
+
+
+@dataclass(frozen=True)
+class Published:
+    """A project whose recipe was run, and the result. Tests must not change it."""
+
+    project: Path
+    result: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def published(environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Published:
+    project = write_project(tmp_path_factory.mktemp("published"))
+    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
+    return Published(project, result)
 
 
 def corpusmill(environment: Path, project: Path, *arguments: str) -> Any:
@@ -122,11 +142,9 @@ def test_stages_of_another_distribution_do_what_ours_do(environment: Path, proje
     assert signals.field("shards.letters").type == pa.int32()
 
 
-def test_a_published_side_table_is_part_of_the_version(environment: Path, project: Path) -> None:
+def test_a_published_side_table_is_part_of_the_version(published: Published) -> None:
     """Other programs read it like the shards: sorted by document, and listed in the manifest."""
-    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
-
-    folder = Path(result["path"])
+    folder = Path(published.result["path"])
     spans = rows(folder, "shouting.spans")
     assert [row["id"] for row in spans] == sorted(row["id"] for row in spans)
     assert {row["word"] for row in spans} >= {"LOUD", "THIS", "END", "SHOUT"}
@@ -174,12 +192,10 @@ def steps(explained: dict[str, Any], stage: str) -> list[dict[str, Any]]:
     return [step for step in explained["trail"] if step["stage"] == stage]
 
 
-def test_explain_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
+def test_explain_asks_stages_of_another_distribution(environment: Path, published: Published) -> None:
     """Rules show value and bound even if they passed, and notes show details, as for our stages."""
-    corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
-
-    (alone,) = corpusmill(environment, project, "explain", "alone.html")
-    (loud,) = corpusmill(environment, project, "explain", "loud.html")
+    (alone,) = corpusmill(environment, published.project, "explain", "alone.html")
+    (loud,) = corpusmill(environment, published.project, "explain", "loud.html")
 
     rule = {"stage": "shouting", "rule": "shouting.share", "threshold": 0.5, "min": None, "max": 0.5}
     (passed,) = steps(alone, "shouting")
@@ -190,11 +206,9 @@ def test_explain_asks_stages_of_another_distribution(environment: Path, project:
     assert rejected == {**rule, "verdict": "rejected"}
 
 
-def test_the_report_asks_stages_of_another_distribution(environment: Path, project: Path) -> None:
+def test_the_report_asks_stages_of_another_distribution(published: Published) -> None:
     """Thresholds, personal data, copies and the data card must not depend on names of stages."""
-    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
-
-    folder = Path(result["path"])
+    folder = Path(published.result["path"])
     figures = json.loads((folder / "report.json").read_text())
     (share,) = [signal for signal in figures["signals"] if signal["name"] == "shouting.share"]
     assert share["thresholds"] == [{"side": "max", "threshold": 0.5}]
@@ -214,10 +228,10 @@ def test_the_report_asks_stages_of_another_distribution(environment: Path, proje
     assert "Patterns find what has a fixed form" not in (folder / "report.html").read_text()
 
 
-def test_a_version_is_explained_without_the_other_distribution(environment: Path, project: Path) -> None:
+def test_a_version_is_explained_without_the_other_distribution(published: Published, tmp_path: Path) -> None:
     """Stored data is shown; information that needs the stages is left out."""
-    (result,) = corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
-    folder = Path(result["path"])
+    project = shutil.copytree(published.project, tmp_path / "copy")
+    folder = project / Path(published.result["path"]).relative_to(published.project)
     for name in ("report.json", "report.html", "README.md"):
         (folder / name).unlink()
 
@@ -350,11 +364,11 @@ def test_an_upgrade_of_a_distribution_is_noticed(environment: Path, project: Pat
     assert not cached(again)["shouting"]
 
 
-def test_inspect_shows_every_type(environment: Path, project: Path) -> None:
+def test_inspect_shows_every_type(environment: Path, published: Published) -> None:
     """Users must be able to inspect all published columns."""
-    corpusmill(environment, project, "run", "recipe.yaml", "--workers", "0")
-
-    documents = corpusmill(environment, project, "inspect", "example", "--where", '"shouting.is_loud" = false')
+    documents = corpusmill(
+        environment, published.project, "inspect", "example", "--where", '"shouting.is_loud" = false'
+    )
 
     assert {row["first_word"]["word"] for row in documents} >= {"nobody"}
     assert all(isinstance(row["loud_words"], list) for row in documents)
@@ -362,11 +376,11 @@ def test_inspect_shows_every_type(environment: Path, project: Path) -> None:
 
 @pytest.mark.engine
 @pytest.mark.parametrize("engine", ["spark", "beam"])
-def test_every_engine_gives_the_same_version(environment: Path, project: Path, engine: str) -> None:
+def test_every_engine_gives_the_same_version(
+    environment: Path, published: Published, project: Path, engine: str
+) -> None:
     """The same recipe must give the same bytes with third-party stages too."""
     pytest.importorskip({"spark": "pyspark", "beam": "apache_beam"}[engine])
-    (local,) = corpusmill(environment, project, "run", "recipe.yaml", "--workspace", "local", "--workers", "0")
-
     (other,) = corpusmill(environment, project, "run", "recipe.yaml", "--workspace", engine, "--engine", engine)
 
-    assert other["version"] == local["version"]
+    assert other["version"] == published.result["version"]
