@@ -46,7 +46,7 @@ demo: $(VENV)/demo.stamp
 	@$(BIN)/python recipes/demo.py
 
 test: lint types $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow"
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow"
 
 quick: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not slow and not engine"

@@ -22,6 +22,13 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return "bytes" if isinstance(val, bytes) and not val.isascii() else None
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run modules with engines first. They take longest, and at the end one of them would keep a single core busy."""
+    with_engines = {item.path for item in items if item.get_closest_marker("engine")}
+    items.sort(key=lambda item: item.path not in with_engines)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _scratch_of_the_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Use a scratch folder for this test run only, which pytest removes."""
