@@ -6,6 +6,8 @@ code that reads them: `tests/schemas/decoding`, `tests/crawlers`, `tests/pipelin
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import re
@@ -24,6 +26,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+
+from corpusmill.command import main
 
 FIELD = Path(os.environ.get("CORPUSMILL_SHARED", Path(__file__).parents[2] / "shared")) / "data/field"
 
@@ -68,7 +72,7 @@ class Run:
 
 
 def run(case: str, tmp_path: Path, *options: str, port: int | None = None) -> Run:
-    """Run the recipe of *case* in a copy of its folder, in a process of its own."""
+    """Run the recipe of *case* in a copy of its folder."""
     (source,) = FIELD.glob(f"{case}-*")
     folder = tmp_path / "case"
     shutil.copytree(source, folder)
@@ -77,11 +81,20 @@ def run(case: str, tmp_path: Path, *options: str, port: int | None = None) -> Ru
         recipe.write_text(re.sub(r"127\.0\.0\.1:\d+", f"127.0.0.1:{port}", recipe.read_text()))
     workspace = tmp_path / "corpus"
     arguments = ["run", "recipe.yaml", "--json", "--workers", "0", "--workspace", str(workspace), *options]
-    ended = subprocess.run(
-        [sys.executable, "-m", "corpusmill", *arguments], cwd=folder, capture_output=True, text=True, check=False
-    )
-    lines = ended.stdout.splitlines()
-    return Run(ended.returncode, json.loads(lines[-1]) if lines else {}, ended.stderr, workspace)
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = exit_code(arguments)
+    lines = out.getvalue().splitlines()
+    return Run(code, json.loads(lines[-1]) if lines else {}, err.getvalue(), workspace)
+
+
+def exit_code(arguments: list[str]) -> int:
+    """Run the command in this process: starting one for each case would take longer than most of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("signal.signal", lambda *_: None)
+        with pytest.raises(SystemExit) as end:
+            main(arguments)
+    return int(end.value.code or 0)
 
 
 @contextmanager
