@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from corpusmill.command import COMMANDS, cli
 from tests.corpora import write_project
@@ -46,8 +47,6 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
 
 def test_every_command_explains_itself() -> None:
     """Every command in the table exists and has help."""
-    from click.testing import CliRunner
-
     for group in COMMANDS.values():
         for name in group:
             result = CliRunner().invoke(cli, [name, "--help"])
@@ -175,15 +174,14 @@ def test_run_plan_and_runs_speak_json(tmp_path: Path) -> None:
 def test_a_changed_bound_repeats_only_the_rules(tmp_path: Path) -> None:
     """Signals are stored, so a new threshold needs no new measurement."""
     recipe, workspace = write_project(tmp_path, count=30), str(tmp_path / "corpus")
-    assert command("run", str(recipe), "--workspace", workspace, "--workers", "1").returncode == 0
+    in_process = CliRunner()
+    assert in_process.invoke(cli, ["run", str(recipe), "--workspace", workspace, "--workers", "0"]).exit_code == 0
     recipe.write_text(
         recipe.read_text().replace("profile: gopher", "profile: gopher, bounds: {gopher.word_count: {min: 60}}")
     )
 
-    steps = {
-        step["name"]: step
-        for step in json.loads(command("plan", str(recipe), "--workspace", workspace, "--json").stdout)["steps"]
-    }
+    planned = in_process.invoke(cli, ["plan", str(recipe), "--workspace", workspace, "--json"]).stdout
+    steps = {step["name"]: step for step in json.loads(planned)["steps"]}
 
     assert steps["quality.measure"]["cached"]
     assert not steps["quality"]["cached"]

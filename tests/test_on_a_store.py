@@ -64,6 +64,22 @@ def reference(project: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(run(project, Workspace(tmp_path_factory.mktemp("reference")))["version"])
 
 
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a recipe with the same input files and few steps, for tests in which it does not matter what is run."""
+    recipe = write_project(tmp_path_factory.mktemp("short"))
+    text = recipe.read_text()
+    before, _, after = text.partition("stages:\n")
+    recipe.write_text(f"{before}stages: [extract, exact_dedup]\nsplit:{after.partition('split:')[2]}")
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def short_reference(short: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return the version id of the short recipe in a local workspace."""
+    return str(run(short, Workspace(tmp_path_factory.mktemp("reference")))["version"])
+
+
 @pytest.fixture(params=["memory", "s3", "folder"])
 def far(request: pytest.FixtureRequest, tmp_path: Path) -> Workspace:
     """Return a workspace whose files are on a store."""
@@ -93,10 +109,10 @@ def test_the_version_is_on_the_store_and_not_in_the_folder(project: Path, refere
     assert all(step["cached"] for step in again["steps"])
 
 
-def test_the_catalog_of_a_store_has_its_files(project: Path, s3_url: str, tmp_path: Path) -> None:
+def test_the_catalog_of_a_store_has_its_files(short: Path, s3_url: str, tmp_path: Path) -> None:
     """Other tools read the table like one on disk; a lost database is rebuilt from the versions."""
     workspace = workspace_at(tmp_path / "w", s3_url)
-    run(project, workspace)
+    run(short, workspace)
     with contextlib.closing(open_catalog(workspace)) as catalog:
         rows = catalog.load_table("corpusmill.made").scan().to_arrow().num_rows
     version = open_version("made", workspace)
@@ -109,22 +125,22 @@ def test_the_catalog_of_a_store_has_its_files(project: Path, s3_url: str, tmp_pa
         assert catalog.load_table("corpusmill.made").metadata_location.startswith(f"{s3_url}/catalog/")
 
 
-def test_processes_share_the_files_of_a_store(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+def test_processes_share_the_files_of_a_store(short: Path, short_reference: str, s3_url: str, tmp_path: Path) -> None:
     """Every worker opens the store itself, and a second machine reuses the results of the first one."""
-    assert run(project, workspace_at(tmp_path / "one", s3_url), workers=2)["version"] == reference
+    assert run(short, workspace_at(tmp_path / "one", s3_url), workers=2)["version"] == short_reference
 
-    other = run(project, workspace_at(tmp_path / "other", s3_url))
+    other = run(short, workspace_at(tmp_path / "other", s3_url))
 
     assert all(step["cached"] for step in other["steps"])
 
 
-def test_commands_that_only_read_work_on_a_store(project: Path, reference: str, far: Workspace) -> None:
+def test_commands_that_only_read_work_on_a_store(short: Path, short_reference: str, far: Workspace) -> None:
     """`plan`, `explain`, `doctor --verify` and `gc` must read the store, not the folder."""
-    run(project, far)
+    run(short, far)
     version = open_version("made", far)
     identity = version.manifest.files[0].first_id
 
-    planned = explain_plan(project, workspace=far, acquisition=ACQUISITION)
+    planned = explain_plan(short, workspace=far, acquisition=ACQUISITION)
     assert all(step["cached"] for step in planned["steps"])
     assert explain(str(identity), far)["status"] == "published"
     assert {row["status"] for row in verified(far)} == {"ok"}
@@ -154,12 +170,12 @@ def _steal(store: Any) -> None:
 
 
 def test_a_run_continues_after_the_store_was_unreachable(
-    project: Path, reference: str, s3: Server, s3_url: str, tmp_path: Path
+    short: Path, short_reference: str, s3: Server, s3_url: str, tmp_path: Path
 ) -> None:
     """The run ends with exit code 5 and no incomplete version; the next run reuses finished work."""
-    s3.puts_until_down = 60
+    s3.puts_until_down = 30
 
-    with start(project, tmp_path / "w", s3_url) as process:
+    with start(short, tmp_path / "w", s3_url) as process:
         _, errors = process.communicate()
 
     assert process.returncode == 5
@@ -167,48 +183,48 @@ def test_a_run_continues_after_the_store_was_unreachable(
     assert "Traceback" not in errors
     s3.heal()
     _steal(open_store(s3_url))
-    result = run(project, workspace_at(tmp_path / "w", s3_url))
-    assert result["version"] == reference
+    result = run(short, workspace_at(tmp_path / "w", s3_url))
+    assert result["version"] == short_reference
     assert any(step["cached"] for step in result["steps"])
 
 
-def test_an_unreadable_output_is_named(project: Path, s3: Server, s3_url: str, tmp_path: Path) -> None:
+def test_an_unreadable_output_is_named(short: Path, s3: Server, s3_url: str, tmp_path: Path) -> None:
     """The permissions of an object can change."""
     workspace = workspace_at(tmp_path / "w", s3_url)
-    run(project, workspace)
+    run(short, workspace)
     (dead, *_) = [entry.key for entry in workspace.store.files("tasks") if entry.key.endswith(".shard.parquet")]
     workspace.store.remove_folder("versions")
     s3.denied = dead.rpartition("/")[2]
 
     with pytest.raises(UnfinishedError) as caught:
-        run(project, workspace)
+        run(short, workspace)
 
     assert caught.value.exit_code == 5
     assert s3.denied in str(caught.value.file)
 
 
-def test_a_missing_output_is_computed_again(project: Path, reference: str, far: Workspace) -> None:
+def test_a_missing_output_is_computed_again(short: Path, short_reference: str, far: Workspace) -> None:
     """The listing of the store counts, not the manifest of the step."""
-    run(project, far)
+    run(short, far)
     outputs = [entry.key for entry in far.store.files("tasks") if entry.key.endswith(".arrow")]
     far.store.remove(*outputs[::3])
     far.store.remove_folder("versions")
 
-    assert run(project, far)["version"] == reference
+    assert run(short, far)["version"] == short_reference
 
 
-def test_a_second_run_on_the_same_store_is_refused(project: Path, s3_url: str, tmp_path: Path) -> None:
+def test_a_second_run_on_the_same_store_is_refused(short: Path, s3_url: str, tmp_path: Path) -> None:
     """The error names the process that holds the lock, also from another workspace."""
     one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
 
     with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match=f"process {os.getpid()} on "):
-        run(project, other)
+        run(short, other)
 
 
-def test_gc_waits_for_a_run_of_another_machine(project: Path, s3_url: str, tmp_path: Path) -> None:
+def test_gc_waits_for_a_run_of_another_machine(short: Path, s3_url: str, tmp_path: Path) -> None:
     """The files that the run needs are known only to the other machine."""
     one, other = workspace_at(tmp_path / "one", s3_url), workspace_at(tmp_path / "other", s3_url)
-    run(project, one)
+    run(short, one)
 
     with one.lock("dataset", "made"), pytest.raises(UnfinishedError, match="another machine uses `made`"):
         collect(other, keep=None, dry_run=False)
@@ -256,20 +272,20 @@ def test_loaded_files_are_copied_to_the_store_and_read_there(project: Path, far:
     assert len(far.store.files("raw/lines/files")) > 0
 
 
-def test_a_copy_that_changed_on_the_store_is_refused(project: Path, far: Workspace) -> None:
+def test_a_copy_that_changed_on_the_store_is_refused(short: Path, far: Workspace) -> None:
     """It is refused like a file on disk, because the manifest has another hash."""
-    loaded = read_recipe(project, far, ACQUISITION)
+    loaded = read_recipe(short, far, ACQUISITION)
     acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
     key = far.store.files("raw/lines/files")[0].key
     far.store.write(key, far.store.read(key) + b"{}\n")
 
     with pytest.raises(DamagedFileError, match="1 of 3 files of the source `lines` changed"):
-        run(project, far)
+        run(short, far)
 
 
-def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(project: Path, far: Workspace) -> None:
+def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(short: Path, far: Workspace) -> None:
     """Its name is the hash of the original content; on a store, its ETag shows that it was written again."""
-    loaded = read_recipe(project, far, ACQUISITION)
+    loaded = read_recipe(short, far, ACQUISITION)
     acquire(loaded, loaded.recipe.sources[0], far, ACQUISITION, copy=True)
     key = far.store.files("raw/lines/files")[0].key
     before = far.store.read(key)
@@ -277,10 +293,10 @@ def test_a_copy_that_was_replaced_by_one_of_its_size_is_refused(project: Path, f
     far.store.write(key, b"x" * len(before))
 
     with pytest.raises(DamagedFileError, match="1 of 3 files of the source `lines` changed"):
-        run(project, far)
+        run(short, far)
 
     far.store.write(key, before)
-    assert run(project, far)["counts"]["published"] > 0
+    assert run(short, far)["counts"]["published"] > 0
 
 
 def test_a_finished_crawl_is_on_the_store_only(site: Site, far: Workspace) -> None:

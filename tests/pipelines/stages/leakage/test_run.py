@@ -168,6 +168,7 @@ def test_equal_documents_are_one_group(tmp_path: Path) -> None:
     assert manifest.split_groups == SplitGroups(similarity=1, pairs=120, groups=120, documents=240, largest=2)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not TRUTH.exists(), reason=f"no {TRUTH}: set CORPUSMILL_SHARED")
 def test_no_pair_of_the_truth_set_is_separated(tmp_path: Path) -> None:
     """It has all pairs with a similarity of at least 0.5 among 20,438 documents. The bands may miss 0.3 % at 0.5."""

@@ -54,7 +54,7 @@ def test_the_result_is_that_of_comparing_all_with_all(captures: list[Row]) -> No
     assert kept == survivors(captures, threshold=0.8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(captures=families(), how=contrary)
 def test_order_partitions_and_batches_do_not_matter(captures: list[Row], how: Contrary) -> None:
     """Law 3: the output is a function of the documents and the parameters."""
