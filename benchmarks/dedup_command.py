@@ -52,7 +52,7 @@ def deduplicated(folder: str, work: str, mode: str, options: Mapping[str, str]) 
     out = Path(work) / "out"
     call([folder, *against, "--out", str(out)], options)
     files = sorted(out.glob("ledger-*.parquet"))
-    return [name for file in files for name in pq.read_table(file, columns=["id"])["id"].to_pylist()]
+    return [name for file in files for name in pq.ParquetFile(file).read(columns=["id"])["id"].to_pylist()]
 
 
 def call(arguments: list[str], options: Mapping[str, str]) -> dict[str, Any]:
