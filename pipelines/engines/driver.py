@@ -40,6 +40,12 @@ from corpusmill.schemas.storage.attempts import attempt_name, is_left_over
 
 PARTITION_BYTES: Final = 32 * 2**20
 """Memory for the rows of a partition, where the driver chooses the number of partitions."""
+SCATTER_BYTES: Final = 32 * 2**20
+"""Memory of the columns that a scatter reads."""
+MIN_SCATTERS: Final = 16
+"""Scatters for a small input, so that there is work for several workers."""
+MAX_SCATTERS: Final = 256
+"""Scatters for a large input. With more of them, merging reads more and smaller pieces."""
 
 
 class Engine(Protocol):
@@ -148,6 +154,17 @@ def run_plan(
     except OSError as error:
         raise as_unfinished(error) from error
     return finished
+
+
+def _grouped(sources: Sequence[Source], read_bytes: int) -> list[Sequence[Source]]:
+    """Divide the *sources* of an exchange among scatters. A scatter reads several small ones.
+
+    Each partition is merged from a piece of each scatter, so the number of pieces is the number of partitions times
+    that of scatters: with one scatter per source, it would grow with the square of the input.
+    """
+    scatters = min(max(read_bytes // SCATTER_BYTES, MIN_SCATTERS), MAX_SCATTERS)
+    size = -(-len(sources) // scatters)
+    return [sources[start : start + size] for start in range(0, len(sources), size or 1)]
 
 
 def _forget(store: TaskStore, name: str) -> None:
@@ -373,7 +390,9 @@ class _Run:
         moved = 0.0
         if missing:
             spill = self._spill_folder(step)
-            scatters = list(self._scatters(step, missing[0], spill, [source for part in inputs for _, source in part]))
+            read_bytes = sum(map(self.slices.input_bytes, step.inputs))
+            groups = _grouped([source for part in inputs for _, source in part], read_bytes)
+            scatters = list(self._scatters(step, missing[0], spill, groups))
             spilled = (str(spill), len(scatters)) if scatters else None
             missing = [replace(task, spilled=spilled) for task in missing]
             try:
@@ -455,11 +474,13 @@ class _Run:
                 replaced=replaced,
             )
 
-    def _scatters(self, step: Exchange, gather: Task, spill: Path, sources: Sequence[Source]) -> Iterator[Task]:
+    def _scatters(
+        self, step: Exchange, gather: Task, spill: Path, groups: Sequence[Sequence[Source]]
+    ) -> Iterator[Task]:
         moved = step.moved
         if step.onto is not None:
             moved = moved.append(pa.field(SLICE, pa.int64(), nullable=False))
-        for index, source in enumerate(sources):
+        for index, sources in enumerate(groups):
             yield replace(
                 gather,
                 kind="scatter",
@@ -467,7 +488,7 @@ class _Run:
                 out=str(spill / f"{index:06d}"),
                 schema=moved.serialize().to_pybytes(),
                 call=None,
-                sources=(source,),
+                sources=tuple(sources),
                 partition=0,
                 onto=None,
             )

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from corpusmill.pipelines.engines import driver
 from corpusmill.pipelines.engines.addresses import fingerprints
 from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Scan, Step
 from corpusmill.pipelines.engines.batches import IpcFile
@@ -557,6 +558,28 @@ def test_a_gather_refuses_a_folder_in_which_spills_are_missing(tmp_path: Path, m
 
     with pytest.raises(UnfinishedError, match=r"step exchange: .* has 1 of 2 parts of an exchange"):
         run_plan(plan(marks, 3, 5), TaskStore(tmp_path / "w"), Losing(0), observer=Silent())
+
+
+def test_a_scatter_reads_several_small_slices(tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pieces that a partition is merged from must not grow with the number of files, and all rows must arrive."""
+    scattered: list[int] = []
+
+    class Counting(LocalEngine):
+        def exchange(self, scatters: Sequence[Task], gathers: Sequence[Task]) -> Iterator[TaskResult]:
+            scattered.append(len(scatters))
+            yield from super().exchange(scatters, gathers)
+
+    made = plan(marks, *range(1, 41))
+    rows = []
+    for most in (1, 7, 256):
+        monkeypatch.setattr(driver, "MIN_SCATTERS", most)
+        store = TaskStore(tmp_path / str(most))
+        done = run_plan(made, store, Counting(0), observer=Silent())
+        rows.append(tables(made, store, done)["exchange"])
+
+    assert scattered == [1, 7, 40]
+    assert len(rows[0]) == sum(range(1, 41))
+    assert rows[0] == rows[1] == rows[2]
 
 
 def test_a_damaged_task_is_named_with_the_way_out(tmp_path: Path, marks: Path) -> None:
