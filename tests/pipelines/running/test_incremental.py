@@ -15,6 +15,7 @@ import pytest
 from corpusmill.command import main
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.driver import Engine
+from corpusmill.pipelines.stages.dedup import parent
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.manifest import VersionManifest
 from tests.pipelines.stages.dedup.corpus import edited, prose
@@ -118,6 +119,24 @@ def test_growing_day_by_day_keeps_the_documents_of_all_days_at_once(tmp_path: Pa
     assert sum(sizes[0]["cluster_size"].to_pylist()) == sum(sizes[1]["cluster_size"].to_pylist())
 
 
+@pytest.mark.parametrize(("bound", "value"), [("MAX_KEYS", 0), ("_KEYS_PER_PARTITION", 40)])
+def test_the_size_of_the_pool_and_of_its_partitions_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str, value: int
+) -> None:
+    """Beyond a number of keys all kept documents are compared, and a large pool has several partitions."""
+    files = {"one": documents(11, day=0), "two": documents(11, day=1)}
+    at_once = from_nothing(tmp_path / "once", files)
+    monkeypatch.setattr(parent, bound, value)
+    grown = Project(tmp_path / "grown")
+    for name, rows in files.items():
+        grown.write(name, rows)
+        grown.run()
+
+    assert grown.kept() == at_once.kept()
+    assert grown.removed().keys() == at_once.removed().keys()
+    assert grown.steps["near_dedup.pool"]["out"] >= len(files["two"])
+
+
 def test_old_documents_are_not_compared_again(tmp_path: Path) -> None:
     """A run over a new crawl should cost what the new documents cost."""
     project = Project(tmp_path)
@@ -129,6 +148,7 @@ def test_old_documents_are_not_compared_again(tmp_path: Path) -> None:
     manifest = project.run()
 
     assert manifest.counts.read > len(old)
+    assert project.steps["near_dedup.pool"]["out"] < 10
     assert project.steps["near_dedup.buckets"]["out"] < 10 * 20
     assert project.steps["near_dedup.ranks"]["out"] < 10
 
