@@ -22,6 +22,7 @@ from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
 from corpusmill.pipelines.stages.dedup.rounds import rounds
+from corpusmill.pipelines.stages.dedup.unsettled import Order, unsettled_steps
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 from corpusmill.schemas.problems import HintedValueError
 
@@ -203,12 +204,24 @@ class _Steps:
         schema = pa.schema([*self._documents.schema, *buckets.columns_of(self._name), *parent.carried_columns(carried)])
         names = dict.fromkeys(("text", *self._described, *buckets.columns_of(self._name).names, self._keeper))
         columns = pa.schema([schema.field(name) for name in names])
+        bands, settled = self._step("bands"), self._settled
         return (
             *parent.carry_steps(carried, of=signatures, parent=self._parent, signs=self._name),
-            *parent.pool_steps(
-                self._compared, of=carried, columns=columns, bands=self._step("bands"), keeper=self._keeper
+            *unsettled_steps(
+                settled, of=carried, bands=bands, columns=parent.carried_columns(carried), order=self._order
             ),
+            *parent.pool_steps(self._compared, of=settled, columns=columns, bands=bands, keeper=self._keeper),
         )
+
+    @property
+    def _settled(self) -> str:
+        """The state of the documents with the decisions of the parent that stay."""
+        return self._step("settled")
+
+    @property
+    def _order(self) -> Order:
+        sources = self._documents.sources if self._stage.keep == "first_source" else ()
+        return Order(self._stage.keep, sources)
 
     @property
     def _described(self) -> tuple[str, ...]:
@@ -242,13 +255,10 @@ class _Steps:
 
     def _rank(self) -> tuple[Step, ...]:
         """Return the steps that make vertices of candidates and number them."""
-        stage, name, own = self._stage, self._name, self._step("buckets")
+        name, own = self._name, self._step("buckets")
         shared, sets, ranks = (self._step(step) for step in ("shared", "sets", "ranks"))
-        sources = self._documents.sources if stage.keep == "first_source" else ()
         home = PLACE if self._keeper is None else parent.HOME
-        through = vertices.Candidates(
-            keep=stage.keep, sources=sources, signs=name, buckets=own, keeper=self._keeper, home=home
-        )
+        through = vertices.Candidates(**self._order._asdict(), signs=name, buckets=own, keeper=self._keeper, home=home)
         numbers = (f"{name}.{column}" for column in ("size", "set_a", "set_b"))
         keeper = () if self._keeper is None else (self._keeper,)
         wanted = (*self._described, PLACE, home, own, *keeper, *numbers)
@@ -330,7 +340,7 @@ class _Steps:
         )
         wanted = ("id", "text_bytes", PLACE, *parent.carried_columns(carried).names, *self._clustered)
         through = parent.CarriedRays(prefix=carried)
-        return (join, by_place, self._star(Input(placed), Input(carried, through=through, columns=wanted)))
+        return (join, by_place, self._star(Input(placed), Input(self._settled, through=through, columns=wanted)))
 
     def _star(self, *inputs: Input) -> Exchange:
         return Exchange(

@@ -6,19 +6,19 @@ the parent has a row with the same id and the same set of shingles, and
 - the parent kept it, or
 - the parent removed it, and this run has the kept document that it was similar to.
 
-All other documents are new, among them those whose kept document has been taken down. Carried documents that were kept
-come first in the order, so they stay. New documents, and carried ones that were kept and have a band key of a new one,
-are copied to a table of their own, the *pool*, so that the steps that compare and decide read nothing else.
+All other documents are new, among them those whose kept document has been taken down. A carried decision stays, unless
+a new document may change it (`unsettled`); its document then counts as new, too. New documents, and carried ones that
+were kept and have a band key of a new one, are copied to a table of their own, the *pool*, so that the steps that
+compare and decide read nothing else.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, NamedTuple, Self, TypeAlias
+from typing import Any, Final, Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,6 +28,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import with_first_of_run
 from corpusmill.pipelines.stages.base import SideTable
 from corpusmill.pipelines.stages.dedup.buckets import BAND, exploded
+from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
 from corpusmill.pipelines.stages.dedup.stars import RAY
 from corpusmill.pipelines.stages.dedup.vertices import Pass
@@ -56,7 +57,6 @@ NEW_KEYS: Final = "new_keys"
 """Counter of the distinct band keys of new documents."""
 MAX_KEYS: Final = 8_000_000
 """Keys of new documents that a task holds (64 MB). If there are more, all kept documents are compared."""
-Keys: TypeAlias = npt.NDArray[np.int64]
 _SET: Final = ("size", "set_a", "set_b")
 
 PARENT: Final = pa.schema([field for field in INDEX if field.name != "bands"])
@@ -364,30 +364,6 @@ class Select(Function):
             return bounded(selected(batch, self, keys) for batch in batches)
 
         return run
-
-
-class KeySet(NamedTuple):
-    """Sorted keys, and flags by their low bits that exclude most others without a search."""
-
-    keys: Keys
-    flags: npt.NDArray[np.bool_]
-
-    @classmethod
-    def of(cls, batches: Batches) -> KeySet:
-        """Collect the keys of *batches*."""
-        keys = np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch["band"]) for batch in batches)]))
-        flags = np.zeros(max(1 << 10, 1 << (4 * len(keys)).bit_length()), np.bool_)
-        flags[keys & (len(flags) - 1)] = True
-        return cls(keys, flags)
-
-    def places_of(self, values: Keys) -> Keys:
-        """Return the positions of the *values* that are among the keys."""
-        likely = np.flatnonzero(self.flags[values & (len(self.flags) - 1)])
-        if not len(likely):
-            return likely
-        places = np.minimum(np.searchsorted(self.keys, values[likely]), len(self.keys) - 1)
-        among: Keys = likely[self.keys[places] == values[likely]]
-        return among
 
 
 def selected(batch: pa.RecordBatch, options: Select, keys: KeySet | None) -> pa.RecordBatch:

@@ -23,20 +23,23 @@ CANDIDATE: Final = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in ("set_a", "set_b", "size", "priority")),
         pa.field("id", pa.string(), nullable=False),
         PLACE_FIELD,
-        *(pa.field(name, pa.int64(), nullable=False) for name in ("home", "text_bytes", "members")),
+        *(pa.field(name, pa.int64(), nullable=False) for name in ("is_kept", "home", "text_bytes", "members")),
     ]
 )
 """A candidate with its set of shingles (`size` and 128 bits of hash) and the number of documents that it stands for.
-`home` is its place among all documents, which differs from its own place in an incremental run."""
+`is_kept`: the parent version kept it, and it stays. `home` is its place among all documents, which differs from its own
+place in an incremental run."""
 COLLAPSED: Final = pa.schema(
     [
         pa.field("vertex", pa.int64(), nullable=False),
         PLACE_FIELD,
-        *(CANDIDATE.field(name) for name in ("priority", "id", "home", "text_bytes", "members")),
+        *(CANDIDATE.field(name) for name in ("priority", "id", "is_kept", "home", "text_bytes", "members")),
     ]
 )
 """A candidate and the place of its vertex, which is its own place if it is the vertex."""
-RANKING: Final = pa.schema([CANDIDATE.field("priority"), CANDIDATE.field("id"), PLACE_FIELD])
+RANKING: Final = pa.schema(
+    [CANDIDATE.field("priority"), CANDIDATE.field("id"), PLACE_FIELD, CANDIDATE.field("is_kept")]
+)
 VERTEX: Final = pa.schema(
     [
         pa.field("rank", pa.int64(), nullable=False),
@@ -48,10 +51,6 @@ VERTEX: Final = pa.schema(
 )
 """A vertex. `kept` is its own rank if it is kept, the rank of a kept vertex that it is similar to if it is removed, and
 null if it is undecided after `rounds` rounds."""
-
-
-_CARRIED: Final = pa.scalar(np.iinfo(np.int64).min, pa.int64())
-"""Priority of documents that the parent version kept: before all others. No document has it otherwise."""
 
 
 class Candidates(Function):
@@ -81,11 +80,11 @@ def candidates(batch: pa.RecordBatch, options: Candidates) -> pa.RecordBatch:
     batch = batch.filter(pc.is_valid(batch[options.buckets]))
     has_sizes = "cluster_size" in batch.schema.names
     priority = priorities(batch, keep=options.keep, sources=options.sources)
-    if options.keeper is not None:
-        priority = pc.if_else(pc.is_valid(batch[options.keeper]), _CARRIED, priority)
+    is_kept = pa.nulls(batch.num_rows) if options.keeper is None else batch[options.keeper]
     columns = {
         **{name: batch[f"{options.signs}.{name}"] for name in ("set_a", "set_b", "size")},
         "priority": priority,
+        "is_kept": pc.is_valid(is_kept).cast(pa.int64()),
         "home": batch[options.home],
         "members": pc.fill_null(batch["cluster_size"], 1) if has_sizes else pa.repeat(1, batch.num_rows),
     }
@@ -132,7 +131,7 @@ def ranked(batches: Batches) -> Iterator[pa.RecordBatch]:
         rows = batch.num_rows
         ranks = pa.array(np.arange(rank, rank + rows, dtype=np.int64))
         rank += rows
-        kept = pc.if_else(pc.equal(batch["priority"], _CARRIED), ranks, pa.scalar(None, pa.int64()))
+        kept = pc.if_else(pc.equal(batch["is_kept"], 1), ranks, pa.scalar(None, pa.int64()))
         columns = [ranks, batch[PLACE], kept, pa.nulls(rows, pa.float64())]
         yield pa.RecordBatch.from_arrays([*columns, pa.array(np.zeros(rows, np.int64))], schema=VERTEX)
 

@@ -19,7 +19,7 @@ from corpusmill.pipelines.engines.base import (
     Step,
     with_columns_of,
 )
-from corpusmill.pipelines.engines.context import TaskContext, running, task
+from corpusmill.pipelines.engines.context import TaskContext, WholeTable, running, task
 from corpusmill.pipelines.engines.partition import partition_numbers
 from corpusmill.pipelines.stages.base import Documents, Stage
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
@@ -103,7 +103,7 @@ class Contrary:
         return pa.Table.from_batches(changed).drop_columns([PLACE] if PLACE in step.reads else [])
 
     def _exchange(self, step: Exchange, done: Mapping[str, pa.Table]) -> pa.Table:
-        task().tables = {name: done[table].to_batches for name, table in step.tables.items()}
+        task().tables = {name: _whole(done[table]) for name, table in step.tables.items()}
         function = self._bound(step.function).build()
         batches = [batch for part in self._partitions(step, done) for batch in function(part)]
         for batch in batches:
@@ -167,6 +167,10 @@ def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
         else:
             table = table.append_column(field, column)
     return table
+
+
+def _whole(table: pa.Table) -> WholeTable:
+    return WholeTable(table, lambda: iter(table.to_batches()))
 
 
 Parents = Mapping[str, Mapping[str, pa.Table]]

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from corpusmill.pipelines.engines.base import PLACE
+from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
-from corpusmill.pipelines.stages.dedup.parent import HOME, KeySet, Select, selected
+from corpusmill.pipelines.stages.dedup.parent import HOME, Select, selected
 
 OPTIONS = Select(bands="bands", keeper="keeper", keys="keys", columns=("id", "bands", "keeper"))
 
