@@ -45,7 +45,12 @@ _SMALL_BYTES: Final = 50_000_000
     metavar="NAME",
     help="Column of the ids.  [default: id; if no file has it, the hash of the text]",
 )
-@click.option("--against", metavar="DIR", help="Also remove what is similar to a document of these files.")
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="DIR",
+    help="Also remove what is similar to a document of these files; repeatable.",
+)
 @click.option(
     "--keep",
     type=click.Choice(KEEP),
@@ -67,7 +72,7 @@ def dedup(
     threshold: float,
     text: str,
     id_column: str | None,
-    against: str | None,
+    against: tuple[str, ...],
     keep: Any,
     workers: int | None,
     memory_bytes: int | None,
@@ -89,7 +94,7 @@ def dedup(
 
     loader = console.parts["acquisition"].loaders[_JSON_LINES]
     files = _files(paths, argument="PATH", loader=loader, out=out)
-    others = _files((against,), argument="--against", loader=loader, out=out) if against is not None else []
+    others = _files(against, argument="--against", loader=loader, out=out) if against else []
     options = Options(text=text, id=id_column, keep=keep)
     job = job_of(files, others, options, stage=NearDedup(threshold=threshold), rule=RULE, json_loader=loader)
     engine = _engine([*files, *others], workers, memory_bytes)

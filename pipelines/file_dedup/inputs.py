@@ -236,6 +236,23 @@ def _is_text(kind: pa.DataType) -> bool:
     return any(test(kind) for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view))
 
 
+def without_views(kind: pa.DataType) -> pa.DataType:
+    """Return *kind* with plain texts and bytes in place of views, which Arrow cannot filter; a file stores them alike.
+
+    >>> without_views(pa.list_(pa.string_view()))
+    ListType(list<item: string>)
+    """
+    if pa.types.is_string_view(kind):
+        return pa.string()
+    if pa.types.is_binary_view(kind):
+        return pa.binary()
+    if pa.types.is_list(kind):
+        return pa.list_(kind.value_field.with_type(without_views(kind.value_type)))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(without_views(field.type)) for field in kind])
+    return kind
+
+
 def merged_schema(files: Sequence[File]) -> pa.Schema:
     """Return the columns of all Parquet *files*, with their types, in the order in which they appear first.
 
@@ -255,7 +272,12 @@ def merged_schema(files: Sequence[File]) -> pa.Schema:
     count = Counter(name for file in files for name in file.schema.names)
     missing = {name for name in fields if count[name] < len(files)}
     nullable = {field.name for file in files for field in file.schema if field.nullable} | missing
-    schema = pa.schema([field.with_nullable(name in nullable) for name, (field, _) in fields.items()])
+    schema = pa.schema(
+        [
+            pa.field(name, without_views(field.type), name in nullable, field.metadata)
+            for name, (field, _) in fields.items()
+        ]
+    )
     return schema.with_metadata(None if missing else files[0].schema.metadata)
 
 

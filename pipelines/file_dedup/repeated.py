@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import Batches, Exchange, Function, Input
 from corpusmill.pipelines.engines.context import task
+from corpusmill.pipelines.file_dedup.ids import OWN, ids_of_column, original_ids
 from corpusmill.pipelines.stages.verdicts import living
 
 REPEATED: Final = "ids/repeated"
@@ -20,11 +21,15 @@ SHOWN: Final = 5
 _ID: Final = pa.schema([pa.field("id", pa.string(), nullable=False)])
 
 
-def repeated_step(name: str, *, of: str) -> Exchange:
-    """Return the step *name*: the least repeated ids of each partition of the records of the step *of*."""
+def repeated_step(name: str, *, of: str, is_mixed: bool) -> Exchange:
+    """Return the step *name*: the least repeated ids of each partition of the records of the step *of*.
+
+    Args:
+        is_mixed: Records may have numbers and texts as ids: ``1`` and ``"1"`` are then one id, as in the output.
+    """
     return Exchange(
         name=name,
-        inputs=(Input(of, through=OwnIds(), columns=("id", "part", "rule")),),
+        inputs=(Input(of, through=OwnIds(is_mixed=is_mixed), columns=("id", "part", "rule")),),
         by="id",
         order=(),
         function=Repeated(),
@@ -36,13 +41,19 @@ def repeated_step(name: str, *, of: str) -> Exchange:
 class OwnIds(Function):
     """Selects the ids of the records to deduplicate. Those of the reference end with their place and never repeat."""
 
+    is_mixed: bool
+
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over the columns `id`, `part` and `rule`."""
-        return lambda batches: (_own(living(batch)) for batch in batches)
+        return lambda batches: (_own(living(batch), is_mixed=self.is_mixed) for batch in batches)
 
 
-def _own(batch: pa.RecordBatch) -> pa.RecordBatch:
-    return batch.filter(pc.greater_equal(batch["part"], 0)).select(["id"])
+def _own(batch: pa.RecordBatch, *, is_mixed: bool) -> pa.RecordBatch:
+    ids = batch["id"].filter(pc.greater_equal(batch["part"], 0))
+    if is_mixed:
+        ids = ids_of_column(pc.fill_null(original_ids(ids, pa.string()), ""))
+        ids = pc.fill_null(pc.binary_join_element_wise(OWN, ids, ""), "")
+    return pa.RecordBatch.from_arrays([ids], schema=_ID)
 
 
 class Repeated(Function):

@@ -31,7 +31,7 @@ def compare_plan(job: Job) -> Plan:
     columns = job.columns
     function = ReadPart(text=columns.text, id=columns.id, time=columns.time, keep=job.keep, reader=job.reader)
     scan = Scan(name=READ, function=function, schema=RECORDS)
-    ids = () if columns.id is None else (repeated_step(IDS, of=READ),)
+    ids = () if columns.id is None else (repeated_step(IDS, of=READ, is_mixed=job.reader is not None),)
     own = job.stage.steps(job.name, Documents(READ, RECORDS))
     steps = [replace(step, stage=job.name, basis=job.stage.basis()) for step in own]
     rows = [part.as_row() for part in job.parts]

@@ -181,9 +181,12 @@ def _schema(serialized: str) -> pa.Schema:
 
 
 def _completed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Return *batch* with the columns of *schema*; those that the file does not have are null."""
+    """Return *batch* with the columns and types of *schema*; columns that the file does not have are null."""
     names = set(batch.schema.names)
-    columns = [batch[field.name] if field.name in names else pa.nulls(batch.num_rows, field.type) for field in schema]
+    columns = [
+        batch[field.name].cast(field.type) if field.name in names else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

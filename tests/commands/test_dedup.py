@@ -245,6 +245,52 @@ def test_repeated_ids_have_an_exit_code(tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
+def test_a_number_and_its_text_are_one_id(command: Command, tmp_path: Path) -> None:
+    """The output has one column of ids, in which they would be equal."""
+    write_lines(tmp_path / "in.jsonl", [{"id": 1, "text": text(1)}, {"id": "1", "text": text(2)}])
+
+    answer = command("dedup", "in.jsonl", "--out", "out")
+
+    assert answer.code == 3
+    assert "1 id occurs more than once in `id`: 1" in answer.err
+
+
+def test_several_references_count(command: Command, tmp_path: Path) -> None:
+    """Naming a second one must not drop the first one."""
+    write_lines(tmp_path / "in.jsonl", [{"id": name, "text": text(number)} for number, name in enumerate("abc")])
+    for number in range(2):
+        write_lines(tmp_path / f"known{number}.jsonl", [{"id": f"k{number}", "text": text(number)}])
+
+    answer = command(
+        "dedup", "in.jsonl", "--against", "known0.jsonl", "--against", "known1.jsonl", "--out", "out", "--json"
+    )
+
+    figures = json.loads(answer.out)
+    assert (figures["reference"], figures["kept"], figures["removed"]) == (2, 1, 2)
+
+
+def test_columns_of_views_are_written_as_plain_ones(command: Command, tmp_path: Path) -> None:
+    """Arrow cannot filter views, not even within lists."""
+    views = pa.list_(pa.string_view())
+    table = pa.table(
+        {
+            "id": pa.array(["a", "b"], pa.string_view()),
+            "text": pa.array([text(1), text(1)], pa.string_view()),
+            "bytes": pa.array([b"x", b"y"], pa.binary_view()),
+            "tags": pa.array([["one"], None], views),
+            "pair": pa.array([{"left": "l"}, None], pa.struct([("left", pa.string_view())])),
+        }
+    )
+    pq.write_table(table, tmp_path / "in.parquet")
+
+    answer = command("dedup", "in.parquet", "--out", "out")
+
+    assert answer.code == 0
+    assert kept(tmp_path / "out") == [
+        {"id": "a", "text": text(1), "bytes": b"x", "tags": ["one"], "pair": {"left": "l"}}
+    ]
+
+
 @pytest.mark.parametrize("moment", [".dedup/job.json", ".dedup/steps/*", ".dedup/tasks/*/*.kept.parquet*"])
 def test_a_killed_run_is_finished_by_the_same_command(tmp_path: Path, moment: str) -> None:
     """It never looks finished before, and the bytes are those of a run that was not killed."""
