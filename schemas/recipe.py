@@ -416,9 +416,9 @@ class Recipe(_Part):
     checks: Checks = Field(default=Checks(), examples=[{"max_rejected": 0.5}])
     incremental: bool = Field(
         default=False,
-        description="Make the current version an input: documents that it kept come first, and comparing stages "
-        "(`near_dedup`) carry its decisions over and compare new documents only. Published with the table that the "
-        "next run needs.",
+        description="Make the current version an input: comparing stages (`near_dedup`) carry its decisions over and "
+        "compare only new documents, and those whose decisions these may change. The documents are those of a run "
+        "without it. Published with the table that the next run needs.",
     )
 
     @field_validator("sources", mode="before")
