@@ -56,6 +56,17 @@ def with_first_of_run(batches: Iterable[pa.RecordBatch], *, by: Sequence[str], o
         yield RunRows(batch, is_first, firsts.select(list(of)).take(groups))
 
 
+def first_of_runs(batches: Iterable[pa.RecordBatch], *, by: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Yield the first row of each run of a stream sorted by *by* (no nulls).
+
+    >>> stream = [pa.record_batch({"k": [1, 1], "v": ["a", "b"]}), pa.record_batch({"k": [1, 2], "v": ["c", "d"]})]
+    >>> [batch["v"].to_pylist() for batch in first_of_runs(stream, by=["k"])]
+    [['a'], ['d']]
+    """
+    for rows in with_first_of_run(batches, by=by, of=()):
+        yield rows.batch.filter(pa.array(rows.is_first))
+
+
 def _starts(batch: pa.RecordBatch, by: Sequence[str]) -> npt.NDArray[np.int64]:
     """Return the positions at which a value of one of the columns *by* differs from that of the row before."""
     changes = np.zeros(batch.num_rows, np.bool_)

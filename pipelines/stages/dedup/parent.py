@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Counters, Exchange, Function, Input, Map
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.runs import with_first_of_run
+from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
 from corpusmill.pipelines.stages.base import SideTable
 from corpusmill.pipelines.stages.dedup.buckets import BAND, exploded
 from corpusmill.pipelines.stages.dedup.keys import KeySet
@@ -248,8 +248,8 @@ class Write(Function):
 
         def run(batches: Batches) -> Batches:
             schema = pa.schema([PLACE_FIELD, *carried_columns(self.into)])
-            for rows in with_first_of_run(batches, by=(PLACE,), of=()):
-                yield rows.batch.filter(pa.array(rows.is_first)).rename_columns(schema.names).cast(schema)
+            for batch in first_of_runs(batches, by=(PLACE,)):
+                yield batch.rename_columns(schema.names).cast(schema)
 
         return run
 
@@ -323,9 +323,9 @@ class Distinct(Function):
         """Return the function over `BAND` rows sorted by `band`."""
 
         def run(batches: Batches) -> Batches:
-            for rows in with_first_of_run(batches, by=("band",), of=()):
-                task().count(NEW_KEYS, int(rows.is_first.sum()))
-                yield rows.batch.filter(pa.array(rows.is_first)).select(["band"])
+            for batch in first_of_runs(batches, by=("band",)):
+                task().count(NEW_KEYS, batch.num_rows)
+                yield batch.select(["band"])
 
         return run
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Function
-from corpusmill.pipelines.engines.runs import with_first_of_run
+from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD
 
 CLUSTER: Final = pa.schema([pa.field("cluster_id", pa.string()), pa.field("cluster_size", pa.int64())])
@@ -138,8 +138,7 @@ def stars(batches: Batches, *, threshold: float, rule: str) -> Iterator[pa.Recor
 
 def _once(batches: Batches) -> Iterator[pa.RecordBatch]:
     """Drop repeated rows of one document: a kept one may come from the parent version and from this run."""
-    for rows in with_first_of_run(batches, by=("kept", "is_removed", PLACE), of=()):
-        yield rows.batch.filter(pa.array(rows.is_first))
+    return first_of_runs(batches, by=("kept", "is_removed", PLACE))
 
 
 def _removed(batch: pa.RecordBatch, kept: pa.StringArray, *, threshold: float, rule: str) -> pa.RecordBatch:

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Repeat, Step
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.context import task
-from corpusmill.pipelines.engines.runs import with_first_of_run
+from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
 from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import list_values
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities, priority_columns
@@ -246,7 +246,7 @@ class Added(Function):
         """Return the function over `UNSETTLED` rows sorted by (`PLACE`, `is_new`, `band`)."""
 
         def run(batches: Batches) -> Batches:
-            once = _once(batches, by=(PLACE, "is_new", "band"))
+            once = first_of_runs(batches, by=(PLACE, "is_new", "band"))
             for rows in with_first_of_run(once, by=(PLACE,), of=("is_new",)):
                 is_added = pc.equal(rows.batch["is_new"], rows.first["is_new"])
                 added = rows.batch.filter(is_added)
@@ -254,11 +254,6 @@ class Added(Function):
                 yield added
 
         return run
-
-
-def _once(batches: Batches, *, by: tuple[str, ...]) -> Batches:
-    for rows in with_first_of_run(batches, by=by, of=()):
-        yield rows.batch.filter(pa.array(rows.is_first))
 
 
 class OnlyNew(Function):
@@ -286,7 +281,7 @@ class Least(Function):
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over `UNSETTLED` rows sorted by (`band`, `priority`)."""
 
-        return lambda batches: (batch.select(FRONT.names) for batch in _once(batches, by=("band",)))
+        return lambda batches: (batch.select(FRONT.names) for batch in first_of_runs(batches, by=("band",)))
 
 
 class Places(Function):
@@ -306,7 +301,7 @@ class Cleared(Function):
         """Return the function over rows sorted by `PLACE`."""
 
         def run(batches: Batches) -> Batches:
-            for batch in _once(batches, by=(PLACE,)):
+            for batch in first_of_runs(batches, by=(PLACE,)):
                 nothing = {name: pa.nulls(batch.num_rows, pa.int64()) for name in self.columns}
                 yield pa.record_batch({PLACE: batch[PLACE], **nothing})
 
