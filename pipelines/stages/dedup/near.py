@@ -61,7 +61,10 @@ class NearDedup(Stage):
         default=5, ge=1, le=64, description="Words per shingle; letters in scripts that do not separate words."
     )
     bands: int = Field(
-        default=DEFAULT_BANDS, ge=1, description="Bands per signature: more bands detect more pairs and take longer."
+        default=DEFAULT_BANDS,
+        ge=1,
+        description="Bands per signature: more bands detect more pairs and take longer. Where the defaults of `bands` "
+        "and `rows` would miss pairs at the threshold, as at 0.7, both are chosen by it, unless one is set.",
     )
     rows: int = Field(
         default=DEFAULT_ROWS, ge=1, description="Rows (permutations) per band: more rows, fewer comparisons."
