@@ -408,7 +408,8 @@ class TestDamageIsNoticed:
         from corpusmill.schemas.storage.attempts import attempt_name
 
         run_once(project, tmp_path)
-        task = next((tmp_path / "tasks").glob("*/*.json"))
+        records = (tmp_path / "tasks").glob("*/*.json")
+        task = next(path for path in records if json.loads(path.read_text())["step"] == "normalize")
         dead = subprocess.run(
             [
                 sys.executable,

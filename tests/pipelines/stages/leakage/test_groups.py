@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from corpusmill.pipelines.engines.base import Exchange, Map, Repeat
 from corpusmill.pipelines.stages.assemble import census_step
-from corpusmill.pipelines.stages.dedup import crowds
+from corpusmill.pipelines.stages.dedup import chunks, crowds
 from corpusmill.pipelines.stages.leakage import groups
 from corpusmill.pipelines.stages.leakage.check import PAIRS, SEPARATED, check_steps
 from corpusmill.pipelines.stages.leakage.groups import GROUP, GROUP_SIZE, GroupSteps, Similar, group_steps
@@ -91,7 +91,7 @@ def test_crowded_buckets_change_nothing(captures: list[dict[str, Any]], how: Con
     """Large buckets are divided by rare shingles, which loses no similar pair."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(groups, "MAX_MEMBERS", members)
-        patch.setattr(crowds, "CHUNK", 10)
+        patch.setattr(chunks, "CHUNK", 10)
         patch.setattr(crowds, "SAMPLE", 5)
 
         assert grouped(captures, how) == components(captures)
