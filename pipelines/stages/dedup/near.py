@@ -16,13 +16,13 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
-from corpusmill.pipelines.stages.dedup import buckets, parent, stars, vertices
+from corpusmill.pipelines.stages.dedup import buckets, parent, pool, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
 from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
-from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
+from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, Order, priority_columns
 from corpusmill.pipelines.stages.dedup.rounds import rounds
-from corpusmill.pipelines.stages.dedup.unsettled import Order, unsettled_steps
+from corpusmill.pipelines.stages.dedup.unsettled import open_keys, unsettled_steps
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 from corpusmill.schemas.problems import HintedValueError
 
@@ -213,7 +213,9 @@ class _Steps:
             *unsettled_steps(
                 settled, of=carried, bands=bands, columns=parent.carried_columns(carried), order=self._order
             ),
-            *parent.pool_steps(self._compared, of=settled, columns=columns, bands=bands, keeper=self._keeper),
+            *pool.pool_steps(
+                self._compared, of=settled, new=open_keys(settled), columns=columns, bands=bands, keeper=self._keeper
+            ),
         )
 
     @property
@@ -260,7 +262,7 @@ class _Steps:
         """Return the steps that make vertices of candidates and number them."""
         name, own = self._name, self._step("buckets")
         shared, sets, ranks = (self._step(step) for step in ("shared", "sets", "ranks"))
-        home = PLACE if self._keeper is None else parent.HOME
+        home = PLACE if self._keeper is None else pool.HOME
         through = vertices.Candidates(**self._order._asdict(), signs=name, buckets=own, keeper=self._keeper, home=home)
         numbers = (f"{name}.{column}" for column in ("size", "set_a", "set_b"))
         keeper = () if self._keeper is None else (self._keeper,)

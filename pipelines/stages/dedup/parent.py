@@ -7,31 +7,26 @@ the parent has a row with the same id and the same set of shingles, and
 - the parent removed it, and this run has the kept document that it was similar to.
 
 All other documents are new, among them those whose kept document has been taken down. A carried decision stays, unless
-a new document may change it (`unsettled`); its document then counts as new, too. New documents, and carried ones that
-were kept and have a band key of a new one, are copied to a table of their own, the *pool*, so that the steps that
-compare and decide read nothing else.
+a new document may change it (`unsettled`); its document then counts as new, too. The steps that compare and decide
+read the `pool` alone.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final, Self
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Counters, Exchange, Function, Input, Map
-from corpusmill.pipelines.engines.batches import bounded
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
 from corpusmill.pipelines.stages.base import SideTable
-from corpusmill.pipelines.stages.dedup.buckets import BAND, exploded
-from corpusmill.pipelines.stages.dedup.keys import KeySet
-from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
+from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.stars import RAY
-from corpusmill.pipelines.stages.dedup.vertices import Pass
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 from corpusmill.schemas.identity import first_64_bits_column
 from corpusmill.schemas.splitmix import splitmix64_column
@@ -53,10 +48,6 @@ INDEX_TABLE: Final = SideTable(
     may_be_null=("duplicate_of", "similarity"),
     is_published=True,
 )
-NEW_KEYS: Final = "new_keys"
-"""Counter of the distinct band keys of new documents."""
-MAX_KEYS: Final = 8_000_000
-"""Keys of new documents that a task holds (64 MB). If there are more, all kept documents are compared."""
 _SET: Final = ("size", "set_a", "set_b")
 
 PARENT: Final = pa.schema([field for field in INDEX if field.name != "bands"])
@@ -252,136 +243,6 @@ class Write(Function):
                 yield batch.rename_columns(schema.names).cast(schema)
 
         return run
-
-
-# -- the pool: new documents, and kept ones that may be similar to them
-
-HOME: Final = "home"
-"""Column of the pool with the `PLACE` of a document among all documents."""
-_KEYS_PER_PARTITION: Final = 1 << 17
-"""Keys of new documents per partition of the pool: 6,554 documents with 20 bands, 26 MB of text if each has 4 kB."""
-
-
-def pool_steps(name: str, *, of: str, columns: pa.Schema, bands: str, keeper: str) -> tuple[Exchange, Exchange]:
-    """Return the steps that copy *columns* of new documents, and of kept ones with a key of a new one, to a table.
-
-    Args:
-        name: Name of the last step. Its table also has the column `HOME`.
-        of: The state of the documents, with the columns `carried_columns`.
-        bands: The column with the band keys. Kept documents retain only those that a new document has too.
-        keeper: The column that is null for new documents.
-    """
-    keys = f"{name}.keys"
-    through = Select(bands=bands, keeper=keeper, keys=keys, columns=tuple(columns.names))
-    pooled = pa.schema([pa.field(HOME, pa.int64(), nullable=False), *columns])
-    return (
-        Exchange(
-            name=keys,
-            inputs=(Input(of, through=NewKeys(bands=bands, keeper=keeper), columns=(bands, keeper, PLACE)),),
-            by="band",
-            order=(PLACE,),
-            function=Distinct(),
-            moved=BAND,
-            schema=KEYS,
-        ),
-        Exchange(
-            name=name,
-            inputs=(Input(of, through=through, columns=(*columns.names, PLACE)),),
-            by=HOME,
-            order=(),
-            function=Pass(),
-            moved=pooled,
-            schema=pooled,
-            partitions=lambda counters: 1 + counters[keys].get(NEW_KEYS, 0) // _KEYS_PER_PARTITION,
-            asks=(keys,),
-            tables={"keys": keys},
-        ),
-    )
-
-
-class NewKeys(Function):
-    """Returns the band keys of new documents. The fields are names of columns."""
-
-    bands: str
-    keeper: str
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over the columns *bands*, *keeper*, `PLACE`."""
-
-        def run(batches: Batches) -> Batches:
-            for batch in batches:
-                new = batch.filter(pc.is_null(batch[self.keeper]))
-                yield from bounded([exploded(new[self.bands], new[PLACE])])
-
-        return run
-
-
-class Distinct(Function):
-    """Returns each band key once, and counts them."""
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over `BAND` rows sorted by `band`."""
-
-        def run(batches: Batches) -> Batches:
-            for batch in first_of_runs(batches, by=("band",)):
-                task().count(NEW_KEYS, batch.num_rows)
-                yield batch.select(["band"])
-
-        return run
-
-
-KEYS: Final = pa.schema([BAND.field("band")])
-
-
-class Select(Function):
-    """Turns documents into rows of the pool. Apart from *keys*, a step, the fields are names of columns."""
-
-    bands: str
-    keeper: str
-    keys: str
-    columns: tuple[str, ...]
-    count: int = 0
-
-    def asks(self) -> tuple[str, ...]:
-        """Ask how many keys new documents have."""
-        return (self.keys,)
-
-    def bound(self, counters: Mapping[str, Counters]) -> Self:
-        """Return the function with their number."""
-        return self.model_copy(update={"count": counters[self.keys].get(NEW_KEYS, 0)})
-
-    def identity(self) -> dict[str, Any]:
-        """Leave out what follows from the counter."""
-        identity = super().identity()
-        identity["params"].pop("count")
-        return identity
-
-    def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over *columns* and `PLACE`. It reads the table ``keys``."""
-
-        def run(batches: Batches) -> Batches:
-            keys = None if self.count > MAX_KEYS else task().table("keys", KeySet.of)
-            return bounded(selected(batch, self, keys) for batch in batches)
-
-        return run
-
-
-def selected(batch: pa.RecordBatch, options: Select, keys: KeySet | None) -> pa.RecordBatch:
-    """Return the rows of *batch* that belong to the pool. Without *keys*, all kept documents do."""
-    places = np.asarray(batch[PLACE])
-    keepers = np.asarray(pc.fill_null(batch[options.keeper], -1))
-    is_new = keepers < 0
-    bands, counts = list_values(batch[options.bands])
-    rows_of = np.repeat(np.arange(len(counts)), counts)
-    is_chosen = is_new[rows_of]
-    kept = np.flatnonzero((keepers == places)[rows_of])
-    is_chosen[kept if keys is None else kept[keys.places_of(bands[kept])]] = True
-    sizes = np.bincount(rows_of[is_chosen], minlength=len(counts))
-    is_pooled = pa.array(sizes > 0)
-    pooled = batch.select(options.columns).filter(is_pooled)
-    at = pooled.schema.get_field_index(options.bands)
-    pooled = pooled.set_column(at, pooled.schema.field(at), list_column(bands[is_chosen], sizes[sizes > 0]))
-    return pooled.add_column(0, pa.field(HOME, pa.int64(), nullable=False), batch[PLACE].filter(is_pooled))
 
 
 # -- stars

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Literal, TypeAlias, assert_never
+from typing import Final, Literal, NamedTuple, TypeAlias, assert_never
 
 import numpy as np
 import pyarrow as pa
@@ -17,6 +17,13 @@ KEEP_HELP: Final = (
 """Description of the parameter `keep` of a stage."""
 
 _LAST: Final = int(np.iinfo(np.int64).max)
+
+
+class Order(NamedTuple):
+    """How documents are ordered: `keep` and the sources that it may need."""
+
+    keep: Keep
+    sources: tuple[str, ...]
 
 
 def priorities(documents: pa.RecordBatch, *, keep: Keep, sources: Sequence[str] = ()) -> pa.Int64Array:

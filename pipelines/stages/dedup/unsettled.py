@@ -24,7 +24,7 @@ from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
 from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import list_values
-from corpusmill.pipelines.stages.dedup.priority import Keep, priorities, priority_columns
+from corpusmill.pipelines.stages.dedup.priority import Keep, Order, priorities, priority_columns
 from corpusmill.pipelines.stages.dedup.vertices import Pass
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
@@ -37,32 +37,26 @@ MAX_FRONTS: Final = 4_000_000
 UNSETTLED: Final = pa.schema(
     [PLACE_FIELD, *(pa.field(name, pa.int64(), nullable=False) for name in ("is_new", "band", "priority"))]
 )
-"""A band key of a document that may be kept and was not. `is_new`: it was added by the last round. A kept document that
-became unsettled has one row, which is not new, because it makes no other one unsettled."""
+"""A band key of a document whose decision is open. `is_new`: the last round added the document, and it may be kept now,
+but was not. The rows of a document that was kept are never new, because it makes no other one unsettled."""
 FRONT: Final = pa.schema([UNSETTLED.field("band"), UNSETTLED.field("priority")])
 """The least priority of the documents of a round with a band key."""
 RISKY: Final = pa.schema([PLACE_FIELD])
 """The place of a kept document that becomes unsettled."""
 
 
-class Order(NamedTuple):
-    """How documents are ordered: `keep` and the sources that it may need."""
-
-    keep: Keep
-    sources: tuple[str, ...]
-
-
 def unsettled_steps(name: str, *, of: str, bands: str, columns: pa.Schema, order: Order) -> tuple[Step, ...]:
     """Return the steps that take back the decisions that may change.
 
     Args:
-        name: Name of the last step, a state of the documents; the others are ``name.<suffix>``.
+        name: Name of the last step, a state of the documents; the others are ``name.<suffix>``. The table of
+            `open_keys` has the band keys of all documents without a decision.
         of: The state of the documents with the columns `parent.carried_columns`.
         bands: The column with the band keys.
         columns: The columns to set to null. The first one has the place of the kept document.
     """
     keeper = columns.names[0]
-    start, chain = f"{name}.start", f"{name}.chain"
+    start, chain = f"{name}.start", open_keys(name)
     fronts, risky, freed = (f"{chain}.{step}" for step in ("fronts", "risky", "freed"))
     described: dict[str, Any] = {"bands": bands, "keeper": keeper, "keep": order.keep, "sources": order.sources}
     wanted = (bands, keeper, PLACE, *priority_columns(order.keep))
@@ -128,6 +122,11 @@ def unsettled_steps(name: str, *, of: str, bands: str, columns: pa.Schema, order
     )
 
 
+def open_keys(name: str) -> str:
+    """Return the step of `unsettled_steps` with the `UNSETTLED` rows of all documents without a decision."""
+    return f"{name}.chain"
+
+
 class _Documents(Function):
     """A function over documents. *bands* and *keeper* are names of columns."""
 
@@ -136,14 +135,14 @@ class _Documents(Function):
     keep: Keep
     sources: tuple[str, ...]
 
-    def rows(self, batch: pa.RecordBatch, mask: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-        """Return `UNSETTLED` rows, all new, for the documents of *batch* at *mask*."""
+    def rows(self, batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], *, is_new: bool = True) -> pa.RecordBatch:
+        """Return `UNSETTLED` rows for the documents of *batch* at *mask*."""
         batch = batch.filter(pa.array(mask))
         bands, counts = list_values(batch[self.bands])
         rows = pa.array(np.repeat(np.arange(len(counts)), counts))
         priority = priorities(batch, keep=self.keep, sources=self.sources).take(rows)
-        ones = pa.array(np.ones(len(bands), np.int64))
-        return pa.RecordBatch.from_arrays([batch[PLACE].take(rows), ones, pa.array(bands), priority], schema=UNSETTLED)
+        flags = pa.array(np.full(len(bands), int(is_new)))
+        return pa.RecordBatch.from_arrays([batch[PLACE].take(rows), flags, pa.array(bands), priority], schema=UNSETTLED)
 
 
 def _places(batch: pa.RecordBatch, keeper: str) -> tuple[Int64, Int64]:
@@ -214,29 +213,26 @@ def risky(batch: pa.RecordBatch, options: Risky, fronts: Fronts | None) -> pa.Re
 
 
 class Dependent(_Documents):
-    """Returns the keys of documents that a risky document had removed, and a row for the risky one itself."""
+    """Returns the keys of risky documents, and of those that they had removed."""
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function. It reads the table ``risky``."""
 
         def run(batches: Batches) -> Batches:
             risky_places = task().table("risky", _sorted_places)
-            for batch in batches:
+            for batch in batches if len(risky_places) else ():
                 places, keepers = _places(batch, self.keeper)
                 is_freed = np.isin(keepers, risky_places)
                 is_kept = is_freed & (keepers == places)
-                yield from bounded([self.rows(batch, is_freed & ~is_kept), _row_of_kept(places[is_kept])])
+                yield from bounded(
+                    [self.rows(batch, is_freed & ~is_kept), self.rows(batch, is_freed & is_kept, is_new=False)]
+                )
 
         return run
 
 
 def _sorted_places(batches: Batches) -> Int64:
     return np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch[PLACE]) for batch in batches)]))
-
-
-def _row_of_kept(places: Int64) -> pa.RecordBatch:
-    zeros = pa.array(np.zeros(len(places), np.int64))
-    return pa.RecordBatch.from_arrays([pa.array(places), zeros, zeros, zeros], schema=UNSETTLED)
 
 
 class Added(Function):

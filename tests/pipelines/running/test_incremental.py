@@ -15,7 +15,7 @@ import pytest
 from corpusmill.command import main
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.driver import Engine
-from corpusmill.pipelines.stages.dedup import parent
+from corpusmill.pipelines.stages.dedup import pool
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.manifest import VersionManifest
 from tests.pipelines.stages.dedup.corpus import edited, prose
@@ -126,7 +126,7 @@ def test_the_size_of_the_pool_and_of_its_partitions_does_not_matter(
     """Beyond a number of keys all kept documents are compared, and a large pool has several partitions."""
     files = {"one": documents(11, day=0), "two": documents(11, day=1)}
     at_once = from_nothing(tmp_path / "once", files)
-    monkeypatch.setattr(parent, bound, value)
+    monkeypatch.setattr(pool, bound, value)
     grown = Project(tmp_path / "grown")
     for name, rows in files.items():
         grown.write(name, rows)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from corpusmill.pipelines.engines.base import PLACE
 from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
-from corpusmill.pipelines.stages.dedup.parent import HOME, Select, selected
+from corpusmill.pipelines.stages.dedup.pool import HOME, Select, selected
 
 OPTIONS = Select(bands="bands", keeper="keeper", keys="keys", columns=("id", "bands", "keeper"))
 
