@@ -54,7 +54,8 @@ def matching_files(pattern: str, *, base: Path, suffixes: tuple[str, ...], follo
         below = [Match(file, file.relative_to(path).as_posix()) for file in files]
         matches = [match for match in below if match.name.lower().endswith(_lower(suffixes))]
         if not matches:
-            raise _nothing_in(path, pattern, [match.name for match in below], suffixes)
+            names = [match.name for match in below]
+            raise _nothing_in(path, pattern, names, suffixes, can_name_others=not follow_links)
     elif path.is_file():
         matches = [Match(path, path.name)]
     elif path.exists():
@@ -159,11 +160,15 @@ def _is_hidden(name: str, part: str) -> bool:
     return name.startswith(".") and not part.startswith(".")
 
 
-def _nothing_in(path: Path, pattern: str, names: list[str], suffixes: tuple[str, ...]) -> SourceError:
+def _nothing_in(
+    path: Path, pattern: str, names: list[str], suffixes: tuple[str, ...], *, can_name_others: bool
+) -> SourceError:
     kinds = sorted({Path(name).suffix or Path(name).name for name in names})
     about = f"it has {', '.join(kinds[:8])}" if kinds else "it is empty"
     expected = ", ".join(suffixes)
-    hint = f"use a pattern such as `{pattern.rstrip('/')}/**/*{kinds[0]}`" if kinds else "use another folder"
+    hint = "name a folder that has one"
+    if kinds and can_name_others:
+        hint = f"use a pattern such as `{pattern.rstrip('/')}/**/*{kinds[0]}`"
     return SourceError(
         f"the folder has no file that ends in {expected}; {about}",
         file=str(path),

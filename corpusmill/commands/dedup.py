@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -26,10 +28,30 @@ _SMALL_BYTES: Final = 50_000_000
 """Size of the files up to which starting processes takes longer than it saves."""
 
 
+def _refuse_url(_context: click.Context, _parameter: click.Parameter, out: Path) -> Path:
+    """Check that *out* is no address of an object store: a path with its name would be made on this machine.
+
+    Raises:
+        UsageError: It is one.
+    """
+    scheme, _, rest = str(out).partition(":/")
+    if rest and scheme.isalnum() and len(scheme) > 1:
+        raise UsageError(
+            f"`--out`: {scheme}:// is not a folder of this machine",
+            hint="write to a local folder, then copy it to the store",
+        )
+    return out
+
+
 @click.command()
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder to write; new or empty."
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    callback=_refuse_url,
+    help="Folder to write on this machine; new or empty.",
 )
 @click.option(
     "--threshold",
@@ -85,6 +107,8 @@ def dedup(
     """
     from corpusmill.pipelines.file_dedup.without_pandas import do_without_pandas
 
+    if console.store and console.store != os.environ.get("CORPUSMILL_STORE"):
+        console.warn("`--store` has no effect: `dedup` reads and writes files of this machine")
     do_without_pandas()
 
     from corpusmill.pipelines.file_dedup.job import Options, job_of
@@ -106,11 +130,8 @@ def dedup(
         raise
     finally:
         engine.close()
-    if figures["set_aside"]:
-        records = plural(figures["set_aside"], "record")
-        console.warn(f"{records} could not be read: the ledger says why (`rule`, `message`)")
-    if figures["reference_set_aside"]:
-        console.warn(f"{plural(figures['reference_set_aside'], 'record')} of `--against` could not be read")
+    for warning in _warnings(figures, text):
+        console.warn(warning)
     if console.as_json:
         console.data(figures)
     else:
@@ -139,21 +160,38 @@ def _files(patterns: Sequence[str], *, argument: str, loader: str, out: Path) ->
                 f"`{argument}`: {error.message}", hint=error.hint, file=error.file, value=pattern
             ) from error
         paths = [match.path for match in matches]
-        yield from _without_ledgers(paths) if Path(pattern).is_dir() else paths
+        yield from _documents_only(paths) if Path(pattern).is_dir() else paths
 
     own = out.resolve()
     paths = sorted((path for pattern in patterns for path in matching(pattern)), key=bytes, reverse=True)
     files = {path.resolve(): path for path in paths}
-    left = [path for real, path in files.items() if not real.is_relative_to(own)]
+    left = [path for real, path in files.items() if not (own.is_dir() and real.is_relative_to(own))]
     if not left:
         raise UsageError(f"`{argument}`: all files are in {out}", hint="write to another folder: `--out DIR`")
     return left
 
 
-def _without_ledgers(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield *paths*, found in a folder, without the ledgers beside the kept files that this command wrote."""
+def _documents_only(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield *paths*, found in a folder, without what this program wrote beside documents.
+
+    These are ledgers in outputs of this command, and in published versions all files that are not shards.
+    """
+    folders = {path.parent for path in paths}
     outputs = {path.parent for path in paths if path.match("kept-*.parquet")}
-    yield from (path for path in paths if not (path.match("ledger-*.parquet") and path.parent in outputs))
+    shards = {folder: names for folder in folders if (names := _shards(folder)) is not None}
+    for path in paths:
+        is_ledger = path.match("ledger-*.parquet") and path.parent in outputs
+        if not is_ledger and path.name in shards.get(path.parent, (path.name,)):
+            yield path
+
+
+def _shards(folder: Path) -> frozenset[str] | None:
+    """Return the names of the files with documents in *folder*, or None if it is not a published version."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        return frozenset(file["path"] for file in manifest["files"]) if "dataset" in manifest else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _engine(files: Sequence[Path], workers: int | None, memory_bytes: int | None) -> LocalEngine:
@@ -165,6 +203,25 @@ def _engine(files: Sequence[Path], workers: int | None, memory_bytes: int | None
     if memory_bytes is None:
         return LocalEngine(0 if workers == 1 else workers)
     return LocalEngine(workers or 1 if workers is not None else None, memory_bytes=memory_bytes)
+
+
+def _warnings(figures: Mapping[str, Any], text: str) -> Iterator[str]:
+    """Yield what a user would not expect of the records that were read."""
+    if figures["set_aside"]:
+        yield f"{plural(figures['set_aside'], 'record')} could not be read: the ledger says why (`rule`, `message`)"
+    if figures["reference_set_aside"]:
+        records = plural(figures["reference_set_aside"], "record")
+        yield f"{records} of `--against` could not be read, the first one: {figures['reference_message']}"
+    if figures["without_text"]:
+        yield f"{plural(figures['without_text'], 'record')} without text in `{text}`: kept, and a duplicate of none"
+    if figures["without_time"]:
+        records = plural(figures["without_time"], "record")
+        yield f"{records} whose `fetched_at` is not a time: ordered like those without one"
+    if figures["changed"]:
+        yield (
+            f"{plural(figures['changed'], 'record')} with values that no column can hold: half a surrogate pair became "
+            "U+FFFD, a number beyond 1.8e308 infinite"
+        )
 
 
 def _figures_as_text(figures: Mapping[str, Any]) -> str:

@@ -172,6 +172,8 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
     name = result.get("title") or result["url"] or result["source"].get("source_id") or document
     lines = [f"{result['status']}: {name}"]
     lines += [f"  {key}: {result[key]}" for key in ("id", "url", "version") if result.get(key)]
+    if result.get("absent_from"):
+        lines.append(f"  the current version {result['absent_from']} has no record of it: its source had none then")
     lines += _source_lines(result["source"], is_published=result["status"] == "published")
     if result["trail"]:
         lines += ["", "stages", *(f"  {line}" for line in _trail_as_text(result["trail"]))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
@@ -46,13 +47,15 @@ _STEPS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
 class JsonRow(NamedTuple):
     """A record as it stands in a file: an object, or the rule and message under which it is set aside.
 
-    `offset` is its position in the decompressed bytes of the file.
+    `offset` is its position in the decompressed bytes of the file. `is_changed`: some value of the object is not what
+    stands in the file, because no column can hold that.
     """
 
     offset: int
     value: dict[str, Any] | None
     rule: str | None = None
     message: str | None = None
+    is_changed: bool = False
 
 
 class JsonLines(RowLoader):
@@ -106,8 +109,8 @@ class JsonLines(RowLoader):
     def rows(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[JsonRow]:
         """Yield the records that `read` reads, with all their fields as they are.
 
-        A lone surrogate becomes U+FFFD; in the text or the id, it sets the record aside. A slice whose rest cannot be
-        read ends with a row that says so.
+        A lone surrogate becomes U+FFFD; in the text or the id, it sets the record aside. A number that no float can
+        hold is infinite. A slice whose rest cannot be read ends with a row that says so.
 
         Raises:
             DamagedFileError: As `read`.
@@ -129,8 +132,9 @@ class JsonLines(RowLoader):
             if any(has_lone_surrogate(value.get(name)) for name in (self.text_field, self.id_field or "id")):
                 message = "the text or the id is not valid Unicode"
                 return JsonRow(text.offset, None, "error.encoding", message)
-            value = without_lone_surrogates(value)
-        return JsonRow(text.offset, value)
+            whole = without_lone_surrogates(value)
+            return JsonRow(text.offset, whole, is_changed=whole != value or _has_infinity(value))
+        return JsonRow(text.offset, value, is_changed=_has_infinity(value))
 
     def _texts(self, path: str, start: int, end: int, frames: FrameIndex | None) -> Iterator[JsonText]:
         """Yield the records that begin in the slice; a file not in lines is read from its beginning.
@@ -160,6 +164,14 @@ class JsonLines(RowLoader):
             return offer_of(_object(text), text_field=self.text_field, naming=naming)
         except DataError as error:
             return text.bad(error.kind, error.message)
+
+
+def _has_infinity(value: Any) -> bool:
+    """Return whether the JSON *value* has a number beyond the range of floats, such as ``1e999``."""
+    if isinstance(value, float):
+        return math.isinf(value)
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_has_infinity(item) for item in items)
 
 
 def _object(text: JsonText) -> dict[str, Any]:

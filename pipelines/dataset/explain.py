@@ -96,7 +96,8 @@ def explain(name: str, workspace: Workspace, *, dataset: str | None = None) -> d
     """Explain a document by its *name*: an id or the beginning of one, a URL, or its id in its source.
 
     Searches all versions of the workspace, or of *dataset*: current versions first, then from new to old. `status` and
-    `trail` describe the first version that knows the document. A page that a crawl refused is explained by the ledger
+    `trail` describe the first version that knows the document; `absent_from` is the current version of that data set
+    if it does not. A page that a crawl refused is explained by the ledger
     of the crawl.
 
     Raises:
@@ -214,6 +215,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "status": known.status,
         "version": known.version.name,
         "path": known.version.address,
+        "absent_from": _current_without(known, sightings),
         "versions": [sighting.short() for sighting in sightings if sighting.status != ABSENT],
         "trail": trail(known.version, document=known.document, verdict=verdict),
         "duplicate_of": kept,
@@ -228,6 +230,13 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "sample_text": None if verdict is None else verdict["sample_text"],
         "side_tables": _side_rows(known),
     }
+
+
+def _current_without(known: Sighting, sightings: list[Sighting]) -> str | None:
+    """Return the current version of the same data set if it does not know the document."""
+    dataset = known.version.manifest.dataset
+    current = (one for one in sightings if one.is_current and one.version.manifest.dataset == dataset)
+    return next((one.version.name for one in current if one.status == ABSENT), None)
 
 
 def _side_rows(known: Sighting) -> list[dict[str, Any]]:

@@ -29,8 +29,9 @@ def check_bound(memory_bytes: int | None) -> None:
         UsageError: *memory_bytes* is below `LEAST_BYTES`.
     """
     if memory_bytes is not None and memory_bytes < LEAST_BYTES:
+        shown = f"{memory_bytes / 1e6:,.0f}MB" if memory_bytes >= 1e6 else f"of {memory_bytes:,} bytes"
         raise UsageError(
-            f"--memory {memory_bytes / 1e6:,.0f}MB is below the minimum of {LEAST_BYTES / 1e6:,.0f}MB for a worker",
+            f"--memory {shown} is below the minimum of {LEAST_BYTES / 1e6:,.0f}MB for a worker",
             hint=f"--memory {LEAST_BYTES // 1_000_000}MB, and fewer --workers if the machine has less",
         )
 

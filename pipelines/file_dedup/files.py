@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpusmill.pipelines.file_dedup.inputs import JsonReader, Piece, Row
+from corpusmill.pipelines.file_dedup.inputs import JsonReader, Part, Piece, Row
 from corpusmill.schemas.errors import DamagedFileError
 
 _BATCH_BYTES: Final = 4_000_000
@@ -64,3 +65,23 @@ def json_batches(pieces: Sequence[Piece], reader: JsonReader) -> Iterator[tuple[
                 rows, characters = [], 0
         if rows:
             yield piece, rows
+
+
+def place_of(part: Part, row: int, reader: JsonReader) -> str:
+    """Return file and position of the record number *row* of *part*, counted from 0: a byte of JSON, a row of Parquet.
+
+    Raises:
+        DamagedFileError: A file has changed.
+    """
+    if part.kind == "jsonl":
+        records = ((piece, record) for piece, rows in json_batches(part.pieces, reader) for record in rows)
+        piece, record = next(itertools.islice(records, row, None))
+        return f"{piece.path}, byte {record.offset:,}"
+    for piece in part.pieces:
+        metadata = pq.read_metadata(piece.path)
+        counts = [metadata.row_group(number).num_rows for number in range(piece.end)]
+        rows = sum(counts[piece.start :])
+        if row < rows:
+            return f"{piece.path}, row {sum(counts[: piece.start]) + row:,}"
+        row -= rows
+    raise IndexError(f"the part has no row {row}")

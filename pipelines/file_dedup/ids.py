@@ -46,10 +46,12 @@ def ids_of_column(column: pa.Array) -> pa.StringArray:
 
 
 def ids_of_values(values: Sequence[Any]) -> pa.StringArray:
-    """Return tag and body of ids from JSON: integers, texts, other numbers as text; null for what cannot be an id.
+    """Return tag and body of ids from JSON: texts, booleans, whole numbers; null for what cannot be an id.
 
-    >>> ids_of_values([5, "a", "", None, [1]]).to_pylist()
-    ['i09223372036854775813', 'sa', None, None, None]
+    A number with a fraction or an exponent cannot: its column may write it in another form than the file.
+
+    >>> ids_of_values([5, "a", "", None, [1], 5.0]).to_pylist()
+    ['i09223372036854775813', 'sa', None, None, None, None]
     """
     return pa.array([_id_of_value(value) for value in values], pa.string())
 
@@ -60,7 +62,7 @@ def _id_of_value(value: Any) -> str | None:
             return f"{_TEXT}{str(value).lower()}"
         case int() if value in _INT64:
             return f"{_INTEGER}{value + (1 << 63):0{_DIGITS}}"
-        case int() | float():
+        case int():
             return f"{_TEXT}{value}"
         case str() if value:
             return f"{_TEXT}{value}"
@@ -131,7 +133,8 @@ def can_be_id(kind: pa.DataType) -> bool:
     """Return whether a column of type *kind* can hold ids: integers, texts, and what has one form as text."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return not (pa.types.is_nested(kind) or pa.types.is_null(kind) or _is_binary(kind))
+    tests = (pa.types.is_nested, pa.types.is_null, pa.types.is_floating, _is_binary)
+    return not any(test(kind) for test in tests)
 
 
 def _is_binary(kind: pa.DataType) -> bool:

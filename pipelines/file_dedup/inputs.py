@@ -37,6 +37,7 @@ class Row(Protocol):
     value: dict[str, Any] | None
     rule: str | None
     message: str | None
+    is_changed: bool
 
 
 class JsonReader(Protocol):
@@ -96,9 +97,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Part:
-    """Consecutive pieces. Parts of the files to deduplicate count from 0, those of the reference from -1 downwards."""
+    """Consecutive pieces of files of one format.
+
+    Parts of the files to deduplicate count from 0, those of the reference from -1 downwards.
+    """
 
     number: int
+    kind: Kind
     pieces: tuple[Piece, ...]
 
     @property
@@ -108,12 +113,13 @@ class Part:
 
     def as_row(self) -> dict[str, Any]:
         """Return the part as a row of a step."""
-        return {"part": self.number, "pieces": json.dumps([asdict(piece) for piece in self.pieces])}
+        pieces = json.dumps([asdict(piece) for piece in self.pieces])
+        return {"part": self.number, "kind": self.kind, "pieces": pieces}
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Part:
         """Return the part of a row made by `as_row`."""
-        return cls(row["part"], tuple(Piece(**piece) for piece in json.loads(row["pieces"])))
+        return cls(row["part"], row["kind"], tuple(Piece(**piece) for piece in json.loads(row["pieces"])))
 
 
 def kind_of(path: Path, *, json_suffixes: Sequence[str]) -> Kind:
@@ -283,11 +289,12 @@ def merged_schema(files: Sequence[File]) -> pa.Schema:
 
 def parts_of(files: Sequence[File], reader: JsonReader, *, is_reference: bool = False) -> tuple[Part, ...]:
     """Return the parts of *files*: about `_PARTS`, but of at least `_MIN_PART_BYTES` and at most `_MAX_PART_BYTES`."""
-    pieces = [piece for file in files for piece in _pieces(file, reader)]
-    total = sum(size for _, size in pieces)
+    pieces = {kind: [piece for file in files if file.kind == kind for piece in _pieces(file, reader)] for kind in NAMES}
+    total = sum(size for sized in pieces.values() for _, size in sized)
     target = min(max(total // _PARTS, _MIN_PART_BYTES), _MAX_PART_BYTES)
-    numbers = (-1 - index if is_reference else index for index in range(len(pieces)))
-    return tuple(Part(number, bundle) for number, bundle in zip(numbers, _bundles(pieces, target), strict=False))
+    bundles = [(kind, bundle) for kind, sized in pieces.items() for bundle in _bundles(sized, target)]
+    numbers = (-1 - index if is_reference else index for index in range(len(bundles)))
+    return tuple(Part(number, kind, bundle) for number, (kind, bundle) in zip(numbers, bundles, strict=True))
 
 
 def _bundles(pieces: Iterable[tuple[Piece, int]], target: int) -> Iterator[tuple[Piece, ...]]:

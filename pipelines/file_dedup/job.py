@@ -29,7 +29,7 @@ from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.hashing import fingerprint
 
-FORMAT = 1
+FORMAT = 2
 """Rises when a run that was interrupted by an older version cannot be resumed."""
 
 
@@ -55,7 +55,8 @@ class Job:
     Args:
         parts: The parts of the files to deduplicate, then those of the reference.
         schema: The columns of Parquet files; None for JSON, whose fields are known when all records are read.
-        reader: The loader of JSON files as ``module:Class``; None: the files are Parquet.
+        reader: The loader of JSON files as ``module:Class``.
+        reference_ids: The types of ids in the Parquet files of the reference.
         stage: The stage that compares the documents.
         rule: The rule by which it rejects. The part before the dot is the name of the stage in the plan.
     """
@@ -64,7 +65,8 @@ class Job:
     columns: Columns
     keep: Keep
     schema: pa.Schema | None
-    reader: str | None
+    reader: str
+    reference_ids: tuple[pa.DataType, ...]
     stage: Stage
     rule: str
 
@@ -72,6 +74,11 @@ class Job:
     def name(self) -> str:
         """The stage's name in the plan."""
         return self.rule.partition(".")[0]
+
+    @property
+    def json_reader(self) -> JsonReader:
+        """The reader of its JSON files."""
+        return json_reader(self.reader, text=self.columns.text, id_column=self.columns.id)
 
     @property
     def own_parts(self) -> tuple[Part, ...]:
@@ -110,27 +117,32 @@ def job_of(
         json_loader: The loader of JSON files as ``module:Class``.
 
     Raises:
-        UsageError: The files are of two formats, lack a column, or differ in the type of one.
+        UsageError: The files to deduplicate are of two formats, lack a column, or differ in the type of one.
         DamagedFileError: A file is not readable Parquet.
     """
     probe = json_reader(json_loader, text=options.text, id_column=options.id or "id")
     files = [_file(path, probe, json_loader) for path in sorted(set(paths), key=bytes)]
     others = [_file(path, probe, json_loader) for path in sorted(set(reference), key=bytes)]
-    _refuse_two_kinds([*files, *others])
+    _refuse_two_kinds(files)
     time = None if options.keep == "longest" else TIME_COLUMN
     columns = columns_of([*files, *others], text=options.text, id_column=options.id, time=time)
     is_parquet = files[0].kind == "parquet"
-    if is_parquet and columns.id is not None:
+    if columns.id is not None:
         _refuse_two_id_types([*files, *others], columns.id)
     return Job(
         parts=(*parts_of(files, probe), *parts_of(others, probe, is_reference=True)),
         columns=columns,
         keep=options.keep,
         schema=merged_schema(files) if is_parquet else None,
-        reader=None if is_parquet else json_loader,
+        reader=json_loader,
+        reference_ids=tuple({_id_type(file, columns) for file in others if file.kind == "parquet"} - {None}),
         stage=stage,
         rule=rule,
     )
+
+
+def _id_type(file: File, columns: Columns) -> pa.DataType | None:
+    return None if columns.id is None else file.schema.field(columns.id).type
 
 
 def _file(path: Path, reader: JsonReader, json_loader: str) -> File:
@@ -154,11 +166,18 @@ def _refuse_two_id_types(files: Sequence[File], name: str) -> None:
         kind = file.schema.field(name).type
         return "uint64" if pa.types.is_uint64(kind) else pa.types.is_integer(kind)
 
-    other = next((file for file in files if form(file) != form(files[0])), None)
+    with_type = [file for file in files if file.kind == "parquet"]
+    other = next((file for file in with_type if form(file) != form(with_type[0])), None)
     if other is not None:
         raise UsageError(
             f"the column `{name}` has the type {other.schema.field(name).type}, but "
-            f"{files[0].schema.field(name).type} in {files[0].path}",
+            f"{with_type[0].schema.field(name).type} in {with_type[0].path}",
             file=str(other.path),
             hint="write the ids of all files with one type",
+        )
+    if with_type and len(with_type) < len(files) and form(with_type[0]) == "uint64":
+        raise UsageError(
+            f"the column `{name}` has the type uint64, which the numbers of JSON files cannot be compared with",
+            file=str(with_type[0].path),
+            hint="write the ids as int64 or as texts",
         )

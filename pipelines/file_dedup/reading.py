@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +39,12 @@ BROKEN_REFERENCE: Final = "read/broken_reference"
 """Counts the records of the reference that could not be read. No ledger lists them."""
 NO_ID: Final = "ids/missing"
 """Counts records without an id, although their files have a column of ids."""
+NO_TEXT: Final = "read/no_text"
+"""Counts the records to deduplicate whose text is missing or is none. They are kept."""
+NO_TIME: Final = "read/no_time"
+"""Counts the records to deduplicate whose time is there, but cannot be read. They come last."""
+CHANGED: Final = "read/changed"
+"""Counts the records to deduplicate with values that no column can hold: they are written in another form."""
 _NOT_UTF8: Final = "the text or the id is not UTF-8"
 
 RECORDS: Final = pa.schema(
@@ -63,14 +69,14 @@ class ReadPart(Function):
         text: Column of the texts.
         id: Column of the ids; None: the id of a document is the hash of its text.
         time: Column that orders the documents, where a file has it.
-        reader: The loader of JSON files as ``module:Class``; None: the files are Parquet.
+        reader: The loader of JSON files as ``module:Class``.
     """
 
     text: str
     id: str | None
     time: str | None
     keep: Keep
-    reader: str | None
+    reader: str
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows of parts."""
@@ -84,7 +90,7 @@ class ReadPart(Function):
 
     def _records_of(self, part: Part) -> Batches:
         first_row = 0
-        for columns in self._parquet(part) if self.reader is None else self._json(part):
+        for columns in self._parquet(part) if part.kind == "parquet" else self._json(part):
             records = _records(columns, part, first_row=first_row, keep=self.keep)
             _count(records, part)
             yield records
@@ -95,8 +101,10 @@ class ReadPart(Function):
         for batch in parquet_batches(part.pieces, names):
             texts = as_text(batch[self.text])
             ids = None if self.id is None else ids_of_column(batch[self.id])
-            has_time = self.time in batch.schema.names
-            yield _without_invalid(_Columns(texts, ids, times_of_column(batch[self.time]) if has_time else None))
+            times = times_of_column(batch[self.time]) if self.time in batch.schema.names else None
+            if times is not None:
+                _count_of_own(part, NO_TIME, times.null_count - batch[self.time].null_count)
+            yield _without_invalid(_Columns(texts, ids, times))
 
     def _json(self, part: Part) -> Iterator[_Columns]:
         shapes: json_types.Shapes = {}
@@ -104,16 +112,24 @@ class ReadPart(Function):
             values = [row.value or {} for row in rows]
             shapes = json_types.unified_fields([shapes, json_types.shapes_of(values)])
             texts = [text if isinstance(text := value.get(self.text), str) else None for value in values]
+            times = None if self.time is None else [value.get(self.time) for value in values]
+            _count_of_own(part, CHANGED, sum(row.is_changed for row in rows))
             place = Path(piece.path).name
             messages = [row.message and f"{place}, byte {row.offset:,}: {row.message}" for row in rows]
             yield _Columns(
                 texts=pa.array(texts, pa.string()),
                 ids=None if self.id is None else ids_of_values([value.get(self.id) for value in values]),
-                times=None if self.time is None else times_of_values([value.get(self.time) for value in values]),
+                times=None if times is None else _times(times, part),
                 rules=pa.array([row.rule for row in rows], pa.string()),
                 messages=pa.array(messages, pa.string()),
             )
         task().file(SHAPES).write_text(json.dumps({"part": part.number, "shapes": list(shapes.items())}))
+
+
+def _times(values: Sequence[Any], part: Part) -> pa.Int64Array:
+    times = times_of_values(values)
+    _count_of_own(part, NO_TIME, times.null_count - sum(value is None for value in values))
+    return times
 
 
 class _Columns(NamedTuple):
@@ -126,9 +142,8 @@ class _Columns(NamedTuple):
     messages: pa.StringArray | None = None
 
 
-def json_reader(place: str | None, *, text: str, id_column: str | None) -> JsonReader:
+def json_reader(place: str, *, text: str, id_column: str | None) -> JsonReader:
     """Return the loader of JSON Lines at *place* (``module:Class``) for these fields."""
-    assert place is not None
     reader: JsonReader = resolve(place)(text_field=text, id_field=id_column)
     return reader
 
@@ -193,8 +208,14 @@ def _count(records: pa.RecordBatch, part: Part) -> None:
     law.count("documents_in", records.num_rows)
     law.count("documents_out", records.num_rows - is_broken.true_count)
     law.count_rules(records["rule"])
+    _count_of_own(part, NO_TEXT, pc.and_(pc.is_null(records["text"]), pc.invert(is_broken)).true_count)
     if part.is_reference and is_broken.true_count:
         task().count(BROKEN_REFERENCE, is_broken.true_count)
     missing = pc.and_(pc.equal(records["id"], ""), pc.invert(is_broken)).true_count
     if missing:
         task().count(NO_ID, missing)
+
+
+def _count_of_own(part: Part, counter: str, number: int) -> None:
+    if number and not part.is_reference:
+        task().count(counter, number)

@@ -5,13 +5,15 @@ While the folder `WORK` is there, the output is unfinished, and the same command
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import Step
 from corpusmill.pipelines.engines.batches import IpcFile
@@ -19,9 +21,18 @@ from corpusmill.pipelines.engines.context import final_key
 from corpusmill.pipelines.engines.driver import Engine, Observer, Silent, as_unfinished, run_plan
 from corpusmill.pipelines.engines.store import STEPS, TASKS, StepResult, TaskStore
 from corpusmill.pipelines.engines.tasks import TaskResult
+from corpusmill.pipelines.file_dedup.files import place_of
 from corpusmill.pipelines.file_dedup.ids import original_ids
 from corpusmill.pipelines.file_dedup.job import Job
-from corpusmill.pipelines.file_dedup.reading import BROKEN_REFERENCE, NO_ID, OWN_RECORDS, REFERENCE_RECORDS
+from corpusmill.pipelines.file_dedup.reading import (
+    BROKEN_REFERENCE,
+    CHANGED,
+    NO_ID,
+    NO_TEXT,
+    NO_TIME,
+    OWN_RECORDS,
+    REFERENCE_RECORDS,
+)
 from corpusmill.pipelines.file_dedup.repeated import REPEATED, SHOWN
 from corpusmill.pipelines.file_dedup.steps import IDS, READ, WRITE, compare_plan, output_plan
 from corpusmill.pipelines.file_dedup.writing import KEPT, KEPT_FILE, LEDGER_FILE, REMOVED, SET_ASIDE
@@ -56,7 +67,7 @@ def deduplicate(
             if figures is None:
                 tasks = TaskStore(work, is_compressed=False)
                 results = _computed(job, tasks, engine, observer or Silent(), batch_rows)
-                figures = _figures(results)
+                figures = _figures(results, tasks)
                 _publish(results[WRITE].tasks, tasks, LocalStore(out))
                 work.write(_RESULT, json.dumps(figures))
         _remove_work(out)
@@ -91,10 +102,17 @@ def _claimed(out: Path, job: Job) -> Iterator[LocalStore]:
     """Lock the work folder in *out* and note *job* in it.
 
     Raises:
-        UsageError: *out* is a file, or a folder with other content.
+        UsageError: *out* is a file, a folder with other content, or cannot be made.
         LockHeldError: Another process writes to it.
     """
     _refuse_other_content(out, job)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        hint = "name a folder in a place where this user may write"
+        raise UsageError(f"`--out`: {out} cannot be made: {error.strerror}", hint=hint) from error
     work = LocalStore(out / WORK)
     with work.lock(_LOCK, subject=f"the folder {out}"):
         _refuse_other_content(out, job)
@@ -173,8 +191,9 @@ def _refuse_unusable_ids(job: Job, results: Mapping[str, StepResult], tasks: Tas
     name = job.columns.id
     if missing := results[READ].counters[NO_ID]:
         records = "1 record has" if missing == 1 else f"{missing:,} records have"
+        place = _first_without_id(job, results, tasks)
         raise ChecksFailedError(
-            f"{records} no id in `{name}`",
+            f"{records} no id (a text or a whole number) in `{name}`, the first one in {place}",
             field="--id-column",
             value=name,
             hint="fill in the missing ids, or name a column that every record has: `--id-column NAME`",
@@ -193,14 +212,48 @@ def _refuse_unusable_ids(job: Job, results: Mapping[str, StepResult], tasks: Tas
     )
 
 
-def _figures(results: Mapping[str, StepResult]) -> dict[str, Any]:
-    """Return the counts of records.
+def _first_without_id(job: Job, results: Mapping[str, StepResult], tasks: TaskStore) -> str:
+    """Return file and position of the first record without an id."""
+
+    def is_missing(records: pa.RecordBatch) -> pa.BooleanArray:
+        return pc.and_(pc.equal(records["id"], ""), pc.is_null(records["rule"]))
+
+    first = _first_record(results, tasks, is_missing)
+    part = next(part for part in job.parts if part.number == first["part"])
+    return place_of(part, first["row"], job.json_reader)
+
+
+def _first_broken(results: Mapping[str, StepResult], tasks: TaskStore) -> str:
+    """Return why the first broken record of the reference could not be read."""
+
+    def is_broken(records: pa.RecordBatch) -> pa.BooleanArray:
+        return pc.and_(pc.is_valid(records["rule"]), pc.less(records["part"], 0))
+
+    return str(_first_record(results, tasks, is_broken)["message"])
+
+
+def _first_record(
+    results: Mapping[str, StepResult], tasks: TaskStore, condition: Callable[[pa.RecordBatch], pa.BooleanArray]
+) -> dict[str, Any]:
+    """Return part, row, id, rule and message of the first record that meets *condition*; at least one does."""
+    columns = ("part", "row", "id", "rule", "message")
+    files = (
+        IpcFile(tasks.store, f"{tasks.out(done.fingerprint)}.arrow", columns=columns) for done in results[READ].tasks
+    )
+    batches = (batch for file in files for batch in file.batches())
+    found = (row for batch in batches for row in batch.filter(condition(batch)).slice(0, 1).to_pylist())
+    return min(found, key=lambda row: (row["part"] < 0, abs(row["part"]), row["row"]))
+
+
+def _figures(results: Mapping[str, StepResult], tasks: TaskStore) -> dict[str, Any]:
+    """Return the counts of records, and the message of the first broken record of the reference.
 
     Raises:
         ConservationError: A record was lost. This would be a bug.
     """
     read, written = results[READ].counters, results[WRITE].counters
-    figures = {
+    figures: dict[str, Any] = {
+        "status": "done",
         "read": read[OWN_RECORDS],
         "kept": written[KEPT],
         "removed": written[REMOVED],
@@ -208,9 +261,14 @@ def _figures(results: Mapping[str, StepResult]) -> dict[str, Any]:
         "set_aside": written[SET_ASIDE],
         "reference": read[REFERENCE_RECORDS],
         "reference_set_aside": read[BROKEN_REFERENCE],
+        "without_text": read[NO_TEXT],
+        "without_time": read[NO_TIME],
+        "changed": read[CHANGED],
     }
     if figures["read"] != figures["kept"] + figures["removed"] + figures["set_aside"]:
         raise ConservationError(f"records were lost: {figures}", hint="this is a bug in corpusmill: please report it")
+    if figures["reference_set_aside"]:
+        figures["reference_message"] = _first_broken(results, tasks)
     return figures
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -31,7 +32,7 @@ def compare_plan(job: Job) -> Plan:
     columns = job.columns
     function = ReadPart(text=columns.text, id=columns.id, time=columns.time, keep=job.keep, reader=job.reader)
     scan = Scan(name=READ, function=function, schema=RECORDS)
-    ids = () if columns.id is None else (repeated_step(IDS, of=READ, is_mixed=job.reader is not None),)
+    ids = () if columns.id is None else (repeated_step(IDS, of=READ, is_mixed=job.schema is None),)
     own = job.stage.steps(job.name, Documents(READ, RECORDS))
     steps = [replace(step, stage=job.name, basis=job.stage.basis()) for step in own]
     rows = [part.as_row() for part in job.parts]
@@ -44,15 +45,15 @@ def output_plan(plan: Plan, job: Job, read: StepResult, tasks: TaskStore) -> Pla
     The fields of JSON records are known only when all records have been read.
     """
     columns, parts = job.columns, job.own_parts
+    by_part = _shapes_by_part(read, tasks)
     fields, schema = None, job.schema
-    kind = None if schema is None or columns.id is None else schema.field(columns.id).type
     if schema is None:
-        fields, kind = _json_fields(job, read, tasks)
+        fields = unified_fields(by_part[part.number] for part in parts) or {columns.text: "text"}
         schema = schema_of(fields)
     function = WriteKept(
         columns=as_hex(schema),
         shapes=None if fields is None else json.dumps(list(fields.items())),
-        ledger=as_hex(ledger_schema(pa.string() if kind is None else ledger_type(kind))),
+        ledger=as_hex(ledger_schema(_id_type(job, by_part))),
         duplicate=job.rule,
         text=columns.text,
         id=columns.id,
@@ -63,16 +64,26 @@ def output_plan(plan: Plan, job: Job, read: StepResult, tasks: TaskStore) -> Pla
     return plan.extended([scan, write], {PARTS: listed})
 
 
-def _json_fields(job: Job, read: StepResult, tasks: TaskStore) -> tuple[Shapes, pa.DataType | None]:
-    """Return the fields of the records to deduplicate, and the type of all ids, those of the reference included."""
-    keys = [final_key(tasks.out(done.fingerprint), SHAPES) for done in read.tasks]
-    by_part = dict(_shapes_of_part(tasks.store.read_text(key)) for key in keys)
-    fields = unified_fields(by_part[part.number] for part in job.own_parts)
-    name = job.columns.id
-    ids = None if name is None else unified_fields({name: shapes.get(name, "null")} for shapes in by_part.values())
-    return fields or {job.columns.text: "text"}, None if ids is None or name is None else arrow_type(ids[name])
+def _shapes_by_part(read: StepResult, tasks: TaskStore) -> dict[int, Shapes]:
+    """Return the fields of the records of each part that was read from JSON files."""
+    keys = (final_key(tasks.out(done.fingerprint), SHAPES) for done in read.tasks if SHAPES in done.files)
+    return dict(_shapes_of_part(tasks.store.read_text(key)) for key in keys)
 
 
 def _shapes_of_part(text: str) -> tuple[int, Shapes]:
     content = json.loads(text)
     return content["part"], dict(content["shapes"])
+
+
+def _id_type(job: Job, by_part: Mapping[int, Shapes]) -> pa.DataType:
+    """Return the type of ids in the ledger: that of the files if they agree, those of the reference included."""
+    name = job.columns.id
+    if name is None:
+        return pa.string()
+    shapes = unified_fields({name: fields.get(name, "null")} for fields in by_part.values())
+    of_json = [arrow_type(shape) for shape in shapes.values() if shape != "null"]
+    of_parquet = [] if job.schema is None else [job.schema.field(name).type]
+    kinds = {ledger_type(kind) for kind in (*of_json, *of_parquet, *job.reference_ids)}
+    if len(kinds) == 1:
+        return kinds.pop()
+    return pa.int64() if kinds and all(map(pa.types.is_integer, kinds)) else pa.string()

@@ -40,7 +40,7 @@ _HEAD: Final = -1
 """The row number of the row that describes a part, which comes before the rows of its records."""
 
 _PLACED: Final = [pa.field("part", pa.int64(), nullable=False), pa.field("row", pa.int64(), nullable=False)]
-PARTS: Final = pa.schema([*_PLACED, pa.field("pieces", pa.string())])
+PARTS: Final = pa.schema([*_PLACED, pa.field("kind", pa.string()), pa.field("pieces", pa.string())])
 NOT_KEPT: Final = pa.schema(
     [
         *PARTS,
@@ -113,7 +113,7 @@ class WriteKept(Function):
     duplicate: str
     text: str
     id: str | None
-    reader: str | None
+    reader: str
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over the `NOT_KEPT` rows of one part, sorted by `row`."""
@@ -122,7 +122,7 @@ class WriteKept(Function):
     def _write(self, batches: Batches) -> Batches:
         lines = _Lines(batches)
         head = next(lines.before(0)).to_pylist()[0]
-        part = Part.from_row({"part": head["part"], "pieces": head["pieces"]})
+        part = Part.from_row(head)
         kept = row = 0
         with ExitStack() as stack:
             writer = stack.enter_context(_KeptFile(task().file(KEPT_FILE), _schema(self.columns)))

@@ -50,6 +50,13 @@ def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:
     return loaded.recipe.dataset + ("-sample" if limit is not None else "")
 
 
+def _hint(stage: Stage) -> str:
+    """Return how to avoid that *stage* adds the columns of another one."""
+    if "into" in type(stage).model_fields:
+        return "give one of them another `into`, or keep one of the two stages"
+    return "keep one of the two stages"
+
+
 def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage]]) -> None:
     """Refuse a recipe in which two stages add a column with the same name."""
     makers: dict[str, str] = {}
@@ -66,7 +73,7 @@ def _refuse_repeated_columns(loaded: LoadedRecipe, stages: list[tuple[str, Stage
                 raise loaded.error(
                     f"stage {index + 1} (`{name}`): the column `{column}` is added by `{makers[column]}` already",
                     ("stages", index),
-                    hint="give one of them another `into`, or keep one of the two stages",
+                    hint=_hint(stage),
                     value=column,
                 )
             makers[column] = name

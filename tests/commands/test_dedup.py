@@ -113,8 +113,88 @@ def test_an_earlier_output_is_a_reference(command: Command, tmp_path: Path) -> N
     broken = command("dedup", "one.jsonl", "--against", "two.jsonl", "--out", "third", "-q")
 
     assert json.loads(again.out)["kept"] == 2
-    assert broken.err == "warning: 1 record of `--against` could not be read\n"
+    assert broken.err.startswith("warning: 1 record of `--against` could not be read, the first one: two.jsonl, byte ")
     assert broken.out.startswith("kept 2 of 6 records")
+
+
+def test_a_reference_may_have_the_other_format(command: Command, tmp_path: Path) -> None:
+    """The output of this command is Parquet, whatever it was made from. Ids that differ in type become texts."""
+    write_lines(tmp_path / "new.jsonl", records(6))
+    write_parquet(tmp_path / "new.parquet", [{"id": 1, "text": text(1)}, {"id": 2, "text": text(2)}])
+    write_parquet(tmp_path / "known.parquet", [{"id": 7, "text": records(6)[0]["text"]}])
+    write_lines(tmp_path / "known.jsonl", [{"id": 8, "text": text(1)}, {"id": "eight", "text": text(2)}])
+
+    both = ("--against", "known.parquet", "--against", "known.jsonl")
+    assert command("dedup", "new.jsonl", *both, "--out", "of_lines").code == 0
+    assert command("dedup", "new.parquet", "--against", "known.jsonl", "--out", "of_parquet").code == 0
+
+    assert [(row["id"], row["duplicate_of"]) for row in ledger(tmp_path / "of_parquet")] == [("1", "8"), ("2", "eight")]
+    assert {row["id"]: row["duplicate_of"] for row in ledger(tmp_path / "of_lines")}["r0000"] == "7"
+
+
+def test_numbers_of_both_formats_stay_numbers(command: Command, tmp_path: Path) -> None:
+    """The widest type holds them all."""
+    narrow = pa.schema([("id", pa.int32()), ("text", pa.string())])
+    write_parquet(tmp_path / "new.parquet", [{"id": 1, "text": text(1)}], narrow)
+    write_lines(tmp_path / "known.jsonl", [{"id": 2**40, "text": text(1)}])
+
+    assert command("dedup", "new.parquet", "--against", "known.jsonl", "--out", "out").code == 0
+
+    assert [(row["id"], row["duplicate_of"]) for row in ledger(tmp_path / "out")] == [(1, 2**40)]
+
+
+def test_a_published_version_is_a_reference(command: Command, tmp_path: Path) -> None:
+    """Of its files, those with documents are read, which the manifest lists."""
+    folder = tmp_path / "versions" / "d" / "1"
+    write_parquet(folder / "train-00000-of-00001.parquet", records(3)[:1])
+    write_parquet(folder / "ledger-00000-of-00001.parquet", [{"id": "x", "rule": "y"}])
+    (folder / "croissant.json").write_text("{}")
+    (folder / "manifest.json").write_text('{"dataset": "d", "files": [{"path": "train-00000-of-00001.parquet"}]}')
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "manifest.json").write_text('{"id": "z", "text": "a manifest of something else"}')
+    write_lines(tmp_path / "new.jsonl", records(3))
+
+    answer = command("dedup", "new.jsonl", "--against", "versions", "--against", "other", "--out", "out", "--json")
+
+    figures = json.loads(answer.out)
+    assert (figures["reference"], figures["kept"]) == (2, 1)
+
+
+def test_what_was_read_in_another_way_is_a_warning(command: Command, tmp_path: Path) -> None:
+    """A record without text, a time that is none, and values that no column can hold change no exit code."""
+    rows = [
+        {"id": "a", "text": 5, "fetched_at": "2024-01-01"},
+        {"id": "b", "text": "b", "fetched_at": "soon"},
+        '{"id": "c", "text": "c", "n": [{"x": 1e999}]}',
+        '{"id": "d", "text": "d", "s": "\\ud800"}',
+        '{"id": "e", "text": "e", "s": "\\ud83d\\ude00", "fetched_at": null}',
+    ]
+    write_lines(tmp_path / "in.jsonl", rows)
+    columns = {"id": ["a", "b", "c"], "text": [None, "b", "c"], "fetched_at": ["2024-01-01", "soon", None]}
+    pq.write_table(pa.table(columns), tmp_path / "in.parquet")
+
+    lines = command("dedup", "in.jsonl", "--out", "of_lines", "--json", "-q")
+    parquet = command("dedup", "in.parquet", "--out", "of_parquet", "--json", "-q")
+
+    names = ("kept", "without_text", "without_time", "changed")
+    assert [json.loads(lines.out)[name] for name in names] == [5, 1, 1, 2]
+    assert [json.loads(parquet.out)[name] for name in names] == [3, 1, 1, 0]
+    assert lines.err.splitlines() == [
+        "warning: 1 record without text in `text`: kept, and a duplicate of none",
+        "warning: 1 record whose `fetched_at` is not a time: ordered like those without one",
+        "warning: 2 records with values that no column can hold: half a surrogate pair became U+FFFD, a number beyond "
+        "1.8e308 infinite",
+    ]
+
+
+def test_a_store_is_not_written(command: Command, tmp_path: Path) -> None:
+    """The option is one of all commands, so it is answered."""
+    write_lines(tmp_path / "in.jsonl", records(3))
+
+    answer = command("dedup", "in.jsonl", "--out", "out", "--store", "s3://bucket", "-q")
+
+    assert answer.err == "warning: `--store` has no effect: `dedup` reads and writes files of this machine\n"
+    assert answer.code == 0
 
 
 def test_a_folder_of_links_is_read_like_its_targets(command: Command, tmp_path: Path) -> None:
@@ -147,13 +227,17 @@ def test_memory_and_workers_change_no_byte(command: Command, tmp_path: Path) -> 
 
 
 def _write_files(folder: Path) -> None:
-    row = {"id": "a", "text": text(1), "n": 1, "at": b"x"}
+    row = {"id": "a", "text": text(1), "n": 1, "at": b"x", "share": 0.5}
     write_parquet(folder / "a.parquet", [row])
     write_parquet(folder / "texts.parquet", [{"id": "b", "txt": text(1)}])
     write_parquet(folder / "typed.parquet", [{**row, "id": "c", "n": "one"}])
     write_parquet(folder / "whole.parquet", [{"id": 3, "text": text(1)}])
     write_parquet(folder / "named.parquet", [{"text": text(1)}])
+    ids = pa.schema([("id", pa.uint64()), ("text", pa.string())])
+    write_parquet(folder / "large.parquet", [{"id": 3, "text": text(1)}], ids)
     write_lines(folder / "a.jsonl", [row | {"at": None}])
+    (folder / "texts").mkdir()
+    (folder / "texts" / "a.txt").write_text("text")
     (folder / "broken.parquet").write_bytes(b"PAR1 broken")
     (folder / "other.parquet").write_bytes(b"text")
     (folder / "notes.txt").write_text("text")
@@ -179,20 +263,25 @@ def _write_files(folder: Path) -> None:
         ("a.parquet named.parquet --out o", 2, "named.parquet: has no column `id`", "`--id-column NAME`"),
         ("a.jsonl --column body --out o", 2, "has no column `body`; it has `id`, `text`, `n`", "`--column"),
         ("a.parquet a.jsonl --out o", 2, "the files are of two formats", "`DIR/*.parquet`"),
-        ("a.parquet --against a.jsonl --out o", 2, "the files are of two formats", "`DIR/*.parquet`"),
+        ("large.parquet --against a.jsonl --out o", 2, "the column `id` has the type uint64", "as int64 or as texts"),
+        ("a.parquet --id-column share --out o", 2, "the type double, which cannot be an id", "`--id-column NAME`"),
         ("a.parquet typed.parquet --out o", 2, "the column `n` has the type string, but int64 in", "one type"),
         ("a.parquet --against whole.parquet --out o", 2, "the column `id` has the type int64, but string", "one type"),
         ("twice.parquet --out o", 2, "two columns have the name `text`", "a name of its own"),
         ("notes.txt --out o", 2, "notes.txt: neither Parquet nor JSON Lines", ".jsonl"),
         ("broken.parquet --out o", 1, "broken.parquet: not a readable Parquet file", "write it again"),
         ("other.parquet --out o", 1, "other.parquet: not a readable Parquet file", "write it again"),
+        ("a.parquet --out s3://bucket/o", 2, "`--out`: s3:// is not a folder of this machine", "local folder"),
+        ("a.parquet --out a.parquet", 2, "`--out`: a.parquet is a file", "folder"),
+        ("a.parquet --out notes.txt/o", 2, "notes.txt/o cannot be made: Not a directory", "may write"),
+        ("texts --out o", 2, "it has .txt", "name a folder that has one"),
         ("a.parquet --out full", 2, "`--out`: full is not empty; it has file", "name another folder"),
         ("a.parquet --out notes.txt", 2, "`--out`: notes.txt is a file", "folder"),
         ("a.parquet --out .", 2, "`PATH`: all files are in .", "`--out DIR`"),
         ("a.parquet --out o --threshold 0.1", 2, "`--threshold`: expected a number from 0.3 to 1", "`--threshold 0.8`"),
         ("a.parquet --out o --threshold nan", 2, "`--threshold`: expected a number from 0.3 to 1", "`--threshold 0.8`"),
         ("a.parquet --out o --keep first", 2, "`--keep`: `first` is not allowed", "oldest, newest, longest"),
-        ("a.parquet --out o --memory 1kB", 2, "--memory 0MB is below the minimum", "--memory 400MB"),
+        ("a.parquet --out o --memory 1kB", 2, "--memory of 1,000 bytes is below the minimum", "--memory 400MB"),
     ],
 )
 def test_wrong_use_is_answered_before_any_work(

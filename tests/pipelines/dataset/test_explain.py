@@ -214,6 +214,7 @@ def test_the_current_version_decides_and_all_are_listed(workspace: Workspace) ->
     gone_back = explain(SHORT.id, workspace)
 
     assert (newest["status"], newest["version"]) == ("published", second.name)
+    assert (newest["absent_from"], gone_back["absent_from"]) == (third.name, None)
     assert [row["version"] for row in newest["versions"]] == [v.manifest.version for v in (second, first)]
     assert (gone_back["status"], gone_back["version"]) == ("rejected", first.name)
     assert explain(docs([1])[0].id, workspace)["versions"][1]["version"] == third.manifest.version
