@@ -150,7 +150,7 @@ def test_commands_that_only_read_work_on_a_store(short: Path, short_reference: s
 def test_a_killed_run_on_s3_continues(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
     """The run is killed repeatedly, each time after a few more tasks."""
     store = open_store(s3_url)
-    for tasks in (2, 12, 30):
+    for tasks in (2, 20):
         with start(project, tmp_path / "w", s3_url) as process:
             while process.poll() is None and len(store.files("tasks")) < tasks:
                 time.sleep(0.02)

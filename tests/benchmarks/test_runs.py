@@ -122,10 +122,12 @@ class TestScripts:
 
         assert printed.splitlines()[-1].split()[:2] == ["this", "20"]
 
+    @pytest.mark.slow
     def test_overhead_compares_a_run_with_a_loop_that_wrote_the_same(self, recipe: str) -> None:
         """Or it fails."""
         assert "times the CPU of the loop" in script("overhead", recipe, "--workers", "0")
 
+    @pytest.mark.slow
     def test_disk_has_a_row_with_both_figures(self, recipe: str) -> None:
         """Estimate and truth of the peak, and of what stays."""
         printed = script("disk", recipe, "--workers", "0")

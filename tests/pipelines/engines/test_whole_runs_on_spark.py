@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,7 +14,13 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("pyspark")
 
 
-@pytest.mark.parametrize("name", RUNS)
+ALWAYS: Final = ("made", "incremental")
+"""Runs that are part of every test. The others take minutes on Spark; Beam runs them all."""
+
+
+@pytest.mark.parametrize(
+    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.slow) for name in RUNS]
+)
 def test_spark_changes_nothing(shared_engine: SharedEngines, tmp_path: Path, name: str) -> None:
     """Moving to another engine must not change the corpus."""
     assert not differs_from_local(name, tmp_path, shared_engine("spark"))
