@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import ClassVar, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Step
+from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Step
 from corpusmill.pipelines.engines.runs import RunRows, with_first_of_run
 from corpusmill.pipelines.stages.base import Documents
 from corpusmill.pipelines.stages.dedup.priority import Keep, priorities, priority_columns
-from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, for_all_rows, living, verdict_step
 
 RANKED: Final = pa.schema(
     [
@@ -53,6 +53,43 @@ def first_of_equal(
         ),
         verdict_step(name, decisions=decisions, of=documents.state),
     )
+
+
+class KeyOf(ColumnFunction):
+    """Computes keys of living documents, in the column *into*; null for rejected documents."""
+
+    column: ClassVar[str]
+    """The column from which keys are computed."""
+
+    into: str
+
+    def keys(self, values: pa.StringArray) -> pa.StringArray:
+        """Return the key of each of *values*; null for documents that are never duplicates."""
+        raise NotImplementedError
+
+    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return the function over *column* and `rule`."""
+
+        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
+            alive = pc.is_null(batch["rule"])
+            return pa.record_batch({self.into: for_all_rows(self.keys(batch[self.column].filter(alive)), alive)})
+
+        return run
+
+
+def first_of_equal_keys(
+    name: str, documents: Documents, *, keys: type[KeyOf], rule: str, keep: Keep
+) -> tuple[Step, ...]:
+    """Return a map that computes *keys*, and the steps of `first_of_equal` for them."""
+    keyed, key = f"{name}.keys", f"{name}.key"
+    hashing = Map(
+        name=keyed,
+        of=documents.state,
+        function=keys(into=key),
+        reads=(keys.column, "rule"),
+        writes=pa.schema([pa.field(key, pa.string())]),
+    )
+    return (hashing, *first_of_equal(name, documents, key=key, rule=rule, keep=keep, keyed=keyed))
 
 
 class Ranked(Function):

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import ClassVar, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from corpusmill.pipelines.engines.base import ColumnFunction, Map, Step
+from corpusmill.pipelines.engines.base import Step
 from corpusmill.pipelines.stages.base import Copies, Documents, Stage
-from corpusmill.pipelines.stages.dedup.equality import first_of_equal
+from corpusmill.pipelines.stages.dedup.equality import KeyOf, first_of_equal_keys
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
 from corpusmill.pipelines.stages.identity import content_hashes
 from corpusmill.pipelines.stages.verdicts import for_all_rows
@@ -42,31 +41,17 @@ class UrlDedup(Stage):
 
     def steps(self, name: str, documents: Documents) -> tuple[Step, ...]:
         """Return the steps: hash the URL of each document, decide, write the verdicts."""
-        keyed, key = f"{name}.keys", f"{name}.key"
-        hashing = Map(
-            name=keyed,
-            of=documents.state,
-            function=UrlHash(into=key),
-            reads=("url", "rule"),
-            writes=pa.schema([pa.field(key, pa.string())]),
-        )
-        decisions = first_of_equal(name, documents, key=key, rule=RULE, keep=self.keep, keyed=keyed)
-        return (hashing, *decisions)
+        return first_of_equal_keys(name, documents, keys=UrlHash, rule=RULE, keep=self.keep)
 
 
-class UrlHash(ColumnFunction):
-    """Computes 128 bits of the hash of the canonical URL of living documents, in the column *into*; else null."""
+class UrlHash(KeyOf):
+    """Computes `url_hashes`."""
 
-    into: str
+    column: ClassVar[str] = "url"
 
-    def build(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-        """Return the function over the columns `url`, `rule`."""
-
-        def run(batch: pa.RecordBatch) -> pa.RecordBatch:
-            alive = pc.is_null(batch["rule"])
-            return pa.record_batch({self.into: for_all_rows(url_hashes(batch["url"].filter(alive)), alive)})
-
-        return run
+    def keys(self, values: pa.StringArray) -> pa.StringArray:
+        """Return the hash of each URL."""
+        return url_hashes(values)
 
 
 def url_hashes(urls: pa.StringArray) -> pa.StringArray:
