@@ -18,6 +18,7 @@ import click
 from corpusmill import __version__, acquisition
 from corpusmill.schemas import DEFAULT_WORKSPACE
 from corpusmill.terminal.console import Console, print_error
+from corpusmill.usage import SuggestingGroup
 
 if TYPE_CHECKING:
     from corpusmill.schemas.errors import RecipeErrors
@@ -40,6 +41,7 @@ COMMANDS: Final = {
         "crawl": ("corpusmill.commands.runs:crawl", "Crawl the sites of a recipe, without processing them."),
         "load": ("corpusmill.commands.runs:load", "Register the files of a recipe, without processing them."),
         "runs": ("corpusmill.commands.runs:runs", "List the runs."),
+        "schedule": ("corpusmill.commands.schedule:schedule", "Run recipes at recurring times."),
         "gc": ("corpusmill.commands.runs:gc", "Remove intermediate results that no version needs."),
     },
     "Look": {
@@ -72,7 +74,7 @@ def _command_table() -> dict[str, tuple[str, str]]:
     return {name: entry for group in COMMANDS.values() for name, entry in group.items()}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(SuggestingGroup):
     """A group whose commands are imported when they are called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -84,19 +86,8 @@ class LazyGroup(click.Group):
             return None
         module, _, attribute = entry[0].partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
-        command.params += [
-            option for option in _shared_options() if option.name not in {p.name for p in command.params}
-        ]
+        _add_shared_options(command)
         return command
-
-    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
-        if args and args[0] not in _command_table() and not args[0].startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(args[0], _command_table(), n=1)
-            hint = f" Did you mean `{near[0]}`?" if near else ""
-            raise click.UsageError(f"No such command {args[0]!r}.{hint}")
-        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for title, group in COMMANDS.items():
@@ -110,6 +101,15 @@ def _set(name: str) -> Any:
             setattr(ctx.find_object(Console), name, value)
 
     return callback
+
+
+def _add_shared_options(command: click.Command) -> None:
+    """Add the options that all commands share to *command*, and to the commands of a group."""
+    names = {option.name for option in command.params}
+    command.params += [option for option in _shared_options() if option.name not in names]
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            _add_shared_options(inner)
 
 
 def _shared_options() -> list[click.Parameter]:

@@ -20,6 +20,25 @@ _PATH = re.compile(rf"\w+ '(?P<path>.*)' (?P<problem>{'|'.join(_PATH_HINTS)})\."
 """How click quotes a path that cannot be used."""
 
 
+class SuggestingGroup(click.Group):
+    """A group of commands that names the nearest command for a misspelled one."""
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Find the command that *args* begin with.
+
+        Raises:
+            click.UsageError: There is no such command.
+        """
+        names = self.list_commands(ctx)
+        if args and args[0] not in names and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], names, n=1)
+            hint = f" Did you mean `{near[0]}`?" if near else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
 def explain(error: click.ClickException) -> tuple[str, str]:
     """Return message and hint of *error*, which click raised over the arguments of a command."""
     match error:
