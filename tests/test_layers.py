@@ -123,7 +123,7 @@ ROOMS = (
     {"dataset", "projects"},
     {"reports", "planning"},
     {"running"},
-    {"api"},
+    {"api", "scheduling"},
 )
 """The layers of the pipelines, from the lowest to the highest."""
 
@@ -206,6 +206,7 @@ TOUCHES_FILES = {
         "crawlers/process",
         "crawlers/warc",
     },
+    "logs that runs append to while others read them, on this machine": {"pipelines/scheduling/folders"},
     "files of the user": {
         "crawlers/patterns",
         "pipelines/file_dedup/run",
