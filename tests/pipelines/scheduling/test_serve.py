@@ -21,7 +21,7 @@ from corpusmill.pipelines.dataset.history import history
 from corpusmill.pipelines.scheduling.records import Run
 from corpusmill.pipelines.scheduling.table import Table
 from corpusmill.pipelines.workspace import Workspace
-from tests.pipelines.scheduling.conftest import Add, write_notes
+from tests.pipelines.scheduling.conftest import Add
 
 FAST = """
 import sys
@@ -76,10 +76,10 @@ def ended(workspace: Workspace) -> list[Run]:
     return [run for run in Table(workspace).history() if run.ended_at is not None]
 
 
-def make_due(workspace: Workspace) -> None:
+def make_due(workspace: Workspace, *, cron: str = "0 2 * * *") -> None:
     """Move the next due time into the past, as if no server had run for a while."""
     with Table(workspace)._writing() as connection:
-        connection.execute("UPDATE schedules SET next = ?", ("2026-01-01T00:00:00.000000+00:00",))
+        connection.execute("UPDATE schedules SET cron = ?, next = ?", (cron, "2026-01-01T00:00:00.000000+00:00"))
 
 
 @pytest.mark.parametrize("whole_group", [True, False], ids=["group", "server"])
@@ -89,9 +89,8 @@ def test_after_kill_9_no_due_time_is_lost_or_doubled(
     """A schedule of every minute, while time passes 30 times as fast, killed in the middle of runs."""
     schedule = add(cron="* * * * *")
     started = schedule.next.timestamp() - 30
-    arguments = [sys.executable, "-c", FAST, str(workspace.root), str(started - 0.0), str(SPEED)]
+    arguments = [sys.executable, "-c", FAST, str(workspace.root), str(started), str(SPEED)]
     for kill in range(3):
-        write_notes(tmp_path, *(f"Note {number} of round {kill}." for number in range(kill + 1)))
         before = started_attempts(workspace)
         with process(arguments, tmp_path) as server:
             wait_until(lambda before=before: started_attempts(workspace) > before)
@@ -104,8 +103,8 @@ def test_after_kill_9_no_due_time_is_lost_or_doubled(
                 _wait_for_orphan(workspace)
     with process(arguments, tmp_path) as server:
         wait_until(lambda: len(ended(workspace)) >= 4)
-        server.send_signal(signal.SIGTERM)
-        output, errors = server.communicate(timeout=60)
+        server.send_signal(signal.SIGINT)
+        _, errors = server.communicate(timeout=60)
     table = Table(workspace)
     runs = sorted(table.history(), key=lambda run: run.due)
 
@@ -172,7 +171,7 @@ def test_the_server_survives_runs_and_a_table_that_fail(
         logs = workspace.root / "schedules" / "nightly" / "logs"
         aside = logs.rename(logs.with_name("aside"))
         logs.write_text("in the way")
-        make_due(workspace)
+        make_due(workspace, cron="0 3 * * *")
         wait_until(lambda: Table(workspace).unfinished("nightly"))
         time.sleep(0.5)
         logs.unlink()
