@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _KINDS: Final = ("cron", "systemd", "kubernetes")
 _YEARS: Final = range(1970, 9000)
-_COLUMNS: Final = ["schedule", "due (UTC)", "due times", "status", "exit", "version", "attempts", "seconds"]
+_COLUMNS: Final = ["schedule", "due (UTC)", "due times", "status", "exit", "version", "attempts"]
 NAME: Final = click.argument("name")
 
 
@@ -257,23 +257,10 @@ def _print_runs(console: Console, runs: Iterable[Run], *, nothing: str) -> None:
         for row in rows:
             console.data(row)
     elif rows:
-        console.text(table([_shown(row) for row in rows], _COLUMNS))
+        shown = [
+            {"schedule": row["name"], "due (UTC)": moment(row["due"]), "due times": row["missed"], **row}
+            for row in rows
+        ]
+        console.text(table(shown, _COLUMNS))
     elif nothing:
         console.say(nothing)
-
-
-def _shown(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a run as a row of the table for people."""
-    return {
-        "schedule": row["name"],
-        "due (UTC)": moment(row["due"]),
-        "due times": row["missed"],
-        "seconds": _seconds(row),
-        **row,
-    }
-
-
-def _seconds(row: dict[str, Any]) -> float | None:
-    if row["ended_at"] is None:
-        return None
-    return (datetime.fromisoformat(row["ended_at"]) - datetime.fromisoformat(row["started_at"])).total_seconds()
