@@ -37,6 +37,18 @@ class Outcome:
     was_stopped: bool
 
 
+_CHILD: Final = (
+    "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN); from corpusmill.command import main; main()"
+)
+"""A program that runs `corpusmill` without noticing Ctrl-C, which a terminal sends to this process, too. A second
+signal while a run stops would cut that short. A blocked signal would not do: `multiprocessing` unblocks it."""
+
+
+def child_command(workspace: Workspace, *arguments: str) -> list[str]:
+    """Return a command line like `command`, of a process that ignores SIGINT; SIGTERM stops it in order."""
+    return [sys.executable, "-P", "-c", _CHILD, *arguments, *workspace_options(workspace)]
+
+
 def command(workspace: Workspace, *arguments: str) -> list[str]:
     """Return the command line of `corpusmill ARGUMENTS` for *workspace*, with absolute paths."""
     # `-P` keeps the current folder out of the module path, so that a job does not depend on where it was started.

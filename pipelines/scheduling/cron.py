@@ -83,6 +83,7 @@ class Cron:
 
     def latest(self, until: datetime, *, since: datetime) -> datetime | None:
         """Return the last due time from *since* to *until*, both included, in UTC; None if there is none."""
+        until, since = until.astimezone(UTC), since.astimezone(UTC)
         window = timedelta(hours=1)
         while True:
             start = max(since, until - window)
@@ -98,7 +99,7 @@ class Cron:
 
         Days without a change of the clock are counted as a whole, which takes 40 ms for a year of `* * * * *`.
         """
-        until += _SECOND
+        since, until = since.astimezone(UTC), until.astimezone(UTC) + _SECOND
         first, last = (moment.astimezone(self.zone).date() for moment in (since, until))
         if first == last:
             return self._walked(since, until)
@@ -132,16 +133,17 @@ class Cron:
         return sum(1 for _ in self._between(start, end))
 
     def _on_day(self, day: date) -> int:
-        """Return the number of due times on *day*."""
-        midnights = [self._midnight(day + number * _DAY) for number in (-1, 0, 1)]
-        if len({midnight.utcoffset() for midnight in midnights}) > 1:
-            return self._walked(midnights[1], midnights[2])
+        """Return the number of due times on *day*. Times that the day before skips may be due on it."""
+        before, start, end = (self._midnight(day + number * _DAY) for number in (-1, 0, 1))
+        if start - before != _DAY or end - start != _DAY:
+            return self._walked(start, end)
         if day.month not in self.values.months or not self.values.match_day(day):
             return 0
         return len(self.values.hours) * len(self.values.minutes)
 
     def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self.zone)
+        """Return the beginning of *day* in UTC, because Python subtracts times of one zone as if no clock changed."""
+        return datetime.combine(day, time(), tzinfo=self.zone).astimezone(UTC)
 
 
 def parse_cron(expression: str, timezone: str = "UTC") -> Cron:

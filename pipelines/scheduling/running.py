@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
-from corpusmill.pipelines.scheduling.attempt import Outcome, command, run_process
+from corpusmill.pipelines.scheduling.attempt import Outcome, child_command, run_process
 from corpusmill.pipelines.scheduling.folders import appended_log, schedule_lock
 from corpusmill.pipelines.scheduling.metrics import write_metrics
 from corpusmill.pipelines.scheduling.records import FAILED, INTERRUPTED, RETRYING, Run, Schedule, as_text
@@ -109,7 +109,7 @@ class Runner:
 
     def _attempted(self, schedule: Schedule, run: Run, log: BinaryIO, lock: FileLock) -> Run:
         """Run the recipe once, and return the run: ended, waiting for its next attempt, or interrupted."""
-        arguments = command(self.workspace, "run", schedule.recipe, "--json")
+        arguments = child_command(self.workspace, "run", schedule.recipe, "--json")
         with self.turn:
             if self.stop.is_set():
                 return run
@@ -140,7 +140,7 @@ class Runner:
     def _collect_garbage(self, keep: int, log: BinaryIO, lock: FileLock) -> None:
         """Remove the intermediate results of older versions. If that fails, the log says why, and the run succeeded."""
         _note(log, f"gc --keep {keep}")
-        arguments = command(self.workspace, "gc", "--keep", str(keep))
+        arguments = child_command(self.workspace, "gc", "--keep", str(keep))
         with self.turn:
             outcome = run_process(
                 arguments, folder=self.workspace.root, log=log, inherited=lock.fileno(), stop=self.stop

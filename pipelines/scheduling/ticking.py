@@ -145,7 +145,7 @@ def exit_code(runs: Iterable[Run]) -> int:
 
 
 class _Thread(threading.Thread):
-    """Runs one schedule. Its process has SIGINT blocked, so Ctrl-C stops it once, through this process."""
+    """Runs one schedule. Its processes start with SIGINT blocked, until they ignore it."""
 
     def __init__(
         self,

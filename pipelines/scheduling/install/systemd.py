@@ -76,10 +76,10 @@ def _listed(values: Iterable[int], field: str) -> str:
 
 
 def _quoted(argument: str) -> str:
-    """Quote *argument* for ``ExecStart``: systemd expands ``%`` and ``$``, and reads C escapes in double quotes.
+    r"""Quote *argument* for ``ExecStart``: systemd expands ``%`` and ``$``, and reads C escapes in double quotes.
 
     >>> print(_quoted('/data/50% "raw"'), _quoted("run"))
-    "/data/50%% \\\\"raw\\\\"" run
+    "/data/50%% \"raw\"" run
     """
     escaped = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{escaped}"' if set(argument) & set(" \t\"'\\;") or not argument else escaped

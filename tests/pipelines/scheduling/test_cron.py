@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,13 @@ from corpusmill.pipelines.scheduling.cron import WORDS, Cron, parse_cron
 from corpusmill.schemas.errors import UsageError
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
-ZONES = (BERLIN, NEW_YORK, "America/Santiago", "Australia/Lord_Howe", "Asia/Kolkata", "UTC")
+CHANGES = (
+    *((BERLIN, "2026-03-27"), (BERLIN, "2026-10-23"), (NEW_YORK, "2026-03-06"), (NEW_YORK, "2026-10-30")),
+    *(("America/Santiago", "2026-04-03"), ("America/Santiago", "2026-09-04")),
+    *(("Australia/Lord_Howe", "2026-04-03"), ("Australia/Lord_Howe", "2026-10-02"), ("Asia/Kolkata", "2026-06-01")),
+    *(("Pacific/Apia", "2011-12-28"), ("UTC", "2026-12-30")),
+)
+"""Zones, each with a day shortly before its clock changes. Apia left out a whole day."""
 EXPRESSIONS = (
     *("30 2 * * *", "0 0 * * *", "*/10 * * * *", "15,45 1-3 * * *", "0 */6 * * *", "30 2 1 * MON", "*/30 2 * * *"),
     *("5 0-23/2 * MAR,OCT SUN", "0 0 */2 * MON", "59 23 28-31 * *", "@hourly", "@weekly", "7 4 29 2 *"),
@@ -98,24 +104,31 @@ def test_a_wildcard_is_due_at_every_real_instant(zone: str, change: str) -> None
 
 @given(
     expression=st.sampled_from(EXPRESSIONS),
-    zone=st.sampled_from(ZONES),
-    start=st.sampled_from(["2026-03-07", "2026-03-28", "2026-04-04", "2026-09-05", "2026-10-03", "2026-10-24"]),
+    change=st.sampled_from(CHANGES),
     offset_s=st.integers(0, 3 * 86400),
     length_s=st.integers(0, 8 * 86400),
 )
-def test_the_count_is_that_of_a_walk(expression: str, zone: str, start: str, offset_s: int, length_s: int) -> None:
+def test_the_count_is_that_of_a_walk(expression: str, change: tuple[str, str], offset_s: int, length_s: int) -> None:
     """Days are counted as a whole where the clock does not change."""
+    zone, start = change
     cron = parse_cron(expression, zone)
     since = moment(f"{start}T00:00:00.5Z") + timedelta(seconds=offset_s)
     until = since + timedelta(seconds=length_s)
-    dues = []
-    for due in cron._after(since):
-        if due > until:
-            break
-        dues.append(due)
+    dues = list(takewhile(lambda due: due <= until, cron._after(since)))
 
     assert cron.count(since, until) == len(dues)
     assert cron.latest(until, since=since) == (dues[-1] if dues else None)
+
+
+@pytest.mark.parametrize(("zone", "start"), CHANGES)
+def test_whole_days_with_a_change_are_walked(zone: str, start: str) -> None:
+    """Such a day has 23, 25 or other hours, and its skipped times are due elsewhere."""
+    since = moment(f"{start}T00:00:30Z")
+    until = since + timedelta(days=6)
+    for expression in EXPRESSIONS:
+        cron = parse_cron(expression, zone)
+
+        assert cron.count(since, until) == sum(1 for _ in takewhile(lambda due: due <= until, cron._after(since)))
 
 
 def test_both_ends_of_a_count_are_included() -> None:
@@ -125,6 +138,7 @@ def test_both_ends_of_a_count_are_included() -> None:
     assert cron.count(first, last) == 91
     assert cron.count(first, first) == 1
     assert cron.latest(last, since=first) == last
+    assert cron.latest(last - timedelta(seconds=1), since=first) == last - timedelta(days=1)
     assert cron.latest(last - timedelta(seconds=1), since=last - timedelta(hours=2)) is None
 
 

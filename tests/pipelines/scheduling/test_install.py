@@ -129,6 +129,7 @@ def test_systemd_runs_exactly_the_arguments(tmp_path: Path) -> None:
     line = next(line for line in text.splitlines() if line.startswith("ExecStart="))
     unquoted = shlex.split(line.removeprefix("ExecStart="))
 
+    assert re.search(r"(?<!%)(%%)*%(?!%)", line) is None
     assert [word.replace("%%", "%").replace("$$", "$") for word in unquoted] == ARGUMENTS
 
 

@@ -18,9 +18,11 @@ from typing import Any
 import pytest
 
 from corpusmill.pipelines.dataset.history import history
+from corpusmill.pipelines.scheduling.folders import schedule_lock
 from corpusmill.pipelines.scheduling.records import Run
 from corpusmill.pipelines.scheduling.table import Table
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import LockHeldError
 from tests.pipelines.scheduling.conftest import Add
 
 FAST = """
@@ -76,6 +78,14 @@ def ended(workspace: Workspace) -> list[Run]:
     return [run for run in Table(workspace).history() if run.ended_at is not None]
 
 
+def is_free(workspace: Workspace) -> bool:
+    try:
+        with schedule_lock(workspace, "nightly"):
+            return True
+    except LockHeldError:
+        return False
+
+
 def make_due(workspace: Workspace, *, cron: str = "0 2 * * *") -> None:
     """Move the next due time into the past, as if no server had run for a while."""
     with Table(workspace)._writing() as connection:
@@ -100,7 +110,8 @@ def test_after_kill_9_no_due_time_is_lost_or_doubled(
             else:
                 server.kill()
                 server.wait()
-                _wait_for_orphan(workspace)
+                assert kill > 0 or not is_free(workspace), "the run goes on, and holds the lock"
+                wait_until(lambda: is_free(workspace))
     with process(arguments, tmp_path) as server:
         wait_until(lambda: len(ended(workspace)) >= 4)
         server.send_signal(signal.SIGINT)
@@ -120,19 +131,25 @@ def test_after_kill_9_no_due_time_is_lost_or_doubled(
     assert history(workspace)
 
 
-def _wait_for_orphan(workspace: Workspace) -> None:
-    """Wait until the run of a killed server has ended: it keeps the lock, and finishes."""
-    from corpusmill.pipelines.scheduling.folders import schedule_lock
-    from corpusmill.schemas.errors import LockHeldError
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the run's process is looked up in /proc")
+def test_ctrl_c_reaches_a_run_only_through_its_server(add: Add, workspace: Workspace, tmp_path: Path) -> None:
+    """A terminal sends SIGINT to the whole group; a second signal while the run stops would cut that short."""
+    add()
+    make_due(workspace)
+    with process(serving(workspace, "--poll", "0.2"), tmp_path) as server:
+        wait_until(lambda: started_attempts(workspace))
+        (child,) = wait_until(lambda: children(server.pid))
+        for _ in range(10):
+            os.kill(child, signal.SIGINT)
+            time.sleep(0.1)
+        (run,) = wait_until(lambda: ended(workspace))
 
-    def is_free() -> bool:
-        try:
-            with schedule_lock(workspace, "nightly"):
-                return True
-        except LockHeldError:
-            return False
+    assert run.exits == (0,)
 
-    wait_until(is_free)
+
+def children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -169,13 +186,12 @@ def test_the_server_survives_runs_and_a_table_that_fail(
         assert wait_until(lambda: ended(workspace))[0].exit == 2
         recipe.write_text(good)
         logs = workspace.root / "schedules" / "nightly" / "logs"
-        aside = logs.rename(logs.with_name("aside"))
+        logs.rename(logs.with_name("aside"))
         logs.write_text("in the way")
         make_due(workspace, cron="0 3 * * *")
         wait_until(lambda: Table(workspace).unfinished("nightly"))
         time.sleep(0.5)
         logs.unlink()
-        aside.rename(logs)
         wait_until(lambda: len(ended(workspace)) == 2)
         server.send_signal(signal.SIGTERM)
         output, errors = server.communicate(timeout=60)
