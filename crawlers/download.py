@@ -26,7 +26,9 @@ EXCHANGE: Final = "corpusmill_exchange"
 ADDRESS: Final = "corpusmill_address"
 """Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
 FOR_ROBOTS: Final = "corpusmill_robots"
-"""Set in the `meta` of a request for a robots.txt, for which any response is accepted."""
+"""Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
+ONCE: Final = "corpusmill_once"
+"""Set in the `meta` of a request that is not tried again."""
 
 
 class DownloadHandler(BaseDownloadHandler):
@@ -53,7 +55,9 @@ class DownloadHandler(BaseDownloadHandler):
         Raises:
             Refusal: There is no response to archive.
         """
-        exchange = await self._tries(request.meta[ADDRESS], is_robots=bool(request.meta.get(FOR_ROBOTS)))
+        retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
+        is_robots = bool(request.meta.get(FOR_ROBOTS))
+        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -61,9 +65,9 @@ class DownloadHandler(BaseDownloadHandler):
         """Close all connections."""
         await self._client.close()
 
-    async def _tries(self, url: str, *, is_robots: bool) -> Exchange:
+    async def _tries(self, url: str, *, is_robots: bool, retries: int) -> Exchange:
         limits = self._job.limits
-        for attempt in range(limits.retries):
+        for attempt in range(retries):
             try:
                 exchange = await self._try(url, is_robots=is_robots)
             except Refusal as refusal:

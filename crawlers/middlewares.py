@@ -1,8 +1,13 @@
-"""Downloader middleware that refuses pages that a robots.txt disallows, or whose robots.txt is unreachable."""
+"""Downloader middleware that refuses pages that a robots.txt disallows, or whose robots.txt is unreachable.
+
+It also archives the other files in which a site reserves its content. They decide about publication, not about the
+crawl, so a site without them, or with unreachable ones, is crawled all the same.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 
@@ -10,18 +15,19 @@ from scrapy import Request
 from scrapy.crawler import Crawler
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS, ONCE
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange
+from corpusmill.schemas.optouts import AI_TXT, TDMREP
 
 if TYPE_CHECKING:
     from corpusmill.crawlers.spiders.site import SiteSpider
 
 
 class RobotsMiddleware:
-    """Fetches and archives the robots.txt of each scheme, host and port once per crawl."""
+    """Fetches and archives the robots.txt, tdmrep.json and ai.txt of each scheme, host and port once per crawl."""
 
     def __init__(self, crawler: Crawler) -> None:
         self._crawler = crawler
@@ -51,10 +57,18 @@ class RobotsMiddleware:
         place = urlsplit(url)
         site = f"{place.scheme}://{place.netloc}"
         if site not in self._policies:
-            self._policies[site] = asyncio.ensure_future(self._ask(f"{site}/robots.txt"))
-        policy = await self._policies[site]
-        if place.hostname and policy.crawl_delay_s:
-            self._spider.delays[place.hostname] = policy.crawl_delay_s
+            self._policies[site] = asyncio.ensure_future(self._visit(site, place.hostname))
+        return await self._policies[site]
+
+    async def _visit(self, site: str, host: str | None) -> RobotsPolicy:
+        """Fetch the files of *site*, such as ``https://example.org``, and return what its robots.txt permits."""
+        policy = await self._ask(f"{site}/robots.txt")
+        if host and policy.crawl_delay_s:
+            self._spider.delays[host] = policy.crawl_delay_s
+        for path in (TDMREP, AI_TXT):
+            if policy.allows(url := site + path):
+                with contextlib.suppress(Refusal):  # no file
+                    await self._fetch(url, once=True)
         return policy
 
     @property
@@ -79,8 +93,8 @@ class RobotsMiddleware:
             url = target
         return RobotsPolicy()
 
-    async def _fetch(self, url: str) -> Exchange:
-        request = Request(url, meta={ADDRESS: url, FOR_ROBOTS: True})
+    async def _fetch(self, url: str, *, once: bool = False) -> Exchange:
+        request = Request(url, meta={ADDRESS: url, FOR_ROBOTS: True, ONCE: once})
         await self._crawler.engine.download_async(request)
         exchange: Exchange = request.meta[EXCHANGE]
         self._spider.archive_robots(exchange)

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 _RAW: Final = ("script", "style", "title", "textarea", "xmp", "noembed", "noframes", "iframe")
 """Elements whose content has no tags."""
 _FOREIGN: Final = ("svg", "math")
-_SCANNED: Final = "|".join((*_RAW, *_FOREIGN, "a", "area", "base", "meta", "frame", "template", "plaintext"))
+_SCANNED: Final = "|".join((*_RAW, *_FOREIGN, "a", "area", "base", "link", "meta", "frame", "template", "plaintext"))
 
 # Repetitions are possessive, and what is not closed ends with the page, so that no character is scanned twice.
 _NAME: Final = r"[^\t\n\f\r />][^\t\n\f\r />=]*+"
@@ -95,7 +95,12 @@ def visible_text(markup: str) -> str:
     >>> visible_text("1 &lt; 2<br>&#" + "9" * 5_000)
     '1 < 2 \ufffd'
     """
-    return unescape(_TOO_LONG.sub("\ufffd", _IN_TEXT.sub(" ", markup)))
+    return unescaped(_IN_TEXT.sub(" ", markup))
+
+
+def unescaped(text: str) -> str:
+    """Return *text* with its character references replaced; invalid ones become U+FFFD."""
+    return unescape(_TOO_LONG.sub("\ufffd", text))
 
 
 def _decoded(value: str) -> str:

@@ -10,6 +10,8 @@ from typing import Final
 
 import pyarrow as pa
 
+from corpusmill.schemas.optouts import SIGNALS
+
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 METADATA: Final = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
 """Sorted by key, with distinct keys; `schemas.metadata` builds it. Hugging Face `datasets` cannot read a map."""
@@ -67,12 +69,14 @@ OFFER: Final = pa.schema(
         pa.field("text", pa.string()),
         pa.field("offset", pa.int64()),
         pa.field("length", pa.int64()),
+        pa.field("optouts", SIGNALS),
         pa.field("rule", pa.string()),
         pa.field("message", pa.string()),
     ]
 )
 """A record from a loader. It has `content` (bytes with a `media_type`, to be extracted), or `text`, or the rule
-`error.<kind>` under which it is set aside. `offset` and `length` are in bytes of the decompressed file."""
+`error.<kind>` under which it is set aside. `offset` and `length` are in bytes of the decompressed file. `optouts` has
+the signals by which a page reserves its content (`schemas.optouts`)."""
 
 VERDICT: Final = pa.schema(
     [
@@ -98,7 +102,7 @@ CAPTURE: Final = pa.schema(
         *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text")),
         pa.field("text_bytes", pa.int64()),
         pa.field("file", pa.string()),
-        *(OFFER.field(name) for name in ("offset", "length")),
+        *(OFFER.field(name) for name in ("offset", "length", "optouts")),
         *VERDICT,
     ]
 )

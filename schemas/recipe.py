@@ -29,6 +29,7 @@ from pydantic import (
 )
 
 from corpusmill.schemas.expectations import COMMENT
+from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect
 from corpusmill.schemas.problems import HintedValueError
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
@@ -255,7 +256,7 @@ class CrawlSource(_Part):
     )
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
     allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
-    respect: Literal["all"] = Field(default="all", description="Restrictions of a site that are respected.")
+    respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     refresh: Duration = Field(
         default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )

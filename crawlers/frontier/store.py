@@ -96,7 +96,8 @@ class Settled:
     """The result of a URL.
 
     Args:
-        robots: Responses to requests for robots.txt that were archived since the last settled URL.
+        robots: Responses to requests for robots.txt, tdmrep.json and ai.txt that were archived since the last settled
+            URL.
         size: Bytes of the body.
         sketch: Sketch of the page's words; None if there is no page.
     """

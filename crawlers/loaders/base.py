@@ -9,11 +9,12 @@ from itertools import accumulate
 from typing import Any, ClassVar, Final
 
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
+from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect, respected_kinds
 
 MAX_SLICE_BYTES: Final = 64 * 2**20
 """Largest slice of a file, in bytes of the file; a task reads one slice."""
@@ -37,6 +38,9 @@ class Loader(BaseModel, ABC):
     depends: ClassVar[tuple[str, ...]] = ()
     suffixes: ClassVar[tuple[str, ...]] = ()
     uses_name: ClassVar[bool] = False
+    site_policy: ClassVar[str | None] = None
+    """``module:Class`` that judges pages by the files of their site, which `site_files` reads; None if there are none.
+    """
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return the slices ``[start, end)`` of the file at *path*, in bytes; one by default.
@@ -72,6 +76,15 @@ class Loader(BaseModel, ABC):
         return None
 
     @property
+    def respected(self) -> frozenset[str]:
+        """The kinds of opt-outs that prevent publication of a record."""
+        return frozenset()
+
+    def site_files(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
+        """Yield the files that speak for a whole site (schema `SITE_FILE`) among the records in ``[start, end)``."""
+        yield from ()
+
+    @property
     def reads_name(self) -> bool:
         """Whether the records depend on the file's name, so that the name is part of the task's fingerprint."""
         return self.uses_name
@@ -91,6 +104,17 @@ class Loader(BaseModel, ABC):
             counts: Counter for the records of the slice that are not documents (requests, redirects, …), by kind, and
                 for the ids of records, under `ID_COUNTS`. It is complete after the last batch.
         """
+
+
+class Respecting(Loader):
+    """A loader of pages, which may carry opt-outs."""
+
+    respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
+
+    @property
+    def respected(self) -> frozenset[str]:
+        """The kinds of opt-outs that prevent publication of a page."""
+        return respected_kinds(self.respect)
 
 
 def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:

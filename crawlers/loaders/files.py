@@ -11,13 +11,15 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from corpusmill.crawlers.loaders.base import Loader, Offers
+from corpusmill.crawlers.loaders.base import Loader, Offers, Respecting
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, packed, sha256_of
+from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.labels import closest, codec_of
 from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
+from corpusmill.schemas.optouts import as_column
 from corpusmill.schemas.problems import HintedValueError
 
 
@@ -81,17 +83,19 @@ class Encoded(OneDocument):
         raise HintedValueError("not a label of the WHATWG Encoding Standard", hint=hint)
 
 
-class Html(Encoded):
-    """Web pages, for the stage `extract`. Compressed files are decompressed."""
+class Html(Encoded, Respecting):
+    """Web pages, for the stage `extract`. Compressed files are decompressed. Opt-outs in the markup are respected."""
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".html", ".htm", ".xhtml")
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     def offer(self, data: bytes) -> dict[str, Any]:
         """Return the bytes of the page, unchanged."""
         if is_binary(data):
             raise DataError("the content is binary, not a web page", kind="not_text")
-        return {"content": data, "media_type": "text/html" + (f"; charset={self.encoding}" if self.encoding else "")}
+        media_type = "text/html" + (f"; charset={self.encoding}" if self.encoding else "")
+        signals = page_signals((), data, media_type=media_type, captured_at=None)
+        return {"content": data, "media_type": media_type, "optouts": as_column(signals)}
 
 
 class Text(Encoded):

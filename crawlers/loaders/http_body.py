@@ -18,12 +18,14 @@ _LISTS: Final = ("content-encoding", "transfer-encoding")
 class Response:
     """The head of a response. Header names are in lower case; the first of several headers with one name counts.
 
-    Repeated headers that list codings are joined (RFC 9110 §5.3).
+    Repeated headers that list codings are joined (RFC 9110 §5.3). `fields` has all headers, repeated ones as well, in
+    order.
     """
 
     status: int
     headers: dict[str, str]
     head_bytes: int
+    fields: tuple[tuple[str, str], ...] = ()
 
     @property
     def media_type(self) -> str:
@@ -42,14 +44,19 @@ def parse_head(block: bytes | memoryview) -> Response | None:
     end = _END_OF_HEADER.search(block, 0, MAX_HEADER_BYTES)
     lines = bytes(block[: end.start() if end else MAX_HEADER_BYTES]).decode("latin-1").splitlines()[1:]
     headers: dict[str, str] = {}
+    fields: list[tuple[str, str]] = []
     for line in lines:
         name, colon, value = line.partition(":")
-        name = name.strip().lower()
-        if colon and name in _LISTS and name in headers:
-            headers[name] += f", {value.strip()}"
-        elif colon:
-            headers.setdefault(name, value.strip())
-    return Response(int(status[1]), headers, end.end() if end else min(len(block), MAX_HEADER_BYTES))
+        if not colon:
+            continue
+        name, value = name.strip().lower(), value.strip()
+        fields.append((name, value))
+        if name in _LISTS and name in headers:
+            headers[name] += f", {value}"
+        else:
+            headers.setdefault(name, value)
+    head_bytes = end.end() if end else min(len(block), MAX_HEADER_BYTES)
+    return Response(int(status[1]), headers, head_bytes, tuple(fields))
 
 
 def decoded_body(body: bytes, response: Response, *, max_bytes: int, is_cut: bool = False) -> bytes:

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from corpusmill.crawlers.loaders import warc_frames
-from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Loader, Offers, cuts
+from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, Respecting, cuts
 from corpusmill.crawlers.loaders.http_body import decoded_body
 from corpusmill.crawlers.loaders.media import (
     DOCUMENT_TYPES,
@@ -28,10 +28,13 @@ from corpusmill.crawlers.loaders.media import (
 from corpusmill.crawlers.loaders.rows import timestamp
 from corpusmill.crawlers.loaders.streams import open_file, packed, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.warc_records import Record, layout, records
+from corpusmill.crawlers.optouts.page import page_signals
+from corpusmill.crawlers.optouts.site_files import site_file, site_path
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.identity import capture_hash
+from corpusmill.schemas.optouts import AI_TXT, ROBOTS, SITE_FILE, TDMREP, as_column
 from corpusmill.schemas.urls import canonical_url
 
 _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})
@@ -39,15 +42,24 @@ _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "contin
 _YEAR_OR_MONTH: Final = re.compile(r"(\d{4})(?:-(\d\d))?")
 _ISO_8601: Final = "{}-{}-{}T{}:{}:{}Z"
 _PARTS: Final = ((4, "01"), (6, "01"), (8, "00"), (10, "00"), (12, "00"))
+_SITE_KINDS: Final = {ROBOTS: "robots", TDMREP: "tdmrep", AI_TXT: "ai_txt"}
+"""Kinds of the records with files of `SITE_PATHS`."""
+_SITE_FILES: Final = 16
+"""Site files in a batch: 8 MB, if all have the largest size."""
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
 
 
-class Warc(Loader):
-    """Pages of a web archive. `offset` and `length` refer to the gzip member, or in a plain file to the record."""
+class Warc(Respecting):
+    """Pages of a web archive. `offset` and `length` refer to the gzip member, or in a plain file to the record.
+
+    Opt-outs are read from the headers and the markup of a page, and from the `robots.txt`, `tdmrep.json` and `ai.txt`
+    of its site, if the source's archives have them.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
+    site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return slices at the starts of gzip members, slices by size for a plain file, and one slice otherwise."""
@@ -76,19 +88,50 @@ class Warc(Loader):
         refuse_shorter(path, end)
         yield from offers.rest()
 
+    def site_files(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
+        """Yield the site files whose record begins in ``[start, end)``. Files that cannot be decoded are left out."""
+        rows: list[dict[str, Any]] = []
+        for item in records(path, start=start, end=end):
+            if isinstance(item, Record) and (row := _site_file(item)) is not None:
+                rows.append(row)
+            if len(rows) >= _SITE_FILES:
+                yield pa.RecordBatch.from_pylist(rows, schema=SITE_FILE)
+                rows = []
+        if rows:
+            yield pa.RecordBatch.from_pylist(rows, schema=SITE_FILE)
+
+
+def _site_file(record: Record) -> dict[str, Any] | None:
+    """Return the columns of `SITE_FILE` for *record*; None if it says nothing about its site."""
+    if record.type not in ("response", "resource") or site_path(record.url) is None:
+        return None
+    response = record.response
+    if (record.type == "response" and response is None) or record.block.is_short or record.block.hash_of_all:
+        return None
+    media_type = response.media_type if response else record.media_type.partition(";")[0].strip().lower()
+    try:
+        status = response.status if response else 200
+        row = site_file(record.url, status=status, media_type=media_type, body=lambda: _body(record)[1])
+    except DataError:
+        return None
+    return None if row is None else {**row, "fetched_at": _time(record.date)}
+
 
 def _kind(record: Record) -> str | None:
     """Return the kind under which *record* is counted, or None if it is a document."""
     if record.type == "conversion":
         return None
     if record.type == "resource":
-        return "metadata" if record.url.startswith("metadata:") else None
+        is_about = record.url.startswith("metadata:")
+        return "metadata" if is_about else _SITE_KINDS.get(site_path(record.url) or "")
     if record.type != "response":
         return record.type if record.type in _TYPES else "unknown"
     if record.response is None:
         return "not_http"
-    if _path(record.url) == "/robots.txt":
+    if _path(record.url) == ROBOTS:
         return "robots"
+    if (path := site_path(record.url)) is not None:
+        return _SITE_KINDS[path]
     return None if record.response.status == 200 else _KINDS.get(record.response.status // 100, "other_status")
 
 
@@ -112,7 +155,7 @@ def _offer(record: Record) -> dict[str, Any]:
             )
         media_type, body = _body(record)
         digest = capture_hash(body)
-        columns = _content(record, media_type, body)
+        columns = _content(record, media_type, body) | {"optouts": _optouts(record, media_type, body)}
     except DataError as error:
         digest = digest or record.block.hash_of_all or capture_hash(record.block.data)
         columns = {"rule": error.rule, "message": error.message}
@@ -125,6 +168,14 @@ def _offer(record: Record) -> dict[str, Any]:
         "offset": record.offset,
         "length": record.length,
     } | columns
+
+
+def _optouts(record: Record, media_type: str, body: bytes) -> list[dict[str, Any]] | None:
+    """Return the signals in the headers and the markup of *record*, as a value of the column `optouts`."""
+    if record.type == "conversion":
+        return None
+    fields = record.response.fields if record.response else ()
+    return as_column(page_signals(fields, body, media_type=media_type, captured_at=_time(record.date)))
 
 
 def _body(record: Record) -> tuple[str, bytes]:

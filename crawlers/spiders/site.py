@@ -134,7 +134,7 @@ class SiteSpider(Spider):
         return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
 
     def archive_robots(self, exchange: Exchange) -> None:
-        """Archive a response for robots.txt; it is counted when the next URL is settled."""
+        """Archive a response for a file of a site (robots.txt, …); it is counted when the next URL is settled."""
         self._writer.write(exchange)
         self._robots += 1
 

@@ -1,9 +1,10 @@
 """Turn a recipe and its raw files into steps that every engine can run.
 
 The steps are, in order: `:read`, or the name of the last stage that needs the captured bytes, which runs in the same
-step; a map, or several steps, for each stage; `:hash` and `:identity` before the first stage that compares documents;
-`:leakage`, which groups similar documents if their split requires it; `:census` and `:join`, which move the documents
-to their shards; views; `:shards`, which writes the shards. Names of stages never begin with a colon.
+step; `:optouts`, which sets aside pages by the files of their sites; a map, or several steps, for each stage; `:hash`
+and `:identity` before the first stage that compares documents; `:leakage`, which groups similar documents if their
+split requires it; `:census` and `:join`, which move the documents to their shards; views; `:shards`, which writes the
+shards. Names of stages never begin with a colon.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.leakage.check import check_steps
 from corpusmill.pipelines.stages.leakage.groups import GroupSteps, Similar, group_steps
+from corpusmill.pipelines.stages.optouts.sites import LAW as OPTOUTS_LAW
+from corpusmill.pipelines.stages.optouts.sites import site_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
 from corpusmill.pipelines.stages.read import Read
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
@@ -60,6 +63,8 @@ DEFAULT_NGRAM: Final = 5
 """Words per shingle if no stage compares shingles."""
 READ: Final = ":read"
 HASH: Final = ":hash"
+OPTOUTS: Final = ":optouts"
+SITE_FILES: Final = ":optouts.files"
 IDENTITY: Final = ":identity"
 LEAKAGE: Final = ":leakage"
 LEAKAGE_KEYS: Final = ":leakage.keys"
@@ -147,6 +152,7 @@ class _Builder:
         if self.recipe.incremental:
             stages = [(name, stage.for_incremental()) for name, stage in stages]
         left = self._read(_flattened(stages))
+        self._opt_out()
         views: list[_Part] = []
         while left and left[-1].stage.is_view:
             views.insert(0, left.pop())
@@ -193,7 +199,8 @@ class _Builder:
             self.laws.append(part.name)
             self.added += part.stage.adds()
         needed = {name for part in parts[inside:] for name in part.stage.reads()}
-        dropped = tuple(name for name in CAPTURED if name not in needed)
+        needed |= {"optouts"} if self._judged_by_site() else set()
+        dropped = tuple(name for name in (*CAPTURED, "optouts") if name not in needed)
         schema = pa.schema([f for f in schema if f.name not in dropped])
         name = parts[inside - 1].name if inside else READ
         scan = Scan(name=name, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)
@@ -204,6 +211,30 @@ class _Builder:
         self._steps([scan], basis=[part.stage.basis() for part in parts[:inside]] or None)
         self.state = name
         return parts[inside:]
+
+    def _judged_by_site(self) -> list[SourceInput]:
+        """Return the sources whose pages are judged by the files of their sites."""
+        loaders = [(source, source.loader_value()) for source in self.sources]
+        return [source for source, loader in loaders if loader.site_policy is not None and loader.respected]
+
+    def _opt_out(self) -> None:
+        """Add the steps that set aside pages by the files of their sites, if a source can have such files."""
+        sources = self._judged_by_site()
+        if not sources:
+            return
+        loaders = {source.name: source.loader_value() for source in sources}
+        scan, *steps = site_steps(
+            OPTOUTS,
+            of=self.state,
+            scan=SITE_FILES,
+            policy=next(loader.site_policy for loader in loaders.values() if loader.site_policy is not None),
+            respected={name: loader.respected for name, loader in loaders.items()},
+        )
+        self.plan = self.plan.extended([scan], {SITE_FILES: tuple(scan_tasks(sources))})
+        self._steps(steps)
+        self.state = OPTOUTS
+        self.laws.append(OPTOUTS_LAW)
+        self.compared.add(OPTOUTS_LAW)
 
     # -- stages
 

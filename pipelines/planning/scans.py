@@ -27,6 +27,12 @@ class LoaderValue(Protocol):
     version: int
     depends: tuple[str, ...]
     uses_name: bool
+    site_policy: str | None
+
+    @property
+    def respected(self) -> frozenset[str]:
+        """The kinds of opt-outs that prevent publication."""
+        ...
 
     @property
     def reads_name(self) -> bool:
@@ -63,6 +69,11 @@ class SourceInput:
         """Return the absolute path or URL of a file in the manifest."""
         store, key = file.stored(self.raw)
         return store.address(key)
+
+    def loader_value(self) -> LoaderValue:
+        """Return the loader with its parameters."""
+        loader: LoaderValue = resolve(self.loader).model_validate_json(self.params)
+        return loader
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ def bundles(slices: list[_Slice]) -> Iterator[list[_Slice]]:
 
 
 def _slices(source: SourceInput) -> Iterator[_Slice]:
-    loader: LoaderValue = resolve(source.loader).model_validate_json(source.params)
+    loader = source.loader_value()
     identity = {
         "source": source.name,
         "license": source.license,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,12 +63,13 @@ def source_input(
 ) -> SourceInput:
     """Return the plan's input for a source that has been acquired."""
     loader = loaded.loaders.get(source.name)
+    params = json.dumps({"respect": source.respect}) if isinstance(source, CrawlSource) else "{}"
     return SourceInput(
         name=source.name,
         manifest=manifest,
         raw=workspace.raw(source.name),
         loader=loaders[manifest.format],
-        params="{}" if loader is None else loader.model_dump_json(),
+        params=params if loader is None else loader.model_dump_json(),
         license=getattr(source, "license", None),
     )
 

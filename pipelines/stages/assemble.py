@@ -36,6 +36,7 @@ from corpusmill.pipelines.stages.split import partition_numbers, shards_of, spli
 from corpusmill.pipelines.stages.word_counts import word_counts
 from corpusmill.schemas.document import LEDGER, SPLITS
 from corpusmill.schemas.identity import ID_LENGTH, document_id, shard_count
+from corpusmill.schemas.optouts import RULE
 
 SAMPLE_CHARACTERS: Final = 600
 _SAMPLED_DIGITS: Final = ("0", "1", "2", "3")
@@ -215,7 +216,7 @@ class RouteDocuments(Routed):
             ":captured": captured_us(batch["fetched_at"]),
             ":content": pc.fill_null(batch["content_hash"], ""),
             ":url": pc.fill_null(batch["url"], ""),
-            "sample_text": sample_texts(batch["id"], texts, pc.invert(alive)),
+            "sample_text": sample_texts(batch["id"], texts, has_sample(batch["rule"])),
             "text": only_where(alive, texts),
         }
         there = set(batch.schema.names)
@@ -361,6 +362,15 @@ def join_step(
         placement="value",
         asks=(census,),
     )
+
+
+def has_sample(rules: pa.Array) -> pa.Array:
+    """Return whether a sample of the text may be kept: that of a rejected document, unless its page opted out.
+
+    >>> has_sample(pa.array([None, "gopher.word_count", "optout.noai"])).to_pylist()
+    [False, True, False]
+    """
+    return pc.and_(pc.is_valid(rules), pc.invert(pc.fill_null(pc.starts_with(rules, RULE), False)))
 
 
 def moved_schema(documents: pa.Schema) -> pa.Schema:

@@ -1,7 +1,7 @@
 """Keep one capture of each document, for example of a page that was crawled twice or a record that is in two files.
 
 Captures with the same `id` are compared without their texts. The one with the greatest (`captured`, `record_sha256`) is
-kept.
+kept. If that is a page that opted out, none is: an earlier capture without the opt-out must not take its place.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Step
 from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole_groups
-from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, for_all_rows, living, verdict_step
+from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, for_all_rows, verdict_step
 from corpusmill.schemas.document import TIMESTAMP
 from corpusmill.schemas.identity import ID_LENGTH
+from corpusmill.schemas.optouts import RULE
 
 LAW: Final = "identity"
 """Name of this stage in ledger and counts."""
@@ -27,6 +28,8 @@ SUPERSEDED: Final = "identity.superseded"
 """A later capture of the document is kept."""
 REPEATED: Final = "identity.repeated"
 """The kept capture has the same record."""
+OPTED_OUT: Final = "the latest capture of this page opted out"
+"""Message of a capture that is superseded by one with a rule ``optout.…``."""
 UNDECIDED: Final = "another record with this id and another text is kept, and no `fetched_at` says which is newer"
 """Message of a superseded capture that may be another document, for example if ids start over in another file."""
 NO_TIME: Final = -(2**63)
@@ -41,9 +44,10 @@ CAPTURED: Final = pa.schema(
         pa.field("url_key", pa.string(), nullable=False),
         PLACE_FIELD,
         pa.field("text_bytes", pa.int64(), nullable=False),
+        pa.field("opted_out", pa.bool_(), nullable=False),
     ]
 )
-"""A living capture. `captured` is `fetched_at` in microseconds, `NO_TIME` where it is null."""
+"""A living capture, or one that opted out. `captured` is `fetched_at` in microseconds, `NO_TIME` where it is null."""
 _FETCHED: Final = pa.schema([pa.field("fetched_at", TIMESTAMP)])
 
 
@@ -90,19 +94,25 @@ def identity_steps(name: str, *, of: str) -> tuple[Step, ...]:
 
 
 class Captured(Function):
-    """Turns captures into `CAPTURED` rows, one for each living capture."""
+    """Turns captures into `CAPTURED` rows, one for each that is living or opted out."""
+
+    version = 2
 
     def build(self) -> Callable[[Batches], Batches]:
         return lambda batches: map(_captured, batches)
 
 
 def _captured(batch: pa.RecordBatch) -> pa.RecordBatch:
-    alive = living(batch)
+    opted_out = pc.fill_null(pc.starts_with(batch["rule"], RULE), False)
+    is_compared = pc.or_(pc.is_null(batch["rule"]), opted_out)
+    rows = batch.filter(is_compared)
     columns = {
-        "captured": captured_us(alive["fetched_at"]),
-        "url_key": pc.fill_null(alive["url"], ""),
+        "captured": captured_us(rows["fetched_at"]),
+        "content_hash": pc.fill_null(rows["content_hash"], ""),
+        "url_key": pc.fill_null(rows["url"], ""),
+        "opted_out": opted_out.filter(is_compared),
     }
-    arrays = [columns[field.name] if field.name in columns else alive[field.name] for field in CAPTURED]
+    arrays = [columns[field.name] if field.name in columns else rows[field.name] for field in CAPTURED]
     return pa.RecordBatch.from_arrays(arrays, schema=CAPTURED)
 
 
@@ -114,7 +124,7 @@ def captured_us(times: pa.Array) -> pa.Array:
 class Identity(Function):
     """Keeps one capture of each document: the one with the greatest (`captured`, `record_sha256`)."""
 
-    version = 3
+    version = 4
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`id`, `captured`, `record_sha256`, …)."""
@@ -123,6 +133,8 @@ class Identity(Function):
 
 def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return decisions about *batch*, which has whole groups of one `id`, sorted: all but the last row are rejected.
+
+    Rows that opted out have a verdict already. If the last row of a group is one, the others are rejected.
 
     The kept capture's `fetched_at` becomes the least `captured` among captures with the same text. If that is already
     its value, no decision is needed.
@@ -141,10 +153,12 @@ def keep_latest(batch: pa.RecordBatch) -> pa.RecordBatch:
     captured = np.asarray(batch["captured"])
     seen = np.where(same_text, captured, np.iinfo(np.int64).max)
     first_seen = np.minimum.reduceat(seen, starts)[group]
-    changes = ~is_kept | (first_seen != captured)
+    opted_out = np.asarray(batch["opted_out"])
+    changes = ~opted_out & (~is_kept | (first_seen != captured))
     rule = pc.if_else(pa.array(is_kept), pa.scalar(None, pa.string()), pc.if_else(same_record, REPEATED, SUPERSEDED))
     is_undecided = ~same_text & (captured == captured[last[group]])
     message = pc.if_else(pa.array(is_undecided), UNDECIDED, pa.scalar(None, pa.string()))
+    message = pc.if_else(pa.array(opted_out[last[group]]), OPTED_OUT, message)
     fetched = np.where(is_kept, first_seen, captured)
     fetched_at = pa.array(fetched, pa.int64(), mask=fetched == NO_TIME).cast(TIMESTAMP)
     return decided(batch, changes, schema, rule=rule, message=message, fetched_at=fetched_at)

@@ -13,6 +13,7 @@ from corpusmill.pipelines.engines.base import Batches, Function, resolve
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.apply import Law, settle, shortened, text_bytes, total
 from corpusmill.pipelines.stages.base import reject
+from corpusmill.pipelines.stages.optouts.page import without_opted_out
 from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, capture_hash, document_id
 
@@ -28,7 +29,14 @@ ID: Final = "id"
 
 
 class Reader(Protocol):
-    """The part of a loader that this step uses."""
+    """The part of a loader that this step uses.
+
+    Args:
+        respected: The kinds of opt-outs that prevent publication of a record.
+    """
+
+    @property
+    def respected(self) -> frozenset[str]: ...
 
     def read(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
         """Yield records, schema `OFFER`. Count those that are not documents in *counts*, by kind."""
@@ -60,7 +68,7 @@ class Read(Function):
         loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
         counts: Counter[str] = Counter()
         for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"], counts=counts):
-            captures = _captures(offers, row)
+            captures = without_opted_out(_captures(offers, row), loader.respected)
             captures = self.chosen(captures)
             if self.text_only:
                 captures = _without_markup(captures)

@@ -1,0 +1,1 @@
+"""Set aside the pages that their sites do not want in a corpus, under the rules ``optout.<kind>``."""
