@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -101,15 +101,22 @@ class _Page:
             self._add_href(hit[1] if hit else None)
 
 
-def page_links(body: bytes, *, url: str, headers: Mapping[str, str]) -> PageLinks:
+def page_links(
+    body: bytes, *, url: str, headers: Mapping[str, str], robots_tags: Sequence[str] | None = None
+) -> PageLinks:
     """Scan the HTML page *body*, which was fetched from *url* with *headers* (names in lower case).
+
+    Args:
+        robots_tags: The values of repeated `X-Robots-Tag` headers. Joined by commas, as in *headers*, the name of an
+            agent in one of them would hold for the next one as well.
 
     Raises:
         Refusal: ``error.too_large``: its links have more than `MAX_LINK_CHARACTERS`.
     """
     text, encoding = decode_with_codec(body, headers.get("content-type"))
     page = _scanned(text)
-    directives = header_directives(headers.get("x-robots-tag", "")) | _words(page.directives)
+    tags = [headers.get("x-robots-tag", "")] if robots_tags is None else robots_tags
+    directives = _words(page.directives).union(*map(header_directives, tags))
     base = _base(page.base, url)
     follows = "nofollow" not in directives
     links: dict[str, bool] = {}

@@ -35,9 +35,8 @@ from benchmarks.peers.counting import Difference, difference
 from benchmarks.peers.reporting import Row, cost_of, environment, parser, program, report, versions
 from benchmarks.runs.documents import documents
 from benchmarks.runs.inputs import ROOT, Installation
-from tests.crawlers.sites import Answer, Site, archived, page, serve
+from tests.crawlers.sites import SITE_FILES, Answer, Site, archived, page, serve
 
-ROBOTS: Final = "/robots.txt"
 _LINKS: Final = 8
 _POLL_S: Final = 0.005
 
@@ -109,7 +108,7 @@ def killed_crawl(tool: Tool, answers: dict[str, Answer], kills: int) -> Crawl:
 
 def asked_again(site: Site, answers: dict[str, Answer]) -> Difference:
     """Compare the requests that *site* got for its pages with one request each."""
-    return difference(answers, (path for path in site.paths if path != ROBOTS))
+    return difference(answers, (path for path in site.paths if path not in SITE_FILES))
 
 
 def kill_after(command: list[str], site: Site, requests: int) -> bool:

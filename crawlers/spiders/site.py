@@ -20,8 +20,11 @@ from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job
 from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.loaders.http_body import parse_head
+from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange, WarcWriter
+from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import canonical_url
 
 _ENTRY = "corpusmill_entry"
@@ -97,14 +100,19 @@ class SiteSpider(Spider):
         if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
             raise Refusal("content.not_html", "no declared type, and bytes that are not text")
         body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
-        page = page_links(body, url=exchange.url, headers=exchange.headers)
+        head = parse_head(exchange.head)
+        fields = head.fields if head else ()
+        tags = [value for name, value in fields if name == "x-robots-tag"]
+        page = page_links(body, url=exchange.url, headers=exchange.headers, robots_tags=tags)
         links = (
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
         )
         sketch = text_sketch(page.text, url=exchange.url)
         if page.noindex:
-            message = "the page asks not to be kept"
+            signals = page_signals(fields, body, media_type=exchange.headers.get("content-type"), captured_at=None)
+            stated = evidence((one for one in signals if one.kind == "noindex" and one.applies), seen_at=exchange.at)
+            message = f"the page asks not to be kept: {stated}"
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
         return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch), exchange)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from corpusmill.crawlers.job import Limits
+from corpusmill.schemas.optouts import SITE_PATHS
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
 
@@ -34,6 +35,8 @@ class Answer:
     chunked: bool = False
 
 
+SITE_FILES = frozenset(SITE_PATHS)
+"""Files that are requested once per crawl of a site, besides its pages."""
 MISSING = Answer("not here", status=404)
 
 
@@ -146,12 +149,9 @@ def archived(raw_dir: Path) -> list[tuple[str, int, bytes]]:
 
 
 def pages(raw_dir: Path) -> list[str]:
-    """Return the sorted paths of the pages in the archives, without robots.txt and redirects."""
-    return sorted(
-        "/" + url.split("/", 3)[3]
-        for url, status, _ in archived(raw_dir)
-        if status == 200 and not url.endswith("/robots.txt")
-    )
+    """Return the sorted paths of the pages in the archives, without `SITE_FILES` and redirects."""
+    paths = ("/" + url.split("/", 3)[3] for url, status, _ in archived(raw_dir) if status == 200)
+    return sorted(path for path in paths if path not in SITE_FILES)
 
 
 def ledger(raw_dir: Path, manifest: RawManifest) -> dict[str, str]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import brotli
+import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 from warcio.checker import Checker
@@ -33,7 +34,7 @@ from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.storage import file_lock
 from tests.crawlers.loaders.reading import rows
-from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
+from tests.crawlers.sites import QUICK, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 ROBOTS = Answer("User-agent: *\nDisallow: /private/\n", headers={"Content-Type": "text/plain"})
 
@@ -64,9 +65,9 @@ def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_
     assert "/private/b" not in site.paths
     assert manifest.finished
     assert manifest.counts["pages"] == 2
-    assert manifest.counts["robots"] == 1
+    assert manifest.counts["robots"] == len(SITE_FILES) == 3
     assert manifest.counts["refused.robots.disallowed"] == 1
-    assert manifest.counts["responses"] == manifest.counts["requests"] == len(archived(raw_dir)) == 3
+    assert manifest.counts["responses"] == manifest.counts["requests"] == len(archived(raw_dir)) == 5
     assert all(file.sha256 == file_sha256(raw_dir / file.path) for file in manifest.files)
     assert all("+mailto:crawl@example.org" in headers["User-Agent"] for headers in site.headers)
     assert _is_valid(raw_dir)
@@ -116,7 +117,7 @@ def test_robots_txt_is_followed_over_redirects_and_asked_for_the_target_of_a_pag
     assert "/private/b" not in site.paths
     assert ledger(raw_dir, manifest) == {"/private/b": "robots.disallowed"}
     assert manifest.counts["redirects"] == 1
-    assert manifest.counts["robots"] == 2
+    assert manifest.counts["robots"] == 1 + len(SITE_FILES)
 
 
 def test_a_recipe_without_a_contact_is_refused() -> None:
@@ -126,7 +127,7 @@ def test_a_recipe_without_a_contact_is_refused() -> None:
 
 
 def test_requests_to_one_host_never_overlap_and_keep_the_delay(raw_dir: Path) -> None:
-    """This includes requests for robots.txt and retries."""
+    """This includes requests for the files of a site and retries."""
     names = [f"/{number}" for number in range(4)]
     answers = {"/": page(*names), **{name: Answer("x", hold_s=0.02) for name in names}, "/3": Answer(status=503)}
     with serve(answers) as site:
@@ -134,7 +135,7 @@ def test_requests_to_one_host_never_overlap_and_keep_the_delay(raw_dir: Path) ->
 
     times = sorted((began, ended) for _, began, ended in site.seen)
     pairs = list(pairwise(times))
-    assert len(times) == 7
+    assert len(times) == 9
     assert all(following[0] >= ended for (_, ended), following in pairs)
     assert all(following[0] - began >= 0.15 for (began, _), following in pairs)
 
@@ -218,8 +219,9 @@ def test_robots_directives_of_a_page_are_followed(raw_dir: Path) -> None:
         "/b": Answer("<a href=/f>f</a>", headers={**html, "X-Robots-Tag": "none"}),
         "/c": page(),
         "/d": Answer("d", headers={**html, "X-Robots-Tag": "otherbot: noindex"}),
-        "/e": page(),
+        "/e": page("/g"),
         "/f": page(),
+        "/g": Answer("g", headers={**html, "X-Robots-Tag": "otherbot: nofollow", "x-robots-tag": "noindex"}),
     }
     with serve(answers) as site:
         manifest = _crawl(site, raw_dir)
@@ -230,7 +232,12 @@ def test_robots_directives_of_a_page_are_followed(raw_dir: Path) -> None:
         "/b": "robots.noindex",
         "/c": "robots.nofollow",
         "/f": "robots.nofollow",
+        "/g": "robots.noindex",
     }
+    messages = {row["url"][-2:]: row["message"] for row in pq.read_table(raw_dir / manifest.ledger[0]).to_pylist()}
+    assert messages["/a"].startswith("the page asks not to be kept: meta robots: noindex (2")
+    assert messages["/b"].startswith("the page asks not to be kept: header X-Robots-Tag: none (2")
+    assert not any(b'content="noindex"' in body for _, _, body in archived(raw_dir))
 
 
 def test_one_page_is_fetched_once_however_its_url_is_spelled(raw_dir: Path) -> None:
@@ -431,7 +438,7 @@ def test_dead_pages_in_a_row_do_not_stop_a_crawl(raw_dir: Path, count: int) -> N
     assert pages(raw_dir) == ["/", "/good"]
     assert ledger(raw_dir, manifest) == dict.fromkeys(dead, "error.connection")
     assert site.paths.count("/") == 1 + count // 5
-    assert manifest.counts["responses"] == len(archived(raw_dir)) == 3
+    assert manifest.counts["responses"] == len(archived(raw_dir)) == 2 + len(SITE_FILES)
 
 
 def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> None:
@@ -634,12 +641,12 @@ def test_a_finished_crawl_is_only_extended_within_its_definition(raw_dir: Path) 
 
 
 def _by_run(site: Site) -> list[list[str]]:
-    """Return the pages that each process requested, in order; each requests robots.txt first."""
+    """Return the pages that each process requested, in order; each requests the files of the site first."""
     runs: list[list[str]] = []
     for path, _, _ in sorted(site.seen, key=itemgetter(1)):
         if path == "/robots.txt":
             runs.append([])
-        else:
+        elif path not in SITE_FILES:
             runs[-1].append(path)
     return runs
 

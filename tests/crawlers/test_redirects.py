@@ -11,7 +11,7 @@ from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
 from corpusmill.crawlers.loaders.warc import Warc
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.loaders.reading import rows
-from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
+from tests.crawlers.sites import QUICK, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def test_a_loop_is_in_the_ledger(raw_dir: Path, start: tuple[str, ...], moves: d
         manifest = _crawl(site, raw_dir)
 
     assert ledger(raw_dir, manifest) == {looped: "error.redirect_loop"}
-    assert sorted(site.paths) == sorted(["/robots.txt", "/", *moves])
+    assert sorted(site.paths) == sorted([*SITE_FILES, "/", *moves])
     assert manifest.counts["responses"] == len(archived(raw_dir))
 
 
@@ -105,7 +105,7 @@ def test_ever_new_sessions_end(raw_dir: Path) -> None:
         manifest = _crawl(site, raw_dir)
 
     assert list(ledger(raw_dir, manifest).values()) == ["error.redirect_loop"]
-    assert len(site.paths) == 13
+    assert len(site.paths) == 12 + len(SITE_FILES)
 
 
 def test_a_location_is_read_as_browsers_read_it(raw_dir: Path) -> None:

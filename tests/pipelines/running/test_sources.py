@@ -18,7 +18,7 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError, RecipeError, SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from tests.corpora import write_project
-from tests.crawlers.sites import CONTACT, Site, page, serve
+from tests.crawlers.sites import CONTACT, SITE_FILES, Site, page, serve
 from tests.test_promises import run_once
 
 ACQUISITION = corpusmill.acquisition()
@@ -213,8 +213,8 @@ def test_a_crawl_that_ended_at_its_budget_can_be_extended(workspace: Workspace) 
         crawled_again = acquired(workspace, crawl_of(site, options.format(3)), force=True)
 
     assert (first.counts["pages"], extended.counts["pages"]) == (2, 3)
-    assert len(set(fetched) - {"/robots.txt"}) == 1
-    assert not set(fetched) & set(before) - {"/robots.txt"}
+    assert len(set(fetched) - SITE_FILES) == 1
+    assert not set(fetched) & set(before) - SITE_FILES
     assert extended.files[: len(first.files)] == first.files
     assert len(extended.files) == 2
     assert site.paths.count("/") == 2
