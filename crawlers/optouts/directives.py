@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final, NamedTuple
 
 from corpusmill.crawlers.optouts.agents import EVERYONE, training_agents
-from corpusmill.schemas.dates import LAST_DAY, day_of
+from corpusmill.schemas.dates import day_of
 from corpusmill.schemas.optouts import Signal, shown
 
 KIND_OF: Final = {
@@ -138,7 +138,7 @@ def _moment(date: str) -> datetime | None:
     except (ValueError, TypeError, OverflowError, IndexError):
         pass
     try:
-        day = day_of(date, month_first=False, last=LAST_DAY)
+        day = day_of(date, month_first=False, last=datetime.max.replace(tzinfo=UTC))
         return None if day is None else day.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -23,6 +23,9 @@ _AGENT: Final = "user-agent"
 _ALLOW: Final = "allow"
 _DISALLOW: Final = "disallow"
 _PREFERENCES: Final = (preferences.USAGE, preferences.SIGNAL)
+_LICENSE: Final = "license"
+_SITE_WIDE: Final = frozenset(("sitemap", "host", _LICENSE))
+"""Fields that belong to no group. All others end the list of agents with which a group begins, unknown ones as well."""
 
 
 class Rule(NamedTuple):
@@ -67,21 +70,17 @@ def parse(text: str) -> RobotsFile:
     robots = RobotsFile()
     is_open = False
     for name, value in _fields(text[:MAX_ROBOTS_BYTES]):
+        if name == _AGENT and not is_open:
+            robots.groups.append(Group())
+        is_open = name == _AGENT or (is_open and name in _SITE_WIDE)
         group = robots.groups[-1]
         if name == _AGENT:
-            if not is_open:
-                group = Group()
-                robots.groups.append(group)
             group.agents.append(_token(value))
-            is_open = True
-        elif name == "license":
+        elif name == _LICENSE:
             robots.licenses += [value] if value else []
         elif name in (_ALLOW, _DISALLOW):
-            is_open = False
-            if value:
-                group.access.append(Rule(value, name))
+            group.access += [Rule(value, name)] if value else []
         elif name in _PREFERENCES:
-            is_open = False
             group.stated[name].append(_preference(value))
     return robots
 

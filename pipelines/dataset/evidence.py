@@ -31,8 +31,16 @@ def source_evidence(version: Version, workspace: Workspace, row: dict[str, Any])
         **record(version, row["id"], row["record_sha256"], row["source_id"]),
         "license": license_,
         "license_source": row.get("license_source") or ("recipe" if license_ else None),
-        "robots": robots(workspace, row["source"], row["url"]) if origin and origin.kind == "crawl" else None,
+        "robots": _robots_then(version, workspace, row) if origin and origin.kind == "crawl" else None,
     }
+
+
+def _robots_then(version: Version, workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Return `robots` with the `respect` of the recipe of *version*, which may differ from that of the crawl."""
+    policy = robots(workspace, row["source"], row["url"])
+    entries = [fields for source in version.manifest.recipe.get("sources", ()) for fields in source.values()]
+    respect = next((fields.get("respect") for fields in entries if fields.get("name") == row["source"]), None)
+    return policy | {"respect": respect} if policy is not None and respect is not None else policy
 
 
 def record(version: Version, document: str, record_sha256: str, source_id: str | None = None) -> dict[str, Any]:
