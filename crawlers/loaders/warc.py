@@ -29,11 +29,14 @@ from corpusmill.crawlers.loaders.rows import timestamp
 from corpusmill.crawlers.loaders.streams import open_file, packed, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.warc_records import Record, layout, records
 from corpusmill.crawlers.optouts.page import page_signals
+from corpusmill.crawlers.optouts.rsl import MEDIA_TYPE as RSL_TYPE
+from corpusmill.crawlers.optouts.rsl import header_licenses
 from corpusmill.crawlers.optouts.site_files import site_file, site_path
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.identity import capture_hash
+from corpusmill.schemas.licenses import spdx
 from corpusmill.schemas.optouts import AI_TXT, ROBOTS, SITE_FILE, TDMREP, as_column
 from corpusmill.schemas.urls import canonical_url
 
@@ -155,7 +158,8 @@ def _offer(record: Record) -> dict[str, Any]:
             )
         media_type, body = _body(record)
         digest = capture_hash(body)
-        columns = _content(record, media_type, body) | {"optouts": _optouts(record, media_type, body)}
+        columns = {**_license(record), **_content(record, media_type, body)}
+        columns["optouts"] = _optouts(record, media_type, body)
     except DataError as error:
         digest = digest or record.block.hash_of_all or capture_hash(record.block.data)
         columns = {"rule": error.rule, "message": error.message}
@@ -168,6 +172,15 @@ def _offer(record: Record) -> dict[str, Any]:
         "offset": record.offset,
         "length": record.length,
     } | columns
+
+
+def _license(record: Record) -> dict[str, str]:
+    """Return the license in the `Link` headers of *record*, as columns; several licenses say nothing about the text."""
+    fields = record.response.fields if record.response else ()
+    licenses = header_licenses([value for name, value in fields if name == "link"])
+    names = {spdx(address) for address, kind in licenses if kind != RSL_TYPE}
+    identifier = names.pop() if len(names) == 1 else None
+    return {} if identifier is None else {"license": identifier, "license_source": "header:Link"}
 
 
 def _optouts(record: Record, media_type: str, body: bytes) -> list[dict[str, Any]] | None:

@@ -23,6 +23,7 @@ _PROPERTIES: Final = frozenset(("author", "datepublished", "datecreated", "datem
 _DAYS: Final = frozenset(("datepublished", "datecreated", "datemodified"))
 _OTHERS: Final = re.compile(r"comment|review|testimonial")
 """Names that mark readers' comments, whose authors and dates are not those of the page."""
+_RSL: Final = "application/rsl+xml"
 _PLAIN_META: Final = 2
 """Attributes of most metas: a name and the content."""
 
@@ -133,6 +134,8 @@ def _heading(text: str) -> str:
 def _add_link(page: Declared, tag: str, attributes: dict[str, str], text: str) -> None:
     relations = attributes["rel"][:_NAME_CHARS].lower().split()
     for relation in relations:
+        if relation == "license" and attributes.get("type", "").strip().lower() == _RSL:
+            continue  # an offer to license, which loaders read as an opt-out
         if not (relation == "canonical" and tag == "a"):
             _add(page.links, relation, attributes.get("href", ""))
     if tag == "a" and "author" in relations and len(page.credits) < _MAX_VALUES:

@@ -51,9 +51,13 @@ class LinkedData:
             return self._by_id.get(name, value)
         return value
 
-    def addresses(self, name: str) -> list[str]:
-        """Return the addresses under *name* in the works."""
-        values = (thing[name] for thing in self.works if name in thing)
+    def addresses(self, name: str, *, of: frozenset[str] | None = None, but: frozenset[str] = frozenset()) -> list[str]:
+        """Return the addresses under *name* in the works, or in the things of a type in *of*, but not of one in *but*.
+
+        Types are in lower case.
+        """
+        things = self.works if of is None else [thing for thing in self.things if of.intersection(kinds(thing))]
+        values = (thing[name] for thing in things if name in thing and not but.intersection(kinds(thing)))
         addresses = (value.get("@id") or value.get("url") if isinstance(value, dict) else value for value in values)
         return [address for address in addresses if isinstance(address, str) and address]
 

@@ -66,6 +66,8 @@ class Metadata:
         language: The declared language tag, in lower case.
         license: SPDX identifier.
         license_url: The address of a license without SPDX identifier.
+        license_scope: ``site`` if either is stated for the whole site, and not for the page.
+        picture_license: SPDX identifier or address of the license of the pictures.
     """
 
     title: Found[str] | None = None
@@ -77,6 +79,8 @@ class Metadata:
     canonical: Found[str] | None = None
     license: Found[str] | None = None
     license_url: Found[str] | None = None
+    license_scope: Found[str] | None = None
+    picture_license: Found[str] | None = None
     description: Found[str] | None = None
 
     def as_text(self) -> dict[str, tuple[str, str]]:
@@ -154,6 +158,8 @@ def metadata_of(
         canonical=canonical,
         license=licensed.identifier,
         license_url=licensed.url,
+        license_scope=licensed.scope,
+        picture_license=licensed.picture,
         description=_first(page, _DESCRIPTIONS),
     )
     return replace(stated, **_cleaned(stated))

@@ -22,7 +22,8 @@ _FILLED: Final = ("title", "license", "license_source", "published_at")
 _COLUMNS: Final = {"title": "title", "published": "published_at"}
 """Metadata with a column of its own; `metadata` records its source."""
 _KEYS: Final = {
-    **{name: name for name in ("authors", "modified", "site", "canonical", "license_url")},
+    **{name: name for name in ("authors", "modified", "site", "canonical")},
+    **{name: name for name in ("license_url", "license_scope", "picture_license")},
     "language": "declared_language",
 }
 """Metadata stored in `metadata`, by key."""
@@ -37,8 +38,9 @@ class Extract(Stage, Options):
 
     Records that already have text pass unchanged. Columns that a source has set are kept; `title`, `published_at` and
     `license` (with `license_source`) are set where they are null. The keys `authors`, `modified`, `site`, `canonical`,
-    `declared_language` and `license_url` are added to `metadata` where they are missing, and for each value taken from
-    the page a key that ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
+    `declared_language`, `license_url`, `license_scope` (`site` if the license is stated for the whole site) and
+    `picture_license` are added to `metadata` where they are missing, and for each value taken from the page a key that
+    ends in `_source` and names its origin (`published_at_source`). `content` is null afterwards.
 
     The text is what a reader can see or open: without hidden elements, closed dialogs and ruby annotations, with the
     quotation marks of `<q>` and exponents as `10⁶`. `published_at` is a date that the page declares for itself or that
@@ -48,7 +50,7 @@ class Extract(Stage, Options):
     `error.too_complex`, `error.not_html`.
     """
 
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     depends: ClassVar[tuple[str, ...]] = ("beautifulsoup4", "soupsieve")
     data: ClassVar[tuple[str, ...]] = ("main_text.model", "../../../schemas/decoding/letters.model")
     card_line: ClassVar[str | None] = "extracts the main text of pages and drops navigation, advertising and markup"

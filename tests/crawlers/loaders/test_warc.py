@@ -557,3 +557,26 @@ def test_every_sample_is_read_independent_of_slices() -> None:
         assert whole or kinds(path)
         for cut in range(0, size, size // 9 + 1):
             assert in_slices(Warc(), path, [0, cut, size]) == whole
+
+
+@pytest.mark.parametrize(
+    ("headers", "license"),
+    [
+        ([b'Link: <https://creativecommons.org/licenses/by/4.0/>; rel="license"'], "CC-BY-4.0"),
+        ([b"link: </x>; rel=next, <http://creativecommons.org/publicdomain/zero/1.0>; rel=LICENSE"], "CC0-1.0"),
+        ([b'Link: <https://a.example/l.xml>; rel="license"; type="application/rsl+xml"'], None),
+        ([b"Link: <https://a.example/terms>; rel=license"], None),
+        (
+            [
+                b"Link: <https://creativecommons.org/licenses/by/4.0/>; rel=license",
+                b"Link: <https://creativecommons.org/licenses/by/3.0/>; rel=license",
+            ],
+            None,
+        ),
+    ],
+)
+def test_a_license_in_a_header_is_that_of_the_page(tmp_path: Path, headers: list[bytes], license: str | None) -> None:
+    """Several licenses say nothing about the text."""
+    row = only(tmp_path, response(PAGE, TYPE, *headers))
+
+    assert (row["license"], row["license_source"]) == (license, "header:Link" if license else None)

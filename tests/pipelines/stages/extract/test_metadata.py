@@ -379,6 +379,37 @@ def test_two_licences_are_no_licence_and_one_without_a_name_is_an_address() -> N
     assert metadata_of([picture]).license is None
 
 
+def test_a_license_has_a_scope() -> None:
+    """That of the site counts where the page has none of its own; that of pictures is no license of the text."""
+    by = "https://creativecommons.org/licenses/by/4.0/"
+    article = linked({"@type": "Article", "license": "https://creativecommons.org/publicdomain/zero/1.0/"})
+    site = linked({"@type": "WebSite", "license": by})
+    picture = linked({"@type": "ImageObject", "license": by})
+    another = linked({"@type": ["ImageObject"], "license": "https://example.org/pictures"})
+    spelled = meta("dc:rights", by)
+
+    both, alone, pictures = metadata_of([site, article]), metadata_of([site]), metadata_of([picture, picture, spelled])
+
+    assert (both.license, both.license_scope) == (Found("CC0-1.0", "json-ld"), None)
+    assert (alone.license, alone.license_scope) == (
+        Found("CC-BY-4.0", "json-ld:WebSite"),
+        Found("site", "json-ld:WebSite"),
+    )
+    assert pictures.license == Found("CC-BY-4.0", "meta:dc:rights")
+    assert pictures.picture_license == Found("CC-BY-4.0", "json-ld:ImageObject")
+    assert metadata_of([another]).picture_license == Found("https://example.org/pictures", "json-ld:ImageObject")
+    assert metadata_of([picture, another]).picture_license is None
+
+
+def test_an_offer_to_license_is_no_license() -> None:
+    """A link to a document in RSL often stands beside the license of the text."""
+    offer = element("link", "", rel="license", href="https://example.org/l.xml", type="application/rsl+xml")
+    by = element("a", "", rel="license", href="https://creativecommons.org/licenses/by/4.0/")
+
+    assert metadata_of([offer, by]).license == Found("CC-BY-4.0", "rel-license")
+    assert metadata_of([offer]).license_url is None
+
+
 @pytest.mark.parametrize(
     "script",
     [
