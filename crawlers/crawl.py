@@ -118,7 +118,7 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
         _reopen(source, frontier)
     elif finished == 0 and _allows_budget(source, frontier):
         frontier.remember(definition=definition)
-    if frontier.get("finished") != 0 or frontier.get("definition") != definition:
+    if frontier.get("finished") != 0 or _defined(frontier) != json.loads(definition):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
@@ -137,8 +137,7 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
 
 def _allows_budget(source: CrawlSource, frontier: Frontier) -> bool:
     """Return whether the crawl of *frontier* differs from *source* in `max_pages` alone, and has no page too many."""
-    stored = json.loads(frontier.get("definition") or "{}")
-    is_same = stored | {"max_pages": source.max_pages} == json.loads(_definition(source))
+    is_same = _defined(frontier) | {"max_pages": source.max_pages} == json.loads(_definition(source))
     return is_same and (source.max_pages is None or frontier.pages <= source.max_pages)
 
 
@@ -164,6 +163,12 @@ def _start(url: str) -> Link:
 
 def _definition(source: CrawlSource) -> str:
     return json.dumps(source.model_dump(mode="json", exclude=set(_NOT_THE_CRAWL)), sort_keys=True)
+
+
+def _defined(frontier: Frontier) -> dict[str, Any]:
+    """Return the definition of the crawl of *frontier*, which an earlier version may have stored with more fields."""
+    stored: dict[str, Any] = json.loads(frontier.get("definition") or "{}")
+    return {name: value for name, value in stored.items() if name not in _NOT_THE_CRAWL}
 
 
 def _tool() -> str:

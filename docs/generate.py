@@ -27,6 +27,7 @@ from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
+from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
 from corpusmill.training.config import TrainConfig  # noqa: E402
 
@@ -158,6 +159,7 @@ def errors_page() -> str:
         for kind in kinds
     ]
     rules = [(f"`{rule}`", meaning) for rule, meaning in ERROR_RULES.items()]
+    opted_out = [(f"`{rule}`", meaning) for rule, meaning in OPTOUT_RULES.items()]
     crawled = [(f"`{rule}`", meaning) for rule, meaning in CRAWL_RULES.items()]
     return (
         "# Errors\n\nAn error names file, line, field and value, and says what to do. With `--json` it is also "
@@ -166,6 +168,10 @@ def errors_page() -> str:
         "Exit code 0 is done, 4 warnings under `--strict`, 130 interrupted.\n\n## Broken records\n\n"
         "A record that cannot be used goes to the ledger under one of these rules, and the run goes on.\n\n"
         f"{table(('rule', 'meaning'), rules)}\n"
+        "## Pages that opted out\n\nA page with one of these signals is not published, unless the `respect` of its "
+        "source says otherwise: see [Honor opt-outs](../how-to/honor-opt-outs.md). The `message` of its row has the "
+        "evidence.\n\n"
+        f"{table(('rule', 'meaning'), opted_out)}\n"
         "## Addresses that were not fetched\n\nThe ledger of a crawl, `raw/<source>/ledger-*.parquet`, has a row for "
         "each of them, under one of these rules or one of those above. They are not records, so they are not in the "
         "ledger of a version; its manifest and report count them.\n\n"

@@ -27,11 +27,12 @@ _RULES_SHOWN: Final = 3
 _LABELS: Final = {
     ":read": "read",
     ":limit": "read",
+    ":optouts": "optouts",
     ":hash": "identity",
     ":identity": "identity",
     **dict.fromkeys((":leakage", ":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
-_ENDS: Final = (":read", ":identity", ":shards", ":write")
+_ENDS: Final = (":read", ":optouts", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""
 _WIDTH: Final = 118
 
@@ -136,8 +137,8 @@ class Lines:
 def label(step: str) -> str:
     """Return the name of the stage that *step* belongs to.
 
-    >>> label("near_dedup.signatures@3"), label(":identity.decisions"), label(":hash_2"), label(":join")
-    ('near_dedup', 'identity', 'identity', 'write')
+    >>> label("near_dedup.signatures@3"), label(":optouts.decisions"), label(":hash_2"), label(":join")
+    ('near_dedup', 'optouts', 'identity', 'write')
     """
     name = step.partition("@")[0].partition(".")[0]
     return _LABELS.get(name.partition("_")[0], name) if name.startswith(":") else name
