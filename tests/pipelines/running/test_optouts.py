@@ -11,9 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
+from corpusmill.pipelines.workspace import Workspace
 from tests.crawlers.optouts import signs
 from tests.crawlers.sites import CONTACT, page, serve
+from tests.shared_engines import SharedEngines
 from tests.test_promises import run_once
 
 
@@ -71,13 +74,13 @@ def archive_records(folder: Path) -> list[bytes]:
     return members
 
 
-def load(folder: Path, records: list[bytes], *, files: int = 1, respect: str = "all") -> Version:
+def load(folder: Path, records: list[bytes], *, files: int = 1, **options: Any) -> Version:
     """Publish *records*, divided into *files* archives, as a source of the same name."""
     (folder / "archives").mkdir(parents=True, exist_ok=True)
     for number in range(files):
         (folder / "archives" / f"{number}.warc.gz").write_bytes(b"".join(records[number::files]))
-    recipe = recipe_of(folder, f"load: {{name: s, format: warc, path: archives, respect: {respect}}}")
-    result, _ = run_once(recipe, folder / "corpus")
+    recipe = recipe_of(folder, "load: {name: s, format: warc, path: archives}")
+    result, _ = run_once(recipe, folder / "corpus", **options)
     return version_in(Path(result["path"]))
 
 
@@ -91,6 +94,41 @@ def test_an_archive_of_others_is_judged_like_a_crawl(crawled: tuple[Path, Versio
     divided = load(tmp_path / "b", shuffled, files=7)
 
     assert loaded.manifest.version == divided.manifest.version == version.manifest.version
+
+
+@pytest.mark.parametrize(
+    ("name", "batch_rows"),
+    [
+        *(("local", 1), ("local", 7), ("local", None)),
+        *(pytest.param(name, None, marks=pytest.mark.engine) for name in ("beam", "spark")),
+    ],
+)
+def test_engines_and_batches_change_nothing(
+    crawled: tuple[Path, Version], tmp_path: Path, name: str, batch_rows: int | None, shared_engine: SharedEngines
+) -> None:
+    """Promise 1, with the files of the site in the last archive."""
+    folder, version = crawled
+    records = archive_records(folder)[::-1]
+
+    loaded = load(tmp_path, records, files=3, engine=None if batch_rows else shared_engine(name), batch_rows=batch_rows)
+
+    assert loaded.manifest.version == version.manifest.version
+
+
+def test_a_page_that_opted_out_is_explained(crawled: tuple[Path, Version]) -> None:
+    """By its URL, whether its own signal or a file of its site decides, or the crawl did not even store it."""
+    folder, version = crawled
+    workspace = Workspace(folder / "corpus")
+    host = next(iter(version.batches("ledger")))["url"][0].as_py().split("/")[2]
+
+    own, site, refused = (
+        explain(f"http://{host}{path}", workspace) for path in ("/noai/no-meta", "/agents/no", "/robots/no")
+    )
+
+    assert (own["status"], own["trail"][-1]["stage"], own["trail"][-1]["rule"]) == ("rejected", "read", "optout.noai")
+    assert (site["trail"][-1]["stage"], site["trail"][-1]["rule"]) == ("optouts", "optout.agents")
+    assert site["trail"][-1]["message"].startswith("robots.txt: User-agent: GPTBot, CCBot; Disallow: /agents/no (2")
+    assert refused["trail"][-1]["rule"] == "robots.disallowed"
 
 
 def test_respect_is_changed_without_a_request(tmp_path: Path) -> None:
