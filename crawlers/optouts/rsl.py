@@ -1,7 +1,7 @@
 """Licenses in Really Simple Licensing (RSL): links to a document that says what may be done, often against payment.
 
 Source: RSL 1.0, https://rslstandard.org/rsl. The document itself is not fetched, so a page with such a license is
-reserved: see docs/decisions/0021-opt-outs.md.
+reserved: see docs/decisions/0022-opt-outs.md.
 """
 
 from __future__ import annotations

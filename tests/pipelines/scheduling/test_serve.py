@@ -92,7 +92,9 @@ def make_due(workspace: Workspace, *, cron: str = "0 2 * * *") -> None:
         connection.execute("UPDATE schedules SET cron = ?, next = ?", (cron, "2026-01-01T00:00:00.000000+00:00"))
 
 
-@pytest.mark.parametrize("whole_group", [True, False], ids=["group", "server"])
+@pytest.mark.parametrize(
+    "whole_group", [pytest.param(True, id="group"), pytest.param(False, id="server", marks=pytest.mark.slow)]
+)
 def test_after_kill_9_no_due_time_is_lost_or_doubled(
     add: Add, workspace: Workspace, tmp_path: Path, whole_group: bool
 ) -> None:
