@@ -10,7 +10,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from corpusmill.schemas.optouts import SIGNALS
+from corpusmill.schemas.optout_columns import SIGNALS
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 METADATA: Final = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))

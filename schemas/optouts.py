@@ -11,7 +11,6 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, NamedTuple, TypeAlias
 
-import pyarrow as pa
 from pydantic import BeforeValidator, Field
 
 from corpusmill.schemas.problems import HintedValueError, nearest
@@ -93,21 +92,9 @@ RESPECTED: Final = tuple(name for name, kind in KINDS.items() if kind.is_respect
 OPTOUT_RULES: Final[Mapping[str, str]] = MappingProxyType({f"{RULE}{name}": KINDS[name].meaning for name in RESPECTED})
 """Meaning of each rule."""
 
-SIGNALS: Final = pa.list_(
-    pa.struct(
-        [
-            pa.field("kind", pa.string()),
-            pa.field("place", pa.string()),
-            pa.field("value", pa.string()),
-            pa.field("applies", pa.bool_()),
-        ]
-    )
-)
-"""A column with the signals of a page; null where there are none."""
-
 
 def as_column(signals: Iterable[Signal]) -> list[dict[str, Any]] | None:
-    """Return *signals* as a value of a column of `SIGNALS`."""
+    """Return *signals* as a value of a column of type `optout_columns.SIGNALS`."""
     return [signal._asdict() for signal in signals] or None
 
 
@@ -116,17 +103,6 @@ TDMREP: Final = "/.well-known/tdmrep.json"
 AI_TXT: Final = "/ai.txt"
 SITE_PATHS: Final = (ROBOTS, TDMREP, AI_TXT)
 """Paths of the files that speak for a whole site (host and port)."""
-
-SITE_FILE: Final = pa.schema(
-    [
-        pa.field("host", pa.string(), nullable=False),
-        pa.field("path", pa.string(), nullable=False),
-        pa.field("fetched_at", pa.timestamp("us", tz="UTC")),
-        pa.field("record_sha256", pa.string(), nullable=False),
-        pa.field("body", pa.string()),
-    ]
-)
-"""A captured file of `SITE_PATHS`. `body` is null if the site had no such file when it was asked."""
 
 
 def _known_kinds(value: Any) -> Any:

@@ -37,7 +37,8 @@ from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.identity import capture_hash
 from corpusmill.schemas.licenses import spdx
-from corpusmill.schemas.optouts import AI_TXT, ROBOTS, SITE_FILE, TDMREP, as_column
+from corpusmill.schemas.optout_columns import SITE_FILE
+from corpusmill.schemas.optouts import AI_TXT, ROBOTS, TDMREP, as_column
 from corpusmill.schemas.urls import canonical_url
 
 _TYPES: Final = frozenset({"warcinfo", "request", "metadata", "revisit", "continuation"})

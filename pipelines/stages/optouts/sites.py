@@ -22,7 +22,8 @@ from corpusmill.pipelines.stages.identity import captured_us
 from corpusmill.pipelines.stages.optouts.page import signals_column
 from corpusmill.pipelines.stages.verdicts import DECISION, PLACE_FIELD, decided, living, verdict_step
 from corpusmill.schemas.document import TIMESTAMP
-from corpusmill.schemas.optouts import RULE, SIGNALS, SITE_FILE, SITE_PATHS, Signal, verdict_of
+from corpusmill.schemas.optout_columns import SIGNALS, SITE_FILE
+from corpusmill.schemas.optouts import RULE, SITE_PATHS, Signal, verdict_of
 from corpusmill.schemas.urls import authority, canonical_url
 
 LAW: Final = "optouts"

@@ -180,20 +180,20 @@ def test_evidence_is_short_and_on_one_line() -> None:
     ids=["meta", "quote", "quotes", "attributes", "references"],
 )
 def test_hostile_markup_takes_linear_time(body: bytes) -> None:
-    """A megabyte takes less than a second, not hours."""
+    """A megabyte takes less than a second; quadratic time would be hours."""
     began = time.process_time()
     kinds(body=body)
 
-    assert time.process_time() - began < 3
+    assert time.process_time() - began < 20
 
 
 @pytest.mark.parametrize("value", ["<" * 60_000, "<a>;" * 15_000, "<a>; rel=" * 6_000, '<a>; rel="' + "\\" * 60_000])
 def test_hostile_links_take_linear_time(value: str) -> None:
-    """The head of a response may have 64 KB."""
+    """The head of a response may have 64 KB. Quadratic time would be minutes."""
     began = time.process_time()
     links(value)
 
-    assert time.process_time() - began < 1
+    assert time.process_time() - began < 10
 
 
 @given(value=EVERYTHING, body=EVERYTHING)

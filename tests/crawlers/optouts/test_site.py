@@ -22,7 +22,8 @@ from corpusmill.crawlers.optouts.paths import matches, target_of
 from corpusmill.crawlers.optouts.robots import RobotsSignals, deciding, parse
 from corpusmill.crawlers.optouts.site import SitePolicy
 from corpusmill.crawlers.optouts.site_files import decoded, site_file
-from corpusmill.schemas.optouts import SITE_FILE, Signal
+from corpusmill.schemas.optout_columns import SITE_FILE
+from corpusmill.schemas.optouts import Signal
 from tests.crawlers.loaders.reading import samples
 from tests.crawlers.loaders.test_warc import record, response
 

@@ -14,7 +14,8 @@ from corpusmill.pipelines.stages.optouts.page import without_opted_out
 from corpusmill.pipelines.stages.optouts.sites import MOVED, Files, JudgeBySite, Pages
 from corpusmill.schemas.document import CAPTURE
 from corpusmill.schemas.metadata import metadata_column, metadata_dicts
-from corpusmill.schemas.optouts import RESPECTED, SITE_FILE, respected_kinds
+from corpusmill.schemas.optout_columns import SITE_FILE
+from corpusmill.schemas.optouts import RESPECTED, respected_kinds
 
 POLICY = "corpusmill.crawlers.optouts.site:SitePolicy"
 NO_TRAINING = "User-agent: GPTBot\nDisallow: /no"
