@@ -375,7 +375,7 @@ def test_inspect_shows_every_type(environment: Path, published: Published) -> No
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("engine", ["spark", "beam"])
+@pytest.mark.parametrize("engine", [pytest.param("spark", marks=pytest.mark.slow), "beam"])
 def test_every_engine_gives_the_same_version(
     environment: Path, published: Published, project: Path, engine: str
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -13,7 +14,13 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("apache_beam")
 
 
-@pytest.mark.parametrize("name", RUNS)
+SELDOM: Final = ("near_dedup",)
+"""Runs whose steps are all in another one."""
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow if name in SELDOM else ()) for name in RUNS]
+)
 def test_beam_changes_nothing(shared_engine: SharedEngines, tmp_path: Path, name: str) -> None:
     """Moving to another engine must not change the corpus."""
     assert not differs_from_local(name, tmp_path, shared_engine("beam"))

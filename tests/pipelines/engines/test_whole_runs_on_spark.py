@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engine
 pytest.importorskip("pyspark")
 
 
-ALWAYS: Final = ("made", "incremental")
+ALWAYS: Final = ("incremental",)
 """Runs that are part of every test. The others take minutes on Spark; Beam runs them all."""
 
 
