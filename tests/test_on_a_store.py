@@ -147,10 +147,13 @@ def test_commands_that_only_read_work_on_a_store(short: Path, short_reference: s
     assert collect(far, keep=None, dry_run=False)["tasks"] == 0
 
 
-def test_a_killed_run_on_s3_continues(project: Path, reference: str, s3_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("moments", [(2, 20), pytest.param((2, 12, 30), marks=pytest.mark.slow)])
+def test_a_killed_run_on_s3_continues(
+    project: Path, reference: str, s3_url: str, tmp_path: Path, moments: tuple[int, ...]
+) -> None:
     """The run is killed repeatedly, each time after a few more tasks."""
     store = open_store(s3_url)
-    for tasks in (2, 20):
+    for tasks in moments:
         with start(project, tmp_path / "w", s3_url) as process:
             while process.poll() is None and len(store.files("tasks")) < tasks:
                 time.sleep(0.02)

@@ -531,11 +531,12 @@ def test_the_output_does_not_depend_on_the_engine(
     assert finished[1] == reference
 
 
+@pytest.mark.parametrize("batch_rows", [1, pytest.param(7, marks=pytest.mark.slow)])
 def test_the_output_depends_neither_on_batches_nor_on_order(
-    engine: Engine, reference: dict[str, object], tmp_path: Path
+    engine: Engine, reference: dict[str, object], tmp_path: Path, batch_rows: int
 ) -> None:
     """An engine may cut and order rows as it likes, up to what a step asks for."""
-    assert outcome(engine, tmp_path, batch_rows=1, seed=1) == reference
+    assert outcome(engine, tmp_path, batch_rows=batch_rows, seed=batch_rows) == reference
 
 
 def test_batches_that_end_within_groups_change_nothing(reference: dict[str, object], tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def grown(
     return first, second
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32), threshold=st.sampled_from(THRESHOLDS), how=HOW, days=st.sampled_from([(0, 1), (0, 0)])
 )
@@ -112,7 +112,7 @@ def test_law_4_growing_gives_what_all_at_once_gives(
     assert broken_laws(documents, second, threshold=threshold, ngram=NGRAM) == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     captures=corpora(ngram=NGRAM),
     threshold=st.sampled_from(THRESHOLDS[:6]),

@@ -227,7 +227,10 @@ def side_batches(store: TaskStore, tasks: Any) -> Iterator[pa.RecordBatch]:
         yield from IpcFile(store.store, f"{store.out(task.fingerprint)}.{CUTS}.arrow").batches()
 
 
-@pytest.mark.parametrize(("files", "workers", "batch_rows"), [(2, 0, 7), pytest.param(3, 2, None, id="processes")])
+@pytest.mark.parametrize(
+    ("files", "workers", "batch_rows"),
+    [pytest.param(3, 0, 1, marks=pytest.mark.slow), (2, 0, 7), pytest.param(3, 2, None, id="processes")],
+)
 def test_files_workers_and_batches_change_nothing(
     tmp_path: Path, files: int, workers: int, batch_rows: int | None
 ) -> None:
