@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.schemas.optout_columns import SIGNALS
+from corpusmill.schemas.vectors import VECTOR
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
 METADATA: Final = pa.list_(pa.struct([pa.field("key", pa.string()), pa.field("value", pa.string())]))
@@ -67,6 +68,7 @@ OFFER: Final = pa.schema(
         pa.field("media_type", pa.string()),
         pa.field("content", pa.binary()),
         pa.field("text", pa.string()),
+        pa.field(VECTOR, pa.list_(pa.float32())),
         pa.field("offset", pa.int64()),
         pa.field("length", pa.int64()),
         pa.field("optouts", SIGNALS),
@@ -76,7 +78,7 @@ OFFER: Final = pa.schema(
 )
 """A record from a loader. It has `content` (bytes with a `media_type`, to be extracted), or `text`, or the rule
 `error.<kind>` under which it is set aside. `offset` and `length` are in bytes of the decompressed file. `optouts` has
-the signals by which a page reserves its content (`schemas.optouts`)."""
+the signals by which a page reserves its content (`schemas.optouts`), and `vector` an embedding (`schemas.vectors`)."""
 
 VERDICT: Final = pa.schema(
     [
@@ -99,7 +101,7 @@ CAPTURE: Final = pa.schema(
         *(OFFER.field(name) for name in ("url", "title", "license", "license_source", "published_at", "fetched_at")),
         pa.field("language", pa.string()),
         pa.field("language_score", pa.float32()),
-        *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text")),
+        *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text", VECTOR)),
         pa.field("text_bytes", pa.int64()),
         pa.field("file", pa.string()),
         *(OFFER.field(name) for name in ("offset", "length", "optouts")),

@@ -141,7 +141,8 @@ class InputSource(_Model):
     counts: dict[str, int] = Field(
         default_factory=dict,
         description="Counts of a crawl; `records.<kind>`: archive records that are not documents (requests, …); "
-        "`ids.<how>`: how records are named (given, missing, unusable).",
+        "`ids.<how>`: how records are named (given, missing, unusable); `vectors.length.<n>`: records with a vector of "
+        "n components; `vectors.<why>`: records without a vector (missing, not_numbers, zero, too_long).",
     )
     refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
 

@@ -299,6 +299,7 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
     """
     from corpusmill.pipelines.dataset.health import damaged_files
     from corpusmill.pipelines.dataset.naming import id_warnings
+    from corpusmill.pipelines.dataset.vectors import vector_warnings
     from corpusmill.pipelines.running.checks import check as warnings_of
     from corpusmill.pipelines.running.checks import failed_checks
 
@@ -317,7 +318,8 @@ def check(console: Console, /, version: str, fast: bool, strict: bool, **bounds:
             f"{opened.name} fails {plural(len(failed), 'check')}: {'; '.join(failed)}",
             hint=f"`corpusmill report {opened.name}` shows which rules rejected the documents",
         )
-    warnings = [*warnings_of(counts, checks, dataset=opened.name, accept=True), *id_warnings(opened)]
+    warnings = [*warnings_of(counts, checks, dataset=opened.name, accept=True)]
+    warnings += [*id_warnings(opened), *vector_warnings(opened.manifest)]
     for warning in warnings:
         console.warn(warning)
     numbers = {"read": counts.read, "published": counts.published, "ledger": counts.ledger}

@@ -15,6 +15,7 @@ from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
 from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect, respected_kinds
+from corpusmill.schemas.vectors import VECTOR
 
 MAX_SLICE_BYTES: Final = 64 * 2**20
 """Largest slice of a file, in bytes of the file; a task reads one slice."""
@@ -80,6 +81,11 @@ class Loader(BaseModel, ABC):
         """The kinds of opt-outs that prevent publication of a record."""
         return frozenset()
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether records may have an embedding, in the column `vector`."""
+        return False
+
     def site_files(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[pa.RecordBatch]:
         """Yield the files that speak for a whole site (schema `SITE_FILE`) among the records in ``[start, end)``."""
         yield from ()
@@ -102,7 +108,8 @@ class Loader(BaseModel, ABC):
         Args:
             name: The file's POSIX path from the pattern's fixed prefix.
             counts: Counter for the records of the slice that are not documents (requests, redirects, …), by kind, and
-                for the ids of records, under `ID_COUNTS`. It is complete after the last batch.
+                for the ids and vectors of records, under `ID_COUNTS` and `VECTOR_COUNTS`. It is complete after the last
+                batch.
         """
 
 
@@ -164,9 +171,10 @@ class Offers:
         Args:
             content: The column `content`.
             text: The column `text`.
-            record: Other columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order.
+            record: Other columns of `OFFER`; missing ones are null. `metadata` is a mapping of strings, in any order;
+                `vector` is an array of float32.
         """
-        size = len(content or b"") + len(text or "")
+        size = len(content or b"") + len(text or "") + getattr(record.get(VECTOR), "nbytes", 0)
         full = self.rest() if self._bytes + size > self._max_bytes else ()
         self._rows.append(record)
         self._bytes += size

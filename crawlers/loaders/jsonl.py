@@ -34,6 +34,7 @@ from corpusmill.crawlers.loaders.streams import (
     refuse_shorter,
     sha256_of,
 )
+from corpusmill.crawlers.loaders.vectors import VectorField
 from corpusmill.schemas.errors import DamagedFileError, DataError
 
 MAX_LINE_BYTES: Final = MAX_VALUE_BYTES
@@ -97,10 +98,10 @@ class JsonLines(RowLoader):
         """
         frames = _frames(path, start, end)
         offers = Offers()
-        naming = self.naming(name, counts)
+        naming, vectors = self.naming(name, counts), self.vectors(counts)
         try:
             for text in self._texts(path, start, end, frames):
-                yield from offers.add(**self._offer(text, naming), offset=text.offset, length=text.length)
+                yield from offers.add(**self._offer(text, naming, vectors), offset=text.offset, length=text.length)
         except DataError as error:
             yield from offers.add(**_broken(path, start, end, frames, error))
         _frames(path, start, end)
@@ -159,9 +160,9 @@ class JsonLines(RowLoader):
             if start == 0:
                 raise
 
-    def _offer(self, text: JsonText, naming: Naming) -> dict[str, Any]:
+    def _offer(self, text: JsonText, naming: Naming, vectors: VectorField | None) -> dict[str, Any]:
         try:
-            return offer_of(_object(text), text_field=self.text_field, naming=naming)
+            return offer_of(_object(text), text_field=self.text_field, naming=naming, vectors=vectors)
         except DataError as error:
             return text.bad(error.kind, error.message)
 

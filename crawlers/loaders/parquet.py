@@ -23,6 +23,7 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, slice_bytes
 from corpusmill.crawlers.loaders.rows import FILE, MAX_DEPTH, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import file_size, open_file, refuse_shorter, sha256_of
+from corpusmill.crawlers.loaders.vectors import float32_rows, is_list_of_numbers
 from corpusmill.schemas.errors import CorpusmillError, DataError, SourceError, UnfinishedError
 from corpusmill.schemas.storage import is_url, located
 
@@ -88,13 +89,13 @@ class Parquet(RowLoader):
             DamagedFileError: The file has become shorter since the slices were computed.
         """
         offers = Offers()
-        naming = self.naming(name, counts)
+        naming, vectors = self.naming(name, counts), self.vectors(counts)
         try:
             with _open(path, self) as file:
                 for group in _groups(file.metadata):
                     try:
-                        for row in _rows(file, group, group.rows_in(start, end)):
-                            offer = offer_of(row, text_field=self.text_field, naming=naming)
+                        for row in _rows(file, group, group.rows_in(start, end), self.vector_field):
+                            offer = offer_of(row, text_field=self.text_field, naming=naming, vectors=vectors)
                             yield from offers.add(**offer, offset=group.start)
                     except BrokenTableError as error:
                         refuse_shorter(path, end)
@@ -156,6 +157,8 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
             if part != FILE:
                 _require(file.schema_arrow, part, "id_from", path)
         _require_text(file.schema_arrow.field(loader.text_field), path)
+        if loader.vector_field is not None:
+            _require_vectors(file.schema_arrow, loader.vector_field, path)
     except SourceError:
         file.close()
         raise
@@ -191,6 +194,17 @@ def _require_text(field: pa.Field, path: str) -> None:
             value=field.name,
             hint="set `text_field` to a text column",
         )
+
+
+def _require_vectors(schema: pa.Schema, name: str, path: str) -> None:
+    likely = ", ".join(f"`{field.name}`" for field in schema if is_list_of_numbers(field.type))
+    hint = f"columns with lists of numbers: {likely}" if likely else "leave out `vector_field`"
+    kind = schema.field(name).type if name in schema.names else None
+    if kind is None or not is_list_of_numbers(kind):
+        problem = (
+            f"has no column `{name}`" if kind is None else f"column `{name}` has the type {kind}, not a list of numbers"
+        )
+        raise SourceError(problem, file=path, field="vector_field", value=name, hint=hint)
 
 
 def _require_shallow(schema: pa.Schema, path: str) -> None:
@@ -248,8 +262,12 @@ def _first_byte(row_group: pq.RowGroupMetaData) -> int:
     return int(min(page for page in pages if page))
 
 
-def _rows(file: pq.ParquetFile, group: _Group, selected: range) -> Iterator[dict[str, Any]]:
+def _rows(
+    file: pq.ParquetFile, group: _Group, selected: range, vector_field: str | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield the *selected* rows of a row group; the rows before them are decoded and dropped.
+
+    The values of the column *vector_field* are arrays of float32.
 
     Raises:
         BrokenTableError: One of the selected rows cannot be decoded.
@@ -263,8 +281,13 @@ def _rows(file: pq.ParquetFile, group: _Group, selected: range) -> Iterator[dict
             first, last = max(position, selected.start), min(position + batch.num_rows, selected.stop)
             if first < last:
                 kept = batch.slice(first - position, last - first)
-                for row in zip(*map(_values, kept.columns), strict=True):
-                    yield dict(zip(batch.schema.names, row, strict=True))
+                names = batch.schema.names
+                columns = [
+                    float32_rows(column) if name == vector_field else _values(column)
+                    for name, column in zip(names, kept.columns, strict=True)
+                ]
+                for row in zip(*columns, strict=True):
+                    yield dict(zip(names, row, strict=True))
             position += batch.num_rows
             if position >= selected.stop:
                 return

@@ -10,7 +10,7 @@ run can warn about them.
 
 Text fields with the names below fill the columns of a document. Every other field is added to `metadata` as text
 (nested values as canonical JSON), in the order of names, except values longer than `MAX_VALUE_CHARACTERS` and fields
-that would exceed `MAX_METADATA_CHARACTERS` in total.
+that would exceed `MAX_METADATA_CHARACTERS` in total. The field `vector_field` fills the column `vector` instead.
 """
 
 from __future__ import annotations
@@ -24,10 +24,12 @@ from typing import Annotated, Any, Final, Self
 from pydantic import Field, model_validator
 
 from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.vectors import VectorField, taken
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
 from corpusmill.schemas.licenses import spdx
 from corpusmill.schemas.problems import HintedValueError
+from corpusmill.schemas.vectors import VECTOR
 
 TITLE_FIELDS: Final = ("title",)
 URL_FIELDS: Final = ("url",)
@@ -52,6 +54,7 @@ MAX_PARTS: Final = 8
 class RowLoader(Loader):
     """A loader of rows whose ids are one field, or several parts."""
 
+    text_field: str = "text"
     id_field: str | None = None
     id_from: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
@@ -60,6 +63,13 @@ class RowLoader(Loader):
         description="Parts of the id of a record, instead of `id_field`: `file` is the name of the file, every other "
         "part is a field. Use it if ids are unique only within a file.",
         examples=[["file", "id"]],
+    )
+    vector_field: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Field with an embedding of each record, a list of numbers. It fills the column `vector`, which "
+        "stages can read. It is neither published nor part of `metadata`.",
+        examples=["embedding"],
     )
 
     @model_validator(mode="after")
@@ -80,10 +90,32 @@ class RowLoader(Loader):
             )
         return self
 
+    @model_validator(mode="after")
+    def _has_vectors_apart(self) -> Self:
+        others = {"text_field": (self.text_field,), "id_field": (self.id_field,), "id_from": self.id_from or ()}
+        other = next((name for name, fields in others.items() if self.vector_field in fields), None)
+        if self.vector_field is not None and other is not None:
+            problem = f"`{self.vector_field}` is also the field of `{other}`"
+            raise HintedValueError(problem, hint="name the field that contains a list of numbers", at=("vector_field",))
+        return self
+
     @property
     def reads_name(self) -> bool:
         """Whether the file's name is part of an id."""
         return FILE in (self.id_from or ())
+
+    @property
+    def has_vectors(self) -> bool:
+        """Whether the recipe names the field of embeddings."""
+        return self.vector_field is not None
+
+    def vectors(self, counts: Counter[str] | None) -> VectorField | None:
+        """Return the field of embeddings, which updates *counts*; None if there is none."""
+        return (
+            None
+            if self.vector_field is None
+            else VectorField(self.vector_field, Counter() if counts is None else counts)
+        )
 
     def naming(self, name: str, counts: Counter[str] | None) -> Naming:
         """Return the naming of records of the file *name*; it updates *counts*."""
@@ -131,18 +163,33 @@ def _joined(parts: list[str]) -> str:
     return "#".join([*(part.replace("%", "%25").replace("#", "%23") for part in parts[:-1]), parts[-1]])
 
 
-def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[str, Any]:
+def offer_of(
+    row: dict[str, Any], *, text_field: str, naming: Naming, vectors: VectorField | None = None
+) -> dict[str, Any]:
     """Return the columns of `OFFER` for *row*, a JSON object; a bad row has a `rule` and a `message`.
 
-    Lone surrogates become U+FFFD, but a row with one in the text or the id is bad.
+    Lone surrogates become U+FFFD, but a row with one in the text or the id is bad. The value of the field *vectors* is
+    a list, or an array of float32.
     """
+    if vectors is None:
+        return _offer_of(row, text_field=text_field, naming=naming, apart=frozenset())
+    row, vector, outcome = taken(row, vectors.name)
+    offer = _offer_of(row, text_field=text_field, naming=naming, apart=frozenset((vectors.name,)))
+    if "rule" not in offer:
+        vectors.count(outcome)
+        offer[VECTOR] = vector
+    return offer
+
+
+def _offer_of(row: dict[str, Any], *, text_field: str, naming: Naming, apart: frozenset[str]) -> dict[str, Any]:
+    """Return the columns of `OFFER` for *row*. The fields *apart* are no metadata."""
     row = without_nulls(row)
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
         if any(has_lone_surrogate(row.get(name)) for name in (text_field, *naming.fields)):
             return _bad(capture_hash(repr(row).encode()), "encoding", "the text or the id is not valid Unicode")
-        return offer_of(without_lone_surrogates(row), text_field=text_field, naming=naming)
+        return _offer_of(without_lone_surrogates(row), text_field=text_field, naming=naming, apart=apart)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
     name = naming.name_of(row)
@@ -153,7 +200,7 @@ def offer_of(row: dict[str, Any], *, text_field: str, naming: Naming) -> dict[st
         return _bad(digest, "no_text", f"{problem}; {_field_summary(row)}", source_id)
     if is_too_large(text):
         return _bad(digest, "too_large", f"the text is larger than {MAX_TEXT_BYTES:,} bytes", source_id)
-    used = {text_field, *naming.fields} if name is not None else {text_field}
+    used = {text_field, *apart, *(naming.fields if name is not None else ())}
     columns = _described(row, used=used)
     columns.update(source_id=source_id, record_sha256=digest, text=text)
     return columns

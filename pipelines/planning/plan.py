@@ -58,6 +58,7 @@ from corpusmill.pipelines.stages.read import Read
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.recipe import Recipe, Split
+from corpusmill.schemas.vectors import VECTOR
 
 DEFAULT_NGRAM: Final = 5
 """Words per shingle if no stage compares shingles."""
@@ -200,7 +201,8 @@ class _Builder:
             self.added += part.stage.adds()
         needed = {name for part in parts[inside:] for name in part.stage.reads()}
         needed |= {"optouts"} if self._judged_by_site() else set()
-        dropped = tuple(name for name in (*CAPTURED, "optouts") if name not in needed)
+        needed -= set() if self._has_vectors() else {VECTOR}
+        dropped = tuple(name for name in (*CAPTURED, "optouts", VECTOR) if name not in needed)
         schema = pa.schema([f for f in schema if f.name not in dropped])
         name = parts[inside - 1].name if inside else READ
         scan = Scan(name=name, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)
@@ -211,6 +213,10 @@ class _Builder:
         self._steps([scan], basis=[part.stage.basis() for part in parts[:inside]] or None)
         self.state = name
         return parts[inside:]
+
+    def _has_vectors(self) -> bool:
+        """Return whether the recipe names the field of embeddings of a source."""
+        return any(source.loader_value().has_vectors for source in self.sources)
 
     def _judged_by_site(self) -> list[SourceInput]:
         """Return the sources whose pages are judged by the files of their sites."""

@@ -35,6 +35,11 @@ class LoaderValue(Protocol):
         ...
 
     @property
+    def has_vectors(self) -> bool:
+        """Whether records may have an embedding, in the column `vector`."""
+        ...
+
+    @property
     def reads_name(self) -> bool:
         """Whether the name of a file affects the records."""
         ...

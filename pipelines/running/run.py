@@ -17,6 +17,7 @@ from corpusmill.pipelines.dataset.catalog import index_version
 from corpusmill.pipelines.dataset.naming import id_counts, repeated_ids, unnamed_records
 from corpusmill.pipelines.dataset.publish import ledger_message, make_manifest, publish, written_files
 from corpusmill.pipelines.dataset.refused import refused_pages
+from corpusmill.pipelines.dataset.vectors import vector_counts, vector_warnings
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.pipelines.engines.addresses import distribution_versions, fingerprints
 from corpusmill.pipelines.engines.driver import Engine, Observer, as_unfinished, run_plan
@@ -219,7 +220,7 @@ class _Run:
         version = version_in(target)
         index_version(self.workspace, version)
         counts = manifest.counts
-        warnings += [*unnamed_records(manifest), *repeated_ids(version)]
+        warnings += [*unnamed_records(manifest), *repeated_ids(version), *vector_warnings(manifest)]
         warnings += new_files_warnings(self.loaded, self.acquisition, {i.name: i.manifest for i in inputs})
         return Result(
             status="published" if new else "unchanged",
@@ -279,7 +280,12 @@ def _described(source: SourceInput, counters: Mapping[str, int], stages: Sequenc
             InputFile(path=source.path(file), name=file.name, size=file.size, sha256=file.sha256)
             for file in source.manifest.files
         ),
-        counts={**source.manifest.counts, **_kinds(counters, source.name), **id_counts(counters, source.name)},
+        counts={
+            **source.manifest.counts,
+            **_kinds(counters, source.name),
+            **id_counts(counters, source.name),
+            **vector_counts(counters, source.name),
+        },
         refused=refused_pages(source.raw, source.manifest, mask=lambda texts: _masked(texts, stages)),
     )
 

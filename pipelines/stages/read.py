@@ -16,16 +16,18 @@ from corpusmill.pipelines.stages.base import reject
 from corpusmill.pipelines.stages.optouts.page import without_opted_out
 from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, capture_hash, document_id
+from corpusmill.schemas.vectors import VECTOR_COUNTS
 
 STAGE: Final = "read"
 """Name of this stage in ledger and counts."""
 KIND: Final = "kind"
 """Counters ``kind/<source>/<kind>`` count the records of a source that are not documents, such as requests."""
-
-
 ID: Final = "id"
 """Counters ``id/<source>/<how>`` count the records of a source by where their ids come from: `given`, `missing` or
 `unusable`."""
+VECTORS: Final = "vectors"
+"""Counters ``vectors/<source>/<how>`` count the records of a source with and without a vector (`schemas.vectors`)."""
+_PREFIXES: Final = ((ID_COUNTS, ID), (VECTOR_COUNTS, VECTORS))
 
 
 class Reader(Protocol):
@@ -74,10 +76,13 @@ class Read(Function):
                 captures = _without_markup(captures)
             yield _settled(captures, row["source"])
         for kind, number in counts.items():
-            if kind.startswith(ID_COUNTS):
-                task().count(f"{ID}/{row['source']}/{kind.removeprefix(ID_COUNTS)}", number)
-            else:
-                task().count(f"{KIND}/{row['source']}/{kind}", number)
+            task().count(_counter(kind, row["source"]), number)
+
+
+def _counter(kind: str, source: str) -> str:
+    """Return the name of the counter of records of *kind*, as a loader names it."""
+    prefix, counter = next((pair for pair in _PREFIXES if kind.startswith(pair[0])), ("", KIND))
+    return f"{counter}/{source}/{kind.removeprefix(prefix)}"
 
 
 def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:

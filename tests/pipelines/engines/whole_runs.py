@@ -98,6 +98,7 @@ RUNS: Final[dict[str, Run]] = {
     "pieces": of_project(pieces.write_project),
     "substrings": of_project(substrings.write_project),
     "embedded": of_semantic_dedup(semantic.EMBEDDED),
+    "loaded": of_semantic_dedup(semantic.LOADED),
     "words": of_semantic_dedup(semantic.WORDS),
     "site_boilerplate": of_project(site_boilerplate.write_project),
     "leakage": of_project(functools.partial(leakage.write_project, stages="[normalize]")),

@@ -20,10 +20,10 @@ from corpusmill.pipelines.stages.dedup.semantic.crowding import ShareBuckets, cr
 from corpusmill.pipelines.stages.dedup.semantic.embeddings import is_embedding
 from corpusmill.pipelines.stages.dedup.semantic.frequencies import frequency_steps
 from corpusmill.pipelines.stages.dedup.semantic.signing import Sign
-from corpusmill.pipelines.stages.dedup.semantic.vectors import MAX_DIMENSIONS
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.problems import HintedValueError
+from corpusmill.schemas.vectors import MAX_DIMENSIONS
 
 RULE: Final = "semantic_dedup.duplicate"
 MIN_THRESHOLD: Final = 0.5
@@ -34,13 +34,19 @@ MAX_BITS: Final = 4_096
 """Greatest product of `bands` and `planes` that a recipe may set."""
 
 
+_OTHER_VECTORS: Final = (
+    "set `vector_field` in a source to read its embeddings as `vector`, or leave `column` out to compare words"
+)
+
+
 class SemanticDedup(Stage):
     """Keep one of all documents whose vectors point in nearly the same direction.
 
-    The vectors are those of a model, in a column of lists of floating-point numbers that an earlier stage adds
-    (`column`), or made of the words of each text: TF-IDF weights, hashed to `dimensions`. Vectors of words detect texts
-    with nearly the same words, also in another order, but no paraphrases. Removing duplicates by embeddings is called
-    SemDeDup (Abbas et al. 2023, arXiv:2303.09540).
+    The vectors are those of a model, in a column of lists of floating-point numbers (`column`): `vector`, which comes
+    with the records of a source that sets `vector_field`, or one that an earlier stage adds. Without `column`, they are
+    made of the words of each text: TF-IDF weights, hashed to `dimensions`. Vectors of words detect texts with nearly
+    the same words, also in another order, but no paraphrases. Removing duplicates by embeddings is called SemDeDup
+    (Abbas et al. 2023, arXiv:2303.09540).
 
     Documents are candidates if they are on the same side of `planes` random hyperplanes, in one of `bands` sets of them
     (Charikar 2002, doi:10.1145/509907.509965). Candidate pairs are compared exactly, and each removed document names a
@@ -65,8 +71,9 @@ class SemanticDedup(Stage):
     column: str | None = Field(
         default=None,
         min_length=1,
-        description="Column with an embedding of each document, a list of float32 or float64, that an earlier stage "
-        "adds. Without it, vectors are made of words.",
+        description="Column with an embedding of each document: `vector` if a source sets `vector_field`, or a list of "
+        "float32 or float64 that an earlier stage adds. Without it, vectors are made of words.",
+        examples=["vector"],
     )
     threshold: float = Field(
         default=DEFAULT_THRESHOLD,
@@ -160,15 +167,16 @@ class SemanticDedup(Stage):
         if self.column is None:
             return
         names = ", ".join(f"`{field.name}`" for field in schema if is_embedding(field.type))
-        hint = f"columns with embeddings: {names or 'none'}; leave `column` out to compare words"
+        hint = f"columns with embeddings: {names or 'none'}; {_OTHER_VECTORS}"
         if self.column not in schema.names:
-            raise RecipeError(
-                f"stage `{name}` reads the column `{self.column}`, which no earlier stage adds", hint=hint
-            )
+            problem = f"stage `{name}` reads the column `{self.column}`, which no earlier stage adds"
+            raise RecipeError(problem, field="column", value=self.column, hint=hint)
         kind = schema.field(self.column).type
         if not is_embedding(kind):
             problem = f"`{self.column}` is not a list of float32 or float64, but {kind}"
-            raise RecipeError(f"stage `{name}`: field `column`: {problem}", hint=hint)
+            raise RecipeError(
+                f"stage `{name}`: field `column`: {problem}", field="column", value=self.column, hint=hint
+            )
 
     def _bucket_steps(self, name: str, documents: str, vectors: dict[str, Any]) -> tuple[Step, ...]:
         """Return the steps that write to each document the buckets that it shares with others."""

@@ -16,12 +16,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from corpusmill.schemas.vectors import MAX_DIMENSIONS
+
 Int16: TypeAlias = npt.NDArray[np.int16]
 Int64: TypeAlias = npt.NDArray[np.int64]
 Float64: TypeAlias = npt.NDArray[np.float64]
 Number = TypeVar("Number", np.int64, np.float64)
 
-MAX_DIMENSIONS: Final = 8_192
 LENGTH: Final = 4_000
 """With at most `MAX_DIMENSIONS` rounded components, a vector is shorter than 4,096. The sum of the products of two
 vectors is then below 2^24 at every point, up to which float32 represents all integers."""

@@ -15,7 +15,8 @@ from corpusmill.schemas.document import CAPTURE
 from tests.pipelines.stages.dedup.corpus import capture
 from tests.pipelines.stages.dedup.exchange import Contrary, fates
 
-SCHEMA = pa.schema([*CAPTURE, ("vector", pa.list_(pa.float32()))])
+SCHEMA = CAPTURE
+"""Its column `vector` has the embeddings."""
 FINDS_ALL = SemanticDedup(column="vector", threshold=0.8, bands=200, planes=1)
 """Bands of one bit: two documents are candidates unless they are nearly opposite."""
 Row = dict[str, Any]

@@ -1,9 +1,10 @@
-"""Whole runs of `semantic_dedup`, with the embeddings of a user's own stage and with vectors of words."""
+"""Whole runs of `semantic_dedup`: with embeddings of a user's own stage or of the source, and with vectors of words."""
 
 from __future__ import annotations
 
 import json
 import random
+import string
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ from tests.shared_engines import SharedEngines
 from tests.test_promises import hashes
 
 EMBEDDED = "  - letters\n  - semantic_dedup: {column: letters, threshold: 0.995}\n"
+LOADED = "  - semantic_dedup: {column: vector, threshold: 0.995}\n"
+"""The source has the embeddings."""
 WORDS = "  - semantic_dedup: {threshold: 0.9}\n"
 RECIPE = """\
 dataset: notes
 sources:
-  - load: {name: notes, format: jsonl, path: notes.jsonl}
+  - load: {name: notes, format: jsonl, path: notes.jsonl<FIELD>}
 stages:
   - normalize
 <STAGES>
@@ -53,10 +56,18 @@ def write_project(folder: Path, stages: str) -> Path:
         {"id": name, "text": text, "fetched_at": f"2024-01-{day + 1:02}"}
         for day, (name, text) in enumerate(texts.items())
     ]
+    if stages is LOADED:
+        rows = [{**row, "embedding": letter_vector(row["text"])} for row in rows]
+    field = ", vector_field: embedding" if stages is LOADED else ""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "notes.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    (folder / "recipe.yaml").write_text(RECIPE.replace("<STAGES>\n", stages))
+    (folder / "recipe.yaml").write_text(RECIPE.replace("<STAGES>\n", stages).replace("<FIELD>", field))
     return folder / "recipe.yaml"
+
+
+def letter_vector(text: str) -> list[float]:
+    """Return how often each letter from a to z is in *text*, per character."""
+    return [text.lower().count(letter) / len(text) for letter in string.ascii_lowercase]
 
 
 def run_with(stages: str, folder: Path, *, engine: Engine | None = None, **options: Any) -> Version:
@@ -74,7 +85,7 @@ def rows_of(version: Version, kind: str) -> pa.Table:
     return pa.concat_tables(pq.read_table(file) for file in sorted(version.path.glob(f"{kind}-*.parquet")))
 
 
-@pytest.fixture(scope="module", params=[EMBEDDED, WORDS], ids=["embedded", "words"])
+@pytest.fixture(scope="module", params=[EMBEDDED, LOADED, WORDS], ids=["embedded", "loaded", "words"])
 def reference(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Version]:
     """The stages of a recipe and the version that it publishes."""
     return request.param, run_with(request.param, tmp_path_factory.mktemp("notes"))
@@ -104,7 +115,9 @@ def test_an_embedding_is_published_as_it_was_made(reference: tuple[str, Version]
     shard = rows_of(version, "train")
 
     assert not [name for name in shard.schema.names if name.startswith("semantic_dedup")]
-    if stages is WORDS:
+    if stages is not EMBEDDED:
+        assert "vector" not in shard.schema.names
+        assert not any(row["metadata"] for row in shard.to_pylist())
         return
     assert shard.schema.field("letters").type == VECTOR
     for row in shard.to_pylist():
@@ -141,10 +154,14 @@ def test_batches_and_workers_change_nothing(
     ("stages", "message"),
     [
         ("  - semantic_dedup: {column: letters}\n", "reads the column `letters`, which no earlier stage adds"),
+        ("  - semantic_dedup: {column: vector}\n", "reads the column `vector`, which no earlier stage adds"),
         ("  - semantic_dedup: {column: title}\n", "`title` is not a list of float32 or float64, but string"),
     ],
 )
 def test_a_column_that_is_no_embedding_is_refused(tmp_path: Path, stages: str, message: str) -> None:
     """Before any work starts."""
-    with pytest.raises(RecipeError, match=message):
+    with pytest.raises(RecipeError, match=message) as caught:
         run_with(stages, tmp_path)
+
+    assert caught.value.hint is not None
+    assert "`vector_field`" in caught.value.hint

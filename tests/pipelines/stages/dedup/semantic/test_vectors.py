@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from corpusmill.pipelines.stages.dedup.semantic.embeddings import embedding_vectors, is_embedding
 from corpusmill.pipelines.stages.dedup.semantic.vectors import (
     LENGTH,
-    MAX_DIMENSIONS,
     Vectors,
     as_binary,
     cosines,
     from_binary,
     quantized,
 )
+from corpusmill.schemas.vectors import MAX_DIMENSIONS
 from tests.pipelines.stages.dedup.semantic.embedded import cosine, direction, integers
 
 components = st.floats(allow_nan=False, allow_infinity=False, width=32).map(float)
