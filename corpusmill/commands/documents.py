@@ -199,7 +199,7 @@ def _result_as_text(result: dict[str, Any], document: str) -> str:
 
 
 def _cuts_as_text(cuts: Sequence[dict[str, Any]], number: int) -> list[str]:
-    """Return the lines about text that was cut from the document: where, by which rule, and who keeps it.
+    """Return the lines about text that was cut from the document or masked: where, by which rule, and who keeps it.
 
     >>> span = {"start": 6, "end": 80, "rule": "line_dedup.duplicate", "first_id": "0f", "sample_text": "A long line."}
     >>> print(*_cuts_as_text([span], 1), sep="\\n")
@@ -211,9 +211,9 @@ def _cuts_as_text(cuts: Sequence[dict[str, Any]], number: int) -> list[str]:
         return []
     lines = ["", "cut from it"]
     for span in cuts[:_CUTS]:
-        keeper = f", kept in {span['first_id']}" if span["first_id"] else ", kept nowhere"
+        keeper = f"kept in {span['first_id']}" if span["first_id"] else span.get("message") or "kept nowhere"
         sample = short(" ".join((span["sample_text"] or "").split()))
-        lines.append(f"  {span['rule']}  bytes {span['start']:,} to {span['end']:,}{keeper}: {sample}")
+        lines.append(f"  {span['rule']}  bytes {span['start']:,} to {span['end']:,}, {keeper}: {sample}")
     more = number - len(cuts[:_CUTS])
     return [*lines, f"  and {plural(more, 'more span')}"] if more else lines
 

@@ -6,18 +6,18 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset.inspect import plain_rows
 from corpusmill.pipelines.dataset.version import Version
-from corpusmill.pipelines.stages.cuts import CUT, CUTS
+from corpusmill.pipelines.stages.cuts import CUT, CUTS, MESSAGE
 
 MAX_SHOWN: Final = 100
 """Spans of a document that are listed at most; all are counted."""
-_COLUMNS: Final = tuple(name for name in CUT.names if name != "id")
+_COLUMNS: Final = (*(name for name in CUT.names if name != "id"), MESSAGE.name)
 
 
 def cut_spans(version: Version, document: str) -> tuple[list[dict[str, Any]], int]:
     """Return the first `MAX_SHOWN` spans that were cut from *document*, in the order of the stages, and their number.
 
-    Each has the name of its `stage` and the columns of `CUT` except for the id; a column that the table of a stage of
-    another distribution lacks is None.
+    Each has the name of its `stage`, the columns of `CUT` except for the id, and a `message`; a column that the table
+    of a stage lacks is None.
     """
     places = {stage.name: place for place, stage in enumerate(version.manifest.counts.stages)}
     suffix = f".{CUTS}"

@@ -1,7 +1,7 @@
 """The side table of text that a stage cut out of documents, and the cutting itself.
 
-A stage that cuts spans declares a published side table called `CUTS` with the columns of `CUT`, so `explain` can show
-what was cut from a document, whatever the stage.
+A stage that cuts spans, or masks them, declares a published side table called `CUTS` with the columns of `CUT`, so
+`explain` can show what was cut from a document, whatever the stage.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ CUT: Final = pa.schema(
 
 `first_id` is the document that keeps the text, null if none does. `sample_text` is the beginning of the text that was
 cut, without white space around it."""
+MESSAGE: Final = pa.field("message", pa.string())
+"""A column that a table may have in addition: why a span was cut, if no document keeps its text."""
 SAMPLE_CHARACTERS: Final = 200
 """Greatest length of `sample_text`."""
 _CHARACTER_BYTES: Final = 4

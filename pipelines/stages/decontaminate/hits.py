@@ -82,7 +82,14 @@ def _words(text: str) -> Characters:
 
 def message(index: Index, overlap: Overlap) -> str:
     """Return the message of the document in the ledger: the evaluation text with the greatest coverage."""
-    entry = index.entries[int(overlap.texts.texts[0])]
-    others = len(overlap.texts.texts) - 1
+    return described(index.entries[int(overlap.texts.texts[0])], others=len(overlap.texts.texts) - 1)
+
+
+def described(entry: Entry, *, others: int) -> str:
+    """Return where the evaluation text *entry* is, and that there are *others*.
+
+    >>> described(Entry("eval/a.jsonl", 3, "q", "A question."), others=2)
+    'eval/a.jsonl, record 3, `q`, and 2 more'
+    """
     more = f", and {others:,} more" if others else ""
     return f"{entry.file}, record {entry.record}, `{entry.field}`{more}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -11,13 +11,10 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.stages.base import (
-    TEXT_ADDED,
-    TEXT_CUT,
     FileInput,
     FileProblem,
     SideTable,
@@ -25,7 +22,8 @@ from corpusmill.pipelines.stages.base import (
     Transform,
     reject,
 )
-from corpusmill.pipelines.stages.decontaminate import hits
+from corpusmill.pipelines.stages.cuts import CUTS
+from corpusmill.pipelines.stages.decontaminate import hits, masking
 from corpusmill.pipelines.stages.decontaminate.files import UnreadableError, entries
 from corpusmill.pipelines.stages.decontaminate.index import Entry, Index, Sizes
 from corpusmill.pipelines.stages.decontaminate.overlaps import Overlap, overlap
@@ -35,8 +33,6 @@ from corpusmill.schemas.problems import HintedValueError
 
 COVERAGE: Final = pa.field("decontaminate.coverage", pa.float64())
 """The greatest share of the words of an evaluation text that the document contains."""
-MASK: Final = "<EVALUATION>"
-"""Replaces the words of evaluation texts."""
 _AGAINST: Final = "against"
 _INPUT: Final = "against.{}"
 """The name of an input; the number is its place in `against`."""
@@ -66,10 +62,11 @@ class Decontaminate(Stage):
     fewer). A document contains an evaluation text if at least `min_coverage` of its words are covered.
 
     Each evaluation text in a document is in the published side table `decontaminate.hits`, with both texts. The signal
-    `decontaminate.coverage` is the greatest coverage of any evaluation text.
+    `decontaminate.coverage` is the greatest coverage of any evaluation text. Masked spans are also in the side table
+    `decontaminate.cuts`, which all stages that cut text have.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     card_line: ClassVar[str | None] = "removes texts of evaluation sets; each is listed with its place in the set"
 
     against: tuple[_Text | Against, ...] = Field(
@@ -99,7 +96,8 @@ class Decontaminate(Stage):
         "arXiv:2411.15124, section 3.2.",
     )
     action: Literal["remove", "mask"] = Field(
-        default="remove", description=f"`remove`: reject the document; `mask`: replace the covered words with {MASK}."
+        default="remove",
+        description=f"`remove`: reject the document; `mask`: replace the covered words with {masking.MASK}.",
     )
 
     @model_validator(mode="after")
@@ -159,8 +157,8 @@ class Decontaminate(Stage):
         return {COVERAGE.name: "{value:.0%} of the words of an evaluation text were in it"}
 
     def sides(self) -> Mapping[str, SideTable]:
-        """Return the side table of hits."""
-        return {hits.HITS: hits.SIDE}
+        """Return the side table of hits and, if the action is `mask`, that of masked spans."""
+        return {hits.HITS: hits.SIDE, **({CUTS: masking.SIDE} if self.action == "mask" else {})}
 
     def build(self) -> Transform:
         """Return the function. It builds the index when it is first called, because the files belong to the task."""
@@ -181,7 +179,9 @@ class Decontaminate(Stage):
         if rows:
             task().emit(hits.HITS, pa.RecordBatch.from_pylist(rows, hits.SIDE.schema))
         batch = batch.append_column(COVERAGE, pa.array(shares))
-        return _masked(batch, overlaps) if self.action == "mask" else self._removed(batch, index, overlaps, shares)
+        return (
+            masking.masked(batch, overlaps) if self.action == "mask" else self._removed(batch, index, overlaps, shares)
+        )
 
     def _removed(
         self, batch: pa.RecordBatch, index: Index, overlaps: Mapping[int, Overlap], shares: np.ndarray
@@ -238,29 +238,3 @@ def _of_task(file: _File) -> list[Entry]:
             "the file has changed since the run started", file=file.path, hint="run the same command again"
         )
     return entries(data, file=file.path, columns=file.columns)
-
-
-def _masked(batch: pa.RecordBatch, overlaps: Mapping[int, Overlap]) -> pa.RecordBatch:
-    """Return *batch* with the words of evaluation texts masked, and its account of bytes."""
-    texts = batch["text"]
-    added, cut = np.zeros(batch.num_rows, np.int64), np.zeros(batch.num_rows, np.int64)
-    masked: list[str] = []
-    for row, shared in overlaps.items():
-        text, spans = texts[row].as_py(), shared.masked
-        masked.append(_without(text, spans))
-        added[row] = len(spans) * len(MASK)
-        cut[row] = sum(len(text[start:end].encode()) for start, end in spans)
-    is_masked = np.isin(np.arange(batch.num_rows), list(overlaps))
-    at = batch.schema.get_field_index("text")
-    texts = pc.replace_with_mask(texts, pa.array(is_masked), pa.array(masked, pa.string()))
-    batch = batch.set_column(at, batch.schema.field(at), texts)
-    return batch.append_column(TEXT_ADDED, pa.array(added)).append_column(TEXT_CUT, pa.array(cut))
-
-
-def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
-    """Return *text* with `MASK` in the place of each of *spans*, which are in order."""
-    pieces, last = [], 0
-    for start, end in spans:
-        pieces += [text[last:start], MASK]
-        last = end
-    return "".join([*pieces, text[last:]])

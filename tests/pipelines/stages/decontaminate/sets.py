@@ -62,10 +62,11 @@ def write_lines(path: Path, records: Iterable[Any]) -> Path:
 
 @dataclass
 class Applied:
-    """What the stage wrote: the columns of the documents, the rows of hits, and the counters."""
+    """What the stage wrote: the columns of the documents, the rows of hits and of masked spans, and the counters."""
 
     rows: list[dict[str, Any]]
     hits: list[dict[str, Any]]
+    cuts: list[dict[str, Any]]
     counters: dict[str, int]
 
 
@@ -73,12 +74,13 @@ def applied(stage: Decontaminate, folder: Path, documents: Sequence[str], *, bat
     """Apply *stage*, whose files are in *folder*, to *documents*."""
     contents = contents_of("decontaminate", stage, base=folder)
     context = TaskContext(open_store(folder), "trial", partition=0, contents=contents)
-    hits: list[pa.RecordBatch] = []
-    context.sides = {"hits": hits.append}
+    sides: dict[str, list[pa.RecordBatch]] = {name: [] for name in stage.sides()}
+    context.sides = {name: batches.append for name, batches in sides.items()}
     function = Apply.of("decontaminate", stage).build()
     with running(context):
         results = [
             with_columns_of(batch, function(batch)) for batch in bounded([captures(documents)], max_rows=batch_rows)
         ]
     rows = [row for batch in results for row in batch.to_pylist()]
-    return Applied(rows, [row for batch in hits for row in batch.to_pylist()], dict(context.counters))
+    hits, cuts = ([row for batch in sides.get(name, ()) for row in batch.to_pylist()] for name in ("hits", "cuts"))
+    return Applied(rows, hits, cuts, dict(context.counters))

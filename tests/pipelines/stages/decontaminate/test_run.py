@@ -117,6 +117,32 @@ def test_masked_documents_are_published_in_the_same_bytes_from_anywhere(tmp_path
     assert texts.count("A quiz. <EVALUATION>? Nobody knows.") == 5
 
 
+def test_masked_spans_are_explained_and_counted(tmp_path: Path) -> None:
+    """As text that any other stage cut, with the benchmark; samples are masked, as the ledger's."""
+    run_once(write_project(tmp_path, action="mask"), tmp_path / "corpus")
+    version, identity = version_of(tmp_path), document_id("pages", "2")
+
+    explained = explain(identity, Workspace(tmp_path / "corpus"))
+    shown = CliRunner().invoke(cli, ["explain", identity, "--workspace", str(tmp_path / "corpus")]).output
+    counted = {one["heading"]: one["rows"] for one in report(statistics(version.path))["side_counts"]}
+
+    (cut,) = explained["cuts"]
+    assert (explained["status"], explained["number_of_cuts"]) == ("published", 1)
+    assert (cut["stage"], cut["rule"], cut["message"]) == (
+        "decontaminate",
+        "decontaminate.overlap",
+        "eval/a.jsonl.gz, record 1, `q`",
+    )
+    assert "<EMAIL>" in cut["sample_text"]
+    line = next(line for line in shown.splitlines() if line.startswith("  decontaminate.overlap  bytes"))
+    assert f"bytes {cut['start']} to {cut['end']}, eval/a.jsonl.gz, record 1, `q`: WHICH" in line
+    assert counted["Masked evaluation texts"] == [{"value": "eval/a.jsonl.gz", "documents": 5, "items": 5}]
+    spans = rows_of(version, "decontaminate.cuts")
+    (law,) = (stage for stage in version.manifest.counts.stages if stage.name == "decontaminate")
+    assert law.bytes_cut == sum(span["end"] - span["start"] for span in spans)
+    assert "<h2>Masked evaluation texts</h2>" in (version.path / "report.html").read_text()
+
+
 def test_the_stage_may_come_before_one_that_reads_the_captured_bytes(tmp_path: Path) -> None:
     """Those stages run while the records are read, where a stage has no files and no side tables."""
     recipe = write_project(tmp_path, recipe=RECIPE.replace("  - normalize\n", "").replace("  - pii", "  - extract"))

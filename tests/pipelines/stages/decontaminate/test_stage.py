@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from corpusmill.pipelines.stages.decontaminate.stage import MASK, Decontaminate
+from corpusmill.pipelines.stages.decontaminate.masking import MASK
+from corpusmill.pipelines.stages.decontaminate.stage import Decontaminate
 from corpusmill.schemas.errors import DamagedFileError
 from tests.pipelines.stages.decontaminate.sets import applied, phrase, write_lines
 
@@ -95,6 +96,46 @@ def test_masked_spans_are_the_hits_and_bytes_are_accounted_for(folder: Path) -> 
     assert law["bytes_added"] == 5 * len(MASK)
     assert law["bytes_cut"] == sum(len(hit["text"].encode()) for hit in result.hits)
     assert law["bytes_in"] + law["bytes_added"] == law["bytes_out"] + law["bytes_cut"]
+
+
+def test_each_masked_span_is_recorded_like_text_that_was_cut(folder: Path) -> None:
+    """In bytes of the text before, with the benchmark that it is from; `explain` shows it like any other cut."""
+    result = applied(stage(action="mask"), folder, DOCUMENTS)
+
+    for number, before in enumerate(DOCUMENTS):
+        after = before.encode()
+        own = [cut for cut in result.cuts if int(cut["id"], 16) == number]
+        for cut in reversed(own):
+            assert after[cut["start"] : cut["end"]].decode() == cut["sample_text"]
+            after = after[: cut["start"]] + MASK.encode() + after[cut["end"] :]
+        assert after.decode() == result.rows[number]["text"]
+    assert [(int(cut["id"], 16), cut["message"], cut["file"]) for cut in result.cuts] == [
+        (1, "eval/a.jsonl, record 2, `q`", "eval/a.jsonl"),
+        (1, "eval/b.jsonl, record 1, `answer`", "eval/b.jsonl"),
+        (2, "eval/b.jsonl, record 1, `answer`", "eval/b.jsonl"),
+        (2, "eval/b.jsonl, record 1, `answer`", "eval/b.jsonl"),
+        (4, "eval/a.jsonl, record 2, `q`", "eval/a.jsonl"),
+    ]
+    assert {(cut["rule"], cut["first_id"]) for cut in result.cuts} == {("decontaminate.overlap", None)}
+    assert applied(stage(), folder, DOCUMENTS).cuts == []
+
+
+def test_a_span_of_several_evaluation_texts_names_the_one_with_the_greatest_coverage(folder: Path) -> None:
+    """Texts that overlap are one span, with the number of the others."""
+    words = phrase(CHANCE, 40).split()
+    rows = [
+        {"t": " ".join(words[:30])},
+        {"t": " ".join(words[10:])},
+        {"t": " ".join([*words[20:40], *LONG.split()[:9]])},
+    ]
+    write_lines(folder / "eval" / "c.jsonl", rows)
+
+    result = applied(stage(action="mask"), folder, [f"So é: {' '.join(words)}."])
+
+    (cut,) = result.cuts
+    assert result.rows[0]["text"] == f"So é: {MASK}."
+    assert (cut["start"], cut["end"]) == (len("So é: ".encode()), len(f"So é: {' '.join(words)}".encode()))
+    assert cut["message"] == "eval/c.jsonl, record 1, `t`, and 2 more"
 
 
 @pytest.mark.parametrize("action", ["remove", "mask"])
