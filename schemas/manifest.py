@@ -157,6 +157,16 @@ class SplitGroups(_Model):
     largest: int = Field(description="Documents in the largest group.")
 
 
+class KeptPair(_Model):
+    """Two documents that a stage compared and kept. A later stage may have rejected one of them."""
+
+    stage: str
+    id: str
+    other_id: str
+    similarity: float = Field(description="Less than 0.1 below the threshold; six digits.")
+    threshold: float
+
+
 class VersionManifest(_Model):
     """The files of a version, its inputs, and how it was built."""
 
@@ -177,6 +187,10 @@ class VersionManifest(_Model):
     )
     split_groups: SplitGroups | None = Field(
         default=None, description="Groups of similar documents; null if the recipe does not look for any."
+    )
+    kept_pairs: tuple[KeptPair, ...] = Field(
+        default=(),
+        description="For each stage that removes similar documents, a sample of the pairs just below its threshold.",
     )
     tools: dict[str, str] = Field(description="Versions of Python, corpusmill and the libraries that did the work.")
     cost: tuple[StepCost, ...]

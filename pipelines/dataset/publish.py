@@ -21,6 +21,7 @@ from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.manifest import (
     Counts,
     InputSource,
+    KeptPair,
     ShardFile,
     SideFile,
     SplitGroups,
@@ -112,6 +113,7 @@ def make_manifest(
     inputs: tuple[InputSource, ...],
     contents: dict[str, str] | None = None,
     split_groups: SplitGroups | None = None,
+    kept_pairs: tuple[KeptPair, ...] = (),
     tools: dict[str, str],
     cost: tuple[StepCost, ...],
 ) -> VersionManifest:
@@ -140,6 +142,7 @@ def make_manifest(
         inputs=inputs,
         contents=contents or {},
         split_groups=split_groups,
+        kept_pairs=kept_pairs,
         tools=tools,
         cost=cost,
     )

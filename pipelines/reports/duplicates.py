@@ -9,7 +9,7 @@ from corpusmill.pipelines.reports.contents import TITLE_LENGTH, address
 from corpusmill.pipelines.reports.examples import TEXT_LENGTH
 from corpusmill.pipelines.reports.tables import Tables
 from corpusmill.pipelines.reports.wording import shortened
-from corpusmill.schemas.manifest import VersionManifest
+from corpusmill.schemas.manifest import KeptPair, VersionManifest
 
 LARGEST_CLUSTERS: Final = 8
 PAIRS: Final = 4
@@ -17,7 +17,8 @@ PAIRS: Final = 4
 NEAR: Final = 0.02
 """Distance to the threshold, and width of a column of the histogram of similarities."""
 _LOOKED_AT: Final = 24
-"""Removed documents nearest to their threshold that are searched for a text: the ledger has samples of some only."""
+"""Pairs nearest to their threshold that are searched for texts. The ledger has samples of some texts only, and a later
+stage may have rejected a document that was kept."""
 _CUT_BYTES: Final = ".cut_bytes"
 """How the signals of stages that cut repeated text end."""
 WORDS_BEFORE: Final = 12
@@ -27,7 +28,7 @@ _READ: Final = 4 * TEXT_LENGTH
 
 
 def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
-    """Return removed copies by rule, bytes cut by stage, clusters, and how similar copies are to what was kept."""
+    """Return removed copies by rule, bytes cut by stage, clusters, and pairs on both sides of the threshold."""
     return {
         "stages": _stages_that_remove_copies(manifest),
         "rules": _by_rule(tables),
@@ -37,6 +38,7 @@ def duplicates(manifest: VersionManifest, tables: Tables) -> dict[str, Any]:
         "largest": _largest(tables),
         "similarities": _similarities(tables),
         "pairs": _pairs(tables),
+        "kept_pairs": _kept_pairs(manifest, tables),
     }
 
 
@@ -170,6 +172,27 @@ def _pairs(tables: Tables) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
+
+
+def _kept_pairs(manifest: VersionManifest, tables: Tables) -> list[dict[str, Any]]:
+    """Return the sampled pairs nearest to their threshold of which both documents are published, with texts."""
+    nearest = sorted(manifest.kept_pairs, key=lambda pair: (pair.threshold - pair.similarity, pair.id, pair.other_id))
+    ids = sorted({name for pair in nearest[:_LOOKED_AT] for name in (pair.id, pair.other_id)})
+    query = f"SELECT id, source_id, left(text, {_READ}) AS text FROM shards WHERE list_contains(?, id)"
+    rows = {row["id"]: row for row in tables.rows(query, ids)} if ids else {}
+    pairs = [pair for pair in nearest if pair.id in rows and pair.other_id in rows]
+    return [_described_pair(pair, rows[pair.id], rows[pair.other_id]) for pair in pairs[:PAIRS]]
+
+
+def _described_pair(pair: KeptPair, one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    texts = from_first_difference(one["text"], other["text"])
+    return {
+        **pair.model_dump(),
+        "source_id": shortened(one["source_id"], TITLE_LENGTH),
+        "other_source_id": shortened(other["source_id"], TITLE_LENGTH),
+        "text": texts["removed"],
+        "other_text": texts["kept"],
+    }
 
 
 def from_first_difference(removed: str | None, kept: str | None) -> dict[str, str]:

@@ -37,9 +37,10 @@ from corpusmill.pipelines.running.formats import wrong_format
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.pipelines.stages.dedup.below import sampled_pairs
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.manifest import InputFile, InputSource, StageCounts, StepCost
+from corpusmill.schemas.manifest import InputFile, InputSource, KeptPair, StageCounts, StepCost
 from corpusmill.schemas.recipe import Source
 from corpusmill.schemas.storage import Lock
 
@@ -187,6 +188,7 @@ class _Run:
             recipe=self.loaded.recipe.model_dump(mode="json"),
             contents=plan.contents,
             split_groups=groups,
+            kept_pairs=tuple(KeptPair(**pair._asdict()) for pair in sampled_pairs(_counters(results))),
             inputs=tuple(_described(source, _counters(results), self.loaded.stages) for source in inputs),
             tools=_tools(),
             cost=tuple(_cost(step) for step in results.values() if step.is_planned),

@@ -18,6 +18,7 @@ from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
 from corpusmill.pipelines.stages.dedup import buckets, parent, pool, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
+from corpusmill.pipelines.stages.dedup.below import sample_steps
 from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, Order, priority_columns
@@ -178,7 +179,8 @@ class _Steps:
     def all(self, *, onto: str) -> tuple[Step, ...]:
         """Return all steps; the last one writes the verdicts onto the state *onto* of the documents."""
         verdicts = verdict_step(self._name, decisions=self._step("stars"), of=onto, also=stars.CLUSTER)
-        return (self._sign(), *self._carry(), *self._share(), *self._rank(), *self._decide(), *self._stars(), verdicts)
+        decided = (*self._decide(), *self._stars(), *self._sample())
+        return (self._sign(), *self._carry(), *self._share(), *self._rank(), *decided, verdicts)
 
     def _sign(self) -> Map:
         stage = self._stage
@@ -346,6 +348,11 @@ class _Steps:
         wanted = ("id", "text_bytes", PLACE, *parent.carried_columns(carried).names, *self._clustered)
         through = parent.CarriedRays(prefix=carried)
         return (join, by_place, self._star(Input(placed), Input(self._settled, through=through, columns=wanted)))
+
+    def _sample(self) -> tuple[Step, ...]:
+        """Return the steps that record pairs of kept documents below the threshold."""
+        vertices, rays, threshold = self._step("rounds"), self._step("rays"), self._stage.threshold
+        return sample_steps(self._step("below"), stage=self._name, vertices=vertices, rays=rays, threshold=threshold)
 
     def _star(self, *inputs: Input) -> Exchange:
         return Exchange(

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,10 +33,10 @@ import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function, Input, Repeat
 from corpusmill.pipelines.engines.batches import bounded
-from corpusmill.pipelines.engines.budget import share_bytes
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.groups import run_starts, whole_groups
 from corpusmill.pipelines.stages.dedup import _kernel
+from corpusmill.pipelines.stages.dedup.below import BELOW, nearest_kept
 from corpusmill.pipelines.stages.dedup.buckets import MEMBERSHIP, Listed
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
 from corpusmill.pipelines.stages.dedup.vertices import VERTEX, placed_step
@@ -45,7 +45,10 @@ from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 UNDECIDED: Final = "undecided"
 """Counter of the vertices that wait for the next round."""
 _KEPT: Final = -1
-_VERTEX, _INCOMPLETE, _EDGE = 0, 1, 2
+_VERTEX, _INCOMPLETE, _EDGE, _NEAR = range(4)
+_BLOCKED_BYTES: Final = 48_000_000
+"""Memory for members of a bucket that are certainly duplicates. It is the same for every `--memory`, because it decides
+which documents wait for the next round, and thereby which pairs `below` samples."""
 LEADS: Final = -1
 """In the list of the vertices to compare with: the vertex itself is one of them."""
 
@@ -76,7 +79,7 @@ EDGE: Final = pa.schema(
         pa.field("similarity", pa.float64(), nullable=False),
     ]
 )
-"""A verified pair."""
+"""A verified pair, at or above the threshold or less than `BELOW` below it."""
 STATEMENT: Final = pa.schema(
     [
         *(pa.field(name, pa.int64(), nullable=False) for name in ("rank", "kind", "other")),
@@ -84,7 +87,8 @@ STATEMENT: Final = pa.schema(
         *(pa.field(name, pa.int64(), nullable=False) for name in ("place", "rounds")),
     ]
 )
-"""What `Decide` reads about a vertex: its row of the last round, that its comparisons are incomplete, or an edge."""
+"""What `Decide` reads about a vertex: its row of the last round, that its comparisons are incomplete, an edge, or a
+pair below the threshold."""
 
 
 def rounds(
@@ -106,14 +110,22 @@ def rounds(
             inputs=(Input(listed, through=through, columns=("text", rank, leaders), where=leaders),),
             by="leader",
             order=("role", "rank"),
-            function=Compare(threshold=threshold),
+            function=Compare(threshold=threshold - BELOW),
             moved=SHINGLED,
             schema=EDGE,
         )
 
     choose = ChoosePairs(threshold=threshold)
     return rounds_with(
-        name, start=start, of=of, signs=signs, rank=rank, buckets=buckets, choose=choose, compare=compare
+        name,
+        start=start,
+        of=of,
+        signs=signs,
+        rank=rank,
+        buckets=buckets,
+        choose=choose,
+        compare=compare,
+        threshold=threshold,
     )
 
 
@@ -127,6 +139,7 @@ def rounds_with(
     buckets: tuple[str, ...],
     choose: ChoosePairs,
     compare: Callable[[str, str, str], Exchange],
+    threshold: float,
 ) -> Repeat:
     """Return the rounds that decide the vertices of the step *start* by any similarity.
 
@@ -138,6 +151,7 @@ def rounds_with(
         compare: Returns the exchange that compares a vertex with its leaders exactly and makes `EDGE` rows, from its
             name, the step whose table lists the leaders of each document, and the column that has them. In this column
             `LEADS` stands for the document itself.
+        threshold: The similarity of two duplicates. Pairs below it may be near (`below`).
     """
     state, pairs, listed, compared, decided = (
         f"{name}.{step}" for step in ("state", "pairs", "listed", "compared", "decided")
@@ -177,7 +191,7 @@ def rounds_with(
                 inputs=(
                     Input(name, through=VertexStatements()),
                     Input(pairs, through=IncompleteStatements()),
-                    Input(compared, through=EdgeStatements()),
+                    Input(compared, through=EdgeStatements(threshold=threshold)),
                 ),
                 by="rank",
                 order=("kind", "other", "value", "place", "rounds"),
@@ -228,13 +242,15 @@ def members(batch: pa.RecordBatch, columns: Members, buckets: str) -> pa.RecordB
 class ChoosePairs(Function):
     """Turns `MEMBER` rows into the pairs of each bucket that have to be compared, as `PAIR` rows."""
 
+    version: ClassVar[int] = 2
+
     threshold: float
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`bucket`, `rank`)."""
 
         def run(batches: Batches) -> Batches:
-            buckets = _kernel.Buckets(self.threshold, share_bytes() // 2)
+            buckets = _kernel.Buckets(self.threshold, _BLOCKED_BYTES)
             for batch in batches:
                 yield from bounded([chosen_pairs(buckets, batch)])
 
@@ -357,17 +373,21 @@ class VertexStatements(Function):
     """Turns `VERTEX` rows into `STATEMENT` rows."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        return lambda batches: (
-            _statements(
-                batch,
-                kind=_VERTEX,
-                other=pc.fill_null(batch["kept"], -1),
-                value=pc.fill_null(batch["similarity"], 0.0),
-                place=batch[PLACE],
-                rounds=batch["rounds"],
-            )
-            for batch in batches
-        )
+        return lambda batches: (statement for batch in batches for statement in _about_vertices(batch))
+
+
+def _about_vertices(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Yield the decisions about the vertices of *batch*, and the pairs below the threshold chosen by earlier rounds."""
+    yield _statements(
+        batch,
+        kind=_VERTEX,
+        other=pc.fill_null(batch["kept"], -1),
+        value=pc.fill_null(batch["similarity"], 0.0),
+        place=batch[PLACE],
+        rounds=batch["rounds"],
+    )
+    near = batch.filter(pc.is_valid(batch["near"]))
+    yield _statements(near, kind=_NEAR, other=near["near"], value=near["near_similarity"])
 
 
 class IncompleteStatements(Function):
@@ -382,24 +402,32 @@ class IncompleteStatements(Function):
 class EdgeStatements(Function):
     """Turns `EDGE` rows into `STATEMENT` rows."""
 
+    threshold: float
+
     def build(self) -> Callable[[Batches], Batches]:
-        return lambda batches: (
-            _statements(batch, kind=_EDGE, other=batch["leader"], value=batch["similarity"]) for batch in batches
-        )
+        return lambda batches: map(self._statements, batches)
+
+    def _statements(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        is_edge = pc.greater_equal(batch["similarity"], self.threshold)
+        kinds = pc.if_else(is_edge, *(pa.scalar(kind, pa.int64()) for kind in (_EDGE, _NEAR)))
+        return _statements(batch, kind=kinds, other=batch["leader"], value=batch["similarity"])
 
 
-def _statements(batch: pa.RecordBatch, *, kind: int, **columns: pa.Array) -> pa.RecordBatch:
+def _statements(batch: pa.RecordBatch, *, kind: int | pa.Array, **columns: pa.Array) -> pa.RecordBatch:
     rows = batch.num_rows
     absent = {
         **{name: pa.repeat(pa.scalar(-1, pa.int64()), rows) for name in ("other", "place", "rounds")},
         "value": pa.repeat(pa.scalar(0.0), rows),
     }
-    columns = {**absent, **columns, "rank": batch["rank"], "kind": pa.repeat(pa.scalar(kind, pa.int64()), rows)}
+    kinds = pa.repeat(pa.scalar(kind, pa.int64()), rows) if isinstance(kind, int) else kind
+    columns = {**absent, **columns, "rank": batch["rank"], "kind": kinds}
     return pa.RecordBatch.from_arrays([columns[name] for name in STATEMENT.names], schema=STATEMENT)
 
 
 class Decide(Function):
     """Decides all vertices in order of rank, and counts those that remain `UNDECIDED`."""
+
+    version: ClassVar[int] = 2
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over all `STATEMENT` rows, sorted by (`rank`, `kind`, `other`)."""
@@ -414,8 +442,9 @@ class Decide(Function):
 
 def decided(fates: bytearray, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the vertices of *batch*, which has whole groups. *fates* of earlier ranks are read, new ones appended."""
-    is_vertex = pc.equal(batch["kind"], _VERTEX)
-    vertices = batch.filter(is_vertex)
+    is_near = pc.equal(batch["kind"], _NEAR)
+    near, batch = batch.filter(is_near), batch.filter(pc.invert(is_near))
+    vertices = batch.filter(pc.equal(batch["kind"], _VERTEX))
     fates.extend(bytes(vertices.num_rows))
     kept, similarity = np.empty(vertices.num_rows, np.int64), np.empty(vertices.num_rows, np.float64)
     rank, kind, other, value = (np.asarray(column) for column in batch.columns[:4])
@@ -429,5 +458,6 @@ def decided(fates: bytearray, batch: pa.RecordBatch) -> pa.RecordBatch:
         pa.array(kept, mask=is_undecided),
         pa.array(similarity, mask=~is_removed),
         pa.array(np.asarray(vertices["rounds"]) + is_undecided),
+        *nearest_kept(fates, near, np.asarray(vertices["rank"])),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=VERTEX)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from typing import ClassVar, Final
 
 import numpy as np
 import pyarrow as pa
@@ -47,10 +47,13 @@ VERTEX: Final = pa.schema(
         pa.field("kept", pa.int64()),
         pa.field("similarity", pa.float64()),
         pa.field("rounds", pa.int64(), nullable=False),
+        pa.field("near", pa.int64()),
+        pa.field("near_similarity", pa.float64()),
     ]
 )
 """A vertex. `kept` is its own rank if it is kept, the rank of a kept vertex that it is similar to if it is removed, and
-null if it is undecided after `rounds` rounds."""
+null if it is undecided after `rounds` rounds. `near` is the rank of a kept vertex before it that is nearly similar to a
+kept one (`below`)."""
 
 
 class Candidates(Function):
@@ -119,6 +122,8 @@ class Vertices(Function):
 class Rank(Function):
     """Numbers all vertices in their order. Those that the parent version kept are kept, the others undecided."""
 
+    version: ClassVar[int] = 2
+
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over all `RANKING` rows, sorted by (`priority`, `id`)."""
         return ranked
@@ -132,8 +137,9 @@ def ranked(batches: Batches) -> Iterator[pa.RecordBatch]:
         ranks = pa.array(np.arange(rank, rank + rows, dtype=np.int64))
         rank += rows
         kept = pc.if_else(pc.equal(batch["is_kept"], 1), ranks, pa.scalar(None, pa.int64()))
-        columns = [ranks, batch[PLACE], kept, pa.nulls(rows, pa.float64())]
-        yield pa.RecordBatch.from_arrays([*columns, pa.array(np.zeros(rows, np.int64))], schema=VERTEX)
+        columns = [ranks, batch[PLACE], kept, pa.nulls(rows, pa.float64()), pa.array(np.zeros(rows, np.int64))]
+        nothing = [pa.nulls(rows, VERTEX.field(name).type) for name in ("near", "near_similarity")]
+        yield pa.RecordBatch.from_arrays([*columns, *nothing], schema=VERTEX)
 
 
 def placed_step(name: str, *, vertices: str, of: str, columns: Mapping[str, str]) -> Exchange:

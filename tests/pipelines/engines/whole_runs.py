@@ -107,4 +107,5 @@ RUNS: Final[dict[str, Run]] = {
 
 def differs_from_local(name: str, folder: Path, engine: Engine) -> bool:
     """Run *name* in this process and on *engine*, and return whether a file of the version differs."""
-    return hashes(RUNS[name](folder / "local", None)) != hashes(RUNS[name](folder / "other", engine))
+    one, other = RUNS[name](folder / "local", None), RUNS[name](folder / "other", engine)
+    return hashes(one) != hashes(other) or one.kept_pairs != other.kept_pairs

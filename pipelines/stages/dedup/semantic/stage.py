@@ -11,6 +11,7 @@ from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Repea
 from corpusmill.pipelines.stages.base import Copies, Documents, Stage
 from corpusmill.pipelines.stages.dedup import buckets, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MIN_FOUND
+from corpusmill.pipelines.stages.dedup.below import BELOW, sample_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, priority_columns
 from corpusmill.pipelines.stages.dedup.rounds import ChoosePairs, rounds_with
@@ -160,6 +161,13 @@ class SemanticDedup(Stage):
             ),
             self._rounds(name, vectors),
             *_star_steps(name, self.threshold),
+            *sample_steps(
+                f"{name}.below",
+                stage=name,
+                vertices=f"{name}.rounds",
+                rays=f"{name}.rays",
+                threshold=self.threshold,
+            ),
             verdict_step(name, decisions=f"{name}.stars", of=documents.state, also=stars.CLUSTER),
         )
 
@@ -243,7 +251,7 @@ class SemanticDedup(Stage):
 
         def compare(compared: str, listed: str, leaders: str) -> Exchange:
             shown = ShowVectors(**vectors, rank=rank, leaders=leaders)
-            return compare_step(compared, shown, of=listed, threshold=self.threshold)
+            return compare_step(compared, shown, of=listed, threshold=self.threshold - BELOW)
 
         return rounds_with(
             f"{name}.rounds",
@@ -254,6 +262,7 @@ class SemanticDedup(Stage):
             buckets=(f"{name}.buckets", f"{name}.divided"),
             choose=ChoosePairs(threshold=_jaccard_of_bits(self.threshold, self.bands * self.planes)),
             compare=compare,
+            threshold=self.threshold,
         )
 
 

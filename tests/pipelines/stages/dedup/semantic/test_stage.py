@@ -156,7 +156,8 @@ def test_a_longer_vector_in_one_direction_is_a_copy() -> None:
     """Only directions are compared, and float64 columns are read like float32 ones."""
     vectors = [[3e-40, -4e-40], [30.0, -40.0], [40.0, -30.0]]
     captures = [embedded(str(number), vector, day=number) for number, vector in enumerate(vectors)]
-    wide = pa.Table.from_pylist(captures, pa.schema([*CAPTURE, ("vector", pa.list_(pa.float64()))]))
+    doubles = pa.field("vector", pa.list_(pa.float64()))
+    wide = pa.Table.from_pylist(captures, CAPTURE.set(CAPTURE.get_field_index("vector"), doubles))
     stage = SemanticDedup.model_validate({"column": "vector", "threshold": 1})
 
     found = {fate["id"]: fate for fate in fates(wide, [("semantic_dedup", stage)], Contrary())}
