@@ -37,7 +37,8 @@ class Parquet(RowLoader):
     """Rows with a text column. All other columns are part of the record's hash and its metadata.
 
     Values have the same form as in JSON Lines: times are ISO 8601 (in microseconds; with a zone, in UTC with ``Z``),
-    bytes are base64, decimals are text, durations are seconds; numbers that are not finite are null.
+    bytes are base64, decimals are text, durations are seconds; numbers that are not finite are null. The column
+    `vector_field` is a list of numbers and is not added to the metadata.
     """
 
     version: ClassVar[int] = 3
