@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.version import Version, open_version, version_in
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
-from corpusmill.pipelines.planning.scans import SourceInput
+from corpusmill.pipelines.planning.scans import LoaderValue, SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
 from corpusmill.pipelines.stages.base import Stage
@@ -42,7 +42,16 @@ def planned(
         parent = publications.current(workspace.dataset(dataset))
         return None if parent is None else version_in(workspace.dataset(dataset).below(parent))
 
-    return build_plan(loaded.recipe, stages, inputs, limit=limit, find_version=find_version, base=loaded.path.parent)
+    has_vectors = any(cast("LoaderValue", loader).has_vectors for loader in loaded.loaders.values())
+    return build_plan(
+        loaded.recipe,
+        stages,
+        inputs,
+        limit=limit,
+        find_version=find_version,
+        base=loaded.path.parent,
+        has_vectors=has_vectors,
+    )
 
 
 def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:

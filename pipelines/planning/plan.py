@@ -112,6 +112,7 @@ def build_plan(
     limit: int | None = None,
     find_version: FindVersion = _no_version,
     base: Path | None = None,
+    has_vectors: bool = False,
 ) -> CorpusPlan:
     """Return the plan of *recipe* over *sources*.
 
@@ -120,12 +121,13 @@ def build_plan(
         limit: Keep only the records with this many smallest ids.
         find_version: Looks up the versions whose tables stages read.
         base: The recipe's folder, to which the files of stages are relative; None: the working directory.
+        has_vectors: Whether a source of the recipe that is not among *sources* yet has embeddings.
 
     Raises:
         RecipeError: A stage reads a column that no earlier stage adds, or a table that a version does not have.
         UsageError: A version that a stage names does not exist.
     """
-    return _Builder(recipe, sources, limit, find_version, base or Path.cwd()).build(stages)
+    return _Builder(recipe, sources, limit, find_version, base or Path.cwd(), has_vectors).build(stages)
 
 
 @dataclass
@@ -137,6 +139,7 @@ class _Builder:
     limit: int | None
     find_version: FindVersion
     base: Path
+    has_vectors: bool
     plan: Plan = field(default_factory=lambda: Plan(()))
     state: str = ""
     laws: list[str] = field(default_factory=lambda: [READ_LAW])
@@ -216,7 +219,7 @@ class _Builder:
 
     def _has_vectors(self) -> bool:
         """Return whether the recipe names the field of embeddings of a source."""
-        return any(source.loader_value().has_vectors for source in self.sources)
+        return self.has_vectors or any(source.loader_value().has_vectors for source in self.sources)
 
     def _judged_by_site(self) -> list[SourceInput]:
         """Return the sources whose pages are judged by the files of their sites."""

@@ -70,3 +70,14 @@ def test_a_recipe_with_a_wrong_field_is_refused(
 
     assert message in result["error"]["message"]
     assert hint in result["error"]["hint"]
+
+
+def test_a_recipe_can_be_planned_before_its_files_are_registered(command: Command, tmp_path: Path) -> None:
+    """The column `vector` follows from the recipe, so `plan` accepts what `run` accepts."""
+    (tmp_path / "a.jsonl").write_text('{"id": "1", "text": "a", "embedding": [1.0, 2.0]}\n')
+    (tmp_path / "b.jsonl").write_text('{"id": "1", "text": "b"}\n')
+    (tmp_path / "recipe.yaml").write_text(RECIPE)
+
+    answer = command("plan", tmp_path / "recipe.yaml")
+
+    assert answer.code == 0, answer.err
