@@ -12,7 +12,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/*/native/*)
-WORKERS ?= 2
+# Tests wait for servers and processes a third of the time, so three of them keep two cores busy.
+WORKERS ?= 3
 
 export PIP_NO_INPUT := 1
 # setuptools calls two tables of pyproject.toml experimental, four times.

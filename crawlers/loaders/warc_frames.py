@@ -349,6 +349,8 @@ def _search(file: BinaryIO, position: int, size: int) -> int:
     while position < size:
         file.seek(position)
         block = file.read(_SCAN_BYTES)
+        if not block:
+            break  # the file became shorter
         if match := _NEXT.search(block):
             return position + match.start() + 1
         position += max(1, len(block) - 8)

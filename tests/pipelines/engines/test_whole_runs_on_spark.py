@@ -15,7 +15,7 @@ pytest.importorskip("pyspark")
 
 
 ALWAYS: Final = ("incremental",)
-"""Runs that are part of every test. The others take minutes on Spark; Beam runs them all."""
+"""Runs that are part of every test. The others take minutes on Spark."""
 
 
 @pytest.mark.parametrize(
