@@ -25,6 +25,7 @@ from corpusmill.schemas.splitmix import splitmix64_column
 Int64 = npt.NDArray[np.int64]
 
 BELOW: Final = 0.1
+"""Greatest distance of a sampled pair from the threshold, in similarity. Farther pairs say nothing about it."""
 SAMPLE: Final = 32
 """Pairs that are recorded for a stage."""
 _FATE_KEPT: Final = 1
