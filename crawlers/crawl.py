@@ -168,7 +168,8 @@ def _definition(source: CrawlSource) -> str:
 def _defined(frontier: Frontier) -> dict[str, Any]:
     """Return the definition of the crawl of *frontier*, which an earlier version may have stored with more fields."""
     stored: dict[str, Any] = json.loads(frontier.get("definition") or "{}")
-    return {name: value for name, value in stored.items() if name not in _NOT_THE_CRAWL}
+    added_later = {"cookies": False}
+    return added_later | {name: value for name, value in stored.items() if name not in _NOT_THE_CRAWL}
 
 
 def _tool() -> str:
@@ -331,6 +332,8 @@ def _check_pages(job: Job, frontier: Frontier) -> None:
 def _hint(seen: dict[str, str | None]) -> str:
     if "robots.disallowed" in seen:
         return "the site does not permit it; ask its owner, or choose other start_urls"
+    if "robots.crawl_delay" in seen:
+        return "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
     if "scope.offsite" in seen:
         return "the start page redirects to another host; use that host in start_urls"
     return "correct start_urls"

@@ -17,7 +17,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
-from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.refusal import CERTAIN, UNREACHABLE
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
 
 _SCHEMA: Final = """
@@ -259,7 +259,7 @@ class Frontier:
         self._busy.pop(entry.host, None)
         unreachable = result.rule in UNREACHABLE
         place.failures = place.failures + 1 if unreachable else 0
-        if unreachable and place.pages and result.rule == "robots.unreachable":
+        if place.pages and result.rule in CERTAIN:
             place.gone = True
         elif unreachable and place.pages and place.failures >= _PATIENCE:
             place.suspended = (entry, result, file, end)

@@ -49,7 +49,7 @@ class SiteSpider(Spider):
         self.job = job
         self.frontier = frontier
         self.failure: BaseException | None = None
-        self.delays: dict[str, float] = {}
+        self.pace = job.pace()
         self._writer = writer
         self._report = report
         self._robots = 0

@@ -20,6 +20,8 @@ from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 _NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact", "respect"))
 """Fields that control when and how politely a source is acquired, or which of its pages are published, and do not
 define it."""
+_ADDED_LATER: Final = (("cookies", False),)
+"""Fields that are new, with the value that says what was the case without them."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
 
 
@@ -29,8 +31,9 @@ def source_definition(source: Source) -> dict[str, Any]:
 
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that are not null, so that a new field does not change existing definitions."""
-    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
+    """Return the *fields* that are set, so that a new field does not change existing definitions."""
+    given = {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
+    return {name: value for name, value in given.items() if (name, value) not in _ADDED_LATER}
 
 
 def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any]]:
