@@ -162,7 +162,7 @@ class Client:
         if unwanted is not None:
             raise _Unread(unwanted, drained=await connection.drain(head))
         limit = self._max_bytes if cut_at is None else cut_at
-        body, whole = await connection.body(head, limit)
+        body, whole = await connection.body(head, limit, may_cut=cut_at is not None)
         if not whole and cut_at is None:
             raise Refusal("error.too_large", f"body above {limit} bytes")
         if whole and cut_at is not None and connection.has_surplus:

@@ -191,8 +191,11 @@ class Connection:
             return False
         return (await self.body(head, _DRAINED))[1]
 
-    async def body(self, head: Head, limit: int) -> tuple[bytes, bool]:
-        """Return the body without its framing, and whether it is complete (otherwise it is cut at *limit* bytes)."""
+    async def body(self, head: Head, limit: int, *, may_cut: bool = False) -> tuple[bytes, bool]:
+        """Return the body without its framing, and whether it is complete.
+
+        A longer body is cut at *limit* bytes. Without *may_cut*, it is not read if its length is declared.
+        """
         if head.status in _NO_BODY:
             return b"", True
         if "transfer-encoding" in head.headers:
@@ -203,6 +206,8 @@ class Connection:
         lengths = {length.strip() for length in declared.split(",")}
         if len(lengths) > 1 or not _LENGTH.fullmatch(digits := lengths.pop()):
             raise Refusal("error.bad_response", f"Content-Length: {declared[:100]}")
+        if int(digits) > limit and not may_cut:
+            return b"", False
         return await self._exactly(min(int(digits), limit)), int(digits) <= limit
 
     async def _to_end(self, limit: int) -> tuple[bytes, bool]:
@@ -212,7 +217,8 @@ class Connection:
             if not part:
                 return bytes(body), True
             body += part
-        return bytes(body[:limit]), False
+        del body[limit:]
+        return bytes(body), False
 
     async def _chunked(self, head: Head, limit: int) -> tuple[bytes, bool]:
         """Read chunks (RFC 9112 §7.1) and discard trailers."""

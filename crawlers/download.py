@@ -113,7 +113,7 @@ class DownloadHandler(BaseDownloadHandler):
 
     async def _get(self, url: str, *, is_robots: bool) -> Exchange:
         if is_robots:
-            return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
+            return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
         return await self._client.get(url, media_types=HTML_TYPES)
 
     def _check_suspension(self, host: str) -> None:
