@@ -145,6 +145,9 @@ class Frontier:
         self._max_pages = max_pages
         self._in_levels = in_levels
         self._busy: dict[str, Entry] = {}
+        self._uncounted = (
+            0  # responses for robots.txt that came before a URL that stays queued; the next one counts them
+        )
         self._hosts: dict[str, _Host] = {}
         self._load()
 
@@ -261,6 +264,7 @@ class Frontier:
         place.failures = place.failures + 1 if unreachable else 0
         if place.pages and result.rule in CERTAIN:
             place.gone = True
+            self._uncounted += result.robots
         elif unreachable and place.pages and place.failures >= _PATIENCE:
             place.suspended = (entry, result, file, end)
         else:
@@ -287,6 +291,7 @@ class Frontier:
         failure, place.suspended, place.failures = place.suspended, None, 0
         if rule in UNREACHABLE:
             place.gone = True
+            self._uncounted += failure[1].robots
         else:
             self._store(*failure)
 
@@ -296,14 +301,15 @@ class Frontier:
             links = self._counted(entry, result)
             target = links[0].key if result.state == State.REDIRECT else None
             self._db.execute(
-                "UPDATE urls SET state = ?, target = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, robots = ?,"
-                " bytes = ? WHERE id = ?",
+                "UPDATE urls SET state = ?, target = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, bytes = ?,"
+                " robots = robots + ? WHERE id = ?",
                 (
                     *(result.state, target, result.rule, result.message, time.time_ns() // 1000),
-                    *(file, end, result.robots, result.size, entry.id),
+                    *(file, end, result.size, result.robots + self._uncounted, entry.id),
                 ),
             )
             self._add(links, referrer=entry.id)
+        self._uncounted = 0
         place.pages += result.state == State.PAGE
         self.pages += result.state == State.PAGE
         if result.rule is not None:
@@ -419,18 +425,22 @@ class Frontier:
             # Pages that link to such a URL later are lost too, so its first referrer decides.
             self._db.execute(f"DELETE FROM urls WHERE referrer IN (SELECT id FROM urls WHERE {condition})", values)
             self._queue_again(condition, values)
+            self._db.execute(f"UPDATE urls SET file = NULL, end = NULL, robots = 0 WHERE {condition}", values)
         self._reload()
 
     def retry(self) -> None:
-        """Queue again the URLs that failed because a host could not be reached."""
+        """Queue again the URLs that failed because a host could not be reached.
+
+        The responses for robots.txt that they count stay in the archive.
+        """
         with self._transaction():
             self._queue_again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
         self._reload()
 
     def _queue_again(self, condition: str, values: tuple[Any, ...]) -> None:
         self._db.execute(
-            "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
-            f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
+            "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, bytes = 0"
+            f" WHERE {condition}",
             values,
         )
 

@@ -7,6 +7,7 @@ import gzip
 import socket
 import ssl
 import struct
+import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -78,11 +79,14 @@ async def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
-def gzipped_zeros(size: int) -> bytes:
-    """Return *size* bytes in gzip, a thousandth as large, without ever holding them in memory."""
-    block = 1 << 24
-    full = gzip.compress(bytes(block), mtime=0)
-    return full * (size // block) + gzip.compress(bytes(size % block), mtime=0)
+def gzip_bomb(size: int) -> bytes:
+    """Return one gzip stream of about *size* null bytes, a thousandth as large, made without holding them in memory.
+
+    Its checksum is wrong, which a reader notices after it has decoded all of it.
+    """
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    block = packer.compress(bytes(1 << 24)) + packer.flush(zlib.Z_FULL_FLUSH)
+    return gzip.compress(b"")[:10] + block * (size >> 24) + b"\x03\x00" + bytes(8)
 
 
 @contextmanager
