@@ -135,16 +135,17 @@ class Client:
                 with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
                     return kept, await kept.ask(request, limit)
             kept.close()
-        connection = await self._connect(place)
+        connection = await self._connect(place, limit)
         return connection, await connection.ask(request, limit)
 
-    async def _connect(self, place: SplitResult) -> Connection:
+    async def _connect(self, place: SplitResult, limit: TimeLimit) -> Connection:
         host, port = place.hostname or "", _key(place)[2]
         if place.scheme == "https" and self._tls is None:
             self._tls = ssl.create_default_context()
         tls = self._tls if place.scheme == "https" else None
         failure: OSError | None = None
         for address in await permitted_addresses(host, port, permits=self._permits, lookup=self._lookup):
+            limit.extend()
             try:
                 async with asyncio.timeout(_CONNECT_S):
                     return await Connection.open(address, port, tls=tls, host=host)
@@ -153,6 +154,8 @@ class Client:
             except OSError as error:
                 failure = error
         assert failure is not None, "resolution returns at least one address"
+        if isinstance(failure, TimeoutError):
+            raise Refusal("error.timeout", "no connection", retry_after_s=0) from failure
         raise failure
 
     async def _body(

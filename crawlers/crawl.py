@@ -325,7 +325,8 @@ def _check_pages(job: Job, frontier: Frontier) -> None:
     if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
         hint = f"check that {start} can be reached from this machine, then run the same command again"
         raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    hint = "set `allow_private: true` if this address is intended" if "address.private" in seen else _hint(seen)
+    is_private = "address.private" in seen and not job.source.allow_private
+    hint = "set `allow_private: true` if this address is intended" if is_private else _hint(seen)
     raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import socket
 import ssl
 import time
 import tracemalloc
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -151,6 +154,37 @@ def test_bytes_after_a_response_are_not_taken_for_the_next_one() -> None:
     answers = {"/first": sending(first), "/second": sending(response("<p>second"))}
     with serve_raw({"127.0.0.2": answers}) as server:
         assert asyncio.run(get(server.port)) == [b"<p>first", b"<p>second"]
+
+
+def test_the_next_address_is_tried_when_one_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many machines have no route to the IPv6 address of a site, and only find out by waiting."""
+    monkeypatch.setattr("corpusmill.crawlers.client._CONNECT_S", 0.2)
+
+    async def addresses(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", "127.0.0.3"]
+
+    async def get(port: int) -> str:
+        client = Client(user_agent="test", allow_private=True, timeout_s=5, max_bytes=MAX_BYTES, lookup=addresses)
+        address = (await client.get(f"http://name.test:{port}/")).address
+        await client.close()
+        return address
+
+    with serve_raw({"127.0.0.3": {"/": sending(page())}}) as server, full_backlog("127.0.0.2", server.port):
+        assert asyncio.run(get(server.port)) == "127.0.0.3"
+
+
+@contextmanager
+def full_backlog(address: str, port: int) -> Iterator[None]:
+    """Listen without accepting, with so many connections that the system ignores another one."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.socket())
+        listener.bind((address, port))
+        listener.listen(0)
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex((address, port))
+        yield
 
 
 class Authority:
