@@ -11,7 +11,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from corpusmill.crawlers.frontier.refusal import Refusal
 
@@ -92,7 +92,7 @@ class _Reader(asyncio.StreamReader):
     limit: TimeLimit | None = None
     arrived = 0
 
-    def feed_data(self, data: bytes) -> None:
+    def feed_data(self, data: Any) -> None:
         """Take bytes from the transport."""
         self.arrived += len(data)
         if self.limit is not None:
