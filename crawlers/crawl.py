@@ -21,8 +21,9 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.crawlers.frontier.entries import Link
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
-from corpusmill.crawlers.frontier.store import Frontier, Link
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, tool_name
 from corpusmill.crawlers.references import resolved_url
 from corpusmill.crawlers.warc import archive_name
