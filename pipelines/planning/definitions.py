@@ -20,8 +20,6 @@ from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 _NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact", "respect"))
 """Fields that control when and how politely a source is acquired, or which of its pages are published, and do not
 define it."""
-_ADDED_LATER: Final = (("cookies", False),)
-"""Fields that are new, with the value that says what was the case without them."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
 
 
@@ -32,8 +30,8 @@ def source_definition(source: Source) -> dict[str, Any]:
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the *fields* that are set, so that a new field does not change existing definitions."""
-    given = {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
-    return {name: value for name, value in given.items() if (name, value) not in _ADDED_LATER}
+    is_set = {name: value for name, value in fields.items() if value is not None and value is not False}
+    return {name: value for name, value in is_set.items() if name not in _NO_DEFINITION}
 
 
 def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any]]:
