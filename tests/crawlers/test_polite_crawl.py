@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from corpusmill.crawlers.crawl import crawl
+from corpusmill.crawlers.crawl_definition import definition, stored_definition
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import CrawlSource
 from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 
@@ -105,3 +109,22 @@ def test_each_archived_robots_txt_is_counted_when_a_crawl_goes_on(raw_dir: Path)
 
     assert manifest.counts["refused.robots.unreachable"] == 1
     assert manifest.counts["responses"] == manifest.counts["requests"] == len(archived(raw_dir))
+
+
+def test_a_crawl_from_before_cookies_existed_goes_on(tmp_path: Path) -> None:
+    """A new field must not discard the pages of an unfinished crawl."""
+    source = source_of(Site("http://127.0.0.1", {}))
+    fields = json.loads(definition(source))
+    frontier = Frontier(tmp_path / "site.db")
+    frontier.remember(definition=json.dumps({name: value for name, value in fields.items() if name != "cookies"}))
+
+    same, other = (
+        stored_definition(frontier) == json.loads(definition(one)) for one in (source, _with_cookies(source))
+    )
+
+    frontier.close()
+    assert (same, other) == (True, False)
+
+
+def _with_cookies(source: CrawlSource) -> CrawlSource:
+    return source.model_copy(update={"cookies": True})
