@@ -125,7 +125,7 @@ class Client:
         if cookie is not None:
             fields["Cookie"] = cookie
         lines = [f"GET {request_target(url)} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     async def _send(self, place: SplitResult, request: bytes, limit: TimeLimit) -> tuple[Connection, Head]:
         """Send *request* on the idle connection, or on a new one if there is none or it was closed."""

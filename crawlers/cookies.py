@@ -6,6 +6,7 @@ that set it, whatever its `Domain` is.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Sequence
 from email.message import Message
@@ -24,6 +25,7 @@ MAX_COOKIES: Final = 50
 """Cookies of a host that are kept (RFC 6265 §6.1)."""
 MAX_COOKIE_BYTES: Final = 4096
 """A longer `Set-Cookie` is ignored (RFC 6265 §6.1)."""
+_CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME: Final = b"set-cookie:"
 
 
@@ -44,7 +46,7 @@ class CookieStore:
 
     def keep(self, url: str, head: Sequence[bytes]) -> None:
         """Keep the cookies that the lines *head* of the response from *url* set, if they are permitted."""
-        lines = [line for line in head if line[: len(_NAME)].lower() == _NAME and len(line) <= MAX_COOKIE_BYTES]
+        lines = [line for line in head if line[: len(_NAME)].lower() == _NAME and _is_acceptable(line)]
         if not lines:
             return
         jar = self._jars.setdefault(_host(url), CookieJar(_Policy()))
@@ -73,6 +75,11 @@ class _Response:
 
     def info(self) -> Message:
         return self._message
+
+
+def _is_acceptable(line: bytes) -> bool:
+    """Return whether *line* is short, and without control characters, which could end the header that sends it back."""
+    return len(line) <= MAX_COOKIE_BYTES and _CONTROL.search(line) is None
 
 
 @cache

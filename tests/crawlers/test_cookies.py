@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from corpusmill.crawlers.cookies import MAX_COOKIE_BYTES, MAX_COOKIES, CookieStore
 from corpusmill.crawlers.crawl import crawl
@@ -49,6 +51,14 @@ def test_a_cookie_is_kept_if_its_host_may_set_it(value: str, expected: str | Non
     assert _after(value) == expected
 
 
+@given(st.text(st.characters(max_codepoint=0xFF)), st.text(st.sampled_from('a.=;, \t"\r\xe9\0:1-'), max_size=40))
+def test_any_value_has_an_answer(name: str, attributes: str) -> None:
+    """What a server sends must neither end a crawl nor add lines to the next request."""
+    header = _after(f"{name}={name}; Domain={attributes}; Path={attributes}", f"{name}; {attributes}=a", attributes)
+
+    assert header is None or not {*"\r\n\0"} & {*header.encode("latin-1").decode("latin-1")}
+
+
 def test_a_cookie_is_only_sent_to_the_host_that_set_it() -> None:
     """A site cannot mark this crawler for other sites, whatever its `Domain` is."""
     value = "a=1; Domain=example.co.uk; Path=/"
@@ -67,7 +77,7 @@ def test_a_host_cannot_set_cookies_without_end() -> None:
     assert len(header.split("; ")) == MAX_COOKIES
 
 
-@pytest.mark.parametrize(("cookies", "sent"), [(False, [None, None]), (True, ["id=7; lang=de", "id=7; lang=fr"])])
+@pytest.mark.parametrize(("cookies", "sent"), [(False, [None, None]), (True, ["id=7; lang=de", "id=7; lang=f\xe9"])])
 def test_a_crawl_sends_cookies_only_if_its_recipe_says_so(
     tmp_path: Path, cookies: bool, sent: list[str | None]
 ) -> None:
@@ -76,7 +86,7 @@ def test_a_crawl_sends_cookies_only_if_its_recipe_says_so(
     answers = {
         "/robots.txt": Answer("", headers={"Set-Cookie": "id=7"}),
         "/tdm": page(),
-        "/": Answer("<a href=/a>a</a>", headers={**html, "Set-Cookie": "lang=fr"}),
+        "/": Answer("<a href=/a>a</a>", headers={**html, "Set-Cookie": "lang=f\xe9"}),
         "/a": page(),
     }
     with serve({**answers, "/ai.txt": Answer("", headers={"Set-Cookie": "lang=de"})}) as site:
