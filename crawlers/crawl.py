@@ -22,9 +22,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.frontier.ledger import archived_pages as pages_of_queue
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.references import resolved_url
 from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
@@ -32,7 +33,7 @@ from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedEr
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.interrupts import held_interrupts
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, allows_budgets
 from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
 from corpusmill.schemas.urls import canonical_url
 
@@ -40,6 +41,7 @@ Progress = Callable[[CrawlProgress], None]
 
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
+_HOSTS_NAMED: Final = 10
 _LOCK_PATIENCE_S: Final = 5.0
 """Time to wait for the lock: a crawl whose parent was killed needs a moment to end."""
 _NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect"))
@@ -58,7 +60,7 @@ def crawl(
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
     After a finished crawl, a new one starts. A killed crawl resumes without losing or repeating a page. If only
-    `max_pages` changed, and is not below the number of pages, it resumes with the new budget.
+    `max_pages` changed, and is not below the number of pages, or `budgets` were raised, it resumes with these.
 
     Args:
         source: The source.
@@ -92,14 +94,7 @@ def crawl(
 
 def archived_pages(name: str, raw_dir: Path) -> int:
     """Return the number of pages that the latest crawl of the source *name* archived, finished or not."""
-    path = _frontier_path(name, raw_dir)
-    if not path.exists():
-        return 0
-    frontier = Frontier(path)
-    try:
-        return frontier.pages
-    finally:
-        frontier.close()
+    return pages_of_queue(_frontier_path(name, raw_dir))
 
 
 def _frontier_path(name: str, raw_dir: Path) -> Path:
@@ -113,17 +108,17 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     definition = _definition(source)
-    frontier = Frontier(path)
+    frontier = open_frontier(source, path)
     finished = frontier.get("finished")
     if finished == 1 and extend and _is_same(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
     elif finished == 0 and _allows_budget(source, frontier):
-        frontier.remember(definition=definition)
+        _take_budgets(frontier, definition)
     if frontier.get("finished") != 0 or _defined(frontier) != json.loads(definition):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        frontier = Frontier(path)
+        frontier = open_frontier(source, path)
         frontier.seed(_start(url) for url in source.start_urls)
         frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir, store))
     frontier.retry()
@@ -137,16 +132,26 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
 
 
 def _allows_budget(source: CrawlSource, frontier: Frontier) -> bool:
-    """Return whether the crawl of *frontier* differs from *source* in `max_pages` alone, and has no page too many."""
-    is_same = _defined(frontier) | {"max_pages": source.max_pages} == json.loads(_definition(source))
-    return is_same and (source.max_pages is None or frontier.pages <= source.max_pages)
+    """Return whether the crawl of *frontier* differs from *source* in budgets alone, and has used no more than them."""
+    before = _defined(frontier)
+    new = json.loads(_definition(source))
+    is_same = before | {name: new[name] for name in BUDGET_FIELDS} == new
+    return is_same and allows_budgets(source, before, pages=frontier.pages)
 
 
 def _reopen(source: CrawlSource, frontier: Frontier) -> None:
     """Let a finished crawl go on with another budget, in a new file, because a reader may use the published ones."""
     position = frontier.position()
     if position is not None and _allows_budget(source, frontier):
-        frontier.remember(finished=0, definition=_definition(source), next_file=position[0] + 1)
+        frontier.remember(finished=0, next_file=position[0] + 1)
+        _take_budgets(frontier, _definition(source))
+
+
+def _take_budgets(frontier: Frontier, definition: str) -> None:
+    """Store the *definition*, and queue what did not fit into the queue before if its budgets are higher."""
+    if frontier.get("definition") != definition:
+        frontier.retry_cut()
+    frontier.remember(definition=definition)
 
 
 def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
@@ -264,7 +269,7 @@ def _check(job: Job, last: dict[str, Any], code: int) -> None:
 
 def _finish(job: Job, store: Store) -> RawManifest:
     """Publish a crawl whose queue is empty, the manifest last, then remove the files of the previous crawl."""
-    frontier = Frontier(job.frontier)
+    frontier = open_frontier(job.source, job.frontier)
     try:
         _check_pages(job, frontier)
         manifest = RawManifest(
@@ -312,10 +317,9 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 def _check_pages(job: Job, frontier: Frontier) -> None:
     """Raise if the crawl fetched no page, or if a host stopped answering."""
     start = job.source.start_urls[0]
-    budget = job.source.max_pages
-    if frontier.queued and (budget is None or frontier.pages < budget):
+    if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
-        hosts = ", ".join(frontier.waiting_hosts)
+        hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages:
         return

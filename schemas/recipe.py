@@ -10,6 +10,7 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -27,6 +28,7 @@ from pydantic import (
     model_validator,
 )
 
+from corpusmill.schemas.budgets import CrawlBudgets
 from corpusmill.schemas.expectations import COMMENT
 from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect
 from corpusmill.schemas.problems import HintedValueError
@@ -158,12 +160,28 @@ class CrawlSource(_Part):
     max_depth: int | None = Field(
         default=None, ge=0, description="Maximum number of links from a start page; null: no limit."
     )
+    budgets: CrawlBudgets | None = Field(
+        default=None,
+        description="What the crawl may use besides `max_pages`, in all and per host; null: no limit.",
+        examples=[{"bytes": "10GB", "seconds": "8h", "per_host": {"pages": 1000}}],
+    )
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
     allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     refresh: Duration = Field(
         default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )
+
+
+BUDGET_FIELDS: Final = ("max_pages", "budgets")
+"""Fields of a crawl that may be raised while it keeps its pages."""
+
+
+def allows_budgets(source: CrawlSource, before: Mapping[str, Any], *, pages: int) -> bool:
+    """Return whether a crawl defined by *before*, with so many *pages*, can take the budgets of *source*."""
+    old = CrawlBudgets.model_validate(before.get("budgets") or {})
+    new = source.budgets or CrawlBudgets()
+    return new.covers(old) and (source.max_pages is None or pages <= source.max_pages)
 
 
 class LoadSource(_Part):

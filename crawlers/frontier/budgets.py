@@ -44,7 +44,7 @@ class PatternBudgets:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        db.executescript(_SCHEMA)
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
 
     def count(self, page: int, canonical: str, sketch: bytes, *, links: Iterable[str]) -> bool:
         """Count the page of row *page* for its pattern; return whether the page is redundant.

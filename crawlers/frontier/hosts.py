@@ -1,0 +1,155 @@
+"""The hosts of the queue and what they have used, in its file, so that any number of them needs no memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from corpusmill.crawlers.frontier.limits import Limits
+
+_IS_CUT: Final = "pages >= ? OR bytes >= ? OR seconds >= ?"
+_FIRST: Final = "SELECT depth * ? FROM urls WHERE host = hosts.id AND state = 0 ORDER BY depth, rank, id LIMIT 1"
+_SET_LEVEL: Final = f"UPDATE hosts SET level = iif(is_gone OR {_IS_CUT}, NULL, ({_FIRST}))"
+_COLUMNS: Final = "id, name, settled, first_page, failures"
+_IDS_KEPT: Final = 4_096
+
+
+@dataclass(frozen=True)
+class Host:
+    """A host when one of its URLs is taken.
+
+    Args:
+        settled: Number of its settled URLs.
+        first_page: Row of the first page that was archived; None if there is none.
+        failures: Failures to reach it in a row.
+    """
+
+    id: int
+    name: str
+    settled: int
+    first_page: int | None
+    failures: int
+
+
+class Hosts:
+    """Counts the URLs of each host, and finds the next host that has URLs to take.
+
+    The column `level` is the depth of a host's next URL, or 0 if the crawl does not go level by level. It is NULL if
+    there is none to take: the host has no queued URLs, has used up a budget, or is not available.
+    """
+
+    def __init__(self, db: sqlite3.Connection, limits: Limits, *, in_levels: bool) -> None:
+        self._db = db
+        self._limits = limits.per_host
+        self._level_values = (*limits.per_host, int(in_levels))
+        self._cursor = 0
+        self._ids: dict[str, int] = {}
+
+    def refresh_all(self) -> None:
+        """Compute which hosts have URLs to take, after the limits changed."""
+        self._db.execute(f"{_SET_LEVEL} WHERE queued", self._level_values)
+
+    def reset(self) -> None:
+        """Make the hosts available again that could not be reached."""
+        self._db.execute("UPDATE hosts SET failures = 0, is_gone = 0 WHERE failures OR is_gone")
+        self._db.execute(f"{_SET_LEVEL} WHERE queued AND level IS NULL", self._level_values)
+
+    def recount(self) -> None:
+        """Count the URLs of all hosts again, after some were removed or queued again."""
+        self._db.execute("UPDATE hosts SET queued = 0, settled = 0, pages = 0, bytes = 0, first_page = NULL")
+        self._db.execute(
+            """
+            UPDATE hosts SET queued = c.queued, settled = c.settled, pages = c.pages, bytes = c.bytes,
+                first_page = c.first_page
+            FROM (
+                SELECT host, sum(state = 0) AS queued, sum(state > 0) AS settled, sum(state = 1) AS pages,
+                    sum(bytes) AS bytes, min(iif(state = 1, id, NULL)) AS first_page FROM urls GROUP BY host
+            ) AS c WHERE c.host = hosts.id
+            """
+        )
+        self._db.execute(_SET_LEVEL, self._level_values)
+
+    def totals(self) -> tuple[int, int, int]:
+        """Return the numbers of queued URLs, of pages and of their bytes."""
+        queued, pages, size = self._db.execute("SELECT total(queued), total(pages), total(bytes) FROM hosts").fetchone()
+        return int(queued), int(pages), int(size)
+
+    def has_ready(self) -> bool:
+        """Return whether a host has URLs to take, or one in flight."""
+        return self._level() is not None
+
+    def _level(self) -> int | None:
+        """Return the smallest depth of a URL to take, or in flight."""
+        level: int | None = self._db.execute("SELECT min(level) FROM hosts WHERE level IS NOT NULL").fetchone()[0]
+        return level
+
+    def next_ready(self, busy: Iterable[int]) -> Host | None:
+        """Return the next host, in turn, that has URLs to take and is not *busy*; None if there is none.
+
+        A busy host keeps its level, so that no host continues with the next level before it.
+        """
+        level = self._level()
+        if level is None:
+            return None
+        skipped = set(busy)
+        query = f"SELECT {_COLUMNS} FROM hosts WHERE level = ? AND id > ? ORDER BY id LIMIT ?"
+        for after in (self._cursor, 0):
+            for row in self._db.execute(query, (level, after, len(skipped) + 1)):
+                if row[0] not in skipped:
+                    self._cursor = row[0]
+                    return Host(*row)
+        return None
+
+    def get(self, host: int) -> Host:
+        """Return the host with the number *host*."""
+        return Host(*self._db.execute(f"SELECT {_COLUMNS} FROM hosts WHERE id = ?", (host,)).fetchone())
+
+    def id_of(self, name: str) -> int:
+        """Return the number of the host *name*; a new host gets one."""
+        number = self._ids.get(name)
+        if number is None:
+            row = self._db.execute("SELECT id FROM hosts WHERE name = ?", (name,)).fetchone()
+            number = row[0] if row else self._db.execute("INSERT INTO hosts (name) VALUES (?)", (name,)).lastrowid
+            if len(self._ids) >= _IDS_KEPT:
+                self._ids.clear()
+            self._ids[name] = number
+        return number
+
+    def queued(self, host: int) -> int:
+        """Return the number of queued URLs of *host*."""
+        return int(self._db.execute("SELECT queued FROM hosts WHERE id = ?", (host,)).fetchone()[0])
+
+    def add_queued(self, host: int, count: int) -> None:
+        """Add *count* to the queued URLs of *host*."""
+        self._db.execute("UPDATE hosts SET queued = queued + ? WHERE id = ?", (count, host))
+
+    def add_settled(self, host: int, *, page: int | None, size: int, seconds: float, failures: int) -> None:
+        """Count a settled URL of *host*.
+
+        Args:
+            page: Row of the page; None if the URL is no page.
+        """
+        self._db.execute(
+            "UPDATE hosts SET queued = queued - 1, settled = settled + 1, pages = pages + ?, bytes = bytes + ?,"
+            " seconds = seconds + ?, failures = ?, first_page = ifnull(first_page, ?) WHERE id = ?",
+            (page is not None, size, seconds, failures, page, host),
+        )
+
+    def set_gone(self, host: int) -> None:
+        """Store that *host* is no longer available."""
+        self._db.execute("UPDATE hosts SET is_gone = 1, level = NULL WHERE id = ?", (host,))
+
+    def refresh(self, host: int) -> None:
+        """Compute again whether *host* has URLs to take, after its URLs or its counts changed."""
+        self._db.execute(f"{_SET_LEVEL} WHERE id = ?", (*self._level_values, host))
+
+    def forget_ids(self) -> None:
+        """Forget the numbers of new hosts, because the transaction that added them was rolled back."""
+        self._ids.clear()
+
+    def stalled(self, count: int) -> list[str]:
+        """Return the names of at most *count* hosts that have queued URLs and budget left."""
+        query = f"SELECT name FROM hosts WHERE queued AND NOT ({_IS_CUT}) ORDER BY name LIMIT ?"
+        return [name for (name,) in self._db.execute(query, (*self._limits, count))]
