@@ -76,12 +76,14 @@ class Additions:
         self._limits = limits
         self._known: dict[str, _Known] = {}
         self._refused: set[str] = set()
+        self._absent: set[str] = set()  # keys that are not in the queue, until the next `add`
 
     def forget(self, *keys: str) -> None:
         """Forget *keys*, because their rows changed in another way; forget all without arguments."""
         if not keys:
             self._known.clear()
             self._refused.clear()
+            self._absent.clear()
         for key in keys:
             self._known.pop(key, None)
             self._refused.discard(key)
@@ -94,15 +96,17 @@ class Additions:
 
     def _find(self, links: Sequence[Link]) -> None:
         """Read the places of *links* that are in the queue."""
-        if len(self._known) + len(self._refused) > _KEYS_KEPT:
+        if len(self._known) + len(self._refused) + len(self._absent) > _KEYS_KEPT:
             self.forget()
-        keys = list(dict.fromkeys(link.key for link in links if link.rule is None and link.key not in self._known))
+        wanted = dict.fromkeys(link.key for link in links if link.rule is None)
+        keys = [key for key in wanted if key not in self._known and key not in self._absent]
         for at in range(0, len(keys), _KEYS_PER_QUERY):
             part = keys[at : at + _KEYS_PER_QUERY]
             values = (*part, *(None,) * (_KEYS_PER_QUERY - len(part)))
             for key, state, depth, chain, rank in self._db.execute(_FIND, values):
                 place = _Known(depth, chain, rank) if state == State.QUEUED else _SETTLED
                 self._known[key] = max(place, self._known.get(key, place))  # one spelling of several may be queued
+        self._absent.update(key for key in keys if key not in self._known)
 
     def add(self, links: Sequence[Link], *, origin: Origin | None, queued: int) -> Added:
         """Queue new links by host, and record those that are not followed.
@@ -117,6 +121,7 @@ class Additions:
             rows = [row for at, link in enumerate(part, index) if (row := self._row(link, at, origin, queued, added))]
             self._db.executemany(_INSERT, rows)
             index += len(part)
+        self._absent.clear()
         for host, count in added.queued.items():
             self._hosts.add_queued(host, count)
         return added

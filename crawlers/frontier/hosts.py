@@ -11,8 +11,16 @@ from corpusmill.crawlers.frontier.limits import Limits
 
 _IS_CUT: Final = "pages >= ? OR bytes >= ? OR seconds >= ?"
 _FIRST: Final = "SELECT depth * ? FROM urls WHERE host = hosts.id AND state = 0 ORDER BY depth, rank, id LIMIT 1"
-_SET_LEVEL: Final = f"UPDATE hosts SET level = iif(is_gone OR {_IS_CUT}, NULL, ({_FIRST}))"
+_LEVEL: Final = f"iif(is_gone OR {_IS_CUT}, NULL, ({_FIRST}))"
+_SET_LEVEL: Final = f"UPDATE hosts SET level = {_LEVEL}"
+_OLD_AND_NEW_LEVEL: Final = f"SELECT level, {_LEVEL} FROM hosts WHERE id = ?"
 _COLUMNS: Final = "id, name, settled, first_page, failures"
+_NEXT: Final = (
+    f"SELECT {_COLUMNS} FROM hosts WHERE level = (SELECT min(level) FROM hosts WHERE level IS NOT NULL) AND id > ?"
+    " ORDER BY id LIMIT ?"
+)
+_FILE_BITS: Final = 44
+"""Bits of a position for the byte in a file: files have less than 16 TB."""
 _IDS_KEPT: Final = 4_096
 
 
@@ -46,6 +54,7 @@ class Hosts:
         self._level_values = (*limits.per_host, int(in_levels))
         self._cursor = 0
         self._ids: dict[str, int] = {}
+        self._ready = 0  # number of hosts with a level
 
     def refresh_all(self) -> None:
         """Compute which hosts have URLs to take, after the limits changed."""
@@ -58,14 +67,17 @@ class Hosts:
 
     def recount(self) -> None:
         """Count the URLs of all hosts again, after some were removed or queued again."""
-        self._db.execute("UPDATE hosts SET queued = 0, settled = 0, pages = 0, bytes = 0, first_page = NULL")
         self._db.execute(
-            """
+            "UPDATE hosts SET queued = 0, settled = 0, pages = 0, bytes = 0, first_page = NULL, position = NULL"
+        )
+        self._db.execute(
+            f"""
             UPDATE hosts SET queued = c.queued, settled = c.settled, pages = c.pages, bytes = c.bytes,
-                first_page = c.first_page
+                first_page = c.first_page, position = c.position
             FROM (
                 SELECT host, sum(state = 0) AS queued, sum(state > 0) AS settled, sum(state = 1) AS pages,
-                    sum(bytes) AS bytes, min(iif(state = 1, id, NULL)) AS first_page FROM urls GROUP BY host
+                    sum(bytes) AS bytes, min(iif(state = 1, id, NULL)) AS first_page,
+                    max(file << {_FILE_BITS} | end) AS position FROM urls GROUP BY host
             ) AS c WHERE c.host = hosts.id
             """
         )
@@ -78,25 +90,18 @@ class Hosts:
 
     def has_ready(self) -> bool:
         """Return whether a host has URLs to take, or one in flight."""
-        return self._level() is not None
-
-    def _level(self) -> int | None:
-        """Return the smallest depth of a URL to take, or in flight."""
-        level: int | None = self._db.execute("SELECT min(level) FROM hosts WHERE level IS NOT NULL").fetchone()[0]
-        return level
+        return self._ready > 0
 
     def next_ready(self, busy: Iterable[int]) -> Host | None:
         """Return the next host, in turn, that has URLs to take and is not *busy*; None if there is none.
 
         A busy host keeps its level, so that no host continues with the next level before it.
         """
-        level = self._level()
-        if level is None:
-            return None
         skipped = set(busy)
-        query = f"SELECT {_COLUMNS} FROM hosts WHERE level = ? AND id > ? ORDER BY id LIMIT ?"
+        if len(skipped) >= self._ready:
+            return None
         for after in (self._cursor, 0):
-            for row in self._db.execute(query, (level, after, len(skipped) + 1)):
+            for row in self._db.execute(_NEXT, (after, len(skipped) + 1)):
                 if row[0] not in skipped:
                     self._cursor = row[0]
                     return Host(*row)
@@ -125,29 +130,42 @@ class Hosts:
         """Add *count* to the queued URLs of *host*."""
         self._db.execute("UPDATE hosts SET queued = queued + ? WHERE id = ?", (count, host))
 
-    def add_settled(self, host: int, *, page: int | None, size: int, seconds: float, failures: int) -> None:
-        """Count a settled URL of *host*.
+    def add_settled(
+        self, host: int, *, page: int | None, size: int, seconds: float, failures: int, file: int, end: int
+    ) -> None:
+        """Count a settled URL of *host*, and store the position in the archive.
 
         Args:
             page: Row of the page; None if the URL is no page.
         """
         self._db.execute(
             "UPDATE hosts SET queued = queued - 1, settled = settled + 1, pages = pages + ?, bytes = bytes + ?,"
-            " seconds = seconds + ?, failures = ?, first_page = ifnull(first_page, ?) WHERE id = ?",
-            (page is not None, size, seconds, failures, page, host),
+            " seconds = seconds + ?, failures = ?, first_page = ifnull(first_page, ?), position = ? WHERE id = ?",
+            (page is not None, size, seconds, failures, page, file << _FILE_BITS | end, host),
         )
 
     def set_gone(self, host: int) -> None:
         """Store that *host* is no longer available."""
-        self._db.execute("UPDATE hosts SET is_gone = 1, level = NULL WHERE id = ?", (host,))
+        self._db.execute("UPDATE hosts SET is_gone = 1 WHERE id = ?", (host,))
+        self.refresh(host)
 
     def refresh(self, host: int) -> None:
         """Compute again whether *host* has URLs to take, after its URLs or its counts changed."""
-        self._db.execute(f"{_SET_LEVEL} WHERE id = ?", (*self._level_values, host))
+        row = self._db.execute(_OLD_AND_NEW_LEVEL, (*self._level_values, host)).fetchone()
+        if row[0] != row[1]:
+            self._db.execute("UPDATE hosts SET level = ? WHERE id = ?", (row[1], host))
+            self._ready += (row[1] is not None) - (row[0] is not None)
 
-    def forget_ids(self) -> None:
-        """Forget the numbers of new hosts, because the transaction that added them was rolled back."""
+    def position(self) -> tuple[int, int] | None:
+        """Return the last file number and byte that were stored; None if there are none."""
+        (position,) = self._db.execute("SELECT max(position) FROM hosts").fetchone()
+        return None if position is None else (position >> _FILE_BITS, position & ((1 << _FILE_BITS) - 1))
+
+    def reload(self) -> None:
+        """Forget what is in memory, because the file changed in another way or a transaction was rolled back."""
         self._ids.clear()
+        query = "SELECT count(*) FROM hosts WHERE level IS NOT NULL"
+        self._ready = int(self._db.execute(query).fetchone()[0])
 
     def stalled(self, count: int) -> list[str]:
         """Return the names of at most *count* hosts that have queued URLs and budget left."""

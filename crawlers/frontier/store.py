@@ -87,6 +87,7 @@ class Frontier:
         self._load()
 
     def _load(self) -> None:
+        self._hosts.reload()
         self._queued, self.pages, self._bytes = self._hosts.totals()
         rules = self._db.execute(
             "SELECT rule, count(*) FROM urls WHERE rule IS NOT NULL GROUP BY rule"
@@ -124,7 +125,7 @@ class Frontier:
                 yield
         except BaseException:
             self._additions.forget()
-            self._hosts.forget_ids()
+            self._hosts.reload()
             raise
 
     # -- the queue
@@ -243,6 +244,8 @@ class Frontier:
                 size=result.size,
                 seconds=time.monotonic() - flight.began,
                 failures=failures,
+                file=file,
+                end=end,
             )
             self._queued -= 1
             self._add(links, origin=Origin(entry.id, host.id, host.settled))
@@ -311,9 +314,7 @@ class Frontier:
 
     def position(self) -> tuple[int, int] | None:
         """Return the file number and byte up to which the archive is valid; None if nothing was settled."""
-        query = "SELECT file, end FROM urls WHERE file IS NOT NULL ORDER BY file DESC, end DESC LIMIT 1"
-        row: tuple[int, int] | None = self._db.execute(query).fetchone()
-        return row
+        return self._hosts.position()
 
     def requeue(self, *, file: int, after: int) -> None:
         """Queue again the URLs settled after byte *after* of file number *file*, which the archive has lost.
@@ -363,7 +364,6 @@ class Frontier:
 
     def _reload(self) -> None:
         self._additions.forget()
-        self._hosts.forget_ids()
         self._load()
 
     # -- results of a crawl

@@ -14,7 +14,7 @@ CREATE TABLE IF NOT EXISTS hosts (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, queued INTEGER NOT NULL DEFAULT 0,
     settled INTEGER NOT NULL DEFAULT 0, pages INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
     seconds REAL NOT NULL DEFAULT 0, failures INTEGER NOT NULL DEFAULT 0, is_gone INTEGER NOT NULL DEFAULT 0,
-    first_page INTEGER, level INTEGER
+    first_page INTEGER, position INTEGER, level INTEGER
 );
 CREATE INDEX IF NOT EXISTS ready_hosts ON hosts (level, id) WHERE level IS NOT NULL;
 CREATE TABLE IF NOT EXISTS urls (
@@ -26,7 +26,6 @@ CREATE TABLE IF NOT EXISTS urls (
     UNIQUE (key, spelling)
 );
 CREATE INDEX IF NOT EXISTS queued_urls ON urls (host, depth, rank, id) WHERE state = 0;
-CREATE INDEX IF NOT EXISTS archived_urls ON urls (file, end) WHERE file IS NOT NULL;
 CREATE INDEX IF NOT EXISTS refused_urls ON urls (rule) WHERE rule IS NOT NULL;
 CREATE TABLE IF NOT EXISTS refused (
     key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
