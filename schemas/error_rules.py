@@ -41,6 +41,9 @@ CRAWL_RULES: Final[Mapping[str, str]] = {
     "budget.seconds": "`budgets: seconds` was reached, in all or on this host, before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
+    "link.invalid": "The address of the link is not valid, for example because of its host or port. `url` is the link "
+    "as written; a long one is shortened, followed by a hash.",
+    "link.too_long": "The address of the link has more than 8,192 characters.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",

@@ -155,9 +155,9 @@ class Additions:
         """Return the message if the budget for queued URLs is used up; None if it is not."""
         limits = self._limits
         if queued + added.queued.total() >= limits.queued:
-            return f"the crawl used its budget of {limits.queued:,} queued"
+            return f"the crawl used its budget of {limits.queued:,} queued addresses"
         if limits.host_queued < NO_LIMIT and self._hosts.queued(host) + added.queued[host] >= limits.host_queued:
-            return f"host {name} used its budget of {limits.host_queued:,} queued"
+            return f"host {name} used its budget of {limits.host_queued:,} queued addresses"
         return None
 
     def _improve(self, link: Link, known: _Known, index: int, origin: Origin | None, added: Added) -> None:

@@ -48,8 +48,11 @@ class Limits:
         >>> Limits(bytes=1000).exhausted(pages=1, size=1200, seconds=3)
         ('budget.bytes', 'the crawl used its budget of 1,000 bytes')
         """
-        for name, used in (("pages", pages), ("bytes", size), ("seconds", seconds)):
-            limit: int = getattr(self, name)
+        for rule, used, limit in (
+            ("budget.pages", pages, self.pages),
+            ("budget.bytes", size, self.bytes),
+            ("budget.seconds", seconds, self.seconds),
+        ):
             if used >= limit:
-                return f"budget.{name}", f"the crawl used its budget of {limit:,} {name}"
+                return rule, f"the crawl used its budget of {limit:,} {rule.removeprefix('budget.')}"
         return None

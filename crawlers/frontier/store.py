@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +40,7 @@ class _Flight:
 
     entry: Entry
     host: Host
-    began: float = field(default_factory=time.monotonic)
+    began: float
 
 
 class Frontier:
@@ -181,13 +181,13 @@ class Frontier:
     def _next_flight(self) -> _Flight | None:
         for name, (failure, *_) in self._suspended.items():
             if name not in self._busy:
-                return _Flight(self._probe(failure), failure.host)
+                return _Flight(self._probe(failure), failure.host, time.monotonic())
         host = self._hosts.next_ready(flight.host.id for flight in self._busy.values())
         if host is None:
             return None
         # No URL of this host is in flight, so every URL with state 0 is still to be taken.
         query = f"{_ENTRY} WHERE state = 0 AND host = ? ORDER BY depth, rank, id LIMIT 1"
-        return _Flight(Entry(*self._db.execute(query, (host.name, host.id)).fetchone()), host)
+        return _Flight(Entry(*self._db.execute(query, (host.name, host.id)).fetchone()), host, time.monotonic())
 
     def _probe(self, failure: _Flight) -> Entry:
         """Return the first page that was archived of a host, as if it had the depth of the page that failed."""
@@ -196,7 +196,9 @@ class Frontier:
 
     def settle(self, entry: Entry, result: Settled, *, file: int, end: int) -> None:
         """Store the result of *entry*, and that the archive is valid up to byte *end* of file number *file*."""
-        flight = self._busy.pop(entry.host, None) or _Flight(entry, self._hosts.get(self._hosts.id_of(entry.host)))
+        flight = self._busy.pop(entry.host, None)
+        if flight is None:
+            flight = _Flight(entry, self._hosts.get(self._hosts.id_of(entry.host)), time.monotonic())
         host = flight.host
         failures = host.failures + 1 if result.rule in UNREACHABLE else 0
         if failures and host.first_page is not None and result.rule == "robots.unreachable":
