@@ -43,7 +43,7 @@ class UnusableLink:
         shown = text.decode()
         if len(shown) > _REFERENCE_CHARACTERS:
             shown = f"{shown[:_REFERENCE_CHARACTERS]}… {hashlib.sha256(text).hexdigest()[:16]}"
-        return cls(shown, rule, f"{len(reference):,} characters: {str(error)[:_REFERENCE_CHARACTERS]}")
+        return cls(shown, rule, f"{str(error)[:_REFERENCE_CHARACTERS]}; the link has {len(reference):,}")
 
 
 @dataclass(frozen=True)

@@ -95,7 +95,9 @@ class CrawlBudgets(_Part):
     queued: int | None = Field(
         default=None, ge=1, le=_MAX, description="Maximum number of addresses that wait.", examples=[1_000_000]
     )
-    per_host: HostBudgets = Field(default=HostBudgets(), description="Budgets of each host.")
+    per_host: HostBudgets = Field(
+        default=HostBudgets(), description="Budgets of each host.", examples=[{"pages": 1000}]
+    )
 
     def covers(self, other: CrawlBudgets) -> bool:
         """Return whether no budget is lower than in *other*."""
