@@ -57,11 +57,11 @@ class Added(NamedTuple):
 def _rank(link: Link, host: int, origin: Origin | None, index: int) -> int:
     """Return the rank of a URL among those of its host with the same depth.
 
-    URLs that its own host links to are in the order of pages and links. The others follow in an order that does not
-    depend on the time at which the pages of other hosts arrive.
+    Start pages come first. URLs that the host itself links to are in the order of pages and links. The others follow in
+    an order that does not depend on the time at which the pages of other hosts arrive.
     """
     if origin is None:
-        return index
+        return 0
     if host == origin.host:
         return (origin.settled + 1) * _LINKS_PER_PAGE + min(index, _LINKS_PER_PAGE - 1)
     return _FOREIGN + crc32(link.key.encode())

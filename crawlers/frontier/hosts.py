@@ -113,14 +113,13 @@ class Hosts:
 
     def id_of(self, name: str) -> int:
         """Return the number of the host *name*; a new host gets one."""
-        number = self._ids.get(name)
-        if number is None:
+        if name not in self._ids:
+            self._db.execute("INSERT OR IGNORE INTO hosts (name) VALUES (?)", (name,))
             row = self._db.execute("SELECT id FROM hosts WHERE name = ?", (name,)).fetchone()
-            number = row[0] if row else self._db.execute("INSERT INTO hosts (name) VALUES (?)", (name,)).lastrowid
             if len(self._ids) >= _IDS_KEPT:
                 self._ids.clear()
-            self._ids[name] = number
-        return number
+            self._ids[name] = int(row[0])
+        return self._ids[name]
 
     def queued(self, host: int) -> int:
         """Return the number of queued URLs of *host*."""
