@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, allows_budgets
 
 _NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect"))
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""
@@ -29,6 +29,8 @@ def stored_definition(frontier: Frontier) -> dict[str, Any]:
 
 
 def allows_budget(source: CrawlSource, frontier: Frontier) -> bool:
-    """Return whether the crawl of *frontier* differs from *source* in `max_pages` alone, and has no page too many."""
-    is_same = stored_definition(frontier) | {"max_pages": source.max_pages} == json.loads(definition(source))
-    return is_same and (source.max_pages is None or frontier.pages <= source.max_pages)
+    """Return whether the crawl of *frontier* differs from *source* in budgets alone, and has used no more than them."""
+    before = stored_definition(frontier)
+    new = json.loads(definition(source))
+    is_same = before | {name: new[name] for name in BUDGET_FIELDS} == new
+    return is_same and allows_budgets(source, before, pages=frontier.pages)

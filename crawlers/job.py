@@ -7,7 +7,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.pace import Pace
 from corpusmill.schemas.recipe import CrawlSource
 
@@ -89,6 +91,12 @@ class Job:
             tool=fields["tool"],
             limits=Limits(**fields["limits"]),
         )
+
+
+def open_frontier(source: CrawlSource, path: Path) -> Frontier:
+    """Open the queue *path* of the crawl of *source*, with its budgets."""
+    limits = FrontierLimits.of(source.max_pages, source.budgets)
+    return Frontier(path, limits=limits, in_levels=source.max_depth is not None or limits.cuts_hosts)
 
 
 def tool_name(version: str) -> str:

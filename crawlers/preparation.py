@@ -9,7 +9,7 @@ from corpusmill.crawlers.crawl_definition import allows_budget, definition, stor
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
 from corpusmill.crawlers.frontier.entries import Link
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.references import resolved_url
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
@@ -22,17 +22,17 @@ def prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, stor
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
-    frontier = Frontier(path)
+    frontier = open_frontier(source, path)
     finished = frontier.get("finished")
     if finished == 1 and extend and is_published_in_place(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
     elif finished == 0 and allows_budget(source, frontier):
-        frontier.remember(definition=defined)
+        _take_budgets(frontier, defined)
     if frontier.get("finished") != 0 or stored_definition(frontier) != json.loads(defined):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        frontier = Frontier(path)
+        frontier = open_frontier(source, path)
         frontier.seed(_start(url) for url in source.start_urls)
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
     frontier.retry()
@@ -49,7 +49,15 @@ def _reopen(source: CrawlSource, frontier: Frontier) -> None:
     """Let a finished crawl go on with another budget, in a new file, because a reader may use the published ones."""
     position = frontier.position()
     if position is not None and allows_budget(source, frontier):
-        frontier.remember(finished=0, definition=definition(source), next_file=position[0] + 1)
+        frontier.remember(finished=0, next_file=position[0] + 1)
+        _take_budgets(frontier, definition(source))
+
+
+def _take_budgets(frontier: Frontier, defined: str) -> None:
+    """Store the definition, and queue what did not fit into the queue before if its budgets are higher."""
+    if frontier.get("definition") != defined:
+        frontier.retry_cut()
+    frontier.remember(definition=defined)
 
 
 def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:

@@ -20,7 +20,7 @@ from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
@@ -68,8 +68,7 @@ def run(job: Job) -> None:
     Raises:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
-    source = job.source
-    frontier = Frontier(job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None)
+    frontier = open_frontier(job.source, job.frontier)
     writer = open_archive(job, frontier)
     _write(progress=_progress(frontier))
     settings = Settings()

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from corpusmill.crawlers.crawl_files import archives, is_published_in_place, ledger_name, raw_file, sweep
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
@@ -21,11 +21,12 @@ from corpusmill.schemas.storage import LocalStore, Store, appearing
 
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
+_HOSTS_NAMED: Final = 10
 
 
 def finish(job: Job, store: Store) -> RawManifest:
     """Publish a crawl whose queue is empty, the manifest last, then remove the files of the previous crawl."""
-    frontier = Frontier(job.frontier)
+    frontier = open_frontier(job.source, job.frontier)
     try:
         _check_pages(job, frontier)
         manifest = RawManifest(
@@ -73,10 +74,9 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 def _check_pages(job: Job, frontier: Frontier) -> None:
     """Raise if the crawl fetched no page, or if a host stopped answering."""
     start = job.source.start_urls[0]
-    budget = job.source.max_pages
-    if frontier.queued and (budget is None or frontier.pages < budget):
+    if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
-        hosts = ", ".join(frontier.waiting_hosts)
+        hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages:
         return

@@ -26,6 +26,7 @@ from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
+from corpusmill.schemas.budgets import CrawlBudgets, HostBudgets  # noqa: E402
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
@@ -77,6 +78,8 @@ def recipe_page() -> str:
     """Give the page of the recipe's fields."""
     sections: dict[str, type[BaseModel]] = {
         "crawl": CrawlSource,
+        "budgets": CrawlBudgets,
+        "per_host": HostBudgets,
         "load": LoadSource,
         "split": Split,
         "shards": Shards,

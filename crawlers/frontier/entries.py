@@ -36,7 +36,7 @@ class Entry:
     is_probe: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A URL that a page links or redirects to; it is not followed if it has a `rule`.
 

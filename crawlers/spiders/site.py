@@ -20,7 +20,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job
-from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.links import UnusableLink, page_links
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.references import resolved_location
@@ -108,6 +108,7 @@ class SiteSpider(Spider):
         links = (
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
+            *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
         )
         sketch = text_sketch(page.text, url=exchange.url)
         if page.noindex:
@@ -122,7 +123,8 @@ class SiteSpider(Spider):
         for url in urls:
             try:
                 key = canonical_url(url)
-            except ValueError:
+            except ValueError as error:
+                yield _unusable(UnusableLink.of(url, error), depth=depth)
                 continue
             yield self._link(key, url, depth=depth, otherwise=rule)
 
@@ -131,7 +133,8 @@ class SiteSpider(Spider):
         rule, message = self._scope.rule(key, depth=depth), None
         if rule is None:
             rule, message = trap_of(key) or (otherwise, None)
-        return Link(key, url, depth, redirects, rule=rule, message=message)
+        # One text instead of two equal ones: a page may have a million links.
+        return Link(key, key if url == key else url, depth, redirects, rule=rule, message=message)
 
     def _redirect(self, entry: Entry, exchange: Exchange) -> Outcome:
         url = resolved_location(exchange.head, base=exchange.url) if exchange.status in _REDIRECTS else None
@@ -168,6 +171,10 @@ class SiteSpider(Spider):
         if target.url not in self.frontier.spellings(outcome.entry, target):
             return outcome
         return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
+
+
+def _unusable(link: UnusableLink, *, depth: int) -> Link:
+    return Link(link.reference, link.reference, depth, rule=link.rule, message=link.message)
 
 
 def _refused(entry: Entry, refusal: Refusal) -> Outcome:

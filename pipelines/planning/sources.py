@@ -33,7 +33,7 @@ class Acquisition(Protocol):
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
-        With *extend*, a finished crawl goes on if only its `max_pages` was raised.
+        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised.
         """
         ...
 
