@@ -168,7 +168,8 @@ class Client:
         body, whole = await connection.body(head, limit, may_cut=cut_at is not None)
         if not whole and cut_at is None:
             raise Refusal("error.too_large", f"body above {limit} bytes")
-        if whole and media_types is None and connection.has_surplus:
+        is_site_file = media_types is None and cut_at is not None
+        if is_site_file and whole and connection.has_surplus:
             # A robots.txt that is cut by a wrong length may lack the rule that forbids something.
             raise Refusal("error.bad_response", "more bytes than Content-Length or the last chunk announced")
         return body, not whole

@@ -23,7 +23,7 @@ DISALLOWED = "robots.disallowed"
 FETCHED = None
 NO = "User-agent: *\nDisallow: /page\n"
 YES = "User-agent: *\nDisallow: /other\n"
-LIMITS = Limits(timeout_s=1.5, silence_s=0.7, max_bytes=1_000_000, retries=1, backoff_s=0.01, max_wait_s=0.05)
+LIMITS = Limits(timeout_s=5.0, silence_s=2.5, max_bytes=1_000_000, retries=1, backoff_s=0.01, max_wait_s=0.05)
 LONG = "# comment\n" * 51_200
 """500 KiB of comments."""
 
