@@ -23,6 +23,8 @@ from corpusmill.schemas.errors import DataError
 
 MAX_HEAD_BYTES: Final = 64 * 1024
 """Maximum size of a response's status line and headers."""
+ANY_TYPE: Final = frozenset(("*",))
+"""For `media_types`: errors are refused, and any declared type is accepted."""
 _CHUNK: Final = 256 * 1024
 _DRAINED: Final = 64 * 1024
 """An unwanted body up to this size is read, so that the connection can be reused."""
@@ -334,7 +336,7 @@ def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:
     if head.status != 200:
         wait = _retry_after(head) if head.status in _TRANSIENT else None
         return Refusal(f"http.{head.status}", head.raw[0].decode("latin-1")[:200], retry_after_s=wait)
-    if head.media_type in (None, *media_types):
+    if media_types is ANY_TYPE or head.media_type in (None, *media_types):
         return None
     return Refusal("content.not_html", head.media_type or "")
 

@@ -21,11 +21,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, tool_name
-from corpusmill.crawlers.references import resolved_url
 from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
@@ -34,7 +33,6 @@ from corpusmill.schemas.interrupts import held_interrupts
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, appearing, file_lock
-from corpusmill.schemas.urls import canonical_url
 
 Progress = Callable[[CrawlProgress], None]
 
@@ -54,6 +52,7 @@ def crawl(
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
+    base: Path = Path(),  # noqa: B008 - immutable
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
@@ -67,9 +66,10 @@ def crawl(
         progress: Called a few times per second.
         limits: Limits on responses and retries.
         extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
+        base: Folder from which the paths of lists of URLs start: that of the recipe.
 
     Raises:
-        SourceError: No page could be fetched from the start pages, and a retry would not help.
+        SourceError: No page could be fetched, and a retry would not help; or a list of URLs cannot be read.
         DamagedFileError: The existing manifest cannot be read.
         UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
             resumes the crawl.
@@ -82,7 +82,7 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = _prepare(source, raw_dir, path, limits, published, extend=extend)
+            job = _prepare(source, raw_dir, path, limits, published, extend=extend, base=base)
             _run_process(job, progress, keep_open=lock.fileno())
             return _finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:
@@ -109,7 +109,9 @@ def _frontier_path(name: str, raw_dir: Path) -> Path:
 # -- preparation
 
 
-def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool) -> Job:
+def _prepare(
+    source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool, base: Path
+) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     definition = _definition(source)
@@ -124,7 +126,7 @@ def _prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, sto
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
         frontier = Frontier(path)
-        frontier.seed(_start(url) for url in source.start_urls)
+        seed(frontier, source, base=base)
         frontier.remember(finished=0, definition=definition, first=_next_number(source.name, raw_dir, store))
     frontier.retry()
     first = frontier.get("first")
@@ -155,11 +157,6 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
         return False
     sizes = {path.name: path.stat().st_size for path in raw_dir.glob("*.warc.gz")}
     return all(sizes.get(file.path) == file.size for file in published.files)
-
-
-def _start(url: str) -> Link:
-    key = canonical_url(url)
-    return Link(key, resolved_url(url, base=key), depth=0)
 
 
 def _definition(source: CrawlSource) -> str:
@@ -311,7 +308,7 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 
 def _check_pages(job: Job, frontier: Frontier) -> None:
     """Raise if the crawl fetched no page, or if a host stopped answering."""
-    start = job.source.start_urls[0]
+    start = next(iter(job.source.start_urls), None) or "the site"
     budget = job.source.max_pages
     if frontier.queued and (budget is None or frontier.pages < budget):
         hint = "run the same command to resume when the host is available again"
@@ -334,6 +331,8 @@ def _hint(seen: dict[str, str | None]) -> str:
         return "the site does not permit it; ask its owner, or choose other start_urls"
     if "scope.offsite" in seen:
         return "the start page redirects to another host; use that host in start_urls"
+    if any(rule.startswith(("sitemap.", "feed.", "urls.")) for rule in seen):
+        return "correct the addresses in `sitemaps` and `feeds`, or the lines of `urls`"
     return "correct start_urls"
 
 

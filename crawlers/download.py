@@ -12,7 +12,7 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from corpusmill.crawlers.client import Client
+from corpusmill.crawlers.client import ANY_TYPE, Client
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
 from corpusmill.crawlers.job import HTML_TYPES, Job
@@ -27,6 +27,8 @@ ADDRESS: Final = "corpusmill_address"
 """Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
+LISTING_BYTES: Final = "corpusmill_listing_bytes"
+"""Set in the `meta` of a request for a sitemap or a feed of any media type: the size at which its body is cut."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
 
@@ -57,7 +59,8 @@ class DownloadHandler(BaseDownloadHandler):
         """
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
-        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries)
+        cut_at: int | None = request.meta.get(LISTING_BYTES)
+        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries, cut_at=cut_at)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -65,11 +68,11 @@ class DownloadHandler(BaseDownloadHandler):
         """Close all connections."""
         await self._client.close()
 
-    async def _tries(self, url: str, *, is_robots: bool, retries: int) -> Exchange:
+    async def _tries(self, url: str, *, is_robots: bool, retries: int, cut_at: int | None) -> Exchange:
         limits = self._job.limits
         for attempt in range(retries):
             try:
-                exchange = await self._try(url, is_robots=is_robots)
+                exchange = await self._try(url, is_robots=is_robots, cut_at=cut_at)
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
@@ -79,14 +82,16 @@ class DownloadHandler(BaseDownloadHandler):
                     return exchange
                 wait = 0.0
             await asyncio.sleep(min(max(limits.backoff_s * 2**attempt, wait * limits.backoff_s), limits.max_wait_s))
-        return await self._try(url, is_robots=is_robots)
+        return await self._try(url, is_robots=is_robots, cut_at=cut_at)
 
-    async def _try(self, url: str, *, is_robots: bool) -> Exchange:
+    async def _try(self, url: str, *, is_robots: bool, cut_at: int | None) -> Exchange:
         host = urlsplit(url).hostname or ""
         await self._turn(host)
         try:
             if is_robots:
                 return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
+            if cut_at is not None:
+                return await self._client.get(url, media_types=ANY_TYPE, cut_at=cut_at)
             return await self._client.get(url, media_types=HTML_TYPES)
         finally:
             self._last[host] = monotonic()

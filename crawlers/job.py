@@ -23,6 +23,8 @@ class Limits:
         max_bytes: Maximum size of a body, both as sent and decoded.
         retries: Retries after a temporary failure.
         backoff_s: Delay before the first retry, doubled each time; a server may ask for up to `max_wait_s`.
+        listing_bytes: Size at which a sitemap or a feed is cut, as sent.
+        max_listings: Sitemaps and feeds that are read in a crawl.
         archive_bytes: Size from which a new archive file is started.
     """
 
@@ -32,6 +34,8 @@ class Limits:
     backoff_s: float = 1.0
     max_wait_s: float = 60.0
     archive_bytes: int = 10**9
+    listing_bytes: int = 52_428_800
+    max_listings: int = 10_000
 
 
 @dataclass(frozen=True)

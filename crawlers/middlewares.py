@@ -89,7 +89,9 @@ class RobotsMiddleware:
                     raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
             if target is None:
-                return RobotsPolicy.of(exchange.status, body)
+                policy = RobotsPolicy.of(exchange.status, body)
+                self._spider.add_sitemaps(policy.sitemaps, robots=url)
+                return policy
             url = target
         return RobotsPolicy()
 

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 GZIP_LEVEL: Final = 6
+ROLE_FIELD: Final = "X-Crawler-Role"
+"""Field of a response record with a sitemap or a feed, so that readers do not take it for a document."""
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
 
@@ -32,6 +34,7 @@ class Exchange:
         address: IP address of the server.
         at: Time of the request.
         truncated: Whether the body was cut at a limit.
+        role: ``sitemap`` or ``feed`` if the response is no page, but a file that lists pages.
     """
 
     url: str
@@ -43,6 +46,7 @@ class Exchange:
     address: str
     at: datetime
     truncated: bool = False
+    role: str | None = None
 
 
 class WarcWriter:
@@ -121,6 +125,8 @@ def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
     }
     if exchange.truncated:
         response["WARC-Truncated"] = "length"
+    if exchange.role is not None:
+        response[ROLE_FIELD] = exchange.role
     request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
     return (
         _record("response", response_id, response, exchange.head + exchange.body),

@@ -38,13 +38,14 @@ def crawl_counts(db: sqlite3.Connection) -> dict[str, int]:
     states: Counter[int] = Counter(dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")))
     robots, size = db.execute("SELECT total(robots), total(bytes) FROM urls").fetchone()
     refused = Counter(row[3] for row in ledger_rows(db))
-    archived = states[State.PAGE] + states[State.REDIRECT] + int(robots)
+    archived = states[State.PAGE] + states[State.REDIRECT] + states[State.LISTING] + int(robots)
     return {
         "requests": archived,
         "responses": archived,
         "pages": states[State.PAGE],
         "redirects": states[State.REDIRECT],
         "robots": int(robots),
+        **({"listings": states[State.LISTING]} if states[State.LISTING] else {}),
         "bytes": int(size),
         "refused": refused.total(),
         **{f"refused.{rule}": count for rule, count in sorted(refused.items())},
