@@ -52,7 +52,7 @@ def crawl(
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
-    base: Path = Path(),  # noqa: B008 - immutable
+    base: Path = Path(),
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 

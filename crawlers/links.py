@@ -33,7 +33,8 @@ long links of short references."""
 class PageLinks:
     """Distinct absolute URLs that a page links to, in page order; `nofollow` has those with that directive.
 
-    `noindex` says whether the page has that directive. `feeds` are the feeds that it announces. `text` is its text, including title and navigation.
+    `noindex` says whether the page has that directive. `text` is its text, including title and navigation. `feeds` are
+    the feeds that it announces.
     """
 
     follow: tuple[str, ...]

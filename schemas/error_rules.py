@@ -35,8 +35,12 @@ ERROR_RULES: Final[Mapping[str, str]] = {
 CRAWL_RULES: Final[Mapping[str, str]] = {
     "address.private": "The host has a private or loopback address, and the recipe does not set `allow_private: true`.",
     "budget.max_depth": "The address is more than `max_depth` links away from `start_urls`.",
+    "budget.max_listings": "10,000 sitemaps and feeds were read before this one.",
     "budget.max_pages": "`max_pages` was reached before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
+    "feed.invalid": "The feed, or the rest of it, is neither RSS, Atom nor JSON Feed, or entries have no web address. "
+    "The message says why; entries before an error are used.",
+    "feed.too_large": "The feed has more than 8 MB or 50,000 entries; the first ones are used.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
@@ -44,10 +48,17 @@ CRAWL_RULES: Final[Mapping[str, str]] = {
     "robots.unreachable": "robots.txt could not be read, so the host is not crawled (RFC 9309, 2.3.1.4).",
     "scope.denied": "The address matches a pattern of `deny`.",
     "scope.not_allowed": "The address matches no pattern of `allow`.",
-    "scope.offsite": "The address is on another host than `start_urls`.",
+    "scope.offsite": "The address is on another host than `start_urls` and the addresses in `sitemaps`, `feeds` and "
+    "`urls`.",
+    "sitemap.invalid": "The sitemap, or the rest of it, cannot be read, or entries have no web address. The message "
+    "says why; entries before an error are used.",
+    "sitemap.too_deep": "The sitemap is behind more than 5 indexes and redirects.",
+    "sitemap.too_large": "The sitemap has more than 50 MB or 50,000 entries, or markup beyond other limits; the first "
+    "ones are used.",
     "trap.deep_path": "The path has more than 20 segments.",
     "trap.repeated_parameter": "The same parameter with the same value occurs three times in the query.",
     "trap.repeated_path": "The same path segments occur three times in a row.",
     "trap.same_text": "The pages of this pattern of addresses repeat the same text.",
+    "urls.invalid": "The line of a file in `urls` is not a web address. The message has file and line.",
 }
 """Meaning of each rule for addresses that a crawl did not fetch. Rules of `ERROR_RULES` apply to crawls as well."""

@@ -318,9 +318,10 @@ class CrawlSource(_Part):
     @model_validator(mode="after")
     def _has_a_beginning(self) -> CrawlSource:
         if not (self.start_urls or self.listed_sitemaps or self.listed_feeds or self.url_files):
-            problem = "nothing to crawl: `start_urls` is empty, and no other field names an address"
+            value = "`[]`" if "start_urls" in self.model_fields_set else "missing"
+            problem = f"no address to start at: `start_urls` is {value}, and `sitemaps`, `feeds` and `urls` name none"
             hint = "for example `start_urls: ['https://example.org/']`, or list addresses in `sitemaps` or `feeds`"
-            raise HintedValueError(problem, hint=hint, at=("start_urls",), is_complete=True)
+            raise HintedValueError(problem, hint=hint, at=("start_urls",))
         return self
 
     @property

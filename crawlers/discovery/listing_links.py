@@ -18,6 +18,12 @@ from corpusmill.schemas.urls import authority, canonical_url
 
 MAX_NESTED: Final = 5
 """Indexes and redirects that may lead to a sitemap that is read. Protocol and search engines allow one index."""
+_RULES: Final = {
+    ("sitemap", "invalid"): "sitemap.invalid",
+    ("sitemap", "too_large"): "sitemap.too_large",
+    ("feed", "invalid"): "feed.invalid",
+    ("feed", "too_large"): "feed.too_large",
+}
 _BY_CONTENT: Final = frozenset(("", "identity", "gzip", "x-gzip"))
 """Content codings that the first bytes of a body show."""
 
@@ -84,8 +90,7 @@ def _problem(entry: Entry, role: ListingRole, listing: Listing, invalid: list[st
     if invalid:
         reasons.append(f"{len(invalid):,} entries have no web address, such as {invalid[0][:100]!r}")
     if reasons:
-        kind = listing.problem.kind if listing.problem is not None else "invalid"
-        rule = f"{role}.{kind}"
+        rule = _RULES[role, listing.problem.kind if listing.problem is not None else "invalid"]
         yield Link(address_of(entry.key), entry.url, entry.depth, rule=rule, message="; ".join(reasons))
 
 

@@ -64,6 +64,8 @@ def _read_lines(pieces: Iterable[str], listing: Listing) -> None:
             if not listing.entries and not address.lower().startswith(("http://", "https://")):
                 raise ListingError(f"neither XML nor a list of web addresses: it begins with {address[:40]!r}")
             listing.add("page", address)
+    if not listing.entries:
+        raise ListingError("the file is empty")
 
 
 def _lines(pieces: Iterable[str]) -> Iterator[str]:

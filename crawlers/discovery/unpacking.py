@@ -73,8 +73,8 @@ def _gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
     """Decompress all members of gzip (RFC 1952 §2.2); ignore other data after them."""
     decoder = zlib.decompressobj(_GZIP_MEMBER)
     for piece in pieces:
-        data, is_full = piece, False
-        while data or is_full:
+        data = piece
+        while data:
             if decoder.eof:
                 data = data.lstrip(b"\0")
                 if not data.startswith(_GZIP_MAGIC[: len(data)]):
@@ -86,7 +86,6 @@ def _gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 raise ListingError(f"the compressed data are damaged: {error}") from error
             if unpacked:
                 yield unpacked
-            is_full = len(unpacked) == PIECE_BYTES and not decoder.eof  # more may be left in the decoder
             data = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
     if not decoder.eof:
         raise ListingError("the compressed data break off")

@@ -90,5 +90,5 @@ class _Bounded:
         self._handler.end(name, self._depth)
 
 
-def _refuse_entity(name: str, *declaration: Any) -> None:
+def _refuse_entity(name: str, *_: Any) -> None:
     raise ListingError(f"it declares the entity `{name[:100]}`, which is not permitted")

@@ -50,8 +50,8 @@ class Frontier:
             then is its shortest distance from a start page, however fast each host answers.
         companions: Other tables in the file, which change in the same transactions.
 
-    `pages` is the number of archived pages, `listings` that of sitemaps and feeds that were read, and `refused` the number of others by rule, including pages that a later
-    link reached.
+    `pages` is the number of archived pages, `listings` that of sitemaps and feeds that were read, and `refused` the
+    number of others by rule, including pages that a later link reached.
     """
 
     def __init__(

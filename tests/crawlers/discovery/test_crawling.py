@@ -178,9 +178,7 @@ def test_the_entries_of_feeds_are_queued_and_those_that_start_pages_announce(raw
     """A page announces its feeds with `<link rel=alternate>`; each has an entry of its own."""
     rss = "<rss><channel><link>/x</link><item><link>/from-rss</link></item></channel></rss>"
     atom = '<feed xmlns="http://www.w3.org/2005/Atom"><entry><link href="/from-atom"/></entry></feed>'
-    head = (
-        '<link rel="alternate" type="application/atom+xml" href="/atom"><link rel="alternate" hreflang="de" href="/de">'
-    )
+    head = '<link rel="alternate" type="application/atom+xml" href="/atom"><link rel="alternate" href="/de">'
     answers = {
         "/": page("/a", head=head),
         "/a": page(head=head.replace("/atom", "/comments")),
