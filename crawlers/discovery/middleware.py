@@ -34,5 +34,5 @@ class ListingsMiddleware:
         if LISTING_BYTES not in request.meta:
             return
         spider = cast("SiteSpider", self._crawler.spider)
-        if spider.frontier.listings >= (limit := spider.job.limits.max_listings):
+        if spider.listings >= (limit := spider.job.limits.max_listings):
             raise Refusal("budget.max_listings", f"{limit:,} sitemaps and feeds were read before")

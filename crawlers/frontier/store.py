@@ -50,8 +50,8 @@ class Frontier:
             then is its shortest distance from a start page, however fast each host answers.
         companions: Other tables in the file, which change in the same transactions.
 
-    `pages` is the number of archived pages, `listings` that of sitemaps and feeds that were read, and `refused` the
-    number of others by rule, including pages that a later link reached.
+    `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
+    link reached.
     """
 
     def __init__(
@@ -75,12 +75,10 @@ class Frontier:
         self._load()
 
     def _load(self) -> None:
-        self.listings = 0
         for host, state, count in self._db.execute("SELECT host, state, count(*) FROM urls GROUP BY host, state"):
             place = self._hosts.setdefault(host, _Host())
             place.queued = count if state == State.QUEUED else place.queued
             place.pages = count if state == State.PAGE else place.pages
-            self.listings += count if state == State.LISTING else 0
         self.pages = sum(place.pages for place in self._hosts.values())
         rules = self._db.execute(
             "SELECT rule, count(*) FROM (SELECT rule FROM urls WHERE state = 3 UNION ALL SELECT rule FROM refused)"
@@ -225,7 +223,6 @@ class Frontier:
                 companion.settle(self._db, entry, result)
         place.pages += result.state == State.PAGE
         self.pages += result.state == State.PAGE
-        self.listings += result.state == State.LISTING
         if result.rule is not None:
             self.refused[result.rule] += 1
 

@@ -32,6 +32,8 @@ from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import authority, canonical_url
 
 _ENTRY = "corpusmill_entry"
+_LISTINGS: Final = "listings"
+"""Name of the stored number of sitemaps and feeds that were read."""
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 """Statuses with a `Location` to follow (RFC 9110 §15.4)."""
 
@@ -54,6 +56,7 @@ class SiteSpider(Spider):
         self.frontier = frontier
         self.failure: BaseException | None = None
         self.delays: dict[str, float] = {}
+        self.listings: int = frontier.get(_LISTINGS) or 0
         self._writer = writer
         self._report = report
         self._robots = 0
@@ -199,6 +202,9 @@ class SiteSpider(Spider):
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
+        if settled.state == State.LISTING:
+            self.listings += 1
+            self.frontier.remember(**{_LISTINGS: self.listings})
         self._report()
 
     def _without_loop(self, outcome: Outcome) -> Outcome:
