@@ -46,7 +46,7 @@ def read_xml(pieces: Iterable[str], handler: Handler) -> None:
             comes before was passed on.
     """
     names: dict[str, str] = {}
-    parser = expat.ParserCreate("utf-8", None, names)  # type: ignore[call-arg] # typeshed lacks `intern` as position
+    parser = expat.ParserCreate("utf-8", None, names)
     parser.buffer_text = True
     bounded = _Bounded(handler)
     parser.StartElementHandler = bounded.start
