@@ -247,7 +247,7 @@ def _listings(value: Any) -> Any:
     return tuple(value) or None
 
 
-Listings: TypeAlias = Annotated[Literal[True] | tuple[WebAddress, ...] | None, BeforeValidator(_listings)]
+Listings: TypeAlias = Annotated[bool | tuple[WebAddress, ...] | None, BeforeValidator(_listings)]
 """Addresses of sitemaps or feeds, or `true` for those that the site names."""
 
 

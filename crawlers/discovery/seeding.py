@@ -29,27 +29,32 @@ def seed(frontier: Frontier, source: CrawlSource, *, base: Path) -> None:
     Raises:
         RecipeError, SourceError: A list of URLs cannot be read.
     """
-    frontier.seed(start_link(url) for url in source.start_urls)
-    frontier.seed(
-        start_link(url, role)
-        for role, urls in (("sitemap", source.listed_sitemaps), ("feed", source.listed_feeds))
-        for url in urls
-    )
     hosts: set[str] = set()
-    links = _listed_links(source, base, hosts)
+    links = start_links(source, base=base, hosts=hosts)
     while batch := list(islice(links, _BATCH)):
         frontier.seed(batch)
     remember_hosts(frontier, hosts)
 
 
-def start_link(url: str, role: ListingRole | None = None) -> Link:
-    """Return the link to *url*, at which the crawl starts."""
+def start_links(source: CrawlSource, *, base: Path, hosts: set[str]) -> Iterator[Link]:
+    """Yield a link to each address that *source* names: start pages, sitemaps, feeds, and lines of its lists of URLs.
+
+    Args:
+        base: As in `seed`.
+        hosts: Receives the hosts of the lists of URLs.
+    """
+    yield from map(_start_link, source.start_urls)
+    yield from (_start_link(url, "sitemap") for url in source.listed_sitemaps)
+    yield from (_start_link(url, "feed") for url in source.listed_feeds)
+    yield from _listed_links(source, base, hosts)
+
+
+def _start_link(url: str, role: ListingRole | None = None) -> Link:
     key = canonical_url(url)
     return Link(listing_key(key, role) if role else key, resolved_url(url, base=key), depth=0)
 
 
 def _listed_links(source: CrawlSource, base: Path, hosts: set[str]) -> Iterator[Link]:
-    """Yield the lines of the lists of URLs, and add their hosts to *hosts*."""
     scope = Scope.of((), allow=source.allow, deny=source.deny)
     for line in listed_urls(source.url_files, base=base):
         if line.key is None:

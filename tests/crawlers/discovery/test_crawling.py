@@ -59,8 +59,9 @@ def test_the_sitemaps_of_robots_txt_are_read_through_an_index_and_newest_pages_c
     """Pages that no page links to are found, each once."""
     with serve({"/": page("/a"), "/a": page(), "/b": page(), "/c": page(), "/d": page()}) as site:
         site.answers["/robots.txt"] = robots(f"Sitemap: {site.url}/index.xml")
-        site.answers["/index.xml"] = index("/s.xml.gz")
-        packed = gzip.compress(urlset("/a", "/b 2024-05-01", "/c 2025-01-01", "/d 2024").body.encode())  # type: ignore[union-attr]
+        coded = gzip.compress(str(index("/s.xml.gz").body).encode())
+        site.answers["/index.xml"] = Answer(coded, headers=XML | {"Content-Encoding": "gzip"})
+        packed = gzip.compress(str(urlset("/a", "/b 2024-05-01", "/c 2025-01-01", "/d 2024").body).encode())
         site.answers["/s.xml.gz"] = Answer(packed, headers={"Content-Type": "application/octet-stream"})
         manifest = _crawl(site, raw_dir, start_urls=(site.url + "/",), sitemaps=True, max_depth=1)
 
@@ -181,7 +182,7 @@ def test_the_entries_of_feeds_are_queued_and_those_that_start_pages_announce(raw
     head = '<link rel="alternate" type="application/atom+xml" href="/atom"><link rel="alternate" href="/de">'
     answers = {
         "/": page("/a", head=head),
-        "/a": page(head=head.replace("/atom", "/comments")),
+        "/a": page(head=head.replace('"/atom"', '"/comments"')),
         "/rss": Answer(rss, headers=XML),
         "/atom": Answer(atom, headers=XML),
         "/json": Answer('{"items": [{"url": "/from-json"}]}', headers={"Content-Type": "application/feed+json"}),
