@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,8 @@ MAX_ENTRIES: Final = 50_000
 """Entries that are read of a listing (https://www.sitemaps.org/protocol.html, "Sitemap file format")."""
 MAX_LISTING_CHARACTERS: Final = 1 << 24
 """Maximum length of all addresses of a listing, as for the links of a page."""
+_MIN_CHARACTERS: Final = 64
+"""Shorter addresses count as this long, because each takes memory as well: an entry can have many alternates."""
 _NO_DATE: Final = float("-inf")
 
 
@@ -29,7 +30,7 @@ class ListingError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """An address in a listing, as written.
 
@@ -67,20 +68,12 @@ class Listing:
         if self.entries >= MAX_ENTRIES:
             raise ListingError(f"more than {MAX_ENTRIES:,} entries", kind="too_large")
         self.entries += 1
-        self._characters += sum(map(len, addresses))
+        self._characters += sum(max(len(address), _MIN_CHARACTERS) for address in addresses)
         if self._characters > MAX_LISTING_CHARACTERS:
             raise ListingError(f"addresses above {MAX_LISTING_CHARACTERS:,} characters", kind="too_large")
         modified = modification_time(date)
         items = self.pages if kind == "page" else self.sitemaps
         items.extend(Item(address, modified) for address in addresses)
-
-    def fill(self, read: Callable[[Listing], None]) -> Listing:
-        """Call *read*, which adds entries, and note why it stopped; return this listing."""
-        try:
-            read(self)
-        except ListingError as error:
-            self.problem = error
-        return self
 
 
 def newest_first(items: list[Item]) -> list[Item]:

@@ -6,9 +6,10 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from itertools import chain
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from corpusmill.crawlers.discovery.listing import Listing, ListingError
+from corpusmill.crawlers.discovery.roles import ListingRole
 from corpusmill.crawlers.discovery.unpacking import text_pieces
 from corpusmill.crawlers.discovery.xml_listing import read_xml_listing
 from corpusmill.schemas.urls import MAX_URL_CHARACTERS
@@ -22,7 +23,7 @@ _IS_PAGE: Final = re.compile(r"<(!doctype\s+html|html)\b", re.IGNORECASE)
 """A page that explains in HTML that the file is missing, often with the status of a success."""
 
 
-def read_listing(body: bytes, *, role: Literal["sitemap", "feed"], media_type: str | None) -> Listing:
+def read_listing(body: bytes, *, role: ListingRole, media_type: str | None) -> Listing:
     r"""Return the entries of the sitemap or feed *body*, and why it could not be read to its end, if so.
 
     Formats are XML (`xml_listing`), JSON Feed, and for sitemaps a text with a URL per line; any of them can be gzipped.
@@ -35,25 +36,29 @@ def read_listing(body: bytes, *, role: Literal["sitemap", "feed"], media_type: s
     ['https://example.org/a', 'https://example.org/b']
     """
     max_bytes = MAX_SITEMAP_BYTES if role == "sitemap" else MAX_FEED_BYTES
+    listing = Listing()
+    try:
+        _read(text_pieces(body, media_type=media_type, max_bytes=max_bytes), role, listing)
+    except ListingError as error:
+        listing.problem = error
+    return listing
 
-    def read(listing: Listing) -> None:
-        pieces = text_pieces(body, media_type=media_type, max_bytes=max_bytes)
-        head = next(pieces, "")
-        pieces = chain((head,), pieces)
-        if _IS_PAGE.match(head):
-            raise ListingError("it is a web page")
-        if head.startswith("<"):
-            read_xml_listing(pieces, listing)
-        elif head.startswith("{"):
-            _read_json(pieces, listing)
-        elif not head:
-            raise ListingError("the file is empty")
-        elif role == "sitemap":
-            _read_lines(pieces, listing)
-        else:
-            raise ListingError(f"neither XML nor JSON: it begins with {head[:40]!r}")
 
-    return Listing().fill(read)
+def _read(pieces: Iterator[str], role: ListingRole, listing: Listing) -> None:
+    head = next(pieces, "")
+    pieces = chain((head,), pieces)
+    if not head:
+        raise ListingError("the file is empty")
+    if _IS_PAGE.match(head):
+        raise ListingError("it is a web page")
+    if head.startswith("<"):
+        read_xml_listing(pieces, listing)
+    elif head.startswith("{"):
+        _read_json(pieces, listing)
+    elif role == "sitemap":
+        _read_lines(pieces, listing)
+    else:
+        raise ListingError(f"neither XML nor JSON: it begins with {head[:40]!r}")
 
 
 def _read_lines(pieces: Iterable[str], listing: Listing) -> None:

@@ -15,6 +15,9 @@ from corpusmill.crawlers.discovery.listing import Listing, ListingError
 from corpusmill.crawlers.discovery.xml_reading import read_xml
 from corpusmill.schemas.urls import MAX_URL_CHARACTERS
 
+MAX_ALTERNATES: Final = 1_000
+"""Alternates of a page; the largest sites have a few hundred combinations of language and country."""
+
 
 @dataclass(frozen=True)
 class _Format:
@@ -107,6 +110,8 @@ class _Reader:
         if rel != "alternate":
             return
         if self._format is _FORMATS["urlset"]:
+            if len(entry.alternates) >= MAX_ALTERNATES:
+                raise ListingError(f"more than {MAX_ALTERNATES:,} alternates of a page", kind="too_large")
             entry.alternates.append(href)
         elif self._format is _FORMATS["feed"] and entry.link is None:
             entry.link = href

@@ -182,6 +182,7 @@ def _packed(head: bytes, repeated: bytes, *, size: int) -> bytes:
     ("head", "repeated", "problem"),
     [
         (b"<urlset>", b"<a>", "more than 64 nested elements"),
+        (b"<urlset><url>", b"<x:link rel='alternate' href=''/>", "more than 1,000 alternates of a page"),
         (b"<urlset>", b" ", f"above {MAX_SITEMAP_BYTES:,} bytes"),
         (b"<urlset><!--", b"x", "a tag or a comment above"),
         (b"<urlset a='", b"x", "a tag or a comment above"),
