@@ -62,7 +62,8 @@ class RobotsMiddleware:
 
     async def _visit(self, site: str, host: str | None) -> RobotsPolicy:
         """Fetch the files of *site*, such as ``https://example.org``, and return what its robots.txt permits."""
-        policy = await self._ask(f"{site}/robots.txt")
+        policy = await self._ask(robots := f"{site}/robots.txt")
+        self._spider.add_sitemaps(policy.sitemaps, robots=robots)
         if host and policy.crawl_delay_s:
             self._spider.delays[host] = policy.crawl_delay_s
         for path in (TDMREP, AI_TXT):
@@ -89,9 +90,7 @@ class RobotsMiddleware:
                     raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
             if target is None:
-                policy = RobotsPolicy.of(exchange.status, body)
-                self._spider.add_sitemaps(policy.sitemaps, robots=url)
-                return policy
+                return RobotsPolicy.of(exchange.status, body)
             url = target
         return RobotsPolicy()
 

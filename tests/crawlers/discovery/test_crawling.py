@@ -140,7 +140,8 @@ def test_a_sitemap_with_an_error_is_used_up_to_it_and_the_rest_is_in_the_ledger(
 def test_sitemaps_on_other_hosts_are_read_only_if_robots_txt_names_them(raw_dir: Path) -> None:
     """Anyone can write a sitemap of someone else's pages."""
     with serve({"/": page(), "/a": page()}) as site, serve({"/x": page()}, host="127.0.0.2") as other:
-        site.answers["/robots.txt"] = robots(f"Sitemap: {other.url}/ours.xml", "Sitemap: ftp://example.org/s.xml")
+        site.answers["/robots.txt"] = Answer(status=301, headers={"Location": f"{other.url}/robots-of-site"})
+        other.answers["/robots-of-site"] = robots(f"Sitemap: {other.url}/ours.xml", "Sitemap: ftp://example.org/s.xml")
         other.answers["/ours.xml"] = index(f"{site.url}/moved.xml", f"{other.url}/more.xml", "http://third.example/s")
         other.answers["/more.xml"] = urlset(f"{site.url}/a", f"{other.url}/x")
         site.answers["/moved.xml"] = Answer(status=302, headers={"Location": "/s.xml"})
@@ -148,7 +149,7 @@ def test_sitemaps_on_other_hosts_are_read_only_if_robots_txt_names_them(raw_dir:
         manifest = _crawl(site, raw_dir, start_urls=(site.url + "/",), sitemaps=True)
 
     assert sorted(_pages(site)) == ["/", "/a", "/moved.xml", "/s.xml"]
-    assert sorted(_pages(other)) == ["/more.xml", "/ours.xml"]
+    assert sorted(_pages(other)) == ["/more.xml", "/ours.xml", "/robots-of-site"]
     assert ledger(raw_dir, manifest) == {
         "http://third.example/s": "scope.offsite",
         f"{other.url}/x": "scope.offsite",
