@@ -33,6 +33,7 @@ def crawl(
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
+    base: Path = Path(),
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
@@ -46,9 +47,10 @@ def crawl(
         progress: Called a few times per second.
         limits: Limits on responses and retries.
         extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
+        base: Folder from which the paths of lists of URLs start: that of the recipe.
 
     Raises:
-        SourceError: No page could be fetched from the start pages, and a retry would not help.
+        SourceError: No page could be fetched, and a retry would not help; or a list of URLs cannot be read.
         DamagedFileError: The existing manifest cannot be read.
         UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
             resumes the crawl.
@@ -61,7 +63,7 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = prepare(source, raw_dir, path, limits, published, extend=extend)
+            job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base)
             run_process(job, progress, keep_open=lock.fileno())
             return finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:

@@ -12,7 +12,7 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from corpusmill.crawlers.client import Client
+from corpusmill.crawlers.client import ANY_TYPE, Client
 from corpusmill.crawlers.cookies import CookieStore
 from corpusmill.crawlers.frontier.refusal import SUSPENDED, Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
@@ -32,6 +32,8 @@ ADDRESS: Final = "corpusmill_address"
 """Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
+LISTING_BYTES: Final = "corpusmill_listing_bytes"
+"""Set in the `meta` of a request for a sitemap or a feed of any media type: the size at which its body is cut."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
 
@@ -65,7 +67,8 @@ class DownloadHandler(BaseDownloadHandler):
         """
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
-        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries)
+        cut_at: int | None = request.meta.get(LISTING_BYTES)
+        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries, cut_at=cut_at)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -73,20 +76,20 @@ class DownloadHandler(BaseDownloadHandler):
         """Close all connections."""
         await self._client.close()
 
-    async def _tries(self, url: str, *, is_robots: bool, retries: int) -> Exchange:
+    async def _tries(self, url: str, *, is_robots: bool, retries: int, cut_at: int | None) -> Exchange:
         """Fetch *url* again after a temporary failure; the pace of its host decides when."""
         for _ in range(retries):
             try:
-                exchange = await self._try(url, is_robots=is_robots)
+                exchange = await self._try(url, is_robots=is_robots, cut_at=cut_at)
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
             else:
                 if not is_transient(exchange.status):
                     return exchange
-        return await self._try(url, is_robots=is_robots)
+        return await self._try(url, is_robots=is_robots, cut_at=cut_at)
 
-    async def _try(self, url: str, *, is_robots: bool) -> Exchange:
+    async def _try(self, url: str, *, is_robots: bool, cut_at: int | None) -> Exchange:
         """Fetch *url* when it is the turn of its host.
 
         Raises:
@@ -99,7 +102,7 @@ class DownloadHandler(BaseDownloadHandler):
         async with self._slots:
             began = monotonic()
             try:
-                exchange = await self._get(url, is_robots=is_robots)
+                exchange = await self._get(url, is_robots=is_robots, cut_at=cut_at)
             except Refusal as refusal:
                 load, asked_s = load_of_rule(refusal.rule), refusal.retry_after_s or 0.0
                 self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
@@ -111,10 +114,11 @@ class DownloadHandler(BaseDownloadHandler):
             self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
         return exchange
 
-    async def _get(self, url: str, *, is_robots: bool) -> Exchange:
+    async def _get(self, url: str, *, is_robots: bool, cut_at: int | None) -> Exchange:
         if is_robots:
             return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
-        return await self._client.get(url, media_types=HTML_TYPES)
+        media_types = HTML_TYPES if cut_at is None else ANY_TYPE
+        return await self._client.get(url, media_types=media_types, cut_at=cut_at)
 
     def _check_suspension(self, host: str) -> None:
         left_s = self._pace.suspended_s(host)

@@ -30,6 +30,8 @@ class Limits:
         slow_s: An answer that takes longer slows down the requests to its host.
         max_retry_after_s: Longest pause that a server may ask for with `Retry-After`; for a longer one, the crawl
             leaves the host for another time.
+        listing_bytes: Size at which a sitemap or a feed is cut, as sent.
+        max_listings: Sitemaps and feeds that are read in a crawl.
         archive_bytes: Size from which a new archive file is started.
     """
 
@@ -42,6 +44,8 @@ class Limits:
     slow_s: float = 5.0
     max_retry_after_s: float = 300.0
     archive_bytes: int = 10**9
+    listing_bytes: int = 52_428_800
+    max_listings: int = 10_000
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,10 @@ _HIDDEN: Final = frozenset(("/script", "/style"))
 _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)
 _REFERENCE_CHARACTERS: Final = 200
 
+FEED_TYPES: Final = frozenset(("application/rss+xml", "application/atom+xml", "application/feed+json"))
+"""Types of the links in which a page announces its feeds (https://www.rssboard.org/rss-autodiscovery)."""
+MAX_FEEDS: Final = 4
+"""Announced feeds of a page that are read: most sites have one of posts, one of comments, each in two formats."""
 MAX_LINK_CHARACTERS: Final = 1 << 24
 """Maximum length of all links of a page, each counted once: 200,000 links of 80 characters. A long base address makes
 long links of short references."""
@@ -51,7 +55,7 @@ class PageLinks:
     """Distinct absolute URLs that a page links to, in page order; `nofollow` has those with that directive.
 
     `noindex` says whether the page has that directive. `text` is its text, including title and navigation. `unusable`
-    has the links without a valid address.
+    has the links without a valid address. `feeds` are the feeds that it announces.
     """
 
     follow: tuple[str, ...]
@@ -59,6 +63,7 @@ class PageLinks:
     noindex: bool
     text: str = ""
     unusable: tuple[UnusableLink, ...] = ()
+    feeds: tuple[str, ...] = ()
 
 
 @dataclass
@@ -72,6 +77,7 @@ class _Page:
     base: str | None = None
     hrefs: dict[str, bool] = field(default_factory=dict)
     directives: list[str] = field(default_factory=list)
+    feeds: list[str] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     _characters: int = 0
     _link: tuple[str, int] | None = None
@@ -94,6 +100,8 @@ class _Page:
                 self._add_href(attributes_of(tag).get("src"))
             case "base" if self.base is None:
                 self.base = attributes_of(tag).get("href")
+            case "link" if len(self.feeds) < MAX_FEEDS and "alternate" in tag.attributes.lower():
+                self._add_feed(attributes_of(tag))
             case "meta":
                 self._add_meta(attributes_of(tag))
 
@@ -115,6 +123,11 @@ class _Page:
     def _add_href(self, href: str | None, *, may_follow: bool = True) -> None:
         if href is not None:
             self.hrefs[href] = self.hrefs.get(href, False) or may_follow
+
+    def _add_feed(self, attributes: Mapping[str, str]) -> None:
+        media_type = attributes.get("type", "").partition(";")[0].strip().lower()
+        if media_type in FEED_TYPES and "alternate" in attributes.get("rel", "").lower().split():
+            self.feeds.append(attributes.get("href", ""))
 
     def _add_meta(self, attributes: Mapping[str, str]) -> None:
         if attributes.get("name", "").strip().lower() in _ROBOTS_NAMES:
@@ -161,6 +174,7 @@ def page_links(
         follow=tuple(target for target, follow in links.items() if follow),
         nofollow=tuple(target for target, follow in links.items() if not follow),
         noindex="noindex" in directives,
+        feeds=tuple(feed for href in page.feeds if (feed := _absolute(href, base=base, encoding=encoding))),
         text=" ".join(page.texts),
         unusable=tuple(dict.fromkeys(unusable)),
     )

@@ -7,18 +7,18 @@ from pathlib import Path
 
 from corpusmill.crawlers.crawl_definition import allows_budget, definition, stored_definition
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
-from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
-from corpusmill.crawlers.references import resolved_url
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
-from corpusmill.schemas.urls import canonical_url
 
 
-def prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool) -> Job:
+def prepare(
+    source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool, base: Path
+) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
@@ -33,7 +33,7 @@ def prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, stor
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
         frontier = open_frontier(source, path)
-        frontier.seed(_start(url) for url in source.start_urls)
+        seed(frontier, source, base=base)
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
     frontier.retry()
     first = frontier.get("first")
@@ -66,11 +66,6 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
         return False
     sizes = {path.name: path.stat().st_size for path in raw_dir.glob("*.warc.gz")}
     return all(sizes.get(file.path) == file.size for file in published.files)
-
-
-def _start(url: str) -> Link:
-    key = canonical_url(url)
-    return Link(key, resolved_url(url, base=key), depth=0)
 
 
 def _tool() -> str:

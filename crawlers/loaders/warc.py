@@ -48,6 +48,8 @@ _ISO_8601: Final = "{}-{}-{}T{}:{}:{}Z"
 _PARTS: Final = ((4, "01"), (6, "01"), (8, "00"), (10, "00"), (12, "00"))
 _SITE_KINDS: Final = {ROBOTS: "robots", TDMREP: "tdmrep", AI_TXT: "ai_txt"}
 """Kinds of the records with files of `SITE_PATHS`."""
+_ROLES: Final = frozenset(("sitemap", "feed"))
+"""Roles of responses that this crawler read as a listing of pages."""
 _SITE_FILES: Final = 16
 """Site files in a batch: 8 MB, if all have the largest size."""
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
@@ -136,6 +138,8 @@ def _kind(record: Record) -> str | None:
         return "robots"
     if (path := site_path(record.url)) is not None:
         return _SITE_KINDS[path]
+    if record.role in _ROLES:
+        return record.role
     return None if record.response.status == 200 else _KINDS.get(record.response.status // 100, "other_status")
 
 

@@ -26,12 +26,14 @@ from corpusmill.crawlers.loaders.streams import (
     pieces,
 )
 from corpusmill.crawlers.loaders.warc_heads import Head, next_version_line, read_head
+from corpusmill.crawlers.warc import ROLE_FIELD
 from corpusmill.schemas.errors import DataError
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
 _ZSTD_BUFFER_BYTES: Final = 1 << 18
 _HEAD_BYTES: Final = 1_024
+_ROLE_FIELD: Final = ROLE_FIELD.lower()
 _BLANK: Final = b"\r\n"
 """Lines before the first record are passed over, as those between records are."""
 _USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
@@ -62,7 +64,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of an archive. `cut` is the reason why the crawler truncated it; empty if it did not."""
+    """One record of an archive.
+
+    Args:
+        cut: The reason why the crawler truncated it; empty if it did not.
+        role: ``sitemap`` or ``feed`` if this crawler read it as one; otherwise empty.
+    """
 
     type: str
     url: str
@@ -72,6 +79,7 @@ class Record:
     block: Block
     offset: int
     length: int | None = None
+    role: str = ""
 
     @cached_property
     def response(self) -> Response | None:
@@ -277,6 +285,7 @@ def _record_of(kind: str, fields: dict[str, str], block: Block, *, offset: int, 
         block=block,
         offset=offset,
         length=length,
+        role=fields.get(_ROLE_FIELD, ""),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import replace
 from typing import Any, Final, cast
@@ -12,10 +13,12 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE
+from corpusmill.crawlers.discovery.listing_links import feed_links, listing_links, sitemap_links
+from corpusmill.crawlers.discovery.roles import listing_key, listing_role
+from corpusmill.crawlers.discovery.scoping import crawl_scope
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, LISTING_BYTES
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.refusal import Refusal
-from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
@@ -26,9 +29,11 @@ from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange, WarcWriter
 from corpusmill.schemas.optouts import evidence
-from corpusmill.schemas.urls import canonical_url
+from corpusmill.schemas.urls import authority, canonical_url
 
 _ENTRY = "corpusmill_entry"
+_LISTINGS: Final = "listings"
+"""Name of the stored number of sitemaps and feeds that were read."""
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 """Statuses with a `Location` to follow (RFC 9110 §15.4)."""
 
@@ -51,11 +56,12 @@ class SiteSpider(Spider):
         self.frontier = frontier
         self.failure: BaseException | None = None
         self.pace = job.pace()
+        self.listings: int = frontier.get(_LISTINGS) or 0
         self._writer = writer
         self._report = report
         self._robots = 0
-        source = job.source
-        self._scope = Scope.of(source.start_urls, allow=source.allow, deny=source.deny, max_depth=source.max_depth)
+        source = self._source = job.source
+        self._scope = crawl_scope(source, frontier)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SiteSpider:
@@ -76,7 +82,11 @@ class SiteSpider(Spider):
     def request(self, entry: Entry) -> Request:
         """Return the request for *entry*."""
         meta = {ADDRESS: entry.url, _ENTRY: entry}
-        return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
+        role = listing_role(entry.key)
+        if role is None:
+            return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
+        meta[LISTING_BYTES] = self.job.limits.listing_bytes
+        return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
         """Return the outcomes of a URL with a response."""
@@ -88,6 +98,30 @@ class SiteSpider(Spider):
             return [self._page(entry, exchange)]
         except Refusal as refusal:
             return [_refused(entry, refusal)]
+
+    async def parse_listing(self, response: Response) -> AsyncIterator[Outcome]:
+        """Yield the outcome of a sitemap or a feed, which is read in a thread, because it may be large."""
+        entry: Entry = response.meta[_ENTRY]
+        exchange: Exchange = response.meta[EXCHANGE]
+        try:
+            if exchange.status != 200:
+                yield self._redirect(entry, exchange)
+            else:
+                yield await asyncio.to_thread(self._listing, entry, exchange)
+        except Refusal as refusal:
+            yield _refused(entry, refusal)
+
+    def _listing(self, entry: Entry, exchange: Exchange) -> Outcome:
+        role = listing_role(entry.key)
+        assert role is not None, "only listings are read here"
+        links = listing_links(entry, exchange, role=role, scope=self._scope, page=self._link)
+        settled = Settled(State.LISTING, links=tuple(links), size=len(exchange.body))
+        return Outcome(entry, settled, replace(exchange, role=role))
+
+    def add_sitemaps(self, urls: Iterable[str], *, robots: str) -> None:
+        """Queue the sitemaps *urls* that the robots.txt at *robots* names, if the recipe follows it."""
+        if self._source.sitemaps is True and authority(canonical_url(robots)) in self._scope.authorities:
+            self.frontier.seed(sitemap_links(urls, robots=robots, scope=self._scope))
 
     def refused(self, failure: Failure) -> list[Outcome]:
         """Return the outcomes of a URL without a usable response."""
@@ -106,6 +140,7 @@ class SiteSpider(Spider):
         tags = [value for name, value in fields if name == "x-robots-tag"]
         page = page_links(body, url=exchange.url, headers=exchange.headers, robots_tags=tags)
         links = (
+            *self._feeds(entry, page.feeds),
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
             *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
@@ -118,6 +153,11 @@ class SiteSpider(Spider):
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
         return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch), exchange)
+
+    def _feeds(self, entry: Entry, urls: Iterable[str]) -> Iterable[Link]:
+        """Return the links to the feeds that a page announces, if it is one at which the crawl starts."""
+        if self._source.feeds is True and not entry.depth:
+            yield from feed_links(urls, scope=self._scope, page=entry)
 
     def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
         for url in urls:
@@ -142,7 +182,11 @@ class SiteSpider(Spider):
             raise Refusal(f"http.{exchange.status}", "no redirect to follow")
         if entry.redirects >= MAX_REDIRECTS:
             raise Refusal("error.redirect_loop", f"after {entry.redirects} redirects to {url[:200]}")
-        target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
+        if (role := listing_role(entry.key)) is not None:
+            # A site may keep its sitemaps elsewhere; the pages in them have to be in scope.
+            target = Link(listing_key(canonical_url(url), role), url, entry.depth, redirects=entry.redirects + 1)
+        else:
+            target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
         return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
 
     def archive_robots(self, exchange: Exchange) -> None:
@@ -161,6 +205,9 @@ class SiteSpider(Spider):
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
+        if settled.state == State.LISTING:
+            self.listings += 1
+            self.frontier.remember(**{_LISTINGS: self.listings})
         self._report()
 
     def _without_loop(self, outcome: Outcome) -> Outcome:

@@ -30,10 +30,12 @@ class Acquisition(Protocol):
         store: Store,
         progress: Callable[[CrawlProgress], None],
         extend: bool = False,
+        base: Path,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
-        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised.
+        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. Paths in *source*
+        start at the folder *base*.
         """
         ...
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from corpusmill.pipelines.engines.driver import Observer, Silent
 from corpusmill.pipelines.planning.definitions import check_definition
@@ -45,12 +46,18 @@ def acquire(
             copy = copy or (not force and not all(file.is_in_place for file in existing.files))
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
-            return _crawl(source, workspace, acquisition, observer, extend=is_current)
+            return _crawl(source, workspace, acquisition, observer, extend=is_current, base=loaded.path.parent)
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
 
 
 def _crawl(
-    source: CrawlSource, workspace: Workspace, acquisition: Acquisition, observer: Observer, *, extend: bool
+    source: CrawlSource,
+    workspace: Workspace,
+    acquisition: Acquisition,
+    observer: Observer,
+    *,
+    extend: bool,
+    base: Path,
 ) -> RawManifest:
     observer.crawl_started(source.name)
     manifest = acquisition.crawl(
@@ -59,6 +66,7 @@ def _crawl(
         store=workspace.raw(source.name),
         progress=partial(observer.crawl_advanced, source.name),
         extend=extend,
+        base=base,
     )
     observer.crawl_done(source.name, crawl_result(manifest))
     return manifest
