@@ -41,7 +41,7 @@ MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
 _LOCK_PATIENCE_S: Final = 5.0
 """Time to wait for the lock: a crawl whose parent was killed needs a moment to end."""
-_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect"))
+_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "select", "drop"))
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""
 
 

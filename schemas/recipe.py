@@ -31,6 +31,7 @@ from pydantic import (
 from corpusmill.schemas.expectations import COMMENT
 from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect
 from corpusmill.schemas.problems import HintedValueError
+from corpusmill.schemas.selectors import DROP_DESCRIPTION, SELECT_DESCRIPTION, Selector
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 DURATION_PATTERN: Final = r"^(never|[1-9][0-9]{0,5}[mhdw])$"
@@ -257,6 +258,8 @@ class CrawlSource(_Part):
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
     allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
+    select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
+    drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])
     refresh: Duration = Field(
         default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )
