@@ -25,6 +25,7 @@ from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier, Link
 from corpusmill.crawlers.job import Job, Limits, tool_name
 from corpusmill.crawlers.references import resolved_url
+from corpusmill.crawlers.rendering.browser import check_browser
 from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import CorpusmillError, SourceError, UnfinishedError, WorkError
@@ -70,9 +71,12 @@ def crawl(
     Raises:
         SourceError: No page could be fetched from the start pages, and a retry would not help.
         DamagedFileError: The existing manifest cannot be read.
+        UsageError: The pages must be rendered, and there is no browser.
         UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
             resumes the crawl.
     """
+    if source.render:
+        check_browser()
     raw_dir = raw_dir.absolute()
     path = _frontier_path(source.name, raw_dir)
     try:
@@ -162,7 +166,8 @@ def _start(url: str) -> Link:
 
 
 def _definition(source: CrawlSource) -> str:
-    return json.dumps(source.model_dump(mode="json", exclude=set(_NOT_THE_CRAWL)), sort_keys=True)
+    fields = source.model_dump(mode="json", exclude=set(_NOT_THE_CRAWL))
+    return json.dumps({name: value for name, value in fields.items() if name != "render" or value}, sort_keys=True)
 
 
 def _defined(frontier: Frontier) -> dict[str, Any]:

@@ -27,6 +27,8 @@ ADDRESS: Final = "corpusmill_address"
 """Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
+FOR_RENDERING: Final = "corpusmill_for_rendering"
+"""Set in the `meta` of a request of a page that is rendered, for which any complete response is accepted, once."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
 
@@ -57,7 +59,10 @@ class DownloadHandler(BaseDownloadHandler):
         """
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
-        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries)
+        if request.meta.get(FOR_RENDERING):
+            exchange = await self._try(request.meta[ADDRESS], is_robots=False, media_types=None)
+        else:
+            exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -81,13 +86,13 @@ class DownloadHandler(BaseDownloadHandler):
             await asyncio.sleep(min(max(limits.backoff_s * 2**attempt, wait * limits.backoff_s), limits.max_wait_s))
         return await self._try(url, is_robots=is_robots)
 
-    async def _try(self, url: str, *, is_robots: bool) -> Exchange:
+    async def _try(self, url: str, *, is_robots: bool, media_types: frozenset[str] | None = HTML_TYPES) -> Exchange:
         host = urlsplit(url).hostname or ""
         await self._turn(host)
         try:
             if is_robots:
                 return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
-            return await self._client.get(url, media_types=HTML_TYPES)
+            return await self._client.get(url, media_types=media_types)
         finally:
             self._last[host] = monotonic()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.crawlers.rendering.limits import PAGE_TIMEOUT_S
 from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
@@ -24,6 +25,7 @@ class Limits:
         retries: Retries after a temporary failure.
         backoff_s: Delay before the first retry, doubled each time; a server may ask for up to `max_wait_s`.
         archive_bytes: Size from which a new archive file is started.
+        render_timeout_s: Time limit of the scripts of a page; the time of their requests does not count.
     """
 
     timeout_s: float = 60.0
@@ -32,6 +34,7 @@ class Limits:
     backoff_s: float = 1.0
     max_wait_s: float = 60.0
     archive_bytes: int = 10**9
+    render_timeout_s: float = PAGE_TIMEOUT_S
 
 
 @dataclass(frozen=True)

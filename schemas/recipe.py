@@ -260,6 +260,10 @@ class CrawlSource(_Part):
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
     drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])
+    render: bool = Field(
+        default=False,
+        description="Run the scripts of pages in Chromium and publish the rendered pages. Needs the extra `browser`.",
+    )
     refresh: Duration = Field(
         default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )

@@ -29,8 +29,9 @@ def source_definition(source: Source) -> dict[str, Any]:
 
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that are not null, so that a new field does not change existing definitions."""
-    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
+    """Return the *fields* that are set, so that a new field does not change existing definitions."""
+    is_set = {name: value for name, value in fields.items() if value is not None and value is not False}
+    return {name: value for name, value in is_set.items() if name not in _NO_DEFINITION}
 
 
 def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any]]:
