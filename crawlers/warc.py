@@ -83,7 +83,7 @@ class WarcWriter:
         return file
 
     def write(self, exchange: Exchange, rendered: Exchange | None = None) -> None:
-        """Append the response and the request of *exchange*, and the *rendered* page as a conversion of the response."""
+        """Append the response and the request of *exchange*, and the *rendered* page as a conversion."""
         if self.end >= self._max_bytes:
             self.close()
             self.number += 1

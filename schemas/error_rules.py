@@ -38,6 +38,10 @@ CRAWL_RULES: Final[Mapping[str, str]] = {
     "budget.max_pages": "`max_pages` was reached before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
+    "render.blocked": "A script of a page with `render: true` sent a request that a crawl does not send: with another "
+    "method than GET, or after 100 others.",
+    "render.failed": "The page with `render: true` crashed the browser, or is too large after its scripts ran.",
+    "render.timeout": "The scripts of the page with `render: true` did not end in time.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",

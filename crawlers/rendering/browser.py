@@ -8,12 +8,13 @@ import os
 import shutil
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from corpusmill.crawlers.rendering.limits import ANSWER_S, PAGES_PER_BROWSER, PARALLEL_PAGES
+from corpusmill.crawlers.rendering.limits import ANSWER_S, PAGES_PER_BROWSER, PARALLEL_PAGES, RENDERER_BYTES
+from corpusmill.crawlers.rendering.memory import limit_memory
 from corpusmill.schemas.errors import MissingExtraError, UsageError
+from corpusmill.schemas.installing import install_command
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Playwright
@@ -42,8 +43,11 @@ def check_browser() -> None:
         MissingExtraError: The extra `browser` is not installed.
         UsageError: There is no Chromium.
     """
-    if find_spec("playwright") is None:
-        raise MissingExtraError.of(EXTRA, "playwright, which renders pages,")
+    try:
+        import playwright  # noqa: F401
+    except ImportError:
+        hint = install_command(EXTRA)
+        raise MissingExtraError("`render: true` needs playwright, which is not installed", hint=hint) from None
     find_browser()
 
 
@@ -61,11 +65,9 @@ def find_browser(environment: Mapping[str, str] = os.environ) -> str:
     programs = (shutil.which(name, path=environment.get("PATH")) for name in _PROGRAMS)
     found = next((path for path in (*programs, *_installed_by_playwright(environment)) if path is not None), None)
     if found is None:
-        problem = (
-            f"`render: true` needs Chromium, which is not installed: no {', '.join(_PROGRAMS)} on the path, and no "
-        )
+        places = f"no {', '.join(_PROGRAMS)} on the path, and no browser of Playwright"
         hint = f"`apt install chromium`, `playwright install chromium`, or set `{VARIABLE}` to its path"
-        raise UsageError(f"{problem}browser of Playwright", hint=hint)
+        raise UsageError(f"`render: true` needs Chromium, which is not installed: {places}", hint=hint)
     return found
 
 
@@ -85,8 +87,9 @@ class Browsers:
     An earlier browser is closed when its last page is finished.
     """
 
-    def __init__(self, *, pages_per_browser: int = PAGES_PER_BROWSER) -> None:
+    def __init__(self, *, pages_per_browser: int = PAGES_PER_BROWSER, renderer_bytes: int = RENDERER_BYTES) -> None:
         self._pages_per_browser = pages_per_browser
+        self._renderer_bytes = renderer_bytes
         self._slots = asyncio.Semaphore(PARALLEL_PAGES)
         self._starting = asyncio.Lock()
         self._playwright: Playwright | None = None
@@ -108,15 +111,15 @@ class Browsers:
             finally:
                 running.active -= 1
                 if running is not self._latest and not running.active:
-                    await close(running.browser)
+                    await running.close()
 
     async def _current(self) -> _Running:
         async with self._starting:
             latest = self._latest
             if latest is None or not latest.browser.is_connected() or latest.pages >= self._pages_per_browser:
-                self._latest = _Running(await self._start())
+                self._latest = _Running(await self._start(), self._renderer_bytes)
                 if latest is not None and not latest.active:
-                    await close(latest.browser)
+                    await latest.close()
             assert self._latest is not None
             self._latest.pages += 1
             return self._latest
@@ -143,21 +146,24 @@ class Browsers:
     async def close(self) -> None:
         """Close the browser."""
         if self._latest is not None:
-            await close(self._latest.browser)
+            await self._latest.close()
         if self._playwright is not None:
             await self._playwright.stop()
 
 
 class _Running:
-    def __init__(self, browser: Browser) -> None:
+    """A browser that was started, with the number of its pages and of those that are not finished."""
+
+    def __init__(self, browser: Browser, max_bytes: int) -> None:
         self.browser = browser
         self.pages = 0
         self.active = 0
+        self._watch = asyncio.create_task(limit_memory(browser, max_bytes=max_bytes))
 
+    async def close(self) -> None:
+        """Close the browser, which may have crashed."""
+        from playwright.async_api import Error
 
-async def close(browser: Browser) -> None:
-    """Close *browser*, which may have crashed."""
-    from playwright.async_api import Error
-
-    with contextlib.suppress(Error, TimeoutError):
-        await asyncio.wait_for(browser.close(), ANSWER_S)
+        self._watch.cancel()
+        with contextlib.suppress(Error, TimeoutError):
+            await asyncio.wait_for(self.browser.close(), ANSWER_S)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from scrapy import Request, signals
 from scrapy.crawler import Crawler
+from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 
 from corpusmill.crawlers.client import decoded
@@ -36,7 +37,13 @@ class RenderMiddleware:
 
     @classmethod
     def from_crawler(cls, crawler: Crawler) -> RenderMiddleware:
-        """Create the middleware of a crawl."""
+        """Create the middleware of a crawl.
+
+        Raises:
+            NotConfigured: Its pages are not rendered.
+        """
+        if not cast("SiteSpider", crawler.spider).job.source.render:
+            raise NotConfigured
         return cls(crawler)
 
     async def process_response(self, request: Request, response: Response) -> Response:
@@ -85,4 +92,6 @@ class RenderMiddleware:
         return cast("SiteSpider", self._crawler.spider)
 
     async def _close(self) -> None:
+        if self._resources is not None:
+            await self._resources.close()
         await self._browsers.close()

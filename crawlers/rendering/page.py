@@ -64,7 +64,7 @@ async def render(
         async with _context(browser, user_agent) as context:
             await visit.load(context)
             await visit.settle(timeout_s)
-            markup = await visit.markup(context, max_bytes)
+            markup = await asyncio.wait_for(visit.markup(context, max_bytes), min(ANSWER_S, timeout_s))
     except Error as error:
         raise Refusal("render.failed", str(error).strip().splitlines()[0][:200]) from error
     except TimeoutError as error:
@@ -154,7 +154,7 @@ class _Visit:
         """Return the markup of the page, read where its scripts cannot interfere."""
         if self._has_crashed or self._page is None:
             raise Refusal("render.failed", "the page crashed; it may need too much memory")
-        value = await asyncio.wait_for(_evaluate(context, self._page, _MARKUP.replace("MAX", str(max_bytes))), ANSWER_S)
+        value = await _evaluate(context, self._page, _MARKUP.replace("MAX", str(max_bytes)))
         if not isinstance(value, str):
             raise Refusal("render.failed", f"the rendered page has {value:,} characters, more than {max_bytes:,}")
         return value

@@ -100,6 +100,13 @@ class Resources:
             url = target
         raise Refusal("error.redirect_loop", f"after {MAX_REDIRECTS} redirects to {url[:200]}")
 
+    async def close(self) -> None:
+        """Cancel the requests whose page is finished."""
+        pending = list(self._pending.values())
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
     def _keep(self, url: str, answer: Answer | Refusal) -> None:
         self._answers[url] = answer
         self._bytes += _size(url, answer)
