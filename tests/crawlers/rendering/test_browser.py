@@ -29,9 +29,8 @@ def test_the_variable_comes_before_the_path_and_that_before_browsers_of_playwrig
     environment = {"HOME": str(tmp_path / "home"), "PATH": str(tmp_path / "bin")}
 
     assert find_browser(environment) == str(downloaded)
-    assert find_browser(environment | {"HOME": "/", "PLAYWRIGHT_BROWSERS_PATH": str(downloaded.parents[2])}) == str(
-        downloaded
-    )
+    moved = {"HOME": "/", "PLAYWRIGHT_BROWSERS_PATH": str(downloaded.parents[2])}
+    assert find_browser(environment | moved) == str(downloaded)
     on_path = program(tmp_path / "bin/chromium-browser")
     assert find_browser(environment) == str(on_path)
     named = program(tmp_path / "own")
