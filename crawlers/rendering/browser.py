@@ -148,7 +148,8 @@ class Browsers:
         if self._latest is not None:
             await self._latest.close()
         if self._playwright is not None:
-            await self._playwright.stop()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._playwright.stop(), ANSWER_S)
 
 
 class _Running:

@@ -18,12 +18,16 @@ from corpusmill.crawlers.rendering.resources import Resources, answer_of
 from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
     from corpusmill.crawlers.spiders.site import SiteSpider
 
 RENDER: Final = "corpusmill_render"
 """Set in the `meta` of a request for a page to render."""
 RENDERING: Final = "corpusmill_rendering"
 """Key of the `Rendering`, or of the `Refusal` if there is none, in a request's `meta`."""
+_TRIES: Final = 2
+"""Browsers that a page may crash before it is refused."""
 
 
 class RenderMiddleware:
@@ -66,20 +70,31 @@ class RenderMiddleware:
         return response
 
     async def _render(self, exchange: Exchange, body: bytes) -> Rendering:
+        """Render a page, and again if the browser crashed, which another page may have caused."""
+        for _ in range(_TRIES - 1):
+            async with self._browsers.lease() as browser:
+                try:
+                    return await self._render_in(browser, exchange, body)
+                except Refusal:
+                    if browser.is_connected():
+                        raise
+        async with self._browsers.lease() as browser:
+            return await self._render_in(browser, exchange, body)
+
+    async def _render_in(self, browser: Browser, exchange: Exchange, body: bytes) -> Rendering:
         job = self._spider.job
         limit = job.limits.max_bytes
         if self._resources is None:
             self._resources = Resources(self._fetch, max_bytes=limit)
-        async with self._browsers.lease() as browser:
-            return await render(
-                browser,
-                exchange.url,
-                answer_of(exchange, body),
-                self._resources,
-                user_agent=job.user_agent,
-                max_bytes=limit,
-                timeout_s=job.limits.render_timeout_s,
-            )
+        return await render(
+            browser,
+            exchange.url,
+            answer_of(exchange, body),
+            self._resources,
+            user_agent=job.user_agent,
+            max_bytes=limit,
+            timeout_s=job.limits.render_timeout_s,
+        )
 
     async def _fetch(self, url: str) -> Exchange:
         request = Request(url, meta={ADDRESS: url, FOR_RENDERING: True})
