@@ -12,7 +12,7 @@ from corpusmill.crawlers.job import Limits
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.rendering.chromium import NEEDS_CHROMIUM
-from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, Site, archived, ledger, page, serve, source_of
+from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
 from tests.test_promises import run_once
 
 pytestmark = NEEDS_CHROMIUM
@@ -87,8 +87,11 @@ def test_what_scripts_write_is_published_and_the_response_is_kept(tmp_path: Path
     assert "f" not in refused
 
 
-def test_requests_that_the_crawl_may_not_make_are_refused_and_recorded(raw_dir: Path) -> None:
-    """Neither a path that robots.txt forbids nor a host that forbids everything is asked, and the ledger says so."""
+def test_what_a_crawl_may_not_do_is_refused_and_recorded(raw_dir: Path) -> None:
+    """Neither a path that robots.txt forbids nor a host that forbids everything is asked, and the ledger says so.
+
+    A page whose scripts do not end is set aside, and the links of its response are followed.
+    """
     robots = {"Content-Type": "text/plain"}
     forbidding = {"/robots.txt": Answer("User-agent: *\nDisallow: /", headers=robots)}
     with serve(forbidding, host="127.0.0.2", generate=lambda path: page()) as other:
@@ -96,25 +99,18 @@ def test_requests_that_the_crawl_may_not_make_are_refused_and_recorded(raw_dir: 
         answers = {
             "/robots.txt": Answer("User-agent: *\nDisallow: /private/", headers=robots),
             "/": html(f"<p id=a>old</p><script>{script}; location.href = '/next'</script>"),
-            "/next": html("<p>next"),
+            "/next": html("<a href=/last>last</a><script>while (true) {}</script>"),
+            "/last": html("<p>last"),
             "/private/d": page(),
         }
         with serve(answers) as site:
             manifest = rendered_crawl(site, raw_dir)
 
-    assert set(site.paths) == {*SITE_FILES, "/", "/next"}
+    assert set(site.paths) == {*SITE_FILES, "/", "/next", "/last"}
     assert other.paths == ["/robots.txt"]
-    assert manifest.counts["pages"] == 2
-    assert ledger(raw_dir, manifest) == {"/private/d": "robots.disallowed", f"{other.url}/d": "robots.disallowed"}
-
-
-def test_a_page_that_blocks_the_browser_is_set_aside_and_its_links_are_followed(raw_dir: Path) -> None:
-    """The links of the response are known without its scripts."""
-    answers = {"/": html("<a href=/b>b</a><script>while (true) {}</script>"), "/b": SHELL, **SCRIPTS}
-    with serve(answers) as site:
-        manifest = rendered_crawl(site, raw_dir)
-
-    assert ledger(raw_dir, manifest) == {"/": "render.timeout"}
-    assert manifest.counts["pages"] == 1
-    assert manifest.counts["refused.render.timeout"] == 1
-    assert [url for url, _, _ in archived(raw_dir) if not url.endswith(tuple(SITE_FILES))] == [f"{site.url}/b"]
+    assert pages(raw_dir) == ["/", "/last"]
+    assert ledger(raw_dir, manifest) == {
+        "/private/d": "robots.disallowed",
+        f"{other.url}/d": "robots.disallowed",
+        "/next": "render.timeout",
+    }
