@@ -22,7 +22,7 @@ from corpusmill.crawlers.rendering.resources import Answer, Resources
 from corpusmill.crawlers.warc import Exchange
 from tests.crawlers.rendering.chromium import NEEDS_CHROMIUM
 from tests.crawlers.sites import Answer as Served
-from tests.crawlers.sites import page, serve
+from tests.crawlers.sites import Site, page, serve
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -124,6 +124,27 @@ def test_a_browser_has_no_network_of_its_own() -> None:
             assert rules(rendering) == {f"{site.url}/post": "render.blocked"}
 
     visited(test)
+
+
+def test_requests_that_are_not_intercepted_fail() -> None:
+    """The second barrier: the browser cannot connect, neither to a name nor to an address."""
+    from playwright.async_api import Error
+
+    async def run(site: Site) -> None:
+        browsers = Browsers()
+        try:
+            async with browsers.lease() as browser:
+                page = await browser.new_page()
+                for url in (site.url, site.url.replace("127.0.0.1", "localhost")):
+                    with pytest.raises(Error, match="ERR_"):
+                        await page.goto(url)
+        finally:
+            await browsers.close()
+
+    with serve({}, generate=lambda path: page(text="loaded")) as site:
+        asyncio.run(run(site))
+
+    assert site.seen == []
 
 
 def test_a_script_cannot_reach_a_private_address() -> None:
