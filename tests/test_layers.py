@@ -231,6 +231,7 @@ TOUCHES_FILES = {
     "files that dead processes left on this machine": {"pipelines/dataset/garbage", "pipelines/engines/work"},
     "the database, which stays on this machine": {"pipelines/dataset/health"},
     "`/proc`": {"pipelines/engines/memory"},
+    "programs on this machine": {"crawlers/rendering/browser"},
     "models stay on this machine": {
         "training/checkpoint",
         "training/data/tokenizer",
