@@ -30,7 +30,7 @@ def source_definition(source: Source) -> dict[str, Any]:
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return the *fields* that are set, so that a new field does not change existing definitions."""
-    is_set = {name: value for name, value in fields.items() if value is not None and value is not False}
+    is_set = {name: value for name, value in fields.items() if value is not None and (name != "render" or value)}
     return {name: value for name, value in is_set.items() if name not in _NO_DEFINITION}
 
 
