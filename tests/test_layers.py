@@ -14,7 +14,7 @@ from corpusmill.pipelines.registry import STAGES
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "crawlers", "pipelines", "training")
 SCHEMAS_MAY = {"pydantic", "pydantic_core", "pyarrow", "numpy", "yaml", "fsspec", "soupsieve"}
-"""`numpy` is allowed because pyarrow columns need it, `soupsieve` because recipes with invalid selectors are refused."""
+"""`numpy` is allowed because pyarrow columns need it, `soupsieve` because a recipe checks its selectors."""
 
 HEAVY = {
     "pyspark": {"pipelines/engines/spark"},
