@@ -16,6 +16,7 @@ from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
 from corpusmill.crawlers.preparation import prepare
 from corpusmill.crawlers.publication import finish
+from corpusmill.crawlers.rendering.browser import check_browser
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
@@ -52,9 +53,12 @@ def crawl(
     Raises:
         SourceError: No page could be fetched, and a retry would not help; or a list of URLs cannot be read.
         DamagedFileError: The existing manifest cannot be read.
+        UsageError: The pages must be rendered, and there is no browser.
         UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
             resumes the crawl.
     """
+    if source.render:
+        check_browser()
     raw_dir = raw_dir.absolute()
     path = frontier_path(source.name, raw_dir)
     try:

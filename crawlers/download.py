@@ -34,6 +34,8 @@ FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
 LISTING_BYTES: Final = "corpusmill_listing_bytes"
 """Set in the `meta` of a request for a sitemap or a feed of any media type: the size at which its body is cut."""
+FOR_RENDERING: Final = "corpusmill_for_rendering"
+"""Set in the `meta` of a request of a page that is rendered, for which any complete response is accepted, once."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
 
@@ -68,7 +70,10 @@ class DownloadHandler(BaseDownloadHandler):
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
         cut_at: int | None = request.meta.get(LISTING_BYTES)
-        exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries, cut_at=cut_at)
+        if request.meta.get(FOR_RENDERING):
+            exchange = await self._try(request.meta[ADDRESS], is_robots=False, cut_at=None, media_types=None)
+        else:
+            exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries, cut_at=cut_at)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -78,18 +83,21 @@ class DownloadHandler(BaseDownloadHandler):
 
     async def _tries(self, url: str, *, is_robots: bool, retries: int, cut_at: int | None) -> Exchange:
         """Fetch *url* again after a temporary failure; the pace of its host decides when."""
+        media_types = HTML_TYPES if cut_at is None else ANY_TYPE
         for _ in range(retries):
             try:
-                exchange = await self._try(url, is_robots=is_robots, cut_at=cut_at)
+                exchange = await self._try(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
             else:
                 if not is_transient(exchange.status):
                     return exchange
-        return await self._try(url, is_robots=is_robots, cut_at=cut_at)
+        return await self._try(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
 
-    async def _try(self, url: str, *, is_robots: bool, cut_at: int | None) -> Exchange:
+    async def _try(
+        self, url: str, *, is_robots: bool, cut_at: int | None, media_types: frozenset[str] | None
+    ) -> Exchange:
         """Fetch *url* when it is the turn of its host.
 
         Raises:
@@ -102,7 +110,7 @@ class DownloadHandler(BaseDownloadHandler):
         async with self._slots:
             began = monotonic()
             try:
-                exchange = await self._get(url, is_robots=is_robots, cut_at=cut_at)
+                exchange = await self._get(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
             except Refusal as refusal:
                 load, asked_s = load_of_rule(refusal.rule), refusal.retry_after_s or 0.0
                 self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
@@ -114,10 +122,11 @@ class DownloadHandler(BaseDownloadHandler):
             self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
         return exchange
 
-    async def _get(self, url: str, *, is_robots: bool, cut_at: int | None) -> Exchange:
+    async def _get(
+        self, url: str, *, is_robots: bool, cut_at: int | None, media_types: frozenset[str] | None
+    ) -> Exchange:
         if is_robots:
             return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
-        media_types = HTML_TYPES if cut_at is None else ANY_TYPE
         return await self._client.get(url, media_types=media_types, cut_at=cut_at)
 
     def _check_suspension(self, host: str) -> None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one URL; its exchange, if any, is archived."""
+    """The outcome of one URL; its exchange, if any, is archived, with the rendered page, if there is one."""
 
     entry: Entry
     settled: Settled
     exchange: Exchange | None = None
+    rendered: Exchange | None = None
 
 
 class ArchivePipeline:

@@ -11,6 +11,7 @@ from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.pace import Pace
+from corpusmill.crawlers.rendering.limits import PAGE_TIMEOUT_S
 from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
@@ -33,6 +34,7 @@ class Limits:
         listing_bytes: Size at which a sitemap or a feed is cut, as sent.
         max_listings: Sitemaps and feeds that are read in a crawl.
         archive_bytes: Size from which a new archive file is started.
+        render_timeout_s: Time limit of the scripts of a page; the time of their requests does not count.
     """
 
     timeout_s: float = 60.0
@@ -46,6 +48,7 @@ class Limits:
     archive_bytes: int = 10**9
     listing_bytes: int = 52_428_800
     max_listings: int = 10_000
+    render_timeout_s: float = PAGE_TIMEOUT_S
 
 
 @dataclass(frozen=True)

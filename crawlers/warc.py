@@ -17,6 +17,8 @@ GZIP_LEVEL: Final = 3
 """isal's level 3: on the HTML documentation of PostgreSQL, 5 times faster than zlib's level 6, and 8 % larger."""
 ROLE_FIELD: Final = "X-Crawler-Role"
 """Field of a response record with a sitemap or a feed, so that readers do not take it for a document."""
+RENDERED_AS: Final = "X-Crawler-Rendered-As"
+"""Field of a response that was rendered, with the id of the conversion that takes its place."""
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
 
@@ -86,13 +88,13 @@ class WarcWriter:
             self._append(_warcinfo(path.name, self._description))
         return file
 
-    def write(self, exchange: Exchange) -> None:
-        """Append the response and the request of *exchange*."""
+    def write(self, exchange: Exchange, rendered: Exchange | None = None) -> None:
+        """Append the response and the request of *exchange*, and the *rendered* page as a conversion."""
         if self.end >= self._max_bytes:
             self.close()
             self.number += 1
             self._open(self.number, end=0)
-        self._append(*exchange_records(exchange))
+        self._append(*exchange_records(exchange, rendered))
 
     def _append(self, *records: bytes) -> None:
         self._file.write(b"".join(isal_zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
@@ -114,9 +116,13 @@ def archive_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number:05d}.warc.gz"
 
 
-def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
-    """Return the response record and the request record of *exchange*."""
-    response_id, request_id = _record_id(), _record_id()
+def exchange_records(exchange: Exchange, rendered: Exchange | None = None) -> tuple[bytes, ...]:
+    """Return the response record and the request record of *exchange*.
+
+    With the *rendered* page, the response names the conversion that takes its place, which is the third record: the
+    response as it would be with the rendered page as its body (WARC 1.1 §6.7).
+    """
+    response_id, request_id, conversion_id = _record_id(), _record_id(), _record_id()
     about = {"WARC-Date": _date(exchange.at), "WARC-Target-URI": exchange.url}
     response = {
         **about,
@@ -129,11 +135,17 @@ def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
         response["WARC-Truncated"] = "length"
     if exchange.role is not None:
         response[ROLE_FIELD] = exchange.role
+    if rendered is not None:
+        response[RENDERED_AS] = conversion_id
     request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
-    return (
+    records = (
         _record("response", response_id, response, exchange.head + exchange.body),
         _record("request", request_id, request, exchange.request),
     )
+    if rendered is None:
+        return records
+    conversion = {**about, "WARC-Refers-To": response_id, "Content-Type": "application/http; msgtype=response"}
+    return *records, _record("conversion", conversion_id, conversion, rendered.head + rendered.body)
 
 
 def _warcinfo(name: str, description: dict[str, str]) -> bytes:

@@ -51,6 +51,10 @@ CRAWL_RULES: Final[Mapping[str, str]] = {
     "as written; a long one is shortened, followed by a hash.",
     "link.too_long": "The address of the link has more than 8,192 characters.",
     "robots.crawl_delay": "robots.txt asks for more than 60 s between two requests, so the host is not crawled.",
+    "render.blocked": "A script of a page with `render: true` sent a request that a crawl does not send: with another "
+    "method than GET, or after 100 others.",
+    "render.failed": "The page with `render: true` crashed the browser, or is too large after its scripts ran.",
+    "render.timeout": "The scripts of the page with `render: true` did not end in time.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",

@@ -39,6 +39,7 @@ from corpusmill.schemas.quantities import (
     format_duration,
     size_of,
 )
+from corpusmill.schemas.selectors import DROP_DESCRIPTION, SELECT_DESCRIPTION, Selector
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _MIN_SHARD_BYTES: Final = 10**3
@@ -220,6 +221,12 @@ class CrawlSource(_Part):
         default=False, description="Send the cookies that a host sets back to this host; otherwise, they are ignored."
     )
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
+    select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
+    drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])
+    render: bool = Field(
+        default=False,
+        description="Run the scripts of pages in Chromium and publish the rendered pages. Needs the extra `browser`.",
+    )
     refresh: Duration = Field(
         default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -27,7 +27,11 @@ from corpusmill.crawlers.links import UnusableLink, page_links
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.references import resolved_location
+from corpusmill.crawlers.rendering.middleware import RENDER, RENDERING
+from corpusmill.crawlers.rendering.page import Rendering
+from corpusmill.crawlers.rendering.record import rendered_exchange, with_declarations
 from corpusmill.crawlers.warc import Exchange, WarcWriter
+from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import authority, canonical_url
 
@@ -81,11 +85,11 @@ class SiteSpider(Spider):
 
     def request(self, entry: Entry) -> Request:
         """Return the request for *entry*."""
-        meta = {ADDRESS: entry.url, _ENTRY: entry}
+        meta = {ADDRESS: entry.url, _ENTRY: entry, RENDER: self.job.source.render and not entry.is_probe}
         role = listing_role(entry.key)
         if role is None:
             return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
-        meta[LISTING_BYTES] = self.job.limits.listing_bytes
+        meta |= {RENDER: False, LISTING_BYTES: self.job.limits.listing_bytes}
         return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
@@ -95,7 +99,11 @@ class SiteSpider(Spider):
         try:
             if exchange.status != 200:
                 return [self._redirect(entry, exchange)]
-            return [self._page(entry, exchange)]
+            outcome = self._page(entry, exchange)
+            rendering: Rendering | Refusal | None = response.meta.get(RENDERING)
+            if rendering is None or outcome.settled.state != State.PAGE:
+                return [outcome]
+            return [self._rendered(outcome, exchange, rendering)]
         except Refusal as refusal:
             return [_refused(entry, refusal)]
 
@@ -159,6 +167,34 @@ class SiteSpider(Spider):
         if self._source.feeds is True and not entry.depth:
             yield from feed_links(urls, scope=self._scope, page=entry)
 
+    def _rendered(self, outcome: Outcome, exchange: Exchange, rendering: Rendering | Refusal) -> Outcome:
+        """Return *outcome* with the rendered page: as a page with its links, or refused for what it says or did."""
+        entry = outcome.entry
+        if isinstance(rendering, Refusal):
+            refused = Settled(State.REFUSED, rule=rendering.rule, message=rendering.message)
+            return Outcome(entry, replace(refused, links=outcome.settled.links))
+        body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
+        original, _ = decode_with_codec(body, exchange.headers.get("content-type"))
+        page = rendered_exchange(exchange, with_declarations(rendering.markup, original))
+        rendered = self._page(entry, page)
+        depth = entry.depth + 1
+        links = (
+            *rendered.settled.links,
+            *self._links(rendering.navigations, depth=depth),
+            *outcome.settled.links,
+            *self._requests(rendering.refused, depth=depth),
+        )
+        settled = replace(rendered.settled, links=links)
+        if settled.state != State.PAGE:
+            return Outcome(entry, settled)
+        return Outcome(entry, replace(settled, size=len(exchange.body)), exchange, page)
+
+    def _requests(self, refused: Mapping[str, Refusal], *, depth: int) -> Iterable[Link]:
+        """Return the *refused* requests of a page's scripts as links that are not followed, for the ledger."""
+        for url, refusal in refused.items():
+            for link in self._links([url], depth=depth):
+                yield replace(link, rule=refusal.rule, message=f"requested by a script: {refusal.message}")
+
     def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
         for url in urls:
             try:
@@ -201,7 +237,7 @@ class SiteSpider(Spider):
             return
         outcome = self._without_loop(outcome)
         if outcome.exchange is not None:
-            self._writer.write(outcome.exchange)
+            self._writer.write(outcome.exchange, outcome.rendered)
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
@@ -65,7 +65,7 @@ def source_input(
 ) -> SourceInput:
     """Return the plan's input for a source that has been acquired."""
     loader = loaded.loaders.get(source.name)
-    params = json.dumps({"respect": source.respect}) if isinstance(source, CrawlSource) else "{}"
+    params = json.dumps(_crawl_params(source)) if isinstance(source, CrawlSource) else "{}"
     return SourceInput(
         name=source.name,
         manifest=manifest,
@@ -74,6 +74,12 @@ def source_input(
         params=params if loader is None else loader.model_dump_json(),
         license=getattr(source, "license", None),
     )
+
+
+def _crawl_params(source: CrawlSource) -> dict[str, Any]:
+    """Return the parameters of the loader of a crawl's archives. Those that are not set are left out."""
+    selectors = {"select": source.select, "drop": source.drop}
+    return {"respect": source.respect} | {name: value for name, value in selectors.items() if value}
 
 
 def is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
