@@ -148,7 +148,7 @@ class Hosts:
     def refresh(self, host: int) -> None:
         """Compute again whether *host* has URLs to take, after its URLs or its counts changed."""
         row = self._db.execute(_OLD_AND_NEW_LEVEL, (*self._level_values, host)).fetchone()
-        if row[0] != row[1]:
+        if row is not None and row[0] != row[1]:
             self._db.execute("UPDATE hosts SET level = ? WHERE id = ?", (row[1], host))
             self.ready += (row[1] is not None) - (row[0] is not None)
 

@@ -362,11 +362,13 @@ class Frontier:
         """Queue the URLs for which the queue had no budget left, after that budget was raised."""
         query = "SELECT key, depth, referrer FROM refused WHERE rule = 'budget.queued' ORDER BY depth, at, key"
         with self._transaction():
-            rows = self._db.execute(query).fetchall()
+            # Some may be refused again, and all together may be too many for the memory.
+            self._db.execute(f"CREATE TEMP TABLE cut AS {query}")
             self._db.execute("DELETE FROM refused WHERE rule = 'budget.queued'")
             self._additions.forget()
-            for key, depth, referrer in rows:
+            for key, depth, referrer in self._db.execute("SELECT key, depth, referrer FROM cut ORDER BY rowid"):
                 self._add((Link(key, key, depth),), origin=referrer and Origin(referrer, 0, 0))
+            self._db.execute("DROP TABLE cut")
         self._reload()
 
     def _queue_again(self, condition: str, values: tuple[Any, ...]) -> int:
