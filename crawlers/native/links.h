@@ -1,6 +1,7 @@
 #ifndef SCAN_LINKS_H
 #define SCAN_LINKS_H
 
+#define Py_LIMITED_API 0x030B0000
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
