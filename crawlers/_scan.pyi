@@ -13,8 +13,8 @@ def scan(
     Returns:
         The base address; the references as written in page order, and whether a link with each may be followed; the
         values of the robots directives, joined by commas; type and address of the first 64 alternate forms of the page
-        (``<link rel=alternate>``), such as feeds; the visible text, with blanks in place of tags and without the text of
-        links that only show their address.
+        (``<link rel=alternate>``), such as feeds; the visible text, with blanks in place of tags and without the text
+        of links that only show their address.
     """
 
 def declarations(text: str, /) -> list[tuple[str, dict[str, str], str]]:

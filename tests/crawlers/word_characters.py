@@ -23,7 +23,9 @@ def ranges() -> list[tuple[int, int, bool]]:
 
 def header() -> str:
     """Return the text of the header."""
-    cells = [f"{{{first:#x}, {last:#x}, {int(digits)}}}," for first, last, digits in [*ranges(), (_BEYOND, _BEYOND, False)]]
+    cells = [
+        f"{{{first:#x}, {last:#x}, {int(digits)}}}," for first, last, digits in [*ranges(), (_BEYOND, _BEYOND, False)]
+    ]
     lines = [" ".join(cells[at : at + 5]) for at in range(0, len(cells), 5)]
     return f"""\
 /* Characters beyond ASCII that words consist of: `[^\\W\\d_]` in Python with Unicode {unicodedata.unidata_version}.
