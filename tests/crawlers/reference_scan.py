@@ -98,7 +98,7 @@ def _visible_text(markup: str) -> str:
 
 
 def _words(value: str) -> list[str]:
-    return _lower(value).split()  # the tests have no blanks beyond ASCII in lists of words
+    return re.findall(r"[^\t\n\f\r ]+", _lower(value))
 
 
 @dataclass
