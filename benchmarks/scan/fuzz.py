@@ -5,8 +5,8 @@
     python -m benchmarks.scan.fuzz --check build/scan/input  repeats one input
 
 Each input is a function of `--seed` and its number. The last one stays in `--folder`; after a difference or a crash,
-that is the one to repeat. `--sanitize` compiles the extension with AddressSanitizer and UndefinedBehaviorSanitizer (GCC)
-into a temporary folder.
+that is the one to repeat. `--sanitize` compiles the extension with AddressSanitizer and UndefinedBehaviorSanitizer of
+GCC into a temporary folder.
 """
 
 from __future__ import annotations

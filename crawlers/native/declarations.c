@@ -30,7 +30,8 @@ static PyObject *declaration_of(const Token *tag, Buffer *scratch) {
     for (const char *at = tag->start; attributes != NULL && next_attribute(&at, tag->end, &attribute);)
         if (!add_attribute(attributes, scratch, &attribute)) Py_CLEAR(attributes);
     if (attributes == NULL) return NULL;
-    return Py_BuildValue("(sNN)", tag->element == META ? "meta" : "link", attributes, str_of((Slice){tag->start, tag->end}));
+    const char *name = tag->element == META ? "meta" : "link";
+    return Py_BuildValue("(sNN)", name, attributes, str_of((Slice){tag->start, tag->end}));
 }
 
 PyObject *declarations_of(Slice markup) {

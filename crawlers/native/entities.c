@@ -14,8 +14,9 @@ static Entity entities[SLOTS];
 static int entity_count;
 
 static const uint16_t windows_1252[32] = {
-    0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d, 0x8f,
-    0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d, 0x17e, 0x178};
+    0x20ac, 0x81, 0x201a, 0x192, 0x201e, 0x2026, 0x2020, 0x2021, 0x2c6, 0x2030, 0x160, 0x2039, 0x152, 0x8d, 0x17d,
+    0x8f, 0x90, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x2dc, 0x2122, 0x161, 0x203a, 0x153, 0x9d,
+    0x17e, 0x178};
 
 /* Return the slot of a name: its own, or the empty one where it belongs (FNV-1a). */
 static Entity *slot_of(const char *name, size_t bytes) {
@@ -109,7 +110,8 @@ static void append_unescaped(Buffer *buffer, Slice slice, Named *named) {
         const char *mark = memchr(at, '&', (size_t)(end - at));
         append(buffer, at, mark ? mark : end);
         if (mark == NULL) return;
-        const char *next = mark + 1 < end && mark[1] == '#' ? numeric(buffer, mark + 1, end) : named(buffer, mark + 1, end);
+        int is_numeric = mark + 1 < end && mark[1] == '#';
+        const char *next = (is_numeric ? numeric : named)(buffer, mark + 1, end);
         if (next == NULL) append(buffer, mark, mark + 1);
         at = next ? next : mark + 1;
     }

@@ -156,7 +156,8 @@ int passes_template(const Token *token, int64_t *templates) {
 
 static int add(Page *page, const Token *token) {
     if (token->kind == TEXT || token->kind == MARKUP || token->kind == RAW) {
-        int is_hidden = page->templates || (token->kind == RAW && (token->element == SCRIPT || token->element == STYLE));
+        int is_code = token->kind == RAW && (token->element == SCRIPT || token->element == STYLE);
+        int is_hidden = is_code || page->templates;
         if (!is_hidden && token->start < token->end) add_token(&page->text, token);
         if (token->kind == RAW) end_piece(&page->text);
         return 1;

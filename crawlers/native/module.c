@@ -1,4 +1,5 @@
-/* The Python module `_scan`: pages to links, and texts to sketches. Types and meaning of its functions are in `_scan.pyi`. */
+/* The Python module `_scan`: pages to links, and texts to sketches. Types and meaning of its functions are in
+ * `_scan.pyi`. */
 #include "entities.h"
 #include "links.h"
 #include "sketch.h"

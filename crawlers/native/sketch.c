@@ -74,7 +74,8 @@ static size_t hash_words(Slice text, uint32_t *words) {
     for (const char *at = text.start, *end = text.end; at < end;) {
         const char *start = at;
         int are_digits = 1;
-        at = is_lower_or_digit(*at) ? after_ascii_word(at, end, &are_digits) : after_letters(at, end, &range, &are_digits);
+        if (is_lower_or_digit(*at)) at = after_ascii_word(at, end, &are_digits);
+        else at = after_letters(at, end, &range, &are_digits);
         if (at == start) point_at(start, &at);
         else if (!are_digits) *to++ = crc32_of(start, at);
     }

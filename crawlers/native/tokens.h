@@ -42,7 +42,8 @@ typedef struct {
 /* Read the attribute at *at*; return 0 at the end of the tag, where *at* then is. */
 int next_attribute(const char **at, const char *end, Attribute *attribute);
 
-/* Fill *values* with those of the attributes *names* of a tag, of which the first counts; without one, *start* is NULL. */
+/* Fill *values* with those of the attributes *names* of a tag, of which the first counts; without one, *start* is
+ * NULL. */
 void find_attributes(const Token *tag, const char *const *names, int count, Slice *values);
 
 #endif
