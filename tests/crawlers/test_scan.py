@@ -8,7 +8,7 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from corpusmill.crawlers import _scan
@@ -49,11 +49,30 @@ def _tag(draw: st.DrawFn) -> str:
 
 _LINK_SHOWN = st.sampled_from(VALUES).map(lambda value: f'<a href="{value}"> {value}<b>\u2003</a>')
 _MARK = st.sampled_from(
-    ["<!--", "-->", "--!>", "->", "<!", "<?", "</", "<", ">", "<!-->", "<!--->", "/>", "</a", "\0", "\x85"]
+    ["<!--", "-->", "--!>", "->", "-!>", "-", "<!", "<?", "</", "<", ">", "<!-->", "<!--->", "/>", "</a", "\0", "\x85"]
 )
 _PAGE = st.lists(_tag() | _LINK_SHOWN | _MARK | st.sampled_from(VALUES) | st.text(max_size=5), max_size=12).map("".join)
 
 
+@example(text="<!---!>a<!----!>b<!-->c<!--->d<!-- -->e<!----->f<!--", max_characters=99)
+@example(text="<a href=x>x<svg>y</svg></a> <a href=xy>x<svg>y</svg></a> <a href=>\xa0</a>z", max_characters=99)
+@example(text="&middotx &middot; &notit; &ampx &x; &#128;&#x110000;&#1;&#000000065;&#;&#x;&", max_characters=99)
+@example(text="<a href='?&middotx&middot=1&lt&copy;&#x41&NotEqualTilde;&'>", max_characters=0)
+@example(text="<svg><title/><math><title/>a</svg><title/>b</math><title/><a href=c></title>d", max_characters=99)
+@example(text="</svg><svg><title/>a<b>c", max_characters=99)
+@example(text="<template><template></template><a href=b></template></template><a href=c>", max_characters=99)
+@example(text="<plaintext/>&lt;<a href=b></plaintext>", max_characters=99)
+@example(text="<meta name=' Robots ' content=a><meta name=mybot content=b><meta name=bot content=c>", max_characters=0)
+@example(
+    text="<meta http-equiv=refresh content=' 5.5 , URL = \"/c\"d'><base><base href=b><base href=c>", max_characters=0
+)
+@example(text="<a rel='x NoFollow' href=b><a rel=nofollower href=c><a rel=nofollow href=c><a href=b>", max_characters=0)
+@example(text="<link rel='a ALTERNATE' type=b href=c><link rel=alternate><link href=d>" * 65, max_characters=0)
+@example(
+    text="<iframe src=a><a href=b></iframe x><frame src=c></title\x0b><title></title\x0b></title", max_characters=9
+)
+@example(text="abc<svg>def<svg>ghi", max_characters=2)
+@example(text="abc<svg>def<svg>ghi", max_characters=3)
 @settings(max_examples=300, deadline=None)
 @given(text=_PAGE, max_characters=st.integers(0, 40))
 def test_a_scan_finds_what_the_reference_finds(text: str, max_characters: int) -> None:
@@ -84,6 +103,7 @@ def test_real_pages_give_what_the_reference_gives() -> None:
 _WORDS = st.text(st.sampled_from("aé1²_ß漢٣ Σǅ\U00010400\ud800-z") | st.characters(), max_size=60)
 
 
+@example(text="a a a b éa1é 1²2 ²³ 12 _x_ e\u0301 ß漢字", own="b", max_words=20)
 @settings(max_examples=200, deadline=None)
 @given(text=_WORDS, own=_WORDS, max_words=st.integers(0, 20))
 def test_a_sketch_is_that_of_the_reference(text: str, own: str, max_words: int) -> None:
@@ -101,10 +121,12 @@ def test_the_words_of_a_long_text_are_sorted() -> None:
     assert len(_scan.sketch(text, "", 4096)) == 4 * 4096
 
 
-@settings(deadline=None)
+@example(sets=[{0, 1, 9}, {0, 1, 2, 3}], compared=4, share=0.5)
+@example(sets=[{0, 1, 2, 3}, {0, 1, 9}], compared=4, share=0.5)
+@settings(max_examples=300, deadline=None)
 @given(
-    sets=st.lists(st.sets(st.integers(0, 40), max_size=24), min_size=1, max_size=4),
-    compared=st.integers(1, 24),
+    sets=st.lists(st.sets(st.integers(0, 12), max_size=12), min_size=1, max_size=3),
+    compared=st.integers(1, 8),
     share=st.sampled_from([0.5, 0.9, 1.0]),
 )
 def test_sketches_are_compared_like_sets(sets: list[set[int]], compared: int, share: float) -> None:
