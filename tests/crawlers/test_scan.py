@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import unicodedata
 from pathlib import Path
@@ -163,3 +165,12 @@ def test_wrong_arguments_are_errors() -> None:
     with pytest.raises(TypeError):
         _scan.same(b"1234", ["1234"], 1, 0.5)  # type: ignore[list-item]
     assert _scan.scan("<a href='\ud800'>", "mybot", 9)[1] == {"?": True}
+
+
+def test_the_crawl_process_does_without_numpy() -> None:
+    """Importing numpy takes as long as reading several hundred pages."""
+    code = "import sys, corpusmill.crawlers.process; print(sorted({'numpy', 'pyarrow', 'pandas'} & set(sys.modules)))"
+
+    completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert completed.stdout == "[]\n"
