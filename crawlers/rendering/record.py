@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import Final
 
-from corpusmill.crawlers.tags import tags
+from corpusmill.crawlers._scan import declarations
 from corpusmill.crawlers.warc import Exchange
 
 _REPLACED: Final = re.compile(
@@ -34,12 +34,9 @@ def with_declarations(markup: str, original: str) -> str:
     >>> with_declarations("<html><head></head><p>a</html>", "<meta name=robots content=noai><p>a")
     '<html><head><meta name=robots content=noai></head><p>a</html>'
     """
-    present = {(tag.name, tag.attributes) for tag in tags(markup)}
-    lost = [
-        f"<{tag.name}{tag.attributes}>"
-        for tag in tags(original)
-        if tag.name in ("meta", "link") and (tag.name, tag.attributes) not in present
-    ]
+    present = {(name, written) for name, _, written in declarations(markup)}
+    stated = dict.fromkeys((name, written) for name, _, written in declarations(original))
+    lost = [f"<{name}{written}>" for name, written in stated if (name, written) not in present]
     beginning = _BEGINNING.match(markup)
     end = beginning.end() if beginning else 0
     return markup[:end] + "".join(lost) + markup[end:]
