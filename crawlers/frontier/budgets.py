@@ -15,7 +15,7 @@ from corpusmill.crawlers.frontier.traps import (
     TEXTS_COMPARED,
     address_pattern,
     family_pattern,
-    repeats,
+    says_the_same,
     words_of_pattern,
 )
 
@@ -76,7 +76,7 @@ class PatternBudgets:
             "SELECT sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?", (pattern, TEXTS_COMPARED)
         )
         self._log(page, pattern)
-        is_alike = repeats(sketch, [text for (text,) in texts])
+        is_alike = says_the_same(sketch, [text for (text,) in texts])
         is_new = not is_alike or self._adds_words(pattern, page, sketch)
         self._db.execute(
             "INSERT INTO patterns VALUES (?, 0) ON CONFLICT DO UPDATE SET spent = max(0, spent + ?)",
