@@ -31,9 +31,9 @@ def seconds(bodies: list[bytes]) -> dict[str, float]:
     marks.append(time.process_time())
     heads = [sketch[: traps.SKETCH_BYTES] for sketch in sketches]
     for at, sketch in enumerate(sketches):
-        traps.repeats(sketch, heads[max(0, at - traps.TEXTS_COMPARED) : at])
+        traps.says_the_same(sketch, heads[max(0, at - traps.TEXTS_COMPARED) : at])
     marks.append(time.process_time())
-    names = ("page_links", "text_sketch", "repeats")
+    names = ("page_links", "text_sketch", "says_the_same")
     return {name: marks[at + 1] - marks[at] for at, name in enumerate(names)}
 
 
@@ -46,7 +46,7 @@ def main() -> None:
     rounds = [seconds(bodies) for _ in range(_ROUNDS)]
     best = {step: 1_000 * min(one[step] for one in rounds) / len(bodies) for step in rounds[0]}
     for step, milliseconds in (best | {"all": sum(best.values())}).items():
-        print(f"{step:12} {milliseconds:.3f} ms a page", flush=True)
+        print(f"{step:13} {milliseconds:.3f} ms a page", flush=True)
 
 
 if __name__ == "__main__":

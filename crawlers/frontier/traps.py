@@ -152,16 +152,11 @@ def words_of_pattern(sketch: bytes, pattern: str) -> list[int]:
     return [above | word for word in memoryview(sketch).cast("I")]
 
 
-def says_the_same(one: bytes, other: bytes) -> bool:
-    """Return whether two pages have nearly the same words, by their sketches (bottom-k, Broder 1997).
+def says_the_same(sketch: bytes, others: list[bytes]) -> bool:
+    """Return whether a page has nearly the same words as one of *others*, by their sketches (bottom-k, Broder 1997).
 
     >>> old, new = (text_sketch(f"No events in {year}", url="http://example.org/") for year in (2026, 2027))
-    >>> says_the_same(old, new), says_the_same(old, text_sketch("A fair", url="http://example.org/"))
+    >>> says_the_same(old, [new]), says_the_same(old, [text_sketch("A fair", url="http://example.org/")])
     (True, False)
     """
-    return repeats(one, [other])
-
-
-def repeats(sketch: bytes, earlier: list[bytes]) -> bool:
-    """Return whether a page has nearly the same words as one of *earlier* ones, by their sketches."""
-    return _scan.same(sketch, earlier, _COMPARED, SAME_SHARE)
+    return _scan.same(sketch, others, _COMPARED, SAME_SHARE)
