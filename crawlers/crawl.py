@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.statistics import crawl_statistics
 from corpusmill.crawlers.frontier.store import Frontier, Link
 from corpusmill.crawlers.job import Job, Limits, tool_name
 from corpusmill.crawlers.references import resolved_url
@@ -272,6 +273,7 @@ def _finish(job: Job, store: Store) -> RawManifest:
             files=tuple(_raw_file(path) for path in _archives(job)),
             counts=frontier.counts(),
             ledger=(_write_ledger(job, frontier).name,),
+            statistics=crawl_statistics(job.frontier, frontier),
         )
         if not _is_same(job.raw_dir, store):
             _send(job, store, manifest)

@@ -5,6 +5,7 @@ It ends at once when stdin closes, because the parent process has ended. A kille
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -15,10 +16,13 @@ import time
 from pathlib import Path
 from typing import Any, Final, cast
 
+from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
+from corpusmill.crawlers.frontier.sessions import record_start
+from corpusmill.crawlers.frontier.statistics import archived_bytes
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job
 from corpusmill.crawlers.spiders.site import SiteSpider
@@ -26,6 +30,7 @@ from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
 
 _EVERY_S: Final = 0.25
+_WAITING_S: Final = 1.0
 
 
 class QuietFormatter(LogFormatter):
@@ -71,14 +76,17 @@ def run(job: Job) -> None:
     source = job.source
     frontier = Frontier(job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None)
     writer = open_archive(job, frontier)
-    _write(progress=_progress(frontier))
+    record_start(frontier)
+    reporter = ProgressReporter(frontier, archived=archived_bytes(job.frontier))
+    reporter.write()
     settings = Settings()
     settings.setmodule("corpusmill.crawlers.settings")
     process = AsyncCrawlerProcess(settings)
     for name in ("scrapy", "asyncio", "protego"):
         logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(SiteSpider)
-    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=ProgressReporter(frontier))
+    crawler.signals.connect(reporter.start, signals.engine_started)
+    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=reporter)
     process.start(install_signal_handlers=False)
     spider = cast("SiteSpider | None", crawler.spider)
     if spider is None:
@@ -86,22 +94,41 @@ def run(job: Job) -> None:
     if spider.failure is not None:
         raise spider.failure
     writer.close()
-    _write(progress=_progress(frontier), finished=True)
+    reporter.write(finished=True)
     frontier.close()
 
 
 class ProgressReporter:
-    """Writes the progress of the crawl, at most every `_EVERY_S` seconds."""
+    """Writes the progress of the crawl: at most every `_EVERY_S` seconds, and every second when hosts do not answer.
 
-    def __init__(self, frontier: Frontier) -> None:
+    Args:
+        frontier: The queue of the crawl.
+        archived: Bytes of the pages that are already archived.
+    """
+
+    def __init__(self, frontier: Frontier, *, archived: int) -> None:
         self._frontier = frontier
+        self._bytes = archived
         self._reported_at = 0.0
 
-    def __call__(self) -> None:
-        """Write the progress unless it was written less than `_EVERY_S` seconds ago."""
+    def start(self) -> None:
+        """Also write the progress while no URL is settled, so that a reader sees that the crawl waits."""
+        self(0)
+        asyncio.get_running_loop().call_later(_WAITING_S, self.start)
+
+    def __call__(self, size: int) -> None:
+        """Count *size* bytes of a settled URL, and write the progress unless it was written a moment ago."""
+        self._bytes += size
         if time.monotonic() - self._reported_at > _EVERY_S:
             self._reported_at = time.monotonic()
-            _write(progress=_progress(self._frontier))
+            self.write()
+
+    def write(self, **fields: Any) -> None:
+        """Write the progress, and *fields*."""
+        frontier = self._frontier
+        progress = {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
+        progress |= {"bytes": self._bytes, "waiting_hosts": len(frontier.waiting_hosts)}
+        _write(progress=progress, **fields)
 
 
 def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
@@ -134,10 +161,6 @@ def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _progress(frontier: Frontier) -> dict[str, Any]:
-    return {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
 
 
 def _write(**fields: Any) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpusmill.schemas.crawl_statistics import CrawlStatistics
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import Store, located
 
@@ -67,6 +68,9 @@ class RawManifest(BaseModel):
         "folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
+    statistics: CrawlStatistics | None = Field(
+        default=None, description="For a finished crawl: figures by result, host, depth and rule, and over time."
+    )
 
 
 @dataclass(frozen=True)
@@ -77,17 +81,26 @@ class CrawlProgress:
         pages: Archived, those of a process that was killed included.
         queued: Addresses that wait.
         refused: Addresses that are not archived, by rule.
+        bytes: Size of the bodies of all pages.
+        waiting_hosts: Hosts with queued addresses.
     """
 
     pages: int
     queued: int
     refused: Mapping[str, int]
+    bytes: int = 0
+    waiting_hosts: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Addresses that failed: without a valid response, or with the status of an error."""
+        return sum(count for rule, count in self.refused.items() if rule.startswith(("error.", "http.")))
 
 
 def crawl_result(manifest: RawManifest) -> CrawlProgress:
     """Return what the finished crawl of *manifest* came to."""
     refused = {rule.removeprefix("refused."): n for rule, n in manifest.counts.items() if rule.startswith("refused.")}
-    return CrawlProgress(manifest.counts["pages"], 0, refused)
+    return CrawlProgress(manifest.counts["pages"], 0, refused, bytes=manifest.counts.get("bytes", 0))
 
 
 def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:

@@ -39,12 +39,12 @@ class SiteSpider(Spider):
         job: The crawl.
         frontier: Its queue.
         writer: Its archive.
-        report: Called after each URL.
+        report: Called after each URL with the bytes of its page, 0 if there is none.
     """
 
     name = "site"
 
-    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, report: Callable[[], None]) -> None:
+    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, report: Callable[[int], None]) -> None:
         super().__init__()
         self.job = job
         self.frontier = frontier
@@ -157,7 +157,7 @@ class SiteSpider(Spider):
         settled = replace(outcome.settled, robots=self._robots)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
-        self._report()
+        self._report(settled.size)
 
     def _without_loop(self, outcome: Outcome) -> Outcome:
         """Refuse a redirect to an address that was already fetched in its chain."""
