@@ -7,7 +7,8 @@ from pathlib import Path
 
 from corpusmill.crawlers.crawl_definition import allows_budget, definition, stored_definition
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
-from corpusmill.crawlers.frontier.store import Frontier, Link
+from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.references import resolved_url
