@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from scrapy.crawler import Crawler
 
-from corpusmill.crawlers.frontier.store import Entry, Settled
+from corpusmill.crawlers.frontier.entries import Entry, Settled
 from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:

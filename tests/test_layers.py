@@ -202,6 +202,8 @@ HARMLESS_SHUTIL_CALLS = {"disk_usage", "which"}
 TOUCHES_FILES = {
     "the archives and the queue of a crawl grow on this machine; a finished one is sent to the store": {
         "crawlers/crawl",
+        "crawlers/crawl_files",
+        "crawlers/preparation",
         "crawlers/frontier/store",
         "crawlers/process",
         "crawlers/warc",

@@ -8,14 +8,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 from urllib.parse import quote, urlsplit
 
 import numpy as np
 import numpy.typing as npt
 
+from corpusmill.crawlers.frontier.entries import State
+from corpusmill.crawlers.frontier.ledger import LedgerRow
 from corpusmill.crawlers.frontier.sessions import Sessions, Times, session_starts
-from corpusmill.crawlers.frontier.store import Frontier, State
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.crawl_statistics import (
     EXAMPLES,
     LATEST_S,
@@ -41,8 +43,6 @@ _OUT_OF_SCOPE: Final = ("scope.", "link.")
 """Rules of addresses that are not among those of the crawl, so that their hosts are not counted."""
 _NOT_KEPT: Final = ("content.", "robots.noindex")
 _PLACES: Final = "CREATE TEMP TABLE places (host TEXT PRIMARY KEY, pages, redirects, refused, bytes) WITHOUT ROWID"
-
-_LedgerRow: TypeAlias = tuple[str, str | None, int, str, str | None, int | None]
 
 
 def crawl_statistics(path: Path, frontier: Frontier) -> CrawlStatistics:
@@ -93,7 +93,7 @@ def _archived(db: sqlite3.Connection, state: State) -> int:
 class _Refused:
     """Counts the refused URLs of *ledger* by rule and depth, and by host in the table `places` of *db*."""
 
-    def __init__(self, db: sqlite3.Connection, ledger: Iterable[_LedgerRow]) -> None:
+    def __init__(self, db: sqlite3.Connection, ledger: Iterable[LedgerRow]) -> None:
         self.rules: Counter[str] = Counter()
         self.depths: Counter[int] = Counter()
         self._examples: dict[str, list[tuple[bytes, str, str | None]]] = {}

@@ -6,109 +6,27 @@ valid. URLs in flight are queued again after a kill, because "in flight" is not 
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
+from corpusmill.crawlers.frontier.companions import Companion
+from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
+from corpusmill.crawlers.frontier.ledger import LedgerRow, crawl_counts, ledger_rows
+from corpusmill.crawlers.frontier.redirects import spellings
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.tables import open_tables, transaction
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
 
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS urls (
-    id INTEGER PRIMARY KEY, key TEXT NOT NULL, spelling INTEGER NOT NULL, url TEXT NOT NULL, host TEXT NOT NULL,
-    depth INTEGER NOT NULL, redirects INTEGER NOT NULL, chain INTEGER NOT NULL, referrer INTEGER,
-    state INTEGER NOT NULL DEFAULT 0, target TEXT, rule TEXT, message TEXT, at INTEGER,
-    file INTEGER, end INTEGER, robots INTEGER NOT NULL DEFAULT 0, bytes INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (key, spelling)
-);
-DROP INDEX IF EXISTS queued;
-CREATE INDEX IF NOT EXISTS queued_by_depth ON urls (host, depth, id) WHERE state = 0;
-CREATE TABLE IF NOT EXISTS refused (
-    key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
-) WITHOUT ROWID;
-"""
-_FORMAT: Final = 2
-"""Format of the tables. A queue with another format is emptied, and its crawl starts again."""
 _BUFFER: Final = 256
 """Queued URLs of a host that are held in memory."""
 _PATIENCE: Final = 5
 """Failures in a row after which a page that was archived before is requested, to test whether its host is up."""
-
-
-class State(IntEnum):
-    """The state of a URL."""
-
-    QUEUED = 0
-    PAGE = 1
-    REDIRECT = 2
-    REFUSED = 3
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A queued URL: `key` is its canonical form, `url` the address to fetch.
-
-    Args:
-        redirects: Length of the chain of redirects that led to it.
-        chain: Length of the chain of pages that led to it, each with the text of an earlier page of its pattern.
-        is_probe: Whether the page was archived before, and is requested only to learn whether its host is available.
-    """
-
-    id: int
-    key: str
-    url: str
-    host: str
-    depth: int
-    redirects: int
-    chain: int = 0
-    is_probe: bool = False
-
-
-@dataclass(frozen=True)
-class Link:
-    """A URL that a page links or redirects to; it is not followed if it has a `rule`.
-
-    Args:
-        spelling: Number of addresses with this canonical URL that were fetched earlier in a chain of redirects.
-        chain: As in `Entry`; set by the frontier.
-    """
-
-    key: str
-    url: str
-    depth: int
-    redirects: int = 0
-    rule: str | None = None
-    message: str | None = None
-    spelling: int = 0
-    chain: int = 0
-
-
-@dataclass(frozen=True)
-class Settled:
-    """The result of a URL.
-
-    Args:
-        robots: Responses to requests for robots.txt, tdmrep.json and ai.txt that were archived since the last settled
-            URL.
-        size: Bytes of the body.
-        sketch: Sketch of the page's words; None if there is no page.
-    """
-
-    state: State
-    rule: str | None = None
-    message: str | None = None
-    links: tuple[Link, ...] = ()
-    robots: int = 0
-    size: int = 0
-    sketch: bytes | None = None
 
 
 @dataclass
@@ -130,30 +48,31 @@ class Frontier:
         max_pages: Maximum number of pages to archive; None for no limit.
         in_levels: Whether to settle all pages of a depth before `take` returns one that is deeper. The depth of a page
             then is its shortest distance from a start page, however fast each host answers.
+        companions: Other tables in the file, which change in the same transactions.
 
     `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
     link reached.
     """
 
-    def __init__(self, path: Path, *, max_pages: int | None = None, in_levels: bool = False) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_pages: int | None = None,
+        in_levels: bool = False,
+        companions: Sequence[Companion] = (),
+    ) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._db = sqlite3.connect(path, isolation_level=None, timeout=10)
-        # With WAL, a commit survives a kill of the process without waiting for the disk (https://sqlite.org/wal.html).
-        self._db.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;")
-        self._make_tables()
+        self._db = open_tables(path)
+        self._companions = tuple(companions)
+        for companion in self._companions:
+            companion.create(self._db)
         self._budgets = PatternBudgets(self._db)
         self._max_pages = max_pages
         self._in_levels = in_levels
         self._busy: dict[str, Entry] = {}
         self._hosts: dict[str, _Host] = {}
         self._load()
-
-    def _make_tables(self) -> None:
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if version != _FORMAT:
-            tables = ("meta", "urls", "refused", "patterns", "texts", "counted", "words")
-            self._db.executescript("".join(f"DROP TABLE IF EXISTS {table};" for table in tables))
-        self._db.executescript(f"{_SCHEMA} PRAGMA user_version = {_FORMAT};")
 
     def _load(self) -> None:
         for host, state, count in self._db.execute("SELECT host, state, count(*) FROM urls GROUP BY host, state"):
@@ -178,12 +97,8 @@ class Frontier:
 
     def remember(self, **values: Any) -> None:
         """Store *values* (text or numbers)."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
-
-    def _transaction(self) -> sqlite3.Connection:
-        self._db.execute("BEGIN IMMEDIATE")
-        return self._db
 
     # -- the queue
 
@@ -199,7 +114,7 @@ class Frontier:
 
     def seed(self, links: Iterable[Link]) -> None:
         """Queue the start pages."""
-        with self._transaction():
+        with transaction(self._db):
             self._add(tuple(links), referrer=None)
 
     def has_work(self) -> bool:
@@ -292,7 +207,7 @@ class Frontier:
 
     def _store(self, entry: Entry, result: Settled, file: int, end: int) -> None:
         place = self._hosts[entry.host]
-        with self._transaction():
+        with transaction(self._db):
             links = self._counted(entry, result)
             target = links[0].key if result.state == State.REDIRECT else None
             self._db.execute(
@@ -304,6 +219,8 @@ class Frontier:
                 ),
             )
             self._add(links, referrer=entry.id)
+            for companion in self._companions:
+                companion.settle(self._db, entry, result)
         place.pages += result.state == State.PAGE
         self.pages += result.state == State.PAGE
         if result.rule is not None:
@@ -361,25 +278,9 @@ class Frontier:
                 added = self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?)", row)
                 self.refused[link.rule] += added.rowcount
 
-    # -- redirects
-
     def spellings(self, entry: Entry, link: Link) -> list[str]:
-        """Return the addresses of the page of *link* that were fetched in the chain of redirects through *entry*.
-
-        If there are none, the result of that page does not depend on *entry*. If there are some, the redirect from
-        *entry* closes a loop, unless the address of *link* is not among them.
-        """
-        key: str | None = link.key
-        passed = {entry.key}
-        while key is not None and key not in passed:
-            passed.add(key)
-            row = self._db.execute(
-                "SELECT target FROM urls WHERE key = ? ORDER BY spelling DESC LIMIT 1", (key,)
-            ).fetchone()
-            key = row and row[0]
-        if key != entry.key:
-            return []
-        return [url for (url,) in self._db.execute("SELECT url FROM urls WHERE key = ?", (link.key,))]
+        """Return the addresses of the page of *link* that were fetched in the chain of redirects through *entry*."""
+        return spellings(self._db, entry, link)
 
     def _trap(self, entry: Entry) -> str | None:
         """Return the reason to refuse *entry* as a trap; None if it is not one."""
@@ -392,7 +293,7 @@ class Frontier:
 
     def _refuse_queued(self, entry: Entry, rule: str, message: str) -> None:
         """Move *entry* from the queue to the refused pages, so that a link from another page can queue it again."""
-        with self._transaction():
+        with transaction(self._db):
             self._db.execute(
                 "INSERT OR REPLACE INTO refused SELECT key, ?, ?, depth, referrer, ? FROM urls WHERE id = ?",
                 (rule, message, time.time_ns() // 1000, entry.id),
@@ -414,16 +315,19 @@ class Frontier:
         only they link to.
         """
         condition, values = "file > ? OR (file = ? AND end > ?)", (file, file, after)
-        with self._transaction():
-            self._budgets.undo(f"SELECT id FROM urls WHERE {condition}", values)
+        with transaction(self._db):
+            pages = f"SELECT id FROM urls WHERE {condition}"
+            self._budgets.undo(pages, values)
+            for companion in self._companions:
+                companion.undo(self._db, pages, values)
             # Pages that link to such a URL later are lost too, so its first referrer decides.
-            self._db.execute(f"DELETE FROM urls WHERE referrer IN (SELECT id FROM urls WHERE {condition})", values)
+            self._db.execute(f"DELETE FROM urls WHERE referrer IN ({pages})", values)
             self._queue_again(condition, values)
         self._reload()
 
     def retry(self) -> None:
         """Queue again the URLs that failed because a host could not be reached."""
-        with self._transaction():
+        with transaction(self._db):
             self._queue_again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
         self._reload()
 
@@ -442,39 +346,11 @@ class Frontier:
 
     def counts(self) -> dict[str, int]:
         """Return the counts of the raw manifest; `requests` and `responses` are those in the archive."""
-        states: Counter[int] = Counter(dict(self._db.execute("SELECT state, count(*) FROM urls GROUP BY state")))
-        robots, size = self._db.execute("SELECT total(robots), total(bytes) FROM urls").fetchone()
-        refused = Counter(row[3] for row in self.ledger())
-        archived = states[State.PAGE] + states[State.REDIRECT] + int(robots)
-        return {
-            "requests": archived,
-            "responses": archived,
-            "pages": states[State.PAGE],
-            "redirects": states[State.REDIRECT],
-            "robots": int(robots),
-            "bytes": int(size),
-            "refused": refused.total(),
-            **{f"refused.{rule}": count for rule, count in sorted(refused.items())},
-        }
+        return crawl_counts(self._db)
 
-    def ledger(self) -> Iterator[tuple[str, str | None, int, str, str | None, int | None]]:
-        """Yield ``url, referrer, depth, rule, message, at`` (microseconds) of each page that was not archived, by URL.
-
-        A page that was refused by one link and archived by another is not included.
-        """
-        return iter(
-            self._db.execute(
-                """
-                SELECT page.url, origin.url, page.depth, page.rule, page.message, page.at FROM (
-                    SELECT url, referrer, depth, iif(state = 0, 'budget.max_pages', rule) AS rule, message, at
-                    FROM urls WHERE state IN (0, 3)
-                    UNION ALL
-                    SELECT key, referrer, depth, rule, message, at FROM refused
-                    WHERE NOT EXISTS (SELECT 1 FROM urls WHERE urls.key = refused.key)
-                ) AS page LEFT JOIN urls AS origin ON origin.id = page.referrer ORDER BY page.url
-                """
-            )
-        )
+    def ledger(self) -> Iterator[LedgerRow]:
+        """Yield a row for each page that was not archived, by URL."""
+        return ledger_rows(self._db)
 
 
 def _is_ready(place: _Host) -> bool:

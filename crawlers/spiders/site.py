@@ -13,9 +13,10 @@ from twisted.python.failure import Failure
 
 from corpusmill.crawlers.client import decoded
 from corpusmill.crawlers.download import ADDRESS, EXCHANGE
+from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.scope import Scope
-from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job

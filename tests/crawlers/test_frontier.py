@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpusmill.crawlers.frontier.addresses import is_public
+from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.robots import RobotsPolicy
-from corpusmill.crawlers.frontier.store import Entry, Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import PATTERN_BUDGET, text_sketch
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), min_size=1, max_size=10, unique=True)

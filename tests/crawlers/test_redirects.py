@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.entries import Link, Settled, State
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.loaders.warc import Warc
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.loaders.reading import rows

@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.crawlers.frontier.store import Frontier, Link, Settled, State
+from corpusmill.crawlers.frontier.entries import Link, Settled, State
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import (
     MIN_CHAIN,
     PATTERN_BUDGET,

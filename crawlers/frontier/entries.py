@@ -1,0 +1,77 @@
+"""The values of the queue: its entries, the links of pages, and the results of URLs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+
+class State(IntEnum):
+    """The state of a URL."""
+
+    QUEUED = 0
+    PAGE = 1
+    REDIRECT = 2
+    REFUSED = 3
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A queued URL: `key` is its canonical form, `url` the address to fetch.
+
+    Args:
+        redirects: Length of the chain of redirects that led to it.
+        chain: Length of the chain of pages that led to it, each with the text of an earlier page of its pattern.
+        is_probe: Whether the page was archived before, and is requested only to learn whether its host is available.
+    """
+
+    id: int
+    key: str
+    url: str
+    host: str
+    depth: int
+    redirects: int
+    chain: int = 0
+    is_probe: bool = False
+
+
+@dataclass(frozen=True)
+class Link:
+    """A URL that a page links or redirects to; it is not followed if it has a `rule`.
+
+    Args:
+        spelling: Number of addresses with this canonical URL that were fetched earlier in a chain of redirects.
+        chain: As in `Entry`; set by the frontier.
+    """
+
+    key: str
+    url: str
+    depth: int
+    redirects: int = 0
+    rule: str | None = None
+    message: str | None = None
+    spelling: int = 0
+    chain: int = 0
+
+
+@dataclass(frozen=True)
+class Settled:
+    """The result of a URL.
+
+    Args:
+        robots: Responses to requests for robots.txt, tdmrep.json and ai.txt that were archived since the last settled
+            URL.
+        size: Bytes of the body.
+        sketch: Sketch of the page's words; None if there is no page.
+        note: A value for the companions of the queue, which store it.
+    """
+
+    state: State
+    rule: str | None = None
+    message: str | None = None
+    links: tuple[Link, ...] = ()
+    robots: int = 0
+    size: int = 0
+    sketch: bytes | None = None
+    note: Any = None

@@ -1,0 +1,131 @@
+"""Publish a finished crawl: its ledger, its archives, and the manifest, which is written last."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpusmill.crawlers.crawl_files import archives, is_published_in_place, ledger_name, raw_file, sweep
+from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.statistics import crawl_statistics
+from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.job import Job
+from corpusmill.schemas.document import RAW_LEDGER
+from corpusmill.schemas.errors import SourceError, UnfinishedError
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.storage import LocalStore, Store, appearing
+
+MANIFEST: Final = "manifest.json"
+_LEDGER_ROWS: Final = 16_384
+
+
+def finish(job: Job, store: Store) -> RawManifest:
+    """Publish a crawl whose queue is empty, the manifest last, then remove the files of the previous crawl."""
+    frontier = Frontier(job.frontier)
+    try:
+        _check_pages(job, frontier)
+        manifest = RawManifest(
+            **about(job),
+            finished=True,
+            files=tuple(raw_file(path) for path in archives(job)),
+            counts=frontier.counts(),
+            ledger=(_write_ledger(job, frontier).name,),
+            statistics=crawl_statistics(job.frontier, frontier),
+        )
+        if not is_published_in_place(job.raw_dir, store):
+            _send(job, store, manifest)
+            marks = store.marks()
+            files = tuple(file.model_copy(update={"mark": marks.get(file.path)}) for file in manifest.files)
+            manifest = manifest.model_copy(update={"files": files})
+        write_manifest(store, manifest)
+        frontier.remember(finished=1)
+    finally:
+        frontier.close()
+    sweep(job.raw_dir, manifest, first=job.first, name=job.source.name)
+    if not is_published_in_place(job.raw_dir, store):
+        _sweep_elsewhere(job, store, manifest)
+    return manifest
+
+
+def _names(manifest: RawManifest) -> list[str]:
+    return [*(file.path for file in manifest.files), *manifest.ledger]
+
+
+def _send(job: Job, store: Store, manifest: RawManifest) -> None:
+    """Copy the files of a finished crawl to *store*, except those that an earlier call copied."""
+    sizes = {entry.key: entry.size for entry in store.files()}
+    for name in _names(manifest):
+        path = job.raw_dir / name
+        if sizes.get(name) != path.stat().st_size:
+            store.put(path, name)
+
+
+def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
+    """Remove the files of earlier crawls from *store*, and the copied files from *raw_dir*."""
+    kept = {*_names(manifest), MANIFEST}
+    store.remove(*(entry.key for entry in store.files() if entry.key not in kept))
+    LocalStore(job.raw_dir).remove(*_names(manifest))
+
+
+def _check_pages(job: Job, frontier: Frontier) -> None:
+    """Raise if the crawl fetched no page, or if a host stopped answering."""
+    start = job.source.start_urls[0]
+    budget = job.source.max_pages
+    if frontier.queued and (budget is None or frontier.pages < budget):
+        hint = "run the same command to resume when the host is available again"
+        hosts = ", ".join(frontier.waiting_hosts)
+        raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
+    if frontier.pages:
+        return
+    seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
+    why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
+    frontier.remember(finished=1)
+    if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
+        hint = f"check that {start} can be reached from this machine, then run the same command again"
+        raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
+    hint = "set `allow_private: true` if this address is intended" if "address.private" in seen else _hint(seen)
+    raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
+
+
+def _hint(seen: dict[str, str | None]) -> str:
+    if "robots.disallowed" in seen:
+        return "the site does not permit it; ask its owner, or choose other start_urls"
+    if "scope.offsite" in seen:
+        return "the start page redirects to another host; use that host in start_urls"
+    return "correct start_urls"
+
+
+def _write_ledger(job: Job, frontier: Frontier) -> Path:
+    path = job.raw_dir / ledger_name(job.first)
+    rows = (
+        {
+            **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule, "message": message},
+            **{"referrer": referrer, "depth": depth, "at": at},
+        }
+        for url, referrer, depth, rule, message, at in frontier.ledger()
+    )
+    with appearing(path) as draft, pq.ParquetWriter(draft, RAW_LEDGER, compression="zstd") as writer:
+        while part := list(islice(rows, _LEDGER_ROWS)):
+            writer.write_table(pa.Table.from_pylist(part, schema=RAW_LEDGER))
+    return path
+
+
+def about(job: Job) -> dict[str, Any]:
+    """Return the fields of the raw manifest that describe the crawl *job* itself."""
+    return {
+        "source": job.source.name,
+        "kind": "crawl",
+        "format": "warc",
+        "created_at": datetime.now(UTC),
+        "definition": job.source.model_dump(mode="json"),
+    }
+
+
+def write_manifest(store: Store, manifest: RawManifest) -> None:
+    """Replace the manifest in *store*."""
+    store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
