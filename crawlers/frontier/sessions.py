@@ -15,6 +15,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 _STARTS: Final = "starts"
 _MAX_STARTS: Final = 1_000
 _US: Final = 1_000_000
+_NEVER: Final = np.iinfo(np.int64).max
 
 Times = npt.NDArray[np.int64]
 """Microseconds since 1970."""
@@ -41,19 +42,18 @@ class Sessions:
     """
 
     def __init__(self, starts: Iterable[int], settled: Iterator[Times]) -> None:
-        ordered = sorted(starts)
-        self._starts: Times = np.array(ordered or [0], dtype=np.int64)
-        ends, first = self._starts.copy(), None
+        # The first session is for a queue of an earlier release, whose first process has no recorded start.
+        self._starts: Times = np.array([0, *sorted(starts)], dtype=np.int64)
+        ends, unknown = self._starts.copy(), _NEVER
         for times in settled:
-            np.maximum.at(ends, self._place(times), times)
-            first = int(times.min()) if first is None else min(first, int(times.min()))
-        if first is not None and (not ordered or first < ordered[0]):  # a queue of an earlier release has no starts
-            self._starts[0] = first
-        durations = ends - self._starts if first is not None else np.zeros_like(ends)
-        self.count = len(ordered) or 1
-        self.duration_us = int(durations.sum())
-        self._before: Times = np.cumsum(durations) - durations
-        self._durations: Times = durations
+            place = self._place(times)
+            np.maximum.at(ends, place, times)
+            unknown = int(times[place == 0].min(initial=unknown))
+        self.count = len(self._starts) - (unknown == _NEVER)
+        self._starts[0] = 0 if unknown == _NEVER else unknown
+        self._durations: Times = ends - self._starts
+        self._before: Times = np.cumsum(self._durations) - self._durations
+        self.duration_us = int(self._durations.sum())
 
     def offsets_s(self, times: Times) -> npt.NDArray[np.float64]:
         """Return the seconds that the crawl had run at each of *times*."""
@@ -62,8 +62,5 @@ class Sessions:
         return (self._before[place] + within) / _US
 
     def _place(self, times: Times) -> npt.NDArray[np.intp]:
-        """Return the session of each of *times*; the first one for earlier times, as after a correction of the clock.
-
-        The last session that started before a time is the one that it belongs to.
-        """
-        return np.maximum(np.searchsorted(self._starts, times, side="right") - 1, 0)
+        """Return the session of each of *times*: the last one that had started."""
+        return np.searchsorted(self._starts, times, side="right") - 1
