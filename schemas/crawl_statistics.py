@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -101,6 +101,15 @@ class CrawlStatistics(_Model):
     depths: tuple[DepthStatistics, ...]
     rules: tuple[RuleStatistics, ...] = Field(description="The most frequent rule first.")
     timeline: Timeline
+
+    def without_examples(self) -> CrawlStatistics:
+        """Return the statistics without addresses of pages, which may have personal data."""
+        rules = tuple(rule.model_copy(update={"examples": ()}) for rule in self.rules)
+        return self.model_copy(update={"rules": rules})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the statistics as JSON values."""
+        return self.model_dump(mode="json")
 
 
 def example_order(url: str) -> tuple[bytes, str]:

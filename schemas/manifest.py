@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from corpusmill.schemas.crawl_statistics import CrawlStatistics
 from corpusmill.schemas.document import type_name
 from corpusmill.schemas.identity import canonical_json
 
@@ -145,6 +146,10 @@ class InputSource(_Model):
         "n components; `vectors.<why>`: records without a vector (missing, not_numbers, zero, too_long).",
     )
     refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
+    crawl: CrawlStatistics | None = Field(
+        default=None,
+        description="Figures of a crawl by result, host, depth and rule, and over time; examples are in `refused`.",
+    )
 
 
 class SplitGroups(_Model):

@@ -192,6 +192,8 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
         manifest = acquire(loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy)
         total = sum(file.size for file in manifest.files)
         result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
+        if manifest.statistics is not None:
+            result["statistics"] = manifest.statistics.as_json()
         if console.as_json:
             console.data(result)
         else:

@@ -137,7 +137,7 @@ def _refused(figures: dict[str, Any]) -> Iterator[Finding]:
         rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in crawl["rules"][:_NAMED]])
         verb = "was" if crawl["pages"] == 1 else "were"
         text = f"{plural(crawl['pages'], 'URL')} of `{crawl['source']}` {verb} not fetched: {rules}."
-        yield _finding("info", "refused_pages", "sources", text)
+        yield _finding("info", "refused_pages", "crawls", text)
 
 
 def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:
