@@ -157,8 +157,9 @@ def result_of(rule: str) -> str:
 
 
 def _count_archived_by_host(db: sqlite3.Connection) -> None:
+    db.create_function("host_of", 1, _host, deterministic=True)
     db.execute(
-        "INSERT INTO places SELECT host, sum(state = ?), sum(state = ?), 0, sum(bytes) FROM urls"
+        "INSERT INTO places SELECT host_of(min(key)), sum(state = ?), sum(state = ?), 0, sum(bytes) FROM urls"
         " WHERE state IN (?, ?) GROUP BY host",
         2 * (State.PAGE, State.REDIRECT),
     )
@@ -205,7 +206,8 @@ def _depths(db: sqlite3.Connection, refused: Counter[int]) -> tuple[DepthStatist
 
 def _settled(db: sqlite3.Connection) -> Iterator[Times]:
     """Yield arrays with a row for each settled URL: its time, whether it is a page, and its bytes."""
-    rows = db.execute("SELECT at, state = ?, bytes FROM urls WHERE at IS NOT NULL", (State.PAGE,))
+    states = (State.PAGE, State.REDIRECT, State.REFUSED)
+    rows = db.execute("SELECT at, state = ?, bytes FROM urls WHERE state IN (?, ?, ?)", (State.PAGE, *states))
     while part := rows.fetchmany(_ROWS):
         yield np.array(part, dtype=np.int64)
 
