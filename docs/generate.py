@@ -26,6 +26,14 @@ from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import document, errors  # noqa: E402
+from corpusmill.schemas.crawl_statistics import (  # noqa: E402
+    CrawlStatistics,
+    DepthStatistics,
+    HostStatistics,
+    Interval,
+    RuleStatistics,
+    Timeline,
+)
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
@@ -46,6 +54,7 @@ def pages() -> dict[str, str]:
         "training.md": training_page(),
         "command-line.md": command_line_page(),
         "errors.md": errors_page(),
+        "crawl-statistics.md": crawl_statistics_page(),
     }
     return {name: _MADE + text.rstrip() + "\n" for name, text in made.items()}
 
@@ -176,6 +185,27 @@ def errors_page() -> str:
         "each of them, under one of these rules or one of those above. They are not records, so they are not in the "
         "ledger of a version; its manifest and report count them.\n\n"
         f"{table(('rule', 'meaning'), crawled)}"
+    )
+
+
+def crawl_statistics_page() -> str:
+    """Give the page of the figures of a crawl."""
+    parts = {
+        "Hosts": (HostStatistics, "The rows of `hosts`."),
+        "Depths": (DepthStatistics, "The rows of `depths`."),
+        "Rules": (RuleStatistics, "The rows of `rules`. Examples have `url` and `message`."),
+        "Time": (Timeline, "The fields of `timeline`."),
+        "Intervals": (Interval, "The rows of `intervals`."),
+    }
+    sections = [
+        f"## {name}\n\n{text} {_docstring(model)}\n\n{fields_table(model)}" for name, (model, text) in parts.items()
+    ]
+    return (
+        "# Crawl statistics\n\n`corpusmill crawl --json` prints the figures of a finished crawl as `statistics`. They "
+        "are also in `raw/<source>/manifest.json`. `corpusmill run --json` prints them as `crawls`, by source. The "
+        "manifest of a version has them as `crawl` of each input, and `report.json` as `crawls`. Their size is "
+        "bounded, also for a crawl of a million hosts. The id of a version does not depend on them.\n\n"
+        f"{fields_table(CrawlStatistics)}\n" + "\n".join(sections)
     )
 
 

@@ -39,42 +39,44 @@ class RuleStatistics(_Model):
     """The URLs that one rule refused."""
 
     rule: str
-    urls: int
-    examples: tuple[RefusedUrl, ...] = ()
+    urls: int = Field(description="Number of URLs.")
+    examples: tuple[RefusedUrl, ...] = Field(
+        default=(), description=f"At most {EXAMPLES}, chosen by a hash of the URL; only in the raw manifest."
+    )
 
 
 class HostStatistics(_Model):
-    """The URLs of a host within the scope of the crawl, or of all hosts that are not listed."""
+    """The URLs of a host. URLs that are out of the scope of the source are not counted."""
 
-    host: str | None = Field(description="Null for the hosts that are not listed.")
-    hosts: int = 1
+    host: str | None = Field(description="Null for all hosts that are not listed.")
+    hosts: int = Field(default=1, description="Number of hosts in the row.")
     pages: int = 0
     redirects: int = 0
     refused: int = 0
-    bytes: int = 0
+    bytes: int = Field(default=0, description="Of the bodies of pages.")
 
 
 class DepthStatistics(_Model):
-    """The URLs at one distance from the start pages. The last possible row includes all that are deeper."""
+    """The URLs at one distance from the start pages."""
 
-    depth: int
+    depth: int = Field(description=f"Links from the start pages; {MAX_DEPTHS - 1} stands for this or more.")
     pages: int = 0
     redirects: int = 0
     refused: int = 0
 
 
 class Interval(_Model):
-    """What was fetched in one interval; `others` are redirects and URLs that failed or were refused."""
+    """What was settled in one interval."""
 
     pages: int = 0
-    others: int = 0
+    others: int = Field(default=0, description="Redirects, and queued URLs that failed or were refused.")
     bytes: int = 0
 
 
 class Timeline(_Model):
     """The crawl over time, in intervals of equal length; the time between a kill and the resume is left out."""
 
-    interval_s: float = MIN_INTERVAL_S
+    interval_s: float = Field(default=MIN_INTERVAL_S, description="0.125 times a power of two.")
     intervals: tuple[Interval, ...] = ()
 
 
@@ -84,13 +86,16 @@ class CrawlStatistics(_Model):
     The version of a data set does not depend on them: they describe how pages were fetched, not what is in them.
     """
 
-    pages: int
-    redirects: int
-    refused: int
+    pages: int = Field(description="Archived pages.")
+    redirects: int = Field(description="Archived redirects.")
+    refused: int = Field(description="URLs that are not archived: failed, refused, or left in the queue.")
     requests: int = Field(description="Requests whose responses are in the archive, with those for robots.txt.")
     bytes: int = Field(description="Of the bodies of pages, as they were sent.")
-    duration_s: float = Field(description="Without the time between a kill and the resume.")
-    pages_per_s: float
+    duration_s: float = Field(
+        description="From the start of a process to the last URL that it settled, without the time between a kill and "
+        "the resume."
+    )
+    pages_per_s: float = Field(description="In the whole crawl.")
     latest_pages_per_s: float = Field(description=f"In the last {LATEST_S} seconds.")
     processes: int = Field(description="Processes that ran the crawl: one, and one more for each resume.")
     results: dict[str, int] = Field(
@@ -98,9 +103,9 @@ class CrawlStatistics(_Model):
         "and `not_requested`."
     )
     hosts: tuple[HostStatistics, ...] = Field(description="Those with the most pages, then one row for the others.")
-    depths: tuple[DepthStatistics, ...]
+    depths: tuple[DepthStatistics, ...] = Field(description="By the number of links from the start pages.")
     rules: tuple[RuleStatistics, ...] = Field(description="The most frequent rule first.")
-    timeline: Timeline
+    timeline: Timeline = Field(description=f"At most {MAX_INTERVALS} intervals.")
 
     def without_examples(self) -> CrawlStatistics:
         """Return the statistics without addresses of pages, which may have personal data."""

@@ -59,7 +59,8 @@ class Sessions:
         """Return the seconds that the crawl had run at each of *times*."""
         place = self._place(times)
         within = np.clip(times - self._starts[place], 0, self._durations[place])
-        return (self._before[place] + within) / _US
+        offsets: npt.NDArray[np.float64] = (self._before[place] + within) / _US
+        return offsets
 
     def _place(self, times: Times) -> npt.NDArray[np.intp]:
         """Return the session of each of *times*: the last one that had started."""

@@ -108,6 +108,18 @@ def test_intervals_are_few_and_not_longer_than_needed(seconds: float) -> None:
     assert length == MIN_INTERVAL_S or seconds / length > MAX_INTERVALS / 2
 
 
+def test_intervals_of_different_lengths_are_merged_by_time() -> None:
+    """A machine that ran for four seconds, and one that ran for one second, started together."""
+    long = _with_rule(["a"]).model_copy(update={"timeline": _timeline(2.0, 10, 20)})
+    short = _with_rule(["b"]).model_copy(update={"timeline": _timeline(0.5, 1, 2)})
+
+    assert merged_statistics([long, short]).timeline == _timeline(2.0, 10 + 1 + 2, 20)
+
+
+def _timeline(interval_s: float, *pages: int) -> Timeline:
+    return Timeline(interval_s=interval_s, intervals=tuple(Interval(pages=number) for number in pages))
+
+
 def test_hosts_beyond_the_listed_ones_are_one_row() -> None:
     """A million hosts have a table of bounded size that still adds up."""
     rows = [HostStatistics(host=f"h{number}", pages=number) for number in range(MAX_HOSTS + 5)]
