@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from corpusmill.command import main
+from corpusmill.pipelines.reports.findings import findings
 from corpusmill.pipelines.reports.page import MAX_BYTES, render
 from corpusmill.pipelines.reports.report import report
 from corpusmill.schemas.crawl_statistics import (
@@ -155,6 +156,27 @@ def test_a_crawl_of_an_earlier_release_has_its_rules(figures: dict[str, Any]) ->
     assert "<h3>old</h3>" in section
     assert section.count("1,000,000") > 4
     assert "<svg" not in section
+
+
+@pytest.mark.parametrize(
+    ("rule", "failed", "text"),
+    [
+        ("http.503", 20, "18.2 % of the URLs requested for `site` failed: `http.503` (20)."),
+        ("error.timeout", 9, None),
+        ("http.404", 20, None),
+    ],
+)
+def test_a_crawl_with_many_failures_has_a_warning(
+    figures: dict[str, Any], rule: str, failed: int, text: str | None
+) -> None:
+    """Part of the site is missing then. Broken links are the site's own."""
+    rules = {**dict.fromkeys(("verdicts", "budgets", "others"), ()), "errors": [{"rule": rule, "pages": failed}]}
+    crawl = _crawl("site", rules=rules, errors=failed)
+    crawl["statistics"] |= {"pages": 85, "redirects": 5}
+
+    warnings = {f["text"] for f in findings({**figures, "crawls": [crawl]}) if f["code"] == "crawl_errors"}
+
+    assert warnings == ({text} if text else set())
 
 
 def test_a_version_without_crawls_has_no_such_section(figures: dict[str, Any]) -> None:
