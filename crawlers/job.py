@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,13 +37,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One crawl: the source, the folder of its archive (`first` is the number of its first file), and its queue."""
+    """One crawl: the source, the folder of its archive (`first` is the number of its first file), and its queue.
+
+    Args:
+        started_at: When it was started; a crawl that was resumed keeps this time.
+        generation: Number of recrawls since the site was crawled from the start pages; 0 for such a crawl.
+    """
 
     source: CrawlSource
     raw_dir: Path
     frontier: Path
     first: int
     tool: str
+    started_at: datetime
+    generation: int = 0
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -56,6 +64,7 @@ class Job:
             {
                 **{"source": self.source.model_dump(mode="json"), "limits": asdict(self.limits), "first": self.first},
                 **{"raw_dir": str(self.raw_dir), "frontier": str(self.frontier), "tool": self.tool},
+                **{"started_at": self.started_at.isoformat(), "generation": self.generation},
             }
         )
 
@@ -69,6 +78,8 @@ class Job:
             frontier=Path(fields["frontier"]),
             first=fields["first"],
             tool=fields["tool"],
+            started_at=datetime.fromisoformat(fields["started_at"]),
+            generation=fields["generation"],
             limits=Limits(**fields["limits"]),
         )
 

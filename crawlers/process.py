@@ -21,6 +21,7 @@ from scrapy.settings import Settings
 
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
@@ -69,7 +70,10 @@ def run(job: Job) -> None:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
     source = job.source
-    frontier = Frontier(job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None)
+    known = KnownPages()
+    frontier = Frontier(
+        job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None, companions=(known,)
+    )
     writer = open_archive(job, frontier)
     _write(progress=_progress(frontier))
     settings = Settings()
@@ -78,7 +82,7 @@ def run(job: Job) -> None:
     for name in ("scrapy", "asyncio", "protego"):
         logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(SiteSpider)
-    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=ProgressReporter(frontier))
+    process.crawl(crawler, job=job, frontier=frontier, known=known, writer=writer, report=ProgressReporter(frontier))
     process.start(install_signal_handlers=False)
     spider = cast("SiteSpider | None", crawler.spider)
     if spider is None:

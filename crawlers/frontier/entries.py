@@ -8,12 +8,13 @@ from typing import Any
 
 
 class State(IntEnum):
-    """The state of a URL."""
+    """The state of a URL. One that is held is known and not due: it is not asked for, also if a page links to it."""
 
     QUEUED = 0
     PAGE = 1
     REDIRECT = 2
     REFUSED = 3
+    HELD = 4
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,8 @@ class Frontier:
             then is its shortest distance from a start page, however fast each host answers.
         companions: Other tables in the file, which change in the same transactions.
 
-    `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
-    link reached.
+    `pages` is the number of archived pages, `held` that of URLs that are not due, and `refused` the number of others by
+    rule, including pages that a later link reached.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Frontier:
             place.queued = count if state == State.QUEUED else place.queued
             place.pages = count if state == State.PAGE else place.pages
         self.pages = sum(place.pages for place in self._hosts.values())
+        (self.held,) = self._db.execute("SELECT count(*) FROM urls WHERE state = ?", (State.HELD,)).fetchone()
         rules = self._db.execute(
             "SELECT rule, count(*) FROM (SELECT rule FROM urls WHERE state = 3 UNION ALL SELECT rule FROM refused)"
             " GROUP BY rule"
@@ -117,12 +118,32 @@ class Frontier:
         with transaction(self._db):
             self._add(tuple(links), referrer=None)
 
+    def hold(self, links: Iterable[Link]) -> None:
+        """Add URLs that are known and not asked for in this crawl."""
+        rows = [(link.key, link.url, urlsplit(link.key).hostname or "", link.depth, State.HELD) for link in links]
+        with transaction(self._db):
+            self._db.executemany(
+                "INSERT OR IGNORE INTO urls (key, spelling, url, host, depth, redirects, chain, state)"
+                " VALUES (?, 0, ?, ?, ?, 0, 0, ?)",
+                rows,
+            )
+        self._load()
+
+    def refuse(self, rows: Iterable[tuple[str, LedgerRow]]) -> None:
+        """Add pages that an earlier crawl refused: their canonical URLs and their rows in its ledger."""
+        with transaction(self._db):
+            self._db.executemany(
+                "INSERT OR IGNORE INTO refused"
+                " VALUES (?1, ?4, ?5, ?3, (SELECT id FROM urls WHERE key = ?2 LIMIT 1), ?6)",
+                [(key, referrer, depth, rule, message, at) for key, (_, referrer, depth, rule, message, at) in rows],
+            )
+
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""
         return bool(self._busy) or (self._within_budget() and any(map(_is_ready, self._hosts.values())))
 
     def _within_budget(self) -> bool:
-        return self._max_pages is None or self.pages + len(self._busy) < self._max_pages
+        return self._max_pages is None or self.pages + self.held + len(self._busy) < self._max_pages
 
     def take(self) -> Entry | None:
         """Return a queued URL, or a probe, of a host without one in flight; None if there is none now.
