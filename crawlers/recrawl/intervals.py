@@ -49,7 +49,8 @@ def is_due(page: CrawledPage, *, now: int) -> bool:
     interval = page.interval_s * _SECOND
     if page.gone is not None and page.gone_at is not None:
         interval = page.asked_at - page.gone_at
-    return now - page.asked_at >= DUE_SHARE * interval
+    # A clock that was wrong must not keep pages from being asked for.
+    return now < page.asked_at or now - page.asked_at >= DUE_SHARE * interval
 
 
 def missing_rule(rule: str | None, *, status: int | None, misses: int) -> tuple[int, str | None]:

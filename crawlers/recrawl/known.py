@@ -47,7 +47,7 @@ class KnownPages:
     def create(self, db: sqlite3.Connection) -> None:
         """Create the tables, unless they exist."""
         self._db = db
-        db.executescript(_SCHEMA)
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
         self.is_recrawl = db.execute("SELECT 1 FROM known LIMIT 1").fetchone() is not None
 
     def settle(self, db: sqlite3.Connection, entry: Entry, result: Settled) -> None:

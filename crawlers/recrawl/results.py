@@ -92,9 +92,10 @@ def _fates(result: Result, page: CrawledPage) -> Iterator[str]:
     yield "pages"
     if result.after is None or result.after.kind != "page":
         yield "carried"
-    elif not was_published or before is None:
+        return
+    if not was_published or before is None:
         yield "new"
     elif before.text_digest != page.text_digest:
         yield "changed"
-    if result.after is not None and before is not None and (page.file, page.offset) == (before.file, before.offset):
+    if before is not None and (page.file, page.offset) == (before.file, before.offset):
         yield "revisits"

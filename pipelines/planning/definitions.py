@@ -17,7 +17,7 @@ from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 
-_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact", "respect"))
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect"))
 """Fields that control when and how politely a source is acquired, or which of its pages are published, and do not
 define it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
