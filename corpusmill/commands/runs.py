@@ -110,6 +110,9 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
     lines = [table(_stage_rows(explained["steps"]), ["stage", "action", "documents", "reason"]), ""]
     lines += [f"source `{name}`: {change}" for name, change in explained["sources_changed"].items()]
+    if explained["sources_due"]:
+        names = ", ".join(f"`{name}`" for name in explained["sources_due"])
+        lines.append(f"older than `refresh`, so `run` acquires them first, which may change the plan: {names}")
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)
