@@ -103,9 +103,8 @@ def test_exactly_what_changed_on_the_site_is_in_the_difference(recipe: Path, sit
     assert left["by_rule"] == {"gone.404": {"removed": 2, "added": 0}}
     assert [step["cached"] for step in result["steps"] if step["name"] in ("extract", ":optouts")] == [True, True]
     explained = explain(f"{site.url}/{NAMES[3]}", Workspace(recipe.parent / "corpus"))
-    assert (explained["status"], explained["trail"][-1]["stage"], explained["trail"][-1]["rule"]) == (
-        *("rejected", "crawl", "gone.404"),
-    )
+    last = explained["trail"][-1]
+    assert (explained["status"], last["stage"], last["rule"]) == ("rejected", "crawl", "gone.404")
     site.answers |= articles(NAMES[3])
     recrawl(recipe)
     assert paths(diff(third, run(recipe)[1])["examples"]["added"]) == {f"/{NAMES[3]}"}
@@ -115,9 +114,8 @@ def test_a_page_that_opts_out_later_leaves_the_next_version(recipe: Path, site: 
     """An earlier capture without the opt-out must not take its place."""
     _, first = run(recipe)
     site.answers["/page-0"].headers["X-Robots-Tag"] = "noai"
-    site.answers["/robots.txt"] = Answer(
-        "User-agent: GPTBot\nDisallow: /page-1$\n", headers={"Content-Type": "text/plain"}
-    )
+    robots = "User-agent: GPTBot\nDisallow: /page-1$\n"
+    site.answers["/robots.txt"] = Answer(robots, headers={"Content-Type": "text/plain"})
 
     recrawl(recipe)
     _, second = run(recipe)
