@@ -65,14 +65,16 @@ def seed_recrawl(
             frontier.hold(_link(page) for page in asked)
     frontier.seed(first.values())
     for name in published.ledger:
-        for part in _ledger(raw, name):
-            frontier.seed(Link(key, row[0], row[2]) for key, row in part if _may_pass(row[3]))
-            frontier.refuse((key, row) for key, row in part if not _may_pass(row[3]))
+        for rows_of_ledger in _ledger(raw, name):
+            frontier.seed(Link(key, row[0], row[2]) for key, row in rows_of_ledger if _may_pass(row[3]))
+            frontier.refuse((key, row) for key, row in rows_of_ledger if not _may_pass(row[3]))
 
 
 def _usable(page: CrawledPage, archives: set[str]) -> CrawledPage:
     """Return *page*; without its body if its archive was lost, so that it is asked for without a condition."""
-    return page if page.file in archives else replace(page, file=None, offset=None, asked_at=None)
+    if page.file in archives:
+        return page
+    return replace(page, file=None, offset=None, asked_at=None if page.gone is None else page.asked_at)
 
 
 def _link(page: CrawledPage) -> Link:
