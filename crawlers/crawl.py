@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.crawl_files import frontier_path
-from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.frontier.ledger import archived_pages as pages_of_queue
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
 from corpusmill.crawlers.preparation import prepare
@@ -77,11 +77,4 @@ def crawl(
 
 def archived_pages(name: str, raw_dir: Path) -> int:
     """Return the number of pages that the latest crawl of the source *name* archived, finished or not."""
-    path = frontier_path(name, raw_dir)
-    if not path.exists():
-        return 0
-    frontier = Frontier(path)
-    try:
-        return frontier.pages
-    finally:
-        frontier.close()
+    return pages_of_queue(frontier_path(name, raw_dir))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from corpusmill.crawlers.frontier.companions import Companion
+from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
+from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
@@ -82,6 +86,14 @@ class Job:
             generation=fields["generation"],
             limits=Limits(**fields["limits"]),
         )
+
+
+def open_frontier(source: CrawlSource, path: Path, *, companions: Sequence[Companion] = ()) -> Frontier:
+    """Open the queue *path* of the crawl of *source*, with its budgets and *companions*."""
+    limits = FrontierLimits.of(source.max_pages, source.budgets)
+    return Frontier(
+        path, limits=limits, in_levels=source.max_depth is not None or limits.cuts_hosts, companions=companions
+    )
 
 
 def tool_name(version: str) -> str:

@@ -11,7 +11,7 @@ from corpusmill.crawlers.crawl_definition import allows_budget, definition, is_s
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
 from corpusmill.crawlers.frontier.entries import Link
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
@@ -37,12 +37,12 @@ def prepare(
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
-    frontier = Frontier(path)
+    frontier = open_frontier(source, path)
     finished = frontier.get("finished")
     if finished == 1 and extend and is_published_in_place(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
     elif finished == 0 and allows_budget(source, frontier):
-        frontier.remember(definition=defined)
+        _take_budgets(frontier, defined)
     if frontier.get("finished") != 0 or stored_definition(frontier) != json.loads(defined):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
@@ -67,7 +67,7 @@ def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:
 def _new_queue(source: CrawlSource, path: Path, store: Store, base: RawManifest | None, *, now: datetime) -> Frontier:
     """Make the queue of a crawl from the start pages, or of a recrawl of *base*."""
     known = KnownPages()
-    frontier = Frontier(path, companions=(known,))
+    frontier = open_frontier(source, path, companions=(known,))
     if base is None:
         frontier.seed(_starts(source))
     else:
@@ -96,7 +96,15 @@ def _reopen(source: CrawlSource, frontier: Frontier) -> None:
     """Let a finished crawl go on with another budget, in a new file, because a reader may use the published ones."""
     position = frontier.position()
     if position is not None and allows_budget(source, frontier):
-        frontier.remember(finished=0, definition=definition(source), next_file=position[0] + 1)
+        frontier.remember(finished=0, next_file=position[0] + 1)
+        _take_budgets(frontier, definition(source))
+
+
+def _take_budgets(frontier: Frontier, defined: str) -> None:
+    """Store the definition, and queue what did not fit into the queue before if its budgets are higher."""
+    if frontier.get("definition") != defined:
+        frontier.retry_cut()
+    frontier.remember(definition=defined)
 
 
 def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:

@@ -20,7 +20,7 @@ from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
@@ -69,11 +69,8 @@ def run(job: Job) -> None:
     Raises:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
-    source = job.source
     known = KnownPages()
-    frontier = Frontier(
-        job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None, companions=(known,)
-    )
+    frontier = open_frontier(job.source, job.frontier, companions=(known,))
     writer = open_archive(job, frontier)
     _write(progress=_progress(frontier))
     settings = Settings()

@@ -21,7 +21,7 @@ from corpusmill.crawlers.crawl_files import (
 )
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
@@ -33,12 +33,13 @@ from corpusmill.schemas.storage import LocalStore, Store, appearing
 
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
+_HOSTS_NAMED: Final = 10
 
 
 def finish(job: Job, store: Store) -> RawManifest:
     """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs."""
     known = KnownPages()
-    frontier = Frontier(job.frontier, companions=(known,))
+    frontier = open_frontier(job.source, job.frontier, companions=(known,))
     try:
         _check_pages(job, frontier)
         manifest = _manifest(job, frontier, known, read_raw_manifest(store, source=job.source.name))
@@ -108,12 +109,11 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 def _check_pages(job: Job, frontier: Frontier) -> None:
     """Raise if the crawl fetched no page, or if a host stopped answering."""
     start = job.source.start_urls[0]
-    budget = job.source.max_pages
-    if frontier.queued and (budget is None or frontier.pages + frontier.held < budget):
+    if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
-        hosts = ", ".join(frontier.waiting_hosts)
+        hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
-    if frontier.pages or frontier.held:
+    if frontier.pages:
         return
     seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
     why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"

@@ -26,6 +26,7 @@ from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import crawled_pages, document, errors  # noqa: E402
+from corpusmill.schemas.budgets import CrawlBudgets, HostBudgets  # noqa: E402
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
 from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Recrawl, Shards, Split  # noqa: E402
@@ -78,6 +79,8 @@ def recipe_page() -> str:
     sections: dict[str, type[BaseModel]] = {
         "crawl": CrawlSource,
         "recrawl": Recrawl,
+        "budgets": CrawlBudgets,
+        "per_host": HostBudgets,
         "load": LoadSource,
         "split": Split,
         "shards": Shards,

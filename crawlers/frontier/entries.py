@@ -14,7 +14,7 @@ class State(IntEnum):
     PAGE = 1
     REDIRECT = 2
     REFUSED = 3
-    HELD = 4
+    HELD = 5
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Entry:
     is_probe: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A URL that a page links or redirects to; it is not followed if it has a `rule`.
 

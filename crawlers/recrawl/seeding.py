@@ -37,7 +37,7 @@ _MAY_PASS: Final = (
     "robots.unre",
 )
 """Beginnings of the rules of pages that are asked for again. Others are asked for if a changed page links to them."""
-_STAYS: Final = frozenset(("budget.max_depth", "error.too_large"))
+_STAYS: Final = frozenset(("budget.depth", "error.too_large"))
 
 
 def seed_recrawl(

@@ -20,7 +20,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job
-from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.links import UnusableLink, page_links
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.recrawl.captures import (
@@ -130,6 +130,7 @@ class SiteSpider(Spider):
         links = (
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
+            *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
         )
         capture = capture_of(exchange, kind="page", text=page.text)
         if known is not None and is_repeated(capture, known):
@@ -148,7 +149,8 @@ class SiteSpider(Spider):
         for url in urls:
             try:
                 key = canonical_url(url)
-            except ValueError:
+            except ValueError as error:
+                yield _unusable(UnusableLink.of(url, error), depth=depth)
                 continue
             yield self._link(key, url, depth=depth, otherwise=rule)
 
@@ -157,7 +159,8 @@ class SiteSpider(Spider):
         rule, message = self._scope.rule(key, depth=depth), None
         if rule is None:
             rule, message = trap_of(key) or (otherwise, None)
-        return Link(key, url, depth, redirects, rule=rule, message=message)
+        # One text instead of two equal ones: a page may have a million links.
+        return Link(key, key if url == key else url, depth, redirects, rule=rule, message=message)
 
     def _redirect(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         url = resolved_location(exchange.head, base=exchange.url) if exchange.status in _REDIRECTS else None
@@ -228,6 +231,10 @@ def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None) -> O
 def _again(entry: Entry, exchange: Exchange, known: CrawledPage) -> Outcome:
     """Return the outcome of a page whose body is stored. Its links were followed when it was stored."""
     return Outcome(entry, Settled(State.PAGE), exchange, capture_again(known, exchange), original_of(known))
+
+
+def _unusable(link: UnusableLink, *, depth: int) -> Link:
+    return Link(link.reference, link.reference, depth, rule=link.rule, message=link.message)
 
 
 def _refused(entry: Entry, refusal: Refusal) -> Outcome:

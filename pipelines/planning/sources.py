@@ -37,8 +37,8 @@ class Acquisition(Protocol):
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
-        With *extend*, a finished crawl goes on if only its `max_pages` was raised. With *recrawl*, a new crawl starts
-        from the pages of the finished one, and fetches only those that changed.
+        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. With *recrawl*, a new
+        crawl starts from the pages of the finished one, and fetches only those that changed.
         """
         ...
 

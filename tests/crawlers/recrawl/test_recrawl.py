@@ -240,11 +240,11 @@ def test_known_pages_come_before_new_ones(site: Site, raw_dir: Path) -> None:
     second = nights.crawl()
 
     assert set(nights.requests) == {"/", "/a", "/b", "/c"}
-    assert ledger(raw_dir, second) == {"/d": "budget.max_pages", "/e": "budget.max_pages"}
+    assert ledger(raw_dir, second) == {"/d": "budget.pages", "/e": "budget.pages"}
     nights.options["max_pages"] = 5
     third = nights.crawl()
     assert third.counts["pages"] == 5
-    assert ledger(raw_dir, third) == {"/e": "budget.max_pages"}
+    assert ledger(raw_dir, third) == {"/e": "budget.pages"}
 
 
 @pytest.mark.slow
