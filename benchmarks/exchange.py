@@ -34,7 +34,7 @@ import pyarrow as pa
 from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.spills import Order, write_spills
-from corpusmill.schemas.recipe import parse_size
+from corpusmill.schemas.quantities import parse_size
 
 SLICE_BYTES = 64 * 2**20
 PARTITION_BYTES = 128 * 2**20

@@ -9,8 +9,10 @@ import asyncio
 import contextlib
 import re
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -72,10 +74,18 @@ class Client:
         self._idle: dict[tuple[str, str, int], _Connection] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def get(self, url: str, *, media_types: frozenset[str] | None = None, cut_at: int | None = None) -> Exchange:
+    async def get(
+        self,
+        url: str,
+        *,
+        media_types: frozenset[str] | None = None,
+        cut_at: int | None = None,
+        conditions: Mapping[str, str] = MappingProxyType({}),
+    ) -> Exchange:
         """Fetch *url*, without following a redirect.
 
         Args:
+            conditions: Headers that make the request conditional, such as `If-None-Match`.
             media_types: If set, errors and responses with another declared type are refused before the body is read.
             cut_at: Truncate the body at this size, instead of refusing it above `max_bytes`.
 
@@ -84,7 +94,8 @@ class Client:
         """
         try:
             async with asyncio.timeout(self._timeout_s):
-                return await self._exchange(urlsplit(url), url, media_types, cut_at)
+                place = urlsplit(url)
+                return await self._exchange(place, url, self._request(place, url, conditions), media_types, cut_at)
         except TimeoutError as error:
             raise Refusal("error.timeout", f"no answer in {self._timeout_s:g} s", retry_after_s=1) from error
         except ssl.SSLError as error:
@@ -99,9 +110,8 @@ class Client:
         self._idle.clear()
 
     async def _exchange(
-        self, place: SplitResult, url: str, media_types: frozenset[str] | None, cut_at: int | None
+        self, place: SplitResult, url: str, request: bytes, media_types: frozenset[str] | None, cut_at: int | None
     ) -> Exchange:
-        request = self._request(place, url)
         at = datetime.now(UTC)
         connection, head = await self._send(place, request)
         is_reusable = False
@@ -116,17 +126,20 @@ class Client:
         raw = b"\r\n".join(_archived(line) for line in head.raw) + b"\r\n\r\n"
         return Exchange(url, request, head.status, raw, head.headers, body, connection.address, at, truncated)
 
-    def _request(self, place: SplitResult, url: str) -> bytes:
+    def _request(self, place: SplitResult, url: str, conditions: Mapping[str, str]) -> bytes:
         host = place.netloc.rpartition("@")[2]
-        fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, "Connection": "keep-alive"}
+        fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, **conditions, "Connection": "keep-alive"}
         lines = [f"GET {request_target(url)} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("ascii")
+        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     async def _send(self, place: SplitResult, request: bytes) -> tuple[_Connection, Head]:
-        """Send *request* on the idle connection, or on a new one if there is none or it was closed."""
+        """Send *request* on the idle connection, or on a new one if there is none, it was closed, or it is out of step.
+
+        It is out of step if the server sent a body after a response that cannot have one, such as a 304.
+        """
         kept = self._idle.pop(_key(place), None)
         if kept is not None and not kept.reader.at_eof():
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, Refusal):
                 return kept, await kept.ask(request)
         connection = await self._connect(place)
         return connection, await connection.ask(request)

@@ -7,11 +7,12 @@ so a reader never sees half a crawl.
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.crawl_files import frontier_path
-from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.frontier.ledger import archived_pages as pages_of_queue
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
 from corpusmill.crawlers.preparation import prepare
@@ -33,6 +34,8 @@ def crawl(
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
+    recrawl: bool = False,
+    now: datetime | None = None,
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
@@ -45,6 +48,9 @@ def crawl(
         store: Where they are published; by default *raw_dir*. With another store, *raw_dir* is empty after the crawl.
         progress: Called a few times per second.
         limits: Limits on responses and retries.
+        recrawl: Whether to start a new crawl from the pages of the finished one, asking only for those that are due and
+            changed. Without a finished crawl of the same definition, it starts from the start pages all the same.
+        now: The time at which a new crawl starts; by default that of the clock.
         extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
 
     Raises:
@@ -61,7 +67,7 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = prepare(source, raw_dir, path, limits, published, extend=extend)
+            job = prepare(source, raw_dir, path, limits, published, extend=extend, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
             return finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:
@@ -71,11 +77,4 @@ def crawl(
 
 def archived_pages(name: str, raw_dir: Path) -> int:
     """Return the number of pages that the latest crawl of the source *name* archived, finished or not."""
-    path = frontier_path(name, raw_dir)
-    if not path.exists():
-        return 0
-    frontier = Frontier(path)
-    try:
-        return frontier.pages
-    finally:
-        frontier.close()
+    return pages_of_queue(frontier_path(name, raw_dir))

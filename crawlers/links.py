@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,16 @@ from typing import Final
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.traps import SKETCHED_CHARACTERS
-from corpusmill.crawlers.references import resolved_url
+from corpusmill.crawlers.references import names_another_scheme, resolved_url
 from corpusmill.crawlers.tags import Tag, attributes_of, tags, visible_text
 from corpusmill.schemas.decoding.pages import decode_with_codec
+from corpusmill.schemas.urls import TooLongURLError
 
 _ROBOTS_NAMES: Final = frozenset(("robots", PRODUCT_TOKEN))
 _HIDDEN: Final = frozenset(("/script", "/style"))
 """End tags of elements whose content is not text."""
 _REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)
-
+_REFERENCE_CHARACTERS: Final = 200
 
 MAX_LINK_CHARACTERS: Final = 1 << 24
 """Maximum length of all links of a page, each counted once: 200,000 links of 80 characters. A long base address makes
@@ -26,16 +28,37 @@ long links of short references."""
 
 
 @dataclass(frozen=True)
+class UnusableLink:
+    """A link that cannot be followed: its reference, shortened with a hash if it is long, the rule and the message."""
+
+    reference: str
+    rule: str
+    message: str
+
+    @classmethod
+    def of(cls, reference: str, error: ValueError) -> UnusableLink:
+        """Describe the *reference* that cannot be resolved because of *error*."""
+        rule = "link.too_long" if isinstance(error, TooLongURLError) else "link.invalid"
+        text = reference.encode("utf-8", "replace")
+        shown = text.decode()
+        if len(shown) > _REFERENCE_CHARACTERS:
+            shown = f"{shown[:_REFERENCE_CHARACTERS]}… {hashlib.sha256(text).hexdigest()[:16]}"
+        return cls(shown, rule, f"{str(error)[:_REFERENCE_CHARACTERS]}; the link has {len(reference):,}")
+
+
+@dataclass(frozen=True)
 class PageLinks:
     """Distinct absolute URLs that a page links to, in page order; `nofollow` has those with that directive.
 
-    `noindex` says whether the page has that directive. `text` is its text, including title and navigation.
+    `noindex` says whether the page has that directive. `text` is its text, including title and navigation. `unusable`
+    has the links without a valid address.
     """
 
     follow: tuple[str, ...]
     nofollow: tuple[str, ...]
     noindex: bool
     text: str = ""
+    unusable: tuple[UnusableLink, ...] = ()
 
 
 @dataclass
@@ -120,9 +143,14 @@ def page_links(
     base = _base(page.base, url)
     follows = "nofollow" not in directives
     links: dict[str, bool] = {}
+    unusable: list[UnusableLink] = []
     characters = 0
     for href, may_follow in page.hrefs.items():
-        target = _absolute(href, base=base, encoding=encoding)
+        try:
+            target = _absolute(href, base=base, encoding=encoding)
+        except ValueError as error:
+            unusable.append(UnusableLink.of(href.strip(), error))
+            continue
         if target is None:
             continue
         characters += 0 if target in links else len(target)
@@ -134,6 +162,7 @@ def page_links(
         nofollow=tuple(target for target, follow in links.items() if not follow),
         noindex="noindex" in directives,
         text=" ".join(page.texts),
+        unusable=tuple(dict.fromkeys(unusable)),
     )
 
 
@@ -183,11 +212,12 @@ def _scanned(text: str) -> _Page:
 
 
 def _absolute(href: str, *, base: str, encoding: str) -> str | None:
-    """Return the address of *href* without fragment; None if it is not a web address."""
+    """Return the address of *href* without fragment; None if it is no link to another page.
+
+    Raises:
+        ValueError: The address is not valid, or too long.
+    """
     href = href.strip()
-    if not href or href[0] == "#":
+    if not href or href[0] == "#" or names_another_scheme(href):
         return None
-    try:
-        return resolved_url(href, base=base, encoding=encoding)
-    except ValueError:
-        return None
+    return resolved_url(href, base=base, encoding=encoding)

@@ -1,16 +1,21 @@
-"""Prepare a crawl: open the queue of the unfinished one, or make a new queue, and number its files."""
+"""Prepare a crawl: open the queue of the unfinished one, or make the queue of a new crawl or of a recrawl."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
-from corpusmill.crawlers.crawl_definition import allows_budget, definition, stored_definition
+from corpusmill.crawlers.crawl_definition import allows_budget, definition, is_same_crawl, stored_definition
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
 from corpusmill.crawlers.frontier.entries import Link
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job, Limits, tool_name
+from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
+from corpusmill.crawlers.recrawl.captures import microseconds
+from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.crawlers.recrawl.seeding import seed_recrawl
 from corpusmill.crawlers.references import resolved_url
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
@@ -18,38 +23,88 @@ from corpusmill.schemas.storage import Store
 from corpusmill.schemas.urls import canonical_url
 
 
-def prepare(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool) -> Job:
+def prepare(
+    source: CrawlSource,
+    raw_dir: Path,
+    path: Path,
+    limits: Limits,
+    store: Store,
+    *,
+    extend: bool,
+    recrawl: bool,
+    now: datetime | None,
+) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
-    frontier = Frontier(path)
+    frontier = open_frontier(source, path)
     finished = frontier.get("finished")
     if finished == 1 and extend and is_published_in_place(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
     elif finished == 0 and allows_budget(source, frontier):
-        frontier.remember(definition=defined)
+        _take_budgets(frontier, defined)
     if frontier.get("finished") != 0 or stored_definition(frontier) != json.loads(defined):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        frontier = Frontier(path)
-        frontier.seed(_start(url) for url in source.start_urls)
+        base = published if recrawl and published is not None and can_recrawl(source, published) else None
+        frontier = _new_queue(source, path, store, base, now=now or datetime.now(UTC))
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
     frontier.retry()
-    first = frontier.get("first")
+    job = _job(source, raw_dir, path, limits, frontier)
     frontier.close()
-    job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=_tool(), limits=limits)
-    sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=first, name=source.name)
+    sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
     if published is None or not published.finished:
         write_manifest(store, RawManifest(**about(job), finished=False, files=()))
     return job
+
+
+def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:
+    """Return whether a recrawl of *source* can start from the *published* crawl: it is finished, and the same crawl."""
+    return published.finished and bool(published.pages) and is_same_crawl(source, published)
+
+
+def _new_queue(source: CrawlSource, path: Path, store: Store, base: RawManifest | None, *, now: datetime) -> Frontier:
+    """Make the queue of a crawl from the start pages, or of a recrawl of *base*."""
+    known = KnownPages()
+    frontier = open_frontier(source, path, companions=(known,))
+    if base is None:
+        frontier.seed(_starts(source))
+    else:
+        now_us = microseconds(now)
+        seed_recrawl(frontier, known, starts=_starts(source), raw=store, published=base, now=now_us)
+    frontier.remember(started_at=now.isoformat(), generation=0 if base is None else base.generation + 1)
+    return frontier
+
+
+def _job(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, frontier: Frontier) -> Job:
+    started_at = frontier.get("started_at")
+    return Job(
+        source=source,
+        raw_dir=raw_dir,
+        frontier=path,
+        first=frontier.get("first"),
+        tool=_tool(),
+        # The queue of an earlier version has no time.
+        started_at=datetime.now(UTC) if started_at is None else datetime.fromisoformat(started_at),
+        generation=frontier.get("generation") or 0,
+        limits=limits,
+    )
 
 
 def _reopen(source: CrawlSource, frontier: Frontier) -> None:
     """Let a finished crawl go on with another budget, in a new file, because a reader may use the published ones."""
     position = frontier.position()
     if position is not None and allows_budget(source, frontier):
-        frontier.remember(finished=0, definition=definition(source), next_file=position[0] + 1)
+        frontier.remember(finished=0, next_file=position[0] + 1)
+        _take_budgets(frontier, definition(source))
+
+
+def _take_budgets(frontier: Frontier, defined: str) -> None:
+    """Store the definition, and queue what did not fit into the queue before if its budgets are higher."""
+    if frontier.get("definition") != defined:
+        frontier.retry_cut()
+    frontier.remember(definition=defined)
 
 
 def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
@@ -60,9 +115,10 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
     return all(sizes.get(file.path) == file.size for file in published.files)
 
 
-def _start(url: str) -> Link:
-    key = canonical_url(url)
-    return Link(key, resolved_url(url, base=key), depth=0)
+def _starts(source: CrawlSource) -> Iterator[Link]:
+    for url in source.start_urls:
+        key = canonical_url(url)
+        yield Link(key, resolved_url(url, base=key), depth=0)
 
 
 def _tool() -> str:

@@ -24,7 +24,8 @@ from scrapy.settings import Settings
 from corpusmill.crawlers.frontier.sessions import record_start
 from corpusmill.crawlers.frontier.statistics import archived_bytes
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.crawlers.job import Job
+from corpusmill.crawlers.job import Job, open_frontier
+from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
@@ -73,8 +74,8 @@ def run(job: Job) -> None:
     Raises:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
-    source = job.source
-    frontier = Frontier(job.frontier, max_pages=source.max_pages, in_levels=source.max_depth is not None)
+    known = KnownPages()
+    frontier = open_frontier(job.source, job.frontier, companions=(known,))
     writer = open_archive(job, frontier)
     record_start(frontier)
     reporter = ProgressReporter(frontier, archived=archived_bytes(job.frontier))
@@ -86,7 +87,7 @@ def run(job: Job) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(SiteSpider)
     crawler.signals.connect(reporter.start, signals.engine_started)
-    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=reporter)
+    process.crawl(crawler, job=job, frontier=frontier, known=known, writer=writer, report=reporter)
     process.start(install_signal_handlers=False)
     spider = cast("SiteSpider | None", crawler.spider)
     if spider is None:

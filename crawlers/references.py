@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from corpusmill.crawlers.frontier.refusal import Refusal
-from corpusmill.schemas.urls import DEFAULT_PORTS, MAX_URL_CHARACTERS, authority, canonical_url
+from corpusmill.schemas.urls import DEFAULT_PORTS, MAX_URL_CHARACTERS, TooLongURLError, authority, canonical_url
 
 _ABSOLUTE: Final = re.compile(r"(https?)://([^/?#]*)([^?#]*)(?:\?([^#]*))?", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
@@ -37,7 +37,7 @@ def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
     """
     text = reference.strip(_SURROUNDING).translate(_DROPPED)
     if max(len(text), len(base)) > MAX_URL_CHARACTERS:
-        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
+        raise TooLongURLError
     scheme, place, base_path, base_query = _parts(base)
     has_authority = False
     if named := _SCHEME.match(text):
@@ -59,8 +59,18 @@ def resolved_url(reference: str, *, base: str, encoding: str = "utf-8") -> str:
         path = f"{base_path.rpartition('/')[0]}/{path}"
     url = f"{scheme}://{place}{_path(path)}{'?' if has_query else ''}{_query(query, encoding)}"
     if len(url) > MAX_URL_CHARACTERS:
-        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
+        raise TooLongURLError
     return url
+
+
+def names_another_scheme(reference: str) -> bool:
+    """Return whether *reference* has a scheme other than http and https, so that it leads to no web page.
+
+    >>> [names_another_scheme(text) for text in ("mailto:a@example.org", "HTTPS://[", "a:b/c", "/a:b")]
+    [True, False, True, False]
+    """
+    named = _SCHEME.match(reference[:100].strip(_SURROUNDING).translate(_DROPPED))
+    return named is not None and named[1].lower() not in DEFAULT_PORTS
 
 
 def resolved_location(head: bytes, *, base: str) -> str | None:

@@ -9,12 +9,16 @@ import uuid
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
 GZIP_LEVEL: Final = 6
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
+_PROFILES: Final = "http://netpreserve.org/warc/1.1/revisit/"
+"""Names of the profiles of revisits (WARC 1.1 §6.7)."""
+_NOT_MODIFIED: Final = 304
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,20 @@ class Exchange:
     address: str
     at: datetime
     truncated: bool = False
+
+    @cached_property
+    def payload_digest(self) -> str:
+        """The digest of the body as it was sent, in the labeled form that archives use: SHA-1 in base 32."""
+        return _digest(self.body)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The response whose body a later exchange had again: its URL, time, and payload digest."""
+
+    url: str
+    at: datetime
+    payload_digest: str
 
 
 class WarcWriter:
@@ -80,13 +98,19 @@ class WarcWriter:
             self._append(_warcinfo(path.name, self._description))
         return file
 
-    def write(self, exchange: Exchange) -> None:
-        """Append the response and the request of *exchange*."""
+    def write(self, exchange: Exchange, *, original: Original | None = None) -> int:
+        """Append the response and the request of *exchange*. Return the position of the first record in its file.
+
+        Args:
+            original: The response that has the same body, which then is not stored again.
+        """
         if self.end >= self._max_bytes:
             self.close()
             self.number += 1
             self._open(self.number, end=0)
-        self._append(*exchange_records(exchange))
+        position = self.end
+        self._append(*exchange_records(exchange, original=original))
+        return position
 
     def _append(self, *records: bytes) -> None:
         self._file.write(b"".join(zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
@@ -108,22 +132,31 @@ def archive_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number:05d}.warc.gz"
 
 
-def exchange_records(exchange: Exchange) -> tuple[bytes, bytes]:
-    """Return the response record and the request record of *exchange*."""
+def exchange_records(exchange: Exchange, *, original: Original | None = None) -> tuple[bytes, bytes]:
+    """Return the response record, or the revisit of *original*, and the request record of *exchange*."""
     response_id, request_id = _record_id(), _record_id()
     about = {"WARC-Date": _date(exchange.at), "WARC-Target-URI": exchange.url}
     response = {
         **about,
         "WARC-IP-Address": exchange.address,
         "WARC-Concurrent-To": request_id,
-        "WARC-Payload-Digest": _digest(exchange.body),
+        "WARC-Payload-Digest": exchange.payload_digest if original is None else original.payload_digest,
         "Content-Type": "application/http; msgtype=response",
     }
     if exchange.truncated:
         response["WARC-Truncated"] = "length"
+    kind, body = "response", exchange.body
+    if original is not None:
+        kind, body = "revisit", b""
+        name = "server-not-modified" if exchange.status == _NOT_MODIFIED else "identical-payload-digest"
+        response |= {
+            "WARC-Profile": _PROFILES + name,
+            "WARC-Refers-To-Target-URI": original.url,
+            "WARC-Refers-To-Date": _date(original.at),
+        }
     request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
     return (
-        _record("response", response_id, response, exchange.head + exchange.body),
+        _record(kind, response_id, response, exchange.head + body),
         _record("request", request_id, request, exchange.request),
     )
 

@@ -34,10 +34,16 @@ ERROR_RULES: Final[Mapping[str, str]] = {
 
 CRAWL_RULES: Final[Mapping[str, str]] = {
     "address.private": "The host has a private or loopback address, and the recipe does not set `allow_private: true`.",
-    "budget.max_depth": "The address is more than `max_depth` links away from `start_urls`.",
-    "budget.max_pages": "`max_pages` was reached before the address was requested.",
+    "budget.bytes": "`budgets: bytes` was reached, in all or on this host, before the address was requested.",
+    "budget.depth": "The address is more than `max_depth` links away from `start_urls`.",
+    "budget.pages": "`max_pages` or `budgets: per_host: pages` was reached before the address was requested.",
+    "budget.queued": "`budgets: queued` was reached, in all or on this host, when the address was found.",
+    "budget.seconds": "`budgets: seconds` was reached, in all or on this host, before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
+    "link.invalid": "The address of the link is not valid, for example because of its host or port. `url` is the link "
+    "as written; a long one is shortened, followed by a hash.",
+    "link.too_long": "The address of the link has more than 8,192 characters.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",

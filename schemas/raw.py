@@ -34,6 +34,12 @@ class RawFile(BaseModel):
         description="Modification time in nanoseconds since 1970. A file with the same time and `size` is unchanged.",
     )
 
+    responses: int | None = Field(
+        default=None,
+        ge=0,
+        description="For a crawl: responses with a page or a file of the site (robots.txt, …). A file without any "
+        "is not read. Null: unknown.",
+    )
     mark: str | None = Field(
         default=None, description="On a store: a value that changes when the object is replaced, such as its ETag."
     )
@@ -58,18 +64,26 @@ class RawManifest(BaseModel):
     kind: Literal["crawl", "load"]
     format: str = Field(description="Name of the loader that reads the files, as in `crawlers/registry.py`.")
     finished: bool = Field(description="False while a crawl can be resumed.")
-    created_at: datetime
+    created_at: datetime = Field(description="When the source was registered, or its latest crawl was started.")
     definition: dict[str, Any] = Field(description="The source as defined in the recipe, with defaults filled in.")
     files: tuple[RawFile, ...]
     counts: dict[str, int] = Field(
         default_factory=dict,
-        description="For a crawl: pages, and refused pages by rule. For files: `records`, where known before reading, "
-        "`passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: links in the "
-        "folder that lead out of it, to a folder, or nowhere.",
+        description="For a crawl: pages, and refused pages by rule. For a recrawl also: `revisits`, `new`, `changed`, "
+        "`carried` (not asked for, or without an answer) and `gone` pages. For files: `records`, where known before "
+        "reading, `passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: "
+        "links in the folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
     statistics: CrawlStatistics | None = Field(
         default=None, description="For a finished crawl: figures by result, host, depth and rule, and over time."
+    )
+    generation: int = Field(default=0, ge=0, description="For a crawl: the number of recrawls.")
+    pages: tuple[str, ...] = Field(
+        default=(), description="Tables of the known pages, from which a recrawl starts, relative to the manifest."
+    )
+    gone: tuple[RawFile, ...] = Field(
+        default=(), description="Tables of the pages that are gone, whose documents are not published."
     )
 
 

@@ -10,8 +10,8 @@ import json
 import math
 import re
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
-from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias
 from urllib.parse import urlsplit
 
@@ -28,115 +28,21 @@ from pydantic import (
     model_validator,
 )
 
+from corpusmill.schemas.budgets import CrawlBudgets
 from corpusmill.schemas.expectations import COMMENT
 from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect
 from corpusmill.schemas.problems import HintedValueError
+from corpusmill.schemas.quantities import (
+    DURATION_PATTERN,
+    SIZE_PATTERN,
+    duration_of,
+    format_duration,
+    size_of,
+)
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
-DURATION_PATTERN: Final = r"^(never|[1-9][0-9]{0,5}[mhdw])$"
-SIZE_PATTERN: Final = r"^[0-9]+(\.[0-9]+)? ?(B|kB|KB|MB|GB|TB)$"
-_MINUTES: Final = {"w": 7 * 24 * 60, "d": 24 * 60, "h": 60, "m": 1}
-_BYTES: Final = {"B": 1, "kB": 10**3, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _MIN_SHARD_BYTES: Final = 10**3
 _MAX_SHARD_BYTES: Final = 10**12
-
-
-def parse_duration(text: str) -> timedelta | None:
-    """Parse a duration: a whole number of minutes, hours, days or weeks, or ``never`` (None).
-
-    Raises:
-        ValueError: *text* does not have this form.
-
-    >>> parse_duration("12h")
-    datetime.timedelta(seconds=43200)
-    """
-    if not re.fullmatch(DURATION_PATTERN, text):
-        problem = "not a duration: write a whole number and a unit, as in 30m, 12h, 7d or 2w, or never"
-        raise HintedValueError(problem, instead=_nearest_duration(text))
-    return None if text == "never" else timedelta(minutes=int(text[:-1]) * _MINUTES[text[-1]])
-
-
-_NEAR_DURATION: Final = re.compile(r"\s*([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*([mhdwy])[a-z]*", re.IGNORECASE)
-_DURATION_WORDS: Final = {"hourly": "1h", "daily": "1d", "weekly": "1w", "monthly": "30d", "yearly": "365d"}
-
-
-def _nearest_duration(text: str) -> str | None:
-    """Return the duration that *text* probably means.
-
-    >>> _nearest_duration("7 days"), _nearest_duration("1.5h"), _nearest_duration("1d12h"), _nearest_duration("soon")
-    ('7d', '90m', '36h', None)
-    """
-    if (word := _DURATION_WORDS.get(text.strip().lower())) is not None:
-        return word
-    pieces = _NEAR_DURATION.findall(text)
-    if not pieces or _NEAR_DURATION.sub("", text).strip():
-        return None
-    if len(pieces) == 1 and re.fullmatch(DURATION_PATTERN, near := "".join(pieces[0]).lower()):
-        return near
-    units = _MINUTES | {"y": 365 * _MINUTES["d"]}
-    minutes = int(sum(Fraction(number) * units[unit.lower()] for number, unit in pieces))
-    return format_duration(timedelta(minutes=minutes)) if 0 < minutes < 10**9 else None
-
-
-def format_duration(duration: timedelta | None) -> str:
-    """Format *duration* (whole minutes) for a recipe, in the largest unit without a remainder.
-
-    >>> format_duration(timedelta(days=7)), format_duration(None)
-    ('1w', 'never')
-    """
-    if duration is None:
-        return "never"
-    minutes = duration // timedelta(minutes=1)
-    unit = next(unit for unit, size in _MINUTES.items() if minutes % size == 0)
-    return f"{minutes // _MINUTES[unit]}{unit}"
-
-
-def parse_size(text: str) -> int:
-    """Parse a size to a number of bytes; 1 MB is 10^6 bytes.
-
-    Raises:
-        ValueError: *text* does not have this form, or is not a whole number of bytes.
-
-    >>> parse_size("256MB")
-    256000000
-    """
-    if not re.fullmatch(SIZE_PATTERN, text):
-        problem = "not a size: write a number of bytes, or a number and a unit, as in 500kB, 256MB or 1.5GB"
-        raise HintedValueError(problem, instead=_nearest_size(text))
-    unit = text.lstrip("0123456789. ")
-    size = Fraction(text.removesuffix(unit).strip()) * _BYTES[unit]
-    if size.denominator != 1:
-        raise HintedValueError("not a whole number of bytes", instead=math.ceil(size))
-    return int(size)
-
-
-_NEAR_SIZE: Final = re.compile(r"\s*([0-9]{0,15}\.?[0-9]{1,15})\s*([kmgt]?)(b|ib|[a-z]{0,4}bytes?|)\s*", re.IGNORECASE)
-
-
-def _nearest_size(text: str) -> str | int | None:
-    """Return the size that *text* probably means; a size in units of 1024 becomes a number of bytes.
-
-    >>> _nearest_size("1 gb"), _nearest_size("256 megabytes"), _nearest_size("1MiB"), _nearest_size("10 lightyears")
-    ('1GB', '256MB', 1048576, None)
-    """
-    match = _NEAR_SIZE.fullmatch(text.replace(",", "").replace("_", ""))
-    if match is None:
-        return None
-    number, letter = Fraction(match[1]), match[2].lower()
-    if match[3].lower() == "ib":
-        return int(number * 1024 ** ("kmgt".find(letter) + 1 if letter else 0))
-    if not match[2] + match[3]:
-        return int(number)
-    unit = {"": "B", "k": "kB"}.get(letter, f"{letter.upper()}B")
-    return f"{float(number):.15g}{unit}"
-
-
-def _duration(value: Any) -> Any:
-    return parse_duration(value) if isinstance(value, str) else value
-
-
-def _size(value: Any) -> Any:
-    return parse_size(value) if isinstance(value, str) else value
 
 
 def _is_web_address(value: str) -> bool:
@@ -199,13 +105,13 @@ _NAME_IN_WORDS: Final = "a name of lower-case letters, digits, `_` and `-`, at m
 Name: TypeAlias = Annotated[str, Field(pattern=NAME_PATTERN, json_schema_extra={COMMENT: _NAME_IN_WORDS})]
 Duration: TypeAlias = Annotated[
     timedelta | None,
-    BeforeValidator(_duration),
+    BeforeValidator(duration_of),
     PlainSerializer(format_duration, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": DURATION_PATTERN, COMMENT: "a duration such as 12h or 7d, or never"}),
 ]
 Bytes: TypeAlias = Annotated[
     int,
-    BeforeValidator(_size),
+    BeforeValidator(size_of),
     WithJsonSchema(
         {
             COMMENT: "a size from 1kB to 1TB such as 256MB, or a whole number of bytes",
@@ -224,6 +130,40 @@ Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Recrawl(_Part):
+    """Bounds of the time after which a recrawl asks for a page again.
+
+    It adapts to the page: shorter when its text changed, longer when it did not.
+    """
+
+    min_interval: Duration = Field(
+        default=timedelta(days=1), description="Shortest interval; that of a new page.", examples=["1d"]
+    )
+    max_interval: Duration = Field(default=timedelta(days=30), description="Longest interval.", examples=["30d"])
+
+    @field_validator("min_interval", "max_interval")
+    @classmethod
+    def _is_bound(cls, interval: timedelta | None) -> timedelta:
+        if interval is None:
+            raise HintedValueError("a page must be asked for at some time", instead="30d")
+        return interval
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Recrawl:
+        low, high = (format_duration(interval) for interval in (self.min_interval, self.max_interval))
+        if self.seconds[0] > self.seconds[1]:
+            problem = f"`min_interval: {low}` is longer than `max_interval: {high}`"
+            raise HintedValueError(problem, instead={"min_interval": high, "max_interval": low}, is_complete=True)
+        return self
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The bounds in seconds."""
+        assert self.min_interval is not None, "the validator refuses it"
+        assert self.max_interval is not None, "the validator refuses it"
+        return self.min_interval.total_seconds(), self.max_interval.total_seconds()
 
 
 class CrawlSource(_Part):
@@ -254,12 +194,35 @@ class CrawlSource(_Part):
     max_depth: int | None = Field(
         default=None, ge=0, description="Maximum number of links from a start page; null: no limit."
     )
+    budgets: CrawlBudgets | None = Field(
+        default=None,
+        description="What the crawl may use besides `max_pages`, in all and per host; null: no limit.",
+        examples=[{"bytes": "10GB", "seconds": "8h", "per_host": {"pages": 1000}}],
+    )
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
     allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     refresh: Duration = Field(
-        default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
+        default=None,
+        description="Age after which `run` recrawls the site, from nine tenths of it; default: `never`.",
+        examples=["7d"],
     )
+    recrawl: Recrawl | None = Field(
+        default=None,
+        description="When a recrawl asks for a page again. Null: each recrawl asks for every page.",
+        examples=[{"min_interval": "1d", "max_interval": "30d"}],
+    )
+
+
+BUDGET_FIELDS: Final = ("max_pages", "budgets")
+"""Fields of a crawl that may be raised while it keeps its pages."""
+
+
+def allows_budgets(source: CrawlSource, before: Mapping[str, Any], *, pages: int) -> bool:
+    """Return whether a crawl defined by *before*, with so many *pages*, can take the budgets of *source*."""
+    old = CrawlBudgets.model_validate(before.get("budgets") or {})
+    new = source.budgets or CrawlBudgets()
+    return new.covers(old) and (source.max_pages is None or pages <= source.max_pages)
 
 
 class LoadSource(_Part):
@@ -284,7 +247,9 @@ class LoadSource(_Part):
         default=None, min_length=1, description="Field with the id of a record.", examples=["id"]
     )
     refresh: Duration = Field(
-        default=None, description="Age after which `run` loads again; default: `never`.", examples=["7d"]
+        default=None,
+        description="Age after which `run` loads again, from nine tenths of it; default: `never`.",
+        examples=["7d"],
     )
 
     @field_validator("path")

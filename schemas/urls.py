@@ -17,6 +17,14 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 MAX_URL_CHARACTERS: Final = 8192
 """RFC 9110 §4.1 recommends supporting at least 8,000 octets; a longer link is almost always an error in the page."""
 
+
+class TooLongURLError(ValueError):
+    """A URL has more than `MAX_URL_CHARACTERS`."""
+
+    def __init__(self) -> None:
+        super().__init__(f"longer than {MAX_URL_CHARACTERS} characters")
+
+
 TRACKING_PREFIXES: Final = ("utm_", "mtm_", "hsa_")
 TRACKING_PARAMETERS: Final = frozenset(
     (
@@ -82,7 +90,7 @@ def canonical_url(url: str) -> str:
     'http://example.org/~user/?a=1&b=2'
     """
     if len(url) > MAX_URL_CHARACTERS:
-        raise ValueError(f"longer than {MAX_URL_CHARACTERS} characters")
+        raise TooLongURLError
     parts = urlsplit(_one_line(url))
     if parts.scheme not in DEFAULT_PORTS:
         raise ValueError(f"not a web address: {url!r}")

@@ -16,7 +16,7 @@ def _memory(_context: click.Context, _parameter: click.Parameter, text: str | No
     if text is None:
         return None
     from corpusmill.schemas.problems import HintedValueError
-    from corpusmill.schemas.recipe import parse_size
+    from corpusmill.schemas.quantities import parse_size
 
     try:
         return int(text) if text.isdecimal() else parse_size(text)

@@ -88,7 +88,12 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
     counts = manifest.counts
     fetched = [f"{plural(counts.get(name, 0), name.removesuffix('s'))}" for name in ("pages", "redirects")]
     archives = size(sum(file.size for file in manifest.files))
-    lines = [f"{manifest.source}: crawled {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
+    verb = "recrawled" if manifest.generation else "crawled"
+    lines = [f"{manifest.source}: {verb} {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
+    if manifest.generation:
+        fates = (("changed", "changed"), ("new", "new"), ("gone", "gone"), ("revisits", "stored already"))
+        parts = [f"{counts[name]:,} {label}" for name, label in (*fates, ("carried", "kept without an answer"))]
+        lines.append(f"  pages: {', '.join(parts)}")
     if manifest.statistics is not None:
         lines.append(f"  {_speed(manifest.statistics)}")
     rules = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}

@@ -33,11 +33,12 @@ _LABELS: Final = {
     ":read": "read",
     ":limit": "read",
     ":optouts": "optouts",
+    ":gone": "crawl",
     ":hash": "identity",
     ":identity": "identity",
     **dict.fromkeys((":leakage", ":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
-_ENDS: Final = (":read", ":optouts", ":identity", ":shards", ":write")
+_ENDS: Final = (":read", ":optouts", ":gone", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""
 _WIDTH: Final = 118
 

@@ -22,9 +22,9 @@ from corpusmill.crawlers.frontier.traps import (
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS patterns (pattern TEXT PRIMARY KEY, spent INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS texts (
-    number INTEGER PRIMARY KEY, pattern TEXT NOT NULL, page INTEGER NOT NULL, sketch BLOB NOT NULL
-);
-CREATE INDEX IF NOT EXISTS texts_of_pattern ON texts (pattern, number);
+    pattern TEXT NOT NULL, number INTEGER NOT NULL, page INTEGER NOT NULL, sketch BLOB NOT NULL,
+    PRIMARY KEY (pattern, number)
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS counted (number INTEGER PRIMARY KEY, page INTEGER NOT NULL, pattern TEXT NOT NULL, spent);
 CREATE TABLE IF NOT EXISTS words (word INTEGER PRIMARY KEY, page INTEGER NOT NULL);
 """
@@ -33,6 +33,9 @@ _TEXTS_KEPT: Final = 2 * TEXTS_COMPARED
 _COUNTS_KEPT: Final = 65_536
 """Latest counts that can be undone: far more than the pages of the last 30 s, which a power cut may lose (Linux,
 `vm.dirty_expire_centisecs`)."""
+
+_REMOVED_AT_ONCE: Final = 32
+"""Old rows are removed when so many new ones were added: each table that changes makes a transaction slower."""
 
 
 class PatternBudgets:
@@ -44,7 +47,7 @@ class PatternBudgets:
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
-        db.executescript(_SCHEMA)
+        db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
 
     def count(self, page: int, canonical: str, sketch: bytes, *, links: Iterable[str]) -> bool:
         """Count the page of row *page* for its pattern; return whether the page is redundant.
@@ -72,19 +75,26 @@ class PatternBudgets:
         return int(texts) > 1
 
     def _count(self, pattern: str, page: int, sketch: bytes, *, is_useful: bool) -> bool:
-        texts = self._db.execute(
-            "SELECT sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?", (pattern, TEXTS_COMPARED)
-        )
-        self._log(page, pattern)
-        is_alike = any(says_the_same(text, sketch) for (text,) in texts.fetchall())
+        query = "SELECT number, sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?"
+        texts = self._db.execute(query, (pattern, TEXTS_COMPARED)).fetchall()
+        is_alike = any(says_the_same(text, sketch) for _, text in texts)
         is_new = not is_alike or self._adds_words(pattern, page, sketch)
-        self._db.execute(
-            "INSERT INTO patterns VALUES (?, 0) ON CONFLICT DO UPDATE SET spent = max(0, spent + ?)",
-            (pattern, -NEW_TEXT_RETURNS if is_new or is_useful else 1),
-        )
+        self._spend(pattern, page, -NEW_TEXT_RETURNS if is_new or is_useful else 1)
         if is_new:
-            self._keep_text(pattern, page, sketch)
+            self._keep_text(pattern, 1 + (texts[0][0] if texts else 0), page, sketch)
         return not (is_new or is_useful)
+
+    def _spend(self, pattern: str, page: int, amount: int) -> None:
+        """Change what *pattern* has spent, and store what it had spent before *page* was counted."""
+        before = self._spent(pattern)
+        after = 0 if before is None else max(0, before + amount)
+        if after == before:
+            return
+        self._db.execute("INSERT OR REPLACE INTO patterns VALUES (?, ?)", (pattern, after))
+        values = (page, pattern, before)
+        number = self._db.execute("INSERT INTO counted (page, pattern, spent) VALUES (?, ?, ?)", values).lastrowid or 0
+        if number % _REMOVED_AT_ONCE == 0:
+            self._db.execute("DELETE FROM counted WHERE number <= ?", (number - _COUNTS_KEPT,))
 
     def _adds_words(self, pattern: str, page: int, sketch: bytes) -> bool:
         """Store the words of a page that is like another one; return whether enough of them are new to *pattern*.
@@ -96,21 +106,11 @@ class PatternBudgets:
         self._db.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", [(word, page) for word in words])
         return NEW_WORDS <= self._db.total_changes - before < len(words)
 
-    def _keep_text(self, pattern: str, page: int, sketch: bytes) -> None:
-        self._db.execute(
-            "INSERT INTO texts (pattern, page, sketch) VALUES (?, ?, ?)", (pattern, page, sketch[:SKETCH_BYTES])
-        )
-        self._db.execute(
-            "DELETE FROM texts WHERE pattern = ? AND number <= (SELECT number FROM texts WHERE pattern = ?"
-            " ORDER BY number DESC LIMIT 1 OFFSET ?)",
-            (pattern, pattern, _TEXTS_KEPT),
-        )
-
-    def _log(self, page: int, pattern: str) -> None:
-        """Store how much *pattern* has spent before *page* is counted."""
-        values = (page, pattern, self._spent(pattern))
-        number = self._db.execute("INSERT INTO counted (page, pattern, spent) VALUES (?, ?, ?)", values).lastrowid or 0
-        self._db.execute("DELETE FROM counted WHERE number <= ?", (number - _COUNTS_KEPT,))
+    def _keep_text(self, pattern: str, number: int, page: int, sketch: bytes) -> None:
+        """Store a new text as the text with this *number* of its pattern, and remove old ones from time to time."""
+        self._db.execute("INSERT INTO texts VALUES (?, ?, ?, ?)", (pattern, number, page, sketch[:SKETCH_BYTES]))
+        if number % _REMOVED_AT_ONCE == 0:
+            self._db.execute("DELETE FROM texts WHERE pattern = ? AND number <= ?", (pattern, number - _TEXTS_KEPT))
 
     def undo(self, pages: str, values: tuple[Any, ...]) -> None:
         """Undo the counts of the latest pages, which the query *pages* selects, because they are fetched again."""

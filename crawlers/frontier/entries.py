@@ -8,12 +8,13 @@ from typing import Any
 
 
 class State(IntEnum):
-    """The state of a URL."""
+    """The state of a URL. One that is held is known and not due: it is not asked for, also if a page links to it."""
 
     QUEUED = 0
     PAGE = 1
     REDIRECT = 2
     REFUSED = 3
+    HELD = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Entry:
     is_probe: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Link:
     """A URL that a page links or redirects to; it is not followed if it has a `rule`.
 

@@ -5,39 +5,61 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from typing import TypeAlias
+from contextlib import closing
+from pathlib import Path
+from typing import Final, TypeAlias
 
 from corpusmill.crawlers.frontier.entries import State
+from corpusmill.crawlers.frontier.limits import Limits
+from corpusmill.crawlers.frontier.tables import FORMAT
 
 LedgerRow: TypeAlias = tuple[str, str | None, int, str, str | None, int | None]
 """``url, referrer, depth, rule, message, at`` (microseconds) of a page that was not archived."""
+_BUDGET: Final = "iif(pages >= ?1, 'pages', iif(bytes >= ?2, 'bytes', iif(seconds >= ?3, 'seconds', NULL)))"
+_LIMIT: Final = "iif(pages >= ?1, ?1, iif(bytes >= ?2, ?2, ?3))"
+_NOT_ARCHIVED: Final = f"""
+    WITH cut AS MATERIALIZED (
+        SELECT id, 'budget.' || {_BUDGET} AS rule,
+            printf('host %s used its budget of %,d %s', name, {_LIMIT}, {_BUDGET}) AS message
+        FROM hosts WHERE queued AND {_BUDGET} IS NOT NULL
+    ),
+    pages AS (
+        SELECT url, referrer, depth, iif(state = 3, urls.rule, ifnull(cut.rule, ?4)) AS rule,
+            iif(state = 3, urls.message, iif(cut.rule IS NULL, ?5, cut.message)) AS message, at
+        FROM urls LEFT JOIN cut ON cut.id = urls.host AND state = 0 WHERE state IN (0, 3)
+        UNION ALL
+        SELECT key, referrer, depth, rule, message, at FROM refused
+        WHERE NOT EXISTS (SELECT 1 FROM urls WHERE urls.key = refused.key)
+    )
+"""
+"""Queued URLs are there with the budget that their host used up, or else with that of the crawl."""
 
 
-def ledger_rows(db: sqlite3.Connection) -> Iterator[LedgerRow]:
+def _values(limits: Limits, cut: tuple[str, str] | None) -> tuple[object, ...]:
+    return (*limits.per_host, *(cut or ("budget.pages", None)))
+
+
+def ledger_rows(db: sqlite3.Connection, limits: Limits, cut: tuple[str, str] | None) -> Iterator[LedgerRow]:
     """Yield a row for each page that was not archived, by URL.
 
     A page that was refused by one link and archived by another is not included.
+
+    Args:
+        cut: Rule and message of queued URLs on hosts that have budget left.
     """
-    return iter(
-        db.execute(
-            """
-            SELECT page.url, origin.url, page.depth, page.rule, page.message, page.at FROM (
-                SELECT url, referrer, depth, iif(state = 0, 'budget.max_pages', rule) AS rule, message, at
-                FROM urls WHERE state IN (0, 3)
-                UNION ALL
-                SELECT key, referrer, depth, rule, message, at FROM refused
-                WHERE NOT EXISTS (SELECT 1 FROM urls WHERE urls.key = refused.key)
-            ) AS page LEFT JOIN urls AS origin ON origin.id = page.referrer ORDER BY page.url
-            """
-        )
+    query = (
+        "SELECT pages.url, origin.url, pages.depth, pages.rule, pages.message, pages.at"
+        " FROM pages LEFT JOIN urls AS origin ON origin.id = pages.referrer ORDER BY pages.url"
     )
+    return iter(db.execute(_NOT_ARCHIVED + query, _values(limits, cut)))
 
 
-def crawl_counts(db: sqlite3.Connection) -> dict[str, int]:
+def crawl_counts(db: sqlite3.Connection, limits: Limits, cut: tuple[str, str] | None) -> dict[str, int]:
     """Return the counts of the raw manifest; `requests` and `responses` are those in the archive."""
     states: Counter[int] = Counter(dict(db.execute("SELECT state, count(*) FROM urls GROUP BY state")))
     robots, size = db.execute("SELECT total(robots), total(bytes) FROM urls").fetchone()
-    refused = Counter(row[3] for row in ledger_rows(db))
+    query = "SELECT rule, count(*) FROM pages GROUP BY rule"
+    refused = Counter(dict(db.execute(_NOT_ARCHIVED + query, _values(limits, cut))))
     archived = states[State.PAGE] + states[State.REDIRECT] + int(robots)
     return {
         "requests": archived,
@@ -49,3 +71,13 @@ def crawl_counts(db: sqlite3.Connection) -> dict[str, int]:
         "refused": refused.total(),
         **{f"refused.{rule}": count for rule, count in sorted(refused.items())},
     }
+
+
+def archived_pages(path: Path) -> int:
+    """Return the number of pages that the crawl with the queue *path* archived; a process may be crawling."""
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(path, timeout=10)) as db:
+        if db.execute("PRAGMA user_version").fetchone()[0] != FORMAT:
+            return 0
+        return int(db.execute("SELECT total(pages) FROM hosts").fetchone()[0])

@@ -49,5 +49,5 @@ class Scope:
         if depth and self.allow and not any(pattern.search(canonical) for pattern in self.allow):
             return "scope.not_allowed"
         if self.max_depth is not None and depth > self.max_depth:
-            return "budget.max_depth"
+            return "budget.depth"
         return None

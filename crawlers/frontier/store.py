@@ -1,42 +1,46 @@
 """The durable queue of a crawl: all of its URLs in a SQLite file, so that a killed crawl loses and repeats nothing.
 
 A URL is settled in one transaction, together with its links and the position in the archive up to which records are
-valid. URLs in flight are queued again after a kill, because "in flight" is not stored.
+valid. URLs in flight are queued again after a kill, because "in flight" is not stored. Only hosts with a URL in flight
+are in memory.
 """
 
 from __future__ import annotations
 
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from corpusmill.crawlers.frontier.additions import Additions, Origin
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
 from corpusmill.crawlers.frontier.companions import Companion
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
+from corpusmill.crawlers.frontier.hosts import Host, Hosts
 from corpusmill.crawlers.frontier.ledger import LedgerRow, crawl_counts, ledger_rows
+from corpusmill.crawlers.frontier.limits import Limits
 from corpusmill.crawlers.frontier.redirects import spellings
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.frontier.tables import open_tables, transaction
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
 
-_BUFFER: Final = 256
-"""Queued URLs of a host that are held in memory."""
 _PATIENCE: Final = 5
 """Failures in a row after which a page that was archived before is requested, to test whether its host is up."""
+_CLOCK_STEP_S: Final = 1.0
+"""Time after which the clock of the crawl is stored again."""
+_ENTRY: Final = "SELECT id, key, url, ?, depth, redirects, chain FROM urls"
 
 
-@dataclass
-class _Host:
-    queued: int = 0
-    pages: int = 0
-    failures: int = 0
-    gone: bool = False
-    suspended: tuple[Entry, Settled, int, int] | None = None  # the last failure, until a probe decides what it means
-    waiting: deque[Entry] = field(default_factory=deque)
+@dataclass(frozen=True)
+class _Flight:
+    """A URL in flight, its host when it was taken, and the time."""
+
+    entry: Entry
+    host: Host
+    began: float
 
 
 class Frontier:
@@ -45,20 +49,21 @@ class Frontier:
 
     Args:
         path: The SQLite file; it is created if it is missing.
-        max_pages: Maximum number of pages to archive; None for no limit.
+        limits: What the crawl may use.
         in_levels: Whether to settle all pages of a depth before `take` returns one that is deeper. The depth of a page
-            then is its shortest distance from a start page, however fast each host answers.
+            then is its shortest distance from a start page, and a budget of a host cuts the same pages, however fast
+            each host answers.
         companions: Other tables in the file, which change in the same transactions.
 
-    `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
-    link reached.
+    `pages` is the number of archived pages and of those that are not due, and `refused` the number of others by rule,
+    including pages that a later link reached.
     """
 
     def __init__(
         self,
         path: Path,
         *,
-        max_pages: int | None = None,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
         in_levels: bool = False,
         companions: Sequence[Companion] = (),
     ) -> None:
@@ -67,27 +72,35 @@ class Frontier:
         self._companions = tuple(companions)
         for companion in self._companions:
             companion.create(self._db)
-        self._budgets = PatternBudgets(self._db)
-        self._max_pages = max_pages
-        self._in_levels = in_levels
-        self._busy: dict[str, Entry] = {}
-        self._hosts: dict[str, _Host] = {}
+        self._patterns = PatternBudgets(self._db)
+        self._limits = limits
+        self._hosts = Hosts(self._db, limits, in_levels=in_levels)
+        self._additions = Additions(self._db, self._hosts, limits)
+        self._busy: dict[str, _Flight] = {}
+        self._suspended: dict[str, tuple[_Flight, Settled, int, int]] = {}  # failures that a probe decides about
+        self._clock: float | None = None
+        self._seconds: float = self.get("seconds") or 0.0
+        if self.get("limits") != (text := repr((limits.per_host, in_levels))):
+            with self._transaction():
+                self._hosts.refresh_all()
+                self._set("limits", text)
         self._load()
 
     def _load(self) -> None:
-        for host, state, count in self._db.execute("SELECT host, state, count(*) FROM urls GROUP BY host, state"):
-            place = self._hosts.setdefault(host, _Host())
-            place.queued = count if state == State.QUEUED else place.queued
-            place.pages = count if state == State.PAGE else place.pages
-        self.pages = sum(place.pages for place in self._hosts.values())
+        self._hosts.reload()
+        self._queued, self.pages, self._bytes = self._hosts.totals()
         rules = self._db.execute(
-            "SELECT rule, count(*) FROM (SELECT rule FROM urls WHERE state = 3 UNION ALL SELECT rule FROM refused)"
-            " GROUP BY rule"
+            "SELECT rule, count(*) FROM urls WHERE rule IS NOT NULL GROUP BY rule"
+            " UNION ALL SELECT rule, count(*) FROM refused GROUP BY rule"
         )
-        self.refused = Counter(dict(rules))
+        self.refused: Counter[str] = Counter()
+        for rule, count in rules:
+            self.refused[rule] += count
 
     def close(self) -> None:
-        """Close the file."""
+        """Store the clock and close the file."""
+        if self._clock is not None:
+            self.remember(seconds=self.seconds)
         self._db.close()
 
     def get(self, name: str) -> Any:
@@ -98,97 +111,123 @@ class Frontier:
     def remember(self, **values: Any) -> None:
         """Store *values* (text or numbers)."""
         with transaction(self._db):
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", values.items())
+            for name, value in values.items():
+                self._set(name, value)
+
+    def _set(self, name: str, value: Any) -> None:
+        self._db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Commit the changes of the block, or forget what they added."""
+        try:
+            with transaction(self._db):
+                yield
+        except BaseException:
+            self._additions.forget()
+            self._hosts.reload()
+            raise
 
     # -- the queue
 
     @property
     def queued(self) -> int:
         """Number of queued URLs, without those in flight."""
-        return sum(place.queued for place in self._hosts.values())
+        in_flight = sum(not flight.entry.is_probe for flight in self._busy.values())
+        return self._queued - in_flight - len(self._suspended)
 
     @property
-    def waiting_hosts(self) -> list[str]:
-        """Hosts of the queued URLs."""
-        return sorted(host for host, place in self._hosts.items() if place.queued)
+    def seconds(self) -> float:
+        """Time since the first URL was taken, without interruptions."""
+        return self._seconds + (0.0 if self._clock is None else time.monotonic() - self._clock)
+
+    @property
+    def size(self) -> int:
+        """Bytes of the archived pages."""
+        return self._bytes
 
     def seed(self, links: Iterable[Link]) -> None:
         """Queue the start pages."""
-        with transaction(self._db):
-            self._add(tuple(links), referrer=None)
+        with self._transaction():
+            self._add(tuple(links), origin=None)
+
+    def hold(self, links: Iterable[Link]) -> None:
+        """Add URLs that are known and not asked for in this crawl, unless they are queued."""
+        with self._transaction():
+            held = self._additions.hold(links)
+            for host, count in held.items():
+                self._hosts.add_held(host, count)
+        self.pages += held.total()
+
+    def refuse(self, rows: Iterable[tuple[str, LedgerRow]]) -> None:
+        """Add pages that an earlier crawl refused: their canonical URLs, and their rows in its ledger.
+
+        The referrers in these rows are canonical URLs.
+        """
+        with self._transaction():
+            for key, (_, referrer, depth, rule, message, at) in rows:
+                added = self._db.execute(
+                    "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, (SELECT id FROM urls WHERE key = ? LIMIT 1), ?)",
+                    (key, rule, message, depth, referrer, at),
+                )
+                self.refused[rule] += added.rowcount
 
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""
-        return bool(self._busy) or (self._within_budget() and any(map(_is_ready, self._hosts.values())))
+        return bool(self._busy) or (self._exhausted() is None and self._hosts.has_ready())
 
-    def _within_budget(self) -> bool:
-        return self._max_pages is None or self.pages + len(self._busy) < self._max_pages
+    def stalled_hosts(self, count: int) -> list[str]:
+        """Return at most *count* hosts with queued URLs that no budget cuts: these hosts could not be reached."""
+        return [] if self._exhausted() is not None else self._hosts.stalled(count)
+
+    def _exhausted(self, *, in_flight: int = 0) -> tuple[str, str] | None:
+        return self._limits.exhausted(pages=self.pages + in_flight, size=self._bytes, seconds=self.seconds)
 
     def take(self) -> Entry | None:
         """Return a queued URL, or a probe, of a host without one in flight; None if there is none now.
 
         URLs of traps are refused on the way.
         """
-        while self._within_budget() and (host := self._ready_host()) is not None:
-            # Move the host to the end of the line, so that hosts take turns.
-            place = self._hosts[host] = self._hosts.pop(host)
-            entry = self._next(host, place)
-            if place.suspended is None:
-                place.waiting.popleft()
-                place.queued -= 1
-                trap = self._trap(entry)
-                if trap is not None:
-                    self._refuse_queued(entry, "trap.same_text", trap)
-                    continue
-            self._busy[host] = entry
-            return entry
+        if self._clock is None:
+            self._clock = time.monotonic()
+        while self._exhausted(in_flight=len(self._busy)) is None and (flight := self._next_flight()) is not None:
+            trap = None if flight.entry.is_probe else self._trap(flight.entry)
+            if trap is not None:
+                self._refuse_queued(flight, "trap.same_text", trap)
+                continue
+            self._busy[flight.host.name] = flight
+            return flight.entry
         return None
 
-    def _ready_host(self) -> str | None:
-        ready = (host for host, place in self._hosts.items() if host not in self._busy and _is_ready(place))
-        if not self._in_levels:
-            return next(ready, None)
-        depths = {host: self._next(host, self._hosts[host]).depth for host in ready}
-        level = min((*depths.values(), *(entry.depth for entry in self._busy.values())), default=None)
-        return next((host for host, depth in depths.items() if depth == level), None)
+    def _next_flight(self) -> _Flight | None:
+        for name, (failure, *_) in self._suspended.items():
+            if name not in self._busy:
+                return _Flight(self._probe(failure), failure.host, time.monotonic())
+        host = self._hosts.next_ready(flight.host.id for flight in self._busy.values())
+        if host is None:
+            return None
+        # No URL of this host is in flight, so every URL with state 0 is still to be taken.
+        query = f"{_ENTRY} WHERE state = 0 AND host = ? ORDER BY depth, rank, id LIMIT 1"
+        return _Flight(Entry(*self._db.execute(query, (host.name, host.id)).fetchone()), host, time.monotonic())
 
-    def _next(self, host: str, place: _Host) -> Entry:
-        """Return the entry that `take` returns next for *host*, which has none in flight."""
-        if place.suspended is not None:
-            return self._probe(host, depth=place.suspended[0].depth)
-        # No URL of this host is in flight, so if the buffer is empty, every URL with state 0 is still to be taken.
-        if not place.waiting:
-            place.waiting.extend(
-                Entry(*row)
-                for row in self._db.execute(
-                    "SELECT id, key, url, host, depth, redirects, chain FROM urls"
-                    " WHERE state = 0 AND host = ? ORDER BY depth, id LIMIT ?",
-                    (host, _BUFFER),
-                )
-            )
-        return place.waiting[0]
+    def _probe(self, failure: _Flight) -> Entry:
+        """Return the first page that was archived of a host, as if it had the depth of the page that failed."""
+        row = self._db.execute(f"{_ENTRY} WHERE id = ?", (failure.host.name, failure.host.first_page)).fetchone()
+        return replace(Entry(*row), depth=failure.entry.depth, is_probe=True)
 
     def settle(self, entry: Entry, result: Settled, *, file: int, end: int) -> None:
         """Store the result of *entry*, and that the archive is valid up to byte *end* of file number *file*."""
-        place = self._hosts[entry.host]
-        self._busy.pop(entry.host, None)
-        unreachable = result.rule in UNREACHABLE
-        place.failures = place.failures + 1 if unreachable else 0
-        if unreachable and place.pages and result.rule == "robots.unreachable":
-            place.gone = True
-        elif unreachable and place.pages and place.failures >= _PATIENCE:
-            place.suspended = (entry, result, file, end)
+        flight = self._busy.pop(entry.host, None)
+        if flight is None:
+            flight = _Flight(entry, self._hosts.get(self._hosts.id_of(entry.host)), time.monotonic())
+        host = flight.host
+        failures = host.failures + 1 if result.rule in UNREACHABLE else 0
+        if failures and host.first_page is not None and result.rule == "robots.unreachable":
+            self._give_up(host)
+        elif failures >= _PATIENCE and host.first_page is not None:
+            self._suspended[host.name] = (flight, result, file, end)
         else:
-            self._store(entry, result, file, end)
-
-    def _probe(self, host: str, *, depth: int) -> Entry:
-        """Return the first page that was archived of *host*, as if it had the *depth* of the page that failed."""
-        row = self._db.execute(
-            "SELECT id, key, url, host, depth, redirects, chain FROM urls"
-            " WHERE state = ? AND host = ? ORDER BY id LIMIT 1",
-            (State.PAGE, host),
-        ).fetchone()
-        return replace(Entry(*row), depth=depth, is_probe=True)
+            self._store(flight, result, file, end, failures=failures)
 
     def settle_probe(self, probe: Entry, rule: str | None) -> None:
         """Settle the failure that led to *probe*, or keep its URL queued if the host is not available.
@@ -196,18 +235,22 @@ class Frontier:
         Args:
             rule: The rule that refused the probe; None if it is a page.
         """
-        place = self._hosts[probe.host]
         self._busy.pop(probe.host, None)
-        assert place.suspended is not None, "only a failure leads to a probe"
-        failure, place.suspended, place.failures = place.suspended, None, 0
+        flight, result, file, end = self._suspended.pop(probe.host)
         if rule in UNREACHABLE:
-            place.gone = True
+            self._give_up(flight.host)
         else:
-            self._store(*failure)
+            self._store(flight, result, file, end, failures=0)
 
-    def _store(self, entry: Entry, result: Settled, file: int, end: int) -> None:
-        place = self._hosts[entry.host]
-        with transaction(self._db):
+    def _give_up(self, host: Host) -> None:
+        """Take no more URLs of *host* in this crawl."""
+        with self._transaction():
+            self._hosts.set_gone(host.id)
+
+    def _store(self, flight: _Flight, result: Settled, file: int, end: int, *, failures: int) -> None:
+        entry, host = flight.entry, flight.host
+        is_page = result.state == State.PAGE
+        with self._transaction():
             links = self._counted(entry, result)
             target = links[0].key if result.state == State.REDIRECT else None
             self._db.execute(
@@ -218,13 +261,29 @@ class Frontier:
                     *(file, end, result.robots, result.size, entry.id),
                 ),
             )
-            self._add(links, referrer=entry.id)
+            self._hosts.add_settled(
+                host.id,
+                page=entry.id if is_page else None,
+                size=result.size,
+                seconds=time.monotonic() - flight.began,
+                failures=failures,
+                file=file,
+                end=end,
+            )
+            self._queued -= 1
+            self._add(links, origin=Origin(entry.id, host.id, host.settled))
             for companion in self._companions:
                 companion.settle(self._db, entry, result)
-        place.pages += result.state == State.PAGE
-        self.pages += result.state == State.PAGE
+            self._store_clock()
+        self.pages += is_page
+        self._bytes += result.size
         if result.rule is not None:
             self.refused[result.rule] += 1
+
+    def _store_clock(self) -> None:
+        if self._clock is not None and time.monotonic() - self._clock > _CLOCK_STEP_S:
+            self._seconds, self._clock = self.seconds, time.monotonic()
+            self._set("seconds", self._seconds)
 
     def _counted(self, entry: Entry, result: Settled) -> tuple[Link, ...]:
         """Return the links of *result* with their chains."""
@@ -233,50 +292,18 @@ class Frontier:
             return (replace(link, spelling=len(self.spellings(entry, link)), chain=entry.chain),)
         if result.sketch is None:
             return result.links
-        new = (link.key for link in result.links if link.rule is None and not self._knows(link.key))
-        if not self._budgets.count(entry.id, entry.key, result.sketch, links=new):
+        new = self._additions.new_keys(result.links)
+        if not self._patterns.count(entry.id, entry.key, result.sketch, links=new):
             return result.links
         return tuple(replace(link, chain=entry.chain + 1) for link in result.links)
 
-    def _knows(self, key: str) -> bool:
-        return self._db.execute("SELECT 1 FROM urls WHERE key = ?", (key,)).fetchone() is not None
-
-    def _add(self, links: tuple[Link, ...], *, referrer: int | None) -> None:
-        """Queue new links by host, and record those that are not followed."""
-        now = time.time_ns() // 1000
-        by_host: dict[str, list[Link]] = {}
-        for link in links:
-            if link.rule is None:
-                by_host.setdefault(urlsplit(link.key).hostname or "", []).append(link)
-        for host, followed in by_host.items():
-            before = self._db.total_changes
-            self._db.executemany(
-                "INSERT OR IGNORE INTO urls (key, spelling, url, host, depth, redirects, chain, referrer)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (link.key, link.spelling, link.url, host, link.depth, link.redirects, link.chain, referrer)
-                    for link in followed
-                ],
-            )
-            place = self._hosts.setdefault(host, _Host())
-            place.queued += self._db.total_changes - before
-            before = self._db.total_changes
-            self._db.executemany(
-                "UPDATE urls SET depth = ? WHERE key = ? AND state = 0 AND depth > ?",
-                [(link.depth, link.key, link.depth) for link in followed],
-            )
-            is_reordered = self._db.total_changes > before
-            if place.waiting and (is_reordered or min(link.depth for link in followed) < place.waiting[-1].depth):
-                place.waiting.clear()
-            self._db.executemany(
-                "UPDATE urls SET chain = ? WHERE key = ? AND state = 0 AND chain > ?",
-                [(link.chain, link.key, link.chain) for link in followed],
-            )
-        for link in links:
-            if link.rule is not None:
-                row = (link.key, link.rule, link.message, link.depth, referrer, now)
-                added = self._db.execute("INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, ?, ?)", row)
-                self.refused[link.rule] += added.rowcount
+    def _add(self, links: tuple[Link, ...], *, origin: Origin | None) -> None:
+        """Queue new links, and record those that are not followed."""
+        added = self._additions.add(links, origin=origin, queued=self._queued)
+        for host in {*added.queued, *added.reordered, *(() if origin is None else (origin.host,))}:
+            self._hosts.refresh(host)
+        self._queued += added.queued.total()
+        self.refused += added.refused
 
     def spellings(self, entry: Entry, link: Link) -> list[str]:
         """Return the addresses of the page of *link* that were fetched in the chain of redirects through *entry*."""
@@ -289,24 +316,28 @@ class Frontier:
         # A page that was settled in the meantime may have shortened the chain. Another spelling of an archived redirect
         # is fetched, because the ledger has each canonical URL once.
         chain, spelling = self._db.execute("SELECT chain, spelling FROM urls WHERE id = ?", (entry.id,)).fetchone()
-        return self._budgets.exhausted(entry.key) if chain >= MIN_CHAIN and not spelling else None
+        return self._patterns.exhausted(entry.key) if chain >= MIN_CHAIN and not spelling else None
 
-    def _refuse_queued(self, entry: Entry, rule: str, message: str) -> None:
-        """Move *entry* from the queue to the refused pages, so that a link from another page can queue it again."""
-        with transaction(self._db):
+    def _refuse_queued(self, flight: _Flight, rule: str, message: str) -> None:
+        """Move a URL from the queue to the refused pages, so that a link from another page can queue it again."""
+        entry = flight.entry
+        with self._transaction():
             self._db.execute(
                 "INSERT OR REPLACE INTO refused SELECT key, ?, ?, depth, referrer, ? FROM urls WHERE id = ?",
                 (rule, message, time.time_ns() // 1000, entry.id),
             )
             self._db.execute("DELETE FROM urls WHERE id = ?", (entry.id,))
+            self._hosts.add_queued(flight.host.id, -1)
+            self._hosts.refresh(flight.host.id)
+        self._additions.forget(entry.key)
+        self._queued -= 1
         self.refused[rule] += 1
 
     # -- resuming after a kill
 
     def position(self) -> tuple[int, int] | None:
         """Return the file number and byte up to which the archive is valid; None if nothing was settled."""
-        row = self._db.execute("SELECT file, max(end) FROM urls WHERE file = (SELECT max(file) FROM urls)").fetchone()
-        return None if row[0] is None else (row[0], row[1])
+        return self._hosts.position()
 
     def requeue(self, *, file: int, after: int) -> None:
         """Queue again the URLs settled after byte *after* of file number *file*, which the archive has lost.
@@ -314,44 +345,56 @@ class Frontier:
         The effects of these pages are undone, because they come again: what they spent of budgets, and the URLs that
         only they link to.
         """
-        condition, values = "file > ? OR (file = ? AND end > ?)", (file, file, after)
-        with transaction(self._db):
+        condition, values = "(file, end) > (?, ?)", (file, after)
+        with self._transaction():
             pages = f"SELECT id FROM urls WHERE {condition}"
-            self._budgets.undo(pages, values)
+            self._patterns.undo(pages, values)
             for companion in self._companions:
                 companion.undo(self._db, pages, values)
             # Pages that link to such a URL later are lost too, so its first referrer decides.
             self._db.execute(f"DELETE FROM urls WHERE referrer IN ({pages})", values)
             self._queue_again(condition, values)
+            self._hosts.recount()
         self._reload()
 
     def retry(self) -> None:
         """Queue again the URLs that failed because a host could not be reached."""
-        with transaction(self._db):
-            self._queue_again(f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE))
+        condition, values = f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE)
+        with self._transaction():
+            if self._queue_again(condition, values):
+                self._hosts.recount()
+            self._hosts.reset()
         self._reload()
 
-    def _queue_again(self, condition: str, values: tuple[Any, ...]) -> None:
-        self._db.execute(
+    def retry_cut(self) -> None:
+        """Queue the URLs for which the queue had no budget left, after that budget was raised."""
+        query = "SELECT key, depth, referrer FROM refused WHERE rule = 'budget.queued' ORDER BY depth, at, key"
+        with self._transaction():
+            rows = self._db.execute(query).fetchall()
+            self._db.execute("DELETE FROM refused WHERE rule = 'budget.queued'")
+            self._additions.forget()
+            for key, depth, referrer in rows:
+                self._add((Link(key, key, depth),), origin=referrer and Origin(referrer, 0, 0))
+        self._reload()
+
+    def _queue_again(self, condition: str, values: tuple[Any, ...]) -> int:
+        changed = self._db.execute(
             "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
             f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
             values,
         )
+        return changed.rowcount
 
     def _reload(self) -> None:
-        self._hosts.clear()
+        self._additions.forget()
         self._load()
 
     # -- results of a crawl
 
     def counts(self) -> dict[str, int]:
         """Return the counts of the raw manifest; `requests` and `responses` are those in the archive."""
-        return crawl_counts(self._db)
+        return crawl_counts(self._db, self._limits, self._exhausted())
 
     def ledger(self) -> Iterator[LedgerRow]:
         """Yield a row for each page that was not archived, by URL."""
-        return ledger_rows(self._db)
-
-
-def _is_ready(place: _Host) -> bool:
-    return (place.queued > 0 or place.suspended is not None) and not place.gone
+        return ledger_rows(self._db, self._limits, self._exhausted())

@@ -12,7 +12,7 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, KNOWN
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.scope import Scope
@@ -20,11 +20,23 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
 from corpusmill.crawlers.job import MAX_REDIRECTS, Job
-from corpusmill.crawlers.links import page_links
+from corpusmill.crawlers.links import UnusableLink, page_links
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
+from corpusmill.crawlers.recrawl.captures import (
+    NOT_MODIFIED,
+    Capture,
+    capture_again,
+    capture_of,
+    conditions,
+    is_repeated,
+    original_of,
+    stored_at,
+)
+from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.references import resolved_location
-from corpusmill.crawlers.warc import Exchange, WarcWriter
+from corpusmill.crawlers.warc import Exchange, WarcWriter, archive_name
+from corpusmill.schemas.crawled_pages import CrawledPage
 from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import canonical_url
 
@@ -39,16 +51,20 @@ class SiteSpider(Spider):
     Args:
         job: The crawl.
         frontier: Its queue.
+        known: What earlier crawls know about the pages.
         writer: Its archive.
-        report: Called after each URL with the bytes of its page, 0 if there is none.
+        report: Called after each URL.
     """
 
     name = "site"
 
-    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, report: Callable[[int], None]) -> None:
+    def __init__(
+        self, *, job: Job, frontier: Frontier, known: KnownPages, writer: WarcWriter, report: Callable[[], None]
+    ) -> None:
         super().__init__()
         self.job = job
         self.frontier = frontier
+        self.known = known
         self.failure: BaseException | None = None
         self.delays: dict[str, float] = {}
         self._writer = writer
@@ -74,18 +90,24 @@ class SiteSpider(Spider):
             yield request
 
     def request(self, entry: Entry) -> Request:
-        """Return the request for *entry*."""
-        meta = {ADDRESS: entry.url, _ENTRY: entry}
+        """Return the request for *entry*, which is conditional if an earlier crawl has the page."""
+        known = self.known.page(entry.key)
+        if known is not None:
+            entry = replace(entry, depth=known.depth)
+        meta = {ADDRESS: entry.url, _ENTRY: entry, KNOWN: known}
         return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
         """Return the outcomes of a URL with a response."""
         entry: Entry = response.meta[_ENTRY]
         exchange: Exchange = response.meta[EXCHANGE]
+        known: CrawledPage | None = response.meta[KNOWN]
         try:
+            if exchange.status == NOT_MODIFIED:
+                return [_unchanged(entry, exchange, known)]
             if exchange.status != 200:
-                return [self._redirect(entry, exchange)]
-            return [self._page(entry, exchange)]
+                return [self._redirect(entry, exchange, known)]
+            return [self._page(entry, exchange, known)]
         except Refusal as refusal:
             return [_refused(entry, refusal)]
 
@@ -97,7 +119,7 @@ class SiteSpider(Spider):
         self.failure = self.failure or failure.value
         return []
 
-    def _page(self, entry: Entry, exchange: Exchange) -> Outcome:
+    def _page(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
             raise Refusal("content.not_html", "no declared type, and bytes that are not text")
         body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
@@ -108,7 +130,11 @@ class SiteSpider(Spider):
         links = (
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
+            *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
         )
+        capture = capture_of(exchange, kind="page", text=page.text)
+        if known is not None and is_repeated(capture, known):
+            return _again(entry, exchange, known)
         sketch = text_sketch(page.text, url=exchange.url)
         if page.noindex:
             signals = page_signals(fields, body, media_type=exchange.headers.get("content-type"), captured_at=None)
@@ -116,13 +142,15 @@ class SiteSpider(Spider):
             message = f"the page asks not to be kept: {stated}"
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
-        return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch), exchange)
+        settled = Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch)
+        return Outcome(entry, settled, exchange, capture)
 
     def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
         for url in urls:
             try:
                 key = canonical_url(url)
-            except ValueError:
+            except ValueError as error:
+                yield _unusable(UnusableLink.of(url, error), depth=depth)
                 continue
             yield self._link(key, url, depth=depth, otherwise=rule)
 
@@ -131,21 +159,37 @@ class SiteSpider(Spider):
         rule, message = self._scope.rule(key, depth=depth), None
         if rule is None:
             rule, message = trap_of(key) or (otherwise, None)
-        return Link(key, url, depth, redirects, rule=rule, message=message)
+        # One text instead of two equal ones: a page may have a million links.
+        return Link(key, key if url == key else url, depth, redirects, rule=rule, message=message)
 
-    def _redirect(self, entry: Entry, exchange: Exchange) -> Outcome:
+    def _redirect(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         url = resolved_location(exchange.head, base=exchange.url) if exchange.status in _REDIRECTS else None
         if url is None:
             raise Refusal(f"http.{exchange.status}", "no redirect to follow")
         if entry.redirects >= MAX_REDIRECTS:
             raise Refusal("error.redirect_loop", f"after {entry.redirects} redirects to {url[:200]}")
         target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
-        return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
+        capture = capture_of(exchange, kind="redirect", location=url)
+        settled = Settled(State.REDIRECT, links=(target,))
+        if known is not None and is_repeated(capture, known):
+            return Outcome(entry, settled, exchange, capture_again(known, exchange), original_of(known))
+        return Outcome(entry, settled, exchange, capture)
 
     def archive_robots(self, exchange: Exchange) -> None:
         """Archive a response for a file of a site (robots.txt, …); it is counted when the next URL is settled."""
-        self._writer.write(exchange)
+        capture, known = capture_of(exchange, kind="site"), self.known.site(exchange.url)
+        if known is not None and is_repeated(capture, known):
+            capture = capture_again(known, exchange)
+            self._writer.write(exchange, original=original_of(known))
+        else:
+            capture = self._archived(exchange, capture)
+        self.known.note_site(exchange.url, capture)
         self._robots += 1
+
+    def _archived(self, exchange: Exchange, capture: Capture) -> Capture:
+        """Archive *exchange* with its body, and return *capture* with its place."""
+        offset = self._writer.write(exchange)
+        return stored_at(capture, file=archive_name(self.job.source.name, self._writer.number), offset=offset)
 
     def keep(self, outcome: Outcome) -> None:
         """Archive *outcome* and settle its URL. The response to a probe is in the archive already."""
@@ -153,12 +197,15 @@ class SiteSpider(Spider):
             self.frontier.settle_probe(outcome.entry, outcome.settled.rule)
             return
         outcome = self._without_loop(outcome)
-        if outcome.exchange is not None:
-            self._writer.write(outcome.exchange)
-        settled = replace(outcome.settled, robots=self._robots)
+        capture = outcome.capture
+        if outcome.exchange is not None and outcome.original is not None:
+            self._writer.write(outcome.exchange, original=outcome.original)
+        elif outcome.exchange is not None and capture is not None:
+            capture = self._archived(outcome.exchange, capture)
+        settled = replace(outcome.settled, robots=self._robots, note=capture)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
-        self._report(settled.size)
+        self._report()
 
     def _without_loop(self, outcome: Outcome) -> Outcome:
         """Refuse a redirect to an address that was already fetched in its chain."""
@@ -168,6 +215,26 @@ class SiteSpider(Spider):
         if target.url not in self.frontier.spellings(outcome.entry, target):
             return outcome
         return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
+
+
+def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
+    """Return the outcome of a 304.
+
+    Raises:
+        Refusal: ``error.bad_response``: the request had no condition.
+    """
+    if known is None or not conditions(known, address=entry.url):
+        raise Refusal("error.bad_response", "304 to a request without a condition")
+    return _again(entry, exchange, known)
+
+
+def _again(entry: Entry, exchange: Exchange, known: CrawledPage) -> Outcome:
+    """Return the outcome of a page whose body is stored. Its links were followed when it was stored."""
+    return Outcome(entry, Settled(State.PAGE), exchange, capture_again(known, exchange), original_of(known))
+
+
+def _unusable(link: UnusableLink, *, depth: int) -> Link:
+    return Link(link.reference, link.reference, depth, rule=link.rule, message=link.message)
 
 
 def _refused(entry: Entry, refusal: Refusal) -> Outcome:

@@ -15,9 +15,9 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
+from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, LoadSource, Source, allows_budgets
 
-_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact", "respect"))
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect"))
 """Fields that control when and how politely a source is acquired, or which of its pages are published, and do not
 define it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
@@ -138,8 +138,9 @@ def _lost_copies(loaded: LoadedRecipe, source: LoadSource, raw: RawManifest, acq
 def _can_continue(source: CrawlSource, raw: RawManifest, workspace: Workspace, acquisition: Acquisition) -> bool:
     """Return whether a crawl can take the definition of *source* and keep its pages.
 
-    It can if it has no pages, or if only `max_pages` changed and is not below the number of pages.
+    It can if it has no pages, or if only `max_pages` changed and is not below the number of pages, or `budgets` were
+    raised.
     """
     pages = raw.counts["pages"] if raw.finished else acquisition.pages(source, workspace.crawl_folder(source.name))
-    is_budget = changed_fields(source, raw).keys() == {"max_pages"}
-    return pages == 0 or (is_budget and (source.max_pages is None or source.max_pages >= pages))
+    is_budget = changed_fields(source, raw).keys() <= set(BUDGET_FIELDS)
+    return pages == 0 or (is_budget and allows_budgets(source, raw.definition, pages=pages))

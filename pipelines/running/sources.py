@@ -22,10 +22,12 @@ def acquire(
     observer: Observer | None = None,
     force: bool = False,
     copy: bool = False,
+    recrawl: bool = False,
 ) -> RawManifest:
     """Return the raw manifest of *source*; acquire it first if it is missing, unfinished, too old or defined otherwise.
 
-    With *force*, it is always acquired. If files were registered as copies, those of a new definition are copied too.
+    With *force*, it is always acquired. A crawl that is too old is recrawled, and with *recrawl* any crawl. If files
+    were registered as copies, those of a new definition are copied too.
 
     Raises:
         RecipeError: The definition of the source changed, and `check_definition` does not allow it.
@@ -45,12 +47,19 @@ def acquire(
             copy = copy or (not force and not all(file.is_in_place for file in existing.files))
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
-            return _crawl(source, workspace, acquisition, observer, extend=is_current)
+            is_old_crawl = existing is not None and not force
+            return _crawl(source, workspace, acquisition, observer, extend=is_current, recrawl=recrawl or is_old_crawl)
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
 
 
 def _crawl(
-    source: CrawlSource, workspace: Workspace, acquisition: Acquisition, observer: Observer, *, extend: bool
+    source: CrawlSource,
+    workspace: Workspace,
+    acquisition: Acquisition,
+    observer: Observer,
+    *,
+    extend: bool,
+    recrawl: bool,
 ) -> RawManifest:
     observer.crawl_started(source.name)
     manifest = acquisition.crawl(
@@ -59,6 +68,7 @@ def _crawl(
         store=workspace.raw(source.name),
         progress=partial(observer.crawl_advanced, source.name),
         extend=extend,
+        recrawl=recrawl,
     )
     observer.crawl_done(source.name, crawl_result(manifest))
     return manifest

@@ -161,7 +161,7 @@ def test_max_pages_bounds_the_archive_and_the_rest_is_in_the_ledger(raw_dir: Pat
         manifest = _crawl(site, raw_dir, max_pages=3)
 
     assert pages(raw_dir) == ["/", "/a", "/b"]
-    assert ledger(raw_dir, manifest) == {"/gone": "http.404", "/c": "budget.max_pages"}
+    assert ledger(raw_dir, manifest) == {"/gone": "http.404", "/c": "budget.pages"}
 
 
 def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
@@ -176,7 +176,7 @@ def test_max_depth_counts_links_from_a_start_page(raw_dir: Path) -> None:
         manifest = _crawl(site, raw_dir, max_depth=1)
 
     assert pages(raw_dir) == ["/", "/1"]
-    assert ledger(raw_dir, manifest) == {"/2": "budget.max_depth"}
+    assert ledger(raw_dir, manifest) == {"/2": "budget.depth"}
 
 
 @pytest.mark.parametrize("slow", ["127.0.0.1", "localhost"])
@@ -193,7 +193,7 @@ def test_the_depth_of_a_page_does_not_depend_on_the_speed_of_hosts(raw_dir: Path
         manifest = crawl(source, raw_dir, limits=QUICK)
 
     assert pages(raw_dir) == ["/a0", "/a1", "/a2", "/a3", "/b0", "/b1", "/x0", "/x1", "/x2"]
-    assert list(ledger(raw_dir, manifest).values()) == ["budget.max_depth"]
+    assert list(ledger(raw_dir, manifest).values()) == ["budget.depth"]
 
 
 def test_scope_is_the_hosts_of_the_start_pages_and_the_patterns(raw_dir: Path) -> None:
@@ -467,7 +467,7 @@ def test_an_error_of_the_queue_ends_the_crawl(raw_dir: Path) -> None:
     def break_queue(path: str) -> None:
         if path == "/":
             with sqlite3.connect(queue, timeout=10) as db:
-                db.execute("CREATE TRIGGER damage AFTER INSERT ON urls BEGIN UPDATE urls SET url = ''; END")
+                db.execute("CREATE TRIGGER damage AFTER INSERT ON urls BEGIN UPDATE urls SET other_url = ''; END")
 
     with serve({"/robots.txt": ROBOTS, "/": page("/a"), "/a": page()}) as site:
         site.before = break_queue
@@ -623,7 +623,7 @@ def test_an_extended_crawl_that_is_killed_leaves_the_published_files_and_goes_on
     assert intact == [file.sha256 for file in first.files]
     assert manifest.counts["pages"] == len(pages(raw_dir)) == len(set(pages(raw_dir))) == 25
     assert manifest.files[0] == first.files[0]
-    assert manifest.counts["refused.budget.max_pages"] == 6
+    assert manifest.counts["refused.budget.pages"] == 6
     assert _is_valid(raw_dir)
 
 

@@ -80,13 +80,13 @@ def test_a_host_has_one_url_in_flight_and_hosts_take_turns(tmp_path: Path) -> No
 def test_a_refused_link_that_is_followed_from_elsewhere_leaves_the_ledger(tmp_path: Path) -> None:
     """The ledger lists pages that were not archived, not links that were not followed."""
     frontier = Frontier(tmp_path / "queue.db")
-    frontier.seed([_link("a"), _link("b", rule="budget.max_depth"), _link("c", rule="robots.nofollow")])
+    frontier.seed([_link("a"), _link("b", rule="budget.depth"), _link("c", rule="robots.nofollow")])
     frontier.seed([_link("b")])
 
     rules = {url: rule for url, _, _, rule, _, _ in frontier.ledger()}
 
     assert rules["http://c.example/"] == "robots.nofollow"
-    assert rules["http://b.example/"] == "budget.max_pages"
+    assert rules["http://b.example/"] == "budget.pages"
     frontier.close()
 
 

@@ -51,6 +51,22 @@ def test_links_are_absolute_web_addresses(html: str, links: tuple[str, ...]) -> 
     assert _follow(html) == links
 
 
+def test_links_without_a_valid_address_are_recorded() -> None:
+    """Nothing is lost silently; links to mail or scripts lead to no page, so they are not links of the crawl."""
+    long = "/" + "é" * MAX_URL_CHARACTERS
+    html = f'<a href="http://[broken/"><a href="//a:99999/"><a href="{long}"><a href="{long}x"><a href="mailto:a@[">'
+
+    page = page_links(html.encode(), url=URL, headers={})
+
+    assert page.follow == page.nofollow == ()
+    invalid, port, *too_long = page.unusable
+    assert (invalid.reference, invalid.rule, port.rule) == ("http://[broken/", "link.invalid", "link.invalid")
+    assert "99999" in port.reference
+    assert [link.rule for link in too_long] == ["link.too_long"] * 2
+    assert len({link.reference for link in too_long}) == 2, "each has a row of its own"
+    assert all(len(text) < 300 for link in page.unusable for text in (link.reference, link.message))
+
+
 def test_a_link_is_encoded_as_its_page_is() -> None:
     """The query of a URL is in the page's encoding, its path in UTF-8 (WHATWG URL, "percent-encode")."""
     links = _follow('<meta charset="iso-8859-1"><a href="/é?q=é">'.encode("latin-1"))

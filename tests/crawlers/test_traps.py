@@ -141,6 +141,20 @@ def _calendar_by_query(path: str) -> Answer | None:
     return _with_prose(f"/trap?month={month % 12 + 1}&amp;year={year + month // 12}", before, title=MONTHS[month - 1])
 
 
+def _days(path: str) -> Answer | None:
+    """Return the 100,000 days of a calendar: each links to its neighbors and to its month, as a month to its days."""
+    hit = re.fullmatch(r"/trap/day-(\d+)|/trap/month-(\d+)", path)
+    if hit is None:
+        return None
+    if hit[2]:
+        days = range(30 * int(hit[2]), 30 * int(hit[2]) + 30)
+        months = [f"/trap/month-{int(hit[2]) + 1}"] if days[-1] + 1 < 100_000 else []
+        return _with_prose(*months, *(f"/trap/day-{day}" for day in days), title=MONTHS[int(hit[2]) % 12])
+    day = int(hit[1])
+    near = [f"/trap/day-{one}" for one in (day - 1, day + 1) if 0 <= one < 100_000]
+    return _with_prose(*near, f"/trap/month-{day // 30}", title=f"{day % 30 + 1} {MONTHS[day // 30 % 12]}")
+
+
 def _session_in_the_path(path: str) -> Answer | None:
     if not path.startswith("/trap"):
         return None
@@ -203,6 +217,7 @@ def _letters(path: str) -> Answer | None:
         ("/trap?q=a", _repeated_query, 2, "trap.repeated_parameter"),
         ("/trap/2026/11", _calendar, PATTERN_BUDGET + 12, "trap.same_text"),
         ("/trap?month=11&amp;year=2026", _calendar_by_query, PATTERN_BUDGET + 12, "trap.same_text"),
+        ("/trap/day-0", _days, 15 * PATTERN_BUDGET, "trap.same_text"),
         ("/trap/0/home", _session_in_the_path, 3 * PATTERN_BUDGET, "trap.same_text"),
         ("/trap/", _relative_links, 3, "trap.repeated_path"),
         ("/trap/", _growing_path, 5 * PATTERN_BUDGET, "trap.same_text"),

@@ -9,16 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from corpusmill.schemas.quantities import format_duration, parse_duration, parse_size
 from corpusmill.schemas.recipe import (
     Checks,
     CrawlSource,
     LoadSource,
     Recipe,
     Split,
-    format_duration,
     number_stages,
-    parse_duration,
-    parse_size,
 )
 
 CRAWL = {"name": "site", "start_urls": ["https://example.org/docs/"], "contact": "mailto:data@example.org"}

@@ -202,9 +202,10 @@ def test_a_crawl_without_pages_takes_another_definition(workspace: Workspace) ->
     assert manifest.counts["pages"] == 1
 
 
-def test_a_crawl_that_ended_at_its_budget_can_be_extended(workspace: Workspace) -> None:
+@pytest.mark.parametrize("budget", ["max_pages: {}", "budgets: {{per_host: {{pages: {}}}}}"])
+def test_a_crawl_that_ended_at_its_budget_can_be_extended(budget: str, workspace: Workspace) -> None:
     """The archived pages stay, and are not fetched again."""
-    options = "allow_private: true, max_pages: {}"
+    options = f"allow_private: true, {budget}"
     with serve({"/": page("/a", "/b", "/c"), "/a": page(), "/b": page(), "/c": page()}) as site:
         first = acquired(workspace, crawl_of(site, options.format(2)))
         before = list(site.paths)
@@ -221,7 +222,7 @@ def test_a_crawl_that_ended_at_its_budget_can_be_extended(workspace: Workspace) 
     assert crawled_again.counts["pages"] == 3
 
 
-@pytest.mark.parametrize("change", ["max_pages: 1", "max_pages: 2, deny: [/b]"])
+@pytest.mark.parametrize("change", ["max_pages: 1", "max_pages: 2, deny: [/b]", "max_pages: 2, budgets: {queued: 9}"])
 def test_a_crawl_with_pages_keeps_its_definition_until_it_is_repeated(change: str, workspace: Workspace) -> None:
     """Its pages would be discarded; `crawl` does so on request."""
     with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as site:
