@@ -22,7 +22,6 @@ from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
 from corpusmill.crawlers.frontier.sessions import record_start
-from corpusmill.crawlers.frontier.statistics import archived_bytes
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.known import KnownPages
@@ -78,7 +77,7 @@ def run(job: Job) -> None:
     frontier = open_frontier(job.source, job.frontier, companions=(known,))
     writer = open_archive(job, frontier)
     record_start(frontier)
-    reporter = ProgressReporter(frontier, archived=archived_bytes(job.frontier))
+    reporter = ProgressReporter(frontier)
     reporter.write()
     settings = Settings()
     settings.setmodule("corpusmill.crawlers.settings")
@@ -100,26 +99,19 @@ def run(job: Job) -> None:
 
 
 class ProgressReporter:
-    """Writes the progress of the crawl: at most every `_EVERY_S` seconds, and every second when hosts do not answer.
+    """Writes the progress of the crawl: at most every `_EVERY_S` seconds, and every second when hosts do not answer."""
 
-    Args:
-        frontier: The queue of the crawl.
-        archived: Bytes of the pages that are already archived.
-    """
-
-    def __init__(self, frontier: Frontier, *, archived: int) -> None:
+    def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
-        self._bytes = archived
         self._reported_at = 0.0
 
     def start(self) -> None:
         """Also write the progress while no URL is settled, so that a reader sees that the crawl waits."""
-        self(0)
+        self()
         asyncio.get_running_loop().call_later(_WAITING_S, self.start)
 
-    def __call__(self, size: int) -> None:
-        """Count *size* bytes of a settled URL, and write the progress unless it was written a moment ago."""
-        self._bytes += size
+    def __call__(self) -> None:
+        """Write the progress unless it was written less than `_EVERY_S` seconds ago."""
         if time.monotonic() - self._reported_at > _EVERY_S:
             self._reported_at = time.monotonic()
             self.write()
@@ -128,7 +120,7 @@ class ProgressReporter:
         """Write the progress, and *fields*."""
         frontier = self._frontier
         progress = {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
-        progress |= {"bytes": self._bytes, "waiting_hosts": len(frontier.waiting_hosts)}
+        progress |= {"bytes": frontier.size, "waiting_hosts": frontier.ready_hosts}
         _write(progress=progress, **fields)
 
 

@@ -77,12 +77,6 @@ def crawl_statistics(path: Path, frontier: Frontier) -> CrawlStatistics:
         )
 
 
-def archived_bytes(path: Path) -> int:
-    """Return the size of the bodies of all pages that the crawl with its queue in *path* has archived."""
-    with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)) as db:
-        return int(db.execute("SELECT total(bytes) FROM urls").fetchone()[0])
-
-
 def _archived(db: sqlite3.Connection, state: State) -> int:
     return int(db.execute("SELECT count(*) FROM urls WHERE state = ?", (state,)).fetchone()[0])
 

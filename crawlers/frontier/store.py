@@ -146,6 +146,11 @@ class Frontier:
         """Bytes of the archived pages."""
         return self._bytes
 
+    @property
+    def ready_hosts(self) -> int:
+        """Number of hosts that have URLs to take, or in flight."""
+        return self._hosts.ready
+
     def seed(self, links: Iterable[Link]) -> None:
         """Queue the start pages."""
         with self._transaction():
@@ -174,7 +179,7 @@ class Frontier:
 
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""
-        return bool(self._busy) or (self._exhausted() is None and self._hosts.has_ready())
+        return bool(self._busy) or (self._exhausted() is None and self._hosts.ready > 0)
 
     def stalled_hosts(self, count: int) -> list[str]:
         """Return at most *count* hosts with queued URLs that no budget cuts: these hosts could not be reached."""
