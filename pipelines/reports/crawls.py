@@ -59,7 +59,7 @@ def _crawl(source: InputSource, rules: Iterable[Mapping[str, Any]]) -> dict[str,
 def kind_of(rule: str) -> str:
     """Return the kind of *rule*.
 
-    >>> [kind_of(rule) for rule in ("optout.noai", "http.404", "budget.max_pages", "scope.offsite")]
+    >>> [kind_of(rule) for rule in ("optout.noai", "http.404", "budget.pages", "scope.offsite")]
     ['verdicts', 'errors', 'budgets', 'others']
     """
     return next((kind for kind, prefixes in _KINDS.items() if rule.startswith(prefixes)), OTHERS)

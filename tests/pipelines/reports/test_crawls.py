@@ -84,7 +84,7 @@ def test_a_report_shows_the_crawl_with_verdicts_and_evidence(
     assert kinds == {
         "verdicts": {"robots.disallowed": 1, "optout.agents": 1, "optout.noai": 1},
         "errors": {"http.404": 1},
-        "budgets": {"budget.max_pages": 1},
+        "budgets": {"budget.pages": 1},
         "others": {},
     }
     section = re.sub(r"\s+", " ", html[html.index('<section id="crawls">') : html.index('<section id="licenses">')])
