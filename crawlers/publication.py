@@ -83,7 +83,7 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
         generation=job.generation,
         pages=(pages.name,),
         gone=(raw_file(gone),) if has_gone else (),
-        statistics=crawl_statistics(job.frontier, frontier),
+        statistics=crawl_statistics(job.frontier, frontier, unchanged=fates["revisits"]),
     )
 
 

@@ -99,8 +99,8 @@ class CrawlStatistics(_Model):
     latest_pages_per_s: float = Field(description=f"In the last {LATEST_S} seconds.")
     processes: int = Field(description="Processes that ran the crawl: one, and one more for each resume.")
     results: dict[str, int] = Field(
-        description="URLs by result: a status code, `3xx` for redirects, `failed`, `not_kept` (answered, but refused), "
-        "and `not_requested`."
+        description="URLs by result: a status code, `3xx` for redirects, `unchanged` (its body was stored by an "
+        "earlier crawl), `failed`, `not_kept` (answered, but refused), and `not_requested`."
     )
     hosts: tuple[HostStatistics, ...] = Field(description="Those with the most pages, then one row for the others.")
     depths: tuple[DepthStatistics, ...] = Field(description="By the number of links from the start pages.")

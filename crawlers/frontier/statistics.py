@@ -45,10 +45,13 @@ _NOT_KEPT: Final = ("content.", "robots.noindex")
 _PLACES: Final = "CREATE TEMP TABLE places (host TEXT PRIMARY KEY, pages, redirects, refused, bytes) WITHOUT ROWID"
 
 
-def crawl_statistics(path: Path, frontier: Frontier) -> CrawlStatistics:
+def crawl_statistics(path: Path, frontier: Frontier, *, unchanged: int = 0) -> CrawlStatistics:
     """Return the statistics of the finished crawl with the queue *frontier* in the file *path*.
 
     The result depends only on the queue: the same crawl has the same examples. Reads every URL twice.
+
+    Args:
+        unchanged: Pages among those of the crawl whose bodies an earlier crawl has stored.
     """
     with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=10)) as db:
         db.execute(_PLACES)
@@ -69,7 +72,7 @@ def crawl_statistics(path: Path, frontier: Frontier) -> CrawlStatistics:
             pages_per_s=rate(pages, duration_s),
             latest_pages_per_s=rate(latest, min(duration_s, LATEST_S)),
             processes=sessions.count,
-            results=_results(pages, redirects, refused.rules),
+            results=_results(pages, redirects, refused.rules, unchanged=min(unchanged, pages)),
             hosts=_hosts(db),
             depths=_depths(db, refused.depths),
             rules=listed_rules(refused.listed()),
@@ -127,8 +130,8 @@ def _host(url: str) -> str:
         return ""
 
 
-def _results(pages: int, redirects: int, rules: Counter[str]) -> dict[str, int]:
-    results: Counter[str] = Counter({"200": pages, "3xx": redirects})
+def _results(pages: int, redirects: int, rules: Counter[str], *, unchanged: int) -> dict[str, int]:
+    results: Counter[str] = Counter({"200": pages - unchanged, "unchanged": unchanged, "3xx": redirects})
     for rule, urls in rules.items():
         results[result_of(rule)] += urls
     return {result: urls for result, urls in sorted(results.items()) if urls}

@@ -25,6 +25,7 @@ _RESULTS: Final[Mapping[str, str]] = {
     "failed": "no valid response",
     "not_kept": "200, not archived",
     "not_requested": "not requested",
+    "unchanged": "unchanged since an earlier crawl",
 }
 
 

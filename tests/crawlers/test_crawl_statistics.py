@@ -88,6 +88,17 @@ def test_every_url_is_counted_once_in_each_table(raw_dir: Path) -> None:
     assert statistics.pages_per_s == pytest.approx(41 / statistics.duration_s, rel=0.01)
 
 
+def test_a_recrawl_counts_pages_that_did_not_change(raw_dir: Path) -> None:
+    """Most pages of a nightly recrawl are stored already, and the report must not count them as new bodies."""
+    answers = {"/": page("/a", "/b", "/gone"), "/a": page(text="one"), "/b": page(text="two")}
+    with serve(answers) as site:
+        crawl(source_of(site), raw_dir, limits=QUICK)
+        site.answers["/b"] = page(text="two and a half")
+        statistics = _statistics(crawl(source_of(site), raw_dir, limits=QUICK, recrawl=True))
+
+    assert statistics.results == {"200": 1, "unchanged": 2, "404": 1}
+
+
 def test_a_crawl_that_was_killed_has_the_same_figures_without_the_pause(raw_dir: Path, tmp_path: Path) -> None:
     """A night between a kill and the resume would otherwise make the crawl look slow."""
     pause_s = 1.5
