@@ -69,8 +69,6 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
         known.results(), at=microseconds(job.started_at), bounds=job.source.recrawl, counts=fates, archives=archived
     )
     has_gone = write_tables(after, known=pages, gone=gone) > 0
-    if not has_gone:
-        gone.unlink()
     earlier = () if published is None else published.files
     kept = [file for file in earlier if _is_earlier(file, job) and file.path in archived]
     new = [raw_file(path).model_copy(update={"responses": responses.get(path.name, 0)}) for path in archives(job)]

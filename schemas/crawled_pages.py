@@ -7,6 +7,7 @@ documents of these pages are set aside. It has no times of the recrawl, so it is
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
@@ -116,22 +117,22 @@ class CrawledPage:
 
 
 def write_tables(pages: Iterator[CrawledPage], *, known: Path, gone: Path) -> int:
-    """Write *pages*, which are sorted by `url`, to *known*, and those that are gone also to *gone*.
+    """Write *pages*, which are sorted by `url`, to *known*, and those that are gone also to *gone*, if there are any.
 
     Returns:
         The number of pages that are gone.
     """
     number = 0
-    with (
-        appearing(known) as known_draft,
-        appearing(gone) as gone_draft,
-        _writer(known_draft, CRAWLED_PAGES) as all_pages,
-        _writer(gone_draft, GONE_PAGES) as gone_pages,
-    ):
+    gone_pages: pq.ParquetWriter | None = None
+    with ExitStack() as stack:
+        all_pages = stack.enter_context(_writer(stack.enter_context(appearing(known)), CRAWLED_PAGES))
         while part := list(islice(pages, _ROWS)):
             all_pages.write_table(pa.Table.from_pylist(list(map(asdict, part)), schema=CRAWLED_PAGES))
             rows = [{"url": page.url, "rule": page.gone, "message": page.gone_message} for page in part if page.gone]
-            gone_pages.write_table(pa.Table.from_pylist(rows, schema=GONE_PAGES))
+            if rows and gone_pages is None:
+                gone_pages = stack.enter_context(_writer(stack.enter_context(appearing(gone)), GONE_PAGES))
+            if rows and gone_pages is not None:
+                gone_pages.write_table(pa.Table.from_pylist(rows, schema=GONE_PAGES))
             number += len(rows)
     return number
 

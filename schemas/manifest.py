@@ -91,6 +91,11 @@ class Counts(_Model):
     created: int = Field(default=0, description="Rows that a stage made, such as a site's boilerplate in the ledger.")
     published: int
     ledger: int = Field(description="Rows of the ledger.")
+    earlier: int = Field(
+        default=0,
+        description="Captures in the archives of recrawled sites that are not of their current pages: earlier ones, "
+        "and those of pages that are gone. They are in the ledger, and `checks` leave them out.",
+    )
     by_source: dict[str, dict[str, int]] = Field(default_factory=dict, description="read, published, ledger, created.")
     stages: tuple[StageCounts, ...] = ()
 

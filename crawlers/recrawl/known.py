@@ -55,8 +55,13 @@ class KnownPages:
         if isinstance(result.note, Capture):
             _insert(db, "captures", (entry.id, *astuple(result.note)))
         for url, capture in self._sites.items():
-            _insert(db, "sites", (url, entry.id, *astuple(capture)))
+            # After a kill, the files of a site are fetched again; the row of the stored response counts it.
+            if capture.is_stored or not self._has_site(url):
+                _insert(db, "sites", (url, entry.id, *astuple(capture)))
         self._sites.clear()
+
+    def _has_site(self, url: str) -> bool:
+        return self._db.execute("SELECT 1 FROM sites WHERE url = ?", (url,)).fetchone() is not None
 
     def undo(self, db: sqlite3.Connection, pages: str, values: tuple[Any, ...]) -> None:
         """Delete the captures that the archive has lost."""

@@ -99,6 +99,9 @@ def test_exactly_what_changed_on_the_site_is_in_the_difference(recipe: Path, sit
     assert paths(found["examples"]["changed"]) == {"/", *(f"/{name}" for name in NAMES[:3])}
     left = diff(second, third, examples=20)
     assert (left["added"], left["removed"], left["changed"], left["unchanged"]) == (0, 2, 0, 13)
+    # of the start page and three other pages an earlier capture, and of two pages that are gone the only one
+    assert (first.manifest.counts.earlier, third.manifest.counts.earlier) == (0, 6)
+    assert third.manifest.counts.ledger == 6
     assert paths(left["examples"]["removed"]) == {f"/{name}" for name in NAMES[3:5]}
     assert left["by_rule"] == {"gone.404": {"removed": 2, "added": 0}}
     assert [step["cached"] for step in result["steps"] if step["name"] in ("extract", ":optouts")] == [True, True]
