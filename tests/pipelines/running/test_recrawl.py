@@ -9,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
 import corpusmill
+from corpusmill.command import cli
 from corpusmill.pipelines.dataset.diff import diff
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
@@ -127,3 +129,19 @@ def test_a_page_that_opts_out_later_leaves_the_next_version(recipe: Path, site: 
     assert (left["added"], left["changed"]) == (0, 0)
     assert paths(left["examples"]["removed"]) == {"/page-0", "/page-1"}
     assert left["by_rule"].keys() == {"optout.noai", "optout.agents"}
+
+
+@pytest.mark.slow
+def test_the_command_says_what_a_recrawl_found(recipe: Path, site: Site) -> None:
+    """Without an earlier crawl it is a crawl, and says so."""
+    arguments = ["crawl", str(recipe), "--recrawl", "--workspace", str(recipe.parent / "corpus")]
+    first = CliRunner().invoke(cli, arguments)
+    site.answers |= articles(*NAMES, "new")
+
+    second = CliRunner().invoke(cli, arguments)
+
+    assert "s: there was no finished crawl of this definition, so every page was fetched" in first.stderr
+    assert "s: crawled 13 pages, 0 redirects, " in first.stdout
+    assert "every page was fetched" not in second.stderr
+    assert "s: recrawled 14 pages, 0 redirects, " in second.stdout
+    assert "  pages: 1 changed, 1 new, 0 gone, 12 stored already, 0 kept without an answer" in second.stdout
