@@ -18,12 +18,18 @@ from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.errors import DataError
 
 _CHUNK: Final = re.compile(rb"\s*([0-9A-Fa-f]{1,8})[^\r\n]{0,256}\r?\n")
+_NULLS: Final = re.compile(rb"\0*")
 _GZIP_MAGIC: Final = b"\x1f\x8b\x08"
 _ZSTD_MAGICS: Final = (b"\x28\xb5\x2f\xfd", *(bytes((0x50 + low, 0x2A, 0x4D, 0x18)) for low in range(16)))
 _MAX_ZSTD_WINDOW: Final = 1 << 23
 """Window size limit of zstd on the web (RFC 9659)."""
 _PIECE_BYTES: Final = 1 << 16
+_MAX_MEMBERS: Final = 10_000
+"""Maximum number of compressed streams in a body. Empty ones take time without adding to the size."""
+_TOO_MANY_MEMBERS: Final = f"it has more than {_MAX_MEMBERS:,} members"
 _RAW: Final = -15
+_GZIP_WBITS: Final = 31
+"""zlib's number for gzip (16) with the largest window (15)."""
 _FEXTRA, _FNAME, _FCOMMENT, _FHCRC = 4, 8, 16, 2
 
 
@@ -95,17 +101,42 @@ def _gunzip(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
         raise _Other
     parts: list[bytes] = []
     room = max_bytes + 1
-    while body.startswith(_GZIP_MAGIC) and room > 0:
-        decoder = zlib.decompressobj(wbits=31)
+    start = 0
+    for _ in range(_MAX_MEMBERS):
         try:
-            parts.append(decoder.decompress(body, room))
+            output, end = _member(body, start, room, wbits=_GZIP_WBITS)
         except zlib.error as error:
             raise _damaged("gzip", error) from error
-        room -= len(parts[-1])
-        if not decoder.eof:
-            return b"".join(parts), room <= 0 or _is_whole_deflate(body[_header_bytes(body) :])
-        body = decoder.unused_data.lstrip(b"\0")
-    return b"".join(parts), True
+        parts.append(output)
+        room -= len(output)
+        if end is None:
+            return b"".join(parts), room <= 0 or _is_whole_deflate(body[start + _header_bytes(body[start:]) :])
+        start = _after_nulls(body, end)
+        if not body.startswith(_GZIP_MAGIC, start) or room <= 0:
+            return b"".join(parts), True
+    raise _damaged("gzip", _TOO_MANY_MEMBERS)
+
+
+def _after_nulls(body: bytes, position: int) -> int:
+    hit = _NULLS.match(body, position)
+    return hit.end() if hit else position
+
+
+def _member(body: bytes, start: int, room: int, *, wbits: int) -> tuple[bytes, int | None]:
+    """Decode the stream at *start* to little more than *room* bytes, and return its end; None if it has none before.
+
+    The input is passed in pieces, because zlib copies what is left of the input after the end of a member.
+    """
+    decoder = zlib.decompressobj(wbits=wbits)
+    output = bytearray()
+    for position in range(start, len(body), _PIECE_BYTES):
+        piece = body[position : position + _PIECE_BYTES]
+        output += decoder.decompress(piece, room - len(output) + 1)
+        if decoder.eof:
+            return bytes(output), position + len(piece) - len(decoder.unused_data)
+        if len(output) > room:
+            break
+    return bytes(output), None
 
 
 def _header_bytes(member: bytes) -> int:
@@ -159,14 +190,17 @@ def _inflate(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
 def _unzlib(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
     parts: list[bytes] = []
     room = max_bytes + 1
-    is_whole = True
-    while is_whole and room > 0 and _has_zlib_header(body):
-        decoder = zlib.decompressobj()
-        parts.append(decoder.decompress(body, room))
-        room -= len(parts[-1])
-        is_whole = decoder.eof or room <= 0 or _is_whole_deflate(body[2:])
-        body = decoder.unused_data
-    return b"".join(parts), is_whole
+    start = 0
+    for _ in range(_MAX_MEMBERS):
+        output, end = _member(body, start, room, wbits=zlib.MAX_WBITS)
+        parts.append(output)
+        room -= len(output)
+        if end is None:
+            return b"".join(parts), room <= 0 or _is_whole_deflate(body[start + 2 :])
+        start = end
+        if room <= 0 or not _has_zlib_header(body[start : start + 2]):
+            return b"".join(parts), True
+    raise _damaged("deflate", _TOO_MANY_MEMBERS)
 
 
 def _has_zlib_header(body: bytes) -> bool:
@@ -203,7 +237,7 @@ def _unzstd(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
     if not body.startswith(_ZSTD_MAGICS):
         raise _Other
     parts: list[bytes] = []
-    size, position = 0, 0
+    size, position, frames = 0, 0, 1
     decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW).decompressobj()
     while position < len(body) and size <= max_bytes:
         piece = body[position : position + 1024]  # small, because a few bytes can expand to very many
@@ -217,11 +251,14 @@ def _unzstd(body: bytes, max_bytes: int) -> tuple[bytes, bool]:
             position -= len(decoder.unused_data)
             if not body.startswith(_ZSTD_MAGICS, position):
                 return b"".join(parts), True
+            frames += 1
+            if frames > _MAX_MEMBERS:
+                raise _damaged("zstd", _TOO_MANY_MEMBERS)
             decoder = zstandard.ZstdDecompressor(max_window_size=_MAX_ZSTD_WINDOW).decompressobj()
     return b"".join(parts), size > max_bytes
 
 
-def _damaged(coding: str, error: Exception) -> DataError:
+def _damaged(coding: str, error: Exception | str) -> DataError:
     return DataError(f"Content-Encoding: {coding}: the body is damaged: {error}", kind="encoding")
 
 

@@ -13,6 +13,8 @@ from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, allows_budgets
 
 _NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "recrawl"))
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""
+_ADDED_LATER: Final = {"cookies": False}
+"""Fields that are new, with what was the case without them."""
 
 
 def definition(source: CrawlSource) -> str:
@@ -21,9 +23,12 @@ def definition(source: CrawlSource) -> str:
 
 
 def stored_definition(frontier: Frontier) -> dict[str, Any]:
-    """Return the definition of the crawl of *frontier*, which an earlier version may have stored with more fields."""
+    """Return the definition of the crawl of *frontier*.
+
+    An earlier version may have stored it with more fields, and without fields that are new.
+    """
     stored: dict[str, Any] = json.loads(frontier.get("definition") or "{}")
-    return {name: value for name, value in stored.items() if name not in _NOT_THE_CRAWL}
+    return _ADDED_LATER | {name: value for name, value in stored.items() if name not in _NOT_THE_CRAWL}
 
 
 def allows_budget(source: CrawlSource, frontier: Frontier) -> bool:

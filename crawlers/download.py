@@ -1,4 +1,4 @@
-"""Scrapy's download handler for http and https: delay, retries and the exchange."""
+"""Scrapy's download handler for http and https: pace, retries and the exchange."""
 
 from __future__ import annotations
 
@@ -15,15 +15,20 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 
 from corpusmill.crawlers.client import Client
-from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.cookies import CookieStore
+from corpusmill.crawlers.frontier.refusal import SUSPENDED, Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
 from corpusmill.crawlers.job import HTML_TYPES, Job
+from corpusmill.crawlers.pace import is_transient, load_of_rule, load_of_status
 from corpusmill.crawlers.recrawl.captures import NOT_MODIFIED, adds_reservation, conditions
+from corpusmill.crawlers.retry_after import retry_after_s
 from corpusmill.crawlers.warc import Exchange
 
 if TYPE_CHECKING:
     from corpusmill.crawlers.spiders.site import SiteSpider
 
+MAX_EXCHANGES: Final = 16
+"""Exchanges at a time. Hosts that wait for their turn do not count."""
 EXCHANGE: Final = "corpusmill_exchange"
 """Key of the recorded exchange in a request's `meta`."""
 ADDRESS: Final = "corpusmill_address"
@@ -45,13 +50,16 @@ class DownloadHandler(BaseDownloadHandler):
         super().__init__(crawler)
         spider = cast("SiteSpider", crawler.spider)
         self._job: Job = spider.job
-        self._delays = spider.delays
-        self._last: dict[str, float] = {}
+        self._pace = spider.pace
+        self._slots = asyncio.Semaphore(MAX_EXCHANGES)
+        limits = self._job.limits
         self._client = Client(
             user_agent=self._job.user_agent,
             allow_private=self._job.source.allow_private,
-            timeout_s=self._job.limits.timeout_s,
-            max_bytes=self._job.limits.max_bytes,
+            timeout_s=limits.timeout_s,
+            silence_s=limits.silence_s,
+            max_bytes=limits.max_bytes,
+            cookies=CookieStore() if self._job.source.cookies else None,
         )
 
     async def download_request(self, request: Request) -> Response:
@@ -78,34 +86,52 @@ class DownloadHandler(BaseDownloadHandler):
     async def _tries(
         self, url: str, *, is_robots: bool, retries: int, validators: Mapping[str, str] = MappingProxyType({})
     ) -> Exchange:
-        limits = self._job.limits
-        for attempt in range(retries):
+        """Fetch *url* again after a temporary failure; the pace of its host decides when."""
+        for _ in range(retries):
             try:
                 exchange = await self._try(url, is_robots=is_robots, validators=validators)
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
-                wait = refusal.retry_after_s
             else:
-                if not is_robots or exchange.status < 500:
+                if not is_transient(exchange.status):
                     return exchange
-                wait = 0.0
-            await asyncio.sleep(min(max(limits.backoff_s * 2**attempt, wait * limits.backoff_s), limits.max_wait_s))
         return await self._try(url, is_robots=is_robots, validators=validators)
 
     async def _try(self, url: str, *, is_robots: bool, validators: Mapping[str, str]) -> Exchange:
-        host = urlsplit(url).hostname or ""
-        await self._turn(host)
-        try:
-            if is_robots:
-                return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES)
-            return await self._client.get(url, media_types=HTML_TYPES, conditions=validators)
-        finally:
-            self._last[host] = monotonic()
+        """Fetch *url* when it is the turn of its host.
 
-    async def _turn(self, host: str) -> None:
-        """Wait until the delay after the last exchange with *host* is over."""
-        delay = max(self._job.source.delay, self._delays.get(host, 0.0))
-        wait = self._last.get(host, -delay) + delay - monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
+        Raises:
+            Refusal: ``host.suspended``: the host asked for a longer pause than a crawl waits; or there is no response.
+        """
+        host = urlsplit(url).hostname or ""
+        self._check_suspension(host)
+        while (wait_s := self._pace.wait_s(host)) > 0:
+            await asyncio.sleep(wait_s)
+        async with self._slots:
+            began = monotonic()
+            try:
+                exchange = await self._get(url, is_robots=is_robots, validators=validators)
+            except Refusal as refusal:
+                load, asked_s = load_of_rule(refusal.rule), refusal.retry_after_s or 0.0
+                self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
+                self._check_suspension(host)
+                raise
+            load, asked_s = load_of_status(exchange.status), 0.0
+            if is_transient(exchange.status):
+                asked_s = retry_after_s(exchange.headers, now=exchange.at)
+            self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
+        return exchange
+
+    async def _get(self, url: str, *, is_robots: bool, validators: Mapping[str, str]) -> Exchange:
+        if is_robots:
+            return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
+        return await self._client.get(url, media_types=HTML_TYPES, conditions=validators)
+
+    def _check_suspension(self, host: str) -> None:
+        left_s = self._pace.suspended_s(host)
+        if left_s is not None:
+            limit_s = self._job.limits.max_retry_after_s
+            raise Refusal(
+                SUSPENDED, f"Retry-After: {left_s:.0f} s are left, and a crawl waits for {limit_s:g} s at most"
+            )

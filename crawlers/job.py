@@ -13,6 +13,7 @@ from corpusmill.crawlers.frontier.companions import Companion
 from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.pace import Pace
 from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
@@ -25,17 +26,24 @@ class Limits:
 
     Args:
         timeout_s: Time limit of an exchange.
+        silence_s: Time limit for the next bytes of a server.
         max_bytes: Maximum size of a body, both as sent and decoded.
         retries: Retries after a temporary failure.
-        backoff_s: Delay before the first retry, doubled each time; a server may ask for up to `max_wait_s`.
+        backoff_s: First extra delay of a host that is overloaded or fails, doubled each time, up to `max_wait_s`.
+        slow_s: An answer that takes longer slows down the requests to its host.
+        max_retry_after_s: Longest pause that a server may ask for with `Retry-After`; for a longer one, the crawl
+            leaves the host for another time.
         archive_bytes: Size from which a new archive file is started.
     """
 
     timeout_s: float = 60.0
+    silence_s: float = 20.0
     max_bytes: int = 32_000_000
     retries: int = 2
     backoff_s: float = 1.0
     max_wait_s: float = 60.0
+    slow_s: float = 5.0
+    max_retry_after_s: float = 300.0
     archive_bytes: int = 10**9
 
 
@@ -61,6 +69,16 @@ class Job:
     def user_agent(self) -> str:
         """The user agent: the tool and the contact."""
         return f"{self.tool} (+{self.source.contact})"
+
+    def pace(self) -> Pace:
+        """Return the pace at the start of the crawl."""
+        return Pace(
+            delay_s=self.source.delay,
+            backoff_s=self.limits.backoff_s,
+            max_backoff_s=self.limits.max_wait_s,
+            max_retry_after_s=self.limits.max_retry_after_s,
+            slow_s=self.limits.slow_s,
+        )
 
     def to_json(self) -> str:
         """Return the job as one line of JSON."""

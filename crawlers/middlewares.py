@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from scrapy import Request
 from scrapy.crawler import Crawler
 
-from corpusmill.crawlers.client import decoded
+from corpusmill.crawlers.content_codings import undo_content_codings
 from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS, ONCE
 from corpusmill.crawlers.frontier.refusal import Refusal
-from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_REDIRECTS, RobotsPolicy
+from corpusmill.crawlers.frontier.robots import MAX_CRAWL_DELAY_S, MAX_ROBOTS_REDIRECTS, RobotsPolicy
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange
+from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.optouts import AI_TXT, TDMREP
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ class RobotsMiddleware:
         """Check *request* against the robots.txt of its host.
 
         Raises:
-            Refusal: ``robots.disallowed``, ``robots.unreachable`` or ``address.private``.
+            Refusal: ``robots.disallowed``, ``robots.unreachable``, ``robots.crawl_delay`` or ``address.private``.
         """
         if request.meta.get(FOR_ROBOTS):
             return
@@ -50,6 +51,9 @@ class RobotsMiddleware:
         policy = await self._policy(url)
         if policy.unreachable is not None:
             raise Refusal("robots.unreachable", policy.unreachable)
+        if policy.is_too_slow:
+            asked = f"robots.txt asks for {policy.crawl_delay_s:g} s between two requests"
+            raise Refusal("robots.crawl_delay", f"{asked}; the limit is {MAX_CRAWL_DELAY_S:g} s")
         if not policy.allows(url):
             raise Refusal("robots.disallowed", "robots.txt forbids it")
 
@@ -63,8 +67,10 @@ class RobotsMiddleware:
     async def _visit(self, site: str, host: str | None) -> RobotsPolicy:
         """Fetch the files of *site*, such as ``https://example.org``, and return what its robots.txt permits."""
         policy = await self._ask(f"{site}/robots.txt")
+        if policy.is_too_slow:
+            return policy
         if host and policy.crawl_delay_s:
-            self._spider.delays[host] = policy.crawl_delay_s
+            self._spider.pace.set_delay(host, policy.crawl_delay_s)
         for path in (TDMREP, AI_TXT):
             if policy.allows(url := site + path):
                 with contextlib.suppress(Refusal):  # no file
@@ -77,14 +83,14 @@ class RobotsMiddleware:
 
     async def _ask(self, url: str) -> RobotsPolicy:
         """Fetch the file at *url*. A chain of too many redirects counts as a missing file (RFC 9309 §2.3.1.2)."""
-        for _ in range(MAX_ROBOTS_REDIRECTS + 1):
+        for hop in range(MAX_ROBOTS_REDIRECTS + 1):
             try:
                 exchange = await self._fetch(url)
-                body = decoded(exchange, max_bytes=self._spider.job.limits.max_bytes)
+                body = self._decoded(exchange)
                 is_redirect = 300 <= exchange.status < 400
                 target = resolved_location(exchange.head, base=url) if is_redirect else None
             except Refusal as refusal:
-                if refusal.rule == "address.private":
+                if refusal.rule == "address.private" and not hop:
                     # The page itself fails with the same, more specific rule.
                     raise
                 return RobotsPolicy(unreachable=f"robots.txt: {refusal}")
@@ -92,6 +98,17 @@ class RobotsMiddleware:
                 return RobotsPolicy.of(exchange.status, body)
             url = target
         return RobotsPolicy()
+
+    def _decoded(self, exchange: Exchange) -> bytes:
+        """Return the body of *exchange*; a content coding that does not fit a text is skipped, so that it is obeyed."""
+        codings = exchange.headers.get("content-encoding", "")
+        limit = self._spider.job.limits.max_bytes
+        try:
+            return undo_content_codings(
+                exchange.body, codings, max_bytes=limit, is_cut=exchange.truncated, is_archived=True
+            )
+        except DataError as error:
+            raise Refusal(error.rule, error.message) from error
 
     async def _fetch(self, url: str, *, once: bool = False) -> Exchange:
         request = Request(url, meta={ADDRESS: url, FOR_ROBOTS: True, ONCE: once})

@@ -119,13 +119,16 @@ def _check_pages(job: Job, frontier: Frontier) -> None:
     if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
         hint = f"check that {start} can be reached from this machine, then run the same command again"
         raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    hint = "set `allow_private: true` if this address is intended" if "address.private" in seen else _hint(seen)
+    is_private = "address.private" in seen and not job.source.allow_private
+    hint = "set `allow_private: true` if this address is intended" if is_private else _hint(seen)
     raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
 
 
 def _hint(seen: dict[str, str | None]) -> str:
     if "robots.disallowed" in seen:
         return "the site does not permit it; ask its owner, or choose other start_urls"
+    if "robots.crawl_delay" in seen:
+        return "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
     if "scope.offsite" in seen:
         return "the start page redirects to another host; use that host in start_urls"
     return "correct start_urls"

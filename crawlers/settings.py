@@ -23,7 +23,10 @@ RETRY_ENABLED = False
 COMPRESSION_ENABLED = False
 HTTPPROXY_ENABLED = False
 
-CONCURRENT_REQUESTS = 16
+# The download handler has a lower limit, for which hosts that wait for their delay do not count.
+CONCURRENT_REQUESTS = 256
+# A response has one item. Scrapy starts so many tasks for each response, by default 100, which takes 0.5 ms.
+CONCURRENT_ITEMS = 1
 CONCURRENT_REQUESTS_PER_DOMAIN = 1
 # The download handler waits instead, because it knows retries and a site's Crawl-delay.
 DOWNLOAD_DELAY = 0

@@ -6,14 +6,16 @@ import base64
 import hashlib
 import os
 import uuid
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
-GZIP_LEVEL: Final = 6
+from isal import isal_zlib
+
+GZIP_LEVEL: Final = 3
+"""isal's level 3: on the HTML documentation of PostgreSQL, 5 times faster than zlib's level 6, and 8 % larger."""
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
 _PROFILES: Final = "http://netpreserve.org/warc/1.1/revisit/"
@@ -113,7 +115,7 @@ class WarcWriter:
         return position
 
     def _append(self, *records: bytes) -> None:
-        self._file.write(b"".join(zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
+        self._file.write(b"".join(isal_zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
         self._file.flush()
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.not_text": "The content is binary, or of a media type that holds no document.",
     "error.not_warc": "The bytes are not a WARC or ARC record.",
     "error.redirect_loop": "The page redirects to a URL that was already requested on the way to it.",
-    "error.timeout": "The server did not answer in time.",
+    "error.timeout": "The server did not answer in time, or its answer did not end in time.",
     "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
     "error.too_complex": "The page is nested too deeply or has too many attributes for CSS selectors, or the markup of "
     "the file would take too long to parse.",
@@ -33,21 +33,24 @@ ERROR_RULES: Final[Mapping[str, str]] = {
 """Meaning of each rule. A loader of another distribution may add rules of its own with the prefix ``error.``."""
 
 CRAWL_RULES: Final[Mapping[str, str]] = {
-    "address.private": "The host has a private or loopback address, and the recipe does not set `allow_private: true`.",
+    "address.private": "The host has a private or loopback address, and the recipe does not set `allow_private: true`; "
+    "or a link-local or reserved address, which is never crawled.",
     "budget.bytes": "`budgets: bytes` was reached, in all or on this host, before the address was requested.",
     "budget.depth": "The address is more than `max_depth` links away from `start_urls`.",
     "budget.pages": "`max_pages` or `budgets: per_host: pages` was reached before the address was requested.",
     "budget.queued": "`budgets: queued` was reached, in all or on this host, when the address was found.",
     "budget.seconds": "`budgets: seconds` was reached, in all or on this host, before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
+    "host.suspended": "The server asked with `Retry-After` to wait longer than 300 s. The next `crawl` tries again.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
     "link.invalid": "The address of the link is not valid, for example because of its host or port. `url` is the link "
     "as written; a long one is shortened, followed by a hash.",
     "link.too_long": "The address of the link has more than 8,192 characters.",
+    "robots.crawl_delay": "robots.txt asks for more than 60 s between two requests, so the host is not crawled.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",
-    "robots.unreachable": "robots.txt could not be read, so the host is not crawled (RFC 9309, 2.3.1.4).",
+    "robots.unreachable": "robots.txt could not be fetched or decoded, so the host is not crawled (RFC 9309, 2.3.1.4).",
     "scope.denied": "The address matches a pattern of `deny`.",
     "scope.not_allowed": "The address matches no pattern of `allow`.",
     "scope.offsite": "The address is on another host than `start_urls`.",

@@ -201,6 +201,9 @@ class CrawlSource(_Part):
     )
     delay: float = Field(default=1.0, ge=0, le=3600, description="Seconds between two requests to a host.")
     allow_private: bool = Field(default=False, description="Also crawl private and loopback addresses.")
+    cookies: bool = Field(
+        default=False, description="Send the cookies that a host sets back to this host; otherwise, they are ignored."
+    )
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
     refresh: Duration = Field(
         default=None,

@@ -30,7 +30,7 @@ import pyarrow.compute as pc
 import corpusmill
 from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Fold, Input, Map, Repeat, Scan, Step
 from corpusmill.pipelines.engines.batches import conform, joined
-from corpusmill.pipelines.engines.context import TaskContext, running
+from corpusmill.pipelines.engines.context import TaskContext, WholeTable, running
 from corpusmill.pipelines.engines.driver import renamed
 from corpusmill.pipelines.engines.plan import Plan, units
 from corpusmill.pipelines.engines.sorting import sorted_positions
@@ -74,6 +74,7 @@ class PlainLoop:
         tables: The pieces of each layout, by the step that made it.
         parts: The partitions of each layout.
         sides: The batches of side tables, by step and name.
+        own: Distinguishes the tables of this loop from those of others in the process.
     """
 
     plan: Plan
@@ -83,6 +84,7 @@ class PlainLoop:
     sides: dict[tuple[str, str], list[pa.RecordBatch]] = field(default_factory=dict)
     counters: dict[str, Counter[str]] = field(default_factory=dict)
     cpu_s: dict[str, float] = field(default_factory=dict)
+    own: object = field(default_factory=object)
 
     def run(self) -> None:
         """Run all steps."""
@@ -132,12 +134,14 @@ class PlainLoop:
         self.cpu_s[step.name] = self.cpu_s.get(step.name, 0.0) + time.process_time() - started
 
     def _context(self, step: Step, partition: int = 0) -> TaskContext:
-        contents = {content.name: content.path for content in step.contents}
         out = f"{step.name.replace('/', '_')}-{partition:05d}"
-        context = TaskContext(LocalStore(self.folder), out, partition=partition, contents=contents)
+        context = TaskContext(LocalStore(self.folder), out, partition=partition, contents=step.contents)
         context.counters = self.counters.setdefault(step.name, Counter())
         if isinstance(step, Exchange):
-            context.tables = {name: partial(self._input, Input(table)) for name, table in step.tables.items()}
+            context.tables = {
+                name: WholeTable((self.own, table), partial(self._input, Input(table)))
+                for name, table in step.tables.items()
+            }
         return context
 
     def _built(self, function: Any) -> Any:

@@ -105,7 +105,7 @@ def dedup(
     the files, and ledger-*.parquet, which names each removed record, the kept one that it duplicates, and their
     similarity. A run that was interrupted is resumed by the same command.
     """
-    from corpusmill.pipelines.file_dedup.without_pandas import do_without_pandas
+    from corpusmill.schemas.without_pandas import do_without_pandas
 
     if console.store and console.store != os.environ.get("CORPUSMILL_STORE"):
         console.warn("`--store` has no effect: `dedup` reads and writes files of this machine")

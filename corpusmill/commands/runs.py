@@ -174,6 +174,11 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 def _acquire(
     console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool = False, recrawl: bool = False
 ) -> None:
+    from corpusmill.schemas.without_pandas import do_without_pandas
+
+    if kind == "crawl":  # neither a stage nor a loader of a user runs
+        do_without_pandas()
+
     from corpusmill.pipelines.engines.driver import Silent
     from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.running.sources import acquire

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-UNREACHABLE: Final = frozenset(("error.connection", "error.dns", "error.timeout", "robots.unreachable"))
+SUSPENDED: Final = "host.suspended"
+"""The host asked to be left alone for longer than a crawl waits."""
+CERTAIN: Final = frozenset((SUSPENDED, "robots.unreachable"))
+"""Those of `UNREACHABLE` that a request for another page of the host would only repeat."""
+UNREACHABLE: Final = CERTAIN | {"error.connection", "error.dns", "error.timeout"}
 """Rules about a host, not a page. On a host that answered before, they mean that it is no longer available."""
 
 
@@ -14,7 +18,7 @@ class Refusal(Exception):
     Args:
         rule: Its rule in the ledger (``robots.disallowed``, ``http.404``).
         message: The details, for people.
-        retry_after_s: Seconds after which a retry may help; None if it would not.
+        retry_after_s: Seconds that the server asked to wait before a retry, or 0; None if a retry would not help.
     """
 
     def __init__(self, rule: str, message: str, *, retry_after_s: float | None = None) -> None:

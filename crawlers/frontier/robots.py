@@ -7,14 +7,17 @@ from typing import Final
 
 from protego import Protego
 
+from corpusmill.crawlers.frontier.robots_text import MAX_ROBOTS_BYTES as MAX_ROBOTS_BYTES
+from corpusmill.crawlers.frontier.robots_text import robots_text
+from corpusmill.schemas.errors import DataError
+
 PRODUCT_TOKEN: Final = "corpusmill"
 """The name of this crawler in a robots.txt (RFC 9309 §2.2.1)."""
-MAX_ROBOTS_BYTES: Final = 500 * 1024
-"""Bytes that are read of a robots.txt (RFC 9309 §2.5 requires at least 500 KiB)."""
 MAX_ROBOTS_REDIRECTS: Final = 5
 """Redirects that are followed (RFC 9309 §2.3.1.2)."""
 MAX_CRAWL_DELAY_S: Final = 60.0
-"""Maximum `Crawl-delay`; longer ones are reduced to this."""
+"""Maximum `Crawl-delay`. A host that asks for a longer one is not crawled."""
+_MAX_DECODED_BYTES: Final = 32_000_000
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,13 @@ class RobotsPolicy:
         """Create the policy from a response to ``GET /robots.txt``.
 
         A client error means that there is no file (RFC 9309 §2.3.1.3). A server error means that nothing may be fetched
-        (§2.3.1.4), and so does "too many requests".
+        (§2.3.1.4), and so do "too many requests" and a file in an unknown encoding.
         """
         if 200 <= status < 300:
-            return cls(rules=Protego.parse(body[:MAX_ROBOTS_BYTES].decode("utf-8-sig", "replace")))
+            try:
+                return cls(rules=Protego.parse(robots_text(body, max_bytes=_MAX_DECODED_BYTES)))
+            except DataError as error:
+                return cls(unreachable=f"robots.txt cannot be read: {error.message}")
         if 400 <= status < 500 and status != 429:
             return cls()
         return cls(unreachable=f"robots.txt answered {status}")
@@ -52,4 +58,9 @@ class RobotsPolicy:
     def crawl_delay_s(self) -> float:
         """Seconds between two requests that the site asks for; 0 if it does not."""
         delay = self.rules.crawl_delay(PRODUCT_TOKEN) if self.rules else None
-        return min(max(delay or 0.0, 0.0), MAX_CRAWL_DELAY_S)
+        return delay or 0.0
+
+    @property
+    def is_too_slow(self) -> bool:
+        """Whether the site asks for a longer delay than `MAX_CRAWL_DELAY_S`, so that it is not crawled."""
+        return self.crawl_delay_s > MAX_CRAWL_DELAY_S

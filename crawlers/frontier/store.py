@@ -23,7 +23,7 @@ from corpusmill.crawlers.frontier.hosts import Host, Hosts
 from corpusmill.crawlers.frontier.ledger import LedgerRow, crawl_counts, ledger_rows
 from corpusmill.crawlers.frontier.limits import Limits
 from corpusmill.crawlers.frontier.redirects import spellings
-from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.refusal import CERTAIN, UNREACHABLE
 from corpusmill.crawlers.frontier.tables import open_tables, transaction
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
 
@@ -78,6 +78,7 @@ class Frontier:
         self._additions = Additions(self._db, self._hosts, limits)
         self._busy: dict[str, _Flight] = {}
         self._suspended: dict[str, tuple[_Flight, Settled, int, int]] = {}  # failures that a probe decides about
+        self._uncounted = 0  # archived robots.txt that came before a URL that stays queued; the next one counts them
         self._clock: float | None = None
         self._seconds: float = self.get("seconds") or 0.0
         if self.get("limits") != (text := repr((limits.per_host, in_levels))):
@@ -222,7 +223,8 @@ class Frontier:
             flight = _Flight(entry, self._hosts.get(self._hosts.id_of(entry.host)), time.monotonic())
         host = flight.host
         failures = host.failures + 1 if result.rule in UNREACHABLE else 0
-        if failures and host.first_page is not None and result.rule == "robots.unreachable":
+        if host.first_page is not None and result.rule in CERTAIN:
+            self._uncounted += result.robots
             self._give_up(host)
         elif failures >= _PATIENCE and host.first_page is not None:
             self._suspended[host.name] = (flight, result, file, end)
@@ -238,6 +240,7 @@ class Frontier:
         self._busy.pop(probe.host, None)
         flight, result, file, end = self._suspended.pop(probe.host)
         if rule in UNREACHABLE:
+            self._uncounted += result.robots
             self._give_up(flight.host)
         else:
             self._store(flight, result, file, end, failures=0)
@@ -254,11 +257,11 @@ class Frontier:
             links = self._counted(entry, result)
             target = links[0].key if result.state == State.REDIRECT else None
             self._db.execute(
-                "UPDATE urls SET state = ?, target = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, robots = ?,"
-                " bytes = ? WHERE id = ?",
+                "UPDATE urls SET state = ?, target = ?, rule = ?, message = ?, at = ?, file = ?, end = ?, bytes = ?,"
+                " robots = robots + ? WHERE id = ?",
                 (
                     *(result.state, target, result.rule, result.message, time.time_ns() // 1000),
-                    *(file, end, result.robots, result.size, entry.id),
+                    *(file, end, result.size, result.robots + self._uncounted, entry.id),
                 ),
             )
             self._hosts.add_settled(
@@ -275,6 +278,7 @@ class Frontier:
             for companion in self._companions:
                 companion.settle(self._db, entry, result)
             self._store_clock()
+        self._uncounted = 0
         self.pages += is_page
         self._bytes += result.size
         if result.rule is not None:
@@ -354,11 +358,15 @@ class Frontier:
             # Pages that link to such a URL later are lost too, so its first referrer decides.
             self._db.execute(f"DELETE FROM urls WHERE referrer IN ({pages})", values)
             self._queue_again(condition, values)
+            self._db.execute(f"UPDATE urls SET file = NULL, end = NULL, robots = 0 WHERE {condition}", values)
             self._hosts.recount()
         self._reload()
 
     def retry(self) -> None:
-        """Queue again the URLs that failed because a host could not be reached."""
+        """Queue again the URLs that failed because a host could not be reached.
+
+        The responses for robots.txt that they count stay in the archive.
+        """
         condition, values = f"rule IN ({', '.join('?' * len(UNREACHABLE))})", tuple(UNREACHABLE)
         with self._transaction():
             if self._queue_again(condition, values):
@@ -379,8 +387,8 @@ class Frontier:
 
     def _queue_again(self, condition: str, values: tuple[Any, ...]) -> int:
         changed = self._db.execute(
-            "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, file = NULL,"
-            f" end = NULL, robots = 0, bytes = 0 WHERE {condition}",
+            "UPDATE urls SET state = 0, target = NULL, rule = NULL, message = NULL, at = NULL, bytes = 0"
+            f" WHERE {condition}",
             values,
         )
         return changed.rowcount

@@ -66,7 +66,7 @@ class SiteSpider(Spider):
         self.frontier = frontier
         self.known = known
         self.failure: BaseException | None = None
-        self.delays: dict[str, float] = {}
+        self.pace = job.pace()
         self._writer = writer
         self._report = report
         self._robots = 0

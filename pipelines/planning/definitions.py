@@ -38,7 +38,13 @@ def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any
     ours = {"kind": source.kind} | source_definition(source)
     theirs = {"kind": raw.kind} | _defining(raw.definition)
     names = sorted(ours.keys() | theirs.keys())
-    return {name: (theirs.get(name), ours.get(name)) for name in names if ours.get(name) != theirs.get(name)}
+    pairs = {name: (theirs.get(name), ours.get(name)) for name in names}
+    return {name: (before, now) for name, (before, now) in pairs.items() if _or_unset(before) != _or_unset(now)}
+
+
+def _or_unset(value: Any) -> Any:
+    """Return None for false, which is the value of a switch that an earlier version did not have."""
+    return None if value is False else value
 
 
 def describe_change(source: Source, raw: RawManifest) -> str | None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.crawlers.sites import CONTACT, page, serve
+
 pytest.importorskip("pandas", reason="without pandas there is nothing to avoid")
 
-DEDUP = """
+COMMAND = """
 import sys
 from corpusmill.command import main
 try:
-    main(["dedup", "notes.jsonl", "--out", "out", "--quiet"])
+    main(sys.argv[1:])
 except SystemExit as end:
     assert not end.code, end.code
 assert "pandas" not in sys.modules
@@ -28,9 +31,26 @@ def test_the_command_does_not_import_pandas_and_leaves_it_importable(tmp_path: P
         '{"id": "a", "text": "one two three"}\n{"id": "b", "text": "one two three"}\n'
     )
 
-    done = subprocess.run([sys.executable, "-c", DEDUP], cwd=tmp_path, capture_output=True, text=True)
+    done = _run(tmp_path, "dedup", "notes.jsonl", "--out", "out")
 
     assert done.returncode == 0, done.stderr
+
+
+def test_a_crawl_does_not_import_pandas(tmp_path: Path) -> None:
+    """The ledger of a crawl is the first table of its process. The page that is missing has a row in it."""
+    with serve({"/": page("/missing")}) as site:
+        source = {"name": "site", "start_urls": [site.url], "contact": CONTACT, "delay": 0.0, "allow_private": True}
+        recipe = {"dataset": "pages", "sources": [{"crawl": source}], "stages": ["extract"]}
+        (tmp_path / "recipe.yaml").write_text(json.dumps(recipe))
+
+        done = _run(tmp_path, "crawl", "recipe.yaml")
+
+    assert done.returncode == 0, done.stderr
+
+
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", COMMAND, *arguments, "--quiet"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Arrow's packages for other systems may lack jemalloc")

@@ -20,7 +20,7 @@ from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
 
 CONTACT = "mailto:crawl@example.org"
-QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01)
+QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01, max_wait_s=0.05)
 
 
 @dataclass

@@ -123,3 +123,13 @@ def test_any_bytes_have_an_answer(body: bytes, coding: str, is_archived: bool) -
         undo(body, coding, is_archived=is_archived)
     except DataError:
         return  # which says what happened
+
+
+@pytest.mark.parametrize(
+    ("coding", "member"),
+    [("gzip", gzip.compress(b"")), ("deflate", zlib.compress(b"")), ("zstd", zstandard.compress(b""))],
+)
+def test_a_million_empty_members_are_refused(coding: str, member: bytes) -> None:
+    """Each member costs time and adds nothing to the size, so only their number can be limited."""
+    with pytest.raises(DataError, match="more than 10,000 members"):
+        undo_content_codings(member * 1_000_000, coding, max_bytes=1000)

@@ -87,7 +87,7 @@ def test_a_page_that_robots_forbids_is_in_the_ledger_and_not_in_the_archive(raw_
 )
 def test_nothing_is_fetched_when_robots_txt_cannot_be_had(robots: Answer, raw_dir: Path) -> None:
     """RFC 9309 §2.3.1.4: if robots.txt is unreachable, everything is disallowed."""
-    limits = Limits(timeout_s=0.3, retries=0)
+    limits = Limits(timeout_s=0.3, retries=0, backoff_s=0.01)
     with serve({"/robots.txt": robots, "/": page()}) as site, pytest.raises(UnfinishedError, match="robots"):
         _crawl(site, raw_dir, limits=limits)
 
@@ -291,7 +291,7 @@ def test_pages_that_cannot_be_kept_are_in_the_ledger_with_their_reason(raw_dir: 
         "/ok": page(),
     }
     with serve(answers) as site:
-        manifest = _crawl(site, raw_dir, limits=Limits(timeout_s=0.5, max_bytes=200_000, retries=0))
+        manifest = _crawl(site, raw_dir, limits=Limits(timeout_s=0.5, max_bytes=200_000, retries=0, backoff_s=0.01))
 
     assert pages(raw_dir) == ["/", "/ok"]
     assert ledger(raw_dir, manifest) == {
@@ -417,7 +417,7 @@ def test_a_site_that_goes_away_half_way_is_finished_later(raw_dir: Path) -> None
     with serve({**answers}) as site:
         site.before = lambda path: site.answers.update(down) if path == "/5" else None
         with pytest.raises(UnfinishedError, match="stopped answering"):
-            _crawl(site, raw_dir, limits=Limits(retries=0))
+            _crawl(site, raw_dir, limits=Limits(retries=0, backoff_s=0.01))
         site.before, site.answers = None, answers
         manifest = _crawl(site, raw_dir)
 
@@ -433,7 +433,7 @@ def test_dead_pages_in_a_row_do_not_stop_a_crawl(raw_dir: Path, count: int) -> N
     dead = [f"/dead{number}" for number in range(count)]
     answers = {"/": page(*dead, "/good"), "/good": page(*dead[:1])}
     with serve({**answers, **dict.fromkeys(dead, Answer("", length=10))}) as site:
-        manifest = _crawl(site, raw_dir, limits=Limits(retries=0))
+        manifest = _crawl(site, raw_dir, limits=Limits(retries=0, backoff_s=0.01))
 
     assert pages(raw_dir) == ["/", "/good"]
     assert ledger(raw_dir, manifest) == dict.fromkeys(dead, "error.connection")

@@ -8,11 +8,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from string import ascii_lowercase
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from corpusmill.crawlers.frontier.addresses import is_public
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.robots import RobotsPolicy
 from corpusmill.crawlers.frontier.store import Frontier
@@ -163,32 +161,6 @@ def test_the_speed_of_hosts_does_not_decide_what_is_a_trap(tmp_path: Path) -> No
 
     assert slow_first == fast_first
     assert len(slow_first) == 1
-
-
-@pytest.mark.parametrize(
-    ("address", "public"),
-    [
-        ("93.184.215.14", True),
-        ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True),
-        ("127.0.0.1", False),
-        ("10.1.2.3", False),
-        ("172.16.0.1", False),
-        ("192.168.1.1", False),
-        ("169.254.169.254", False),
-        ("100.64.0.1", False),
-        ("0.0.0.0", False),
-        ("224.0.0.1", False),
-        ("::1", False),
-        ("fe80::1%eth0", False),
-        ("fd00::1", False),
-        ("::ffff:127.0.0.1", False),
-        ("64:ff9b::7f00:1", False),
-        ("2002:7f00:1::", False),
-    ],
-)
-def test_only_addresses_of_the_public_internet_are_public(address: str, public: bool) -> None:
-    """This includes IPv4 addresses embedded in IPv6."""
-    assert is_public(address) is public
 
 
 def test_a_robots_txt_is_read_for_our_name() -> None:

@@ -1,0 +1,1 @@
+"""Measurements of crawls of one real site behind nginx."""
