@@ -198,10 +198,11 @@ class SiteSpider(Spider):
             return
         outcome = self._without_loop(outcome)
         capture = outcome.capture
-        if outcome.exchange is not None and outcome.original is not None:
-            self._writer.write(outcome.exchange, original=outcome.original)
-        elif outcome.exchange is not None and capture is not None:
-            capture = self._archived(outcome.exchange, capture)
+        if outcome.exchange is not None:
+            if capture is None or outcome.original is not None:
+                self._writer.write(outcome.exchange, original=outcome.original)
+            else:
+                capture = self._archived(outcome.exchange, capture)
         settled = replace(outcome.settled, robots=self._robots, note=capture)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
