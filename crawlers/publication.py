@@ -72,11 +72,13 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
     earlier = () if published is None else published.files
     kept = [file for file in earlier if _is_earlier(file, job) and file.path in archived]
     new = [raw_file(path).model_copy(update={"responses": responses.get(path.name, 0)}) for path in archives(job)]
+    counts = frontier.counts()
+    counts["responses"] -= known.revisits()
     return RawManifest(
         **about(job),
         finished=True,
         files=(*kept, *new),
-        counts=frontier.counts() | (recrawl_counts(fates) if job.generation else {}),
+        counts=counts | (recrawl_counts(fates) if job.generation else {}),
         ledger=(_write_ledger(job, frontier).name,),
         generation=job.generation,
         pages=(pages.name,),

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.document import TIMESTAMP
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import Store, appearing
@@ -34,9 +35,6 @@ GONE_RULES: Final = MappingProxyType(
 )
 """Why the documents of a page leave the next version, by rule."""
 _ROWS: Final = 16_384
-
-Kind: TypeAlias = Literal["page", "redirect", "site"]
-"""A page, an address that redirects, or a file that speaks for a whole site, such as robots.txt."""
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -74,46 +72,6 @@ the current body, and `captured_at` is its time."""
 
 GONE_PAGES: Final = pa.schema([_required("url", pa.string()), _required("rule", pa.string()), ("message", pa.string())])
 """The pages that are gone, sorted by `url`."""
-
-
-@dataclass(frozen=True)
-class CrawledPage:
-    """A row of `CRAWLED_PAGES`. Times are in microseconds since 1970.
-
-    Args:
-        etag: `ETag` as the server sent it, as is `last_modified`.
-        location: The target of a redirect.
-        payload_digest: Digest of the body as it was sent, in the form of a WARC file.
-        text_digest: Digest of the text that decides whether the page changed.
-        reservations: Opt-outs in the headers, in a form that can be compared.
-        asked_at: Start of the latest crawl in which the server was asked for the page and answered.
-        interval_s: Seconds after which the page is due again; 0: in each recrawl.
-        misses: Recrawls in a row in which the page was missing.
-        gone: The rule by which its documents leave the next version; None while the page is there.
-    """
-
-    url: str
-    kind: Kind
-    address: str
-    status: int
-    etag: str | None = None
-    last_modified: str | None = None
-    location: str | None = None
-    payload_digest: str | None = None
-    text_digest: str | None = None
-    reservations: str | None = None
-    file: str | None = None
-    offset: int | None = None
-    captured_at: int | None = None
-    first_fetched_at: int | None = None
-    asked_at: int | None = None
-    interval_s: int = 0
-    misses: int = 0
-    gone: str | None = None
-    gone_message: str | None = None
-    gone_at: int | None = None
-    depth: int = 0
-    referrer: str | None = None
 
 
 def write_tables(pages: Iterator[CrawledPage], *, known: Path, gone: Path) -> int:

@@ -15,7 +15,7 @@ from typing import Final
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.crawlers.warc import Exchange, Original
-from corpusmill.schemas.crawled_pages import CrawledPage, Kind
+from corpusmill.schemas.crawled_page import CrawledPage, Kind
 
 NOT_MODIFIED: Final = 304
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

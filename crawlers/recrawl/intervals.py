@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.recipe import Recrawl
 
 FASTER: Final = 0.5

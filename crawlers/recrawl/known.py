@@ -10,13 +10,14 @@ from typing import Any, Final, NamedTuple
 
 from corpusmill.crawlers.frontier.entries import Entry, Settled, State
 from corpusmill.crawlers.recrawl.captures import Capture
-from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.crawled_page import CrawledPage
 
 _PAGE: Final = ", ".join(field.name for field in fields(CrawledPage))
 _CAPTURE: Final = ", ".join(field.name for field in fields(Capture))
 _SCHEMA: Final = f"""
 CREATE TABLE IF NOT EXISTS known ({_PAGE}, PRIMARY KEY (url)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS captures (id INTEGER PRIMARY KEY, {_CAPTURE});
+CREATE TABLE IF NOT EXISTS site_revisits (page INTEGER PRIMARY KEY, number INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS sites (url TEXT PRIMARY KEY, page INTEGER NOT NULL, {_CAPTURE}) WITHOUT ROWID;
 """
 
@@ -43,6 +44,7 @@ class KnownPages:
 
     def __init__(self) -> None:
         self._sites: dict[str, Capture] = {}
+        self._site_revisits = 0
 
     def create(self, db: sqlite3.Connection) -> None:
         """Create the tables, unless they exist."""
@@ -58,7 +60,10 @@ class KnownPages:
             # After a kill, the files of a site are fetched again; the row of the stored response counts it.
             if capture.is_stored or not self._has_site(url):
                 _insert(db, "sites", (url, entry.id, *astuple(capture)))
+        if self._site_revisits:
+            _insert(db, "site_revisits", (entry.id, self._site_revisits))
         self._sites.clear()
+        self._site_revisits = 0
 
     def _has_site(self, url: str) -> bool:
         return self._db.execute("SELECT 1 FROM sites WHERE url = ?", (url,)).fetchone() is not None
@@ -67,6 +72,7 @@ class KnownPages:
         """Delete the captures that the archive has lost."""
         db.execute(f"DELETE FROM captures WHERE id IN ({pages})", values)
         db.execute(f"DELETE FROM sites WHERE page IN ({pages})", values)
+        db.execute(f"DELETE FROM site_revisits WHERE page IN ({pages})", values)
 
     def add(self, pages: Iterable[CrawledPage]) -> None:
         """Add what is known before the crawl; the caller has opened a transaction."""
@@ -76,6 +82,7 @@ class KnownPages:
     def note_site(self, url: str, capture: Capture) -> None:
         """Store the *capture* of a file of a site when the next page is settled, whose record follows it."""
         self._sites[url] = capture
+        self._site_revisits += not capture.is_stored
 
     def page(self, key: str) -> CrawledPage | None:
         """Return what was known before the crawl about the address with the canonical URL *key*."""
@@ -104,6 +111,12 @@ class KnownPages:
             if result.url != latest:
                 latest = result.url
                 yield result
+
+    def revisits(self) -> int:
+        """Return the number of revisits in the archives of this crawl."""
+        query = "SELECT (SELECT count(*) FROM captures WHERE NOT is_stored), (SELECT total(number) FROM site_revisits)"
+        pages, sites = self._db.execute(query).fetchone()
+        return int(pages) + int(sites)
 
     def responses(self) -> dict[str, int]:
         """Return the number of stored responses with a page, or a file of a site, by archive."""

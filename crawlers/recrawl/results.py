@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from corpusmill.crawlers.recrawl.intervals import missing_rule, next_interval_s
 from corpusmill.crawlers.recrawl.known import Result
-from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.recipe import Recrawl
 
 
@@ -19,13 +19,14 @@ def pages_after(
 
     Args:
         counts: Counts what became of pages, as `recrawl_counts` names them.
-        archives: Receives the names of the archives that have the body of a page, or of a file of a site.
+        archives: Receives the names of the archives that have the body of a page, or of a file of a site. Those of a
+            page that is gone are among them, because the ledger of a version lists its captures.
     """
     for result in results:
         page = page_after(result, at=at, bounds=bounds)
         if page is not None:
             counts.update(_fates(result, page))
-            if page.file is not None and page.kind != "redirect" and page.gone is None:
+            if page.file is not None and page.kind != "redirect":
                 archives.add(page.file)
             yield page
 

@@ -21,7 +21,8 @@ from corpusmill.crawlers.frontier.ledger import LedgerRow
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.recrawl.intervals import is_due
 from corpusmill.crawlers.recrawl.known import KnownPages
-from corpusmill.schemas.crawled_pages import CrawledPage, read_crawled_pages
+from corpusmill.schemas.crawled_page import CrawledPage
+from corpusmill.schemas.crawled_pages import read_crawled_pages
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
@@ -30,8 +31,8 @@ from corpusmill.schemas.urls import canonical_url
 
 _ROWS: Final = 8_192
 _MAY_PASS: Final = (
-    *("budget.", "error.", "http.408", "http.425", "http.429", "http.5"),
-    *("robots.disallowed", "robots.unreachable"),
+    *("budget.", "error.", "host.suspended", "http.408", "http.425", "http.429", "http.5"),
+    *("robots.crawl_delay", "robots.disallowed", "robots.unreachable"),
 )
 """Beginnings of the rules of pages that are asked for again. Others are asked for if a changed page links to them."""
 _STAYS: Final = frozenset(("budget.depth", "error.too_large"))

@@ -42,7 +42,7 @@ from corpusmill.crawlers.rendering.middleware import RENDER, RENDERING
 from corpusmill.crawlers.rendering.page import Rendering
 from corpusmill.crawlers.rendering.record import rendered_exchange, with_declarations
 from corpusmill.crawlers.warc import Exchange, WarcWriter, archive_name
-from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import authority, canonical_url

@@ -81,6 +81,7 @@ def test_an_unchanged_site_answers_without_bodies_and_none_is_stored_twice(site:
     ]
     assert second.files[0] == first.files[0]
     assert counts(second) == {"pages": 4, "revisits": 4}
+    assert (second.counts["requests"], second.counts["responses"]) == (7, 0)
     assert (first.generation, second.generation) == (0, 1)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from corpusmill.crawlers.recrawl.intervals import is_due, next_interval_s
 from corpusmill.crawlers.recrawl.known import Result
 from corpusmill.crawlers.recrawl.results import page_after
-from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.recipe import Recrawl
 
 DAY_S = 86_400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from click.testing import CliRunner
 
 import corpusmill
+from corpusmill.command import cli
 from corpusmill.pipelines.dataset.diff import diff
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
@@ -21,6 +24,7 @@ from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.recrawl.sites import articles, tagged
 from tests.crawlers.sites import CONTACT, Answer, Site, page, serve
+from tests.shared_engines import SharedEngines
 from tests.test_promises import run_once
 
 ACQUISITION = corpusmill.acquisition()
@@ -102,6 +106,8 @@ def test_exactly_what_changed_on_the_site_is_in_the_difference(recipe: Path, sit
     # of the start page and three other pages an earlier capture, and of two pages that are gone the only one
     assert (first.manifest.counts.earlier, third.manifest.counts.earlier) == (0, 6)
     assert third.manifest.counts.ledger == 6
+    again, _ = run_once(recipe, recipe.parent / "corpus", fresh=True, batch_rows=1)
+    assert again["version"] == result["version"]
     assert paths(left["examples"]["removed"]) == {f"/{name}" for name in NAMES[3:5]}
     assert left["by_rule"] == {"gone.404": {"removed": 2, "added": 0}}
     assert [step["cached"] for step in result["steps"] if step["name"] in ("extract", ":optouts")] == [True, True]
@@ -127,3 +133,37 @@ def test_a_page_that_opts_out_later_leaves_the_next_version(recipe: Path, site: 
     assert (left["added"], left["changed"]) == (0, 0)
     assert paths(left["examples"]["removed"]) == {"/page-0", "/page-1"}
     assert left["by_rule"].keys() == {"optout.noai", "optout.agents"}
+
+
+@pytest.mark.engine
+def test_engines_agree_about_pages_that_are_gone(
+    recipe: Path, site: Site, tmp_path: Path, shared_engine: SharedEngines
+) -> None:
+    """Promise 1, with the steps that exist only after a page is gone."""
+    run(recipe)
+    del site.answers["/page-0"]
+    for _ in range(2):
+        recrawl(recipe)
+    expected, version = run(recipe)
+
+    for name in ("beam", "spark"):
+        shutil.copytree(tmp_path / "corpus" / "raw", tmp_path / name / "raw")
+        result, _ = run_once(recipe, tmp_path / name, engine=shared_engine(name))
+        assert result["version"] == expected["version"]
+    assert version.manifest.counts.ledger == 1
+
+
+@pytest.mark.slow
+def test_the_command_says_what_a_recrawl_found(recipe: Path, site: Site) -> None:
+    """Without an earlier crawl it is a crawl, and says so."""
+    arguments = ["crawl", str(recipe), "--recrawl", "--workspace", str(recipe.parent / "corpus")]
+    first = CliRunner().invoke(cli, arguments)
+    site.answers |= articles(*NAMES, "new")
+
+    second = CliRunner().invoke(cli, arguments)
+
+    assert "s: there was no finished crawl of this definition, so every page was fetched" in first.stderr
+    assert "s: crawled 13 pages, 0 redirects, " in first.stdout
+    assert "every page was fetched" not in second.stderr
+    assert "s: recrawled 14 pages, 0 redirects, " in second.stdout
+    assert "  pages: 1 changed, 1 new, 0 gone, 12 stored already, 0 kept without an answer" in second.stdout
