@@ -110,6 +110,9 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
     lines = [table(_stage_rows(explained["steps"]), ["stage", "action", "documents", "reason"]), ""]
     lines += [f"source `{name}`: {change}" for name, change in explained["sources_changed"].items()]
+    if explained["sources_due"]:
+        names = ", ".join(f"`{name}`" for name in explained["sources_due"])
+        lines.append(f"older than `refresh`, so `run` acquires them first, which may change the plan: {names}")
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)
@@ -151,10 +154,11 @@ def _without_inner_steps(reason: str) -> str:
 @click.command()
 @RECIPE
 @click.option("--source", metavar="NAME", help="Only this source.")
+@click.option("--recrawl", is_flag=True, help="Start from the pages of the last crawl, and fetch only what changed.")
 @click.pass_obj
-def crawl(console: Console, recipe: Path, source: str | None) -> None:
+def crawl(console: Console, recipe: Path, source: str | None, recrawl: bool) -> None:
     """Crawl the sites of RECIPE, or resume a crawl that was interrupted."""
-    _acquire(console, recipe, kind="crawl", only=source, copy=False)
+    _acquire(console, recipe, kind="crawl", only=source, recrawl=recrawl)
 
 
 @click.command()
@@ -167,7 +171,9 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
     _acquire(console, recipe, kind="load", only=source, copy=copy)
 
 
-def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
+def _acquire(
+    console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool = False, recrawl: bool = False
+) -> None:
     from corpusmill.schemas.without_pandas import do_without_pandas
 
     if kind == "crawl":  # neither a stage nor a loader of a user runs
@@ -191,12 +197,18 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
         )
     workspace.make()
     for source in sources:
-        console.say(f"{kind} {source.name}")
+        console.say(f"{'recrawl' if recrawl else kind} {source.name}")
         observer = Silent() if console.quiet else Lines(console)
         acquisition = console.parts["acquisition"]
-        manifest = acquire(loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy)
+        manifest = acquire(
+            loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy, recrawl=recrawl
+        )
+        if recrawl and not manifest.generation:
+            console.say(f"{source.name}: there was no finished crawl of this definition, so every page was fetched")
         total = sum(file.size for file in manifest.files)
         result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
+        if manifest.statistics is not None:
+            result["statistics"] = manifest.statistics.as_json()
         if console.as_json:
             console.data(result)
         else:

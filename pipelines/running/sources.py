@@ -23,10 +23,12 @@ def acquire(
     observer: Observer | None = None,
     force: bool = False,
     copy: bool = False,
+    recrawl: bool = False,
 ) -> RawManifest:
     """Return the raw manifest of *source*; acquire it first if it is missing, unfinished, too old or defined otherwise.
 
-    With *force*, it is always acquired. If files were registered as copies, those of a new definition are copied too.
+    With *force*, it is always acquired. A crawl that is too old is recrawled, and with *recrawl* any crawl. If files
+    were registered as copies, those of a new definition are copied too.
 
     Raises:
         RecipeError: The definition of the source changed, and `check_definition` does not allow it.
@@ -46,7 +48,16 @@ def acquire(
             copy = copy or (not force and not all(file.is_in_place for file in existing.files))
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
-            return _crawl(source, workspace, acquisition, observer, extend=is_current, base=loaded.path.parent)
+            is_old_crawl = existing is not None and not force
+            return _crawl(
+                source,
+                workspace,
+                acquisition,
+                observer,
+                extend=is_current,
+                base=loaded.path.parent,
+                recrawl=recrawl or is_old_crawl,
+            )
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
 
 
@@ -58,6 +69,7 @@ def _crawl(
     *,
     extend: bool,
     base: Path,
+    recrawl: bool,
 ) -> RawManifest:
     observer.crawl_started(source.name)
     manifest = acquisition.crawl(
@@ -67,6 +79,7 @@ def _crawl(
         progress=partial(observer.crawl_advanced, source.name),
         extend=extend,
         base=base,
+        recrawl=recrawl,
     )
     observer.crawl_done(source.name, crawl_result(manifest))
     return manifest
