@@ -11,7 +11,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-RESOLVED := pyproject.toml constraints.txt $(wildcard pipelines/stages/*/native/*)
+RESOLVED := pyproject.toml constraints.txt $(wildcard crawlers/native/* pipelines/stages/*/native/*)
 # Tests wait for servers and processes a third of the time, so three of them keep two cores busy.
 WORKERS ?= 3
 

@@ -2,11 +2,11 @@
 
     python -m benchmarks.frontier [--urls 1000000] [--hosts 1] [--settle 5000] [--links 20]
 
-First, URLs are added as the links of pages, 1,000 at a time, spread over HOSTS hosts. Then SETTLE of them are taken and
+First, URLs are added 1,000 at a time, spread over HOSTS hosts. Then SETTLE of them are taken and
 settled, each with LINKS links, of which three quarters are known, as menus are. *add_us* and *settle_us* are
 microseconds of CPU time for a URL; *settle_us* includes taking it, and comparing its text with 32 others.
 *peak_mb* is the memory of the process, of which *start_mb* were there before the queue was opened. *open_s* is the time
-to open the file again. 10 million URLs need 5 GB of disk and some minutes.
+to open the file again. 10 million URLs need about 3 GB of disk and five minutes of CPU time.
 
 The script prints JSON. To see what a whole crawl costs beside Scrapy, run `benchmarks.peers.killed_crawl`.
 """

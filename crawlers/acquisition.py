@@ -24,12 +24,13 @@ class CrawlersAcquisition:
         store: Store,
         progress: Callable[[CrawlProgress], None],
         extend: bool = False,
+        base: Path,
         recrawl: bool = False,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
         from corpusmill.crawlers.crawl import crawl
 
-        return crawl(source, folder, store=store, progress=progress, extend=extend, recrawl=recrawl)
+        return crawl(source, folder, store=store, progress=progress, extend=extend, base=base, recrawl=recrawl)
 
     def pages(self, source: CrawlSource, folder: Path) -> int:
         """Return the number of pages that the latest crawl of *source* in *folder* archived."""

@@ -25,6 +25,8 @@ from corpusmill.crawlers.retry_after import retry_after_s
 from corpusmill.crawlers.warc import Exchange
 from corpusmill.schemas.errors import DataError
 
+ANY_TYPE: Final = frozenset(("*",))
+"""For `media_types`: errors are refused, and any declared type is accepted."""
 _CONNECT_S: Final = 10.0
 """Time limit for a connection to one of the addresses of a host."""
 _ASKED: Final = {
@@ -224,7 +226,7 @@ def _unwanted(head: Head, media_types: frozenset[str] | None) -> Refusal | None:
     if head.status != 200:
         wait = retry_after_s(head.headers, now=datetime.now(UTC)) if is_transient(head.status) else None
         return Refusal(f"http.{head.status}", head.raw[0].decode("latin-1")[:200], retry_after_s=wait)
-    if head.media_type in (None, *media_types):
+    if media_types is ANY_TYPE or head.media_type in (None, *media_types):
         return None
     return Refusal("content.not_html", head.media_type or "")
 

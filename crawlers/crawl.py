@@ -17,6 +17,7 @@ from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
 from corpusmill.crawlers.preparation import prepare
 from corpusmill.crawlers.publication import finish
+from corpusmill.crawlers.rendering.browser import check_browser
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
@@ -34,6 +35,7 @@ def crawl(
     progress: Progress | None = None,
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
+    base: Path = Path(),
     recrawl: bool = False,
     now: datetime | None = None,
 ) -> RawManifest:
@@ -52,13 +54,17 @@ def crawl(
             changed. Without a finished crawl of the same definition, it starts from the start pages all the same.
         now: The time at which a new crawl starts; by default that of the clock.
         extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
+        base: Folder from which the paths of lists of URLs start: that of the recipe.
 
     Raises:
-        SourceError: No page could be fetched from the start pages, and a retry would not help.
+        SourceError: No page could be fetched, and a retry would not help; or a list of URLs cannot be read.
         DamagedFileError: The existing manifest cannot be read.
+        UsageError: The pages must be rendered, and there is no browser.
         UnfinishedError: The site or the disk is not available, or another process crawls the source. The same call
             resumes the crawl.
     """
+    if source.render:
+        check_browser()
     raw_dir = raw_dir.absolute()
     path = frontier_path(source.name, raw_dir)
     try:
@@ -67,7 +73,7 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = prepare(source, raw_dir, path, limits, published, extend=extend, recrawl=recrawl, now=now)
+            job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
             return finish(job, published)
     except (OSError, sqlite3.OperationalError) as error:

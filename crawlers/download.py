@@ -14,7 +14,7 @@ from scrapy.core.downloader.handlers.base import BaseDownloadHandler
 from scrapy.crawler import Crawler
 from scrapy.http import Response
 
-from corpusmill.crawlers.client import Client
+from corpusmill.crawlers.client import ANY_TYPE, Client
 from corpusmill.crawlers.cookies import CookieStore
 from corpusmill.crawlers.frontier.refusal import SUSPENDED, Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
@@ -37,6 +37,10 @@ KNOWN: Final = "corpusmill_known"
 """Key of what is known about the page in a request's `meta`, by which the request is conditional."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
+LISTING_BYTES: Final = "corpusmill_listing_bytes"
+"""Set in the `meta` of a request for a sitemap or a feed of any media type: the size at which its body is cut."""
+FOR_RENDERING: Final = "corpusmill_for_rendering"
+"""Set in the `meta` of a request of a page that is rendered, for which any complete response is accepted, once."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
 
@@ -71,11 +75,17 @@ class DownloadHandler(BaseDownloadHandler):
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
         url, known = request.meta[ADDRESS], request.meta.get(KNOWN)
-        validators = conditions(known, address=url)
-        exchange = await self._tries(url, is_robots=is_robots, retries=retries, validators=validators)
+        cut_at: int | None = request.meta.get(LISTING_BYTES)
+        if request.meta.get(FOR_RENDERING):
+            exchange = await self._try(url, is_robots=False, cut_at=None, media_types=None)
+        else:
+            validators = conditions(known, address=url)
+            exchange = await self._tries(
+                url, is_robots=is_robots, retries=retries, cut_at=cut_at, validators=validators
+            )
         if known is not None and exchange.status == NOT_MODIFIED and adds_reservation(exchange, known):
             # The stored response does not state the opt-out, so the page is fetched with it.
-            exchange = await self._tries(url, is_robots=is_robots, retries=retries)
+            exchange = await self._tries(url, is_robots=is_robots, retries=retries, cut_at=cut_at)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -84,21 +94,38 @@ class DownloadHandler(BaseDownloadHandler):
         await self._client.close()
 
     async def _tries(
-        self, url: str, *, is_robots: bool, retries: int, validators: Mapping[str, str] = MappingProxyType({})
+        self,
+        url: str,
+        *,
+        is_robots: bool,
+        retries: int,
+        cut_at: int | None,
+        validators: Mapping[str, str] = MappingProxyType({}),
     ) -> Exchange:
         """Fetch *url* again after a temporary failure; the pace of its host decides when."""
+        media_types = HTML_TYPES if cut_at is None else ANY_TYPE
         for _ in range(retries):
             try:
-                exchange = await self._try(url, is_robots=is_robots, validators=validators)
+                exchange = await self._try(
+                    url, is_robots=is_robots, cut_at=cut_at, media_types=media_types, validators=validators
+                )
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
             else:
                 if not is_transient(exchange.status):
                     return exchange
-        return await self._try(url, is_robots=is_robots, validators=validators)
+        return await self._try(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types, validators=validators)
 
-    async def _try(self, url: str, *, is_robots: bool, validators: Mapping[str, str]) -> Exchange:
+    async def _try(
+        self,
+        url: str,
+        *,
+        is_robots: bool,
+        cut_at: int | None,
+        media_types: frozenset[str] | None,
+        validators: Mapping[str, str] = MappingProxyType({}),
+    ) -> Exchange:
         """Fetch *url* when it is the turn of its host.
 
         Raises:
@@ -111,7 +138,9 @@ class DownloadHandler(BaseDownloadHandler):
         async with self._slots:
             began = monotonic()
             try:
-                exchange = await self._get(url, is_robots=is_robots, validators=validators)
+                exchange = await self._get(
+                    url, is_robots=is_robots, cut_at=cut_at, media_types=media_types, validators=validators
+                )
             except Refusal as refusal:
                 load, asked_s = load_of_rule(refusal.rule), refusal.retry_after_s or 0.0
                 self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
@@ -123,10 +152,18 @@ class DownloadHandler(BaseDownloadHandler):
             self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
         return exchange
 
-    async def _get(self, url: str, *, is_robots: bool, validators: Mapping[str, str]) -> Exchange:
+    async def _get(
+        self,
+        url: str,
+        *,
+        is_robots: bool,
+        cut_at: int | None,
+        media_types: frozenset[str] | None,
+        validators: Mapping[str, str],
+    ) -> Exchange:
         if is_robots:
             return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
-        return await self._client.get(url, media_types=HTML_TYPES, conditions=validators)
+        return await self._client.get(url, media_types=media_types, cut_at=cut_at, conditions=validators)
 
     def _check_suspension(self, host: str) -> None:
         left_s = self._pace.suspended_s(host)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one URL; its exchange, if any, is archived.
+    """The outcome of one URL; its exchange, if any, is archived, with the rendered page, if there is one.
 
     Args:
         capture: What a recrawl has to know about it.
@@ -27,6 +27,7 @@ class Outcome:
     entry: Entry
     settled: Settled
     exchange: Exchange | None = None
+    rendered: Exchange | None = None
     capture: Capture | None = None
     original: Original | None = None
 

@@ -14,6 +14,7 @@ from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.pace import Pace
+from corpusmill.crawlers.rendering.limits import PAGE_TIMEOUT_S
 from corpusmill.schemas.recipe import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
@@ -33,7 +34,10 @@ class Limits:
         slow_s: An answer that takes longer slows down the requests to its host.
         max_retry_after_s: Longest pause that a server may ask for with `Retry-After`; for a longer one, the crawl
             leaves the host for another time.
+        listing_bytes: Size at which a sitemap or a feed is cut, as sent.
+        max_listings: Sitemaps and feeds that are read in a crawl.
         archive_bytes: Size from which a new archive file is started.
+        render_timeout_s: Time limit of the scripts of a page; the time of their requests does not count.
     """
 
     timeout_s: float = 60.0
@@ -45,6 +49,9 @@ class Limits:
     slow_s: float = 5.0
     max_retry_after_s: float = 300.0
     archive_bytes: int = 10**9
+    listing_bytes: int = 52_428_800
+    max_listings: int = 10_000
+    render_timeout_s: float = PAGE_TIMEOUT_S
 
 
 @dataclass(frozen=True)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
+from corpusmill.crawlers._scan import scan
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.traps import SKETCHED_CHARACTERS
 from corpusmill.crawlers.references import names_another_scheme, resolved_url
-from corpusmill.crawlers.tags import Tag, attributes_of, tags, visible_text
 from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.urls import TooLongURLError
 
 _ROBOTS_NAMES: Final = frozenset(("robots", PRODUCT_TOKEN))
-_HIDDEN: Final = frozenset(("/script", "/style"))
-"""End tags of elements whose content is not text."""
-_REFRESH: Final = re.compile(r"^\s*[\d.]*\s*[;,]\s*(?:url\s*=\s*)?[\"']?([^\"']+)", re.IGNORECASE)
 _REFERENCE_CHARACTERS: Final = 200
-
+FEED_TYPES: Final = frozenset(("application/rss+xml", "application/atom+xml", "application/feed+json"))
+"""Types of the links in which a page announces its feeds (https://www.rssboard.org/rss-autodiscovery)."""
+MAX_FEEDS: Final = 4
+"""Announced feeds of a page that are read: most sites have one of posts, one of comments, each in two formats."""
 MAX_LINK_CHARACTERS: Final = 1 << 24
 """Maximum length of all links of a page, each counted once: 200,000 links of 80 characters. A long base address makes
 long links of short references."""
@@ -51,7 +52,7 @@ class PageLinks:
     """Distinct absolute URLs that a page links to, in page order; `nofollow` has those with that directive.
 
     `noindex` says whether the page has that directive. `text` is its text, including title and navigation. `unusable`
-    has the links without a valid address.
+    has the links without a valid address. `feeds` are the feeds that it announces.
     """
 
     follow: tuple[str, ...]
@@ -59,69 +60,7 @@ class PageLinks:
     noindex: bool
     text: str = ""
     unusable: tuple[UnusableLink, ...] = ()
-
-
-@dataclass
-class _Page:
-    """The links, directives and texts of a page, as far as it is scanned.
-
-    Args:
-        hrefs: The references, and whether one of the links with them may be followed.
-    """
-
-    base: str | None = None
-    hrefs: dict[str, bool] = field(default_factory=dict)
-    directives: list[str] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    _characters: int = 0
-    _link: tuple[str, int] | None = None
-
-    def add_text(self, markup: str) -> None:
-        """Add the text of *markup*, unless the page has more text than is compared."""
-        if markup and self._characters <= SKETCHED_CHARACTERS:
-            text = visible_text(markup[: 10 * SKETCHED_CHARACTERS])
-            self._characters += len(text)
-            self.texts.append(text)
-
-    def add(self, tag: Tag) -> None:
-        """Add what *tag* declares."""
-        if tag.name in ("a", "/a", ""):
-            self._end_link()
-        match tag.name:
-            case "a" | "area":
-                self._add_link(tag)
-            case "iframe" | "frame":
-                self._add_href(attributes_of(tag).get("src"))
-            case "base" if self.base is None:
-                self.base = attributes_of(tag).get("href")
-            case "meta":
-                self._add_meta(attributes_of(tag))
-
-    def _add_link(self, tag: Tag) -> None:
-        attributes = attributes_of(tag)
-        href = attributes.get("href")
-        self._add_href(href, may_follow="nofollow" not in attributes.get("rel", "").lower().split())
-        if tag.name == "a" and href is not None:
-            self._link = href, len(self.texts)
-
-    def _end_link(self) -> None:
-        """Delete the text of the link that ends here if it only shows its address."""
-        if self._link is not None:
-            href, start = self._link
-            self._link = None
-            if "".join(map(str.strip, self.texts[start:])) == href:
-                del self.texts[start:]
-
-    def _add_href(self, href: str | None, *, may_follow: bool = True) -> None:
-        if href is not None:
-            self.hrefs[href] = self.hrefs.get(href, False) or may_follow
-
-    def _add_meta(self, attributes: Mapping[str, str]) -> None:
-        if attributes.get("name", "").strip().lower() in _ROBOTS_NAMES:
-            self.directives.append(attributes.get("content", ""))
-        if attributes.get("http-equiv", "").lower() == "refresh":
-            hit = _REFRESH.match(attributes.get("content", ""))
-            self._add_href(hit[1] if hit else None)
+    feeds: tuple[str, ...] = ()
 
 
 def page_links(
@@ -137,15 +76,15 @@ def page_links(
         Refusal: ``error.too_large``: its links have more than `MAX_LINK_CHARACTERS`.
     """
     text, encoding = decode_with_codec(body, headers.get("content-type"))
-    page = _scanned(text)
+    base_href, references, stated, alternates, visible = scan(text, PRODUCT_TOKEN, SKETCHED_CHARACTERS)
     tags = [headers.get("x-robots-tag", "")] if robots_tags is None else robots_tags
-    directives = _words(page.directives).union(*map(header_directives, tags))
-    base = _base(page.base, url)
+    directives = _words([stated]).union(*map(header_directives, tags))
+    base = _base(base_href, url)
     follows = "nofollow" not in directives
     links: dict[str, bool] = {}
     unusable: list[UnusableLink] = []
     characters = 0
-    for href, may_follow in page.hrefs.items():
+    for href, may_follow in references.items():
         try:
             target = _absolute(href, base=base, encoding=encoding)
         except ValueError as error:
@@ -161,7 +100,8 @@ def page_links(
         follow=tuple(target for target, follow in links.items() if follow),
         nofollow=tuple(target for target, follow in links.items() if not follow),
         noindex="noindex" in directives,
-        text=" ".join(page.texts),
+        feeds=tuple(_feeds(alternates, base=base, encoding=encoding)),
+        text=visible,
         unusable=tuple(dict.fromkeys(unusable)),
     )
 
@@ -196,21 +136,6 @@ def _base(href: str | None, url: str) -> str:
         return url
 
 
-def _scanned(text: str) -> _Page:
-    page = _Page()
-    templates = 0
-    for tag in tags(text):
-        if not templates and tag.name not in _HIDDEN:
-            page.add_text(tag.before)
-        if tag.name == "template":
-            templates += 1
-        elif tag.name == "/template":
-            templates = max(0, templates - 1)
-        elif not templates:
-            page.add(tag)
-    return page
-
-
 def _absolute(href: str, *, base: str, encoding: str) -> str | None:
     """Return the address of *href* without fragment; None if it is no link to another page.
 
@@ -221,3 +146,12 @@ def _absolute(href: str, *, base: str, encoding: str) -> str | None:
     if not href or href[0] == "#" or names_another_scheme(href):
         return None
     return resolved_url(href, base=base, encoding=encoding)
+
+
+def _feeds(alternates: Iterable[tuple[str, str]], *, base: str, encoding: str) -> Iterable[str]:
+    """Yield the addresses of the first feeds among the *alternates* of a page: types and references."""
+    types = [(media_type.partition(";")[0].strip().lower(), href) for media_type, href in alternates]
+    for href in [href for media_type, href in types if media_type in FEED_TYPES][:MAX_FEEDS]:
+        with suppress(ValueError):
+            if feed := _absolute(href, base=base, encoding=encoding):
+                yield feed

@@ -66,9 +66,10 @@ class RobotsMiddleware:
 
     async def _visit(self, site: str, host: str | None) -> RobotsPolicy:
         """Fetch the files of *site*, such as ``https://example.org``, and return what its robots.txt permits."""
-        policy = await self._ask(f"{site}/robots.txt")
+        policy = await self._ask(robots := f"{site}/robots.txt")
         if policy.is_too_slow:
             return policy
+        self._spider.add_sitemaps(policy.sitemaps, robots=robots)
         if host and policy.crawl_delay_s:
             self._spider.pace.set_delay(host, policy.crawl_delay_s)
         for path in (TDMREP, AI_TXT):

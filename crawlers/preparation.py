@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
 from corpusmill.crawlers.crawl_definition import allows_budget, definition, is_same_crawl, stored_definition
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
-from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.seeding import seed_recrawl
-from corpusmill.crawlers.references import resolved_url
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
@@ -33,6 +31,7 @@ def prepare(
     extend: bool,
     recrawl: bool,
     now: datetime | None,
+    base: Path,
 ) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
@@ -47,8 +46,8 @@ def prepare(
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        base = published if recrawl and published is not None and can_recrawl(source, published) else None
-        frontier = _new_queue(source, path, store, base, now=now or datetime.now(UTC))
+        before = published if recrawl and published is not None and can_recrawl(source, published) else None
+        frontier = _new_queue(source, path, store, before, base=base, now=now or datetime.now(UTC))
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
     frontier.retry()
     job = _job(source, raw_dir, path, limits, frontier)
@@ -64,16 +63,17 @@ def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:
     return published.finished and bool(published.pages) and is_same_crawl(source, published)
 
 
-def _new_queue(source: CrawlSource, path: Path, store: Store, base: RawManifest | None, *, now: datetime) -> Frontier:
-    """Make the queue of a crawl from the start pages, or of a recrawl of *base*."""
+def _new_queue(
+    source: CrawlSource, path: Path, store: Store, before: RawManifest | None, *, base: Path, now: datetime
+) -> Frontier:
+    """Make the queue of a crawl from the start pages, or of a recrawl of the crawl *before*."""
     known = KnownPages()
     frontier = open_frontier(source, path, companions=(known,))
-    if base is None:
-        frontier.seed(_starts(source))
-    else:
-        now_us = microseconds(now)
-        seed_recrawl(frontier, known, starts=_starts(source), raw=store, published=base, now=now_us)
-    frontier.remember(started_at=now.isoformat(), generation=0 if base is None else base.generation + 1)
+    if before is not None:
+        starts = set(map(canonical_url, source.start_urls))
+        seed_recrawl(frontier, known, starts=starts, raw=store, published=before, now=microseconds(now))
+    seed(frontier, source, base=base)
+    frontier.remember(started_at=now.isoformat(), generation=0 if before is None else before.generation + 1)
     return frontier
 
 
@@ -113,12 +113,6 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
         return False
     sizes = {path.name: path.stat().st_size for path in raw_dir.glob("*.warc.gz")}
     return all(sizes.get(file.path) == file.size for file in published.files)
-
-
-def _starts(source: CrawlSource) -> Iterator[Link]:
-    for url in source.start_urls:
-        key = canonical_url(url)
-        yield Link(key, resolved_url(url, base=key), depth=0)
 
 
 def _tool() -> str:

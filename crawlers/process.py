@@ -138,7 +138,10 @@ def _size(path: Path) -> int:
 
 
 def _progress(frontier: Frontier) -> dict[str, Any]:
-    return {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
+    return {
+        **{"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)},
+        **{"hosts": frontier.ready_hosts, "size": frontier.size},
+    }
 
 
 def _write(**fields: Any) -> None:

@@ -108,7 +108,7 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 
 def _check_pages(job: Job, frontier: Frontier) -> None:
     """Raise if the crawl fetched no page, or if a host stopped answering."""
-    start = job.source.start_urls[0]
+    start = next(iter(job.source.start_urls), "the site")
     if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
         hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
@@ -133,6 +133,8 @@ def _hint(seen: dict[str, str | None]) -> str:
         return "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
     if "scope.offsite" in seen:
         return "the start page redirects to another host; use that host in start_urls"
+    if any(rule.startswith(("sitemap.", "feed.", "urls.")) for rule in seen):
+        return "correct the addresses in `sitemaps` and `feeds`, or the lines of `urls`"
     return "correct start_urls"
 
 

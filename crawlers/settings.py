@@ -41,7 +41,11 @@ DOWNLOAD_HANDLERS = {
     "https": "corpusmill.crawlers.download.DownloadHandler",
 }
 DOWNLOADER_MIDDLEWARES_BASE: dict[str, Any] = {}
-DOWNLOADER_MIDDLEWARES = {"corpusmill.crawlers.middlewares.RobotsMiddleware": 100}
+DOWNLOADER_MIDDLEWARES = {
+    "corpusmill.crawlers.discovery.middleware.ListingsMiddleware": 50,
+    "corpusmill.crawlers.middlewares.RobotsMiddleware": 100,
+    "corpusmill.crawlers.rendering.middleware.RenderMiddleware": 200,
+}
 SPIDER_MIDDLEWARES_BASE: dict[str, Any] = {}
 ITEM_PIPELINES = {"corpusmill.crawlers.item_pipelines.ArchivePipeline": 100}
 EXTENSIONS_BASE: dict[str, Any] = {}

@@ -16,6 +16,10 @@ from isal import isal_zlib
 
 GZIP_LEVEL: Final = 3
 """isal's level 3: on the HTML documentation of PostgreSQL, 5 times faster than zlib's level 6, and 8 % larger."""
+ROLE_FIELD: Final = "X-Crawler-Role"
+"""Field of a response record with a sitemap or a feed, so that readers do not take it for a document."""
+RENDERED_AS: Final = "X-Crawler-Rendered-As"
+"""Field of a response that was rendered, with the id of the conversion that takes its place."""
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
 _PROFILES: Final = "http://netpreserve.org/warc/1.1/revisit/"
@@ -38,6 +42,7 @@ class Exchange:
         address: IP address of the server.
         at: Time of the request.
         truncated: Whether the body was cut at a limit.
+        role: ``sitemap`` or ``feed`` if the response is no page, but a file that lists pages.
     """
 
     url: str
@@ -49,6 +54,7 @@ class Exchange:
     address: str
     at: datetime
     truncated: bool = False
+    role: str | None = None
 
     @cached_property
     def payload_digest(self) -> str:
@@ -100,10 +106,11 @@ class WarcWriter:
             self._append(_warcinfo(path.name, self._description))
         return file
 
-    def write(self, exchange: Exchange, *, original: Original | None = None) -> int:
+    def write(self, exchange: Exchange, rendered: Exchange | None = None, *, original: Original | None = None) -> int:
         """Append the response and the request of *exchange*. Return the position of the first record in its file.
 
         Args:
+            rendered: The rendered page, which is appended as a conversion.
             original: The response that has the same body, which then is not stored again.
         """
         if self.end >= self._max_bytes:
@@ -111,7 +118,7 @@ class WarcWriter:
             self.number += 1
             self._open(self.number, end=0)
         position = self.end
-        self._append(*exchange_records(exchange, original=original))
+        self._append(*exchange_records(exchange, rendered, original=original))
         return position
 
     def _append(self, *records: bytes) -> None:
@@ -134,9 +141,15 @@ def archive_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number:05d}.warc.gz"
 
 
-def exchange_records(exchange: Exchange, *, original: Original | None = None) -> tuple[bytes, bytes]:
-    """Return the response record, or the revisit of *original*, and the request record of *exchange*."""
-    response_id, request_id = _record_id(), _record_id()
+def exchange_records(
+    exchange: Exchange, rendered: Exchange | None = None, *, original: Original | None = None
+) -> tuple[bytes, ...]:
+    """Return the response record, or the revisit of *original*, and the request record of *exchange*.
+
+    With the *rendered* page, the response names the conversion that takes its place, which is the third record: the
+    response as it would be with the rendered page as its body (WARC 1.1 §6.7).
+    """
+    response_id, request_id, conversion_id = _record_id(), _record_id(), _record_id()
     about = {"WARC-Date": _date(exchange.at), "WARC-Target-URI": exchange.url}
     response = {
         **about,
@@ -147,6 +160,10 @@ def exchange_records(exchange: Exchange, *, original: Original | None = None) ->
     }
     if exchange.truncated:
         response["WARC-Truncated"] = "length"
+    if exchange.role is not None:
+        response[ROLE_FIELD] = exchange.role
+    if rendered is not None:
+        response[RENDERED_AS] = conversion_id
     kind, body = "response", exchange.body
     if original is not None:
         kind, body = "revisit", b""
@@ -157,10 +174,14 @@ def exchange_records(exchange: Exchange, *, original: Original | None = None) ->
             "WARC-Refers-To-Date": _date(original.at),
         }
     request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
-    return (
+    records = (
         _record(kind, response_id, response, exchange.head + body),
         _record("request", request_id, request, exchange.request),
     )
+    if rendered is None:
+        return records
+    conversion = {**about, "WARC-Refers-To": response_id, "Content-Type": "application/http; msgtype=response"}
+    return *records, _record("conversion", conversion_id, conversion, rendered.head + rendered.body)
 
 
 def _warcinfo(name: str, description: dict[str, str]) -> bytes:

@@ -11,6 +11,7 @@ from typing import Final
 import pyarrow as pa
 
 from corpusmill.schemas.optout_columns import SIGNALS
+from corpusmill.schemas.selectors import SELECTORS
 from corpusmill.schemas.vectors import VECTOR
 
 TIMESTAMP: Final = pa.timestamp("us", tz="UTC")
@@ -102,6 +103,7 @@ CAPTURE: Final = pa.schema(
         pa.field("language", pa.string()),
         pa.field("language_score", pa.float32()),
         *(OFFER.field(name) for name in ("metadata", "media_type", "content", "text", VECTOR)),
+        pa.field(SELECTORS, pa.string()),
         pa.field("text_bytes", pa.int64()),
         pa.field("file", pa.string()),
         *(OFFER.field(name) for name in ("offset", "length", "optouts")),
@@ -109,7 +111,8 @@ CAPTURE: Final = pa.schema(
     ]
 )
 """A record between two stages; stages add signals and views after these columns. `text_bytes` is the size of `text` in
-UTF-8. A rejected record keeps the text that it had when it was rejected."""
+UTF-8, and `selectors` the selectors of its source (`schemas.selectors`). A rejected record keeps the text that it had
+when it was rejected."""
 
 LEDGER: Final = pa.schema(
     [

@@ -37,26 +37,41 @@ CRAWL_RULES: Final[Mapping[str, str]] = {
     "or a link-local or reserved address, which is never crawled.",
     "budget.bytes": "`budgets: bytes` was reached, in all or on this host, before the address was requested.",
     "budget.depth": "The address is more than `max_depth` links away from `start_urls`.",
+    "budget.listings": "10,000 sitemaps and feeds were read before this one.",
     "budget.pages": "`max_pages` or `budgets: per_host: pages` was reached before the address was requested.",
     "budget.queued": "`budgets: queued` was reached, in all or on this host, when the address was found.",
     "budget.seconds": "`budgets: seconds` was reached, in all or on this host, before the address was requested.",
     "content.not_html": "The answer is neither a web page nor text.",
+    "feed.invalid": "The feed, or the rest of it, is neither RSS, Atom nor JSON Feed, or entries have no web address. "
+    "The message says why; entries before an error are used.",
+    "feed.too_large": "The feed has more than 8 MB or 50,000 entries; the first ones are used.",
     "host.suspended": "The server asked with `Retry-After` to wait longer than 300 s. The next `crawl` tries again.",
     "http.<status>": "The server answered with this status code: `http.404`, `http.500`, …",
     "link.invalid": "The address of the link is not valid, for example because of its host or port. `url` is the link "
     "as written; a long one is shortened, followed by a hash.",
     "link.too_long": "The address of the link has more than 8,192 characters.",
     "robots.crawl_delay": "robots.txt asks for more than 60 s between two requests, so the host is not crawled.",
+    "render.blocked": "A script of a page with `render: true` sent a request that a crawl does not send: with another "
+    "method than GET, or after 100 others.",
+    "render.failed": "The page with `render: true` crashed the browser, or is too large after its scripts ran.",
+    "render.timeout": "The scripts of the page with `render: true` did not end in time.",
     "robots.disallowed": "robots.txt disallows the address.",
     "robots.nofollow": "The page that links to the address says `nofollow`.",
     "robots.noindex": "The page says `noindex`.",
     "robots.unreachable": "robots.txt could not be fetched or decoded, so the host is not crawled (RFC 9309, 2.3.1.4).",
     "scope.denied": "The address matches a pattern of `deny`.",
     "scope.not_allowed": "The address matches no pattern of `allow`.",
-    "scope.offsite": "The address is on another host than `start_urls`.",
+    "scope.offsite": "The address is on another host than `start_urls` and the addresses in `sitemaps`, `feeds` and "
+    "`urls`.",
+    "sitemap.invalid": "The sitemap, or the rest of it, cannot be read, or entries have no web address. The message "
+    "says why; entries before an error are used.",
+    "sitemap.too_deep": "The sitemap is behind more than 5 indexes and redirects.",
+    "sitemap.too_large": "The sitemap has more than 50 MB or 50,000 entries, or markup beyond other limits; the first "
+    "ones are used.",
     "trap.deep_path": "The path has more than 20 segments.",
     "trap.repeated_parameter": "The same parameter with the same value occurs three times in the query.",
     "trap.repeated_path": "The same path segments occur three times in a row.",
     "trap.same_text": "The pages of this pattern of addresses repeat the same text.",
+    "urls.invalid": "The line of a file in `urls` is not a web address. The message has file and line.",
 }
 """Meaning of each rule for addresses that a crawl did not fetch. Rules of `ERROR_RULES` apply to crawls as well."""

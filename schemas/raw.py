@@ -91,17 +91,21 @@ class CrawlProgress:
         pages: Archived, those of a process that was killed included.
         queued: Addresses that wait.
         refused: Addresses that are not archived, by rule.
+        hosts: Hosts with addresses that wait.
+        size: Bytes of the archived pages.
     """
 
     pages: int
     queued: int
     refused: Mapping[str, int]
+    hosts: int = 0
+    size: int = 0
 
 
 def crawl_result(manifest: RawManifest) -> CrawlProgress:
     """Return what the finished crawl of *manifest* came to."""
     refused = {rule.removeprefix("refused."): n for rule, n in manifest.counts.items() if rule.startswith("refused.")}
-    return CrawlProgress(manifest.counts["pages"], 0, refused)
+    return CrawlProgress(manifest.counts["pages"], 0, refused, size=manifest.counts["bytes"])
 
 
 def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:

@@ -39,6 +39,7 @@ from corpusmill.schemas.quantities import (
     format_duration,
     size_of,
 )
+from corpusmill.schemas.selectors import DROP_DESCRIPTION, SELECT_DESCRIPTION, Selector
 
 NAME_PATTERN: Final = r"^[a-z0-9][a-z0-9_-]{0,63}$"
 _MIN_SHARD_BYTES: Final = 10**3
@@ -128,6 +129,35 @@ Pattern: TypeAlias = Annotated[str, AfterValidator(_pattern)]
 Share: TypeAlias = Annotated[float, Field(ge=0, le=1)]
 
 
+def _non_empty_paths(path: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    if not path or any(not item or "\0" in item for item in ((path,) if isinstance(path, str) else path)):
+        raise ValueError("a path cannot be empty or contain a null character")
+    return path
+
+
+def _listings(value: Any) -> Any:
+    """Return a list of addresses as a tuple, and None for `false` and an empty list, which mean the same as no field.
+
+    Raises:
+        HintedValueError: *value* is neither `true` nor a list of web addresses.
+    """
+    if value is None or value is True or value is False:
+        return value or None
+    if not isinstance(value, list | tuple):
+        near = value if isinstance(value, str) and _is_web_address(value) else _nearest_address(str(value))
+        raise HintedValueError("expected `true` or a list of web addresses", instead=[near] if near else True)
+    for index, item in enumerate(value):
+        if not isinstance(item, str) or not _is_web_address(item):
+            problem = f"item {index + 1} is not a web address, which begins with http:// or https:// and a host"
+            near = _nearest_address(str(item))
+            raise HintedValueError(problem, instead=[*value[:index], near, *value[index + 1 :]] if near else None)
+    return tuple(value) or None
+
+
+Listings: TypeAlias = Annotated[bool | tuple[WebAddress, ...] | None, BeforeValidator(_listings)]
+"""Addresses of sitemaps or feeds, or `true` for those that the site names."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -167,14 +197,34 @@ class Recrawl(_Part):
 
 
 class CrawlSource(_Part):
-    """A web site, crawled from its start pages."""
+    """A web site, crawled from its start pages, or from the pages in its sitemaps, its feeds or a list of URLs."""
 
     kind: ClassVar[Literal["crawl"]] = "crawl"
     format: ClassVar[str] = "warc"
 
     name: Name = Field(description="Name of the source; part of every document's id.", examples=["notes"])
     start_urls: tuple[WebAddress, ...] = Field(
-        min_length=1, description="Pages at which the crawl starts.", examples=[["https://example.org/"]]
+        default=(),
+        description="Pages at which the crawl starts. They may be left out if `sitemaps`, `feeds` or `urls` names "
+        "addresses.",
+        examples=[["https://example.org/"]],
+    )
+    sitemaps: Listings = Field(
+        default=None,
+        description="Sitemaps whose pages are crawled: a list of addresses, or `true` for those that robots.txt names.",
+        examples=[["https://example.org/sitemap.xml"]],
+    )
+    feeds: Listings = Field(
+        default=None,
+        description="RSS, Atom and JSON feeds whose pages are crawled: a list of addresses, or `true` for those that "
+        "start pages announce.",
+        examples=[["https://example.org/feed.xml"]],
+    )
+    urls: str | tuple[str, ...] | None = Field(
+        default=None,
+        description="Files with a URL per line, at which the crawl starts as well: a path or pattern, or a list of "
+        "them, as in `path` of `load`. They are read when a crawl starts.",
+        examples=["urls.txt"],
     )
     contact: Annotated[str, AfterValidator(_contact)] = Field(
         description="Address for the site's owner, `mailto:…` or `https://…`; sent in the user agent.",
@@ -205,6 +255,12 @@ class CrawlSource(_Part):
         default=False, description="Send the cookies that a host sets back to this host; otherwise, they are ignored."
     )
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
+    select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
+    drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])
+    render: bool = Field(
+        default=False,
+        description="Run the scripts of pages in Chromium and publish the rendered pages. Needs the extra `browser`.",
+    )
     refresh: Duration = Field(
         default=None,
         description="Age after which `run` recrawls the site, from nine tenths of it; default: `never`.",
@@ -215,6 +271,35 @@ class CrawlSource(_Part):
         description="When a recrawl asks for a page again. Null: each recrawl asks for every page.",
         examples=[{"min_interval": "1d", "max_interval": "30d"}],
     )
+
+    @field_validator("urls")
+    @classmethod
+    def _not_empty(cls, urls: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        return None if urls is None else _non_empty_paths(urls)
+
+    @model_validator(mode="after")
+    def _has_a_beginning(self) -> CrawlSource:
+        if not (self.start_urls or self.listed_sitemaps or self.listed_feeds or self.url_files):
+            value = "`[]`" if "start_urls" in self.model_fields_set else "missing"
+            problem = f"no address to start at: `start_urls` is {value}, and `sitemaps`, `feeds` and `urls` name none"
+            hint = "for example `start_urls: ['https://example.org/']`, or list addresses in `sitemaps` or `feeds`"
+            raise HintedValueError(problem, hint=hint, at=("start_urls",))
+        return self
+
+    @property
+    def listed_sitemaps(self) -> tuple[str, ...]:
+        """The addresses in `sitemaps`."""
+        return self.sitemaps if isinstance(self.sitemaps, tuple) else ()
+
+    @property
+    def listed_feeds(self) -> tuple[str, ...]:
+        """The addresses in `feeds`."""
+        return self.feeds if isinstance(self.feeds, tuple) else ()
+
+    @property
+    def url_files(self) -> tuple[str, ...]:
+        """The paths in `urls`, as a tuple."""
+        return (self.urls,) if isinstance(self.urls, str) else self.urls or ()
 
 
 BUDGET_FIELDS: Final = ("max_pages", "budgets")
@@ -258,9 +343,7 @@ class LoadSource(_Part):
     @field_validator("path")
     @classmethod
     def _not_empty(cls, path: str | tuple[str, ...]) -> str | tuple[str, ...]:
-        if not path or any(not item or "\0" in item for item in ((path,) if isinstance(path, str) else path)):
-            raise ValueError("a path cannot be empty or contain a null character")
-        return path
+        return _non_empty_paths(path)
 
     @property
     def paths(self) -> tuple[str, ...]:

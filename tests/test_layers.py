@@ -13,8 +13,8 @@ from corpusmill.pipelines.registry import STAGES
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("schemas", "crawlers", "pipelines", "training")
-SCHEMAS_MAY = {"pydantic", "pydantic_core", "pyarrow", "numpy", "yaml", "fsspec"}
-"""`numpy` is allowed because pyarrow columns need it."""
+SCHEMAS_MAY = {"pydantic", "pydantic_core", "pyarrow", "numpy", "yaml", "fsspec", "soupsieve"}
+"""`numpy` is allowed because pyarrow columns need it, `soupsieve` because a recipe checks its selectors."""
 
 HEAVY = {
     "pyspark": {"pipelines/engines/spark"},
@@ -233,6 +233,7 @@ TOUCHES_FILES = {
     "files that dead processes left on this machine": {"pipelines/dataset/garbage", "pipelines/engines/work"},
     "the database, which stays on this machine": {"pipelines/dataset/health"},
     "`/proc`": {"pipelines/engines/memory"},
+    "programs on this machine": {"crawlers/rendering/browser"},
     "models stay on this machine": {
         "training/checkpoint",
         "training/data/tokenizer",

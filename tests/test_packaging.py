@@ -32,6 +32,7 @@ def test_the_wheel_installs_one_name(wheel: Path) -> None:
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"corpusmill"}
     assert "corpusmill/pipelines/stages/extract/_reader.abi3.so" in names
     assert "corpusmill/pipelines/stages/dedup/_kernel.abi3.so" in names
+    assert "corpusmill/crawlers/_scan.abi3.so" in names
     assert "corpusmill/py.typed" in names
 
 

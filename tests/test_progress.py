@@ -54,7 +54,7 @@ def test_a_crawl_draws_over_its_line_on_a_terminal(tmp_path: Path, monkeypatch: 
         assert process.returncode == 0, text
 
     drawn = [line for line in text.split("\r\x1b[2K") if "crawl site" in line]
-    waiting = [int(hit[1]) for line in drawn if (hit := re.search(r"(\d+) queued", line))]
+    waiting = [int(hit[1]) for line in drawn if (hit := re.search(r"(\d+) queued on 1 host, \d+", line))]
     assert len(waiting) > 2, text
     assert max(waiting) > len(NAMES) // 2
     assert "queued" not in drawn[-1]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corpusmill.terminal.console import Console
+from corpusmill.terminal.figures import size
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.engines.base import Step
@@ -75,7 +76,9 @@ class Lines:
         """Redraw the line of a crawl."""
         if self._earlier_pages is None:
             self._earlier_pages = progress.pages  # of a process that was killed, so not of this rate
-        self._redraw(f"{self._crawl_line(source, progress)}, {progress.queued:,} queued")
+        hosts = f"{progress.hosts:,} host{'s' * (progress.hosts != 1)}"
+        waiting = f"{progress.queued:,} queued on {hosts}, {size(progress.size)}"
+        self._redraw(f"{self._crawl_line(source, progress)}, {waiting}")
 
     def crawl_done(self, source: str, result: CrawlProgress) -> None:
         """Write the finished line of a crawl."""

@@ -77,7 +77,7 @@ class PatternBudgets:
     def _count(self, pattern: str, page: int, sketch: bytes, *, is_useful: bool) -> bool:
         query = "SELECT number, sketch FROM texts WHERE pattern = ? ORDER BY number DESC LIMIT ?"
         texts = self._db.execute(query, (pattern, TEXTS_COMPARED)).fetchall()
-        is_alike = any(says_the_same(text, sketch) for _, text in texts)
+        is_alike = says_the_same(sketch, [text for _, text in texts])
         is_new = not is_alike or self._adds_words(pattern, page, sketch)
         self._spend(pattern, page, -NEW_TEXT_RETURNS if is_new or is_useful else 1)
         if is_new:

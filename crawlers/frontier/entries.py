@@ -14,6 +14,7 @@ class State(IntEnum):
     PAGE = 1
     REDIRECT = 2
     REFUSED = 3
+    LISTING = 4  # a sitemap or a feed that was read
     HELD = 5
 
 

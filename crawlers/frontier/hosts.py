@@ -45,7 +45,8 @@ class Hosts:
     """Counts the URLs of each host, and finds the next host that has URLs to take.
 
     The column `level` is the depth of a host's next URL, or 0 if the crawl does not go level by level. It is NULL if
-    there is none to take: the host has no queued URLs, has used up a budget, or is not available.
+    there is none to take: the host has no queued URLs, has used up a budget, or is not available. `ready` is the number
+    of hosts that have a level.
     """
 
     def __init__(self, db: sqlite3.Connection, limits: Limits, *, in_levels: bool) -> None:
@@ -54,7 +55,7 @@ class Hosts:
         self._level_values = (*limits.per_host, int(in_levels))
         self._cursor = 0
         self._ids: dict[str, int] = {}
-        self._ready = 0  # number of hosts with a level
+        self.ready = 0
 
     def refresh_all(self) -> None:
         """Compute which hosts have URLs to take, after the limits changed."""
@@ -88,17 +89,13 @@ class Hosts:
         queued, pages, size = self._db.execute("SELECT total(queued), total(pages), total(bytes) FROM hosts").fetchone()
         return int(queued), int(pages), int(size)
 
-    def has_ready(self) -> bool:
-        """Return whether a host has URLs to take, or one in flight."""
-        return self._ready > 0
-
     def next_ready(self, busy: Iterable[int]) -> Host | None:
         """Return the next host, in turn, that has URLs to take and is not *busy*; None if there is none.
 
         A busy host keeps its level, so that no host continues with the next level before it.
         """
         skipped = set(busy)
-        if len(skipped) >= self._ready:
+        if len(skipped) >= self.ready:
             return None
         for after in (self._cursor, 0):
             for row in self._db.execute(_NEXT, (after, len(skipped) + 1)):
@@ -156,9 +153,9 @@ class Hosts:
     def refresh(self, host: int) -> None:
         """Compute again whether *host* has URLs to take, after its URLs or its counts changed."""
         row = self._db.execute(_OLD_AND_NEW_LEVEL, (*self._level_values, host)).fetchone()
-        if row[0] != row[1]:
+        if row is not None and row[0] != row[1]:
             self._db.execute("UPDATE hosts SET level = ? WHERE id = ?", (row[1], host))
-            self._ready += (row[1] is not None) - (row[0] is not None)
+            self.ready += (row[1] is not None) - (row[0] is not None)
 
     def position(self) -> tuple[int, int] | None:
         """Return the last file number and byte that were stored; None if there are none."""
@@ -169,7 +166,7 @@ class Hosts:
         """Forget what is in memory, because the file changed in another way or a transaction was rolled back."""
         self._ids.clear()
         query = "SELECT count(*) FROM hosts WHERE level IS NOT NULL"
-        self._ready = int(self._db.execute(query).fetchone()[0])
+        self.ready = int(self._db.execute(query).fetchone()[0])
 
     def stalled(self, count: int) -> list[str]:
         """Return the names of at most *count* hosts that have queued URLs and budget left."""

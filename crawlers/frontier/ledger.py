@@ -60,13 +60,14 @@ def crawl_counts(db: sqlite3.Connection, limits: Limits, cut: tuple[str, str] | 
     robots, size = db.execute("SELECT total(robots), total(bytes) FROM urls").fetchone()
     query = "SELECT rule, count(*) FROM pages GROUP BY rule"
     refused = Counter(dict(db.execute(_NOT_ARCHIVED + query, _values(limits, cut))))
-    archived = states[State.PAGE] + states[State.REDIRECT] + int(robots)
+    archived = states[State.PAGE] + states[State.REDIRECT] + states[State.LISTING] + int(robots)
     return {
         "requests": archived,
         "responses": archived,
         "pages": states[State.PAGE],
         "redirects": states[State.REDIRECT],
         "robots": int(robots),
+        **({"listings": states[State.LISTING]} if states[State.LISTING] else {}),
         "bytes": int(size),
         "refused": refused.total(),
         **{f"refused.{rule}": count for rule, count in sorted(refused.items())},

@@ -55,6 +55,11 @@ class RobotsPolicy:
         return self.rules is None or self.rules.can_fetch(url, PRODUCT_TOKEN)
 
     @property
+    def sitemaps(self) -> list[str]:
+        """The addresses of its `Sitemap` lines, as written; they hold for all agents."""
+        return list(dict.fromkeys(self.rules.sitemaps)) if self.rules else []
+
+    @property
     def crawl_delay_s(self) -> float:
         """Seconds between two requests that the site asks for; 0 if it does not."""
         delay = self.rules.crawl_delay(PRODUCT_TOKEN) if self.rules else None

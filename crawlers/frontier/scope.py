@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from corpusmill.schemas.urls import authority, canonical_url
 
@@ -40,14 +40,29 @@ class Scope:
             max_depth=max_depth,
         )
 
+    def with_authorities(self, authorities: Iterable[str]) -> Scope:
+        """Return the scope with more hosts (with their ports)."""
+        return replace(self, authorities=self.authorities.union(authorities))
+
+    def is_denied(self, canonical: str) -> bool:
+        """Return whether the URL *canonical* matches a pattern of `deny`."""
+        return any(pattern.search(canonical) for pattern in self.deny)
+
+    def pattern_rule(self, canonical: str) -> str | None:
+        """Return the rule of the pattern that excludes the URL *canonical*; None if no pattern does."""
+        if self.is_denied(canonical):
+            return "scope.denied"
+        if self.allow and not any(pattern.search(canonical) for pattern in self.allow):
+            return "scope.not_allowed"
+        return None
+
     def rule(self, canonical: str, *, depth: int) -> str | None:
         """Return the rule that excludes the URL *canonical*, *depth* links from a start page; None if in scope."""
         if authority(canonical) not in self.authorities:
             return "scope.offsite"
-        if any(pattern.search(canonical) for pattern in self.deny):
-            return "scope.denied"
-        if depth and self.allow and not any(pattern.search(canonical) for pattern in self.allow):
-            return "scope.not_allowed"
+        rule = self.pattern_rule(canonical)
+        if rule is not None and (depth or rule == "scope.denied"):
+            return rule
         if self.max_depth is not None and depth > self.max_depth:
             return "budget.depth"
         return None

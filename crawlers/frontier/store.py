@@ -147,6 +147,11 @@ class Frontier:
         """Bytes of the archived pages."""
         return self._bytes
 
+    @property
+    def ready_hosts(self) -> int:
+        """Number of hosts that have URLs to take, or in flight."""
+        return self._hosts.ready
+
     def seed(self, links: Iterable[Link]) -> None:
         """Queue the start pages."""
         with self._transaction():
@@ -175,7 +180,7 @@ class Frontier:
 
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""
-        return bool(self._busy) or (self._exhausted() is None and self._hosts.has_ready())
+        return bool(self._busy) or (self._exhausted() is None and self._hosts.ready > 0)
 
     def stalled_hosts(self, count: int) -> list[str]:
         """Return at most *count* hosts with queued URLs that no budget cuts: these hosts could not be reached."""
@@ -378,11 +383,13 @@ class Frontier:
         """Queue the URLs for which the queue had no budget left, after that budget was raised."""
         query = "SELECT key, depth, referrer FROM refused WHERE rule = 'budget.queued' ORDER BY depth, at, key"
         with self._transaction():
-            rows = self._db.execute(query).fetchall()
+            # Some may be refused again, and all together may be too many for the memory.
+            self._db.execute(f"CREATE TEMP TABLE cut AS {query}")
             self._db.execute("DELETE FROM refused WHERE rule = 'budget.queued'")
             self._additions.forget()
-            for key, depth, referrer in rows:
+            for key, depth, referrer in self._db.execute("SELECT key, depth, referrer FROM cut ORDER BY rowid"):
                 self._add((Link(key, key, depth),), origin=referrer and Origin(referrer, 0, 0))
+            self._db.execute("DROP TABLE cut")
         self._reload()
 
     def _queue_again(self, condition: str, values: tuple[Any, ...]) -> int:

@@ -11,14 +11,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote, urlsplit
 from zlib import crc32
 
-import numpy as np
-
-from corpusmill.schemas.splitmix import splitmix64_column
+from corpusmill.crawlers import _scan
 
 MAX_REPETITIONS: Final = 2
 """Times that a parameter, or a sequence of path segments, may occur in an address; as in Heritrix's
@@ -45,12 +42,9 @@ SKETCHED_CHARACTERS: Final = 200_000
 _COMPARED: Final = 128
 """Hashes of a sketch that are compared. The standard deviation of an estimated similarity of 0.9 is then 0.03."""
 SKETCH_BYTES: Final = 4 * _COMPARED
-_TELLING: Final = 26
-"""Smallest hashes of which a page shares one with each page of the same text: a tenth of two sketches may differ."""
 _MAX_WORDS: Final = 4096
 _NESTED: Final = 5
 _COMPARED_PARTS: Final = 256
-_WORD: Final = re.compile(r"[a-z0-9]+|[^\W\d_]+")
 _PIECE: Final = re.compile(r"[A-Za-z0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:[.,][0-9]+)*")
 _DIGIT: Final = re.compile(r"[0-9]")
@@ -148,48 +142,21 @@ def text_sketch(text: str, *, url: str) -> bytes:
     `says_the_same` compares the first `SKETCH_BYTES`; `words_of_pattern` uses all of them.
     Numbers and words of the page's address *url* are left out, because pages may differ only in these.
     """
-    own = set(_words(unquote(url)))
-    counts = Counter(word for word in _words(text[:SKETCHED_CHARACTERS]) if word not in own)
     # The second occurrence of a word counts as another word.
-    times = np.fromiter(counts.values(), dtype=np.int64, count=len(counts))
-    first = np.repeat(np.cumsum(times) - times, times)
-    words = np.fromiter((crc32(word.encode()) for word in counts), dtype=np.uint64, count=len(counts))
-    features = np.repeat(words, times) | ((np.arange(len(first)) - first).astype(np.uint64) << np.uint64(32))
-    return np.unique(splitmix64_column(features).astype(np.uint32))[:_MAX_WORDS].tobytes()
+    return _scan.sketch(text[:SKETCHED_CHARACTERS].lower(), unquote(url).lower(), _MAX_WORDS)
 
 
 def words_of_pattern(sketch: bytes, pattern: str) -> list[int]:
     """Return the words of *sketch* as int64 numbers, which differ from those of other patterns."""
-    words = np.frombuffer(sketch, dtype=np.uint32).astype(np.int64)
-    numbers: list[int] = (words | (crc32(pattern.encode()) >> 1) << 32).tolist()
-    return numbers
+    above = (crc32(pattern.encode()) >> 1) << 32
+    return [above | word for word in memoryview(sketch).cast("I")]
 
 
-def _words(text: str) -> list[str]:
-    return [word for word in _WORD.findall(text.lower()) if not word.isdigit()]
-
-
-def says_the_same(one: bytes, other: bytes) -> bool:
-    """Return whether two pages have nearly the same words, by their sketches (bottom-k, Broder 1997).
+def says_the_same(sketch: bytes, others: list[bytes]) -> bool:
+    """Return whether a page has nearly the same words as one of *others*, by their sketches (bottom-k, Broder 1997).
 
     >>> old, new = (text_sketch(f"No events in {year}", url="http://example.org/") for year in (2026, 2027))
-    >>> says_the_same(old, new), says_the_same(old, text_sketch("A fair", url="http://example.org/"))
+    >>> says_the_same(old, [new]), says_the_same(old, [text_sketch("A fair", url="http://example.org/")])
     (True, False)
     """
-    second = _hashes(other)
-    # Most pages differ, and the rest is slow: equal texts share one of the smallest hashes.
-    if one and second.isdisjoint(memoryview(one[: 4 * _TELLING]).cast("I")):
-        return False
-    first = _hashes(one)
-    shared = first.intersection(second)
-    if 2 * len(shared) < max(len(first), len(second)):
-        return False
-    union = sorted(first | second)
-    if max(len(first), len(second)) == _COMPARED:
-        union = union[:_COMPARED]
-    return len(shared.intersection(union)) >= SAME_SHARE * len(union)
-
-
-@lru_cache(maxsize=2 * TEXTS_COMPARED)
-def _hashes(sketch: bytes) -> frozenset[int]:
-    return frozenset(memoryview(sketch[:SKETCH_BYTES]).cast("I"))
+    return _scan.same(sketch, others, _COMPARED, SAME_SHARE)

@@ -15,6 +15,7 @@ from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
 from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect, respected_kinds
+from corpusmill.schemas.selectors import DROP_DESCRIPTION, SELECT_DESCRIPTION, Selector, selectors_as_json
 from corpusmill.schemas.vectors import VECTOR
 
 MAX_SLICE_BYTES: Final = 64 * 2**20
@@ -82,6 +83,11 @@ class Loader(BaseModel, ABC):
         return frozenset()
 
     @property
+    def selectors(self) -> str | None:
+        """The selectors of the parts of pages to extract, for the column `selectors`; None if there are none."""
+        return None
+
+    @property
     def has_vectors(self) -> bool:
         """Whether records may have an embedding, in the column `vector`."""
         return False
@@ -117,11 +123,18 @@ class Respecting(Loader):
     """A loader of pages, which may carry opt-outs."""
 
     respect: Respect = Field(default="all", description=RESPECT_DESCRIPTION, examples=[["noai", "tdm"]])
+    select: tuple[Selector, ...] = Field(default=(), description=SELECT_DESCRIPTION, examples=[["article"]])
+    drop: tuple[Selector, ...] = Field(default=(), description=DROP_DESCRIPTION, examples=[[".related"]])
 
     @property
     def respected(self) -> frozenset[str]:
         """The kinds of opt-outs that prevent publication of a page."""
         return respected_kinds(self.respect)
+
+    @property
+    def selectors(self) -> str | None:
+        """The selectors of the parts to extract, as in the column `selectors`."""
+        return selectors_as_json(self.select, self.drop)
 
 
 def slice_bytes(size: int, *, at_least: int = MIN_SLICE_BYTES) -> int:

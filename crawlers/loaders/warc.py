@@ -1,7 +1,8 @@
 """Web archives: WARC (plain or compressed) and ARC.
 
 Documents are responses with status 200 and resources, if they contain a page or text, and the texts of WET files. A
-response with status 200 or a resource with another media type has the rule ``error.not_text``. All other records are
+response with status 200 or a resource with another media type has the rule ``error.not_text``. A page that a crawl
+rendered is read from the conversion of its response, and the response is counted as ``rendered``. All other records are
 only counted, by kind.
 """
 
@@ -48,6 +49,8 @@ _ISO_8601: Final = "{}-{}-{}T{}:{}:{}Z"
 _PARTS: Final = ((4, "01"), (6, "01"), (8, "00"), (10, "00"), (12, "00"))
 _SITE_KINDS: Final = {ROBOTS: "robots", TDMREP: "tdmrep", AI_TXT: "ai_txt"}
 """Kinds of the records with files of `SITE_PATHS`."""
+_ROLES: Final = frozenset(("sitemap", "feed"))
+"""Roles of responses that this crawler read as a listing of pages."""
 _SITE_FILES: Final = 16
 """Site files in a batch: 8 MB, if all have the largest size."""
 _KINDS: Final = {3: "redirect", 4: "client_error", 5: "server_error"}
@@ -61,7 +64,7 @@ class Warc(Respecting):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
 
@@ -136,7 +139,11 @@ def _kind(record: Record) -> str | None:
         return "robots"
     if (path := site_path(record.url)) is not None:
         return _SITE_KINDS[path]
-    return None if record.response.status == 200 else _KINDS.get(record.response.status // 100, "other_status")
+    if record.role in _ROLES:
+        return record.role
+    if record.response.status == 200:
+        return "rendered" if record.is_rendered else None
+    return _KINDS.get(record.response.status // 100, "other_status")
 
 
 def _path(url: str) -> str:
@@ -186,7 +193,7 @@ def _license(record: Record) -> dict[str, str]:
 
 def _optouts(record: Record, media_type: str, body: bytes) -> list[dict[str, Any]] | None:
     """Return the signals in the headers and the markup of *record*, as a value of the column `optouts`."""
-    if record.type == "conversion":
+    if record.type == "conversion" and record.response is None:
         return None
     fields = record.response.fields if record.response else ()
     return as_column(page_signals(fields, body, media_type=media_type, captured_at=_time(record.date)))
@@ -210,7 +217,7 @@ def _content(record: Record, media_type: str, body: bytes) -> dict[str, Any]:
     """
     if not body or body.isspace():
         raise DataError("the body is empty", kind="empty")
-    if record.type == "conversion":
+    if record.type == "conversion" and record.response is None:
         return {"text": decode_text(body)}
     kind = media_type.partition(";")[0].strip().lower()
     if not kind:

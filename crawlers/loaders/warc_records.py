@@ -26,12 +26,15 @@ from corpusmill.crawlers.loaders.streams import (
     pieces,
 )
 from corpusmill.crawlers.loaders.warc_heads import Head, next_version_line, read_head
+from corpusmill.crawlers.warc import RENDERED_AS, ROLE_FIELD
 from corpusmill.schemas.errors import DataError
 
 _MAX_BLOCK_BYTES: Final = MAX_CONTENT_BYTES + MAX_HEADER_BYTES
 _DOCUMENT_RECORDS: Final = frozenset({"response", "resource", "conversion"})
+_HTTP: Final = "application/http"
 _ZSTD_BUFFER_BYTES: Final = 1 << 18
 _HEAD_BYTES: Final = 1_024
+_ROLE_FIELD: Final = ROLE_FIELD.lower()
 _BLANK: Final = b"\r\n"
 """Lines before the first record are passed over, as those between records are."""
 _USUAL_HEAD: Final = re.compile(rb"WARC/1\.[01]\r?\n((?:[A-Za-z-]+: [!-~](?:[ -~]*[!-~])?\r?\n)+)\r?\n")
@@ -62,7 +65,13 @@ class Block:
 
 @dataclass(frozen=True)
 class Record:
-    """One record of an archive. `cut` is the reason why the crawler truncated it; empty if it did not."""
+    """One record of an archive.
+
+    Args:
+        cut: The reason why the crawler truncated it; empty if it did not.
+        role: ``sitemap`` or ``feed`` if this crawler read it as one; otherwise empty.
+        is_rendered: Whether a conversion takes the place of this response (`crawlers.rendering`).
+    """
 
     type: str
     url: str
@@ -72,11 +81,14 @@ class Record:
     block: Block
     offset: int
     length: int | None = None
+    role: str = ""
+    is_rendered: bool = False
 
     @cached_property
     def response(self) -> Response | None:
-        """The head of the HTTP response; None if the record is not one."""
-        return parse_head(self.block.data) if self.type == "response" else None
+        """The head of the HTTP response, or of the conversion of one; None if the record is neither."""
+        is_response = self.type == "response" or (self.type == "conversion" and self.media_type.startswith(_HTTP))
+        return parse_head(self.block.data) if is_response else None
 
 
 def layout(path: str) -> str:
@@ -277,6 +289,8 @@ def _record_of(kind: str, fields: dict[str, str], block: Block, *, offset: int, 
         block=block,
         offset=offset,
         length=length,
+        role=fields.get(_ROLE_FIELD, ""),
+        is_rendered=RENDERED_AS.lower() in fields,
     )
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from html import unescape
 from typing import Final
 
+from corpusmill.crawlers._scan import declarations
 from corpusmill.crawlers.optouts import directives, preferences, rsl, tdm
-from corpusmill.crawlers.tags import attributes_of, tags, unescaped
 from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.optouts import Signal
 
@@ -18,6 +19,8 @@ _WORDS: Final = (
     *("tdm-reservation", "rsl+xml"),
 )
 """A tag without any of these is no signal."""
+_TOO_LONG: Final = re.compile(r"&#(?:[0-9]{8,}+|[xX][0-9a-fA-F]{8,}+);?+")
+"""References to invalid code points, which Python fails to parse if they have thousands of digits."""
 _HEAD_BYTES: Final = 1024
 _MARKUP: Final = frozenset(("", "text/html", "application/xhtml+xml", "application/vnd.wap.xhtml+xml"))
 
@@ -79,21 +82,10 @@ def _markup_tags(body: bytes, media_type: str | None) -> list[tuple[str, dict[st
         return []
     # Names and directives are ASCII, which all other encodings of the web share.
     text = decode_with_codec(body, media_type)[0] if is_wide else body.decode("latin-1")
-    return list(_outside_templates(text))
+    return [(name, attributes) for name, attributes, _ in declarations(text)]
 
 
 def _may_have_signals(body: bytes) -> bool:
     hits = b"\n".join(hit[0] for hit in _META.finditer(body)).decode("latin-1")
-    text = (unescaped(hits) if "&" in hits else hits).lower()
+    text = (unescape(_TOO_LONG.sub("\ufffd", hits)) if "&" in hits else hits).lower()
     return any(word in text for word in _WORDS)
-
-
-def _outside_templates(text: str) -> Iterator[tuple[str, dict[str, str]]]:
-    templates = 0
-    for tag in tags(text):
-        if tag.name == "template":
-            templates += 1
-        elif tag.name == "/template":
-            templates = max(0, templates - 1)
-        elif tag.name in ("meta", "link") and not templates:
-            yield tag.name, attributes_of(tag)

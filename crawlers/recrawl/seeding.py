@@ -6,7 +6,7 @@ tables of the crawl before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
 from dataclasses import replace
 from itertools import islice
 from typing import Final
@@ -31,22 +31,23 @@ _MAY_PASS: Final = (
     *("robots.crawl_delay", "robots.disallowed", "robots.unreachable"),
 )
 """Beginnings of the rules of pages that are asked for again. Others are asked for if a changed page links to them."""
+_OF_LISTS: Final = ("feed.", "sitemap.", "urls.")
+"""Beginnings of the rules of sitemaps, feeds and lists of URLs, which each crawl reads again."""
 _STAYS: Final = frozenset(("budget.depth", "error.too_large"))
 
 
 def seed_recrawl(
-    frontier: Frontier, known: KnownPages, *, starts: Iterable[Link], raw: Store, published: RawManifest, now: int
+    frontier: Frontier, known: KnownPages, *, starts: Set[str], raw: Store, published: RawManifest, now: int
 ) -> None:
     """Fill the empty queue *frontier* and its companion *known* from the *published* crawl in the folder *raw*.
 
     Args:
-        starts: The start pages, which are always due.
+        starts: Canonical URLs of the start pages, which are always due.
         now: Start of the recrawl in microseconds.
 
     Raises:
         DamagedFileError: A table of the crawl cannot be read.
     """
-    first = {link.key: link for link in starts}
     sizes = {entry.key: entry.size for entry in raw.files()}
     archives = {file.path for file in published.files if sizes.get(file.path) == file.size}
     for name in published.pages:
@@ -54,10 +55,9 @@ def seed_recrawl(
         while part := list(islice(rows, _ROWS)):
             known.add(part)
             asked = [page for page in part if page.kind != "site"]
-            due = [page for page in asked if page.url in first or is_due(page, now=now)]
+            due = [page for page in asked if page.url in starts or is_due(page, now=now)]
             frontier.seed(_link(page) for page in due)
             frontier.hold(_link(page) for page in asked)
-    frontier.seed(first.values())
     for name in published.ledger:
         for rows_of_ledger in _ledger(raw, name):
             frontier.seed(Link(key, row[0], row[2]) for key, row in rows_of_ledger if _may_pass(row[3]))
@@ -88,8 +88,9 @@ def _ledger(raw: Store, name: str) -> Iterator[list[tuple[str, LedgerRow]]]:
                 at = batch["at"].cast(pa.int64()).to_pylist()
                 rows = zip(batch.to_pylist(), at, strict=True)
                 yield [
-                    (canonical_url(row["url"]), (row["url"], _key(row["referrer"]), *_details(row), time))
+                    (_key(row["url"]), (row["url"], row["referrer"] and _key(row["referrer"]), *_details(row), time))
                     for row, time in rows
+                    if not row["rule"].startswith(_OF_LISTS)
                 ]
     except (pa.ArrowException, OSError) as error:
         raise DamagedFileError(f"the ledger of the crawl: {error}", file=raw.address(name)) from error
@@ -102,5 +103,9 @@ def _details(row: dict[str, object]) -> tuple[int, str, str | None]:
     return depth, rule, message if isinstance(message, str) else None
 
 
-def _key(url: str | None) -> str | None:
-    return None if url is None else canonical_url(url)
+def _key(url: str) -> str:
+    """Return the canonical form of *url*, or *url* itself if it is not a web address, as in a link with a mistake."""
+    try:
+        return canonical_url(url)
+    except ValueError:
+        return url

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, Final, cast
 
@@ -12,10 +13,12 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from corpusmill.crawlers.client import decoded
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE, KNOWN
+from corpusmill.crawlers.discovery.listing_links import feed_links, listing_links, sitemap_links
+from corpusmill.crawlers.discovery.roles import listing_key, listing_role
+from corpusmill.crawlers.discovery.scoping import crawl_scope
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, KNOWN, LISTING_BYTES
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.refusal import Refusal
-from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
@@ -35,12 +38,18 @@ from corpusmill.crawlers.recrawl.captures import (
 )
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.references import resolved_location
+from corpusmill.crawlers.rendering.middleware import RENDER, RENDERING
+from corpusmill.crawlers.rendering.page import Rendering
+from corpusmill.crawlers.rendering.record import rendered_exchange, with_declarations
 from corpusmill.crawlers.warc import Exchange, WarcWriter, archive_name
 from corpusmill.schemas.crawled_pages import CrawledPage
+from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.optouts import evidence
-from corpusmill.schemas.urls import canonical_url
+from corpusmill.schemas.urls import authority, canonical_url
 
 _ENTRY = "corpusmill_entry"
+_LISTINGS: Final = "listings"
+"""Name of the stored number of sitemaps and feeds that were read."""
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 """Statuses with a `Location` to follow (RFC 9110 §15.4)."""
 
@@ -67,11 +76,12 @@ class SiteSpider(Spider):
         self.known = known
         self.failure: BaseException | None = None
         self.pace = job.pace()
+        self.listings: int = frontier.get(_LISTINGS) or 0
         self._writer = writer
         self._report = report
         self._robots = 0
-        source = job.source
-        self._scope = Scope.of(source.start_urls, allow=source.allow, deny=source.deny, max_depth=source.max_depth)
+        source = self._source = job.source
+        self._scope = crawl_scope(source, frontier)
 
     @classmethod
     def from_crawler(cls, crawler: Crawler, *args: Any, **kwargs: Any) -> SiteSpider:
@@ -91,10 +101,15 @@ class SiteSpider(Spider):
 
     def request(self, entry: Entry) -> Request:
         """Return the request for *entry*, which is conditional if an earlier crawl has the page."""
-        known = self.known.page(entry.key)
+        role = listing_role(entry.key)
+        if role is not None:
+            meta = {ADDRESS: entry.url, _ENTRY: entry, LISTING_BYTES: self.job.limits.listing_bytes, RENDER: False}
+            return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
+        # What scripts make of a page can change while its response does not.
+        known = None if self._source.render else self.known.page(entry.key)
         if known is not None:
             entry = replace(entry, depth=known.depth)
-        meta = {ADDRESS: entry.url, _ENTRY: entry, KNOWN: known}
+        meta = {ADDRESS: entry.url, _ENTRY: entry, KNOWN: known, RENDER: self._source.render and not entry.is_probe}
         return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
@@ -107,9 +122,37 @@ class SiteSpider(Spider):
                 return [_unchanged(entry, exchange, known)]
             if exchange.status != 200:
                 return [self._redirect(entry, exchange, known)]
-            return [self._page(entry, exchange, known)]
+            outcome = self._page(entry, exchange, known)
+            rendering: Rendering | Refusal | None = response.meta.get(RENDERING)
+            if rendering is None or outcome.settled.state != State.PAGE:
+                return [outcome]
+            return [self._rendered(outcome, exchange, rendering)]
         except Refusal as refusal:
             return [_refused(entry, refusal)]
+
+    async def parse_listing(self, response: Response) -> AsyncIterator[Outcome]:
+        """Yield the outcome of a sitemap or a feed, which is read in a thread, because it may be large."""
+        entry: Entry = response.meta[_ENTRY]
+        exchange: Exchange = response.meta[EXCHANGE]
+        try:
+            if exchange.status != 200:
+                yield self._redirect(entry, exchange, None)
+            else:
+                yield await asyncio.to_thread(self._listing, entry, exchange)
+        except Refusal as refusal:
+            yield _refused(entry, refusal)
+
+    def _listing(self, entry: Entry, exchange: Exchange) -> Outcome:
+        role = listing_role(entry.key)
+        assert role is not None, "only listings are read here"
+        links = listing_links(entry, exchange, role=role, scope=self._scope, page=self._link)
+        settled = Settled(State.LISTING, links=tuple(links), size=len(exchange.body))
+        return Outcome(entry, settled, replace(exchange, role=role))
+
+    def add_sitemaps(self, urls: Iterable[str], *, robots: str) -> None:
+        """Queue the sitemaps *urls* that the robots.txt at *robots* names, if the recipe follows it."""
+        if self._source.sitemaps is True and authority(canonical_url(robots)) in self._scope.authorities:
+            self.frontier.seed(sitemap_links(urls, robots=robots, scope=self._scope))
 
     def refused(self, failure: Failure) -> list[Outcome]:
         """Return the outcomes of a URL without a usable response."""
@@ -128,6 +171,7 @@ class SiteSpider(Spider):
         tags = [value for name, value in fields if name == "x-robots-tag"]
         page = page_links(body, url=exchange.url, headers=exchange.headers, robots_tags=tags)
         links = (
+            *self._feeds(entry, page.feeds),
             *self._links(page.follow, depth=entry.depth + 1),
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
             *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
@@ -143,7 +187,44 @@ class SiteSpider(Spider):
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
         settled = Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch)
-        return Outcome(entry, settled, exchange, capture)
+        return Outcome(entry, settled, exchange, capture=capture)
+
+    def _feeds(self, entry: Entry, urls: Iterable[str]) -> Iterable[Link]:
+        """Return the links to the feeds that a page announces, if it is one at which the crawl starts."""
+        if self._source.feeds is True and not entry.depth:
+            yield from feed_links(urls, scope=self._scope, page=entry)
+
+    def _rendered(self, outcome: Outcome, exchange: Exchange, rendering: Rendering | Refusal) -> Outcome:
+        """Return *outcome* with the rendered page: as a page with its links, or refused for what it says or did."""
+        entry = outcome.entry
+        if isinstance(rendering, Refusal):
+            refused = Settled(State.REFUSED, rule=rendering.rule, message=rendering.message)
+            return Outcome(entry, replace(refused, links=outcome.settled.links))
+        body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
+        original, _ = decode_with_codec(body, exchange.headers.get("content-type"))
+        page = rendered_exchange(exchange, with_declarations(rendering.markup, original))
+        rendered = self._page(entry, page, None)
+        depth = entry.depth + 1
+        links = (
+            *rendered.settled.links,
+            *self._links(rendering.navigations, depth=depth),
+            *outcome.settled.links,
+            *self._requests(rendering.refused, depth=depth),
+        )
+        settled = replace(rendered.settled, links=links)
+        if settled.state != State.PAGE:
+            return Outcome(entry, settled)
+        settled = replace(settled, size=len(exchange.body))
+        capture = outcome.capture
+        if capture is not None and rendered.capture is not None:
+            capture = replace(capture, text_digest=rendered.capture.text_digest)
+        return Outcome(entry, settled, exchange, page, capture=capture)
+
+    def _requests(self, refused: Mapping[str, Refusal], *, depth: int) -> Iterable[Link]:
+        """Return the *refused* requests of a page's scripts as links that are not followed, for the ledger."""
+        for url, refusal in refused.items():
+            for link in self._links([url], depth=depth):
+                yield replace(link, rule=refusal.rule, message=f"requested by a script: {refusal.message}")
 
     def _links(self, urls: Iterable[str], *, depth: int, rule: str | None = None) -> Iterable[Link]:
         for url in urls:
@@ -168,12 +249,17 @@ class SiteSpider(Spider):
             raise Refusal(f"http.{exchange.status}", "no redirect to follow")
         if entry.redirects >= MAX_REDIRECTS:
             raise Refusal("error.redirect_loop", f"after {entry.redirects} redirects to {url[:200]}")
+        if (role := listing_role(entry.key)) is not None:
+            # A site may keep its sitemaps elsewhere; the pages in them have to be in scope.
+            target = Link(listing_key(canonical_url(url), role), url, entry.depth, redirects=entry.redirects + 1)
+            return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
         target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
         capture = capture_of(exchange, kind="redirect", location=url)
         settled = Settled(State.REDIRECT, links=(target,))
         if known is not None and is_repeated(capture, known):
-            return Outcome(entry, settled, exchange, capture_again(known, exchange), original_of(known))
-        return Outcome(entry, settled, exchange, capture)
+            again, original = capture_again(known, exchange), original_of(known)
+            return Outcome(entry, settled, exchange, capture=again, original=original)
+        return Outcome(entry, settled, exchange, capture=capture)
 
     def archive_robots(self, exchange: Exchange) -> None:
         """Archive a response for a file of a site (robots.txt, …); it is counted when the next URL is settled."""
@@ -186,9 +272,9 @@ class SiteSpider(Spider):
         self.known.note_site(exchange.url, capture)
         self._robots += 1
 
-    def _archived(self, exchange: Exchange, capture: Capture) -> Capture:
+    def _archived(self, exchange: Exchange, capture: Capture, rendered: Exchange | None = None) -> Capture:
         """Archive *exchange* with its body, and return *capture* with its place."""
-        offset = self._writer.write(exchange)
+        offset = self._writer.write(exchange, rendered)
         return stored_at(capture, file=archive_name(self.job.source.name, self._writer.number), offset=offset)
 
     def keep(self, outcome: Outcome) -> None:
@@ -200,12 +286,15 @@ class SiteSpider(Spider):
         capture = outcome.capture
         if outcome.exchange is not None:
             if capture is None or outcome.original is not None:
-                self._writer.write(outcome.exchange, original=outcome.original)
+                self._writer.write(outcome.exchange, outcome.rendered, original=outcome.original)
             else:
-                capture = self._archived(outcome.exchange, capture)
+                capture = self._archived(outcome.exchange, capture, outcome.rendered)
         settled = replace(outcome.settled, robots=self._robots, note=capture)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
+        if settled.state == State.LISTING:
+            self.listings += 1
+            self.frontier.remember(**{_LISTINGS: self.listings})
         self._report()
 
     def _without_loop(self, outcome: Outcome) -> Outcome:
@@ -231,7 +320,8 @@ def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None) -> O
 
 def _again(entry: Entry, exchange: Exchange, known: CrawledPage) -> Outcome:
     """Return the outcome of a page whose body is stored. Its links were followed when it was stored."""
-    return Outcome(entry, Settled(State.PAGE), exchange, capture_again(known, exchange), original_of(known))
+    again, original = capture_again(known, exchange), original_of(known)
+    return Outcome(entry, Settled(State.PAGE), exchange, capture=again, original=original)
 
 
 def _unusable(link: UnusableLink, *, depth: int) -> Link:

@@ -17,9 +17,9 @@ from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, LoadSource, Source, allows_budgets
 
-_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect"))
-"""Fields that control when and how politely a source is acquired, or which of its pages are published, and do not
-define it."""
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop"))
+"""Fields that control when and how politely a source is acquired, or what of its pages is published, and do not define
+it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}
 
 
@@ -29,8 +29,9 @@ def source_definition(source: Source) -> dict[str, Any]:
 
 
 def _defining(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the *fields* that are not null, so that a new field does not change existing definitions."""
-    return {name: value for name, value in fields.items() if name not in _NO_DEFINITION and value is not None}
+    """Return the *fields* that are set, so that a new field does not change existing definitions."""
+    is_set = {name: value for name, value in fields.items() if value is not None and (name != "render" or value)}
+    return {name: value for name, value in is_set.items() if name not in _NO_DEFINITION}
 
 
 def changed_fields(source: Source, raw: RawManifest) -> dict[str, tuple[Any, Any]]:

@@ -61,6 +61,7 @@ from corpusmill.schemas.crawled_pages import GONE_STAGE
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.recipe import Recipe, Split
+from corpusmill.schemas.selectors import SELECTORS
 from corpusmill.schemas.vectors import VECTOR
 
 DEFAULT_NGRAM: Final = 5
@@ -211,7 +212,7 @@ class _Builder:
         needed = {name for part in parts[inside:] for name in part.stage.reads()}
         needed |= {"optouts"} if self._judged_by_site() else set()
         needed -= set() if self._has_vectors() else {VECTOR}
-        dropped = tuple(name for name in (*CAPTURED, "optouts", VECTOR) if name not in needed)
+        dropped = tuple(name for name in (*CAPTURED, SELECTORS, "optouts", VECTOR) if name not in needed)
         schema = pa.schema([f for f in schema if f.name not in dropped])
         name = parts[inside - 1].name if inside else READ
         scan = Scan(name=name, function=Chain.of(*functions, Keep(columns=tuple(schema.names))), schema=schema)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
@@ -33,12 +33,14 @@ class Acquisition(Protocol):
         store: Store,
         progress: Callable[[CrawlProgress], None],
         extend: bool = False,
+        base: Path,
         recrawl: bool = False,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
-        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. With *recrawl*, a new
-        crawl starts from the pages of the finished one, and fetches only those that changed.
+        With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. Paths in *source*
+        start at the folder *base*. With *recrawl*, a new crawl starts from the pages of the finished one, and fetches
+        only those that changed.
         """
         ...
 
@@ -68,7 +70,7 @@ def source_input(
 ) -> SourceInput:
     """Return the plan's input for a source that has been acquired."""
     loader = loaded.loaders.get(source.name)
-    params = json.dumps({"respect": source.respect}) if isinstance(source, CrawlSource) else "{}"
+    params = json.dumps(_crawl_params(source)) if isinstance(source, CrawlSource) else "{}"
     return SourceInput(
         name=source.name,
         manifest=manifest,
@@ -77,6 +79,12 @@ def source_input(
         params=params if loader is None else loader.model_dump_json(),
         license=getattr(source, "license", None),
     )
+
+
+def _crawl_params(source: CrawlSource) -> dict[str, Any]:
+    """Return the parameters of the loader of a crawl's archives. Those that are not set are left out."""
+    selectors = {"select": source.select, "drop": source.drop}
+    return {"respect": source.respect} | {name: value for name, value in selectors.items() if value}
 
 
 def is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:

@@ -27,6 +27,7 @@ EXTRAS: Final = {
     "spark": "the engine `spark`",
     "beam": "the engine `beam`",
     "s3": "workspaces on `s3://`",
+    "browser": "crawls with `render: true`",
 }
 MIN_PYTHON: Final = (3, 11)
 MIN_JAVA: Final = 17

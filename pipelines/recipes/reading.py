@@ -379,6 +379,11 @@ def _look_for_inputs(
     """Report the paths of *sources*, as read from the file, that match no file. Skips malformed entries."""
     for index, entry in enumerate(sources if isinstance(sources, list) else []):
         match entry:
+            case {"crawl": {"name": str() as name, "urls": str() | [*_] as paths}} if name not in present:
+                label = f"source {index + 1} (`{name}`)"
+                for position, path in enumerate([paths] if isinstance(paths, str) else paths):
+                    place = ("sources", index, "crawl", "urls", *(() if isinstance(paths, str) else (position,)))
+                    _look_for_input(path, place, base, label, problems, field="urls")
             case {"load": {"format": name}} if _is_planned(name, loaders):
                 pass
             case {"load": {"name": str() as name, "path": str() as path}} if name not in present:
@@ -391,18 +396,22 @@ def _look_for_inputs(
                     _look_for_input(path, place, base, f"source {index + 1} (`{name}`)", problems)
 
 
-def _look_for_input(path: Any, place: Place, base: Path, label: str, problems: Problems) -> None:
+def _look_for_input(
+    path: Any, place: Place, base: Path, label: str, problems: Problems, *, field: str = "path"
+) -> None:
     if not isinstance(path, str) or not path or "\0" in path:
         return
     try:
         pattern = absolute_pattern(path, base=base)
     except UnsetVariableError as error:
-        problems.add(f"{label}: field `path`: {error}, got `{path}`", place, hint=error.hint, value=path)
+        problems.add(f"{label}: field `{field}`: {error}, got `{path}`", place, hint=error.hint, value=path)
         return
     if is_special(pattern):
-        problems.add(f"{label}: field `path`: not a regular file, got `{path}`", place, hint="name a file", value=path)
+        problems.add(
+            f"{label}: field `{field}`: not a regular file, got `{path}`", place, hint="name a file", value=path
+        )
     elif not matches(pattern):
-        problem = f"{label}: field `path`: no such file, got `{path}`"
+        problem = f"{label}: field `{field}`: no such file, got `{path}`"
         problems.add(problem, place, hint=path_hint(pattern), value=path)
 
 

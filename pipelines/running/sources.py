@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from corpusmill.pipelines.engines.driver import Observer, Silent
 from corpusmill.pipelines.planning.definitions import check_definition
@@ -48,7 +49,15 @@ def acquire(
     with workspace.lock("source", source.name):
         if isinstance(source, CrawlSource):
             is_old_crawl = existing is not None and not force
-            return _crawl(source, workspace, acquisition, observer, extend=is_current, recrawl=recrawl or is_old_crawl)
+            return _crawl(
+                source,
+                workspace,
+                acquisition,
+                observer,
+                extend=is_current,
+                base=loaded.path.parent,
+                recrawl=recrawl or is_old_crawl,
+            )
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
 
 
@@ -59,6 +68,7 @@ def _crawl(
     observer: Observer,
     *,
     extend: bool,
+    base: Path,
     recrawl: bool,
 ) -> RawManifest:
     observer.crawl_started(source.name)
@@ -68,6 +78,7 @@ def _crawl(
         store=workspace.raw(source.name),
         progress=partial(observer.crawl_advanced, source.name),
         extend=extend,
+        base=base,
         recrawl=recrawl,
     )
     observer.crawl_done(source.name, crawl_result(manifest))

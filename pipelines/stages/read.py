@@ -16,6 +16,7 @@ from corpusmill.pipelines.stages.base import reject
 from corpusmill.pipelines.stages.optouts.page import without_opted_out
 from corpusmill.schemas.document import CAPTURE, MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, capture_hash, document_id
+from corpusmill.schemas.selectors import SELECTORS
 from corpusmill.schemas.vectors import VECTOR_COUNTS
 
 STAGE: Final = "read"
@@ -35,10 +36,14 @@ class Reader(Protocol):
 
     Args:
         respected: The kinds of opt-outs that prevent publication of a record.
+        selectors: The value of the column `selectors`.
     """
 
     @property
     def respected(self) -> frozenset[str]: ...
+
+    @property
+    def selectors(self) -> str | None: ...
 
     def read(self, path: str, *, name: str, start: int, end: int, counts: Counter[str]) -> Iterator[pa.RecordBatch]:
         """Yield records, schema `OFFER`. Count those that are not documents in *counts*, by kind."""
@@ -70,7 +75,7 @@ class Read(Function):
         loader: Reader = resolve(row["loader"]).model_validate_json(row["params"])
         counts: Counter[str] = Counter()
         for offers in loader.read(row["path"], name=row["name"], start=row["start"], end=row["end"], counts=counts):
-            captures = without_opted_out(_captures(offers, row), loader.respected)
+            captures = without_opted_out(_captures(offers, row, selectors=loader.selectors), loader.respected)
             captures = self.chosen(captures)
             if self.text_only:
                 captures = _without_markup(captures)
@@ -85,7 +90,7 @@ def _counter(kind: str, source: str) -> str:
     return f"{counter}/{source}/{kind.removeprefix(prefix)}"
 
 
-def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
+def _captures(offers: pa.RecordBatch, row: dict[str, Any], *, selectors: str | None) -> pa.RecordBatch:
     """Return *offers* as captures of their source, with id and license."""
     hashes = [value or capture_hash(message.encode()) for value, message in _pairs(offers, "record_sha256", "message")]
     source_ids = [value or hashes[index] for index, value in enumerate(offers["source_id"].to_pylist())]
@@ -95,6 +100,7 @@ def _captures(offers: pa.RecordBatch, row: dict[str, Any]) -> pa.RecordBatch:
         "source": pa.array([row["source"]] * offers.num_rows, pa.string()),
         "source_id": pa.array(source_ids, pa.string()),
         "record_sha256": pa.array(hashes, pa.string()),
+        SELECTORS: pa.array([selectors] * offers.num_rows, pa.string()),
         "text_bytes": text_bytes(offers["text"]),
         "file": pa.array([row["sha256"]] * offers.num_rows, pa.string()),
         "license": pc.if_else(known, offers["license"], pa.scalar(row["license"], pa.string())),

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Final
 
 from corpusmill.schemas.decoding.declarations import byte_order_mark
-from corpusmill.schemas.decoding.letters import shipped
 
 _HEAD_BYTES: Final = 8_192
 _MAGIC: Final = (
@@ -108,6 +107,8 @@ def _is_east_asian(text: str) -> bool:
 @cache
 def _frequent() -> frozenset[str]:
     """Return the frequent characters of East Asian languages, and their punctuation."""
+    from corpusmill.schemas.decoding.letters import shipped  # imports numpy, which most pages do not need
+
     ranges = ((0x20, 0x7F), (0x3000, 0x3100), (0xFF01, 0xFF5F))
     marks = (chr(code) for first, last in ranges for code in range(first, last))
     return frozenset("\n\r").union(marks, *shipped().ideographs.values())

@@ -7,15 +7,14 @@ from typing import Final
 
 from corpusmill.schemas.decoding.binary import utf16_by_shape
 from corpusmill.schemas.decoding.declarations import byte_order_mark, declared_codecs, declared_language
-from corpusmill.schemas.decoding.likelihood import MULTI_BYTE, SINGLE_BYTE, guesses
-from corpusmill.schemas.decoding.samples import page_sample
 
 _DEFAULT: Final = "cp1252"
 _ISO_2022_JP: Final = "iso2022_jp"
 _MAX_DAMAGE: Final = 0.005
 """Largest share of replacement characters with which a declared encoding is accepted: a page cut in the middle of a
 character has one, a French page in the wrong encoding has 3 %."""
-_CODECS: Final = frozenset(SINGLE_BYTE) - {"cp437", "cp850", "cp852"} | frozenset(MULTI_BYTE)
+_OF_TERMINALS: Final = frozenset(("cp437", "cp850", "cp852"))
+"""Encodings that no page has."""
 _SHIFT: Final = re.compile(rb"\x1b\$[@B]")
 """The escape sequence before Japanese text in ISO-2022-JP, an encoding that uses only ASCII bytes."""
 
@@ -86,9 +85,19 @@ def _decode(data: bytes, media_type: str | None) -> tuple[str, str]:
             return text, name
     if shape := utf16_by_shape(data):
         return data.decode(shape, "replace"), shape
-    likeliest = guesses(page_sample(data), codecs=_CODECS, language=declared_language(data))
-    codec = likeliest[0].codec if likeliest else _DEFAULT
+    codec = _likeliest(data)
     return data.decode(codec, "replace"), codec
+
+
+def _likeliest(data: bytes) -> str:
+    """Return the most likely encoding of the text between the tags."""
+    # Imported here because few pages need it, and importing numpy takes a crawl longer than reading 500 pages.
+    from corpusmill.schemas.decoding.likelihood import MULTI_BYTE, SINGLE_BYTE, guesses
+    from corpusmill.schemas.decoding.samples import page_sample
+
+    codecs = frozenset((*SINGLE_BYTE, *MULTI_BYTE)) - _OF_TERMINALS
+    likeliest = guesses(page_sample(data), codecs=codecs, language=declared_language(data))
+    return likeliest[0].codec if likeliest else _DEFAULT
 
 
 def _codec_of_ascii(data: bytes, media_type: str | None) -> str:

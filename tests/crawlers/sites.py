@@ -170,7 +170,8 @@ def pages(raw_dir: Path) -> list[str]:
 
 def ledger(raw_dir: Path, manifest: RawManifest) -> dict[str, str]:
     """Return the rule of each refused page by its path, or by its URL on another host."""
-    start = manifest.definition["start_urls"][0].split("/", 3)
+    names = ("start_urls", "sitemaps", "feeds")
+    start = next(manifest.definition[name][0] for name in names if manifest.definition[name]).split("/", 3)
     rows = [row for name in manifest.ledger for row in pq.read_table(raw_dir / name).to_pylist()]
     home = "/".join(start[:3])
     rules = {row["url"].removeprefix(home): row["rule"] for row in rows}

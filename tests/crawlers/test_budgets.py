@@ -202,3 +202,22 @@ def test_a_page_with_very_many_links_is_settled_in_bounded_time_and_memory(tmp_p
     assert (following := frontier.take()) is not None
     assert following.key == "http://a.example/0"
     frontier.close()
+
+
+def test_links_that_did_not_fit_keep_their_page_when_the_budget_is_raised(tmp_path: Path) -> None:
+    """The ledger names the page on which a URL was found."""
+    path = tmp_path / "queue.db"
+    frontier = Frontier(path, limits=Limits(queued=1))
+    frontier.seed([_link("http://a.example/")])
+    entry = frontier.take()
+    assert entry is not None
+    links = tuple(_link(f"http://a.example/{number}", 1) for number in range(3))
+    frontier.settle(entry, Settled(State.PAGE, links=links), file=0, end=1)
+    frontier.close()
+
+    frontier = Frontier(path, limits=Limits(pages=1))
+    frontier.retry_cut()
+
+    assert [(url, referrer) for url, referrer, *_ in frontier.ledger()] == [(link.url, entry.url) for link in links]
+    assert frontier.queued == 3
+    frontier.close()

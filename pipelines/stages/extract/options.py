@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal, TypeAlias, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from corpusmill.schemas.selectors import Selector
 
 Favor: TypeAlias = Literal["precision", "balanced", "recall"]
 Keep: TypeAlias = Literal["comments", "tables", "code", "links", "alt_text"]
@@ -15,20 +16,6 @@ Keep: TypeAlias = Literal["comments", "tables", "code", "links", "alt_text"]
 def _in_order(keep: tuple[Keep, ...]) -> tuple[Keep, ...]:
     """Return each of *keep* once, in the order of the list above, so that equal options have equal values."""
     return tuple(name for name in get_args(Keep) if name in keep)
-
-
-def _is_selector(selector: str) -> str:
-    from soupsieve import SelectorSyntaxError, compile
-
-    try:
-        compile(selector)
-    except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
-        reason = re.sub(r"(?<! at) position ", " at position ", str(error).splitlines()[0].lower())
-        raise ValueError(f"not a CSS selector: {reason}") from error
-    return selector
-
-
-Selector: TypeAlias = Annotated[str, Field(min_length=1), AfterValidator(_is_selector)]
 
 
 def _is_host(host: str) -> str:
@@ -87,6 +74,24 @@ class Options(Selectors):
         if site is None:
             return Selectors.model_construct(select=self.select, drop=self.drop)
         return Selectors.model_construct(select=site.select or self.select, drop=self.drop + site.drop)
+
+    def of_source(self, selectors: Selectors) -> Options:
+        """Return the options for a source with its own *selectors*, which hold for all of its sites.
+
+        Its `select` replaces all others if set; its `drop` is added.
+
+        >>> options = Options(drop=(".ad",), sites={"example.org": Selectors(select=("main",))})
+        >>> options.of_source(Selectors(select=("article",))).selectors_for("https://example.org/")
+        Selectors(select=('article',), drop=('.ad',))
+        """
+        if not selectors:
+            return self
+        select = selectors.select or self.select
+        sites = {
+            host: Selectors.model_construct(select=selectors.select or site.select, drop=site.drop)
+            for host, site in self.sites.items()
+        }
+        return self.model_copy(update={"select": select, "drop": self.drop + selectors.drop, "sites": sites})
 
     def _site(self, host: str) -> Selectors | None:
         labels = host.split(".")

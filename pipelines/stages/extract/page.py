@@ -31,7 +31,10 @@ _MARKUP: Final = frozenset(("text/html", "application/xhtml+xml", "application/x
 
 
 class Page:
-    """The result of reading a page. Each form is computed on demand from one parse."""
+    """The result of reading a page. Each form is computed on demand from one parse.
+
+    `is_selected` says whether the page has only the elements that `select` names, or is plain text.
+    """
 
     def __init__(
         self,
@@ -42,7 +45,7 @@ class Page:
         is_selected: bool = False,
         fetched_at: datetime | None = None,
     ) -> None:
-        self._reading, self._url, self._options, self._is_selected = reading, url, options, is_selected
+        self._reading, self._url, self._options, self.is_selected = reading, url, options, is_selected
         self._fetched_at = fetched_at
 
     @cached_property
@@ -57,7 +60,7 @@ class Page:
         """Every block of the page in order, with its score, path and marks, and whether it is kept."""
         blocks = blocks_of(self._reading.blocks(only_kept=False, spans=True, paths=True))
         keep = self._options.keep
-        if self._is_selected:
+        if self.is_selected:
             blocks = [block._replace(kept=True) for block in blocks]
         elif "comments" in keep:
             blocks = with_comments(blocks)
@@ -100,7 +103,7 @@ class Page:
     @property
     def _changes_blocks(self) -> bool:
         """Whether the options change which blocks are written, or which marks are written in them."""
-        return self._is_selected or self._options.keep != DEFAULT.keep
+        return self.is_selected or self._options.keep != DEFAULT.keep
 
 
 def extract(html: bytes, url: str | None = None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import numpy as np
@@ -12,8 +13,9 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from corpusmill.pipelines.stages.base import TEXT_ADDED, TEXT_CUT, Stage, Transform, reject
-from corpusmill.pipelines.stages.extract.options import Options
+from corpusmill.pipelines.stages.extract.options import Options, Selectors
 from corpusmill.schemas.metadata import metadata_column, metadata_dicts
+from corpusmill.schemas.selectors import SELECTORS
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.stages.extract.metadata import Metadata
@@ -46,8 +48,11 @@ class Extract(Stage, Options):
     quotation marks of `<q>` and exponents as `10⁶`. `published_at` is a date that the page declares for itself or that
     is in its byline, not a date of a comment, of another page, in a sentence, or after `fetched_at`.
 
-    Rejects as `extract.empty`, `extract.too_short` (value and threshold in characters), `error.too_large`,
-    `error.too_complex`, `error.not_html`.
+    A source may have its own `select` and `drop`, which hold for its pages only. Its `select` replaces the one of this
+    stage; unlike here, a page without a match is rejected.
+
+    Rejects as `extract.no_match`, `extract.empty`, `extract.too_short` (value and threshold in characters),
+    `error.too_large`, `error.too_complex`, `error.not_html`.
     """
 
     version: ClassVar[int] = 6
@@ -59,7 +64,7 @@ class Extract(Stage, Options):
 
     def reads(self) -> tuple[str, ...]:
         """Return the captured bytes and what describes them. `fetched_at` bounds the date of publication."""
-        return ("content", "url", "media_type", "fetched_at")
+        return ("content", "url", "media_type", "fetched_at", SELECTORS)
 
     def changes(self) -> tuple[str, ...]:
         """Return the text and the metadata columns."""
@@ -67,7 +72,7 @@ class Extract(Stage, Options):
 
     def rules(self) -> tuple[str, ...]:
         """Return the rules for pages without enough text."""
-        return ("extract.empty", "extract.too_short")
+        return ("extract.no_match", "extract.empty", "extract.too_short")
 
     def build(self) -> Transform:
         """Load reader and model and return the function.
@@ -81,10 +86,21 @@ class Extract(Stage, Options):
         check_reader(_READER)
         shipped()
 
-        def read(content: bytes, url: str | None, media_type: str | None, fetched_at: datetime | None) -> _Reading:
-            return _reading(
-                lambda: extract_page(content, url, media_type=media_type, options=self, fetched_at=fetched_at)
+        @cache
+        def of_source(selectors: str | None) -> Selectors:
+            return Selectors() if selectors is None else Selectors.model_validate_json(selectors)
+
+        def read(
+            content: bytes, url: str | None, media_type: str | None, fetched_at: datetime | None, selectors: str | None
+        ) -> _Reading:
+            own = of_source(selectors)
+            options = self.of_source(own)
+            reading = _reading(
+                lambda: extract_page(content, url, media_type=media_type, options=options, fetched_at=fetched_at)
             )
+            if own.select and reading.page is not None and not reading.page.is_selected:
+                return _Reading(kind="extract.no_match", error=f"no element matches {', '.join(own.select)}"[:200])
+            return reading
 
         def transform(batch: pa.RecordBatch) -> pa.RecordBatch:
             readings = [

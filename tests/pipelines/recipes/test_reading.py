@@ -140,12 +140,11 @@ split: {train: 0.9}
     assert expected == [
         "recipe.yaml:1: field `dataset`: expected a name of lower-case letters, digits, `_` and `-`, at most 64 "
         "characters, got `Hand book`; use `dataset: hand-book`",
-        "recipe.yaml:3: source 1 (`site`): field `start_urls` is missing; "
-        "for example `start_urls: ['https://example.org/']`",
         "recipe.yaml:3: source 1 (`site`): field `contact`: not a contact: write mailto:you@example.org or the "
         "https:// address of a page, got `me`; for example `contact: mailto:you@example.org`",
         "recipe.yaml:3: source 1 (`site`): unknown field `start_url`; did you mean `start_urls`?; fields: name, "
-        "start_urls, contact, allow, deny, max_pages, max_depth, budgets, delay, allow_private, respect, refresh",
+        "start_urls, sitemaps, feeds, urls, contact, allow, deny, max_pages, max_depth, budgets, delay, allow_private, "
+        "cookies, respect, select, drop, render, refresh",
         "recipe.yaml:4: source 2: the name `site` is used by the source in line 3; give each source its own name",
         "recipe.yaml:6: source 2 (`site`): unknown format `jsnl`; did you mean `jsonl`?; formats: jsonl, html",
         "recipe.yaml:7: source 2 (`site`): field `path`: no such file, got `nots/*.jsonl`; "
@@ -172,6 +171,15 @@ split: {train: 0.9}
             ("refresh: 7d", "delay: fast"),
             '3: source 1 (`site`): field `delay`: expected a number from 0 to 3600, got `"fast"`; '
             "for example `delay: 1.0`",
+        ),
+        (("refresh: 7d", "urls: [no.txt]"), "3: source 1 (`site`): field `urls`: no such file, got `no.txt`"),
+        (
+            ("refresh: 7d", "sitemaps: example.org/s"),
+            "3: source 1 (`site`): field `sitemaps`: expected `true` or a list",
+        ),
+        (
+            ('start_urls: ["https://example.org/"]', "sitemaps: true, feeds: false"),
+            "3: source 1 (`site`): no address to start at: `start_urls` is missing, and `sitemaps`, `feeds` and `urls`",
         ),
         (("format: jsonl", "format: html\n      text_field: x"), "7: source 2 (`notes`), format `html`: unknown field"),
         (("format: jsonl", "encoding: latin-2\n      format: jsonl"), "6: source 2 (`notes`), format `jsonl`: field"),

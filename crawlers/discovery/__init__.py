@@ -1,0 +1,1 @@
+"""Find pages in sitemaps, feeds and lists of URLs."""
