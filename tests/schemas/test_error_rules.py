@@ -11,8 +11,10 @@ from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("crawlers", "pipelines", "schemas")
-CRAWL_RULE = re.compile(r"(?<![\w./])(?:address|budget|content|feed|host|link|robots|scope|sitemap|trap|urls)\.[a-z_]+")
-NOT_RULES = {"robots.txt", "scope.rule", "urls.key"}
+CRAWL_RULE = re.compile(
+    r"(?<![\w./])(?:address|budget|content|feed|host|link|render|robots|scope|sitemap|trap|urls)\.[a-z_]+"
+)
+NOT_RULES = {"robots.txt", "scope.rule", "urls.host", "urls.key", "urls.message", "urls.rule"}
 TABLE = ROOT / "schemas" / "error_rules.py"
 
 
