@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ _PROBE: Final = "/stylesheet.css"
 _READY_S: Final = 10.0
 _POLL_S: Final = 0.02
 _CONFIGURATION: Final = """
+{user}
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -87,10 +89,10 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     """
     if not _NGINX.exists() or not PAGES.is_dir():
         sys.exit("error: nginx or the pages are missing\n\nhint: apt-get install nginx postgresql-doc-15")
-    folder.chmod(0o755)  # as root, nginx reads files as another user
+    user = "" if os.geteuid() else "user root;"  # otherwise, it reads files as a user that may not read *folder*
     shutil.copytree(PAGES, folder / "html")
     port = _free_port()
-    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, address=f"{HOST}:{port}"))
+    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, address=f"{HOST}:{port}", user=user))
     process = subprocess.Popen([str(_NGINX), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])
     try:
         site = Nginx(folder, port=port)
