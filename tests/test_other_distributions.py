@@ -293,7 +293,9 @@ def test_a_stage_reads_a_published_version(environment: Path, project: Path) -> 
     assert manifest["contents"] == {"seen.published": first["version"]}
 
 
-@pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
+@pytest.mark.parametrize(
+    "damage", [pytest.param("cut", marks=pytest.mark.slow), "flipped", pytest.param("gone", marks=pytest.mark.slow)]
+)
 def test_a_damaged_table_of_a_version_is_named(environment: Path, project: Path, damage: str) -> None:
     """Otherwise wrong rows would be published under the hash of the right ones."""
     (project / "recipe.yaml").write_text(SEEN)

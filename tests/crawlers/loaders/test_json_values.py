@@ -149,7 +149,9 @@ def test_an_element_that_is_too_large_is_only_hashed(tmp_path: Path, monkeypatch
     ]
 
 
-@pytest.mark.parametrize(("pack", "ends"), [(open, ('{"data": [', "]}")), (gzip.open, ("[", "]"))])
+@pytest.mark.parametrize(
+    ("pack", "ends"), [pytest.param(open, ('{"data": [', "]}"), marks=pytest.mark.slow), (gzip.open, ("[", "]"))]
+)
 def test_an_array_of_200_mb_in_one_line_takes_little_memory(
     tmp_path: Path, pack: Callable[[Path, str], Any], ends: tuple[str, str]
 ) -> None:
