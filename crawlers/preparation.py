@@ -38,7 +38,7 @@ def prepare(
     frontier.retry()
     first = frontier.get("first")
     frontier.close()
-    job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=_tool(), limits=limits)
+    job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=tool(), limits=limits)
     sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=first, name=source.name)
     if published is None or not published.finished:
         write_manifest(store, RawManifest(**about(job), finished=False, files=()))
@@ -68,7 +68,8 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
     return all(sizes.get(file.path) == file.size for file in published.files)
 
 
-def _tool() -> str:
+def tool() -> str:
+    """Return the product of the user agent, with the version of this distribution."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

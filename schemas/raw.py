@@ -67,6 +67,9 @@ class RawManifest(BaseModel):
         "folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
+    partition_set: str | None = Field(
+        default=None, description="For a crawl in partitions: the folder of its set, whose files are listed here."
+    )
 
 
 @dataclass(frozen=True)

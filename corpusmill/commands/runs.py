@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from corpusmill.commands.partitions import partition_option, share_of, wait_option
 from corpusmill.commands.place import workspace_of
 from corpusmill.commands.sizes import memory_option
-from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.errors import UnfinishedError, UsageError
 from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_lines, registered_lines, size
 from corpusmill.terminal.progress import WRITE, ends_line, label
+
+if TYPE_CHECKING:
+    from corpusmill.schemas.partition_sets import Partition, Share
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS: Final = 4
@@ -151,10 +155,19 @@ def _without_inner_steps(reason: str) -> str:
 @click.command()
 @RECIPE
 @click.option("--source", metavar="NAME", help="Only this source.")
+@partition_option
+@wait_option
 @click.pass_obj
-def crawl(console: Console, recipe: Path, source: str | None) -> None:
-    """Crawl the sites of RECIPE, or resume a crawl that was interrupted."""
-    _acquire(console, recipe, kind="crawl", only=source, copy=False)
+def crawl(
+    console: Console, recipe: Path, source: str | None, partition: Partition | None, wait_s: float | None
+) -> None:
+    """Crawl the sites of RECIPE, or resume a crawl that was interrupted.
+
+    With --partition, several machines with the same --store divide the hosts. Each crawls its own, and exits with 5
+    while others still have work.
+    """
+    share = share_of(partition, wait_s)
+    _acquire(console, recipe, kind="crawl", only=source, copy=False, share=share)
 
 
 @click.command()
@@ -167,7 +180,9 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
     _acquire(console, recipe, kind="load", only=source, copy=copy)
 
 
-def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool) -> None:
+def _acquire(
+    console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool, share: Share | None = None
+) -> None:
     from corpusmill.schemas.without_pandas import do_without_pandas
 
     if kind == "crawl":  # neither a stage nor a loader of a user runs
@@ -190,17 +205,29 @@ def _acquire(console: Console, recipe: Path, *, kind: str, only: str | None, cop
             hint=f"did you mean `{near}`?; it has: {names}" if near else f"it has: {names}",
         )
     workspace.make()
+    unfinished: UnfinishedError | None = None
     for source in sources:
-        console.say(f"{kind} {source.name}")
+        console.say(f"{kind} {source.name}{f', partition {share.partition}' if share else ''}")
         observer = Silent() if console.quiet else Lines(console)
         acquisition = console.parts["acquisition"]
-        manifest = acquire(loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy)
+        try:
+            manifest = acquire(
+                loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy, share=share
+            )
+        except UnfinishedError as error:
+            if share is None or source is sources[-1]:
+                raise
+            console.warn(str(error))  # other machines have work; the next source need not wait for them
+            unfinished = error
+            continue
         total = sum(file.size for file in manifest.files)
         result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
         if console.as_json:
             console.data(result)
         else:
             console.text("\n".join(registered_lines(manifest) if kind == "load" else crawled_lines(manifest)))
+    if unfinished is not None:
+        raise unfinished
 
 
 @click.command()
