@@ -14,6 +14,7 @@ from benchmarks.crawl_site.server import Nginx
 from benchmarks.runs.inputs import Installation
 
 SOURCE: Final = "site"
+DATASET: Final = "manual"
 
 
 def recipe_of(site: Nginx, folder: Path, **fields: Any) -> Path:
@@ -27,7 +28,7 @@ def recipe_of(site: Nginx, folder: Path, **fields: Any) -> Path:
         "max_pages": None,
         **fields,
     }
-    recipe = {"dataset": "manual", "sources": [{"crawl": source}], "stages": ["extract"]}
+    recipe = {"dataset": DATASET, "sources": [{"crawl": source}], "stages": ["extract"]}
     path = folder / "recipe.yaml"
     path.write_text(json.dumps(recipe))
     return path
@@ -35,7 +36,12 @@ def recipe_of(site: Nginx, folder: Path, **fields: Any) -> Path:
 
 def command(name: str, recipe: Path, *options: str) -> list[str]:
     """Return the command line of `corpusmill <name>` for *recipe*, with the workspace beside it."""
-    return Installation().call(name, str(recipe), "--workspace", str(recipe.parent / "corpus"), *options)
+    return in_workspace_of(recipe, name, str(recipe), *options)
+
+
+def in_workspace_of(recipe: Path, name: str, *arguments: str) -> list[str]:
+    """Return the command line of `corpusmill <name>` in the workspace beside *recipe*."""
+    return Installation().call(name, *arguments, "--workspace", str(recipe.parent / "corpus"))
 
 
 class Archives(NamedTuple):

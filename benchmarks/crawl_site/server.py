@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,11 +17,13 @@ from urllib.request import urlopen
 PAGES: Final = Path("/usr/share/doc/postgresql-doc-15/html")
 """HTML documentation of PostgreSQL in Debian 12 (package `postgresql-doc-15`): 1,167 pages that link to each other."""
 START: Final = "/index.html"
-ADDRESS: Final = "127.0.0.7:8907"
+HOST: Final = "127.0.0.7"
 _NGINX: Final = Path("/usr/sbin/nginx")
+_PROBE: Final = "/stylesheet.css"
 _READY_S: Final = 10.0
 _POLL_S: Final = 0.02
 _CONFIGURATION: Final = """
+{user}
 daemon off;
 worker_processes 1;
 pid {folder}/nginx.pid;
@@ -51,9 +55,9 @@ class Request(NamedTuple):
 class Nginx:
     """A running server of a copy of `PAGES`, which may be changed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, port: int) -> None:
         self.html = folder / "html"
-        self.url = f"http://{ADDRESS}{START}"
+        self.url = f"http://{HOST}:{port}{START}"
         self._log = folder / "access.log"
 
     @property
@@ -85,24 +89,31 @@ def nginx(folder: Path) -> Iterator[Nginx]:
     """
     if not _NGINX.exists() or not PAGES.is_dir():
         sys.exit("error: nginx or the pages are missing\n\nhint: apt-get install nginx postgresql-doc-15")
-    folder.chmod(0o755)  # as root, nginx reads files as another user
+    user = "" if os.geteuid() else "user root;"  # otherwise, it reads files as a user that may not read *folder*
     shutil.copytree(PAGES, folder / "html")
-    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, address=ADDRESS))
+    port = _free_port()
+    (folder / "nginx.conf").write_text(_CONFIGURATION.format(folder=folder, address=f"{HOST}:{port}", user=user))
     process = subprocess.Popen([str(_NGINX), "-c", str(folder / "nginx.conf"), "-e", str(folder / "error.log")])
     try:
-        site = Nginx(folder)
-        _wait(process, folder)
+        site = Nginx(folder, port=port)
+        _wait(process, site.url, folder)
         yield site
     finally:
         process.terminate()
         process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], folder: Path) -> None:
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind((HOST, 0))
+        return int(one.getsockname()[1])
+
+
+def _wait(process: subprocess.Popen[bytes], url: str, folder: Path) -> None:
     deadline = time.monotonic() + _READY_S
     while True:
         try:
-            urlopen(f"http://{ADDRESS}/stylesheet.css").close()
+            urlopen(url.replace(START, _PROBE)).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > deadline:
                 log = folder / "error.log"
