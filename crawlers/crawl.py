@@ -71,7 +71,7 @@ def crawl(
             job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base)
             run_process(job, progress, keep_open=lock.fileno())
             manifest = finish(job, published)
-            remove_sets(raw_dir)
+            remove_sets(published, LocalStore(raw_dir))
             return manifest
     except (OSError, sqlite3.OperationalError) as error:
         hint = "free some space or correct the permissions, then run the same command again to resume"

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
-from corpusmill.crawlers.partitions.sets import base_of
+from corpusmill.crawlers.partitions.sets import base_of, is_set
 from corpusmill.crawlers.publication import MANIFEST, write_manifest
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.partition_sets import PartitionManifest
@@ -39,6 +39,8 @@ def complete(store: Store, manifests: Mapping[int, PartitionManifest], *, set_id
     kept = {MANIFEST, *(file.path for file in manifest.files), *manifest.ledger}
     kept.update(key for key in before if key.startswith(f"{set_id}/"))
     store.remove(*(key for key in before if key not in kept))
+    if is_set(base):
+        store.remove_folder(base)  # on a disk, it is empty now
     return manifest
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Final
 
@@ -82,11 +81,11 @@ def is_set(folder: str) -> bool:
     return re.fullmatch(rf"[0-9a-f]{{{_ID_DIGITS}}}", folder) is not None
 
 
-def remove_sets(raw_dir: Path) -> None:
-    """Remove what partitions left in *raw_dir*, because a crawl on one machine replaced theirs."""
-    for folder in raw_dir.glob("*/"):
-        if is_set(folder.name):
-            shutil.rmtree(folder)
+def remove_sets(*stores: Store) -> None:
+    """Remove what partitions left in *stores*, because a crawl on one machine replaced theirs."""
+    for store in stores:
+        for folder in filter(is_set, store.folders()):
+            store.remove_folder(folder)
 
 
 def read_manifests(store: Store, count: int) -> dict[int, PartitionManifest]:

@@ -49,6 +49,14 @@ def linked_sites() -> Iterator[tuple[Site, Site, Site]]:
         yield a, b, c
 
 
+@contextmanager
+def two_sites() -> Iterator[tuple[Site, Site]]:
+    """Serve a site of partition 1/2, and one of 2/2 to which it links."""
+    with serve({}, host=HOSTS[0]) as a, serve({"/b": page(text="two")}, host=HOSTS[1]) as b:
+        a.answers["/"] = page(f"{b.url}/b", text="one")
+        yield a, b
+
+
 def source_of(*sites: Site, **options: Any) -> CrawlSource:
     """Return a source that starts at the first of *sites*, and has all of them in its scope."""
     scope = [f"{site.url}/sitemap.xml" for site in sites[1:]]
@@ -94,11 +102,11 @@ def responses(store: Store, manifest: RawManifest) -> list[tuple[str, int]]:
 
     Each process of a crawl requests these files once.
     """
-    found = []
+    found: list[tuple[str, int]] = []
     for file in manifest.files:
         with store.fetched(file.path) as path, path.open("rb") as archive:
-            for record in ArchiveIterator(archive, record_types=WarcRecordType.response):
-                found.append((record.headers["WARC-Target-URI"], record.http_headers.status_code))
+            records = ArchiveIterator(archive, record_types=WarcRecordType.response)
+            found += [(record.headers["WARC-Target-URI"], record.http_headers.status_code) for record in records]
     return sorted((url, status) for url, status in found if f"/{url.split('/', 3)[3]}" not in SITE_FILES)
 
 
