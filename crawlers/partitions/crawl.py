@@ -138,7 +138,7 @@ def _publish(part: PartitionJob, store: Store) -> None:
     crawl = finish(job, store.below(part.folder), is_partition=True)
     frontier = open_frontier(job.source, job.frontier)
     try:
-        links = write_links(frontier, part.partition, store, folder=part.folder, scratch=job.raw_dir)
+        links = write_links(frontier, part.partition, store, folder=part.folder)
         manifest = PartitionManifest(
             index=part.partition.index,
             count=part.partition.count,

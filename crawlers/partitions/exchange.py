@@ -7,50 +7,57 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import islice
-from pathlib import Path
+from functools import partial
+from itertools import chain, islice
 from typing import Final
 
 from corpusmill.crawlers.frontier.foreign import READ, SentLink
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.partition_sets import LinkFile, Partition, PartitionManifest, manifest_name
-from corpusmill.schemas.storage import Store, appearing
+from corpusmill.schemas.storage import Store
 
 _BATCH: Final = 10_000
 
 
-def write_links(
-    frontier: Frontier, partition: Partition, store: Store, *, folder: str, scratch: Path
-) -> dict[int, LinkFile]:
+def write_links(frontier: Frontier, partition: Partition, store: Store, *, folder: str) -> dict[int, LinkFile]:
     """Write the links to the hosts of each other partition to *folder* of *store*, and return the files.
 
-    Args:
-        scratch: A local folder.
+    Equal links give an equal file with the same name.
     """
     files = {}
     for other in range(1, partition.count + 1):
-        if other != partition.index and (file := _write(frontier.links_for(other), other, store, folder, scratch)):
-            files[other] = file
+        links = frontier.links_for(other)
+        if other == partition.index or (first := next(links, None)) is None:
+            continue
+        counted = _Counted(chain([first], links))
+        written = store.write_hashed(_packed(counted), partial(_name, folder, other))
+        files[other] = LinkFile(path=written.key, sha256=written.sha256, links=counted.count)
     return files
 
 
-def _write(links: Iterable[SentLink], other: int, store: Store, folder: str, scratch: Path) -> LinkFile | None:
-    scratch.mkdir(parents=True, exist_ok=True)
-    path = scratch / f"links-{other}.jsonl.gz"
-    count = 0
-    # Without a name and a time in its header, equal links give equal bytes.
-    with appearing(path) as draft, draft.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as file:
-        for link in links:
-            file.write(json.dumps(link).encode() + b"\n")
-            count += 1
-    sha256 = file_sha256(path)
-    name = f"{folder}/links-{other}-{sha256[:16]}.jsonl.gz"
-    if count and not store.exists(name):
-        store.put(path, name)
-    path.unlink()
-    return LinkFile(path=name, sha256=sha256, links=count) if count else None
+class _Counted:
+    """Yields *links* and counts them."""
+
+    def __init__(self, links: Iterable[SentLink]) -> None:
+        self._links = links
+        self.count = 0
+
+    def __iter__(self) -> Iterator[SentLink]:
+        for link in self._links:
+            self.count += 1
+            yield link
+
+
+def _packed(links: Iterable[SentLink]) -> Iterator[bytes]:
+    """Yield gzip members of lines, without a time in their headers."""
+    left = iter(links)
+    while batch := list(islice(left, _BATCH)):
+        yield gzip.compress(b"".join(json.dumps(link).encode() + b"\n" for link in batch), mtime=0)
+
+
+def _name(folder: str, other: int, sha256: str) -> str:
+    return f"{folder}/links-{other}-{sha256[:16]}.jsonl.gz"
 
 
 def receive_links(

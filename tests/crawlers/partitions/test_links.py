@@ -38,8 +38,8 @@ def _settle(frontier: Frontier, *links: Link, state: State = State.PAGE, end: in
     return entry
 
 
-def _send(frontier: Frontier, sender: Partition, store: LocalStore, scratch: Path) -> dict[int, PartitionManifest]:
-    links = write_links(frontier, sender, store, folder="f", scratch=scratch)
+def _send(frontier: Frontier, sender: Partition, store: LocalStore) -> dict[int, PartitionManifest]:
+    links = write_links(frontier, sender, store, folder="f")
     return {sender.index: PartitionManifest(index=sender.index, count=2, folder="f", crawl=EMPTY, links=links, read={})}
 
 
@@ -49,10 +49,10 @@ def test_links_are_sent_once_with_the_shortest_way_and_received_with_their_page(
     one.seed([_link(f"{OURS}/", depth=0), _link(f"{OURS}/a", depth=0)])
     _settle(one, _link(f"{THEIRS}/x", depth=3), _link(f"{THEIRS}/no", rule="robots.nofollow"), _link(f"{OURS}/b"))
     _settle(one, _link(f"{THEIRS}/x", depth=1), end=2)
-    sent = _send(one, ONE, store, tmp_path)
+    sent = _send(one, ONE, store)
 
     assert sent[1].links[2].links == 2
-    assert _send(one, ONE, store, tmp_path) == sent
+    assert _send(one, ONE, store) == sent
     assert one.queued == 1, "only the page of the own host"
     assert receive_links(two, TWO, sent, store) == 2
     assert receive_links(two, TWO, sent, store) == 0, "they were read"
@@ -72,7 +72,7 @@ def test_pages_that_the_archive_lost_take_their_links_with_them(tmp_path: Path) 
     store, one, two = LocalStore(tmp_path / "store"), _queue(tmp_path, ONE), _queue(tmp_path, TWO)
     two.seed([_link(f"{THEIRS}/", depth=0)])
     _settle(two, _link(f"{OURS}/x"))
-    sent = _send(two, TWO, store, tmp_path)
+    sent = _send(two, TWO, store)
     one.seed([_link(f"{OURS}/", depth=0)])
     _settle(one, _link(f"{OURS}/x"), _link(f"{THEIRS}/y"))
     receive_links(one, ONE, sent, store)
@@ -90,9 +90,9 @@ def test_a_redirect_through_another_host_to_another_spelling_is_followed_once(tm
     store, one, two = LocalStore(tmp_path / "store"), _queue(tmp_path, ONE), _queue(tmp_path, TWO)
     one.seed([_link(f"{OURS}/a", depth=0)])
     _settle(one, _link(f"{THEIRS}/login", redirects=1), state=State.REDIRECT)
-    receive_links(two, TWO, _send(one, ONE, store, tmp_path), store)
+    receive_links(two, TWO, _send(one, ONE, store), store)
     _settle(two, _link(f"{OURS}/a!", redirects=2), state=State.REDIRECT)
-    back = _send(two, TWO, store, tmp_path)
+    back = _send(two, TWO, store)
 
     receive_links(one, ONE, back, store)
 
@@ -109,7 +109,7 @@ def test_a_damaged_file_is_refused_with_the_partition_to_run_again(tmp_path: Pat
     store, one, two = LocalStore(tmp_path / "store"), _queue(tmp_path, ONE), _queue(tmp_path, TWO)
     one.seed([_link(f"{OURS}/", depth=0)])
     _settle(one, _link(f"{THEIRS}/x"))
-    sent = _send(one, ONE, store, tmp_path)
+    sent = _send(one, ONE, store)
     store.write(sent[1].links[2].path, b"cut")
     store.write("2-of-2.json", "{")
 
