@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -16,7 +17,8 @@ from corpusmill.schemas.raw import RawManifest
 MAX_PARTITIONS: Final = 1000
 
 
-class Partition(NamedTuple):
+@dataclass(frozen=True)
+class Partition:
     """The hosts of partition number *index*, from 1 to *count*."""
 
     index: int

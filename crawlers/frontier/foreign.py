@@ -23,9 +23,8 @@ _KEEP: Final = """
 """
 _SENT: Final = """
     SELECT sent.key, sent.url, sent.depth, sent.redirects, nullif(sent.rule, ''), sent.message, sent.chain,
-        ifnull(urls.url, elsewhere.url)
+        urls.url
     FROM foreign_links AS sent LEFT JOIN urls ON urls.id = sent.referrer
-    LEFT JOIN foreign_referrers AS elsewhere ON elsewhere.id = -sent.referrer
     WHERE sent.partition = ? ORDER BY sent.key, sent.rule, sent.hop
 """
 
