@@ -26,6 +26,7 @@ class CrawlersAcquisition:
         progress: Callable[[CrawlProgress], None],
         extend: bool = False,
         base: Path,
+        recrawl: bool = False,
         share: Share | None = None,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
@@ -38,7 +39,7 @@ class CrawlersAcquisition:
 
         from corpusmill.crawlers.crawl import crawl
 
-        return crawl(source, folder, store=store, progress=progress, extend=extend, base=base)
+        return crawl(source, folder, store=store, progress=progress, extend=extend, base=base, recrawl=recrawl)
 
     def pages(self, source: CrawlSource, folder: Path) -> int:
         """Return the number of pages that the latest crawl of *source* in *folder* archived."""

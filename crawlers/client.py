@@ -8,8 +8,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -71,10 +72,18 @@ class Client:
         self._idle: dict[tuple[str, str, int], Connection] = {}
         self._tls: ssl.SSLContext | None = None
 
-    async def get(self, url: str, *, media_types: frozenset[str] | None = None, cut_at: int | None = None) -> Exchange:
+    async def get(
+        self,
+        url: str,
+        *,
+        media_types: frozenset[str] | None = None,
+        cut_at: int | None = None,
+        conditions: Mapping[str, str] = MappingProxyType({}),
+    ) -> Exchange:
         """Fetch *url*, without following a redirect.
 
         Args:
+            conditions: Headers that make the request conditional, such as `If-None-Match`.
             media_types: If set, errors and responses with another declared type are refused before the body is read.
             cut_at: Truncate the body at this size, instead of refusing it above `max_bytes`.
 
@@ -83,7 +92,9 @@ class Client:
         """
         try:
             async with TimeLimit(timeout_s=self._timeout_s, silence_s=self._silence_s).watch() as limit:
-                return await self._exchange(urlsplit(url), url, media_types, cut_at, limit)
+                place = urlsplit(url)
+                request = self._request(place, url, conditions)
+                return await self._exchange(place, url, request, media_types, cut_at, limit)
         except ssl.SSLError as error:
             raise Refusal("error.tls", _tls_message(error)) from error
         except (OSError, asyncio.IncompleteReadError) as error:
@@ -99,11 +110,11 @@ class Client:
         self,
         place: SplitResult,
         url: str,
+        request: bytes,
         media_types: frozenset[str] | None,
         cut_at: int | None,
         limit: TimeLimit,
     ) -> Exchange:
-        request = self._request(place, url)
         at = datetime.now(UTC)
         connection, head = await self._send(place, request, limit)
         if self._cookies is not None:
@@ -120,9 +131,9 @@ class Client:
         raw = b"\r\n".join(_archived(line) for line in head.raw) + b"\r\n\r\n"
         return Exchange(url, request, head.status, raw, head.headers, body, connection.address, at, truncated)
 
-    def _request(self, place: SplitResult, url: str) -> bytes:
+    def _request(self, place: SplitResult, url: str, conditions: Mapping[str, str]) -> bytes:
         host = place.netloc.rpartition("@")[2]
-        fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, "Connection": "keep-alive"}
+        fields = {"Host": host, "User-Agent": self._user_agent, **_ASKED, **conditions, "Connection": "keep-alive"}
         cookie = None if self._cookies is None else self._cookies.header(url)
         if cookie is not None:
             fields["Cookie"] = cookie
@@ -130,11 +141,14 @@ class Client:
         return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
 
     async def _send(self, place: SplitResult, request: bytes, limit: TimeLimit) -> tuple[Connection, Head]:
-        """Send *request* on the idle connection, or on a new one if there is none or it was closed."""
+        """Send *request* on the idle connection, or on a new one if there is none, it was closed, or it is out of step.
+
+        It is out of step if the server sent a body after a response that cannot have one, such as a 304.
+        """
         kept = self._idle.pop(_key(place), None)
         if kept is not None:
             if kept.is_usable:
-                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, Refusal):
                     return kept, await kept.ask(request, limit)
             kept.close()
         connection = await self._connect(place, limit)

@@ -7,6 +7,7 @@ so a reader never sees half a crawl.
 from __future__ import annotations
 
 import sqlite3
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -36,11 +37,13 @@ def crawl(
     limits: Limits = Limits(),  # noqa: B008 - frozen
     extend: bool = False,
     base: Path = Path(),
+    recrawl: bool = False,
+    now: datetime | None = None,
 ) -> RawManifest:
     """Crawl *source* into *raw_dir* (``raw/<source>/`` of a workspace), or resume an unfinished crawl.
 
     After a finished crawl, a new one starts. A killed crawl resumes without losing or repeating a page. If only
-    `max_pages` changed, and is not below the number of pages, or `budgets` were raised, it resumes with these.
+    `max_pages` changed, and is not below the number of pages, it resumes with the new budget.
 
     Args:
         source: The source.
@@ -48,6 +51,9 @@ def crawl(
         store: Where they are published; by default *raw_dir*. With another store, *raw_dir* is empty after the crawl.
         progress: Called a few times per second.
         limits: Limits on responses and retries.
+        recrawl: Whether to start a new crawl from the pages of the finished one, asking only for those that are due and
+            changed. Without a finished crawl of the same definition, it starts from the start pages all the same.
+        now: The time at which a new crawl starts; by default that of the clock.
         extend: Whether a finished crawl also goes on in this way, with the URLs that its budget left in the queue.
         base: Folder from which the paths of lists of URLs start: that of the recipe.
 
@@ -68,7 +74,7 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
-            job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base)
+            job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
             manifest = finish(job, published)
             remove_sets(published, LocalStore(raw_dir))

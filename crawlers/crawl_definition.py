@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from pydantic import ValidationError
+
 from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, allows_budgets
 
-_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "select", "drop"))
+_NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "recrawl", "select", "drop"))
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""
 _ADDED_LATER: Final = {"cookies": False, "render": False}
 """Fields that are new, with what was the case without them."""
@@ -30,7 +33,17 @@ def stored_definition(frontier: Frontier) -> dict[str, Any]:
 
 def allows_budget(source: CrawlSource, frontier: Frontier) -> bool:
     """Return whether the crawl of *frontier* differs from *source* in budgets alone, and has used no more than them."""
-    before = stored_definition(frontier)
-    new = json.loads(definition(source))
+    before, new = stored_definition(frontier), json.loads(definition(source))
     is_same = before | {name: new[name] for name in BUDGET_FIELDS} == new
     return is_same and allows_budgets(source, before, pages=frontier.pages)
+
+
+def is_same_crawl(source: CrawlSource, published: RawManifest) -> bool:
+    """Return whether *published* is a crawl of *source*, perhaps with smaller budgets."""
+    try:
+        before = CrawlSource.model_validate_json(json.dumps(published.definition), strict=True)
+    except ValidationError:
+        return False
+    old, new = json.loads(definition(before)), json.loads(definition(source))
+    is_same = old | {name: new[name] for name in BUDGET_FIELDS} == new
+    return is_same and allows_budgets(source, old, pages=published.counts.get("pages", 0))

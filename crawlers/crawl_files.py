@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Final
 
 from corpusmill.crawlers.job import Job
 from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.storage import LocalStore, Store
+
+_TABLES: Final = ("ledger", "pages", "gone")
 
 
 def frontier_path(name: str, raw_dir: Path) -> Path:
@@ -25,25 +28,39 @@ def is_published_in_place(raw_dir: Path, store: Store) -> bool:
 def next_number(name: str, raw_dir: Path, store: Store) -> int:
     """Return the first number after those of the existing and the published files."""
     names = {entry.key for place in (LocalStore(raw_dir), store) for entry in place.files()}
-    files = [file for file in names if re.fullmatch(rf"{re.escape(name)}-\d+\.warc\.gz|ledger-\d+\.parquet", file)]
-    return max((int(file.split(".")[0].rpartition("-")[2]) for file in files), default=-1) + 1
+    return max((number for file in names if (number := number_of(file, name)) is not None), default=-1) + 1
 
 
 def sweep(raw_dir: Path, published: RawManifest | None, *, first: int, name: str) -> None:
     """Remove files that belong neither to the published manifest nor to the running crawl."""
-    kept = {file.path for file in published.files} | set(published.ledger) if published else set()
-    for path in (*raw_dir.glob(f"{name}-*.warc.gz"), *raw_dir.glob("ledger-*.parquet"), *raw_dir.glob("*.tmp")):
-        if path.name not in kept and (path.suffix == ".tmp" or path.name < _first_names(name, first)[path.suffix]):
+    kept = set(file_names(published)) if published else set()
+    for path in raw_dir.glob("*"):
+        number = number_of(path.name.removesuffix(".tmp"), name)
+        is_unfinished = path.suffix == ".tmp"
+        if path.name not in kept and (is_unfinished or (number is not None and number < first)):
             path.unlink()
 
 
-def _first_names(name: str, first: int) -> dict[str, str]:
-    return {".gz": archive_name(name, first), ".parquet": ledger_name(first)}
+def file_names(manifest: RawManifest) -> list[str]:
+    """Return the names of the files of a crawl, without the manifest itself."""
+    tables = [*manifest.ledger, *manifest.pages, *(file.path for file in manifest.gone)]
+    return [*(file.path for file in manifest.files), *tables]
 
 
-def ledger_name(number: int) -> str:
-    """Return the name of the ledger of the crawl whose first file has *number*."""
-    return f"ledger-{number:05d}.parquet"
+def number_of(file: str, name: str) -> int | None:
+    """Return the number in the name of a *file* of the source *name*; None for other files.
+
+    >>> number_of("site-00003.warc.gz", "site"), number_of("ledger-00004.parquet", "site"), number_of("x", "site")
+    (3, 4, None)
+    """
+    match = re.fullmatch(rf"{re.escape(name)}-(\d+)\.warc\.gz|(?:{'|'.join(_TABLES)})-(\d+)\.parquet", file)
+    return None if match is None else int(match[1] or match[2])
+
+
+def table_name(kind: str, number: int) -> str:
+    """Return the name of a table of the crawl whose first file has *number*; *kind* is `ledger`, `pages` or `gone`."""
+    assert kind in _TABLES
+    return f"{kind}-{number:05d}.parquet"
 
 
 def archives(job: Job) -> list[Path]:

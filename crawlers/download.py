@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from time import monotonic
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 from urllib.parse import urlsplit
 
@@ -18,6 +21,7 @@ from corpusmill.crawlers.frontier.refusal import SUSPENDED, Refusal
 from corpusmill.crawlers.frontier.robots import MAX_ROBOTS_BYTES
 from corpusmill.crawlers.job import HTML_TYPES, Job
 from corpusmill.crawlers.pace import is_transient, load_of_rule, load_of_status
+from corpusmill.crawlers.recrawl.captures import NOT_MODIFIED, adds_reservation
 from corpusmill.crawlers.retry_after import retry_after_s
 from corpusmill.crawlers.warc import Exchange
 
@@ -30,6 +34,10 @@ EXCHANGE: Final = "corpusmill_exchange"
 """Key of the recorded exchange in a request's `meta`."""
 ADDRESS: Final = "corpusmill_address"
 """Key of the address to fetch in a request's `meta`. Scrapy's `url` escapes brackets and drops an empty query."""
+KNOWN: Final = "corpusmill_known"
+"""Key of what is known about the page in a request's `meta`."""
+CONDITIONS: Final = "corpusmill_conditions"
+"""Key of the headers that make a request conditional in its `meta`."""
 FOR_ROBOTS: Final = "corpusmill_robots"
 """Set in the `meta` of a request for a robots.txt or another file of a site, for which any response is accepted."""
 LISTING_BYTES: Final = "corpusmill_listing_bytes"
@@ -38,6 +46,7 @@ FOR_RENDERING: Final = "corpusmill_for_rendering"
 """Set in the `meta` of a request of a page that is rendered, for which any complete response is accepted, once."""
 ONCE: Final = "corpusmill_once"
 """Set in the `meta` of a request that is not tried again."""
+_NONE: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class DownloadHandler(BaseDownloadHandler):
@@ -70,10 +79,16 @@ class DownloadHandler(BaseDownloadHandler):
         retries = 0 if request.meta.get(ONCE) else self._job.limits.retries
         is_robots = bool(request.meta.get(FOR_ROBOTS))
         cut_at: int | None = request.meta.get(LISTING_BYTES)
+        url: str = request.meta[ADDRESS]
         if request.meta.get(FOR_RENDERING):
-            exchange = await self._try(request.meta[ADDRESS], is_robots=False, cut_at=None, media_types=None)
+            exchange = await self._try(url, is_robots=False, cut_at=None, media_types=None)
         else:
-            exchange = await self._tries(request.meta[ADDRESS], is_robots=is_robots, retries=retries, cut_at=cut_at)
+            fetch = partial(self._tries, url, is_robots=is_robots, retries=retries, cut_at=cut_at)
+            exchange = await fetch(conditions=request.meta.get(CONDITIONS, _NONE))
+            known = request.meta.get(KNOWN)
+            if known is not None and exchange.status == NOT_MODIFIED and adds_reservation(exchange, known):
+                # The stored response does not state the opt-out, so the page is fetched with it.
+                exchange = await fetch(conditions=_NONE)
         request.meta[EXCHANGE] = exchange
         return Response(request.url, status=exchange.status, body=exchange.body, request=request)
 
@@ -81,22 +96,33 @@ class DownloadHandler(BaseDownloadHandler):
         """Close all connections."""
         await self._client.close()
 
-    async def _tries(self, url: str, *, is_robots: bool, retries: int, cut_at: int | None) -> Exchange:
+    async def _tries(
+        self, url: str, *, is_robots: bool, retries: int, cut_at: int | None, conditions: Mapping[str, str]
+    ) -> Exchange:
         """Fetch *url* again after a temporary failure; the pace of its host decides when."""
         media_types = HTML_TYPES if cut_at is None else ANY_TYPE
+        attempt = partial(
+            self._try, url, is_robots=is_robots, cut_at=cut_at, media_types=media_types, conditions=conditions
+        )
         for _ in range(retries):
             try:
-                exchange = await self._try(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
+                exchange = await attempt()
             except Refusal as refusal:
                 if refusal.retry_after_s is None:
                     raise
             else:
                 if not is_transient(exchange.status):
                     return exchange
-        return await self._try(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
+        return await attempt()
 
     async def _try(
-        self, url: str, *, is_robots: bool, cut_at: int | None, media_types: frozenset[str] | None
+        self,
+        url: str,
+        *,
+        is_robots: bool,
+        cut_at: int | None,
+        media_types: frozenset[str] | None,
+        conditions: Mapping[str, str] = _NONE,
     ) -> Exchange:
         """Fetch *url* when it is the turn of its host.
 
@@ -110,7 +136,9 @@ class DownloadHandler(BaseDownloadHandler):
         async with self._slots:
             began = monotonic()
             try:
-                exchange = await self._get(url, is_robots=is_robots, cut_at=cut_at, media_types=media_types)
+                exchange = await self._get(
+                    url, is_robots=is_robots, cut_at=cut_at, media_types=media_types, conditions=conditions
+                )
             except Refusal as refusal:
                 load, asked_s = load_of_rule(refusal.rule), refusal.retry_after_s or 0.0
                 self._pace.answered(host, load, took_s=monotonic() - began, retry_after_s=asked_s)
@@ -123,11 +151,17 @@ class DownloadHandler(BaseDownloadHandler):
         return exchange
 
     async def _get(
-        self, url: str, *, is_robots: bool, cut_at: int | None, media_types: frozenset[str] | None
+        self,
+        url: str,
+        *,
+        is_robots: bool,
+        cut_at: int | None,
+        media_types: frozenset[str] | None,
+        conditions: Mapping[str, str],
     ) -> Exchange:
         if is_robots:
             return await self._client.get(url, cut_at=MAX_ROBOTS_BYTES + 1)  # the last byte tells that it was cut
-        return await self._client.get(url, media_types=media_types, cut_at=cut_at)
+        return await self._client.get(url, media_types=media_types, cut_at=cut_at, conditions=conditions)
 
     def _check_suspension(self, host: str) -> None:
         left_s = self._pace.suspended_s(host)

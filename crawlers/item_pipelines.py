@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 from scrapy.crawler import Crawler
 
 from corpusmill.crawlers.frontier.entries import Entry, Settled
-from corpusmill.crawlers.warc import Exchange
+from corpusmill.crawlers.recrawl.captures import Capture
+from corpusmill.crawlers.warc import Exchange, Original
 
 if TYPE_CHECKING:
     from corpusmill.crawlers.spiders.site import SiteSpider
@@ -16,12 +17,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one URL; its exchange, if any, is archived, with the rendered page, if there is one."""
+    """The outcome of one URL; its exchange, if any, is archived, with the rendered page, if there is one.
+
+    Args:
+        capture: What a recrawl has to know about it.
+        original: The response that has the same body, which is not stored again.
+    """
 
     entry: Entry
     settled: Settled
     exchange: Exchange | None = None
     rendered: Exchange | None = None
+    capture: Capture | None = None
+    original: Original | None = None
 
 
 class ArchivePipeline:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
+from corpusmill.crawlers.frontier.companions import Companion
 from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
@@ -53,13 +56,20 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One crawl: the source, the folder of its archive (`first` is the number of its first file), and its queue."""
+    """One crawl: the source, the folder of its archive (`first` is the number of its first file), and its queue.
+
+    Args:
+        started_at: When it was started; a crawl that was resumed keeps this time.
+        generation: Number of recrawls since the site was crawled from the start pages; 0 for such a crawl.
+    """
 
     source: CrawlSource
     raw_dir: Path
     frontier: Path
     first: int
     tool: str
+    started_at: datetime
+    generation: int = 0
     limits: Limits = field(default_factory=Limits)
 
     @property
@@ -83,6 +93,7 @@ class Job:
             {
                 **{"source": self.source.model_dump(mode="json"), "limits": asdict(self.limits), "first": self.first},
                 **{"raw_dir": str(self.raw_dir), "frontier": str(self.frontier), "tool": self.tool},
+                **{"started_at": self.started_at.isoformat(), "generation": self.generation},
             }
         )
 
@@ -96,14 +107,18 @@ class Job:
             frontier=Path(fields["frontier"]),
             first=fields["first"],
             tool=fields["tool"],
+            started_at=datetime.fromisoformat(fields["started_at"]),
+            generation=fields["generation"],
             limits=Limits(**fields["limits"]),
         )
 
 
-def open_frontier(source: CrawlSource, path: Path) -> Frontier:
-    """Open the queue *path* of the crawl of *source*, with its budgets."""
+def open_frontier(source: CrawlSource, path: Path, *, companions: Sequence[Companion] = ()) -> Frontier:
+    """Open the queue *path* of the crawl of *source*, with its budgets and *companions*."""
     limits = FrontierLimits.of(source.max_pages, source.budgets)
-    return Frontier(path, limits=limits, in_levels=source.max_depth is not None or limits.cuts_hosts)
+    return Frontier(
+        path, limits=limits, in_levels=source.max_depth is not None or limits.cuts_hosts, companions=companions
+    )
 
 
 def tool_name(version: str) -> str:

@@ -1,23 +1,36 @@
-"""Prepare a crawl: open the queue of the unfinished one, or make a new queue, and number its files."""
+"""Prepare a crawl: open the queue of the unfinished one, or make the queue of a new crawl or of a recrawl."""
 
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
-from corpusmill.crawlers.crawl_definition import allows_budget, definition, stored_definition
+from corpusmill.crawlers.crawl_definition import allows_budget, definition, is_same_crawl, stored_definition
 from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, sweep
 from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
 from corpusmill.crawlers.publication import about, write_manifest
+from corpusmill.crawlers.recrawl.captures import microseconds
+from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.crawlers.recrawl.seeding import seed_recrawl
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 
 def prepare(
-    source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, store: Store, *, extend: bool, base: Path
+    source: CrawlSource,
+    raw_dir: Path,
+    path: Path,
+    limits: Limits,
+    store: Store,
+    *,
+    extend: bool,
+    base: Path,
+    recrawl: bool,
+    now: datetime | None,
 ) -> Job:
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
@@ -32,17 +45,50 @@ def prepare(
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        frontier = open_frontier(source, path)
-        seed(frontier, source, base=base)
+        parent = published if recrawl and published is not None and can_recrawl(source, published) else None
+        frontier = _new_queue(source, path, store, parent, base=base, now=now or datetime.now(UTC))
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
     frontier.retry()
-    first = frontier.get("first")
+    job = _job(source, raw_dir, path, limits, frontier)
     frontier.close()
-    job = Job(source=source, raw_dir=raw_dir, frontier=path, first=first, tool=tool(), limits=limits)
-    sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=first, name=source.name)
+    sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
     if published is None or not published.finished:
         write_manifest(store, RawManifest(**about(job), finished=False, files=()))
     return job
+
+
+def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:
+    """Return whether a recrawl of *source* can start from the *published* crawl: it is finished, and the same crawl."""
+    return published.finished and bool(published.pages) and is_same_crawl(source, published)
+
+
+def _new_queue(
+    source: CrawlSource, path: Path, store: Store, parent: RawManifest | None, *, base: Path, now: datetime
+) -> Frontier:
+    """Make the queue of a crawl from what *source* names, or of a recrawl of *parent*."""
+    known = KnownPages()
+    frontier = open_frontier(source, path, companions=(known,))
+    if parent is None:
+        seed(frontier, source, base=base)
+    else:
+        seed_recrawl(frontier, known, source=source, base=base, raw=store, published=parent, now=microseconds(now))
+    frontier.remember(started_at=now.isoformat(), generation=0 if parent is None else parent.generation + 1)
+    return frontier
+
+
+def _job(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, frontier: Frontier) -> Job:
+    started_at = frontier.get("started_at")
+    return Job(
+        source=source,
+        raw_dir=raw_dir,
+        frontier=path,
+        first=frontier.get("first"),
+        tool=tool(),
+        # The queue of an earlier version has no time.
+        started_at=datetime.now(UTC) if started_at is None else datetime.fromisoformat(started_at),
+        generation=frontier.get("generation") or 0,
+        limits=limits,
+    )
 
 
 def _reopen(source: CrawlSource, frontier: Frontier) -> None:

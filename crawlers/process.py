@@ -5,6 +5,7 @@ It ends at once when stdin closes, because the parent process has ended. A kille
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import os
@@ -15,17 +16,21 @@ import time
 from pathlib import Path
 from typing import Any, Final, cast
 
+from scrapy import signals
 from scrapy.crawler import AsyncCrawlerProcess
 from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 
+from corpusmill.crawlers.frontier.sessions import record_start
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
+from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
 
 _EVERY_S: Final = 0.25
+_WAITING_S: Final = 1.0
 
 
 class QuietFormatter(LogFormatter):
@@ -68,16 +73,20 @@ def run(job: Job) -> None:
     Raises:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
-    frontier = open_frontier(job.source, job.frontier)
+    known = KnownPages()
+    frontier = open_frontier(job.source, job.frontier, companions=(known,))
     writer = open_archive(job, frontier)
-    _write(progress=_progress(frontier))
+    record_start(frontier)
+    reporter = ProgressReporter(frontier)
+    reporter.write()
     settings = Settings()
     settings.setmodule("corpusmill.crawlers.settings")
     process = AsyncCrawlerProcess(settings)
     for name in ("scrapy", "asyncio", "protego"):
         logging.getLogger(name).setLevel(logging.WARNING)
     crawler = process.create_crawler(SiteSpider)
-    process.crawl(crawler, job=job, frontier=frontier, writer=writer, report=ProgressReporter(frontier))
+    crawler.signals.connect(reporter.start, signals.engine_started)
+    process.crawl(crawler, job=job, frontier=frontier, known=known, writer=writer, report=reporter)
     process.start(install_signal_handlers=False)
     spider = cast("SiteSpider | None", crawler.spider)
     if spider is None:
@@ -85,22 +94,34 @@ def run(job: Job) -> None:
     if spider.failure is not None:
         raise spider.failure
     writer.close()
-    _write(progress=_progress(frontier), finished=True)
+    reporter.write(finished=True)
     frontier.close()
 
 
 class ProgressReporter:
-    """Writes the progress of the crawl, at most every `_EVERY_S` seconds."""
+    """Writes the progress of the crawl: at most every `_EVERY_S` seconds, and every second when hosts do not answer."""
 
     def __init__(self, frontier: Frontier) -> None:
         self._frontier = frontier
         self._reported_at = 0.0
 
+    def start(self) -> None:
+        """Also write the progress while no URL is settled, so that a reader sees that the crawl waits."""
+        self()
+        asyncio.get_running_loop().call_later(_WAITING_S, self.start)
+
     def __call__(self) -> None:
         """Write the progress unless it was written less than `_EVERY_S` seconds ago."""
         if time.monotonic() - self._reported_at > _EVERY_S:
             self._reported_at = time.monotonic()
-            _write(progress=_progress(self._frontier))
+            self.write()
+
+    def write(self, **fields: Any) -> None:
+        """Write the progress, and *fields*."""
+        frontier = self._frontier
+        progress = {"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)}
+        progress |= {"bytes": frontier.size, "waiting_hosts": frontier.ready_hosts}
+        _write(progress=progress, **fields)
 
 
 def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
@@ -133,13 +154,6 @@ def open_archive(job: Job, frontier: Frontier) -> WarcWriter:
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def _progress(frontier: Frontier) -> dict[str, Any]:
-    return {
-        **{"pages": frontier.pages, "queued": frontier.queued, "refused": dict(frontier.refused)},
-        **{"hosts": frontier.ready_hosts, "size": frontier.size},
-    }
 
 
 def _write(**fields: Any) -> None:

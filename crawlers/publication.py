@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -10,13 +10,26 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from corpusmill.crawlers.crawl_files import archives, is_published_in_place, ledger_name, raw_file, sweep
+from corpusmill.crawlers.crawl_files import (
+    archives,
+    file_names,
+    is_published_in_place,
+    number_of,
+    raw_file,
+    sweep,
+    table_name,
+)
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.frontier.statistics import crawl_statistics
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
+from corpusmill.crawlers.recrawl.captures import microseconds
+from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
+from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import SourceError, UnfinishedError
-from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.storage import LocalStore, Store, appearing
 
 MANIFEST: Final = "manifest.json"
@@ -25,21 +38,16 @@ _HOSTS_NAMED: Final = 10
 
 
 def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
-    """Publish a crawl whose queue is empty, the manifest last, then remove the files of the previous crawl.
+    """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs.
 
     Args:
         is_partition: Whether the crawl may go on with links that others find: it may have no page, and all files stay.
     """
-    frontier = open_frontier(job.source, job.frontier)
+    known = KnownPages()
+    frontier = open_frontier(job.source, job.frontier, companions=(known,))
     try:
         _check_pages(job, frontier, may_be_empty=is_partition)
-        manifest = RawManifest(
-            **about(job),
-            finished=True,
-            files=tuple(raw_file(path) for path in archives(job)),
-            counts=frontier.counts(),
-            ledger=(_write_ledger(job, frontier).name,),
-        )
+        manifest = _manifest(job, frontier, known, read_raw_manifest(store, source=job.source.name))
         if not is_published_in_place(job.raw_dir, store):
             _send(job, store, manifest)
             marks = store.marks()
@@ -55,24 +63,54 @@ def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest
     return manifest
 
 
-def _names(manifest: RawManifest) -> list[str]:
-    return [*(file.path for file in manifest.files), *manifest.ledger]
+def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawManifest | None) -> RawManifest:
+    """Write the tables of a finished crawl, and return its manifest, which lists the earlier archives in use too."""
+    responses = known.responses()
+    pages = job.raw_dir / table_name("pages", job.first)
+    gone = job.raw_dir / table_name("gone", job.first)
+    fates, archived = Counter[str](), set[str]()
+    after = pages_after(
+        known.results(), at=microseconds(job.started_at), bounds=job.source.recrawl, counts=fates, archives=archived
+    )
+    has_gone = write_tables(after, known=pages, gone=gone) > 0
+    earlier = () if published is None else published.files
+    kept = [file for file in earlier if _is_earlier(file, job) and file.path in archived]
+    new = [raw_file(path).model_copy(update={"responses": responses.get(path.name, 0)}) for path in archives(job)]
+    counts = frontier.counts()
+    counts["responses"] -= known.revisits()
+    return RawManifest(
+        **about(job),
+        finished=True,
+        files=(*kept, *new),
+        counts=counts | (recrawl_counts(fates) if job.generation else {}),
+        ledger=(_write_ledger(job, frontier).name,),
+        generation=job.generation,
+        pages=(pages.name,),
+        gone=(raw_file(gone),) if has_gone else (),
+        statistics=crawl_statistics(job.frontier, frontier, unchanged=fates["revisits"]),
+    )
+
+
+def _is_earlier(file: RawFile, job: Job) -> bool:
+    number = number_of(file.path, job.source.name)
+    return number is not None and number < job.first
 
 
 def _send(job: Job, store: Store, manifest: RawManifest) -> None:
     """Copy the files of a finished crawl to *store*, except those that an earlier call copied."""
     sizes = {entry.key: entry.size for entry in store.files()}
-    for name in _names(manifest):
+    for name in file_names(manifest):
         path = job.raw_dir / name
-        if name in manifest.ledger or sizes.get(name) != path.stat().st_size:  # only archives never change
+        # Archives of earlier crawls are not here. Only archives never change.
+        if path.exists() and (not name.endswith(".gz") or sizes.get(name) != path.stat().st_size):
             store.put(path, name)
 
 
 def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
     """Remove the files of earlier crawls from *store*, and the copied files from *raw_dir*."""
-    kept = {*_names(manifest), MANIFEST}
+    kept = {*file_names(manifest), MANIFEST}
     store.remove(*(entry.key for entry in store.files() if entry.key not in kept))
-    LocalStore(job.raw_dir).remove(*_names(manifest))
+    LocalStore(job.raw_dir).remove(*(name for name in file_names(manifest) if (job.raw_dir / name).exists()))
 
 
 def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
@@ -108,7 +146,7 @@ def _hint(seen: dict[str, str | None]) -> str:
 
 
 def _write_ledger(job: Job, frontier: Frontier) -> Path:
-    path = job.raw_dir / ledger_name(job.first)
+    path = job.raw_dir / table_name("ledger", job.first)
     rows = (
         {
             **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule, "message": message},
@@ -128,7 +166,7 @@ def about(job: Job) -> dict[str, Any]:
         "source": job.source.name,
         "kind": "crawl",
         "format": "warc",
-        "created_at": datetime.now(UTC),
+        "created_at": job.started_at,
         "definition": job.source.model_dump(mode="json"),
     }
 

@@ -8,6 +8,7 @@ import os
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -21,6 +22,9 @@ RENDERED_AS: Final = "X-Crawler-Rendered-As"
 """Field of a response that was rendered, with the id of the conversion that takes its place."""
 _GZIP_WINDOW: Final = 31
 """zlib's number for a gzip member (15) with its header (16)."""
+_PROFILES: Final = "http://netpreserve.org/warc/1.1/revisit/"
+"""Names of the profiles of revisits (WARC 1.1 §6.7)."""
+_NOT_MODIFIED: Final = 304
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,20 @@ class Exchange:
     at: datetime
     truncated: bool = False
     role: str | None = None
+
+    @cached_property
+    def payload_digest(self) -> str:
+        """The digest of the body as it was sent, in the labeled form that archives use: SHA-1 in base 32."""
+        return _digest(self.body)
+
+
+@dataclass(frozen=True)
+class Original:
+    """The response whose body a later exchange had again: its URL, time, and payload digest."""
+
+    url: str
+    at: datetime
+    payload_digest: str
 
 
 class WarcWriter:
@@ -88,13 +106,20 @@ class WarcWriter:
             self._append(_warcinfo(path.name, self._description))
         return file
 
-    def write(self, exchange: Exchange, rendered: Exchange | None = None) -> None:
-        """Append the response and the request of *exchange*, and the *rendered* page as a conversion."""
+    def write(self, exchange: Exchange, rendered: Exchange | None = None, *, original: Original | None = None) -> int:
+        """Append the response and the request of *exchange*. Return the position of the first record in its file.
+
+        Args:
+            rendered: The rendered page, which is appended as a conversion.
+            original: The response that has the same body, which then is not stored again.
+        """
         if self.end >= self._max_bytes:
             self.close()
             self.number += 1
             self._open(self.number, end=0)
-        self._append(*exchange_records(exchange, rendered))
+        position = self.end
+        self._append(*exchange_records(exchange, rendered, original=original))
+        return position
 
     def _append(self, *records: bytes) -> None:
         self._file.write(b"".join(isal_zlib.compress(record, GZIP_LEVEL, _GZIP_WINDOW) for record in records))
@@ -116,8 +141,10 @@ def archive_name(prefix: str, number: int) -> str:
     return f"{prefix}-{number:05d}.warc.gz"
 
 
-def exchange_records(exchange: Exchange, rendered: Exchange | None = None) -> tuple[bytes, ...]:
-    """Return the response record and the request record of *exchange*.
+def exchange_records(
+    exchange: Exchange, rendered: Exchange | None = None, *, original: Original | None = None
+) -> tuple[bytes, ...]:
+    """Return the response record, or the revisit of *original*, and the request record of *exchange*.
 
     With the *rendered* page, the response names the conversion that takes its place, which is the third record: the
     response as it would be with the rendered page as its body (WARC 1.1 §6.7).
@@ -128,7 +155,7 @@ def exchange_records(exchange: Exchange, rendered: Exchange | None = None) -> tu
         **about,
         "WARC-IP-Address": exchange.address,
         "WARC-Concurrent-To": request_id,
-        "WARC-Payload-Digest": _digest(exchange.body),
+        "WARC-Payload-Digest": exchange.payload_digest if original is None else original.payload_digest,
         "Content-Type": "application/http; msgtype=response",
     }
     if exchange.truncated:
@@ -137,9 +164,18 @@ def exchange_records(exchange: Exchange, rendered: Exchange | None = None) -> tu
         response[ROLE_FIELD] = exchange.role
     if rendered is not None:
         response[RENDERED_AS] = conversion_id
+    kind, body = "response", exchange.body
+    if original is not None:
+        kind, body = "revisit", b""
+        name = "server-not-modified" if exchange.status == _NOT_MODIFIED else "identical-payload-digest"
+        response |= {
+            "WARC-Profile": _PROFILES + name,
+            "WARC-Refers-To-Target-URI": original.url,
+            "WARC-Refers-To-Date": _date(original.at),
+        }
     request = {**about, "WARC-Concurrent-To": response_id, "Content-Type": "application/http; msgtype=request"}
     records = (
-        _record("response", response_id, response, exchange.head + exchange.body),
+        _record(kind, response_id, response, exchange.head + body),
         _record("request", request_id, request, exchange.request),
     )
     if rendered is None:

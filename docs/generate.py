@@ -25,11 +25,19 @@ from corpusmill.crawlers.registry import LOADERS  # noqa: E402
 from corpusmill.pipelines.engines.base import resolve  # noqa: E402
 from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
-from corpusmill.schemas import document, errors  # noqa: E402
+from corpusmill.schemas import crawled_pages, document, errors  # noqa: E402
 from corpusmill.schemas.budgets import CrawlBudgets, HostBudgets  # noqa: E402
+from corpusmill.schemas.crawl_statistics import (  # noqa: E402
+    CrawlStatistics,
+    DepthStatistics,
+    HostStatistics,
+    Interval,
+    RuleStatistics,
+    Timeline,
+)
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
-from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Shards, Split  # noqa: E402
+from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Recrawl, Shards, Split  # noqa: E402
 from corpusmill.training.config import TrainConfig  # noqa: E402
 
 REFERENCE: Final = ROOT / "docs" / "reference"
@@ -47,6 +55,7 @@ def pages() -> dict[str, str]:
         "training.md": training_page(),
         "command-line.md": command_line_page(),
         "errors.md": errors_page(),
+        "crawl-statistics.md": crawl_statistics_page(),
     }
     return {name: _MADE + text.rstrip() + "\n" for name, text in made.items()}
 
@@ -78,6 +87,7 @@ def recipe_page() -> str:
     """Give the page of the recipe's fields."""
     sections: dict[str, type[BaseModel]] = {
         "crawl": CrawlSource,
+        "recrawl": Recrawl,
         "budgets": CrawlBudgets,
         "per_host": HostBudgets,
         "load": LoadSource,
@@ -101,7 +111,9 @@ def columns_page() -> str:
     tables = {"Documents": document.DOCUMENT, "Ledger": document.LEDGER, "Origin": document.ORIGIN}
     tables["Cuts, in the tables `<stage>.cuts`"] = CUT
     tables["Ledger of a crawl"] = document.RAW_LEDGER
-    parts = ["# Columns\n\nThe Parquet files of a version, and the ledger beside the raw files of a crawl.\n"]
+    tables["Pages of a crawl"] = crawled_pages.CRAWLED_PAGES
+    tables["Gone pages of a crawl"] = crawled_pages.GONE_PAGES
+    parts = ["# Columns\n\nThe Parquet files of a version, and the tables beside the archives of a crawl.\n"]
     for title, schema in tables.items():
         rows = [
             (f"`{field.name}`", f"`{document.type_name(field.type)}`", "yes" if field.nullable else "no")
@@ -163,6 +175,7 @@ def errors_page() -> str:
     ]
     rules = [(f"`{rule}`", meaning) for rule, meaning in ERROR_RULES.items()]
     opted_out = [(f"`{rule}`", meaning) for rule, meaning in OPTOUT_RULES.items()]
+    gone = [(f"`{rule}`", meaning) for rule, meaning in crawled_pages.GONE_RULES.items()]
     crawled = [(f"`{rule}`", meaning) for rule, meaning in CRAWL_RULES.items()]
     return (
         "# Errors\n\nAn error names file, line, field and value, and says what to do. With `--json` it is also "
@@ -175,10 +188,34 @@ def errors_page() -> str:
         "source says otherwise: see [Honor opt-outs](../how-to/honor-opt-outs.md). The `message` of its row has the "
         "evidence.\n\n"
         f"{table(('rule', 'meaning'), opted_out)}\n"
+        "## Pages that are gone\n\nAfter a [recrawl](../how-to/recrawl-a-site.md), the documents of such a page go to "
+        "the ledger of the next version, with the stage `crawl`.\n\n"
+        f"{table(('rule', 'meaning'), gone)}\n"
         "## Addresses that were not fetched\n\nThe ledger of a crawl, `raw/<source>/ledger-*.parquet`, has a row for "
         "each of them, under one of these rules or one of those above. They are not records, so they are not in the "
         "ledger of a version; its manifest and report count them.\n\n"
         f"{table(('rule', 'meaning'), crawled)}"
+    )
+
+
+def crawl_statistics_page() -> str:
+    """Give the page of the figures of a crawl."""
+    parts = {
+        "Hosts": (HostStatistics, "The rows of `hosts`."),
+        "Depths": (DepthStatistics, "The rows of `depths`."),
+        "Rules": (RuleStatistics, "The rows of `rules`. Examples have `url` and `message`."),
+        "Time": (Timeline, "The fields of `timeline`."),
+        "Intervals": (Interval, "The rows of `intervals`."),
+    }
+    sections = [
+        f"## {name}\n\n{text} {_docstring(model)}\n\n{fields_table(model)}" for name, (model, text) in parts.items()
+    ]
+    return (
+        "# Crawl statistics\n\n`corpusmill crawl --json` prints the figures of a finished crawl as `statistics`. They "
+        "are also in `raw/<source>/manifest.json`. `corpusmill run --json` prints them as `crawls`, by source. The "
+        "manifest of a version has them as `crawl` of each input, and `report.json` as `crawls`. Their size is "
+        "bounded, also for a crawl of a million hosts. The id of a version does not depend on them.\n\n"
+        f"{fields_table(CrawlStatistics)}\n" + "\n".join(sections)
     )
 
 

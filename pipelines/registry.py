@@ -33,9 +33,9 @@ STAGES: Final = {
 ENTRY_POINTS: Final = "corpusmill.stages"
 STAGE_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 """Steps of a stage have a dot in their name, and steps of the engine begin with a colon, so stages may do neither."""
-RESERVED_STAGES: Final = frozenset(("read", "optouts", "identity"))
+RESERVED_STAGES: Final = frozenset(("read", "optouts", "crawl", "identity"))
 """Names of stages in the ledger that every recipe has."""
 STAGE_NAME_HINT: Final = (
-    "rename its entry point: lower-case letters, digits and `_`, a letter first; `read`, `optouts` and "
-    "`identity` are reserved"
+    "rename its entry point: lower-case letters, digits and `_`, a letter first; `read`, `optouts`, "
+    "`crawl` and `identity` are reserved"
 )

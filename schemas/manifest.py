@@ -10,6 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from corpusmill.schemas.crawl_statistics import CrawlStatistics
 from corpusmill.schemas.document import type_name
 from corpusmill.schemas.identity import canonical_json
 
@@ -90,6 +91,11 @@ class Counts(_Model):
     created: int = Field(default=0, description="Rows that a stage made, such as a site's boilerplate in the ledger.")
     published: int
     ledger: int = Field(description="Rows of the ledger.")
+    earlier: int = Field(
+        default=0,
+        description="Captures in the archives of recrawled sites that are not of their current pages: earlier ones, "
+        "and those of pages that are gone. They are in the ledger, and `checks` leave them out.",
+    )
     by_source: dict[str, dict[str, int]] = Field(default_factory=dict, description="read, published, ledger, created.")
     stages: tuple[StageCounts, ...] = ()
 
@@ -145,6 +151,10 @@ class InputSource(_Model):
         "n components; `vectors.<why>`: records without a vector (missing, not_numbers, zero, too_long).",
     )
     refused: tuple[RefusedPages, ...] = Field(default=(), description="Pages that a crawl refused, by rule.")
+    crawl: CrawlStatistics | None = Field(
+        default=None,
+        description="Figures of a crawl by result, host, depth and rule, and over time; examples are in `refused`.",
+    )
 
 
 class SplitGroups(_Model):

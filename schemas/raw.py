@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpusmill.schemas.crawl_statistics import CrawlStatistics
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.storage import Store, located
 
@@ -33,6 +34,12 @@ class RawFile(BaseModel):
         description="Modification time in nanoseconds since 1970. A file with the same time and `size` is unchanged.",
     )
 
+    responses: int | None = Field(
+        default=None,
+        ge=0,
+        description="For a crawl: responses with a page or a file of the site (robots.txt, …). A file without any "
+        "is not read. Null: unknown.",
+    )
     mark: str | None = Field(
         default=None, description="On a store: a value that changes when the object is replaced, such as its ETag."
     )
@@ -57,18 +64,29 @@ class RawManifest(BaseModel):
     kind: Literal["crawl", "load"]
     format: str = Field(description="Name of the loader that reads the files, as in `crawlers/registry.py`.")
     finished: bool = Field(description="False while a crawl can be resumed.")
-    created_at: datetime
+    created_at: datetime = Field(description="When the source was registered, or its latest crawl was started.")
     definition: dict[str, Any] = Field(description="The source as defined in the recipe, with defaults filled in.")
     files: tuple[RawFile, ...]
     counts: dict[str, int] = Field(
         default_factory=dict,
-        description="For a crawl: pages, and refused pages by rule. For files: `records`, where known before reading, "
-        "`passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: links in the "
-        "folder that lead out of it, to a folder, or nowhere.",
+        description="For a crawl: pages, and refused pages by rule. For a recrawl also: `revisits`, `new`, `changed`, "
+        "`carried` (not asked for, or without an answer) and `gone` pages. For files: `records`, where known before "
+        "reading, `passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: "
+        "links in the folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
     partition_set: str | None = Field(
         default=None, description="For a crawl in partitions: the folder of its set, whose files are listed here."
+    )
+    statistics: CrawlStatistics | None = Field(
+        default=None, description="For a finished crawl: figures by result, host, depth and rule, and over time."
+    )
+    generation: int = Field(default=0, ge=0, description="For a crawl: the number of recrawls.")
+    pages: tuple[str, ...] = Field(
+        default=(), description="Tables of the known pages, from which a recrawl starts, relative to the manifest."
+    )
+    gone: tuple[RawFile, ...] = Field(
+        default=(), description="Tables of the pages that are gone, whose documents are not published."
     )
 
 
@@ -80,21 +98,26 @@ class CrawlProgress:
         pages: Archived, those of a process that was killed included.
         queued: Addresses that wait.
         refused: Addresses that are not archived, by rule.
-        hosts: Hosts with addresses that wait.
-        size: Bytes of the archived pages.
+        bytes: Size of the bodies of all pages.
+        waiting_hosts: Hosts with queued addresses.
     """
 
     pages: int
     queued: int
     refused: Mapping[str, int]
-    hosts: int = 0
-    size: int = 0
+    bytes: int = 0
+    waiting_hosts: int = 0
+
+    @property
+    def errors(self) -> int:
+        """Addresses that failed: without a valid response, or with the status of an error."""
+        return sum(count for rule, count in self.refused.items() if rule.startswith(("error.", "http.")))
 
 
 def crawl_result(manifest: RawManifest) -> CrawlProgress:
     """Return what the finished crawl of *manifest* came to."""
     refused = {rule.removeprefix("refused."): n for rule, n in manifest.counts.items() if rule.startswith("refused.")}
-    return CrawlProgress(manifest.counts["pages"], 0, refused, size=manifest.counts["bytes"])
+    return CrawlProgress(manifest.counts["pages"], 0, refused, bytes=manifest.counts.get("bytes", 0))
 
 
 def read_raw_manifest(raw: Store, *, source: str) -> RawManifest | None:

@@ -162,6 +162,40 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 
+class Recrawl(_Part):
+    """Bounds of the time after which a recrawl asks for a page again.
+
+    It adapts to the page: shorter when its text changed, longer when it did not.
+    """
+
+    min_interval: Duration = Field(
+        default=timedelta(days=1), description="Shortest interval; that of a new page.", examples=["1d"]
+    )
+    max_interval: Duration = Field(default=timedelta(days=30), description="Longest interval.", examples=["30d"])
+
+    @field_validator("min_interval", "max_interval")
+    @classmethod
+    def _is_bound(cls, interval: timedelta | None) -> timedelta:
+        if interval is None:
+            raise HintedValueError("a page must be asked for at some time", instead="30d")
+        return interval
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Recrawl:
+        low, high = (format_duration(interval) for interval in (self.min_interval, self.max_interval))
+        if self.seconds[0] > self.seconds[1]:
+            problem = f"`min_interval: {low}` is longer than `max_interval: {high}`"
+            raise HintedValueError(problem, instead={"min_interval": high, "max_interval": low}, is_complete=True)
+        return self
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The bounds in seconds."""
+        assert self.min_interval is not None, "the validator refuses it"
+        assert self.max_interval is not None, "the validator refuses it"
+        return self.min_interval.total_seconds(), self.max_interval.total_seconds()
+
+
 class CrawlSource(_Part):
     """A web site, crawled from its start pages, or from the pages in its sitemaps, its feeds or a list of URLs."""
 
@@ -228,7 +262,14 @@ class CrawlSource(_Part):
         description="Run the scripts of pages in Chromium and publish the rendered pages. Needs the extra `browser`.",
     )
     refresh: Duration = Field(
-        default=None, description="Age after which `run` crawls again; default: `never`.", examples=["7d"]
+        default=None,
+        description="Age after which `run` recrawls the site, from nine tenths of it; default: `never`.",
+        examples=["7d"],
+    )
+    recrawl: Recrawl | None = Field(
+        default=None,
+        description="When a recrawl asks for a page again. Null: each recrawl asks for every page.",
+        examples=[{"min_interval": "1d", "max_interval": "30d"}],
     )
 
     @field_validator("urls")
@@ -294,7 +335,9 @@ class LoadSource(_Part):
         default=None, min_length=1, description="Field with the id of a record.", examples=["id"]
     )
     refresh: Duration = Field(
-        default=None, description="Age after which `run` loads again; default: `never`.", examples=["7d"]
+        default=None,
+        description="Age after which `run` loads again, from nine tenths of it; default: `never`.",
+        examples=["7d"],
     )
 
     @field_validator("path")

@@ -313,7 +313,7 @@ def test_a_finished_crawl_is_on_the_store_only(site: Site, far: Workspace) -> No
     assert [file.path for file in first.files] == ["site-00000.warc.gz"]
     assert [file.path for file in second.files] == ["site-00001.warc.gz"]
     names = {entry.key for entry in raw.files()}
-    assert names == {"manifest.json", second.files[0].path, *second.ledger}
+    assert names == {"manifest.json", second.files[0].path, *second.ledger, *second.pages}
     assert raw.sha256(second.files[0].path) == second.files[0].sha256
     assert files_in(folder) == set()
     with raw.open(second.ledger[0]) as file:

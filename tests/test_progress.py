@@ -16,9 +16,13 @@ from tests.crawlers.sites import Answer, Site, page, serve, source_of
 
 NAMES = [f"/{number}" for number in range(12)]
 ANSWERS = {
-    "/": page(*NAMES, "/gone", "http://elsewhere.example/"),
+    "/": page("/gone", *NAMES, "http://elsewhere.example/"),
     **{name: Answer(name, hold_s=0.1) for name in NAMES},
 }
+RUNNING = (
+    r"  crawl site +\d+ pages?, (?P<queued>\d+) queued, [\d.]+ k?B, (?P<rate>[\d.]+) pages/s, "
+    r"(?P<errors>\d+ errors?), (?P<waiting>\d+ hosts?) waiting"
+)
 
 
 def _command(site: Site, folder: Path, *options: str, name: str = "crawl") -> list[str]:
@@ -44,7 +48,7 @@ def test_a_crawl_writes_one_line_where_there_is_no_terminal(tmp_path: Path, name
 
 
 def test_a_crawl_draws_over_its_line_on_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the addresses that wait, while it runs."""
+    """While it runs: pages, queue, bytes, speed, errors and hosts that wait."""
     monkeypatch.delenv("NO_PROGRESS", raising=False)
     ours, theirs = pty.openpty()
     with serve(ANSWERS) as site:
@@ -54,9 +58,12 @@ def test_a_crawl_draws_over_its_line_on_a_terminal(tmp_path: Path, monkeypatch: 
         assert process.returncode == 0, text
 
     drawn = [line for line in text.split("\r\x1b[2K") if "crawl site" in line]
-    waiting = [int(hit[1]) for line in drawn if (hit := re.search(r"(\d+) queued on 1 host, \d+", line))]
-    assert len(waiting) > 2, text
-    assert max(waiting) > len(NAMES) // 2
+    running = [hit for line in drawn if (hit := re.fullmatch(RUNNING, line.rstrip()))]
+    assert len(running) > 2, text
+    assert max(int(hit["queued"]) for hit in running) > len(NAMES) // 2
+    assert max(float(hit["rate"]) for hit in running) > 0
+    assert "1 host" in {hit["waiting"] for hit in running}
+    assert running[-1]["errors"] == "1 error", "the address that is gone, and not the one on another host"
     assert "queued" not in drawn[-1]
 
 

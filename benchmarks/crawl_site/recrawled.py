@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from benchmarks.peers.reporting import cost_of
 CHANGED: Final = 10
 VANISHED: Final = 3
 APPEARED: Final = 5
-_PARAGRAPH: Final = "<p>This paragraph about number {} was not here when the site was crawled for the first time.</p>"
+_SENTENCE: Final = "This sentence with the number {} was not here when the site was crawled for the first time. "
 _EXAMPLES: Final = 1_000
 
 
@@ -86,22 +85,21 @@ def change(site: Nginx) -> dict[str, set[str]]:
     added = {f"/new-{number}.html" for number in range(APPEARED)}
     template = (site.html / names[300].lstrip("/")).read_text()
     for number, path in enumerate(sorted(added)):
-        (site.html / path.lstrip("/")).write_text(_with(template, _PARAGRAPH.format(number)))
+        (site.html / path.lstrip("/")).write_text(_with(template, _SENTENCE.format(number)))
     for path in removed:
         (site.html / path.lstrip("/")).unlink()
     links = "".join(f'<a href="{path}">{path}</a> ' for path in sorted(added))
     for number, path in enumerate(sorted(changed)):
         file = site.html / path.lstrip("/")
         more = links if path == "/index.html" else ""
-        file.write_text(_with(file.read_text(), _PARAGRAPH.format(number) + f"<p>{more}</p>"))
+        file.write_text(_with(file.read_text(), _SENTENCE.format(number) + more))
     return {"added": added, "removed": removed, "changed": changed}
 
 
 def _with(page: str, markup: str) -> str:
-    """Return *page* with *markup* at the end of its content."""
-    end = re.search(r'</div><div (?:xmlns="[^"]*" )?class="navfooter"', page)
-    assert end is not None, "each page of the documentation has a footer"
-    return page[: end.start()] + markup + page[end.start() :]
+    """Return *page* with *markup* at the beginning of its first paragraph, which is main text on all pages used here."""
+    before, paragraph, after = page.partition("<p>")
+    return before + paragraph + markup + after
 
 
 def _crawled(recipe: Path, *options: str) -> None:

@@ -74,12 +74,18 @@ wait_option = click.option(
 )
 
 
-def share_of(partition: Partition | None, wait_s: float | None) -> Share | None:
+def share_of(partition: Partition | None, wait_s: float | None, *, recrawl: bool) -> Share | None:
     """Return what this machine does of a crawl; None if it does all of it.
 
     Raises:
-        UsageError: ``--wait`` without ``--partition``.
+        UsageError: ``--wait`` without ``--partition``, or ``--recrawl`` with it.
     """
+    if partition is not None and recrawl:
+        raise UsageError(
+            "`--recrawl` cannot be combined with `--partition`",
+            hint="leave out `--recrawl`: the partitions fetch all pages; or leave out `--partition`",
+            field="--recrawl",
+        )
     if partition is None:
         if wait_s is None:
             return None

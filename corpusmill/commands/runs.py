@@ -114,6 +114,9 @@ def _plan_lines(explained: Mapping[str, Any]) -> list[str]:
     """Format the plan: a row for each stage, which may have several steps, and the estimates."""
     lines = [table(_stage_rows(explained["steps"]), ["stage", "action", "documents", "reason"]), ""]
     lines += [f"source `{name}`: {change}" for name, change in explained["sources_changed"].items()]
+    if explained["sources_due"]:
+        names = ", ".join(f"`{name}`" for name in explained["sources_due"])
+        lines.append(f"older than `refresh`, so `run` acquires them first, which may change the plan: {names}")
     not_estimated = explained["sources_not_estimated"]
     if not_estimated:
         names = ", ".join(f"`{name}`" for name in not_estimated)
@@ -155,19 +158,25 @@ def _without_inner_steps(reason: str) -> str:
 @click.command()
 @RECIPE
 @click.option("--source", metavar="NAME", help="Only this source.")
+@click.option("--recrawl", is_flag=True, help="Start from the pages of the last crawl, and fetch only what changed.")
 @partition_option
 @wait_option
 @click.pass_obj
 def crawl(
-    console: Console, recipe: Path, source: str | None, partition: Partition | None, wait_s: float | None
+    console: Console,
+    recipe: Path,
+    source: str | None,
+    recrawl: bool,
+    partition: Partition | None,
+    wait_s: float | None,
 ) -> None:
     """Crawl the sites of RECIPE, or resume a crawl that was interrupted.
 
     With --partition, several machines with the same --store divide the hosts. Each crawls its own, and exits with 5
     while others still have work.
     """
-    share = share_of(partition, wait_s)
-    _acquire(console, recipe, kind="crawl", only=source, copy=False, share=share)
+    share = share_of(partition, wait_s, recrawl=recrawl)
+    _acquire(console, recipe, kind="crawl", only=source, recrawl=recrawl, share=share)
 
 
 @click.command()
@@ -181,7 +190,14 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 
 
 def _acquire(
-    console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool, share: Share | None = None
+    console: Console,
+    recipe: Path,
+    *,
+    kind: str,
+    only: str | None,
+    copy: bool = False,
+    recrawl: bool = False,
+    share: Share | None = None,
 ) -> None:
     from corpusmill.schemas.without_pandas import do_without_pandas
 
@@ -207,21 +223,25 @@ def _acquire(
     workspace.make()
     unfinished: UnfinishedError | None = None
     for source in sources:
-        console.say(f"{kind} {source.name}{f', partition {share.partition}' if share else ''}")
+        part = f", partition {share.partition}" if share else ""
+        console.say(f"{'recrawl' if recrawl else kind} {source.name}{part}")
         observer = Silent() if console.quiet else Lines(console)
         acquisition = console.parts["acquisition"]
+        how: dict[str, Any] = {"force": True, "copy": copy, "recrawl": recrawl, "share": share}
         try:
-            manifest = acquire(
-                loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy, share=share
-            )
+            manifest = acquire(loaded, source, workspace, acquisition, observer=observer, **how)
         except UnfinishedError as error:
             if share is None or source is sources[-1]:
                 raise
             console.warn(str(error))  # other machines have work; the next source need not wait for them
             unfinished = error
             continue
+        if recrawl and not manifest.generation:
+            console.say(f"{source.name}: there was no finished crawl of this definition, so every page was fetched")
         total = sum(file.size for file in manifest.files)
         result = {"source": source.name, "files": len(manifest.files), "bytes": total, "counts": manifest.counts}
+        if manifest.statistics is not None:
+            result["statistics"] = manifest.statistics.as_json()
         if console.as_json:
             console.data(result)
         else:

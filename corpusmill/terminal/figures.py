@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from corpusmill.terminal.console import table
 
 if TYPE_CHECKING:
+    from corpusmill.schemas.crawl_statistics import CrawlStatistics
     from corpusmill.schemas.raw import RawManifest
 
 _UNITS: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
@@ -87,13 +88,27 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
     counts = manifest.counts
     fetched = [f"{plural(counts.get(name, 0), name.removesuffix('s'))}" for name in ("pages", "redirects")]
     archives = size(sum(file.size for file in manifest.files))
-    lines = [f"{manifest.source}: crawled {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
+    verb = "recrawled" if manifest.generation else "crawled"
+    lines = [f"{manifest.source}: {verb} {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
+    if manifest.generation:
+        fates = (("changed", "changed"), ("new", "new"), ("gone", "gone"), ("revisits", "stored already"))
+        parts = [f"{counts[name]:,} {label}" for name, label in (*fates, ("carried", "kept without an answer"))]
+        lines.append(f"  pages: {', '.join(parts)}")
+    if manifest.statistics is not None:
+        lines.append(f"  {_speed(manifest.statistics)}")
     rules = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
     if rules:
         rows = [{"rule": rule, "URLs": n} for rule, n in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
         lines.append(f"  {plural(sum(rules.values()), 'URL')} not fetched:")
         lines += [f"    {line}" for line in table(rows, ["rule", "URLs"]).splitlines()]
     return lines
+
+
+def _speed(statistics: CrawlStatistics) -> str:
+    """Return how long a crawl ran, how fast it was, and how often it was resumed."""
+    parts = [f"{statistics.duration_s:,.1f} s", f"{statistics.pages_per_s:,.1f} pages/s", size(statistics.bytes)]
+    parts += [f"resumed {plural(statistics.processes - 1, 'time')}"] if statistics.processes > 1 else []
+    return ", ".join(parts)
 
 
 def refused_lines(crawls: Sequence[Mapping[str, Any]], *, rules: int | None = None) -> list[str]:

@@ -1,7 +1,8 @@
 """The progress of a run: a line for each crawl and each stage, redrawn in place on a terminal.
 
-All lines have the same columns: documents (pages) in, kept, time, rate, and the rejected ones by rule. A stage may have
-several steps. Steps that prepare a stage belong to its line, those after the last stage to the line `WRITE`.
+All finished lines have the same columns: documents (pages) in, kept, time, rate, and the rejected ones by rule. A crawl
+that runs has a line with its pages, queue, bytes, speed, errors and waiting hosts. A stage may have several steps.
+Steps that prepare a stage belong to its line, those after the last stage to the line `WRITE`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from corpusmill.terminal.console import Console
-from corpusmill.terminal.figures import size
+from corpusmill.terminal.figures import plural, size
+from corpusmill.terminal.rate import Rate
 
 if TYPE_CHECKING:
     from corpusmill.pipelines.engines.base import Step
@@ -25,15 +27,18 @@ if TYPE_CHECKING:
 WRITE: Final = "write"
 _REDRAW_S: Final = 0.1
 _RULES_SHOWN: Final = 3
+_RATE_S: Final = 10.0
+"""Seconds over which the speed of a crawl is measured while it runs."""
 _LABELS: Final = {
     ":read": "read",
     ":limit": "read",
     ":optouts": "optouts",
+    ":gone": "crawl",
     ":hash": "identity",
     ":identity": "identity",
     **dict.fromkeys((":leakage", ":census", ":join", ":shards", ":parts", ":write"), WRITE),
 }
-_ENDS: Final = (":read", ":optouts", ":identity", ":shards", ":write")
+_ENDS: Final = (":read", ":optouts", ":gone", ":identity", ":shards", ":write")
 """The steps without a stage that end a line."""
 _WIDTH: Final = 118
 
@@ -59,6 +64,7 @@ class Lines:
         self._living: int | None = None
         self._is_computed = False
         self._earlier_pages: int | None = None
+        self._rate = Rate(window_s=_RATE_S)
 
     def source_changed(self, source: str, change: str) -> None:
         """Write why a source is acquired again."""
@@ -69,15 +75,15 @@ class Lines:
         """Begin the line of a crawl."""
         self._started = time.monotonic()
         self._earlier_pages = None
+        self._rate = Rate(window_s=_RATE_S)
         self._redraw(f"  {f'crawl {source}':<18}starting", force=True)
 
     def crawl_advanced(self, source: str, progress: CrawlProgress) -> None:
         """Redraw the line of a crawl."""
         if self._earlier_pages is None:
             self._earlier_pages = progress.pages  # of a process that was killed, so not of this rate
-        hosts = f"{progress.hosts:,} host{'s' * (progress.hosts != 1)}"
-        waiting = f"{progress.queued:,} queued on {hosts}, {size(progress.size)}"
-        self._redraw(f"{self._crawl_line(source, progress)}, {waiting}")
+        pages_per_s = self._rate.add(progress.pages, at=time.monotonic())
+        self._redraw(running_line(f"crawl {source}", progress, pages_per_s=pages_per_s))
 
     def crawl_done(self, source: str, result: CrawlProgress) -> None:
         """Write the finished line of a crawl."""
@@ -173,6 +179,25 @@ def account_of(stage: str, counters: Mapping[str, int], *, living: int | None) -
     first, last = ("read" if "read" in laws else stage), stage if stage in laws or not laws else laws[-1]
     taken = counters.get(f"law/{first}/documents_in", living or 0)
     return Account(taken, counters.get(f"law/{last}/documents_out", taken - rules.total()), rules)
+
+
+def running_line(name: str, progress: CrawlProgress, *, pages_per_s: float) -> str:
+    """Return the line of a crawl that runs.
+
+    >>> from corpusmill.schemas.raw import CrawlProgress
+    >>> progress = CrawlProgress(1_234, 567, {"http.404": 3, "scope.offsite": 9}, bytes=25_300_000, waiting_hosts=2)
+    >>> print(running_line("crawl docs", progress, pages_per_s=12.34))
+      crawl docs        1,234 pages, 567 queued, 25.3 MB, 12.3 pages/s, 3 errors, 2 hosts waiting
+    """
+    parts = [
+        plural(progress.pages, "page"),
+        f"{progress.queued:,} queued",
+        size(progress.bytes),
+        f"{pages_per_s:,.1f} pages/s",
+        plural(progress.errors, "error"),
+        f"{plural(progress.waiting_hosts, 'host')} waiting",
+    ]
+    return f"  {name:<18}{', '.join(parts)}"
 
 
 def finished_line(stage: str, account: Account, *, seconds: float | None, processed: int | None = None) -> str:

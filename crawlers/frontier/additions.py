@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 from zlib import crc32
@@ -22,6 +22,10 @@ _FIND: Final = f"SELECT key, state, depth, chain, rank FROM urls WHERE key IN ({
 _INSERT: Final = (
     "INSERT OR IGNORE INTO urls (key, spelling, other_url, host, depth, rank, redirects, chain, referrer)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_HOLD: Final = (
+    "INSERT OR IGNORE INTO urls (key, spelling, other_url, host, depth, rank, redirects, chain, state)"
+    " VALUES (?, 0, ?, ?, ?, 0, 0, 0, ?)"
 )
 _FOREIGN: Final = 1 << 62
 _LINKS_PER_PAGE: Final = 1 << 24
@@ -125,6 +129,17 @@ class Additions:
         for host, count in added.queued.items():
             self._hosts.add_queued(host, count)
         return added
+
+    def hold(self, links: Iterable[Link]) -> Counter[int]:
+        """Add *links* that are not to be taken, unless they are queued, and return their number by host."""
+        held: Counter[int] = Counter()
+        for link in links:
+            host = self._hosts.id_of(urlsplit(link.key).hostname or "")
+            other_url = None if link.url == link.key else link.url
+            added = self._db.execute(_HOLD, (link.key, other_url, host, link.depth, State.HELD))
+            held[host] += added.rowcount
+        self.forget()
+        return +held
 
     def _row(self, link: Link, index: int, origin: Origin | None, queued: int, added: Added) -> tuple[Any, ...] | None:
         """Return the row of a new URL to queue; None if there is none."""

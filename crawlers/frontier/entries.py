@@ -8,13 +8,14 @@ from typing import Any
 
 
 class State(IntEnum):
-    """The state of a URL."""
+    """The state of a URL. One that is held is known and not due: it is not asked for, also if a page links to it."""
 
     QUEUED = 0
     PAGE = 1
     REDIRECT = 2
     REFUSED = 3
     LISTING = 4  # a sitemap or a feed that was read
+    HELD = 5
 
 
 @dataclass(frozen=True)

@@ -76,7 +76,7 @@ class Hosts:
             UPDATE hosts SET queued = c.queued, settled = c.settled, pages = c.pages, bytes = c.bytes,
                 first_page = c.first_page, position = c.position
             FROM (
-                SELECT host, sum(state = 0) AS queued, sum(state > 0) AS settled, sum(state = 1) AS pages,
+                SELECT host, sum(state = 0) AS queued, sum(state > 0) AS settled, sum(state IN (1, 5)) AS pages,
                     sum(bytes) AS bytes, min(iif(state = 1, id, NULL)) AS first_page,
                     max(file << {_FILE_BITS} | end) AS position FROM urls GROUP BY host
             ) AS c WHERE c.host = hosts.id
@@ -139,6 +139,11 @@ class Hosts:
             " seconds = seconds + ?, failures = ?, first_page = ifnull(first_page, ?), position = ? WHERE id = ?",
             (page is not None, size, seconds, failures, page, file << _FILE_BITS | end, host),
         )
+
+    def add_held(self, host: int, count: int) -> None:
+        """Count URLs of *host* that are not due: they are pages of the crawl, and its budgets hold for them too."""
+        self._db.execute("UPDATE hosts SET pages = pages + ? WHERE id = ?", (count, host))
+        self.refresh(host)
 
     def set_gone(self, host: int) -> None:
         """Store that *host* is no longer available."""

@@ -59,8 +59,8 @@ class Frontier:
             each host answers.
         companions: Other tables in the file, which change in the same transactions.
 
-    `pages` is the number of archived pages, and `refused` the number of others by rule, including pages that a later
-    link reached.
+    `pages` is the number of archived pages and of those that are not due, and `refused` the number of others by rule,
+    including pages that a later link reached.
     """
 
     def __init__(
@@ -178,6 +178,27 @@ class Frontier:
     def links_for(self, partition: int) -> Iterator[SentLink]:
         """Yield the links to hosts of another *partition*, by URL."""
         return iter(()) if self._foreign is None else self._foreign.sent(partition)
+
+    def hold(self, links: Iterable[Link]) -> None:
+        """Add URLs that are known and not asked for in this crawl, unless they are queued."""
+        with self._transaction():
+            held = self._additions.hold(links)
+            for host, count in held.items():
+                self._hosts.add_held(host, count)
+        self.pages += held.total()
+
+    def refuse(self, rows: Iterable[tuple[str, LedgerRow]]) -> None:
+        """Add pages that an earlier crawl refused: their canonical URLs, and their rows in its ledger.
+
+        The referrers in these rows are canonical URLs.
+        """
+        with self._transaction():
+            for key, (_, referrer, depth, rule, message, at) in rows:
+                added = self._db.execute(
+                    "INSERT OR IGNORE INTO refused VALUES (?, ?, ?, ?, (SELECT id FROM urls WHERE key = ? LIMIT 1), ?)",
+                    (key, rule, message, depth, referrer, at),
+                )
+                self.refused[rule] += added.rowcount
 
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""

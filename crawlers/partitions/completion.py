@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
 from corpusmill.crawlers.partitions.sets import base_of, is_set
 from corpusmill.crawlers.publication import MANIFEST, write_manifest
+from corpusmill.schemas.crawl_statistics import merged_statistics
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.partition_sets import PartitionManifest
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
@@ -47,6 +48,7 @@ def complete(store: Store, manifests: Mapping[int, PartitionManifest], *, set_id
 def merged(manifests: Mapping[int, PartitionManifest], *, set_id: str) -> RawManifest:
     """Return the manifest of the whole crawl. It depends on *manifests* alone, so all machines write the same one."""
     parts = [manifests[index] for index in sorted(manifests)]
+    statistics = [part.crawl.statistics for part in parts if part.crawl.statistics is not None]
     counts = Counter[str]()
     for part in parts:
         counts.update(part.crawl.counts)
@@ -62,6 +64,8 @@ def merged(manifests: Mapping[int, PartitionManifest], *, set_id: str) -> RawMan
             "ledger": tuple(_paths(set_id, parts)),
             "counts": _ordered(counts),
             "partition_set": set_id,
+            "statistics": merged_statistics(statistics) if len(statistics) == len(parts) else None,
+            "pages": (),  # a recrawl starts from one table, beside the archives that it names
         }
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -87,10 +88,18 @@ def prepare_partition(
     if not frontier.get(FINISHED):
         frontier.retry()
     name = f"{partition.index}-of-{partition.count}-{frontier.get('token')}"
-    current = frontier.get("set")
+    current, started_at = frontier.get("set"), datetime.fromisoformat(frontier.get("started_at"))
     frontier.close()
     _sweep(raw_dir, partition, published=published, current=f"{current}/{name}")
-    job = Job(source=source, raw_dir=raw_dir / current / name, frontier=path, first=0, tool=tool(), limits=limits)
+    job = Job(
+        source=source,
+        raw_dir=raw_dir / current / name,
+        frontier=path,
+        first=0,
+        tool=tool(),
+        started_at=started_at,
+        limits=limits,
+    )
     job.raw_dir.mkdir(parents=True, exist_ok=True)
     return PartitionJob(job, partition, current, base, name)
 
@@ -109,6 +118,7 @@ def _new_queue(source: CrawlSource, path: Path, partition: Partition, *, base: s
     seed(frontier, source, base=folder)
     frontier.remember(
         **{FINISHED: 0, PUBLISHED: 0, "base": base, "definition": definition(source)},
+        started_at=datetime.now(UTC).isoformat(),
         token=uuid.uuid4().hex[:_TOKEN_DIGITS],
         set=set_id(source, partition.count, base=base, folder=folder),
     )

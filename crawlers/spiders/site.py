@@ -16,7 +16,7 @@ from corpusmill.crawlers.client import decoded
 from corpusmill.crawlers.discovery.listing_links import feed_links, listing_links, sitemap_links
 from corpusmill.crawlers.discovery.roles import listing_key, listing_role
 from corpusmill.crawlers.discovery.scoping import crawl_scope
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE, LISTING_BYTES
+from corpusmill.crawlers.download import ADDRESS, CONDITIONS, EXCHANGE, KNOWN, LISTING_BYTES
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
 from corpusmill.crawlers.frontier.refusal import Refusal
 from corpusmill.crawlers.frontier.store import Frontier
@@ -26,11 +26,23 @@ from corpusmill.crawlers.job import MAX_REDIRECTS, Job
 from corpusmill.crawlers.links import UnusableLink, page_links
 from corpusmill.crawlers.loaders.http_body import parse_head
 from corpusmill.crawlers.optouts.page import page_signals
+from corpusmill.crawlers.recrawl.captures import (
+    NOT_MODIFIED,
+    Capture,
+    capture_again,
+    capture_of,
+    conditions,
+    is_repeated,
+    original_of,
+    stored_at,
+)
+from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.rendering.middleware import RENDER, RENDERING
 from corpusmill.crawlers.rendering.page import Rendering
 from corpusmill.crawlers.rendering.record import rendered_exchange, with_declarations
-from corpusmill.crawlers.warc import Exchange, WarcWriter
+from corpusmill.crawlers.warc import Exchange, WarcWriter, archive_name
+from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.decoding.pages import decode_with_codec
 from corpusmill.schemas.optouts import evidence
 from corpusmill.schemas.urls import authority, canonical_url
@@ -48,16 +60,20 @@ class SiteSpider(Spider):
     Args:
         job: The crawl.
         frontier: Its queue.
+        known: What earlier crawls know about the pages.
         writer: Its archive.
         report: Called after each URL.
     """
 
     name = "site"
 
-    def __init__(self, *, job: Job, frontier: Frontier, writer: WarcWriter, report: Callable[[], None]) -> None:
+    def __init__(
+        self, *, job: Job, frontier: Frontier, known: KnownPages, writer: WarcWriter, report: Callable[[], None]
+    ) -> None:
         super().__init__()
         self.job = job
         self.frontier = frontier
+        self.known = known
         self.failure: BaseException | None = None
         self.pace = job.pace()
         self.listings: int = frontier.get(_LISTINGS) or 0
@@ -84,22 +100,34 @@ class SiteSpider(Spider):
             yield request
 
     def request(self, entry: Entry) -> Request:
-        """Return the request for *entry*."""
-        meta = {ADDRESS: entry.url, _ENTRY: entry, RENDER: self.job.source.render and not entry.is_probe}
-        role = listing_role(entry.key)
-        if role is None:
-            return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
-        meta |= {RENDER: False, LISTING_BYTES: self.job.limits.listing_bytes}
-        return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
+        """Return the request for *entry*, which is conditional if an earlier crawl has the page.
+
+        A page that is rendered is not: what its scripts load can change while the response stays the same.
+        """
+        if listing_role(entry.key) is not None:
+            meta = {ADDRESS: entry.url, _ENTRY: entry, LISTING_BYTES: self.job.limits.listing_bytes}
+            return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
+        known = self.known.page(entry.key)
+        if known is not None:
+            entry = replace(entry, depth=known.depth)
+        if self._source.render:
+            known = None
+        meta = {ADDRESS: entry.url, _ENTRY: entry, RENDER: self._source.render and not entry.is_probe, KNOWN: known}
+        if not self._announces_feeds(entry):  # a 304 would not say which
+            meta[CONDITIONS] = conditions(known, address=entry.url)
+        return Request(entry.url, callback=self.parse, errback=self.refused, meta=meta)
 
     def parse(self, response: Response) -> list[Outcome]:
         """Return the outcomes of a URL with a response."""
         entry: Entry = response.meta[_ENTRY]
         exchange: Exchange = response.meta[EXCHANGE]
+        known: CrawledPage | None = response.meta[KNOWN]
         try:
+            if exchange.status == NOT_MODIFIED:
+                return [_unchanged(entry, exchange, known, is_asked=bool(response.meta.get(CONDITIONS)))]
             if exchange.status != 200:
-                return [self._redirect(entry, exchange)]
-            outcome = self._page(entry, exchange)
+                return [self._redirect(entry, exchange, known)]
+            outcome = self._page(entry, exchange, known)
             rendering: Rendering | Refusal | None = response.meta.get(RENDERING)
             if rendering is None or outcome.settled.state != State.PAGE:
                 return [outcome]
@@ -113,7 +141,7 @@ class SiteSpider(Spider):
         exchange: Exchange = response.meta[EXCHANGE]
         try:
             if exchange.status != 200:
-                yield self._redirect(entry, exchange)
+                yield self._redirect(entry, exchange, None)
             else:
                 yield await asyncio.to_thread(self._listing, entry, exchange)
         except Refusal as refusal:
@@ -139,7 +167,7 @@ class SiteSpider(Spider):
         self.failure = self.failure or failure.value
         return []
 
-    def _page(self, entry: Entry, exchange: Exchange) -> Outcome:
+    def _page(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
             raise Refusal("content.not_html", "no declared type, and bytes that are not text")
         body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
@@ -153,6 +181,10 @@ class SiteSpider(Spider):
             *self._links(page.nofollow, depth=entry.depth + 1, rule="robots.nofollow"),
             *(_unusable(link, depth=entry.depth + 1) for link in page.unusable),
         )
+        capture = capture_of(exchange, kind="page", text=page.text)
+        if known is not None and is_repeated(capture, known):
+            # Its links were followed when it was stored, but feeds have new entries.
+            return _again(entry, exchange, known, Settled(State.PAGE, links=tuple(self._feeds(entry, page.feeds))))
         sketch = text_sketch(page.text, url=exchange.url)
         if page.noindex:
             signals = page_signals(fields, body, media_type=exchange.headers.get("content-type"), captured_at=None)
@@ -160,11 +192,16 @@ class SiteSpider(Spider):
             message = f"the page asks not to be kept: {stated}"
             settled = Settled(State.REFUSED, rule="robots.noindex", message=message, links=links, sketch=sketch)
             return Outcome(entry, settled)
-        return Outcome(entry, Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch), exchange)
+        settled = Settled(State.PAGE, links=links, size=len(exchange.body), sketch=sketch)
+        return Outcome(entry, settled, exchange, capture=capture)
+
+    def _announces_feeds(self, entry: Entry) -> bool:
+        """Return whether the feeds that the page *entry* announces are read: it is one at which the crawl starts."""
+        return self._source.feeds is True and not entry.depth
 
     def _feeds(self, entry: Entry, urls: Iterable[str]) -> Iterable[Link]:
-        """Return the links to the feeds that a page announces, if it is one at which the crawl starts."""
-        if self._source.feeds is True and not entry.depth:
+        """Return the links to the feeds that a page announces, if they are read."""
+        if self._announces_feeds(entry):
             yield from feed_links(urls, scope=self._scope, page=entry)
 
     def _rendered(self, outcome: Outcome, exchange: Exchange, rendering: Rendering | Refusal) -> Outcome:
@@ -176,7 +213,7 @@ class SiteSpider(Spider):
         body = decoded(exchange, max_bytes=self.job.limits.max_bytes)
         original, _ = decode_with_codec(body, exchange.headers.get("content-type"))
         page = rendered_exchange(exchange, with_declarations(rendering.markup, original))
-        rendered = self._page(entry, page)
+        rendered = self._page(entry, page, None)
         depth = entry.depth + 1
         links = (
             *rendered.settled.links,
@@ -185,9 +222,11 @@ class SiteSpider(Spider):
             *self._requests(rendering.refused, depth=depth),
         )
         settled = replace(rendered.settled, links=links)
-        if settled.state != State.PAGE:
+        if settled.state != State.PAGE or outcome.capture is None or rendered.capture is None:
             return Outcome(entry, settled)
-        return Outcome(entry, replace(settled, size=len(exchange.body)), exchange, page)
+        # The server's response has the validators; what readers see is the rendered text.
+        capture = replace(outcome.capture, text_digest=rendered.capture.text_digest)
+        return Outcome(entry, replace(settled, size=len(exchange.body)), exchange, page, capture)
 
     def _requests(self, refused: Mapping[str, Refusal], *, depth: int) -> Iterable[Link]:
         """Return the *refused* requests of a page's scripts as links that are not followed, for the ledger."""
@@ -212,7 +251,7 @@ class SiteSpider(Spider):
         # One text instead of two equal ones: a page may have a million links.
         return Link(key, key if url == key else url, depth, redirects, rule=rule, message=message)
 
-    def _redirect(self, entry: Entry, exchange: Exchange) -> Outcome:
+    def _redirect(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         url = resolved_location(exchange.head, base=exchange.url) if exchange.status in _REDIRECTS else None
         if url is None:
             raise Refusal(f"http.{exchange.status}", "no redirect to follow")
@@ -221,14 +260,28 @@ class SiteSpider(Spider):
         if (role := listing_role(entry.key)) is not None:
             # A site may keep its sitemaps elsewhere; the pages in them have to be in scope.
             target = Link(listing_key(canonical_url(url), role), url, entry.depth, redirects=entry.redirects + 1)
-        else:
-            target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
-        return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
+            return Outcome(entry, Settled(State.REDIRECT, links=(target,)), exchange)
+        target = self._link(canonical_url(url), url, depth=entry.depth, redirects=entry.redirects + 1)
+        capture = capture_of(exchange, kind="redirect", location=url)
+        settled = Settled(State.REDIRECT, links=(target,))
+        if known is not None and is_repeated(capture, known):
+            return _again(entry, exchange, known, settled)
+        return Outcome(entry, settled, exchange, capture=capture)
 
     def archive_robots(self, exchange: Exchange) -> None:
         """Archive a response for a file of a site (robots.txt, …); it is counted when the next URL is settled."""
-        self._writer.write(exchange)
+        capture, known = capture_of(exchange, kind="site"), self.known.site(exchange.url)
+        if known is not None and is_repeated(capture, known):
+            capture = capture_again(known, exchange)
+            self._writer.write(exchange, original=original_of(known))
+        else:
+            capture = self._stored(capture, self._writer.write(exchange))
+        self.known.note_site(exchange.url, capture)
         self._robots += 1
+
+    def _stored(self, capture: Capture, offset: int) -> Capture:
+        """Return *capture*, whose record begins at *offset* of the current archive."""
+        return stored_at(capture, file=archive_name(self.job.source.name, self._writer.number), offset=offset)
 
     def keep(self, outcome: Outcome) -> None:
         """Archive *outcome* and settle its URL. The response to a probe is in the archive already."""
@@ -236,9 +289,12 @@ class SiteSpider(Spider):
             self.frontier.settle_probe(outcome.entry, outcome.settled.rule)
             return
         outcome = self._without_loop(outcome)
+        capture = outcome.capture
         if outcome.exchange is not None:
-            self._writer.write(outcome.exchange, outcome.rendered)
-        settled = replace(outcome.settled, robots=self._robots)
+            offset = self._writer.write(outcome.exchange, outcome.rendered, original=outcome.original)
+            if capture is not None and outcome.original is None:
+                capture = self._stored(capture, offset)
+        settled = replace(outcome.settled, robots=self._robots, note=capture)
         self.frontier.settle(outcome.entry, settled, file=self._writer.number, end=self._writer.end)
         self._robots = 0
         if settled.state == State.LISTING:
@@ -254,6 +310,22 @@ class SiteSpider(Spider):
         if target.url not in self.frontier.spellings(outcome.entry, target):
             return outcome
         return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
+
+
+def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None, *, is_asked: bool) -> Outcome:
+    """Return the outcome of a 304. *is_asked* says whether the request had a condition.
+
+    Raises:
+        Refusal: ``error.bad_response``: the request had no condition.
+    """
+    if known is None or not is_asked:
+        raise Refusal("error.bad_response", "304 to a request without a condition")
+    return _again(entry, exchange, known, Settled(State.PAGE))
+
+
+def _again(entry: Entry, exchange: Exchange, known: CrawledPage, settled: Settled) -> Outcome:
+    """Return the outcome of an address whose response is stored. Its links were followed when it was stored."""
+    return Outcome(entry, settled, exchange, capture=capture_again(known, exchange), original=original_of(known))
 
 
 def _unusable(link: UnusableLink, *, depth: int) -> Link:

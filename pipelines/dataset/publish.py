@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -100,6 +100,12 @@ def side_files(files: list[WrittenFile]) -> tuple[SideFile, ...]:
     )
 
 
+def _earlier_captures(inputs: Iterable[InputSource], by_source: Mapping[str, Mapping[str, int]]) -> int:
+    """Return the number of captures of recrawled sites that are not of their current pages."""
+    recrawled = [source for source in inputs if source.kind == "crawl" and "revisits" in source.counts]
+    return sum(max(0, by_source.get(one.source, {}).get("read", 0) - one.counts["pages"]) for one in recrawled)
+
+
 def make_manifest(
     files: list[WrittenFile],
     *,
@@ -135,6 +141,7 @@ def make_manifest(
             created=created,
             published=published,
             ledger=ledger,
+            earlier=_earlier_captures(inputs, by_source),
             by_source=by_source,
             stages=stages,
         ),

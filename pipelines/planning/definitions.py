@@ -17,7 +17,7 @@ from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, LoadSource, Source, allows_budgets
 
-_NO_DEFINITION: Final = frozenset(("refresh", "delay", "contact", "respect", "select", "drop"))
+_NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop"))
 """Fields that control when and how politely a source is acquired, or what of its pages is published, and do not define
 it."""
 _VERBS: Final = {"crawl": "crawled", "load": "loaded"}

@@ -82,6 +82,7 @@ def explain_plan(
         "disk_kept_bytes": disk.kept_bytes,
         "sources_missing": [name for name, manifest in known_manifests.items() if manifest is None],
         "sources_changed": changes,
+        "sources_due": sorted({entry.name for entry in inputs} - {entry.name for entry in current}),
         "warnings": new_files_warnings(loaded, acquisition, {entry.name: entry.manifest for entry in current}),
         "sources_not_estimated": [
             source.name

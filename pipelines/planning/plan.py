@@ -1,7 +1,8 @@
 """Turn a recipe and its raw files into steps that every engine can run.
 
 The steps are, in order: `:read`, or the name of the last stage that needs the captured bytes, which runs in the same
-step; `:optouts`, which sets aside pages by the files of their sites; a map, or several steps, for each stage; `:hash`
+step; `:optouts`, which sets aside pages by the files of their sites; `:gone`, which sets aside pages that a recrawl did
+not find any more, if there are any; a map, or several steps, for each stage; `:hash`
 and `:identity` before the first stage that compares documents; `:leakage`, which groups similar documents if their
 split requires it; `:census` and `:join`, which move the documents to their shards; views; `:shards`, which writes the
 shards. Names of stages never begin with a colon.
@@ -34,7 +35,7 @@ from corpusmill.pipelines.engines.base import (
 from corpusmill.pipelines.engines.plan import Plan, ScanTask
 from corpusmill.pipelines.planning.contents import contents_of
 from corpusmill.pipelines.planning.limit import IDS, LimitedRead, limit_steps
-from corpusmill.pipelines.planning.scans import SourceInput, scan_tasks
+from corpusmill.pipelines.planning.scans import SourceInput, gone_tasks, scan_tasks
 from corpusmill.pipelines.planning.version_tables import FindVersion, first_rows, table_scan
 from corpusmill.pipelines.stages.apply import Apply, map_step
 from corpusmill.pipelines.stages.assemble import (
@@ -47,6 +48,7 @@ from corpusmill.pipelines.stages.assemble import (
     schema_as_hex,
 )
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
+from corpusmill.pipelines.stages.gone import gone_steps
 from corpusmill.pipelines.stages.identity import LAW as IDENTITY_LAW
 from corpusmill.pipelines.stages.identity import hash_step, identity_steps
 from corpusmill.pipelines.stages.leakage.check import check_steps
@@ -55,6 +57,7 @@ from corpusmill.pipelines.stages.optouts.sites import LAW as OPTOUTS_LAW
 from corpusmill.pipelines.stages.optouts.sites import site_steps
 from corpusmill.pipelines.stages.read import STAGE as READ_LAW
 from corpusmill.pipelines.stages.read import Read
+from corpusmill.schemas.crawled_pages import GONE_STAGE
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN, is_signal
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.recipe import Recipe, Split
@@ -67,6 +70,8 @@ READ: Final = ":read"
 HASH: Final = ":hash"
 OPTOUTS: Final = ":optouts"
 SITE_FILES: Final = ":optouts.files"
+GONE: Final = ":gone"
+GONE_PAGES: Final = ":gone.pages"
 IDENTITY: Final = ":identity"
 LEAKAGE: Final = ":leakage"
 LEAKAGE_KEYS: Final = ":leakage.keys"
@@ -158,6 +163,7 @@ class _Builder:
             stages = [(name, stage.for_incremental()) for name, stage in stages]
         left = self._read(_flattened(stages))
         self._opt_out()
+        self._leave_out_gone()
         views: list[_Part] = []
         while left and left[-1].stage.is_view:
             views.insert(0, left.pop())
@@ -245,6 +251,18 @@ class _Builder:
         self.state = OPTOUTS
         self.laws.append(OPTOUTS_LAW)
         self.compared.add(OPTOUTS_LAW)
+
+    def _leave_out_gone(self) -> None:
+        """Add the steps that set aside the documents of pages that are gone, if a crawl has such pages."""
+        tasks = tuple(gone_tasks(self.sources))
+        if not tasks:
+            return
+        scan, *steps = gone_steps(GONE, of=self.state, scan=GONE_PAGES)
+        self.plan = self.plan.extended([scan], {GONE_PAGES: tasks})
+        self._steps(steps)
+        self.state = GONE
+        self.laws.append(GONE_STAGE)
+        self.compared.add(GONE_STAGE)
 
     # -- stages
 

@@ -102,6 +102,14 @@ def scan_tasks(sources: Sequence[SourceInput]) -> Iterator[ScanTask]:
             yield ScanTask(tuple(piece.row for piece in bundle), [piece.identity for piece in bundle])
 
 
+def gone_tasks(sources: Sequence[SourceInput]) -> Iterator[ScanTask]:
+    """Yield the tasks that read the tables of pages that are gone."""
+    for source in sources:
+        for table in source.manifest.gone:
+            row = {"source": source.name, "address": source.path(table), "sha256": table.sha256}
+            yield ScanTask((row,), {"source": source.name, "gone": table.sha256})
+
+
 def bundles(slices: list[_Slice]) -> Iterator[list[_Slice]]:
     """Group small files into bundles of about `_BUNDLE_FILES`, so that starting a task is cheap relative to its work.
 
@@ -129,6 +137,8 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
         "tools": distribution_versions(loader.depends),
     }
     for file in source.manifest.files:
+        if file.responses == 0:
+            continue
         path = source.path(file)
         name = file.name if loader.reads_name else None
         for start, end in loader.slices(path):

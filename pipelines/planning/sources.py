@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
@@ -16,6 +16,9 @@ from corpusmill.schemas.partition_sets import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 from corpusmill.schemas.storage import Store
+
+OLD_SHARE: Final = 0.9
+"""Share of `refresh` after which a source is old."""
 
 
 class Acquisition(Protocol):
@@ -32,13 +35,15 @@ class Acquisition(Protocol):
         progress: Callable[[CrawlProgress], None],
         extend: bool = False,
         base: Path,
+        recrawl: bool = False,
         share: Share | None = None,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
         With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. Paths in *source*
-        start at the folder *base*. With *share*, only a partition of the hosts is crawled, and the manifest of the
-        whole crawl is returned when all partitions are complete.
+        start at the folder *base*. With *recrawl*, a new crawl starts from the pages of the finished one, and fetches
+        only those that changed. With *share*, only a partition of the hosts is crawled, and the manifest of the whole
+        crawl is returned when all partitions are complete.
         """
         ...
 
@@ -86,8 +91,12 @@ def _crawl_params(source: CrawlSource) -> dict[str, Any]:
 
 
 def is_old(manifest: RawManifest, refresh: timedelta | None) -> bool:
-    """Return whether a source with this *manifest* is older than *refresh*, so that `run` acquires it again."""
-    return refresh is not None and datetime.now(UTC) - manifest.created_at > refresh
+    """Return whether a source with this *manifest* is so old that `run` acquires it again: nine tenths of *refresh*.
+
+    With `refresh: 1d`, a job that starts at two every night acquires it every night, also a little earlier than a day
+    after the crawl of the night before was started.
+    """
+    return refresh is not None and datetime.now(UTC) - manifest.created_at >= OLD_SHARE * refresh
 
 
 def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Sequence[SourceInput]) -> None:

@@ -23,6 +23,7 @@ def drawings(figures: dict[str, Any]) -> dict[str, Any]:
         "funnel_documents": _funnel(figures, unit="documents"),
         "funnel_bytes": _funnel(figures, unit="bytes"),
         "sources": _sources(figures),
+        "crawls": [_crawl(crawl) for crawl in figures["crawls"][:_ROWS]],
         "licenses": _grouped(
             figures["licenses"]["expressions"], title="Documents by license", unknown="unknown license"
         ),
@@ -77,6 +78,22 @@ def _sources(figures: dict[str, Any]) -> Markup:
         for source in ordered[:_ROWS]
     ]
     return charts.bars(items, title="Records by source: published and rejected")
+
+
+def _crawl(crawl: dict[str, Any]) -> Markup | None:
+    """Draw the crawl over time; None without statistics."""
+    timeline = (crawl["statistics"] or {}).get("timeline", {"intervals": []})
+    intervals = timeline["intervals"]
+    if not intervals:
+        return None
+    length, most = wording.seconds(timeline["interval_s"]), max(interval["pages"] for interval in intervals)
+    return charts.histogram(
+        [interval["pages"] for interval in intervals],
+        rejected=[interval["others"] for interval in intervals],
+        title=f"URLs over time of {_label(crawl['source'])}",
+        description=f"{len(intervals)} intervals of {length} with at most {wording.plural(most, 'page')}",
+        labels=((0.0, "0 s"), (1.0, wording.seconds(timeline["interval_s"] * len(intervals)))),
+    )
 
 
 def _grouped(rows: list[dict[str, Any]], *, title: str, unknown: str) -> Markup:

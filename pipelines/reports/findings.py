@@ -18,6 +18,7 @@ LARGE_REJECTED_SHARE: Final = 0.5
 LARGE_DUPLICATE_SHARE: Final = 0.1
 DOMINANT_SHARE: Final = 0.8
 LONG_DOCUMENT_SHARE: Final = 0.05
+LARGE_FAILED_SHARE: Final = 0.1
 SPLIT_TOLERANCE: Final = 0.5
 """Relative difference from the recipe's share above which a split is reported."""
 SPLIT_MIN_EXPECTED: Final = 30
@@ -31,6 +32,7 @@ _COPIES: Final[Mapping[str, str]] = {
     "url": "Documents with the same URL",
 }
 """Names of the copies that stages remove, by `Stage.removes_copies`."""
+_FAILURES: Final = ("error.", "http.5", "http.429")
 _RESTRICTED: Final = re.compile(r"\bCC-BY-(?:NC|ND)\b|-NC-|-ND-|-NC$|-ND$")
 
 
@@ -42,6 +44,7 @@ def findings(figures: dict[str, Any]) -> list[Finding]:
         *_leakage(figures),
         *_errors(figures),
         *_ids(figures),
+        *_crawls(figures),
         *_refused(figures),
         *_licenses(figures),
         *_personal_data(figures),
@@ -132,12 +135,25 @@ def _ids(figures: dict[str, Any]) -> Iterator[Finding]:
         yield _finding("warning", "ids", "sources", f"{text[:1].upper()}{text[1:]}.")
 
 
+def _crawls(figures: dict[str, Any]) -> Iterator[Finding]:
+    """Report crawls in which servers failed often; broken links are not among these failures."""
+    for crawl in figures["crawls"]:
+        failed = [rule for rule in crawl["rules"]["errors"] if rule["rule"].startswith(_FAILURES)]
+        number = sum(rule["pages"] for rule in failed)
+        statistics = crawl["statistics"] or {"pages": 0, "redirects": 0}
+        requested = statistics["pages"] + statistics["redirects"] + crawl["errors"]
+        if crawl["statistics"] is not None and number > LARGE_FAILED_SHARE * requested:
+            rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in failed[:_NAMED]])
+            text = f"{percent(number / requested)} of the URLs requested for `{crawl['source']}` failed: {rules}."
+            yield _finding("warning", "crawl_errors", "crawls", text)
+
+
 def _refused(figures: dict[str, Any]) -> Iterator[Finding]:
     for crawl in figures["refused"]:
         rules = listed([f"`{rule['rule']}` ({count(rule['pages'])})" for rule in crawl["rules"][:_NAMED]])
         verb = "was" if crawl["pages"] == 1 else "were"
         text = f"{plural(crawl['pages'], 'URL')} of `{crawl['source']}` {verb} not fetched: {rules}."
-        yield _finding("info", "refused_pages", "sources", text)
+        yield _finding("info", "refused_pages", "crawls", text)
 
 
 def _licenses(figures: dict[str, Any]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
 from corpusmill.pipelines.reports import wording
+from corpusmill.pipelines.reports.crawls import result_label
 from corpusmill.pipelines.reports.drawings import drawings
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -66,6 +67,7 @@ def _environment() -> jinja2.Environment:
         "prose": prose,
         "figure": figure,
         "difference": difference,
+        "result_label": result_label,
         "stage_name": stage_name,
         "stage_params": stage_params,
     }

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from corpusmill.pipelines.dataset.naming import id_warnings
 from corpusmill.pipelines.dataset.version import version_in
-from corpusmill.pipelines.reports import contents, duplicates, examples, signals
+from corpusmill.pipelines.reports import contents, crawls, duplicates, examples, signals
 from corpusmill.pipelines.reports.tables import Tables, open_tables, read_schema
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.manifest import StageCounts, StepCost, VersionManifest, schema_as_json
@@ -56,6 +56,7 @@ def statistics(version: Store | Path) -> dict[str, Any]:
             "errors": examples.errors(tables),
             "sources": contents.sources(manifest, tables),
             "refused": contents.refused(manifest),
+            "crawls": crawls.crawls(manifest, tables),
             "warnings": id_warnings(version_in(version)),
             "licenses": contents.licenses(tables),
             "languages": contents.languages(tables),

@@ -63,11 +63,13 @@ def _hint(counts: Counts, wrong_format: Callable[[], str | None]) -> str:
 def failed_checks(counts: Counts, checks: Checks) -> list[str]:
     """Return the *checks* that *counts* fail, each with its figures."""
     errors = broken_records(counts)
-    read = max(1, counts.read)
+    read = max(1, counts.read - counts.earlier)
     failed = []
-    rejected = counts.ledger - counts.created
+    rejected = counts.ledger - counts.created - counts.earlier
     if checks.max_rejected is not None and rejected > checks.max_rejected * read:
-        failed.append(f"max_rejected: {_of(rejected, counts.read, 'rejected')}, above {checks.max_rejected:g}")
+        failed.append(
+            f"max_rejected: {_of(rejected, counts.read - counts.earlier, 'rejected')}, above {checks.max_rejected:g}"
+        )
     if checks.min_documents is not None and counts.published < checks.min_documents:
         rule = most_frequent_rule(counts) if not counts.published else None
         most = f" ({_of(rule[1], counts.read)}: `{rule[0]}`)" if rule else ""

@@ -71,6 +71,7 @@ class Result:
     path: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
+    crawls: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -234,6 +235,7 @@ class _Run:
                 **({"created": counts.created} if counts.created else {}),
             },
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
+            crawls={source.source: source.crawl.as_json() for source in manifest.inputs if source.crawl is not None},
             steps=[_step_summary(step, stages) for step in results.values() if step.is_planned],
             warnings=warnings,
         )
@@ -289,6 +291,7 @@ def _described(source: SourceInput, counters: Mapping[str, int], stages: Sequenc
             **vector_counts(counters, source.name),
         },
         refused=refused_pages(source.raw, source.manifest, mask=lambda texts: _masked(texts, stages)),
+        crawl=None if source.manifest.statistics is None else source.manifest.statistics.without_examples(),
     )
 
 

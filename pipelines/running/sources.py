@@ -25,13 +25,15 @@ def acquire(
     observer: Observer | None = None,
     force: bool = False,
     copy: bool = False,
+    recrawl: bool = False,
     share: Share | None = None,
 ) -> RawManifest:
     """Return the raw manifest of *source*; acquire it first if it is missing, unfinished, too old or defined otherwise.
 
-    With *force*, it is always acquired. If files were registered as copies, those of a new definition are copied too.
-    With *share*, one partition of a crawl is acquired. A source that is crawled in partitions is acquired only with
-    *force*, however old it is, because several machines do it.
+    With *force*, it is always acquired. A crawl that is too old is recrawled, and with *recrawl* any crawl. If files
+    were registered as copies, those of a new definition are copied too. With *share*, one partition of a crawl is
+    acquired. A source that is crawled in partitions is acquired only with *force*, however old it is, because several
+    machines do it.
 
     Raises:
         RecipeError: The definition of the source changed, and `check_definition` does not allow it.
@@ -54,8 +56,17 @@ def acquire(
     lock = source.name if share is None else f"{source.name}.{share.partition.index}-of-{share.partition.count}"
     with workspace.lock("source", lock):
         if isinstance(source, CrawlSource):
-            base = loaded.path.parent
-            return _crawl(source, workspace, acquisition, observer, extend=is_current, base=base, share=share)
+            is_old_crawl = existing is not None and not force
+            return _crawl(
+                source,
+                workspace,
+                acquisition,
+                observer,
+                extend=is_current,
+                base=loaded.path.parent,
+                recrawl=recrawl or is_old_crawl,
+                share=share,
+            )
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
 
 
@@ -79,6 +90,7 @@ def _crawl(
     *,
     extend: bool,
     base: Path,
+    recrawl: bool,
     share: Share | None,
 ) -> RawManifest:
     observer.crawl_started(source.name)
@@ -89,6 +101,7 @@ def _crawl(
         progress=partial(observer.crawl_advanced, source.name),
         extend=extend,
         base=base,
+        recrawl=recrawl,
         share=share,
     )
     observer.crawl_done(source.name, crawl_result(manifest))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.pipelines.planning.loaded import read_recipe
-from corpusmill.pipelines.planning.sources import Acquisition
+from corpusmill.pipelines.planning.sources import OLD_SHARE, Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.scheduling.cron import parse_cron
 from corpusmill.pipelines.scheduling.folders import remove_files, schedule_lock
@@ -96,8 +96,8 @@ def _warnings(schedule: Schedule, loaded: LoadedRecipe) -> Iterator[str]:
                 f"source `{source.name}` has no `refresh`, so every run uses what the first run acquired; "
                 "add for example `refresh: 12h`"
             )
-        elif second is not None and source.refresh >= second - schedule.next:
+        elif second is not None and OLD_SHARE * source.refresh > second - schedule.next:
             yield (
-                f"source `{source.name}` has `refresh: {format_duration(source.refresh)}`, which is not shorter than "
-                "the time between runs, so some runs will not acquire it again"
+                f"source `{source.name}` has `refresh: {format_duration(source.refresh)}`, which is longer than the "
+                "time between runs, so some runs will not acquire it again"
             )

@@ -106,6 +106,7 @@ def test_a_source_that_waits_for_other_machines_does_not_stop_the_next_one(machi
     ("options", "problem", "hint"),
     [
         (["--partition", "3/2"], "`--partition`: the partitions are 1/2 to 2/2, got `3/2`", "`--partition 1/2`"),
+        (["--partition", "1/2", "--recrawl"], "`--recrawl` cannot be combined", "leave out `--recrawl`"),
         (["--wait", "2h"], "`--wait` has no effect without `--partition`", "add `--partition I/N`"),
         (["--partition", "1/2", "--wait", "soon"], "`--wait`: ", "for example `--wait "),
         (["--partition", "1/2", "--wait", "never"], "expected a duration with an end, got `never`", "`--wait 2h`"),

@@ -139,7 +139,12 @@ def test_wrong_use_is_refused_with_a_hint_and_stores_nothing(
 
 @pytest.mark.parametrize(
     ("refresh", "words"),
-    [("", "has no `refresh`"), (", refresh: 1d", "not shorter than the time between runs"), (", refresh: 12h", None)],
+    [
+        ("", "has no `refresh`"),
+        (", refresh: 2d", "longer than the time between runs"),
+        (", refresh: 1d", None),
+        (", refresh: 12h", None),
+    ],
 )
 def test_a_source_that_is_not_acquired_again_is_a_warning(
     command: Command, workspace: Workspace, refresh: str, words: str | None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Lock, Thread
@@ -25,7 +25,10 @@ QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01, max_
 
 @dataclass
 class Answer:
-    """A response, sent after `hold_s` seconds. Without `length`, the end of the connection ends the body."""
+    """A response, sent after `hold_s` seconds. Without `length`, the end of the connection ends the body.
+
+    If the client has the `ETag` or `Last-Modified` of its headers, the server sends 304, with the body `not_modified`.
+    """
 
     body: bytes | str = b""
     status: int = 200
@@ -33,6 +36,7 @@ class Answer:
     hold_s: float = 0.0
     length: int | None = -1
     chunked: bool = False
+    not_modified: bytes = b""
 
 
 SITE_FILES = frozenset(SITE_PATHS)
@@ -84,6 +88,8 @@ def serve(
                 site.before(self.path)
             answer = site.answers.get(self.path) or (site.generate and site.generate(self.path)) or MISSING
             time.sleep(answer.hold_s)
+            if self._has_validator_of(answer):
+                answer = replace(answer, status=304, body=answer.not_modified, length=-1)
             try:
                 self._say(answer)
             except ConnectionError:
@@ -91,6 +97,14 @@ def serve(
             with lock:
                 site.seen.append((self.path, began, time.monotonic()))
                 site.headers.append(dict(self.headers.items()))
+
+        def _has_validator_of(self, answer: Answer) -> bool:
+            """Evaluate `If-None-Match` and, without it, `If-Modified-Since` (RFC 9110 §13.2.2)."""
+            etag, date = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+            wanted = self.headers.get("If-None-Match")
+            if answer.status != 200 or (wanted is None and date is None):
+                return False
+            return etag == wanted if wanted is not None else date == self.headers.get("If-Modified-Since")
 
         def _say(self, answer: Answer) -> None:
             body = answer.body.encode() if isinstance(answer.body, str) else answer.body

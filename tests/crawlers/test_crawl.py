@@ -498,7 +498,7 @@ def test_a_second_crawl_replaces_the_first(raw_dir: Path) -> None:
     assert pages(raw_dir) == ["/"]
     assert {file.path for file in first.files}.isdisjoint(file.path for file in second.files)
     on_disk = {path.name for path in raw_dir.iterdir()}
-    assert on_disk == {"manifest.json", *second.ledger, *(file.path for file in second.files)}
+    assert on_disk == {"manifest.json", *second.ledger, *second.pages, *(file.path for file in second.files)}
 
 
 def test_a_source_is_crawled_by_one_process_at_a_time(raw_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fastwarc.warc import WarcRecordType
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.crawl_definition import definition, stored_definition
@@ -14,6 +15,7 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
+from tests.crawlers.recrawl.sites import records
 from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
 
 
@@ -96,7 +98,7 @@ def test_a_site_with_a_long_crawl_delay_is_not_crawled(raw_dir: Path) -> None:
 
 
 def test_each_archived_robots_txt_is_counted_when_a_crawl_goes_on(raw_dir: Path) -> None:
-    """Each process asks for robots.txt again, and the manifest counts the responses of all."""
+    """Each process asks for robots.txt again, and an equal response is a revisit."""
     answers = {"/": page("/a", "/b"), "/a": page(), "/b": page()}
     with serve({**answers}) as site, serve({"/robots.txt": Answer("", status=500)}, host="127.0.0.2") as down:
         _busy_once(site, "/b", 429, "3600")
@@ -108,7 +110,10 @@ def test_each_archived_robots_txt_is_counted_when_a_crawl_goes_on(raw_dir: Path)
         manifest = _crawl(site, raw_dir, start_urls=starts)
 
     assert manifest.counts["refused.robots.unreachable"] == 1
-    assert manifest.counts["responses"] == manifest.counts["requests"] == len(archived(raw_dir))
+    revisits = records(raw_dir, WarcRecordType.revisit, number=0)
+    assert len(revisits) == 4
+    assert manifest.counts["responses"] == len(archived(raw_dir))
+    assert manifest.counts["requests"] == len(archived(raw_dir)) + len(revisits)
 
 
 def test_a_crawl_from_before_cookies_existed_goes_on(tmp_path: Path) -> None:

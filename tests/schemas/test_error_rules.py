@@ -11,8 +11,12 @@ from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("crawlers", "pipelines", "schemas")
-CRAWL_RULE = re.compile(r"(?<![\w./])(?:address|budget|content|feed|link|robots|scope|sitemap|trap|urls)\.[a-z_]+")
-NOT_RULES = {"robots.txt", "scope.rule", "urls.key"}
+CRAWL_RULE = re.compile(
+    r"(?<![\w./])(?:address|budget|content|feed|host|link|render|robots|scope|sitemap|trap|urls)\.[a-z_]+"
+)
+COLUMNS = ("id", "key", "url", "host", "depth", "referrer", "state", "rule", "message")
+"""Columns of the table `urls` of a queue, which SQL names."""
+NOT_RULES = {"robots.txt", "scope.rule", *(f"urls.{column}" for column in COLUMNS)}
 TABLE = ROOT / "schemas" / "error_rules.py"
 
 

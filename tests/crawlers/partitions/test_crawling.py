@@ -24,6 +24,7 @@ from corpusmill.schemas.partition_sets import Partition, owner
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore
+from corpusmill.schemas.urls import authority
 from tests.crawlers.partitions.machines import (
     HOSTS,
     Machine,
@@ -73,6 +74,9 @@ def test_partitions_find_the_pages_and_the_ledger_of_one_crawl_in_any_order(
         manifest = crawl_in_turn(source, [group[index - 1] for index in order])
 
     assert outcome(group[0].store, manifest) == expected
+    assert manifest.statistics is not None
+    assert manifest.statistics.pages == manifest.counts["pages"]
+    assert {row.host for row in manifest.statistics.hosts} >= {authority(f"{site.url}/") for site in sites}
     assert read_raw_manifest(group[0].store, source="site") == manifest
 
 
@@ -221,9 +225,10 @@ def test_a_crawl_on_one_machine_replaces_one_in_partitions(tmp_path: Path, is_in
     with two_sites() as sites:
         source = source_of(*sites)
         crawl_in_turn(source, [one, two])
-        manifest = crawl(source, one.raw_dir, store=one.store, limits=QUICK)
+        manifest = crawl(source, one.raw_dir, store=one.store, limits=QUICK, recrawl=True)
 
     assert manifest.partition_set is None
+    assert manifest.generation == 0, "it fetched all pages, because the partitions left no table of known pages"
     assert len(responses(one.store, manifest)) == 2
     assert one.store.folders() == LocalStore(one.raw_dir).folders() == []
 

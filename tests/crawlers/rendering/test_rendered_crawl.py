@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastwarc.warc import WarcRecordType
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.schemas.raw import RawManifest
+from tests.crawlers.recrawl.sites import records, tagged
 from tests.crawlers.rendering.chromium import NEEDS_CHROMIUM
 from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
 from tests.test_promises import run_once
@@ -114,3 +116,32 @@ def test_what_a_crawl_may_not_do_is_refused_and_recorded(raw_dir: Path) -> None:
         f"{other.url}/d": "robots.disallowed",
         "/next": "render.timeout",
     }
+
+
+def test_a_recrawl_renders_each_page_again(raw_dir: Path) -> None:
+    """The response of the server can stay the same while what scripts load changes."""
+    shell = tagged(SHELL)
+    with serve({**SCRIPTS, "/": shell, "/b": tagged(html(f"<p>{TEXT} B</p>"))}) as site:
+        first = rendered_crawl(site, raw_dir)
+        asked = len(site.headers)
+        site.answers["/d.json"] = Answer(f'{{"text": "{TEXT} Today. <a href=/b>b</a>"}}', headers=SCRIPT)
+
+        second = crawl(source_of(site, render=True), raw_dir, limits=LIMITS, recrawl=True)
+
+    assert not any("If-None-Match" in headers for headers in site.headers[asked:])
+    assert [name for name in ("new", "changed", "revisits", "gone") if second.counts[name]] == ["changed"]
+    assert (first.counts["pages"], second.counts["pages"], second.counts["changed"]) == (2, 2, 1)
+    rendered = records(raw_dir, WarcRecordType.conversion, number=1)
+    assert sorted(record["WARC-Target-URI"] for record in rendered) == [f"{site.url}/", f"{site.url}/b"]
+
+
+def test_a_page_that_cannot_be_rendered_in_a_recrawl_stays_as_it_was(raw_dir: Path) -> None:
+    """A failure of the browser is no statement of the site."""
+    with serve({**SCRIPTS, "/": SHELL, "/b": html(f"<p>{TEXT} B</p>")}) as site:
+        rendered_crawl(site, raw_dir)
+        site.answers["/b"] = html("<script>for (;;) {}</script>")
+
+        second = crawl(source_of(site, render=True), raw_dir, limits=LIMITS, recrawl=True)
+
+    assert (second.counts["pages"], second.counts["carried"], second.counts["gone"]) == (2, 1, 0)
+    assert [file.path for file in second.files] == ["site-00000.warc.gz", "site-00001.warc.gz"]

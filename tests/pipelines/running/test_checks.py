@@ -190,3 +190,13 @@ def test_an_empty_version_is_no_success(
     allowed, _ = run_once(recipe_of(tmp_path, lines, stages, "checks: {min_documents: 0}"), workspace)
     assert (allowed["status"], allowed["counts"]["published"]) == ("published", 0)
     assert allowed["version"] != good["version"]
+
+
+def test_earlier_captures_of_a_recrawled_site_are_not_rejected_records() -> None:
+    """Otherwise a nightly job whose pages change would fail some day."""
+    nightly = counts(rejected=60).model_copy(update={"earlier": 50})
+
+    assert failed_checks(nightly, Checks(max_rejected=0.2)) == []
+    assert failed_checks(nightly, Checks(max_rejected=0.19)) == [
+        "max_rejected: 10 of 50 records are rejected, above 0.19"
+    ]

@@ -1,0 +1,136 @@
+"""Fill the queue of a recrawl: known pages that are due come first, then what the crawl before left or could not have.
+
+An unchanged page is not read again, so its links are not found again. What they lead to is therefore taken from the
+tables of the crawl before. Sitemaps, feeds and lists of URLs are read again in each recrawl.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from corpusmill.crawlers.discovery.seeding import seed
+from corpusmill.crawlers.frontier.entries import Link
+from corpusmill.crawlers.frontier.ledger import LedgerRow
+from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.crawlers.recrawl.intervals import is_due
+from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.schemas.crawled_page import CrawledPage
+from corpusmill.schemas.crawled_pages import read_crawled_pages
+from corpusmill.schemas.errors import DamagedFileError
+from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.storage import Store
+from corpusmill.schemas.urls import canonical_url
+
+_ROWS: Final = 8_192
+_MAY_PASS: Final = (
+    *("budget.", "error.", "host.suspended", "http.408", "http.425", "http.429", "http.5"),
+    *("robots.crawl_delay", "robots.disallowed", "robots.unreachable"),
+)
+"""Beginnings of the rules of pages that are asked for again. Others are asked for if a changed page links to them."""
+_STAYS: Final = frozenset(("budget.depth", "error.too_large"))
+
+
+def seed_recrawl(
+    frontier: Frontier,
+    known: KnownPages,
+    *,
+    source: CrawlSource,
+    base: Path,
+    raw: Store,
+    published: RawManifest,
+    now: int,
+) -> None:
+    """Fill the empty queue *frontier* and its companion *known* from the *published* crawl in the folder *raw*.
+
+    Args:
+        source: The source. Its start pages are always due.
+        base: Folder from which the paths of its lists of URLs start.
+        now: Start of the recrawl in microseconds.
+
+    Raises:
+        DamagedFileError: A table of the crawl cannot be read.
+        RecipeError, SourceError: A list of URLs cannot be read.
+    """
+    starts = {canonical_url(url) for url in source.start_urls}
+    sizes = {entry.key: entry.size for entry in raw.files()}
+    archives = {file.path for file in published.files if sizes.get(file.path) == file.size}
+    for name in published.pages:
+        rows = (_usable(page, archives) for page in read_crawled_pages(raw, name))
+        while part := list(islice(rows, _ROWS)):
+            known.add(part)
+            asked = [page for page in part if page.kind != "site"]
+            due = [page for page in asked if page.url in starts or is_due(page, now=now)]
+            frontier.seed(_link(page) for page in due)
+            frontier.hold(_link(page) for page in asked)
+    seed(frontier, source, base=base)
+    for name in published.ledger:
+        for part_of_ledger in _ledger(raw, name):
+            left = [(key, row) for key, row in part_of_ledger if not _is_found_again(row, known)]
+            frontier.seed(Link(key, row[0], row[2]) for key, row in left if _may_pass(row[3]))
+            frontier.refuse((key, row) for key, row in left if not _may_pass(row[3]))
+
+
+def _usable(page: CrawledPage, archives: set[str]) -> CrawledPage:
+    """Return *page*; without its body if its archive was lost, so that it is asked for without a condition."""
+    if page.file in archives:
+        return page
+    return replace(page, file=None, offset=None, asked_at=None if page.gone is None else page.asked_at)
+
+
+def _link(page: CrawledPage) -> Link:
+    # Depth 0 puts known pages before new ones. The spider restores their depth.
+    return Link(page.url, page.address, depth=0)
+
+
+def _is_found_again(row: LedgerRow, known: KnownPages) -> bool:
+    """Return whether a recrawl finds the address of *row* without it: what the recipe names, and all listings.
+
+    Their depth is 0, also that of sitemaps in other sitemaps, and of feeds. The target of a known redirect has the
+    depth of the redirect, which may not be due.
+    """
+    _, referrer, depth, *_ = row
+    if depth:
+        return False
+    page = None if referrer is None else known.page(referrer)
+    return page is None or page.kind != "redirect"
+
+
+def _may_pass(rule: str) -> bool:
+    return rule.startswith(_MAY_PASS) and rule not in _STAYS
+
+
+def _ledger(raw: Store, name: str) -> Iterator[list[tuple[str, LedgerRow]]]:
+    """Yield the rows of the ledger *name*, with their canonical URLs, if any; the referrer is canonical too."""
+    try:
+        with raw.open(name) as opened, pq.ParquetFile(opened) as file:
+            for batch in file.iter_batches(batch_size=_ROWS):
+                at = batch["at"].cast(pa.int64()).to_pylist()
+                rows = zip(batch.to_pylist(), at, strict=True)
+                yield [
+                    (_key(row["url"]), (row["url"], row["referrer"] and _key(row["referrer"]), *_details(row), time))
+                    for row, time in rows
+                ]
+    except (pa.ArrowException, OSError) as error:
+        raise DamagedFileError(f"the ledger of the crawl: {error}", file=raw.address(name)) from error
+
+
+def _details(row: dict[str, object]) -> tuple[int, str, str | None]:
+    depth, rule, message = row["depth"], row["rule"], row["message"]
+    assert isinstance(depth, int)
+    assert isinstance(rule, str)
+    return depth, rule, message if isinstance(message, str) else None
+
+
+def _key(url: str) -> str:
+    try:
+        return canonical_url(url)
+    except ValueError:  # the text of a link that is no web address
+        return url
