@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
-from corpusmill.crawlers.partitions.sets import base_of, is_set
+from corpusmill.crawlers.partitions.sets import EMPTY, base_of, is_set
 from corpusmill.crawlers.publication import MANIFEST, write_manifest
 from corpusmill.schemas.crawl_statistics import merged_statistics
 from corpusmill.schemas.errors import SourceError, UnfinishedError
@@ -22,7 +22,7 @@ def complete(store: Store, manifests: Mapping[int, PartitionManifest], *, set_id
 
     Raises:
         UnfinishedError: Another crawl was published since this one began.
-        SourceError: No partition has a page.
+        SourceError: No partition has a page. The next call starts a new crawl.
     """
     manifest = merged(manifests, set_id=set_id)
     # Listed first: what is not there yet belongs to a crawl that starts from this one.
@@ -35,7 +35,9 @@ def complete(store: Store, manifests: Mapping[int, PartitionManifest], *, set_id
             f"another crawl of `{manifest.source}` was published since this one began",
             hint="run the same command again to start a new crawl, which replaces the other one",
         )
-    _refuse_empty(manifest)
+    if not manifest.counts["pages"]:
+        store.write(f"{set_id}/{EMPTY}", manifest.model_dump_json(indent=2) + "\n")
+        raise _empty(manifest)
     write_manifest(store, manifest)
     kept = {MANIFEST, *(file.path for file in manifest.files), *manifest.ledger}
     kept.update(key for key in before if key.startswith(f"{set_id}/"))
@@ -79,12 +81,10 @@ def _ordered(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: item[0] if item[0].startswith("refused.") else ""))
 
 
-def _refuse_empty(manifest: RawManifest) -> None:
-    if manifest.counts["pages"]:
-        return
+def _empty(manifest: RawManifest) -> SourceError | UnfinishedError:
     rules = [name.removeprefix("refused.") for name in manifest.counts if name.startswith("refused.")]
     problem = f"crawl of {manifest.source}: nothing could be fetched by any partition: {'; '.join(rules) or 'no page'}"
     if UNREACHABLE.intersection(rules):
         hint = "check that the start pages can be reached from these machines, then run the partitions again"
-        raise UnfinishedError(problem, hint=hint)
-    raise SourceError(problem, hint="correct the start pages of the source")
+        return UnfinishedError(problem, hint=hint)
+    return SourceError(problem, hint="correct the start pages of the source")

@@ -22,6 +22,7 @@ from corpusmill.crawlers.partitions.preparation import (
     FINISHED,
     PUBLISHED,
     PartitionJob,
+    Published,
     prepare_partition,
     queue_path,
     reported,
@@ -80,7 +81,9 @@ def crawl_partition(
             published = read_raw_manifest(place, source=source.name)
             if published is not None and reported(path, source, published):
                 return published
-            part = prepare_partition(source, raw_dir, path, limits, partition, published=published, folder=base)
+            part = prepare_partition(
+                source, raw_dir, path, limits, partition, published=published, folder=base, store=place
+            )
             if published is None or not published.finished:
                 unfinished = RawManifest(**about(part.job), finished=False, files=(), partition_set=part.set_id)
                 write_manifest(place, unfinished)
@@ -154,17 +157,10 @@ def _publish(part: PartitionJob, store: Store) -> None:
 
 
 def _complete(part: PartitionJob, store: Store, manifests: Mapping[int, PartitionManifest]) -> RawManifest:
-    """Publish the whole crawl, and store that this machine knows of it. A crawl without pages is tried again later."""
-    is_empty = not any(manifest.crawl.counts["pages"] for manifest in manifests.values())
-    frontier = open_frontier(part.job.source, part.job.frontier)
-    try:
-        if is_empty:
-            frontier.remember(**{FINISHED: 0, PUBLISHED: 0})
-        manifest = complete(store, manifests, set_id=part.set_id, base=part.base)
-        frontier.remember(reported=1)
-        return manifest
-    finally:
-        frontier.close()
+    """Publish the whole crawl, and store that this machine knows of it."""
+    manifest = complete(store, manifests, set_id=part.set_id, base=part.base)
+    reported(part.job.frontier, part.job.source, manifest)
+    return manifest
 
 
 def _incomplete(part: PartitionJob, reasons: dict[int, str]) -> UnfinishedError:

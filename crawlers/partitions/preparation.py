@@ -13,11 +13,12 @@ from corpusmill.crawlers.crawl_definition import definition, stored_definition
 from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.store import PARTITION, Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier
-from corpusmill.crawlers.partitions.sets import base_of, is_set, set_id
+from corpusmill.crawlers.partitions.sets import base_of, is_empty, is_set, set_id
 from corpusmill.crawlers.preparation import tool
 from corpusmill.schemas.partition_sets import Partition
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.storage import Store
 
 FINISHED: Final = "finished"
 PUBLISHED: Final = "published"
@@ -38,6 +39,13 @@ class PartitionJob(NamedTuple):
     set_id: str
     base: str
     folder: str
+
+
+class Published(NamedTuple):
+    """The published crawl, if any, and the folder of the source in which it is published."""
+
+    manifest: RawManifest | None
+    store: Store
 
 
 def queue_path(name: str, raw_dir: Path, partition: Partition) -> Path:
@@ -69,28 +77,28 @@ def prepare_partition(
     limits: Limits,
     partition: Partition,
     *,
-    published: RawManifest | None,
+    before: Published,
     folder: Path,
 ) -> PartitionJob:
     """Open the queue *path* of an unfinished crawl of *partition*, or make a new one.
 
     Args:
-        published: The crawl that the new one replaces.
+        before: The crawl that the new one replaces.
         folder: Folder from which the paths of lists of URLs start.
     """
-    base = base_of(published)
+    base = base_of(before.manifest)
     frontier = open_frontier(source, path)
-    if not _is_current(frontier, source, base=base):
+    if not _is_current(frontier, source, base=base) or is_empty(frontier.get("set"), before.store):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
             old.unlink()
-        frontier = _new_queue(source, path, partition, base=base, folder=folder)
+        frontier = _new_queue(source, path, partition, base=base, folder=folder, store=before.store)
     if not frontier.get(FINISHED):
         frontier.retry()
     name = f"{partition.index}-of-{partition.count}-{frontier.get('token')}"
     current, started_at = frontier.get("set"), datetime.fromisoformat(frontier.get("started_at"))
     frontier.close()
-    _sweep(raw_dir, partition, published=published, current=f"{current}/{name}")
+    _sweep(raw_dir, partition, published=before.manifest, current=f"{current}/{name}")
     job = Job(
         source=source,
         raw_dir=raw_dir / current / name,
@@ -110,7 +118,9 @@ def _is_current(frontier: Frontier, source: CrawlSource, *, base: str) -> bool:
     return is_same and frontier.get("set") is not None and frontier.get("base") == base
 
 
-def _new_queue(source: CrawlSource, path: Path, partition: Partition, *, base: str, folder: Path) -> Frontier:
+def _new_queue(
+    source: CrawlSource, path: Path, partition: Partition, *, base: str, folder: Path, store: Store
+) -> Frontier:
     frontier = open_frontier(source, path)
     frontier.remember(**{PARTITION: str(partition)})
     frontier.close()
@@ -120,7 +130,7 @@ def _new_queue(source: CrawlSource, path: Path, partition: Partition, *, base: s
         **{FINISHED: 0, PUBLISHED: 0, "base": base, "definition": definition(source)},
         started_at=datetime.now(UTC).isoformat(),
         token=uuid.uuid4().hex[:_TOKEN_DIGITS],
-        set=set_id(source, partition.count, base=base, folder=folder),
+        set=set_id(source, partition.count, base=base, folder=folder, store=store),
     )
     return frontier
 

@@ -21,6 +21,8 @@ from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
+EMPTY: Final = "empty.json"
+"""Name of the file that says that no partition of a set fetched a page: its whole manifest."""
 _ID_DIGITS: Final = 16
 _TOTALS: Final = ("bytes", "seconds", "queued")
 _PER_HOST: Final = "set `{field}`, and limit the crawl per host with `budgets: {{per_host: {{pages: 1000}}}}`"
@@ -58,18 +60,27 @@ def base_of(published: RawManifest | None) -> str:
     return hashlib.sha256(published.model_dump_json().encode()).hexdigest()[:_ID_DIGITS]
 
 
-def set_id(source: CrawlSource, count: int, *, base: str, folder: Path) -> str:
+def set_id(source: CrawlSource, count: int, *, base: str, folder: Path, store: Store) -> str:
     """Return the id of the crawl of *source* in *count* partitions that replaces the crawl *base*.
 
-    Machines that start from the same recipe, the same lists of URLs and the same published crawl agree on it.
+    Machines that start from the same recipe, the same lists of URLs and the same published crawl agree on it. After a
+    crawl in which no partition fetched a page, it is another one.
 
     Args:
-        folder: As in `seed`.
+        folder: Folder from which the paths of lists of URLs start.
+        store: The folder of the source.
     """
     digest = hashlib.sha256(json.dumps([definition(source), count, base]).encode())
     for link in start_links(source, base=folder, hosts=set()):
         digest.update(f"\n{link.key} {link.url}".encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()[:_ID_DIGITS]
+    while is_empty(name := digest.hexdigest()[:_ID_DIGITS], store):
+        digest.update(b"\nagain")
+    return name
+
+
+def is_empty(name: str, store: Store) -> bool:
+    """Return whether the crawl of the set *name* ended without a page; *store* is the folder of the source."""
+    return store.exists(f"{name}/{EMPTY}")
 
 
 def is_set(folder: str) -> bool:

@@ -19,12 +19,11 @@ from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.partitions.crawl import crawl_partition
 from corpusmill.crawlers.partitions.sets import read_manifests
 from corpusmill.schemas.budgets import CrawlBudgets
-from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.schemas.partition_sets import Partition, owner
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore
-from corpusmill.schemas.urls import authority
 from tests.crawlers.partitions.machines import (
     HOSTS,
     Machine,
@@ -76,7 +75,7 @@ def test_partitions_find_the_pages_and_the_ledger_of_one_crawl_in_any_order(
     assert outcome(group[0].store, manifest) == expected
     assert manifest.statistics is not None
     assert manifest.statistics.pages == manifest.counts["pages"]
-    assert {row.host for row in manifest.statistics.hosts} >= {authority(f"{site.url}/") for site in sites}
+    assert {row.host for row in manifest.statistics.hosts} >= set(HOSTS)
     assert read_raw_manifest(group[0].store, source="site") == manifest
 
 
@@ -252,6 +251,23 @@ def test_a_limit_that_no_partition_can_check_is_refused(tmp_path: Path, options:
     assert caught.value.field == field
     assert caught.value.hint is not None
     assert "per_host: {pages: 1000}" in caught.value.hint
+
+
+def test_a_crawl_without_any_page_is_an_error_and_starts_again(tmp_path: Path) -> None:
+    """A site that was down in one night must not be missing for ever."""
+    one, two = machines(tmp_path, 2)
+    with two_sites() as (a, b):
+        source = source_of(a, start_urls=(f"{a.url}/late", f"{b.url}/late"), sitemaps=None)
+        one.crawl(source)
+        with pytest.raises(SourceError, match=r"nothing could be fetched by any partition: http\.404$"):
+            two.crawl(source)
+        unfinished = read_raw_manifest(one.store, source="site")
+        a.answers["/late"] = b.answers["/late"] = page()
+        manifest = crawl_in_turn(source, [one, two])
+
+    assert unfinished is not None
+    assert not unfinished.finished
+    assert manifest.counts["pages"] == 2
 
 
 @pytest.mark.slow
