@@ -97,7 +97,7 @@ def change(site: Nginx) -> dict[str, set[str]]:
 
 
 def _with(page: str, markup: str) -> str:
-    """Return *page* with *markup* at the beginning of its first paragraph, which is main text on all pages used here."""
+    """Return *page* with *markup* at the beginning of its first paragraph, which is main text on these pages."""
     before, paragraph, after = page.partition("<p>")
     return before + paragraph + markup + after
 

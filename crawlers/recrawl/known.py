@@ -133,11 +133,11 @@ class KnownPages:
     def _captured(self) -> Iterator[Result]:
         rows = self._db.execute(
             f"""
-            SELECT urls.key, urls.url, urls.depth, origin.url, {_columns("captures", _CAPTURE)},
+            SELECT page.key, page.url, page.depth, origin.url, {_columns("captures", _CAPTURE)},
                 {_columns("known", _PAGE)}
-            FROM urls JOIN captures ON captures.id = urls.id LEFT JOIN known ON known.url = urls.key
-                LEFT JOIN urls AS origin ON origin.id = urls.referrer
-            WHERE urls.state IN ({State.PAGE:d}, {State.REDIRECT:d}) ORDER BY urls.key, urls.state
+            FROM urls AS page JOIN captures ON captures.id = page.id LEFT JOIN known ON known.url = page.key
+                LEFT JOIN urls AS origin ON origin.id = page.referrer
+            WHERE page.state IN ({State.PAGE:d}, {State.REDIRECT:d}) ORDER BY page.key, page.state
             """
         )
         width = len(fields(Capture)) + 4

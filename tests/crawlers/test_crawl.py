@@ -447,7 +447,7 @@ def test_a_full_disk_stops_the_crawl_and_the_next_one_goes_on(raw_dir: Path) -> 
     answers = {"/": page(*names), **{name: Answer(os.urandom(6000).hex()) for name in names}}
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with serve(answers) as site:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, hard))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (160_000, hard))
         try:
             with pytest.raises(UnfinishedError):
                 _crawl(site, raw_dir)
