@@ -81,9 +81,8 @@ def crawl_partition(
             published = read_raw_manifest(place, source=source.name)
             if published is not None and reported(path, source, published):
                 return published
-            part = prepare_partition(
-                source, raw_dir, path, limits, partition, published=published, folder=base, store=place
-            )
+            before = Published(published, place)
+            part = prepare_partition(source, raw_dir, path, limits, partition, before=before, folder=base)
             if published is None or not published.finished:
                 unfinished = RawManifest(**about(part.job), finished=False, files=(), partition_set=part.set_id)
                 write_manifest(place, unfinished)
