@@ -15,6 +15,8 @@ from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import open_store
 from tests.commands.conftest import Answer
 from tests.crawlers.partitions.machines import linked_sites, source_of, two_sites
+from tests.crawlers.sites import Answer as Response
+from tests.crawlers.sites import page
 
 _TIMES = {"fetched_at", "record_sha256"}
 """Columns that differ between any two crawls: the time, and the hash of the record that has it."""
@@ -62,29 +64,31 @@ def _documents(answer: Answer) -> list[list[dict[str, Any]]]:
 def test_the_documents_are_those_of_one_machine(machine: Machine, tmp_path: Path) -> None:
     """A data set must not depend on how many machines crawled it."""
     shared, alone = tmp_path / "shared", tmp_path / "alone"
-    with linked_sites() as (a, b, c):
-        recipe = _recipe(tmp_path, source_of(a, b, c))
+    with two_sites() as (a, b):
+        b.answers["/b"] = page(f"{a.url}/private/x", "http://192.0.2.1/out", text="two")
+        a.answers["/robots.txt"] = Response(
+            "User-agent: *\nDisallow: /private/", headers={"Content-Type": "text/plain"}
+        )
+        recipe = _recipe(tmp_path, source_of(a, b))
         expected = _documents(machine(alone, alone / "store", "run", recipe, "--workers", 0, "--json"))
 
         first = machine(tmp_path / "1", shared, "crawl", recipe, "--partition", "1/2")
         early = machine(tmp_path / "1", shared, "run", recipe)
-        for _ in range(3):
-            second = machine(tmp_path / "2", shared, "crawl", recipe, "--partition", "2/2", "--json")
-            again = machine(tmp_path / "1", shared, "crawl", recipe, "--partition", "1/2", "--json")
-            if again.code == 0:
-                break
+        second = machine(tmp_path / "2", shared, "crawl", recipe, "--partition", "2/2")
+        last = machine(tmp_path / "1", shared, "crawl", recipe, "--partition", "1/2", "--json")
         documents = _documents(machine(tmp_path / "1", shared, "run", recipe, "--workers", 0, "--json"))
-        page = machine(tmp_path / "3", shared, "explain", f"{b.url}/b2", "--json")
+        published = machine(tmp_path / "3", shared, "explain", f"{b.url}/b", "--json")
         refused = machine(tmp_path / "3", shared, "explain", f"{a.url}/private/x", "--json")
 
-    assert first.code == early.code == 5
+    assert first.code == early.code == second.code == 5
     assert "partition 2/2 has not finished" in first.err
     assert "the source `site` is crawled in partitions: not all of its partitions are complete" in early.err
     assert "--partition I/N" in early.err
-    assert json.loads(again.out)["counts"]["pages"] == 8
-    assert second.code in {0, 5}
+    assert "partition 1/2 must run again: partition 2/2 found " in second.err
+    assert last.code == 0
+    assert json.loads(last.out)["counts"]["pages"] == json.loads(last.out)["statistics"]["pages"] == 2
     assert documents == expected
-    assert json.loads(page.out)["status"] == "published"
+    assert json.loads(published.out)["status"] == "published"
     assert "robots.disallowed" in refused.out
 
 
@@ -128,13 +132,12 @@ def test_partitions_share_a_store_on_s3(machine: Machine, tmp_path: Path, s3_url
     """Machines that share nothing else have no common disk."""
     with linked_sites() as (a, b, c):
         recipe = _recipe(tmp_path, source_of(a, b, c))
-        answers = [
-            machine(tmp_path / str(index), s3_url, "crawl", recipe, "--partition", f"{index}/3", "--json")
-            for _ in range(4)
-            for index in (1, 2, 3)
-        ]
+        codes = []
+        while 0 not in codes and len(codes) < 12:
+            index = len(codes) % 3 + 1
+            codes.append(machine(tmp_path / str(index), s3_url, "crawl", recipe, "--partition", f"{index}/3").code)
         documents = _documents(machine(tmp_path / "1", s3_url, "run", recipe, "--workers", 0, "--json"))
         expected = _documents(machine(tmp_path / "0", tmp_path / "alone", "run", recipe, "--workers", 0, "--json"))
 
-    assert 0 in [answer.code for answer in answers]
+    assert set(codes) == {0, 5}
     assert documents == expected

@@ -123,6 +123,7 @@ def test_the_next_crawl_replaces_the_files_of_the_last_one(tmp_path: Path) -> No
     assert one.store.folders() == [new.partition_set] != [last.partition_set]
 
 
+@pytest.mark.slow
 def test_a_partition_that_another_machine_starts_anew_is_published_whole(tmp_path: Path) -> None:
     """The queue of a lost machine is lost too, and what it published must not be mixed with the new files."""
     one, two = machines(tmp_path / "first", 2)
@@ -200,6 +201,7 @@ def _wait_for(site: Site, path: str) -> None:
     assert path in site.paths
 
 
+@pytest.mark.slow
 def test_a_machine_that_waits_crawls_what_the_others_find_and_completes_the_crawl(tmp_path: Path) -> None:
     """With `--wait`, a nightly job needs one command for each machine."""
     group = machines(tmp_path, 2)
@@ -214,7 +216,8 @@ def test_a_machine_that_waits_crawls_what_the_others_find_and_completes_the_craw
     assert len(responses(group[0].store, results[0])) == 3
 
 
-@pytest.mark.parametrize("is_in_place", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("is_in_place", [True, False])
 def test_a_crawl_on_one_machine_replaces_one_in_partitions(tmp_path: Path, is_in_place: bool) -> None:
     """Whoever goes back to one machine must not keep the archives of the others for ever."""
     one, two = machines(tmp_path, 2)
