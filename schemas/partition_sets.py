@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -69,14 +70,17 @@ def owner(key: str, count: int) -> int:
     >>> owner("https://example.org/a", 3) == owner("http://example.org:8080/b", 3)
     True
     """
-    if count == 1:
-        return 1
+    return _number("/".join(key.split("/", 3)[:3])) % count + 1
+
+
+@lru_cache(maxsize=16_384)
+def _number(site: str) -> int:
+    """Return the number of the host of *site*, a URL without its path: most links of a page have few hosts."""
     try:
-        name = urlsplit(key).hostname or key
+        name = urlsplit(site).hostname or site
     except ValueError:
-        name = key
-    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") % count + 1
+        name = site
+    return int.from_bytes(hashlib.sha256(name.encode("utf-8", "surrogatepass")).digest()[:8], "big")
 
 
 class _Model(BaseModel):
