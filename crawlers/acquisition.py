@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.schemas.partition_sets import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource
 from corpusmill.schemas.storage import Store
@@ -26,8 +27,16 @@ class CrawlersAcquisition:
         extend: bool = False,
         base: Path,
         recrawl: bool = False,
+        share: Share | None = None,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or resume the crawl, and publish it in *store*."""
+        if share is not None:
+            from corpusmill.crawlers.partitions.crawl import crawl_partition
+
+            return crawl_partition(
+                source, folder, share.partition, store=store, progress=progress, base=base, wait_s=share.wait_s
+            )
+
         from corpusmill.crawlers.crawl import crawl
 
         return crawl(source, folder, store=store, progress=progress, extend=extend, base=base, recrawl=recrawl)

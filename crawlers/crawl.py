@@ -15,6 +15,7 @@ from corpusmill.crawlers.crawl_files import frontier_path
 from corpusmill.crawlers.frontier.ledger import archived_pages as pages_of_queue
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
+from corpusmill.crawlers.partitions.sets import remove_sets
 from corpusmill.crawlers.preparation import prepare
 from corpusmill.crawlers.publication import finish
 from corpusmill.crawlers.rendering.browser import check_browser
@@ -75,7 +76,9 @@ def crawl(
             published = LocalStore(raw_dir) if store is None else store
             job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
-            return finish(job, published)
+            manifest = finish(job, published)
+            remove_sets(published, LocalStore(raw_dir))
+            return manifest
     except (OSError, sqlite3.OperationalError) as error:
         hint = "free some space or correct the permissions, then run the same command again to resume"
         raise UnfinishedError(f"crawl of {source.name}: {error}", hint=hint) from error

@@ -83,7 +83,7 @@ def _job(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, frontie
         raw_dir=raw_dir,
         frontier=path,
         first=frontier.get("first"),
-        tool=_tool(),
+        tool=tool(),
         # The queue of an earlier version has no time.
         started_at=datetime.now(UTC) if started_at is None else datetime.fromisoformat(started_at),
         generation=frontier.get("generation") or 0,
@@ -114,7 +114,8 @@ def _is_complete(raw_dir: Path, published: RawManifest | None) -> bool:
     return all(sizes.get(file.path) == file.size for file in published.files)
 
 
-def _tool() -> str:
+def tool() -> str:
+    """Return the product of the user agent, with the version of this distribution."""
     from importlib.metadata import PackageNotFoundError, version
 
     try:

@@ -37,12 +37,16 @@ _LEDGER_ROWS: Final = 16_384
 _HOSTS_NAMED: Final = 10
 
 
-def finish(job: Job, store: Store) -> RawManifest:
-    """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs."""
+def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
+    """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs.
+
+    Args:
+        is_partition: Whether the crawl may go on with links that others find: it may have no page, and all files stay.
+    """
     known = KnownPages()
     frontier = open_frontier(job.source, job.frontier, companions=(known,))
     try:
-        _check_pages(job, frontier)
+        _check_pages(job, frontier, may_be_empty=is_partition)
         manifest = _manifest(job, frontier, known, read_raw_manifest(store, source=job.source.name))
         if not is_published_in_place(job.raw_dir, store):
             _send(job, store, manifest)
@@ -54,7 +58,7 @@ def finish(job: Job, store: Store) -> RawManifest:
     finally:
         frontier.close()
     sweep(job.raw_dir, manifest, first=job.first, name=job.source.name)
-    if not is_published_in_place(job.raw_dir, store):
+    if not is_published_in_place(job.raw_dir, store) and not is_partition:
         _sweep_elsewhere(job, store, manifest)
     return manifest
 
@@ -97,7 +101,8 @@ def _send(job: Job, store: Store, manifest: RawManifest) -> None:
     sizes = {entry.key: entry.size for entry in store.files()}
     for name in file_names(manifest):
         path = job.raw_dir / name
-        if path.exists() and sizes.get(name) != path.stat().st_size:  # archives of earlier crawls are not here
+        # Archives of earlier crawls are not here. Only archives never change.
+        if path.exists() and (not name.endswith(".gz") or sizes.get(name) != path.stat().st_size):
             store.put(path, name)
 
 
@@ -108,14 +113,14 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
     LocalStore(job.raw_dir).remove(*(name for name in file_names(manifest) if (job.raw_dir / name).exists()))
 
 
-def _check_pages(job: Job, frontier: Frontier) -> None:
-    """Raise if the crawl fetched no page, or if a host stopped answering."""
+def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
+    """Raise if the crawl fetched no page and may not be empty, or if a host stopped answering."""
     start = next(iter(job.source.start_urls), "the site")
     if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
         hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
-    if frontier.pages:
+    if frontier.pages or may_be_empty:
         return
     seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
     why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"

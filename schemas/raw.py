@@ -75,6 +75,9 @@ class RawManifest(BaseModel):
         "links in the folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
+    partition_set: str | None = Field(
+        default=None, description="For a crawl in partitions: the folder of its set, whose files are listed here."
+    )
     statistics: CrawlStatistics | None = Field(
         default=None, description="For a finished crawl: figures by result, host, depth and rule, and over time."
     )

@@ -204,6 +204,8 @@ TOUCHES_FILES = {
         "crawlers/crawl",
         "crawlers/crawl_files",
         "crawlers/preparation",
+        "crawlers/partitions/crawl",
+        "crawlers/partitions/preparation",
         "crawlers/frontier/store",
         "crawlers/process",
         "crawlers/warc",

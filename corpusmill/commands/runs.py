@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from corpusmill.commands.partitions import partition_option, share_of, wait_option
 from corpusmill.commands.place import workspace_of
 from corpusmill.commands.sizes import memory_option
-from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.errors import UnfinishedError, UsageError
 from corpusmill.terminal.console import Console, table
 from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_lines, registered_lines, size
 from corpusmill.terminal.progress import WRITE, ends_line, label
+
+if TYPE_CHECKING:
+    from corpusmill.schemas.partition_sets import Partition, Share
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS: Final = 4
@@ -155,10 +159,24 @@ def _without_inner_steps(reason: str) -> str:
 @RECIPE
 @click.option("--source", metavar="NAME", help="Only this source.")
 @click.option("--recrawl", is_flag=True, help="Start from the pages of the last crawl, and fetch only what changed.")
+@partition_option
+@wait_option
 @click.pass_obj
-def crawl(console: Console, recipe: Path, source: str | None, recrawl: bool) -> None:
-    """Crawl the sites of RECIPE, or resume a crawl that was interrupted."""
-    _acquire(console, recipe, kind="crawl", only=source, recrawl=recrawl)
+def crawl(
+    console: Console,
+    recipe: Path,
+    source: str | None,
+    recrawl: bool,
+    partition: Partition | None,
+    wait_s: float | None,
+) -> None:
+    """Crawl the sites of RECIPE, or resume a crawl that was interrupted.
+
+    With --partition, several machines with the same --store divide the hosts. Each crawls its own, and exits with 5
+    while others still have work.
+    """
+    share = share_of(partition, wait_s, recrawl=recrawl)
+    _acquire(console, recipe, kind="crawl", only=source, recrawl=recrawl, share=share)
 
 
 @click.command()
@@ -172,7 +190,14 @@ def load(console: Console, recipe: Path, source: str | None, copy: bool) -> None
 
 
 def _acquire(
-    console: Console, recipe: Path, *, kind: str, only: str | None, copy: bool = False, recrawl: bool = False
+    console: Console,
+    recipe: Path,
+    *,
+    kind: str,
+    only: str | None,
+    copy: bool = False,
+    recrawl: bool = False,
+    share: Share | None = None,
 ) -> None:
     from corpusmill.schemas.without_pandas import do_without_pandas
 
@@ -196,13 +221,21 @@ def _acquire(
             hint=f"did you mean `{near}`?; it has: {names}" if near else f"it has: {names}",
         )
     workspace.make()
+    unfinished: UnfinishedError | None = None
     for source in sources:
-        console.say(f"{'recrawl' if recrawl else kind} {source.name}")
+        part = f", partition {share.partition}" if share else ""
+        console.say(f"{'recrawl' if recrawl else kind} {source.name}{part}")
         observer = Silent() if console.quiet else Lines(console)
         acquisition = console.parts["acquisition"]
-        manifest = acquire(
-            loaded, source, workspace, acquisition, observer=observer, force=True, copy=copy, recrawl=recrawl
-        )
+        how: dict[str, Any] = {"force": True, "copy": copy, "recrawl": recrawl, "share": share}
+        try:
+            manifest = acquire(loaded, source, workspace, acquisition, observer=observer, **how)
+        except UnfinishedError as error:
+            if share is None or source is sources[-1]:
+                raise
+            console.warn(str(error))  # other machines have work; the next source need not wait for them
+            unfinished = error
+            continue
         if recrawl and not manifest.generation:
             console.say(f"{source.name}: there was no finished crawl of this definition, so every page was fetched")
         total = sum(file.size for file in manifest.files)
@@ -213,6 +246,8 @@ def _acquire(
             console.data(result)
         else:
             console.text("\n".join(registered_lines(manifest) if kind == "load" else crawled_lines(manifest)))
+    if unfinished is not None:
+        raise unfinished
 
 
 @click.command()

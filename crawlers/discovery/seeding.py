@@ -24,13 +24,14 @@ _BATCH: Final = 10_000
 def seed(frontier: Frontier, source: CrawlSource, *, base: Path) -> None:
     """Queue what *source* names. Paths of its lists of URLs are relative to the folder *base*.
 
-    The files are read once, now, so that a resumed crawl does not depend on later changes.
+    The files are read once, now, so that a resumed crawl does not depend on later changes. A partition queues the
+    addresses of its own hosts.
 
     Raises:
         RecipeError, SourceError: A list of URLs cannot be read.
     """
     hosts: set[str] = set()
-    links = start_links(source, base=base, hosts=hosts)
+    links = (link for link in start_links(source, base=base, hosts=hosts) if frontier.owns(link.key))
     while batch := list(islice(links, _BATCH)):
         frontier.seed(batch)
     remember_hosts(frontier, hosts)

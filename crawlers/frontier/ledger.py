@@ -48,8 +48,9 @@ def ledger_rows(db: sqlite3.Connection, limits: Limits, cut: tuple[str, str] | N
         cut: Rule and message of queued URLs on hosts that have budget left.
     """
     query = (
-        "SELECT pages.url, origin.url, pages.depth, pages.rule, pages.message, pages.at"
-        " FROM pages LEFT JOIN urls AS origin ON origin.id = pages.referrer ORDER BY pages.url"
+        "SELECT pages.url, ifnull(origin.url, elsewhere.url), pages.depth, pages.rule, pages.message, pages.at"
+        " FROM pages LEFT JOIN urls AS origin ON origin.id = pages.referrer"
+        " LEFT JOIN foreign_referrers AS elsewhere ON elsewhere.id = -pages.referrer ORDER BY pages.url"
     )
     return iter(db.execute(_NOT_ARCHIVED + query, _values(limits, cut)))
 

@@ -19,6 +19,7 @@ from corpusmill.crawlers.frontier.additions import Additions, Origin
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
 from corpusmill.crawlers.frontier.companions import Companion
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
+from corpusmill.crawlers.frontier.foreign import ForeignLinks, SentLink
 from corpusmill.crawlers.frontier.hosts import Host, Hosts
 from corpusmill.crawlers.frontier.ledger import LedgerRow, crawl_counts, ledger_rows
 from corpusmill.crawlers.frontier.limits import Limits
@@ -26,9 +27,12 @@ from corpusmill.crawlers.frontier.redirects import spellings
 from corpusmill.crawlers.frontier.refusal import CERTAIN, UNREACHABLE
 from corpusmill.crawlers.frontier.tables import open_tables, transaction
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
+from corpusmill.schemas.partition_sets import Partition
 
 _PATIENCE: Final = 5
 """Failures in a row after which a page that was archived before is requested, to test whether its host is up."""
+PARTITION: Final = "partition"
+"""Name of the stored partition of a crawl whose hosts are divided over machines."""
 _CLOCK_STEP_S: Final = 1.0
 """Time after which the clock of the crawl is stored again."""
 _ENTRY: Final = "SELECT id, key, url, ?, depth, redirects, chain FROM urls"
@@ -76,6 +80,8 @@ class Frontier:
         self._limits = limits
         self._hosts = Hosts(self._db, limits, in_levels=in_levels)
         self._additions = Additions(self._db, self._hosts, limits)
+        partition = self.get(PARTITION)
+        self._foreign = None if partition is None else ForeignLinks(self._db, Partition.parse(partition))
         self._busy: dict[str, _Flight] = {}
         self._suspended: dict[str, tuple[_Flight, Settled, int, int]] = {}  # failures that a probe decides about
         self._uncounted = 0  # archived robots.txt that came before a URL that stays queued; the next one counts them
@@ -152,10 +158,26 @@ class Frontier:
         """Number of hosts that have URLs to take, or in flight."""
         return self._hosts.ready
 
+    def owns(self, key: str) -> bool:
+        """Return whether the URL *key* belongs to this queue, which may be that of a partition."""
+        return self._foreign is None or self._foreign.owns(key)
+
     def seed(self, links: Iterable[Link]) -> None:
         """Queue the start pages."""
         with self._transaction():
             self._add(tuple(links), origin=None)
+
+    def receive(self, links: Iterable[SentLink]) -> None:
+        """Queue *links* that other partitions found, as if the pages that have them were in this queue."""
+        assert self._foreign is not None, "only a partition receives links"
+        with self._transaction():
+            for link, referrer in map(self._foreign.received, links):
+                self._add((link,), origin=None if referrer is None else Origin(referrer, 0, 0))
+        self._reload()
+
+    def links_for(self, partition: int) -> Iterator[SentLink]:
+        """Yield the links to hosts of another *partition*, by URL."""
+        return iter(()) if self._foreign is None else self._foreign.sent(partition)
 
     def hold(self, links: Iterable[Link]) -> None:
         """Add URLs that are known and not asked for in this crawl, unless they are queued."""
@@ -307,7 +329,9 @@ class Frontier:
         return tuple(replace(link, chain=entry.chain + 1) for link in result.links)
 
     def _add(self, links: tuple[Link, ...], *, origin: Origin | None) -> None:
-        """Queue new links, and record those that are not followed."""
+        """Queue new links, and record those that are not followed; keep those to hosts of other partitions apart."""
+        if self._foreign is not None:
+            links = self._foreign.own(links, referrer=origin and origin.id)
         added = self._additions.add(links, origin=origin, queued=self._queued)
         for host in {*added.queued, *added.reordered, *(() if origin is None else (origin.host,))}:
             self._hosts.refresh(host)
@@ -360,6 +384,8 @@ class Frontier:
             self._patterns.undo(pages, values)
             for companion in self._companions:
                 companion.undo(self._db, pages, values)
+            if self._foreign is not None:
+                self._foreign.undo(pages, values)
             # Pages that link to such a URL later are lost too, so its first referrer decides.
             self._db.execute(f"DELETE FROM urls WHERE referrer IN ({pages})", values)
             self._queue_again(condition, values)

@@ -30,6 +30,12 @@ CREATE INDEX IF NOT EXISTS refused_urls ON urls (rule) WHERE rule IS NOT NULL;
 CREATE TABLE IF NOT EXISTS refused (
     key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS foreign_links (
+    key TEXT NOT NULL, rule TEXT NOT NULL, hop TEXT NOT NULL, partition INTEGER NOT NULL, url TEXT NOT NULL,
+    message TEXT, depth INTEGER NOT NULL, redirects INTEGER NOT NULL, chain INTEGER NOT NULL, referrer INTEGER,
+    PRIMARY KEY (key, rule, hop)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS foreign_referrers (id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE);
 """
 FORMAT: Final = 3
 """Format of the tables. A queue with another format is emptied, and its crawl starts again."""

@@ -12,6 +12,7 @@ from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
+from corpusmill.schemas.partition_sets import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 from corpusmill.schemas.storage import Store
@@ -35,12 +36,14 @@ class Acquisition(Protocol):
         extend: bool = False,
         base: Path,
         recrawl: bool = False,
+        share: Share | None = None,
     ) -> RawManifest:
         """Crawl *source* into *folder*, or go on with it, and publish it in *store*; call *progress* as it goes.
 
         With *extend*, a finished crawl goes on if only its `max_pages` or `budgets` were raised. Paths in *source*
         start at the folder *base*. With *recrawl*, a new crawl starts from the pages of the finished one, and fetches
-        only those that changed.
+        only those that changed. With *share*, only a partition of the hosts is crawled, and the manifest of the whole
+        crawl is returned when all partitions are complete.
         """
         ...
 

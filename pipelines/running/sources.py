@@ -10,6 +10,8 @@ from corpusmill.pipelines.planning.definitions import check_definition
 from corpusmill.pipelines.planning.sources import Acquisition, is_old
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.partition_sets import Share
 from corpusmill.schemas.raw import RawManifest, crawl_result
 from corpusmill.schemas.recipe import CrawlSource, Source
 
@@ -24,11 +26,14 @@ def acquire(
     force: bool = False,
     copy: bool = False,
     recrawl: bool = False,
+    share: Share | None = None,
 ) -> RawManifest:
     """Return the raw manifest of *source*; acquire it first if it is missing, unfinished, too old or defined otherwise.
 
     With *force*, it is always acquired. A crawl that is too old is recrawled, and with *recrawl* any crawl. If files
-    were registered as copies, those of a new definition are copied too.
+    were registered as copies, those of a new definition are copied too. With *share*, one partition of a crawl is
+    acquired. A source that is crawled in partitions is acquired only with *force*, however old it is, because several
+    machines do it.
 
     Raises:
         RecipeError: The definition of the source changed, and `check_definition` does not allow it.
@@ -42,11 +47,14 @@ def acquire(
         is_current = not force and not is_old(existing, source.refresh)
         if is_current and existing.finished and change is None:
             return existing
+        if existing.partition_set is not None and not force:
+            return _partitioned(loaded, source, existing, change)
         if change is not None:
             again = "" if isinstance(source, CrawlSource) else "; its files are registered again"
             observer.source_changed(source.name, f"{change}{again}")
             copy = copy or (not force and not all(file.is_in_place for file in existing.files))
-    with workspace.lock("source", source.name):
+    lock = source.name if share is None else f"{source.name}.{share.partition.index}-of-{share.partition.count}"
+    with workspace.lock("source", lock):
         if isinstance(source, CrawlSource):
             is_old_crawl = existing is not None and not force
             return _crawl(
@@ -57,8 +65,21 @@ def acquire(
                 extend=is_current,
                 base=loaded.path.parent,
                 recrawl=recrawl or is_old_crawl,
+                share=share,
             )
         return acquisition.load(source, workspace.raw(source.name), base=loaded.path.parent, copy=copy)
+
+
+def _partitioned(loaded: LoadedRecipe, source: Source, existing: RawManifest, change: str | None) -> RawManifest:
+    """Return the manifest of a source that several machines crawl, if it is complete and has the same definition."""
+    if existing.finished and change is None:
+        return existing
+    problem = change or "not all of its partitions are complete"
+    command = f"corpusmill crawl {loaded.path} --source {source.name}"
+    raise UnfinishedError(
+        f"the source `{source.name}` is crawled in partitions: {problem}",
+        hint=f"run `{command} --partition I/N` on each machine; without `--partition`, this machine crawls all of it",
+    )
 
 
 def _crawl(
@@ -70,6 +91,7 @@ def _crawl(
     extend: bool,
     base: Path,
     recrawl: bool,
+    share: Share | None,
 ) -> RawManifest:
     observer.crawl_started(source.name)
     manifest = acquisition.crawl(
@@ -80,6 +102,7 @@ def _crawl(
         extend=extend,
         base=base,
         recrawl=recrawl,
+        share=share,
     )
     observer.crawl_done(source.name, crawl_result(manifest))
     return manifest
