@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from corpusmill.pipelines.dataset.version import Version, version_in
+from corpusmill.pipelines.engines.tasks import built
 from corpusmill.pipelines.stages.extract import page as page_module
 from corpusmill.schemas.errors import RecipeError
 from tests.crawlers.sites import CONTACT, Answer, page, serve
@@ -46,6 +48,15 @@ def rules(version: Version) -> dict[str, tuple[str, str]]:
     return {row["source_id"].rpartition("/")[2]: (row["rule"], row["message"]) for row in rows}
 
 
+@pytest.fixture
+def build_again() -> Iterator[None]:
+    """Let functions be built again, because those of other tests do not call what this test replaces."""
+    built.cache_clear()
+    yield
+    built.cache_clear()
+
+
+@pytest.mark.usefixtures("build_again")
 def test_a_crawl_is_extracted_from_the_chosen_parts_and_changes_without_a_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
