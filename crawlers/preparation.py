@@ -48,13 +48,24 @@ def prepare(
         parent = published if recrawl and published is not None and can_recrawl(source, published) else None
         frontier = _new_queue(source, path, store, parent, base=base, now=now or datetime.now(UTC))
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
-    frontier.retry()
+    if not _is_published(frontier, published):
+        frontier.retry()
     job = _job(source, raw_dir, path, limits, frontier)
     frontier.close()
     sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
     if published is None or not published.finished:
         write_manifest(store, RawManifest(**about(job), finished=False, files=()))
     return job
+
+
+def _is_published(frontier: Frontier, published: RawManifest | None) -> bool:
+    """Return whether *published* is the crawl of *frontier*, which was killed before its queue said so.
+
+    Its archives must not grow any more, because their hashes are published.
+    """
+    if published is None or not published.finished or frontier.get("next_file"):
+        return False
+    return bool(frontier.get("started_at") == published.created_at.isoformat())
 
 
 def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:

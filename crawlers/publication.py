@@ -123,6 +123,8 @@ def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
     if frontier.pages or may_be_empty:
         return
     seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
+    if job.generation and "robots.disallowed" in seen:  # what the owner says of all pages, which are gone
+        return
     why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
     frontier.remember(finished=1)
     if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):

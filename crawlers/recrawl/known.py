@@ -61,7 +61,11 @@ class KnownPages:
             if capture.is_stored or not self._has_site(url):
                 _insert(db, "sites", (url, entry.id, *astuple(capture)))
         if self._site_revisits:
-            _insert(db, "site_revisits", (entry.id, self._site_revisits))
+            # An address that failed settles again after it was retried.
+            db.execute(
+                "INSERT INTO site_revisits VALUES (?, ?) ON CONFLICT DO UPDATE SET number = number + excluded.number",
+                (entry.id, self._site_revisits),
+            )
         self._sites.clear()
         self._site_revisits = 0
 
@@ -78,6 +82,7 @@ class KnownPages:
         """Add what is known before the crawl; the caller has opened a transaction."""
         marks = ", ".join("?" * len(fields(CrawledPage)))
         self._db.executemany(f"INSERT OR REPLACE INTO known VALUES ({marks})", map(astuple, pages))
+        self.is_recrawl = True
 
     def note_site(self, url: str, capture: Capture) -> None:
         """Store the *capture* of a file of a site when the next page is settled, whose record follows it."""

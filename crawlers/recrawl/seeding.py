@@ -32,7 +32,7 @@ from corpusmill.schemas.urls import canonical_url
 _ROWS: Final = 8_192
 _MAY_PASS: Final = (
     *("budget.", "error.", "host.suspended", "http.408", "http.425", "http.429", "http.5"),
-    *("robots.crawl_delay", "robots.disallowed", "robots.unreachable"),
+    *("robots.crawl_delay", "robots.disallowed", "robots.noindex", "robots.unreachable"),
 )
 """Beginnings of the rules of pages that are asked for again. Others are asked for if a changed page links to them."""
 _STAYS: Final = frozenset(("budget.depth", "error.too_large"))

@@ -112,8 +112,14 @@ def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Seque
                 f"{len(changed)} of {len(source.manifest.files)} files of the source `{source.name}` changed since "
                 "they were loaded",
                 file=source.path(changed[0]),
-                hint=f"`corpusmill load {loaded.path} --source {source.name}` registers the files as they are now",
+                hint=_reread_hint(loaded, source),
             )
+
+
+def _reread_hint(loaded: LoadedRecipe, source: SourceInput) -> str:
+    kind = source.manifest.kind
+    effect = "fetches the site again" if kind == "crawl" else "registers the files as they are now"
+    return f"`corpusmill {kind} {loaded.path} --source {source.name}` {effect}"
 
 
 def new_files_warnings(

@@ -21,6 +21,7 @@ from corpusmill.pipelines.planning.explain import explain_plan
 from corpusmill.pipelines.recipes.reading import load_recipe
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.recrawl.sites import articles, tagged
 from tests.crawlers.sites import CONTACT, Answer, Site, page, serve
@@ -168,3 +169,15 @@ def test_the_command_says_what_a_recrawl_found(recipe: Path, site: Site) -> None
     assert "every page was fetched" not in second.stderr
     assert "s: recrawled 14 pages, 0 redirects, " in second.stdout
     assert "  pages: 1 changed, 1 new, 0 gone, 12 stored already, 0 kept without an answer" in second.stdout
+
+
+def test_the_hint_for_a_damaged_archive_names_the_command_for_crawls(recipe: Path) -> None:
+    """`load` has no source that is crawled."""
+    run(recipe)
+    archive = recipe.parent / "corpus" / "raw" / "s" / "s-00000.warc.gz"
+    archive.write_bytes(archive.read_bytes() + b"more")
+
+    with pytest.raises(DamagedFileError) as raised:
+        run(recipe)
+
+    assert raised.value.hint == f"`corpusmill crawl {recipe} --source s` fetches the site again"
