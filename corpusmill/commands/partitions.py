@@ -10,7 +10,7 @@ import click
 from corpusmill.schemas.errors import UsageError
 
 if TYPE_CHECKING:
-    from corpusmill.schemas.partition_sets import Partition, Share
+    from corpusmill.schemas.partition import Partition, Share
 
 
 def _partition(_context: click.Context, _parameter: click.Parameter, text: str | None) -> Partition | None:
@@ -21,7 +21,7 @@ def _partition(_context: click.Context, _parameter: click.Parameter, text: str |
     """
     if text is None:
         return None
-    from corpusmill.schemas.partition_sets import Partition
+    from corpusmill.schemas.partition import Partition
     from corpusmill.schemas.problems import HintedValueError
 
     try:
@@ -90,6 +90,6 @@ def share_of(partition: Partition | None, wait_s: float | None, *, recrawl: bool
         if wait_s is None:
             return None
         raise UsageError("`--wait` has no effect without `--partition`", hint="add `--partition I/N`, or leave it out")
-    from corpusmill.schemas.partition_sets import Share
+    from corpusmill.schemas.partition import Share
 
     return Share(partition, wait_s or 0)

@@ -17,7 +17,7 @@ from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_l
 from corpusmill.terminal.progress import WRITE, ends_line, label
 
 if TYPE_CHECKING:
-    from corpusmill.schemas.partition_sets import Partition, Share
+    from corpusmill.schemas.partition import Partition, Share
 
 RECIPE = click.argument("recipe", type=click.Path(path_type=Path))
 _EXIT_WARNINGS: Final = 4

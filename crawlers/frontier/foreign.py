@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 from corpusmill.crawlers.frontier.entries import Link, State
-from corpusmill.schemas.partition_sets import Partition, owner
+from corpusmill.schemas.partition import Partition, owner
 
 READ: Final = "read."
 """Prefix of the stored digests of the links that were read, before the number of the partition that found them."""

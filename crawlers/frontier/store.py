@@ -27,7 +27,7 @@ from corpusmill.crawlers.frontier.redirects import spellings
 from corpusmill.crawlers.frontier.refusal import CERTAIN, UNREACHABLE
 from corpusmill.crawlers.frontier.tables import open_tables, transaction
 from corpusmill.crawlers.frontier.traps import MIN_CHAIN
-from corpusmill.schemas.partition_sets import Partition
+from corpusmill.schemas.partition import Partition
 
 _PATIENCE: Final = 5
 """Failures in a row after which a page that was archived before is requested, to test whether its host is up."""

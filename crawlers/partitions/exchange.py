@@ -14,7 +14,8 @@ from typing import Final
 from corpusmill.crawlers.frontier.foreign import READ, SentLink
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.partition_sets import LinkFile, Partition, PartitionManifest, manifest_name
+from corpusmill.schemas.partition import Partition
+from corpusmill.schemas.partition_sets import LinkFile, PartitionManifest, manifest_name
 from corpusmill.schemas.storage import Store
 
 _BATCH: Final = 10_000

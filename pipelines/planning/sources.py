@@ -12,7 +12,7 @@ from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
-from corpusmill.schemas.partition_sets import Share
+from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
 from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
 from corpusmill.schemas.storage import Store

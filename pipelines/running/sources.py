@@ -11,7 +11,7 @@ from corpusmill.pipelines.planning.sources import Acquisition, is_old
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.partition_sets import Share
+from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import RawManifest, crawl_result
 from corpusmill.schemas.recipe import CrawlSource, Source
 

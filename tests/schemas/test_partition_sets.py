@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpusmill.schemas.partition_sets import LinkFile, Partition, PartitionManifest, missing, owner
+from corpusmill.schemas.partition import Partition, owner
+from corpusmill.schemas.partition_sets import LinkFile, PartitionManifest, missing
 from corpusmill.schemas.problems import HintedValueError
 from corpusmill.schemas.raw import RawManifest
 

@@ -12,7 +12,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from corpusmill.crawlers.partitions.crawl import crawl_partition
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.partition_sets import Partition
+from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.raw import RawManifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store

@@ -20,7 +20,7 @@ from corpusmill.crawlers.partitions.crawl import crawl_partition
 from corpusmill.crawlers.partitions.sets import read_manifests
 from corpusmill.schemas.budgets import CrawlBudgets
 from corpusmill.schemas.errors import SourceError, UsageError
-from corpusmill.schemas.partition_sets import Partition, owner
+from corpusmill.schemas.partition import Partition, owner
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore
@@ -42,7 +42,7 @@ CRAWL = """
 import sys
 from pathlib import Path
 from corpusmill.crawlers.partitions.crawl import crawl_partition
-from corpusmill.schemas.partition_sets import Partition
+from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore
 source = CrawlSource.model_validate_json(sys.argv[1], strict=True)

@@ -11,7 +11,8 @@ from corpusmill.crawlers.frontier.store import PARTITION, Frontier
 from corpusmill.crawlers.partitions.exchange import read_digests, receive_links, write_links
 from corpusmill.crawlers.partitions.sets import read_manifests
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.partition_sets import Partition, PartitionManifest
+from corpusmill.schemas.partition import Partition
+from corpusmill.schemas.partition_sets import PartitionManifest
 from corpusmill.schemas.storage import LocalStore
 from tests.crawlers.partitions.machines import HOSTS
 from tests.schemas.test_partition_sets import EMPTY
