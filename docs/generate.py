@@ -212,9 +212,9 @@ def crawl_statistics_page() -> str:
     ]
     return (
         "# Crawl statistics\n\n`corpusmill crawl --json` prints the figures of a finished crawl as `statistics`. They "
-        "are also in `raw/<source>/manifest.json`. `corpusmill run --json` prints them as `crawls`, by source. The "
-        "manifest of a version has them as `crawl` of each input, and `report.json` as `crawls`. Their size is "
-        "bounded, also for a crawl of a million hosts. The id of a version does not depend on them.\n\n"
+        "are also in\n`raw/<source>/manifest.json`. `corpusmill run --json` prints them as `crawls`, by source. The "
+        "manifest of a version has\nthem as `crawl` of each input, and `report.json` as `crawls`. Their size is "
+        "bounded, also for a crawl of a million hosts.\nThe id of a version does not depend on them.\n\n"
         f"{fields_table(CrawlStatistics)}\n" + "\n".join(sections)
     )
 

@@ -27,7 +27,7 @@ def _is_selector(selector: str) -> str:
 
     try:
         compile(selector)
-    except (SelectorSyntaxError, NotImplementedError) as error:  # pseudo-elements are not implemented
+    except (SelectorSyntaxError, NotImplementedError) as error:  # raised for pseudo-elements
         reason = re.sub(r"(?<! at) position ", " at position ", str(error).splitlines()[0].lower())
         raise ValueError(f"not a CSS selector: {reason}") from error
     return selector

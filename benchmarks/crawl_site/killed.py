@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import tempfile
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any, Final
@@ -14,10 +10,9 @@ from typing import Any, Final
 from benchmarks.crawl_site.crawling import archives, command, recipe_of
 from benchmarks.crawl_site.server import Nginx
 from benchmarks.peers.counting import difference
-from benchmarks.peers.reporting import cost_of, environment
-from benchmarks.runs.inputs import ROOT
+from benchmarks.peers.killed_crawl import kill_after
+from benchmarks.peers.reporting import cost_of
 
-_POLL_S: Final = 0.003
 MOMENTS: Final = (0.02, 0.2, 0.45, 0.7, 0.97)
 """Shares of the pages after which a crawl is killed, each in a crawl of its own."""
 TIMES: Final = (0.2, 0.4, 0.6, 0.8)
@@ -39,7 +34,8 @@ def killed_crawl(site: Nginx, moments: tuple[float, ...]) -> dict[str, Any]:
         recipe = recipe_of(site, Path(folder))
         crawl = command("crawl", recipe, "--quiet")
         before = len(site.requests())
-        killed = sum(_kill_after(crawl, site, before + int(share * len(site.pages))) for share in moments)
+        parts = [before + int(share * len(site.pages)) for share in moments]
+        killed = sum(kill_after(crawl, lambda: len(site.requests()), requests) for requests in parts)
         cost_of(crawl)
         records = difference(site.pages, archives(recipe).responses.elements())
         asked = Counter(one.path for one in site.page_requests(after=before) if one.status != 404)
@@ -52,18 +48,3 @@ def killed_crawl(site: Nginx, moments: tuple[float, ...]) -> dict[str, Any]:
             "records doubled": records.repeated,
             "requests repeated": sum(count - 1 for count in asked.values()),
         }
-
-
-def _kill_after(crawl: list[str], site: Nginx, requests: int) -> bool:
-    """Start *crawl*, kill its process group when the log of *site* has so many requests; return whether it still ran.
-
-    The log is polled by its size in lines, so a kill comes a few requests late.
-    """
-    process = subprocess.Popen(crawl, env=environment(), cwd=ROOT, start_new_session=True)
-    while len(site.requests()) < requests and process.poll() is None:
-        time.sleep(_POLL_S)
-    is_running = process.poll() is None
-    if is_running:
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    return is_running

@@ -100,7 +100,7 @@ def killed_crawl(tool: Tool, answers: dict[str, Answer], kills: int) -> Crawl:
         folder = Path(name)
         command = tool.command(site.url + "/", folder)
         parts = [len(answers) * part // (kills + 1) for part in range(1, kills + 1)]
-        killed = sum(kill_after(command, site, requests) for requests in parts)
+        killed = sum(kill_after(command, lambda: len(site.seen), requests) for requests in parts)
         cost_of(command)
         lost = difference(answers, set(tool.pages(folder)) & answers.keys()).lost
     return Crawl(killed, lost, asked_again(site, answers).repeated)
@@ -111,8 +111,11 @@ def asked_again(site: Site, answers: dict[str, Answer]) -> Difference:
     return difference(answers, (path for path in site.paths if path not in SITE_FILES))
 
 
-def kill_after(command: list[str], site: Site, requests: int) -> bool:
-    """Start *command*, kill it when *site* got so many requests in all; return whether it still ran."""
+def kill_after(command: list[str], answered: Callable[[], int], requests: int) -> bool:
+    """Start *command*, kill it when the server *answered* so many requests in all; return whether it still ran.
+
+    The number is polled, so a kill may come a few requests late.
+    """
     process = subprocess.Popen(
         command,
         env=environment(),
@@ -121,12 +124,12 @@ def kill_after(command: list[str], site: Site, requests: int) -> bool:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    while len(site.seen) < requests and process.poll() is None:
+    while answered() < requests and process.poll() is None:
         time.sleep(_POLL_S)
     is_running = process.poll() is None
     if is_running:
         os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    process.wait()
     return is_running
 
 
