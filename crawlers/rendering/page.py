@@ -64,11 +64,11 @@ async def render(
         async with _context(browser, user_agent) as context:
             await visit.load(context)
             await visit.settle(timeout_s)
-            markup = await asyncio.wait_for(visit.markup(context, max_bytes), min(ANSWER_S, timeout_s))
+            markup = await asyncio.wait_for(visit.markup(context, max_bytes), ANSWER_S)
     except Error as error:
         raise Refusal("render.failed", str(error).strip().splitlines()[0][:200]) from error
     except TimeoutError as error:
-        raise Refusal("render.timeout", f"the scripts of the page did not end in {timeout_s:g} s") from error
+        raise Refusal("render.timeout", f"the scripts of the page did not end in {timeout_s + ANSWER_S:g} s") from error
     return Rendering(markup, tuple(visit.navigations), visit.requests.refused)
 
 

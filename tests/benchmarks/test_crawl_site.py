@@ -24,8 +24,7 @@ def test_the_log_says_which_requests_were_conditional(tmp_path: Path) -> None:
         with pytest.raises(OSError, match="404"):
             urlopen(site.url.replace("index", "missing"))
 
-        requests = site.page_requests()
-
+    requests = site.page_requests()  # a server that has ended has written all of its log
     assert [(one.path, one.status, one.is_conditional) for one in requests] == [
         ("/index.html", 200, False),
         ("/index.html", 304, True),
