@@ -16,4 +16,5 @@ LOADERS: Final = {
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
 }
