@@ -114,7 +114,10 @@ def test_a_site_with_a_long_crawl_delay_is_not_crawled(raw_dir: Path) -> None:
         _crawl(site, raw_dir)
 
     assert site.paths == ["/robots.txt"]
-    assert refused.value.hint == "ask the owner of the site for a shorter Crawl-delay, or name another site in `start_urls`"
+    assert (
+        refused.value.hint
+        == "ask the owner of the site for a shorter Crawl-delay, or name another site in `start_urls`"
+    )
 
 
 def test_each_archived_robots_txt_is_counted_when_a_crawl_goes_on(raw_dir: Path) -> None:
