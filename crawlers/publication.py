@@ -148,7 +148,7 @@ def _write_ledger(job: Job, frontier: Frontier, known: KnownPages | None) -> Pat
     rows = (
         {
             **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule},
-            "message": message if known is None or not known.has_lost(canonical_key(url)) else _lost(message),
+            "message": _message(url, rule, message, known),
             **{"referrer": referrer, "depth": depth, "at": at},
         }
         for url, referrer, depth, rule, message, at in frontier.ledger()
@@ -159,7 +159,9 @@ def _write_ledger(job: Job, frontier: Frontier, known: KnownPages | None) -> Pat
     return path
 
 
-def _lost(message: str | None) -> str:
+def _message(url: str, rule: str, message: str | None, known: KnownPages | None) -> str | None:
+    if known is None or not known.has_lost(canonical_key(url), rule=rule):
+        return message
     lost = "the archive that had the page is lost or damaged, so no version has it until it is fetched again"
     return lost if message is None else f"{message}; {lost}"
 

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 from corpusmill.crawlers.frontier.entries import Entry, Settled, State
 from corpusmill.crawlers.frontier.tables import transaction
 from corpusmill.crawlers.recrawl.captures import Capture
+from corpusmill.crawlers.recrawl.intervals import missing_rule
 from corpusmill.schemas.crawled_page import CrawledPage
 
 _PAGE: Final = ", ".join(field.name for field in fields(CrawledPage))
@@ -93,10 +94,16 @@ class KnownPages:
             yield part
             last = part[-1].url
 
-    def has_lost(self, key: str) -> bool:
-        """Return whether there was a page with the canonical URL *key* whose body no archive has any more."""
+    def has_lost(self, key: str, *, rule: str) -> bool:
+        """Return whether there was a page with the canonical URL *key* whose body no archive has any more.
+
+        Args:
+            rule: The rule that refused it in this crawl. A page that is gone by this rule is not lost.
+        """
         page = self.page(key)
-        return page is not None and page.kind == "page" and page.file is None and page.gone is None
+        if page is None or page.kind != "page" or page.file is not None or page.gone is not None:
+            return False
+        return missing_rule(rule, status=None, misses=page.misses)[1] is None
 
     def note_site(self, url: str, capture: Capture) -> None:
         """Store the *capture* of a file of a site when the next page is settled, whose record follows it."""
