@@ -21,7 +21,7 @@ _VISIT: Final = (
 )
 _NEXT_HOST: Final = "SELECT min(host) FROM urls WHERE state = 0 AND rank < 0 AND host > ?"
 _HELD: Final = (
-    f"SELECT key, url FROM urls WHERE state = {State.HELD:d} AND key > ? AND key < ? ORDER BY key, spelling LIMIT ?"
+    f"SELECT key, url FROM urls WHERE state = {State.HELD:d} AND key >= ? AND key < ? ORDER BY key, spelling LIMIT ?"
 )
 _HELD_AT_ONCE: Final = 1_000
 
@@ -73,12 +73,10 @@ class FirstUrls:
 
         The caller may withdraw a batch before it asks for the next one.
         """
-        after, end = f"{site}/", f"{site}0"  # "0" is the character after "/"
-        # The start page of a site is its first key.
-        after = after[:-1]
-        while rows := self._db.execute(_HELD, (after, end, _HELD_AT_ONCE)).fetchall():
+        start, end = f"{site}/", f"{site}0"  # "0" is the character after "/"
+        while rows := self._db.execute(_HELD, (start, end, _HELD_AT_ONCE)).fetchall():
             yield rows
-            after = rows[-1][0]
+            start = f"{rows[-1][0]}\x01"  # no URL has a lower character
 
     def withdraw(self, keys: Iterable[str], *, rule: str, message: str, at: int) -> list[int]:
         """Refuse the URLs *keys* that are not due, under *rule*; return the host of each."""
