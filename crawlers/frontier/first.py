@@ -78,6 +78,14 @@ class FirstUrls:
             yield rows
             start = f"{rows[-1][0]}\x01"  # no URL has a lower character
 
+    def release(self, key: str) -> int | None:
+        """Queue the URL *key* if it is held; return its host, or None if it is not held."""
+        query = (
+            f"UPDATE urls SET state = 0, rank = {KNOWN_RANK} WHERE key = ? AND state = {State.HELD:d} RETURNING host"
+        )
+        row = self._db.execute(query, (key,)).fetchone()
+        return None if row is None else int(row[0])
+
     def withdraw(self, keys: Iterable[str], *, rule: str, message: str, at: int) -> list[int]:
         """Refuse the URLs *keys* that are not due, under *rule*; return the host of each."""
         values = ((rule, message, at, key) for key in keys)

@@ -350,6 +350,8 @@ class Frontier:
                 end=end,
             )
             self._queued -= 1
+            if target is not None and not entry.depth:  # the target of a start page is a start page
+                self._release(target)
             self._add(links, origin=Origin(entry.id, host.id, host.settled))
             for companion in self._companions:
                 companion.settle(self._db, entry, result)
@@ -359,6 +361,15 @@ class Frontier:
         self._bytes += result.size
         if result.rule is not None:
             self.refused[result.rule] += 1
+
+    def _release(self, key: str) -> None:
+        host = self._first.release(key)
+        if host is not None:
+            self._hosts.add_queued(host, 1)
+            self._hosts.add_held(host, -1)
+            self._additions.forget(key)
+            self._queued += 1
+            self.pages -= 1
 
     def _store_clock(self) -> None:
         if self._clock is not None and time.monotonic() - self._clock > _CLOCK_STEP_S:

@@ -143,7 +143,8 @@ def _ledger(raw: Store, name: str) -> Iterator[list[tuple[str, LedgerRow]]]:
                 rows = zip(batch.to_pylist(), at, strict=True)
                 yield [(canonical_key(row["url"]), (row["url"], *_details(row), time)) for row, time in rows]
     except (pa.ArrowException, OSError) as error:
-        raise DamagedFileError(f"the ledger of the crawl: {error}", file=raw.address(name)) from error
+        hint = "crawl the site again without `--recrawl`"
+        raise DamagedFileError(f"the ledger of the crawl: {error}", file=raw.address(name), hint=hint) from error
 
 
 def _details(row: dict[str, Any]) -> tuple[str | None, int, str, str | None]:

@@ -128,8 +128,13 @@ def test_the_target_of_a_start_page_that_redirects_is_due_with_it(raw_dir: Path)
         nights.crawl(recrawl=False)
         site.answers["/h"] = tagged(page("/a", "/b", "/c", text="One more page."))
         site.answers |= {path: answer for path, answer in articles("c").items() if path != "/"}
-
         second = nights.crawl()
+        asked = set(nights.requests)
+        site.answers["/en"] = Answer(status=302, headers={"Location": "/b"})
 
-    assert nights.requests.keys() == {"/", "/en", "/h", "/c"}
+        third = nights.crawl()
+
+    assert asked == {"/", "/en", "/h", "/c"}
+    assert nights.requests.keys() == {"/", "/en", "/h", "/b"}
+    assert (third.counts["pages"], third.counts["revisits"], third.counts["carried"]) == (4, 2, 2)
     assert (second.counts["new"], second.counts["changed"], second.counts["carried"]) == (1, 1, 2)
