@@ -93,6 +93,7 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
     if manifest.generation:
         fates = (("changed", "changed"), ("new", "new"), ("gone", "gone"), ("revisits", "stored already"))
         parts = [f"{counts[name]:,} {label}" for name, label in (*fates, ("carried", "kept without an answer"))]
+        parts += [f"{lost:,} lost with their archive"] if (lost := counts.get("lost", 0)) else []
         lines.append(f"  pages: {', '.join(parts)}")
     if manifest.statistics is not None:
         lines.append(f"  {_speed(manifest.statistics)}")

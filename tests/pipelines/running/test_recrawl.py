@@ -180,4 +180,4 @@ def test_the_hint_for_a_damaged_archive_names_the_command_for_crawls(recipe: Pat
     with pytest.raises(DamagedFileError) as raised:
         run(recipe)
 
-    assert raised.value.hint == f"`corpusmill crawl {recipe} --source s` fetches the site again"
+    assert raised.value.hint == f"`corpusmill crawl {recipe} --source s --recrawl` fetches their pages again"
