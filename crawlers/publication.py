@@ -19,7 +19,7 @@ from corpusmill.crawlers.crawl_files import (
     sweep,
     table_name,
 )
-from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.empty_crawl import empty_crawl
 from corpusmill.crawlers.frontier.statistics import crawl_statistics
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
@@ -28,7 +28,7 @@ from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
 from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
-from corpusmill.schemas.errors import SourceError, UnfinishedError
+from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.storage import LocalStore, Store, appearing
 
@@ -115,36 +115,16 @@ def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
 
 def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
     """Raise if the crawl fetched no page and may not be empty, or if a host stopped answering."""
-    start = next(iter(job.source.start_urls), "the site")
     if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
         hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages or may_be_empty:
         return
-    seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
-    if job.generation and "robots.disallowed" in seen:  # what the owner says of all pages, which are gone
-        return
-    why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
+    if job.generation and any(rule == "robots.disallowed" for _, _, _, rule, _, _ in frontier.ledger()):
+        return  # what the owner says of all pages, which are gone
     frontier.remember(finished=1)
-    if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
-        hint = f"check that {start} can be reached from this machine, then run the same command again"
-        raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    is_private = "address.private" in seen and not job.source.allow_private
-    hint = "set `allow_private: true` if this address is intended" if is_private else _hint(seen)
-    raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-
-
-def _hint(seen: dict[str, str | None]) -> str:
-    if "robots.disallowed" in seen:
-        return "the site does not permit it; ask its owner, or choose other start_urls"
-    if "robots.crawl_delay" in seen:
-        return "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
-    if "scope.offsite" in seen:
-        return "the start page redirects to another host; use that host in start_urls"
-    if any(rule.startswith(("sitemap.", "feed.", "urls.")) for rule in seen):
-        return "correct the addresses in `sitemaps` and `feeds`, or the lines of `urls`"
-    return "correct start_urls"
+    raise empty_crawl(job.source, frontier.ledger())
 
 
 def _write_ledger(job: Job, frontier: Frontier) -> Path:

@@ -15,6 +15,7 @@ from corpusmill.pipelines.dataset.refused import ledger_batches
 from corpusmill.pipelines.dataset.trail import PASSED, REJECTED
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.crawled_pages import crawled_page_batches
+from corpusmill.schemas.error_rules import CRAWL_RULES
 from corpusmill.schemas.identity import ID_LENGTH, document_id
 from corpusmill.schemas.urls import canonical_url
 
@@ -97,7 +98,8 @@ def _rows_about(urls: set[str] | None, batches: Iterator[pa.RecordBatch]) -> Ite
 
 
 def _refused_page(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
-    step = {"stage": row["stage"], "rule": row["rule"], "verdict": REJECTED, "message": row["message"]}
+    message = row["message"] or CRAWL_RULES.get(row["rule"])
+    step = {"stage": row["stage"], "rule": row["rule"], "verdict": REJECTED, "message": message}
     return _explanation(workspace, identity, source, row, REJECTED, step)
 
 

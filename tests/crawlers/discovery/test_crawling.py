@@ -248,7 +248,7 @@ def test_a_sitemap_alone_that_names_no_page_is_an_error_with_its_reason(raw_dir:
     with serve({"/s.xml": page()}) as site, pytest.raises(SourceError, match="it is a web page") as error:
         _crawl(site, raw_dir, sitemaps=(site.url + "/s.xml",))
 
-    assert error.value.hint == "correct the addresses in `sitemaps` and `feeds`, or the lines of `urls`"
+    assert error.value.hint == "correct the addresses in `sitemaps`"
 
 
 def test_the_loader_takes_no_sitemap_for_a_document(raw_dir: Path) -> None:
