@@ -19,11 +19,10 @@ from corpusmill.crawlers.crawl_files import (
     sweep,
     table_name,
 )
-from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.empty_crawl import empty_crawl
 from corpusmill.crawlers.frontier.statistics import crawl_statistics
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
-from corpusmill.crawlers.nothing_fetched import nothing_fetched
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
@@ -126,16 +125,10 @@ def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages or may_be_empty:
         return
-    seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
-    if job.generation and "robots.disallowed" in seen:  # what the owner says of all pages, which are gone
-        return
-    why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
+    if job.generation and any(rule == "robots.disallowed" for _, _, _, rule, _, _ in frontier.ledger()):
+        return  # what the owner says of all pages, which are gone
     frontier.remember(finished=1)
-    if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
-        site = next(iter(job.source.start_urls), "the site")
-        hint = f"check that {site} can be reached from this machine, then run the same command again"
-        raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    raise nothing_fetched(job.source, seen, why)
+    raise empty_crawl(job.source, frontier.ledger())
 
 
 def _write_ledger(job: Job, frontier: Frontier, known: KnownPages | None) -> Path:

@@ -334,7 +334,8 @@ class SiteSpider(Spider):
         (target,) = outcome.settled.links
         if target.url not in self.frontier.spellings(outcome.entry, target):
             return outcome
-        return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
+        problem = f"to {target.url[:200]}, which was requested before"
+        return _refused(outcome.entry, Refusal("error.redirect_loop", problem))
 
 
 def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None, *, is_asked: bool) -> Outcome:
