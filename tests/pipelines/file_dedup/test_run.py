@@ -188,6 +188,17 @@ def test_broken_records_are_in_the_ledger(tmp_path: Path) -> None:
     assert all(row["duplicate_of"] is None and row["similarity"] is None for row in broken)
 
 
+def test_broken_records_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Crawls have a folder for each day; the place of all of them is no content of the ledger."""
+    for place in ("here", "elsewhere/deep"):
+        files = [write_lines(tmp_path / place / f"{day}/a.jsonl", [*records(3 * day)[-3:], "x"]) for day in (1, 2)]
+        run(files, tmp_path / place / "out")
+
+    messages = [row["message"] for row in ledger(tmp_path / "here/out") if row["id"] is None]
+    assert [message.partition(", byte ")[0] for message in messages] == ["1/a.jsonl", "2/a.jsonl"]
+    assert content(tmp_path / "here/out") == content(tmp_path / "elsewhere/deep/out")
+
+
 def test_a_truncated_stream_is_in_the_ledger(tmp_path: Path) -> None:
     """What was readable before it is deduplicated."""
     file = write_lines(tmp_path / "a.jsonl.gz", records())
@@ -202,13 +213,17 @@ def test_a_truncated_stream_is_in_the_ledger(tmp_path: Path) -> None:
 
 def test_text_that_is_not_utf8_is_set_aside(tmp_path: Path) -> None:
     """Parquet does not check texts, and they would break whatever compares them."""
-    bad = pa.array([b"\xff\xfe words", text(1).encode()]).view(pa.string())
-    pq.write_table(pa.table({"id": ["a", "b"], "text": bad}), tmp_path / "a.parquet")
+    texts = [text(number).encode() for number in range(7)]
+    texts[5] = b"\xff\xfe words"
+    table = pa.table({"id": list("abcdefg"), "text": pa.array(texts).view(pa.string())})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=4)
 
     figures = run([tmp_path / "a.parquet"], tmp_path / "out")
 
-    assert (figures["kept"], figures["set_aside"]) == (1, 1)
-    assert ledger(tmp_path / "out")[0]["rule"] == "error.encoding"
+    assert (figures["kept"], figures["set_aside"]) == (6, 1)
+    (row,) = ledger(tmp_path / "out")
+    assert row["rule"] == "error.encoding"
+    assert row["message"] == "a.parquet, row 5: the text or the id is not UTF-8"
 
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl"])
