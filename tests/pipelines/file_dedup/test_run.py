@@ -286,7 +286,10 @@ def test_ids_that_repeat_are_refused_before_anything_is_written(tmp_path: Path, 
     rows = [{"id": name, "text": text(number)} for number, name in enumerate(names)]
     file = (write_parquet if kind == "parquet" else write_lines)(tmp_path / f"x.{kind}", rows)
 
-    with pytest.raises(ChecksFailedError, match=r"2 ids occur more than once in `id`: a, b$") as refused:
+    starts = [0, *(line.end() for line in re.finditer(b"\n", file.read_bytes()))] if kind == "jsonl" else []
+    one, other = (f"byte {starts[row]:,}" if kind == "jsonl" else f"row {row}" for row in (1, 5))
+    message = f"2 ids occur more than once in `id`: a, b; a is in {file}, {one} and in {file}, {other}$"
+    with pytest.raises(ChecksFailedError, match=message) as refused:
         run([file], tmp_path / "out", batch_rows=1)
 
     assert refused.value.exit_code == 3
