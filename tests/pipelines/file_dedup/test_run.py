@@ -172,6 +172,16 @@ def test_texts_without_words_are_kept(tmp_path: Path, empty: str | None) -> None
         assert figures["kept"] >= 3
 
 
+def test_texts_shorter_than_a_shingle_are_compared_as_a_whole(tmp_path: Path) -> None:
+    """Letter case and punctuation do not count; a fifth word makes another text."""
+    texts = ["one", "One.", "two", "a b c d", "A b, c d!", "a b c", "a b c d e"]
+    file = write_lines(tmp_path / "a.jsonl", [{"id": str(n), "text": value} for n, value in enumerate(texts)])
+
+    run([file], tmp_path / "out")
+
+    assert {row["id"]: row["duplicate_of"] for row in ledger(tmp_path / "out")} == {"1": "0", "4": "3"}
+
+
 def test_broken_records_are_in_the_ledger(tmp_path: Path) -> None:
     """Their message has the place; the others are deduplicated."""
     rows: list[Any] = ['{"id": "x", "text"', *records(3), '"text"', '{"id": "y", "text": "\\ud800"}']
