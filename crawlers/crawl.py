@@ -19,9 +19,9 @@ from corpusmill.crawlers.partitions.sets import remove_sets
 from corpusmill.crawlers.preparation import prepare
 from corpusmill.crawlers.publication import finish
 from corpusmill.crawlers.rendering.browser import check_browser
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, file_lock
 
 _LOCK_PATIENCE_S: Final = 5.0

@@ -15,7 +15,7 @@ from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.pace import Pace
 from corpusmill.crawlers.rendering.limits import PAGE_TIMEOUT_S
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
 MAX_REDIRECTS: Final = 10

@@ -15,8 +15,8 @@ from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.seeding import seed_recrawl
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 

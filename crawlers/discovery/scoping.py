@@ -6,7 +6,7 @@ import json
 
 from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 
 _HOSTS = "hosts"
 

@@ -30,11 +30,11 @@ from corpusmill.crawlers.partitions.preparation import (
 from corpusmill.crawlers.partitions.sets import read_manifests, refuse_unsupported
 from corpusmill.crawlers.publication import about, finish, write_manifest
 from corpusmill.crawlers.rendering.browser import check_browser
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.partition_sets import PartitionManifest, manifest_name, missing
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, file_lock
 
 POLL_S: Final = 10.0

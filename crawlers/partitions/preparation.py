@@ -15,9 +15,9 @@ from corpusmill.crawlers.frontier.store import PARTITION, Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier
 from corpusmill.crawlers.partitions.sets import base_of, is_empty, is_set, set_id
 from corpusmill.crawlers.preparation import tool
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 FINISHED: Final = "finished"

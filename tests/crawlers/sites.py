@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from corpusmill.crawlers.job import Limits
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.optouts import SITE_PATHS
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 
 CONTACT = "mailto:crawl@example.org"
 QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01, max_wait_s=0.05)
