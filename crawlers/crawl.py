@@ -76,7 +76,7 @@ def crawl(
             published = LocalStore(raw_dir) if store is None else store
             job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
-            manifest = finish(job, published)
+            manifest = finish(source, job, published)
             remove_sets(published, LocalStore(raw_dir))
             return manifest
     except (OSError, sqlite3.OperationalError) as error:

@@ -15,6 +15,7 @@ from corpusmill.crawlers.publication import about, write_manifest
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.seeding import seed_recrawl
+from corpusmill.crawlers.source_values import SourceValues
 from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.storage import Store
@@ -35,7 +36,7 @@ def prepare(
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     finished = frontier.get("finished")
     if finished == 1 and extend and is_published_in_place(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
@@ -54,7 +55,7 @@ def prepare(
     frontier.close()
     sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
     if published is None or not published.finished:
-        write_manifest(store, RawManifest(**about(job), finished=False, files=()))
+        write_manifest(store, RawManifest(**about(source, job), finished=False, files=()))
     return job
 
 
@@ -78,7 +79,7 @@ def _new_queue(
 ) -> Frontier:
     """Make the queue of a crawl from what *source* names, or of a recrawl of *parent*."""
     known = KnownPages()
-    frontier = open_frontier(source, path, companions=(known,))
+    frontier = open_frontier(SourceValues.of(source), path, companions=(known,))
     if parent is None:
         seed(frontier, source, base=base)
     else:
@@ -90,7 +91,7 @@ def _new_queue(
 def _job(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, frontier: Frontier) -> Job:
     started_at = frontier.get("started_at")
     return Job(
-        source=source,
+        source=SourceValues.of(source),
         raw_dir=raw_dir,
         frontier=path,
         first=frontier.get("first"),

@@ -26,6 +26,7 @@ from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import SourceError, UnfinishedError
@@ -37,8 +38,10 @@ _LEDGER_ROWS: Final = 16_384
 _HOSTS_NAMED: Final = 10
 
 
-def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
-    """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs.
+def finish(source: CrawlSource, job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
+    """Publish the crawl *job* of *source*, whose queue is empty, and remove the files that it no longer needs.
+
+    The manifest is written last, before files are removed.
 
     Args:
         is_partition: Whether the crawl may go on with links that others find: it may have no page, and all files stay.
@@ -47,7 +50,7 @@ def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest
     frontier = open_frontier(job.source, job.frontier, companions=(known,))
     try:
         _check_pages(job, frontier, may_be_empty=is_partition)
-        manifest = _manifest(job, frontier, known, read_raw_manifest(store, source=job.source.name))
+        manifest = _manifest(source, job, frontier, known, read_raw_manifest(store, source=job.source.name))
         if not is_published_in_place(job.raw_dir, store):
             _send(job, store, manifest)
             marks = store.marks()
@@ -63,14 +66,16 @@ def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest
     return manifest
 
 
-def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawManifest | None) -> RawManifest:
+def _manifest(
+    source: CrawlSource, job: Job, frontier: Frontier, known: KnownPages, published: RawManifest | None
+) -> RawManifest:
     """Write the tables of a finished crawl, and return its manifest, which lists the earlier archives in use too."""
     responses = known.responses()
     pages = job.raw_dir / table_name("pages", job.first)
     gone = job.raw_dir / table_name("gone", job.first)
     fates, archived = Counter[str](), set[str]()
     after = pages_after(
-        known.results(), at=microseconds(job.started_at), bounds=job.source.recrawl, counts=fates, archives=archived
+        known.results(), at=microseconds(job.started_at), bounds=source.recrawl, counts=fates, archives=archived
     )
     has_gone = write_tables(after, known=pages, gone=gone) > 0
     earlier = () if published is None else published.files
@@ -79,7 +84,7 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
     counts = frontier.counts()
     counts["responses"] -= known.revisits()
     return RawManifest(
-        **about(job),
+        **about(source, job),
         finished=True,
         files=(*kept, *new),
         counts=counts | (recrawl_counts(fates) if job.generation else {}),
@@ -162,14 +167,14 @@ def _write_ledger(job: Job, frontier: Frontier) -> Path:
     return path
 
 
-def about(job: Job) -> dict[str, Any]:
-    """Return the fields of the raw manifest that describe the crawl *job* itself."""
+def about(source: CrawlSource, job: Job) -> dict[str, Any]:
+    """Return the fields of the raw manifest that describe the crawl *job* of *source* itself."""
     return {
         "source": job.source.name,
         "kind": "crawl",
         "format": "warc",
         "created_at": job.started_at,
-        "definition": job.source.model_dump(mode="json"),
+        "definition": source.model_dump(mode="json"),
     }
 
 
