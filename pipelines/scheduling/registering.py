@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sources import OLD_SHARE, Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.scheduling.cron import parse_cron
