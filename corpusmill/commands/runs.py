@@ -95,8 +95,8 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     """
     from corpusmill.pipelines.planning.contents import content_warnings
     from corpusmill.pipelines.planning.explain import explain_plan
-    from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.planning.order import late_extraction
+    from corpusmill.pipelines.planning.reading import read_recipe
 
     workspace, acquisition = workspace_of(console), console.parts["acquisition"]
     explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
@@ -205,7 +205,7 @@ def _acquire(
         do_without_pandas()
 
     from corpusmill.pipelines.engines.driver import Silent
-    from corpusmill.pipelines.planning.loaded import read_recipe
+    from corpusmill.pipelines.planning.reading import read_recipe
     from corpusmill.pipelines.running.sources import acquire
     from corpusmill.schemas.problems import nearest
     from corpusmill.terminal.progress import Lines
