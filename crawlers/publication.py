@@ -26,6 +26,7 @@ from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
+from corpusmill.crawlers.rendering.unanswered import Unanswered
 from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
@@ -46,11 +47,12 @@ def finish(source: CrawlSource, job: Job, store: Store, *, is_partition: bool = 
     Args:
         is_partition: Whether the crawl may go on with links that others find: it may have no page, and all files stay.
     """
-    known = KnownPages()
-    frontier = open_frontier(job.source, job.frontier, companions=(known,))
+    known, unanswered = KnownPages(), Unanswered()
+    frontier = open_frontier(job.source, job.frontier, companions=(known, unanswered))
     try:
         _check_pages(job, frontier, may_be_empty=is_partition)
         manifest = _manifest(source, job, frontier, known, read_raw_manifest(store, source=job.source.name))
+        manifest = manifest.model_copy(update={"counts": {**manifest.counts, **unanswered.counts()}})
         if not is_published_in_place(job.raw_dir, store):
             _send(job, store, manifest)
             marks = store.marks()

@@ -221,7 +221,7 @@ class SiteSpider(Spider):
             *outcome.settled.links,
             *self._requests(rendering.refused, depth=depth),
         )
-        settled = replace(rendered.settled, links=links)
+        settled = replace(rendered.settled, links=links, unanswered=rendering.unanswered)
         if settled.state != State.PAGE or outcome.capture is None or rendered.capture is None:
             return Outcome(entry, settled)
         # The server's response has the validators; what readers see is the rendered text.
