@@ -40,7 +40,7 @@ from corpusmill.schemas.recipe import SOURCE_KINDS, LoadSource, Recipe, Source, 
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
-    *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
+    *("wikipedia", "jats", "medline", "tei", "pdf", "docx", "epub", "latex"),
     *("sitemap", "csv", "xml"),
 )
 """Names that are planned but not implemented; the error says so."""
