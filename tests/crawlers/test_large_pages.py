@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -15,15 +14,23 @@ import pytest
 from corpusmill.schemas.raw import RawManifest
 from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, page, serve
 
+_MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL)
+usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+"""
+"""Runs a command from a small process, because a process begins with the peak memory of the one that started it."""
+
 
 def _cost(command: Iterable[str]) -> tuple[float, int, float]:
     """Run *command* and return its CPU seconds, the peak memory of its largest process in bytes, and its duration."""
     began = time.monotonic()
-    process = subprocess.Popen([*command], stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, time.monotonic() - began
+    measured = subprocess.run(
+        [sys.executable, "-c", _MEASURED, *command], stdout=subprocess.PIPE, text=True, check=True
+    )
+    cpu_s, peak_bytes = measured.stdout.split()
+    return float(cpu_s), int(peak_bytes), time.monotonic() - began
 
 
 def _crawl(links: int, folder: Path) -> tuple[RawManifest, list[str], tuple[float, int, float]]:
