@@ -17,4 +17,5 @@ LOADERS: Final = {
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
+    "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
 }
