@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, cast
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.version import Version, open_version, version_in
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import LoaderValue, SourceInput
-from corpusmill.pipelines.planning.sources import Acquisition
-from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
+from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
 from corpusmill.schemas.errors import RecipeError
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
-
-
-def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
-    """Read the recipe at *path*. Files of sources that are already in the workspace may be missing.
-
-    Raises:
-        RecipeError: The recipe has problems.
-    """
-    return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
 
 def planned(

@@ -22,6 +22,7 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.recipes.stage_files import problems_of_files
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
@@ -35,7 +36,7 @@ from corpusmill.schemas.located_yaml import (
     read_yaml,
 )
 from corpusmill.schemas.problems import Problems, Section, hint_among, hint_for_top_level, shown
-from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
+from corpusmill.schemas.recipe import SOURCE_KINDS, LoadSource, Recipe, Source, number_stages
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (

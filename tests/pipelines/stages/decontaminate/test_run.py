@@ -16,7 +16,7 @@ import corpusmill
 from corpusmill.command import cli
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.recipes.paths import matching_files
 from corpusmill.pipelines.reports.report import report
 from corpusmill.pipelines.reports.statistics import statistics
