@@ -108,6 +108,17 @@ class _Column:
         return hashlib.sha256(b"".join(parts + [child.digest() for child in self._children])).digest()
 
 
+def column_digest(values: pa.Array) -> bytes:
+    """Return a hash of *values* that depends neither on unused bytes of their buffers nor on where these begin.
+
+    >>> column_digest(pa.array(["a", "b", "c"]).slice(1)) == column_digest(pa.array(["b", "c"]))
+    True
+    """
+    column = _Column(values.type)
+    column.update(values)
+    return column.digest()
+
+
 def _int64(lengths: pa.Array) -> bytes:
     return bytes(np.asarray(lengths.cast(pa.int64()).fill_null(0)).astype("<i8").tobytes())
 

@@ -61,11 +61,14 @@ def work_of(step: Step) -> dict[str, Any]:
                     input_.side,
                     None if input_.columns is None else sorted(input_.columns),
                     None if input_.through is None else identity_of(input_.through),
+                    *(() if input_.at is None else ("at",)),
                 ]
                 for input_ in step.inputs
             ]
             keys = {"by": step.by, "order": list(step.order), "placement": step.placement, "inputs": inputs}
             own = {"schema": _columns(step.schema), "moved": _columns(step.moved), **keys}
+            if step.keeps:
+                own["keeps"] = sorted(step.keeps)
             if step.tables:
                 own["tables"] = sorted(step.tables)
     return {**shared, **own, "work": identity_of(step.function)}
@@ -119,7 +122,7 @@ def _inputs(plan: Plan, step: Step, known: Mapping[str, str]) -> dict[str, Any]:
                 )
             onto = None if step.onto is None else behind(step.onto, sorted(plan.replaced(step)))
             found = {"inputs": inputs, "onto": onto, "asks": _asked(asks, known)}
-            tables = {name: behind(table, plan.columns(table)) for name, table in sorted(step.tables.items())}
+            tables = {name: behind(table, plan.columns(table)) for name, table in sorted(step.whole_tables().items())}
             return {**found, "tables": tables} if tables else found
         case Repeat():
             inside = {step.name, *(one.name for one in step.steps)}

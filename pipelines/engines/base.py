@@ -165,6 +165,8 @@ class Input:
         side: Read this side table of the step (a `Map`) instead.
         where: One of *columns*. Batches in which it is null in all rows need not be read, so *through* must ignore rows
             in which it is null.
+        at: Read only the rows at the places in this step's table, which has each `PLACE` at most once, and append its
+            other columns to them. Batches and slices without such a row are not read.
     """
 
     step: str
@@ -172,6 +174,7 @@ class Input:
     columns: tuple[str, ...] | None = None
     side: str | None = None
     where: str | None = None
+    at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -253,6 +256,7 @@ class Exchange(_Step):
         placement: ``hash`` places a row by splitmix64 of `by`; ``value`` uses `by` as the number of the partition.
         onto: Write the output, which has a column `PLACE`, as columns onto the table after this step. Rows that are not
             in the output keep replaced columns and have null in added ones. `by` must be `PLACE`.
+        keeps: Replaced columns that a row also keeps if its value in the output is null.
         tables: Steps whose whole tables the functions read with ``task().table(name, make)``, by name. Every worker
             reads them, so they must be small.
     """
@@ -267,7 +271,18 @@ class Exchange(_Step):
     placement: Literal["hash", "value"] = "hash"
     asks: tuple[str, ...] = ()
     onto: str | None = None
+    keeps: tuple[str, ...] = ()
     tables: Mapping[str, str] = field(default_factory=dict)
+
+    def whole_tables(self) -> dict[str, str]:
+        """Return the steps whose tables every task may read, by name: *tables*, and those of `Input.at`."""
+        places = {at_name(index): input_.at for index, input_ in enumerate(self.inputs) if input_.at is not None}
+        return {**self.tables, **places}
+
+
+def at_name(index: int) -> str:
+    """Return the name of the table of `Input.at` for the input *index* of an exchange."""
+    return f"at:{index}"
 
 
 @dataclass(frozen=True, kw_only=True)

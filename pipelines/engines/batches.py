@@ -155,26 +155,27 @@ class IpcFile:
         try:
             with store.fetched(key) as path:
                 self._map = pa.memory_map(str(path))
-            options = None
-            if columns is not None:
-                positions = self._positions()
-                options = pa.ipc.IpcReadOptions(included_fields=[positions[name] for name in columns])
-            self._reader = pa.ipc.open_file(self._map, options=options)
+            self._reader = self._opened(columns)
         except (pa.ArrowInvalid, OSError) as error:
             if (unfinished := too_many_open_files(error, self._address)) is not None:
                 raise unfinished from error
             hint = "run with --fresh to compute it again"
             raise DamagedFileError(f"not a readable task output ({error})", file=self._address, hint=hint) from error
 
-    def _positions(self) -> Mapping[str, int]:
-        """Return the position of each column in the file, which is opened for it only once in a process."""
+    def _opened(self, columns: Sequence[str] | None) -> pa.ipc.RecordBatchFileReader:
+        """Open the file for *columns*. Their positions are looked up only once in a process."""
         known = (self._address, self._map.size())
-        if known not in _POSITIONS:
+        if columns is None or known not in _POSITIONS:
+            reader = pa.ipc.open_file(self._map)
+            if columns is None:
+                return reader
             if len(_POSITIONS) >= _MAX_POSITIONS:
                 _POSITIONS.clear()
-            names = pa.ipc.open_file(self._map).schema.names
-            _POSITIONS[known] = {name: position for position, name in enumerate(names)}
-        return _POSITIONS[known]
+            _POSITIONS[known] = {name: position for position, name in enumerate(reader.schema.names)}
+            if len(columns) == len(_POSITIONS[known]):
+                return reader
+        positions = [_POSITIONS[known][name] for name in columns]
+        return pa.ipc.open_file(self._map, options=pa.ipc.IpcReadOptions(included_fields=positions))
 
     @property
     def schema(self) -> pa.Schema:

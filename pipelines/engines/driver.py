@@ -27,6 +27,7 @@ from corpusmill.pipelines.engines.base import (
     Repeat,
     Scan,
     Step,
+    at_name,
 )
 from corpusmill.pipelines.engines.plan import Plan, Unit, units
 from corpusmill.pipelines.engines.slices import Slice, Slices
@@ -378,9 +379,9 @@ class _Run:
     # -- exchanges
 
     def _exchange(self, step: Exchange) -> None:
-        inputs = [self._sources(input_) for input_ in step.inputs]
+        inputs = [self._sources(input_, number) for number, input_ in enumerate(step.inputs)]
         read: list[Any] = [[index, address] for index, part in enumerate(inputs) for address, _ in part]
-        tables = {name: self._sources(Input(table)) for name, table in step.tables.items()}
+        tables = {name: self._sources(Input(table)) for name, table in step.whole_tables().items()}
         read += [[name, [address for address, _ in pieces]] for name, pieces in tables.items()]
         whole = {name: tuple(source for _, source in pieces) for name, pieces in tables.items()}
         gathers = [replace(task, tables=whole) for task in self._gathers(step, sorted(map(fingerprint, read)))]
@@ -416,8 +417,8 @@ class _Run:
                 shutil.rmtree(left, ignore_errors=True)
         return self.store.spill / f"{self.known[step.name]}.{attempt_name()}.spill"
 
-    def _sources(self, input_: Input) -> list[tuple[Any, Source]]:
-        """Return the slices of an input, each with the address of the columns that are read."""
+    def _sources(self, input_: Input, number: int = 0) -> list[tuple[Any, Source]]:
+        """Return the slices of the input *number* of an exchange, each with the address of the columns read."""
         through = None if input_.through is None else self._bound(input_.through)
         asked = None if input_.through is None else self._asked(input_.through.asks())
         if input_.side is not None:
@@ -428,10 +429,11 @@ class _Run:
         columns = self.plan.input_columns(input_)
         layout, views = self.plan.layout(input_.step), self.slices.views(input_.step, columns)
         where = None if input_.where is None else self._whole_layer(input_.where, views)
+        at = None if input_.at is None else at_name(number)
         return [
             (
                 [asked, self.slices.addresses(input_.step, slice_, columns)],
-                Source(self.slices.piece(layout, slice_, (views,)), views, through=through, where=where),
+                Source(self.slices.piece(layout, slice_, (views,)), views, through=through, where=where, at=at),
             )
             for slice_ in self.slices.of(layout)
         ]
@@ -472,6 +474,7 @@ class _Run:
                 slice=partition if at is not None else 0,
                 onto=None if at is None else at.batch_rows,
                 replaced=replaced,
+                keeps=step.keeps,
             )
 
     def _scatters(
@@ -533,6 +536,9 @@ def renamed(step: Step, names: Mapping[str, str]) -> Step:
         case Exchange():
             inputs = tuple(replace(input_, step=names.get(input_.step, input_.step)) for input_ in step.inputs)
             onto = None if step.onto is None else names.get(step.onto, step.onto)
+            inputs = tuple(
+                replace(input_, at=None if input_.at is None else names.get(input_.at, input_.at)) for input_ in inputs
+            )
             tables = {alias: names.get(table, table) for alias, table in step.tables.items()}
             return replace(step, name=name, inputs=inputs, onto=onto, tables=tables)
         case Map() | Fold():

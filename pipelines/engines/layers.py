@@ -41,6 +41,7 @@ class SliceFile:
         key: Key of the layout's file in the store.
         number: Number of the slice in its layout, for `PLACE`.
         columns: Columns to read from the layout's file; at least one.
+        batch_rows: Rows of each batch.
     """
 
     key: str
@@ -49,6 +50,7 @@ class SliceFile:
     columns: tuple[str, ...]
     layers: tuple[Layer, ...] = ()
     number: int = 0
+    batch_rows: tuple[int, ...] = ()
 
 
 class Frame:
@@ -108,17 +110,23 @@ def _with_changes(values: pa.Array, changes: Sequence[tuple[pa.Array, pa.Array]]
     return values
 
 
-def frames(piece: SliceFile, store: Store, *, where: tuple[str, str] | None = None) -> Iterator[Frame]:
+def frames(
+    piece: SliceFile, store: Store, *, where: tuple[str, str] | None = None, only: Container[int] | None = None
+) -> Iterator[Frame]:
     """Read the batches of *piece* from *store*.
 
     Args:
         where: A column of the layer of a step (step, column): batches in which it is null in all rows are skipped.
+        only: Numbers of the batches to read, counted from 0 in the slice; None: all.
     """
     base = IpcFile(store, piece.key, columns=piece.columns)
     layers = {layer.step: IpcFile(store, layer.key, columns=layer.columns) for layer in piece.layers}
     place = piece.number << _ROW_BITS
     for index in range(piece.start, piece.stop):
         there: dict[str, pa.RecordBatch] = {}
+        if only is not None and index - piece.start not in only:
+            place += piece.batch_rows[index - piece.start]
+            continue
         if where is not None:
             step, column = where
             there[step] = layers[step].batch(index - piece.start)

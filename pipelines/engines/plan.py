@@ -161,7 +161,7 @@ def _reads(step: Step) -> Iterator[tuple[str, tuple[str, ...] | None]]:
         case Exchange():
             yield from ((input_.step, input_.columns) for input_ in step.inputs if input_.side is None)
             yield from ((input_.step, None) for input_ in step.inputs if input_.side is not None)
-            yield from ((table, None) for table in step.tables.values())
+            yield from ((table, None) for table in step.whole_tables().values())
             if step.onto is not None:
                 yield step.onto, None
         case Repeat():

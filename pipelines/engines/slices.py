@@ -58,8 +58,8 @@ class Slices:
         for done in tasks:
             key = f"{self.store.out(done.fingerprint)}.arrow"
             for index, (start, stop) in enumerate(done.slices):
-                piece = SliceFile(key, start, stop, (), number=number)
                 rows = done.batch_rows[start:stop]
+                piece = SliceFile(key, start, stop, (), number=number, batch_rows=rows)
                 yield Slice(number, done.partition, piece, f"{done.fingerprint}/{index}", rows)
                 number += 1
 
@@ -155,9 +155,9 @@ class Slices:
             if writer in here:
                 return ":".join([*parts, here[writer]])
             done = self.finished[writer].tasks[slice_.number]
-            if done.content is None:
+            if column not in done.contents:
                 return ":".join([*parts, done.fingerprint])
-            parts.append(done.content)
+            parts.append(done.contents[column])
         return ":".join(parts)
 
     def _writers(self, state: str, column: str) -> tuple[str, ...]:
@@ -188,4 +188,6 @@ class Slices:
         for writer, columns in {layout: base, **by_writer}.items():
             for done in self.finished[writer].tasks:
                 total += sum(done.column_bytes.get(name, 0) for name in columns)
+        if input_.at is not None:
+            return total * self.finished[self.plan.layout(input_.at)].rows // max(1, self.finished[layout].rows)
         return total

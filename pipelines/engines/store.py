@@ -6,7 +6,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -156,7 +156,7 @@ class TaskStore:
             "name": done.name,
             "stage": done.stage,
             "fingerprint": done.fingerprint,
-            "tasks": [asdict(task) for task in done.tasks],
+            "tasks": [task.as_dict() for task in done.tasks],
             "rows": done.rows,
             "moved_cpu_s": done.moved_cpu_s,
             "rounds": list(done.rounds),

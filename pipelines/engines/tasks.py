@@ -10,6 +10,7 @@ import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import Any, Final
 
 import pyarrow as pa
@@ -18,6 +19,7 @@ from corpusmill.pipelines.engines.base import ColumnFunction, Content, Function,
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.context import final_key
 from corpusmill.pipelines.engines.layers import Layer, SliceFile, frames
+from corpusmill.pipelines.engines.places import rows_at
 from corpusmill.pipelines.engines.spills import Order
 from corpusmill.schemas import errors
 from corpusmill.schemas.errors import CorpusmillError
@@ -25,6 +27,7 @@ from corpusmill.schemas.storage import Store
 
 SLICE: Final = ":slice"
 """The column with the slice that a row is written back to."""
+NO_ROWS: Final[Mapping[int, pa.RecordBatch]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Source:
         rows: Plain rows, if there is no slice (the tasks of a scan).
         through: Applied to the batches as they are read.
         where: A column that a step wrote (step, column): batches in which it is null in all rows are skipped.
+        at: Name of the table of the task that lists the rows to read.
     """
 
     piece: SliceFile | None = None
@@ -64,12 +68,22 @@ class Source:
     rows: tuple[Mapping[str, Any], ...] = ()
     through: Call | None = None
     where: tuple[str, str] | None = None
+    at: str | None = None
 
-    def batches(self, store: Store, *, batch_rows: int | None = None) -> Iterator[pa.RecordBatch]:
-        """Read the piece from *store*. Tests cut it into batches of *batch_rows* rows."""
+    def batches(
+        self, store: Store, *, batch_rows: int | None = None, listed: Mapping[int, pa.RecordBatch] = NO_ROWS
+    ) -> Iterator[pa.RecordBatch]:
+        """Read the piece from *store*.
+
+        Args:
+            batch_rows: Cut it into batches of that many rows, for tests.
+            listed: The rows of the table *at*, by slice.
+        """
         stream: Iterator[pa.RecordBatch]
         if self.piece is None:
             stream = iter([pa.RecordBatch.from_pylist([dict(row) for row in self.rows])])
+        elif self.at is not None:
+            stream = rows_at(self.piece, self.columns, store, listed.get(self.piece.number))
         else:
             stream = (frame.select(self.columns) for frame in frames(self.piece, store, where=self.where))
         if batch_rows is not None:
@@ -115,6 +129,7 @@ class Task:
         schema: Schema of the output, or of the exchanged rows for a ``scatter``.
         onto: For a ``gather`` that writes back to a slice: the rows of each batch of that slice.
         replaced: The columns of the output that the table already had.
+        keeps: Those of them that keep their value where that of the output is null.
         is_compressed: Compress the output.
         tables: The slices of each table that the functions read whole.
     """
@@ -134,6 +149,7 @@ class Task:
     spilled: tuple[str, int] | None = None
     onto: tuple[int, ...] | None = None
     replaced: tuple[str, ...] = ()
+    keeps: tuple[str, ...] = ()
     contents: tuple[Content, ...] = ()
     batch_rows: int | None = None
     is_compressed: bool = True
@@ -155,6 +171,7 @@ class Task:
         data["spilled"] = data["spilled"] and tuple(data["spilled"])
         data["onto"] = None if data["onto"] is None else tuple(data["onto"])
         data["replaced"] = tuple(data["replaced"])
+        data["keeps"] = tuple(data["keeps"])
         data["tables"] = {name: tuple(map(_source, sources)) for name, sources in data["tables"].items()}
         data["contents"] = _contents(data["contents"])
         return cls(**data)
@@ -178,9 +195,11 @@ def _source(data: dict[str, Any]) -> Source:
     piece = data["piece"]
     if piece is not None:
         layers = tuple(Layer(one["step"], one["key"], tuple(one["columns"])) for one in piece["layers"])
-        piece = SliceFile(**{**piece, "columns": tuple(piece["columns"]), "layers": layers})
+        lists = {"columns": tuple(piece["columns"]), "batch_rows": tuple(piece["batch_rows"])}
+        piece = SliceFile(**{**piece, **lists, "layers": layers})
     where = None if data["where"] is None else tuple(data["where"])
-    return Source(piece, _views(data["columns"]), tuple(data["rows"]), _call(data["through"]), where)
+    through = _call(data["through"])
+    return Source(piece, _views(data["columns"]), tuple(data["rows"]), through, where, data["at"])
 
 
 def _views(data: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -223,8 +242,8 @@ class TaskResult:
         batch_rows: Rows of each of these batches.
         column_bytes: Memory that each column takes.
         files: Sizes of the further files, by name.
-        content: Hash of what it holds, where readers may rely on it instead of the address: equal content, though
-            computed anew, leaves what was computed from it valid.
+        contents: Hash of the values of each column, where readers may rely on it instead of the address: what was
+            computed from a column stays valid if the column is computed anew with equal values.
     """
 
     step: str
@@ -243,11 +262,15 @@ class TaskResult:
     wall_s: float
     peak_mb: float
     sides: dict[str, Side] = field(default_factory=dict)
-    content: str | None = None
+    contents: dict[str, str] = field(default_factory=dict)
 
     def as_json(self) -> str:
         """Serialize the result."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps(self.as_dict(), sort_keys=True)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the result as plain values, without the copies that `dataclasses.asdict` makes of each."""
+        return {**vars(self), "sides": {name: vars(side) for name, side in self.sides.items()}}
 
     @classmethod
     def from_json(cls, text: str) -> TaskResult:
@@ -256,7 +279,8 @@ class TaskResult:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> TaskResult:
-        """Build a result from parsed JSON."""
+        """Build a result from parsed JSON. Those of earlier releases have one hash, `content`, for all columns."""
+        data.pop("content", None)
         data["slices"] = _ranges(data["slices"])
         data["batch_rows"] = tuple(data["batch_rows"])
         data["sides"] = {
@@ -298,7 +322,7 @@ def files_of(out: str, done: TaskResult) -> dict[str, int]:
 def result_as_json(work: Callable[[], tuple[TaskResult, ...]]) -> str:
     """Call *work* and serialize its results or error for `parse_result`, to send it from another engine's worker."""
     try:
-        return json.dumps({"done": [asdict(done) for done in work()]})
+        return json.dumps({"done": [done.as_dict() for done in work()]})
     except CorpusmillError as error:
         state = {name: value if isinstance(value, int | None) else str(value) for name, value in vars(error).items()}
         return json.dumps({"error": type(error).__name__, "state": state})

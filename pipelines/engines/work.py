@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,17 +17,20 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from corpusmill.pipelines.engines.base import PLACE
 from corpusmill.pipelines.engines.batches import IpcWriter, bounded, conform, joined
 from corpusmill.pipelines.engines.budget import share_bytes
 from corpusmill.pipelines.engines.context import TaskContext, WholeTable, final_key, running
-from corpusmill.pipelines.engines.layers import Frame, frames, layer_batch, layer_schema
+from corpusmill.pipelines.engines.layers import CHANGED, Frame, frames, layer_batch, layer_schema
 from corpusmill.pipelines.engines.memory import PeakMemory
 from corpusmill.pipelines.engines.merging import merged
 from corpusmill.pipelines.engines.partition import partition_numbers
+from corpusmill.pipelines.engines.places import by_slice
 from corpusmill.pipelines.engines.spills import write_spills
 from corpusmill.pipelines.engines.tasks import (
+    NO_ROWS,
     SLICE,
     MapCall,
     Side,
@@ -38,7 +42,7 @@ from corpusmill.pipelines.engines.tasks import (
     read_result,
 )
 from corpusmill.schemas.errors import UnfinishedError, WorkError
-from corpusmill.schemas.hashing import LogicalHash, fingerprint
+from corpusmill.schemas.hashing import column_digest, fingerprint
 from corpusmill.schemas.storage import Store, open_store
 from corpusmill.schemas.storage.attempts import sweep
 
@@ -304,7 +308,20 @@ def _input(task: Task, store: Store) -> Iterator[pa.RecordBatch]:
         if task.order.by == SLICE:
             stream = (batch.drop_columns([SLICE]) for batch in stream)
         return stream if task.batch_rows is None else bounded(stream, max_rows=task.batch_rows)
-    return itertools.chain.from_iterable(source.batches(store, batch_rows=task.batch_rows) for source in task.sources)
+    listed = {name: by_slice(_whole_table(task.tables[name], store), slices) for name, slices in _listing(task).items()}
+    return itertools.chain.from_iterable(
+        source.batches(store, batch_rows=task.batch_rows, listed=listed.get(source.at or "", NO_ROWS))
+        for source in task.sources
+    )
+
+
+def _listing(task: Task) -> dict[str, set[int]]:
+    """Return the tables that list rows of the sources of *task*, each with the slices of these sources."""
+    slices: dict[str, set[int]] = {}
+    for source in task.sources:
+        if source.at is not None and source.piece is not None:
+            slices.setdefault(source.at, set()).add(source.piece.number)
+    return slices
 
 
 def _moved(task: Task, store: Store, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
@@ -398,7 +415,7 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
     with _whole_file(IpcWriter(store, f"{task.out}.arrow", form, is_compressed=task.is_compressed)) as writer:
         start = 0
         for count in task.onto:
-            layer = _placed(table, at, start, count, columns, form)
+            layer = _placed(table, at, start, count, columns, form, task.keeps)
             writer.write(layer)
             for name, values in zip(form.names, layer.columns, strict=True):
                 column_bytes[name] += values.nbytes
@@ -410,25 +427,36 @@ def _write_layer(task: Task, store: Store, batches: Iterable[pa.RecordBatch], sc
         "slices": (),
         "batch_rows": (),
         "column_bytes": dict(column_bytes),
-        "content": _content_of(table, at, task.onto, form),
+        "contents": _contents_of(table, at, task),
     }
 
 
-def _content_of(table: pa.Table, at: npt.NDArray[np.int64], counts: Sequence[int], form: pa.Schema) -> str:
-    """Return a hash of the layer that the rows of *table*, at the rows *at* of a slice, become in batches of *counts*.
+def _contents_of(table: pa.Table, at: npt.NDArray[np.int64], task: Task) -> dict[str, str]:
+    """Return a hash of each column of *table*, whose rows are at the rows *at* of a slice.
 
-    Only these rows are hashed, not the nulls between them.
+    Rows that leave the column as it is are not hashed: if the column is new, or keeps its values, those with null.
     """
-    place = table.schema.get_field_index(PLACE)
-    rows = table.set_column(place, table.schema.field(place), pa.array(at))
-    hashed = LogicalHash(rows.schema)
-    for batch in rows.to_batches():
-        hashed.update(batch)
-    return fingerprint([hashed.hexdigest(), list(counts), form.serialize().to_pybytes().hex()])
+    contents = {}
+    form = [list(task.onto or ()), list(task.keeps), list(task.replaced)]
+    shape = fingerprint([*form, table.schema.serialize().to_pybytes().hex()]).encode()
+    for field in (field for field in table.schema if field.name != PLACE):
+        values, rows = table[field.name].combine_chunks(), at
+        if values.null_count and (field.name in task.keeps or field.name not in task.replaced):
+            rows = at[np.asarray(values.is_valid())]
+            values = values.drop_null()
+        parts = (shape, rows.tobytes(), column_digest(values))
+        contents[field.name] = hashlib.sha256(b"".join(parts)).hexdigest()[:40]
+    return contents
 
 
 def _placed(
-    table: pa.Table, at: npt.NDArray[np.int64], start: int, count: int, columns: pa.Schema, form: pa.Schema
+    table: pa.Table,
+    at: npt.NDArray[np.int64],
+    start: int,
+    count: int,
+    columns: pa.Schema,
+    form: pa.Schema,
+    keeps: Container[str],
 ) -> pa.RecordBatch:
     """Return the rows ``[start, start + count)`` of a slice as a layer. *at* has the row numbers of *table*."""
     low, high = np.searchsorted(at, [start, start + count])
@@ -442,8 +470,10 @@ def _placed(
         if column.name in columns.names:
             values = taken[column.name]
             arrays.append(values.chunk(0) if values.num_chunks else pa.nulls(count, column.type))
+            if column.name in keeps:
+                is_changed = pc.is_valid(arrays[-1])
         else:
-            arrays.append(pa.array(is_here))
+            arrays.append(is_changed if column.name.removeprefix(CHANGED) in keeps else pa.array(is_here))
     return pa.RecordBatch.from_arrays(arrays, schema=form)
 
 

@@ -70,7 +70,7 @@ def first_rows(table: TableInput, version: Version) -> list[dict[str, Any]]:
     Raises:
         DamagedFileError: A file is missing or cannot be read.
     """
-    names = table.columns.names
+    names = [*table.columns.names, *table.described_by]
     for file in version.stored(table.kind):
         try:
             with file.open() as opened, pq.ParquetFile(opened, pre_buffer=False) as parquet:

@@ -126,6 +126,7 @@ class TableInput:
         columns: The columns to read, with their types.
         is_optional: If there is no version, or if it does not have the table, ``documents.tables`` does not have it.
             False: the table is then empty, or the recipe is refused.
+        described_by: Further columns, whose first values `Stage.table_problem` checks. No step reads them.
     """
 
     name: str
@@ -133,6 +134,7 @@ class TableInput:
     kind: str
     columns: pa.Schema
     is_optional: bool = False
+    described_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

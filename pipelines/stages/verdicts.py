@@ -36,6 +36,9 @@ def verdict_step(name: str, *, decisions: str, of: str, also: pa.Schema = NOTHIN
         of: The step whose table holds the documents.
         also: Further columns to write, such as `cluster_id`.
         law: Name of the stage in the ledger, if it differs from *name*.
+
+    A capture that is kept has no verdict before and after the step. A row that only sets columns of *also* therefore
+    leaves the columns of verdicts as they are, and what is computed from these stays valid.
     """
     return Exchange(
         name=name,
@@ -46,6 +49,7 @@ def verdict_step(name: str, *, decisions: str, of: str, also: pa.Schema = NOTHIN
         moved=pa.schema([*DECISION, *also]),
         schema=pa.schema([PLACE_FIELD, *VERDICT, *also]),
         onto=of,
+        keeps=tuple(VERDICT.names),
     )
 
 

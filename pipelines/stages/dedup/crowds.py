@@ -28,6 +28,7 @@ from corpusmill.pipelines.engines.groups import group_numbers, run_starts, whole
 from corpusmill.pipelines.stages.dedup.buckets import MEMBERSHIP, Listed, bucket_numbers
 from corpusmill.pipelines.stages.dedup.chunks import SAMPLED, KnowsCrowd, chunked, parts_of_chunks
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
+from corpusmill.pipelines.stages.dedup.texts import MEMBER, Texts, text_input
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -65,6 +66,7 @@ def crowd_steps(
     ngram: int,
     threshold: float,
     marks_late: bool = False,
+    texts: Texts | None = None,
 ) -> tuple[Exchange, ...]:
     """Return the steps that list the buckets of documents in crowded buckets, in the column *into*.
 
@@ -73,13 +75,18 @@ def crowd_steps(
         of: The state of the documents, with the columns *rank* and *crowded*.
         shared: The step that counts documents in crowded buckets.
         marks_late: Whether the buckets in *into* say which members are late.
+        texts: Where the texts are; None: in the table *of*.
     """
     prefixes, buckets = f"{name}.prefixes", f"{name}.buckets"
-    through = Crowd(shared=shared, ngram=ngram, rank=rank, crowded=crowded)
+    place = PLACE if texts is None else MEMBER
+    through = Crowd(shared=shared, ngram=ngram, rank=rank, crowded=crowded, place=place)
+    columns = pa.schema([pa.field(rank, pa.int64()), pa.field(crowded, pa.bool_()), PLACE_FIELD])
+    steps, crowd = text_input(texts, f"{name}.texts", of=of, through=through, columns=columns, where=crowded)
     return (
+        *steps,
         Exchange(
             name=prefixes,
-            inputs=(Input(of, through=through, columns=("text", rank, crowded, PLACE), where=crowded),),
+            inputs=(crowd,),
             by="chunk",
             order=("role", "rank"),
             function=Prefixes(threshold=threshold),
@@ -114,9 +121,10 @@ class Crowd(KnowsCrowd, Function):
     ngram: int
     rank: str
     crowded: str
+    place: str = PLACE
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over the columns `text`, *rank*, *crowded*, `PLACE`."""
+        """Return the function over the columns `text`, *rank*, *crowded*, *place*."""
 
         def run(batches: Batches) -> Batches:
             for batch in batches:
@@ -133,7 +141,7 @@ class Crowd(KnowsCrowd, Function):
         shingles = list_column(sets.values.view(np.int64), sets.counts_D)
         sent = chunked(np.asarray(batch[self.rank]), count=self.count, sample=SAMPLE)
         rows = pa.array(sent.rows)
-        columns = [column.take(rows) for column in (batch[self.rank], batch[PLACE], shingles)]
+        columns = [column.take(rows) for column in (batch[self.rank], batch[self.place], shingles)]
         yield pa.RecordBatch.from_arrays([pa.array(sent.chunks), pa.array(sent.roles), *columns], schema=CROWD)
 
 

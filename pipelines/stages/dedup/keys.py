@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,9 @@ import numpy.typing as npt
 from corpusmill.pipelines.engines.base import Batches
 
 Keys: TypeAlias = npt.NDArray[np.int64]
+
+_FLAG_BITS: Final = 24
+"""Up to 2^24 flags (16 MB), each key has at least 16, so that at most one in 16 of the other keys is searched for."""
 
 
 class KeySet(NamedTuple):
@@ -28,7 +31,8 @@ class KeySet(NamedTuple):
     @classmethod
     def of_sorted(cls, keys: Keys) -> KeySet:
         """Return the set of *keys*, which are sorted."""
-        flags = np.zeros(max(1 << 10, 1 << (4 * len(keys)).bit_length()), np.bool_)
+        bits = (4 * len(keys)).bit_length()
+        flags = np.zeros(1 << max(10, bits, min(bits + 2, _FLAG_BITS)), np.bool_)
         flags[keys & (len(flags) - 1)] = True
         return cls(keys, flags)
 

@@ -16,14 +16,15 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from corpusmill.pipelines.engines.base import PLACE, Exchange, Input, Map, Step
 from corpusmill.pipelines.stages.base import Documents, SideTable, Stage, TableInput
-from corpusmill.pipelines.stages.dedup import buckets, parent, pool, stars, vertices
+from corpusmill.pipelines.stages.dedup import buckets, carried, parent, pool, stars, vertices
 from corpusmill.pipelines.stages.dedup.banding import MAX_PERMUTATIONS, MIN_FOUND, chosen_bands, found_share
 from corpusmill.pipelines.stages.dedup.below import sample_steps
 from corpusmill.pipelines.stages.dedup.crowds import crowd_steps
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
 from corpusmill.pipelines.stages.dedup.priority import KEEP_HELP, Keep, Order, priority_columns
 from corpusmill.pipelines.stages.dedup.rounds import rounds
-from corpusmill.pipelines.stages.dedup.unsettled import open_keys, unsettled_steps
+from corpusmill.pipelines.stages.dedup.texts import Texts
+from corpusmill.pipelines.stages.dedup.unsettled import NO_TABLES, open_keys, unsettled_steps
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD, verdict_step
 from corpusmill.schemas.problems import HintedValueError
 
@@ -134,7 +135,7 @@ class NearDedup(Stage):
 
     def inputs(self) -> tuple[TableInput, ...]:
         """Return the index of the parent version, in an incremental run."""
-        index = TableInput(_PARENT, None, f".{_INDEX}", parent.PARENT, is_optional=True)
+        index = TableInput(_PARENT, None, f".{_INDEX}", parent.PARENT, is_optional=True, described_by=("parameters",))
         return (index,) if self._is_incremental else ()
 
     def table_problem(self, name: str, first: Mapping[str, Any]) -> tuple[str, str] | None:
@@ -199,31 +200,41 @@ class _Steps:
 
     @property
     def _keeper(self) -> str | None:
-        return None if self._parent is None else self._step("carried.keeper")
+        return None if self._parent is None else pool.KEEPER
 
     def _carry(self) -> tuple[Step, ...]:
         """Return the steps that carry decisions of the parent over, and collect the documents to compare."""
-        if self._parent is None or self._keeper is None:
+        if self._parent is None:
             return ()
-        carried, signatures = self._step("carried"), self._step("signatures")
-        schema = pa.schema([*self._documents.schema, *buckets.columns_of(self._name), *parent.carried_columns(carried)])
-        names = dict.fromkeys(("text", *self._described, *buckets.columns_of(self._name).names, self._keeper))
+        decisions, signatures, bands = self._step("carried"), self._step("signatures"), self._step("bands")
+        schema = pa.schema([*self._documents.schema, *buckets.columns_of(self._name)])
+        names = dict.fromkeys((*self._described, *buckets.columns_of(self._name).names))
         columns = pa.schema([schema.field(name) for name in names])
-        bands, settled = self._step("bands"), self._settled
         return (
-            *parent.carry_steps(carried, of=signatures, parent=self._parent, signs=self._name),
-            *unsettled_steps(
-                settled, of=carried, bands=bands, columns=parent.carried_columns(carried), order=self._order
+            *carried.carry_steps(
+                decisions,
+                of=signatures,
+                parent=self._parent,
+                signs=self._name,
+                order=self._order,
+                sizes=next(iter(self._clustered), None),
             ),
+            *unsettled_steps(self._open, of=signatures, carried=decisions, bands=bands, order=self._order),
             *pool.pool_steps(
-                self._compared, of=settled, new=open_keys(settled), columns=columns, bands=bands, keeper=self._keeper
+                self._compared,
+                of=signatures,
+                new=open_keys(self._open),
+                opened=self._open,
+                carried=decisions,
+                columns=columns,
+                bands=bands,
             ),
         )
 
     @property
-    def _settled(self) -> str:
-        """The state of the documents with the decisions of the parent that stay."""
-        return self._step("settled")
+    def _open(self) -> str:
+        """The places of the documents that the decisions of the parent do not decide."""
+        return self._step("open")
 
     @property
     def _order(self) -> Order:
@@ -306,6 +317,7 @@ class _Steps:
                 ngram=ngram,
                 threshold=threshold,
                 marks_late=True,
+                texts=self._texts,
             ),
             rounds(
                 self._step("rounds"),
@@ -317,8 +329,14 @@ class _Steps:
                 divided=divided,
                 ngram=ngram,
                 threshold=threshold,
+                texts=self._texts,
             ),
         )
+
+    @property
+    def _texts(self) -> Texts | None:
+        """Where the texts of the compared documents are, if the table of these does not have them."""
+        return None if self._parent is None else Texts(of=self._step("signatures"), home=pool.HOME)
 
     def _stars(self) -> tuple[Step, ...]:
         """Return the steps that make decisions about documents of decisions about vertices."""
@@ -337,26 +355,25 @@ class _Steps:
         )
         if self._parent is None:
             return (join, self._star(Input(rays)))
-        placed, carried = self._step("placed"), self._step("carried")
+        placed = self._step("placed")
         by_place = Exchange(
             name=placed,
             inputs=(Input(rays),),
             by="kept",
             order=("is_removed", PLACE),
-            function=parent.ByPlace(),
+            function=carried.ByPlace(),
             moved=stars.RAY,
             schema=stars.RAY,
         )
-        wanted = ("id", "text_bytes", PLACE, *parent.carried_columns(carried).names, *self._clustered)
-        through = parent.CarriedRays(prefix=carried)
-        return (join, by_place, self._star(Input(placed), Input(self._settled, through=through, columns=wanted)))
+        others = Input(self._step("carried"), through=carried.CarriedRays())
+        return (join, by_place, self._star(Input(placed), others, tables={"open": self._open}))
 
     def _sample(self) -> tuple[Step, ...]:
         """Return the steps that record pairs of kept documents below the threshold."""
         vertices, rays, threshold = self._step("rounds"), self._step("rays"), self._stage.threshold
         return sample_steps(self._step("below"), stage=self._name, vertices=vertices, rays=rays, threshold=threshold)
 
-    def _star(self, *inputs: Input) -> Exchange:
+    def _star(self, *inputs: Input, tables: Mapping[str, str] = NO_TABLES) -> Exchange:
         return Exchange(
             name=self._step("stars"),
             inputs=inputs,
@@ -365,4 +382,5 @@ class _Steps:
             function=stars.Shine(threshold=self._stage.threshold, rule=RULE),
             moved=stars.RAY,
             schema=stars.STAR,
+            tables=tables,
         )

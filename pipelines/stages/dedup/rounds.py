@@ -39,6 +39,7 @@ from corpusmill.pipelines.stages.dedup import _kernel
 from corpusmill.pipelines.stages.dedup.below import BELOW, nearest_kept
 from corpusmill.pipelines.stages.dedup.buckets import MEMBERSHIP, Listed
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST, list_column, list_values
+from corpusmill.pipelines.stages.dedup.texts import Texts, text_input
 from corpusmill.pipelines.stages.dedup.vertices import VERTEX, placed_step
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
@@ -95,7 +96,17 @@ pair below the threshold."""
 
 
 def rounds(
-    name: str, *, start: str, of: str, signs: str, rank: str, buckets: str, divided: str, ngram: int, threshold: float
+    name: str,
+    *,
+    start: str,
+    of: str,
+    signs: str,
+    rank: str,
+    buckets: str,
+    divided: str,
+    ngram: int,
+    threshold: float,
+    texts: Texts | None = None,
 ) -> Repeat:
     """Return the rounds that decide the vertices of the step *start* by their shingles.
 
@@ -105,18 +116,26 @@ def rounds(
         signs: Prefix of the columns of `buckets.Sign`.
         buckets: Column with lists of buckets.
         divided: Column with lists of the buckets of `crowds.crowd_steps`.
+        texts: Where the texts are; None: in the table *of*.
     """
 
-    def compare(compared: str, listed: str, leaders: str) -> Exchange:
+    def compare(compared: str, listed: str, leaders: str) -> tuple[Exchange, ...]:
         through = Shingled(ngram=ngram, rank=rank, leaders=leaders)
-        return Exchange(
-            name=compared,
-            inputs=(Input(listed, through=through, columns=("text", rank, leaders), where=leaders),),
-            by="leader",
-            order=("role", "rank"),
-            function=Compare(threshold=threshold - BELOW),
-            moved=SHINGLED,
-            schema=EDGE,
+        columns = pa.schema([pa.field(rank, pa.int64()), pa.field(leaders, INT64_LIST)])
+        steps, shingled = text_input(
+            texts, f"{compared}.texts", of=listed, through=through, columns=columns, where=leaders
+        )
+        return (
+            *steps,
+            Exchange(
+                name=compared,
+                inputs=(shingled,),
+                by="leader",
+                order=("role", "rank"),
+                function=Compare(threshold=threshold - BELOW),
+                moved=SHINGLED,
+                schema=EDGE,
+            ),
         )
 
     choose = ChoosePairs(threshold=threshold)
@@ -143,7 +162,7 @@ def rounds_with(
     rank: str,
     buckets: tuple[str, ...],
     choose: ChoosePairs,
-    compare: Callable[[str, str, str], Exchange],
+    compare: Callable[[str, str, str], tuple[Exchange, ...]],
     threshold: float,
     divided: str | None = None,
 ) -> Repeat:
@@ -154,9 +173,9 @@ def rounds_with(
         of: The state of the documents, with the columns *signs*, *rank* and *buckets*.
         signs: Prefix of the columns ``size`` and ``bitmap``, by which pairs are chosen.
         buckets: Columns with lists of buckets.
-        compare: Returns the exchange that compares a vertex with its leaders exactly and makes `EDGE` rows, from its
-            name, the step whose table lists the leaders of each document, and the column that has them. In this column
-            `LEADS` stands for the document itself.
+        compare: Returns the steps, of which the last one compares a vertex with its leaders exactly and makes `EDGE`
+            rows, from its name, the step whose table lists the leaders of each document, and the column that has them.
+            In this column `LEADS` stands for the document itself.
         threshold: The similarity of two duplicates. Pairs below it may be near (`below`).
         divided: Column with lists of buckets that say which members are late (`crowds.SharePrefixes`).
     """
@@ -193,7 +212,7 @@ def rounds_with(
                 schema=pa.schema([PLACE_FIELD, pa.field(leaders, INT64_LIST)]),
                 onto=state,
             ),
-            compare(compared, listed, leaders),
+            *compare(compared, listed, leaders),
             Exchange(
                 name=decided,
                 inputs=(

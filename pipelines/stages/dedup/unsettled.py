@@ -5,12 +5,14 @@ document before it, in the order of priority, is kept now that was not kept then
 has been taken down. The documents that it had removed may then be kept, and so on. Rounds follow these chains: a kept
 document that shares a band key with such an earlier document is *unsettled*, with all documents that it had removed.
 
-With `keep: oldest` and later documents, nothing is unsettled.
+With `keep: oldest` and later documents, nothing is unsettled. No document is read to find that out: all of their
+priorities are greater than the greatest one of a kept document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
@@ -22,10 +24,10 @@ from corpusmill.pipelines.engines.base import PLACE, Batches, Exchange, Function
 from corpusmill.pipelines.engines.batches import bounded
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.runs import first_of_runs, with_first_of_run
+from corpusmill.pipelines.stages.dedup.carried import places_of
 from corpusmill.pipelines.stages.dedup.keys import KeySet
 from corpusmill.pipelines.stages.dedup.lists import list_values
 from corpusmill.pipelines.stages.dedup.priority import Keep, Order, priorities, priority_columns
-from corpusmill.pipelines.stages.dedup.vertices import Pass
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 
 Int64: TypeAlias = npt.NDArray[np.int64]
@@ -41,29 +43,45 @@ UNSETTLED: Final = pa.schema(
 but was not. The rows of a document that was kept are never new, because it makes no other one unsettled."""
 FRONT: Final = pa.schema([UNSETTLED.field("band"), UNSETTLED.field("priority")])
 """The least priority of the documents of a round with a band key."""
+LATEST: Final = pa.schema([pa.field("all", pa.int64(), nullable=False), UNSETTLED.field("priority")])
+"""The greatest priority of a document that was kept: documents after it make none unsettled."""
 RISKY: Final = pa.schema([PLACE_FIELD])
-"""The place of a kept document that becomes unsettled."""
+"""The place of a document."""
+DEPENDENT: Final = pa.schema([PLACE_FIELD, pa.field("is_kept", pa.int64(), nullable=False)])
+"""A document that becomes unsettled, and whether it was kept."""
+NO_TABLES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
-def unsettled_steps(name: str, *, of: str, bands: str, columns: pa.Schema, order: Order) -> tuple[Step, ...]:
-    """Return the steps that take back the decisions that may change.
+def unsettled_steps(name: str, *, of: str, carried: str, bands: str, order: Order) -> tuple[Step, ...]:
+    """Return the steps that find all documents whose decision is open.
 
     Args:
-        name: Name of the last step, a state of the documents; the others are ``name.<suffix>``. The table of
-            `open_keys` has the band keys of all documents without a decision.
-        of: The state of the documents with the columns `parent.carried_columns`.
-        bands: The column with the band keys.
-        columns: The columns to set to null. The first one has the place of the kept document.
+        name: Name of the last step, with the place of each open document; the others are ``name.<suffix>``. The table
+            of `open_keys` has their band keys.
+        of: The state of the documents with the column *bands*, their band keys.
+        carried: A step with `carried.CARRIED` rows.
     """
-    keeper = columns.names[0]
     start, chain = f"{name}.start", open_keys(name)
-    fronts, risky, freed = (f"{chain}.{step}" for step in ("fronts", "risky", "freed"))
-    described: dict[str, Any] = {"bands": bands, "keeper": keeper, "keep": order.keep, "sources": order.sources}
-    wanted = (bands, keeper, PLACE, *priority_columns(order.keep))
+    new, latest = f"{name}.new", f"{name}.latest"
+    fronts, risky, dependent, freed = (f"{chain}.{step}" for step in ("fronts", "risky", "dependent", "freed"))
+    described: dict[str, Any] = {"bands": bands, "keep": order.keep, "sources": order.sources}
+    wanted = (bands, PLACE, *priority_columns(order.keep))
+    decided = (PLACE, "keeper")
     return (
+        _places_step(new, carried, through=Undecided(), columns=decided),
+        Exchange(
+            name=latest,
+            inputs=(Input(carried, through=Latest(), columns=(*decided, "priority")),),
+            by="all",
+            order=("priority",),
+            function=Last(),
+            moved=LATEST,
+            schema=LATEST,
+            partitions=1,
+        ),
         Exchange(
             name=start,
-            inputs=(Input(of, through=New(**described), columns=wanted),),
+            inputs=(Input(of, through=New(**described), columns=wanted, at=new),),
             by=PLACE,
             order=("is_new", "band"),
             function=Added(),
@@ -77,48 +95,56 @@ def unsettled_steps(name: str, *, of: str, bands: str, columns: pa.Schema, order
             steps=(
                 Exchange(
                     name=fronts,
-                    inputs=(Input(chain, through=OnlyNew()),),
+                    inputs=(Input(chain, through=NewBeforeLatest()),),
                     by="band",
                     order=("priority", PLACE),
                     function=Least(),
                     moved=UNSETTLED,
                     schema=FRONT,
+                    tables={"latest": latest},
                 ),
+                _places_step(risky, of, through=Risky(**described), columns=wanted, tables={"fronts": fronts}),
                 Exchange(
-                    name=risky,
-                    inputs=(Input(of, through=Risky(**described), columns=wanted),),
+                    name=dependent,
+                    inputs=(Input(carried, through=Dependent(), columns=decided),),
                     by=PLACE,
                     order=(),
-                    function=Pass(),
-                    moved=RISKY,
-                    schema=RISKY,
-                    tables={"fronts": fronts},
+                    function=Once(),
+                    moved=DEPENDENT,
+                    schema=DEPENDENT,
+                    tables={"risky": risky},
                 ),
                 Exchange(
                     name=freed,
                     inputs=(
                         Input(chain, through=Earlier()),
-                        Input(of, through=Dependent(**described), columns=wanted),
+                        Input(of, through=New(**described), columns=wanted, at=dependent),
                     ),
                     by=PLACE,
                     order=("is_new", "band"),
                     function=Added(),
                     moved=UNSETTLED,
                     schema=UNSETTLED,
-                    tables={"risky": risky},
                 ),
             ),
         ),
-        Exchange(
-            name=name,
-            inputs=(Input(chain, through=Places()),),
-            by=PLACE,
-            order=(),
-            function=Cleared(columns=tuple(columns.names)),
-            moved=RISKY,
-            schema=pa.schema([PLACE_FIELD, *columns]),
-            onto=of,
-        ),
+        _places_step(name, chain, through=Places(), columns=(PLACE,)),
+    )
+
+
+def _places_step(
+    name: str, step: str, *, through: Function, columns: tuple[str, ...], tables: Mapping[str, str] = NO_TABLES
+) -> Exchange:
+    """Return the step that collects the places that *through* selects, each once."""
+    return Exchange(
+        name=name,
+        inputs=(Input(step, through=through, columns=columns),),
+        by=PLACE,
+        order=(),
+        function=Once(),
+        moved=RISKY,
+        schema=RISKY,
+        tables=tables,
     )
 
 
@@ -127,49 +153,84 @@ def open_keys(name: str) -> str:
     return f"{name}.chain"
 
 
+class Undecided(Function):
+    """Returns the places of documents for which the parent has no decision."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over the columns `PLACE`, `keeper`."""
+        return lambda batches: (batch.filter(pc.is_null(batch["keeper"])).select([PLACE]) for batch in batches)
+
+
+class Latest(Function):
+    """Returns the greatest priority of the kept documents of a batch, as `LATEST` rows."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over the columns `PLACE`, `keeper`, `priority`."""
+        return lambda batches: map(latest_kept, batches)
+
+
+def latest_kept(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return one row, or none if no document of *batch* was kept."""
+    latest = pc.max(batch["priority"].filter(pc.equal(batch["keeper"], batch[PLACE])))
+    values = pa.array([latest.as_py()] if latest.is_valid else [], pa.int64())
+    return pa.RecordBatch.from_arrays([pa.array([0] * len(values), pa.int64()), values], schema=LATEST)
+
+
+class Last(Function):
+    """Returns the last row."""
+
+    def build(self) -> Callable[[Batches], Batches]:
+        """Return the function over all `LATEST` rows, sorted by `priority`."""
+
+        def run(batches: Batches) -> Batches:
+            last = None
+            for batch in batches:
+                last = batch.slice(batch.num_rows - 1)
+            if last is not None:
+                yield last
+
+        return run
+
+
 class _Documents(Function):
-    """A function over documents. *bands* and *keeper* are names of columns."""
+    """A function over documents. *bands* is the name of a column."""
 
     bands: str
-    keeper: str
     keep: Keep
     sources: tuple[str, ...]
 
-    def rows(self, batch: pa.RecordBatch, mask: npt.NDArray[np.bool_], *, is_new: bool = True) -> pa.RecordBatch:
-        """Return `UNSETTLED` rows for the documents of *batch* at *mask*."""
-        batch = batch.filter(pa.array(mask))
-        bands, counts = list_values(batch[self.bands])
-        rows = pa.array(np.repeat(np.arange(len(counts)), counts))
-        priority = priorities(batch, keep=self.keep, sources=self.sources).take(rows)
-        flags = pa.array(np.full(len(bands), int(is_new)))
-        return pa.RecordBatch.from_arrays([batch[PLACE].take(rows), flags, pa.array(bands), priority], schema=UNSETTLED)
-
-
-def _places(batch: pa.RecordBatch, keeper: str) -> tuple[Int64, Int64]:
-    """Return the places of documents, and of their kept ones or -1."""
-    return np.asarray(batch[PLACE]), np.asarray(pc.fill_null(batch[keeper], -1))
-
 
 class New(_Documents):
-    """Returns the keys of documents for which the parent has no decision."""
+    """Returns the keys of documents as `UNSETTLED` rows. Those of kept documents, if marked so, are not new."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function."""
-        return lambda batches: bounded(self.rows(batch, _places(batch, self.keeper)[1] < 0) for batch in batches)
+        """Return the function over documents, maybe with the columns of `DEPENDENT`."""
+        return lambda batches: bounded(unsettled_rows(batch, self) for batch in batches)
+
+
+def unsettled_rows(batch: pa.RecordBatch, options: New) -> pa.RecordBatch:
+    """Return a row for each band key of each document of *batch*."""
+    bands, counts = list_values(batch[options.bands])
+    rows = pa.array(np.repeat(np.arange(len(counts)), counts))
+    priority = priorities(batch, keep=options.keep, sources=options.sources).take(rows)
+    marked = "is_kept" in batch.schema.names
+    flags = pc.subtract(1, batch["is_kept"]).take(rows) if marked else pa.array(np.ones(len(rows), np.int64))
+    return pa.RecordBatch.from_arrays([batch[PLACE].take(rows), flags, pa.array(bands), priority], schema=UNSETTLED)
 
 
 class Risky(_Documents):
-    """Returns the places of kept documents with a key of a document before them."""
+    """Returns the places of documents with a key of a document before them.
+
+    Those that were not kept are among them, but no document was removed because of them.
+    """
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function. It reads the table ``fronts``."""
 
         def run(batches: Batches) -> Batches:
             fronts = task().table("fronts", Fronts.of)
-            for batch in batches:
-                places, keepers = _places(batch, self.keeper)
-                kept = batch.filter(pa.array(places == keepers))
-                yield from bounded([risky(kept, self, fronts)])
+            if fronts is None or len(fronts.priorities):
+                yield from bounded(risky(batch, self, fronts) for batch in batches)
 
         return run
 
@@ -196,7 +257,7 @@ class Fronts(NamedTuple):
 
 
 def risky(batch: pa.RecordBatch, options: Risky, fronts: Fronts | None) -> pa.RecordBatch:
-    """Return the kept documents of *batch* with a key of a document that may come before them; all without *fronts*.
+    """Return the documents of *batch* with a key of a document that may come before them; all without *fronts*.
 
     Documents of equal priority may come before each other.
     """
@@ -212,27 +273,20 @@ def risky(batch: pa.RecordBatch, options: Risky, fronts: Fronts | None) -> pa.Re
     return batch.select([PLACE]).filter(pa.array(is_risky))
 
 
-class Dependent(_Documents):
-    """Returns the keys of risky documents, and of those that they had removed."""
+class Dependent(Function):
+    """Returns the risky documents that were kept, and those that were removed because of them, as `DEPENDENT` rows."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function. It reads the table ``risky``."""
+        """Return the function over the columns `PLACE`, `keeper`. It reads the table ``risky``."""
 
         def run(batches: Batches) -> Batches:
-            risky_places = task().table("risky", _sorted_places)
-            for batch in batches if len(risky_places) else ():
-                places, keepers = _places(batch, self.keeper)
-                is_freed = np.isin(keepers, risky_places)
-                is_kept = is_freed & (keepers == places)
-                yield from bounded(
-                    [self.rows(batch, is_freed & ~is_kept), self.rows(batch, is_freed & is_kept, is_new=False)]
-                )
+            places = task().table("risky", places_of)
+            for batch in batches if len(places) else ():
+                freed = batch.filter(pa.array(np.isin(np.asarray(pc.fill_null(batch["keeper"], -1)), places)))
+                is_kept = pc.equal(freed["keeper"], freed[PLACE]).cast(pa.int64())
+                yield pa.RecordBatch.from_arrays([freed[PLACE], is_kept], schema=DEPENDENT)
 
         return run
-
-
-def _sorted_places(batches: Batches) -> Int64:
-    return np.sort(np.concatenate([np.empty(0, np.int64), *(np.asarray(batch[PLACE]) for batch in batches)]))
 
 
 class Added(Function):
@@ -252,12 +306,23 @@ class Added(Function):
         return run
 
 
-class OnlyNew(Function):
-    """Returns the new rows."""
+class NewBeforeLatest(Function):
+    """Returns the new rows that may come before a kept document."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over `UNSETTLED` rows."""
-        return lambda batches: (batch.filter(pc.equal(batch["is_new"], 1)) for batch in batches)
+        """Return the function over `UNSETTLED` rows. It reads the table ``latest``, at most one row."""
+
+        def run(batches: Batches) -> Batches:
+            for latest in task().table("latest", _priorities):
+                for batch in batches:
+                    may_be_first = pc.less_equal(batch["priority"], latest)
+                    yield batch.filter(pc.and_(pc.equal(batch["is_new"], 1), may_be_first))
+
+        return run
+
+
+def _priorities(batches: Batches) -> list[int]:
+    return [value for batch in batches for value in batch["priority"].to_pylist()]
 
 
 class Earlier(Function):
@@ -288,17 +353,9 @@ class Places(Function):
         return lambda batches: (batch.select([PLACE]) for batch in batches)
 
 
-class Cleared(Function):
-    """Returns one row per document, with null in *columns*."""
-
-    columns: tuple[str, ...]
+class Once(Function):
+    """Returns one row per place."""
 
     def build(self) -> Callable[[Batches], Batches]:
-        """Return the function over rows sorted by `PLACE`."""
-
-        def run(batches: Batches) -> Batches:
-            for batch in first_of_runs(batches, by=(PLACE,)):
-                nothing = {name: pa.nulls(batch.num_rows, pa.int64()) for name in self.columns}
-                yield pa.record_batch({PLACE: batch[PLACE], **nothing})
-
-        return run
+        """Return the function over rows sorted by `PLACE`. Rows of one place are equal."""
+        return lambda batches: first_of_runs(batches, by=(PLACE,))

@@ -328,6 +328,9 @@ MOVED_PLACES = pa.schema(
     [pa.field("key", pa.string(), False), pa.field("number", pa.int64(), False), pa.field(PLACE, pa.int64(), False)]
 )
 LARGEST = pa.schema([pa.field(PLACE, pa.int64(), False), ("rows", pa.int64()), ("flag", pa.bool_())])
+CHOSEN = pa.schema(
+    [pa.field("key", pa.string(), False), *(pa.field(name, pa.int64(), False) for name in ("number", "rows"))]
+)
 
 
 def steps(words: Path) -> tuple[Step, ...]:
@@ -356,6 +359,16 @@ def steps(words: Path) -> tuple[Step, ...]:
             function=Largest(),
             moved=MOVED_PLACES,
             schema=LARGEST,
+            partitions=3,
+        ),
+        Exchange(
+            name="chosen",
+            inputs=(Input("share", columns=("key", "number"), at="largest"),),
+            by="key",
+            order=("number", "rows"),
+            function=Pass(),
+            moved=CHOSEN,
+            schema=CHOSEN,
             partitions=3,
         ),
         Exchange(
@@ -566,6 +579,26 @@ def test_a_repeat_ends_where_a_plain_algorithm_does(finished: tuple[Path, dict[s
 
     assert len(done["groups"].rounds) > 4, "two steps a round"
     assert {row["node"]: row["label"] for row in rows} == groups_by_union((40, 0, 25, 1, 60))
+
+
+def test_the_rows_at_listed_places_are_read_with_the_columns_of_the_list(
+    finished: tuple[Path, dict[str, object]],
+) -> None:
+    """`Input.at` is a join by place: the largest number of each key, with the number of rows of the key."""
+    folder, _ = finished
+    made = plan(folder / "words.txt", order=random.Random(0))
+    store = TaskStore(folder)
+    done = run_plan(made, store, LocalEngine(0), observer=Silent())
+
+    def rows(name: str) -> list[dict[str, object]]:
+        return [row for batch in read_table(made, done, store, name) for row in batch.to_pylist()]
+
+    groups: dict[object, list[int]] = {}
+    for row in rows("share"):
+        groups.setdefault(row["key"], []).append(int(str(row["number"])))
+    assert {row["key"]: (row["number"], row["rows"]) for row in rows("chosen")} == {
+        key: (max(numbers), len(numbers)) for key, numbers in groups.items()
+    }
 
 
 def test_an_error_of_a_source_crosses_the_engine_with_its_details(engine: Engine, tmp_path: Path) -> None:

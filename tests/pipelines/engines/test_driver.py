@@ -9,23 +9,26 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from corpusmill.pipelines.engines import driver
+from corpusmill.pipelines.engines import driver, places
 from corpusmill.pipelines.engines.addresses import fingerprints
 from corpusmill.pipelines.engines.base import PLACE, Batches, ColumnFunction, Exchange, Function, Input, Map, Scan, Step
 from corpusmill.pipelines.engines.batches import IpcFile
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.engines.driver import Silent, run_plan
+from corpusmill.pipelines.engines.layers import Frame, SliceFile
 from corpusmill.pipelines.engines.local import LocalEngine
 from corpusmill.pipelines.engines.plan import Plan, ScanTask, units
 from corpusmill.pipelines.engines.store import STEPS, StepResult, TaskStore
 from corpusmill.pipelines.engines.tables import read_table
 from corpusmill.pipelines.engines.tasks import Task, TaskResult
 from corpusmill.schemas.errors import DamagedFileError, DataError, UnfinishedError, UsageError, WorkError
+from corpusmill.schemas.storage import Store
 
 ROWS = pa.schema([pa.field("n", pa.int64(), nullable=False)])
 
@@ -748,3 +751,134 @@ def test_a_changed_table_is_read_again_by_every_task(tmp_path: Path, marks: Path
         ((3,), True): [3, 3, 4, 4, 5],
     }
     assert fingerprints(beside(3))["added"] != fingerprints(beside(4))["added"]
+
+
+class Equal(Function):
+    """Returns the places of a number, with the number."""
+
+    wanted: int
+
+    def build(self) -> Callable[[Batches], Batches]:
+        return lambda batches: (batch.filter(pc.equal(batch["n"], self.wanted)) for batch in batches)
+
+
+def listing(marks: Path, *sizes: int, wanted: int) -> Plan:
+    """Return a plan that reads the labels of the rows with the number *wanted*, by their places."""
+    listed = pa.schema([*ROWS, pa.field(PLACE, pa.int64(), nullable=False)])
+    read = pa.schema([*ROWS, *LABELLED])
+    number = Equal(wanted=wanted)
+    found = Exchange(
+        name="found",
+        inputs=(Input("map", through=number, columns=("n", PLACE)),),
+        by="n",
+        order=(PLACE,),
+        function=Same(),
+        moved=listed,
+        schema=listed,
+    )
+    at = Input("map", columns=("label",), at="found")
+    again = Exchange(name="again", inputs=(at,), by="n", order=(), function=Same(), moved=read, schema=read)
+    return plan(marks, *sizes).extended([found, again])
+
+
+def test_only_batches_with_a_listed_row_are_read(tmp_path: Path, marks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step that needs the texts of a few documents must not open the files of all."""
+    opened: list[tuple[int, object]] = []
+    read_frames = places.frames
+
+    def recorded(piece: SliceFile, store: Store, **options: Any) -> Iterator[Frame]:
+        opened.append((piece.number, options["only"]))
+        return read_frames(piece, store, **options)
+
+    monkeypatch.setattr(places, "frames", recorded)
+    made = listing(marks, 3, 9000, 4, 6, wanted=5)
+    store = TaskStore(tmp_path / "w")
+
+    done = run(made, store)
+
+    assert tables(made, store, done)["again"] == [{"n": 5, "label": "same"}] * 2
+    assert len(opened) == 2
+    assert {tuple(only) for _, only in opened if isinstance(only, list)} == {(0,)}
+
+
+def test_other_places_are_another_result(tmp_path: Path, marks: Path) -> None:
+    """The list is part of the address of what is read by it."""
+    store = TaskStore(tmp_path / "w")
+    seen = {}
+    for wanted in (1, 2, 1):
+        made = listing(marks, 3, 2, wanted=wanted)
+        done = run(made, store)
+        seen[wanted, done["again"].cached] = [row["n"] for row in tables(made, store, done)["again"]]
+
+    assert seen == {(1, False): [1, 1], (2, False): [2], (1, True): [1, 1]}
+    assert fingerprints(listing(marks, 3, wanted=1))["again"] != fingerprints(listing(marks, 3, wanted=2))["again"]
+
+
+class Noted(Function):
+    """Returns the place of the number zero without a label, but with a note."""
+
+    note: str
+
+    def build(self) -> Callable[[Batches], Batches]:
+        def run(batches: Batches) -> Batches:
+            for batch in batches:
+                zero = batch.filter(pc.equal(batch["n"], 0))
+                notes = pa.array([self.note] * zero.num_rows, pa.string())
+                yield pa.record_batch(
+                    {PLACE: zero[PLACE], "label": pa.nulls(zero.num_rows, pa.string()), "note": notes}
+                )
+
+        return run
+
+
+def noting(marks: Path, note: str, *, keeps: tuple[str, ...]) -> Plan:
+    """Return a plan in which an exchange writes a note beside the labels, and a later map reads the labels."""
+    place = pa.field(PLACE, pa.int64(), nullable=False)
+    placed = pa.schema([place, *LABELLED, ("note", pa.string())])
+    noted = Exchange(
+        name="noted",
+        inputs=(Input("map", columns=("n", PLACE)),),
+        by="n",
+        order=(PLACE,),
+        function=Noted(note=note),
+        moved=pa.schema([*ROWS, place]),
+        schema=placed,
+    )
+    back = Exchange(
+        name="back",
+        inputs=(Input("noted"),),
+        by=PLACE,
+        order=(),
+        function=Same(),
+        moved=placed,
+        schema=placed,
+        onto="map",
+        keeps=keeps,
+    )
+    writes = pa.schema([("seen", pa.string())])
+    seen = Map(name="seen", of="back", function=Copy(into="seen"), reads=("label",), writes=writes)
+    return plan(marks, 3, 4).extended([noted, back, seen])
+
+
+def test_a_null_keeps_the_value_of_a_column_that_says_so(tmp_path: Path, marks: Path) -> None:
+    """A kept document gets the size of its cluster, and no verdict."""
+    store = TaskStore(tmp_path / "w")
+    made = noting(marks, "one", keeps=("label",))
+    rows = tables(made, store, run(made, store))["back"]
+    replaced = noting(marks, "one", keeps=())
+    others = tables(replaced, store, run(replaced, store))["back"]
+
+    kept = {(row["n"] == 0, row["label"], row["note"]) for row in rows}
+    assert kept == {(True, "same", "one"), (False, "same", None)}
+    assert {(row["n"] == 0, row["label"]) for row in others} == {(True, None), (False, "same")}
+
+
+def test_a_column_that_did_not_change_leaves_its_readers_valid(tmp_path: Path, marks: Path) -> None:
+    """A step that writes two columns, one of them anew, must not repeat what was computed from the other."""
+    store = TaskStore(tmp_path / "w")
+    run(noting(marks, "one", keeps=("label",)), store)
+
+    done = run(noting(marks, "two", keeps=("label",)), store)
+
+    assert done["back"].computed == 2
+    assert done["seen"].computed == 0

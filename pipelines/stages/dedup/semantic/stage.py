@@ -249,9 +249,9 @@ class SemanticDedup(Stage):
         """Return the rounds that decide vertices by the cosines of their vectors."""
         rank = f"{name}.rank"
 
-        def compare(compared: str, listed: str, leaders: str) -> Exchange:
+        def compare(compared: str, listed: str, leaders: str) -> tuple[Exchange, ...]:
             shown = ShowVectors(**vectors, rank=rank, leaders=leaders)
-            return compare_step(compared, shown, of=listed, threshold=self.threshold - BELOW)
+            return (compare_step(compared, shown, of=listed, threshold=self.threshold - BELOW),)
 
         return rounds_with(
             f"{name}.rounds",

@@ -60,7 +60,7 @@ class Contrary:
                 return self._map(step, done[step.of], context)
             case Exchange():
                 made = self._exchange(step, done)
-                return made if step.onto is None else _put_back(made, done[step.onto])
+                return made if step.onto is None else _put_back(made, done[step.onto], keeps=step.keeps)
             case Repeat():
                 return self._repeat(step, done, context)
         raise NotImplementedError(step)
@@ -116,7 +116,10 @@ class Contrary:
     def _read(self, source: Input, done: Mapping[str, pa.Table]) -> Batches:
         table = done[source.step]
         names = tuple(table.schema.names) if source.columns is None else source.columns
-        table = _with_places(table, names).select(list(names))
+        if source.at is not None:
+            table = _rows_at(table, done[source.at], names)
+        else:
+            table = _with_places(table, names).select(list(names))
         batches = self._cut(self._shuffled(table))
         return batches if source.through is None else self._bound(source.through).build()(batches)
 
@@ -153,7 +156,19 @@ def _with_places(table: pa.Table, names: Sequence[str]) -> pa.Table:
     return table.append_column(pa.field(PLACE, pa.int64(), nullable=False), places)
 
 
-def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
+def _rows_at(table: pa.Table, listed: pa.Table, names: Sequence[str]) -> pa.Table:
+    """Return the columns *names* at the places in *listed*, and its other columns."""
+    places = listed[PLACE].to_pylist()
+    assert len(set(places)) == len(places), "two rows for one place"
+    rows = _with_places(table, [PLACE])
+    position = {place: row for row, place in enumerate(rows[PLACE].to_pylist())}
+    rows = rows.select(list(names)).take(pa.array([position[place] for place in places], pa.int64()))
+    for field in (field for field in listed.schema if field.name != PLACE):
+        rows = rows.append_column(field, listed[field.name])
+    return rows
+
+
+def _put_back(made: pa.Table, table: pa.Table, *, keeps: Sequence[str] = ()) -> pa.Table:
     """Write the rows of *made* onto *table* by position, as defined in the contract of `Exchange.onto`."""
     rows = {row[PLACE]: row for row in made.to_pylist()}
     assert len(rows) == made.num_rows, "two rows for one place"
@@ -161,6 +176,8 @@ def _put_back(made: pa.Table, table: pa.Table) -> pa.Table:
         is_there = field.name in table.schema.names
         old = table[field.name].to_pylist() if is_there else [None] * table.num_rows
         values = [rows[place][field.name] if place in rows else value for place, value in enumerate(old)]
+        if field.name in keeps and is_there:
+            values = [value if new is None else new for new, value in zip(values, old, strict=True)]
         column = pa.array(values, field.type)
         if is_there:
             table = table.set_column(table.schema.get_field_index(field.name), field, column)

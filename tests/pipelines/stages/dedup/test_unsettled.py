@@ -10,7 +10,7 @@ import pytest
 from corpusmill.pipelines.engines.base import PLACE
 from corpusmill.pipelines.stages.dedup import unsettled
 from corpusmill.pipelines.stages.dedup.lists import INT64_LIST
-from corpusmill.pipelines.stages.dedup.priority import Order
+from corpusmill.pipelines.stages.dedup.priority import Order, priorities
 from corpusmill.pipelines.stages.dedup.unsettled import open_keys, unsettled_steps
 from corpusmill.pipelines.stages.verdicts import PLACE_FIELD
 from corpusmill.schemas.document import TIMESTAMP
@@ -23,17 +23,15 @@ DOCUMENTS = pa.schema(
         ("fetched_at", TIMESTAMP),
         ("bands", INT64_LIST),
         ("keeper", pa.int64()),
-        ("similarity", pa.float64()),
     ]
 )
-DECIDED = pa.schema([DOCUMENTS.field("keeper"), DOCUMENTS.field("similarity")])
 
 
 def documents(*rows: tuple[int, list[int], int | None]) -> pa.Table:
     """Return documents from time, band keys and place of the kept document, None for new ones; places count from 0."""
     return pa.Table.from_pylist(
         [
-            {PLACE: place, "id": f"{place:04}", "fetched_at": time, "bands": bands, "keeper": keeper, "similarity": 0.9}
+            {PLACE: place, "id": f"{place:04}", "fetched_at": time, "bands": bands, "keeper": keeper}
             for place, (time, bands, keeper) in enumerate(rows)
         ],
         schema=DOCUMENTS,
@@ -41,13 +39,15 @@ def documents(*rows: tuple[int, list[int], int | None]) -> pa.Table:
 
 
 def settled(how: Contrary, table: pa.Table, *, keep: Any = "oldest") -> tuple[list[int | None], set[int]]:
-    """Return the kept documents by place, after decisions have been taken back, and the keys of open documents."""
+    """Return the kept documents by place, None for open ones, and the keys of open documents."""
     order = Order(keep, ())
-    steps = unsettled_steps("settled", of="documents", bands="bands", columns=DECIDED, order=order)
-    tables = how.run(steps, {"documents": table})
-    rows = sorted(tables["settled"].to_pylist(), key=lambda row: row[PLACE])
-    assert all((row["keeper"] is None) == (row["similarity"] is None) for row in rows if row["keeper"] is not None)
-    return [row["keeper"] for row in rows], set(tables[open_keys("settled")]["band"].to_pylist())
+    steps = unsettled_steps("open", of="documents", carried="carried", bands="bands", order=order)
+    priority = priorities(table.combine_chunks().to_batches()[0], keep=keep)
+    carried = table.select([PLACE, "keeper"]).append_column("priority", priority)
+    tables = how.run(steps, {"documents": table.drop_columns("keeper"), "carried": carried})
+    opened = set(tables["open"][PLACE].to_pylist())
+    keepers = [None if row[PLACE] in opened else row["keeper"] for row in table.to_pylist()]
+    return keepers, set(tables[open_keys("open")]["band"].to_pylist())
 
 
 HOWS = [Contrary(parts=1, rows=1), Contrary(parts=3, rows=7, seed=1), Contrary(parts=2, rows=2, seed=5)]
@@ -109,7 +109,7 @@ def test_the_order_is_that_of_the_stage() -> None:
 def test_with_too_many_keys_every_kept_document_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """A task holds a bounded number of keys."""
     monkeypatch.setattr(unsettled, "MAX_FRONTS", 1)
-    table = documents((9, [10, 11], None), (1, [30], 1), (1, [40], 1))
+    table = documents((0, [10, 11], None), (1, [30], 1), (1, [40], 1))
 
     assert settled(Contrary(), table)[0] == [None, None, None]
 
@@ -121,3 +121,13 @@ def test_rounds_end_when_nothing_is_freed() -> None:
     settled(how, documents((1, [10], 0), (9, [10], None)))
 
     assert how.rounds == 1
+
+
+def test_documents_are_not_searched_if_no_new_one_is_before_a_kept_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With `keep: oldest` and a later crawl, reading the band keys of all documents would be in vain."""
+    monkeypatch.setattr(unsettled, "risky", lambda *_: pytest.fail("a document was searched"))
+
+    assert settled(Contrary(), documents((1, [10], 0), (2, [10], 0), (3, [10], None)))[0] == [0, 0, None]
+    assert settled(Contrary(), documents((3, [10], None)))[0] == [None]
+    with pytest.raises(pytest.fail.Exception, match="was searched"):
+        settled(Contrary(), documents((1, [10], 0), (0, [20], None)))
