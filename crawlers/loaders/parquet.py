@@ -22,10 +22,9 @@ from pydantic import Field
 
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, slice_bytes
 from corpusmill.crawlers.loaders.rows import FILE, MAX_DEPTH, RowLoader, offer_of
-from corpusmill.crawlers.loaders.streams import file_size, open_file, refuse_shorter, sha256_of
+from corpusmill.crawlers.loaders.streams import file_size, open_file, random_access, refuse_shorter, sha256_of
 from corpusmill.crawlers.loaders.vectors import float32_rows, is_list_of_numbers
 from corpusmill.schemas.errors import CorpusmillError, DataError, SourceError, UnfinishedError
-from corpusmill.schemas.storage import is_url, located
 
 _MAX_ROWS: Final = 1024
 _BATCH_BYTES: Final = 8_000_000
@@ -145,7 +144,7 @@ def _groups(metadata: pq.FileMetaData) -> list[_Group]:
 def _open(path: str, loader: Parquet) -> pq.ParquetFile:
     open_file(path).close()  # its errors are more precise than those of the Parquet reader
     try:
-        file = pq.ParquetFile(_ranges(path) if is_url(path) else path, pre_buffer=False)
+        file = pq.ParquetFile(random_access(path), pre_buffer=False)
     except (pa.ArrowException, OSError) as error:
         raise _broken_table("not a readable Parquet file", error, path) from error
     try:
@@ -164,11 +163,6 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
         file.close()
         raise
     return file
-
-
-def _ranges(url: str) -> pa.NativeFile:
-    store, key = located(url)
-    return store.open(key)
 
 
 def _require(schema: pa.Schema, name: str, key: str, path: str) -> None:

@@ -22,6 +22,7 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.recipes.stage_files import problems_of_files
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.archive_paths import is_member, split_archive
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
@@ -36,6 +37,7 @@ from corpusmill.schemas.located_yaml import (
 )
 from corpusmill.schemas.problems import Problems, Section, hint_among, shown
 from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
+from corpusmill.schemas.storage import is_url
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
@@ -399,8 +401,9 @@ def _look_for_inputs(
 def _look_for_input(
     path: Any, place: Place, base: Path, label: str, problems: Problems, *, field: str = "path"
 ) -> None:
-    if not isinstance(path, str) or not path or "\0" in path:
+    if not isinstance(path, str) or not path or "\0" in path or is_url(path):
         return
+    path = split_archive(path)[0] if is_member(path) else path
     try:
         pattern = absolute_pattern(path, base=base)
     except UnsetVariableError as error:
