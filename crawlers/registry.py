@@ -12,5 +12,10 @@ LOADERS: Final = {
     "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
+    "csv": "corpusmill.crawlers.loaders.csv_rows:Csv",
+    "sqlite": "corpusmill.crawlers.loaders.sqlite:Sqlite",
+    "postgresql": "corpusmill.crawlers.loaders.postgresql:Postgresql",
+    "arrow": "corpusmill.crawlers.loaders.arrow:Arrow",
+    "huggingface": "corpusmill.crawlers.loaders.huggingface:HuggingFace",
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
 }

@@ -6,7 +6,7 @@ import hashlib
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import pyarrow as pa
 from pydantic import Field, field_validator
@@ -21,6 +21,23 @@ from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.optouts import as_column
 from corpusmill.schemas.problems import HintedValueError
+
+ENCODING_DESCRIPTION: Final = (
+    "Encoding of files without a byte order mark: a label of the WHATWG Encoding Standard. "
+    "null: the encoding that a file declares, else UTF-8, else the most likely legacy encoding, if it is clear."
+)
+
+
+def known_encoding(encoding: str | None) -> str | None:
+    """Return *encoding*, the value of a field, if it is a label of the WHATWG Encoding Standard.
+
+    Raises:
+        HintedValueError: It is not.
+    """
+    if encoding is None or codec_of(encoding):
+        return encoding
+    hint = f"did you mean `{match}`?" if (match := closest(encoding)) else "use a label such as `windows-1252`"
+    raise HintedValueError("not a label of the WHATWG Encoding Standard", hint=hint)
 
 
 class OneDocument(Loader):
@@ -69,18 +86,11 @@ class Encoded(OneDocument):
 
     encoding: str | None = Field(
         default=None,
-        description="Encoding of files without a byte order mark: a label of the WHATWG Encoding Standard. "
-        "null: the encoding that a file declares, else UTF-8, else the most likely legacy encoding, if it is clear.",
+        description=ENCODING_DESCRIPTION,
         examples=["windows-1252"],
     )
 
-    @field_validator("encoding")
-    @classmethod
-    def _known(cls, encoding: str | None) -> str | None:
-        if encoding is None or codec_of(encoding):
-            return encoding
-        hint = f"did you mean `{match}`?" if (match := closest(encoding)) else "use a label such as `windows-1252`"
-        raise HintedValueError("not a label of the WHATWG Encoding Standard", hint=hint)
+    _known = field_validator("encoding")(known_encoding)
 
 
 class Html(Encoded, Respecting):

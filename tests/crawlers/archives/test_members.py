@@ -241,7 +241,10 @@ def test_a_tar_keeps_its_readable_members(tmp_path: Path) -> None:
         "cut.tar.gz": "error.truncated",
     }
     assert texts(loaded(tmp_path, "damaged.tar!/*.txt")) == {"good.txt": "good", "damaged.tar": "error.damaged"}
-    assert texts(loaded(tmp_path, ["no.tar!/*.txt", "no.zip!/*.txt"])) == {"no.tar": "error.damaged", "no.zip": "error.damaged"}
+    assert texts(loaded(tmp_path, ["no.tar!/*.txt", "no.zip!/*.txt"])) == {
+        "no.tar": "error.damaged",
+        "no.zip": "error.damaged",
+    }
 
 
 def random_bytes(size: int) -> bytes:
