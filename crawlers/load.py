@@ -24,7 +24,7 @@ from corpusmill.crawlers.loaders.base import Loader
 from corpusmill.crawlers.loaders.exported import EXPORT_SUFFIX, Exported
 from corpusmill.crawlers.loaders.streams import file_size, open_file, pieces, unreadable
 from corpusmill.crawlers.patterns import expanded, links_skipped_in, skipped_files
-from corpusmill.crawlers.registry import LOADERS
+from corpusmill.crawlers.registry import loader_table
 from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.errors import DataError, RecipeError, SourceError
 from corpusmill.schemas.raw import PASSED_OVER, SKIPPED_LINKS, RawFile, RawManifest
@@ -140,7 +140,7 @@ def loader_of(source: Source) -> Loader:
     Raises:
         RecipeError: The format is unknown, does not have a field, or refuses its value.
     """
-    place = LOADERS.get(source.format)
+    place = loader_table().get(source.format)
     if place is None:
         raise _unknown_format(source.format)
     module, _, name = place.partition(":")
@@ -196,8 +196,9 @@ def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[
 
 
 def _unknown_format(name: str) -> RecipeError:
-    close = get_close_matches(name, LOADERS, n=1)
-    hint = f"did you mean `{close[0]}`?" if close else f"formats: {', '.join(LOADERS)}"
+    known = loader_table()
+    close = get_close_matches(name, known, n=1)
+    hint = f"did you mean `{close[0]}`?" if close else f"formats: {', '.join(known)}"
     return RecipeError(f"unknown format {name!r}", field="format", value=name, hint=hint)
 
 

@@ -74,3 +74,23 @@ def schema(console: Console) -> None:
     from corpusmill.pipelines.recipes.reading import stage_table
 
     console.data(recipe_schema(stages=stage_table(), loaders=console.parts["acquisition"].loaders))
+
+
+@click.command()
+@click.option("--format", "name", metavar="NAME", help="Show all about this format.")
+@click.pass_obj
+def sources(console: Console, name: str | None) -> None:
+    """List the formats of `load`: their files, and the license, the origin and the tests of their usual data."""
+    from corpusmill.pipelines.projects.formats import described, formats
+
+    rows = formats(console.parts["acquisition"].loaders, name=name)
+    if console.as_json:
+        console.data(rows)
+    elif name is not None:
+        console.text(described(rows[0]))
+    else:
+        shown = [
+            {"format": row["format"], "files": ", ".join(row["suffixes"]) or "-", "how to get them": row["get"]}
+            for row in rows
+        ]
+        console.text(table(shown))

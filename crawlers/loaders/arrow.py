@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
-from corpusmill.crawlers.loaders.arrow_values import values
+from corpusmill.crawlers.loaders.arrow_values import is_text, values
 from corpusmill.crawlers.loaders.base import Offers
 from corpusmill.crawlers.loaders.rows import TEXT_FIELD_DESCRIPTION, RowLoader, offer_of
 from corpusmill.crawlers.loaders.streams import open_decompressed, packed, sha256_of
@@ -21,6 +21,7 @@ from corpusmill.schemas.errors import DataError
 
 _FILE_MAGIC = b"ARROW1"
 _MAX_ROWS = 1024
+_SAMPLE_ROWS = 200
 
 
 class Arrow(RowLoader):
@@ -45,6 +46,14 @@ class Arrow(RowLoader):
     def recognizes(cls, head: bytes) -> bool:
         """Return whether a file that begins with *head* is an IPC file or an IPC stream."""
         return head.startswith(_FILE_MAGIC) or (head[:4] == b"\xff\xff\xff\xff" and head[8:12] == b"\x10\0\0\0")
+
+    @classmethod
+    def sample(cls, path: str) -> list[dict[str, Any]]:
+        """Return the rows of the first batch of the file at *path*, with the columns of texts and whole numbers."""
+        with _stream(path) as rows:
+            names = [field.name for field in rows.schema if is_text(field.type) or pa.types.is_integer(field.type)]
+            batch = next(iter(rows), None)
+            return [] if batch is None else batch.slice(0, _SAMPLE_ROWS).select(names).to_pylist()
 
     def check(self, path: str) -> None:
         """Check the columns; a damaged file is set aside when it is read."""
@@ -84,12 +93,23 @@ def _batches(path: str, loader: Arrow) -> Iterator[pa.RecordBatch]:
         DataError: The file is not Arrow, or damaged.
         SourceError: It does not have the columns that *loader* names.
     """
+    with _stream(path) as rows:
+        yield from _checked(rows.schema, rows, loader, path)
+
+
+@contextlib.contextmanager
+def _stream(path: str) -> Iterator[pa.RecordBatchReader]:
+    """Yield the batches of the file at *path*; what follows the first bytes of an IPC file is a stream.
+
+    Raises:
+        DataError: The file is not Arrow, or damaged.
+    """
     try:
         with open_decompressed(path) as stream:
             if stream.peek(8)[: len(_FILE_MAGIC)] == _FILE_MAGIC:  # type: ignore[attr-defined]
-                stream.read(8)  # what follows is a stream, and then a footer that is not needed
+                stream.read(8)
             with pa.ipc.open_stream(stream) as rows:
-                yield from _checked(rows.schema, rows, loader, path)
+                yield rows
     except (pa.ArrowException, OSError, EOFError) as error:
         reason = " ".join(str(error).split())[:300]
         raise DataError(f"not a readable Arrow file: {reason}", kind="damaged") from error

@@ -57,6 +57,17 @@ class Loader(BaseModel, ABC):
         """
         return False
 
+    @classmethod
+    def sample(cls, path: str) -> list[dict[str, Any]] | None:  # noqa: ARG003, for subclasses
+        """Return some of the first rows of the file at *path*; None for formats whose records have no fields.
+
+        `init --from` detects the fields with the text and the id in them.
+
+        Raises:
+            DataError, SourceError: The file cannot be read.
+        """
+        return None
+
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return the slices ``[start, end)`` of the file at *path*, in bytes; one by default.
 

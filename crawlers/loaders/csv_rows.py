@@ -86,6 +86,15 @@ class Csv(RowLoader):
 
     _encoding = field_validator("encoding")(known_encoding)
 
+    @classmethod
+    def sample(cls, path: str) -> list[dict[str, Any]]:
+        """Return the rows in the first MiB of the file at *path*."""
+        layout = _layout(path, cls())
+        with open_decompressed(path) as stream:
+            text = _beginning(stream).decode(layout.codec, "replace").removeprefix("\ufeff")
+        rows = first_rows(text, layout.dialect)[1:]
+        return [{name: value for name, value in zip(layout.columns, row, strict=False) if value} for row in rows]
+
     def check(self, path: str) -> None:
         """Check the header; a file that is no table is set aside when it is read."""
         try:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
 import pyarrow as pa
 from pydantic import Field
 
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import Offers, cuts
 from corpusmill.crawlers.loaders.chats import chat_text
 from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
@@ -68,6 +69,11 @@ class JsonLines(RowLoader):
     the other fields of that object are ignored.
     """
 
+    about: ClassVar[About] = About(
+        license="A field `license`, else `license` in the recipe.",
+        get="Most data sets for language models, such as those on huggingface.co, have these files.",
+        tried="Samples of Dolma, and files of 1 GB.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
     version: ClassVar[int] = 3
 

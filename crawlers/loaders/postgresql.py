@@ -31,6 +31,7 @@ class Postgresql(Exported):
     )
 
     query: str = Field(
+        default="SELECT * FROM documents",
         min_length=1,
         description="SELECT statement whose rows are the records.",
         examples=["SELECT id, title, body AS text FROM articles"],

@@ -6,6 +6,7 @@ import contextlib
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar, Final, Self
 from urllib.parse import quote
@@ -32,6 +33,7 @@ _ALLOWED: Final = frozenset(
 _MAX_STEPS: Final = 10_000_000_000
 """Instructions of SQLite's virtual machine between two rows, about two minutes; sorting 10 M rows takes fewer."""
 _STEPS: Final = 1_000_000
+_SAMPLE_ROWS: Final = 200
 
 
 class Sqlite(RowLoader):
@@ -64,6 +66,18 @@ class Sqlite(RowLoader):
     def recognizes(cls, head: bytes) -> bool:
         """Return whether a file that begins with *head* is an SQLite database."""
         return head.startswith(MAGIC)
+
+    @classmethod
+    def sample(cls, path: str) -> list[dict[str, Any]]:
+        """Return the first rows of the only table of the database at *path*."""
+        with _connection(path) as connection:
+            restart = _limit_work(connection)
+            cursor = _executed(connection, cls(), path)
+            columns = [column[0] for column in cursor.description]
+            return [
+                {name: value for name, value in zip(columns, row, strict=True) if isinstance(value, str | int)}
+                for row in islice(_rows(cursor, restart), _SAMPLE_ROWS)
+            ]
 
     @model_validator(mode="after")
     def _one_of(self) -> Self:
@@ -173,17 +187,17 @@ def _extract(path: str, draft: Path) -> None:
             copy.write(piece)
 
 
-def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite3.Cursor:
+def _executed(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite3.Cursor:
     """Run the query.
 
     Raises:
         DataError: The database is damaged.
-        SourceError: The query is wrong, or a column is missing.
+        SourceError: The query is wrong.
     """
     try:
         query = loader.query or _table_query(connection, loader.table, path)
         connection.set_authorizer(lambda action, *_: sqlite3.SQLITE_OK if action in _ALLOWED else sqlite3.SQLITE_DENY)
-        cursor = connection.execute(query)
+        return connection.execute(query)
     except sqlite3.OperationalError as error:
         if "interrupt" in str(error):
             raise DataError(f"the query takes too long: {error}", kind="too_complex") from error
@@ -200,6 +214,15 @@ def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite
         raise DataError(f"the database is damaged: {error}", kind="damaged") from error
     except (sqlite3.ProgrammingError, sqlite3.Warning) as error:
         raise SourceError(f"{error}", file=path, field="query", hint="use one SELECT statement") from error
+
+
+def _cursor(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqlite3.Cursor:
+    """Run the query, which must give a column with text.
+
+    Raises:
+        DataError, SourceError: As `_executed`; or no column has the text.
+    """
+    cursor = _executed(connection, loader, path)
     columns = [column[0] for column in cursor.description or ()]
     names = loader.text_names
     if not any(name in columns for name in names):

@@ -169,8 +169,9 @@ def test_unreadable_files_are_reported_and_nothing_is_written(tmp_path: Path, na
         ("b.jsonl", "[1]\nnull\n", "no records, which are JSON objects or rows"),
         ("b.jsonl", '{"id": 1}\n', "no field with text"),
         ("b.jsonl", '{"text": "one"}\n{"te\n{"text": null}\n{"id": "3"}\n', "only 1 of the first 3 records has text"),
-        ("b.csv", "id,text\n", "no loader reads this format; convert it to JSON Lines or Parquet"),
-        ("b.tsv.gz", "id", "no loader reads this format; convert it to JSON Lines or Parquet"),
+        ("b.orc", "id,text\n", "no loader reads this format; convert it to JSON Lines or Parquet"),
+        ("b.avro.gz", "id", "no loader reads this format; convert it to JSON Lines or Parquet"),
+        ("b.csv", "id,n\n1,2\n", "no field with text"),
         (".hidden", "x", "has no files, or only hidden ones"),
     ],
 )
