@@ -93,4 +93,4 @@ def sources(console: Console, name: str | None) -> None:
             {"format": row["format"], "files": ", ".join(row["suffixes"]) or "-", "how to get them": row["get"]}
             for row in rows
         ]
-        console.text(table(shown))
+        console.text(table(shown, ["format", "files", "how to get them"]))

@@ -171,7 +171,7 @@ def test_unreadable_files_are_reported_and_nothing_is_written(tmp_path: Path, na
         ("b.jsonl", '{"text": "one"}\n{"te\n{"text": null}\n{"id": "3"}\n', "only 1 of the first 3 records has text"),
         ("b.orc", "id,text\n", "no loader reads this format; convert it to JSON Lines or Parquet"),
         ("b.avro.gz", "id", "no loader reads this format; convert it to JSON Lines or Parquet"),
-        ("b.csv", "id,n\n1,2\n", "no field with text"),
+        ("b.csv", "<html></html>", "cannot be read: begins with `<html></html`"),
         (".hidden", "x", "has no files, or only hidden ones"),
     ],
 )
