@@ -24,6 +24,11 @@ LOADERS: Final = {
     "arrow": "corpusmill.crawlers.loaders.arrow:Arrow",
     "huggingface": "corpusmill.crawlers.loaders.huggingface:HuggingFace",
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
+    "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
+    "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
+    "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
+    "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
 }
 
 

@@ -14,8 +14,9 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.dns": "The host name has no address.",
     "error.duplicate_name": "An archive has an earlier member with the same path.",
     "error.empty": "The file or the body has no content.",
-    "error.encrypted": "The file, or a member of an archive, is encrypted.",
     "error.encoding": "The character encoding is wrong or unclear, or the compressed body cannot be decoded.",
+    "error.encrypted": "The content or the member of an archive is encrypted, or protected against copying.",
+    "error.entities": "The XML declares entities of its own, which can expand to any size or name other files.",
     "error.no_text": "The record has no text, for example not in `text_field`.",
     "error.not_csv": "The lines are not a table, or a quote in them is not closed.",
     "error.not_html": "The content is not a web page.",
@@ -23,6 +24,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.not_regular": "A member of an archive is a link or a special file.",
     "error.not_text": "The content is binary, or of a media type that holds no document.",
     "error.not_warc": "The bytes are not a WARC or ARC record.",
+    "error.not_xml": "The record is not well-formed XML, or nested too deeply.",
     "error.ragged": "The row of a CSV file has more fields than the table has columns.",
     "error.redirect_loop": "The page redirects to a URL that was already requested on the way to it.",
     "error.timeout": "The server did not answer in time, or its answer did not end in time.",
@@ -35,6 +37,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.unexpected": "A stage failed on this record: a bug in the stage. The message names the exception.",
     "error.unsafe_path": "The path of a member leads out of its archive.",
     "error.unreadable": "The file cannot be parsed.",
+    "error.wrong_format": "The file is not of the `format` that the recipe names.",
 }
 """Meaning of each rule. A loader of another distribution may add rules of its own with the prefix ``error.``."""
 

@@ -1,4 +1,4 @@
-"""What `corpusmill sources` says about a format beside its fields."""
+"""What `corpusmill sources` tells about a format."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class About:
-    """Facts about the data that a format usually holds.
+    """What a user should know before using a data set.
 
     Args:
-        license: The license of the usual data, and where a record states it.
+        license: Under which terms its texts are published, and where a record says so.
         get: How to get the real data.
-        tried: The files and data sets on which the loader was tried.
+        tried: On which real files the loader was tried, with what result.
     """
 
     license: str
-    """The license of the usual data, and where a record states it."""
     get: str
-    """How to get the real data."""
     tried: str
-    """The files and data sets on which the loader was tried."""

@@ -41,7 +41,7 @@ from corpusmill.schemas.storage import is_url
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
-    *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex", "feed"),
+    *("wikipedia", "jats", "medline", "tei", "pdf", "docx", "epub", "latex"),
     *("sitemap", "xml"),
 )
 """Names that are planned but not implemented; the error says so."""
