@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.archives.entries import Entry
-from corpusmill.crawlers.archives.members import MAX_NESTING, entries_of
+from corpusmill.crawlers.archives.members import entries_of
 from corpusmill.crawlers.patterns import expanded, fits, matching_files
-from corpusmill.schemas.archive_paths import ARCHIVE_SUFFIXES, SEPARATOR, is_member, split_archive
+from corpusmill.schemas.archive_paths import ARCHIVE_SUFFIXES, MAX_NESTING, SEPARATOR, is_member, split_archive
 from corpusmill.schemas.errors import DataError, SourceError
 from corpusmill.schemas.storage import is_url, located, open_store
 

@@ -54,7 +54,7 @@ class Postgresql(Exported):
                 connection.read_only = True
                 with connection.cursor(name="corpusmill") as cursor:
                     cursor.itersize = _ROWS
-                    cursor.execute(self.query)  # type: ignore[call-overload]  # the query is the user's
+                    cursor.execute(self.query.encode())
                     for row in cursor:
                         yield {column: _plain(value) for column, value in row.items()}
         except (psycopg.ProgrammingError, psycopg.DataError, psycopg.InternalError) as error:

@@ -206,7 +206,7 @@ def test_wrong_use_is_reported(tmp_path: Path) -> None:
     """The hint has the allowed values."""
     with pytest.raises(UsageError, match="unknown template `sites`") as caught:
         init(tmp_path, template="sites", loaders=LOADERS)
-    assert caught.value.hint == "did you mean `site`?; templates: files, site"
+    assert caught.value.hint == f"did you mean `site`?; templates: {', '.join(TEMPLATES)}"
 
     with pytest.raises(UsageError, match="does not exist"):
         init(tmp_path, source=tmp_path / "missing", loaders=LOADERS)
