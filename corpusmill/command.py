@@ -30,6 +30,7 @@ COMMANDS: Final = {
             "corpusmill.commands.project:doctor",
             "Check the installation and the workspace.",
         ),
+        "sources": ("corpusmill.commands.project:sources", "List the formats that can be loaded."),
         "schema": ("corpusmill.commands.project:schema", "Print the JSON Schema of recipes."),
         "try": ("corpusmill.commands.pages:try_", "Show what each stage does to one document."),
         "extract": ("corpusmill.commands.pages:extract", "Extract the main text of HTML pages."),

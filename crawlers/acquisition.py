@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from corpusmill.crawlers.registry import LOADERS
+from corpusmill.crawlers.registry import loader_table
 from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
@@ -16,7 +16,10 @@ from corpusmill.schemas.storage import Store
 class CrawlersAcquisition:
     """Crawls and loads. Heavy modules are imported when they are used."""
 
-    loaders: Mapping[str, str] = LOADERS
+    @property
+    def loaders(self) -> Mapping[str, str]:
+        """The table of formats, those of other distributions included."""
+        return loader_table()
 
     def crawl(
         self,

@@ -99,10 +99,16 @@ def kind_of(name: str) -> str:
 
 def _place(pattern: str, base: Path) -> Path:
     """Return *pattern* as a path from the folder *base*."""
-    return Path(os.path.normpath(base / Path(_expanded(pattern)).expanduser()))
+    return Path(os.path.normpath(base / Path(expanded(pattern)).expanduser()))
 
 
-def _expanded(pattern: str) -> str:
+def expanded(pattern: str) -> str:
+    """Return *pattern* with the values of environment variables, ``${NAME}``.
+
+    Raises:
+        RecipeError: A variable is not set.
+    """
+
     def value(variable: re.Match[str]) -> str:
         if variable[1] not in os.environ:
             name = variable[1]
@@ -131,7 +137,7 @@ def _matching(prefix: Path, parts: tuple[str, ...], follow_links: bool) -> Itera
     if _ANY_DEPTH in parts:
         files = linked_files if follow_links else own_files
         for file in files(prefix, hidden=any(part.startswith(".") for part in parts)):
-            if _fits(file.relative_to(prefix).parts, parts):
+            if fits(file.relative_to(prefix).parts, parts):
                 yield file
     else:
         for name in glob.iglob(str(Path(*parts)), root_dir=prefix):  # noqa: PTH207, Path.glob includes hidden files
@@ -141,19 +147,19 @@ def _matching(prefix: Path, parts: tuple[str, ...], follow_links: bool) -> Itera
                 refuse_broken_link(prefix / name)
 
 
-def _fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
+def fits(names: tuple[str, ...], parts: tuple[str, ...]) -> bool:
     """Return whether the path *names* matches the pattern *parts*; ``**`` matches any number of folders.
 
-    >>> _fits(("a", "b", "c.txt"), ("**", "*.txt")), _fits(("c.txt",), ("**", "*.txt")), _fits(("a",), ("**", "*.txt"))
+    >>> fits(("a", "b", "c.txt"), ("**", "*.txt")), fits(("c.txt",), ("**", "*.txt")), fits(("a",), ("**", "*.txt"))
     (True, True, False)
     """
     if not parts:
         return not names
     if parts[0] == _ANY_DEPTH:
-        return _fits(names, parts[1:]) or (bool(names) and not _is_hidden(names[0], "") and _fits(names[1:], parts))
+        return fits(names, parts[1:]) or (bool(names) and not _is_hidden(names[0], "") and fits(names[1:], parts))
     if not names or _is_hidden(names[0], parts[0]):
         return False
-    return fnmatchcase(names[0], parts[0]) and _fits(names[1:], parts[1:])
+    return fnmatchcase(names[0], parts[0]) and fits(names[1:], parts[1:])
 
 
 def _is_hidden(name: str, part: str) -> bool:

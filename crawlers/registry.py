@@ -1,9 +1,14 @@
-"""The table of formats that `load` reads: their names in a recipe, and their loaders. Reading it imports nothing."""
+"""The table of formats that `load` reads: their names in a recipe, and their loaders. Reading it imports no loader."""
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
+from corpusmill.schemas.errors import RecipeError
+
+ENTRY_POINTS: Final = "corpusmill.loaders"
+"""The group of entry points with which other distributions add formats."""
 LOADERS: Final = {
     "warc": "corpusmill.crawlers.loaders.warc:Warc",
     "html": "corpusmill.crawlers.loaders.files:Html",
@@ -12,6 +17,11 @@ LOADERS: Final = {
     "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
+    "csv": "corpusmill.crawlers.loaders.csv_rows:Csv",
+    "sqlite": "corpusmill.crawlers.loaders.sqlite:Sqlite",
+    "postgresql": "corpusmill.crawlers.loaders.postgresql:Postgresql",
+    "arrow": "corpusmill.crawlers.loaders.arrow:Arrow",
+    "huggingface": "corpusmill.crawlers.loaders.huggingface:HuggingFace",
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
@@ -20,3 +30,28 @@ LOADERS: Final = {
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
 }
+
+
+def loader_table() -> dict[str, str]:
+    """Return `LOADERS`, then the formats of other distributions.
+
+    Raises:
+        RecipeError: A distribution has a format with a name that is already used.
+    """
+    table = dict(LOADERS)
+    for name, place, owner in _added():
+        if table.setdefault(name, place) != place:
+            raise RecipeError(
+                f"two formats have the name `{name}`: {table[name]} and {place}",
+                hint=f"uninstall {owner}, or rename its entry point",
+            )
+    return table
+
+
+@cache
+def _added() -> tuple[tuple[str, str, str], ...]:
+    """Return name, place and distribution of each entry point; distributions are not installed during a run."""
+    from importlib.metadata import entry_points  # 20 ms, which `--help` does not need
+
+    found = sorted(entry_points(group=ENTRY_POINTS), key=lambda entry: entry.name)
+    return tuple((entry.name, entry.value, entry.dist.name if entry.dist else entry.value) for entry in found)

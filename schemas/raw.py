@@ -9,9 +9,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from corpusmill.schemas.archive_paths import is_member, split_archive
 from corpusmill.schemas.crawl_statistics import CrawlStatistics
 from corpusmill.schemas.errors import DamagedFileError
-from corpusmill.schemas.storage import Store, located
+from corpusmill.schemas.storage import Store, is_url, located
 
 RAW_FORMAT_VERSION = 1
 PASSED_OVER = "passed_over."
@@ -25,7 +26,10 @@ class RawFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = Field(description="Absolute for a file read in place; relative to the manifest if copied or crawled.")
+    path: str = Field(
+        description="Absolute, or a URL, for a file read in place; relative to the manifest if copied or crawled. "
+        "A member of an archive has the path of the archive, `!/` and its path in there."
+    )
     name: str = Field(description="POSIX path from the pattern's fixed prefix: the `source_id` of a one-document file.")
     size: int = Field(ge=0, description="Bytes.")
     sha256: str
@@ -41,16 +45,34 @@ class RawFile(BaseModel):
         "is not read. Null: unknown.",
     )
     mark: str | None = Field(
-        default=None, description="On a store: a value that changes when the object is replaced, such as its ETag."
+        default=None,
+        description="On a store: a value that changes when the object is replaced, such as its ETag. For a member of "
+        "an archive: a value that changes when the archive is replaced.",
     )
+    rule: str | None = Field(
+        default=None,
+        description="For a member of an archive that cannot be read, such as an encrypted one: the rule under which "
+        "it is set aside.",
+    )
+    message: str | None = Field(default=None, description="Why a file with a `rule` cannot be read.")
 
     @property
     def is_in_place(self) -> bool:
         """Whether the file is outside the workspace, at the path that the recipe names."""
-        return self.path.startswith("/")
+        return self.path.startswith("/") or is_url(self.path)
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the file is a member of an archive that is read in place."""
+        return self.is_in_place and is_member(self.path)
 
     def stored(self, raw: Store) -> tuple[Store, str]:
-        """Return the store and the key of the file; *raw* is the store of the source's manifest."""
+        """Return the store and the key of the file; *raw* is the store of the source's manifest.
+
+        For a member of an archive, these are the store and the key of the archive.
+        """
+        if self.is_member:
+            return located(split_archive(self.path)[0])
         return located(self.path) if self.is_in_place else (raw, self.path)
 
 

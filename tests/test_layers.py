@@ -225,6 +225,11 @@ TOUCHES_FILES = {
         "pipelines/engines/merging",
         "pipelines/engines/spills",
     },
+    "writes to a local path from the cache": {
+        "crawlers/archives/members",
+        "crawlers/archives/tars",
+        "crawlers/loaders/sqlite",
+    },
     "writes to a local path from the store": {
         "pipelines/dataset/publish",
         "pipelines/engines/batches",

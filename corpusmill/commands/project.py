@@ -13,7 +13,9 @@ from corpusmill.terminal.console import Console, table
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=".")
-@click.option("--template", help="Kind of project: files or site.")
+@click.option(
+    "--template", help="Kind of project: files, site, wikipedia, news, papers, medical, books, forum or code."
+)
 @click.option("--from", "source", type=click.Path(path_type=Path, exists=True), help="Write a recipe for these files.")
 @click.pass_obj
 def init(console: Console, directory: Path, template: str | None, source: Path | None) -> None:
@@ -74,3 +76,23 @@ def schema(console: Console) -> None:
     from corpusmill.pipelines.recipes.reading import stage_table
 
     console.data(recipe_schema(stages=stage_table(), loaders=console.parts["acquisition"].loaders))
+
+
+@click.command()
+@click.option("--format", "name", metavar="NAME", help="Show all about this format.")
+@click.pass_obj
+def sources(console: Console, name: str | None) -> None:
+    """List the formats of `load`: their files, and the license, the origin and the tests of their usual data."""
+    from corpusmill.pipelines.projects.formats import described, formats
+
+    rows = formats(console.parts["acquisition"].loaders, name=name)
+    if console.as_json:
+        console.data(rows)
+    elif name is not None:
+        console.text(described(rows[0]))
+    else:
+        shown = [
+            {"format": row["format"], "files": ", ".join(row["suffixes"]) or "-", "how to get them": row["get"]}
+            for row in rows
+        ]
+        console.text(table(shown, ["format", "files", "how to get them"]))

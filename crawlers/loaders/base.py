@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
@@ -41,9 +42,32 @@ class Loader(BaseModel, ABC):
     depends: ClassVar[tuple[str, ...]] = ()
     suffixes: ClassVar[tuple[str, ...]] = ()
     uses_name: ClassVar[bool] = False
+    extra: ClassVar[str | None] = None
+    """The extra of corpusmill that the loader needs; None if it needs none."""
+    about: ClassVar[About | None] = None
+    """What `corpusmill sources` says about the data of this format."""
     site_policy: ClassVar[str | None] = None
     """``module:Class`` that judges pages by the files of their site, which `site_files` reads; None if there are none.
     """
+
+    @classmethod
+    def recognizes(cls, head: bytes) -> bool:  # noqa: ARG003, for subclasses
+        """Return whether *head*, the first (decompressed) bytes of a file, is clearly the beginning of this format.
+
+        `init --from` asks if several formats have the suffix of the file, or none has.
+        """
+        return False
+
+    @classmethod
+    def sample(cls, path: str) -> list[dict[str, Any]] | None:  # noqa: ARG003, for subclasses
+        """Return some of the first rows of the file at *path*; None for formats whose records have no fields.
+
+        `init --from` detects the fields with the text and the id in them.
+
+        Raises:
+            DataError, SourceError: The file cannot be read.
+        """
+        return None
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return the slices ``[start, end)`` of the file at *path*, in bytes; one by default.

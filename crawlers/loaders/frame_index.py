@@ -22,6 +22,7 @@ import zstandard
 
 from corpusmill.crawlers.loaders.base import slice_bytes
 from corpusmill.crawlers.loaders.streams import MAGIC_BYTES, ZSTD_MAGIC, compression, open_file, unreadable
+from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.storage import is_url
 
 _BGZF_HEAD: Final = struct.Struct("<4s6xH2sHH")
@@ -57,12 +58,13 @@ class FrameIndex(NamedTuple):
 def frame_index(path: str) -> FrameIndex | None:
     """Return the index of the compressed file at *path*, or None if it must be read as one stream.
 
-    A file behind a URL is always read as one stream, because walking its headers would take thousands of requests.
+    A file behind a URL is always read as one stream, because walking its headers would take thousands of requests; so
+    is a member of an archive.
 
     Raises:
         SourceError: The file is missing or unreadable.
     """
-    if is_url(path):
+    if is_url(path) or is_member(path):
         return None
     try:
         status = Path(path).stat()

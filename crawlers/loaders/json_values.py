@@ -41,12 +41,12 @@ class JsonText(NamedTuple):
         return {"source_id": digest, "record_sha256": digest, "rule": f"error.{kind}", "message": message}
 
 
-def json_form(path: str, *, text_field: str) -> Form:
+def json_form(path: str, *, text_fields: tuple[str, ...]) -> Form:
     """Detect the form of the file at *path* from its first line, or from more of the file if that is ambiguous.
 
     ``lines``: one value per line.
     ``values``: consecutive values of several lines each; arrays contain records.
-    ``envelope``: one object without *text_field* that has an array of objects in a field.
+    ``envelope``: one object without one of *text_fields* that has an array of objects in a field.
 
     Raises:
         SourceError: The file is missing or unreadable.
@@ -60,7 +60,7 @@ def json_form(path: str, *, text_field: str) -> Form:
             if not head.startswith(b"{") or not (is_open or is_long or not _first_line(stream)[0]):
                 return "lines"
         with open_decompressed(path) as stream:
-            if _is_envelope(JsonStream(stream), text_field):
+            if _is_envelope(JsonStream(stream), text_fields):
                 return "envelope"
     except BrokenStreamError:
         return "lines"  # reading the file reports the error
@@ -75,12 +75,12 @@ def _first_line(stream: BinaryIO) -> tuple[bytes, bool]:
     return b"", False
 
 
-def _is_envelope(values: JsonStream, text_field: str) -> bool:
+def _is_envelope(values: JsonStream, text_fields: tuple[str, ...]) -> bool:
     has_records = False
     try:
         for name in values.names():
             first = values.peek()
-            if first == b'"' and json.loads(name) == text_field:
+            if first == b'"' and json.loads(name) in text_fields:
                 return False
             if first != b"[":
                 values.value(keep=False)

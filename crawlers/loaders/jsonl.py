@@ -13,11 +13,14 @@ from typing import Any, BinaryIO, ClassVar, Final, NamedTuple, NoReturn
 import pyarrow as pa
 from pydantic import Field
 
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import Offers, cuts
+from corpusmill.crawlers.loaders.chats import chat_text
 from corpusmill.crawlers.loaders.frame_index import FrameIndex, frame_index
 from corpusmill.crawlers.loaders.json_values import MAX_VALUE_BYTES, JsonText, json_form, records
 from corpusmill.crawlers.loaders.rows import (
     MAX_DEPTH,
+    TEXT_FIELD_DESCRIPTION,
     Naming,
     RowLoader,
     has_lone_surrogate,
@@ -66,12 +69,25 @@ class JsonLines(RowLoader):
     the other fields of that object are ignored.
     """
 
+    about: ClassVar[About] = About(
+        license="A field `license`, else `license` in the recipe.",
+        get="Most data sets for language models, such as those on huggingface.co, have these files.",
+        tried="Samples of Dolma, and files of 1 GB.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = packed(".jsonl", ".ndjson", ".json")
     version: ClassVar[int] = 3
 
-    text_field: str = Field(default="text", min_length=1, description="Field that contains the text.")
+    text_field: str = Field(default="text", min_length=1, description=TEXT_FIELD_DESCRIPTION)
     id_field: str | None = Field(
         default="id", min_length=1, description="Field with the id of a record; it may be missing.", examples=["id"]
+    )
+
+    messages_field: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Field with a list of messages, each with a role or an author and a content, that become the text. "
+        "Names of authors are replaced by numbers.",
+        examples=["messages"],
     )
 
     def slices(self, path: str) -> list[tuple[int, int]]:
@@ -80,7 +96,7 @@ class JsonLines(RowLoader):
         A compressed file has more than one slice only if its frames can be indexed (`frame_index`).
         """
         is_packed = is_compressed(path)
-        if json_form(path, text_field=self.text_field) != "lines":
+        if json_form(path, text_fields=self.text_names) != "lines":
             return [(0, -1 if is_packed else file_size(path))]
         if not is_packed:
             return cuts(path)
@@ -130,7 +146,7 @@ class JsonLines(RowLoader):
         except DataError as error:
             return JsonRow(text.offset, None, error.rule, error.message)
         if b"\\ud" in (text.data or b"").lower():
-            if any(has_lone_surrogate(value.get(name)) for name in (self.text_field, self.id_field or "id")):
+            if any(has_lone_surrogate(value.get(name)) for name in (*self.text_names, self.id_field or "id")):
                 message = "the text or the id is not valid Unicode"
                 return JsonRow(text.offset, None, "error.encoding", message)
             whole = without_lone_surrogates(value)
@@ -143,7 +159,7 @@ class JsonLines(RowLoader):
         Raises:
             DataError: The rest of the file cannot be read, and this slice reports it.
         """
-        form = json_form(path, text_field=self.text_field)
+        form = json_form(path, text_fields=self.text_names)
         if form == "lines":
             stream, position = _first_line(path, start, frames)
             with stream:
@@ -160,9 +176,16 @@ class JsonLines(RowLoader):
             if start == 0:
                 raise
 
+    def _with_chat(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return *row* with the text of its messages in place of the messages."""
+        if self.messages_field is None:
+            return row
+        rest = {name: value for name, value in row.items() if name not in {self.messages_field, self.text_field}}
+        return rest | {self.text_field: chat_text(row.get(self.messages_field))}
+
     def _offer(self, text: JsonText, naming: Naming, vectors: VectorField | None) -> dict[str, Any]:
         try:
-            return offer_of(_object(text), text_field=self.text_field, naming=naming, vectors=vectors)
+            return offer_of(self._with_chat(_object(text)), text_field=self.text_field, naming=naming, vectors=vectors)
         except DataError as error:
             return text.bad(error.kind, error.message)
 

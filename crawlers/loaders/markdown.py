@@ -14,6 +14,7 @@ from markdown_it.parser_inline import ParserInline
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.front_matter import front_matter
 from corpusmill.crawlers.loaders.header_fields import described
@@ -48,6 +49,11 @@ class Markdown(Encoded):
     metadata.
     """
 
+    about: ClassVar[About] = About(
+        license="`license` in the front matter, else in the recipe.",
+        get="Documentation in repositories.",
+        tried="The Rust book.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = packed(".md", ".markdown", ".mdown")
     version: ClassVar[int] = 5
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "PyYAML")

@@ -8,6 +8,7 @@ from email.message import Message
 from typing import Any, ClassVar, Final
 
 from corpusmill.crawlers.loaders import markdown
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.files import OneDocument
 from corpusmill.crawlers.loaders.rows import is_too_large
 from corpusmill.schemas.errors import DataError
@@ -19,6 +20,11 @@ _HOME_PAGES: Final = ("homepage", "home", "documentation", "repository", "source
 class PackageMetadata(OneDocument):
     """Core metadata of Python distributions; the text is the description, parsed according to its content type."""
 
+    about: ClassVar[About] = About(
+        license="The fields `License-Expression` and `License`.",
+        get="Installed Python packages: `site-packages/*.dist-info/METADATA`.",
+        tried="The packages of an environment.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = ("METADATA", "PKG-INFO")
     version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py", "docutils")

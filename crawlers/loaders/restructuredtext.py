@@ -16,6 +16,7 @@ from docutils.parsers.rst.states import Inliner
 from docutils.readers.standalone import Reader
 from docutils.transforms import Transform
 
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.header_fields import described
 from corpusmill.crawlers.loaders.markdown import MAX_MARKUP_BYTES
@@ -68,6 +69,11 @@ class RestructuredText(Encoded):
     The fields at the top give the license and the day of publication; the others become metadata.
     """
 
+    about: ClassVar[About] = About(
+        license="`license` in the recipe.",
+        get="Documentation in repositories, such as PEPs.",
+        tried="PEPs 8, 20 and 484, and the documentation of Scrapy.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = packed(".rst", ".rest")
     version: ClassVar[int] = 4
     depends: ClassVar[tuple[str, ...]] = ("docutils",)

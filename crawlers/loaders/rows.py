@@ -21,9 +21,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from corpusmill.crawlers.loaders.base import Loader
+from corpusmill.crawlers.loaders.templates import template_of
 from corpusmill.crawlers.loaders.vectors import VectorField, taken
 from corpusmill.schemas.document import MAX_TEXT_BYTES
 from corpusmill.schemas.identity import ID_COUNTS, canonical_json, capture_hash, row_hash
@@ -49,12 +50,17 @@ _MAX_NAME_CHARACTERS: Final = 60
 FILE: Final = "file"
 """The part of `id_from` that means the name of the file."""
 MAX_PARTS: Final = 8
+TEXT_FIELD_DESCRIPTION: Final = (
+    "Field that contains the text, or a template of several, such as `{title}: {body}`, in which `{{` is a brace and "
+    "missing fields are empty. `text` is another name for it."
+)
 
 
 class RowLoader(Loader):
     """A loader of rows whose ids are one field, or several parts."""
 
     text_field: str = "text"
+    """A field, or a template such as ``{title}: {body}`` (`templates`)."""
     id_field: str | None = None
     id_from: tuple[Annotated[str, Field(min_length=1)], ...] | None = Field(
         default=None,
@@ -90,9 +96,20 @@ class RowLoader(Loader):
             )
         return self
 
+    @field_validator("text_field", check_fields=False)
+    @classmethod
+    def _is_field_or_template(cls, text_field: str) -> str:
+        template_of(text_field)
+        return text_field
+
+    @property
+    def text_names(self) -> tuple[str, ...]:
+        """The fields that the text consists of."""
+        return text_fields(self.text_field)
+
     @model_validator(mode="after")
     def _has_vectors_apart(self) -> Self:
-        others = {"text_field": (self.text_field,), "id_field": (self.id_field,), "id_from": self.id_from or ()}
+        others = {"text_field": self.text_names, "id_field": (self.id_field,), "id_from": self.id_from or ()}
         other = next((name for name, fields in others.items() if self.vector_field in fields), None)
         if self.vector_field is not None and other is not None:
             problem = f"`{self.vector_field}` is also the field of `{other}`"
@@ -158,6 +175,16 @@ class Naming:
         return None
 
 
+def text_fields(text_field: str) -> tuple[str, ...]:
+    """Return the fields of *text_field*, which is one or a template.
+
+    >>> text_fields("text"), text_fields("{title}: {body}")
+    (('text',), ('title', 'body'))
+    """
+    template = template_of(text_field)
+    return (text_field,) if template is None else template.fields
+
+
 def _joined(parts: list[str]) -> str:
     """Join *parts* with ``#``, escaped in all parts but the last, so that different parts have different ids."""
     return "#".join([*(part.replace("%", "%25").replace("#", "%23") for part in parts[:-1]), parts[-1]])
@@ -187,20 +214,24 @@ def _offer_of(row: dict[str, Any], *, text_field: str, naming: Naming, apart: fr
     try:
         digest = row_hash(row)
     except UnicodeEncodeError:
-        if any(has_lone_surrogate(row.get(name)) for name in (text_field, *naming.fields)):
+        if any(has_lone_surrogate(row.get(name)) for name in (*text_fields(text_field), *naming.fields)):
             return _bad(capture_hash(repr(row).encode()), "encoding", "the text or the id is not valid Unicode")
         return _offer_of(without_lone_surrogates(row), text_field=text_field, naming=naming, apart=apart)
     except ValueError as error:
         return _bad(capture_hash(repr(row).encode()), "not_json", str(error))
     name = naming.name_of(row)
     source_id = name or digest
-    text = row.get(text_field)
+    template = template_of(text_field)
+    text = row.get(text_field) if template is None else template.render(row)
+    if template is not None and text is None:
+        problem = f"has no text in {_names(list(template.fields))}"
+        return _bad(digest, "no_text", f"{problem}; {_field_summary(row)}", source_id)
     if not isinstance(text, str):
         problem = f"has no field `{text_field}`" if text is None else f"field `{text_field}` is {_kind(text)}, not text"
         return _bad(digest, "no_text", f"{problem}; {_field_summary(row)}", source_id)
     if is_too_large(text):
         return _bad(digest, "too_large", f"the text is larger than {MAX_TEXT_BYTES:,} bytes", source_id)
-    used = {text_field, *apart, *(naming.fields if name is not None else ())}
+    used = {*text_fields(text_field), *apart, *(naming.fields if name is not None else ())}
     columns = _described(row, used=used)
     columns.update(source_id=source_id, record_sha256=digest, text=text)
     return columns

@@ -14,12 +14,16 @@ import zlib
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import zstandard
 
+from corpusmill.schemas.archive_paths import is_member
 from corpusmill.schemas.errors import DamagedFileError, DataError, SourceError, UnfinishedError
 from corpusmill.schemas.storage import is_url, located
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 XZ_MAGIC: Final = b"\xfd7zXZ\x00"
@@ -72,12 +76,17 @@ class _SourceFile(io.FileIO):
 
 
 def open_file(path: str) -> io.BufferedReader:
-    """Open the file at *path*, which can be a URL, for reading.
+    """Open the file at *path* for reading, which can be a URL or a member of an archive.
 
     Raises:
+        DataError: A member of an archive cannot be read.
         SourceError: The file is missing, a folder, or unreadable.
         UnfinishedError: A store does not respond.
     """
+    if is_member(path):
+        from corpusmill.crawlers.archives.members import open_member  # it imports this module
+
+        return cast("io.BufferedReader", open_member(path))
     try:
         if is_url(path):
             store, key = located(path)
@@ -87,13 +96,34 @@ def open_file(path: str) -> io.BufferedReader:
         raise unreadable(path, error) from error
 
 
-def file_size(path: str) -> int:
-    """Return the size in bytes of the file at *path*, which can be a URL.
+def random_access(path: str) -> str | pa.NativeFile:
+    """Return the file at *path* as pyarrow reads it: a local path, or an open file for a URL or a member.
 
     Raises:
+        DataError, SourceError, UnfinishedError: As `open_file`.
+    """
+    if is_member(path):
+        import pyarrow as pa
+
+        return pa.PythonFile(open_file(path), mode="r")
+    if is_url(path):
+        store, key = located(path)
+        return store.open(key)
+    return path
+
+
+def file_size(path: str) -> int:
+    """Return the size in bytes of the file at *path*, which can be a URL or a member of an archive.
+
+    Raises:
+        DataError: A member of an archive cannot be read.
         SourceError: The file is missing, or a parent folder cannot be searched.
         UnfinishedError: A store does not respond.
     """
+    if is_member(path):
+        from corpusmill.crawlers.archives.members import member_size  # it imports this module
+
+        return member_size(path)
     try:
         if is_url(path):
             store, key = located(path)

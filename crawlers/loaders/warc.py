@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from corpusmill.crawlers.loaders import warc_frames
+from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import MIN_PACKED_SLICE_BYTES, Offers, Respecting, cuts
 from corpusmill.crawlers.loaders.http_body import decoded_body
 from corpusmill.crawlers.loaders.media import (
@@ -63,6 +64,11 @@ class Warc(Respecting):
     of its site, if the source's archives have them.
     """
 
+    about: ClassVar[About] = About(
+        license="A link with `rel=license` in a page, else `license` in the recipe.",
+        get="Common Crawl, at commoncrawl.org, and other web archives.",
+        tried="Samples of Common Crawl, ClueWeb, warcio, jwarc and StormCrawler; ARC, WET and WAT files.",
+    )
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
     version: ClassVar[int] = 5
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)

@@ -16,7 +16,13 @@ from corpusmill.schemas.errors import DataError
 
 MAX_RECORD_BYTES: Final = 64_000_000
 """A larger record is `error.too_large`."""
+MAX_COMMENT_BYTES: Final = 1 << 20
+"""The beginning of a comment without an end within so many bytes is read as text, so that it hides no records."""
+_MAX_TAG_BYTES: Final = 1 << 16
 _READ_BYTES: Final = 1 << 20
+_OPENING: Final = re.compile(rb"<(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_SECTIONS: Final = {b"<!--": (b"-->", MAX_COMMENT_BYTES), b"<![CDATA[": (b"]]>", MAX_RECORD_BYTES)}
+"""By the beginning of a section whose content is not markup: its end, and how far away that may be."""
 
 
 class Element(NamedTuple):
@@ -32,68 +38,106 @@ def elements(
     """Yield the elements *tag* that begin in ``[start, end)`` of *stream*, which must be at *start*, in UTF-8.
 
     An element must not contain another one with its tag. An element without an end reaches to the next beginning.
+    Tags in comments and CDATA sections do not count, except that *start* must not lie within such a section.
 
     Raises:
         DataError: ``truncated``: the last element has no end.
 
     >>> import io
-    >>> [element.data for element in elements(io.BytesIO(b"<a><b>1</b> <b x='2'/></a>"), "b")]
-    [b'<b>1</b>', b"<b x='2'/>"]
+    >>> [element.data for element in elements(io.BytesIO(b"<a><b>1</b> <b x='2>'/></a>"), "b")]
+    [b'<b>1</b>', b"<b x='2>'/>"]
     """
-    opening = re.compile(rb"<" + re.escape(tag.encode()) + rb"(?=[\s/>])")
-    closing = re.compile(rb"</" + re.escape(tag.encode()) + rb"\s*>")
-    margin = len(tag) + 16
-    buffer, position = b"", start
+    name = re.escape(tag.encode())
+    token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)" + name + rb"(?=[\s/>])")
+    margin = len(tag) + 12
+    window = _Window(stream, start)
+    at, begin = start, None
     while True:
-        begin = opening.search(buffer)
-        if begin is None:
-            keep = buffer[-margin:]
-            position += len(buffer) - len(keep)
-            piece = stream.read(_READ_BYTES)
-            if not piece:
-                return
-            buffer = keep + piece
+        match = token.search(window.data, at - window.start)
+        if match is None:
+            at = max(at, window.end - margin)
+            keep = begin if begin is not None and window.end - begin <= max_bytes else at
+            if not window.read_more(keep):
+                break
             continue
-        position += begin.start()
-        buffer = buffer[begin.start() :]
-        if 0 <= end <= position:
-            return
-        size, rest, data = _element(stream, buffer, opening, closing, max_bytes)
-        yield Element(position, data)
-        position += size
-        buffer = rest
+        here, length, is_closing = window.start + match.start(), len(match[0]), match[1] == b"/"
+        if match[1] is None:
+            at = window.section_end(here, match[0], keep=here if begin is None else begin, max_bytes=max_bytes)
+        elif is_closing:
+            at = window.tag_end(here, length, keep=here if begin is None else begin)[0]
+            if begin is not None:
+                yield window.element(begin, at, max_bytes)
+                begin = None
+        else:
+            if begin is not None:
+                yield window.element(begin, here, max_bytes)
+            if 0 <= end <= here:
+                return
+            at, is_whole = window.tag_end(here, length, keep=here)
+            begin = None if is_whole else here
+            if is_whole:
+                yield window.element(here, at, max_bytes)
+    if begin is not None:
+        raise DataError("the file ends within a record", kind="truncated")
 
 
-def _element(
-    stream: BinaryIO, buffer: bytes, opening: re.Pattern[bytes], closing: re.Pattern[bytes], max_bytes: int
-) -> tuple[int, bytes, bytes | None]:
-    """Return the size of the element at the start of *buffer*, what follows it, and its bytes unless it is too large.
+class _Window:
+    """The part ``[start, end)`` of a stream that is in memory."""
 
-    Raises:
-        DataError: The stream ends first.
-    """
-    skipped, searched = 0, 1
-    while True:
-        head_end = buffer.find(b">") if not skipped else -1
-        if head_end > 0 and buffer[head_end - 1 : head_end] == b"/":
-            return head_end + 1, buffer[head_end + 1 :], buffer[: head_end + 1]
-        last, following = closing.search(buffer, searched), opening.search(buffer, searched)
-        if last is not None and (following is None or last.start() < following.start()):
-            size = skipped + last.end()
-            return size, buffer[last.end() :], buffer[: last.end()] if size <= max_bytes and not skipped else None
-        if following is not None:
-            size = skipped + following.start()
-            whole = buffer[: following.start()] if size <= max_bytes and not skipped else None
-            return size, buffer[following.start() :], whole
-        searched = max(1, len(buffer) - 64)
-        if skipped + len(buffer) > max_bytes:
-            skipped += searched
-            buffer = buffer[searched:]
-            searched = 0
-        piece = stream.read(_READ_BYTES)
+    def __init__(self, stream: BinaryIO, start: int) -> None:
+        self._stream = stream
+        self.start = start
+        self.data = bytearray()
+        self._searched: dict[bytes, int] = {}
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.data)
+
+    def read_more(self, keep: int) -> bool:
+        """Read a piece, and forget what is before *keep*; return False at the end of the stream."""
+        piece = self._stream.read(_READ_BYTES)
         if not piece:
-            raise DataError("the file ends within a record", kind="truncated")
-        buffer += piece
+            return False
+        forgotten = max(keep - self.start, 0)
+        del self.data[:forgotten]
+        self.start += forgotten
+        self.data += piece
+        return True
+
+    def element(self, begin: int, end: int, max_bytes: int) -> Element:
+        """Return the element ``[begin, end)``."""
+        is_whole = begin >= self.start and end - begin <= max_bytes
+        return Element(begin, bytes(self.data[begin - self.start : end - self.start]) if is_whole else None)
+
+    def section_end(self, here: int, beginning: bytes, *, keep: int, max_bytes: int) -> int:
+        """Return where the section that starts at *here* ends; behind its *beginning* if the end is too far away.
+
+        Where no end was found is remembered, so that many beginnings without an end take no longer than one.
+        """
+        ending, bound = _SECTIONS[beginning]
+        searched = max(here + len(beginning), self._searched.get(ending, 0) - len(ending) + 1)
+        while True:
+            if (found := self.data.find(ending, searched - self.start)) >= 0:
+                position = self.start + found
+                return position + len(ending) if position - here <= bound else here + len(beginning)
+            self._searched[ending] = self.end
+            if self.end - here > bound or not self.read_more(keep if self.end - keep <= max_bytes else here):
+                return here + len(beginning)
+            searched = max(here + len(beginning), self._searched[ending] - len(ending) + 1)
+
+    def tag_end(self, here: int, length: int, *, keep: int) -> tuple[int, bool]:
+        """Return where the tag at *here* ends, and whether it is an element without content.
+
+        A tag without an end, or one that is too long, ends after its first *length* bytes.
+        """
+        while True:
+            first = here - self.start
+            match = _OPENING.match(self.data, first, first + _MAX_TAG_BYTES)
+            if match is not None:
+                return self.start + match.end(), match[0].endswith(b"/>")
+            if self.end - here >= _MAX_TAG_BYTES or not self.read_more(keep):
+                return here + length, False
 
 
 def parsed(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> etree._Element:
@@ -114,6 +158,9 @@ def parsed(data: bytes, *, max_bytes: int = MAX_RECORD_BYTES) -> etree._Element:
         raise DataError(f"not well-formed XML: {error.msg}", kind="not_xml") from error
     if root is None:
         raise DataError("the document has no element", kind="not_xml")
+    declared = root.getroottree().docinfo.internalDTD
+    if declared is not None and next(declared.iterentities(), None) is not None:
+        raise DataError("the document declares entities of its own", kind="entities")
     return root
 
 

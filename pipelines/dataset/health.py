@@ -118,7 +118,7 @@ def damaged_files(version: Version) -> Iterator[str]:
     """Yield a line for each file of *version* that differs from its manifest: the path and the difference."""
     listed: list[ShardFile | SideFile] = [*version.manifest.files, *version.manifest.side_files]
     for file in listed:
-        yield from _damage(version.store, file.path, size=file.bytes, sha256=file.sha256)
+        yield from _damage(version.store, file.path, file.bytes, file.sha256)
 
 
 def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
@@ -132,7 +132,7 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     findings = [
         finding
         for file in manifest.files
-        for finding in _damage(*file.stored(folder), size=file.size, sha256=file.sha256)
+        for finding in (_damage if not file.is_member else _missing)(*file.stored(folder), file.size, file.sha256)
     ]
     verb = "crawl" if manifest.kind == "crawl" else "load"
     hint = f"`corpusmill {verb} RECIPE --source {source}` registers the files as they are now"
@@ -140,7 +140,13 @@ def _verified_source(workspace: Workspace, source: str) -> list[dict[str, Any]]:
     return [_row(name, "damaged", finding, hint=hint) for finding in findings] or [ok]
 
 
-def _damage(store: Store, key: str, *, size: int, sha256: str) -> Iterator[str]:
+def _missing(store: Store, key: str, size: int, sha256: str) -> Iterator[str]:  # noqa: ARG001, as `_damage`
+    """Check that an archive exists; its members are verified when they are read."""
+    if not store.exists(key):
+        yield f"{store.address(key)}: {os.strerror(errno.ENOENT)}"
+
+
+def _damage(store: Store, key: str, size: int, sha256: str) -> Iterator[str]:
     place = store.address(key)
     try:
         actual = store.size(key)

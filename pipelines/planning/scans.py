@@ -21,6 +21,7 @@ _SMALL_BYTES: Final = 2**20
 _BUNDLE_FILES: Final = 32
 """Mean number of small files per task."""
 _BUNDLE_BYTES: Final = 8 * 2**20
+_REFUSED: Final = "corpusmill.crawlers.loaders.refused:Refused"
 
 
 class LoaderValue(Protocol):
@@ -78,8 +79,7 @@ class SourceInput:
 
     def path(self, file: RawFile) -> str:
         """Return the absolute path or URL of a file in the manifest."""
-        store, key = file.stored(self.raw)
-        return store.address(key)
+        return file.path if file.is_in_place else self.raw.address(file.path)
 
     def loader_value(self) -> LoaderValue:
         """Return the loader with its parameters."""
@@ -146,6 +146,9 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
         if file.responses == 0:
             continue
         path = source.path(file)
+        if file.rule is not None:
+            yield _refused(source, file, path)
+            continue
         name = file.name if loader.reads_name else None
         companions = [file_sha256(Path(other)) for other in loader.companions(path)]
         described = identity | ({"companions": companions} if companions else {})
@@ -163,3 +166,20 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
             )
             of = {**described, "file": file.sha256, "slice": [start, end], "name": name}
             yield _Slice(row, of, size=file.size, is_small=file.size <= _SMALL_BYTES)
+
+
+def _refused(source: SourceInput, file: RawFile, path: str) -> _Slice:
+    """Return the slice that yields the row of a member of an archive that cannot be read."""
+    row = raw_row(
+        source=source.name,
+        path=path,
+        name=file.name,
+        sha256=file.sha256,
+        start=0,
+        end=-1,
+        loader=_REFUSED,
+        params=json.dumps({"rule": file.rule, "message": file.message}),
+        license=source.license,
+    )
+    of = {"source": source.name, "refused": [file.name, file.rule, file.message], "file": file.sha256}
+    return _Slice(row, of, size=0, is_small=True)

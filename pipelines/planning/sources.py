@@ -25,7 +25,10 @@ OLD_SHARE: Final = 0.9
 class Acquisition(Protocol):
     """Acquires sources. The crawlers implement it, and commands pass it in."""
 
-    loaders: Mapping[str, str]
+    @property
+    def loaders(self) -> Mapping[str, str]:
+        """The table of formats, ``name -> "module:Class"``."""
+        ...
 
     def crawl(
         self,

@@ -28,6 +28,8 @@ EXTRAS: Final = {
     "beam": "the engine `beam`",
     "s3": "workspaces on `s3://`",
     "browser": "crawls with `render: true`",
+    "postgresql": "the format `postgresql`",
+    "huggingface": "the format `huggingface`",
 }
 MIN_PYTHON: Final = (3, 11)
 MIN_JAVA: Final = 17

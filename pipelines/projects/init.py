@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import json
 import os
+import subprocess
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,8 +17,10 @@ from corpusmill.pipelines.recipes.paths import matches
 from corpusmill.schemas.errors import UnfinishedError, UsageError
 from corpusmill.schemas.problems import hint_among
 
-TEMPLATES: Final = ("files", "site")
+TEMPLATES: Final = ("files", "site", "wikipedia", "news", "papers", "medical", "books", "forum", "code")
 _FOLDER: Final = "corpusmill.pipelines.projects"
+_SAMPLES: Final = ("documents", "data", "repository")
+"""Folders with the sample files of a template."""
 _SMALL_BYTES: Final = 20_000_000
 """Number of documents below which a split of 1 % is too small."""
 _LEFT_OUT: Final = 8
@@ -67,7 +70,26 @@ def init(
         findings = _findings(Path(source), loaders)
         texts = {"recipe.yaml": recipe_for(Path(source), findings, folder=folder)}
         return _write(folder, texts, saw=summary(findings))
-    return _write(folder, _template(template or TEMPLATES[0]))
+    started = _write(folder, _template(template or TEMPLATES[0]))
+    if (folder / "repository").is_dir():
+        _commit(folder / "repository")
+    return started
+
+
+def _commit(folder: Path) -> None:
+    """Make a repository of the sample files in *folder*.
+
+    Raises:
+        UnfinishedError: git is missing or fails.
+    """
+    author = ("-c", "user.name=corpusmill", "-c", "user.email=corpusmill@localhost", "-c", "commit.gpgsign=false")
+    for arguments in (("init", "--quiet"), ("add", "."), (*author, "commit", "--quiet", "-m", "Add the sample")):
+        try:
+            subprocess.run(("git", "-C", str(folder), *arguments), check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise UnfinishedError(
+                f"git cannot make a repository: {error}", file=str(folder), hint="install git"
+            ) from None
 
 
 def _template(name: str) -> dict[str, str]:
@@ -76,8 +98,9 @@ def _template(name: str) -> dict[str, str]:
         raise UsageError(f"unknown template `{name}`", hint=hint_among(name, TEMPLATES, noun="templates"))
     root = resources.files(_FOLDER) / "templates" / name
     names = ["recipe.yaml", "README.md"]
-    if (root / "documents").is_dir():
-        names += sorted(f"documents/{entry.name}" for entry in (root / "documents").iterdir())
+    for folder in _SAMPLES:
+        if (root / folder).is_dir():
+            names += sorted(f"{folder}/{entry.name}" for entry in (root / folder).iterdir())
     return {name: (root / name).read_text(encoding="utf-8") for name in names}
 
 

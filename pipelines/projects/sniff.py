@@ -23,9 +23,13 @@ import pyarrow.parquet as pq
 import zstandard
 
 from corpusmill.pipelines.engines.base import resolve
+from corpusmill.pipelines.projects.beginnings import GENERAL, begins_as
+from corpusmill.schemas.errors import CorpusmillError
 
 SAMPLE_BYTES: Final = 4_000_000
 SAMPLE_ROWS: Final = 200
+HEAD_BYTES: Final = 1 << 16
+"""Part of a file by which formats recognize it."""
 _MAX_IDS: Final = 200_000
 """Ids that are compared at most: those of 1,000 files."""
 ID_FIELDS: Final = (
@@ -44,7 +48,7 @@ ID_FIELDS: Final = (
 """Usual names of id fields. The first one with unique values is used; otherwise the first such address field."""
 ADDRESS_FIELDS: Final = ("url", "uri", "link", "permalink", "path", "file", "filename")
 _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s*\{')
-_TABLE: Final = re.compile(r"\.(csv|tsv|xlsx?|ods|arrow|feather|orc|avro)(\.[a-z0-9]+)?$")
+_TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
 _DECODER: Final = json.JSONDecoder()
@@ -90,11 +94,11 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     Args:
         loaders: Table of loaders, ``name -> "module:Class"``.
     """
-    suffixes = {suffix: name for name, place in loaders.items() for suffix in resolve(place).suffixes}
+    formats = _Formats(loaders)
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
     for path in _files(start):
-        groups.setdefault(_kind(path, suffixes, ids), []).append(path)
+        groups.setdefault(_kind(path, formats, ids), []).append(path)
     findings = [
         Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
         for (name, suffix, records, note), paths in groups.items()
@@ -147,24 +151,82 @@ class _Ids:
         return replace(records, ids_repeat=(name, records) in self._repeating)
 
 
-def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
-    """Return the format, suffix, fields and note of the file at *path*."""
-    fitting = [suffix for suffix in suffixes if path.name.lower().endswith(suffix.lower())]
-    if not fitting:
-        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
-    suffix = max(fitting, key=len)
-    name = suffixes[suffix]
-    if name in _TEXTS or name not in _SAMPLERS:
-        return name, suffix, None, None
+class _Formats:
+    """The formats of files, by the ends of their names and by their first bytes."""
+
+    def __init__(self, loaders: Mapping[str, str]) -> None:
+        self._loaders = {name: resolve(place) for name, place in loaders.items()}
+
+    def of(self, path: Path) -> tuple[str, str] | None:
+        """Return the format of the file at *path*, and the suffix by which such files are found.
+
+        Of several formats with the suffix, one that recognizes the beginning of the file comes first; if none has the
+        suffix, any format may recognize it.
+        """
+        name = path.name.lower()
+        ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
+        fitting = [(suffix, kind) for suffix, kind in ends if name.endswith(suffix.lower())]
+        longest = max((len(suffix) for suffix, _ in fitting), default=0)
+        candidates = [(suffix, kind) for suffix, kind in fitting if len(suffix) == longest]
+        if len(candidates) == 1 and candidates[0][1] not in GENERAL:
+            return candidates[0][1], candidates[0][0]
+        head = _head(path)
+        ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
+        is_general = all(kind in GENERAL for _, kind in candidates)
+        others = [(ending, kind) for kind in self._loaders if kind not in GENERAL] if is_general else candidates
+        chosen = [(suffix, kind) for suffix, kind in others if self._recognizes(kind, head)] or candidates
+        return (chosen[0][1], chosen[0][0]) if chosen else None
+
+    def _recognizes(self, kind: str, head: bytes) -> bool:
+        is_recognized: bool = self._loaders[kind].recognizes(head)
+        return is_recognized or begins_as(kind, head)
+
+    def sample(self, kind: str, path: Path) -> list[Mapping[str, Any]] | None:
+        """Return the first rows of the file at *path*; None if the format *kind* has no rows with fields.
+
+        Raises:
+            ValueError, OSError: The file cannot be read.
+        """
+        if kind in _SAMPLERS:
+            return _SAMPLERS[kind](path)
+        rows: list[Mapping[str, Any]] | None = self._loaders[kind].sample(str(path))
+        return rows
+
+
+def _head(path: Path) -> bytes:
+    """Return the first bytes of the file at *path*, decompressed; empty if it is damaged."""
     try:
-        rows = _SAMPLERS[name](path)
-    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError, pa.ArrowException) as error:
+        return _beginning(path, HEAD_BYTES)
+    except (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zstandard.ZstdError):
+        return b""
+
+
+def _kind(path: Path, formats: _Formats, ids: _Ids) -> tuple[str | None, str, Records | None, str | None]:
+    """Return the format, suffix, fields and note of the file at *path*."""
+    found = formats.of(path)
+    if found is None:
+        return None, path.suffix.lower() or path.name, None, _note_on_unknown(path.name.lower())
+    name, suffix = found
+    try:
+        rows = None if name in _TEXTS else formats.sample(name, path)
+    except (
+        CorpusmillError,
+        OSError,
+        ValueError,
+        EOFError,
+        zlib.error,
+        lzma.LZMAError,
+        zstandard.ZstdError,
+        pa.ArrowException,
+    ) as error:
         return (
             None,
             suffix,
             None,
             f"cannot be read: {str(error).splitlines()[0] if str(error) else type(error).__name__}",
         )
+    if rows is None:
+        return name, suffix, None, None
     records = fields_of(rows)
     if records.text_field is None:
         return None, suffix, None, _note_on_textless(rows)
@@ -175,7 +237,7 @@ def _kind(path: Path, suffixes: Mapping[str, str], ids: _Ids) -> tuple[str | Non
 def _note_on_unknown(name: str) -> str:
     """Return why a file with this *name*, in lower case, is left out.
 
-    >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.csv.gz")
+    >>> _note_on_unknown("a.jpg"), _note_on_unknown("a.orc.gz")
     ('no loader reads this format', 'no loader reads this format; convert it to JSON Lines or Parquet')
     """
     note = "no loader reads this format"
@@ -281,20 +343,20 @@ def _elements(text: str) -> list[Mapping[str, Any]]:
     return rows
 
 
-def _beginning(path: Path) -> bytes:
-    """Return the first bytes of the file at *path*, decompressed."""
+def _beginning(path: Path, size: int = SAMPLE_BYTES) -> bytes:
+    """Return the first *size* bytes of the file at *path*, decompressed."""
     with path.open("rb") as stream:
         magic = stream.read(6)
         stream.seek(0)
         if magic[:2] == b"\x1f\x8b":
-            return gzip.open(stream).read(SAMPLE_BYTES)
+            return gzip.open(stream).read(size)
         if magic[:3] == b"BZh":
-            return bz2.open(stream).read(SAMPLE_BYTES)
+            return bz2.open(stream).read(size)
         if magic == b"\xfd7zXZ\x00":
-            return lzma.open(stream).read(SAMPLE_BYTES)
+            return lzma.open(stream).read(size)
         if magic[:4] == b"\x28\xb5\x2f\xfd":
-            return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(SAMPLE_BYTES)
-        return stream.read(SAMPLE_BYTES)
+            return zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True).read(size)
+        return stream.read(size)
 
 
 def _parquet_rows(path: Path) -> list[Mapping[str, Any]]:

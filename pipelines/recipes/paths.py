@@ -24,7 +24,7 @@ class UnsetVariableError(Exception):
 
 
 def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.environ) -> str:
-    """Return *path* as an absolute path, relative to the folder *base*, with the values of ``${NAME}``.
+    """Return *path* as an absolute path, relative to the folder *base*, or a URL, with the values of ``${NAME}``.
 
     Paths are the only field of a recipe that uses the environment, because a version does not depend on them.
 
@@ -40,7 +40,8 @@ def absolute_pattern(path: str, *, base: Path, environ: Mapping[str, str] = os.e
             raise UnsetVariableError(match[1])
         return environ[match[1]]
 
-    return str(base / Path(_VARIABLE.sub(value, path)).expanduser())
+    expanded = _VARIABLE.sub(value, path)
+    return expanded if is_url(expanded) else str(base / Path(expanded).expanduser())
 
 
 def matches(pattern: str) -> bool:

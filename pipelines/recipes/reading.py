@@ -22,6 +22,7 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.recipes.stage_files import problems_of_files
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.archive_paths import is_member, split_archive
 from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.expectations import example, examples
@@ -37,11 +38,12 @@ from corpusmill.schemas.located_yaml import (
 )
 from corpusmill.schemas.problems import Problems, Section, hint_among, hint_for_top_level, shown
 from corpusmill.schemas.recipe import SOURCE_KINDS, LoadSource, Recipe, Source, number_stages
+from corpusmill.schemas.storage import is_url
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
     *("wikipedia", "medline", "tei", "pdf", "docx", "epub", "latex"),
-    *("sitemap", "csv", "xml"),
+    *("sitemap", "xml"),
 )
 """Names that are planned but not implemented; the error says so."""
 
@@ -224,6 +226,7 @@ class _Reader:
     def _load(self, fields: dict[str, Any], index: int) -> LoadSource | None:
         place: Place = ("sources", index, "load")
         label = _label("source", index, fields)
+        fields = self._with_text_field(fields, place, label)
         loader = self._loader(fields, place, label)
         if _is_planned(fields.get("format"), self._loader_table):
             return None  # the other fields depend on the format
@@ -233,6 +236,16 @@ class _Reader:
         self._loaders[source.name] = loader
         return LoadSource.model_validate_json(json.dumps(fields | loader.model_dump(mode="json")), strict=True)
 
+    def _with_text_field(self, fields: dict[str, Any], place: Place, label: str) -> dict[str, Any]:
+        """Return *fields* with `text_field` in place of `text`, its other name."""
+        if "text" not in fields:
+            return fields
+        if fields.get("text_field") is not None:
+            problem = f"{label}: `text` is another name of `text_field`, which is also set"
+            self._problems.add(problem, (*place, "text"), hint="remove one of them", value=fields["text"])
+        rest = {name: value for name, value in fields.items() if name != "text"}
+        return {"text_field": fields["text"]} | rest
+
     def _loader(self, fields: dict[str, Any], place: Place, label: str) -> BaseModel | None:
         name = fields.get("format")
         if not isinstance(name, str):
@@ -241,6 +254,10 @@ class _Reader:
             self._refuse_format(name, place, label)
             return None
         model: type[BaseModel] = resolve(self._loader_table[name])
+        extra: str | None = getattr(model, "extra", None)
+        if extra is not None and (missing := missing_from(extra)):
+            problem = f"{label}, format `{name}`: needs {', '.join(missing)}, which is not installed"
+            self._problems.add(problem, (*place, "format"), hint=install_command(extra), value=name)
         left = _UNREAD_BY_LOADERS - model.model_fields.keys()
         params = {key: value for key, value in fields.items() if key not in left and value is not None}
         known = tuple(dict.fromkeys((*_shared_fields(), *model.model_fields)))
@@ -405,10 +422,13 @@ def _look_for_input(
 ) -> None:
     if not isinstance(path, str) or not path or "\0" in path:
         return
+    file = split_archive(path)[0] if is_member(path) else path
     try:
-        pattern = absolute_pattern(path, base=base)
+        pattern = absolute_pattern(file, base=base)
     except UnsetVariableError as error:
         problems.add(f"{label}: field `{field}`: {error}, got `{path}`", place, hint=error.hint, value=path)
+        return
+    if is_url(pattern):
         return
     if is_special(pattern):
         problems.add(

@@ -35,11 +35,12 @@ def wrong_format(inputs: Sequence[SourceInput], loaders: Mapping[str, str]) -> s
 def _hint(source: SourceInput, loaders: Mapping[str, str]) -> str | None:
     file = source.manifest.files[0]
     own = source.manifest.format
-    suffixes = {suffix: name for name, place in loaders.items() for suffix in resolve(place).suffixes}
-    fitting = [suffix for suffix in suffixes if file.name.lower().endswith(suffix)]
-    if fitting and suffixes[max(fitting, key=len)] != own:
-        suffix = max(fitting, key=len)
-        return f"the files of `{source.name}` end in {suffix}: `format: {suffixes[suffix]}`?"
+    ends = [(suffix, name) for name, place in loaders.items() for suffix in resolve(place).suffixes]
+    fitting = [(suffix, name) for suffix, name in ends if file.name.lower().endswith(suffix)]
+    suffix = max((suffix for suffix, _ in fitting), key=len, default="")
+    names = [name for end, name in fitting if end == suffix]
+    if names and own not in names:
+        return f"the files of `{source.name}` end in {suffix}: `format: {names[0]}`?"
     store, key = file.stored(source.raw)
     try:
         head = store.read_range(key, 0, min(_HEAD_BYTES, file.size))

@@ -42,6 +42,27 @@ def decode_text(data: bytes, *, encoding: str | None = None) -> str:
     return text
 
 
+def codec_of_text(data: bytes, *, encoding: str | None = None) -> str:
+    """Return the Python codec of the file that begins with *data*, chosen as in `decode_text`.
+
+    A beginning that is mostly UTF-8 is UTF-8, so that single records with other bytes can be set aside.
+
+    Raises:
+        DataError: ``encoding``: it is uncertain.
+    """
+    if mark := byte_order_mark(data):
+        return mark[0]
+    if encoding is not None and (named := codec_of(encoding)) is not None:
+        return named
+    if (b"\0" in data or b"\x0e" in data) and (shape := utf16_by_shape(data)):
+        return shape
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return "utf-8" if _is_broken_utf8(data) else _likeliest(data)
+    return "utf-8"
+
+
 def _decoded(data: bytes, named: str | None) -> str:
     if mark := byte_order_mark(data):
         return _strictly(data[mark[1] :], mark[0])

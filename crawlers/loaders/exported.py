@@ -1,0 +1,57 @@
+"""The base of loaders whose records do not lie in files: `load` exports them to compressed JSON Lines.
+
+A database may change between two tasks, and a killed run must find the same records when it resumes. Tasks therefore
+read the export, which is part of the workspace.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, ClassVar, Final
+
+import zstandard
+
+from corpusmill.crawlers.loaders.arrow_values import json_value
+from corpusmill.crawlers.loaders.jsonl import JsonLines
+from corpusmill.crawlers.loaders.rows import without_nulls
+from corpusmill.schemas.identity import canonical_json
+
+EXPORT_SUFFIX: Final = ".jsonl.zst"
+_FRAME_BYTES: Final = 1 << 20
+
+
+class Exported(JsonLines):
+    """A loader whose records `load` exports."""
+
+    suffixes: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def tables(self, address: str) -> Iterator[tuple[str, Iterator[Mapping[str, Any]]]]:
+        """Yield the name and the rows of each table at *address*, an item of `path`.
+
+        Raises:
+            SourceError: The place cannot be reached, or has no such table.
+            MissingExtraError: The library is not installed.
+        """
+
+    def exports(self, address: str) -> Iterator[tuple[str, Iterator[bytes]]]:
+        """Yield the name and the bytes of each file to write."""
+        for name, rows in self.tables(address):
+            yield name, packed_lines(rows)
+
+
+def packed_lines(rows: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """Yield *rows* as JSON Lines in zstd frames of about 1 MiB, so that tasks can read parts of the file."""
+    compressor = zstandard.ZstdCompressor(level=3)
+    lines: list[bytes] = []
+    size = 0
+    for row in rows:
+        line = canonical_json(without_nulls({name: json_value(value) for name, value in row.items()}))
+        lines.append(line)
+        size += len(line)
+        if size >= _FRAME_BYTES:
+            yield compressor.compress(b"\n".join(lines) + b"\n")
+            lines, size = [], 0
+    if lines:
+        yield compressor.compress(b"\n".join(lines) + b"\n")

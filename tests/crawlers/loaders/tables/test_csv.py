@@ -1,0 +1,159 @@
+"""CSV and TSV."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpusmill.crawlers.loaders import csv_lines
+from corpusmill.crawlers.loaders.csv_rows import Csv
+from corpusmill.schemas.errors import SourceError
+from tests.crawlers.loaders.reading import rows
+
+
+def read(folder: Path, data: str | bytes, *, name: str = "a.csv", **options: object) -> dict[str, str | None]:
+    """Return the texts, or the rules, by id; the id of a record without one is ``?``."""
+    path = folder / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    found = rows(Csv.model_validate(options), path)
+    return {
+        "?" if row["source_id"] == row["record_sha256"] or len(row["source_id"]) == 64 else row["source_id"]: (
+            row["text"] if row["rule"] is None else row["rule"]
+        )
+        for row in found
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ('id,title,text\n1,T,"a, ""b""\nc"\n2,U,plain\n', {"1": 'a, "b"\nc', "2": "plain"}),
+        ("id;text\r\n1;a, b\r\n", {"1": "a, b"}),
+        ("id\ttext\n1\ta, b; c | d\n", {"1": "a, b; c | d"}),
+        ("id|text\n1|a\n", {"1": "a"}),
+        ("sep=;\r\nid;text\r\n1;a,b\r\n", {"1": "a,b"}),
+        ("id,text\r1,a\r2,b\r", {"1": "a", "2": "b"}),
+        ("\ufeffid,text\n1,x\n", {"1": "x"}),
+        ("id|text\n1|é\n".encode("utf-16"), {"1": "é"}),
+        (
+            "id,text\n1,café and naïve words of old letters\n".encode("cp1252"),
+            {"1": "café and naïve words of old letters"},
+        ),
+        ('id,text\n1,"say \\"hi\\" now"\n', {"1": 'say "hi" now'}),
+        ('id,text\n1,5" disk\n2,"x"\n', {"1": '5" disk', "2": "x"}),
+        ("id,text\n\n1,a\rb\n", {"1": "a b"}),
+        ("text\njust one column\n", {"?": "just one column"}),
+        ("id,text,text,\n1,a,b,c\n", {"1": "a"}),
+        (gzip.compress(b"id,text\n1,a\n"), {"1": "a"}),
+    ],
+)
+def test_the_dialect_and_the_encoding_are_recognized(
+    tmp_path: Path, data: str | bytes, expected: dict[str, str]
+) -> None:
+    """Delimiters, quotes, line ends and encodings of the programs that write such files."""
+    assert read(tmp_path, data) == expected
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("id,text\n1,a,b\n2,c\n3\n4,d,,\n", {"?": "error.ragged", "2": "c", "3": "error.no_text", "4": "d"}),
+        ('id,text\n1,"never closed\n2,b\n3,c\n', {"?": "error.not_csv", "2": "b", "3": "c"}),
+        (b"id,text\n1,\xff bad\n2,good \xc3\xa9\xc3\xa9\n", {"?": "error.encoding", "2": "good éé"}),
+        (b"id,text\n1,a\n2,b\0c\n" + b"3,words\n" * 9000, {"3": "words", "?": "error.not_text"}),
+        (b"\x89PNG\r\n\x1a\n\0\0\0" * 50, {"?": "error.not_text"}),
+        ("<html><body>a,b</body></html>", {"?": "error.not_csv"}),
+        ("", {"?": "error.empty"}),
+        (
+            gzip.compress(b"id,text\n1,a\n" + random.Random(1).randbytes(999).hex().encode() + b"\n")[:-400],
+            {"?": "error.truncated"},
+        ),
+    ],
+)
+def test_what_cannot_be_read_is_set_aside_and_its_neighbors_are_not(
+    tmp_path: Path, data: str | bytes, expected: dict[str, str]
+) -> None:
+    """Rows that are ragged, not text or in another encoding, and files of another format."""
+    assert read(tmp_path, data).items() >= expected.items()
+
+
+def test_a_line_of_100_mb_is_set_aside(tmp_path: Path) -> None:
+    """It is not kept in memory."""
+    data = b"id,text\n1," + b"x" * 100_000_000 + b"\n2,b\n"
+
+    assert read(tmp_path, data) == {"?": "error.too_large", "2": "b"}
+
+
+def test_files_without_a_header_need_names_of_columns(tmp_path: Path) -> None:
+    """A missing column is an error with a hint before any work."""
+    assert read(tmp_path, "1;a\n2;b\n", columns=("id", "text")) == {"1": "a", "2": "b"}
+    with pytest.raises(SourceError, match="has no column `text`") as error:
+        Csv().check(str(tmp_path / "a.csv"))
+    assert error.value.hint
+    (tmp_path / "b.csv").write_text("id,texts\n1,a\n")
+    with pytest.raises(SourceError) as error:
+        Csv().check(str(tmp_path / "b.csv"))
+    assert error.value.hint == "text_field: texts"
+
+
+def test_slices_begin_with_records_and_have_each_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Line breaks within quotes are no beginnings; with quotes within fields, the file is one slice."""
+    monkeypatch.setattr("corpusmill.crawlers.loaders.csv_rows.MIN_SLICE_BYTES", 1000)
+    monkeypatch.setattr(
+        "corpusmill.crawlers.loaders.csv_rows.cuts", lambda path: [(at, 0) for at in range(0, 9000, 500)]
+    )
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "text"])
+        writer.writerows([number, f'a\n"b", {number}\n'] for number in range(900))
+
+    slices = Csv().slices(str(path))
+    found = [row for start, end in slices for row in rows(Csv(), path, start=start, end=end)]
+
+    assert len(slices) > 10
+    assert found == rows(Csv(), path)
+    assert len(found) == 900
+    path.write_text(path.read_text() + 'x,5" disk\n')
+    assert Csv().slices(str(path)) == [(0, -1)]
+
+
+CELLS = st.text(st.sampled_from('ab ",;|\t\nä€'), max_size=12)
+
+
+@given(st.lists(st.tuples(CELLS.filter(str.strip), CELLS), min_size=1), st.sampled_from(",;|\t"))
+def test_what_a_writer_writes_is_read_back(
+    tmp_path_factory: pytest.TempPathFactory, cells: list[tuple[str, str]], by: str
+) -> None:
+    """Any text survives, with any delimiter."""
+    data = io.StringIO()
+    writer = csv.writer(data, delimiter=by)
+    writer.writerow(["text", "more"])
+    writer.writerows(cells)
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(data.getvalue().encode())
+
+    found = rows(Csv(delimiter=by), path)
+
+    assert [row["text"] for row in found] == [text for text, _ in cells]
+
+
+def test_unclosed_quotes_cannot_make_reading_quadratic(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """After some of them, the rest of the file is one record."""
+    monkeypatch.setattr(csv_lines, "_MAX_RETRIES", 3)
+
+    found = rows(Csv(), Path(_written(tmp_path, b"id,text\n" + b'1,"a"x","b\n' * 100)))
+
+    assert sum(row["rule"] == "error.not_csv" for row in found) <= 100
+
+
+def _written(folder: Path, data: bytes) -> str:
+    (folder / "q.csv").write_bytes(data)
+    return str(folder / "q.csv")
