@@ -18,8 +18,7 @@ _VARIANTS: Final = {
     "sr": ("sr", "sr-ec", "sr-cyrl", "sr-el", "sr-latn"),
 }
 """Order of preference of the writing systems of a language; most other wikis have none."""
-_AROUND_BREAKS: Final = re.compile(rf"[ \t]*{LINE}[ \t{LINE}]*")
-_LINE_ENDS: Final = re.compile(r"[ \t]+$", re.MULTILINE)
+_AROUND_BREAKS: Final = re.compile(rf" ?{LINE}[ {LINE}]*")
 _BLANK_LINES: Final = re.compile(r"\n{3,}")
 
 
@@ -37,9 +36,11 @@ def article(text: str, page: Page) -> str:
     blocks = Blocks(page.language, page.keep)
     blocks.read(without_tags(text))
     result = tidied(with_characters(blocks.text()))
-    result = _AROUND_BREAKS.sub("\n", result)
-    result = _LINE_ENDS.sub("", page.apart.restored(result))
-    return _BLANK_LINES.sub("\n\n", result).strip()
+    if LINE in result:
+        result = _AROUND_BREAKS.sub("\n", result)
+    if "\n\n\n" in result:
+        result = _BLANK_LINES.sub("\n\n", result)
+    return page.apart.restored(result.replace(" \n", "\n")).strip()
 
 
 def _rendered(text: str, page: Page) -> str:

@@ -15,7 +15,7 @@ MAX_DEPTH: Final = 60
 """Levels of templates and links; MediaWiki itself stops at 100 levels, real pages have fewer than 20."""
 EQUALS: Final = "\x03"
 """Stands for an equals sign that a nested template wrote, because it does not divide a name from a value."""
-_TOKENS: Final = re.compile(r"(\{{2,}|\}{2,}|\[{2,}|\]{2,}|\|)")
+_TOKENS: Final = re.compile(r"(\[\[+|\]\]+|\||\{\{+|\}\}+)")
 
 Template = Callable[[list[str], bool], str]
 """Renders the parts of a template; the flag says whether it is alone on its line."""

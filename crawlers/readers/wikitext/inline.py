@@ -16,11 +16,11 @@ _TAG_NAMES: Final = (
     "u|ul|var|wbr|ref|references|math|gallery|poem|timeline|syntaxhighlight|source|score|includeonly|noinclude|"
     "translate|tvar|languages|indicator|templatestyles|imagemap|hiero|inputbox|section|a|article|center"
 )
-_BREAK: Final = re.compile(r"[ \t]*<\s*/?\s*br\b[^<>]{0,300}>[ \t]*", re.IGNORECASE)
+_BREAK: Final = re.compile(r"<\s{0,3}/?\s{0,3}br\b[^<>]{0,300}>", re.IGNORECASE)
 _SCRIPTS: Final = re.compile(r"<(su[pb])\b[^<>]{0,300}>([^<>\n]{0,300})</\1\s*>", re.IGNORECASE)
 _READINGS: Final = re.compile(r"<(rt|rp)\b[^<>]{0,300}>[^<>]{0,300}</\1\s*>", re.IGNORECASE)
 _CELLS: Final = re.compile(r"<t[dh]\b[^<>]{0,300}>", re.IGNORECASE)
-_ITEMS: Final = re.compile(r"\n?<li\b[^<>]{0,300}>\s*", re.IGNORECASE)
+_ITEMS: Final = re.compile(r"<li\b[^<>]{0,300}>\s*", re.IGNORECASE)
 _BLOCKS: Final = re.compile(
     r"</?(?:p|div|blockquote|center|ul|ol|dl|dd|dt|table|tbody|thead|tr|caption|h[1-6]|hr|figure|figcaption|pre|li|poem)"
     r"(?=[\s/>])[^<>]{0,2000}>",
@@ -33,6 +33,7 @@ _LINKS: Final = re.compile(
 )
 _WORDS: Final = re.compile(r"__[^\W\d_a-z]{3,40}__")
 _QUOTES: Final = re.compile(r"'{2,}")
+_MARK_OF_ITALICS: Final = "\x04"
 _ENTITY: Final = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
 _VARIANT: Final = re.compile(r"-\{([^{}]*)\}-")
 
@@ -90,8 +91,8 @@ def with_variant(text: str, variants: tuple[str, ...]) -> str:
 def without_quotes(line: str) -> str:
     """Return *line* without the marks of bold and italic text; apostrophes next to them stay.
 
-    >>> without_quotes("'''L'''''Amour'' and '''Ann''''s L'''Amour''")
-    "L'Amour and Ann's L'Amour"
+    >>> without_quotes("'''Ann''''s L'''Amour''")
+    "Ann's L'Amour"
     """
     if "''" not in line:
         return line
@@ -100,7 +101,7 @@ def without_quotes(line: str) -> str:
     italic = sum(run == 2 or run >= 5 for run in runs)
     if bold % 2 and italic % 2:
         line = _with_apostrophe(line)
-    return _QUOTES.sub(lambda match: "'" * _apostrophes(len(match[0])), line)
+    return _QUOTES.sub(lambda match: "'" * _apostrophes(len(match[0])), line).replace(_MARK_OF_ITALICS, "")
 
 
 def _apostrophes(run: int) -> int:
@@ -113,7 +114,9 @@ def _with_apostrophe(line: str) -> str:
     after_words = [place for place in places if place and not line[place - 1].isspace()]
     after_letters = [place for place in after_words if place == 1 or line[place - 2].isspace()]
     place = next(iter(after_letters or after_words or places), None)
-    return line if place is None else f"{line[:place]}\u2019\u2019{line[place + 1 :]}".replace("\u2019\u2019", "'\0\0", 1).replace("\0\0''", "''", 1)
+    if place is None:
+        return line
+    return f"{line[:place]}'{_MARK_OF_ITALICS}{line[place + 3 :]}"
 
 
 def with_characters(text: str) -> str:
@@ -124,21 +127,18 @@ def with_characters(text: str) -> str:
     """
     if "&" in text:
         text = _ENTITY.sub(lambda match: html.unescape(match[0]), text)
-    return text.translate(_SPACES)
+    return _UNUSUAL.sub(lambda match: "" if match[0] in _INVISIBLE else " ", text)
 
 
-_SPACES: Final = {
-    0xA0: " ", 0x2002: " ", 0x2003: " ", 0x2009: " ", 0x200A: " ", 0x202F: " ",
-    0xAD: None, 0x200B: None, 0x200E: None, 0x200F: None, 0x2060: None, 0xFEFF: None, 0x0D: None,
-}  # fmt: skip
+_UNUSUAL: Final = re.compile("[\t\r\xa0\xad\u2002\u2003\u2009\u200a\u200b\u200e\u200f\u202f\u2060\ufeff]")
+_INVISIBLE: Final = frozenset("\r\xad\u200b\u200e\u200f\u2060\ufeff")
 
-_EMPTY: Final = re.compile(r"(?<![\w.])[ ]?[(（\[][\s,;:،、，；·/–—=-]*[)）\]](?!\()")
-_AFTER_OPENING: Final = re.compile(r"([(（])[ \t]*(?:[,;:،、，；][ \t]*)+")
-_BEFORE_CLOSING: Final = re.compile(r"[ \t]*(?:[,;،、，；][ \t]*)+([)）])")
-_SPACE_INSIDE: Final = re.compile(r"([(（])[ \t]+(?=\S)|(?<=\S)[ \t]+([)）])")
-_REPEATED: Final = re.compile(r"([,;،、，；])(?:[ \t]*[,;،、，；])+")
-_BEFORE_STOP: Final = re.compile(r"(?<=[^\s\-–—])[ \t]+([,.])(?=[\s)]|$)")
-_BLANKS: Final = re.compile(r"[ \t]{2,}")
+_MARKS: Final = ",;،、，；"
+_REPEATED: Final = re.compile(rf"([{_MARKS}])(?:[ ]?[{_MARKS}])+")
+_AFTER_OPENING: Final = re.compile(rf"([(（])[ {_MARKS}:]{{1,8}}")
+_BEFORE_CLOSING: Final = re.compile(rf"[ {_MARKS}]{{1,8}}([)）])")
+_EMPTY: Final = re.compile(rf"[(（\[](?<![\w.].)[ {_MARKS}:·/–—=-]{{0,8}}[)）\]](?!\()")
+_BEFORE_STOP: Final = re.compile(r" ([,.])(?=[\s)]|$)(?<![\s–—-] [,.])")
 
 
 def tidied(text: str) -> str:
@@ -147,11 +147,17 @@ def tidied(text: str) -> str:
     >>> tidied("Rome ( ; , ) is (, x; ) a  city , main() too.")
     'Rome is (x) a city, main() too.'
     """
+    text = _in_single_spaces(text)
+    text = _REPEATED.sub(r"\1", text)
     if "(" in text or "（" in text or "[" in text:
         text = _AFTER_OPENING.sub(r"\1", text)
         text = _BEFORE_CLOSING.sub(r"\1", text)
-        text = _EMPTY.sub("", text)
-        text = _SPACE_INSIDE.sub(lambda match: match[1] or match[2], text)
-    text = _REPEATED.sub(r"\1", text)
-    text = _BEFORE_STOP.sub(r"\1", text)
-    return _BLANKS.sub(" ", text)
+        text = _in_single_spaces(_EMPTY.sub("", text))
+    return _BEFORE_STOP.sub(r"\1", text)
+
+
+def _in_single_spaces(text: str) -> str:
+    return _BLANKS.sub(" ", text) if "  " in text else text
+
+
+_BLANKS: Final = re.compile("   *")
