@@ -15,4 +15,5 @@ LOADERS: Final = {
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
+    "wikipedia": "corpusmill.crawlers.loaders.wikipedia:Wikipedia",
 }

@@ -91,7 +91,7 @@ def language(code: str) -> Language:
     """
     code = code.lower()
     own = _file(code) if code.replace("-", "").isalnum() else {}
-    own = own or _file(_FALLBACKS.get(code, "en"))
+    own = own or (_file(_FALLBACKS[code]) if code in _FALLBACKS else {})
     english, common = _file("en"), _file("all")
     layers = (common, english, own)
 
@@ -105,12 +105,14 @@ def language(code: str) -> Language:
         return frozenset(value.lower() for value in joined(section, name))
 
     writing = own.get("writing", {})
+    unwanted = {name.lower() for name in own.get("drop", {}).get("names", ())}
     texts, functions = merged("texts"), merged("functions")
+    own_texts = {name.lower() for name in own.get("texts", {})}
     mine = {name.lower() for section in ("texts", "functions") for name in own.get(section, {})}
     return Language(
         code=code,
-        texts={name: text for name, text in texts.items() if name not in functions or name in own.get("texts", {})},
-        functions=functions,
+        texts={name: text for name, text in texts.items() if name not in unwanted},
+        functions={name: key for name, key in functions.items() if name not in unwanted and name not in own_texts},
         dropped=lowered("drop", "names") - mine,
         dropped_prefixes=tuple(lowered("drop", "prefixes")),
         dropped_suffixes=tuple(lowered("drop", "suffixes")),
