@@ -138,6 +138,7 @@ _REPEATED: Final = re.compile(rf"([{_MARKS}])(?:[ ]?[{_MARKS}])+")
 _AFTER_OPENING: Final = re.compile(rf"([(（])[ {_MARKS}:]{{1,8}}")
 _BEFORE_CLOSING: Final = re.compile(rf"[ {_MARKS}]{{1,8}}([)）])")
 _EMPTY: Final = re.compile(rf"[(（\[](?<![\w.].)[ {_MARKS}:·/–—=-]{{0,8}}[)）\]](?!\()")
+_TWO_STOPS: Final = re.compile(r"\.\.(?![.\w/])(?<=\w\.\.)")
 _BEFORE_STOP: Final = re.compile(r" ([,.])(?=[\s)]|$)(?<![\s–—-] [,.])")
 
 
@@ -153,7 +154,8 @@ def tidied(text: str) -> str:
         text = _AFTER_OPENING.sub(r"\1", text)
         text = _BEFORE_CLOSING.sub(r"\1", text)
         text = _in_single_spaces(_EMPTY.sub("", text))
-    return _BEFORE_STOP.sub(r"\1", text)
+    text = _BEFORE_STOP.sub(r"\1", text)
+    return _TWO_STOPS.sub(".", text) if ".." in text else text
 
 
 def _in_single_spaces(text: str) -> str:

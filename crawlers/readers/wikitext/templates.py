@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from corpusmill.crawlers.readers.wikitext import dates, quantities, wording
+from corpusmill.crawlers.readers.wikitext import dates, quantities, regional, wording
 from corpusmill.crawlers.readers.wikitext.arguments import Arguments, filled
 from corpusmill.crawlers.readers.wikitext.citations import citation, is_citation
 from corpusmill.crawlers.readers.wikitext.functions import FUNCTIONS, WORDS
@@ -17,7 +17,7 @@ Renderer = Callable[[Arguments, Page], str]
 
 _RENDERERS: Final[dict[str, Renderer]] = {
     function.__name__: function
-    for module in (dates, quantities, wording)
+    for module in (dates, quantities, regional, wording)
     for name, function in vars(module).items()
     if not name.startswith("_") and callable(function) and getattr(function, "__module__", "") == module.__name__
 } | {"list": wording.item_list, "roman": quantities.roman_numeral, "fraction_choose": quantities.choose}
@@ -85,6 +85,10 @@ class Templates:
         if (match := _LANGUAGE.fullmatch(key)) is not None:
             arguments = Arguments(parts[1:])
             return wording.with_language(match[1], arguments.numbered(), arguments, page)
+        if language.code == "de" and key[-1:] == "s" and language.name_of(key[:-1]) is not None:
+            return wording.labeled(page, key[:-1], Arguments(parts[1:]).get("1", ""))
+        if (century := regional.century_by_name(key)) is not None:
+            return century
         if _IPA.fullmatch(key) is not None:
             return wording.ipa_labeled(Arguments(parts[1:]), page)
         return None

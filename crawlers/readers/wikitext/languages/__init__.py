@@ -105,10 +105,10 @@ def language(code: str) -> Language:
         return frozenset(value.lower() for value in joined(section, name))
 
     writing = own.get("writing", {})
-    unwanted = {name.lower() for name in own.get("drop", {}).get("names", ())}
     texts, functions = merged("texts"), merged("functions")
     own_texts = {name.lower() for name in own.get("texts", {})}
-    mine = {name.lower() for section in ("texts", "functions") for name in own.get(section, {})}
+    mine = own_texts | {name.lower() for name in own.get("functions", {})}
+    unwanted = {name.lower() for name in own.get("drop", {}).get("names", ())} - mine
     return Language(
         code=code,
         texts={name: text for name, text in texts.items() if name not in unwanted},
