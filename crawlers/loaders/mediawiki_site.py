@@ -7,7 +7,7 @@ import io
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, cast
 from urllib.parse import quote, urlsplit
 
 from lxml import etree
@@ -16,6 +16,7 @@ from corpusmill.crawlers.readers.xml import local_name, parsed
 from corpusmill.schemas.errors import DataError
 
 _HEAD_BYTES: Final = 1 << 18
+_PIECE_BYTES: Final = 1 << 18
 _SITEINFO: Final = re.compile(rb"<siteinfo\b.*?</siteinfo>", re.DOTALL)
 _LANGUAGE: Final = re.compile(rb"""<mediawiki\b[^>]*\bxml:lang\s*=\s*["']([\w-]{2,20})["']""")
 _WIKIMEDIA: Final = re.compile(
@@ -83,16 +84,16 @@ def is_utf16(head: bytes) -> bool:
 def read_head(stream: BinaryIO) -> tuple[bytes, BinaryIO]:
     """Return the beginning of *stream* in UTF-8, and a stream with all of it, in UTF-8."""
     pieces, size = [], 0
-    while size < _HEAD_BYTES and (piece := stream.read(_HEAD_BYTES)):
+    while size < _HEAD_BYTES and (piece := _read(stream)):
         pieces.append(piece)
         size += len(piece)
         if b"</siteinfo>" in piece:
             break
     head = b"".join(pieces)
     if is_utf16(head):
-        stream = _Transcoded(head, stream)
+        stream = cast(BinaryIO, _Transcoded(head, stream))
         head = stream.read(_HEAD_BYTES)
-    return head, _Again(head, stream)
+    return head, cast(BinaryIO, _Again(head, stream))
 
 
 def site_of(head: bytes) -> Site:
@@ -124,6 +125,13 @@ def _namespaces(info: etree._Element) -> dict[str, int]:
     return numbers
 
 
+def _read(stream: BinaryIO) -> bytes:
+    """Read some bytes; what stands before a damaged place is returned before the error is raised."""
+    read1 = getattr(stream, "read1", None)
+    data: bytes = read1(_PIECE_BYTES) if read1 is not None else stream.read(_PIECE_BYTES)
+    return data
+
+
 class _Again(io.RawIOBase):
     """A stream with *head* before the rest."""
 
@@ -138,7 +146,7 @@ class _Again(io.RawIOBase):
         if self._head:
             head, self._head = self._head, b""
             return head
-        return self._rest.read(-1 if size is None else size)
+        return _read(self._rest)
 
 
 class _Transcoded(io.RawIOBase):
@@ -155,7 +163,7 @@ class _Transcoded(io.RawIOBase):
 
     def read(self, size: int | None = -1, /) -> bytes:
         while True:
-            data, self._head = self._head or self._rest.read(1 << 18), b""
+            data, self._head = self._head or _read(self._rest), b""
             text = self._decoder.decode(data, final=not data)
             if text or not data:
                 return text.lstrip("\ufeff").encode()

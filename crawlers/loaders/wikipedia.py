@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, BinaryIO, ClassVar, Final, Literal
+from typing import Annotated, BinaryIO, ClassVar, Final, Literal, cast
 
 from lxml import etree
 from pydantic import Field
@@ -43,9 +43,9 @@ class Wikipedia(Streamed):
     suffixes: ClassVar[tuple[str, ...]] = (*packed(".xml"), ".bz2")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(
-        license="CC-BY-SA-4.0 for texts of Wikimedia's wikis (CC-BY-SA-3.0 before June 2023); other wikis: set `license`",
+        license="CC-BY-SA-4.0 for wikis of Wikimedia (CC-BY-SA-3.0 before June 2023); for others, set `license`",
         get="the database dumps of Wikimedia: `pages-articles` or `pages-articles-multistream`, in bzip2",
-        tried="106 articles of a dump in English and 20 in Bulgarian; made pages in German, French, Russian, Japanese",
+        tried="106 articles of a dump in English, one in Bulgarian; made pages of nine languages",
     )
 
     @classmethod
@@ -68,7 +68,7 @@ class Wikipedia(Streamed):
     )
     templates: dict[Annotated[str, Field(min_length=1, max_length=_MAX_NAME)], str] = Field(
         default={},
-        description="Texts of templates that the built-in table lacks or renders otherwise, by name: `{1}` and `{name}` "
+        description="Texts of templates that the built-in table lacks or renders otherwise: `{1}` and `{name}` "
         "are arguments, `{name|1}` is the first that is not empty, and parts in brackets are left out if their "
         "arguments are empty. An empty text drops the template.",
         examples=[{"Chess move": "{1}[ ({comment})]"}],
@@ -123,9 +123,9 @@ class Wikipedia(Streamed):
         self, stream: Bzip2Streams, path: str, *, name: str, counts: Counter[str], start: int
     ) -> Iterator[Record | Broken]:
         """Yield the pages that begin in the streams of a slice; their offsets in the whole file are not known."""
-        whole: BinaryIO = stream
+        whole = cast(BinaryIO, stream)
         if start <= 0:
-            head, whole = read_head(stream)
+            head, whole = read_head(whole)
             if self._is_index(head, counts):
                 return
             site = site_of(head)
@@ -174,7 +174,9 @@ class _Reader:
     def read(self, element: Element, *, offset: int | None) -> Iterator[Record | Broken]:
         """Yield the document of a page, if it is one."""
         if element.data is None:
-            yield Broken(b"", "too_large", f"{self._name}: a page at byte {element.offset:,} is too large", offset=offset)
+            yield Broken(
+                b"", "too_large", f"{self._name}: a page at byte {element.offset:,} is too large", offset=offset
+            )
             return
         try:
             page = parsed(element.data)

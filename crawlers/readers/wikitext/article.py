@@ -8,7 +8,7 @@ from typing import Final
 from corpusmill.crawlers.readers.wikitext.braces import Braces
 from corpusmill.crawlers.readers.wikitext.extensions import LINE, without_extensions
 from corpusmill.crawlers.readers.wikitext.inline import tidied, with_characters, with_variant, without_tags
-from corpusmill.crawlers.readers.wikitext.lines import Blocks
+from corpusmill.crawlers.readers.wikitext.lines import INDENT, Blocks
 from corpusmill.crawlers.readers.wikitext.links import Links
 from corpusmill.crawlers.readers.wikitext.page import Page
 from corpusmill.crawlers.readers.wikitext.templates import Templates
@@ -40,7 +40,7 @@ def article(text: str, page: Page) -> str:
         result = _AROUND_BREAKS.sub("\n", result)
     if "\n\n\n" in result:
         result = _BLANK_LINES.sub("\n\n", result)
-    return page.apart.restored(result.replace(" \n", "\n")).strip()
+    return page.apart.restored(result.replace(" \n", "\n").replace(INDENT, "  ")).strip()
 
 
 def _rendered(text: str, page: Page) -> str:

@@ -1,7 +1,7 @@
 """One pass over templates ``{{…}}``, arguments ``{{{…}}}`` and links ``[[…]]``, which nest, with a stack.
 
-The innermost is rendered first, and its text becomes part of what contains it. What is nested deeper than `MAX_DEPTH` is
-read as part of its surroundings, so that time is linear in the size of the text. An unclosed template ends with its
+The innermost is rendered first, and its text becomes part of what contains it. What is nested deeper than `MAX_DEPTH`
+is read as part of its surroundings, so that time is linear in the size of the text. An unclosed template ends with its
 line, or after the following lines that look like its arguments.
 """
 

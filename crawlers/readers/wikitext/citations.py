@@ -19,7 +19,9 @@ _FIELDS: Final = (
 
 def is_citation(name: str) -> bool:
     """Return whether the template *name*, in lower case, is a citation."""
-    return name.startswith(("cite ", "citation", "cita ", "lien web", "ouvrage", "literatur", "internetquelle", "книга"))
+    return name.startswith(
+        ("cite ", "citation", "cita ", "lien web", "ouvrage", "literatur", "internetquelle", "книга")
+    )
 
 
 def citation(arguments: Arguments) -> str:

@@ -92,7 +92,9 @@ def converted(arguments: Arguments, *, style: Style, is_short: bool = False) -> 
 
 
 def _quantity(positional: list[str]) -> tuple[Quantity | None, list[str]]:
-    texts, values, words = [], [], []
+    texts: list[str] = []
+    values: list[float] = []
+    words: list[str] = []
     place = 0
     while place < len(positional) and (value := number(positional[place])) is not None and len(values) < 20:
         texts.append(positional[place])
@@ -107,16 +109,20 @@ def _quantity(positional: list[str]) -> tuple[Quantity | None, list[str]]:
     if unit is None:
         return None, []
     rest = positional[place + 1 :]
-    if len(rest) >= 2 and (value := number(rest[0])) is not None and (smaller := unit_of(rest[1])) is not None:
-        if (unit.code, smaller.code) in _PAIRS:
-            whole = (*values[:-1], values[-1] + math.copysign(value / _PAIRS[unit.code, smaller.code], values[-1]))
-            return Quantity(tuple(texts), whole, tuple(words), unit, (rest[0], value, smaller)), rest[2:]
+    value = number(rest[0]) if len(rest) >= 2 else None
+    smaller = unit_of(rest[1]) if value is not None else None
+    if value is not None and smaller is not None and (unit.code, smaller.code) in _PAIRS:
+        extra = math.copysign(value / _PAIRS[unit.code, smaller.code], values[-1])
+        whole = (*values[:-1], values[-1] + extra)
+        return Quantity(tuple(texts), whole, tuple(words), unit, (rest[0], value, smaller)), rest[2:]
     return Quantity(tuple(texts), tuple(values), tuple(words), unit), rest
 
 
 def _outputs(quantity: Quantity, rest: list[str]) -> tuple[list[Unit | str], int | None]:
     """Return the units to convert to (a name of `_COMPOSITES`: two units), and the number of digits if it is set."""
-    digits = next((int(value) for value in rest if re.fullmatch(r"[+\u2212-]?\d{1,2}", value.replace(MINUS, "-"))), None)
+    digits = next(
+        (int(value) for value in rest if re.fullmatch(r"[+\u2212-]?\d{1,2}", value.replace(MINUS, "-"))), None
+    )
     named = [value for value in rest if value and not re.fullmatch(r"[+\u2212-]?\d{1,2}", value)]
     default = "m" if quantity.smaller is not None and quantity.unit.code == "ft" else quantity.unit.default
     codes = named[0] if named else ("kg" if quantity.smaller and quantity.unit.code == "lb" else default)
@@ -154,7 +160,7 @@ def default_digits(text: str, value: float, unit: Unit, result: float, output: U
     if unit.is_temperature and output.is_temperature:
         kelvins = abs((value + unit.offset) * unit.factor)
         least = 2 if kelvins < 1e-8 else 2 - math.floor(math.log10(kelvins) + 1e-14)
-        return max(_precision(text), least)
+        return max(math.floor(_precision(text)), least)
     if not value or result <= 0:
         return 0
     if output.has_full_precision and value == math.floor(value):
@@ -169,7 +175,7 @@ def _precision(text: str) -> float:
     """Return the digits after the point of *text*; negative for zeros at the end of a whole number."""
     match = _FRACTION.fullmatch(text)
     if match is not None:
-        return max(math.log10(int(match[4]) or 1), 1)
+        return max(math.log10(int(match[4]) or 1), 1.0)
     mantissa, _, exponent = text.replace(",", "").lower().partition("e")
     whole, point, decimals = mantissa.partition(".")
     digits = len(decimals) if point else -(len(whole) - len(whole.rstrip("0")))
@@ -306,7 +312,13 @@ class _Writer:
         return is_first
 
     def _with_unit(
-        self, texts: list[str], words: tuple[str, ...], values: list[float] | tuple[float, ...], unit: Unit, *, is_first: bool
+        self,
+        texts: list[str],
+        words: tuple[str, ...],
+        values: list[float] | tuple[float, ...],
+        unit: Unit,
+        *,
+        is_first: bool,
     ) -> str:
         is_named = self._has_name(is_first, unit)
         if self._abbreviation == "values":

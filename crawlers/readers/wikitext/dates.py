@@ -29,13 +29,18 @@ def written_date(page: Page, year: str, month: str = "", day: str = "", *, day_f
 
 
 def date_ymd(arguments: Arguments, page: Page, *, start: int = 1) -> str:
-    """Return the date in the positional arguments year, month and day, with the time if there is one."""
+    """Return the date in the positional arguments year, month and day."""
     year, month, day = (arguments.get(str(start + place), "") for place in range(3))
     if not _YEAR.fullmatch(year):
         return year
-    text = written_date(page, year, month, day, day_first=_is_day_first(arguments))
-    hour, minute = arguments.get(str(start + 3), ""), arguments.get(str(start + 4), "")
-    return f"{hour}:{minute.zfill(2)}, {text}" if hour.isdecimal() and minute.isdecimal() and start == 1 else text
+    return written_date(page, year, month, day, day_first=_is_day_first(arguments))
+
+
+def date_and_time(arguments: Arguments, page: Page) -> str:
+    """Return the date in the positional arguments year, month and day, with the time in hour and minute if any."""
+    hour, minute = arguments.get("4", ""), arguments.get("5", "")
+    time = f"{hour}:{minute.zfill(2)}, " if hour.isdecimal() and minute.isdecimal() else ""
+    return time + date_ymd(arguments, page)
 
 
 def _is_day_first(arguments: Arguments) -> bool:
@@ -57,7 +62,9 @@ def date_text(arguments: Arguments, page: Page) -> str:
         return written_date(page, year, month, first, day_first=not month.isdecimal() or _is_day_first(arguments))
     iso = re.fullmatch(r"(\d{4})-(\d\d)-(\d\d)", first)
     if iso is not None:
-        return written_date(page, iso[1], iso[2], iso[3], day_first=_is_day_first(arguments) or arguments.get("2") == "dmy")
+        return written_date(
+            page, iso[1], iso[2], iso[3], day_first=_is_day_first(arguments) or arguments.get("2") == "dmy"
+        )
     return first
 
 

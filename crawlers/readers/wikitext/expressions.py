@@ -9,7 +9,9 @@ from typing import Final
 
 MAX_CHARACTERS: Final = 500
 _MAX_DEPTH: Final = 40
-_TOKEN: Final = re.compile(r"\s*(\d+\.?\d*(?:[eE][+-]?\d{1,3})?|\.\d+|<=|>=|<>|!=|[()+\-\u2212*/^=<>]|[a-z]+)", re.IGNORECASE)
+_TOKEN: Final = re.compile(
+    r"\s*(\d+\.?\d*(?:[eE][+-]?\d{1,3})?|\.\d+|<=|>=|<>|!=|[()+\-\u2212*/^=<>]|[a-z]+)", re.IGNORECASE
+)
 _BINARY: Final[tuple[dict[str, Callable[[float, float], float]], ...]] = (
     {"or": lambda a, b: float(bool(a) or bool(b))},
     {"and": lambda a, b: float(bool(a) and bool(b))},

@@ -123,5 +123,3 @@ def _captions(content: str) -> str:
     captions = (line.partition("|")[2] for line in content.splitlines())
     kept = [caption.rpartition("alt=")[0] if caption.startswith("alt=") else caption for caption in captions]
     return "\n\n" + "\n\n".join(caption.strip() for caption in kept if caption.strip()) + "\n\n"
-
-

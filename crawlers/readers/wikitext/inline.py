@@ -1,4 +1,4 @@
-"""Markup within lines: HTML tags, bold and italic, external links, entities; and punctuation that dropped parts leave."""
+"""Markup within lines (HTML tags, bold, external links, entities), and punctuation that dropped parts leave."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ _BLOCKS: Final = re.compile(
 )
 _TAGS: Final = re.compile(rf"</?(?:{_TAG_NAMES})(?=[\s/>])[^<>]{{0,2000}}>", re.IGNORECASE)
 _LINKS: Final = re.compile(
-    r"\[(?:(?:https?|ftps?|ircs?|git|news|gopher|svn)://|//|mailto:|tel:)[^\s\[\]<>\"|]*[ \t|]*([^\[\]\n]*(?:\[[^\[\]\n]*\][^\[\]\n]*)?)\]",
+    r"\[(?:(?:https?|ftps?|ircs?|git|news|gopher|svn)://|//|mailto:|tel:)[^\s\[\]<>\"|]*+[ \t|]*+"
+    r"([^\[\]\n]*+(?:\[[^\[\]\n]*+\][^\[\]\n]*+)?+)\]",
     re.IGNORECASE,
 )
 _WORDS: Final = re.compile(r"__[^\W\d_a-z]{3,40}__")

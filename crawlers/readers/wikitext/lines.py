@@ -14,6 +14,8 @@ _HEADING: Final = re.compile(r"(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*$")
 _ITEM: Final = re.compile(r"([*#:;]+)[ \t]*")
 _TABLE: Final = re.compile(r"[:*# \t]*\{\|")
 MAX_INDENT: Final = 8
+INDENT: Final = "\x05"
+"""Stands for the two blanks of a level of a list, because runs of blanks are removed."""
 _NOTHING: Final = frozenset(" \t.,;:|*#-–—()[]{}!'\"" + LINE)
 
 
@@ -114,7 +116,7 @@ class Blocks:
         if not is_list:
             self._append(_definition(marks, text), kind="paragraph")
             return
-        indent = "  " * (min(len(marks), MAX_INDENT) - 1)
+        indent = INDENT * (min(len(marks), MAX_INDENT) - 1)
         if marks[-1] == "#":
             if not _has_words(text):
                 return

@@ -10,12 +10,15 @@ from corpusmill.crawlers.readers.wikitext.page import MAX_NAMES, Page
 _FILE: Final = 6
 _MEDIA: Final = -2
 _CATEGORY: Final = 14
-_LANGUAGE: Final = re.compile(r"[a-z]{2,3}(?:-[a-z]{2,8}){0,2}|simple|be-x-old|map-bms|zh-classical|zh-min-nan|roa-tara|cbk-zam|nds-nl")
-_PROJECTS: Final = frozenset(
-    "wikt wiktionary w wikipedia s wikisource b wikibooks q wikiquote n wikinews v wikiversity voy wikivoyage d wikidata "
-    "c commons m meta mw species wikispecies wmf foundation bugzilla phab doi google imdbname imdbtitle rfc".split()
+_LANGUAGE: Final = re.compile(
+    r"[a-z]{2,3}(?:-[a-z]{2,8}){0,2}|simple|be-x-old|map-bms|zh-classical|zh-min-nan|roa-tara|cbk-zam|nds-nl"
 )
-_NOT_LANGUAGES: Final = frozenset({"wp", "mw", "doi", "rfc", "voy", "wmf", "arc", "tv", "us", "uk", "ep", "lp", "pc"})
+_PROJECTS: Final = frozenset(
+    "wikt wiktionary w wikipedia s wikisource b wikibooks q wikiquote n wikinews v wikiversity voy wikivoyage d "
+    "wikidata c commons m meta mw species wikispecies wmf foundation bugzilla phab doi "
+    "google imdbname imdbtitle rfc".split()
+)
+_NOT_LANGUAGES: Final = frozenset({"wp", "mw", "doi", "rfc", "voy", "wmf", "tv"})
 _OPTION: Final = re.compile(
     r"\s*(?:thumb(?:nail)?|frame(?:d|less)?|border|right|left|cent(?:er|re)|none|baseline|middle|sub|super|top|bottom|"
     r"text-(?:top|bottom)|upright(?:\s*=?.*)?|\d*\s*x?\s*\d+\s*(?:px)+|(?:thumb|alt|link|lang|page|class|upright|start|"
@@ -66,7 +69,7 @@ class Links:
             if len(self._page.categories) < MAX_NAMES:
                 self._page.categories[target.partition(":")[2].strip().replace("_", " ")] = None
             return ""
-        if (number in {_FILE, _MEDIA} or prefix in language.file_names) and number is None or number in {_FILE, _MEDIA}:
+        if number in {_FILE, _MEDIA} or (number is None and prefix in language.file_names):
             return label or target if is_shown or number == _MEDIA else self._caption(parts)
         if number is not None:
             return label or target

@@ -65,7 +65,7 @@ def val(arguments: Arguments, page: Page) -> str:
     if per := arguments.first("upl", "up"):
         unit += f"/{_unit(per)}"
     text = arguments.get("p", "") + text + arguments.get("s", "")
-    joint = "" if not unit or unit[0] in "%°′″" and unit not in {"°C", "°F"} else " "
+    joint = "" if not unit or (unit[0] in "%°′″" and unit not in {"°C", "°F"}) else " "
     return f"{text}{joint}{unit}"
 
 
@@ -157,10 +157,10 @@ def currency_gbp(arguments: Arguments, page: Page) -> str:
 
 
 _SIGNS: Final = {
-    "USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CNY": "CN¥", "AUD": "A$", "CAD": "CA$", "NZD": "NZ$",
-    "HKD": "HK$", "SGD": "S$", "KRW": "₩", "RUB": "₽", "BRL": "R$", "MXN": "Mex$", "CHF": "CHF ", "ILS": "₪", "TRY": "₺",
-    "UAH": "₴", "PHP": "₱", "NGN": "₦", "THB": "฿", "VND": "₫", "ZAR": "R", "PLN": "zł ", "SEK": "SEK ", "NOK": "NOK ",
-    "DKK": "DKK ",
+    "USD": "US$", "EUR": "€", "GBP": "£", "JPY": "¥", "INR": "₹", "CNY": "CN¥", "AUD": "A$", "CAD": "CA$",
+    "NZD": "NZ$", "HKD": "HK$", "SGD": "S$", "KRW": "₩", "RUB": "₽", "BRL": "R$", "MXN": "Mex$", "CHF": "CHF ",
+    "ILS": "₪", "TRY": "₺", "UAH": "₴", "PHP": "₱", "NGN": "₦", "THB": "฿", "VND": "₫", "ZAR": "R",
+    "PLN": "zł ", "SEK": "SEK ", "NOK": "NOK ", "DKK": "DKK ",
 }  # fmt: skip
 
 

@@ -25,7 +25,7 @@ _CENTURY: Final = re.compile(r"(-)?([ivxlc]+)(er?|ère) (siècles?|millénaire)"
 
 
 def unit(arguments: Arguments, page: Page) -> str:
-    """Return a number with its units, which can have exponents: {{unité|10|m||s|-1}}, {{unidad|10|km}}, {{M|10|ul=km}}."""
+    """Return a number with its units: {{unité|10|m||s|-1}} (with exponents), {{unidad|10|km}}, {{M|10|ul=km}}."""
     values = arguments.numbered()
     text = number_in_style(values[0], page) if values else ""
     if power := arguments.get("e"):

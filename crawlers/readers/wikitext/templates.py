@@ -78,7 +78,11 @@ class Templates:
             return citation(Arguments(parts[1:]))
         if "infoboxes" in page.keep and key.startswith(language.infobox_prefixes):
             return infobox(Arguments(parts[1:]))
-        if key in language.dropped or key.startswith(language.dropped_prefixes) or key.endswith(language.dropped_suffixes):
+        if (
+            key in language.dropped
+            or key.startswith(language.dropped_prefixes)
+            or key.endswith(language.dropped_suffixes)
+        ):
             return ""
         if key.startswith(language.infobox_prefixes):
             return ""

@@ -78,7 +78,8 @@ def unit_of(code: str) -> Unit | None:
     tables = _tables()
     code = tables["aliases"].get(code, code)
     if (row := tables["units"].get(code) or tables["metric"].get(code)) is not None:
-        return Unit(code, *row, offset=_OFFSETS.get(code, 0.0))
+        symbol, singular, plural, factor, default = row
+        return Unit(code, symbol, singular, plural, factor, default, offset=_OFFSETS.get(code, 0.0))
     if (match := _MULTIPLE.fullmatch(code)) is not None:
         return _multiple(match[1], match[2])
     if (unit := _prefixed(code, tables)) is not None:

@@ -9,7 +9,9 @@ from corpusmill.crawlers.readers.wikitext.arguments import Arguments
 from corpusmill.crawlers.readers.wikitext.extensions import LINE
 from corpusmill.crawlers.readers.wikitext.page import Page
 
-_IPA_WORDS: Final = frozenset({"lang", "pron", "local", "us", "uk", "us also", "uk also", "also", "or", "au", "nz", "small", "ipa"})
+_IPA_WORDS: Final = frozenset(
+    {"lang", "pron", "local", "us", "uk", "us also", "uk also", "also", "or", "au", "nz", "small", "ipa"}
+)
 _CAPTION: Final = re.compile(r"(?:footer|caption\d*|\d+)")
 _FILE: Final = re.compile(r"\.(?:jpe?g|png|gif|svg|tiff?|webp|og[gv]|webm)\s*$", re.IGNORECASE)
 
@@ -51,7 +53,11 @@ def with_language(code: str, values: list[str], arguments: Arguments, page: Page
 def nihongo(arguments: Arguments, page: Page) -> str:
     """Return an English term with its Japanese writing and its transliteration."""
     english, kanji, latin, extra = (arguments.get(str(place), "") for place in (1, 2, 3, 4))
-    inner = ", ".join(value for value in (kanji, latin, extra or arguments.get("extra", ""), arguments.get("lead", "")) if len(value) > 1 or value == kanji)
+    inner = ", ".join(
+        value
+        for value in (kanji, latin, extra or arguments.get("extra", ""), arguments.get("lead", ""))
+        if len(value) > 1 or value == kanji
+    )
     after = arguments.get("5", "") or arguments.get("extra2", "")
     shown = english or latin
     return f"{shown} ({inner})".replace(" ()", "") + (f" {after}" if after else "") if shown else inner
@@ -66,7 +72,15 @@ def korean(arguments: Arguments, page: Page) -> str:
 
 def chinese(arguments: Arguments, page: Page) -> str:
     """Return Chinese writing with its transliteration."""
-    labels = (("t", "traditional Chinese"), ("s", "simplified Chinese"), ("c", "Chinese"), ("p", "pinyin"), ("w", "Wade–Giles"), ("j", "Jyutping"), ("l", "lit."))
+    labels = (
+        ("t", "traditional Chinese"),
+        ("s", "simplified Chinese"),
+        ("c", "Chinese"),
+        ("p", "pinyin"),
+        ("w", "Wade–Giles"),
+        ("j", "Jyutping"),
+        ("l", "lit."),
+    )
     return "; ".join(f"{label}: {value}" for name, label in labels if (value := arguments.get(name)))
 
 
@@ -149,14 +163,20 @@ def track_listing(arguments: Arguments, page: Page) -> str:
     """Return the titles of a track listing as a list."""
     if "lists" not in page.keep:
         return ""
-    numbers = sorted(int(name[5:]) for name in arguments if name.startswith("title") and name[5:].isdecimal() and len(name) < 9)
+    numbers = sorted(
+        int(name[5:]) for name in arguments if name.startswith("title") and name[5:].isdecimal() and len(name) < 9
+    )
     titles = (arguments[f"title{place}"] for place in numbers if f"title{place}" in arguments)
     return "\n" + "".join(f"# {title}\n" for title in titles if title)
 
 
 def text_link(arguments: Arguments, page: Page) -> str:
     """Return the text of a link to a page of another language."""
-    return re.sub(r"\s*\([^()]*\)$", "", arguments.first("lt", "display")) if arguments.first("lt") else arguments.get("1", "")
+    return (
+        re.sub(r"\s*\([^()]*\)$", "", arguments.first("lt", "display"))
+        if arguments.first("lt")
+        else arguments.get("1", "")
+    )
 
 
 def link(arguments: Arguments, page: Page) -> str:
