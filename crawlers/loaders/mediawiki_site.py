@@ -16,7 +16,7 @@ from corpusmill.crawlers.readers.xml import local_name, parsed
 from corpusmill.schemas.errors import DataError
 
 _HEAD_BYTES: Final = 1 << 18
-_PIECE_BYTES: Final = 1 << 18
+_PIECE_BYTES: Final = 1 << 20
 _SITEINFO: Final = re.compile(rb"<siteinfo\b.*?</siteinfo>", re.DOTALL)
 _LANGUAGE: Final = re.compile(rb"""<mediawiki\b[^>]*\bxml:lang\s*=\s*["']([\w-]{2,20})["']""")
 _WIKIMEDIA: Final = re.compile(

@@ -65,30 +65,32 @@ def elements(
 
 
 def _element(
-    stream: BinaryIO, buffer: bytes, opening: re.Pattern[bytes], closing: re.Pattern[bytes], max_bytes: int
+    stream: BinaryIO, start: bytes, opening: re.Pattern[bytes], closing: re.Pattern[bytes], max_bytes: int
 ) -> tuple[int, bytes, bytes | None]:
-    """Return the size of the element at the start of *buffer*, what follows it, and its bytes unless it is too large.
+    """Return the size of the element at *start*, what follows it, and its bytes unless it is too large.
 
     Raises:
         DataError: The stream ends first.
     """
+    buffer = bytearray(start)  # grows in place: a copy for each piece would make large records quadratic
     skipped, searched = 0, 1
     while True:
         head_end = buffer.find(b">") if not skipped else -1
         if head_end > 0 and buffer[head_end - 1 : head_end] == b"/":
-            return head_end + 1, buffer[head_end + 1 :], buffer[: head_end + 1]
+            return head_end + 1, bytes(buffer[head_end + 1 :]), bytes(buffer[: head_end + 1])
         last, following = closing.search(buffer, searched), opening.search(buffer, searched)
         if last is not None and (following is None or last.start() < following.start()):
             size = skipped + last.end()
-            return size, buffer[last.end() :], buffer[: last.end()] if size <= max_bytes and not skipped else None
+            whole = bytes(buffer[: last.end()]) if size <= max_bytes and not skipped else None
+            return size, bytes(buffer[last.end() :]), whole
         if following is not None:
             size = skipped + following.start()
-            whole = buffer[: following.start()] if size <= max_bytes and not skipped else None
-            return size, buffer[following.start() :], whole
+            whole = bytes(buffer[: following.start()]) if size <= max_bytes and not skipped else None
+            return size, bytes(buffer[following.start() :]), whole
         searched = max(1, len(buffer) - 64)
         if skipped + len(buffer) > max_bytes:
             skipped += searched
-            buffer = buffer[searched:]
+            del buffer[:searched]
             searched = 0
         piece = stream.read(_READ_BYTES)
         if not piece:
