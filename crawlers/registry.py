@@ -16,4 +16,7 @@ LOADERS: Final = {
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
     "wikipedia": "corpusmill.crawlers.loaders.wikipedia:Wikipedia",
+    "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
+    "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
 }
