@@ -332,9 +332,11 @@ class _Writer:
         return f"{number_text}{'' if name.startswith('/') else ' '}{name}" if name else number_text
 
     def _noun(self) -> str:
-        """Return the word that ``adj=mid`` and ``adj=pre`` put behind the unit."""
+        """Return the word that ``adj=mid`` puts behind the unit, such as ``-long``."""
         last = self._arguments.get(str(self._arguments.positional), "")
-        return f" {last.lstrip('-')}" if self._arguments.get("adj") == "mid" and last[:1].isalpha() else ""
+        if self._arguments.get("adj") != "mid" or number(last) is not None or unit_of(last) is not None:
+            return ""
+        return last if last.startswith("-") else f" {last}"
 
     def _name(self, unit: Unit, value: float, *, is_first: bool) -> str:
         if not self._has_name(is_first, unit):

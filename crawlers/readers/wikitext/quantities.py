@@ -109,6 +109,11 @@ def chem(arguments: Arguments, page: Page) -> str:
     )
 
 
+def chem_as_written(arguments: Arguments, page: Page) -> str:
+    """Return a formula with its numbers lowered: {{chem2|H2O}}."""
+    return re.sub(r"(?<=[A-Za-z)\]])\d+", lambda match: subscript(match[0]), arguments.get("1", ""))
+
+
 def chem_formula(arguments: Arguments, page: Page) -> str:
     """Return a formula from its elements as names: {{chemical formula|C=2|H=6}}."""
     return "".join(

@@ -87,7 +87,7 @@ def language(code: str) -> Language:
     """Return the tables of the language *code*; those of all languages if there is no file for it.
 
     >>> language("de").grouped("1234567.5"), language("xx").thousands
-    ("1.234.567,5", ",")
+    ('1.234.567,5', ',')
     """
     code = code.lower()
     own = _file(code) if code.replace("-", "").isalnum() else {}
