@@ -19,4 +19,5 @@ LOADERS: Final = {
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "jats": "corpusmill.crawlers.loaders.jats:Jats",
 }

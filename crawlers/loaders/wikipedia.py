@@ -40,7 +40,7 @@ class Wikipedia(Streamed):
     plain ones are read in slices. Indexes of dumps are not needed, and contain no documents.
     """
 
-    suffixes: ClassVar[tuple[str, ...]] = (*packed(".xml"), ".bz2")
+    suffixes: ClassVar[tuple[str, ...]] = packed(".xml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
     about: ClassVar[About] = About(
         license="CC-BY-SA-4.0 for wikis of Wikimedia (CC-BY-SA-3.0 before June 2023); for others, set `license`",
