@@ -25,6 +25,7 @@ LOADERS: Final = {
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
+    "wikipedia": "corpusmill.crawlers.loaders.wikipedia:Wikipedia",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",

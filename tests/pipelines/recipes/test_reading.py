@@ -183,7 +183,7 @@ split: {train: 0.9}
         ),
         (("format: jsonl", "format: html\n      text_field: x"), "7: source 2 (`notes`), format `html`: unknown field"),
         (("format: jsonl", "encoding: latin-2\n      format: jsonl"), "6: source 2 (`notes`), format `jsonl`: field"),
-        (("format: jsonl", "format: wikipedia"), "6: source 2 (`notes`): the format `wikipedia` is not implemented"),
+        (("format: jsonl", "format: sitemap"), "6: source 2 (`notes`): the format `sitemap` is not implemented"),
         (("path: notes/*.jsonl", "path: ${NOT_SET_HERE}/x"), "7: source 2 (`notes`): field `path`: the environment"),
         (("path: notes/*.jsonl", "path: 3"), "7: source 2 (`notes`): field `path`: expected a text or a list, got `3`"),
         (("  - load:\n      name: notes", "  - load:\n    name: notes"), "not YAML"),
@@ -236,7 +236,7 @@ def test_each_problem_has_its_line_and_a_hint(tmp_path: Path, change: tuple[str,
     assert any(expected in problem for problem in reported), reported
 
 
-@pytest.mark.parametrize("name", ["wikipedia", "pdf"])
+@pytest.mark.parametrize("name", ["sitemap", "xml"])
 def test_a_format_that_is_not_implemented_is_one_problem(tmp_path: Path, name: str) -> None:
     """Problems with files and fields of such a format do not help users."""
     text = GOOD.replace("format: jsonl", f"format: {name}\n      pages: 3").replace("notes/*.jsonl", "nowhere/*.bz2")

@@ -1,0 +1,57 @@
+"""Tables ``{| … |}`` by rows: a row is a line, with a vertical bar between its cells. A table in a cell follows it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_SEPARATORS: Final = re.compile(r"\|\||!!")
+
+
+class Table:
+    """Reads the lines after ``{|``; nested tables are read as more rows, so their depth costs nothing."""
+
+    def __init__(self) -> None:
+        self._depth = 1
+        self._rows: list[list[str]] = []
+        self._cells: list[str] = []
+        self._is_open = False
+
+    def read(self, line: str) -> bool:
+        """Read a line without blanks at its ends, and return whether it ended the table."""
+        if line.startswith("{|"):
+            self._depth += 1
+            self._end_row()
+        elif line.startswith("|}"):
+            self._depth -= 1
+            self._end_row()
+            return self._depth == 0
+        elif line.startswith("|-"):
+            self._end_row()
+        elif line.startswith("|+"):
+            self._end_row()
+            self._cells = [_content(line[2:])]
+            self._is_open = True
+        elif line[:1] in {"|", "!"} and line:
+            self._cells += map(_content, _SEPARATORS.split(line[1:]) if line[0] == "!" else line[1:].split("||"))
+            self._is_open = True
+        elif self._is_open and self._cells and line:
+            self._cells[-1] = f"{self._cells[-1]} {line.lstrip('*#:; ')}".strip()
+        return False
+
+    def _end_row(self) -> None:
+        if any(self._cells):
+            self._rows.append(self._cells)
+        self._cells = []
+        self._is_open = False
+
+    def rows(self) -> list[str]:
+        """Return the rows read so far."""
+        self._end_row()
+        return [" | ".join(cells) for cells in self._rows]
+
+
+def _content(cell: str) -> str:
+    """Return the text of *cell*, which can follow its attributes and a vertical bar."""
+    attributes, bar, content = cell.partition("|")
+    return (content if bar else attributes).strip()

@@ -1,0 +1,166 @@
+"""Templates as readers see them: quantities, dates, words, in several languages."""
+
+import pytest
+
+from corpusmill.crawlers.readers.wikitext.article import article
+from tests.crawlers.readers.wikitext.pages import page_of, text_of
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("convert|10|mi|km", "10 miles (16 km)"),
+        ("convert|1300|mi|km", "1,300 miles (2,100 km)"),
+        ("convert|123|m|ft", "123 metres (404 ft)"),
+        ("convert|49|kg|lb", "49 kilograms (108 lb)"),
+        ("convert|300|m|ft|adj=on|sp=us", "300-meter (980 ft)"),
+        ("convert|5|km|mi|adj=mid|-long", "5-kilometre-long (3.1 mi)"),
+        ("convert|100|nmi|km|sigfig=3|adj=on", "100-nautical-mile (185 km)"),
+        ("convert|13.5|ft|m|adj=on|abbr=off|sp=us", "13.5-foot (4.1-meter)"),
+        ("convert|10|to|30|cm|in", "10 to 30 centimetres (3.9 to 11.8 in)"),
+        ("convert|200|-|350|g|oz", "200–350 grams (7.1–12.3 oz)"),
+        ("convert|60|and(-)|80|kg", "60 and 80 kilograms (130–180 lb)"),
+        ("convert|10|x|20|m|ft|abbr=on", "10 m × 20 m (33 ft × 66 ft)"),
+        ("convert|90|°F", "90 °F (32 °C)"),
+        ("convert|-40|C|F", "−40 °C (−40 °F)"),
+        ("convert|5|C-change|0|abbr=on", "5 °C (9 °F)"),
+        ("convert|6|ft|4|in|cm|0", "6 feet 4 inches (193 cm)"),
+        ("convert|1.8|m", "1.8 metres (5 ft 11 in)"),
+        ("convert|9|m|0|abbr=on", "9 m (30 ft)"),
+        ("convert|54.5|nmi|km|order=flip|sp=us", "100.9 kilometers (54.5 nmi)"),
+        ("convert|840|m|ft|0|abbr=on|disp=or", "840 m or 2,756 ft"),
+        ("convert|860|nmi|km mi|-1", "860 nautical miles (1,590 km; 990 mi)"),
+        ("convert|22|e6acre|km2", "22 million acres (89,000 km²)"),
+        ("convert|166|Goilbbl", "166 billion barrels (26.4 billion m³)"),
+        ("convert|25567|ft/s|m/s", "25,567 feet per second (7,793 m/s)"),
+        ("convert|1.2|PD/sqmi", "1.2 inhabitants per square mile (0.46/km²)"),
+        ("convert|3+1/2|in|mm", "3 1/2 inches (89 mm)"),
+        ("convert|30|mpgus|L/100 km", "30 miles per US gallon (7.8 L/100 km)"),
+        ("convert|1|mi", "1 mile (1.6 km)"),
+        ("cvt|5|km", "5 km (3.1 mi)"),
+        ("convert|5|parrots", "5 parrots"),
+        ("convert|1e999|mi", "1×10⁹⁹⁹ miles"),
+    ],
+)
+def test_a_quantity_is_converted_and_rounded_as_on_wikipedia(template: str, text: str) -> None:
+    """Both values are facts of the article; every public extractor loses them."""
+    assert text_of(f"It is {{{{{template}}}}} long.") == f"It is {text} long."
+
+
+@pytest.mark.parametrize(
+    ("template", "text"),
+    [
+        ("nowrap|10 km", "10 km"),
+        ("nowrap|a=b", "a=b"),
+        ("lang|de|Haus", "Haus"),
+        ("lang-de|Haus", "German: Haus"),
+        ("langx|ru|Москва|Moskva", "Russian: Москва, romanized: Moskva"),
+        ("transl|ru|Moskva", "Moskva"),
+        ("IPAc-en|ˈ|l|ʌ|n|d|ən", "/ˈlʌndən/"),
+        ("nihongo|Tokyo|東京|Tōkyō", "Tokyo (東京, Tōkyō)"),
+        ("formatnum:1234567.8", "1,234,567.8"),
+        ("val|1234.5|0.2|e=6|u=m/s", "1,234.5±0.2×10⁶ m/s"),
+        ("frac|3|1|2", "3 1/2"),
+        ("chem|H|2|O", "H₂O"),
+        ("chem2|C2H5OH", "C₂H₅OH"),
+        ("marriage|A|2000|2005", "A (m. 2000–2005)"),
+        ("US$|1.2 million", "US$1.2 million"),
+        ("INR|1234", "₹1,234"),
+        ("circa|1500", "c. 1500"),
+        ("As of|2010|5|lc=y", "as of May 2010"),
+        ("birth date and age|1990|1|2", "January 2, 1990"),
+        ("start date|1990|1|2|df=y", "2 January 1990"),
+        ("death date and age|2000|1|2|1920|3|4", "January 2, 2000 (aged 79)"),
+        ("coord|52|30|N|13|24|E|display=inline", "52°30′N 13°24′E"),
+        ("ill|Some Person|de", "Some Person"),
+        ("abbr|MB|megabyte", "MB"),
+        ("#if:x|yes|no", "yes"),
+        ("#ifeq:1|1.0|same|other", "same"),
+        ("#switch:b|a=1|b|c=2|#default=3", "2"),
+        ("#expr:2*(3+4) round 0", "14"),
+        ("uc:abc", "ABC"),
+        ("PAGENAME", "Orte"),
+        ("strange wrapper|the words", "the words"),
+        ("subst:nowrap|x", "x"),
+        ("Template:nowrap|x", "x"),
+        ("nowrap|{{nowrap|{{convert|1|mi}}}}", "1 mile (1.6 km)"),
+    ],
+)
+def test_an_inline_template_is_its_text(template: str, text: str) -> None:
+    """Sentences need their numbers, dates and names."""
+    assert text_of(f"It is {{{{{template}}}}} here.") == f"It is {text} here."
+
+
+@pytest.mark.parametrize("dash", ["{{ndash}}", "{{snd}}", "&ndash;", "{{spaced ndash}}"])
+def test_dashes_stay(dash: str) -> None:
+    """A span of years without its dash is another number."""
+    assert text_of(f"1914{dash}1918").replace(" ", "") == "1914–1918"
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        *(
+            "citation needed|date=May 2010",
+            "clarify",
+            "cite book|title=A",
+            "sfn|Doe|2001|p=3",
+            "efn|A note.",
+            "refn|A.",
+        ),
+        *("dead link", "page needed", "anchor|x", "strange flag", "Infobox person|name=A", "DEFAULTSORT:Orte"),
+    ],
+)
+def test_notes_and_maintenance_are_left_out(template: str) -> None:
+    """They are about the page, not of it."""
+    assert text_of(f"One{{{{{template}}}}} two.") in {"One two.", "Onetwo."}
+
+
+def test_hatnotes_and_navigation_are_left_out() -> None:
+    """Templates with a line of their own are boxes, unless a table renders them."""
+    wikitext = "{{About|a|b|c}}\n{{Main|Rome}}\n{{Unheard of sidebar|x}}\n{{Unheard of|x}}\nText.\n{{Navbox|x}}"
+
+    assert text_of(wikitext) == "Text."
+
+
+@pytest.mark.parametrize(
+    ("code", "wikitext", "text"),
+    [
+        ("de", "{{enS|Town}}, {{Höhe|1234|DE-NHN}}, {{formatnum:12345}}", "englisch Town, 1234 m ü. NHN, 12.345"),
+        ("de", '{{"|Ja}} am {{Datum|3|10|1990}}{{Belege fehlen}}', "„Ja“ am 3. Oktober 1990"),
+        ("fr", "{{unité|12345.5|km|2}}, {{date|1|1|1900}}", "12 345,5 km², 1er janvier 1900"),
+        ("fr", "au {{s|XIX|e}} et {{XXe siècle}} {{lang-en|City}}", "au XIXe siècle et XXe siècle en anglais : City"),
+        ("es", "{{unidad|12345|km}} el {{fecha|14|7|1789}}", "12 345 km el 14 de julio de 1789"),
+        ("it", "{{M|12345|u=km}} {{nowrap|10 m}}", "12.345 km 10 m"),
+        (
+            "it",
+            "{{Bio|Nome=Mario|Cognome=Rossi|Attività=pittore|Nazionalità=italiano}}",
+            "Mario Rossi è un pittore italiano.",
+        ),
+        ("pt", "{{fmtn|12345|habitantes}} no {{séc|XIX}}", "12 345 habitantes no século XIX"),
+        ("ru", "{{s|XIX век}} {{num|1234|км²}}{{нет АИ}} {{lang-en|City}}", "XIX век 1234 км² англ. City"),
+        ("bg", "{{lang-en|City}} {{дата на раждане|1950|1|2}}", "на английски: City 2 януари 1950 г."),
+        ("ja", "{{読み仮名|東京|とうきょう}}は{{和暦|1990}}{{要出典}}。", "東京（とうきょう）は平成2年。"),
+        ("zh", "-{zh-hans:计算机;zh-hant:電腦}-{{lang-en|Computer}}", "计算机英语：Computer"),
+        ("sv", "{{convert|10|mi|km}} {{nowrap|10 km}}", "10 mi (16 km) 10 km"),
+    ],
+)
+def test_other_languages_have_templates_of_their_own(code: str, wikitext: str, text: str) -> None:
+    """The same facts stand in other templates there."""
+    assert text_of(wikitext, code) == text
+
+
+def test_templates_of_the_recipe_come_first() -> None:
+    """A user can add what the tables lack, and change what they have."""
+    page = page_of(patterns={"chess move": "{1}[ ({comment})]", "nowrap": "", "snd": "-"})
+
+    assert article("a {{Chess_move|e4}} {{chess move|e5|comment=good}}{{nowrap|x}}{{snd}}", page) == "a e4 e5 (good)-"
+
+
+def test_unknown_templates_are_named() -> None:
+    """What was not rendered must be known, or nobody can add it."""
+    page = page_of()
+
+    article("{{Strange thing}} {{nowrap|x}}", page)
+
+    assert list(page.unknown) == ["strange thing"]
