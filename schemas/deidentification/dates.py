@@ -34,7 +34,7 @@ _PATTERN: Final = re.compile(
             rf"(?<![\w./-])(?P<numeric>(?P<na>{_DAY})(?P<ns>[/-])(?P<nb>{_DAY})(?P=ns)(?P<ny>{_YEAR}|\d\d))(?![\w/]|[.-]\d)",
             rf"(?<![\w./-])(?P<dotted>(?P<da>{_DAY})\.(?P<db>{_DAY})\.(?P<dy>{_YEAR}))(?![\w/]|[.-]\d)",
             rf"(?<![\w.])(?P<stamp>(?P<ty>{_YEAR})(?P<tm>0[1-9]|1[0-2])(?P<td>0[1-9]|[12]\d|3[01])"
-            r"(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}(?:\.\d{1,4}|(?![\d.]))(?:[+-]\d{4})?)(?!\w)",
+            r"(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}(?:\.\d{1,4}|(?!\d|\.\d))(?:[+-]\d{4})?)(?!\w)",
             rf"\b(?P<words>(?P<wm>{_ANY_MONTH})\s*(?P<wd>{_DAY})(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}"
             rf"(?:st|nd|rd|th)?)?(?:,\s*|\s+(?:of\s+)?)(?P<wy>{_YEAR}))\b",
             rf"\b(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",

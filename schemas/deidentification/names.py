@@ -18,6 +18,7 @@ from corpusmill.schemas.deidentification.spans import Span
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _GAP: Final = re.compile(r"[ \t]|,[ \t]|\.[ \t]|[ \t]\n?[ \t]*")
 _PARTICLES: Final = frozenset("de del della der den van von la le al bin ibn da dos du el ter st san o".split())
+_BEFORE_INITIAL: Final = frozenset("by with from to per and of for dr mr mrs ms cc".split())
 _TERM: Final = re.compile(
     r"(?:['’]s?)?(?:[ -](?:[A-Z][\w'’-]+[ -]){0,2}|-[A-Z][\w-]*[ -]|/[A-Z]\w+[ -])"
     r"(?i:diseases?|syndromes?|signs?|tests?|tumou?rs?|catheters?|scale|scores?|scoring|class(?:ification)?|criteria|fractures?|palsy|lymphoma|sarcoma|cysts?|nodes?"
@@ -239,11 +240,21 @@ class _Names:
         """Mark initials between or right before names, and particles between them."""
         for index, word in enumerate(self.words):
             if index not in self.marked and len(word.word) == 1 and word.is_capitalized:
-                after = index + 1 in self.marked and self._gap(index) in (" ", ". ", ".")
+                after = index + 1 in self.marked and self._is_initial(index)
                 before = index - 1 in self.marked and self._gap(index - 1) in (" ", ", ")
                 follows = self.text[word.end : word.end + 1]
                 if (after and word.word != "a") or (before and (after or follows in (".", ",", "\n", "", "^", ")"))):
                     self.marked.add(index)
+
+    def _is_initial(self, index: int) -> bool:
+        """Return whether the letter before a name is an initial, not the end of a sentence ("10/L. Ann")."""
+        if self._gap(index) == " ":
+            return self.words[index].word not in ("a", "i")
+        start = self.words[index].start
+        is_apart = start == 0 or self.text[start - 1] in " \t\n(,"
+        before = self.words[index - 1] if index else None
+        follows_lower = before is not None and not before.is_capitalized and before.word not in _BEFORE_INITIAL
+        return self._gap(index) in (". ", ".") and is_apart and not follows_lower
 
     def _gap(self, index: int) -> str:
         return self.text[self.words[index].end : self.words[index + 1].start]
