@@ -13,4 +13,6 @@ LOADERS: Final = {
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
+    "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
+    "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
 }

@@ -14,11 +14,13 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.dns": "The host name has no address.",
     "error.empty": "The file or the body has no content.",
     "error.encoding": "The character encoding is wrong or unclear, or the compressed body cannot be decoded.",
+    "error.entities": "The XML declares entities of its own, which can expand to any size or name other files.",
     "error.no_text": "The record has no text in `text_field`.",
     "error.not_html": "The content is not a web page.",
     "error.not_json": "The line or element is not valid JSON, or not an object.",
     "error.not_text": "The content is binary, or of a media type that holds no document.",
     "error.not_warc": "The bytes are not a WARC or ARC record.",
+    "error.not_xml": "The record is not well-formed XML, or nested too deeply.",
     "error.redirect_loop": "The page redirects to a URL that was already requested on the way to it.",
     "error.timeout": "The server did not answer in time, or its answer did not end in time.",
     "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
@@ -29,6 +31,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.truncated": "The record ends early: the file or the transfer was cut off.",
     "error.unexpected": "A stage failed on this record: a bug in the stage. The message names the exception.",
     "error.unreadable": "The file cannot be parsed.",
+    "error.wrong_format": "The file is not of the `format` that the recipe names.",
 }
 """Meaning of each rule. A loader of another distribution may add rules of its own with the prefix ``error.``."""
 
