@@ -15,4 +15,6 @@ LOADERS: Final = {
     "parquet": "corpusmill.crawlers.loaders.parquet:Parquet",
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
+    "fhir": "corpusmill.crawlers.loaders.fhir:Fhir",
+    "hl7": "corpusmill.crawlers.loaders.hl7:Hl7",
 }

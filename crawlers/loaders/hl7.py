@@ -60,9 +60,7 @@ class Hl7(MedicalRecords):
     def _known(cls, encoding: str | None) -> str | None:
         if encoding is None or codec_of(encoding):
             return encoding
-        raise HintedValueError(
-            "not a label of the WHATWG Encoding Standard", hint="use a label such as `windows-1252`"
-        )
+        raise HintedValueError("not a label of the WHATWG Encoding Standard", hint="use a label such as `windows-1252`")
 
     def records_of(
         self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1

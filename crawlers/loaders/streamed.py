@@ -79,6 +79,13 @@ class Streamed(Loader):
                 slices.
         """
 
+    def records_at(
+        self, path: str, *, name: str, counts: Counter[str], start: int = 0, end: int = -1
+    ) -> Iterator[Record | Broken]:
+        """Yield the records of the file at *path*; for loaders that must read a file twice."""
+        with open_decompressed(path) as stream:
+            yield from self.records_of(stream, name=name, counts=counts, start=start, end=end)
+
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
@@ -86,9 +93,8 @@ class Streamed(Loader):
         counted: Counter[str] = Counter() if counts is None else counts
         offers = Offers()
         try:
-            with open_decompressed(path) as stream:
-                for record in self.records_of(stream, name=name, counts=counted, start=start, end=end):
-                    yield from offers.add(**columns(record, counted))
+            for record in self.records_at(path, name=name, counts=counted, start=start, end=end):
+                yield from offers.add(**columns(record, counted))
         except DataError as error:
             digest = sha256_of(path)
             message = f"{name}: {error.message}"

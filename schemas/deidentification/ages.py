@@ -18,7 +18,9 @@ _PATTERN: Final = re.compile(
     rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?|presenting|admitted|s/p|c/o|here|\())",
     re.IGNORECASE,
 )
-_NO_AGE: Final = re.compile(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
+_NO_AGE: Final = re.compile(
+    r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE
+)
 _HAS_OLD: Final = re.compile(r"(?:old|age|yo|y/o|y\.o\.?)\Z", re.IGNORECASE)
 
 
@@ -33,7 +35,11 @@ def age_spans(text: str) -> Iterator[Span]:
         start, end = match.span(group)
         if group == "a" and not _HAS_OLD.search(match[group]) and _NO_AGE.match(text, end):
             continue
-        if group == "a" and match[group].lower().endswith(("year", "years", "yr", "yrs")) and not _is_person(text, start):
+        if (
+            group == "a"
+            and match[group].lower().endswith(("year", "years", "yr", "yrs"))
+            and not _is_person(text, start)
+        ):
             continue
         yield Span(start, end, "date", "90 or older")
 

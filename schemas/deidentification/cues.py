@@ -26,14 +26,14 @@ _LABEL_WORDS: Final = (
     r"|(?:physical|occupational|speech|respiratory)?\s*therapist|caregiver|hcp|health\s*care\s+proxy|proxy|poa|power\s+of\s+attorney|signature|scribe|technologist|technician|tech"
     r"|nurse|rn|responsible\s+party|guarantor|subscriber|insured|policy\s*holder|employer|legal\s+guardian|donor|recipient|witness|informant|historian"
 )
-_STRICT_WORDS: Final = (
-    r"patient|pt|name|re|mother|father|spouse|wife|husband|son|daughter|guardian|contact|from|to|cc|brother|sister|partner|friend|neighbor|subject|client"
-)
+_STRICT_WORDS: Final = r"patient|pt|name|re|mother|father|spouse|wife|husband|son|daughter|guardian|contact|from|to|cc|brother|sister|partner|friend|neighbor|subject|client"
 _BY: Final = (
     r"(?:signed|authenticated|verified|dictated|transcribed|interpreted|reviewed|witnessed|scribed|cosigned|authored|attested)"
     r"(?:\s+electronically)?\s+by"
 )
-_LABELS: Final = re.compile(rf"(?<![\w-])(?i:{_LABEL_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?[:=][ \t]*\n?[ \t]*(?i:dr\.?\s+)?{_NAME}")
+_LABELS: Final = re.compile(
+    rf"(?<![\w-])(?i:{_LABEL_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?[:=][ \t]*\n?[ \t]*(?i:dr\.?\s+)?{_NAME}"
+)
 _BY_LABELS: Final = re.compile(rf"(?<![\w-])(?i:{_BY})\s+(?i:dr\.?\s+)?{_NAME}")
 _STRICT_LABELS: Final = re.compile(rf"(?<![\w-])(?i:{_STRICT_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?:[ \t]*{_NAME}")
 _RELATIVE: Final = re.compile(

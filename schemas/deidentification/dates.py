@@ -19,7 +19,9 @@ _MONTH: Final = rf"(?:{_LONG}|(?:May|MAY|March|MARCH)\b)"
 _ANY_MONTH: Final = rf"(?:{_LONG}|(?i:may|march)\b)"
 _DAY: Final = r"(?:0?[1-9]|[12]\d|3[01])"
 _YEAR: Final = r"(?:1[89]|20)\d\d"
-_NOT_A_DOSE: Final = r"(?![-\d]|[.,/]\d|\s*(?:mg|mcg|ml|mL|units?|tabs?|tablets?|caps|capsules?|days?|weeks?|times|%|x\b))"
+_NOT_A_DOSE: Final = (
+    r"(?![-\d]|[.,/]\d|\s*(?:mg|mcg|ml|mL|units?|tabs?|tablets?|caps|capsules?|days?|weeks?|times|%|x\b))"
+)
 _CLOCK: Final = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
 _CUE: Final = (
     r"(?i:\b(?:on|since|until|till|from|by|through|thru|dated?|admitted|discharged|seen|visit|due|before|after|as of"
@@ -53,7 +55,9 @@ _PATTERN: Final = re.compile(
 _BIRTH: Final = re.compile(
     r"(?i:\b(?:d\.?o\.?b\.?|date of birth|birth\s?date|birthday|born)\b[\s:(is,wason]{0,14}(?:[A-Za-z]+day,?\s+)?)\Z"
 )
-_BIRTH_YEAR: Final = re.compile(r"(?i:\b(?:born(?:\s+in)?|birth year|year of birth)[:\s]+(?:is\s+|in\s+)?)(1[89]\d\d|20\d\d)\b")
+_BIRTH_YEAR: Final = re.compile(
+    r"(?i:\b(?:born(?:\s+in)?|birth year|year of birth)[:\s]+(?:is\s+|in\s+)?)(1[89]\d\d|20\d\d)\b"
+)
 
 Births = frozenset[date]
 

@@ -24,7 +24,9 @@ class Kind(NamedTuple):
 SAFE_HARBOR: Final = {
     "name": Kind("A", "names", "`<NAME>`, also of relatives, employers and staff"),
     "place": Kind(
-        "B", "places smaller than a state", "`<PLACE>`; the first three digits of a ZIP code stay, or `000` for small areas"
+        "B",
+        "places smaller than a state",
+        "`<PLACE>`; the first three digits of a ZIP code stay, or `000` for small areas",
     ),
     "date": Kind("C", "dates except the year, and ages over 89", "the year, or a shifted date; `90 or older`"),
     "phone": Kind("D", "telephone numbers", "`<PHONE>`"),
@@ -39,7 +41,9 @@ SAFE_HARBOR: Final = {
     "device": Kind("M", "device identifiers and serial numbers", "`<DEVICE>`"),
     "url": Kind("N", "web addresses", "`<URL>`"),
     "ip": Kind("O", "IP addresses", "`<IP>`"),
-    "biometric": Kind("P", "biometric identifiers", "refused: not in a text; binary data is never read", is_covered=False),
+    "biometric": Kind(
+        "P", "biometric identifiers", "refused: not in a text; binary data is never read", is_covered=False
+    ),
     "photo": Kind("Q", "full-face photographs", "refused: not in a text; images are never read", is_covered=False),
     "id": Kind("R", "other identifying numbers and codes", "`<ID>`"),
 }

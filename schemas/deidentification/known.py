@@ -36,9 +36,7 @@ class Known:
 
     def __or__(self, other: Known) -> Known:
         """Return what either knows."""
-        return Known(
-            self.names | other.names, tuple(sorted({*self.values, *other.values})), self.births | other.births
-        )
+        return Known(self.names | other.names, tuple(sorted({*self.values, *other.values})), self.births | other.births)
 
 
 @dataclass

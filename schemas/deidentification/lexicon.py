@@ -38,9 +38,7 @@ def lexicon() -> Lexicon:
     """Return the lists, read once in each process."""
     given, family = (_read(name) for name in FILES[:2])
     eponyms = frozenset(_read("eponyms.txt"))
-    sure_given, sure_family = (
-        frozenset(name for name in names if not name.endswith("*")) for names in (given, family)
-    )
+    sure_given, sure_family = (frozenset(name for name in names if not name.endswith("*")) for names in (given, family))
     return Lexicon(
         given=frozenset(name.rstrip("*") for name in given),
         family=frozenset(name.rstrip("*") for name in family),

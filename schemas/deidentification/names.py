@@ -34,7 +34,9 @@ _TERM: Final = re.compile(
 )
 """What makes the name before it a medical term."""
 _POSSESSIVE_TERM: Final = re.compile(r"['’]s?\b")
-_STREET_LIKE: Final = re.compile(r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b")
+_STREET_LIKE: Final = re.compile(
+    r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
+)
 
 
 class _Word(NamedTuple):
@@ -85,7 +87,9 @@ class _Names:
         while len(run) < 5 and index + 1 < len(self.words):
             word, gap = self.words[index + 1], self.text[self.words[index].end : self.words[index + 1].start]
             is_initial = len(self.words[index].word) == 1
-            is_joined = gap in (" ", "\t") or (gap == ". " and is_initial) or (gap == ", " and with_comma and len(run) == 1)
+            is_joined = (
+                gap in (" ", "\t") or (gap == ". " and is_initial) or (gap == ", " and with_comma and len(run) == 1)
+            )
             if not is_joined or not self._continues(word, first):
                 break
             index += 1
@@ -111,8 +115,14 @@ class _Names:
         if not run or self._is_term(run[-1]) or self._is_term(run[0]):
             return
         words = [self.words[index].word for index in run]
-        is_named = any(self._is_listed(word) or word in self.lexicon.given or word in self.lexicon.family for word in words)
-        if strength == STRICT and not is_named and not (len(run) > 1 and not self.words[run[0]].is_upper and self._ends_line(run)):
+        is_named = any(
+            self._is_listed(word) or word in self.lexicon.given or word in self.lexicon.family for word in words
+        )
+        if (
+            strength == STRICT
+            and not is_named
+            and not (len(run) > 1 and not self.words[run[0]].is_upper and self._ends_line(run))
+        ):
             return
         if strength == RELATIVES and (self.words[run[0]].is_upper and not is_named):
             return
@@ -140,11 +150,15 @@ class _Names:
                 break
             run.insert(0, index)
             index -= 1
-        if run and not (len(run) == 1 and len(self.words[run[0]].word) < 3 and self.words[run[0]].word not in self.lexicon.family):
+        if run and not (
+            len(run) == 1 and len(self.words[run[0]].word) < 3 and self.words[run[0]].word not in self.lexicon.family
+        ):
             self._mark(run)
 
     def _last_before(self, position: int) -> int | None:
-        start = max((start for start in range(position - 1, max(position - 40, -1), -1) if start in self.at), default=None)
+        start = max(
+            (start for start in range(position - 1, max(position - 40, -1), -1) if start in self.at), default=None
+        )
         return None if start is None else self.at[start]
 
     def _listed(self) -> None:
@@ -153,7 +167,11 @@ class _Names:
             if not word.is_capitalized or index in self.marked or word.word in lists.no_names:
                 continue
             is_given = word.word in lists.given
-            if word.word in lists.sure_given and not self._is_term(index) and not _STREET_LIKE.match(self.text, word.end):
+            if (
+                word.word in lists.sure_given
+                and not self._is_term(index)
+                and not _STREET_LIKE.match(self.text, word.end)
+            ):
                 self._mark(self._with_family(index))
             elif is_given and (follower := self._follower(index)) is not None:
                 other = self.words[follower].word
@@ -216,7 +234,9 @@ class _Names:
         if not word.is_capitalized:
             return False
         for other in (index - 1, index + 1):
-            if 0 <= other < len(self.words) and (other in self.marked or (other != index and self._is_known_pair(index, other))):
+            if 0 <= other < len(self.words) and (
+                other in self.marked or (other != index and self._is_known_pair(index, other))
+            ):
                 first, second = sorted((index, other))
                 gap = self.text[self.words[first].end : self.words[second].start]
                 if len(gap) <= 3 and "\n" not in gap:

@@ -9,10 +9,16 @@ from typing import Final
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
-_VALUE: Final = r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
+_VALUE: Final = (
+    r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
+)
 _LINK: Final = r"(?:\s+|\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code)|\s*\((?:MRN|ID|VIN|S/N)\))*\s*(?:is|was|of|ending in|=|:|#)?\s*[:#]?\s*"
 _CUES: Final = (
-    ("ssn", r"ssn|ss\s?#|social\s+security(?:\s+(?:number|no\.?))?|soc\.?\s+sec\.?|last four of (?:the )?(?:ssn|social)", 4),
+    (
+        "ssn",
+        r"ssn|ss\s?#|social\s+security(?:\s+(?:number|no\.?))?|soc\.?\s+sec\.?|last four of (?:the )?(?:ssn|social)",
+        4,
+    ),
     (
         "mrn",
         r"mrn|mr\s?#|m\.r\.n\.|medical\s+record(?:s)?(?:\s+(?:number|no\.?))?|chart\s*(?:number|no\.?|\#)|hospital\s+(?:number|no\.?|id)"
@@ -38,7 +44,11 @@ _CUES: Final = (
         r"|certificate\s*(?:id|number|no\.?|\#)?|cert\.?\s*(?:number|no\.?|\#)|dea(?:\s*(?:number|no\.?|\#))?|npi|upin|passport|registration\s*(?:id|number|no\.?|\#)|dl\s?\#",
         4,
     ),
-    ("vehicle", r"vin|vehicle\s+(?:identification|id)(?:\s+(?:number|no\.?))?|(?:license|number|registration)\s+plate|plates?|tag\s*(?:number|no\.?|\#)", 4),
+    (
+        "vehicle",
+        r"vin|vehicle\s+(?:identification|id)(?:\s+(?:number|no\.?))?|(?:license|number|registration)\s+plate|plates?|tag\s*(?:number|no\.?|\#)",
+        4,
+    ),
     (
         "device",
         r"serial\s*(?:number|no\.?|\#)?|s/n|sn|device\s*(?:id|identifier|number|no\.?|serial|\#)|udi|lot\s*(?:number|no\.?|\#)?"
@@ -64,10 +74,16 @@ _CUED: Final = tuple(
 _NEEDS_DIGITS: Final = 3
 _SSN: Final = re.compile(r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
 _VIN: Final = re.compile(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
-_MBI: Final = re.compile(r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])")
+_MBI: Final = re.compile(
+    r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
+)
 _UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
-_LONG: Final = re.compile(r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])[A-Z]{1,3}\d{2}-\d{4,}(?![\w-])")
-_MRN_FORM: Final = re.compile(r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)")
+_LONG: Final = re.compile(
+    r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])[A-Z]{1,3}\d{2}-\d{4,}(?![\w-])"
+)
+_MRN_FORM: Final = re.compile(
+    r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
+)
 _CODED: Final = re.compile(
     r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct|omim|hgnc|cas|unii|mesh|umls|cui)\b"
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
@@ -100,7 +116,11 @@ def cued_spans(text: str) -> Iterator[Span]:
         for match in pattern.finditer(text):
             value = match["v"].rstrip(" -./")
             signs = sum(map(str.isalnum, value))
-            if signs < least or sum(map(str.isdigit, value)) < _NEEDS_DIGITS or _is_a_measure(text, value, match.end("v")):
+            if (
+                signs < least
+                or sum(map(str.isdigit, value)) < _NEEDS_DIGITS
+                or _is_a_measure(text, value, match.end("v"))
+            ):
                 continue
             start = match.start("v")
             yield Span(start, start + len(value), "vehicle" if _is_plate(match[0]) else kind)

@@ -8,9 +8,7 @@ from typing import Final
 
 from corpusmill.schemas.deidentification.spans import Span
 
-SMALL_AREAS: Final = frozenset(
-    "036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split()
-)
+SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
 """The areas of three digits with at most 20,000 people in the census of 2000 (guidance of the Office for Civil Rights)."""
 _STATES: Final = (
     "Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana"
@@ -22,15 +20,15 @@ _CODES: Final = (
     "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI"
     "|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
 )
-_CLEAR_CODES: Final = "AZ|AR|CA|CT|FL|GA|IL|IA|KS|KY|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|RI|SC|SD|TN|TX|UT|VA|WA|WV|WI|WY|DC"
+_CLEAR_CODES: Final = (
+    "AZ|AR|CA|CT|FL|GA|IL|IA|KS|KY|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|RI|SC|SD|TN|TX|UT|VA|WA|WV|WI|WY|DC"
+)
 """Codes that are no credential, word or unit after a comma: "Smith, MD" and "stable, OK" are no places."""
 _SUFFIX: Final = (
     r"(?:Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Circle|Cir|Way|Place|Pl|Terrace|Ter|Highway"
     r"|Hwy|Parkway|Pkwy|Trail|Trl|Square|Sq|Loop|Alley|Crescent|Route|Rte|Pike|Close|Turnpike|Plaza)"
 )
-_STOPPED: Final = (
-    r"(?!(?i:with|and|by|of|the|for|was|is|per|to|mg|ml|mcg|units?|hours?|days?|weeks?|patient|pt|at|in|on|from|seen|who|am|pm)\b)"
-)
+_STOPPED: Final = r"(?!(?i:with|and|by|of|the|for|was|is|per|to|mg|ml|mcg|units?|hours?|days?|weeks?|patient|pt|at|in|on|from|seen|who|am|pm)\b)"
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
 _STREET: Final = re.compile(
     rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?\s+(?:[NSEW]{{1,2}}\.?\s+|(?i:north|south|east|west)\s+)?"

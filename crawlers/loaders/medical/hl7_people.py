@@ -39,8 +39,26 @@ _STAFF: Final = {
     "RXE": (13, 14),
 }
 """Fields with staff (XCN): an id, then the name. In OBR-32 to 35 (NDL) a name has subcomponents."""
-_ADDRESSES: Final = {"PID": (11,), "NK1": (4, 32), "GT1": (5,), "IN1": (5, 19), "PD1": (), "ORC": (22, 24), "OBX": (24,), "STF": (11,)}
-_PHONES: Final = {"PID": (13, 14, 40), "NK1": (5, 6, 31), "GT1": (6, 7, 18), "IN1": (7,), "ORC": (14, 23), "OBR": (17,), "STF": (10,), "PRT": (15,)}
+_ADDRESSES: Final = {
+    "PID": (11,),
+    "NK1": (4, 32),
+    "GT1": (5,),
+    "IN1": (5, 19),
+    "PD1": (),
+    "ORC": (22, 24),
+    "OBX": (24,),
+    "STF": (11,),
+}
+_PHONES: Final = {
+    "PID": (13, 14, 40),
+    "NK1": (5, 6, 31),
+    "GT1": (6, 7, 18),
+    "IN1": (7,),
+    "ORC": (14, 23),
+    "OBR": (17,),
+    "STF": (10,),
+    "PRT": (15,),
+}
 _NUMBERS: Final = {
     "PID": {2: "mrn", 3: "mrn", 4: "mrn", 18: "account", 19: "ssn", 20: "license", 21: "mrn"},
     "MRG": {1: "mrn", 2: "mrn", 3: "account", 4: "mrn", 5: "id"},
@@ -127,4 +145,8 @@ def _add_numbers(gathered: Gathered, message: Message, segment: Segment) -> None
 def _all_parts(message: Message, value: str) -> list[str]:
     """Return the components of *value*, divided into subcomponents: names may have both."""
     parts = value.split(message.component) if message.component else [value]
-    return [message.text(piece) for part in parts for piece in (part.split(message.subcomponent) if message.subcomponent else [part])]
+    return [
+        message.text(piece)
+        for part in parts
+        for piece in (part.split(message.subcomponent) if message.subcomponent else [part])
+    ]

@@ -84,7 +84,9 @@ class Message:
         """Return *value* without escapes. Highlighting and commands of the sender are left out."""
         if not self.escape or self.escape not in value:
             return value
-        pattern = re.compile(rf"{re.escape(self.escape)}([A-Za-z.#][^{re.escape(self.escape)}\r\n]{{0,400}}|[A-Z])?{re.escape(self.escape)}")
+        pattern = re.compile(
+            rf"{re.escape(self.escape)}([A-Za-z.#][^{re.escape(self.escape)}\r\n]{{0,400}}|[A-Z])?{re.escape(self.escape)}"
+        )
         return pattern.sub(lambda match: self._unescaped(match[1] or ""), value)
 
     def _unescaped(self, sequence: str) -> str:
@@ -115,21 +117,21 @@ def parse_message(data: bytes, *, encoding: str | None = None) -> Message:
         encoding: Python's name of the encoding, for messages that do not state one.
 
     Raises:
-        DataError: ``not_hl7``: no header, or no separators; ``encoding``.
+        DataError: ``wrong_format``: no header, or no separators; ``encoding``.
 
     >>> message = parse_message(rb"MSH|^~\\&|LAB||||2019||ORU^R01|7" + b"\\rNTE|1||a\\\\F\\\\b\\\\.br\\\\c")
     >>> message.text(message.segments[1].raw(3))
     'a|b\\nc'
     """
     if len(data) < 8 or not data.startswith(b"MSH") or data[3:4].isalnum() or data[3:4].isspace():
-        raise DataError("the message has no header `MSH` with separators", kind="not_hl7")
+        raise DataError("the message has no header `MSH` with separators", kind="wrong_format")
     stated = _stated_charset(data)
     codec = stated or encoding
     text = _decoded(data, codec)
     separator = text[3]
     signs = text[4:12].split(separator)[0].split("\r")[0].split("\n")[0]
     if not signs or any(sign.isalnum() for sign in signs[:4]):
-        raise DataError("the separators of the message are not signs", kind="not_hl7")
+        raise DataError("the separators of the message are not signs", kind="wrong_format")
     signs = signs[:4].ljust(4, "\0")
     segments = tuple(_segment(line, separator) for line in _joined_lines(text, separator))
     component, repetition, escape, subcomponent = (sign.strip("\0") for sign in signs)
