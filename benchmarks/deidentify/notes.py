@@ -98,7 +98,7 @@ def score(templates: Templates, *, count: int, seed: int) -> Score:
 def _is_left(planted: Planted, after: str) -> bool:
     """Return whether any word of a name or place, or the whole of another identifier, is still in the text."""
     if planted.kind == "age over 89":
-        return re.search(rf"(?<![\w.]){planted.value}[ -]year|[Aa]ge {planted.value}", after) is not None
+        return re.search(rf"(?<![\w.]){planted.value}[ -]year|[Aa]ge {planted.value}(?! or older)", after) is not None
     if planted.kind not in ("name", "place"):
         return planted.value in after
     words = [word for word in _SIGNS.findall(planted.value) if len(word) > 3 and word not in _PUBLIC]

@@ -17,7 +17,9 @@ STREETS: Final = "Elm Maple Cedar Washington Orchard Lakeview Birchwood Prospect
 SUFFIXES: Final = "St Street Ave Avenue Road Rd Lane Drive Blvd Court".split()
 CITIES: Final = "Springfield Peoria Tallmadge Brattleboro Sandusky Yuma Kalispell Dubuque".split()
 STATES: Final = "IL OH VT AZ MT IA NY TX".split()
-HOSPITALS: Final = "Mercy General Hospital|St. Brendan's Hospital|Lakeside Medical Center|Tallmadge Community Hospital".split("|")
+HOSPITALS: Final = (
+    "Mercy General Hospital|St. Brendan's Hospital|Lakeside Medical Center|Tallmadge Community Hospital".split("|")
+)
 _MONTHS: Final = "January February March April May June July August September October November December".split()
 _DATE_FORMS: Final[tuple[Callable[[date], str], ...]] = (
     lambda day: f"{day:%m/%d/%Y}",
@@ -61,7 +63,9 @@ class Values:
             "given": lambda: self.pick(GIVEN),
             "date": self._date,
             "short_date": lambda: f"{self._random.randint(1, 12)}/{self._random.randint(1, 28)}",
-            "birth": lambda: f"{self._random.randint(1, 12):02}/{self._random.randint(1, 28):02}/19{self._random.randint(30, 89)}",
+            "birth": lambda: (
+                f"{self._random.randint(1, 12):02}/{self._random.randint(1, 28):02}/19{self._random.randint(30, 89)}"
+            ),
             "age": lambda: str(self._random.randint(90, 104)),
             "street": lambda: f"{self._random.randint(2, 9999)} {self.pick(STREETS)} {self.pick(SUFFIXES)}",
             "city": lambda: self.pick(CITIES),
@@ -69,9 +73,13 @@ class Values:
             "hospital": lambda: self.pick(HOSPITALS),
             "phone": self._phone,
             "fax": self._phone,
-            "email": lambda: f"{self.pick(GIVEN).lower()}.{self.digits(2)}@{self.pick(['example.org', 'mail.example.com'])}",
+            "email": lambda: (
+                f"{self.pick(GIVEN).lower()}.{self.digits(2)}@{self.pick(['example.org', 'mail.example.com'])}"
+            ),
             "ssn": lambda: f"{self._random.randint(100, 665)}-{self.digits(2)}-{self.digits(4)}",
-            "mrn": lambda: self.pick([self.digits(8), self.digits(7), f"{self.digits(3)}-{self.digits(2)}-{self.digits(3)}"]),
+            "mrn": lambda: self.pick(
+                [self.digits(8), self.digits(7), f"{self.digits(3)}-{self.digits(2)}-{self.digits(3)}"]
+            ),
             "plan": lambda: self.pick([f"{self.letters(3)}{self.digits(9)}", f"{self.digits(9)}-{self.digits(2)}"]),
             "account": lambda: self.pick([self.digits(10), f"{self.digits(4)}-{self.digits(6)}"]),
             "license": lambda: self.pick([f"{self.letters(1)}{self.digits(7)}", f"{self.letters(2)}-{self.digits(6)}"]),
@@ -85,11 +93,20 @@ class Values:
         return makers[slot]()
 
     def _date(self) -> str:
-        return self.pick([form(date(2014, 1, 1) + timedelta(days=self._random.randint(0, 3000))) for form in _DATE_FORMS])
+        return self.pick(
+            [form(date(2014, 1, 1) + timedelta(days=self._random.randint(0, 3000))) for form in _DATE_FORMS]
+        )
 
     def _phone(self) -> str:
         area, middle, last = self.digits(3), self.digits(3), self.digits(4)
-        return self.pick([f"({area}) {middle}-{last}", f"{area}-{middle}-{last}", f"{area}.{middle}.{last}", f"+1 {area} {middle} {last}"])
+        return self.pick(
+            [
+                f"({area}) {middle}-{last}",
+                f"{area}-{middle}-{last}",
+                f"{area}.{middle}.{last}",
+                f"+1 {area} {middle} {last}",
+            ]
+        )
 
 
 KIND_OF: Final = {

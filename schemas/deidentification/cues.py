@@ -43,13 +43,20 @@ _RELATIVE: Final = re.compile(
 )
 _NAMED: Final = re.compile(
     rf"(?<![\w-])(?i:named|name\s+is|known\s+as|a/?k/?a|née|nee|goes\s+by|addressed\s+as|dear|introduced\s+as|spoke\s+(?:with|to)|discussed\s+with|paged|per"
-    rf"|signed|accompanied\s+by|handed\s+off\s+to|report\s+(?:given|called)\s+to|care\s+of|c/o|attorney|employed\s+(?:by|at)|works\s+(?:for|at))\s+{_NAME}"
+    rf"|signed|seeing|saw|met(?:\s+with)?|examined|evaluated|visited\s+by|spoken\s+with|conference\s+with|on\s+behalf\s+of"
+    r"|referral\s+of|regarding|brought\s+(?:in\s+)?by|assisted|helped|under\s+the\s+care\s+of|consulted|consult(?:ation)?\s+(?:with|by)"
+    rf"|patient|pt|for|by|with|from|to|told|informed|notified|accompanied\s+by|handed\s+off\s+to|report\s+(?:given|called)\s+to|care\s+of|c/o|attorney|employed\s+(?:by|at)|works\s+(?:for|at))\s+{_NAME}"
 )
 _CLOSING: Final = re.compile(
     r"(?i:\b(?:sincerely|regards|respectfully(?:\s+(?:yours|submitted))?|yours\s+(?:truly|sincerely)|cordially|thank\s+you|thanks|best\s+wishes|warmly|signed|kind\s+regards))"
     rf",?[ \t]*\n\s*(?i:dr\.?\s+)?{_NAME}"
 )
-_SURE_NAMED: Final = re.compile(r"(?i:named|is|as|aka|a/k/a|née|nee|by|dear)\s+\Z")
+_SURE_NAMED: Final = re.compile(r"(?i:named|is|as|aka|a/k/a|née|nee|dear|goes\s+by|accompanied\s+by)\s+\Z")
+_SUBJECT: Final = re.compile(
+    r"(?:\A|(?<=[.\n:;)]\s)|(?<=\n))(?P<name>[A-Z][\w'’-]+(?:\s+[A-Z]\.?)?\s+[A-Z][\w'’-]+)"
+    r"(?=\s+(?:reports?|denies|denied|was|is|has|had|presents?|presented|states?|stated|complains|tolerated|underwent|feels|slept|continues"
+    r"|remains|returned?s?|came|called|arrived|lives|works|will|appears|says|said|requests|wants|needs|refused|agreed|asked)\b)"
+)
 CREDENTIALS: Final = re.compile(
     r"(?:,\s*|\s+)(?:M\.?D\.?|D\.O\.|R\.?N\.?|N\.?P\.?|PA-C|Ph\.?D\.?|LPN|CRNA|DDS|DMD|DPM|PharmD|Pharm\.D\.|MSW|LCSW|LICSW|APRN|ARNP|FNP(?:-[A-Z]+)?|DNP|CNM|MBBS|MPH|FACS|FACC|Esq"
     r"|BSN|MSN|CNA|CMA|RRT|OTR/L|DPT|CCC-SLP|RDN|LVN)\b\.?"
@@ -72,5 +79,6 @@ def cue_ends(text: str) -> Iterator[tuple[int, str]]:
         yield from ((match.end(), LABELS) for match in pattern.finditer(text))
     yield from ((match.end(), STRICT) for match in _STRICT_LABELS.finditer(text))
     yield from ((match.end(), RELATIVES) for match in _RELATIVE.finditer(text))
+    yield from ((match.start("name"), STRICT) for match in _SUBJECT.finditer(text))
     for match in _NAMED.finditer(text):
         yield match.end(), LABELS if _SURE_NAMED.search(match[0]) else STRICT

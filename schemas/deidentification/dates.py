@@ -52,6 +52,7 @@ _PATTERN: Final = re.compile(
         )
     )
 )
+_RATED: Final = re.compile(r"(?i:pain|rat(?:es|ed|ing)|scale|scores?|strength|discomfort|ache|severity|\d/10)[^\n]*\Z")
 _BIRTH: Final = re.compile(
     r"(?i:\b(?:d\.?o\.?b\.?|date of birth|birth\s?date|birthday|born)\b[\s:(is,wason]{0,14}(?:[A-Za-z]+day,?\s+)?)\Z"
 )
@@ -77,6 +78,8 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
         start, end = match.span(kind)
         if kind in ("iso", "stamp"):
             end = match.end()
+        if kind == "bare" and _is_a_rating(text, match[kind], start):
+            continue
         parts = _FORMS[kind](match)
         is_birth = _BIRTH.search(text, max(0, start - 40), start) is not None or _is_one_of(parts, births)
         if parts is None or is_birth:
@@ -89,6 +92,11 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
 
 Parts = tuple[int, int, int | None]
 """Year, month, day."""
+
+
+def _is_a_rating(text: str, value: str, start: int) -> bool:
+    """Return whether *value* rates pain or strength, as in "pain down from 9/10"."""
+    return value.endswith(("/10", "/5")) and _RATED.search(text, max(0, start - 60), start) is not None
 
 
 def _is_one_of(parts: Parts | None, births: Births) -> bool:

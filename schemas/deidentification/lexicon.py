@@ -2,7 +2,8 @@
 
 The names are the most frequent ones of the 1990 census of the United States (U.S. Census Bureau, "Frequently Occurring
 Surnames from Census 1990", public domain). A ``*`` marks a name that is also an ordinary word, or, for given names,
-rare: it counts as a name only beside another one.
+rare: it counts as a name only beside another one. `common_words.txt` has words that are frequent in lower case in
+speeches, books and articles of biomedicine; a capitalized word that is not among them is more likely a name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from functools import cache
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
-FILES = ("given_names.txt", "family_names.txt", "eponyms.txt", "no_names.txt")
+FILES = ("given_names.txt", "family_names.txt", "eponyms.txt", "no_names.txt", "common_words.txt")
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,7 @@ class Lexicon:
     sure_family: frozenset[str]
     eponyms: frozenset[str]
     no_names: frozenset[str]
+    common: frozenset[str]
 
     def is_ordinary(self, word: str) -> bool:
         """Return whether the folded *word* is a listed name that is also an ordinary word, or has two letters."""
@@ -46,6 +48,7 @@ def lexicon() -> Lexicon:
         sure_family=sure_family - eponyms,
         eponyms=eponyms,
         no_names=frozenset(_read("no_names.txt")),
+        common=frozenset(_read("common_words.txt")) | {"not", "of"},
     )
 
 

@@ -103,6 +103,8 @@ class _Names:
             return True
         if not word.is_capitalized or (word.word in self.lexicon.no_names and len(word.word) > 1):
             return False
+        if word.word in self.lexicon.common and not self._is_in_a_list(word.word):
+            return False
         if not first.is_upper or len(first.word) == 1:
             return not word.is_upper or len(word.word) == 1 or word.word in self.lexicon.family
         return len(word.word) == 1 or self._is_listed(word.word)
@@ -115,21 +117,26 @@ class _Names:
         if not run or self._is_term(run[-1]) or self._is_term(run[0]):
             return
         words = [self.words[index].word for index in run]
-        is_named = any(
-            self._is_listed(word) or word in self.lexicon.given or word in self.lexicon.family for word in words
-        )
-        if (
-            strength == STRICT
-            and not is_named
-            and not (len(run) > 1 and not self.words[run[0]].is_upper and self._ends_line(run))
-        ):
+        is_named = any(self._is_listed(word) or self._is_in_a_list(word) for word in words)
+        if strength == STRICT and not (is_named and not self._are_common(words)) and not self._looks_like_a_name(run):
             return
         if strength == RELATIVES and (self.words[run[0]].is_upper and not is_named):
             return
         self._mark(run)
 
-    def _ends_line(self, run: list[int]) -> bool:
-        return self.text[self.words[run[-1]].end :].lstrip(" ")[:1] in ("\n", "", ",", "(", ";")
+    def _is_in_a_list(self, word: str) -> bool:
+        return word in self.lexicon.given or word in self.lexicon.family
+
+    def _are_common(self, words: list[str]) -> bool:
+        return all(word in self.lexicon.common for word in words)
+
+    def _looks_like_a_name(self, run: list[int]) -> bool:
+        """Return whether two or more words in mixed case are no words that a text has in lower case."""
+        words = [self.words[index] for index in run]
+        lists = self.lexicon
+        return len(run) > 1 and not any(
+            word.is_upper or word.word in lists.common or word.word in lists.eponyms for word in words
+        )
 
     def _mark(self, run: list[int]) -> None:
         self.marked.update(run)
@@ -187,7 +194,9 @@ class _Names:
             return [index]
         first, last = self.words[index], self.words[follower]
         is_family = last.word in self.lexicon.family
-        is_unlisted = not first.is_upper and not last.is_upper and last.word not in self.lexicon.no_names
+        lists = self.lexicon
+        is_ordinary = last.word in lists.no_names or last.word in lists.common or self._is_term(follower)
+        is_unlisted = not first.is_upper and not last.is_upper and not is_ordinary
         return list(range(index, follower + 1)) if is_family or is_unlisted else [index]
 
     def _follower(self, index: int) -> int | None:
@@ -289,7 +298,13 @@ class _Names:
             if _POSSESSIVE_TERM.match(self.text, end) and word.word not in self.caught:
                 return True
             following = self.words[index + 1] if index + 1 < len(self.words) else None
-            if following is not None and following.word in self.lexicon.eponyms and following.is_capitalized:
+            is_pair = following is not None and self.text[end : following.start] in (" ", "-")
+            if (
+                following is not None
+                and is_pair
+                and following.word in self.lexicon.eponyms
+                and following.is_capitalized
+            ):
                 return bool(_TERM.match(self.text, following.end)) or self.text[end : following.start] == "-"
         return False
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from corpusmill.schemas.deidentification.lexicon import lexicon
 from corpusmill.schemas.deidentification.spans import Span
 
 SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
@@ -39,6 +40,9 @@ _STREET: Final = re.compile(
     rf"|(?<![\w./-])\d{{1,6}}\s+(?:Broadway|BROADWAY|Avenue\s+of\s+[A-Z]\w+(?:\s+[A-Z]\w+)?){_UNIT}"
 )
 _CITY: Final = r"[A-Z][\w'’.-]*[a-zA-Z](?:[ ][A-Z][\w'’.-]*[a-zA-Z]){0,2}"
+_AFTER_STREET: Final = re.compile(
+    rf"(?:,?\s+in\s+|,\s*|\s*\n\s*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
+)
 _CITY_ZIP: Final = re.compile(
     rf"(?:(?P<city>{_CITY}),?\s+)?\b(?:{_CODES}|{_STATES})\.?,?\s+(?P<zip>\d{{5}}(?:-\d{{4}})?)(?![\w-]|\.\d)"
 )
@@ -84,7 +88,11 @@ def place_spans(text: str) -> Iterator[Span]:
     [('14 N. Elm St, Apt 2', None), ('Peoria', None), ('61602', '616')]
     """
     yield from _facilities(text)
-    yield from (Span(*match.span(), "place") for match in _STREET.finditer(text))
+    for match in _STREET.finditer(text):
+        yield Span(*match.span(), "place")
+        city = _AFTER_STREET.match(text, match.end())
+        if city is not None and not _KEPT.match(city["city"]) and not _is_common(city["city"]):
+            yield Span(*city.span("city"), "place")
     for match in _CITY_ZIP.finditer(text):
         if match["city"] is not None:
             yield Span(*match.span("city"), "place")
@@ -93,7 +101,7 @@ def place_spans(text: str) -> Iterator[Span]:
     yield from (Span(*match.span("zip"), "place", short_zip(match["zip"])) for match in _ZIP.finditer(text))
     yield from (Span(*match.span(), "place") for match in _POSTCODE.finditer(text))
     for match in _HOME.finditer(text):
-        if not _KEPT.match(match["city"]):
+        if not _KEPT.match(match["city"]) and not _is_common(match["city"]):
             yield Span(*match.span("city"), "place")
 
 
@@ -104,6 +112,12 @@ def _facilities(text: str) -> Iterator[Span]:
             words = words[1:]
         if words and not all(word[0].casefold() in _GENERIC for word in words):
             yield Span(match.start() + words[0].start(), match.end(), "place")
+
+
+def _is_common(city: str) -> bool:
+    """Return whether all words of *city* are words that a text has in lower case."""
+    lists = lexicon()
+    return all(word in lists.common or word in lists.no_names for word in city.casefold().split())
 
 
 def short_zip(code: str) -> str:

@@ -24,11 +24,16 @@ _KINDS: Final = (
     ("ip", r"ip|ip_?address"),
     ("place", r"address|street|city|town|county|zip|postal(?:_?code)?|hospital|facility|clinic"),
     ("mrn", r"mrn|medical_?record|patient_?(?:id|no|num|number)|subject_?id|chart|hadm_?id|person_?id"),
-    ("name", r"name|first|last|surname|given|family|physician|doctor|provider|author|attending|nurse|clinician|contact|employer|guardian|patient|spouse|mother|father"),
+    (
+        "name",
+        r"name|first|last|surname|given|family|physician|doctor|provider|author|attending|nurse|clinician|contact|employer|guardian|patient|spouse|mother|father",
+    ),
     ("id", r"id|identifier|accession|encounter_?id|visit_?id|uuid"),
 )
 _PATTERNS: Final = tuple((kind, re.compile(rf"(?:^|_)(?:{words})s?(?:_|$)")) for kind, words in _KINDS)
-_NO_IDENTIFIER: Final = re.compile(r"(?:^|_)(?:type|role|specialty|status|count|gender|kind|category|class|course|date|time|drug|test)(?:_|$)")
+_NO_IDENTIFIER: Final = re.compile(
+    r"(?:^|_)(?:type|role|specialty|status|count|gender|kind|category|class|course|date|time|drug|test)(?:_|$)"
+)
 """Fields about people or records that hold no identifier: `provider_type`."""
 _CAMEL: Final = re.compile(r"(?<=[a-z])(?=[A-Z])|[\W_]+")
 _DATE: Final = re.compile(r"(\d{4})-(\d\d?)-(\d\d?)|(\d\d?)/(\d\d?)/(\d{4})")
