@@ -1,9 +1,9 @@
 """Measure de-identification on generated notes: recall by kind, sentences that must stay, and CPU a note.
 
-    python -m benchmarks.deidentify [--notes 400] [--seed 1] [--tuning] [--examples]
+    python -m benchmarks.deidentify [--notes 400] [--seed 1] [--tuning first] [--examples]
 
 The notes have no structured fields, so that every identifier must be recognized by its context. By default, the notes
-are made of sentences that were not used while the detectors were written (`templates.HELD_OUT`); `--tuning` uses the
+are made of sentences that were not used while the detectors were written (`templates.HELD_OUT`); `--tuning` uses
 others. `--examples` prints what was missed. A name or an address counts as removed only if all of its words are gone.
 """
 
@@ -15,7 +15,7 @@ import time
 from collections import Counter
 
 from benchmarks.deidentify.notes import notes, score
-from benchmarks.deidentify.templates import HELD_OUT, TUNING
+from benchmarks.deidentify.templates import HELD_OUT, SECOND, THIRD, TUNING
 from corpusmill.schemas.deidentification.text import deidentified
 
 
@@ -24,10 +24,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--notes", type=int, default=400)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--tuning", action="store_true")
+    parser.add_argument("--tuning", choices=("first", "second", "third"))
     parser.add_argument("--examples", action="store_true")
     options = parser.parse_args()
-    templates = TUNING if options.tuning else HELD_OUT
+    templates = {"first": TUNING, "second": SECOND, "third": THIRD}.get(options.tuning, HELD_OUT)
     result = score(templates, count=options.notes, seed=options.seed)
     print(f"{platform.machine()}, Python {platform.python_version()}, {options.notes} notes, seed {options.seed}")
     print("| kind | planted | left | recall |\n|---|---|---|---|")

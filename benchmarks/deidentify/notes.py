@@ -100,7 +100,7 @@ def _is_left(planted: Planted, after: str) -> bool:
     if planted.kind == "age over 89":
         return re.search(rf"(?<![\w.]){planted.value}[ -]year|[Aa]ge {planted.value}(?! or older)", after) is not None
     if planted.kind not in ("name", "place"):
-        return planted.value in after
+        return re.search(rf"(?<![\w]){re.escape(planted.value)}(?![\w])", after) is not None
     words = [word for word in _SIGNS.findall(planted.value) if len(word) > 3 and word not in _PUBLIC]
     return any(re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", after) for word in words)
 

@@ -1,7 +1,7 @@
 """Sentences of clinical notes, with slots for identifiers.
 
-The sentences of `TUNING` were used while the detectors were written. Those of `HELD_OUT` were written before and never
-looked at for that; the figures that are reported come from them alone. `NEGATIVES` are sentences without identifiers
+The sentences of `TUNING`, `SECOND` and `THIRD` were used while the detectors were written. Those of `HELD_OUT` were written last
+and never looked at for that; the figures that are reported come from them alone. `NEGATIVES` are sentences without identifiers
 that look as if they had some; each set has its own.
 """
 
@@ -72,7 +72,7 @@ TUNING: Final = Templates(
     ),
 )
 
-HELD_OUT: Final = Templates(
+SECOND: Final = Templates(
     notes={
         "discharge summary": (
             "Hospital Course for {full} (Medical Record Number {mrn})",
@@ -126,5 +126,127 @@ HELD_OUT: Final = Templates(
         "Pap smear normal; Apgar scores 8 and 9; Lachman test negative.",
         "Heparin 5000 units subcutaneously every 8 hours.",
         "Viral load 1250000 copies/mL; CD4 350.",
+    ),
+)
+
+THIRD: Final = Templates(
+    notes={
+        "discharge summary": (
+            "DISCHARGE NOTE - {hospital}",
+            "Name: {last_first}   Medical Rec #: {mrn}   Birth date: {birth}",
+            "Hospital stay: {date} to {date}",
+            "Surgeon: {full}, MD, FACS",
+            "Mr. {family}, who turned {age} last week, was found by his neighbor, {full}.",
+            "He returns to his apartment at {street}, {city_state_zip}, with home nursing.",
+            "Pharmacy phone: {phone}. Records may be faxed to {fax}.",
+            "Social Security # {ssn}; Medicare number {plan}; guarantor account {account}.",
+            "The insulin pump (serial no. {device}) was restarted on {date}.",
+        ),
+        "progress note": (
+            "Hospital day 3, {date}",
+            "Overnight {full} had two episodes of emesis.",
+            "Dr. {family} from surgery recommends observation. I agree with Dr. {family}.",
+            "Family meeting with her sister {given} and her son, {full}, took place on {date}.",
+            "She owns a sedan with license plate {plate} and VIN {vin}.",
+            "Order number {id}. The patient uses the site {url} and writes from {email}.",
+            "Author: {full}, NP, {date}",
+        ),
+        "referral letter": (
+            "{hospital}\n{street}\n{city_state_zip}\nTel: {phone}  Fax: {fax}",
+            "{date}",
+            "Dear Dr. {full}:",
+            "Re: {full}, date of birth {birth}",
+            "Many thanks for referring this pleasant {age}-year-old lady, Mrs. {family}.",
+            "She grew up in {city} and still lives in {city}.",
+            "She carries driver's license number {license} and policy # {plan}.",
+            "Yours sincerely,\n{full}, MD, PhD",
+        ),
+        "nursing note": (
+            "Received report from {full}, RN, at the bedside.",
+            "Pt {full}, MRN {mrn}, resting comfortably.",
+            "Caregiver {full} called; call back number {phone}.",
+            "Telehealth visit on {short_date} from IP {ip}.",
+            "Pastor {family} visited. Patient is a {age} y/o.",
+            "Wheelchair serial number {device}; visit number {id}.",
+        ),
+    },
+    negatives=(
+        "Blood pressure 142/88, heart rate 101, temperature 101.3 F.",
+        "Pain went from 8/10 to 3/10 after morphine 2 mg.",
+        "Hgb 8.9, Plt 145,000, Cr 0.9, troponin 0.04 ng/mL.",
+        "Suspected Guillain-Barre syndrome versus Lyme disease.",
+        "Swan-Ganz catheter removed; Penrose drain stays; Hoffmann sign absent.",
+        "Cushing syndrome excluded; Kernig sign negative; Ranson score 2.",
+        "KRAS G12D and EGFR exon 19 deletion; ICD-10 C34.90.",
+        "The wound may drain; march in place was tolerated for 2 minutes.",
+        "Amoxicillin 875 mg twice a day for 10 days, then stop.",
+        "Court of appeal, lane of traffic and drive to succeed were discussed.",
+        "Bed 14, room 205, precautions in place.",
+        "Green sputum, black stools and white patches were described.",
+        "Epworth score 11/24, MMSE 27/30, Karnofsky 80.",
+        "Enoxaparin 40 mg daily, vancomycin 1250 mg every 12 hours.",
+        "Urine culture grew 100,000 CFU/mL; ferritin 1020.",
+        "Grip strength 5/5 on the right and 4/5 on the left.",
+    ),
+)
+
+HELD_OUT: Final = Templates(
+    notes={
+        "discharge summary": (
+            "Summary of stay at {hospital}",
+            "Pt name: {full} | Chart no. {mrn} | D.O.B. {birth}",
+            "Admit: {date}; discharge: {date}.",
+            "Attending physician: {full}. Primary care physician: {full}",
+            "{full} is an otherwise independent {age}-year-old widow.",
+            "Ms. {family} resides at {street}, {city}, and moved from {city} two years ago.",
+            "Her son-in-law, {full}, holds power of attorney (cell {phone}).",
+            "SSN: {ssn}. Subscriber ID {plan}. Acct no. {account}.",
+            "New CPAP machine, S/N: {device}, delivered {date}.",
+        ),
+        "progress note": (
+            "Date of service: {date}",
+            "Patient seen with the team of Dr. {full}.",
+            "Mr. {family}'s pain is better. Mr. {family} walked twice.",
+            "Police report: car with plate {plate}, VIN {vin}.",
+            "Accession {id}. Copy at {url}. Questions to {email}.",
+            "Transcribed by {full} on {date}; signed by {full}, MD",
+        ),
+        "referral letter": (
+            "From: {full}, MD\nTo: {full}, MD",
+            "Concerning {full}, born on {birth}, medical record {mrn}",
+            "Dear Prof. {family},",
+            "I would be grateful if you could see Mrs. {full}, of {street}, {city_state_zip}.",
+            "She has been under my care since {date}. Her husband {given} will drive her.",
+            "Her nursing license number is {license}; her passport is {license}.",
+            "Reply by fax ({fax}) or phone ({phone}).",
+            "Best regards,\nDr. {full}",
+        ),
+        "nursing note": (
+            "{full}, RN, took over care at shift change.",
+            "Mother {given} at bedside, will return on {short_date}.",
+            "Dr. {family} paged; he answered from {phone}.",
+            "Interpreter: {full}. Chaplain: Fr. {family}.",
+            "Remote monitor reports from {ip}, unit serial number {device}.",
+            "Wristband reads {last_first}, case number {id}, age {age}.",
+        ),
+    },
+    negatives=(
+        "BP 96/54, pulse 110, O2 sat 91% on room air.",
+        "Headache rated 6/10, nausea 2/10, mood 4/10.",
+        "AST 45, ALT 62, total bilirubin 1.9 mg/dL, lactate 2.2.",
+        "Differential includes Addison disease and Sjogren syndrome.",
+        "Yankauer suction at bedside; Hemovac drain emptied; Romberg negative.",
+        "Hashimoto thyroiditis on levothyroxine 88 mcg.",
+        "JAK2 V617F positive; ICD-10 D45; LOINC 4548-4.",
+        "He may bathe; will march through physical therapy twice weekly.",
+        "Prednisone 40 mg for 5 days, then 20 mg for 5 days.",
+        "Way of walking improved, drive to eat returned, main problem solved.",
+        "Seen in room 7 of the infusion area, chair 12.",
+        "Gray matter lesions; brown fat; white matter disease.",
+        "NIHSS 4, Braden score 18, Wells score 1.5.",
+        "Cefazolin 2000 mg every 8 hours, ketorolac 15 mg once.",
+        "CSF: 1200 cells, protein 88, opening pressure 22.",
+        "Visual acuity 20/40 right and 20/25 left.",
+        "Pregnancy at 32 3/7 weeks, G2P1.",
     ),
 )

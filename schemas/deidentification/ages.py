@@ -13,7 +13,7 @@ _WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nin
 _PATTERN: Final = re.compile(
     rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
     r"(?=(?P<tail>\W|\Z))"
-    rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w./%-])"
+    rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w/%-]|\.\d)"
     rf"|\b(?P<c>{_OLD})(?:th|st|nd|rd)\s+birthday"
     rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?|presenting|admitted|s/p|c/o|here|\())",
     re.IGNORECASE,

@@ -53,7 +53,7 @@ _CLOSING: Final = re.compile(
 )
 _SURE_NAMED: Final = re.compile(r"(?i:named|is|as|aka|a/k/a|née|nee|dear|goes\s+by|accompanied\s+by)\s+\Z")
 _SUBJECT: Final = re.compile(
-    r"(?:\A|(?<=[.\n:;)]\s)|(?<=\n))(?P<name>[A-Z][\w'’-]+(?:\s+[A-Z]\.?)?\s+[A-Z][\w'’-]+)"
+    r"(?:\A|(?<=\s))(?P<name>[A-Z][\w'’-]+(?:\s+[A-Z]\.?)?\s+[A-Z][\w'’-]+)"
     r"(?=\s+(?:reports?|denies|denied|was|is|has|had|presents?|presented|states?|stated|complains|tolerated|underwent|feels|slept|continues"
     r"|remains|returned?s?|came|called|arrived|lives|works|will|appears|says|said|requests|wants|needs|refused|agreed|asked)\b)"
 )

@@ -23,34 +23,49 @@ _NOT_A_DOSE: Final = (
     r"(?![-\d]|[.,/]\d|\s*(?:mg|mcg|ml|mL|units?|tabs?|tablets?|caps|capsules?|days?|weeks?|times|%|x\b))"
 )
 _CLOCK: Final = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-_CUE: Final = (
+_CUE: Final = re.compile(
     r"(?i:\b(?:on|since|until|till|from|by|through|thru|dated?|admitted|discharged|seen|visit|due|before|after|as of"
     r"|follow[- ]?up|f/u|lmp|edc|last|next|surgery|appointment|appt|taken|drawn|collected|performed|started|stopped"
-    r"|ended)[:,]?\s+)"
+    r"|ended)[:,]?\s+)\Z"
 )
-_PATTERN: Final = re.compile(
-    "|".join(
+"""What stands before a month and a day without a year."""
+_TIME: Final = re.compile(r"(?i:\b(?:in|since|until|during|this|early|late|mid|last|next|of|by|from)[\s-]+)\Z")
+"""What stands before a month alone."""
+_END: Final = r"(?![\w/]|[.-]\d)"
+_NUMERIC: Final = re.compile(
+    r"(?<![\w./-])(?:"
+    + "|".join(
         (
-            rf"(?<![\w.-])(?P<iso>(?P<iy>{_YEAR})-(?P<im>0[1-9]|1[0-2])-(?P<id>0[1-9]|[12]\d|3[01])){_CLOCK}(?![\w-])",
-            rf"(?<![\w./-])(?P<slash>(?P<sy>{_YEAR})(?P<ss>[/.])(?P<sm>0?[1-9]|1[0-2])(?P=ss)(?P<sd>{_DAY}))(?![\w/]|[.-]\d)",
-            rf"(?<![\w./-])(?P<numeric>(?P<na>{_DAY})(?P<ns>[/-])(?P<nb>{_DAY})(?P=ns)(?P<ny>{_YEAR}|\d\d))(?![\w/]|[.-]\d)",
-            rf"(?<![\w./-])(?P<dotted>(?P<da>{_DAY})\.(?P<db>{_DAY})\.(?P<dy>{_YEAR}))(?![\w/]|[.-]\d)",
-            rf"(?<![\w.])(?P<stamp>(?P<ty>{_YEAR})(?P<tm>0[1-9]|1[0-2])(?P<td>0[1-9]|[12]\d|3[01])"
+            rf"(?P<iso>(?P<iy>{_YEAR})-(?P<im>0[1-9]|1[0-2])-(?P<id>0[1-9]|[12]\d|3[01])){_CLOCK}(?![\w-])",
+            rf"(?P<slash>(?P<sy>{_YEAR})(?P<ss>[/.])(?P<sm>0?[1-9]|1[0-2])(?P=ss)(?P<sd>{_DAY})){_END}",
+            rf"(?P<numeric>(?P<na>{_DAY})(?P<ns>[/-])(?P<nb>{_DAY})(?P=ns)(?P<ny>{_YEAR}|\d\d)){_END}",
+            rf"(?P<dotted>(?P<da>{_DAY})\.(?P<db>{_DAY})\.(?P<dy>{_YEAR})){_END}",
+            rf"(?P<stamp>(?P<ty>{_YEAR})(?P<tm>0[1-9]|1[0-2])(?P<td>0[1-9]|[12]\d|3[01])"
             r"(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}(?:\.\d{1,4}|(?!\d|\.\d))(?:[+-]\d{4})?)(?!\w)",
-            rf"\b(?P<words>(?P<wm>{_ANY_MONTH})\s*(?P<wd>{_DAY})(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}"
-            rf"(?:st|nd|rd|th)?)?(?:,\s*|\s+(?:of\s+)?)(?P<wy>{_YEAR}))\b",
-            rf"\b(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",
-            rf"\b(?P<short>(?P<hd>{_DAY})-(?P<hm>{_ANY_MONTH})-(?P<hy>\d\d))\b",
-            rf"\b(?P<month>(?P<mm>{_ANY_MONTH})(?:\s+of)?[\s,/-]+(?P<my>{_YEAR}))\b",
-            rf"(?<![\w./-])(?P<number>(?P<um>0?[1-9]|1[0-2])[/-](?P<uy>{_YEAR}))(?![\w/]|[.-]\d)",
-            rf"\b(?P<day>(?:{_MONTH}\s+{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}(?:st|nd|rd|th)?)?\b"
-            rf"{_NOT_A_DOSE}|(?i:{_ANY_MONTH}\s+{_DAY}(?:st|nd|rd|th)\b)|{_DAY}(?:st|nd|rd|th)?(?:\s+of)?[\s-]+{_MONTH}\b))",
-            rf"(?<![\w./-])(?P<range>(?:0?[1-9]|1[0-2])/{_DAY}\s*(?:-|–|to|through)\s*(?:0?[1-9]|1[0-2])/{_DAY}"
+            rf"(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",
+            rf"(?P<short>(?P<hd>{_DAY})-(?P<hm>{_ANY_MONTH})-(?P<hy>\d\d))\b",
+            rf"(?P<number>(?P<um>0?[1-9]|1[0-2])[/-](?P<uy>{_YEAR})){_END}",
+            rf"(?P<backward>{_DAY}(?:st|nd|rd|th)?(?:\s+of)?[\s-]+{_MONTH}\b)",
+            rf"(?P<range>(?:0?[1-9]|1[0-2])/{_DAY}\s*(?:-|–|to|through)\s*(?:0?[1-9]|1[0-2])/{_DAY}"
             r"(?:/(?:\d{4}|\d\d))?)(?![\w/]|[.-]\d|\s*(?i:pain|scale|strength|mg))",
-            rf"{_CUE}(?P<bare>(?:0?[1-9]|1[0-2])/{_DAY})(?![\w/%]|[.-]\d|\s*(?i:pain|scale|strength|mm|tab|of|mg|bilat|in the))",
-            rf"\b(?i:in|since|until|during|this|early|late|mid|last|next|of|by|from)[\s-]+(?P<alone>{_MONTH})(?![\w-]|\s+\d)",
+            rf"(?P<bare>(?:0?[1-9]|1[0-2])/{_DAY})(?![\w/%]|[.-]\d|\s*(?i:pain|scale|strength|mm|tab|of|mg|bilat|in the))",
         )
     )
+    + ")"
+)
+_TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}(?:st|nd|rd|th)?)?"
+_WORDS: Final = re.compile(
+    r"\b(?=[JFMASONDjfmasond])(?:"
+    + "|".join(
+        (
+            rf"(?P<words>(?P<wm>{_ANY_MONTH})\s*(?P<wd>{_DAY})(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}"
+            rf"(?:st|nd|rd|th)?)?(?:,\s*|\s+(?:of\s+)?)(?P<wy>{_YEAR}))\b",
+            rf"(?P<month>(?P<mm>{_ANY_MONTH})(?:\s+of)?[\s,/-]+(?P<my>{_YEAR}))\b",
+            rf"(?P<day>{_MONTH}\s+{_TO_DAY}\b{_NOT_A_DOSE}|(?i:{_ANY_MONTH}\s+{_DAY}(?:st|nd|rd|th)\b))",
+            rf"(?P<alone>{_MONTH})(?![\w-]|\s+\d)",
+        )
+    )
+    + ")"
 )
 _RATED: Final = re.compile(r"(?i:pain|rat(?:es|ed|ing)|scale|scores?|strength|discomfort|ache|severity|\d/10)[^\n]*\Z")
 _BIRTH: Final = re.compile(
@@ -73,12 +88,12 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
     """
     for match in _BIRTH_YEAR.finditer(text):
         yield Span(match.start(1), match.end(1), "date")
-    for match in _PATTERN.finditer(text):
-        kind = next(group for group in _FORMS if match[group] is not None)
+    for match in (*_NUMERIC.finditer(text), *_WORDS.finditer(text)):
+        kind = next(group for group in match.re.groupindex if group in _FORMS and match[group] is not None)
         start, end = match.span(kind)
         if kind in ("iso", "stamp"):
             end = match.end()
-        if kind == "bare" and _is_a_rating(text, match[kind], start):
+        if not _is_announced(text, kind, match[kind], start):
             continue
         parts = _FORMS[kind](match)
         is_birth = _BIRTH.search(text, max(0, start - 40), start) is not None or _is_one_of(parts, births)
@@ -92,6 +107,15 @@ def date_spans(text: str, *, births: Births = frozenset(), shift_days: int | Non
 
 Parts = tuple[int, int, int | None]
 """Year, month, day."""
+
+
+def _is_announced(text: str, kind: str, value: str, start: int) -> bool:
+    """Return whether a form that is a date only after certain words stands after one."""
+    if kind == "bare":
+        return _CUE.search(text, max(0, start - 20), start) is not None and not _is_a_rating(text, value, start)
+    if kind == "range":
+        return not _is_a_rating(text, value, start)
+    return kind != "alone" or _TIME.search(text, max(0, start - 12), start) is not None
 
 
 def _is_a_rating(text: str, value: str, start: int) -> bool:
@@ -148,6 +172,7 @@ _FORMS: Final[dict[str, Callable[[re.Match[str]], Parts | None]]] = {
     "month": _named("mm", "my"),
     "number": lambda match: (int(match["uy"]), int(match["um"]), None),
     "day": _nothing,
+    "backward": _nothing,
     "range": _nothing,
     "bare": _nothing,
     "alone": _nothing,

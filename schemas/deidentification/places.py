@@ -32,12 +32,12 @@ _SUFFIX: Final = (
 _STOPPED: Final = r"(?!(?i:with|and|by|of|the|for|was|is|per|to|mg|ml|mcg|units?|hours?|days?|weeks?|patient|pt|at|in|on|from|seen|who|am|pm)\b)"
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
 _STREET: Final = re.compile(
-    rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?\s+(?:[NSEW]{{1,2}}\.?\s+|(?i:north|south|east|west)\s+)?"
-    rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)\s+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|\s+(?i:apt|unit|suite|#)))\b(?!\s+[A-Z][a-z]+\s+(?:said|saw))"
-    rf"\.?(?:\s+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
-    rf"|\b\d{{1,6}}\s+(?:Highway|Hwy|Route|County Road|State Road|US)\s+\d+[A-Z]?\b"
-    rf"|\b[Pp]\.?\s?[Oo]\.?\s+(?:[Bb]ox|BOX)\s+\d+"
-    rf"|(?<![\w./-])\d{{1,6}}\s+(?:Broadway|BROADWAY|Avenue\s+of\s+[A-Z]\w+(?:\s+[A-Z]\w+)?){_UNIT}"
+    rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
+    rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)[ \t]+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|[ \t]+(?i:apt|unit|suite|#)))\b(?![ \t]+[A-Z][a-z]+[ \t]+(?:said|saw))"
+    rf"\.?(?:[ \t]+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
+    rf"|\b\d{{1,6}}[ \t]+(?:Highway|Hwy|Route|County Road|State Road|US)[ \t]+\d+[A-Z]?\b"
+    rf"|\b[Pp]\.?\s?[Oo]\.?[ \t]+(?:[Bb]ox|BOX)[ \t]+\d+"
+    rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT}"
 )
 _CITY: Final = r"[A-Z][\w'’.-]*[a-zA-Z](?:[ ][A-Z][\w'’.-]*[a-zA-Z]){0,2}"
 _AFTER_STREET: Final = re.compile(
@@ -60,10 +60,10 @@ _KEPT: Final = re.compile(
     r"|Africa|Asia|Assisted|Skilled|Nursing|ICU|ED|ER|OSH|PACU|SNF|NICU|MICU|SICU|CCU|OR|Rehab|Emergency|Mr|Mrs|Ms|Dr|A|An|The|Puerto Rico|[A-Z]{1,4})\b"
 )
 _FACILITY: Final = re.compile(
-    r"\b(?P<first>(?:(?:St|Mt|Ft)\.\s+)?[A-Z][\w'’-]+(?:\s+(?:(?:of|the|and|&)\s+){0,2}(?:(?:St|Mt|Ft)\.\s+)?[A-Z][\w'’-]+){0,4}?)\s+"
-    r"(?:Hospital|HOSPITAL|Medical\s+Cent(?:er|re)|MEDICAL\s+CENTER|Clinic|CLINIC|Health\s+(?:Cent(?:er|re)|System)|Healthcare|Nursing\s+(?:Home|Facility)"
-    r"|Hospice|Infirmary|Medical\s+(?:Group|Associates|Associates)|Rehabilitation\s+Cent(?:er|re)|Rehab|University|College"
-    r"|(?:High|Elementary|Middle)\s+School|School|Church|Manor|Care\s+Cent(?:er|re)|Cancer\s+Cent(?:er|re)|Surgery\s+Cent(?:er|re)|Village|Laboratories|Pharmacy)\b"
+    r"\b(?P<first>(?:(?:St|Mt|Ft)\.[ \t]+)?[A-Z][\w'’-]+(?:[ \t]+(?:(?:of|the|and|&)[ \t]+){0,2}(?:(?:St|Mt|Ft)\.[ \t]+)?[A-Z][\w'’-]+){0,4}?)[ \t]+"
+    r"(?:Hospital|HOSPITAL|Medical[ \t]+Cent(?:er|re)|MEDICAL[ \t]+CENTER|Clinic|CLINIC|Health[ \t]+(?:Cent(?:er|re)|System)|Healthcare|Nursing[ \t]+(?:Home|Facility)"
+    r"|Hospice|Infirmary|Medical[ \t]+(?:Group|Associates|Associates)|Rehabilitation[ \t]+Cent(?:er|re)|Rehab|University|College"
+    r"|(?:High|Elementary|Middle)[ \t]+School|School|Church|Manor|Care[ \t]+Cent(?:er|re)|Cancer[ \t]+Cent(?:er|re)|Surgery[ \t]+Cent(?:er|re)|Village|Laboratories|Pharmacy)\b"
 )
 _GENERIC: Final = frozenset(
     "the this that our your his her their at in to from of and for a an new local community general primary care family pediatric pediatrics outpatient inpatient walk-in"
@@ -84,7 +84,7 @@ def place_spans(text: str) -> Iterator[Span]:
     """Yield the places of *text*. States and countries stay.
 
     >>> text = "Lives at 14 N. Elm St, Apt 2, Peoria, IL 61602. Main complaint: 2 days of cough."
-    >>> [(text[span.start : span.end], span.replacement) for span in place_spans(text)]
+    >>> list(dict.fromkeys((text[span.start : span.end], span.replacement) for span in place_spans(text)))
     [('14 N. Elm St, Apt 2', None), ('Peoria', None), ('61602', '616')]
     """
     yield from _facilities(text)

@@ -20,8 +20,10 @@ class Claims:
     """Spans of one text that do not overlap. A span that overlaps earlier ones is cut to what they leave.
 
     >>> claims = Claims("Dr. Ann Lee")
-    >>> claims.add([Span(4, 7, "name")]), claims.add([Span(4, 11, "name")]), claims.spans
-    (None, None, [Span(start=4, end=7, kind='name', replacement=None), Span(start=8, end=11, kind='name', replacement=None)])
+    >>> claims.add([Span(4, 7, "name")]), claims.add([Span(4, 11, "name")])
+    (None, None)
+    >>> [(span.start, span.end) for span in claims.spans]
+    [(4, 7), (8, 11)]
     """
 
     def __init__(self, text: str) -> None:
