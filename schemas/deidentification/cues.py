@@ -44,7 +44,7 @@ _RELATIVE: Final = re.compile(
 _NAMED: Final = re.compile(
     rf"(?<![\w-])(?i:named|name\s+is|known\s+as|a/?k/?a|née|nee|goes\s+by|addressed\s+as|dear|introduced\s+as|spoke\s+(?:with|to)|discussed\s+with|paged|per"
     rf"|signed|seeing|saw|met(?:\s+with)?|examined|evaluated|visited\s+by|spoken\s+with|conference\s+with|on\s+behalf\s+of"
-    r"|referral\s+of|regarding|brought\s+(?:in\s+)?by|assisted|helped|under\s+the\s+care\s+of|consulted|consult(?:ation)?\s+(?:with|by)"
+    r"|referral\s+of|regarding|concerning|about|that|brought\s+(?:in\s+)?by|assisted|helped|under\s+the\s+care\s+of|consulted|consult(?:ation)?\s+(?:with|by)"
     rf"|patient|pt|for|by|with|from|to|told|informed|notified|accompanied\s+by|handed\s+off\s+to|report\s+(?:given|called)\s+to|care\s+of|c/o|attorney|employed\s+(?:by|at)|works\s+(?:for|at))\s+{_NAME}"
 )
 _CLOSING: Final = re.compile(

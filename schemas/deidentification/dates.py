@@ -67,7 +67,9 @@ _WORDS: Final = re.compile(
     )
     + ")"
 )
-_RATED: Final = re.compile(r"(?i:pain|rat(?:es|ed|ing)|scale|scores?|strength|discomfort|ache|severity|\d/10)[^\n]*\Z")
+_RATED: Final = re.compile(
+    r"(?i:\b(?:pain|rat(?:es|ed|ing)|scale|scores?|strength|discomfort|\w{3,}ache|severity)\b|\d/10)[^\n]*\Z"
+)
 _BIRTH: Final = re.compile(
     r"(?i:\b(?:d\.?o\.?b\.?|date of birth|birth\s?date|birthday|born)\b[\s:(is,wason]{0,14}(?:[A-Za-z]+day,?\s+)?)\Z"
 )

@@ -10,7 +10,15 @@ import re
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from corpusmill.schemas.deidentification.cues import CREDENTIALS, INTRODUCED, LABELS, RELATIVES, STRICT, cue_ends
+from corpusmill.schemas.deidentification.cues import (
+    CREDENTIALS,
+    INTRODUCED,
+    LABELS,
+    RELATIVES,
+    STRICT,
+    TITLES,
+    cue_ends,
+)
 from corpusmill.schemas.deidentification.known import folded
 from corpusmill.schemas.deidentification.lexicon import Lexicon, lexicon
 from corpusmill.schemas.deidentification.spans import Span
@@ -114,7 +122,7 @@ class _Names:
         return word in lists.sure_given or word in lists.sure_family or word in self.known or word in self.caught
 
     def _catch(self, run: list[int], strength: str) -> None:
-        if not run or self._is_term(run[-1]) or self._is_term(run[0]):
+        if not run or (strength != TITLES and (self._is_term(run[-1]) or self._is_term(run[0]))):
             return
         words = [self.words[index].word for index in run]
         is_named = any(self._is_listed(word) or self._is_in_a_list(word) for word in words)

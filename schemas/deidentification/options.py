@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -56,19 +56,16 @@ class Deidentification(BaseModel):
     def _in_order(cls, kinds: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(kind for kind in KINDS if kind in kinds)
 
-    @model_validator(mode="before")
-    @classmethod
-    def _with_key_id(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or not (data.get("dates") == "shift" or data.get("ids") == "pseudonym"):
-            return data
-        variable = data.get("key", KEY_VARIABLE)
-        if not isinstance(variable, str):
-            return data
-        current = key_id(pseudonym_key(variable))
-        if data.get("key_id") not in (None, current):
-            problem = f"the key in `{variable}` is not the one of this recipe (`key_id: {data['key_id']}`)"
+    @model_validator(mode="after")
+    def _with_key_id(self) -> Self:
+        if self.dates != "shift" and self.ids != "pseudonym":
+            return self
+        current = key_id(pseudonym_key(self.key))
+        if self.key_id not in (None, current):
+            problem = f"the key in `{self.key}` is not the one of this recipe (`key_id: {self.key_id}`)"
             raise HintedValueError(problem, hint="set the former key, or remove `key_id`", at=("key_id",))
-        return data | {"key_id": current}
+        object.__setattr__(self, "key_id", current)  # a copy would be ignored by `__init__`
+        return self
 
     @property
     def secret(self) -> bytes | None:
