@@ -6,11 +6,12 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 
 _OLD: Final = r"(?:9\d|1[0-2]\d)"
 _WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?)"
-_PATTERN: Final = re.compile(
+_PATTERN: Final = compiled(
     rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
     r"(?=(?P<tail>\W|\Z))"
     rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w/%-]|\.\d)"
@@ -18,10 +19,8 @@ _PATTERN: Final = re.compile(
     rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?|presenting|admitted|s/p|c/o|here|\())",
     re.IGNORECASE,
 )
-_NO_AGE: Final = re.compile(
-    r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE
-)
-_HAS_OLD: Final = re.compile(r"(?:old|age|yo|y/o|y\.o\.?)\Z", re.IGNORECASE)
+_NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
+_HAS_OLD: Final = compiled(r"(?:old|age|yo|y/o|y\.o\.?)\Z", re.IGNORECASE)
 
 
 def age_spans(text: str) -> Iterator[Span]:
@@ -44,7 +43,7 @@ def age_spans(text: str) -> Iterator[Span]:
         yield Span(start, end, "date", "90 or older")
 
 
-_PERSON: Final = re.compile(r"(?i:\b(?:is|age[ds]?|was|an?)[:\s]+)\Z")
+_PERSON: Final = compiled(r"(?i:\b(?:is|age[ds]?|was|an?)[:\s]+)\Z")
 
 
 def _is_person(text: str, start: int) -> bool:

@@ -7,25 +7,26 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.email import EMAIL
 from corpusmill.schemas.personal_data.numbering import is_numbering
 
-_URL: Final = re.compile(
+_URL: Final = compiled(
     r"\b(?:https?|ftps?|sftp)://[^\s<>\"']+|\bwww\.[^\s<>\"']+"
     r"|(?<![\w@.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,4}(?:com|org|net|edu|gov|mil|info|health|io|co\.uk|co)\b(?!@)(?:/[^\s<>\"']*)?",
     re.IGNORECASE,
 )
-_IP: Final = re.compile(
+_IP: Final = compiled(
     r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
     r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}:(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
 )
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
-_PHONE: Final = re.compile(
+_PHONE: Final = compiled(
     rf"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
     rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
 )
-_CUED: Final = re.compile(
+_CUED: Final = compiled(
     r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension|ph|home|work"
     r"|contact(?: number)?|hotline|whatsapp|text(?:ed)?)\b\.?(?:\s*(?:number|no\.?|#|is|at|on|phone|to|\([a-z]\))){0,3}\s*[:#]?\s*"
     r"(?P<a>\+?\(?\d[\d ().-]{1,18}\d)"
@@ -33,8 +34,8 @@ _CUED: Final = re.compile(
     r"(?P<b>\+?\(?\d[\d().-]{0,4}[ ]?[\d().-]{2,6}[ -]?\d{2,4})",
     re.IGNORECASE,
 )
-_FAX: Final = re.compile(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)
-_VOICE: Final = re.compile(r"\b(?:phone|tel|cell|mobile|call)\w*\b[^\n]{0,24}\Z", re.IGNORECASE)
+_FAX: Final = compiled(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)
+_VOICE: Final = compiled(r"\b(?:phone|tel|cell|mobile|call)\w*\b[^\n]{0,24}\Z", re.IGNORECASE)
 _MIN_DIGITS: Final = {"ext": 2, "extension": 2, "pager": 3, "beeper": 3}
 
 

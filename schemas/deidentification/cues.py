@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
+
+from corpusmill.schemas.deidentification.patterns import compiled
 
 TITLES: Final = "titles"
 LABELS: Final = "labels"
@@ -12,7 +13,7 @@ STRICT: Final = "strict"
 RELATIVES: Final = "relatives"
 
 _NAME: Final = r"(?=[A-ZÀ-ÖØ-Þ])"
-_TITLE: Final = re.compile(
+_TITLE: Final = compiled(
     rf"(?<![\w])(?i:dr|drs|mr|mrs|ms|miss|mx|prof|professor|doctor|rev|reverend|sgt|capt|sra|señora?|judge|officer|attorney|rabbi|fr"
     rf"|pastor|nurse|monsieur|madame|herr|frau|dra)\b\.?\s+{_NAME}"
 )
@@ -31,38 +32,38 @@ _BY: Final = (
     r"(?:signed|authenticated|verified|dictated|transcribed|interpreted|reviewed|witnessed|scribed|cosigned|authored|attested)"
     r"(?:\s+electronically)?\s+by"
 )
-_LABELS: Final = re.compile(
+_LABELS: Final = compiled(
     rf"(?<![\w-])(?i:{_LABEL_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?[:=][ \t]*\n?[ \t]*(?i:dr\.?\s+)?{_NAME}"
 )
-_BY_LABELS: Final = re.compile(rf"(?<![\w-])(?i:{_BY})\s+(?i:dr\.?\s+)?{_NAME}")
-_STRICT_LABELS: Final = re.compile(rf"(?<![\w-])(?i:{_STRICT_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?:[ \t]*{_NAME}")
-_RELATIVE: Final = re.compile(
+_BY_LABELS: Final = compiled(rf"(?<![\w-])(?i:{_BY})\s+(?i:dr\.?\s+)?{_NAME}")
+_STRICT_LABELS: Final = compiled(rf"(?<![\w-])(?i:{_STRICT_WORDS})\s*(?:\([^)\n]{{1,20}}\)\s*)?:[ \t]*{_NAME}")
+_RELATIVE: Final = compiled(
     r"(?<![\w-])(?:(?i:wife|husband|spouse|partner|son|daughter|mother|father|brother|sister|aunt|uncle|niece|nephew|grand(?:son|daughter|mother|father|child)"
     r"|friend|neighbor|caregiver|roommate|guardian|fiancée?|girlfriend|boyfriend|cousin|stepson|stepdaughter|stepmother|stepfather|twin|mom|dad|widow"
     rf"|son-in-law|daughter-in-law|sister-in-law|brother-in-law|colleague|supervisor|boss|coworker|sibling|teacher|landlord))(?:,? (?:is |named |called |whose name is )?| \(|: |, named ){_NAME}"
 )
-_NAMED: Final = re.compile(
+_NAMED: Final = compiled(
     rf"(?<![\w-])(?i:named|name\s+is|known\s+as|a/?k/?a|née|nee|goes\s+by|addressed\s+as|dear|introduced\s+as|spoke\s+(?:with|to)|discussed\s+with|paged|per"
     rf"|signed|seeing|saw|met(?:\s+with)?|examined|evaluated|visited\s+by|spoken\s+with|conference\s+with|on\s+behalf\s+of"
     r"|referral\s+of|regarding|concerning|about|that|brought\s+(?:in\s+)?by|assisted|helped|under\s+the\s+care\s+of|consulted|consult(?:ation)?\s+(?:with|by)"
     rf"|patient|pt|for|by|with|from|to|told|informed|notified|accompanied\s+by|handed\s+off\s+to|report\s+(?:given|called)\s+to|care\s+of|c/o|attorney|employed\s+(?:by|at)|works\s+(?:for|at))\s+{_NAME}"
 )
-_CLOSING: Final = re.compile(
+_CLOSING: Final = compiled(
     r"(?i:\b(?:sincerely|regards|respectfully(?:\s+(?:yours|submitted))?|yours\s+(?:truly|sincerely)|cordially|thank\s+you|thanks|best\s+wishes|warmly|signed|kind\s+regards))"
     rf",?[ \t]*\n\s*(?i:dr\.?\s+)?{_NAME}"
 )
-_SURE_NAMED: Final = re.compile(r"(?i:named|is|as|aka|a/k/a|née|nee|dear|goes\s+by|accompanied\s+by)\s+\Z")
-_SUBJECT: Final = re.compile(
+_SURE_NAMED: Final = compiled(r"(?i:named|is|as|aka|a/k/a|née|nee|dear|goes\s+by|accompanied\s+by)\s+\Z")
+_SUBJECT: Final = compiled(
     r"(?:\A|(?<=\s))(?P<name>[A-Z][\w'’-]+(?:\s+[A-Z]\.?)?\s+[A-Z][\w'’-]+)"
     r"(?=\s+(?:reports?|denies|denied|was|is|has|had|presents?|presented|states?|stated|complains|tolerated|underwent|feels|slept|continues"
     r"|remains|returned?s?|came|called|arrived|lives|works|will|appears|says|said|requests|wants|needs|refused|agreed|asked)\b)"
 )
-CREDENTIALS: Final = re.compile(
+CREDENTIALS: Final = compiled(
     r"(?:,\s*|\s+)(?:M\.?D\.?|D\.O\.|R\.?N\.?|N\.?P\.?|PA-C|Ph\.?D\.?|LPN|CRNA|DDS|DMD|DPM|PharmD|Pharm\.D\.|MSW|LCSW|LICSW|APRN|ARNP|FNP(?:-[A-Z]+)?|DNP|CNM|MBBS|MPH|FACS|FACC|Esq"
     r"|BSN|MSN|CNA|CMA|RRT|OTR/L|DPT|CCC-SLP|RDN|LVN)\b\.?"
     r"|,\s*(?:PT|OT|RT|RD|PA|DO|MA|NP|Jr|Sr|II|III|IV)\b\.?"
 )
-INTRODUCED: Final = re.compile(
+INTRODUCED: Final = compiled(
     r"(?P<name>(?:(?<=\A)|(?<=[.\n:]\s)|(?<=[.\n:])|(?<=\bis\s)|(?<=see\s)|(?<=of\s))[A-Z][\w'’-]+(?:\s+[A-Z]\.?)?(?:\s+[A-Z][\w'’-]+){0,2})"
     r"(?:,|\s+is|\s+was)?\s+(?:is\s+|was\s+)?(?:an?|the|our)\s+(?:very\s+|pleasant\s+|previously\s+healthy\s+|right-handed\s+){0,2}"
     r"(?:\d{1,3}|[a-z]+(?:-[a-z]+)?)[-\s]*(?:year|yo\b|y/o|yr|month|week|day)"

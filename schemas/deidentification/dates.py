@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from typing import Final
 
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -23,16 +24,16 @@ _NOT_A_DOSE: Final = (
     r"(?![-\d]|[.,/]\d|\s*(?:mg|mcg|ml|mL|units?|tabs?|tablets?|caps|capsules?|days?|weeks?|times|%|x\b))"
 )
 _CLOCK: Final = r"(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?"
-_CUE: Final = re.compile(
+_CUE: Final = compiled(
     r"(?i:\b(?:on|since|until|till|from|by|through|thru|dated?|admitted|discharged|seen|visit|due|before|after|as of"
     r"|follow[- ]?up|f/u|lmp|edc|last|next|surgery|appointment|appt|taken|drawn|collected|performed|started|stopped"
     r"|ended)[:,]?\s+)\Z"
 )
 """What stands before a month and a day without a year."""
-_TIME: Final = re.compile(r"(?i:\b(?:in|since|until|during|this|early|late|mid|last|next|of|by|from)[\s-]+)\Z")
+_TIME: Final = compiled(r"(?i:\b(?:in|since|until|during|this|early|late|mid|last|next|of|by|from)[\s-]+)\Z")
 """What stands before a month alone."""
 _END: Final = r"(?![\w/]|[.-]\d)"
-_NUMERIC: Final = re.compile(
+_NUMERIC: Final = compiled(
     r"(?<![\w./-])(?:"
     + "|".join(
         (
@@ -54,7 +55,7 @@ _NUMERIC: Final = re.compile(
     + ")"
 )
 _TO_DAY: Final = rf"{_DAY}(?:st|nd|rd|th)?(?:\s*(?:-|–|to|through|and)\s*{_DAY}(?:st|nd|rd|th)?)?"
-_WORDS: Final = re.compile(
+_WORDS: Final = compiled(
     r"\b(?=[JFMASONDjfmasond])(?:"
     + "|".join(
         (
@@ -67,13 +68,13 @@ _WORDS: Final = re.compile(
     )
     + ")"
 )
-_RATED: Final = re.compile(
+_RATED: Final = compiled(
     r"(?i:\b(?:pain|rat(?:es|ed|ing)|scale|scores?|strength|discomfort|\w{3,}ache|severity)\b|\d/10)[^\n]*\Z"
 )
-_BIRTH: Final = re.compile(
+_BIRTH: Final = compiled(
     r"(?i:\b(?:d\.?o\.?b\.?|date of birth|birth\s?date|birthday|born)\b[\s:(is,wason]{0,14}(?:[A-Za-z]+day,?\s+)?)\Z"
 )
-_BIRTH_YEAR: Final = re.compile(
+_BIRTH_YEAR: Final = compiled(
     r"(?i:\b(?:born(?:\s+in)?|birth year|year of birth)[:\s]+(?:is\s+|in\s+)?)(1[89]\d\d|20\d\d)\b"
 )
 
@@ -183,13 +184,13 @@ _FORMS: Final[dict[str, Callable[[re.Match[str]], Parts | None]]] = {
 
 
 def _full_year(digits: str) -> int:
-    """Return the year of two or four *digits*: 00-49 are of this century.
+    """Return the year of two or four *digits*: 00-30 are of this century.
 
     >>> _full_year("19"), _full_year("61"), _full_year("1961")
     (2019, 1961, 1961)
     """
     year = int(digits)
-    return year if len(digits) == 4 else year + (2000 if year < 50 else 1900)
+    return year if len(digits) == 4 else year + (2000 if year <= 30 else 1900)
 
 
 def _is_valid(year: int, month: int, day: int) -> bool:

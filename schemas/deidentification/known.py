@@ -12,7 +12,7 @@ from typing import Final
 from corpusmill.schemas.deidentification.spans import Span
 
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_DIGITS: Final = re.compile(r"(?<![\w])\+?\(?\d[\d ().-]{3,}\d(?!\w)")
+_DIGITS: Final = re.compile(r"(?<![\w])\+?\(?\d[\d ().-]{3,24}\d(?!\w)")
 _DISEASE: Final = re.compile(r"\s+(?:disease|syndrome|virus|fever|borreliosis)", re.IGNORECASE)
 """After a word that is also a place: Lyme disease."""
 _MIN_VALUE: Final = 4

@@ -21,13 +21,14 @@ from corpusmill.schemas.deidentification.cues import (
 )
 from corpusmill.schemas.deidentification.known import folded
 from corpusmill.schemas.deidentification.lexicon import Lexicon, lexicon
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 
-_WORD: Final = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
-_GAP: Final = re.compile(r"[ \t]|,[ \t]|\.[ \t]|[ \t]\n?[ \t]*")
+_WORD: Final = compiled(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+_GAP: Final = compiled(r"[ \t]|,[ \t]|\.[ \t]|[ \t]\n?[ \t]*")
 _PARTICLES: Final = frozenset("de del della der den van von la le al bin ibn da dos du el ter st san o".split())
 _BEFORE_INITIAL: Final = frozenset("by with from to per and of for dr mr mrs ms cc".split())
-_TERM: Final = re.compile(
+_TERM: Final = compiled(
     r"(?:['’]s?)?(?:[ -](?:[A-Z][\w'’-]+[ -]){0,2}|-[A-Z][\w-]*[ -]|/[A-Z]\w+[ -])"
     r"(?i:diseases?|syndromes?|signs?|tests?|tumou?rs?|catheters?|scale|scores?|scoring|class(?:ification)?|criteria|fractures?|palsy|lymphoma|sarcoma|cysts?|nodes?"
     r"|nodules?|maneuver|procedure|operation|repair|reflex|contracture|ulcers?|hernias?|bodies|cells?|stain|drains?|tubes?|clamps?|forceps|splint|traction"
@@ -41,8 +42,8 @@ _TERM: Final = re.compile(
     r"|gait|stance|pupil|rhythm|aneurysm|type\b)"
 )
 """What makes the name before it a medical term."""
-_POSSESSIVE_TERM: Final = re.compile(r"['’]s?\b")
-_STREET_LIKE: Final = re.compile(
+_POSSESSIVE_TERM: Final = compiled(r"['’]s?\b")
+_STREET_LIKE: Final = compiled(
     r"[ ](?:Street|St|Avenue|Ave|Road|Hospital|Clinic|Center|University|Unit|Ward|Building|Tower|Pavilion)\b"
 )
 

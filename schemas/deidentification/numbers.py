@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 from corpusmill.schemas.personal_data.card import CARD
 
@@ -66,30 +67,30 @@ _CUES: Final = (
 _CUED: Final = tuple(
     (
         kind,
-        re.compile(rf"(?<![\w-])(?:{cue})(?![A-Za-z]){_LINK}{_VALUE.format(n='')}(?![\w%])", re.IGNORECASE),
+        compiled(rf"(?<![\w-])(?:{cue})(?![A-Za-z]){_LINK}{_VALUE.format(n='')}(?![\w%])", re.IGNORECASE),
         least,
     )
     for kind, cue, least in _CUES
 )
 _NEEDS_DIGITS: Final = 3
-_SSN: Final = re.compile(r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
-_VIN: Final = re.compile(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
-_MBI: Final = re.compile(
+_SSN: Final = compiled(r"(?<![\w.-])(?:\d{3}-\d{2}-\d{4}|[*xX]{3}-[*xX]{2}-\d{4})(?![\w-]|\.\d)")
+_VIN: Final = compiled(r"(?<![\w-])(?=[A-Z]*\d)(?=\d*[A-Z])[A-HJ-NPR-Z0-9]{17}(?![\w-])")
+_MBI: Final = compiled(
     r"(?<![\w-])[1-9][AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y][AC-HJKMNP-RT-Y0-9]\d-?[AC-HJKMNP-RT-Y]{2}\d\d(?![\w-])"
 )
-_UDI: Final = re.compile(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
-_LONG: Final = re.compile(
+_UDI: Final = compiled(r"\(01\)\d{14}(?:\(\d\d\)[\w-]+)*")
+_LONG: Final = compiled(
     r"(?<![\w.,/+-])(?:[A-Z]{1,4}-?)?\d{7,}(?:-\d{1,4})?(?![\w/]|[.,]\d|-\d)|(?<![\w.-])[A-Z]{1,3}\d{2}-\d{4,}(?![\w-])"
 )
-_MRN_FORM: Final = re.compile(
+_MRN_FORM: Final = compiled(
     r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
 )
-_CODED: Final = re.compile(
+_CODED: Final = compiled(
     r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct|omim|hgnc|cas|unii|mesh|umls|cui)\b"
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
 )
-_UNIT: Final = re.compile(r"\s*(?i:copies|iu\b|units?\b|cells|/|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
-_PUBLIC: Final = re.compile(r"(?:NCT|PMC|PMID|CD|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
+_UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")
+_PUBLIC: Final = compiled(r"(?:NCT|PMC|PMID|CD|HLA|RS|SCT|MONDO|HP|GO|OMIM)-?\d", re.IGNORECASE)
 
 
 def own_form_spans(text: str) -> Iterator[Span]:

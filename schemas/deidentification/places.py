@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from corpusmill.schemas.deidentification.lexicon import lexicon
+from corpusmill.schemas.deidentification.patterns import compiled
 from corpusmill.schemas.deidentification.spans import Span
 
 SMALL_AREAS: Final = frozenset("036 059 063 102 203 556 692 790 821 823 830 831 878 879 884 890 893".split())
@@ -31,7 +32,7 @@ _SUFFIX: Final = (
 )
 _STOPPED: Final = r"(?!(?i:with|and|by|of|the|for|was|is|per|to|mg|ml|mcg|units?|hours?|days?|weeks?|patient|pt|at|in|on|from|seen|who|am|pm)\b)"
 _UNIT: Final = r"(?:,?\s*(?:(?i:apt|apartment|unit|suite|ste|floor|fl|lot|trailer|bldg|rm)\b\.?\s*#?\s*|#\s*)[\w-]+)?"
-_STREET: Final = re.compile(
+_STREET: Final = compiled(
     rf"(?<![\w./-])\d{{1,6}}(?:-\d+)?[A-Z]?[ \t]+(?:[NSEW]{{1,2}}\.?[ \t]+|(?i:north|south|east|west)[ \t]+)?"
     rf"(?:{_STOPPED}(?:[A-Z0-9][\w'’.-]*)[ \t]+){{1,4}}?(?:{_SUFFIX}|(?i:{_SUFFIX})(?=[,.\n]|\s*\Z|[ \t]+(?i:apt|unit|suite|#)))\b(?![ \t]+[A-Z][a-z]+[ \t]+(?:said|saw))"
     rf"\.?(?:[ \t]+(?:[NSEW]{{1,2}}|North|South|East|West)\b)?{_UNIT}"
@@ -40,26 +41,26 @@ _STREET: Final = re.compile(
     rf"|(?<![\w./-])\d{{1,6}}[ \t]+(?:Broadway|BROADWAY|Avenue[ \t]+of[ \t]+[A-Z]\w+(?:[ \t]+[A-Z]\w+)?){_UNIT}"
 )
 _CITY: Final = r"[A-Z][\w'’.-]*[a-zA-Z](?:[ ][A-Z][\w'’.-]*[a-zA-Z]){0,2}"
-_AFTER_STREET: Final = re.compile(
-    rf"(?:,?\s+in\s+|,\s*|\s*\n\s*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
+_AFTER_STREET: Final = compiled(
+    rf"(?:,?\s+in\s+|,\s*|[ \t]*\n[ \t]*)(?P<city>{_CITY})(?=[,.;)\n]|\s+(?:{_CODES})\b|\s+[a-z]|\Z)"
 )
-_CITY_ZIP: Final = re.compile(
+_CITY_ZIP: Final = compiled(
     rf"(?:(?P<city>{_CITY}),?\s+)?\b(?:{_CODES}|{_STATES})\.?,?\s+(?P<zip>\d{{5}}(?:-\d{{4}})?)(?![\w-]|\.\d)"
 )
-_CITY_STATE: Final = re.compile(rf"\b(?P<city>{_CITY}),\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
-_ZIP: Final = re.compile(r"\b(?i:zip(?:\s*code)?|postal\s+code)\s*(?:is|of)?[:\s#]*(?P<zip>\d{5}(?:-\d{4})?)(?![\w-])")
-_POSTCODE: Final = re.compile(r"(?<![\w.-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
-_HOME: Final = re.compile(
+_CITY_STATE: Final = compiled(rf"\b(?P<city>{_CITY}),\s+(?:{_STATES}|(?:{_CLEAR_CODES})\b)")
+_ZIP: Final = compiled(r"\b(?i:zip(?:\s*code)?|postal\s+code)\s*(?:is|of)?[:\s#]*(?P<zip>\d{5}(?:-\d{4})?)(?![\w-])")
+_POSTCODE: Final = compiled(r"(?<![\w.-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?![\w-])")
+_HOME: Final = compiled(
     r"(?i:\b(?:lives?\s+(?:alone\s+)?in|living\s+in|resid(?:es|ing|ent)\s+(?:in|of|at)|moved\s+(?:here\s+)?(?:from|to)|born\s+in|native\s+of"
     r"|travel(?:l?ed|s)?\s+(?:to|from)|originally\s+from|hails\s+from|home\s+in|visiting\s+(?:from\s+)?|flew\s+(?:in\s+)?(?:to|from)"
     r"|trip\s+to|returned\s+from|grew\s+up\s+in|relocat(?:ed|ing)\s+(?:to|from)|transferred\s+from|works?\s+in|outside(?:\s+of)?)\s+(?:the\s+)?)"
     rf"(?P<city>{_CITY})"
 )
-_KEPT: Final = re.compile(
+_KEPT: Final = compiled(
     rf"(?:{_STATES}|America|United States|USA|US|U\.S\.?|Mexico|Canada|England|Ireland|Germany|France|Italy|Spain|China|India|Japan|Europe"
     r"|Africa|Asia|Assisted|Skilled|Nursing|ICU|ED|ER|OSH|PACU|SNF|NICU|MICU|SICU|CCU|OR|Rehab|Emergency|Mr|Mrs|Ms|Dr|A|An|The|Puerto Rico|[A-Z]{1,4})\b"
 )
-_FACILITY: Final = re.compile(
+_FACILITY: Final = compiled(
     r"\b(?P<first>(?:(?:St|Mt|Ft)\.[ \t]+)?[A-Z][\w'’-]+(?:[ \t]+(?:(?:of|the|and|&)[ \t]+){0,2}(?:(?:St|Mt|Ft)\.[ \t]+)?[A-Z][\w'’-]+){0,4}?)[ \t]+"
     r"(?:Hospital|HOSPITAL|Medical[ \t]+Cent(?:er|re)|MEDICAL[ \t]+CENTER|Clinic|CLINIC|Health[ \t]+(?:Cent(?:er|re)|System)|Healthcare|Nursing[ \t]+(?:Home|Facility)"
     r"|Hospice|Infirmary|Medical[ \t]+(?:Group|Associates|Associates)|Rehabilitation[ \t]+Cent(?:er|re)|Rehab|University|College"
