@@ -13,7 +13,10 @@ from corpusmill.schemas.personal_data.card import CARD
 _VALUE: Final = (
     r"(?P<v{n}>(?=[A-Z0-9*./ -]{{0,12}}\d)[A-Z0-9*][A-Z0-9*]*(?:[-./ ](?=[A-Z0-9]*\d)[A-Z0-9]+)*(?:-[A-Z]{{1,3}}\b)?)"
 )
-_LINK: Final = r"(?:\s+|\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code)|\s*\((?:MRN|ID|VIN|S/N)\))*\s*(?:is|was|of|ending in|=|:|#)?\s*[:#]?\s*"
+_LINK: Final = (
+    r"(?:\s*(?:number|num|no\.|no\b|nr\.?|#|id\b|code\b)){0,2}(?:\s*\((?:MRN|ID|VIN|S/N)\))?"
+    r"(?:\s*(?:is|was|of|ending in|=)\b)?\s*[:#=]?\s*"
+)
 _CUES: Final = (
     (
         "ssn",
