@@ -181,7 +181,8 @@ class _Lines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._head = stream.read(_HEAD_BYTES)
+        self._read = getattr(stream, "read1", stream.read)  # returns what is readable of a broken file before the error
+        self._head = self._read(_HEAD_BYTES)
         self._position = 0
 
     def has_json_on_each_line(self) -> bool:
@@ -189,7 +190,7 @@ class _Lines:
         lines = [line.strip() for line in self._head.removeprefix(b"\xef\xbb\xbf").split(b"\n")]
         starts = [line for line in lines if line][:3]
         if len(starts) < 2:
-            return len(starts) == 1 and starts[0].startswith(b"{") and len(self._head) < _HEAD_BYTES
+            return len(starts) == 1 and starts[0].startswith(b"{") and len(starts[0]) > 1
         return all(line.startswith(b"{") and line not in (b"{", b"{}") for line in starts[:2]) and starts[0].endswith(
             b"}"
         )
@@ -197,7 +198,7 @@ class _Lines:
     def read(self, size: int = -1) -> bytes:
         """Read from the whole stream."""
         data, self._head = self._head, b""
-        return data or self._stream.read(size)
+        return data or bytes(self._read(size))
 
     def readline(self, size: int) -> bytes:
         """Read up to the end of the line."""

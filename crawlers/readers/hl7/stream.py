@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from typing import BinaryIO, Final, NamedTuple
 
-MAX_MESSAGE_BYTES: Final = 64_000_000
+MAX_MESSAGE_BYTES: Final = 32_000_000
 _READ_BYTES: Final = 1 << 18
 _START: Final = re.compile(rb"(?:\A|(?<=[\r\n\x0b\x1c]))[ \t\x0b\x1c]*(?:MSH|FHS|BHS|BTS|FTS)(?=[^\w\s])")
 _MARGIN: Final = 16
@@ -38,25 +38,26 @@ def pieces(stream: BinaryIO) -> Iterator[Piece]:
     >>> [piece.data for piece in pieces(io.BytesIO(data))]
     [b'MSH|^~\\\\&|A\\rPID|1', b'MSH|^~\\\\&|B']
     """
-    buffer, offset, at_end, is_long = b"", 0, False, False
+    read = getattr(stream, "read1", stream.read)  # what is readable of a broken file is returned before the error
+    buffer, offset, at_end, is_long = bytearray(), 0, False, False
     while not at_end:
-        piece = stream.read(_READ_BYTES)
+        piece = read(_READ_BYTES)
         at_end = not piece
         searched = max(len(buffer) - _MARGIN, 1)
         buffer += piece
         starts = [match.start() for match in _START.finditer(buffer, searched)]
-        if not at_end:
-            starts = [start for start in starts if start < len(buffer) - _MARGIN]
         begin = 0
         for start in starts:
-            yield from _piece(buffer[begin:start], offset + begin, is_long=is_long)
+            if not at_end and start >= len(buffer) - _MARGIN:
+                break
+            yield from _piece(bytes(buffer[begin:start]), offset + begin, is_long=is_long)
             begin, is_long = start, False
-        buffer, offset = buffer[begin:], offset + begin
-        if len(buffer) > MAX_MESSAGE_BYTES:
+        if len(buffer) - begin > MAX_MESSAGE_BYTES:
             is_long = True
-            offset += len(buffer) - _MARGIN
-            buffer = buffer[-_MARGIN:]
-    yield from _piece(buffer, offset, is_long=is_long)
+            begin = len(buffer) - _MARGIN
+        del buffer[:begin]
+        offset += begin
+    yield from _piece(bytes(buffer), offset, is_long=is_long)
 
 
 def _piece(data: bytes, offset: int, *, is_long: bool) -> Iterator[Piece]:
