@@ -16,6 +16,7 @@ _PATH_HINTS = {
     "is not readable": "make it readable for this user",
     "is not writable": "make it writable for this user",
 }
+_URL_HINT = "name a file or folder; for a recipe that crawls a site: `corpusmill init FOLDER --template site`"
 _PATH = re.compile(rf"\w+ '(?P<path>.*)' (?P<problem>{'|'.join(_PATH_HINTS)})\.", re.DOTALL)
 """How click quotes a path that cannot be used."""
 
@@ -45,7 +46,8 @@ def explain(error: click.ClickException) -> tuple[str, str]:
         case click.BadParameter(param=click.Parameter() as parameter) if match := _VALUE.match(error.message):
             return _wrong_value(parameter, match["quoted"] if match["number"] is None else match["number"], error)
         case click.BadParameter(param=click.Parameter() as parameter) if match := _PATH.match(error.message):
-            return f"`{_name(parameter)}`: `{match['path']}` {match['problem']}", _PATH_HINTS[match["problem"]]
+            hint = _URL_HINT if "://" in match["path"] else _PATH_HINTS[match["problem"]]
+            return f"`{_name(parameter)}`: `{match['path']}` {match['problem']}", hint
         case click.NoSuchOption(option_name=name, possibilities=[near, *_]):
             return f"unknown option `{name}`", f"did you mean `{near}`?; {_help(error)}"
         case click.BadOptionUsage(option_name=name) if "requires an argument" in error.message:

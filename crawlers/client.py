@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -250,4 +251,6 @@ def _tls_message(error: ssl.SSLError) -> str:
 def _failure_message(error: Exception) -> str:
     if isinstance(error, asyncio.IncompleteReadError):
         return "the connection ended before the response did"
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return str(error) or type(error).__name__

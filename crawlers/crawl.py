@@ -16,7 +16,7 @@ from corpusmill.crawlers.frontier.ledger import archived_pages as pages_of_queue
 from corpusmill.crawlers.job import Limits
 from corpusmill.crawlers.launch import Progress, run_process
 from corpusmill.crawlers.partitions.sets import remove_sets
-from corpusmill.crawlers.preparation import prepare
+from corpusmill.crawlers.preparation import prepare, published_already
 from corpusmill.crawlers.publication import finish
 from corpusmill.crawlers.rendering.browser import check_browser
 from corpusmill.schemas.errors import UnfinishedError
@@ -74,6 +74,9 @@ def crawl(
         subject = f"the crawl of the source `{source.name}`"
         with file_lock(path.with_suffix(".lock"), subject=subject, wait_s=_LOCK_PATIENCE_S) as lock:
             published = LocalStore(raw_dir) if store is None else store
+            finished = published_already(source, raw_dir, path, published, extend=extend, recrawl=recrawl)
+            if finished is not None:
+                return finished
             job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
             manifest = finish(job, published)

@@ -13,10 +13,11 @@ from urllib.parse import urlsplit
 
 from scrapy import Request
 from scrapy.crawler import Crawler
+from scrapy.http import Response
 
 from corpusmill.crawlers.content_codings import undo_content_codings
-from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS, ONCE
-from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.download import ADDRESS, EXCHANGE, FOR_ROBOTS, ONCE, POLICY
+from corpusmill.crawlers.frontier.refusal import DISALLOWED, FORBIDS, Refusal
 from corpusmill.crawlers.frontier.robots import MAX_CRAWL_DELAY_S, MAX_ROBOTS_REDIRECTS, RobotsPolicy
 from corpusmill.crawlers.references import resolved_location
 from corpusmill.crawlers.warc import Exchange
@@ -39,23 +40,27 @@ class RobotsMiddleware:
         """Create the middleware of a crawl."""
         return cls(crawler)
 
-    async def process_request(self, request: Request) -> None:
-        """Check *request* against the robots.txt of its host.
+    async def process_request(self, request: Request) -> Response | None:
+        """Check *request* against the robots.txt of its host. The visit of a site gets its policy, and no download.
 
         Raises:
             Refusal: ``robots.disallowed``, ``robots.unreachable``, ``robots.crawl_delay`` or ``address.private``.
         """
         if request.meta.get(FOR_ROBOTS):
-            return
+            return None
         url: str = request.meta[ADDRESS]
         policy = await self._policy(url)
         if policy.unreachable is not None:
             raise Refusal("robots.unreachable", policy.unreachable)
+        if POLICY in request.meta:
+            request.meta[POLICY] = policy
+            return Response(request.url, request=request)
+        if not policy.allows(url):
+            raise Refusal(DISALLOWED, FORBIDS)
         if policy.is_too_slow:
             asked = f"robots.txt asks for {policy.crawl_delay_s:g} s between two requests"
             raise Refusal("robots.crawl_delay", f"{asked}; the limit is {MAX_CRAWL_DELAY_S:g} s")
-        if not policy.allows(url):
-            raise Refusal("robots.disallowed", "robots.txt forbids it")
+        return None
 
     async def _policy(self, url: str) -> RobotsPolicy:
         place = urlsplit(url)

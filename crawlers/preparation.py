@@ -11,13 +11,39 @@ from corpusmill.crawlers.crawl_files import is_published_in_place, next_number, 
 from corpusmill.crawlers.discovery.seeding import seed
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier, tool_name
-from corpusmill.crawlers.publication import about, write_manifest
+from corpusmill.crawlers.publication import about, sweep_elsewhere, write_manifest
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.seeding import seed_recrawl
+from corpusmill.crawlers.warc import archive_name
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
 from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
+
+
+def published_already(
+    source: CrawlSource, raw_dir: Path, path: Path, store: Store, *, extend: bool, recrawl: bool
+) -> RawManifest | None:
+    """Return the manifest of the crawl in the queue if it was killed after its publication; None for any other.
+
+    Its archives must not grow any more, because their hashes are published. With *recrawl*, or if it is to go on with
+    another budget, the result is None as well: the crawl is finished, and the next one starts from it.
+    """
+    published = read_raw_manifest(store, source=source.name)
+    if published is None or not path.exists():
+        return None
+    frontier = open_frontier(source, path)
+    try:
+        if frontier.get("finished") != 0 or not _is_published(source, frontier, published):
+            return None
+        frontier.remember(finished=1)
+        is_other = stored_definition(frontier) != json.loads(definition(source))
+        first = frontier.get("first")
+    finally:
+        frontier.close()
+    sweep(raw_dir, published, first=first, name=source.name)
+    sweep_elsewhere(raw_dir, store, published)
+    return None if recrawl or extend or is_other else published
 
 
 def prepare(
@@ -48,24 +74,22 @@ def prepare(
         parent = published if recrawl and published is not None and can_recrawl(source, published) else None
         frontier = _new_queue(source, path, store, parent, base=base, now=now or datetime.now(UTC))
         frontier.remember(finished=0, definition=defined, first=next_number(source.name, raw_dir, store))
-    if not _is_published(frontier, published):
-        frontier.retry()
+    frontier.retry()
     job = _job(source, raw_dir, path, limits, frontier)
     frontier.close()
     sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
+    store.remove_drafts()
     if published is None or not published.finished:
         write_manifest(store, RawManifest(**about(job), finished=False, files=()))
     return job
 
 
-def _is_published(frontier: Frontier, published: RawManifest | None) -> bool:
-    """Return whether *published* is the crawl of *frontier*, which was killed before its queue said so.
-
-    Its archives must not grow any more, because their hashes are published.
-    """
-    if published is None or not published.finished or frontier.get("next_file"):
+def _is_published(source: CrawlSource, frontier: Frontier, published: RawManifest) -> bool:
+    """Return whether *published* is the crawl of *frontier*; if it was extended, the extended one."""
+    if not published.finished or frontier.get("started_at") != published.created_at.isoformat():
         return False
-    return bool(frontier.get("started_at") == published.created_at.isoformat())
+    next_file = frontier.get("next_file")
+    return not next_file or archive_name(source.name, next_file) in {file.path for file in published.files}
 
 
 def can_recrawl(source: CrawlSource, published: RawManifest) -> bool:

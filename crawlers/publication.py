@@ -19,7 +19,7 @@ from corpusmill.crawlers.crawl_files import (
     sweep,
     table_name,
 )
-from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.crawlers.empty_crawl import empty_crawl
 from corpusmill.crawlers.frontier.statistics import crawl_statistics
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
@@ -28,9 +28,10 @@ from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
 from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
-from corpusmill.schemas.errors import SourceError, UnfinishedError
+from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawFile, RawManifest, read_raw_manifest
 from corpusmill.schemas.storage import LocalStore, Store, appearing
+from corpusmill.schemas.urls import canonical_key
 
 MANIFEST: Final = "manifest.json"
 _LEDGER_ROWS: Final = 16_384
@@ -58,8 +59,8 @@ def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest
     finally:
         frontier.close()
     sweep(job.raw_dir, manifest, first=job.first, name=job.source.name)
-    if not is_published_in_place(job.raw_dir, store) and not is_partition:
-        _sweep_elsewhere(job, store, manifest)
+    if not is_partition:
+        sweep_elsewhere(job.raw_dir, store, manifest)
     return manifest
 
 
@@ -83,7 +84,7 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
         finished=True,
         files=(*kept, *new),
         counts=counts | (recrawl_counts(fates) if job.generation else {}),
-        ledger=(_write_ledger(job, frontier).name,),
+        ledger=(_write_ledger(job, frontier, known if fates["lost"] else None).name,),
         generation=job.generation,
         pages=(pages.name,),
         gone=(raw_file(gone),) if has_gone else (),
@@ -106,52 +107,41 @@ def _send(job: Job, store: Store, manifest: RawManifest) -> None:
             store.put(path, name)
 
 
-def _sweep_elsewhere(job: Job, store: Store, manifest: RawManifest) -> None:
-    """Remove the files of earlier crawls from *store*, and the copied files from *raw_dir*."""
+def sweep_elsewhere(raw_dir: Path, store: Store, manifest: RawManifest) -> None:
+    """Remove the files of earlier crawls from *store*, and from *raw_dir* those that were copied to it."""
+    if is_published_in_place(raw_dir, store):
+        return
     kept = {*file_names(manifest), MANIFEST}
     store.remove(*(entry.key for entry in store.files() if entry.key not in kept))
-    LocalStore(job.raw_dir).remove(*(name for name in file_names(manifest) if (job.raw_dir / name).exists()))
+    store.remove_drafts()
+    LocalStore(raw_dir).remove(*(name for name in file_names(manifest) if (raw_dir / name).exists()))
 
 
 def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
     """Raise if the crawl fetched no page and may not be empty, or if a host stopped answering."""
-    start = next(iter(job.source.start_urls), "the site")
     if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
         hosts = ", ".join(stalled[:_HOSTS_NAMED]) + " and others" * (len(stalled) > _HOSTS_NAMED)
         raise UnfinishedError(f"{hosts} stopped answering; {frontier.queued} pages are queued", hint=hint)
     if frontier.pages or may_be_empty:
         return
-    seen = {rule: message for _, _, _, rule, message, _ in frontier.ledger()}
-    if job.generation and "robots.disallowed" in seen:  # what the owner says of all pages, which are gone
-        return
-    why = "; ".join(f"{rule} ({message})" if message else rule for rule, message in sorted(seen.items())) or "no page"
+    if job.generation and any(rule == "robots.disallowed" for _, _, _, rule, _, _ in frontier.ledger()):
+        return  # what the owner says of all pages, which are gone
     frontier.remember(finished=1)
-    if any(rule in UNREACHABLE or rule.startswith("http.5") or rule == "http.429" for rule in seen):
-        hint = f"check that {start} can be reached from this machine, then run the same command again"
-        raise UnfinishedError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
-    is_private = "address.private" in seen and not job.source.allow_private
-    hint = "set `allow_private: true` if this address is intended" if is_private else _hint(seen)
-    raise SourceError(f"crawl of {job.source.name}: nothing could be fetched: {why}", hint=hint)
+    raise empty_crawl(job.source, frontier.ledger())
 
 
-def _hint(seen: dict[str, str | None]) -> str:
-    if "robots.disallowed" in seen:
-        return "the site does not permit it; ask its owner, or choose other start_urls"
-    if "robots.crawl_delay" in seen:
-        return "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
-    if "scope.offsite" in seen:
-        return "the start page redirects to another host; use that host in start_urls"
-    if any(rule.startswith(("sitemap.", "feed.", "urls.")) for rule in seen):
-        return "correct the addresses in `sitemaps` and `feeds`, or the lines of `urls`"
-    return "correct start_urls"
+def _write_ledger(job: Job, frontier: Frontier, known: KnownPages | None) -> Path:
+    """Write the ledger.
 
-
-def _write_ledger(job: Job, frontier: Frontier) -> Path:
+    Args:
+        known: The known pages if some of them are lost: their rows say so.
+    """
     path = job.raw_dir / table_name("ledger", job.first)
     rows = (
         {
-            **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule, "message": message},
+            **{"url": url, "source": job.source.name, "stage": "crawl", "rule": rule},
+            "message": _message(url, rule, message, known),
             **{"referrer": referrer, "depth": depth, "at": at},
         }
         for url, referrer, depth, rule, message, at in frontier.ledger()
@@ -160,6 +150,13 @@ def _write_ledger(job: Job, frontier: Frontier) -> Path:
         while part := list(islice(rows, _LEDGER_ROWS)):
             writer.write_table(pa.Table.from_pylist(part, schema=RAW_LEDGER))
     return path
+
+
+def _message(url: str, rule: str, message: str | None, known: KnownPages | None) -> str | None:
+    if known is None or not known.has_lost(canonical_key(url), rule=rule):
+        return message
+    lost = "the archive that had the page is lost or damaged, so no version has it until it is fetched again"
+    return lost if message is None else f"{message}; {lost}"
 
 
 def about(job: Job) -> dict[str, Any]:

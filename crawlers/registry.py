@@ -17,4 +17,8 @@ LOADERS: Final = {
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
     "fhir": "corpusmill.crawlers.loaders.fhir:Fhir",
     "hl7": "corpusmill.crawlers.loaders.hl7:Hl7",
+    "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
+    "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "jats": "corpusmill.crawlers.loaders.jats:Jats",
 }

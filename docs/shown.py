@@ -5,6 +5,8 @@ A page ``x.md`` with a folder ``x`` beside it is followed from top to bottom, in
 - A fence whose first line is ``$ corpusmill …`` is followed by what the command prints.
 - A fence ``html FILE`` or ``yaml FILE`` holds the file, which may be one that a command above it wrote.
 - The comment ``<!-- cd FOLDER -->`` goes to a folder, and ``<!-- $ COMMAND -->`` runs a command that is not shown.
+- The comment ``<!-- serve FOLDER PORT -->`` serves a folder on 127.0.0.1 until the end of the page. It waits for the
+  port, so that checks that run at the same time take turns.
 
 ``python docs/shown.py`` writes the pages anew, ``--check`` names those that differ and ends with 1.
 """
@@ -17,17 +19,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 HOME: Final = "/home/me"
 """What pages call the copy of their folder."""
+_PORT_WAIT_S: Final = 600.0
 _SHOWN: Final = re.compile(
     r"""
     ^ (?P<fence>`{3,}) (?: console\n\$\ (?P<command>corpusmill\ [^\n]+) | (?P<kind>html|yaml)\ (?P<file>\S+) ) \n
       .*? ^ (?P=fence) $
     | ^ <!--\ cd\ (?P<folder>\S+)\ --> $
+    | ^ <!--\ serve\ (?P<site>\S+)\ (?P<port>\d+)\ --> $
     | ^ <!--\ \$\ (?P<hidden>[^\n]+)\ --> $
     """,
     re.MULTILINE | re.DOTALL | re.VERBOSE,
@@ -41,22 +51,52 @@ def pages() -> list[Path]:
 
 def refreshed(page: Path) -> str:
     """Return the text of *page* with what its commands print now, and what its files hold."""
-    with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch:
+    with tempfile.TemporaryDirectory(prefix="corpusmill-") as scratch, ExitStack() as servers:
         home = Path(scratch).resolve() / "me"
         shutil.copytree(page.with_suffix(""), home)
-        return _SHOWN.sub(_Reader(home).shown, page.read_text(encoding="utf-8"))
+        return _SHOWN.sub(_Reader(home, servers).shown, page.read_text(encoding="utf-8"))
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Log nothing: what pages show are the outputs of commands."""
+
+
+@contextmanager
+def _served(folder: Path, port: int) -> Iterator[None]:
+    """Serve *folder* as ``python -m http.server`` does, once no other process uses *port*."""
+    deadline = time.monotonic() + _PORT_WAIT_S
+    while True:
+        try:
+            server = ThreadingHTTPServer(("127.0.0.1", port), partial(_Quiet, directory=str(folder)))
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
+    with server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 class _Reader:
-    """Follows a page, beginning in the folder *home*."""
+    """Follows a page, beginning in the folder *home*; *servers* closes what it serves."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, servers: ExitStack) -> None:
         self._home = self._folder = home
+        self._servers = servers
 
     def shown(self, match: re.Match[str]) -> str:
         """Return what stands in the place of *match*."""
         if match["folder"]:
             self._folder /= match["folder"]
+        if match["site"]:
+            self._servers.enter_context(_served(self._folder / match["site"], int(match["port"])))
         if match["hidden"]:
             self._output(match["hidden"])
         if match["command"]:

@@ -106,11 +106,20 @@ def read_crawled_pages(raw: Store, name: str) -> Iterator[CrawledPage]:
         DamagedFileError: The table is missing or unreadable.
     """
     numbers = pa.schema([field.with_type(pa.int64()) if field.type == TIMESTAMP else field for field in CRAWLED_PAGES])
+    for batch in crawled_page_batches(raw, name):
+        for row in batch.cast(numbers).to_pylist():
+            yield CrawledPage(**row)
+
+
+def crawled_page_batches(raw: Store, name: str) -> Iterator[pa.RecordBatch]:
+    """Yield the table *name* in the folder *raw*, in batches with the columns of `CRAWLED_PAGES`.
+
+    Raises:
+        DamagedFileError: The table is missing or unreadable.
+    """
     try:
         with raw.open(name) as opened, pq.ParquetFile(opened) as file:
-            for batch in file.iter_batches(batch_size=_ROWS):
-                for row in batch.cast(numbers).to_pylist():
-                    yield CrawledPage(**row)
+            yield from file.iter_batches(batch_size=_ROWS)
     except (pa.ArrowException, OSError) as error:
         hint = "crawl the site again without `--recrawl`"
         raise DamagedFileError(f"the table of crawled pages: {error}", file=raw.address(name), hint=hint) from error

@@ -15,6 +15,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.dns": "The host name has no address.",
     "error.empty": "The file or the body has no content.",
     "error.encoding": "The character encoding is wrong or unclear, or the compressed body cannot be decoded.",
+    "error.encrypted": "The content is encrypted, or protected against copying.",
     "error.entities": "The XML declares entities of its own, which can expand to any size or name other files.",
     "error.no_text": "The record has no text in `text_field`.",
     "error.not_html": "The content is not a web page.",

@@ -70,9 +70,9 @@ class RawManifest(BaseModel):
     counts: dict[str, int] = Field(
         default_factory=dict,
         description="For a crawl: pages, and refused pages by rule. For a recrawl also: `revisits`, `new`, `changed`, "
-        "`carried` (not asked for, or without an answer) and `gone` pages. For files: `records`, where known before "
-        "reading, `passed_over.<suffix>`: files in the folder that the format does not read, and `skipped_links`: "
-        "links in the folder that lead out of it, to a folder, or nowhere.",
+        "`carried` (not asked for, or without an answer), `gone` and `lost` (in no archive any more) pages. For files: "
+        "`records`, where known before reading, `passed_over.<suffix>`: files in the folder that the format does not "
+        "read, and `skipped_links`: links in the folder that lead out of it, to a folder, or nowhere.",
     )
     ledger: tuple[str, ...] = Field(default=(), description="Files of refused pages, relative to the manifest.")
     partition_set: str | None = Field(

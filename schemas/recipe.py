@@ -66,7 +66,10 @@ def _nearest_address(value: str) -> str | None:
 
     >>> _nearest_address("example.org/a"), _nearest_address("htp://example.org"), _nearest_address("here")
     ('https://example.org/a', 'https://example.org', None)
+    >>> _nearest_address("sitemap.xml")  # a file, not a host
     """
+    if re.fullmatch(r"[\w-]+\.(xml|txt|html?|rss|atom|json|gz)", value.strip(), flags=re.IGNORECASE):
+        return None
     rest = re.sub(r"^[a-z]*:?/*", "", value.strip().replace(" ", "%20"), flags=re.IGNORECASE) if "/" in value else value
     rest = rest if re.match(r"[\w-]+(\.[\w-]+)+", rest) else value.strip()
     is_host = re.match(r"[\w-]+(\.[\w-]+)+(:[0-9]+)?(/|$)", rest) is not None

@@ -100,6 +100,18 @@ def canonical_url(url: str) -> str:
     return f"{parts.scheme}://{place}{_path(parts.path)}{'?' if query else ''}{query}"
 
 
+def canonical_key(url: str) -> str:
+    """Return the canonical form of *url*; a text that is no web address stays as it is.
+
+    >>> canonical_key("HTTP://example.org"), canonical_key("http://[bad")
+    ('http://example.org/', 'http://[bad')
+    """
+    try:
+        return canonical_url(url)
+    except ValueError:
+        return url
+
+
 def authority(canonical: str) -> str:
     """Return the host and port of a canonical URL: the scope of a robots.txt.
 

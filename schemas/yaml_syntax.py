@@ -61,7 +61,8 @@ def _of_place(error: yaml.MarkedYAMLError, text: str) -> tuple[str, str, int | N
     if "quoted scalar" in context and "end of stream" in problem:
         return "this quote is not closed", "close it with the same quote at the end of the text", opened
     if "escape" in problem or "escape" in context:
-        whole = _rest(lines, error.context_mark or mark).strip('"')
+        quoted = re.match(r'"?((?:[^"\\]|\\.)*)', _rest(lines, error.context_mark or mark))
+        whole = quoted[1] if quoted else ""
         return "in double quotes `\\` begins an escape", f"use single quotes: `'{_cut(whole)}'`", line
     if context.startswith("while parsing a flow"):
         return _of_brackets(mark, lines)

@@ -31,6 +31,7 @@ from corpusmill.command import main
         ("extract --format txt", "`--format`: `txt` is not allowed", "did you mean `text`?; allowed: text,"),
         ("extract --keep tabels", "`--keep`: not an allowed value, got `tabels`", "did you mean `tables`?"),
         ("init --from nowhere", "`--from`: `nowhere` does not exist", "check the path"),
+        ("init --from https://example.org/", "does not exist", "`corpusmill init FOLDER --template site`"),
         ("--foo", "No such option", "`corpusmill --help`"),
     ],
 )

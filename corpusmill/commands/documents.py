@@ -120,8 +120,8 @@ def _mention_refused(console: Console, version: Any) -> None:
 def explain(console: Console, document: str | None, dataset: str | None, like: Path | None) -> int:
     """Show where a document came from, the verdict of each stage, and the versions that contain it.
 
-    Name the document by its id (the first characters are enough), its URL, or its name in its source. Exits with 2 if
-    no version and no crawl contains it.
+    Name the document by its id (the first characters are enough), its URL, or its name in its source. A URL that a
+    crawl did not fetch, or that redirects, is explained as well. Exits with 2 if no version and no crawl knows it.
 
     With --like FILE instead, show the documents whose texts are most similar to a plain text, and whether `near_dedup`
     would remove it as a copy of one of them. This searches the current version of each data set, if it was published
@@ -148,6 +148,12 @@ def explain(console: Console, document: str | None, dataset: str | None, like: P
         console.text(_result_as_text(result, document))
     for other in result.get("others", ()):
         console.say(f"another document has the same URL or name: {other}")
+    if result["status"] == "redirected":
+        console.say(f"a redirect has no text; for the page that it leads to: `corpusmill explain {result['target']}`")
+    elif result["status"] == "fetched":
+        versions = f"version of `{dataset}`" if dataset else "version"
+        source = result["source"]["name"]
+        console.say(f"no {versions} has a record of it: run a recipe that reads `{source}`, and see that it publishes")
     return 0
 
 
@@ -155,7 +161,9 @@ def _fail_unknown(console: Console, result: dict[str, Any], document: str, datas
     """Report that no document is called *document*; the JSON is that of `explain`, with the error."""
     versions = f"no version of `{dataset}`" if dataset else "no version"
     search = "`corpusmill inspect DATASET --where \"url LIKE '%…%'\"` searches for part of a URL"
-    if "/" not in document:
+    if "://" in document:
+        search = f"if a crawl should have found it, list it in `start_urls` or `urls`; {search}"
+    elif "/" not in document:
         search = (
             f"check that --workspace is right, here {workspace_of(console).root}; to search for part of a `source_id`: "
             "`corpusmill inspect DATASET --where \"source_id LIKE '%…%'\"`"

@@ -92,7 +92,8 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
     lines = [f"{manifest.source}: {verb} {', '.join(fetched)}, {archives} in {plural(len(manifest.files), 'archive')}"]
     if manifest.generation:
         fates = (("changed", "changed"), ("new", "new"), ("gone", "gone"), ("revisits", "stored already"))
-        parts = [f"{counts[name]:,} {label}" for name, label in (*fates, ("carried", "kept without an answer"))]
+        parts = [f"{counts[name]:,} {label}" for name, label in (*fates, ("carried", "carried over"))]
+        parts += [f"{lost:,} lost with their archive"] if (lost := counts.get("lost", 0)) else []
         lines.append(f"  pages: {', '.join(parts)}")
     if manifest.statistics is not None:
         lines.append(f"  {_speed(manifest.statistics)}")
@@ -106,7 +107,11 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
 
 def _speed(statistics: CrawlStatistics) -> str:
     """Return how long a crawl ran, how fast it was, and how often it was resumed."""
-    parts = [f"{statistics.duration_s:,.1f} s", f"{statistics.pages_per_s:,.1f} pages/s", size(statistics.bytes)]
+    parts = [
+        f"{statistics.duration_s:,.1f} s",
+        f"{statistics.pages_per_s:,.1f} pages/s",
+        f"{size(statistics.bytes)} downloaded",
+    ]
     parts += [f"resumed {plural(statistics.processes - 1, 'time')}"] if statistics.processes > 1 else []
     return ", ".join(parts)
 

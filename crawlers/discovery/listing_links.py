@@ -88,7 +88,9 @@ def _problem(entry: Entry, role: ListingRole, listing: Listing, invalid: list[st
         before = f"; {listing.entries:,} entries before that are used" if listing.entries else ""
         reasons.append(f"{listing.problem.message}{before}")
     if invalid:
-        reasons.append(f"{len(invalid):,} entries have no web address, such as {invalid[0][:100]!r}")
+        entries = "1 entry has" if len(invalid) == 1 else f"{len(invalid):,} entries have"
+        example = f", such as {invalid[0][:100]!r}" if invalid[0] else ""
+        reasons.append(f"{entries} no web address{example}")
     if reasons:
         rule = _RULES[role, listing.problem.kind if listing.problem is not None else "invalid"]
         yield Link(address_of(entry.key), entry.url, entry.depth, rule=rule, message="; ".join(reasons))

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.loaders.streams import BrokenStreamError, open_decompressed, packed
-from corpusmill.crawlers.patterns import matching_files
+from corpusmill.crawlers.patterns import Match, matching_files
 from corpusmill.crawlers.references import resolved_url
-from corpusmill.schemas.errors import SourceError
+from corpusmill.schemas.errors import RecipeError, SourceError
 from corpusmill.schemas.urls import MAX_URL_CHARACTERS, canonical_url
 
 SUFFIXES: Final = packed(".txt", ".urls", ".list")
@@ -40,11 +40,19 @@ def listed_urls(patterns: tuple[str, ...], *, base: Path) -> Iterator[ListedUrl]
     Empty lines, and lines that begin with ``#``, are left out. A file may be compressed.
 
     Raises:
-        RecipeError, SourceError: No file matches a pattern, or a file cannot be read.
+        RecipeError: No file matches a pattern.
+        SourceError: A file cannot be read.
     """
     for pattern in patterns:
-        for match in matching_files(pattern, base=base, suffixes=SUFFIXES):
+        for match in _matches(pattern, base=base):
             yield from _lines(match.path, match.name)
+
+
+def _matches(pattern: str, *, base: Path) -> list[Match]:
+    try:
+        return matching_files(pattern, base=base, suffixes=SUFFIXES)
+    except (RecipeError, SourceError) as error:
+        raise RecipeError(f"field `urls`: {error.message}", field="urls", value=pattern, hint=error.hint) from error
 
 
 def _lines(path: Path, name: str) -> Iterator[ListedUrl]:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from zlib import crc32
 
 from corpusmill.crawlers.frontier.entries import Link, State
+from corpusmill.crawlers.frontier.first import KNOWN_RANK
 from corpusmill.crawlers.frontier.hosts import Hosts
 from corpusmill.crawlers.frontier.limits import NO_LIMIT, Limits
 
@@ -61,11 +62,11 @@ class Added(NamedTuple):
 def _rank(link: Link, host: int, origin: Origin | None, index: int) -> int:
     """Return the rank of a URL among those of its host with the same depth.
 
-    Start pages come first. URLs that the host itself links to are in the order of pages and links. The others follow in
-    an order that does not depend on the time at which the pages of other hosts arrive.
+    Known pages come first, then start pages. URLs that the host itself links to are in the order of pages and links.
+    The others follow in an order that does not depend on the time at which the pages of other hosts arrive.
     """
     if origin is None:
-        return 0
+        return KNOWN_RANK if link.is_known else 0
     if host == origin.host:
         return (origin.settled + 1) * _LINKS_PER_PAGE + min(index, _LINKS_PER_PAGE - 1)
     return _FOREIGN + crc32(link.key.encode())

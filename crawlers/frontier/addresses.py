@@ -71,10 +71,13 @@ async def permitted_addresses(
     try:
         addresses = list(dict.fromkeys(await (lookup or system_addresses)(host, port)))
     except (OSError, UnicodeError) as error:
-        raise Refusal("error.dns", f"{host}: {error}", retry_after_s=0) from error
+        why = error.strerror if isinstance(error, OSError) else error
+        raise Refusal("error.dns", f"{host}: {why or error}", retry_after_s=0) from error
     permitted = [address for address in addresses if permits(address)]
     if not permitted:
-        raise Refusal("address.private", f"{host} is {', '.join(addresses)}")
+        is_name = addresses != [host.strip("[]")]
+        why = f"has no public address, only {', '.join(addresses)}" if is_name else "is not a public address"
+        raise Refusal("address.private", f"{host} {why}")
     return permitted
 
 

@@ -8,7 +8,11 @@ from typing import Any
 
 
 class State(IntEnum):
-    """The state of a URL. One that is held is known and not due: it is not asked for, also if a page links to it."""
+    """The state of a URL.
+
+    One that is held is known and not due: it is not asked for, also if a page links to it. One that is visited is the
+    robots.txt of a site that was compared with the URLs that are held.
+    """
 
     QUEUED = 0
     PAGE = 1
@@ -16,6 +20,7 @@ class State(IntEnum):
     REFUSED = 3
     LISTING = 4  # a sitemap or a feed that was read
     HELD = 5
+    VISITED = 6
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,7 @@ class Link:
     Args:
         spelling: Number of addresses with this canonical URL that were fetched earlier in a chain of redirects.
         chain: As in `Entry`; set by the frontier.
+        is_known: Whether it is a page of the crawl before, whose place in the budget of pages is taken.
     """
 
     key: str
@@ -55,6 +61,7 @@ class Link:
     message: str | None = None
     spelling: int = 0
     chain: int = 0
+    is_known: bool = False
 
 
 @dataclass(frozen=True)

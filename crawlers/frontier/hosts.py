@@ -9,7 +9,9 @@ from typing import Final
 
 from corpusmill.crawlers.frontier.limits import Limits
 
-_IS_CUT: Final = "pages >= ? OR bytes >= ? OR seconds >= ?"
+_HAS_FIRST: Final = "EXISTS (SELECT 1 FROM urls WHERE host = hosts.id AND state = 0 AND rank < 0)"
+_IS_CUT: Final = f"(pages >= ? AND NOT {_HAS_FIRST}) OR bytes >= ? OR seconds >= ?"
+"""A budget of pages does not cut the URLs that come first."""
 _FIRST: Final = "SELECT depth * ? FROM urls WHERE host = hosts.id AND state = 0 ORDER BY depth, rank, id LIMIT 1"
 _LEVEL: Final = f"iif(is_gone OR {_IS_CUT}, NULL, ({_FIRST}))"
 _SET_LEVEL: Final = f"UPDATE hosts SET level = {_LEVEL}"
@@ -117,6 +119,12 @@ class Hosts:
                 self._ids.clear()
             self._ids[name] = int(row[0])
         return self._ids[name]
+
+    def ready_host(self, host: int) -> Host | None:
+        """Return the host with the number *host*; None if it has no URL to take."""
+        query = f"SELECT {_COLUMNS} FROM hosts WHERE id = ? AND level IS NOT NULL"
+        row = self._db.execute(query, (host,)).fetchone()
+        return None if row is None else Host(*row)
 
     def queued(self, host: int) -> int:
         """Return the number of queued URLs of *host*."""

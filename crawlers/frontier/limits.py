@@ -8,6 +8,8 @@ from typing import Final
 from corpusmill.schemas.budgets import CrawlBudgets
 
 NO_LIMIT: Final = 1 << 62
+PAGES: Final = "budget.pages"
+"""The rule of a budget of pages."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Limits:
         ('budget.bytes', 'the crawl used its budget of 1,000 bytes')
         """
         for rule, used, limit in (
-            ("budget.pages", pages, self.pages),
+            (PAGES, pages, self.pages),
             ("budget.bytes", size, self.bytes),
             ("budget.seconds", seconds, self.seconds),
         ):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+DISALLOWED: Final = "robots.disallowed"
+FORBIDS: Final = "robots.txt forbids it"
+"""The message of a page that the robots.txt of its site disallows."""
 SUSPENDED: Final = "host.suspended"
 """The host asked to be left alone for longer than a crawl waits."""
 CERTAIN: Final = frozenset((SUSPENDED, "robots.unreachable"))

@@ -14,15 +14,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from corpusmill.crawlers.frontier.additions import Additions, Origin
 from corpusmill.crawlers.frontier.budgets import PatternBudgets
 from corpusmill.crawlers.frontier.companions import Companion
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
+from corpusmill.crawlers.frontier.first import FirstUrls
 from corpusmill.crawlers.frontier.foreign import ForeignLinks, SentLink
 from corpusmill.crawlers.frontier.hosts import Host, Hosts
 from corpusmill.crawlers.frontier.ledger import LedgerRow, crawl_counts, ledger_rows
-from corpusmill.crawlers.frontier.limits import Limits
+from corpusmill.crawlers.frontier.limits import PAGES, Limits
+from corpusmill.crawlers.frontier.postponed import MAX_TIMES, postpone, times_postponed
 from corpusmill.crawlers.frontier.redirects import spellings
 from corpusmill.crawlers.frontier.refusal import CERTAIN, UNREACHABLE
 from corpusmill.crawlers.frontier.tables import open_tables, transaction
@@ -80,6 +83,7 @@ class Frontier:
         self._limits = limits
         self._hosts = Hosts(self._db, limits, in_levels=in_levels)
         self._additions = Additions(self._db, self._hosts, limits)
+        self._first = FirstUrls(self._db)
         partition = self.get(PARTITION)
         self._foreign = None if partition is None else ForeignLinks(self._db, Partition.parse(partition))
         self._busy: dict[str, _Flight] = {}
@@ -187,6 +191,29 @@ class Frontier:
                 self._hosts.add_held(host, count)
         self.pages += held.total()
 
+    def visit(self, sites: Iterable[str]) -> None:
+        """Queue visits of *sites*, such as ``https://example.org``: their robots.txt may forbid pages that are held."""
+        with self._transaction():
+            for site in sites:
+                host = self._hosts.id_of(urlsplit(site).hostname or "")
+                added = self._first.add_visit(site, host)
+                self._hosts.add_queued(host, added)
+                self._hosts.refresh(host)
+                self._queued += added
+
+    def held(self, site: str) -> Iterator[list[tuple[str, str]]]:
+        """Yield the canonical URLs and the addresses of the URLs of *site* that are held, in batches."""
+        return self._first.held(site)
+
+    def withdraw(self, keys: Iterable[str], *, rule: str, message: str) -> None:
+        """Refuse the URLs *keys*, which are held, under *rule*: they are no longer pages of the crawl."""
+        with self._transaction():
+            hosts = Counter(self._first.withdraw(keys, rule=rule, message=message, at=time.time_ns() // 1000))
+            for host, count in hosts.items():
+                self._hosts.add_held(host, -count)
+        self.pages -= hosts.total()
+        self.refused[rule] += hosts.total()
+
     def refuse(self, rows: Iterable[tuple[str, LedgerRow]]) -> None:
         """Add pages that an earlier crawl refused: their canonical URLs, and their rows in its ledger.
 
@@ -202,7 +229,10 @@ class Frontier:
 
     def has_work(self) -> bool:
         """Return whether `take` can return a URL, now or after URLs in flight are settled."""
-        return bool(self._busy) or (self._exhausted() is None and self._hosts.ready > 0)
+        if self._busy:
+            return True
+        cut = self._exhausted()
+        return self._hosts.ready > 0 if cut is None else self._next_host(cut) is not None
 
     def stalled_hosts(self, count: int) -> list[str]:
         """Return at most *count* hosts with queued URLs that no budget cuts: these hosts could not be reached."""
@@ -218,7 +248,7 @@ class Frontier:
         """
         if self._clock is None:
             self._clock = time.monotonic()
-        while self._exhausted(in_flight=len(self._busy)) is None and (flight := self._next_flight()) is not None:
+        while (flight := self._next_flight(self._exhausted(in_flight=len(self._busy)))) is not None:
             trap = None if flight.entry.is_probe else self._trap(flight.entry)
             if trap is not None:
                 self._refuse_queued(flight, "trap.same_text", trap)
@@ -227,16 +257,35 @@ class Frontier:
             return flight.entry
         return None
 
-    def _next_flight(self) -> _Flight | None:
+    def _next_flight(self, cut: tuple[str, str] | None) -> _Flight | None:
         for name, (failure, *_) in self._suspended.items():
-            if name not in self._busy:
+            if name not in self._busy and (cut is None or cut[0] == PAGES):
                 return _Flight(self._probe(failure), failure.host, time.monotonic())
-        host = self._hosts.next_ready(flight.host.id for flight in self._busy.values())
+        host = self._next_host(cut)
         if host is None:
             return None
         # No URL of this host is in flight, so every URL with state 0 is still to be taken.
         query = f"{_ENTRY} WHERE state = 0 AND host = ? ORDER BY depth, rank, id LIMIT 1"
         return _Flight(Entry(*self._db.execute(query, (host.name, host.id)).fetchone()), host, time.monotonic())
+
+    def _next_host(self, cut: tuple[str, str] | None) -> Host | None:
+        """Return the next host with URLs to take: if the budget of pages is used up, only those that come first."""
+        busy = {flight.host.id for flight in self._busy.values()}
+        if cut is None:
+            return self._hosts.next_ready(busy)
+        if cut[0] != PAGES:
+            return None
+        return next(filter(None, map(self._hosts.ready_host, self._first.hosts(busy=busy))), None)
+
+    def postpone(self, entry: Entry) -> bool:
+        """Return whether *entry*, which is in flight, is queued again behind the others of its host: at most once."""
+        if entry.is_probe or times_postponed(self._db, entry.id) >= MAX_TIMES:
+            return False
+        with self._transaction():
+            postpone(self._db, entry.id)
+            self._hosts.refresh(self._hosts.id_of(entry.host))
+        self._busy.pop(entry.host, None)
+        return True
 
     def _probe(self, failure: _Flight) -> Entry:
         """Return the first page that was archived of a host, as if it had the depth of the page that failed."""
@@ -301,6 +350,8 @@ class Frontier:
                 end=end,
             )
             self._queued -= 1
+            if target is not None and not entry.depth:  # the target of a start page is a start page
+                self._release(target)
             self._add(links, origin=Origin(entry.id, host.id, host.settled))
             for companion in self._companions:
                 companion.settle(self._db, entry, result)
@@ -310,6 +361,15 @@ class Frontier:
         self._bytes += result.size
         if result.rule is not None:
             self.refused[result.rule] += 1
+
+    def _release(self, key: str) -> None:
+        host = self._first.release(key)
+        if host is not None:
+            self._hosts.add_queued(host, 1)
+            self._hosts.add_held(host, -1)
+            self._additions.forget(key)
+            self._queued += 1
+            self.pages -= 1
 
     def _store_clock(self) -> None:
         if self._clock is not None and time.monotonic() - self._clock > _CLOCK_STEP_S:

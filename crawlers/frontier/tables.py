@@ -26,10 +26,12 @@ CREATE TABLE IF NOT EXISTS urls (
     UNIQUE (key, spelling)
 );
 CREATE INDEX IF NOT EXISTS queued_urls ON urls (host, depth, rank, id) WHERE state = 0;
+CREATE INDEX IF NOT EXISTS first_urls ON urls (host, rank, id) WHERE state = 0 AND rank < 0;
 CREATE INDEX IF NOT EXISTS refused_urls ON urls (rule) WHERE rule IS NOT NULL;
 CREATE TABLE IF NOT EXISTS refused (
     key TEXT PRIMARY KEY, rule TEXT NOT NULL, message TEXT, depth INTEGER NOT NULL, referrer INTEGER, at INTEGER
 ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS postponed (id INTEGER PRIMARY KEY, times INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS foreign_links (
     key TEXT NOT NULL, rule TEXT NOT NULL, hop TEXT NOT NULL, partition INTEGER NOT NULL, url TEXT NOT NULL,
     message TEXT, depth INTEGER NOT NULL, redirects INTEGER NOT NULL, chain INTEGER NOT NULL, referrer INTEGER,

@@ -69,6 +69,13 @@ class Loader(BaseModel, ABC):
             SourceError: For example, a Parquet file does not have the text column.
         """
 
+    def companions(self, path: str) -> tuple[str, ...]:
+        """Return the local files that describe the file at *path* and are read with it, such as its catalog entry.
+
+        Their content is part of the fingerprint of the tasks of *path*.
+        """
+        return ()
+
     def records(self, path: str) -> int | None:
         """Return how many records the file at *path* has, where that is known without reading it; None: it is not.
 

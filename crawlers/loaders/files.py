@@ -24,7 +24,7 @@ from corpusmill.schemas.problems import HintedValueError
 
 
 class OneDocument(Loader):
-    """A loader of files with one document each; the `source_id` is the name of the file."""
+    """A loader of files with one document each; the `source_id` is the name of the file, unless `offer` returns one."""
 
     uses_name: ClassVar[bool] = True
     max_bytes: ClassVar[int] = MAX_CONTENT_BYTES
@@ -42,6 +42,14 @@ class OneDocument(Loader):
             DataError: *data* is not a document of this format.
         """
 
+    def offer_of(self, data: bytes, path: str) -> dict[str, Any]:
+        """As `offer`, for a format of which a file can be described by its `companions`.
+
+        Raises:
+            DataError: As `offer`.
+        """
+        return self.offer(data)
+
     def read(
         self, path: str, *, name: str, start: int = 0, end: int = -1, counts: Counter[str] | None = None
     ) -> Iterator[pa.RecordBatch]:
@@ -49,7 +57,8 @@ class OneDocument(Loader):
         if start > 0 or end == 0:
             return
         offers = Offers()
-        list(offers.add(source_id=name, offset=0, length=file_size(path), **self._columns(path)))
+        row: dict[str, Any] = {"source_id": name, "offset": 0, "length": file_size(path)}
+        list(offers.add(**row | self._columns(path)))
         yield from offers.rest()
 
     def _columns(self, path: str) -> dict[str, Any]:
@@ -59,7 +68,7 @@ class OneDocument(Loader):
             digest = hashlib.sha256(data).hexdigest()
             if not data.strip():
                 raise DataError("the file is empty", kind="empty")
-            return {"record_sha256": digest} | self.offer(data)
+            return {"record_sha256": digest} | self.offer_of(data, path)
         except DataError as error:
             return {"record_sha256": digest or sha256_of(path), "rule": error.rule, "message": error.message}
 

@@ -173,9 +173,8 @@ def _date(text: str) -> datetime | None:
     match = _DATE.search(text)
     if match is None or (month := MONTHS.get(match[2].lower())) is None:
         return None
+    hour, minute, second = (int(part or 0) for part in match.groups()[3:])
     try:
-        return datetime(
-            int(match[3]), month, int(match[1]), *(int(part or 0) for part in match.groups()[3:]), tzinfo=UTC
-        )
+        return datetime(int(match[3]), month, int(match[1]), hour, minute, second, tzinfo=UTC)
     except ValueError:
         return None

@@ -33,6 +33,7 @@ class Record:
         text: Its text; or, in `content`, bytes of `media_type` for the stage `extract`.
         source_id: Its id in the data set; None: it has none, and its hash is used.
         license_source: Where the license stood, such as ``jats:ali:license_ref``.
+        fetched_at: State of the record: of several records with one id, the latest is published.
         metadata: Other facts. Values longer than `MAX_VALUE_CHARACTERS` are left out.
         offset: Position in the decompressed file, in bytes.
     """
@@ -45,6 +46,7 @@ class Record:
     license: str | None = None
     license_source: str | None = None
     published_at: datetime | None = None
+    fetched_at: datetime | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     content: bytes | None = None
     media_type: str | None = None
@@ -123,6 +125,7 @@ def columns(record: Record | Broken, counts: Counter[str]) -> dict[str, Any]:
         "license": record.license,
         "license_source": record.license_source,
         "published_at": record.published_at,
+        "fetched_at": record.fetched_at,
         "metadata": bounded(record.metadata) or None,
     }
 

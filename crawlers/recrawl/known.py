@@ -9,7 +9,9 @@ from heapq import merge
 from typing import Any, Final, NamedTuple
 
 from corpusmill.crawlers.frontier.entries import Entry, Settled, State
+from corpusmill.crawlers.frontier.tables import transaction
 from corpusmill.crawlers.recrawl.captures import Capture
+from corpusmill.crawlers.recrawl.intervals import missing_rule
 from corpusmill.schemas.crawled_page import CrawledPage
 
 _PAGE: Final = ", ".join(field.name for field in fields(CrawledPage))
@@ -79,10 +81,29 @@ class KnownPages:
         db.execute(f"DELETE FROM site_revisits WHERE page IN ({pages})", values)
 
     def add(self, pages: Iterable[CrawledPage]) -> None:
-        """Add what is known before the crawl; the caller has opened a transaction."""
+        """Add what is known before the crawl."""
         marks = ", ".join("?" * len(fields(CrawledPage)))
-        self._db.executemany(f"INSERT OR REPLACE INTO known VALUES ({marks})", map(astuple, pages))
+        with transaction(self._db):
+            self._db.executemany(f"INSERT OR REPLACE INTO known VALUES ({marks})", map(astuple, pages))
         self.is_recrawl = True
+
+    def parts(self, size: int) -> Iterator[list[CrawledPage]]:
+        """Yield what was known before the crawl, by URL, in parts of *size* rows."""
+        query, last = f"SELECT {_PAGE} FROM known WHERE url > ? ORDER BY url LIMIT ?", ""
+        while part := [CrawledPage(*row) for row in self._db.execute(query, (last, size))]:
+            yield part
+            last = part[-1].url
+
+    def has_lost(self, key: str, *, rule: str) -> bool:
+        """Return whether there was a page with the canonical URL *key* whose body no archive has any more.
+
+        Args:
+            rule: The rule that refused it in this crawl. A page that is gone by this rule is not lost.
+        """
+        page = self.page(key)
+        if page is None or page.kind != "page" or page.file is not None or page.gone is not None:
+            return False
+        return missing_rule(rule, status=None, misses=page.misses)[1] is None
 
     def note_site(self, url: str, capture: Capture) -> None:
         """Store the *capture* of a file of a site when the next page is settled, whose record follows it."""

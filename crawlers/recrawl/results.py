@@ -34,10 +34,10 @@ def pages_after(
 def recrawl_counts(counts: Counter[str]) -> dict[str, int]:
     """Return the counts of a recrawl for the raw manifest: the pages there are now, and what became of them.
 
-    `revisits` are pages whose body is stored already, `carried` pages that were not asked for or did not answer, and
-    `gone` pages that the crawl before had.
+    `revisits` are pages whose body is stored already, `carried` pages that were not asked for or did not answer, `gone`
+    pages that the crawl before had, and `lost` pages that did not answer and whose body no archive has any more.
     """
-    return {name: counts[name] for name in ("pages", "revisits", "new", "changed", "carried", "gone")}
+    return {name: counts[name] for name in ("pages", "revisits", "new", "changed", "carried", "gone", "lost")}
 
 
 def page_after(result: Result, *, at: int, bounds: Recrawl | None) -> CrawledPage | None:
@@ -45,8 +45,8 @@ def page_after(result: Result, *, at: int, bounds: Recrawl | None) -> CrawledPag
     before, after = result.before, result.after
     if after is None:
         assert before is not None, "an address without a capture was known before"
-        return before if result.rule is None else _refused(before, result, at=at, bounds=bounds)
-    if before is not None and before.kind == "page" and after.kind == "redirect":
+        return _without_body(before if result.rule is None else _refused(before, result, at=at, bounds=bounds))
+    if before is not None and before.kind == "page" and before.file is not None and after.kind == "redirect":
         return _missed(before, None, status=after.status, message=f"to {after.location}", at=at, bounds=bounds)
     is_changed = before is None or before.text_digest != after.text_digest
     return replace(
@@ -55,6 +55,13 @@ def page_after(result: Result, *, at: int, bounds: Recrawl | None) -> CrawledPag
         asked_at=at,
         interval_s=next_interval_s(0 if before is None else before.interval_s, changed=is_changed, bounds=bounds),
     )
+
+
+def _without_body(page: CrawledPage | None) -> CrawledPage | None:
+    """Return *page*; if its body is lost, it is due in the next recrawl, whatever its interval is."""
+    if page is None or page.kind != "page" or page.file is not None or page.gone is not None:
+        return page
+    return replace(page, asked_at=None, captured_at=None)
 
 
 def _refused(before: CrawledPage, result: Result, *, at: int, bounds: Recrawl | None) -> CrawledPage | None:
@@ -85,10 +92,13 @@ def _missed(
 
 def _fates(result: Result, page: CrawledPage) -> Iterator[str]:
     before = result.before
-    was_published = before is not None and before.kind == "page" and before.gone is None
+    was_published = before is not None and before.kind == "page" and before.gone is None and _had_body(before)
     if page.kind != "page" or page.gone is not None:
         if was_published:
             yield "gone"
+        return
+    if page.file is None:
+        yield "lost"
         return
     yield "pages"
     if result.after is None or result.after.kind != "page":
@@ -100,3 +110,8 @@ def _fates(result: Result, page: CrawledPage) -> Iterator[str]:
         yield "changed"
     if before is not None and (page.file, page.offset) == (before.file, before.offset):
         yield "revisits"
+
+
+def _had_body(before: CrawledPage) -> bool:
+    """Return whether an archive had the body of *before* when the crawl before was published."""
+    return before.captured_at is not None

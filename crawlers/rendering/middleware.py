@@ -56,8 +56,8 @@ class RenderMiddleware:
         Raises:
             OSError: The browser cannot be started.
         """
-        exchange: Exchange = request.meta[EXCHANGE]
-        if not request.meta.get(RENDER) or exchange.status != 200:
+        exchange: Exchange | None = request.meta.get(EXCHANGE)
+        if not request.meta.get(RENDER) or exchange is None or exchange.status != 200:
             return response
         try:
             body = decoded(exchange, max_bytes=self._spider.job.limits.max_bytes)

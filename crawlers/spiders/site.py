@@ -16,9 +16,11 @@ from corpusmill.crawlers.client import decoded
 from corpusmill.crawlers.discovery.listing_links import feed_links, listing_links, sitemap_links
 from corpusmill.crawlers.discovery.roles import listing_key, listing_role
 from corpusmill.crawlers.discovery.scoping import crawl_scope
-from corpusmill.crawlers.download import ADDRESS, CONDITIONS, EXCHANGE, KNOWN, LISTING_BYTES
+from corpusmill.crawlers.download import ADDRESS, CONDITIONS, EXCHANGE, KNOWN, LISTING_BYTES, POLICY
 from corpusmill.crawlers.frontier.entries import Entry, Link, Settled, State
-from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.crawlers.frontier.first import is_visit, site_of_visit
+from corpusmill.crawlers.frontier.refusal import DISALLOWED, FORBIDS, Refusal
+from corpusmill.crawlers.frontier.robots import RobotsPolicy
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.frontier.traps import text_sketch, trap_of
 from corpusmill.crawlers.item_pipelines import Outcome
@@ -50,6 +52,7 @@ from corpusmill.schemas.urls import authority, canonical_url
 _ENTRY = "corpusmill_entry"
 _LISTINGS: Final = "listings"
 """Name of the stored number of sitemaps and feeds that were read."""
+_TOO_MANY: Final = "http.429"
 _REDIRECTS: Final = frozenset((301, 302, 303, 307, 308))
 """Statuses with a `Location` to follow (RFC 9110 §15.4)."""
 
@@ -104,6 +107,9 @@ class SiteSpider(Spider):
 
         A page that is rendered is not: what its scripts load can change while the response stays the same.
         """
+        if is_visit(entry.key):
+            meta = {ADDRESS: entry.url, _ENTRY: entry, POLICY: None}
+            return Request(entry.url, callback=self.parse_visit, errback=self.refused, meta=meta)
         if listing_role(entry.key) is not None:
             meta = {ADDRESS: entry.url, _ENTRY: entry, LISTING_BYTES: self.job.limits.listing_bytes}
             return Request(entry.url, callback=self.parse_listing, errback=self.refused, meta=meta)
@@ -135,6 +141,16 @@ class SiteSpider(Spider):
         except Refusal as refusal:
             return [_refused(entry, refusal)]
 
+    async def parse_visit(self, response: Response) -> AsyncIterator[Outcome]:
+        """Yield the outcome of a visit, after the pages that are not due and that the site disallows are refused."""
+        entry: Entry = response.meta[_ENTRY]
+        policy: RobotsPolicy = response.meta[POLICY]
+        for batch in self.frontier.held(site_of_visit(entry.key)):
+            disallowed = [key for key, url in batch if not policy.allows(url)]
+            self.frontier.withdraw(disallowed, rule=DISALLOWED, message=FORBIDS)
+            await asyncio.sleep(0)  # a site may have a million pages
+        yield Outcome(entry, Settled(State.VISITED))
+
     async def parse_listing(self, response: Response) -> AsyncIterator[Outcome]:
         """Yield the outcome of a sitemap or a feed, which is read in a thread, because it may be large."""
         entry: Entry = response.meta[_ENTRY]
@@ -163,9 +179,18 @@ class SiteSpider(Spider):
         """Return the outcomes of a URL without a usable response."""
         if isinstance(failure.value, Refusal):
             request: Request = cast("Any", failure).request
-            return [_refused(request.meta[_ENTRY], failure.value)]
+            return self._later(request.meta[_ENTRY], failure.value)
         self.failure = self.failure or failure.value
         return []
+
+    def _later(self, entry: Entry, refusal: Refusal) -> list[Outcome]:
+        """Return the outcome of a refused URL; none if it is queued again, because the server names a time for it."""
+        if refusal.rule != _TOO_MANY:
+            return [_refused(entry, refusal)]
+        if refusal.retry_after_s and self.frontier.postpone(entry):
+            return []
+        asked = f"Retry-After: {refusal.retry_after_s:.0f} s" if refusal.retry_after_s else "no Retry-After"
+        return [_refused(entry, Refusal(refusal.rule, f"{refusal.message}; {asked}"))]
 
     def _page(self, entry: Entry, exchange: Exchange, known: CrawledPage | None) -> Outcome:
         if "content-type" not in exchange.headers and b"\0" in exchange.body[:1024]:
@@ -309,7 +334,8 @@ class SiteSpider(Spider):
         (target,) = outcome.settled.links
         if target.url not in self.frontier.spellings(outcome.entry, target):
             return outcome
-        return _refused(outcome.entry, Refusal("error.redirect_loop", f"to {target.url[:200]}, which was asked for"))
+        problem = f"to {target.url[:200]}, which was requested before"
+        return _refused(outcome.entry, Refusal("error.redirect_loop", problem))
 
 
 def _unchanged(entry: Entry, exchange: Exchange, known: CrawledPage | None, *, is_asked: bool) -> Outcome:

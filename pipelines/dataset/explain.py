@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
 import duckdb
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from corpusmill.pipelines.dataset import publications
+from corpusmill.pipelines.dataset.crawled import MIN_PREFIX, crawled, refused_now, spellings, unknown
 from corpusmill.pipelines.dataset.created import created_rules
 from corpusmill.pipelines.dataset.cut import cut_spans
-from corpusmill.pipelines.dataset.evidence import record, robots, source_evidence
+from corpusmill.pipelines.dataset.evidence import record, source_evidence
 from corpusmill.pipelines.dataset.inspect import plain_rows
 from corpusmill.pipelines.dataset.recorded import recorded_sides
-from corpusmill.pipelines.dataset.refused import ledger_batches
 from corpusmill.pipelines.dataset.tables import open_tables
 from corpusmill.pipelines.dataset.trail import REJECTED, trail
 from corpusmill.pipelines.dataset.version import Version, dataset_store, datasets, id_range, version_in
@@ -26,11 +23,8 @@ from corpusmill.pipelines.stages.identity import LAW as IDENTITY
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.identity import ID_LENGTH, document_id
-from corpusmill.schemas.urls import canonical_url
 
-MIN_PREFIX: Final = 6
-"""Fewest characters that may abbreviate a document's id."""
-PUBLISHED, UNKNOWN, ABSENT = "published", "unknown", "absent"
+PUBLISHED, ABSENT = "published", "absent"
 MAX_DUPLICATES: Final = 20
 """Removed copies of a document that are listed at most."""
 MAX_ROWS: Final = 20
@@ -97,8 +91,7 @@ def explain(name: str, workspace: Workspace, *, dataset: str | None = None) -> d
 
     Searches all versions of the workspace, or of *dataset*: current versions first, then from new to old. `status` and
     `trail` describe the first version that knows the document; `absent_from` is the current version of that data set
-    if it does not. A page that a crawl refused is explained by the ledger
-    of the crawl.
+    if it does not. What no version has is explained by the crawls: see `crawled`.
 
     Raises:
         UsageError: Several documents have ids with this beginning, or there is no such data set.
@@ -111,7 +104,7 @@ def explain(name: str, workspace: Workspace, *, dataset: str | None = None) -> d
         known = next((sighting for sighting in sightings if sighting.status != ABSENT), None)
         if known is not None:
             return {**_explained(known, sightings, workspace), "others": [other for other in ids if other != document]}
-    return _refused(name, workspace) or _unknown(name)
+    return crawled(name, workspace) or unknown(name)
 
 
 def _versions(workspace: Workspace, dataset: str | None) -> list[tuple[Version, bool]]:
@@ -135,18 +128,10 @@ def _ids(name: str, workspace: Workspace, versions: list[Version]) -> list[str]:
     """Return the ids that *name* may stand for, published documents first if several have the URL."""
     if re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", name):
         return [name] if len(name) == ID_LENGTH else _completed(name, versions)
-    names = _spellings(name)
+    names = spellings(name)
     candidates = [document_id(source, name) for source in _sources(workspace, versions) for name in names]
     known = [identity for identity in candidates if any(_knows(version, identity) for version in versions)]
     return known or _with_address(names, versions)
-
-
-def _spellings(name: str) -> list[str]:
-    """Return *name*, after its canonical form if it is a URL."""
-    try:
-        return list(dict.fromkeys([canonical_url(name), name]))
-    except ValueError:
-        return [name]
 
 
 def _sources(workspace: Workspace, versions: list[Version]) -> list[str]:
@@ -224,7 +209,7 @@ def _explained(known: Sighting, sightings: list[Sighting], workspace: Workspace)
         "cuts": cuts,
         "number_of_cuts": number_of_cuts,
         "source": source_evidence(known.version, workspace, row),
-        "refused": _refused_now(workspace, row),
+        "refused": refused_now(workspace, row),
         "captures": _captures(known),
         "document": known.document,
         "sample_text": None if verdict is None else verdict["sample_text"],
@@ -280,60 +265,3 @@ def _captures(known: Sighting) -> list[dict[str, Any]]:
         for row in known.ledger
         if row is not verdict
     ]
-
-
-def _refused(name: str, workspace: Workspace) -> dict[str, Any] | None:
-    """Explain a page that a crawl refused or failed to fetch; return None if no crawl has such a page."""
-    by_id = re.fullmatch(rf"[0-9a-f]{{{MIN_PREFIX},{ID_LENGTH}}}", name) is not None
-    spellings = set(_spellings(name))
-    for source, row in _refused_pages(workspace, None if by_id else spellings):
-        canonical = _spellings(row["url"])[0]
-        identity = document_id(source, canonical)
-        if identity.startswith(name) if by_id else {row["url"], canonical} & spellings:
-            return _refused_page(workspace, identity, source, row)
-    return None
-
-
-def _refused_now(workspace: Workspace, row: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the last crawl's ledger row for a document that was fetched before, if there is one."""
-    urls = {row["url"], row["source_id"]} - {None}
-    return next((page for source, page in _refused_pages(workspace, urls) if source == row["source"]), None)
-
-
-def _refused_pages(workspace: Workspace, urls: set[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
-    values = pa.array(sorted(urls or ()), pa.string())
-    for source in workspace.sources():
-        manifest = workspace.raw_manifest(source)
-        for batch in ledger_batches(workspace.raw(source), manifest) if manifest is not None else ():
-            rows = batch if urls is None else batch.filter(pc.is_in(batch["url"], value_set=values))
-            yield from ((source, row) for row in plain_rows(pa.Table.from_batches([rows])))
-
-
-def _refused_page(workspace: Workspace, identity: str, source: str, row: dict[str, Any]) -> dict[str, Any]:
-    step = {"stage": row["stage"], "rule": row["rule"], "value": None, "threshold": None, "verdict": REJECTED}
-    return {
-        **_unknown(identity),
-        "id": identity,
-        "url": row["url"],
-        "status": REJECTED,
-        "trail": [{**step, "message": row["message"]}],
-        "source": {
-            "name": source,
-            "kind": "crawl",
-            **{name: row[name] for name in ("referrer", "depth", "at")},
-            "robots": robots(workspace, source, row["url"]),
-        },
-    }
-
-
-def _unknown(name: str) -> dict[str, Any]:
-    is_id = re.fullmatch(rf"[0-9a-f]{{{ID_LENGTH}}}", name) is not None
-    return {
-        "id": name if is_id else None,
-        "url": name if "://" in name else None,
-        "status": UNKNOWN,
-        "versions": [],
-        "trail": [],
-        "duplicate_of": None,
-        "source": {},
-    }

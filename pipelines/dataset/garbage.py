@@ -45,7 +45,7 @@ def collect(workspace: Workspace, *, keep: int | None, dry_run: bool) -> dict[st
     store = workspace.tasks
     with _idle_datasets(workspace) as (busy, locks):
         needed = _needed_steps(workspace, keep, busy)
-        garbage = _find(store, needed, is_busy=bool(busy))
+        garbage = _find(store, workspace.store.below("raw"), needed, is_busy=bool(busy))
         freed = sum(_freed(garbage, store.store))
         if not dry_run:
             for lock in locks:
@@ -111,7 +111,7 @@ def _kept_versions(dataset: Store, keep: int | None) -> list[str]:
     return list(dict.fromkeys(newest))[:keep]
 
 
-def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
+def _find(store: TaskStore, raw: Store, needed: set[str], *, is_busy: bool) -> _Garbage:
     """List what can be removed. While a run is busy, tasks of unfinished steps stay, because they may be its own."""
     files: dict[str, list[Entry]] = {}
     for entry in store.store.files(STEPS):
@@ -126,7 +126,7 @@ def _find(store: TaskStore, needed: set[str], *, is_busy: bool) -> _Garbage:
         name = posixpath.basename(entry.key).partition(".")[0]
         if not entry.key.startswith(f"{SPILL}/") and name not in kept and (name in listed or not is_busy):
             garbage.tasks.setdefault(name, []).append(entry)
-    garbage.loose = list(_left_over(store))
+    garbage.loose = [*_left_over(store), *raw.drafts()]
     return garbage
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Protocol
 
 from corpusmill.pipelines.engines.addresses import distribution_versions
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.engines.plan import ScanTask
 from corpusmill.pipelines.stages.read import raw_row
+from corpusmill.schemas.hashing import file_sha256
 from corpusmill.schemas.raw import RawFile, RawManifest
 from corpusmill.schemas.storage import Store
 
@@ -46,6 +48,10 @@ class LoaderValue(Protocol):
 
     def slices(self, path: str) -> list[tuple[int, int]]:
         """Return the slices of a file."""
+        ...
+
+    def companions(self, path: str) -> tuple[str, ...]:
+        """Return the local files that are read with a file."""
         ...
 
     def content_bytes(self, path: str) -> int:
@@ -141,6 +147,8 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
             continue
         path = source.path(file)
         name = file.name if loader.reads_name else None
+        companions = [file_sha256(Path(other)) for other in loader.companions(path)]
+        described = identity | ({"companions": companions} if companions else {})
         for start, end in loader.slices(path):
             row = raw_row(
                 source=source.name,
@@ -153,5 +161,5 @@ def _slices(source: SourceInput) -> Iterator[_Slice]:
                 params=source.params,
                 license=source.license,
             )
-            of = {**identity, "file": file.sha256, "slice": [start, end], "name": name}
+            of = {**described, "file": file.sha256, "slice": [start, end], "name": name}
             yield _Slice(row, of, size=file.size, is_small=file.size <= _SMALL_BYTES)

@@ -117,9 +117,10 @@ def refuse_changed(loaded: LoadedRecipe, acquisition: Acquisition, inputs: Seque
 
 
 def _reread_hint(loaded: LoadedRecipe, source: SourceInput) -> str:
-    kind = source.manifest.kind
-    effect = "fetches the site again" if kind == "crawl" else "registers the files as they are now"
-    return f"`corpusmill {kind} {loaded.path} --source {source.name}` {effect}"
+    command = f"corpusmill {source.manifest.kind} {loaded.path} --source {source.name}"
+    if source.manifest.kind == "crawl":
+        return f"`{command} --recrawl` fetches their pages again"
+    return f"`{command}` registers the files as they are now"
 
 
 def new_files_warnings(

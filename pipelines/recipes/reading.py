@@ -39,7 +39,7 @@ from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Rec
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
-    *("wikipedia", "gutenberg", "stackexchange", "jats", "medline", "tei", "pdf", "docx", "epub", "latex"),
+    *("wikipedia", "medline", "tei", "pdf", "docx", "epub", "latex"),
     *("sitemap", "csv", "xml"),
 )
 """Names that are planned but not implemented; the error says so."""

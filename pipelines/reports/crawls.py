@@ -14,7 +14,7 @@ from corpusmill.schemas.optouts import RULE as OPTOUT
 _CHARACTERS: Final = 300
 _KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "verdicts": ("robots.", OPTOUT),
-    "errors": ("error.", "http.", "content."),
+    "errors": ("error.", "http."),
     "budgets": ("budget.", "trap."),
 }
 """Prefixes of rules by kind; all other rules are of the kind `others`."""
@@ -60,7 +60,7 @@ def _crawl(source: InputSource, rules: Iterable[Mapping[str, Any]]) -> dict[str,
 def kind_of(rule: str) -> str:
     """Return the kind of *rule*.
 
-    >>> [kind_of(rule) for rule in ("optout.noai", "http.404", "budget.pages", "scope.offsite")]
+    >>> [kind_of(rule) for rule in ("optout.noai", "http.404", "budget.pages", "content.not_html")]
     ['verdicts', 'errors', 'budgets', 'others']
     """
     return next((kind for kind, prefixes in _KINDS.items() if rule.startswith(prefixes)), OTHERS)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 
 from corpusmill.pipelines.engines.driver import Observer, Silent
 from corpusmill.pipelines.planning.definitions import check_definition
 from corpusmill.pipelines.planning.sources import Acquisition, is_old
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
-from corpusmill.schemas.errors import UnfinishedError
+from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
 from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import RawManifest, crawl_result
 from corpusmill.schemas.recipe import CrawlSource, Source
@@ -58,12 +57,12 @@ def acquire(
         if isinstance(source, CrawlSource):
             is_old_crawl = existing is not None and not force
             return _crawl(
+                loaded,
                 source,
                 workspace,
                 acquisition,
                 observer,
                 extend=is_current,
-                base=loaded.path.parent,
                 recrawl=recrawl or is_old_crawl,
                 share=share,
             )
@@ -82,27 +81,39 @@ def _partitioned(loaded: LoadedRecipe, source: Source, existing: RawManifest, ch
     )
 
 
+def _locate(error: RecipeError | SourceError, loaded: LoadedRecipe, source: Source) -> None:
+    """Give *error*, which names a field of *source*, the place of the field in the recipe."""
+    if error.field is not None and error.file is None:
+        place = (*loaded.place_of_source(source.name), source.kind, error.field)
+        found = loaded.error(error.message, place)
+        error.file, error.line, error.field = found.file, found.line, found.field
+
+
 def _crawl(
+    loaded: LoadedRecipe,
     source: CrawlSource,
     workspace: Workspace,
     acquisition: Acquisition,
     observer: Observer,
     *,
     extend: bool,
-    base: Path,
     recrawl: bool,
     share: Share | None,
 ) -> RawManifest:
     observer.crawl_started(source.name)
-    manifest = acquisition.crawl(
-        source,
-        workspace.crawl_folder(source.name),
-        store=workspace.raw(source.name),
-        progress=partial(observer.crawl_advanced, source.name),
-        extend=extend,
-        base=base,
-        recrawl=recrawl,
-        share=share,
-    )
+    try:
+        manifest = acquisition.crawl(
+            source,
+            workspace.crawl_folder(source.name),
+            store=workspace.raw(source.name),
+            progress=partial(observer.crawl_advanced, source.name),
+            extend=extend,
+            base=loaded.path.parent,
+            recrawl=recrawl,
+            share=share,
+        )
+    except (RecipeError, SourceError) as error:
+        _locate(error, loaded, source)
+        raise
     observer.crawl_done(source.name, crawl_result(manifest))
     return manifest

@@ -160,8 +160,9 @@ def parse_cron(expression: str, timezone: str = "UTC") -> Cron:
     _refuse_unknown_word(cron.expression)
     fields = cron.fields
     if len(fields) != len(_FIELDS):
+        number = f"{len(fields)} field{'s' * (len(fields) != 1)}"
         raise UsageError(
-            f"`{cron.expression}` is not a cron expression: it has {len(fields)} fields instead of five",
+            f"`{cron.expression}` is not a cron expression: it has {number} instead of five",
             hint='minute, hour, day of the month, month and day of the week, for example `--cron "0 2 * * *"`',
         )
     for (name, (allowed, names)), field in zip(_FIELDS.items(), fields, strict=True):

@@ -113,9 +113,9 @@ def value_spans(text: str, values: Iterable[tuple[str, str]]) -> Iterator[Span]:
     if numbers:
         for match in _DIGITS.finditer(text):
             digits = "".join(filter(str.isdigit, match[0]))
-            kind = numbers.get(digits) or numbers.get(digits[1:])
-            if kind is not None:
-                yield Span(*match.span(), kind)
+            found = numbers.get(digits) or numbers.get(digits[1:])
+            if found is not None:
+                yield Span(*match.span(), found)
 
 
 def _places(text: str, value: str) -> Iterator[int]:

@@ -315,6 +315,15 @@ class Store(ABC):
     def remove(self, *keys: str) -> None:
         """Remove files; missing files are ignored."""
 
+    def drafts(self, prefix: str = "") -> list[Path]:
+        """Return the files below *prefix* that killed writers left half-written. A store of objects has none."""
+        return []
+
+    def remove_drafts(self, prefix: str = "") -> None:
+        """Remove the files below *prefix* that killed writers left half-written."""
+        for path in self.drafts(prefix):
+            path.unlink(missing_ok=True)
+
     @abstractmethod
     def remove_folder(self, prefix: str) -> None:
         """Remove the folder *prefix* with all files below it; a missing folder is ignored."""

@@ -200,6 +200,10 @@ class LocalStore(Store):
             return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
         return []
 
+    def drafts(self, prefix: str = "") -> list[Path]:
+        with self._translating_errors("list", prefix):
+            return sorted(path for path in Path(self._folder(prefix)).rglob("*.tmp") if is_abandoned(path))
+
     # -- removing
 
     def remove(self, *keys: str) -> None:

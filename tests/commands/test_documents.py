@@ -5,8 +5,10 @@ import pytest
 
 from corpusmill.commands.documents import _trail_as_text
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.crawled_page import CrawledPage
+from corpusmill.schemas.crawled_pages import write_tables
 from tests.commands.conftest import Answer, Command
-from tests.pipelines.dataset.corpora import Doc, docs, publish_version
+from tests.pipelines.dataset.corpora import Doc, docs, publish_version, write_raw
 
 PAGE = Doc(
     "https://example.org/page", "a page with words " * 50, source="site", title="A page", url="https://example.org/page"
@@ -163,6 +165,28 @@ def test_explain_says_when_it_does_not_know(command: Command, workspace: Workspa
     assert f"check that --workspace is right, here {workspace.root}" in by_id
     assert "inspect DATASET --where \"source_id LIKE '%…%'\"" in by_id
     assert command("explain", " ").code == 2
+
+
+def test_explain_says_what_to_do_about_pages_that_only_a_crawl_has(command: Command, workspace: Workspace) -> None:
+    """A redirect has a target, a new page waits for a run, and a page that nobody linked has to be listed."""
+    site = "https://example.org"
+    pages = [
+        CrawledPage(f"{site}/new", "page", f"{site}/new", 200),
+        CrawledPage(f"{site}/old", "redirect", f"{site}/old", 301, location=f"{site}/new"),
+    ]
+    folder = workspace.root / "raw/web"
+    folder.mkdir(parents=True)
+    write_tables(iter(pages), known=folder / "pages.parquet", gone=folder / "gone.parquet")
+    write_raw(workspace, "web", [], kind="crawl", pages=("pages.parquet",))
+
+    new, old, unlinked = (command("explain", f"{site}/{name}") for name in ("new", "old", "unlinked"))
+
+    assert (new.code, old.code, unlinked.code) == (0, 0, 2)
+    assert new.out.startswith(f"fetched: {site}/new\n")
+    assert "run a recipe that reads `web`" in new.err
+    assert f"redirected  to {site}/new (301)" in old.out
+    assert f"`corpusmill explain {site}/new`" in old.err
+    assert "list it in `start_urls` or `urls`" in unlinked.err
 
 
 def test_the_data_set_is_readable_while_somebody_works_on_it(command: Command, workspace: Workspace) -> None:

@@ -101,7 +101,7 @@ def test_people_get_tables_in_the_zone_of_the_schedule(command: Command) -> None
         ("add Night/ly recipe.yaml --cron @daily", "not a name for a schedule: `Night/ly`", "`night-ly`"),
         ("add n recipe.yaml", "Missing option '--cron'", "schedule add --help"),
         ("add n recipe.yaml --cron @dayly", "unknown word `@dayly`", "did you mean `@daily`?"),
-        ("add n recipe.yaml --cron 99", "1 fields instead of five", "0 2 * * *"),
+        ("add n recipe.yaml --cron 99", "1 field instead of five", "0 2 * * *"),
         ("add n recipe.yaml --cron @daily --timezone Berlin", "unknown time zone `Berlin`", "`Europe/Berlin`"),
         ("add n recipe.yaml --cron @daily --retries -1", "`--retries`: expected a whole number", "--retries"),
         ("add n recipe.yaml --cron @daily --keep 0", "`--keep`: expected a whole number", "--keep"),

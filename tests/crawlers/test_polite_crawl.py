@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from fastwarc.warc import WarcRecordType
 
@@ -57,6 +58,25 @@ def test_a_page_is_fetched_again_when_the_pause_is_over(raw_dir: Path, path: str
     assert manifest.counts["responses"] == len(archived(raw_dir))
 
 
+@pytest.mark.parametrize("busy", [2, 99], ids=["for a while", "for ever"])
+def test_a_page_of_a_busy_server_is_asked_for_again_behind_the_others(raw_dir: Path, busy: int) -> None:
+    """The server names a time at which it answers, so the page is not lost; but it cannot hold up a crawl for ever."""
+    with serve({"/": page("/a", "/b"), "/a": page(), "/b": page()}) as site:
+        good, answer = site.answers["/a"], Answer("busy", status=429, headers={"Retry-After": "1"})
+        site.before = lambda _: site.answers.update({"/a": answer if site.paths.count("/a") < busy else good})
+
+        manifest = _crawl(site, raw_dir)
+
+    asked = [path for path in site.paths if path in ("/a", "/b")]
+    rows = [row for name in manifest.ledger for row in pq.read_table(raw_dir / name).to_pylist()]
+    tries = QUICK.retries + 1
+    assert asked[:4] == ["/a"] * tries + ["/b", "/a"]
+    assert asked.count("/a") == (busy + 1 if busy < 9 else 2 * tries)
+    assert [(row["rule"], row["message"]) for row in rows] == (
+        [] if busy < 9 else [("http.429", "HTTP/1.1 429 Too Many Requests; Retry-After: 1 s")]
+    )
+
+
 def test_a_host_that_asks_for_a_long_pause_is_crawled_another_time(raw_dir: Path) -> None:
     """Its other pages stay queued, and the same command goes on after the pause."""
     answers = {"/": page("/a", "/b", "/c"), "/a": page(), "/b": page(), "/c": page()}
@@ -80,7 +100,7 @@ def test_a_host_that_asks_for_a_long_pause_is_crawled_another_time(raw_dir: Path
 def test_a_host_that_asks_for_a_long_pause_at_once_can_be_crawled_later(raw_dir: Path) -> None:
     """No page was fetched, so the error names the rule."""
     with serve({"/": Answer("busy", status=503, headers={"Retry-After": "3600"})}) as site:
-        with pytest.raises(UnfinishedError, match=r"host\.suspended \(Retry-After: 3600 s are left"):
+        with pytest.raises(UnfinishedError, match=r"host\.suspended: .* \(Retry-After: 3600 s are left"):
             _crawl(site, raw_dir)
         site.answers["/"] = page()
         assert _crawl(site, raw_dir).counts["pages"] == 1
@@ -89,12 +109,13 @@ def test_a_host_that_asks_for_a_long_pause_at_once_can_be_crawled_later(raw_dir:
 def test_a_site_with_a_long_crawl_delay_is_not_crawled(raw_dir: Path) -> None:
     """A shorter delay would be against the will of its owner."""
     robots = Answer("User-agent: *\nCrawl-delay: 90\n")
-    message = r"robots\.crawl_delay .*asks for 90 s.*; the limit is 60 s"
+    message = r"robots\.crawl_delay: .*asks for 90 s.*; the limit is 60 s"
     with serve({"/robots.txt": robots, "/": page()}) as site, pytest.raises(SourceError, match=message) as refused:
         _crawl(site, raw_dir)
 
     assert site.paths == ["/robots.txt"]
-    assert refused.value.hint == "ask the owner of the site for a shorter Crawl-delay, or choose other start_urls"
+    hint = "ask the owner of the site for a shorter Crawl-delay, or choose other addresses in `start_urls`"
+    assert refused.value.hint == hint
 
 
 def test_each_archived_robots_txt_is_counted_when_a_crawl_goes_on(raw_dir: Path) -> None:

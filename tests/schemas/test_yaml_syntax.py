@@ -32,6 +32,7 @@ from corpusmill.schemas.problems import Problems
         ("a: */x.txt\n", 1, "`*` begins a name", '`"*/x.txt"`'),
         ("a: *src\n", 1, "`*` begins a name", '`"*src"`'),
         ("a: 'x\nb: 1\n", 1, "this quote is not closed", "close it with the same quote"),
+        ('a: ["\\.html$", "b"]\n', 1, "in double quotes `\\` begins an escape", "use single quotes: `'\\.html$'`"),
         ('a: "\\d+"\n', 1, "in double quotes `\\` begins an escape", "`'\\d+'`"),
         (": 3\n", 1, "no name before the colon", "write `name: value`"),
         ("a: 1\nb: \x07\n", 2, "the character U+0007 is not allowed", "`\\u0007`"),

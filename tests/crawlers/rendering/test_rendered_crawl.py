@@ -12,6 +12,7 @@ from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
 from corpusmill.pipelines.dataset.version import version_in
 from corpusmill.schemas.raw import RawManifest
+from corpusmill.schemas.recipe import Recrawl
 from tests.crawlers.recrawl.sites import records, tagged
 from tests.crawlers.rendering.chromium import NEEDS_CHROMIUM
 from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
@@ -133,6 +134,23 @@ def test_a_recrawl_renders_each_page_again(raw_dir: Path) -> None:
     assert (first.counts["pages"], second.counts["pages"], second.counts["changed"]) == (2, 2, 1)
     rendered = records(raw_dir, WarcRecordType.conversion, number=1)
     assert sorted(record["WARC-Target-URI"] for record in rendered) == [f"{site.url}/", f"{site.url}/b"]
+
+
+@pytest.mark.slow
+def test_a_rendered_page_that_is_not_due_leaves_when_robots_txt_forbids_it(raw_dir: Path) -> None:
+    """The visit of its site has no response to render."""
+    weeks = Recrawl.model_validate({"min_interval": "7d", "max_interval": "30d"})
+    source = {"render": True, "recrawl": weeks}
+    with serve({**SCRIPTS, "/": SHELL, "/b": html(f"<p>{TEXT} B</p>")}) as site:
+        crawl(source_of(site, **source), raw_dir, limits=LIMITS)
+        asked = len(site.paths)
+        site.answers["/robots.txt"] = Answer("User-agent: *\nDisallow: /b\n", headers={"Content-Type": "text/plain"})
+
+        second = crawl(source_of(site, **source), raw_dir, limits=LIMITS, recrawl=True)
+
+    assert (second.counts["pages"], second.counts["gone"]) == (1, 1)
+    assert ledger(raw_dir, second)["/b"] == "robots.disallowed"
+    assert "/b" not in site.paths[asked:]
 
 
 def test_a_page_that_cannot_be_rendered_in_a_recrawl_stays_as_it_was(raw_dir: Path) -> None:

@@ -287,6 +287,7 @@ def test_a_page_that_the_crawl_refused_is_rejected_by_it(workspace: Workspace, *
 
     assert (explanation["status"], explanation["url"], explanation["id"]) == ("rejected", url, document_id("site", url))
     assert steps(explanation, "crawl") == [("robots.disallowed", None, None, "rejected")]
+    assert explanation["trail"][0]["message"] == "robots.txt disallows the address."  # the rule's, without its own
 
 
 def test_a_page_that_is_refused_now_keeps_its_explanation(workspace: Workspace) -> None:

@@ -97,7 +97,9 @@ def test_files_of_killed_processes_are_removed(workspace: Workspace, versions: l
     """These are half-written files, spills and staged versions."""
     spill, loose = workspace.tasks.spill, workspace.root / TASKS / "ab" / "ab01.0-1.shard.parquet"
     dead = attempt_name().replace(f"-{os.getpid()}-", "-999999-")
+    copied = workspace.root / "raw" / "site" / f"site-00003.warc.gz.{dead}.tmp"
     for path in (
+        copied,
         spill / f"step.{dead}.spill" / "000000.arrow",
         workspace.root / TASKS / "aa" / "aa01.arrow.123.tmp",
         loose,
@@ -112,6 +114,7 @@ def test_files_of_killed_processes_are_removed(workspace: Workspace, versions: l
     assert list(spill.iterdir()) == []
     assert not staging.exists()
     assert not loose.exists()
+    assert not copied.exists()
 
 
 def test_a_running_run_keeps_its_steps_and_unfinished_tasks(workspace: Workspace, versions: list[Version]) -> None:

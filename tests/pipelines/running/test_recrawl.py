@@ -168,7 +168,7 @@ def test_the_command_says_what_a_recrawl_found(recipe: Path, site: Site) -> None
     assert "s: crawled 13 pages, 0 redirects, " in first.stdout
     assert "every page was fetched" not in second.stderr
     assert "s: recrawled 14 pages, 0 redirects, " in second.stdout
-    assert "  pages: 1 changed, 1 new, 0 gone, 12 stored already, 0 kept without an answer" in second.stdout
+    assert "  pages: 1 changed, 1 new, 0 gone, 12 stored already, 0 carried over" in second.stdout
 
 
 def test_the_hint_for_a_damaged_archive_names_the_command_for_crawls(recipe: Path) -> None:
@@ -180,4 +180,4 @@ def test_the_hint_for_a_damaged_archive_names_the_command_for_crawls(recipe: Pat
     with pytest.raises(DamagedFileError) as raised:
         run(recipe)
 
-    assert raised.value.hint == f"`corpusmill crawl {recipe} --source s` fetches the site again"
+    assert raised.value.hint == f"`corpusmill crawl {recipe} --source s --recrawl` fetches their pages again"

@@ -202,6 +202,39 @@ def test_a_crawl_without_pages_takes_another_definition(workspace: Workspace) ->
     assert manifest.counts["pages"] == 1
 
 
+def test_a_list_of_urls_that_vanished_is_a_mistake_in_the_recipe(workspace: Workspace) -> None:
+    """The recipe can be read when a crawl exists, so the crawl itself must name the place."""
+    folder = workspace.root.parent
+    with serve({"/": page()}) as site:
+        (folder / "urls.txt").write_text(f"{site.url}/\n")
+        source = f'crawl: {{name: site, urls: urls.txt, contact: "{CONTACT}", delay: 0, allow_private: true}}'
+        acquired(workspace, source)
+        loaded = recipe_of(workspace, source)
+        (folder / "urls.txt").rename(folder / "urls.text")
+
+        with pytest.raises(RecipeError) as caught:
+            acquire(loaded, loaded.recipe.sources[0], workspace, ACQUISITION, force=True)
+
+    error = caught.value
+    assert (error.exit_code, error.line, error.value) == (2, 3, "urls.txt")
+    assert (error.file, error.field) == (str(loaded.path), "sources.0.crawl.urls")
+    assert str(error) == f"{loaded.path}:3: field `urls`: no file matches urls.txt"
+    assert error.hint is not None
+    assert "urls.text" in error.hint
+
+
+def test_a_crawl_without_an_address_names_the_field_that_has_none(workspace: Workspace) -> None:
+    """It has no `start_urls` that could be corrected."""
+    (workspace.root.parent / "urls.txt").write_text("# none yet\n")
+
+    with pytest.raises(SourceError) as caught:
+        acquired(workspace, f'crawl: {{name: site, urls: urls.txt, contact: "{CONTACT}", delay: 0}}')
+
+    error = caught.value
+    assert (error.field, error.line, error.value) == ("sources.0.crawl.urls", 3, "urls.txt")
+    assert error.hint == "name at least one address of a page in `urls`"
+
+
 @pytest.mark.parametrize("budget", ["max_pages: {}", "budgets: {{per_host: {{pages: {}}}}}"])
 def test_a_crawl_that_ended_at_its_budget_can_be_extended(budget: str, workspace: Workspace) -> None:
     """The archived pages stay, and are not fetched again."""

@@ -1,0 +1,130 @@
+"""Mail: mbox files, as archives of mailing lists are, and single messages (`.eml`, Maildir)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple
+
+from pydantic import Field
+
+from corpusmill.crawlers.loaders.about import About
+from corpusmill.crawlers.loaders.base import cuts
+from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
+from corpusmill.crawlers.loaders.streams import is_compressed, packed
+from corpusmill.crawlers.readers.mail import header, message_of, text_of
+from corpusmill.schemas.dates import stated
+from corpusmill.schemas.errors import DataError
+
+MAX_MESSAGE_BYTES: Final = 64_000_000
+"""A larger message is `error.too_large`; most servers accept 25 MB."""
+_LINE_BYTES: Final = 1 << 20
+_BEGINNING: Final = re.compile(rb"From \S+.{0,100}\b(?:\d\d:\d\d|\d{4})\b|From MAILER_DAEMON|From - ")
+_ESCAPED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
+_HEADER: Final = re.compile(rb"[!-9;-~]{1,80}:")
+
+
+class _Raw(NamedTuple):
+    """A message with its envelope line; `data` is None if it is too large."""
+
+    data: bytes | None
+    offset: int
+
+
+class Mbox(Streamed):
+    """Messages of mail. Names and addresses of senders and receivers are not read; attachments are counted."""
+
+    suffixes: ClassVar[tuple[str, ...]] = packed(".mbox", ".mbx", ".eml")
+    depends: ClassVar[tuple[str, ...]] = ("lxml",)
+    about: ClassVar[About] = About(
+        license="none in the messages; name one in the recipe if the list has one",
+        get="the archive page of a mailing list (Mailman, Hyperkitty and public-inbox offer mbox files)",
+        tried="made messages of each kind: encodings, MIME, quotes, signatures",
+    )
+
+    keep: tuple[Literal["quotes", "signatures"], ...] = Field(
+        default=(),
+        description="Optional parts: lines that are quoted from other messages; signatures.",
+        examples=[["quotes"]],
+    )
+
+    @classmethod
+    def recognizes(cls, head: bytes) -> bool:
+        """Return whether a file that begins with *head* is an mbox file."""
+        return _BEGINNING.match(head) is not None and _HEADER.match(head.partition(b"\n")[2]) is not None
+
+    def slices(self, path: str) -> list[tuple[int, int]]:
+        """Return byte ranges of a plain file; a message belongs to the slice in which its envelope line begins."""
+        return [(0, -1)] if is_compressed(path) else cuts(path)
+
+    def records_of(
+        self, stream: BinaryIO, *, name: str, counts: Counter[str], start: int = 0, end: int = -1
+    ) -> Iterator[Record | Broken]:
+        """Yield the messages.
+
+        Raises:
+            DataError: ``wrong_format``: the file begins neither with an envelope line nor with a header.
+        """
+        for raw in _messages(stream, start, end):
+            if raw.data is None:
+                message = f"the message is larger than {MAX_MESSAGE_BYTES:,} bytes"
+                yield Broken(b"%d" % raw.offset, "too_large", message, offset=raw.offset)
+                continue
+            try:
+                yield self._record(raw.data, raw.offset, counts)
+            except DataError as error:
+                yield Broken(raw.data, error.kind, error.message, offset=raw.offset)
+
+    def _record(self, data: bytes, offset: int, counts: Counter[str]) -> Record:
+        envelope, _, rest = data.partition(b"\n") if data.startswith(b"From ") else (b"", b"", data)
+        message = message_of(_ESCAPED.sub(rb"\1", rest))
+        written = stated(header(message, "date")) or stated(envelope.decode("latin-1").partition("  ")[2])
+        references = header(message, "in-reply-to") or header(message, "references").rpartition(" ")[2]
+        return Record(
+            native=data,
+            text=text_of(message, keep=frozenset(self.keep), counts=counts) or None,
+            source_id=header(message, "message-id").strip("<> ") or None,
+            title=header(message, "subject") or None,
+            published_at=written,
+            metadata={
+                "list": header(message, "list-id").partition("<")[2].strip("> "),
+                "in_reply_to": references.strip("<> "),
+                "language": header(message, "content-language"),
+            },
+            offset=offset,
+        )
+
+
+def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
+    """Yield the messages that begin in ``[start, end)``. A file without envelope lines is one message.
+
+    Raises:
+        DataError: ``wrong_format``.
+    """
+    follows_blank = start == 0
+    if start:
+        stream.seek(start - 2)
+        follows_blank = stream.read(2) in {b"\n\n", b"\r\n"}
+    position, begin = start, 0 if start == 0 else -1
+    lines: list[bytes] = []
+    size = 0
+    while line := stream.readline(_LINE_BYTES):
+        if follows_blank and line.startswith(b"From ") and _BEGINNING.match(line):
+            if begin >= 0 and size:
+                yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
+            if 0 <= end <= position:
+                return
+            begin, lines, size = position, [], 0
+        elif position == 0 and not _HEADER.match(line):
+            raise DataError("not mail: it begins neither with `From ` nor with a header", kind="wrong_format")
+        if begin >= 0:
+            size += len(line)
+            if size <= MAX_MESSAGE_BYTES:
+                lines.append(line)
+            else:
+                lines = []
+        position += len(line)
+        follows_blank = line in {b"\n", b"\r\n"}
+    if begin >= 0 and size:
+        yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
