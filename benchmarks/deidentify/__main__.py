@@ -42,7 +42,8 @@ def main() -> None:
     spent = time.process_time() - started
     size = sum(map(len, texts))
     print(
-        f"{spent / len(texts) * 1e6:,.0f} µs of CPU a note ({size // len(texts):,} characters), {size / spent / 1e6:.2f} MB/s"
+        f"{spent / len(texts) * 1e6:,.0f} µs of CPU a note ({size // len(texts):,} characters),"
+        f" {size / spent / 1e6:.2f} MB/s"
     )
     if options.examples:
         for (kind, sentence), number in Counter((one.kind, one.sentence) for one in result.examples).most_common():

@@ -1,8 +1,8 @@
 """Sentences of clinical notes, with slots for identifiers.
 
-The sentences of `TUNING`, `SECOND` and `THIRD` were used while the detectors were written. Those of `HELD_OUT` were written last
-and never looked at for that; the figures that are reported come from them alone. `NEGATIVES` are sentences without identifiers
-that look as if they had some; each set has its own.
+The sentences of each set were written without knowing how the detectors handle them, and measured once before the
+detectors were changed for their sake: `results/deidentify.md` has these first figures, which are the ones that mean
+something, and those afterwards. `negatives` are sentences without identifiers that look as if they had some.
 """
 
 from __future__ import annotations

@@ -8,11 +8,14 @@ from datetime import date, timedelta
 from typing import Final
 
 GIVEN: Final = (
-    "Margaret Susan James Robert Linda Carlos Maria Anthony Denise Kevin Rachel Patricia Gloria Samuel Teresa Walter Ifeoma "
+    "Margaret Susan James Robert Linda Carlos Maria Anthony Denise Kevin Rachel Patricia Gloria Samuel Teresa"
+    " Walter Ifeoma "
     "Xiomara Oluwaseun Anneliese Thandiwe Bogdan Svetlana Nguyet Priyanka Yusuf Eilidh Mateusz Soledad Cormac"
 ).split()
 LISTED: Final = "Johnson Martinez Anderson Peterson Sullivan Castillo Hoffman Vasquez Gallagher Ramirez".split()
-UNLISTED: Final = "Weatherby Okonkwo Strzelecki Abiodun Featherstonehaugh Vangsness Quillfeldt Thibodeaux-Marr O'Shaughnesy Zubiri".split()
+UNLISTED: Final = (
+    "Weatherby Okonkwo Strzelecki Abiodun Featherstonehaugh Vangsness Quillfeldt Thibodeaux-Marr O'Shaughnesy Zubiri"
+).split()
 STREETS: Final = "Elm Maple Cedar Washington Orchard Lakeview Birchwood Prospect".split()
 SUFFIXES: Final = "St Street Ave Avenue Road Rd Lane Drive Blvd Court".split()
 CITIES: Final = "Springfield Peoria Tallmadge Brattleboro Sandusky Yuma Kalispell Dubuque".split()

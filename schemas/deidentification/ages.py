@@ -16,7 +16,8 @@ _PATTERN: Final = compiled(
     r"(?=(?P<tail>\W|\Z))"
     rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w/%-]|\.\d)"
     rf"|\b(?P<c>{_OLD})(?:th|st|nd|rd)\s+birthday"
-    rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?|presenting|admitted|s/p|c/o|here|\())",
+    rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?"
+    rf"|presenting|admitted|s/p|c/o|here|\())",
     re.IGNORECASE,
 )
 _NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)

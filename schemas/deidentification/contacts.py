@@ -14,11 +14,13 @@ from corpusmill.schemas.personal_data.numbering import is_numbering
 
 _URL: Final = compiled(
     r"\b(?:https?|ftps?|sftp)://[^\s<>\"']+|\bwww\.[^\s<>\"']+"
-    r"|(?<![\w@.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,4}(?:com|org|net|edu|gov|mil|info|health|io|co\.uk|co)\b(?!@)(?:/[^\s<>\"']*)?",
+    r"|(?<![\w@.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,4}(?:com|org|net|edu|gov|mil|info|health|io|co\.uk"
+    r"|co)\b(?!@)(?:/[^\s<>\"']*)?",
     re.IGNORECASE,
 )
 _IP: Final = compiled(
-    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
+    r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
     r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}:(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
 )
 _EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
@@ -27,8 +29,10 @@ _PHONE: Final = compiled(
     rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
 )
 _CUED: Final = compiled(
-    r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension|ph|home|work"
-    r"|contact(?: number)?|hotline|whatsapp|text(?:ed)?)\b\.?(?:\s*(?:number|no\.?|#|is|at|on|phone|to|\([a-z]\))){0,3}\s*[:#]?\s*"
+    r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension"
+    r"|ph|home|work"
+    r"|contact(?: number)?|hotline|whatsapp|text(?:ed)?)\b\.?(?:\s*(?:number|no\.?|#|is|at|on|phone|to"
+    r"|\([a-z]\))){0,3}\s*[:#]?\s*"
     r"(?P<a>\+?\(?\d[\d ().-]{1,18}\d)"
     r"|\b(?:call(?:ed|s|ing)?|reach(?:ed|able)?|dial(?:ed)?|page[d]?|contact(?:ed)?|callback)\b[^\d\n.;]{0,40}?"
     r"(?P<b>\+?\(?\d[\d().-]{0,4}[ ]?[\d().-]{2,6}[ -]?\d{2,4})",

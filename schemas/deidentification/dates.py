@@ -43,13 +43,15 @@ _NUMERIC: Final = compiled(
             rf"(?P<dotted>(?P<da>{_DAY})\.(?P<db>{_DAY})\.(?P<dy>{_YEAR})){_END}",
             rf"(?P<stamp>(?P<ty>{_YEAR})(?P<tm>0[1-9]|1[0-2])(?P<td>0[1-9]|[12]\d|3[01])"
             r"(?:[01]\d|2[0-3])?(?:[0-5]\d){0,2}(?:\.\d{1,4}|(?!\d|\.\d))(?:[+-]\d{4})?)(?!\w)",
-            rf"(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",
+            rf"(?P<reversed>(?P<rd>{_DAY})(?:st|nd|rd"
+            rf"|th)?(?:\s+of)?[\s-]*(?P<rm>{_ANY_MONTH})[\s,-]*(?P<ry>{_YEAR}))\b",
             rf"(?P<short>(?P<hd>{_DAY})-(?P<hm>{_ANY_MONTH})-(?P<hy>\d\d))\b",
             rf"(?P<number>(?P<um>0?[1-9]|1[0-2])[/-](?P<uy>{_YEAR})){_END}",
             rf"(?P<backward>{_DAY}(?:st|nd|rd|th)?(?:\s+of)?[\s-]+{_MONTH}\b)",
             rf"(?P<range>(?:0?[1-9]|1[0-2])/{_DAY}\s*(?:-|–|to|through)\s*(?:0?[1-9]|1[0-2])/{_DAY}"
             r"(?:/(?:\d{4}|\d\d))?)(?![\w/]|[.-]\d|\s*(?i:pain|scale|strength|mg))",
-            rf"(?P<bare>(?:0?[1-9]|1[0-2])/{_DAY})(?![\w/%]|[.-]\d|\s*(?i:pain|scale|strength|mm|tab|of|mg|bilat|in the))",
+            rf"(?P<bare>(?:0?[1-9]|1[0-2])/{_DAY})(?![\w/%]|[.-]\d|\s*(?i:pain|scale|strength|mm|tab|of|mg|bilat"
+            rf"|in the))",
         )
     )
     + ")"
@@ -159,7 +161,7 @@ def _named(month: str, year: str, day: str | None = None) -> Callable[[re.Match[
     return parts
 
 
-def _nothing(match: re.Match[str]) -> None:
+def _nothing(_: re.Match[str]) -> None:
     return None
 
 

@@ -94,7 +94,8 @@ def folded(word: str) -> str:
 def value_spans(text: str, values: Iterable[tuple[str, str]]) -> Iterator[Span]:
     """Yield where *values* stand in *text*, in any case, and numbers with any separators.
 
-    >>> [text[s.start : s.end] for text in ["555.010.2000 or 5550102000"] for s in value_spans(text, [("(555) 010-2000", "phone")])]
+    >>> text = "555.010.2000 or 5550102000"
+    >>> [text[span.start : span.end] for span in value_spans(text, [("(555) 010-2000", "phone")])]
     ['555.010.2000', '5550102000']
     """
     lower = text.lower()

@@ -25,44 +25,55 @@ _CUES: Final = (
     ),
     (
         "mrn",
-        r"mrn|mr\s?#|m\.r\.n\.|medical\s+record(?:s)?(?:\s+(?:number|no\.?))?|chart\s*(?:number|no\.?|\#)|hospital\s+(?:number|no\.?|id)"
-        r"|unit\s+(?:number|no\.?)|patient\s*(?:id|number|no\.?|\#|identifier)|pt\.?\s*(?:id|\#)|uhid|nhs(?:\s+(?:number|no\.?))?|empi|record\s+(?:number|no\.?)",
+        r"mrn|mr\s?#|m\.r\.n\.|medical\s+record(?:s)?(?:\s+(?:number|no\.?))?|chart\s*(?:number|no\.?|\#)"
+        r"|hospital\s+(?:number|no\.?|id)"
+        r"|unit\s+(?:number|no\.?)|patient\s*(?:id|number|no\.?|\#|identifier)|pt\.?\s*(?:id|\#)|uhid"
+        r"|nhs(?:\s+(?:number|no\.?))?|empi|record\s+(?:number|no\.?)",
         4,
     ),
     (
         "plan",
-        r"member(?:ship)?\s*(?:id|number|no\.?|\#)|policy(?:\s+holder)?\s*(?:id|number|no\.?|\#)?|subscriber\s*(?:id|number|no\.?|\#)?"
-        r"|beneficiary\s*(?:id|number|no\.?|\#)?|group\s*(?:id|number|no\.?|\#)|insurance\s*(?:id|number|no\.?|\#)|(?:health\s+)?plan\s*(?:id|number|no\.?|\#)"
+        r"member(?:ship)?\s*(?:id|number|no\.?|\#)|policy(?:\s+holder)?\s*(?:id|number|no\.?|\#)?"
+        r"|subscriber\s*(?:id|number|no\.?|\#)?"
+        r"|beneficiary\s*(?:id|number|no\.?|\#)?|group\s*(?:id|number|no\.?|\#)|insurance\s*(?:id|number|no\.?"
+        r"|\#)|(?:health\s+)?plan\s*(?:id|number|no\.?|\#)"
         r"|medicare(?:\s*(?:id|number|no\.?|\#))?|medicaid(?:\s*(?:id|number|no\.?|\#))?|hicn?|mbi",
         5,
     ),
     (
         "account",
-        r"account\s*(?:id|number|no\.?|\#)?|acct\.?\s*(?:number|no\.?|\#)?|billing\s*(?:id|number|no\.?|\#)|bank\s+account|iban|routing\s*(?:number|no\.?|\#)?"
+        r"account\s*(?:id|number|no\.?|\#)?|acct\.?\s*(?:number|no\.?|\#)?|billing\s*(?:id|number|no\.?|\#)"
+        r"|bank\s+account|iban|routing\s*(?:number|no\.?|\#)?"
         r"|(?:credit|debit)\s+card|invoice\s*(?:number|no\.?|\#)|guarantor\s*(?:id|number|no\.?|\#)",
         4,
     ),
     (
         "license",
-        r"(?:driver'?s?|medical|nursing|state)?\s*licen[sc]e(?:\s+plate)?\s*(?:id|number|no\.?|\#)?|lic\.?\s*(?:number|no\.?|\#)"
-        r"|certificate\s*(?:id|number|no\.?|\#)?|cert\.?\s*(?:number|no\.?|\#)|dea(?:\s*(?:number|no\.?|\#))?|npi|upin|passport|registration\s*(?:id|number|no\.?|\#)|dl\s?\#",
+        r"(?:driver'?s?|medical|nursing|state)?\s*licen[sc]e(?:\s+plate)?\s*(?:id|number|no\.?|\#)?"
+        r"|lic\.?\s*(?:number|no\.?|\#)"
+        r"|certificate\s*(?:id|number|no\.?|\#)?|cert\.?\s*(?:number|no\.?|\#)|dea(?:\s*(?:number|no\.?|\#))?"
+        r"|npi|upin|passport|registration\s*(?:id|number|no\.?|\#)|dl\s?\#",
         4,
     ),
     (
         "vehicle",
-        r"vin|vehicle\s+(?:identification|id)(?:\s+(?:number|no\.?))?|(?:license|number|registration)\s+plate|plates?|tag\s*(?:number|no\.?|\#)",
+        r"vin|vehicle\s+(?:identification|id)(?:\s+(?:number|no\.?))?|(?:license|number|registration)\s+plate"
+        r"|plates?|tag\s*(?:number|no\.?|\#)",
         4,
     ),
     (
         "device",
-        r"serial\s*(?:number|no\.?|\#)?|s/n|sn|device\s*(?:id|identifier|number|no\.?|serial|\#)|udi|lot\s*(?:number|no\.?|\#)?"
+        r"serial\s*(?:number|no\.?|\#)?|s/n|sn|device\s*(?:id|identifier|number|no\.?|serial|\#)|udi"
+        r"|lot\s*(?:number|no\.?|\#)?"
         r"|model\s*(?:number|no\.?|\#)|implant\s*(?:id|number|no\.?|\#)|imei|ref\s*\#",
         4,
     ),
     (
         "id",
-        r"accession\s*(?:id|number|no\.?|\#)?|(?:case|specimen|order|encounter|visit|report|confirmation|claim|reference|ref|tracking|study|document"
-        r"|employee|badge|student|requisition|prescription|rx|script|referral|authorization|auth|donor|sample|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn)"
+        r"accession\s*(?:id|number|no\.?|\#)?|(?:case|specimen|order|encounter|visit|report|confirmation|claim"
+        r"|reference|ref|tracking|study|document"
+        r"|employee|badge|student|requisition|prescription|rx|script|referral|authorization|auth|donor|sample"
+        r"|ticket|contract|member|transaction|csn|fin|barcode|military|dod|veteran|crn)"
         r"\s*(?:id|identifier|number|no\.?|\#)|\bids?\b|csn|fin|accession|edipi",
         4,
     ),
@@ -89,7 +100,8 @@ _MRN_FORM: Final = compiled(
     r"(?<![\w.-])\d{2,3}-\d{2}-\d{2,3}(?![\w-]|[./]\d)|(?<![\w.-])\d{3}-\d{3}-\d{3}(?![\w-]|\.\d)"
 )
 _CODED: Final = compiled(
-    r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct|omim|hgnc|cas|unii|mesh|umls|cui)\b"
+    r"(?i:\b(?:snomed(?:[- ]?ct)?|sct|loinc|icd(?:-?\d+)?(?:-cm)?|ndc|rxnorm|rxcui|cpt|hcpcs|pmid|pubmed|doi|nct"
+    r"|omim|hgnc|cas|unii|mesh|umls|cui)\b"
     r"(?:\s*(?:id|codes?|number|no\.?|\#|ct))?[\s:(#]*)\Z"
 )
 _UNIT: Final = compiled(r"\s*(?i:copies|iu\b|units?\b|cells|/|cfu|per\b|virions|ml\b|mg\b|platelets|colonies|%)")

@@ -12,7 +12,8 @@ from corpusmill.schemas.deidentification.known import Gathered, Known
 from corpusmill.schemas.errors import DataError
 
 PEOPLE: Final = re.compile(
-    rb'"resourceType"\s*:\s*"(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person|Organization|Location|Coverage|Account'
+    rb'"resourceType"\s*:\s*"(?:Patient|Practitioner|PractitionerRole|RelatedPerson|Person|Organization|Location'
+    rb"|Coverage|Account"
     rb'|Device|Consent|Encounter)"'
 )
 """Resources that `People` reads."""
@@ -145,7 +146,7 @@ class People:
 
 
 def is_denial(consent: dict[str, Any]) -> bool:
-    """Return whether *consent* denies the use of records: in R5 `decision`, in R4 `provision.type`, in STU3 `except`."""
+    """Return whether *consent* denies use: in R5 by `decision`, in R4 by `provision.type`, in STU3 by `except`."""
     if consent.get("decision") is not None:
         return bool(consent["decision"] == "deny")
     rules = [*_dicts(consent.get("policyRule")), *_dicts(consent.get("policy"))]

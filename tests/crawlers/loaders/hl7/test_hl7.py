@@ -13,7 +13,8 @@ from corpusmill.crawlers.loaders.hl7 import Hl7
 from tests.crawlers.loaders.reading import Row, rows
 
 PEOPLE = (
-    "PID|1||4482913^^^H^MR||EVERYWOMAN^EVE^E||19620320|F|||153 FERNWOOD DR^^STATESVILLE^OH^35292||(206)3345232|||||AC5554\r"
+    "PID|1||4482913^^^H^MR||EVERYWOMAN^EVE^E||19620320|F|||153 FERNWOOD DR^^STATESVILLE^OH^35292||(206)3345232||"
+    "|||AC5554\r"
     "NK1|1|Qwertz^Zorba|SPO\rPV1|1|O|||||0148^ADDISON^JAMES\r"
 )
 
