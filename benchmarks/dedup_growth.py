@@ -1,11 +1,13 @@
 """Measure how CPU and memory of near-duplicate removal grow with the number of documents.
 
-    python -m benchmarks.dedup_growth FOLDER [--documents 50000,200000,800000] [--copies 0.6]
+    python -m benchmarks.dedup_growth FOLDER [--documents 50000,200000,800000] [--copies 0.6 | --template]
         [--through command,recipe] [--workers 2] [--memory 2GB]
 
 FOLDER has Parquet files with the string columns `id` and `text`; a set consists of the first files of it. With
 `--copies SHARE`, that share of each set is replaced by changed copies of other documents of the set: half of the copies
 have one word in fifty changed, a quarter lost up to a tenth at the end, and a quarter are equal but for letter case.
+With `--template`, each document is a page of one template: 400 words that all have and 85 of its own, so that any two
+have a similarity of 0.69, and nearly all share a bucket.
 
 ``command`` measures `corpusmill dedup`, ``recipe`` a whole run that reads, deduplicates, splits and publishes. The
 script prints one line a measurement: CPU seconds and peak memory (proportional set size) of all processes, and CPU
@@ -21,7 +23,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,8 +40,18 @@ split: {train: 0.98, validation: 0.01, test: 0.01}
 """
 
 
-def write_set(files: Sequence[Path], documents: int, folder: Path, *, copies: float | None) -> None:
+TEMPLATE_WORDS: Final = 400
+OWN_WORDS: Final = 85
+
+
+def write_set(
+    files: Sequence[Path], documents: int, folder: Path, *, copies: float | None = None, has_template: bool = False
+) -> None:
     """Write the first *documents* of *files* to *folder*: as links where a file is used whole and unchanged.
+
+    Args:
+        copies: Share of the documents to replace by changed copies of others.
+        has_template: Whether to make each document a page of one template.
 
     Raises:
         ValueError: There are not enough documents.
@@ -50,11 +62,12 @@ def write_set(files: Sequence[Path], documents: int, folder: Path, *, copies: fl
             return
         rows = pq.ParquetFile(file).metadata.num_rows
         target = folder / f"part-{number:05}.parquet"
-        if rows <= left and copies is None:
+        if rows <= left and copies is None and not has_template:
             target.symlink_to(file.resolve())
         else:
             table = pq.read_table(file, columns=["id", "text"]).slice(0, left)
-            pq.write_table(table if copies is None else with_copies(table, copies, seed=number), target)
+            table = table if copies is None else with_copies(table, copies, seed=number)
+            pq.write_table(with_template(table) if has_template else table, target)
         left -= min(rows, left)
     if left:
         raise ValueError(f"the files have {documents - left:,} documents, not {documents:,}")
@@ -66,6 +79,17 @@ def with_copies(table: pa.Table, share: float, *, seed: int) -> pa.Table:
     texts = table["text"].to_pylist()
     own = max(1, round(len(texts) * (1 - share)))
     texts[own:] = [changed(texts[chance.randrange(own)], chance) for _ in texts[own:]]
+    return pa.table({"id": table["id"], "text": pa.array(texts, pa.string())})
+
+
+def with_template(table: pa.Table) -> pa.Table:
+    """Return *table* with the same words before and after `OWN_WORDS` words of each text."""
+    shared = [f"template{number}" for number in range(TEMPLATE_WORDS)]
+    half = TEMPLATE_WORDS // 2
+    texts = [
+        " ".join([*shared[:half], *text.split(" ", OWN_WORDS)[:OWN_WORDS], *shared[half:]])
+        for text in table["text"].to_pylist()
+    ]
     return pa.table({"id": table["id"], "text": pa.array(texts, pa.string())})
 
 
@@ -105,7 +129,7 @@ def measurements(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
         with tempfile.TemporaryDirectory() as folder:
             data = Path(folder) / "data"
             data.mkdir()
-            write_set(files, documents, data, copies=arguments.copies)
+            write_set(files, documents, data, copies=arguments.copies, has_template=arguments.template)
             for through in arguments.through.split(","):
                 with tempfile.TemporaryDirectory() as work:
                     row = measured(data, Path(work), options, through=through)
@@ -119,6 +143,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--documents", default="50000,200000,800000", help="sizes of the sets, with commas")
     parser.add_argument("--copies", type=float, help="share of each set that is replaced by changed copies")
+    parser.add_argument("--template", action="store_true", help="make all documents pages of one template")
     parser.add_argument("--through", default="command", help="command, recipe, or both with a comma")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--memory", help="bound of a worker, such as 2GB")

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
-from corpusmill.schemas.recipe import CrawlSource, LoadSource
+from corpusmill.schemas.recipe import LoadSource
 from corpusmill.schemas.storage import Store
 
 

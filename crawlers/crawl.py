@@ -19,9 +19,9 @@ from corpusmill.crawlers.partitions.sets import remove_sets
 from corpusmill.crawlers.preparation import prepare, published_already
 from corpusmill.crawlers.publication import finish
 from corpusmill.crawlers.rendering.browser import check_browser
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, file_lock
 
 _LOCK_PATIENCE_S: Final = 5.0
@@ -79,7 +79,7 @@ def crawl(
                 return finished
             job = prepare(source, raw_dir, path, limits, published, extend=extend, base=base, recrawl=recrawl, now=now)
             run_process(job, progress, keep_open=lock.fileno())
-            manifest = finish(job, published)
+            manifest = finish(source, job, published)
             remove_sets(published, LocalStore(raw_dir))
             return manifest
     except (OSError, sqlite3.OperationalError) as error:

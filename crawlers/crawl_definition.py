@@ -8,8 +8,8 @@ from typing import Any, Final
 from pydantic import ValidationError
 
 from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.schemas.crawl_source import BUDGET_FIELDS, CrawlSource, allows_budgets
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, allows_budgets
 
 _NOT_THE_CRAWL: Final = frozenset(("name", "contact", "delay", "refresh", "respect", "recrawl", "select", "drop"))
 """Fields of a source that may change during a crawl, because they do not affect what is fetched."""

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 
 from corpusmill.crawlers.frontier.ledger import LedgerRow
 from corpusmill.crawlers.frontier.refusal import UNREACHABLE
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import SourceError, UnfinishedError
-from corpusmill.schemas.recipe import CrawlSource
 
 
 def empty_crawl(source: CrawlSource, rows: Iterable[LedgerRow]) -> SourceError | UnfinishedError:

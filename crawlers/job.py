@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Final
 
 from corpusmill.crawlers.frontier.companions import Companion
-from corpusmill.crawlers.frontier.limits import Limits as FrontierLimits
 from corpusmill.crawlers.frontier.robots import PRODUCT_TOKEN
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.pace import Pace
 from corpusmill.crawlers.rendering.limits import PAGE_TIMEOUT_S
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.crawlers.source_values import SourceValues
 
 HTML_TYPES: Final = frozenset(("text/html", "application/xhtml+xml"))
 MAX_REDIRECTS: Final = 10
@@ -63,7 +62,7 @@ class Job:
         generation: Number of recrawls since the site was crawled from the start pages; 0 for such a crawl.
     """
 
-    source: CrawlSource
+    source: SourceValues
     raw_dir: Path
     frontier: Path
     first: int
@@ -91,7 +90,7 @@ class Job:
         """Return the job as one line of JSON."""
         return json.dumps(
             {
-                **{"source": self.source.model_dump(mode="json"), "limits": asdict(self.limits), "first": self.first},
+                **{"source": self.source.as_json(), "limits": asdict(self.limits), "first": self.first},
                 **{"raw_dir": str(self.raw_dir), "frontier": str(self.frontier), "tool": self.tool},
                 **{"started_at": self.started_at.isoformat(), "generation": self.generation},
             }
@@ -102,7 +101,7 @@ class Job:
         """Parse the result of `to_json`."""
         fields = json.loads(line)
         return cls(
-            source=CrawlSource.model_validate_json(json.dumps(fields["source"]), strict=True),
+            source=SourceValues.from_json(fields["source"]),
             raw_dir=Path(fields["raw_dir"]),
             frontier=Path(fields["frontier"]),
             first=fields["first"],
@@ -113,12 +112,10 @@ class Job:
         )
 
 
-def open_frontier(source: CrawlSource, path: Path, *, companions: Sequence[Companion] = ()) -> Frontier:
+def open_frontier(source: SourceValues, path: Path, *, companions: Sequence[Companion] = ()) -> Frontier:
     """Open the queue *path* of the crawl of *source*, with its budgets and *companions*."""
-    limits = FrontierLimits.of(source.max_pages, source.budgets)
-    return Frontier(
-        path, limits=limits, in_levels=source.max_depth is not None or limits.cuts_hosts, companions=companions
-    )
+    in_levels = source.max_depth is not None or source.limits.cuts_hosts
+    return Frontier(path, limits=source.limits, in_levels=in_levels, companions=companions)
 
 
 def tool_name(version: str) -> str:

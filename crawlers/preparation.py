@@ -15,9 +15,10 @@ from corpusmill.crawlers.publication import about, sweep_elsewhere, write_manife
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.seeding import seed_recrawl
+from corpusmill.crawlers.source_values import SourceValues
 from corpusmill.crawlers.warc import archive_name
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 
@@ -32,7 +33,7 @@ def published_already(
     published = read_raw_manifest(store, source=source.name)
     if published is None or not path.exists():
         return None
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     try:
         if frontier.get("finished") != 0 or not _is_published(source, frontier, published):
             return None
@@ -61,7 +62,7 @@ def prepare(
     """Open the queue of the unfinished crawl, or of a new one, and number its files."""
     published = read_raw_manifest(store, source=source.name)
     defined = definition(source)
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     finished = frontier.get("finished")
     if finished == 1 and extend and is_published_in_place(raw_dir, store) and _is_complete(raw_dir, published):
         _reopen(source, frontier)
@@ -80,7 +81,7 @@ def prepare(
     sweep(raw_dir, published if is_published_in_place(raw_dir, store) else None, first=job.first, name=source.name)
     store.remove_drafts()
     if published is None or not published.finished:
-        write_manifest(store, RawManifest(**about(job), finished=False, files=()))
+        write_manifest(store, RawManifest(**about(source, job), finished=False, files=()))
     return job
 
 
@@ -102,7 +103,7 @@ def _new_queue(
 ) -> Frontier:
     """Make the queue of a crawl from what *source* names, or of a recrawl of *parent*."""
     known = KnownPages()
-    frontier = open_frontier(source, path, companions=(known,))
+    frontier = open_frontier(SourceValues.of(source), path, companions=(known,))
     if parent is None:
         seed(frontier, source, base=base)
     else:
@@ -114,7 +115,7 @@ def _new_queue(
 def _job(source: CrawlSource, raw_dir: Path, path: Path, limits: Limits, frontier: Frontier) -> Job:
     started_at = frontier.get("started_at")
     return Job(
-        source=source,
+        source=SourceValues.of(source),
         raw_dir=raw_dir,
         frontier=path,
         first=frontier.get("first"),

@@ -25,6 +25,7 @@ from corpusmill.crawlers.frontier.sessions import record_start
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.crawlers.rendering.unanswered import Unanswered
 from corpusmill.crawlers.spiders.site import SiteSpider
 from corpusmill.crawlers.warc import WarcWriter, archive_name
 from corpusmill.schemas.interrupts import ignore_interrupts
@@ -74,7 +75,7 @@ def run(job: Job) -> None:
         OSError, sqlite3.OperationalError: The disk is full or not available; the crawl can be resumed.
     """
     known = KnownPages()
-    frontier = open_frontier(job.source, job.frontier, companions=(known,))
+    frontier = open_frontier(job.source, job.frontier, companions=(known, Unanswered()))
     writer = open_archive(job, frontier)
     record_start(frontier)
     reporter = ProgressReporter(frontier)

@@ -26,6 +26,8 @@ from corpusmill.crawlers.job import Job, open_frontier
 from corpusmill.crawlers.recrawl.captures import microseconds
 from corpusmill.crawlers.recrawl.known import KnownPages
 from corpusmill.crawlers.recrawl.results import pages_after, recrawl_counts
+from corpusmill.crawlers.rendering.unanswered import Unanswered
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.crawled_pages import write_tables
 from corpusmill.schemas.document import RAW_LEDGER
 from corpusmill.schemas.errors import UnfinishedError
@@ -38,17 +40,20 @@ _LEDGER_ROWS: Final = 16_384
 _HOSTS_NAMED: Final = 10
 
 
-def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
-    """Publish a crawl whose queue is empty, the manifest last, then remove the files that it no longer needs.
+def finish(source: CrawlSource, job: Job, store: Store, *, is_partition: bool = False) -> RawManifest:
+    """Publish the crawl *job* of *source*, whose queue is empty, and remove the files that it no longer needs.
+
+    The manifest is written last, before files are removed.
 
     Args:
         is_partition: Whether the crawl may go on with links that others find: it may have no page, and all files stay.
     """
-    known = KnownPages()
-    frontier = open_frontier(job.source, job.frontier, companions=(known,))
+    known, unanswered = KnownPages(), Unanswered()
+    frontier = open_frontier(job.source, job.frontier, companions=(known, unanswered))
     try:
-        _check_pages(job, frontier, may_be_empty=is_partition)
-        manifest = _manifest(job, frontier, known, read_raw_manifest(store, source=job.source.name))
+        _check_pages(source, job, frontier, may_be_empty=is_partition)
+        manifest = _manifest(source, job, frontier, known, read_raw_manifest(store, source=job.source.name))
+        manifest = manifest.model_copy(update={"counts": {**manifest.counts, **unanswered.counts()}})
         if not is_published_in_place(job.raw_dir, store):
             _send(job, store, manifest)
             marks = store.marks()
@@ -64,14 +69,16 @@ def finish(job: Job, store: Store, *, is_partition: bool = False) -> RawManifest
     return manifest
 
 
-def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawManifest | None) -> RawManifest:
+def _manifest(
+    source: CrawlSource, job: Job, frontier: Frontier, known: KnownPages, published: RawManifest | None
+) -> RawManifest:
     """Write the tables of a finished crawl, and return its manifest, which lists the earlier archives in use too."""
     responses = known.responses()
     pages = job.raw_dir / table_name("pages", job.first)
     gone = job.raw_dir / table_name("gone", job.first)
     fates, archived = Counter[str](), set[str]()
     after = pages_after(
-        known.results(), at=microseconds(job.started_at), bounds=job.source.recrawl, counts=fates, archives=archived
+        known.results(), at=microseconds(job.started_at), bounds=source.recrawl, counts=fates, archives=archived
     )
     has_gone = write_tables(after, known=pages, gone=gone) > 0
     earlier = () if published is None else published.files
@@ -80,7 +87,7 @@ def _manifest(job: Job, frontier: Frontier, known: KnownPages, published: RawMan
     counts = frontier.counts()
     counts["responses"] -= known.revisits()
     return RawManifest(
-        **about(job),
+        **about(source, job),
         finished=True,
         files=(*kept, *new),
         counts=counts | (recrawl_counts(fates) if job.generation else {}),
@@ -117,7 +124,7 @@ def sweep_elsewhere(raw_dir: Path, store: Store, manifest: RawManifest) -> None:
     LocalStore(raw_dir).remove(*(name for name in file_names(manifest) if (raw_dir / name).exists()))
 
 
-def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
+def _check_pages(source: CrawlSource, job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
     """Raise if the crawl fetched no page and may not be empty, or if a host stopped answering."""
     if stalled := frontier.stalled_hosts(_HOSTS_NAMED + 1):
         hint = "run the same command to resume when the host is available again"
@@ -128,7 +135,7 @@ def _check_pages(job: Job, frontier: Frontier, *, may_be_empty: bool) -> None:
     if job.generation and any(rule == "robots.disallowed" for _, _, _, rule, _, _ in frontier.ledger()):
         return  # what the owner says of all pages, which are gone
     frontier.remember(finished=1)
-    raise empty_crawl(job.source, frontier.ledger())
+    raise empty_crawl(source, frontier.ledger())
 
 
 def _write_ledger(job: Job, frontier: Frontier, known: KnownPages | None) -> Path:
@@ -159,14 +166,14 @@ def _message(url: str, rule: str, message: str | None, known: KnownPages | None)
     return lost if message is None else f"{message}; {lost}"
 
 
-def about(job: Job) -> dict[str, Any]:
-    """Return the fields of the raw manifest that describe the crawl *job* itself."""
+def about(source: CrawlSource, job: Job) -> dict[str, Any]:
+    """Return the fields of the raw manifest that describe the crawl *job* of *source* itself."""
     return {
         "source": job.source.name,
         "kind": "crawl",
         "format": "warc",
         "created_at": job.started_at,
-        "definition": job.source.model_dump(mode="json"),
+        "definition": source.model_dump(mode="json"),
     }
 
 

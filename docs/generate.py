@@ -27,6 +27,7 @@ from corpusmill.pipelines.registry import STAGES  # noqa: E402
 from corpusmill.pipelines.stages.cuts import CUT  # noqa: E402
 from corpusmill.schemas import crawled_pages, document, errors  # noqa: E402
 from corpusmill.schemas.budgets import CrawlBudgets, HostBudgets  # noqa: E402
+from corpusmill.schemas.crawl_source import CrawlSource, Recrawl  # noqa: E402
 from corpusmill.schemas.crawl_statistics import (  # noqa: E402
     CrawlStatistics,
     DepthStatistics,
@@ -37,7 +38,7 @@ from corpusmill.schemas.crawl_statistics import (  # noqa: E402
 )
 from corpusmill.schemas.error_rules import CRAWL_RULES, ERROR_RULES  # noqa: E402
 from corpusmill.schemas.optouts import OPTOUT_RULES  # noqa: E402
-from corpusmill.schemas.recipe import Checks, CrawlSource, LoadSource, Recipe, Recrawl, Shards, Split  # noqa: E402
+from corpusmill.schemas.recipe import Checks, LoadSource, Recipe, Shards, Split  # noqa: E402
 from corpusmill.training.config import TrainConfig  # noqa: E402
 
 REFERENCE: Final = ROOT / "docs" / "reference"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from corpusmill.pipelines.engines.driver import Engine, Observer, Silent
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.running.run import Options, run
 from corpusmill.pipelines.workspace import Workspace

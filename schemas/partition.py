@@ -9,8 +9,6 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
-from corpusmill.schemas.problems import HintedValueError
-
 MAX_PARTITIONS: Final = 1000
 
 
@@ -34,6 +32,8 @@ class Partition:
         >>> Partition.parse("2/3")
         Partition(index=2, count=3)
         """
+        from corpusmill.schemas.problems import HintedValueError  # imports pydantic
+
         match = re.fullmatch(r"([0-9]{1,4})/([0-9]{1,4})", text)
         if match is None:
             raise HintedValueError("expected the form I/N", instead="1/2")

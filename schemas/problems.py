@@ -79,6 +79,11 @@ def hint_among(name: object, known: Sequence[str], *, noun: str) -> str | None:
     return "; ".join(part for part in (f"did you mean `{close}`?" if close else None, allowed) if part) or None
 
 
+def hint_for_top_level(name: str) -> str:
+    """Return the hint for a field of the whole file that stands elsewhere."""
+    return f"`{name}` is a top-level field: write it without indentation, like `stages`"
+
+
 def shown(value: Any) -> str:
     """Return *value* for a message: on one line, and shortened if long.
 
@@ -98,12 +103,14 @@ class Section(Generic[Model]):
         place: Its place in the file; ``()`` for the whole file.
         label: Its name in messages; may be empty.
         fields: The allowed names, if there are more than the fields of the model.
+        top_level: Names of fields of the whole file, which the section does not have.
     """
 
     place: Place
     label: str
     model: type[Model]
     fields: tuple[str, ...] | None = None
+    top_level: tuple[str, ...] = ()
 
 
 class Problems:
@@ -458,6 +465,8 @@ def _hint_for_unknown(section: Section[Any], place: Place) -> str:
     before, colon, after = name.partition(":")
     if colon and before in known:
         return f"put a space after the colon: `{before}: {after}`"
+    if len(place) == 1 and name in section.top_level:
+        return hint_for_top_level(name)
     return hint_among(name, known, noun="fields") or f"remove `{name}`: no field is allowed here"
 
 

@@ -26,7 +26,7 @@ from corpusmill.pipelines.dataset.garbage import collect
 from corpusmill.pipelines.dataset.health import verified
 from corpusmill.pipelines.dataset.version import open_version
 from corpusmill.pipelines.planning.explain import explain_plan
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace, workspace_at
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError

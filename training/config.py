@@ -7,9 +7,9 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from corpusmill.schemas.field_types import Name
 from corpusmill.schemas.located_yaml import TRAINING, LocatedYaml, dump_yaml, parse_yaml, read_yaml
 from corpusmill.schemas.problems import HintedValueError, Problems, Section
-from corpusmill.schemas.recipe import Name
 
 
 def _not_gpu(value: object) -> object:

@@ -2,20 +2,43 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from benchmarks.crawl_site.crawling import archives, command, recipe_of
 from benchmarks.crawl_site.server import Nginx
 from benchmarks.peers.reporting import cost_of, program
 from benchmarks.runs.measuring import Cost
 
+_TOOLS: Final = ("corpusmill", "scrapy")
+
 
 def costs(site: Nginx, rounds: int) -> list[dict[str, Any]]:
-    """Return a row for each crawl; the two tools take turns, so that both meet the same load."""
-    return [row(site, tool) for _ in range(rounds) for tool in ("corpusmill", "scrapy")]
+    """Return a row for each crawl; the two tools take turns, so that both meet the same load.
+
+    A first round, which is not measured, compiles the modules of both, as an installation with pip does.
+    """
+    with _compiled_modules():
+        return [row(site, tool) for _ in range(rounds + 1) for tool in _TOOLS][len(_TOOLS) :]
+
+
+@contextmanager
+def _compiled_modules() -> Iterator[None]:
+    """Let Python keep compiled modules in a folder of their own during the block."""
+    before = dict(os.environ)
+    with tempfile.TemporaryDirectory(prefix="compiled-") as folder:
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def row(site: Nginx, tool: str) -> dict[str, Any]:

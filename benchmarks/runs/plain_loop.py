@@ -34,8 +34,9 @@ from corpusmill.pipelines.engines.context import TaskContext, WholeTable, runnin
 from corpusmill.pipelines.engines.driver import renamed
 from corpusmill.pipelines.engines.plan import Plan, units
 from corpusmill.pipelines.engines.sorting import sorted_positions
-from corpusmill.pipelines.planning.loaded import planned, read_recipe
+from corpusmill.pipelines.planning.loaded import planned
 from corpusmill.pipelines.planning.plan import CorpusPlan
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sources import source_input
 from corpusmill.pipelines.running.sources import acquire
 from corpusmill.pipelines.workspace import Workspace

@@ -13,7 +13,7 @@ from corpusmill.commands.place import workspace_of
 from corpusmill.commands.sizes import memory_option
 from corpusmill.schemas.errors import UnfinishedError, UsageError
 from corpusmill.terminal.console import Console, table
-from corpusmill.terminal.figures import crawled_lines, moment, plural, refused_lines, registered_lines, size
+from corpusmill.terminal.figures import crawled_lines, gone_lines, moment, plural, refused_lines, registered_lines, size
 from corpusmill.terminal.progress import WRITE, ends_line, label
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def _result_as_text(result: Mapping[str, Any]) -> str:
     if all(step["cached"] for step in result["steps"]):
         lines.append(f"every step was reused ({len(result['steps'])} of {len(result['steps'])})")
     lines += [f"  {result['path']}", f"  {result['path']}/report.html"]
+    lines += gone_lines(result["gone"])
     lines += refused_lines(result["refused"], rules=_RULES_SHOWN)
     return "\n".join(lines)
 
@@ -95,8 +96,8 @@ def plan(console: Console, recipe: Path, limit: int | None) -> None:
     """
     from corpusmill.pipelines.planning.contents import content_warnings
     from corpusmill.pipelines.planning.explain import explain_plan
-    from corpusmill.pipelines.planning.loaded import read_recipe
     from corpusmill.pipelines.planning.order import late_extraction
+    from corpusmill.pipelines.planning.reading import read_recipe
 
     workspace, acquisition = workspace_of(console), console.parts["acquisition"]
     explained = explain_plan(recipe, workspace=workspace, acquisition=acquisition, limit=limit)
@@ -205,7 +206,7 @@ def _acquire(
         do_without_pandas()
 
     from corpusmill.pipelines.engines.driver import Silent
-    from corpusmill.pipelines.planning.loaded import read_recipe
+    from corpusmill.pipelines.planning.reading import read_recipe
     from corpusmill.pipelines.running.sources import acquire
     from corpusmill.schemas.problems import nearest
     from corpusmill.terminal.progress import Lines

@@ -94,7 +94,10 @@ def list_(console: Console) -> None:
 @click.argument("name", required=False)
 @click.pass_obj
 def history(console: Console, name: str | None) -> None:
-    """List the runs of the schedule NAME, or of all schedules, newest first."""
+    """List the runs of the schedule NAME, or of all schedules, newest first.
+
+    The newest 1,000 runs of each schedule are kept.
+    """
     opened = _table(console)
     if name is not None:
         opened.schedule(name)

@@ -19,6 +19,7 @@ from corpusmill.terminal.figures import moment, plural, refused_lines, size
 
 _EXIT_WARNINGS: Final = 4
 _RULES_SHOWN: Final = 10
+_MAX_EXAMPLES: Final = 100_000
 _ALL_FILES: Final = "all files"
 """The size of a version: shards, ledger, signals and descriptions. A report states that of the shards."""
 _SHORT: Final = 8
@@ -70,7 +71,11 @@ def _publication(row: dict[str, Any]) -> dict[str, Any]:
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
 @click.option(
-    "--examples", type=click.IntRange(0, 1000), default=3, show_default=True, help="Documents to show of each kind."
+    "--examples",
+    type=click.IntRange(0, _MAX_EXAMPLES),
+    default=3,
+    show_default=True,
+    help="Documents to show of each kind.",
 )
 @click.pass_obj
 def diff(console: Console, old: str, new: str, examples: int) -> None:
@@ -103,6 +108,10 @@ def _diff_as_text(result: dict[str, Any]) -> str:
     for kind, documents in result["examples"].items():
         for document in documents:
             lines += _example_lines(kind, document)
+        if more := result[kind] - len(documents):
+            option = f"--examples {min(result[kind], _MAX_EXAMPLES)}"
+            shown = "shows all" if result[kind] <= _MAX_EXAMPLES else f"shows {_MAX_EXAMPLES:,} of them"
+            lines += [f"… and {plural(more, f'more {kind} document')}; `{option}` {shown}", ""]
     return "\n".join(lines).rstrip()
 
 

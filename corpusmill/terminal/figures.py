@@ -17,6 +17,7 @@ _UNITS: Final = ((10**12, "TB"), (10**9, "GB"), (10**6, "MB"), (10**3, "kB"))
 _URL_CHARACTERS: Final = 100
 _KINDS_SHOWN: Final = 6
 _REFUSED: Final = "refused."
+_UNANSWERED: Final = "unanswered."
 
 
 def size(number: float) -> str:
@@ -67,6 +68,17 @@ def registered_lines(manifest: RawManifest) -> list[str]:
     return lines
 
 
+_NO_LONGER: Final = "are no longer published, because their pages are gone"
+_GONE: Final = {
+    "gone.404": "not found in two recrawls in a row",
+    "gone.410": "removed by the site",
+    "gone.redirected": "redirects to another page",
+    "gone.disallowed": "disallowed by robots.txt",
+    "gone.noindex": "marked as noindex",
+}
+"""Why a page is gone, after a number of documents."""
+
+
 def suffix_of(name: str) -> str:
     """Return what the name of a file ends with, from its last dot.
 
@@ -97,6 +109,12 @@ def crawled_lines(manifest: RawManifest) -> list[str]:
         lines.append(f"  pages: {', '.join(parts)}")
     if manifest.statistics is not None:
         lines.append(f"  {_speed(manifest.statistics)}")
+    unanswered = {name.removeprefix(_UNANSWERED): n for name, n in counts.items() if name.startswith(_UNANSWERED)}
+    if unanswered:
+        kinds = ", ".join(
+            f"{n:,} × {kind}" for kind, n in sorted(unanswered.items(), key=lambda item: (-item[1], item[0]))
+        )
+        lines.append(f"  requests of rendered pages not answered, because they cannot change the text: {kinds}")
     rules = {name.removeprefix(_REFUSED): n for name, n in counts.items() if name.startswith(_REFUSED)}
     if rules:
         rows = [{"rule": rule, "URLs": n} for rule, n in sorted(rules.items(), key=lambda item: (-item[1], item[0]))]
@@ -114,6 +132,22 @@ def _speed(statistics: CrawlStatistics) -> str:
     ]
     parts += [f"resumed {plural(statistics.processes - 1, 'time')}"] if statistics.processes > 1 else []
     return ", ".join(parts)
+
+
+def gone_lines(gone: Mapping[str, int]) -> list[str]:
+    """Return lines on the documents that are not published because a recrawl found their pages gone, by rule.
+
+    >>> print(*gone_lines({"gone.404": 2, "gone.redirected": 1}), sep="\\n")
+    3 documents are no longer published, because their pages are gone:
+      2 not found in two recrawls in a row (gone.404)
+      1 redirects to another page (gone.redirected)
+    """
+    if not gone:
+        return []
+    total, reasons = sum(gone.values()), sorted(gone.items(), key=lambda item: (-item[1], item[0]))
+    which = "is no longer published, because its page is gone" if total == 1 else _NO_LONGER
+    lines = [f"  {number:,} {_GONE.get(rule, '')} ({rule})" for rule, number in reasons]
+    return [f"{plural(total, 'document')} {which}:", *lines]
 
 
 def refused_lines(crawls: Sequence[Mapping[str, Any]], *, rules: int | None = None) -> list[str]:

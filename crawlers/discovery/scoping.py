@@ -6,15 +6,15 @@ import json
 
 from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Frontier
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.crawlers.source_values import SourceValues
 
 _HOSTS = "hosts"
 
 
-def crawl_scope(source: CrawlSource, frontier: Frontier) -> Scope:
+def crawl_scope(source: SourceValues, frontier: Frontier) -> Scope:
     """Return the scope of the crawl of *source*: the hosts that the recipe names, and those of its lists of URLs."""
     scope = Scope.of(
-        (*source.start_urls, *source.listed_sitemaps, *source.listed_feeds),
+        (*source.start_urls, *source.sitemaps, *source.feeds),
         allow=source.allow,
         deny=source.deny,
         max_depth=source.max_depth,

@@ -14,7 +14,7 @@ from corpusmill.crawlers.frontier.entries import Link
 from corpusmill.crawlers.frontier.scope import Scope
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.references import resolved_url
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.urls import authority, canonical_url
 
 _BATCH: Final = 10_000

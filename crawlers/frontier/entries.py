@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -74,6 +75,7 @@ class Settled:
         size: Bytes of the body.
         sketch: Sketch of the page's words; None if there is no page.
         note: A value for the companions of the queue, which store it.
+        unanswered: Requests of a rendered page that were not answered because of their kind, by kind.
     """
 
     state: State
@@ -84,3 +86,4 @@ class Settled:
     size: int = 0
     sketch: bytes | None = None
     note: Any = None
+    unanswered: Mapping[str, int] = field(default_factory=dict)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from corpusmill.schemas.budgets import CrawlBudgets
+if TYPE_CHECKING:
+    from corpusmill.schemas.budgets import CrawlBudgets
 
 NO_LIMIT: Final = 1 << 62
 PAGES: Final = "budget.pages"

@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from corpusmill.crawlers.loaders.streams import decompressed_bytes, file_size
 from corpusmill.schemas.document import MAX_BATCH_BYTES, MAX_BATCH_ROWS, OFFER
 from corpusmill.schemas.metadata import metadata_column
-from corpusmill.schemas.optouts import RESPECT_DESCRIPTION, Respect, respected_kinds
+from corpusmill.schemas.optouts import respected_kinds
+from corpusmill.schemas.respect import RESPECT_DESCRIPTION, Respect
 from corpusmill.schemas.selectors import DROP_DESCRIPTION, SELECT_DESCRIPTION, Selector, selectors_as_json
 from corpusmill.schemas.vectors import VECTOR
 

@@ -30,11 +30,11 @@ from corpusmill.crawlers.partitions.preparation import (
 from corpusmill.crawlers.partitions.sets import read_manifests, refuse_unsupported
 from corpusmill.crawlers.publication import about, finish, write_manifest
 from corpusmill.crawlers.rendering.browser import check_browser
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.partition_sets import PartitionManifest, manifest_name, missing
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store, file_lock
 
 POLL_S: Final = 10.0
@@ -85,7 +85,8 @@ def crawl_partition(
             before = Published(published, place)
             part = prepare_partition(source, raw_dir, path, limits, partition, before=before, folder=base)
             if published is None or not published.finished:
-                unfinished = RawManifest(**about(part.job), finished=False, files=(), partition_set=part.set_id)
+                fields = about(part.source, part.job)
+                unfinished = RawManifest(**fields, finished=False, files=(), partition_set=part.set_id)
                 write_manifest(place, unfinished)
             shared = place.below(part.set_id)
             while reasons := missing(manifests := _advance(part, shared, progress, lock.fileno()), partition.count):
@@ -138,7 +139,7 @@ def _reopen(frontier: Frontier) -> None:
 def _publish(part: PartitionJob, store: Store) -> None:
     """Publish the files of the partition, then its manifest, which names the links that it knew."""
     job = part.job
-    crawl = finish(job, store.below(part.folder), is_partition=True)
+    crawl = finish(part.source, job, store.below(part.folder), is_partition=True)
     frontier = open_frontier(job.source, job.frontier)
     try:
         links = write_links(frontier, part.partition, store, folder=part.folder)
@@ -159,7 +160,7 @@ def _publish(part: PartitionJob, store: Store) -> None:
 def _complete(part: PartitionJob, store: Store, manifests: Mapping[int, PartitionManifest]) -> RawManifest:
     """Publish the whole crawl, and store that this machine knows of it."""
     manifest = complete(store, manifests, set_id=part.set_id, base=part.base)
-    reported(part.job.frontier, part.job.source, manifest)
+    reported(part.job.frontier, part.source, manifest)
     return manifest
 
 

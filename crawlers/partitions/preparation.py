@@ -15,9 +15,10 @@ from corpusmill.crawlers.frontier.store import PARTITION, Frontier
 from corpusmill.crawlers.job import Job, Limits, open_frontier
 from corpusmill.crawlers.partitions.sets import base_of, is_empty, is_set, set_id
 from corpusmill.crawlers.preparation import tool
+from corpusmill.crawlers.source_values import SourceValues
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 FINISHED: Final = "finished"
@@ -27,13 +28,14 @@ _TOKEN_DIGITS: Final = 8
 
 
 class PartitionJob(NamedTuple):
-    """The crawl of one partition of the set *set_id*, which replaces the crawl *base*.
+    """The crawl of one partition of *source* in the set *set_id*, which replaces the crawl *base*.
 
     Args:
         job: The crawl, whose folder is in that of the set.
         folder: Name of this folder. It belongs to one queue, so no other machine writes to it.
     """
 
+    source: CrawlSource
     job: Job
     partition: Partition
     set_id: str
@@ -60,7 +62,7 @@ def reported(path: Path, source: CrawlSource, published: RawManifest | None) -> 
     """
     if published is None or published.partition_set is None or not published.finished or not path.exists():
         return False
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     try:
         is_news = frontier.get("set") == published.partition_set and not frontier.get("reported")
         if is_news:
@@ -87,7 +89,7 @@ def prepare_partition(
         folder: Folder from which the paths of lists of URLs start.
     """
     base = base_of(before.manifest)
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     if not _is_current(frontier, source, base=base) or is_empty(frontier.get("set"), before.store):
         frontier.close()
         for old in path.parent.glob(f"{path.name}*"):
@@ -100,7 +102,7 @@ def prepare_partition(
     frontier.close()
     _sweep(raw_dir, partition, published=before.manifest, current=f"{current}/{name}")
     job = Job(
-        source=source,
+        source=SourceValues.of(source),
         raw_dir=raw_dir / current / name,
         frontier=path,
         first=0,
@@ -109,7 +111,7 @@ def prepare_partition(
         limits=limits,
     )
     job.raw_dir.mkdir(parents=True, exist_ok=True)
-    return PartitionJob(job, partition, current, base, name)
+    return PartitionJob(source, job, partition, current, base, name)
 
 
 def _is_current(frontier: Frontier, source: CrawlSource, *, base: str) -> bool:
@@ -121,10 +123,10 @@ def _is_current(frontier: Frontier, source: CrawlSource, *, base: str) -> bool:
 def _new_queue(
     source: CrawlSource, path: Path, partition: Partition, *, base: str, folder: Path, store: Store
 ) -> Frontier:
-    frontier = open_frontier(source, path)
+    frontier = open_frontier(SourceValues.of(source), path)
     frontier.remember(**{PARTITION: str(partition)})
     frontier.close()
-    frontier = open_frontier(source, path)  # now as the queue of a partition
+    frontier = open_frontier(SourceValues.of(source), path)  # now as the queue of a partition
     seed(frontier, source, base=folder)
     frontier.remember(
         **{FINISHED: 0, PUBLISHED: 0, "base": base, "definition": definition(source)},

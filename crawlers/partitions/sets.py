@@ -15,11 +15,11 @@ from pydantic import ValidationError
 
 from corpusmill.crawlers.crawl_definition import definition
 from corpusmill.crawlers.discovery.seeding import start_links
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import DamagedFileError, UsageError
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.partition_sets import PartitionManifest, manifest_name
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 
 EMPTY: Final = "empty.json"

@@ -129,7 +129,8 @@ def _in_words(text: str) -> str | None:
 
 def published(article: etree._Element) -> datetime | None:
     """Return the earliest complete day of publication; without one, the earliest month or year."""
-    days, others = [], []
+    days: list[datetime] = []
+    others: list[datetime] = []
     for element in article.iterfind("front/article-meta/pub-date"):
         if (element.get("pub-type") or element.get("date-type") or "pub") in {
             "pmc-release",

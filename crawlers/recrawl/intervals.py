@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
-from corpusmill.schemas.recipe import Recrawl
 
 FASTER: Final = 0.5
 """Factor of the interval of a page whose text changed."""

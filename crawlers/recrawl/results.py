@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from corpusmill.crawlers.recrawl.intervals import missing_rule, next_interval_s
 from corpusmill.crawlers.recrawl.known import Result
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
-from corpusmill.schemas.recipe import Recrawl
 
 
 def pages_after(

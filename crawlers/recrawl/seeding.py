@@ -23,11 +23,11 @@ from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.load import changed_files
 from corpusmill.crawlers.recrawl.intervals import is_due
 from corpusmill.crawlers.recrawl.known import KnownPages
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.crawled_pages import read_crawled_pages
 from corpusmill.schemas.errors import DamagedFileError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import Store
 from corpusmill.schemas.urls import canonical_key, canonical_url
 

@@ -29,11 +29,18 @@ _MARKUP: Final = """(() => {
 
 @dataclass(frozen=True)
 class Rendering:
-    """A rendered page: its markup, the addresses to which it tried to navigate, and its refused requests by URL."""
+    """A rendered page: its markup, the addresses to which it tried to navigate, and what it did not get.
+
+    Args:
+        refused: Refused requests, by URL.
+        unanswered: Number of requests that were not answered because of their kind: ``image``, ``font``, ``media``,
+            ``frame``, ``websocket`` and others.
+    """
 
     markup: str
     navigations: tuple[str, ...]
     refused: dict[str, Refusal]
+    unanswered: dict[str, int]
 
 
 async def render(
@@ -69,7 +76,7 @@ async def render(
         raise Refusal("render.failed", str(error).strip().splitlines()[0][:200]) from error
     except TimeoutError as error:
         raise Refusal("render.timeout", f"the scripts of the page did not end in {timeout_s + ANSWER_S:g} s") from error
-    return Rendering(markup, tuple(visit.navigations), visit.requests.refused)
+    return Rendering(markup, tuple(visit.navigations), visit.requests.refused, dict(visit.requests.unanswered))
 
 
 @asynccontextmanager
@@ -106,7 +113,7 @@ class _Visit:
     async def load(self, context: BrowserContext) -> None:
         """Open the page."""
         await context.route("**/*", self._route)
-        await context.route_web_socket("**/*", _close_socket)
+        await context.route_web_socket("**/*", self._close_socket)
         page = self._page = await asyncio.wait_for(context.new_page(), ANSWER_S)
         context.on("page", _close_window)
         page.on("load", self._loaded)
@@ -134,11 +141,16 @@ class _Visit:
         if not request.is_navigation_request():
             return await self.requests.answer(request.url, kind=request.resource_type, method=request.method)
         if self._page is None or _frame(request) != self._page.main_frame:
+            self.requests.unanswered["frame"] += 1
             return None
         document, self._document = self._document, None
         if document is None and request.method == "GET":
             self.navigations[request.url] = None
         return document
+
+    async def _close_socket(self, socket: WebSocketRoute) -> None:
+        self.requests.unanswered["websocket"] += 1
+        await socket.close()
 
     async def settle(self, timeout_s: float) -> None:
         """Wait until the page has loaded and no longer waits for responses, or the time is over."""
@@ -180,10 +192,6 @@ async def _evaluate(context: BrowserContext, page: Page, expression: str) -> Any
     if "exceptionDetails" in result:
         raise Refusal("render.failed", "the markup of the page cannot be read")
     return result["result"]["value"]
-
-
-async def _close_socket(socket: WebSocketRoute) -> None:
-    await socket.close()
 
 
 async def _close_window(page: Page) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -126,11 +126,13 @@ class Requests:
         resources: Answers them.
         pending: Requests that wait for a response.
         refused: Refused requests, by URL.
+        unanswered: Number of requests that were not answered because of their kind, by kind.
     """
 
     resources: Resources
     pending: int = 0
     refused: dict[str, Refusal] = field(default_factory=dict)
+    unanswered: Counter[str] = field(default_factory=Counter)
     _answered: int = 0
 
     async def answer(self, url: str, *, kind: str, method: str) -> Answer | None:
@@ -140,6 +142,7 @@ class Requests:
             kind: What the browser needs it for, such as ``script`` or ``image``.
         """
         if kind not in _FETCHED:
+            self.unanswered[kind] += 1
             return None
         self.pending += 1
         try:

@@ -172,7 +172,7 @@ class SiteSpider(Spider):
 
     def add_sitemaps(self, urls: Iterable[str], *, robots: str) -> None:
         """Queue the sitemaps *urls* that the robots.txt at *robots* names, if the recipe follows it."""
-        if self._source.sitemaps is True and authority(canonical_url(robots)) in self._scope.authorities:
+        if self._source.finds_sitemaps and authority(canonical_url(robots)) in self._scope.authorities:
             self.frontier.seed(sitemap_links(urls, robots=robots, scope=self._scope))
 
     def refused(self, failure: Failure) -> list[Outcome]:
@@ -222,7 +222,7 @@ class SiteSpider(Spider):
 
     def _announces_feeds(self, entry: Entry) -> bool:
         """Return whether the feeds that the page *entry* announces are read: it is one at which the crawl starts."""
-        return self._source.feeds is True and not entry.depth
+        return self._source.finds_feeds and not entry.depth
 
     def _feeds(self, entry: Entry, urls: Iterable[str]) -> Iterable[Link]:
         """Return the links to the feeds that a page announces, if they are read."""
@@ -246,7 +246,7 @@ class SiteSpider(Spider):
             *outcome.settled.links,
             *self._requests(rendering.refused, depth=depth),
         )
-        settled = replace(rendered.settled, links=links)
+        settled = replace(rendered.settled, links=links, unanswered=rendering.unanswered)
         if settled.state != State.PAGE or outcome.capture is None or rendered.capture is None:
             return Outcome(entry, settled)
         # The server's response has the validators; what readers see is the rendered text.

@@ -81,8 +81,9 @@ def repeated_ids(version: Version) -> list[str]:
             records[source] += 1
             examples[source] = min(source_id, examples.get(source, source_id))
     return [
-        f"source `{source}`: {count:,} records are not published, because another record has the same id and another "
-        f"text (for example `{_printable(examples[source])}`); if ids start again in each file, set "
+        f"source `{source}`: {count:,} {'record is' if count == 1 else 'records are'} not published, because another "
+        f"record has the same id and another text (for example `{_printable(examples[source])}`); if ids start again "
+        "in each file, set "
         "`id_from: [file, id]`, or make each file a source"
         for source, count in sorted(records.items())
     ]

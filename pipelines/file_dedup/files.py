@@ -78,10 +78,15 @@ def place_of(part: Part, row: int, reader: JsonReader) -> str:
         piece, record = next(itertools.islice(records, row, None))
         return f"{piece.path}, byte {record.offset:,}"
     for piece in part.pieces:
-        metadata = pq.read_metadata(piece.path)
-        counts = [metadata.row_group(number).num_rows for number in range(piece.end)]
-        rows = sum(counts[piece.start :])
+        before, rows = rows_of(piece)
         if row < rows:
-            return f"{piece.path}, row {sum(counts[: piece.start]) + row:,}"
+            return f"{piece.path}, row {before + row:,}"
         row -= rows
     raise IndexError(f"the part has no row {row}")
+
+
+def rows_of(piece: Piece) -> tuple[int, int]:
+    """Return the number of rows of a Parquet file before *piece*, and in it."""
+    metadata = pq.read_metadata(piece.path)
+    counts = [metadata.row_group(number).num_rows for number in range(piece.end)]
+    return sum(counts[: piece.start]), sum(counts[piece.start :])

@@ -6,6 +6,7 @@ A part is read by one task and written as one file. Parts depend on the files al
 from __future__ import annotations
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -68,18 +69,24 @@ class Columns:
 
 @dataclass(frozen=True)
 class File:
-    """A file with its columns: names and, for Parquet, types. JSON records may have further fields."""
+    """A file with its columns: names and, for Parquet, types. JSON records may have further fields.
+
+    Args:
+        name: Its path relative to the folder that has all files, for the ledger.
+    """
 
     path: Path
+    name: str
     kind: Kind
     schema: pa.Schema
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A range of a file: row groups of Parquet, or bytes of JSON. `size` and `modified_ns` are those of the file."""
+    """A range of a file: row groups of Parquet, or bytes of JSON. The other fields are those of the file."""
 
     path: str
+    name: str
     start: int
     end: int
     size: int
@@ -149,7 +156,19 @@ def kind_of(path: Path, *, json_suffixes: Sequence[str]) -> Kind:
     )
 
 
-def look_at(path: Path, kind: Kind, reader: JsonReader) -> File:
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return *paths* relative to the deepest folder that has them all: the same ones wherever this folder is.
+
+    >>> names_of([Path("/crawl/may/a.jsonl"), Path("/crawl/june/a.jsonl")])
+    ['may/a.jsonl', 'june/a.jsonl']
+    """
+    if not paths:
+        return []
+    folder = os.path.commonpath([path.parent for path in paths])
+    return [os.fsencode(path.relative_to(folder).as_posix()).decode(errors="replace") for path in paths]
+
+
+def look_at(path: Path, kind: Kind, reader: JsonReader, *, name: str) -> File:
     """Return the file at *path* with its columns, from its footer or its first records.
 
     Raises:
@@ -159,7 +178,7 @@ def look_at(path: Path, kind: Kind, reader: JsonReader) -> File:
     if kind == "jsonl":
         rows = islice(reader.rows(str(path), start=0, end=-1), _PROBED_RECORDS)
         names = dict.fromkeys(name for row in rows for name in row.value or ())
-        return File(path, kind, pa.schema([(name, pa.string()) for name in names]))
+        return File(path, name, kind, pa.schema([(name, pa.string()) for name in names]))
     try:
         schema = pq.read_schema(path)
     except (pa.ArrowException, OSError) as error:
@@ -170,7 +189,7 @@ def look_at(path: Path, kind: Kind, reader: JsonReader) -> File:
         raise UsageError(
             f"two columns have the name `{repeated}`", file=str(path), hint="give each column a name of its own"
         )
-    return File(path, kind, schema)
+    return File(path, name, kind, schema)
 
 
 def columns_of(files: Sequence[File], *, text: str, id_column: str | None, time: str | None) -> Columns:
@@ -318,16 +337,16 @@ def _pieces(file: File, reader: JsonReader) -> Iterator[tuple[Piece, int]]:
     size, modified_ns = _status(file.path)
     if file.kind == "jsonl":
         for start, end in reader.slices(str(file.path)):
-            yield Piece(str(file.path), start, end, size, modified_ns), end - start if end >= 0 else size
+            yield Piece(str(file.path), file.name, start, end, size, modified_ns), end - start if end >= 0 else size
         return
     metadata = pq.read_metadata(file.path)
     groups = range(metadata.num_row_groups)
     for number in groups:
         group = metadata.row_group(number)
         stored = sum(group.column(column).total_compressed_size for column in range(group.num_columns))
-        yield Piece(str(file.path), number, number + 1, size, modified_ns), stored
+        yield Piece(str(file.path), file.name, number, number + 1, size, modified_ns), stored
     if not groups:
-        yield Piece(str(file.path), 0, 0, size, modified_ns), 0
+        yield Piece(str(file.path), file.name, 0, 0, size, modified_ns), 0
 
 
 def _status(path: Path) -> tuple[int, int]:

@@ -21,6 +21,7 @@ from corpusmill.pipelines.file_dedup.inputs import (
     kind_of,
     look_at,
     merged_schema,
+    names_of,
     parts_of,
 )
 from corpusmill.pipelines.file_dedup.ranks import TIME_COLUMN, Keep
@@ -29,7 +30,7 @@ from corpusmill.pipelines.stages.base import Stage
 from corpusmill.schemas.errors import UsageError
 from corpusmill.schemas.hashing import fingerprint
 
-FORMAT = 2
+FORMAT = 3
 """Rises when a run that was interrupted by an older version cannot be resumed."""
 
 
@@ -121,8 +122,7 @@ def job_of(
         DamagedFileError: A file is not readable Parquet.
     """
     probe = json_reader(json_loader, text=options.text, id_column=options.id or "id")
-    files = [_file(path, probe, json_loader) for path in sorted(set(paths), key=bytes)]
-    others = [_file(path, probe, json_loader) for path in sorted(set(reference), key=bytes)]
+    files, others = (_files(sorted(set(side), key=bytes), probe, json_loader) for side in (paths, reference))
     _refuse_two_kinds(files)
     time = None if options.keep == "longest" else TIME_COLUMN
     columns = columns_of([*files, *others], text=options.text, id_column=options.id, time=time)
@@ -145,8 +145,10 @@ def _id_type(file: File, columns: Columns) -> pa.DataType | None:
     return None if columns.id is None else file.schema.field(columns.id).type
 
 
-def _file(path: Path, reader: JsonReader, json_loader: str) -> File:
-    return look_at(path, kind_of(path, json_suffixes=resolve(json_loader).suffixes), reader)
+def _files(paths: Sequence[Path], reader: JsonReader, json_loader: str) -> list[File]:
+    suffixes = resolve(json_loader).suffixes
+    names = zip(paths, names_of(paths), strict=True)
+    return [look_at(path, kind_of(path, json_suffixes=suffixes), reader, name=name) for path, name in names]
 
 
 def _refuse_two_kinds(files: Sequence[File]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.engines.base import Batches, Function, resolve
 from corpusmill.pipelines.engines.context import task
 from corpusmill.pipelines.file_dedup import json_types
-from corpusmill.pipelines.file_dedup.files import json_batches, parquet_batches
+from corpusmill.pipelines.file_dedup.files import json_batches, parquet_batches, rows_of
 from corpusmill.pipelines.file_dedup.ids import (
     OWN,
     REFERENCE,
@@ -24,7 +23,7 @@ from corpusmill.pipelines.file_dedup.ids import (
     ids_of_texts,
     ids_of_values,
 )
-from corpusmill.pipelines.file_dedup.inputs import JsonReader, Part
+from corpusmill.pipelines.file_dedup.inputs import JsonReader, Part, Piece
 from corpusmill.pipelines.file_dedup.ranks import Keep, ranks, times_of_column, times_of_values
 from corpusmill.pipelines.stages.apply import Law, text_bytes
 from corpusmill.pipelines.stages.read import STAGE
@@ -98,13 +97,16 @@ class ReadPart(Function):
 
     def _parquet(self, part: Part) -> Iterator[_Columns]:
         names = [name for name in (self.text, self.id, self.time) if name is not None]
-        for batch in parquet_batches(part.pieces, names):
-            texts = as_text(batch[self.text])
-            ids = None if self.id is None else ids_of_column(batch[self.id])
-            times = times_of_column(batch[self.time]) if self.time in batch.schema.names else None
-            if times is not None:
-                _count_of_own(part, NO_TIME, times.null_count - batch[self.time].null_count)
-            yield _without_invalid(_Columns(texts, ids, times))
+        for piece in part.pieces:
+            row = 0
+            for batch in parquet_batches((piece,), names):
+                texts = as_text(batch[self.text])
+                ids = None if self.id is None else ids_of_column(batch[self.id])
+                times = times_of_column(batch[self.time]) if self.time in batch.schema.names else None
+                if times is not None:
+                    _count_of_own(part, NO_TIME, times.null_count - batch[self.time].null_count)
+                yield _without_invalid(_Columns(texts, ids, times), piece, row=row)
+                row += batch.num_rows
 
     def _json(self, part: Part) -> Iterator[_Columns]:
         shapes: json_types.Shapes = {}
@@ -114,8 +116,7 @@ class ReadPart(Function):
             texts = [text if isinstance(text := value.get(self.text), str) else None for value in values]
             times = None if self.time is None else [value.get(self.time) for value in values]
             _count_of_own(part, CHANGED, sum(row.is_changed for row in rows))
-            place = Path(piece.path).name
-            messages = [row.message and f"{place}, byte {row.offset:,}: {row.message}" for row in rows]
+            messages = [row.message and f"{piece.name}, byte {row.offset:,}: {row.message}" for row in rows]
             yield _Columns(
                 texts=pa.array(texts, pa.string()),
                 ids=None if self.id is None else ids_of_values([value.get(self.id) for value in values]),
@@ -148,8 +149,8 @@ def json_reader(place: str, *, text: str, id_column: str | None) -> JsonReader:
     return reader
 
 
-def _without_invalid(columns: _Columns) -> _Columns:
-    """Set aside the rows whose text or id is not UTF-8: Parquet does not check that."""
+def _without_invalid(columns: _Columns, piece: Piece, *, row: int) -> _Columns:
+    """Set aside the rows whose text or id is not UTF-8: Parquet does not check that. The first is *row* of *piece*."""
     try:
         columns.texts.validate(full=True)
         if columns.ids is not None:
@@ -159,11 +160,14 @@ def _without_invalid(columns: _Columns) -> _Columns:
         broken = _invalid(columns.texts)
         if columns.ids is not None:
             broken = pc.or_(broken, _invalid(columns.ids))
+    first = rows_of(piece)[0] + row
+    flags = enumerate(broken.to_pylist(), first)
+    messages = [f"{piece.name}, row {number:,}: {_NOT_UTF8}" if is_broken else None for number, is_broken in flags]
     return columns._replace(
         texts=pc.if_else(broken, None, columns.texts),
         ids=None if columns.ids is None else pc.if_else(broken, None, columns.ids),
         rules=pc.if_else(broken, "error.encoding", pa.scalar(None, pa.string())),
-        messages=pc.if_else(broken, _NOT_UTF8, pa.scalar(None, pa.string())),
+        messages=pa.array(messages, pa.string()),
     )
 
 

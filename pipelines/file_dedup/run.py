@@ -6,6 +6,7 @@ While the folder `WORK` is there, the output is unfinished, and the same command
 from __future__ import annotations
 
 import errno
+import heapq
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -202,10 +203,11 @@ def _refuse_unusable_ids(job: Job, results: Mapping[str, StepResult], tasks: Tas
         return
     files = (IpcFile(tasks.store, f"{tasks.out(done.fingerprint)}.arrow") for done in results[IDS].tasks)
     first = sorted(id_ for file in files for batch in file.batches() for id_ in batch["id"].to_pylist())[:SHOWN]
-    shown = ", ".join(map(str, original_ids(pa.array(first), pa.string()).to_pylist()))
+    names = original_ids(pa.array(first), pa.string()).to_pylist()
+    shown = f"{', '.join(names)}{', …' if repeated > len(first) else ''}"
     several = "1 id occurs" if repeated == 1 else f"{repeated:,} ids occur"
     raise ChecksFailedError(
-        f"{several} more than once in `{name}`: {shown}{', …' if repeated > len(first) else ''}",
+        f"{several} more than once in `{name}`: {shown}; {names[0]} is in {_with_id(names[0], job, results, tasks)}",
         field="--id-column",
         value=name,
         hint="give each record an id of its own, or name another column: `--id-column NAME`",
@@ -218,9 +220,23 @@ def _first_without_id(job: Job, results: Mapping[str, StepResult], tasks: TaskSt
     def is_missing(records: pa.RecordBatch) -> pa.BooleanArray:
         return pc.and_(pc.equal(records["id"], ""), pc.is_null(records["rule"]))
 
-    first = _first_record(results, tasks, is_missing)
-    part = next(part for part in job.parts if part.number == first["part"])
-    return place_of(part, first["row"], job.json_reader)
+    return _place_of(_first_record(results, tasks, is_missing), job)
+
+
+def _with_id(name: str, job: Job, results: Mapping[str, StepResult], tasks: TaskStore) -> str:
+    """Return file and position of the first two records to deduplicate with the id *name*."""
+
+    def has_id(records: pa.RecordBatch) -> pa.BooleanArray:
+        is_own = pc.and_(pc.greater_equal(records["part"], 0), pc.is_null(records["rule"]))
+        ids = original_ids(pc.if_else(is_own, records["id"], None), pa.string())
+        return pc.fill_null(pc.equal(ids, name), False)
+
+    return " and in ".join(_place_of(row, job) for row in _first_records(results, tasks, has_id, count=2))
+
+
+def _place_of(row: Mapping[str, Any], job: Job) -> str:
+    part = next(part for part in job.parts if part.number == row["part"])
+    return place_of(part, row["row"], job.json_reader)
 
 
 def _first_broken(results: Mapping[str, StepResult], tasks: TaskStore) -> str:
@@ -236,13 +252,24 @@ def _first_record(
     results: Mapping[str, StepResult], tasks: TaskStore, condition: Callable[[pa.RecordBatch], pa.BooleanArray]
 ) -> dict[str, Any]:
     """Return part, row, id, rule and message of the first record that meets *condition*; at least one does."""
+    return _first_records(results, tasks, condition, count=1)[0]
+
+
+def _first_records(
+    results: Mapping[str, StepResult],
+    tasks: TaskStore,
+    condition: Callable[[pa.RecordBatch], pa.BooleanArray],
+    *,
+    count: int,
+) -> list[dict[str, Any]]:
+    """Return part, row, id, rule and message of the first *count* records that meet *condition*."""
     columns = ("part", "row", "id", "rule", "message")
     files = (
         IpcFile(tasks.store, f"{tasks.out(done.fingerprint)}.arrow", columns=columns) for done in results[READ].tasks
     )
     batches = (batch for file in files for batch in file.batches())
-    found = (row for batch in batches for row in batch.filter(condition(batch)).slice(0, 1).to_pylist())
-    return min(found, key=lambda row: (row["part"] < 0, abs(row["part"]), row["row"]))
+    found = (row for batch in batches for row in batch.filter(condition(batch)).slice(0, count).to_pylist())
+    return heapq.nsmallest(count, found, key=lambda row: (row["part"] < 0, abs(row["part"]), row["row"]))
 
 
 def _figures(results: Mapping[str, StepResult], tasks: TaskStore) -> dict[str, Any]:

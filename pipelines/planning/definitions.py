@@ -12,10 +12,11 @@ from typing import Any, Final, Never
 from corpusmill.pipelines.planning.sources import Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.crawl_source import BUDGET_FIELDS, CrawlSource, allows_budgets
 from corpusmill.schemas.errors import CorpusmillError
 from corpusmill.schemas.located_yaml import dump_value
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import BUDGET_FIELDS, CrawlSource, LoadSource, Source, allows_budgets
+from corpusmill.schemas.recipe import LoadSource, Source
 
 _NO_DEFINITION: Final = frozenset(("refresh", "recrawl", "delay", "contact", "respect", "select", "drop"))
 """Fields that control when and how politely a source is acquired, or what of its pages is published, and do not define

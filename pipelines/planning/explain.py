@@ -13,7 +13,8 @@ from corpusmill.pipelines.engines.plan import needs
 from corpusmill.pipelines.engines.store import TaskStore
 from corpusmill.pipelines.planning.definitions import check_definition
 from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
-from corpusmill.pipelines.planning.loaded import dataset_name, planned, read_recipe
+from corpusmill.pipelines.planning.loaded import dataset_name, planned
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, is_old, new_files_warnings, refuse_changed, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe

@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final, cast
 
 from corpusmill.pipelines.dataset import publications
 from corpusmill.pipelines.dataset.version import Version, open_version, version_in
 from corpusmill.pipelines.planning.plan import CorpusPlan, build_plan
 from corpusmill.pipelines.planning.scans import LoaderValue, SourceInput
-from corpusmill.pipelines.planning.sources import Acquisition
-from corpusmill.pipelines.recipes.reading import LoadedRecipe, load_recipe
+from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.document import CAPTURE, DOCUMENT, LEDGER, ORIGIN
+from corpusmill.schemas.errors import RecipeError
 
 _TAKEN: Final = frozenset((*CAPTURE.names, *DOCUMENT.names, *LEDGER.names, *ORIGIN.names))
-
-
-def read_recipe(path: str | Path, workspace: Workspace, acquisition: Acquisition) -> LoadedRecipe:
-    """Read the recipe at *path*. Files of sources that are already in the workspace may be missing.
-
-    Raises:
-        RecipeError: The recipe has problems.
-    """
-    return load_recipe(path, loaders=acquisition.loaders, present=set(workspace.store.folders("raw")))
 
 
 def planned(
     loaded: LoadedRecipe, inputs: Sequence[SourceInput], workspace: Workspace, *, limit: int | None
 ) -> CorpusPlan:
-    """Build the plan of the recipe over its sources. Versions named by stages are looked up in *workspace*."""
+    """Build the plan of the recipe over its sources. Versions named by stages are looked up in *workspace*.
+
+    Raises:
+        RecipeError: The stages do not fit together, or one cannot use a table of a version.
+    """
     stages = [(entry.id, stage) for entry, stage in zip(loaded.recipe.stages, loaded.stages, strict=True)]
     _refuse_repeated_columns(loaded, stages)
     dataset = dataset_name(loaded, limit=limit)
@@ -43,15 +37,21 @@ def planned(
         return None if parent is None else version_in(workspace.dataset(dataset).below(parent))
 
     has_vectors = any(cast("LoaderValue", loader).has_vectors for loader in loaded.loaders.values())
-    return build_plan(
-        loaded.recipe,
-        stages,
-        inputs,
-        limit=limit,
-        find_version=find_version,
-        base=loaded.path.parent,
-        has_vectors=has_vectors,
-    )
+    try:
+        return build_plan(
+            loaded.recipe,
+            stages,
+            inputs,
+            limit=limit,
+            find_version=find_version,
+            base=loaded.path.parent,
+            has_vectors=has_vectors,
+        )
+    except RecipeError as error:
+        place = next((index for index, (name, _) in enumerate(stages) if name == error.field), None)
+        if place is None:
+            raise
+        raise loaded.error(error.message, ("stages", place), hint=error.hint, value=error.value) from error
 
 
 def dataset_name(loaded: LoadedRecipe, *, limit: int | None) -> str:

@@ -506,12 +506,13 @@ def _refuse_table(part: _Part, table: TableInput, version: Version) -> None:
     """Refuse a table that the stage cannot use.
 
     Raises:
-        RecipeError: The stage says so.
+        RecipeError: The stage says so. `field` is the id of the stage.
     """
     rows = first_rows(table, version)
     if rows and (problem := part.stage.table_problem(table.name, rows[0])) is not None:
         message, hint = problem
-        raise RecipeError(f"stage `{part.name}` cannot read `{table.kind}` of {version.name}: {message}", hint=hint)
+        problem_there = f"stage `{part.name}` cannot read `{table.kind}` of {version.name}: {message}"
+        raise RecipeError(problem_there, field=part.owner, hint=hint)
 
 
 def _side_of(step: Map, side: str) -> SideTable:

@@ -11,10 +11,11 @@ from typing import Any, Final, Protocol
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import CorpusmillError, DamagedFileError
 from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import CrawlProgress, RawFile, RawManifest
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Source
+from corpusmill.schemas.recipe import LoadSource, Source
 from corpusmill.schemas.storage import Store
 
 OLD_SHARE: Final = 0.9

@@ -8,7 +8,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 
 from corpusmill.pipelines.engines.base import resolve
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Recipe
+from corpusmill.schemas.crawl_source import CrawlSource
+from corpusmill.schemas.recipe import LoadSource, Recipe
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 

@@ -22,6 +22,7 @@ from corpusmill.pipelines.recipes.paths import UnsetVariableError, absolute_patt
 from corpusmill.pipelines.recipes.stage_files import problems_of_files
 from corpusmill.pipelines.registry import ENTRY_POINTS, RESERVED_STAGES, STAGE_NAME, STAGE_NAME_HINT, STAGES
 from corpusmill.pipelines.stages.base import Stage
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeError
 from corpusmill.schemas.expectations import example, examples
 from corpusmill.schemas.installing import install_command
@@ -34,8 +35,8 @@ from corpusmill.schemas.located_yaml import (
     dump_yaml,
     read_yaml,
 )
-from corpusmill.schemas.problems import Problems, Section, hint_among, shown
-from corpusmill.schemas.recipe import SOURCE_KINDS, CrawlSource, LoadSource, Recipe, Source, number_stages
+from corpusmill.schemas.problems import Problems, Section, hint_among, hint_for_top_level, shown
+from corpusmill.schemas.recipe import SOURCE_KINDS, LoadSource, Recipe, Source, number_stages
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
@@ -217,8 +218,8 @@ class _Reader:
         self._problems.add(problem, ("sources", index), hint="give each source its own name", value=name)
 
     def _crawl(self, fields: dict[str, Any], index: int) -> CrawlSource | None:
-        section = Section(("sources", index, "crawl"), _label("source", index, fields), CrawlSource)
-        return self._problems.read(section, fields)
+        place, label = ("sources", index, "crawl"), _label("source", index, fields)
+        return self._problems.read(Section(place, label, CrawlSource, top_level=_SECTIONS), fields)
 
     def _load(self, fields: dict[str, Any], index: int) -> LoadSource | None:
         place: Place = ("sources", index, "load")
@@ -226,7 +227,7 @@ class _Reader:
         loader = self._loader(fields, place, label)
         if _is_planned(fields.get("format"), self._loader_table):
             return None  # the other fields depend on the format
-        source = self._problems.read(Section(place, label, LoadSource), fields)
+        source = self._problems.read(Section(place, label, LoadSource, top_level=_SECTIONS), fields)
         if source is None or loader is None:
             return None
         self._loaders[source.name] = loader
@@ -243,7 +244,8 @@ class _Reader:
         left = _UNREAD_BY_LOADERS - model.model_fields.keys()
         params = {key: value for key, value in fields.items() if key not in left and value is not None}
         known = tuple(dict.fromkeys((*_shared_fields(), *model.model_fields)))
-        return self._problems.read(Section(place, f"{label}, format `{name}`", model, fields=known), params)
+        section = Section(place, f"{label}, format `{name}`", model, fields=known, top_level=_SECTIONS)
+        return self._problems.read(section, params)
 
     def _refuse_format(self, name: str, place: Place, label: str) -> None:
         here = (*place, "format")
@@ -303,7 +305,9 @@ class _Reader:
             self._problems.add(f"{label}: not a valid name of a stage", place, hint=STAGE_NAME_HINT, value=name)
             return None
         model = self._stage_class(name, place, label)
-        return self._problems.read(Section((*place, name), label, model), params) if model is not None else None
+        if model is None:
+            return None
+        return self._problems.read(Section((*place, name), label, model, top_level=_SECTIONS), params)
 
     def _refuse_stage(self, name: str, index: int) -> None:
         label, place = f"stage {index + 1}", ("stages", index)
@@ -312,7 +316,7 @@ class _Reader:
             self._problems.add(f"{label}: the stage `{name}` is not implemented", place, hint=stages, value=name)
             return
         if name in _SECTIONS:
-            hint: str | None = f"`{name}` is a top-level field, like `stages`"
+            hint: str | None = hint_for_top_level(name)
         else:
             hint = hint_among(name, tuple(self._stage_table), noun="stages")
         self._problems.add(f"{label}: unknown stage `{name}`", place, hint=hint, value=name)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from typing import Any, Final
+
+from corpusmill.pipelines.reports.crawls import result_label
 
 _SIZES: Final = (
     ("documents", "Documents", "count"),
@@ -35,7 +38,40 @@ def comparison(figures: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]
         "figures": [_row(label, kind, here, there) for label, kind, here, there in _main(figures, other)],
         "sources": _named(figures, other, part="sources", name="source"),
         "rules": _named(figures, other, part="rules", name="rule"),
+        "crawls": _crawls(figures, other),
     }
+
+
+def _crawls(figures: dict[str, Any], other: dict[str, Any]) -> list[dict[str, Any]]:
+    """Compare the URLs of each crawl by their result, and by the verdicts of robots.txt and opt-outs."""
+    here, there = ({crawl["source"]: crawl for crawl in one["crawls"]} for one in (figures, other))
+    return [
+        {
+            "source": name,
+            "results": _counted(*(_results(crawls.get(name)) for crawls in (here, there)), label=result_label),
+            "verdicts": _counted(*(_verdicts(crawls.get(name)) for crawls in (here, there)), label=str),
+        }
+        for name in sorted({*here, *there})[:MAX_ROWS]
+    ]
+
+
+def _results(crawl: dict[str, Any] | None) -> dict[str, int] | None:
+    statistics = None if crawl is None else crawl["statistics"]
+    return None if statistics is None else dict(statistics["results"])
+
+
+def _verdicts(crawl: dict[str, Any] | None) -> dict[str, int] | None:
+    return None if crawl is None else {rule["rule"]: rule["pages"] for rule in crawl["rules"]["verdicts"]}
+
+
+def _counted(
+    here: dict[str, int] | None, there: dict[str, int] | None, *, label: Callable[[str], str]
+) -> list[dict[str, Any]]:
+    """Compare two counts by name, the largest first; a missing name counts as 0 unless all counts are missing."""
+    largest = Counter(here or {}) | Counter(there or {})
+    names = sorted(largest, key=lambda name: (-largest[name], name))[:MAX_ROWS]
+    values = [[None if counts is None else counts.get(name, 0) for counts in (here, there)] for name in names]
+    return [_row(label(name), "count", *pair) for name, pair in zip(names, values, strict=True)]
 
 
 def _row(label: str, kind: str, here: float | None, there: float | None) -> dict[str, Any]:

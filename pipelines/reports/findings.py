@@ -9,6 +9,7 @@ from typing import Any, Final, TypeAlias
 from corpusmill.pipelines.dataset.recorded import are_all_installed, first_on_personal_data, recorded_stages
 from corpusmill.pipelines.reports.wording import count, listed, percent, plural, seconds, size
 from corpusmill.schemas.manifest import LARGE_GROUP_SHARE
+from corpusmill.schemas.recipe import Split
 
 Finding: TypeAlias = dict[str, str]
 """`level` (warning or info), `code` (stable), `text`, and `section` (of the report, with details)."""
@@ -85,14 +86,20 @@ def _emptiness(figures: dict[str, Any]) -> Iterator[Finding]:
     for split in figures["splits"]:
         share_set = split["wanted"] or 0
         if share_set and not split["documents"]:
-            text = f"The split `{split['split']}` is empty; the recipe sets {percent(share_set)}."
+            text = f"The split `{split['split']}` is empty; {_share_set(split)}."
             yield _finding("warning", "empty_split", "splits", text)
         elif share_set * documents >= SPLIT_MIN_EXPECTED and abs(split["documents"] / documents - share_set) > (
             SPLIT_TOLERANCE * share_set
         ):
             share = percent(split["documents"] / documents)
-            text = f"The split `{split['split']}` has {share} of the documents; the recipe sets {percent(share_set)}."
+            text = f"The split `{split['split']}` has {share} of the documents; {_share_set(split)}."
             yield _finding("warning", "uneven_split", "splits", text)
+
+
+def _share_set(split: dict[str, Any]) -> str:
+    """Return where the share of a split comes from. A manifest has the defaults of a recipe without `split`, too."""
+    is_default = split["wanted"] == Split().shares[split["split"]]
+    return f"{'the default is' if is_default else 'the recipe sets'} {percent(split['wanted'])}"
 
 
 def _leakage(figures: dict[str, Any]) -> Iterator[Finding]:

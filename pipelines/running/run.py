@@ -39,8 +39,9 @@ from corpusmill.pipelines.stages import read
 from corpusmill.pipelines.stages.base import Stage
 from corpusmill.pipelines.stages.dedup.below import sampled_pairs
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.crawled_pages import GONE_RULES
 from corpusmill.schemas.errors import UnfinishedError
-from corpusmill.schemas.manifest import InputFile, InputSource, KeptPair, StageCounts, StepCost
+from corpusmill.schemas.manifest import InputFile, InputSource, KeptPair, StageCounts, StepCost, VersionManifest
 from corpusmill.schemas.recipe import Source
 from corpusmill.schemas.storage import Lock
 
@@ -70,6 +71,7 @@ class Result:
     version: str | None = None
     path: str | None = None
     counts: dict[str, int] = field(default_factory=dict)
+    gone: dict[str, int] = field(default_factory=dict)
     refused: list[dict[str, Any]] = field(default_factory=list)
     crawls: dict[str, Any] = field(default_factory=dict)
     steps: list[dict[str, Any]] = field(default_factory=list)
@@ -234,11 +236,20 @@ class _Run:
                 **{"read": counts.read, "published": counts.published, "ledger": counts.ledger},
                 **({"created": counts.created} if counts.created else {}),
             },
+            gone=_gone(manifest),
             refused=[_refused_summary(source) for source in manifest.inputs if source.refused],
             crawls={source.source: source.crawl.as_json() for source in manifest.inputs if source.crawl is not None},
             steps=[_step_summary(step, stages) for step in results.values() if step.is_planned],
             warnings=warnings,
         )
+
+
+def _gone(manifest: VersionManifest) -> dict[str, int]:
+    """Return the number of documents whose page is gone, by rule."""
+    gone: Counter[str] = Counter()
+    for stage in manifest.counts.stages:
+        gone.update({rule: number for rule, number in stage.rules.items() if rule in GONE_RULES})
+    return dict(sorted(gone.items()))
 
 
 def _refused_summary(source: InputSource) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from corpusmill.pipelines.planning.definitions import check_definition
 from corpusmill.pipelines.planning.sources import Acquisition, is_old
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.workspace import Workspace
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeError, SourceError, UnfinishedError
 from corpusmill.schemas.partition import Share
 from corpusmill.schemas.raw import RawManifest, crawl_result
-from corpusmill.schemas.recipe import CrawlSource, Source
+from corpusmill.schemas.recipe import Source
 
 
 def acquire(

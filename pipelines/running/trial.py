@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from corpusmill.pipelines.engines.base import resolve, with_columns_of
 from corpusmill.pipelines.engines.context import TaskContext, running, task
 from corpusmill.pipelines.planning.contents import contents_of
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.scans import SourceInput
 from corpusmill.pipelines.planning.sources import Acquisition, source_input
 from corpusmill.pipelines.recipes.reading import LoadedRecipe

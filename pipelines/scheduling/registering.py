@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sources import OLD_SHARE, Acquisition
 from corpusmill.pipelines.recipes.reading import LoadedRecipe
 from corpusmill.pipelines.scheduling.cron import parse_cron
@@ -19,8 +19,8 @@ from corpusmill.pipelines.scheduling.table import Table
 from corpusmill.pipelines.scheduling.webhook import checked_url
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import UsageError
+from corpusmill.schemas.field_types import NAME_PATTERN
 from corpusmill.schemas.quantities import format_duration
-from corpusmill.schemas.recipe import NAME_PATTERN
 
 _LONGEST: Final = 64
 

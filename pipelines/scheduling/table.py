@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+from corpusmill.pipelines.scheduling.pruning import REMOVED_TABLE, remove_old_runs
 from corpusmill.pipelines.scheduling.records import RUNNING, Run, Schedule, as_stored, run_of, schedule_of
 from corpusmill.pipelines.workspace import Workspace
 from corpusmill.schemas.errors import DamagedFileError, UnfinishedError, UsageError
@@ -46,6 +47,14 @@ _SELECT_RUNS: Final = """
 SELECT *, (
   SELECT json_group_array(exit) FROM (SELECT exit FROM attempts WHERE attempts.run = runs.run ORDER BY number)
 ) AS exits FROM runs
+"""
+
+
+_TOTALS: Final = """
+SELECT status, sum(number) AS number FROM (
+  SELECT status, 1 AS number FROM runs WHERE name = ? AND ended_at IS NOT NULL
+  UNION ALL SELECT status, number FROM removed_runs WHERE name = ?
+) GROUP BY status ORDER BY status
 """
 
 
@@ -81,6 +90,7 @@ class Table:
         with self._writing() as connection:
             connection.execute("DELETE FROM attempts WHERE run IN (SELECT run FROM runs WHERE name = ?)", (name,))
             connection.execute("DELETE FROM runs WHERE name = ?", (name,))
+            connection.execute("DELETE FROM removed_runs WHERE name = ?", (name,))
             connection.execute("DELETE FROM schedules WHERE name = ?", (name,))
 
     def schedules(self) -> list[Schedule]:
@@ -109,7 +119,7 @@ class Table:
         """Record a run that stands for all due times up to *now*; return None if there are none.
 
         One transaction reads the next due time, moves it behind *now* and records the run, so a due time is never
-        claimed twice, and never lost.
+        claimed twice, and never lost. Old runs are removed.
 
         Args:
             is_simulated: *now* is not the time of the clock. A schedule that has not run yet begins at *now* if that
@@ -140,6 +150,7 @@ class Table:
                 "INSERT INTO runs (name, due, missed, started_at, status, pid, host) VALUES (?, ?, ?, ?, ?, ?, ?)",
                 values,
             )
+            remove_old_runs(connection, name)
             return _run(connection, cursor.lastrowid)
 
     def unfinished(self, name: str) -> Run | None:
@@ -206,12 +217,8 @@ class Table:
         return runs[0] if runs else None
 
     def totals(self, name: str) -> dict[str, int]:
-        """Return the number of finished runs of the schedule *name* by status."""
-        rows = self._rows(
-            "SELECT status, count(*) AS number FROM runs WHERE name = ? AND ended_at IS NOT NULL"
-            " GROUP BY status ORDER BY status",
-            name,
-        )
+        """Return the number of finished runs of the schedule *name* by status, with those that were removed."""
+        rows = self._rows(_TOTALS, name, name)
         return {row["status"]: row["number"] for row in rows}
 
     # -- the database
@@ -251,7 +258,7 @@ class Table:
         try:
             with contextlib.closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as connection:
                 connection.row_factory = sqlite3.Row
-                connection.executescript(_TABLES)
+                connection.executescript(_TABLES + REMOVED_TABLE)
                 yield connection
         except sqlite3.IntegrityError:
             raise

@@ -20,7 +20,7 @@ from benchmarks.runs.plain_loop import PlainLoop, logical_hashes, plan_of
 from corpusmill import acquisition
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.engines.base import resolve
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.workspace import Workspace
 from tests.corpora import write_project
 from tests.test_promises import hashes, run_once

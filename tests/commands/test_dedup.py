@@ -329,7 +329,7 @@ def test_repeated_ids_have_an_exit_code(tmp_path: Path) -> None:
 
     assert process.returncode == 3
     error = json.loads(out)["error"]
-    assert error["message"] == "1 id occurs more than once in `id`: a"
+    assert error["message"].startswith("1 id occurs more than once in `id`: a; a is in /")
     assert "`--id-column NAME`" in error["hint"]
     assert "Traceback" not in err
 

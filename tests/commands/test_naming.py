@@ -119,7 +119,7 @@ def test_two_texts_of_one_moment_are_a_warning(run: Run) -> None:
     code, result = run({"a.jsonl": records})
 
     assert code == 4
-    assert "1 records are not published" in result["warnings"][0]
+    assert "1 record is not published" in result["warnings"][0]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.command import main
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.storage import open_store
 from tests.commands.conftest import Answer
 from tests.crawlers.partitions.machines import linked_sites, source_of, two_sites

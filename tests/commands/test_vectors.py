@@ -48,9 +48,18 @@ def test_records_without_a_vector_are_counted_by_the_reason(command: Command, tm
         "source `a`: vectors of 8 records: 2 missing or null, 1 not a list of finite numbers, 1 empty or all zero, "
         "1 longer than 8,192;"
     )
-    assert of_lengths.startswith("vectors have 2 (2 records) or 3 (1 records) components")
+    assert of_lengths.startswith("vectors have 2 (2 records) or 3 (1 record) components")
     checked = command("check", f"d@{result['version']}", "--json")
     assert json.loads(checked.out)["warnings"] == result["warnings"]
+
+
+def test_vectors_that_no_stage_compares_are_no_warning(command: Command, tmp_path: Path) -> None:
+    """What would happen to documents without one does not happen."""
+    recipe = RECIPE.replace("semantic_dedup: {column: vector}", "near_dedup")
+
+    code, result = run(command, tmp_path, [[1.0, 2.0], None, [1.0]], recipe=recipe)
+
+    assert (code, result["warnings"]) == (0, [])
 
 
 @pytest.mark.parametrize(

@@ -69,6 +69,9 @@ def test_diff_has_output_for_programs_and_people(
     assert "added  removed  changed  unchanged" in shown
     assert shown.count("added  ") == 2
     assert f"removed  {docs([0])[0].id}  Title 0" in shown
+    assert "… and 2 more added documents; `--examples 3` shows all" in shown
+    assert "more removed" not in shown
+    assert "more added" not in command("diff", *names).out
 
 
 def test_a_changed_text_is_shown_line_by_line(command: Command, workspace: Workspace) -> None:

@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from corpusmill.crawlers.job import Limits
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.optouts import SITE_PATHS
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 
 CONTACT = "mailto:crawl@example.org"
 QUICK = Limits(timeout_s=5.0, max_bytes=200_000, retries=1, backoff_s=0.01, max_wait_s=0.05)
@@ -63,11 +63,74 @@ class Site:
         """The requested paths."""
         return [path for path, _, _ in self.seen]
 
+    def answer(self, path: str) -> Answer:
+        """Return the response for *path*."""
+        return self.answers.get(path) or (self.generate and self.generate(path)) or MISSING
+
 
 def page(*links: str, text: str = "a page", head: str = "") -> Answer:
     """Return a page with *links*."""
     anchors = "".join(f'<a href="{link}">{link}</a> ' for link in links)
     return Answer(f"<!doctype html><title>t</title>{head}<p>{text} {anchors}")
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """Sends the answers of `site`; `serve` makes a class with it for each server."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    site: Site
+    lock: Lock
+
+    def do_GET(self) -> None:
+        began = time.monotonic()
+        if self.site.before is not None:
+            self.site.before(self.path)
+        answer = self.site.answer(self.path)
+        time.sleep(answer.hold_s)
+        if self._has_validator_of(answer):
+            answer = replace(answer, status=304, body=answer.not_modified, length=-1)
+        try:
+            self._say(answer)
+        except ConnectionError:
+            self.close_connection = True
+        with self.lock:
+            self.site.seen.append((self.path, began, time.monotonic()))
+            self.site.headers.append(dict(self.headers.items()))
+
+    def _has_validator_of(self, answer: Answer) -> bool:
+        """Evaluate `If-None-Match` and, without it, `If-Modified-Since` (RFC 9110 §13.2.2)."""
+        etag, date = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
+        wanted = self.headers.get("If-None-Match")
+        if answer.status != 200 or (wanted is None and date is None):
+            return False
+        return etag == wanted if wanted is not None else date == self.headers.get("If-Modified-Since")
+
+    def _say(self, answer: Answer) -> None:
+        body = answer.body.encode() if isinstance(answer.body, str) else answer.body
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        if answer.chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+            body = _in_chunks(body)
+        elif answer.length is not None:
+            self.send_header("Content-Length", str(len(body) if answer.length < 0 else answer.length))
+        self.close_connection |= not answer.chunked and (answer.length is None or answer.length > len(body))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def handle(self) -> None:
+        with suppress(ConnectionError):
+            super().handle()
+
+    def log_message(self, *args: Any) -> None:
+        return
+
+
+def _in_chunks(body: bytes) -> bytes:
+    parts = [body[at : at + 1000] for at in range(0, len(body), 1000)]
+    return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
 
 
 @contextmanager
@@ -76,62 +139,7 @@ def serve(
 ) -> Iterator[Site]:
     """Serve *answers*, and the results of *generate* for other paths; the rest is 404."""
     site = Site("", answers, generate=generate)
-    lock = Lock()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True
-
-        def do_GET(self) -> None:
-            began = time.monotonic()
-            if site.before is not None:
-                site.before(self.path)
-            answer = site.answers.get(self.path) or (site.generate and site.generate(self.path)) or MISSING
-            time.sleep(answer.hold_s)
-            if self._has_validator_of(answer):
-                answer = replace(answer, status=304, body=answer.not_modified, length=-1)
-            try:
-                self._say(answer)
-            except ConnectionError:
-                self.close_connection = True
-            with lock:
-                site.seen.append((self.path, began, time.monotonic()))
-                site.headers.append(dict(self.headers.items()))
-
-        def _has_validator_of(self, answer: Answer) -> bool:
-            """Evaluate `If-None-Match` and, without it, `If-Modified-Since` (RFC 9110 §13.2.2)."""
-            etag, date = answer.headers.get("ETag"), answer.headers.get("Last-Modified")
-            wanted = self.headers.get("If-None-Match")
-            if answer.status != 200 or (wanted is None and date is None):
-                return False
-            return etag == wanted if wanted is not None else date == self.headers.get("If-Modified-Since")
-
-        def _say(self, answer: Answer) -> None:
-            body = answer.body.encode() if isinstance(answer.body, str) else answer.body
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            if answer.chunked:
-                self.send_header("Transfer-Encoding", "chunked")
-                parts = [body[at : at + 1000] for at in range(0, len(body), 1000)]
-                body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
-            elif answer.length is not None:
-                self.send_header("Content-Length", str(len(body) if answer.length < 0 else answer.length))
-            else:
-                self.close_connection = True
-            self.end_headers()
-            self.wfile.write(body)
-            if answer.length is not None and answer.length > len(body):
-                self.close_connection = True
-
-        def handle(self) -> None:
-            with suppress(ConnectionError):
-                super().handle()
-
-        def log_message(self, *args: Any) -> None:
-            return
-
-    server = ThreadingHTTPServer((host, 0), Handler)
+    server = ThreadingHTTPServer((host, 0), type("Handler", (_Handler,), {"site": site, "lock": Lock()}))
     server.daemon_threads = True
     site.url = f"http://{host}:{server.server_port}"
     thread = Thread(target=lambda: server.serve_forever(poll_interval=0.02), daemon=True)

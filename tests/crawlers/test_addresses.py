@@ -12,8 +12,8 @@ from corpusmill.crawlers.client import Client
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.frontier.addresses import is_permitted, is_public
 from corpusmill.crawlers.frontier.refusal import Refusal
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import SourceError
-from corpusmill.schemas.recipe import CrawlSource
 from tests.crawlers.raw_servers import page, response, sending, serve_raw
 from tests.crawlers.sites import CONTACT, QUICK, Answer, ledger, pages, serve, source_of
 from tests.crawlers.sites import page as web_page

@@ -518,7 +518,7 @@ CRAWL = """
 import json, sys
 from pathlib import Path
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 extend = "extend" in sys.argv[3:]
 crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]), extend=extend)
 """

@@ -41,7 +41,7 @@ CRAWL = """
 import sys
 from pathlib import Path
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]))
 """
 

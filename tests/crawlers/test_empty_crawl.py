@@ -9,8 +9,8 @@ import pytest
 
 from corpusmill.crawlers.empty_crawl import empty_crawl
 from corpusmill.crawlers.frontier.ledger import LedgerRow
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import SourceError, UnfinishedError
-from corpusmill.schemas.recipe import CrawlSource
 
 START = {"start_urls": ["https://example.org/"]}
 FEED = {"feeds": ["https://example.org/feed.xml"]}

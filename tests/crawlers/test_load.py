@@ -15,9 +15,10 @@ import pytest
 from corpusmill.crawlers.load import changed_files, load, loader_of, new_files
 from corpusmill.crawlers.loaders.jsonl import JsonLines
 from corpusmill.crawlers.registry import LOADERS
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import CorpusmillError, RecipeError, SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource, LoadSource
+from corpusmill.schemas.recipe import LoadSource
 
 
 def source(path: Any, form: str = "text", **fields: Any) -> LoadSource:

@@ -13,9 +13,9 @@ from fastwarc.warc import WarcRecordType
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.crawl_definition import definition, stored_definition
 from corpusmill.crawlers.frontier.store import Frontier
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import SourceError, UnfinishedError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from tests.crawlers.recrawl.sites import records
 from tests.crawlers.sites import QUICK, Answer, Site, archived, ledger, page, pages, serve, source_of
 

@@ -14,7 +14,7 @@ import pytest
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.frontier.robots import RobotsPolicy
 from corpusmill.crawlers.job import Limits
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 from tests.crawlers.raw_servers import Send, hang, page, repeating, reset, response, sending, serve_raw
 from tests.crawlers.sites import CONTACT, archived
 

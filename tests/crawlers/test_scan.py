@@ -167,9 +167,10 @@ def test_wrong_arguments_are_errors() -> None:
     assert _scan.scan("<a href='\ud800'>", "mybot", 9)[1] == {"?": True}
 
 
-def test_the_crawl_process_does_without_numpy() -> None:
-    """Importing numpy takes as long as reading several hundred pages."""
-    code = "import sys, corpusmill.crawlers.process; print(sorted({'numpy', 'pyarrow', 'pandas'} & set(sys.modules)))"
+def test_the_crawl_process_imports_neither_tables_nor_models_of_recipes() -> None:
+    """Importing numpy takes as long as reading several hundred pages, and pydantic with YAML a hundred."""
+    heavy = {"numpy", "pyarrow", "pandas", "pydantic", "yaml"}
+    code = f"import sys, corpusmill.crawlers.process; print(sorted({heavy} & set(sys.modules)))"
 
     completed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 

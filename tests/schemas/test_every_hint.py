@@ -20,10 +20,11 @@ from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.recipes.reading import load_recipe
 from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeError, RecipeErrors
 from corpusmill.schemas.expectations import bounds_of, examples, fields_at, is_required
 from corpusmill.schemas.located_yaml import Place, dotted, dump_yaml
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Recipe
+from corpusmill.schemas.recipe import LoadSource, Recipe
 from corpusmill.training.config import TrainConfig, load_config
 
 OTHERS = {

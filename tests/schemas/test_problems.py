@@ -14,11 +14,12 @@ from pydantic_core import PydanticCustomError
 from corpusmill.crawlers.registry import LOADERS
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.registry import STAGES
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import RecipeErrors
 from corpusmill.schemas.expectations import example, expectation
 from corpusmill.schemas.located_yaml import parse_yaml
 from corpusmill.schemas.problems import HintedValueError, Problems, Section
-from corpusmill.schemas.recipe import CrawlSource, LoadSource, Recipe
+from corpusmill.schemas.recipe import LoadSource, Recipe
 from corpusmill.training.config import TrainConfig
 
 MODELS: list[type[BaseModel]] = [

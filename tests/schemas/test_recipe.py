@@ -9,15 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.quantities import format_duration, parse_duration, parse_size
-from corpusmill.schemas.recipe import (
-    Checks,
-    CrawlSource,
-    LoadSource,
-    Recipe,
-    Split,
-    number_stages,
-)
+from corpusmill.schemas.recipe import Checks, LoadSource, Recipe, Split, number_stages
 
 CRAWL = {"name": "site", "start_urls": ["https://example.org/docs/"], "contact": "mailto:data@example.org"}
 LOAD = {"name": "wiki", "format": "jsonl", "path": "dumps/*.jsonl"}

@@ -153,8 +153,11 @@ class Decontaminate(Stage):
         return (hits.RULE,) if self.action == "remove" else ()
 
     def notes(self) -> Mapping[str, str]:
-        """Return how much of an evaluation text is in a document that passed."""
-        return {COVERAGE.name: "{value:.0%} of the words of an evaluation text were in it"}
+        """Return how much of an evaluation text is, or was before masking, in a document that passed."""
+        if self.action == "mask":
+            masked = f"evaluation texts with a coverage of {self.min_coverage:.0%} or more were masked"
+            return {COVERAGE.name: f"{masked}; the greatest one was {{value:.0%}}"}
+        return {COVERAGE.name: "the greatest coverage of an evaluation text is {value:.0%}"}
 
     def sides(self) -> Mapping[str, SideTable]:
         """Return the side table of hits and, if the action is `mask`, that of masked spans."""

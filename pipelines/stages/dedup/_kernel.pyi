@@ -69,11 +69,12 @@ class Buckets:
         place: Buffer,
         size: Buffer,
         state: Buffer,
+        is_late: Buffer,
         bitmaps: Buffer,
         offsets: Buffer,
         /,
     ) -> tuple[bytes, bytes]:
-        """Process the next members, sorted by bucket and rank.
+        """Process the next members, sorted by bucket and rank. Two late members are not compared with each other.
 
         Returns:
             Pairs (rank, place, rank and place of an earlier member), and members (rank, place) that were not compared

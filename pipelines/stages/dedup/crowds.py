@@ -7,6 +7,9 @@ a Jaccard similarity of at least t, then one of the first ``a - ceil(2 t a / (1 
 which has a of them, is also one of the first ``b - ceil(t b) + 1`` shingles of the larger one (Chaudhuri, Ganti,
 Kaushik 2006, doi:10.1109/ICDE.2006.9; Xiao, Wang, Lin, Yu 2008, doi:10.1145/1367497.1367516). Here shingles that are
 frequent in a sample come last, so that the first ones are shared by few documents.
+
+A document with few shingles of its own has some of the template among its first ones. All others of the template may
+share them, as later ones: they are compared with this document, but not with each other.
 """
 
 from __future__ import annotations
@@ -52,7 +55,16 @@ PREFIX: Final = pa.schema(
 
 
 def crowd_steps(
-    name: str, *, of: str, shared: str, rank: str, crowded: str, into: str, ngram: int, threshold: float
+    name: str,
+    *,
+    of: str,
+    shared: str,
+    rank: str,
+    crowded: str,
+    into: str,
+    ngram: int,
+    threshold: float,
+    marks_late: bool = False,
 ) -> tuple[Exchange, ...]:
     """Return the steps that list the buckets of documents in crowded buckets, in the column *into*.
 
@@ -60,6 +72,7 @@ def crowd_steps(
         name: Name of the last step, which is a state of the documents; the others are ``name.<suffix>``.
         of: The state of the documents, with the columns *rank* and *crowded*.
         shared: The step that counts documents in crowded buckets.
+        marks_late: Whether the buckets in *into* say which members are late.
     """
     prefixes, buckets = f"{name}.prefixes", f"{name}.buckets"
     through = Crowd(shared=shared, ngram=ngram, rank=rank, crowded=crowded)
@@ -78,7 +91,7 @@ def crowd_steps(
             inputs=(Input(prefixes),),
             by="shingle",
             order=("is_late", PLACE),
-            function=SharePrefixes(),
+            function=SharePrefixes(marks_late=marks_late),
             moved=PREFIX,
             schema=MEMBERSHIP,
         ),
@@ -190,20 +203,31 @@ def _prefix_lengths(counts: Int64, share: float) -> Int64:
 
 
 class SharePrefixes(Function):
-    """Turns `PREFIX` rows into the `MEMBERSHIP` of buckets in which there may be a similar pair."""
+    """Turns `PREFIX` rows into the `MEMBERSHIP` of buckets in which there may be a similar pair.
+
+    Args:
+        marks_late: Make numbers of buckets even, and the number that a late member has greater by one.
+    """
+
+    marks_late: bool
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function over rows sorted by (`shingle`, `is_late`, `PLACE`)."""
-        return lambda batches: map(shared_prefixes, whole_groups(batches, by="shingle"))
+        return lambda batches: (
+            shared_prefixes(group, marks_late=self.marks_late) for group in whole_groups(batches, by="shingle")
+        )
 
 
-def shared_prefixes(batch: pa.RecordBatch) -> pa.RecordBatch:
+def shared_prefixes(batch: pa.RecordBatch, *, marks_late: bool) -> pa.RecordBatch:
     """Return the membership of buckets with several members of which one is early."""
     starts = run_starts(batch["shingle"])
-    places = np.asarray(batch[PLACE])
+    places, is_late = np.asarray(batch[PLACE]), np.asarray(batch["is_late"])
     sizes = np.diff(np.append(starts, len(places)))
-    is_shared = (sizes > 1) & (np.asarray(batch["is_late"])[starts] == 0) if len(starts) else np.empty(0, np.bool_)
+    is_shared = (sizes > 1) & (is_late[starts] == 0) if len(starts) else np.empty(0, np.bool_)
     groups = group_numbers(starts, rows=len(places))
     chosen = is_shared[groups]
-    numbers = bucket_numbers(places, starts)[groups[chosen]]
+    hashed = np.where(is_late == 1, ~places, places) if marks_late else places
+    numbers = bucket_numbers(hashed, starts)[groups[chosen]]
+    if marks_late:
+        numbers = (numbers & ~1) | is_late[chosen]
     return pa.RecordBatch.from_arrays([pa.array(places[chosen]), pa.array(numbers)], schema=MEMBERSHIP)

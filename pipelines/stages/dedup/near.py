@@ -305,6 +305,7 @@ class _Steps:
                 into=divided,
                 ngram=ngram,
                 threshold=threshold,
+                marks_late=True,
             ),
             rounds(
                 self._step("rounds"),
@@ -312,7 +313,8 @@ class _Steps:
                 of=self._step("crowds"),
                 signs=self._name,
                 rank=rank,
-                buckets=(self._step("buckets"), divided),
+                buckets=self._step("buckets"),
+                divided=divided,
                 ngram=ngram,
                 threshold=threshold,
             ),

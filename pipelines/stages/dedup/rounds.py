@@ -54,11 +54,14 @@ LEADS: Final = -1
 
 MEMBER: Final = pa.schema(
     [
-        *(pa.field(name, pa.int64(), nullable=False) for name in ("bucket", "rank", "place", "size", "state")),
+        *(
+            pa.field(name, pa.int64(), nullable=False)
+            for name in ("bucket", "rank", "place", "size", "state", "is_late")
+        ),
         pa.field("bitmap", pa.binary(), nullable=False),
     ]
 )
-"""A vertex in a bucket."""
+"""A vertex in a bucket. Two that are late are not compared: if they are similar, they share another bucket."""
 PAIR: Final = pa.schema(
     [
         *(pa.field(name, pa.int64(), nullable=False) for name in ("rank", "place")),
@@ -92,15 +95,16 @@ pair below the threshold."""
 
 
 def rounds(
-    name: str, *, start: str, of: str, signs: str, rank: str, buckets: tuple[str, ...], ngram: int, threshold: float
+    name: str, *, start: str, of: str, signs: str, rank: str, buckets: str, divided: str, ngram: int, threshold: float
 ) -> Repeat:
     """Return the rounds that decide the vertices of the step *start* by their shingles.
 
     Args:
         name: The step's name; the steps of a round are ``name.<suffix>``.
-        of: The state of the documents, with the columns of `buckets.Sign`, *rank* and *buckets*.
+        of: The state of the documents, with the columns of `buckets.Sign`, *rank*, *buckets* and *divided*.
         signs: Prefix of the columns of `buckets.Sign`.
-        buckets: Columns with lists of buckets.
+        buckets: Column with lists of buckets.
+        divided: Column with lists of the buckets of `crowds.crowd_steps`.
     """
 
     def compare(compared: str, listed: str, leaders: str) -> Exchange:
@@ -122,7 +126,8 @@ def rounds(
         of=of,
         signs=signs,
         rank=rank,
-        buckets=buckets,
+        buckets=(buckets,),
+        divided=divided,
         choose=choose,
         compare=compare,
         threshold=threshold,
@@ -140,6 +145,7 @@ def rounds_with(
     choose: ChoosePairs,
     compare: Callable[[str, str, str], Exchange],
     threshold: float,
+    divided: str | None = None,
 ) -> Repeat:
     """Return the rounds that decide the vertices of the step *start* by any similarity.
 
@@ -152,6 +158,7 @@ def rounds_with(
             name, the step whose table lists the leaders of each document, and the column that has them. In this column
             `LEADS` stands for the document itself.
         threshold: The similarity of two duplicates. Pairs below it may be near (`below`).
+        divided: Column with lists of buckets that say which members are late (`crowds.SharePrefixes`).
     """
     state, pairs, listed, compared, decided = (
         f"{name}.{step}" for step in ("state", "pairs", "listed", "compared", "decided")
@@ -159,7 +166,8 @@ def rounds_with(
     kept, tried, leaders = (f"{name}.{column}" for column in ("kept", "rounds", "leaders"))
     columns = {"kept": kept, "rounds": tried}
     described = {"rank": rank, "kept": kept, "rounds": tried, "size": f"{signs}.size", "bitmap": f"{signs}.bitmap"}
-    members = Members(**described, buckets=buckets)
+    members = Members(**described, buckets=buckets, divided=divided)
+    listed_in = buckets if divided is None else (*buckets, divided)
     return Repeat(
         name=name,
         start=start,
@@ -168,7 +176,7 @@ def rounds_with(
             placed_step(state, vertices=name, of=of, columns=columns),
             Exchange(
                 name=pairs,
-                inputs=(Input(state, through=members, columns=(*described.values(), *buckets, PLACE), where=rank),),
+                inputs=(Input(state, through=members, columns=(*described.values(), *listed_in, PLACE), where=rank),),
                 by="bucket",
                 order=("rank",),
                 function=choose,
@@ -213,17 +221,21 @@ class Members(Function):
     The fields are the names of columns.
     """
 
+    version: ClassVar[int] = 2
+
     rank: str
     kept: str
     rounds: str
     size: str
     bitmap: str
     buckets: tuple[str, ...]
+    divided: str | None
 
     def build(self) -> Callable[[Batches], Batches]:
         """Return the function."""
+        columns = self.buckets if self.divided is None else (*self.buckets, self.divided)
         return lambda batches: (
-            piece for batch in batches for column in self.buckets for piece in bounded([members(batch, self, column)])
+            piece for batch in batches for column in columns for piece in bounded([members(batch, self, column)])
         )
 
 
@@ -233,16 +245,18 @@ def members(batch: pa.RecordBatch, columns: Members, buckets: str) -> pa.RecordB
     batch = batch.filter(pc.and_(pc.is_valid(batch[columns.rank]), pc.fill_null(is_kept, True)))
     states = pc.if_else(pc.is_valid(batch[columns.kept]), _KEPT, batch[columns.rounds])
     rows = pc.list_parent_indices(batch[buckets])
-    described = [batch[columns.rank], batch[PLACE], batch[columns.size], states, batch[columns.bitmap]]
+    numbers = np.asarray(pc.list_flatten(batch[buckets]))
+    is_late = numbers & 1 if buckets == columns.divided else np.zeros_like(numbers)
+    described = [column.take(rows) for column in (batch[columns.rank], batch[PLACE], batch[columns.size], states)]
     return pa.RecordBatch.from_arrays(
-        [pc.list_flatten(batch[buckets]), *(column.take(rows) for column in described)], schema=MEMBER
+        [pa.array(numbers - is_late), *described, pa.array(is_late), batch[columns.bitmap].take(rows)], schema=MEMBER
     )
 
 
 class ChoosePairs(Function):
     """Turns `MEMBER` rows into the pairs of each bucket that have to be compared, as `PAIR` rows."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
 
     threshold: float
 
@@ -259,11 +273,11 @@ class ChoosePairs(Function):
 
 def chosen_pairs(buckets: _kernel.Buckets, batch: pa.RecordBatch) -> pa.RecordBatch:
     """Return the `PAIR` rows of the next `MEMBER` rows."""
-    bucket, rank, place, size, state = (np.asarray(column) for column in batch.columns[:5])
+    bucket, rank, place, size, state, is_late = (np.asarray(batch[name]) for name in MEMBER.names[:6])
     bitmaps = batch["bitmap"]
     _, offsets, data = bitmaps.buffers()
     starts = np.frombuffer(offsets, np.int32)[bitmaps.offset : bitmaps.offset + len(bitmaps) + 1]
-    pairs, incomplete = buckets.pairs(bucket, rank, place, size, state, data, starts)
+    pairs, incomplete = buckets.pairs(bucket, rank, place, size, state, is_late, data, starts)
     pairs_P4 = np.frombuffer(pairs, np.int64).reshape(-1, 4)  # noqa: N806 - P pairs
     incomplete_I2 = np.frombuffer(incomplete, np.int64).reshape(-1, 2)  # noqa: N806 - I vertices
     own = np.concatenate([pairs_P4[:, :2], incomplete_I2])

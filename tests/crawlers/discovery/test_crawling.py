@@ -273,7 +273,7 @@ def test_a_kill_while_sitemaps_are_read_loses_no_page(raw_dir: Path, tmp_path: P
         source = source_of(site, start_urls=(), sitemaps=(site.url + "/index.xml",), contact=CONTACT)
         program = (
             "import sys, pathlib; from corpusmill.crawlers.crawl import crawl;"
-            "from corpusmill.schemas.recipe import CrawlSource;"
+            "from corpusmill.schemas.crawl_source import CrawlSource;"
             "crawl(CrawlSource.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
         )
         for number in (2, 4):

@@ -11,10 +11,10 @@ import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from corpusmill.crawlers.partitions.crawl import crawl_partition
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.partition import Partition
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore, Store
 from tests.crawlers.sites import CONTACT, QUICK, SITE_FILES, Answer, Site, page, serve
 

@@ -19,10 +19,10 @@ from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.partitions.crawl import crawl_partition
 from corpusmill.crawlers.partitions.sets import read_manifests
 from corpusmill.schemas.budgets import CrawlBudgets
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import SourceError, UsageError
 from corpusmill.schemas.partition import Partition, owner
 from corpusmill.schemas.raw import RawManifest, read_raw_manifest
-from corpusmill.schemas.recipe import CrawlSource
 from corpusmill.schemas.storage import LocalStore
 from tests.crawlers.partitions.machines import (
     HOSTS,
@@ -43,7 +43,7 @@ import sys
 from pathlib import Path
 from corpusmill.crawlers.partitions.crawl import crawl_partition
 from corpusmill.schemas.partition import Partition
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.storage import LocalStore
 source = CrawlSource.model_validate_json(sys.argv[1], strict=True)
 crawl_partition(source, Path(sys.argv[2]), Partition(1, 2), store=LocalStore(sys.argv[3]))

@@ -14,7 +14,7 @@ from corpusmill.crawlers.frontier.entries import Entry, Settled, State
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.recrawl.captures import Capture
 from corpusmill.crawlers.recrawl.known import KnownPages
-from corpusmill.schemas.recipe import Recrawl
+from corpusmill.schemas.crawl_source import Recrawl
 from tests.crawlers.recrawl.sites import Nights, articles, gone, tagged
 from tests.crawlers.sites import Answer, Site, page, serve
 

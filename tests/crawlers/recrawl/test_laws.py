@@ -17,11 +17,11 @@ import pytest
 from fastwarc.warc import ArchiveIterator
 
 from corpusmill.crawlers.load import changed_files
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
 from corpusmill.schemas.crawled_pages import read_crawled_pages
 from corpusmill.schemas.errors import UnfinishedError
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import Recrawl
 from corpusmill.schemas.storage import open_store
 from tests.crawlers.recrawl.sites import NIGHT, Nights, gone, tagged
 from tests.crawlers.sites import SITE_FILES, Answer, Site, ledger, page, serve, source_of
@@ -142,7 +142,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 from tests.crawlers.sites import QUICK
 source = CrawlSource.model_validate_json(sys.argv[1], strict=True)
 crawl(source, Path(sys.argv[2]), limits=QUICK, recrawl=True, now=datetime.fromisoformat(sys.argv[3]))

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from corpusmill.crawlers.load import changed_files
-from corpusmill.schemas.recipe import Recrawl
+from corpusmill.schemas.crawl_source import Recrawl
 from tests.crawlers.recrawl.sites import Nights, articles, gone
 from tests.crawlers.sites import Answer, Site, serve
 from tests.crawlers.sites import pages as archived_pages

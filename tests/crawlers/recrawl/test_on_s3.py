@@ -12,8 +12,8 @@ from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.crawl_files import frontier_path
 from corpusmill.crawlers.frontier.store import Frontier
 from corpusmill.crawlers.load import changed_files
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import Recrawl
 from corpusmill.schemas.storage import open_store
 from tests.crawlers.recrawl.sites import articles, tagged
 from tests.crawlers.sites import QUICK, Answer, Site, page, serve, source_of

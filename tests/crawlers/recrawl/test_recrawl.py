@@ -312,7 +312,7 @@ RECRAWL = """
 import sys
 from pathlib import Path
 from corpusmill.crawlers.crawl import crawl
-from corpusmill.schemas.recipe import CrawlSource
+from corpusmill.schemas.crawl_source import CrawlSource
 crawl(CrawlSource.model_validate_json(sys.argv[1], strict=True), Path(sys.argv[2]), recrawl=True)
 """
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from corpusmill.crawlers.recrawl.intervals import is_due, next_interval_s
 from corpusmill.crawlers.recrawl.known import Result
 from corpusmill.crawlers.recrawl.results import page_after
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.crawled_page import CrawledPage
-from corpusmill.schemas.recipe import Recrawl
 
 DAY_S = 86_400
 DAY = DAY_S * 1_000_000

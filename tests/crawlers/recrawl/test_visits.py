@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from corpusmill.schemas.recipe import Recrawl
+from corpusmill.schemas.crawl_source import Recrawl
 from tests.crawlers.recrawl.sites import Nights, articles, gone, tagged
 from tests.crawlers.sites import Answer, Site, ledger, page, serve
 

@@ -9,9 +9,9 @@ import pytest
 
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.rendering.browser import find_browser
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.errors import MissingExtraError, UsageError
 from corpusmill.schemas.installing import install_command
-from corpusmill.schemas.recipe import CrawlSource
 from tests.crawlers.sites import CONTACT
 
 

@@ -11,8 +11,9 @@ from fastwarc.warc import WarcRecordType
 from corpusmill.crawlers.crawl import crawl
 from corpusmill.crawlers.job import Limits
 from corpusmill.pipelines.dataset.version import version_in
+from corpusmill.schemas.crawl_source import Recrawl
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import Recrawl
+from corpusmill.terminal.figures import crawled_lines
 from tests.crawlers.recrawl.sites import records, tagged
 from tests.crawlers.rendering.chromium import NEEDS_CHROMIUM
 from tests.crawlers.sites import CONTACT, SITE_FILES, Answer, Site, archived, ledger, page, pages, serve, source_of
@@ -117,6 +118,19 @@ def test_what_a_crawl_may_not_do_is_refused_and_recorded(raw_dir: Path) -> None:
         f"{other.url}/d": "robots.disallowed",
         "/next": "render.timeout",
     }
+
+
+def test_what_a_page_wanted_and_did_not_get_is_counted(raw_dir: Path) -> None:
+    """Pictures and frames cannot change the text of a page, so no request is sent, but none is refused silently."""
+    parts = "<img src=/1.png><img src=/2.png><iframe src=/frame></iframe><p id=a>old</p>"
+    script = "<script>new WebSocket('ws://' + location.host + '/socket')</script>"
+    with serve({"/": html(f"{parts}{script}<a href=/b>b</a>"), "/b": html("<p>b<img src=/1.png>")}) as site:
+        manifest = rendered_crawl(site, raw_dir)
+
+    counts = {name: n for name, n in manifest.counts.items() if name.startswith("unanswered.")}
+    assert counts == {"unanswered.frame": 1, "unanswered.image": 3, "unanswered.websocket": 1}
+    assert not {"/1.png", "/2.png", "/socket"} & set(site.paths)
+    assert "cannot change the text: 3 × image, 1 × frame, 1 × websocket" in "\n".join(crawled_lines(manifest))
 
 
 def test_a_recrawl_renders_each_page_again(raw_dir: Path) -> None:

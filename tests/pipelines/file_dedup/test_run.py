@@ -172,6 +172,16 @@ def test_texts_without_words_are_kept(tmp_path: Path, empty: str | None) -> None
         assert figures["kept"] >= 3
 
 
+def test_texts_shorter_than_a_shingle_are_compared_as_a_whole(tmp_path: Path) -> None:
+    """Letter case and punctuation do not count; a fifth word makes another text."""
+    texts = ["one", "One.", "two", "a b c d", "A b, c d!", "a b c", "a b c d e"]
+    file = write_lines(tmp_path / "a.jsonl", [{"id": str(n), "text": value} for n, value in enumerate(texts)])
+
+    run([file], tmp_path / "out")
+
+    assert {row["id"]: row["duplicate_of"] for row in ledger(tmp_path / "out")} == {"1": "0", "4": "3"}
+
+
 def test_broken_records_are_in_the_ledger(tmp_path: Path) -> None:
     """Their message has the place; the others are deduplicated."""
     rows: list[Any] = ['{"id": "x", "text"', *records(3), '"text"', '{"id": "y", "text": "\\ud800"}']
@@ -188,6 +198,17 @@ def test_broken_records_are_in_the_ledger(tmp_path: Path) -> None:
     assert all(row["duplicate_of"] is None and row["similarity"] is None for row in broken)
 
 
+def test_broken_records_of_files_with_one_name_are_told_apart(tmp_path: Path) -> None:
+    """Crawls have a folder for each day; the place of all of them is no content of the ledger."""
+    for place in ("here", "elsewhere/deep"):
+        files = [write_lines(tmp_path / place / f"{day}/a.jsonl", [*records(3 * day)[-3:], "x"]) for day in (1, 2)]
+        run(files, tmp_path / place / "out")
+
+    messages = [row["message"] for row in ledger(tmp_path / "here/out") if row["id"] is None]
+    assert [message.partition(", byte ")[0] for message in messages] == ["1/a.jsonl", "2/a.jsonl"]
+    assert content(tmp_path / "here/out") == content(tmp_path / "elsewhere/deep/out")
+
+
 def test_a_truncated_stream_is_in_the_ledger(tmp_path: Path) -> None:
     """What was readable before it is deduplicated."""
     file = write_lines(tmp_path / "a.jsonl.gz", records())
@@ -202,13 +223,17 @@ def test_a_truncated_stream_is_in_the_ledger(tmp_path: Path) -> None:
 
 def test_text_that_is_not_utf8_is_set_aside(tmp_path: Path) -> None:
     """Parquet does not check texts, and they would break whatever compares them."""
-    bad = pa.array([b"\xff\xfe words", text(1).encode()]).view(pa.string())
-    pq.write_table(pa.table({"id": ["a", "b"], "text": bad}), tmp_path / "a.parquet")
+    texts = [text(number).encode() for number in range(7)]
+    texts[5] = b"\xff\xfe words"
+    table = pa.table({"id": list("abcdefg"), "text": pa.array(texts).view(pa.string())})
+    pq.write_table(table, tmp_path / "a.parquet", row_group_size=4)
 
     figures = run([tmp_path / "a.parquet"], tmp_path / "out")
 
-    assert (figures["kept"], figures["set_aside"]) == (1, 1)
-    assert ledger(tmp_path / "out")[0]["rule"] == "error.encoding"
+    assert (figures["kept"], figures["set_aside"]) == (6, 1)
+    (row,) = ledger(tmp_path / "out")
+    assert row["rule"] == "error.encoding"
+    assert row["message"] == "a.parquet, row 5: the text or the id is not UTF-8"
 
 
 @pytest.mark.parametrize("kind", ["parquet", "jsonl"])
@@ -271,7 +296,10 @@ def test_ids_that_repeat_are_refused_before_anything_is_written(tmp_path: Path, 
     rows = [{"id": name, "text": text(number)} for number, name in enumerate(names)]
     file = (write_parquet if kind == "parquet" else write_lines)(tmp_path / f"x.{kind}", rows)
 
-    with pytest.raises(ChecksFailedError, match=r"2 ids occur more than once in `id`: a, b$") as refused:
+    starts = [0, *(line.end() for line in re.finditer(b"\n", file.read_bytes()))] if kind == "jsonl" else []
+    one, other = (f"byte {starts[row]:,}" if kind == "jsonl" else f"row {row}" for row in (1, 5))
+    message = f"2 ids occur more than once in `id`: a, b; a is in {file}, {one} and in {file}, {other}$"
+    with pytest.raises(ChecksFailedError, match=message) as refused:
         run([file], tmp_path / "out", batch_rows=1)
 
     assert refused.value.exit_code == 3

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from corpusmill.pipelines.planning.definitions import changed_fields
+from corpusmill.schemas.crawl_source import CrawlSource
 from corpusmill.schemas.raw import RawManifest
-from corpusmill.schemas.recipe import CrawlSource
 
 
 @pytest.mark.parametrize(("cookies", "changes"), [(False, {}), (True, {"cookies": (None, True)})])

@@ -24,8 +24,9 @@ from corpusmill.pipelines.api import run_recipe
 from corpusmill.pipelines.engines.base import resolve
 from corpusmill.pipelines.planning.estimate import DiskEstimate, estimate_disk
 from corpusmill.pipelines.planning.explain import explain_plan
-from corpusmill.pipelines.planning.loaded import planned, read_recipe
+from corpusmill.pipelines.planning.loaded import planned
 from corpusmill.pipelines.planning.plan import build_plan
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sources import source_input
 from corpusmill.pipelines.registry import STAGES
 from corpusmill.pipelines.running.sources import acquire

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import corpusmill
-from corpusmill.pipelines.planning.loaded import read_recipe
 from corpusmill.pipelines.planning.order import late_extraction
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.workspace import Workspace
 
 LATE = ["`near_dedup` compares raw pages, because it comes before `extract`: move `extract` before it"]

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from corpusmill import acquisition
-from corpusmill.pipelines.planning.loaded import planned, read_recipe
+from corpusmill.pipelines.planning.loaded import planned
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.planning.sizes import Documents, documents_of
 from corpusmill.pipelines.planning.sources import source_input
 from corpusmill.pipelines.running.sources import acquire

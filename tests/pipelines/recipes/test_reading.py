@@ -192,6 +192,14 @@ split: {train: 0.9}
         (("- near_dedup", "- near-dedup"), "10: stage 2: unknown stage `near-dedup`; did you mean `near_dedup`?"),
         (("- near_dedup", "- augment"), "10: stage 2: the stage `augment` is not implemented"),
         (("- near_dedup", "- split"), "10: stage 2: unknown stage `split`; `split` is a top-level field"),
+        (
+            ("- near_dedup", "- near_dedup: {incremental: true}"),
+            "10: stage 2 (`near_dedup`): unknown field `incremental`; `incremental` is a top-level field",
+        ),
+        (
+            ("format: jsonl", "incremental: true\n      format: jsonl"),
+            "6: source 2 (`notes`), format `jsonl`: unknown field `incremental`; `incremental` is a top-level field",
+        ),
         (("- near_dedup", "- near_dedup: 0.8"), "10: stage 2: parameters are fields with values"),
         (("- near_dedup", "- near_dedup:\n    threshold: 1"), "10: stage 2: a stage has one name"),
         (

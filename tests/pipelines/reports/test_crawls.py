@@ -12,7 +12,7 @@ import pytest
 from corpusmill.command import main
 from corpusmill.pipelines.reports.findings import findings
 from corpusmill.pipelines.reports.page import MAX_BYTES, render
-from corpusmill.pipelines.reports.report import report
+from corpusmill.pipelines.reports.report import make_report, report
 from corpusmill.schemas.crawl_statistics import (
     MAX_HOSTS,
     MAX_INTERVALS,
@@ -94,6 +94,34 @@ def test_a_report_shows_the_crawl_with_verdicts_and_evidence(
     assert '<path class="accent"' in section, "the picture of the crawl"
     assert '<tr><td>200, archived</td><td class="n">5</td>' in section
     assert '<tr><td>127.0.0.1</td><td class="n">5</td><td class="n">0</td><td class="n">3</td>' in section
+
+
+def test_a_comparison_has_the_crawls_of_both_versions(
+    recipe: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A site that began to refuse pages shows in the comparison, not only in two reports side by side."""
+    with serve(ANSWERS) as site:
+        _write(recipe, f"{site.url}/")
+        first = _run(capsys, tmp_path, "--workers", "0")
+        site.answers["/z"] = page(text=TEXT * 8, head='<meta name="robots" content="noai">')
+        del site.answers["/a"]
+        _run(capsys, tmp_path, name="crawl")
+        second = _run(capsys, tmp_path, "--workers", "0")
+    make_report(Path(second["path"]), compare=Path(first["path"]), out=tmp_path)
+
+    (crawl,) = json.loads((tmp_path / "report.json").read_text())["comparison"]["crawls"]
+    html = (tmp_path / "report.html").read_text()
+    section = html[html.index('<section id="crawls">') : html.index('<section id="licenses">')]
+    differences = {
+        part: {row["label"]: row["difference"] for row in crawl[part] if row["difference"]}
+        for part in ("results", "verdicts")
+    }
+    assert differences == {
+        "results": {"200, archived": -1, "404": 1, "not requested": -1},
+        "verdicts": {"optout.noai": 1},
+    }
+    assert f"site, compared with d@{first['version']}" in section
+    assert "<th>Robots and opt-outs</th>" in section
 
 
 def test_the_version_does_not_depend_on_how_the_crawl_went(

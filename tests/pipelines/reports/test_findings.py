@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from corpusmill.pipelines.reports.findings import findings
 from corpusmill.pipelines.reports.statistics import statistics
 from tests.pipelines.reports.corpus import captures, make_version
@@ -53,6 +55,19 @@ def test_an_empty_split_is_named(tmp_path: Path) -> None:
 
     texts = [finding["text"] for finding in result if finding["code"] == "empty_split"]
     assert texts == [f"The split `{name}` is empty; the recipe sets 10.0 %." for name in ("validation", "test")]
+
+
+@pytest.mark.parametrize(("share", "origin"), [(0.01, "the default is 1.0 %"), (0.02, "the recipe sets 2.0 %")])
+def test_a_share_that_no_recipe_sets_is_the_default(tmp_path: Path, share: float, origin: str) -> None:
+    """The manifest has the shares of a recipe without `split`, too."""
+    train = [c for c in captures() if c.rule is None and c.split == "train"]
+    figures = statistics(make_version(tmp_path / "v", train))
+    for split in figures["splits"]:
+        split["wanted"] = 1 - 2 * share if split["split"] == "train" else share
+
+    texts = [finding["text"] for finding in findings(figures) if finding["code"] == "empty_split"]
+
+    assert texts == [f"The split `{name}` is empty; {origin}." for name in ("validation", "test")]
 
 
 def test_a_recipe_without_safeguards_is_warned_about(tmp_path: Path) -> None:

@@ -232,8 +232,10 @@ def test_an_index_made_with_other_parameters_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(
         RecipeError, match=r"`near_dedup.index` of grown@\w+: .*`ngram` was 5 and is 4, `threshold` was 0.8 and is 0.9"
-    ):
+    ) as refused:
         project.run()
+    assert (refused.value.file, refused.value.line) == (str(project.recipe), 5)
+    assert "`incremental: false`" in str(refused.value.hint)
 
 
 def test_a_parent_without_an_index_is_no_parent(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def test_exactly_what_changed_on_the_site_is_in_the_difference(recipe: Path, sit
     assert (found["added"], found["removed"], found["changed"], found["unchanged"]) == (2, 0, 4, 9)
     assert paths(found["examples"]["added"]) == {"/new-1", "/new-2"}
     assert paths(found["examples"]["changed"]) == {"/", *(f"/{name}" for name in NAMES[:3])}
+    assert result["gone"] == {"gone.404": 2}
     left = diff(second, third, examples=20)
     assert (left["added"], left["removed"], left["changed"], left["unchanged"]) == (0, 2, 0, 13)
     # of the start page and three other pages an earlier capture, and of two pages that are gone the only one

@@ -36,7 +36,7 @@ typedef struct {
     int64_t bucket, last_rank, last_place, component;
     int has_bucket, is_full;
     size_t component_start;
-    Members leaders, blocked;
+    Members leaders[2], blocked[2]; /* by whether they are late */
 } Buckets;
 
 /* Growing arrays of int64 that become the result. */
@@ -117,21 +117,31 @@ static int compare(const Members *others, Member one, const uint64_t *bitmap, do
     return is_certain;
 }
 
+/* Compare a member with *others*, but no late one with another late one. Return as `compare` does. */
+static int compare_with(const Members others[2], Member one, const uint64_t *bitmap, int is_late, double threshold,
+                        double certain, Column *pairs) {
+    int with_early = compare(&others[0], one, bitmap, threshold, certain, pairs);
+    if (is_late || with_early < 0) return with_early;
+    int with_late = compare(&others[1], one, bitmap, threshold, certain, pairs);
+    return with_late < 0 ? -1 : with_early | with_late;
+}
+
 /* Add the next member, in the order of their ranks. Return 0 if memory runs out. */
-static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, Column *pairs, Column *open) {
+static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, int is_late, Column *pairs, Column *open) {
     if (member.rank == self->last_rank) return 1; /* two buckets with the same members have one number */
     self->last_rank = member.rank;
-    if (state == KEPT) return add_member(&self->leaders, member, bitmap);
+    Members *leaders = &self->leaders[is_late], *blocked = &self->blocked[is_late];
+    if (state == KEPT) return add_member(leaders, member, bitmap);
     double certain = state < THOROUGH ? CERTAIN[state] : 0;
-    int is_open = compare(&self->leaders, member, bitmap, self->threshold, certain, pairs);
+    int is_open = compare_with(self->leaders, member, bitmap, is_late, self->threshold, certain, pairs);
     if (is_open < 0) return 0;
     if (is_open) {
-        if (bytes_of(&self->blocked) >= self->memory_bytes) self->is_full = 1;
-        else if (!add_member(&self->blocked, member, bitmap)) return 0;
+        if (bytes_of(self->blocked) + bytes_of(self->blocked + 1) >= self->memory_bytes) self->is_full = 1;
+        else if (!add_member(blocked, member, bitmap)) return 0;
     } else {
-        if (compare(&self->blocked, member, bitmap, self->threshold, certain, pairs) < 0) return 0;
+        if (compare_with(self->blocked, member, bitmap, is_late, self->threshold, certain, pairs) < 0) return 0;
         is_open = self->is_full;
-        if (!add_member(&self->leaders, member, bitmap)) return 0;
+        if (!add_member(leaders, member, bitmap)) return 0;
     }
     return !is_open || append(open, (int64_t[]){member.rank, member.place}, 2);
 }
@@ -140,7 +150,7 @@ static int add(Buckets *self, Member member, const uint64_t *bitmap, int state, 
  * be similar: all of them, or only the nearest one. Return 0 if memory runs out. */
 static int add_link(Buckets *self, Member member, const uint64_t *bitmap, int64_t component, int is_thorough,
                     Column *pairs) {
-    Members *others = &self->leaders;
+    Members *others = &self->leaders[0];
     if (member.place == self->last_place) return 1; /* two buckets with the same members have one number */
     self->last_place = member.place;
     if (!others->count || component != self->component) self->component_start = others->count;
@@ -167,11 +177,14 @@ static void begin(Buckets *self, int64_t bucket) {
     self->last_rank = self->last_place = -1;
     self->has_bucket = 1;
     self->is_full = 0;
-    if (bytes_of(&self->leaders) + bytes_of(&self->blocked) > 1 << 20) {
-        clear(&self->leaders);
-        clear(&self->blocked);
+    for (int late = 0; late < 2; late++) {
+        Members *leaders = &self->leaders[late], *blocked = &self->blocked[late];
+        if (bytes_of(leaders) + bytes_of(blocked) > 1 << 20) {
+            clear(leaders);
+            clear(blocked);
+        }
+        leaders->count = leaders->used = blocked->count = blocked->used = 0;
     }
-    self->leaders.count = self->leaders.used = self->blocked.count = self->blocked.used = 0;
 }
 
 static PyObject *as_bytes(const Column *column) {
@@ -192,9 +205,11 @@ static const uint64_t *aligned_bitmap(Column *buffer, const char *bitmaps, const
 
 static PyObject *pairs_of(PyObject *object, PyObject *args) {
     Buckets *self = (Buckets *)object;
-    Py_buffer bucket, rank, place, size, state, bitmaps, offsets;
-    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*", &bucket, &rank, &place, &size, &state, &bitmaps, &offsets)) return NULL;
+    Py_buffer bucket, rank, place, size, state, late, bitmaps, offsets;
+    if (!PyArg_ParseTuple(args, "y*y*y*y*y*y*y*y*", &bucket, &rank, &place, &size, &state, &late, &bitmaps, &offsets))
+        return NULL;
     const int64_t *buckets = bucket.buf, *ranks = rank.buf, *places = place.buf, *sizes = size.buf, *states = state.buf;
+    const int64_t *are_late = late.buf;
     const int32_t *starts = offsets.buf;
     size_t rows = (size_t)bucket.len / sizeof(int64_t);
     Column pairs = {0}, open = {0}, buffer = {0};
@@ -204,13 +219,13 @@ static PyObject *pairs_of(PyObject *object, PyObject *args) {
         const uint64_t *bitmap = aligned_bitmap(&buffer, bitmaps.buf, starts, row, &words);
         begin(self, buckets[row]);
         Member member = {ranks[row], places[row], sizes[row], 0, words};
-        ok = bitmap != NULL && add(self, member, bitmap, (int)states[row], &pairs, &open);
+        ok = bitmap != NULL && add(self, member, bitmap, (int)states[row], are_late[row] != 0, &pairs, &open);
     }
     PyObject *result = ok ? Py_BuildValue("(NN)", as_bytes(&pairs), as_bytes(&open)) : PyErr_NoMemory();
     free(buffer.values);
     free(pairs.values);
     free(open.values);
-    Py_buffer *buffers[] = {&bucket, &rank, &place, &size, &state, &bitmaps, &offsets};
+    Py_buffer *buffers[] = {&bucket, &rank, &place, &size, &state, &late, &bitmaps, &offsets};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) PyBuffer_Release(buffers[i]);
     return result;
 }
@@ -256,8 +271,10 @@ static PyObject *new_buckets(PyTypeObject *type, PyObject *args, PyObject *kwarg
 static void drop_buckets(PyObject *object) {
     Buckets *self = (Buckets *)object;
     PyTypeObject *type = Py_TYPE(object);
-    clear(&self->leaders);
-    clear(&self->blocked);
+    for (int late = 0; late < 2; late++) {
+        clear(&self->leaders[late]);
+        clear(&self->blocked[late]);
+    }
     freefunc release_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
     release_object(object);
     Py_DECREF(type);

@@ -16,7 +16,7 @@ import corpusmill
 from corpusmill.command import cli
 from corpusmill.pipelines.dataset.explain import explain
 from corpusmill.pipelines.dataset.version import Version, version_in
-from corpusmill.pipelines.planning.loaded import read_recipe
+from corpusmill.pipelines.planning.reading import read_recipe
 from corpusmill.pipelines.recipes.paths import matching_files
 from corpusmill.pipelines.reports.report import report
 from corpusmill.pipelines.reports.statistics import statistics
@@ -136,6 +136,7 @@ def test_masked_spans_are_explained_and_counted(tmp_path: Path) -> None:
     assert "<EMAIL>" in cut["sample_text"]
     line = next(line for line in shown.splitlines() if line.startswith("  decontaminate.overlap  bytes"))
     assert f"bytes {cut['start']} to {cut['end']}, eval/a.jsonl.gz, record 1, `q`: WHICH" in line
+    assert "passed  evaluation texts with a coverage of 50% or more were masked; the greatest one was 100%" in shown
     assert counted["Masked evaluation texts"] == [{"value": "eval/a.jsonl.gz", "documents": 5, "items": 5}]
     spans = rows_of(version, "decontaminate.cuts")
     (law,) = (stage for stage in version.manifest.counts.stages if stage.name == "decontaminate")

@@ -34,10 +34,28 @@ def pairs_in_buckets(sets: list[set[int]], sample: list[set[int]], *, threshold:
     frequencies = Frequencies.of([np.array(sorted(values), np.int64) for values in sample])
     first = pa.Table.from_batches([prefixes(crowd(sets), frequencies, threshold=threshold)])
     ordered = first.sort_by([("shingle", "ascending"), ("is_late", "ascending"), (PLACE, "ascending")])
+    (batch,) = ordered.combine_chunks().to_batches()
     members: dict[int, list[int]] = {}
-    for row in shared_prefixes(ordered.combine_chunks().to_batches()[0]).to_pylist():
+    for row in shared_prefixes(batch, marks_late=False).to_pylist():
         members.setdefault(row["number"], []).append(row[PLACE])
-    return {(one, other) for bucket in members.values() for one in bucket for other in bucket if one < other}
+    shared = {(one, other) for bucket in members.values() for one in bucket for other in bucket if one < other}
+    compared = compared_pairs(batch)
+    assert compared <= shared
+    return compared
+
+
+def compared_pairs(batch: pa.RecordBatch) -> set[tuple[int, int]]:
+    """Return the pairs that share a bucket in which one of the two is early."""
+    members: dict[int, set[tuple[int, int]]] = {}
+    for row in shared_prefixes(batch, marks_late=True).to_pylist():
+        members.setdefault(row["number"] & ~1, set()).add((row[PLACE], row["number"] & 1))
+    return {
+        (one, other)
+        for bucket in members.values()
+        for one, one_late in bucket
+        for other, other_late in bucket
+        if one < other and not (one_late and other_late)
+    }
 
 
 @settings(deadline=None, max_examples=300)
@@ -63,6 +81,17 @@ def test_sets_that_share_a_template_alone_do_not_meet() -> None:
 
     assert pairs_in_buckets(sets, sets[:20], threshold=0.8) == set()
     assert len(pairs_in_buckets(sets, [], threshold=0.8)) == 50 * 49 // 2
+
+
+def test_one_early_member_does_not_bring_all_others_together() -> None:
+    """A page with little text of its own shares a shingle of the template with all pages, but they do not."""
+    chance = random.Random(2)
+    template = set(range(400))
+    sets = [template | {chance.getrandbits(40) for _ in range(own)} for own in (20, *[86] * 60)]
+
+    pairs = pairs_in_buckets(sets, sets[1:21], threshold=0.8)
+
+    assert pairs == {(0, other) for other in range(1, 61)}
 
 
 @pytest.mark.parametrize("rows", [1, 7, 5_000, 1_000_000])

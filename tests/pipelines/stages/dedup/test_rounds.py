@@ -27,8 +27,10 @@ FINDS_ALL = NearDedup(threshold=0.8, bands=60, rows=2)
 Row = dict[str, Any]
 
 
-def members(texts: Sequence[str], *, bucket: int = 7, states: Sequence[int] | None = None) -> pa.RecordBatch:
-    """Return *texts*, in the order of their ranks, as members of one bucket."""
+def members(
+    texts: Sequence[str], *, bucket: int = 7, states: Sequence[int] | None = None, late: Sequence[int] | None = None
+) -> pa.RecordBatch:
+    """Return *texts*, in the order of their ranks, as members of one bucket; *late* are ranks."""
     signs = signed(texts, ngram=5, bands=1, rows=1)
     sizes = signs.bitmaps.counts_D * 8
     data = signs.bitmaps.values.tobytes()
@@ -36,7 +38,7 @@ def members(texts: Sequence[str], *, bucket: int = 7, states: Sequence[int] | No
     bitmaps = [data[end - size : end] for end, size in zip(ends, sizes.tolist(), strict=True)]
     ranks = list(range(len(texts)))
     columns = [[bucket] * len(texts), ranks, [100 + rank for rank in ranks], signs.sizes_D.tolist()]
-    columns += [list(states or [0] * len(texts)), bitmaps]
+    columns += [list(states or [0] * len(texts)), [int(rank in (late or ())) for rank in ranks], bitmaps]
     return pa.RecordBatch.from_arrays(
         [pa.array(column, field.type) for column, field in zip(columns, MEMBER, strict=True)], schema=MEMBER
     )
@@ -111,6 +113,22 @@ class TestPairs:
 
         assert {row for row in sides(rows) if row[0] not in (2, 4)} == set()
         assert {(2, 0), (2, 1), (4, 0), (4, 1), (4, 3)} <= sides(rows)
+
+    @pytest.mark.parametrize("states", [[0] * 9, [9] * 9, [-1, 9, 9, -1, 9, 9, -1, 9, 9]])
+    def test_late_members_are_compared_with_early_ones_alone(self, states: list[int]) -> None:
+        """A template brings any number of them into a bucket with one early member."""
+        texts = [" ".join(prose(random.Random(number), 120)) for number in range(3)] * 3
+        late = {0, 1, 3, 5, 8}
+
+        rows = pairs_of(members(texts, states=states, late=sorted(late)))
+
+        equal = {(one, other) for one in range(9) for other in range(one) if one % 3 == other % 3 and states[one] >= 0}
+        possible = {pair for pair in equal if not late.issuperset(pair)}
+        assert sides(rows) <= possible
+        assert {one for one, _ in possible} <= {one for one, _ in sides(rows)} | incomplete(rows)
+        if states[1] == 9:
+            assert sides(rows) == possible
+            assert not incomplete(rows)
 
     def test_buckets_are_independent(self) -> None:
         """The stream has one after the other, and may be cut anywhere."""
