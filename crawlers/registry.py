@@ -26,6 +26,8 @@ LOADERS: Final = {
     "feed": "corpusmill.crawlers.loaders.feed:FeedEntries",
     "reuters": "corpusmill.crawlers.loaders.reuters:Reuters",
     "wikipedia": "corpusmill.crawlers.loaders.wikipedia:Wikipedia",
+    "fhir": "corpusmill.crawlers.loaders.fhir:Fhir",
+    "hl7": "corpusmill.crawlers.loaders.hl7:Hl7",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",

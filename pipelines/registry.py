@@ -15,6 +15,7 @@ STAGES: Final = {
     "normalize": "corpusmill.pipelines.stages.normalize:Normalize",
     "language": "corpusmill.pipelines.stages.language:Language",
     "quality": "corpusmill.pipelines.stages.quality:Quality",
+    "deidentify": "corpusmill.pipelines.stages.deidentify.stage:Deidentify",
     "pii": "corpusmill.pipelines.stages.pii:Pii",
     "url_dedup": "corpusmill.pipelines.stages.dedup.urls:UrlDedup",
     "decontaminate": "corpusmill.pipelines.stages.decontaminate.stage:Decontaminate",

@@ -10,6 +10,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.bad_redirect": "A redirect leads to something that is not an http or https URL.",
     "error.bad_response": "The server's answer breaks HTTP: headers without end, or a wrong `Content-Length`.",
     "error.connection": "The server refused or closed the connection.",
+    "error.consent_denied": "The patient denies the use of the record, or has withdrawn consent.",
     "error.damaged": "A table, an archive, or a part of it cannot be read.",
     "error.dns": "The host name has no address.",
     "error.duplicate_name": "An archive has an earlier member with the same path.",
@@ -27,6 +28,7 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.not_xml": "The record is not well-formed XML, or nested too deeply.",
     "error.ragged": "The row of a CSV file has more fields than the table has columns.",
     "error.redirect_loop": "The page redirects to a URL that was already requested on the way to it.",
+    "error.restricted": "The record is labeled as restricted, and the recipe does not allow that label.",
     "error.timeout": "The server did not answer in time, or its answer did not end in time.",
     "error.tls": "The encrypted connection failed, for example because of an expired certificate.",
     "error.too_complex": "The page is nested too deeply or has too many attributes for CSS selectors, or the markup of "

@@ -10,7 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from typing import Any, BinaryIO, Final, Literal, NamedTuple, TypeAlias
+from typing import Any, BinaryIO, Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from corpusmill.crawlers.loaders.streams import BrokenStreamError, open_decompressed
 from corpusmill.schemas.errors import DataError
@@ -120,10 +120,18 @@ def _records_in(values: JsonStream) -> Iterator[JsonText]:
                 yield element
 
 
+class Readable(Protocol):
+    """The part of a binary stream that `JsonStream` uses."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return at most *size* bytes; none at the end."""
+        ...
+
+
 class JsonStream:
     """Reads *stream* value by value; it recognizes brackets and strings, but does not check the JSON between them."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._data = b""
         self._at = 0

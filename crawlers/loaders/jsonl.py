@@ -207,7 +207,7 @@ def _object(text: JsonText) -> dict[str, Any]:
     if text.data is None:
         message = f"the record has {text.length:,} bytes, more than {MAX_LINE_BYTES:,}"
         raise DataError(message, kind="too_large")
-    if _is_too_deep(text.data):
+    if is_too_deep(text.data):
         raise DataError(f"nested deeper than {MAX_DEPTH} levels", kind="too_deep")
     try:
         row = _DECODER.decode(text.data.decode())
@@ -333,7 +333,7 @@ def _skip_line(stream: BinaryIO) -> int:
     return size
 
 
-def _is_too_deep(data: bytes) -> bool:
+def is_too_deep(data: bytes) -> bool:
     """Return whether *data*, if it is JSON, has more than `MAX_DEPTH` levels; computed without recursion."""
     if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
         return False

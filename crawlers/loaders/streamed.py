@@ -84,7 +84,8 @@ class Streamed(Loader):
     def records_in(
         self, path: str, *, name: str, counts: Counter[str], start: int = 0, end: int = -1
     ) -> Iterator[Record | Broken]:
-        """Yield the records of a slice of the file at *path*, as `records_of` does; for loaders that seek."""
+        """Yield the records of a slice of the file at *path*, as `records_of` does; for loaders that seek
+        or read a file twice."""
         with open_decompressed(path) as stream:
             yield from self.records_of(stream, name=name, counts=counts, start=start, end=end)
 

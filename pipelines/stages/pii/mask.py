@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from corpusmill.pipelines.stages.pii.card import CARD
-from corpusmill.pipelines.stages.pii.email import EMAIL
-from corpusmill.pipelines.stages.pii.ip import IP
-from corpusmill.pipelines.stages.pii.kinds import Kind
+from corpusmill.schemas.personal_data.card import CARD
+from corpusmill.schemas.personal_data.email import EMAIL
+from corpusmill.schemas.personal_data.ip import IP
+from corpusmill.schemas.personal_data.kinds import Kind
 
 KINDS: Final = {kind.name: kind for kind in (EMAIL, IP, CARD)}
 """Kinds, in the order in which they are masked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from corpusmill.pipelines.stages.pii.kinds import Kind
+from corpusmill.schemas.personal_data.kinds import Kind
 
 _PATTERN: Final = re.compile(
     r"(?<![0-9A-Za-z_])(?<![0-9][.,-])"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from corpusmill.pipelines.stages.pii.kinds import Kind
+from corpusmill.schemas.personal_data.kinds import Kind
 
 _LETTER: Final = "A-Za-zÀ-ÖØ-öø-ʯͰ-ϿЀ-ԯ"
 """ASCII, and the alphabets that are accepted in addresses (RFC 6531). Chinese and Thai are not, because they have no

@@ -11,8 +11,8 @@ import ipaddress
 import re
 from typing import Final
 
-from corpusmill.pipelines.stages.pii.kinds import Kind
-from corpusmill.pipelines.stages.pii.numbering import is_numbering
+from corpusmill.schemas.personal_data.kinds import Kind
+from corpusmill.schemas.personal_data.numbering import is_numbering
 
 _V4: Final = r"(?<![0-9A-Za-z_.])\d{1,3}(?:\.\d{1,3}){3}(?![0-9A-Za-z_]|\.\d)"
 _V6: Final = r"(?<![0-9A-Za-z_:.])[23][0-9A-Fa-f]{3}:[0-9A-Fa-f:]{1,34}(?<!:)(?![0-9A-Za-z_]|:[0-9A-Fa-f:])"

@@ -1,0 +1,1 @@
+"""Recall and precision of de-identification on clinical notes that a generator makes."""

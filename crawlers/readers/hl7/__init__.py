@@ -1,0 +1,1 @@
+"""HL7 version 2: messages in a stream, and their segments, fields and escapes."""

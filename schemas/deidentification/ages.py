@@ -1,0 +1,51 @@
+"""Ages over 89, which the Safe Harbor rule groups as one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.spans import Span
+
+_OLD: Final = r"(?:9\d|1[0-2]\d)"
+_WORDS: Final = r"(?:ninety(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?|one hundred(?:[- ](?:and )?\w+)?)"
+_PATTERN: Final = compiled(
+    rf"(?<![\w./-])(?P<a>(?:{_OLD}|{_WORDS})\s*-?\s*(?:years?|yrs?|yo|y/o|y\.o\.?|yr)(?:[-\s]+(?:old|of\s+age))?)"
+    r"(?=(?P<tail>\W|\Z))"
+    rf"|\b(?:age[ds]?|aged|turn(?:ed|ing|s)|at age|age is)\s*[:=]?\s*(?:of\s+)?(?P<b>{_OLD})(?![\w/%-]|\.\d)"
+    rf"|\b(?P<c>{_OLD})(?:th|st|nd|rd)\s+birthday"
+    rf"|(?:\A|[.,;:\n]\s*|\b(?:is an?|an?|for|this)\s+)(?P<d>{_OLD}\s?[MFmf])(?=\s+(?:with|w/|who|presents?"
+    rf"|presenting|admitted|s/p|c/o|here|\())",
+    re.IGNORECASE,
+)
+_NO_AGE: Final = compiled(r"[-\s]*(?:pack|of (?!age)|history|ago|follow|smok|surviv|warrant|experience)", re.IGNORECASE)
+_HAS_OLD: Final = compiled(r"(?:old|age|yo|y/o|y\.o\.?)\Z", re.IGNORECASE)
+
+
+def age_spans(text: str) -> Iterator[Span]:
+    """Yield the ages over 89 in *text*.
+
+    >>> [span.replacement for span in age_spans("A 94-year-old man, age 94, smoked 90 pack-years, weighs 95 kg.")]
+    ['90 or older', '90 or older']
+    """
+    for match in _PATTERN.finditer(text):
+        group = next(name for name in "abcd" if match[name] is not None)
+        start, end = match.span(group)
+        if group == "a" and not _HAS_OLD.search(match[group]) and _NO_AGE.match(text, end):
+            continue
+        if (
+            group == "a"
+            and match[group].lower().endswith(("year", "years", "yr", "yrs"))
+            and not _is_person(text, start)
+        ):
+            continue
+        yield Span(start, end, "date", "90 or older")
+
+
+_PERSON: Final = compiled(r"(?i:\b(?:is|age[ds]?|was|an?)[:\s]+)\Z")
+
+
+def _is_person(text: str, start: int) -> bool:
+    return _PERSON.search(text, max(0, start - 12), start) is not None

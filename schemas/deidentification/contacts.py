@@ -1,0 +1,91 @@
+"""Telephone and fax numbers, e-mail, web and IP addresses."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from corpusmill.schemas.deidentification.patterns import compiled
+from corpusmill.schemas.deidentification.spans import Span
+from corpusmill.schemas.personal_data.email import EMAIL
+from corpusmill.schemas.personal_data.numbering import is_numbering
+
+_URL: Final = compiled(
+    r"\b(?:https?|ftps?|sftp)://[^\s<>\"']+|\bwww\.[^\s<>\"']+"
+    r"|(?<![\w@.-])(?:[a-z0-9][a-z0-9-]{0,62}\.){1,4}(?:com|org|net|edu|gov|mil|info|health|io|co\.uk"
+    r"|co)\b(?!@)(?:/[^\s<>\"']*)?",
+    re.IGNORECASE,
+)
+_IP: Final = compiled(
+    r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)"
+    r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){2,7}(?::?[0-9A-Fa-f]{1,4})(?![\w:])"
+    r"|(?<![\w:.])(?:[0-9A-Fa-f]{1,4}:){1,6}:(?:[0-9A-Fa-f]{1,4})?(?![\w:])"
+)
+_EXTENSION: Final = r"(?:\s*,?\s*(?:x|ext\.?|extension)\s*\d{1,6})?"
+_PHONE: Final = compiled(
+    rf"(?<![\w.+-])(?:\+?1[-. ]?)?(?:\(\d{{3}}\)[-. ]?|\d{{3}}[-.])\d{{3}}[-. ]\d{{4}}{_EXTENSION}(?![\w-]|\.\d)"
+    rf"|(?<![\w.])\+\d{{1,3}}[-. ]?(?:\(?\d{{1,5}}\)?[-. ]?){{1,5}}\d{{2,4}}{_EXTENSION}(?![\w-]|\.\d)"
+)
+_CUED: Final = compiled(
+    r"\b(?P<strong>phone|tel|telephone|cell|cellular|mobile|pager|beeper|fax|facsimile|voicemail|ext|extension"
+    r"|ph|home|work"
+    r"|contact(?: number)?|hotline|whatsapp|text(?:ed)?)\b\.?(?:\s*(?:number|no\.?|#|is|at|on|phone|to"
+    r"|\([a-z]\))){0,3}\s*[:#]?\s*"
+    r"(?P<a>\+?\(?\d[\d ().-]{1,18}\d)"
+    r"|\b(?:call(?:ed|s|ing)?|reach(?:ed|able)?|dial(?:ed)?|page[d]?|contact(?:ed)?|callback)\b[^\d\n.;]{0,40}?"
+    r"(?P<b>\+?\(?\d[\d().-]{0,4}[ ]?[\d().-]{2,6}[ -]?\d{2,4})",
+    re.IGNORECASE,
+)
+_FAX: Final = compiled(r"\b(?:fax|facsimile)\b[^\n]{0,24}\Z", re.IGNORECASE)
+_VOICE: Final = compiled(r"\b(?:phone|tel|cell|mobile|call)\w*\b[^\n]{0,24}\Z", re.IGNORECASE)
+_MIN_DIGITS: Final = {"ext": 2, "extension": 2, "pager": 3, "beeper": 3}
+
+
+def contact_spans(text: str) -> Iterator[Span]:
+    """Yield the web, e-mail and IP addresses and the telephone and fax numbers of *text*; some more than once.
+
+    >>> text = "Fax (555) 234-5678, call 555-8211"
+    >>> sorted({(span.kind, text[span.start : span.end]) for span in contact_spans(text)})
+    [('fax', '(555) 234-5678'), ('phone', '555-8211')]
+    """
+    if "." in text:
+        for match in _URL.finditer(text):
+            end = match.start() + len(match[0].rstrip(".,;:)]}'"))
+            yield Span(match.start(), end, "url")
+    if "@" in text:
+        yield from (Span(*match.span(), "email") for match in EMAIL.pattern.finditer(text))
+    for match in _IP.finditer(text):
+        if _is_address(match):
+            yield Span(*match.span(), "ip")
+    yield from _phones(text)
+
+
+def _is_address(match: re.Match[str]) -> bool:
+    try:
+        address = ipaddress.ip_address(match[0])
+    except ValueError:
+        return False
+    return address.version == 6 or not is_numbering(match.string, match.start(), match.end())
+
+
+def _phones(text: str) -> Iterator[Span]:
+    for match in _PHONE.finditer(text):
+        yield Span(*match.span(), _fax_or_phone(text, match.start()))
+    for match in _CUED.finditer(text):
+        group = "a" if match["a"] is not None else "b"
+        cue = (match["strong"] or "").casefold()
+        value = match[group].rstrip(" .-(")
+        digits = sum(map(str.isdigit, value))
+        needed = _MIN_DIGITS.get(cue, 7)
+        if digits >= needed and digits <= 15:
+            start = match.start(group)
+            yield Span(start, start + len(value), _fax_or_phone(text, start))
+
+
+def _fax_or_phone(text: str, start: int) -> str:
+    """Return the kind of the number at *start*: the word nearest before it decides."""
+    before = text[max(0, start - 40) : start]
+    fax, voice = _FAX.search(before), _VOICE.search(before)
+    return "fax" if fax and not (voice and voice.start() > fax.start()) else "phone"
