@@ -123,7 +123,7 @@ def write_file(path: Path, made: Made, size: int) -> tuple[int, int]:
     with path.open("wb") as file:
         written += _write(file, head, pack)
         records: list[str] = []
-        for number, text in enumerate(texts(), 1):  # noqa: B007, the last number is the number of records
+        for number, text in enumerate(texts(), 1):
             records.append(record(number, text))
             if len(records) == _PAGES_OF_STREAM:
                 written += _write(file, "".join(records), pack)
