@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Final, Literal
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
-from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, bounded_text
 from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, bounded_text
 from corpusmill.crawlers.loaders.streamed import bounded
 from corpusmill.crawlers.readers.epub import Book, book_of
 from corpusmill.crawlers.readers.epub_chapter import chapter_text, first_heading
@@ -22,7 +22,9 @@ from corpusmill.schemas.licenses import spdx
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
 _YEAR: Final = re.compile(r"\d{4}")
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")
-_IDENTIFIER: Final = re.compile(r"(?:urn:|doi:|isbn[: ]?|https?://|10\.\d{4})\S{6,}|[0-9a-f-]{32,36}|97[89][\d-]{10,14}", re.I)
+_IDENTIFIER: Final = re.compile(
+    r"(?:urn:|doi:|isbn[: ]?|https?://|10\.\d{4})\S{6,}|[0-9a-f-]{32,36}|97[89][\d-]{10,14}", re.I
+)
 """Identifiers that other books do not have; not the number of a template."""
 
 
@@ -34,7 +36,7 @@ class Epub(OneDocument):
     max_bytes: ClassVar[int] = MAX_FILE_BYTES
     about: ClassVar[About] = About(
         license="`dc:rights` of the book, if it names a license; else that of the recipe",
-        get="Standard Ebooks, Project Gutenberg, unglue.it, publishers of open-access books; manuals in Debian packages",
+        get="Standard Ebooks, Project Gutenberg, unglue.it, open-access publishers; manuals in Debian packages",
         tried="one real manual, and generated books of both versions with damaged manifests",
     )
 
@@ -62,7 +64,8 @@ class Epub(OneDocument):
         title = next(iter(book.fields.get("title", [])), None)
         return {
             "text": text,
-            "title": title or next(filter(None, (first_heading(package.read(name)) for name in book.chapters[:3])), None),
+            "title": title
+            or next(filter(None, (first_heading(package.read(name)) for name in book.chapters[:3])), None),
             "license": license,
             "license_source": "epub:rights" if license else None,
             "published_at": _moment(book.published),

@@ -57,7 +57,9 @@ def _tree(data: bytes) -> etree._Element | None:
             raise
         markup = re.sub(r"\A\s*<\?xml[^>]*\?>", "", decode(data, "text/html").replace("\0", ""), count=1)
         parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-        root = etree.fromstring(markup.encode("utf-8", "replace")[:MAX_RECORD_BYTES], parser) if markup.strip() else None
+        root = (
+            etree.fromstring(markup.encode("utf-8", "replace")[:MAX_RECORD_BYTES], parser) if markup.strip() else None
+        )
         if root is None or any("depth" in entry.message for entry in parser.error_log):
             return None
     etree.strip_tags(root, etree.Comment, etree.ProcessingInstruction)

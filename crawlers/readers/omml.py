@@ -57,8 +57,10 @@ def _tex(element: etree._Element) -> str:
             return f"{CHARACTERS.get(sign, sign).strip()}{bounds} {base}"
         case "d":
             cells = [text for role_name, text in parts if role_name == "e"]
-            return _value(element, "begChr", "(") + _value(element, "sepChr", "|").join(cells) + _value(
-                element, "endChr", ")"
+            return (
+                _value(element, "begChr", "(")
+                + _value(element, "sepChr", "|").join(cells)
+                + _value(element, "endChr", ")")
             )
         case "func":
             function = role.get("fName", "").strip()

@@ -57,7 +57,9 @@ class Package:
         relative to the archive.
         """
         for reference in (name, unquote(name), unquote(name.partition("#")[0].partition("?")[0])):
-            path = _normal(reference if reference.startswith("/") else posixpath.join(posixpath.dirname(base), reference))
+            path = _normal(
+                reference if reference.startswith("/") else posixpath.join(posixpath.dirname(base), reference)
+            )
             if found := path if path in self._members else self._folded.get(path.casefold()):
                 return found
         return None
