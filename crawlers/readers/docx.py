@@ -153,7 +153,8 @@ class _Reader:
             return Block(f"{label} {text}" if label and label != "-" else text, "heading"), line.after, goes_on
         if label is None:
             return Block(text), line.after, goes_on
-        return Block("  " * level + f"{label} {text}".strip(), "item"), line.after, goes_on
+        indent = "" if style.list else "  " * level
+        return Block(indent + f"{label} {text}".strip(), "item"), line.after, goes_on
 
     def _properties(self, node: etree._Element) -> tuple[Style, str, int, bool]:
         """Return style, list and level of the paragraph *node*, and whether it goes on in the next one."""

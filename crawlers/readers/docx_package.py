@@ -15,7 +15,7 @@ from corpusmill.schemas.errors import DataError
 
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _ENCRYPTED_STREAM: Final = "EncryptedPackage".encode("utf-16-le")
-_HEADING: Final = re.compile(r"heading ?([1-9])|(title)", re.IGNORECASE)
+_HEADING: Final = re.compile(r"heading ?([1-9])|((?:chapter|book|document|report)?[ _-]?title)", re.IGNORECASE)
 _CONTENTS: Final = re.compile(r"toc ?\d|toc ?heading|table of figures|tocheading", re.IGNORECASE)
 _CODE: Final = re.compile(r"code|preformatted|verbatim|plain text", re.IGNORECASE)
 _MAX_BASES: Final = 12

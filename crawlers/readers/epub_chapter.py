@@ -22,6 +22,7 @@ _NOTES: Final = frozenset("footnote footnotes endnote endnotes rearnote rearnote
 _NOTE_ROLES: Final = frozenset("doc-footnote doc-endnote doc-endnotes".split())
 _BACKLINK_ROLES: Final = frozenset(("doc-backlink",))
 _NUMBER: Final = re.compile(r"\s*[\[(]?\s*(\d{1,4}|[*†‡§¶]{1,3}|[a-z]|[ivxlc]{1,6})\s*[\])]?\s*")
+_BODY: Final = re.compile(r"<body[\s>]", re.IGNORECASE)
 _SOFT_HYPHEN: Final = "\u00ad"
 
 
@@ -33,7 +34,9 @@ def chapter_text(data: bytes, *, notes: bool) -> str:
     """
     root = _tree(data)
     if root is None:
-        return plain_text(decode(data, "text/html")).replace(_SOFT_HYPHEN, "")
+        markup = decode(data, "text/html")
+        body = _BODY.search(markup)
+        return plain_text(markup[body.start() :] if body else markup).replace(_SOFT_HYPHEN, "")
     _simplify(root, notes=notes)
     return tree_text(root).replace(_SOFT_HYPHEN, "")
 
