@@ -16,6 +16,7 @@ LISTS = (
     '<text:list-level-style-number text:level="2" style:num-format="a" style:num-suffix=")" text:display-levels="2"/>'
     '</text:list-style><text:list-style style:name="B"><text:list-level-style-bullet text:level="1"/></text:list-style>'
 )
+NINE = " text:start-value='9'"
 STYLES = (
     '<style:style style:name="Title" style:family="paragraph"/>'
     '<style:style style:name="P1" style:family="paragraph" style:parent-style-name="Title"/>'
@@ -74,7 +75,7 @@ def test_lists_have_their_numbers(tmp_path: Path) -> None:
     body = (
         f"<text:list text:style-name='N'>{item('a')}{inner}</text:list><text:p>Between.</text:p>"
         f"<text:list text:style-name='N' text:continue-numbering='true'>{item('d')}"
-        f"{item('e', ' text:start-value=\"9\"'.replace(chr(92), ''))}</text:list>"
+        f"{item('e', NINE)}</text:list>"
         f"<text:list text:style-name='B'>{item('f')}</text:list>"
     )
     assert text_of(body, tmp_path, styles=LISTS) == (
