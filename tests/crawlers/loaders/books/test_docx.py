@@ -41,7 +41,9 @@ NOTES = {
 
 def text_of(body: str, folder: Path, **more: str) -> str:
     """Return the text of a document with *body*."""
-    return str(read(Docx(), docx(body, more={f"{name}.xml": content for name, content in more.items()}), folder)["text"])
+    return str(
+        read(Docx(), docx(body, more={f"{name}.xml": content for name, content in more.items()}), folder)["text"]
+    )
 
 
 def style(name: str) -> str:
@@ -64,21 +66,69 @@ def field(code: str, result: str) -> str:
 @pytest.mark.parametrize(
     ("runs", "text"),
     [
-        ('<w:ins w:id="1"><w:r><w:t>added</w:t></w:r></w:ins><w:del w:id="2"><w:r><w:delText>gone</w:delText></w:r></w:del>', "added"),
-        ('<w:moveTo w:id="1"><w:r><w:t>here</w:t></w:r></w:moveTo><w:moveFrom w:id="2"><w:r><w:t>there</w:t></w:r></w:moveFrom>', "here"),
-        ("<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t><w:noBreakHyphen/><w:t>d</w:t><w:softHyphen/><w:t>e</w:t></w:r>", "a\tb\nc-de"),
-        ('<w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink><w:smartTag><w:r><w:t> tag</w:t></w:r></w:smartTag>', "link tag"),
+        (
+            (
+                '<w:ins w:id="1"><w:r><w:t>added</w:t></w:r></w:ins><w:del '
+                'w:id="2"><w:r><w:delText>gone</w:delText></w:r></w:del>'
+            ),
+            "added",
+        ),
+        (
+            (
+                '<w:moveTo w:id="1"><w:r><w:t>here</w:t></w:r></w:moveTo>'
+                '<w:moveFrom w:id="2"><w:r><w:t>there</w:t></w:r></w:moveFrom>'
+            ),
+            "here",
+        ),
+        (
+            (
+                "<w:r><w:t>a</w:t><w:tab/><w:t>b</w:t><w:br/><w:t>c</w:t>"
+                "<w:noBreakHyphen/><w:t>d</w:t><w:softHyphen/><w:t>e</w:t></w:r>"
+            ),
+            "a\tb\nc-de",
+        ),
+        (
+            (
+                "<w:hyperlink><w:r><w:t>link</w:t></w:r></w:hyperlink>"
+                "<w:smartTag><w:r><w:t> tag</w:t></w:r></w:smartTag>"
+            ),
+            "link tag",
+        ),
         ("<w:sdt><w:sdtPr/><w:sdtContent><w:r><w:t>control</w:t></w:r></w:sdtContent></w:sdt>", "control"),
-        ("<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent><w:r><w:t>Click here</w:t></w:r></w:sdtContent></w:sdt>", None),
+        (
+            (
+                "<w:sdt><w:sdtPr><w:showingPlcHdr/></w:sdtPr><w:sdtContent>"
+                "<w:r><w:t>Click here</w:t></w:r></w:sdtContent></w:sdt>"
+            ),
+            None,
+        ),
         (field("HYPERLINK x", "shown"), "shown"),
         (f"<w:r><w:t>Page</w:t></w:r>{field('PAGE', '7')}{field('NUMPAGES', '9')}", "Page"),
-        (field(f"IF {'1'}", "yes") + '<w:fldSimple w:instr=" DATE "><w:r><w:t>today</w:t></w:r></w:fldSimple>', "yestoday"),
+        (
+            field(f"IF {'1'}", "yes") + ('<w:fldSimple w:instr=" DATE "><w:r><w:t>today</w:t></w:r></w:fldSimple>'),
+            "yestoday",
+        ),
         ('<w:r><w:fldChar w:fldCharType="begin"/></w:r><w:r><w:t>no end</w:t></w:r>', "no end"),
         ('<w:r><w:sym w:font="Symbol" w:char="F061"/><w:sym w:font="Wingdings" w:char="F0FC"/></w:r>', "α✓"),
         ('<w:r><w:rPr><w:rFonts w:ascii="Symbol"/></w:rPr><w:t>\uf062</w:t></w:r>', "β"),
-        ("<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:r><w:rPr><w:vanish w:val='0'/></w:rPr><w:t>seen</w:t></w:r>", "seen"),
-        ("<w:r><w:t>co\u00adop</w:t></w:r><w:commentRangeStart w:id='1'/><w:r><w:commentReference w:id='1'/></w:r>", "coop"),
-        ("<w:ruby><w:rt><w:r><w:t>かん</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby>", "漢"),
+        (
+            (
+                "<w:r><w:rPr><w:vanish/></w:rPr><w:t>hidden</w:t></w:r><w:r>"
+                "<w:rPr><w:vanish w:val='0'/></w:rPr><w:t>seen</w:t></w:r>"
+            ),
+            "seen",
+        ),
+        (
+            (
+                "<w:r><w:t>co\u00adop</w:t></w:r><w:commentRangeStart "
+                "w:id='1'/><w:r><w:commentReference w:id='1'/></w:r>"
+            ),
+            "coop",
+        ),
+        (
+            "<w:ruby><w:rt><w:r><w:t>か</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>漢</w:t></w:r></w:rubyBase></w:ruby>",
+            "漢",
+        ),
         (
             "<m:oMath><m:f><m:num><m:r><m:t>a</m:t></m:r></m:num><m:den><m:r><m:t>2</m:t></m:r></m:den></m:f>"
             "<m:nary><m:naryPr><m:chr m:val='∑'/></m:naryPr><m:sub><m:r><m:t>i</m:t></m:r></m:sub><m:sup/>"
@@ -86,7 +136,7 @@ def field(code: str, result: str) -> str:
             r"$\frac{a}{2}\sum_{i} \sqrt{x}$",
         ),
     ],
-)  # fmt: skip
+)
 def test_the_text_of_runs(runs: str, text: str | None, tmp_path: Path) -> None:
     """Inserted text, results of fields, links, symbols and formulas are read; deleted and hidden text is not."""
     row = read(Docx(), docx(p(runs)), tmp_path)
@@ -130,16 +180,16 @@ def test_notes_follow_their_paragraph_or_the_text(tmp_path: Path) -> None:
     """With a mark in brackets; without `keep`, mark and note go. Separators are no notes."""
     body = p("Word", "<w:r><w:footnoteReference w:id='1'/></w:r>", " more", "<w:r><w:endnoteReference w:id='1'/></w:r>")
     data = docx(body + p("Next."), more=dict(NOTES))
-    assert read(Docx(), data, tmp_path)["text"] == (
-        "Word[1] more[i]\n\n[1] See below.\n\nNext.\n\n[i] At the end."
-    )
+    assert read(Docx(), data, tmp_path)["text"] == ("Word[1] more[i]\n\n[1] See below.\n\nNext.\n\n[i] At the end.")
     assert read(Docx(keep=()), data, tmp_path)["text"] == "Word more\n\nNext."
 
 
 def test_text_boxes_are_read_once(tmp_path: Path) -> None:
     """Word writes each for itself and for older versions."""
     box = f"<w:txbxContent>{p('Boxed.')}</w:txbxContent>"
-    choice = f"<mc:Choice Requires='wps'><w:drawing><wps:wsp><wps:txbx>{box}</wps:txbx></wps:wsp></w:drawing></mc:Choice>"
+    choice = (
+        f"<mc:Choice Requires='wps'><w:drawing><wps:wsp><wps:txbx>{box}</wps:txbx></wps:wsp></w:drawing></mc:Choice>"
+    )
     fallback = f"<mc:Fallback><w:pict><v:shape><v:textbox>{box}</v:textbox></v:shape></w:pict></mc:Fallback>"
     both = p("A", f"<w:r><mc:AlternateContent>{choice}{fallback}</mc:AlternateContent></w:r>", "b.")
     assert text_of(both, tmp_path) == "Ab.\n\nBoxed."
@@ -166,7 +216,8 @@ def test_contents_and_headers_are_left_out_and_lines_of_code_stay_together(tmp_p
 def test_properties_become_columns_without_names_of_authors(tmp_path: Path) -> None:
     """Title of the properties, else in the style of titles, else the first heading, also of a derived style."""
     core = (
-        "<cp:coreProperties xmlns:cp='c' xmlns:dc='http://purl.org/dc/elements/1.1/' xmlns:t='http://purl.org/dc/terms/'>"
+        "<cp:coreProperties xmlns:cp='c' xmlns:dc='http://purl.org/dc/elements/1.1/' "
+        "xmlns:t='http://purl.org/dc/terms/'>"
         "<dc:title>Core</dc:title><dc:creator>Ann Author</dc:creator><cp:lastModifiedBy>Bo</cp:lastModifiedBy>"
         "<t:created>2020-02-03T04:05:06Z</t:created><dc:subject>Lamps</dc:subject></cp:coreProperties>"
     )

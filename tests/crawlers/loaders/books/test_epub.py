@@ -41,7 +41,9 @@ def test_what_is_not_linear_and_contents_and_covers_are_left_out(tmp_path: Path)
         "nav.xhtml": "<nav>Contents</nav>",
         "cover.xhtml": "<p>Cover words</p>",
         "pop.xhtml": "<p>Pop-up</p>",
-        "text.xhtml": '<section epub:type="toc"><p>List of pages</p></section><p>Te<span epub:type="pagebreak">12</span>xt.</p>',
+        "text.xhtml": (
+            '<section epub:type="toc"><p>List of pages</p></section><p>Te<span epub:type="pagebreak">12</span>xt.</p>'
+        ),
     }
     guide = '<guide><reference type="cover" href="cover.xhtml"/></guide>'
     row = read(Epub(), epub(chapters, manifest=manifest, spine=spine, guide=guide), tmp_path)
@@ -52,7 +54,8 @@ def test_notes_stand_in_brackets_or_go_with_their_marks(tmp_path: Path) -> None:
     """By choice; the mark is never glued to the word before it."""
     body = (
         '<p>Word<a epub:type="noteref" href="#n1">1</a>, rest.</p>'
-        '<aside epub:type="footnote" id="n1" hidden="hidden"><p>The note. <a role="doc-backlink" href="#r">Back</a></p></aside>'
+        '<aside epub:type="footnote" id="n1" hidden="hidden"><p>The '
+        'note. <a role="doc-backlink" href="#r">Back</a></p></aside>'
     )
     assert text_of(body, tmp_path) == "Word[1], rest.\n\nThe note."
     assert text_of(body, tmp_path, keep=()) == "Word, rest."
@@ -81,7 +84,8 @@ def test_metadata_become_columns(tmp_path: Path) -> None:
     """The main title, a license in words or as an address, the identifier, and the day of publication."""
     metadata = (
         "<dc:title id='s'>A Subtitle</dc:title><dc:title id='m'>Main</dc:title>"
-        "<meta refines='#m' property='title-type'>main</meta><dc:creator>Ann A.</dc:creator><dc:creator>Bo B.</dc:creator>"
+        "<meta refines='#m' property='title-type'>main</meta>"
+        "<dc:creator>Ann A.</dc:creator><dc:creator>Bo B.</dc:creator>"
         "<dc:language>fr</dc:language><dc:identifier id='x'>9780000000002</dc:identifier>"
         "<dc:identifier id='uid'>urn:uuid:6f1a2b3c-0000-4000-8000-000000000001</dc:identifier>"
         "<dc:date opf:event='modification'>2021-01-01</dc:date><dc:date opf:event='publication'>1912</dc:date>"

@@ -12,7 +12,8 @@ from tests.crawlers.loaders.books.packages import ODT_NAMES, odt, read, zipped
 
 MATH = '<math xmlns="http://www.w3.org/1998/Math/MathML"><mfrac><mi>a</mi><mn>2</mn></mfrac></math>'
 LISTS = (
-    '<text:list-style style:name="N"><text:list-level-style-number text:level="1" style:num-format="1" style:num-suffix="."/>'
+    '<text:list-style style:name="N"><text:list-level-style-number '
+    'text:level="1" style:num-format="1" style:num-suffix="."/>'
     '<text:list-level-style-number text:level="2" style:num-format="a" style:num-suffix=")" text:display-levels="2"/>'
     '</text:list-style><text:list-style style:name="B"><text:list-level-style-bullet text:level="1"/></text:list-style>'
 )
@@ -47,7 +48,7 @@ def text_of(body: str, folder: Path, *, styles: str = "") -> str | None:
         ("<text:bibliography-mark>[Smith]</text:bibliography-mark><!-- c --> after", "[Smith] after"),
         (f"So <draw:frame><draw:object>{MATH}</draw:object><draw:image/></draw:frame>.", r"So $\frac{a}{2}$."),
     ],
-)  # fmt: skip
+)
 def test_the_text_of_a_paragraph(inner: str, text: str, tmp_path: Path) -> None:
     """White space as the format defines it; comments, numbers of pages and hidden text are not read."""
     assert text_of(f"<text:p>{inner}</text:p>", tmp_path, styles=STYLES) == text
@@ -71,16 +72,16 @@ def test_lists_have_their_numbers(tmp_path: Path) -> None:
     def item(words: str, start: str = "") -> str:
         return f"<text:list-item{start}><text:p>{words}</text:p></text:list-item>"
 
-    inner = f"<text:list-item><text:p>b</text:p><text:p>more</text:p><text:list>{item('c')}</text:list></text:list-item>"
+    inner = (
+        f"<text:list-item><text:p>b</text:p><text:p>more</text:p><text:list>{item('c')}</text:list></text:list-item>"
+    )
     body = (
         f"<text:list text:style-name='N'>{item('a')}{inner}</text:list><text:p>Between.</text:p>"
         f"<text:list text:style-name='N' text:continue-numbering='true'>{item('d')}"
         f"{item('e', NINE)}</text:list>"
         f"<text:list text:style-name='B'>{item('f')}</text:list>"
     )
-    assert text_of(body, tmp_path, styles=LISTS) == (
-        "1. a\n2. b\nmore\n  2.a) c\n\nBetween.\n\n3. d\n9. e\n- f"
-    )
+    assert text_of(body, tmp_path, styles=LISTS) == ("1. a\n2. b\nmore\n  2.a) c\n\nBetween.\n\n3. d\n9. e\n- f")
 
 
 def test_headings_have_the_numbers_of_the_outline(tmp_path: Path) -> None:
@@ -90,7 +91,14 @@ def test_headings_have_the_numbers_of_the_outline(tmp_path: Path) -> None:
         '<text:outline-level-style text:level="2" style:num-format="1" text:display-levels="2"/></text:outline-style>'
     )
     body = "".join(f"<text:h text:outline-level='{level}'>H{level}</text:h>" for level in (1, 2, 2, 1))
-    data = odt(body, more={"styles.xml": f"<office:document-styles {ODT_NAMES}><office:styles>{outline}</office:styles></office:document-styles>"})
+    data = odt(
+        body,
+        more={
+            "styles.xml": (
+                f"<office:document-styles {ODT_NAMES}><office:styles>{outline}</office:styles></office:document-styles>"
+            )
+        },
+    )
     row = read(Odt(), data, tmp_path)
     assert row["text"] == "1 H1\n\n1.1 H2\n\n1.2 H2\n\n2 H1"
     assert row["title"] == "H1"
@@ -98,9 +106,15 @@ def test_headings_have_the_numbers_of_the_outline(tmp_path: Path) -> None:
 
 def test_tables_stand_by_rows_and_frames_are_read_once(tmp_path: Path) -> None:
     """Repeated empty cells cost nothing; the second content of a frame repeats the first."""
-    cells = "<table:table-cell><text:p>Ulm</text:p></table:table-cell><table:table-cell><text:p>126,000</text:p></table:table-cell>"
+    cells = (
+        "<table:table-cell><text:p>Ulm</text:p></table:table-cell>"
+        "<table:table-cell><text:p>126,000</text:p></table:table-cell>"
+    )
     empty = '<table:table-cell table:number-columns-repeated="16000000"/>'
-    head = f"<table:table-header-rows><table:table-row>{cells.replace('Ulm', 'city')}</table:table-row></table:table-header-rows>"
+    head = (
+        f"<table:table-header-rows><table:table-row>{cells.replace('Ulm', 'city')}"
+        "</table:table-row></table:table-header-rows>"
+    )
     box = "<draw:text-box><text:p>Boxed.</text:p></draw:text-box>"
     body = (
         f"<table:table>{head}<table:table-row>{cells}{empty}</table:table-row></table:table>"
@@ -118,7 +132,10 @@ def test_notes_follow_their_paragraph_or_the_text(tmp_path: Path) -> None:
             f"<text:note-body><text:p>{words}</text:p></text:note-body></text:note>"
         )
 
-    body = f"<text:p>Word{note('footnote', '1', 'Below.')} more{note('endnote', 'i', 'At the end.')}</text:p><text:p>Next.</text:p>"
+    body = (
+        f"<text:p>Word{note('footnote', '1', 'Below.')} "
+        f"more{note('endnote', 'i', 'At the end.')}</text:p><text:p>Next.</text:p>"
+    )
     assert text_of(body, tmp_path) == "Word[1] more[i]\n\n[1] Below.\n\nNext.\n\n[i] At the end."
     assert read(Odt(keep=()), odt(body), tmp_path)["text"] == "Word more\n\nNext."
 
@@ -130,7 +147,10 @@ def test_properties_become_columns_without_names_of_authors(tmp_path: Path) -> N
         "<dc:language>fr-FR</dc:language><meta:creation-date>2020-02-03T04:05:06.789</meta:creation-date>"
         "<meta:keyword>one</meta:keyword><meta:keyword>two</meta:keyword>"
     )
-    body = "<text:p text:style-name='P1'>The Title</text:p><text:p text:style-name='P2'>if x:</text:p><text:p text:style-name='P2'><text:s text:c='2'/>y()</text:p>"
+    body = (
+        "<text:p text:style-name='P1'>The Title</text:p><text:p text:style-name='P2'>if "
+        "x:</text:p><text:p text:style-name='P2'><text:s text:c='2'/>y()</text:p>"
+    )
     row = read(Odt(), odt(body, styles=STYLES, meta=meta), tmp_path)
     assert (row["title"], row["text"]) == ("Core", "The Title\n\nif x:\n  y()")
     assert row["published_at"] == datetime(2020, 2, 3, 4, 5, 6, 789000, tzinfo=UTC)
@@ -140,7 +160,10 @@ def test_properties_become_columns_without_names_of_authors(tmp_path: Path) -> N
 
 def test_embedded_formulas_are_read(tmp_path: Path) -> None:
     """As LibreOffice stores them: an object of its own, and a picture of it."""
-    body = "<text:p>So <draw:frame><draw:object xlink:href='./Object 1'/><draw:image xlink:href='x'/></draw:frame>.</text:p>"
+    body = (
+        "<text:p>So <draw:frame><draw:object xlink:href='./Object "
+        "1'/><draw:image xlink:href='x'/></draw:frame>.</text:p>"
+    )
     assert read(Odt(), odt(body, more={"Object 1/content.xml": MATH}), tmp_path)["text"] == r"So $\frac{a}{2}$."
 
 
@@ -175,5 +198,8 @@ def test_the_deepest_nesting_that_xml_allows_is_read(tmp_path: Path) -> None:
     assert text_of("<text:section>" * 240 + "<text:p>core</text:p>" + "</text:section>" * 240, tmp_path) == "core"
     nested = "<text:p>core</text:p>"
     for _ in range(80):
-        nested = f"<table:table><table:table-row><table:table-cell>{nested}</table:table-cell></table:table-row></table:table>"
+        nested = (
+            f"<table:table><table:table-row><table:table-cell>{nested}"
+            "</table:table-cell></table:table-row></table:table>"
+        )
     assert text_of(nested, tmp_path) == "core"
