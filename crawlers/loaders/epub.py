@@ -10,16 +10,20 @@ from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.files import OneDocument
+from corpusmill.crawlers.loaders.gutenberg import FREE
 from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, bounded_text
 from corpusmill.crawlers.loaders.streamed import bounded
 from corpusmill.crawlers.readers.epub import Book, book_of
 from corpusmill.crawlers.readers.epub_chapter import chapter_text, first_heading
+from corpusmill.crawlers.readers.jats import license_in_words
 from corpusmill.crawlers.readers.zip_package import Package
 from corpusmill.schemas.dates import stated, written
 from corpusmill.schemas.errors import DataError
 from corpusmill.schemas.licenses import spdx
 
 _URL: Final = re.compile(r"https?://[^\s<>\"']+")
+_FREE: Final = re.compile(r"(?:in the )?public domain\b", re.IGNORECASE)
+_FREE_IN_USA: Final = re.compile(r"(?:in the )?public domain in the (?:USA|United States)\b", re.IGNORECASE)
 _YEAR: Final = re.compile(r"\d{4}")
 _MONTH: Final = re.compile(r"\d{4}-\d{2}")
 _IDENTIFIER: Final = re.compile(
@@ -96,13 +100,17 @@ def _license(rights: str) -> str | None:
 
     >>> _license("CC BY 4.0"), _license("Under https://creativecommons.org/licenses/by-sa/3.0/.")
     ('CC-BY-4.0', 'CC-BY-SA-3.0')
+    >>> _license("Public domain in the USA."), _license("A Creative Commons Attribution 4.0 License"), _license("© A")
+    ('LicenseRef-Public-Domain-USA', 'CC-BY-4.0', None)
     """
     if found := spdx(rights):
         return found
     urls = (match[0].rstrip(".,;)") for match in _URL.finditer(rights))
     if found := next(filter(None, map(spdx, urls)), None):
         return found
-    return "LicenseRef-Public-Domain" if re.match(r"(?:in the )?public domain\b", rights.strip(), re.I) else None
+    if _FREE_IN_USA.match(rights.strip()):
+        return FREE
+    return license_in_words(rights) or ("LicenseRef-Public-Domain" if _FREE.match(rights.strip()) else None)
 
 
 def _moment(words: str | None) -> datetime | None:

@@ -10,6 +10,10 @@ Kind = Literal["paragraph", "heading", "item", "code", "table", "note"]
 _CLOSE: Final = frozenset(("item", "code", "note"))
 """Two neighbors of one of these kinds are divided by a line end."""
 _SPACES: Final = re.compile(r"[ \t\r\n\f]+")
+_LETTERS: Final = {
+    0xAD: None,
+    **dict(zip(range(0xFB00, 0xFB07), ("ff", "fi", "fl", "ffi", "ffl", "st", "st"), strict=True)),
+}
 _ROMAN: Final = tuple(
     zip((1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1), "m cm d cd c xc l xl x ix v iv i".split(), strict=True)
 )
@@ -20,6 +24,15 @@ class Block(NamedTuple):
 
     text: str
     kind: Kind = "paragraph"
+
+
+def letters(text: str) -> str:
+    """Return *text* with ligatures as single letters, and without soft hyphens.
+
+    >>> letters("e\ufb03\u00adcient")
+    'efficient'
+    """
+    return text.translate(_LETTERS)
 
 
 def joined(blocks: Iterable[Block]) -> str:

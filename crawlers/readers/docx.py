@@ -10,7 +10,7 @@ from typing import Final
 
 from lxml import etree
 
-from corpusmill.crawlers.readers.blocks import Block, joined, numeral, row
+from corpusmill.crawlers.readers.blocks import Block, joined, letters, numeral, row
 from corpusmill.crawlers.readers.docx_numbering import Numbering, attribute, children
 from corpusmill.crawlers.readers.docx_package import DocxParts, Style, numbers_of, styles_of
 from corpusmill.crawlers.readers.html_text import plain_text
@@ -137,7 +137,7 @@ class _Reader:
         style, list_id, level, goes_on = self._properties(node)
         line = _Line([held])
         self._inline(node, line, "")
-        text = "".join(line.parts).replace("\u00ad", "")
+        text = letters("".join(line.parts))
         if style.is_contents:
             return Block(""), line.after, False
         if style.is_code and not list_id:

@@ -229,7 +229,16 @@ def _fields(root: etree._Element) -> dict[str, list[str]]:
             values.insert(0, words)
         elif words not in values:
             values.append(words)
-    return fields
+    return {**fields, "rights": [*_license_links(root), *fields.get("rights", [])]}
+
+
+def _license_links(root: etree._Element) -> Iterator[str]:
+    """Yield what links and properties of EPUB 3 say about the license."""
+    for node in root.iter():
+        if local_name(node) == "link" and "license" in (node.get("rel") or "") and node.get("href"):
+            yield node.get("href") or ""
+        elif local_name(node) == "meta" and node.get("property") in {"dcterms:license", "dcterms:rights"}:
+            yield " ".join((node.text or "").split())
 
 
 def _identifier(root: etree._Element) -> str | None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from lxml import etree
 
+from corpusmill.crawlers.readers.blocks import letters
 from corpusmill.crawlers.readers.html_text import plain_text, tree_text
 from corpusmill.crawlers.readers.mathml import tex_of
 from corpusmill.crawlers.readers.xml import MAX_RECORD_BYTES, local_name, parsed
@@ -18,12 +19,16 @@ _NAMED: Final = re.compile(rb"&(?!#|amp;|lt;|gt;|quot;|apos;)")
 _OUT: Final = frozenset("toc landmarks page-list pagebreak cover loi lot".split())
 """Values of `epub:type` of what is not read: contents, covers, numbers of pages."""
 _OUT_ROLES: Final = frozenset("doc-toc doc-pagebreak doc-pagelist doc-cover".split())
+_PAGE_CLASSES: Final = frozenset("pagenum pageno page-number pagenumber pg-boilerplate".split())
 _NOTES: Final = frozenset("footnote footnotes endnote endnotes rearnote rearnotes".split())
 _NOTE_ROLES: Final = frozenset("doc-footnote doc-endnote doc-endnotes".split())
 _BACKLINK_ROLES: Final = frozenset(("doc-backlink",))
+_OTHER_CHAPTER: Final = re.compile(r"(?!\w+:)[^#]+\.x?html?(?:#|$)", re.IGNORECASE)
+_MIN_LINKS: Final = 3
+_MIN_LINKED: Final = 0.8
+"""Share of a chapter's characters that are in links to other chapters, from which on it is a table of contents."""
 _NUMBER: Final = re.compile(r"\s*[\[(]?\s*(\d{1,4}|[*†‡§¶]{1,3}|[a-z]|[ivxlc]{1,6})\s*[\])]?\s*")
 _BODY: Final = re.compile(r"<body[\s>]", re.IGNORECASE)
-_SOFT_HYPHEN: Final = "\u00ad"
 
 
 def chapter_text(data: bytes, *, notes: bool) -> str:
@@ -36,9 +41,11 @@ def chapter_text(data: bytes, *, notes: bool) -> str:
     if root is None:
         markup = decode(data, "text/html")
         body = _BODY.search(markup)
-        return plain_text(markup[body.start() :] if body else markup).replace(_SOFT_HYPHEN, "")
+        return letters(plain_text(markup[body.start() :] if body else markup))
     _simplify(root, notes=notes)
-    return tree_text(root).replace(_SOFT_HYPHEN, "")
+    if _is_contents(root):
+        return ""
+    return letters(tree_text(root))
 
 
 def first_heading(data: bytes) -> str | None:
@@ -53,6 +60,7 @@ def first_heading(data: bytes) -> str | None:
 
 def _tree(data: bytes) -> etree._Element | None:
     """Return the tree of *data*, read as XML, else as HTML; None if it is nested too deeply."""
+    root: etree._Element | None
     try:
         root = parsed(repaired(data) if _NAMED.search(data) else data.lstrip())
     except DataError as error:
@@ -72,6 +80,16 @@ def _tree(data: bytes) -> etree._Element | None:
     return root
 
 
+def _is_contents(root: etree._Element) -> bool:
+    """Return whether the chapter is nothing but links to others: a table of contents that does not say so."""
+    body = root.find("body")
+    links = [node for node in root.iter("a") if _OTHER_CHAPTER.match(node.get("href") or "")]
+    if len(links) < _MIN_LINKS or body is None:
+        return False
+    linked = sum(len("".join("".join(node.itertext()).split())) for node in links)
+    return linked >= _MIN_LINKED * len("".join("".join(body.itertext()).split()))
+
+
 def _simplify(root: etree._Element, *, notes: bool) -> None:
     """Remove from *root* what is not read, and replace formulas and references to notes by words."""
     for node in list(root.iter(etree.Element)):
@@ -79,7 +97,12 @@ def _simplify(root: etree._Element, *, notes: bool) -> None:
         if parent is None or not isinstance(node.tag, str):
             continue
         types, roles = _words(node, "type"), frozenset((node.get("role") or "").split())
-        if types & _OUT or roles & _OUT_ROLES or node.tag == "rtc" or "pg-boilerplate" in (node.get("class") or ""):
+        if (
+            types & _OUT
+            or roles & _OUT_ROLES
+            or node.tag == "rtc"
+            or _PAGE_CLASSES & set((node.get("class") or "").split())
+        ):
             _replace(node, "")
         elif types & _NOTES or roles & _NOTE_ROLES:
             if not notes:

@@ -9,7 +9,7 @@ from typing import Final
 
 from lxml import etree
 
-from corpusmill.crawlers.readers.blocks import Block, joined, row
+from corpusmill.crawlers.readers.blocks import Block, joined, letters, row
 from corpusmill.crawlers.readers.docx_numbering import attribute, children
 from corpusmill.crawlers.readers.mathml import tex_of
 from corpusmill.crawlers.readers.odt_package import OdtParts
@@ -119,7 +119,7 @@ class _Reader:
             return []
         line = _Line()
         self._inline(node, line)
-        text = "".join(line.parts).replace("\u00ad", "")
+        text = letters("".join(line.parts))
         if self._styles.is_code(style) and not is_heading:
             return [Block(text.rstrip(), "code"), *line.after]
         text = _AROUND_BREAKS.sub("\n", text).strip()

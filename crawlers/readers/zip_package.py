@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import posixpath
+import unicodedata
 import zipfile
 import zlib
 from typing import Final
@@ -41,8 +42,8 @@ class Package:
             raise DataError(f"the zip archive cannot be read: {error}", kind=kind) from error
         if len(members) > MAX_MEMBERS:
             raise DataError(f"the archive has {len(members):,} members, more than {MAX_MEMBERS:,}", kind="too_large")
-        self._members = {_normal(member.filename): member for member in members if not member.is_dir()}
-        self._folded = {name.casefold(): name for name in reversed(self._members)}
+        self._members = {_normal(_name(member)): member for member in members if not member.is_dir()}
+        self._folded = {_folded(name): name for name in reversed(self._members)}
         self._left = MAX_PARTS_BYTES
 
     @property
@@ -60,7 +61,7 @@ class Package:
             path = _normal(
                 reference if reference.startswith("/") else posixpath.join(posixpath.dirname(base), reference)
             )
-            if found := path if path in self._members else self._folded.get(path.casefold()):
+            if found := path if path in self._members else self._folded.get(_folded(path)):
                 return found
         return None
 
@@ -84,6 +85,20 @@ class Package:
             raise DataError(f"`{name}` expands to more than {bound:,} bytes", kind="too_large")
         self._left -= len(data)
         return data
+
+
+def _name(member: zipfile.ZipInfo) -> str:
+    """Return the name of *member*; many programs write UTF-8 without saying so."""
+    if member.flag_bits & 0x800 or member.filename.isascii():
+        return member.filename
+    try:
+        return member.filename.encode("cp437").decode()
+    except UnicodeError:
+        return member.filename
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def _normal(path: str) -> str:

@@ -50,6 +50,14 @@ def test_what_is_not_linear_and_contents_and_covers_are_left_out(tmp_path: Path)
     assert row["text"] == "Text."
 
 
+def test_a_chapter_of_links_to_chapters_is_a_table_of_contents(tmp_path: Path) -> None:
+    """Also if it does not say so; a chapter with links in its text is read."""
+    links = "".join(f"<li><a href='c{number}.xhtml#s'>Chapter {number}</a></li>" for number in range(3))
+    assert text_of(f"<ul>{links}</ul><p>Many words about the lamp that was lit at dusk and went out.</p>", tmp_path)
+    row = read(Epub(), epub({"t.xhtml": f"<h1>In it</h1><ul>{links}</ul>", "c.xhtml": "<p>Text.</p>"}), tmp_path)
+    assert row["text"] == "Text."
+
+
 def test_notes_stand_in_brackets_or_go_with_their_marks(tmp_path: Path) -> None:
     """By choice; the mark is never glued to the word before it."""
     body = (
@@ -104,6 +112,14 @@ def test_the_path_is_the_id_of_a_book_whose_identifier_is_no_such(tmp_path: Path
     assert (row["source_id"], row["title"], row["license"]) == ("shelf/file", "One", None)
 
 
+def test_the_license_of_links_of_epub_3_and_of_words_is_read(tmp_path: Path) -> None:
+    """A link is more reliable than words."""
+    link = "<link rel='cc:license' href='http://creativecommons.org/licenses/by/4.0/'/><dc:rights>© Ann</dc:rights>"
+    assert read(Epub(), epub(TWO, metadata=link), tmp_path)["license"] == "CC-BY-4.0"
+    words = "<dc:rights>Public domain in the USA.</dc:rights>"
+    assert read(Epub(), epub(TWO, metadata=words), tmp_path)["license"] == "LicenseRef-Public-Domain-USA"
+
+
 @pytest.mark.parametrize(
     ("href", "name"),
     [
@@ -113,6 +129,7 @@ def test_the_path_is_the_id_of_a_book_whose_identifier_is_no_such(tmp_path: Path
         ("OPS/ch.xhtml", "OPS/ch.xhtml"),
         ("/OPS/ch.xhtml", "OPS/ch.xhtml"),
         ("./x/../ch.xhtml", "OPS/ch.xhtml"),
+        ("e\u0301.xhtml", "OPS/\u00e9.xhtml"),
     ],
 )
 def test_a_chapter_is_found_however_its_address_is_written(href: str, name: str, tmp_path: Path) -> None:
