@@ -132,15 +132,25 @@ class JsonLines(RowLoader):
         Raises:
             DamagedFileError: As `read`.
         """
-        frames = _frames(path, start, end)
         try:
-            for text in self._texts(path, start, end, frames):
-                yield self._row(text)
+            for text in self.texts(path, start=start, end=end):
+                yield self.row_of(text)
         except DataError as error:
             yield JsonRow(start, None, error.rule, error.message)
+
+    def texts(self, path: str, *, start: int = 0, end: int = -1) -> Iterator[JsonText]:
+        """Yield the records of the slice as they stand in the file.
+
+        Raises:
+            DamagedFileError: As `read`.
+            DataError: The rest of the slice cannot be read.
+        """
+        frames = _frames(path, start, end)
+        yield from self._texts(path, start, end, frames)
         _frames(path, start, end)
 
-    def _row(self, text: JsonText) -> JsonRow:
+    def row_of(self, text: JsonText) -> JsonRow:
+        """Parse a record; one that cannot be read is a row with a rule and a message."""
         try:
             value = _object(text)
         except DataError as error:

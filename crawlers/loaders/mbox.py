@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from email.message import Message
 from typing import BinaryIO, ClassVar, Final, Literal, NamedTuple
 
 from pydantic import Field
 
 from corpusmill.crawlers.loaders.about import About
+from corpusmill.crawlers.loaders.authors import Authored
 from corpusmill.crawlers.loaders.base import cuts
-from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
+from corpusmill.crawlers.loaders.streamed import Broken, Record
 from corpusmill.crawlers.loaders.streams import is_compressed, packed
 from corpusmill.crawlers.readers.mail import header, message_of, text_of
 from corpusmill.schemas.dates import stated
@@ -25,6 +27,10 @@ _ESCAPED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _HEADER: Final = re.compile(rb"[!-9;-~]{1,80}:")
 
 
+_ADDRESS: Final = re.compile(r"([^\s<>(),;:\"@]{1,80})(?:@| at | \(at\) )([^\s<>(),;:\"@]{1,200})", re.IGNORECASE)
+"""An address, also as the archives of Mailman write it: `ann at example.org (Ann)`."""
+
+
 class _Raw(NamedTuple):
     """A message with its envelope line; `data` is None if it is too large."""
 
@@ -32,8 +38,10 @@ class _Raw(NamedTuple):
     offset: int
 
 
-class Mbox(Streamed):
-    """Messages of mail. Names and addresses of senders and receivers are not read; attachments are counted."""
+class Mbox(Authored):
+    """Messages of mail. Names and addresses of receivers are not read, and senders only for pseudonyms; attachments
+    are counted.
+    """
 
     suffixes: ClassVar[tuple[str, ...]] = packed(".mbox", ".mbx", ".eml")
     depends: ClassVar[tuple[str, ...]] = ("lxml",)
@@ -91,9 +99,17 @@ class Mbox(Streamed):
                 "list": header(message, "list-id").partition("<")[2].strip("> "),
                 "in_reply_to": references.strip("<> "),
                 "language": header(message, "content-language"),
+                "author": self.author(_sender(message), place="mail"),
             },
             offset=offset,
         )
+
+
+def _sender(message: Message) -> str:
+    """Return the address of the author of *message*, else the name; the same for both ways to write an address."""
+    written = header(message, "from")[:1000]
+    address = _ADDRESS.search(written)
+    return f"{address[1]}@{address[2]}" if address else written
 
 
 def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from corpusmill.crawlers.loaders import stackexchange
+from corpusmill.crawlers.loaders import buckets
 from corpusmill.crawlers.loaders.stackexchange import StackExchange
 from tests.crawlers.loaders.reading import Row, in_slices, rows, samples
 
@@ -116,7 +116,7 @@ def test_a_thread_is_a_question_with_its_answers(tmp_path: Path) -> None:
 
 
 def test_threads_are_joined_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stackexchange, "_BUCKET_BYTES", 20_000)
+    monkeypatch.setattr(buckets, "BUCKET_BYTES", 20_000)
     many = [post(id, "q" * 3_000) for id in range(1, 1_501)]
     answers = [post(id + 5_000, f"answer {id}", kind=2, ParentId=id) for id in range(1, 1_501)]
     path = tmp_path / "Posts.xml"
