@@ -31,6 +31,7 @@ LOADERS: Final = {
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
 }
 

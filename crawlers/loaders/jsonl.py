@@ -173,7 +173,7 @@ class JsonLines(RowLoader):
         if form == "lines":
             stream, position = _first_line(path, start, frames)
             with stream:
-                yield from _lines(stream, position, end)
+                yield from lines_of(stream, position, end)
             return
         try:
             with open_decompressed(path) as stream:
@@ -287,7 +287,7 @@ def _broken(path: str, start: int, end: int, frames: FrameIndex | None, error: D
     return {"source_id": digest, "record_sha256": digest, "rule": error.rule, "message": error.message}
 
 
-def _lines(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
+def lines_of(stream: BinaryIO, position: int, end: int) -> Iterator[JsonText]:
     """Yield the lines that begin before *end* and are not blank; *stream* is at the start of a line, at *position*."""
     while end < 0 or position < end:
         line, size = _line(stream, position)
