@@ -23,6 +23,11 @@ MAX_MESSAGE_BYTES: Final = 64_000_000
 """A larger message is `error.too_large`; most servers accept 25 MB."""
 _LINE_BYTES: Final = 1 << 20
 _BEGINNING: Final = re.compile(rb"From \S+.{0,100}\b(?:\d\d:\d\d|\d{4})\b|From MAILER_DAEMON|From - ")
+_ENVELOPE: Final = re.compile(
+    rb"From \S+(?: at \S+)? {1,4}(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) +[A-Z][a-z]{2} +\d{1,2} \d\d:\d\d"
+    rb"(?::\d\d)?[^\n]{0,20}\d{4}"
+)
+"""A complete envelope line. It begins a message also where a program left out the empty line before it."""
 _ESCAPED: Final = re.compile(rb"^>(>*From )", re.MULTILINE)
 _HEADER: Final = re.compile(rb"[!-9;-~]{1,80}:")
 
@@ -105,6 +110,14 @@ class Mbox(Authored):
         )
 
 
+def _is_envelope(line: bytes, following: bytes, follows_blank: bool) -> bool:
+    """Return whether *line* begins a message, and not a sentence such as `From the start in 2019`."""
+    has_headers = _HEADER.match(following) is not None or following.startswith(b">From ")
+    if _ENVELOPE.match(line):
+        return has_headers or (follows_blank and not following.strip())
+    return follows_blank and has_headers and _BEGINNING.match(line) is not None
+
+
 def _sender(message: Message) -> str:
     """Return the address of the author of *message*, else the name; the same for both ways to write an address."""
     written = header(message, "from")[:1000]
@@ -118,15 +131,18 @@ def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
     Raises:
         DataError: ``wrong_format``.
     """
-    follows_blank = start == 0
+    at_line = follows_blank = start == 0
     if start:
-        stream.seek(start - 2)
-        follows_blank = stream.read(2) in {b"\n\n", b"\r\n"}
+        stream.seek(max(0, start - 3))
+        before = stream.read(min(3, start))
+        at_line, follows_blank = before.endswith(b"\n"), before.endswith((b"\n\n", b"\n\r\n"))
     position, begin = start, 0 if start == 0 else -1
     lines: list[bytes] = []
     size = 0
-    while line := stream.readline(_LINE_BYTES):
-        if follows_blank and line.startswith(b"From ") and _BEGINNING.match(line):
+    following = stream.readline(_LINE_BYTES)
+    while line := following:
+        following = stream.readline(_LINE_BYTES)
+        if at_line and line.startswith(b"From ") and (position == 0 or _is_envelope(line, following, follows_blank)):
             if begin >= 0 and size:
                 yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
             if 0 <= end <= position:
@@ -141,6 +157,6 @@ def _messages(stream: BinaryIO, start: int, end: int) -> Iterator[_Raw]:
             else:
                 lines = []
         position += len(line)
-        follows_blank = line in {b"\n", b"\r\n"}
+        at_line, follows_blank = line.endswith(b"\n"), at_line and line in {b"\n", b"\r\n"}
     if begin >= 0 and size:
         yield _Raw(b"".join(lines) if size <= MAX_MESSAGE_BYTES else None, begin)
