@@ -34,6 +34,7 @@ LOADERS: Final = {
     "odt": "corpusmill.crawlers.loaders.odt:Odt",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
 }
 
