@@ -65,10 +65,10 @@ def _shape(text: str) -> str:
 def _beyond(
     pages: list[list[Line]], heights: list[tuple[float, float]], removed: set[tuple[int, int]]
 ) -> set[tuple[int, int]]:
-    """Return small lines below the text of all other pages, on pages with a number there: the footer of a first page."""
+    """Return the lines of the first page below the text of all other pages: a footer that stands only there."""
     bottoms = [
         min(
-            (line.y - heights[number][0] for index, line in enumerate(lines) if (number, index) not in removed),
+            (line.y - heights[number][0] for at, line in enumerate(lines) if (number, at) not in removed),
             default=0,
         )
         for number, lines in enumerate(pages)

@@ -63,6 +63,7 @@ def glyphs_of(page: Any, raw: Any) -> list[Glyph]:
     Characters at another angle than most of the page (a stamp on the margin) and repeated characters (a shadow, bold
     by double printing) are left out.
     """
+    page = page.raw  # the wrapper is slow to pass
     found: list[Glyph] = []
     box, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
     x, y = ctypes.c_double(), ctypes.c_double()
@@ -81,6 +82,8 @@ def glyphs_of(page: Any, raw: Any) -> list[Glyph]:
         if size <= 0 or not 0 < code < 0x110000 or 0xD800 <= code < 0xE000:
             continue
         text = LIGATURES.get(chr(code), chr(code))
+        if code == 0x0F and (space or not found or not found[-1].text.isalpha()):
+            text = "•"  # in the symbol font of TeX; in its text fonts, a ligature that begins no word
         edges = (box.left, box.right, box.bottom, box.top)
         start, end, baseline = _upright(edges, x.value, y.value, angle)
         found.append(Glyph(text, start, max(start, end), baseline, size, angle, space))
@@ -109,19 +112,28 @@ def _main_direction(glyphs: list[Glyph]) -> list[Glyph]:
 
 
 def _once(glyphs: list[Glyph]) -> list[Glyph]:
+    """Leave out a character that is printed again at nearly the same place.
+
+    Letters of one ligature share a place, too: the library resolves "ff" to twice the same letter.
+    """
     seen: dict[tuple[str, int, int], tuple[float, float]] = {}
     kept: list[Glyph] = []
+    owes_space = False
     for glyph in glyphs:
-        cell = (glyph.text, round(glyph.x0 / 4), round(glyph.y / 4))
-        near = (seen.get((glyph.text, cell[1] + i, cell[2] + j)) for i in (-1, 0, 1) for j in (-1, 0, 1))
         limit = 0.12 * glyph.size
-        if any(at and abs(at[0] - glyph.x0) < limit and abs(at[1] - glyph.y) < limit for at in near):
-            if glyph.after_space and kept:
-                kept.append(replace(glyph, text="", x1=glyph.x0))
+        columns = {int((glyph.x0 - limit) // 4), int((glyph.x0 + limit) // 4)}
+        rows = {int((glyph.y - limit) // 4), int((glyph.y + limit) // 4)}
+        near = [seen.get((glyph.text, column, row)) for column in columns for row in rows]
+        is_ligature = bool(kept) and glyph.text in "ft" and (kept[-1].text, kept[-1].x0) == (glyph.text, glyph.x0)
+        if not is_ligature and any(
+            at and abs(at[0] - glyph.x0) < limit and abs(at[1] - glyph.y) < limit for at in near
+        ):
+            owes_space |= glyph.after_space
             continue
-        seen[cell] = (glyph.x0, glyph.y)
-        kept.append(glyph)
-    return [glyph for glyph in kept if glyph.text]
+        seen[glyph.text, int(glyph.x0 // 4), int(glyph.y // 4)] = (glyph.x0, glyph.y)
+        kept.append(replace(glyph, after_space=True) if owes_space and not glyph.after_space else glyph)
+        owes_space = False
+    return kept
 
 
 def pieces_of(glyphs: list[Glyph]) -> list[Piece]:
@@ -142,7 +154,7 @@ def _continues(last: Glyph, glyph: Glyph, run: list[Glyph]) -> bool:
     size = max(glyph.size, last.size)
     gap = glyph.x0 - last.x1
     is_level = abs(glyph.y - last.y) < 0.1 * size or abs(glyph.y - run[0].y) < 0.5 * max(size, run[0].size)
-    return is_level and -0.6 * size < gap < _BREAK_EM * size
+    return is_level and glyph.x0 - last.x0 > -0.5 * size and gap < _BREAK_EM * size
 
 
 def _piece(run: list[Glyph]) -> Piece:
@@ -176,7 +188,7 @@ def _piece(run: list[Glyph]) -> Piece:
 
 def _has_space(last: Glyph, glyph: Glyph) -> bool:
     gap = (glyph.x0 - last.x1) / max(glyph.size, last.size)
-    return gap > _SPACE_EM or (glyph.after_space and gap > 0.05) or (glyph.after_space and last.x1 == last.x0)
+    return gap > _SPACE_EM or (glyph.after_space and gap > 0.05)
 
 
 _RAISED: Final = str.maketrans("0123456789+-−()nij", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁻⁽⁾ⁿⁱʲ")

@@ -44,7 +44,7 @@ def joined(first: str, second: str, words: Counter[str]) -> str:
     half = _FIRST_HALF.search(first)
     rest = _SECOND_HALF.match(second)
     if half is None or rest is None:
-        is_tight = bool(first and second) and (_is_dense(first[-1]) and _is_dense(second[0]) or first[-1] == "/")
+        is_tight = bool(first and second) and ((_is_dense(first[-1]) and _is_dense(second[0])) or first[-1] == "/")
         return clean(first) + ("" if is_tight else " ") + second
     hyphen = "-" if _keeps_hyphen(half[1], rest[0], words) else ""
     return clean(first[:-1]) + hyphen + second

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from corpusmill.crawlers.readers.pdf.glyphs import Piece
 
@@ -43,7 +44,7 @@ def _baseline(row: list[Piece]) -> float:
 
 def _line(row: list[Piece], page: int, number: int, left: float, right: float) -> Line:
     text = row[0].text
-    for before, piece in zip(row, row[1:], strict=False):
+    for before, piece in pairwise(row):
         touches = piece.x0 - before.x1 < 0.12 * piece.size
         text += piece.text if touches else " " + piece.text
     main = max(row, key=lambda piece: len(piece.text))

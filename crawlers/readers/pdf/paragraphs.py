@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -38,9 +39,12 @@ def paragraphs(lines: list[Line]) -> list[str]:
     words = words_of(line.text for line in lines)
     found = [Paragraph([lines[0]])]
     pitches = _pitches(lines)
-    for before, line in zip(lines, lines[1:], strict=False):
+    hanging = _hanging(lines)
+    for before, line in pairwise(lines):
         is_note = line.size < 0.93 * body and _NOTE.match(line.text) is not None
-        if is_note or _begins(before, line, found[-1].lines, pitches.get(line.block, 1.2 * line.size)):
+        if is_note or _begins(
+            before, line, found[-1].lines, pitches.get(line.block, 1.2 * line.size), hangs=line.block in hanging
+        ):
             found.append(Paragraph([line]))
         else:
             found[-1].lines.append(line)
@@ -58,13 +62,22 @@ def paragraphs(lines: list[Line]) -> list[str]:
 def _pitches(lines: list[Line]) -> dict[int, float]:
     """Return the usual distance of the baselines in each block."""
     steps: dict[int, list[float]] = {}
-    for before, line in zip(lines, lines[1:], strict=False):
+    for before, line in pairwise(lines):
         if before.block == line.block and 0 < before.y - line.y < 3 * line.size:
             steps.setdefault(line.block, []).append(before.y - line.y)
     return {block: sorted(values)[len(values) // 3] for block, values in steps.items()}
 
 
-def _begins(before: Line, line: Line, current: list[Line], pitch: float) -> bool:
+def _hanging(lines: list[Line]) -> set[int]:
+    """Return the blocks, such as lists of references, in which the first line of a paragraph stands out."""
+    counts: dict[int, list[int]] = {}
+    for line in lines:
+        inner = 0.8 * line.size < line.x0 - line.left < 3 * line.size
+        counts.setdefault(line.block, []).append(inner)
+    return {block for block, inner in counts.items() if len(inner) > 4 and 0.4 < sum(inner) / len(inner) < 0.9}
+
+
+def _begins(before: Line, line: Line, current: list[Line], pitch: float, *, hangs: bool) -> bool:
     if before.block != line.block:
         return True  # joined again by `_joined`, if the sentence goes on
     if abs(line.size - before.size) > 0.08 * max(line.size, before.size):
@@ -81,14 +94,12 @@ def _begins(before: Line, line: Line, current: list[Line], pitch: float) -> bool
         return True
     if _is_heading(line) and is_before_short and line.x1 < line.right - 0.05 * width:
         return True
+    if hangs:
+        return line.x0 < line.left + 0.5 * line.size
     indented = line.x0 > before.x0 + 0.8 * line.size
     if indented:
-        hangs = (
-            len(current) == 1
-            and before.x0 <= line.left + 2
-            and (_ITEM.match(before.text) is not None or not _ENDS.search(before.text))
-        )
-        return not hangs
+        is_rest = before.x0 <= line.left + 2 and (_ITEM.match(before.text) is not None or not _ENDS.search(before.text))
+        return not (is_rest and len(current) == 1)
     is_short = before.x1 < line.right - 0.12 * width
     return is_short and _ENDS.search(before.text) is not None and line.text[:1].isupper()
 

@@ -8,6 +8,7 @@ once more in a new process, so that the answer does not depend on the files befo
 from __future__ import annotations
 
 import atexit
+import contextlib
 import json
 import os
 import signal
@@ -69,7 +70,8 @@ class Reader:
 
     def _ask(self, data: bytes) -> dict[str, Any]:
         process = self._started()
-        assert process.stdin is not None and process.stdout is not None, "both are pipes"
+        assert process.stdin is not None, "a pipe"
+        assert process.stdout is not None, "a pipe"
         timer = threading.Timer(WALL_SECONDS, process.kill)
         timer.daemon = True
         timer.start()
@@ -88,10 +90,8 @@ class Reader:
         self._process = None
         process.kill()
         process.stdout.close()
-        try:
+        with contextlib.suppress(BrokenPipeError):
             process.stdin.close()
-        except BrokenPipeError:
-            pass
         code = process.wait()
         raise EOFError("time" if code == -signal.SIGXCPU else f"signal {-code}" if code < 0 else f"exit code {code}")
 

@@ -43,7 +43,7 @@ def license_of(data: bytes) -> tuple[str, str] | None:
 
 def _packets(data: bytes) -> list[str]:
     """Return the packets, the last one first: a later version of the file appends its own."""
-    found = [packet for packet in _PACKET.findall(data)]
+    found = list(_PACKET.findall(data))
     for stream in list(_STREAM.finditer(data))[-3:]:
         if b"Flate" in stream[0]:
             try:
