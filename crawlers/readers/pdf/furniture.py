@@ -33,11 +33,16 @@ def furniture(pages: list[list[Line]], heights: list[tuple[float, float]]) -> se
             if _NUMBER.fullmatch(line.text) and _is_alone(lines, index, is_top=is_top):
                 removed.add((number, index))
             places[is_top, _shape(line.text)].append((number, index, line.y - heights[number][0]))
+    varying: set[tuple[int, int]] = set()
     for found in places.values():
+        is_same = len({pages[number][index].text for number, index, _ in found}) == 1
         for number, index, y in found:
             near = {other for other, _, place in found if abs(place - y) < 6 and other != number}
             if len(near) >= max(1, min(2, len(pages) // 4)):
-                removed.add((number, index))
+                (removed if is_same else varying).add((number, index))
+    removed |= {
+        (number, index) for number, index in varying if _has_gap(number, index, pages[number], removed | varying)
+    }
     return removed | _beyond(pages, heights, removed)
 
 
@@ -56,6 +61,13 @@ def _is_alone(lines: list[Line], index: int, *, is_top: bool) -> bool:
     beyond = [other for other in others if (other.y > line.y + 2) == is_top and abs(other.y - line.y) > 2]
     beside = [other for other in others if abs(other.y - line.y) <= 2]
     return len(beyond) <= 2 and all(len(other.text) < 100 for other in beside) and bool(others)
+
+
+def _has_gap(number: int, index: int, lines: list[Line], removed: set[tuple[int, int]]) -> bool:
+    """Return whether the line *index* stands apart from the body: the first lines of pages can be alike, too."""
+    line = lines[index]
+    inner = [abs(other.y - line.y) for at, other in enumerate(lines) if (number, at) not in removed]
+    return min(inner, default=0.0) > 1.6 * line.size
 
 
 def _shape(text: str) -> str:

@@ -8,6 +8,8 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from corpusmill.schemas.errors import DataError
+
 LIGATURES: Final = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"} | {
     "\x0b": "ff", "\x0c": "fi", "\x0d": "fl", "\x0e": "ffi", "\x0f": "ffl"
 }  # fmt: skip
@@ -25,7 +27,7 @@ _BREAK_EM: Final = 0.7
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A character; `x0` to `x1` is its advance, `y` its baseline (upward), in points."""
+    """A character; `x0` to `x1` is its advance, `y` its baseline (upward), in points, on a page turned to be level."""
 
     text: str
     x0: float
@@ -38,7 +40,7 @@ class Glyph:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A piece of a line without a wide gap. `raised` is the part of it that stands above the baseline."""
+    """A piece of a line without a wide gap."""
 
     text: str
     x0: float
@@ -62,13 +64,19 @@ def glyphs_of(page: Any, raw: Any) -> list[Glyph]:
 
     Characters at another angle than most of the page (a stamp on the margin) and repeated characters (a shadow, bold
     by double printing) are left out.
+
+    Raises:
+        DataError: ``too_large``: the page has more than `MAX_PAGE_CHARACTERS`.
     """
     page = page.raw  # the wrapper is slow to pass
     found: list[Glyph] = []
     box, matrix = raw.FS_RECTF(), raw.FS_MATRIX()
     x, y = ctypes.c_double(), ctypes.c_double()
     space = False
-    for index in range(min(raw.FPDFText_CountChars(page), MAX_PAGE_CHARACTERS)):
+    count = raw.FPDFText_CountChars(page)
+    if count > MAX_PAGE_CHARACTERS:
+        raise DataError(f"a page has more than {MAX_PAGE_CHARACTERS:,} characters", kind="too_large")
+    for index in range(count):
         code = raw.FPDFText_GetUnicode(page, index)
         generated = raw.FPDFText_IsGenerated(page, index) == 1
         if code in {0x20, 0xA0, 0x09} or (generated and code in {0x0A, 0x0D}) or code == 0:

@@ -111,7 +111,7 @@ class Reader:
 def _failure(reason: str) -> DataError:
     if reason == "time":
         return DataError("the file needs more processor time than the limit", kind="too_complex")
-    return DataError(f"the PDF library ended while it read the file ({reason})", kind="unreadable")
+    return DataError(f"the PDF library crashed or ran out of memory ({reason})", kind="unreadable")
 
 
 READER: Final = Reader()
