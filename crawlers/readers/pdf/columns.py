@@ -73,7 +73,8 @@ def _is_columns(band: list[Piece], gutter: float) -> bool:
 
 def _gap(left: list[Piece], right: list[Piece]) -> float:
     size = float(np.median([piece.size for piece in (*left, *right)]))
-    return (min(piece.x0 for piece in right) - max(piece.x1 for piece in left)) / size
+    end = float(np.percentile([piece.x1 for piece in left], 90))  # one line may reach into the gutter
+    return (min(piece.x0 for piece in right) - end) / size
 
 
 def _is_column(side: list[Piece]) -> bool:
