@@ -82,10 +82,13 @@ def _reading(document: Any, data: bytes, raw: Any) -> Reading:
         raise DataError(f"none of the {count} pages has a text layer: the file is likely a scan", kind="no_text_layer")
     removed = furniture(pages, heights)
     lines = [line for page, lines in enumerate(pages) for at, line in enumerate(lines) if (page, at) not in removed]
+    text = "\n\n".join(text for text in paragraphs(lines) if text.strip())
+    if not text:
+        raise DataError("the pages have no text besides headers and page numbers", kind="no_text_layer")
     license, license_source = license_of(data) or (None, None)
     stated = document.get_metadata_dict()
     return Reading(
-        text="\n\n".join(text for text in paragraphs(lines) if text.strip()),
+        text=text,
         title=_stated_title(stated.get("Title", "")) or _largest(lines),
         created=_date(stated.get("CreationDate", "")),
         language=_language(document, raw),

@@ -33,16 +33,18 @@ def furniture(pages: list[list[Line]], heights: list[tuple[float, float]]) -> se
             if _NUMBER.fullmatch(line.text) and _is_alone(lines, index, is_top=is_top):
                 removed.add((number, index))
             places[is_top, _shape(line.text)].append((number, index, line.y - heights[number][0]))
-    varying: set[tuple[int, int]] = set()
+    repeated: set[tuple[int, int]] = set()
     for found in places.values():
-        is_same = len({pages[number][index].text for number, index, _ in found}) == 1
         for number, index, y in found:
             near = {other for other, _, place in found if abs(place - y) < 6 and other != number}
             if len(near) >= max(1, min(2, len(pages) // 4)):
-                (removed if is_same else varying).add((number, index))
-    removed |= {
-        (number, index) for number, index in varying if _has_gap(number, index, pages[number], removed | varying)
-    }
+                repeated.add((number, index))
+    for number, lines in enumerate(pages):
+        middle = sum(heights[number]) / 2
+        candidates = {index for page, index in repeated if page == number}
+        for is_top in (True, False):
+            side = {index for index in candidates if (lines[index].y > middle) == is_top}
+            removed |= {(number, index) for index in _outside(lines, side, is_top=is_top)}
     return removed | _beyond(pages, heights, removed)
 
 
@@ -63,11 +65,20 @@ def _is_alone(lines: list[Line], index: int, *, is_top: bool) -> bool:
     return len(beyond) <= 2 and all(len(other.text) < 100 for other in beside) and bool(others)
 
 
-def _has_gap(number: int, index: int, lines: list[Line], removed: set[tuple[int, int]]) -> bool:
-    """Return whether the line *index* stands apart from the body: the first lines of pages can be alike, too."""
-    line = lines[index]
-    inner = [abs(other.y - line.y) for at, other in enumerate(lines) if (number, at) not in removed]
-    return min(inner, default=0.0) > 1.6 * line.size
+def _outside(lines: list[Line], candidates: set[int], *, is_top: bool) -> set[int]:
+    """Return those of *candidates* that a gap, or another size, sets off from the body: pages can begin alike, too."""
+    sign = -1 if is_top else 1  # inward
+    edge: float | None = None
+    for index in candidates:
+        line = lines[index]
+        inner = [other for other in lines if sign * (other.y - line.y) > 2]
+        if not inner:
+            continue
+        nearest = min(inner, key=lambda other: abs(other.y - line.y))
+        is_apart = abs(nearest.y - line.y) > 1.5 * max(line.size, nearest.size)
+        if is_apart or abs(nearest.size - line.size) > 0.05 * line.size:
+            edge = sign * line.y if edge is None else max(edge, sign * line.y)
+    return set() if edge is None else {index for index in candidates if sign * lines[index].y <= edge}
 
 
 def _shape(text: str) -> str:

@@ -144,3 +144,15 @@ def test_marks_of_footnotes_are_removed_and_exponents_stay() -> None:
 
     assert "12 m² was" in text
     assert "twice in May" in text
+
+
+def test_pages_that_begin_alike_keep_their_first_lines() -> None:
+    """The same form on every page is text, and no header."""
+
+    def page(number: int) -> list[tuple[float, float, float, str]]:
+        return column([f"Sample {number} of the survey", "was taken from the river", f"in the year {1888 + number}."])
+
+    text = text_of(*(page(number) for number in range(1, 5)))
+
+    assert text.count("was taken from the river") == 4
+    assert all(f"Sample {number} of" in text for number in range(1, 5))
