@@ -36,6 +36,7 @@ LOADERS: Final = {
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
     "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
+    "pdf": "corpusmill.crawlers.loaders.pdf:Pdf",
 }
 
 
