@@ -58,6 +58,14 @@ LENGTHS: Final = frozenset(
     "jot bigskipamount medskipamount smallskipamount normalbaselineskip".split()
 )
 """Lengths that are set, and commands that are followed by a length."""
+STYLES: Final = frozenset(
+    "bf it rm em sl tt sc sf cal mit tiny scriptsize footnotesize small normalsize large Large LARGE huge Huge textbf "
+    "textit textrm textsc textsf texttt textsl textmd textup textnormal emph underline uppercase lowercase bfseries "
+    "itshape rmfamily sffamily ttfamily scshape upshape mdseries normalfont selectfont centering raggedright "
+    "raggedleft noindent indent mbox hbox vbox text fbox makebox framebox textsuperscript textsubscript sout uline "
+    "centerline leftline rightline".split()
+)
+"""Commands that only change how their text looks."""
 FORMULAS: Final = {
     "equation": "", "displaymath": "", "math": "", "align": "aligned", "flalign": "aligned", "alignat": "aligned",
     "eqnarray": "aligned", "gather": "gathered", "multline": "gathered", "subequations": "", "dmath": "",

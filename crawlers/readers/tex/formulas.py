@@ -43,8 +43,10 @@ def formula(stream: Stream, macros: Macros, end: str) -> str:
         elif token == "}":
             depth -= 1
         elif token[0] == "\\" and (is_word(token) or token[1:] in macros.table):
-            name = token[1:]
-            if macros.table.get(name) and macros.expand(name):
+            alias = macros.aliases.get(token[1:])
+            name = alias or token[1:]
+            token = f"\\{name}"
+            if alias is None and macros.expand(name):
                 continue
             if macros.define(name) or macros.switch(name):
                 continue

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
 from corpusmill.crawlers.readers.tex.stream import Stream, Token, joined
 from corpusmill.crawlers.readers.tex.tokens import is_word, tokens_of
+from corpusmill.schemas.errors import DataError
 
 _IFS: Final = frozenset(
     "if ifcat ifnum ifdim ifodd ifvmode ifhmode ifmmode ifinner ifvoid ifhbox ifvbox ifx ifeof iftrue iffalse ifcase "
@@ -18,6 +20,8 @@ NEW_COMMANDS: Final = frozenset(
     "ProvideDocumentCommand DeclareDocumentCommand".split()
 )
 DEFS: Final = frozenset(("def", "edef", "gdef", "xdef"))
+_MAX_CALLS: Final = 50_000
+"""A macro that is used more often calls itself without end."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +56,13 @@ class Macros:
         self.table: dict[str, Macro] = {}
         self.begins: dict[str, tuple[Macro, tuple[Token, ...]]] = {}
         self.switches: dict[str, bool] = {}
+        self.aliases: dict[str, str] = {}
+        self.calls: Counter[str] = Counter()
 
     def _define(self, name: str, macro: Macro, *, only_new: bool = False) -> None:
         if name in self._protected or (only_new and name in self.table) or (self.in_package and name in self._known):
             return
+        self.aliases.pop(name, None)
         self.table[name] = macro
 
     def define(self, command: str) -> bool:
@@ -137,12 +144,13 @@ class Macros:
             self._stream.skip_blank()
             token = self._stream.next()
         if isinstance(name, str) and isinstance(token, str) and name[:1] == "\\" and name != token:
-            if token[:1] != "\\":
-                self._define(name[1:], Macro((), (token,)))
-            elif token[1:] in self.table:
+            if token[1:] in self.table:
                 self._define(name[1:], self.table[token[1:]])
-            else:
+            elif token[:1] != "\\":
                 self._define(name[1:], Macro((), (token,)))
+            elif name[1:] not in self._protected and not (self.in_package and name[1:] in self._known):
+                self.table.pop(name[1:], None)
+                self.aliases[name[1:]] = token[1:]
 
     def _environment(self) -> None:
         self._star()
@@ -156,6 +164,9 @@ class Macros:
         """Put the expansion of the command *name* back into the stream; return whether it is a macro of the author."""
         if (macro := self.table.get(name)) is None:
             return False
+        self.calls[name] += 1
+        if self.calls[name] > _MAX_CALLS:
+            raise DataError(f"the macro `\\{name}` calls itself without end", kind="too_complex")
         self.call(macro)
         return True
 

@@ -20,6 +20,7 @@ from corpusmill.crawlers.readers.tex.commands import (
     REFERENCES,
     SECTIONS,
     SKIPPED,
+    STYLES,
     TABLES,
     THEOREMS,
 )
@@ -32,9 +33,8 @@ from corpusmill.crawlers.readers.tex.tokens import PARAGRAPH, is_word, tokens_of
 
 MAX_INCLUDES: Final = 2000
 _VERBATIM: Final = re.compile(r"\\begin[ \t]*\{(\w+)\*?\}(?:\[[^\]\n]*\])?(?:\{\w*\})?\n?(.*)\\end\{\w+\*?\}\Z", re.DOTALL)
-_CENTER: Final = frozenset(("centerline", "leftline", "rightline"))
 KNOWN: Final = (
-    frozenset(DROPPED) | AUTHORS | SECTIONS | CITES | REFERENCES | LENGTHS | ENVIRONMENTS | SYMBOLS.keys() | ACCENTS.keys()
+    frozenset(DROPPED) | STYLES | AUTHORS | SECTIONS | CITES | REFERENCES | LENGTHS | ENVIRONMENTS | SYMBOLS.keys() | ACCENTS.keys()
 )
 
 
@@ -121,9 +121,13 @@ class PaperReader:
 
     def _command(self, token: str) -> None:
         name = token[1:]
-        if self._macros.expand(name):
-            if self._macros.table[name].parameters == () and is_word(token):
-                pass
+        if self._macros.in_package:
+            self._package_command(name)
+            return
+        if name in self._macros.aliases:
+            name = self._macros.aliases[name]
+            token = "\\" + name
+        elif self._macros.expand(name):
             return
         if token.startswith("\\verb") and len(token) > 7 and not is_word(token):
             self._out.keep(token[token.index(token[-1]) + 1 : -1])
@@ -139,6 +143,15 @@ class PaperReader:
             self._line_end()
         elif is_word(token):
             self._word(name)
+
+    def _package_command(self, name: str) -> None:
+        """Read a command of a package: only definitions count."""
+        if name in {"usepackage", "RequirePackage", "newtheorem", "fi", "else"}:
+            self._word(name)
+        elif self._macros.is_if(name):
+            self._macros.condition(name)
+        else:
+            self._macros.define(name)
 
     def _next_is_text_only(self, name: str) -> bool:
         return self._stream.peek() in {PARAGRAPH, None}
@@ -203,15 +216,13 @@ class PaperReader:
         elif name in SYMBOLS:
             stream.skip_blank()
             out.add(SYMBOLS[name])
-        elif name in UNITS and not self._known_style(name):
-            stream.skip_blank()
         else:
             stream.skip_blank()
-            if stream.peek() == "[" and name not in {"bf", "it", "rm", "em", "sl", "tt", "sc", "centering", "noindent"}:
-                stream.option()
-
-    def _known_style(self, name: str) -> bool:
-        return name in {"bf", "it", "em"}
+            if name in {"makebox", "framebox"} or (name not in STYLES and stream.peek() == "["):
+                while stream.option() is not None:
+                    pass
+            elif name in {"hbox", "vbox", "vtop"}:
+                stream.skip_dimension()
 
     def _star(self) -> bool:
         self._stream.skip_blank()
