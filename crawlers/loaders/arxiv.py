@@ -171,7 +171,9 @@ class _Files:
         self._bytes += size
         self._count += 1
         if self._bytes > MAX_EPRINT_BYTES or self._count > _MAX_MEMBERS:
-            raise DataError(f"the e-print is larger than {MAX_EPRINT_BYTES:,} bytes, or has too many files", kind="too_large")
+            raise DataError(
+                f"the e-print is larger than {MAX_EPRINT_BYTES:,} bytes, or has too many files", kind="too_large"
+            )
         base = _base(path).lower()
         self.has_pdf |= base.endswith(".pdf")
         if base.endswith(SUFFIXES) or "." not in base or base.startswith("00readme"):

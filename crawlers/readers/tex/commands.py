@@ -36,7 +36,7 @@ DROPPED: Final[dict[str, int]] = {
             "PassOptionsToPackage ProvidesPackage ProvidesClass NeedsTeXFormat raisebox scalebox rotatebox "
             "foreignlanguage textcolor fontfamily fontseries fontshape lefthyphenmin MSC keyword selectlanguage "
             "bibliographyname addbibresource DeclareOption ExecuteOptions AtBeginDocument AtEndDocument "
-            "rowcolor cellcolor columncolor todo marginpar marginnote qedsymbol enlargethispage "
+            "arrayrulecolor rowcolors rowcolor cellcolor columncolor todo marginpar marginnote qedsymbol enlargethispage "
             "linespread baselinestretch cyear acks urlstyle sisetup newtoks newdimen newcount newskip newbox "
             "cellalign bmversion Xfootnote appendixname subjclass pacs keywords".split()),
         (2, "setlength addtolength setcounter addtocounter numberwithin markboth rule resizebox fontsize "
@@ -92,7 +92,14 @@ ENVIRONMENTS: Final = frozenset(
      "thebibliography", "verbatim", "references")
 )  # fmt: skip
 """Environments that a paper cannot redefine, because their meaning is known."""
-PROTECTED: Final = frozenset(
-    "title begin end document enddocument item footnote caption label bibliography bibitem maketitle input include par "
-    "abstract url href multicolumn multirow newcommand def usepackage bye fi else begingroup endgroup ldots".split()
-) | SECTIONS | CITES | REFERENCES | ENVIRONMENTS | frozenset(("author", "address", "email", "affiliation", "thanks"))
+PROTECTED: Final = (
+    frozenset(
+        "title begin end document enddocument item footnote caption label bibliography bibitem maketitle input include par "
+        "abstract url href multicolumn multirow newcommand def usepackage bye fi else begingroup endgroup ldots".split()
+    )
+    | SECTIONS
+    | CITES
+    | REFERENCES
+    | ENVIRONMENTS
+    | frozenset(("author", "address", "email", "affiliation", "thanks"))
+)

@@ -167,6 +167,8 @@ class Macros:
         self.calls[name] += 1
         if self.calls[name] > _MAX_CALLS:
             raise DataError(f"the macro `\\{name}` calls itself without end", kind="too_complex")
+        if not macro.parameters and name.isalpha():
+            self._stream.skip_blank()
         self.call(macro)
         return True
 
@@ -174,6 +176,8 @@ class Macros:
         """Read the arguments of *macro*, and put its text with them back into the stream."""
         if macro.prefix:
             self._delimited(macro.prefix)
+        elif "".join(macro.parameters):
+            self._stream.skip_blank()
         arguments: list[list[Token]] = []
         for number, end in enumerate(macro.parameters):
             if number == 0 and macro.default is not None:
@@ -208,6 +212,10 @@ class Macros:
             depth += (token == "{") - (token == "}")
             found.append(token)
         self._stream.spend(len(found) + 1)
+        if end[:1] == " " and found[-1:] == [" "]:
+            found.pop()
+        if end[-1:] == " ":
+            self._stream.skip_blank()
         if found[:1] == ["{"] and found[-1] == "}" and found.count("{") == 1:
             return found[1:-1]
         return found
@@ -219,11 +227,11 @@ class Macros:
         return False
 
     def is_if(self, name: str) -> bool:
-        """Return whether the command *name* is a conditional that ends with ``\\fi``."""
+        """Return whether the command *name* is a conditional."""
         return name in _IFS or (name[:2] == "if" and name[2:] in self.switches)
 
     def switch(self, name: str) -> bool:
-        """Set a switch of ``\\newif`` if *name* is one of its commands; return whether it is."""
+        """Set a switch if *name* is one of its commands; return whether it is."""
         for value in ("true", "false"):
             if name.endswith(value) and name[: -len(value)] in self.switches:
                 self.switches[name[: -len(value)]] = value == "true"
@@ -265,7 +273,9 @@ class Macros:
             return True
         if all(is_word(side) for side in sides):
             none = self.table.get(left) is None and self.table.get(right) is None
-            return (none and not {left, right} & self._known) or (not none and self.table.get(left) == self.table.get(right))
+            return (none and not {left, right} & self._known) or (
+                not none and self.table.get(left) == self.table.get(right)
+            )
         return False
 
     def _compares(self) -> bool:
@@ -290,7 +300,7 @@ class Macros:
         return False
 
     def skip_branch(self, *, to_else: bool) -> None:
-        """Skip to the ``\\fi`` of this conditional, or with *to_else*, to its ``\\else``."""
+        """Skip to the end of this conditional, or with *to_else*, to its other branch."""
         depth, count = 0, 0
         while (token := self._stream.next()) is not None:
             count += 1

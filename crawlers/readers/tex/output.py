@@ -9,8 +9,8 @@ DROPPED_MARK: Final = "\x01"
 """Stands where a citation or reference was removed, until the blank and the brackets around it are."""
 _KEPT: Final = re.compile("\x00(\\d+)\x02")
 _NOT_TEXT: Final = re.compile(r"[\x03-\x08\x0b-\x1f\x7f]")
-_EMPTY_BRACKETS: Final = re.compile("[ \xa0]?[(\\[][ \xa0,;\x01–-]{0,60}\x01[ \xa0,;\x01–-]{0,60}[)\\]]")
-_MARKS: Final = re.compile("[ \xa0]*(?:\x01(?:[ \xa0]?[,;]?[ \xa0]?(?=\x01))?)+")
+_EMPTY_BRACKETS: Final = re.compile("[ \xa0]?[(\\[][ \xa0,;§\x01–-]{0,60}\x01[ \xa0,;\x01–-]{0,60}[)\\]]")
+_MARKS: Final = re.compile("[ \xa0]*(?:§{1,2}[ \xa0]?)?(?:\x01(?:[ \xa0]?[,;]?[ \xa0]?(?=\x01))?)+")
 _LIGATURES: Final = {
     "---": "—", "--": "–", "``": "“", "''": "”", "`": "‘", "?`": "¿", "!`": "¡", "<<": "«", ">>": "»",
 }  # fmt: skip
@@ -72,11 +72,13 @@ class Output:
         """Return *text* with ligatures, without traces of what was removed, and with formulas in their places."""
         text = _NOT_TEXT.sub("", text)
         if DROPPED_MARK in text:
-            text = _MARKS.sub("", _EMPTY_BRACKETS.sub("", text))
+            text = _EMPTY_BRACKETS.sub(DROPPED_MARK, text)
+            text = _MARKS.sub("", re.sub("[.][ \xa0]?\x01+[.]", ".", text))
         text = _LIGATURE.sub(lambda match: _LIGATURES[match[0]], text)
         text = text.replace("\xa0", " ").replace("\t", " ")
         text = re.sub(r" {2,}", " ", text)
         text = re.sub(r" ?\n ?", "\n", text)
+        text = re.sub(r"(?<=\w)[,;] ?(?=[)\]])", "", text)
         text = re.sub(r" ([,.;:])(?= |\n|\Z)", r"\1", text)
         text = re.sub(r"\n{3,}", "\n\n", text)
         return _KEPT.sub(lambda match: self._kept[int(match[1])], text).strip()

@@ -32,9 +32,22 @@ from corpusmill.crawlers.readers.tex.symbols import ACCENTS, CHARACTERS, SYMBOLS
 from corpusmill.crawlers.readers.tex.tokens import PARAGRAPH, is_word, tokens_of
 
 MAX_INCLUDES: Final = 2000
-_VERBATIM: Final = re.compile(r"\\begin[ \t]*\{(\w+)\*?\}(?:\[[^\]\n]*\])?(?:\{\w*\})?\n?(.*)\\end\{\w+\*?\}\Z", re.DOTALL)
+_VERBATIM: Final = re.compile(
+    r"\\begin[ \t]*\{(\w+)\*?\}(?:\[[^\]\n]*\])?(?:\{\w*\})?\n?(.*)\\end\{\w+\*?\}\Z", re.DOTALL
+)
+_ADDRESS: Final = re.compile(r"\\(url|path|nolinkurl|href)[ \t]*\{(.*)\}\Z", re.DOTALL)
+_SPECIAL_INPUTS: Final = frozenset(("psfig", "epsf", "amstex", "amsppt", "harvmac", "mssymb", "lanlmac", "epsfig"))
 KNOWN: Final = (
-    frozenset(DROPPED) | STYLES | AUTHORS | SECTIONS | CITES | REFERENCES | LENGTHS | ENVIRONMENTS | SYMBOLS.keys() | ACCENTS.keys()
+    frozenset(DROPPED)
+    | STYLES
+    | AUTHORS
+    | SECTIONS
+    | CITES
+    | REFERENCES
+    | LENGTHS
+    | ENVIRONMENTS
+    | SYMBOLS.keys()
+    | ACCENTS.keys()
 )
 
 
@@ -131,6 +144,9 @@ class PaperReader:
             return
         if token.startswith("\\verb") and len(token) > 7 and not is_word(token):
             self._out.keep(token[token.index(token[-1]) + 1 : -1])
+        elif token[-1] == "}" and len(token) > 2 and (address := _ADDRESS.match(token)):
+            if address[1] != "href":
+                self._out.keep(address[2].replace("\\", ""))
         elif token.startswith("\\begin") and (verbatim := _VERBATIM.match(token)):
             self._verbatim(verbatim[1], verbatim[2])
         elif name in ACCENTS and (name in "`'^~\"=." or not self._next_is_text_only(name)):
@@ -323,6 +339,9 @@ class PaperReader:
         if name.strip() in {"amstex", "amsppt", "amsppt.sty"}:
             self._is_ams = True
         path = found_file(self._files, name, suffixes or (".tex", "", ".ltx", ".TEX"), self._open[0])
+        base = name.strip().removesuffix(".tex")
+        if path is None and not is_package and base and not base.endswith(".sty") and base not in _SPECIAL_INPUTS:
+            self.facts["missing_files"] = ", ".join([*filter(None, [self.facts.get("missing_files")]), name.strip()])
         if path is None or path in self._open or self._includes >= MAX_INCLUDES:
             return
         self._includes += 1
@@ -639,8 +658,27 @@ class PaperReader:
 
     def _do_xspace(self) -> None:
         token = self._stream.peek()
-        if isinstance(token, str) and token[0].isalnum():
+        if isinstance(token, str) and token[0] not in ".,'/?;:!~-)]}{" and token not in {" ", PARAGRAPH, "\\ ", "\\/"}:
             self._out.add(" ")
+
+    def _do_font(self) -> None:
+        """Skip the definition of a font: `\\font\\big=cmr10 scaled\\magstep2`."""
+        self._stream.argument()
+        self._stream.skip_blank()
+        for _ in range(3):
+            if isinstance(token := self._stream.peek(), str) and (token[0] in "=c" or token in {"scaled", "at"}):
+                self._stream.next()
+                self._stream.skip_blank()
+        self._stream.skip_dimension()
+        if isinstance(token := self._stream.peek(), str) and token in {"scaled", "at"}:
+            self._stream.next()
+            self._stream.skip_dimension()
+
+    def _do_centerline(self) -> None:
+        self._out.paragraph()
+        self._captured(self._stream.argument(), self._heading)
+
+    _do_leftline = _do_rightline = _do_centerline
 
     def _do_char(self) -> None:
         self._stream.skip_dimension()

@@ -21,7 +21,9 @@ _CLASS: Final = re.compile(r"^[^%\n]*\\document(?:class|style)\b", re.MULTILINE)
 _PLAIN_END: Final = re.compile(r"^[^%\n]*\\(?:bye|end|enddocument)\b(?![\s]*\{)", re.MULTILINE)
 _INPUTS: Final = re.compile(r"\\(?:input|include|subfile|subimport|import)\s*(?:\{[^{}\n]*\}\s*)?\{?\s*([^\s{}%\\]+)")
 _TEX: Final = re.compile(r"\\[A-Za-z]+|\\[\W_]|\$[^$]+\$|^%", re.MULTILINE)
-_WITHDRAWN: Final = re.compile(r"\b(?:paper|article|manuscript|submission|preprint)\b.{0,80}\bwithdrawn\b|^%auto-ignore", re.DOTALL)
+_WITHDRAWN: Final = re.compile(
+    r"\b(?:paper|article|manuscript|submission|preprint)\b.{0,80}\bwithdrawn\b|^%auto-ignore", re.DOTALL
+)
 _TOP: Final = re.compile(r"^\s*(\S+\.\w+)\s+toplevelfile\b", re.MULTILINE)
 _CONTROL: Final = re.compile("[\x00-\x08\x0e-\x1f]")
 
@@ -67,7 +69,9 @@ def main_file(files: Mapping[str, str]) -> str:
 
 def _rank(path: str, candidates: Mapping[str, str]) -> tuple[int, bool, bool, bool, int]:
     text = candidates[path]
-    included = {name.removesuffix(".tex").rpartition("/")[2] for other in candidates.values() for name in _INPUTS.findall(other)}
+    included = {
+        name.removesuffix(".tex").rpartition("/")[2] for other in candidates.values() for name in _INPUTS.findall(other)
+    }
     begins = bool(_BEGIN.search(text))
     form = 3 if begins and _CLASS.search(text) else 2 if begins or _CLASS.search(text) else 0
     form = form or bool(_PLAIN_END.search(text))

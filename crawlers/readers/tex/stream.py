@@ -155,7 +155,9 @@ class Stream:
                 continue
             if is_word(token) and _is_length(token):
                 self.next()
-                return
+                if not token.startswith("\\magstep"):
+                    return
+                continue
             match = _DIMENSION.match(token)
             if match is None or not match[0].strip():
                 return
