@@ -226,9 +226,9 @@ def _members(stream: BinaryIO) -> Iterator[tuple[str, int, BinaryIO]]:
     try:
         with tarfile.open(fileobj=stream, mode="r|") as archive:
             for member in archive:
-                if member.isfile() and (content := archive.extractfile(member)) is not None:
-                    if ".." not in member.name.split("/"):
-                        yield member.name, member.size, content  # type: ignore[misc]
+                is_inside = ".." not in member.name.split("/")
+                if member.isfile() and is_inside and (content := archive.extractfile(member)) is not None:
+                    yield member.name, member.size, content  # type: ignore[misc]
                 archive.members.clear()  # type: ignore[attr-defined]
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
         raise DataError(f"the tar ends early or is damaged: {error}", kind="truncated") from error

@@ -30,13 +30,15 @@ DROPPED: Final[dict[str, int]] = {
     for count, names in (
         (1, "label index glossary vspace hspace bibliographystyle pagestyle thispagestyle includegraphics epsfig psfig "
             "epsfbox epsffile plotone figurenum usepackage RequirePackage documentclass documentstyle LoadClass color "
-            "hypersetup pagenumbering theoremstyle newcounter newlength newsavebox phantom hphantom vphantom hyphenation "
+            "hypersetup pagenumbering theoremstyle newcounter newlength newsavebox phantom hphantom "
+            "vphantom hyphenation "
             "graphicspath usebox special cline cmidrule stepcounter refstepcounter arraystretch includeonly ccsdesc "
             "usetikzlibrary pgfplotsset tikzset lstset captionsetup geometry DeclareGraphicsExtensions  "
             "PassOptionsToPackage ProvidesPackage ProvidesClass NeedsTeXFormat raisebox scalebox rotatebox "
             "foreignlanguage textcolor fontfamily fontseries fontshape lefthyphenmin MSC keyword selectlanguage "
             "bibliographyname addbibresource DeclareOption ExecuteOptions AtBeginDocument AtEndDocument "
-            "arrayrulecolor rowcolors rowcolor cellcolor columncolor todo marginpar marginnote qedsymbol enlargethispage "
+            "arrayrulecolor rowcolors rowcolor cellcolor columncolor todo marginpar marginnote qedsymbol "
+            "enlargethispage "
             "linespread baselinestretch cyear acks urlstyle sisetup newtoks newdimen newcount newskip newbox "
             "cellalign bmversion Xfootnote appendixname subjclass pacs keywords".split()),
         (2, "setlength addtolength setcounter addtocounter numberwithin markboth rule resizebox fontsize "
@@ -51,7 +53,8 @@ DROPPED: Final[dict[str, int]] = {
 LENGTHS: Final = frozenset(
     "vskip hskip kern mkern mskip hsize vsize parindent parskip baselineskip hoffset voffset textwidth textheight "
     "oddsidemargin evensidemargin topmargin headheight headsep footskip magnification tolerance hbadness vbadness "
-    "overfullrule leftskip rightskip tabskip abovedisplayskip belowdisplayskip columnsep raise lower moveleft moveright "
+    "overfullrule leftskip rightskip tabskip abovedisplayskip belowdisplayskip columnsep raise lower "
+    "moveleft moveright "
     "penalty hangindent hangafter pageno looseness lineskip topskip itemsep parsep topsep advance multiply divide "
     "floatsep textfloatsep intextsep tabcolsep fboxsep arraycolsep marginparwidth emergencystretch footnotesep "
     "widowpenalty clubpenalty pretolerance hfuzz vfuzz unitlength mathsurround displaywidowpenalty interlinepenalty "
@@ -94,7 +97,8 @@ ENVIRONMENTS: Final = frozenset(
 """Environments that a paper cannot redefine, because their meaning is known."""
 PROTECTED: Final = (
     frozenset(
-        "title begin end document enddocument item footnote caption label bibliography bibitem maketitle input include par "
+        "title begin end document enddocument item footnote caption label bibliography bibitem maketitle "
+        "input include par "
         "abstract url href multicolumn multirow newcommand def usepackage bye fi else begingroup endgroup ldots".split()
     )
     | SECTIONS

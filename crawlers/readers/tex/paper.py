@@ -36,6 +36,11 @@ _VERBATIM: Final = re.compile(
     r"\\begin[ \t]*\{(\w+)\*?\}(?:\[[^\]\n]*\])?(?:\{\w*\})?\n?(.*)\\end\{\w+\*?\}\Z", re.DOTALL
 )
 _ADDRESS: Final = re.compile(r"\\(url|path|nolinkurl|href)[ \t]*\{(.*)\}\Z", re.DOTALL)
+_SAME: Final = {
+    **{"SI": "qty", "Refs": "refs", "Title": "title", "RequirePackage": "usepackage", "href": "argument"},
+    **dict.fromkeys(("textcolor", "foreignlanguage", "colorbox"), "argument"),
+}
+"""Commands that are read like another one."""
 _SPECIAL_INPUTS: Final = frozenset(("psfig", "epsf", "amstex", "amsppt", "harvmac", "mssymb", "lanlmac", "epsfig"))
 KNOWN: Final = (
     frozenset(DROPPED)
@@ -202,7 +207,7 @@ class PaperReader:
 
     def _word(self, name: str) -> None:
         stream, out = self._stream, self._out
-        if (special := getattr(self, f"_do_{name}", None)) is not None:
+        if (special := getattr(self, f"_do_{_SAME.get(name, name)}", None)) is not None:
             special()
         elif self._macros.define(name) or self._macros.switch(name):
             pass
@@ -300,7 +305,7 @@ class PaperReader:
         title = " ".join(self._out.finished(text).split())
         self._title = self._title or title or None
 
-    _do_icmltitle = _do_Title = _do_title
+    _do_icmltitle = _do_title
 
     def _do_par(self) -> None:
         self._out.paragraph()
@@ -369,8 +374,6 @@ class PaperReader:
             if name.strip():
                 self._include(name.strip() + ".sty", "", is_package=True)
 
-    _do_RequirePackage = _do_usepackage
-
     def _do_endinput(self) -> None:
         """Nothing: what follows in the file is rarely more than blank lines."""
 
@@ -383,9 +386,7 @@ class PaperReader:
             if plain in {"alignat", "xalignat", "IEEEeqnarray"}:
                 self._stream.argument()
             self._formula(plain, lines=FORMULAS[plain])
-        elif plain in SKIPPED or (plain == "thebibliography" and "references" not in self._keep):
-            self._skip(name)
-        elif plain in {"references", "acknowledgments@"} and "references" not in self._keep:
+        elif plain in SKIPPED or (plain in {"thebibliography", "references"} and "references" not in self._keep):
             self._skip(name)
         elif plain == "document":
             self._out.clear()
@@ -550,9 +551,10 @@ class PaperReader:
         if "references" in self._keep:
             self._include(self._open[0].rsplit(".", 1)[0] + ".bbl", "")
 
-    _do_printbibliography = lambda self: self._stream.option()  # noqa: E731
+    def _do_printbibliography(self) -> None:
+        self._stream.option()
 
-    def _do_Refs(self) -> None:
+    def _do_refs(self) -> None:
         ended = self._stream.until_words("\\endRefs", "\\enddocument", "\\bye")
         if "references" in self._keep:
             self._stream.push([*ended])
@@ -578,10 +580,8 @@ class PaperReader:
 
     _do_path = _do_nolinkurl = _do_url
 
-    def _do_href(self) -> None:
+    def _do_argument(self) -> None:
         self._stream.argument()
-
-    _do_textcolor = _do_foreignlanguage = _do_hyperref_name = _do_href
 
     def _do_hyperref(self) -> None:
         self._stream.option()
@@ -614,9 +614,6 @@ class PaperReader:
         self._stream.option()
 
     _do_raisebox = _do_rotatebox = _do_scalebox
-
-    def _do_colorbox(self) -> None:
-        self._stream.argument()
 
     def _do_parbox(self) -> None:
         while self._stream.option() is not None:
@@ -683,12 +680,10 @@ class PaperReader:
     def _do_char(self) -> None:
         self._stream.skip_dimension()
 
-    def _do_SI(self) -> None:
+    def _do_qty(self) -> None:
         self._stream.option()
         number, unit = joined(self._stream.argument()), self._unit(self._stream.argument())
         self._out.add(_number(number) + ("" if unit in {"%", "°"} and unit == "°" else "\xa0") + unit)
-
-    _do_qty = _do_SI
 
     def _do_num(self) -> None:
         self._stream.option()

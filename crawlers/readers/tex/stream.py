@@ -18,6 +18,10 @@ _DIMENSION: Final = re.compile(
     r"=?\s*[-+]?(?:\d*[.,]?\d+|\d+)?\s*(?:true\s*)?(?:pt|pc|in|bp|cm|mm|dd|cc|sp|em|ex|fill?l?|truecm|truein)?"
 )
 
+_AFTER_NUMBER: Final = frozenset(("plus", "minus", "pt", "cm", "mm", "in", "em", "ex", "truecm", "truein", "true"))
+
+_LENGTHS: Final = frozenset(("\\z@", "\\p@", "\\fill", "\\maxdimen", "\\magstep", "\\magstephalf"))
+
 
 class Stream:
     """Tokens to read.
@@ -167,14 +171,14 @@ class Stream:
                 return
             if self.peek() == " ":
                 self.next()
-                if self.peek() not in {"plus", "minus", "pt", "cm", "mm", "in", "em", "ex", "truecm", "truein", "true"}:
+                if self.peek() not in _AFTER_NUMBER:
                     return
 
 
 def _is_length(token: str) -> bool:
-    return token.endswith(("width", "height", "skip", "sep", "amount", "size", "margin", "indent", "dimen")) or token in {
-        "\\z@", "\\p@", "\\fill", "\\maxdimen", "\\magstep", "\\magstephalf",
-    }  # fmt: skip
+    return token in _LENGTHS or token.endswith(
+        ("width", "height", "skip", "sep", "amount", "size", "margin", "indent", "dimen")
+    )
 
 
 def joined(tokens: Iterable[Token]) -> str:

@@ -53,7 +53,8 @@ CASES = {
     "list": (r"\begin{itemize}\item One \item[(b)] Two\end{itemize}", "- One\n(b) Two"),
     "figure": (r"\begin{figure}[t]\includegraphics[width=3cm]{hidden}\caption[hidden]{A map.}\end{figure}", "A map."),
     "table": (
-        r"\begin{table}\caption{Sizes}\begin{tabular}{l|c}\hline A & B\\ 1 & \multicolumn{1}{c}{2}\\\end{tabular}\end{table}",
+        r"\begin{table}\caption{Sizes}\begin{tabular}{l|c}\hline A & B\\ "
+        r"1 & \multicolumn{1}{c}{2}\\\end{tabular}\end{table}",
         "Sizes\n\nA | B\n1 | 2",
     ),
     "drawing": (r"a \begin{tikzpicture}\draw hidden;\end{tikzpicture} b", "a b"),
@@ -142,7 +143,8 @@ def test_files_of_an_archive_are_joined(tmp_path: Path) -> None:
         "sections/one.tex": "\\section{One}\\input{sections/two}",
         "sections/two.tex": "Loop \\input{sections/one} \\mine",
         "mine.sty": "\\newcommand{\\mine}{macro}\\def\\small{\\small\\small}",
-        "main.tex": "\\documentclass{a}\\usepackage{mine}\\begin{document}\\input{sections/one}\n\\input{../../etc/passwd} end "
+        "main.tex": "\\documentclass{a}\\usepackage{mine}\\begin{document}"
+        "\\input{sections/one}\n\\input{../../etc/passwd} end "
         "\\include{gone}\\end{document}",
         "old.tex": "\\documentclass{a}\\begin{document}hidden\\end{document}",
         "figure.pdf": b"%PDF-1.4",
