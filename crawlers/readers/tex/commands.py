@@ -98,7 +98,7 @@ ENVIRONMENTS: Final = frozenset(
 PROTECTED: Final = (
     frozenset(
         "title begin end document enddocument item footnote caption label bibliography bibitem maketitle "
-        "input include par "
+        "input include par todo "
         "abstract url href multicolumn multirow newcommand def usepackage bye fi else begingroup endgroup ldots".split()
     )
     | SECTIONS

@@ -10,7 +10,7 @@ DROPPED_MARK: Final = "\x01"
 _KEPT: Final = re.compile("\x00(\\d+)\x02")
 _NOT_TEXT: Final = re.compile(r"[\x03-\x08\x0b-\x1f\x7f]")
 _EMPTY_BRACKETS: Final = re.compile("[ \xa0]?[(\\[][ \xa0,;§\x01–-]{0,60}\x01[ \xa0,;\x01–-]{0,60}[)\\]]")
-_MARKS: Final = re.compile("[ \xa0]*(?:§{1,2}[ \xa0]?)?(?:\x01(?:[ \xa0]?[,;]?[ \xa0]?(?=\x01))?)+")
+_MARKS: Final = re.compile("[ \xa0]*(?:§{1,2}[ \xa0]?)?(?:\x01(?:[ \xa0]?(?:[,;–-]|--)?[ \xa0]?(?=\x01))?)+")
 _LIGATURES: Final = {
     "---": "—", "--": "–", "``": "“", "''": "”", "`": "‘", "?`": "¿", "!`": "¡", "<<": "«", ">>": "»",
 }  # fmt: skip

@@ -38,7 +38,7 @@ _VERBATIM: Final = re.compile(
 _ADDRESS: Final = re.compile(r"\\(url|path|nolinkurl|href)[ \t]*\{(.*)\}\Z", re.DOTALL)
 _SAME: Final = {
     **{"SI": "qty", "Refs": "refs", "Title": "title", "RequirePackage": "usepackage", "href": "argument"},
-    **dict.fromkeys(("textcolor", "foreignlanguage", "colorbox"), "argument"),
+    **dict.fromkeys(("textcolor", "foreignlanguage", "colorbox", "mintinline"), "argument"),
 }
 """Commands that are read like another one."""
 _SPECIAL_INPUTS: Final = frozenset(("psfig", "epsf", "amstex", "amsppt", "harvmac", "mssymb", "lanlmac", "epsfig"))
@@ -147,7 +147,7 @@ class PaperReader:
             token = "\\" + name
         elif self._macros.expand(name):
             return
-        if token.startswith("\\verb") and len(token) > 7 and not is_word(token):
+        if token.startswith(("\\verb", "\\lstinline")) and not is_word(token):
             self._out.keep(token[token.index(token[-1]) + 1 : -1])
         elif token[-1] == "}" and len(token) > 2 and (address := _ADDRESS.match(token)):
             if address[1] != "href":

@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _TOKEN: Final = re.compile(
-    r"\\verb\*?(?P<bar>[^A-Za-z\s*])[^\n]*?(?P=bar)"
+    r"\\(?:verb\*?|lstinline)(?P<bar>[^A-Za-z\s*{\[])[^\n]*?(?P=bar)"
     r"|\\(?:url|path|nolinkurl|href)[ \t]*\{[^{}\n]*\}"
     r"|\\begin[ \t]*\{(?P<raw>verbatim|Verbatim|lstlisting|alltt|minted|comment|filecontents)(?P<star>\*?)\}"
     r"|\\(?:[A-Za-z]+(?:@[A-Za-z@]*)?|@[A-Za-z@]+|.|\n|\Z)"
