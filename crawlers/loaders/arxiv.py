@@ -24,6 +24,8 @@ MAX_EPRINT_BYTES: Final = 1 << 28
 """A larger e-print (decompressed, with its figures) is set aside."""
 _MAX_SOURCE_BYTES: Final = 1 << 25
 """Largest size of the sources in TeX of one paper."""
+_MAX_OTHER_BYTES: Final = 1 << 20
+"""Larger files without a suffix of TeX are data."""
 _MAX_MEMBERS: Final = 20_000
 _ID: Final = r"(?:\d{4}\.\d{4,5}|[a-z]+(?:-[a-z]+)?(?:\.[A-Z]{2})?[/_]?\d{7})(?:v\d+)?"
 _EPRINT: Final = re.compile(rf"({_ID})(\.(?:gz|pdf|tar\.gz|tgz|tar|tex|html\.gz|ps\.gz))\Z")
@@ -176,6 +178,9 @@ class _Files:
             )
         base = _base(path).lower()
         self.has_pdf |= base.endswith(".pdf")
+        is_tex = base.endswith((".tex", ".ltx", ".latex", ".bbl", ".sty"))
+        if path.removeprefix("./").startswith("anc/") or (size > _MAX_OTHER_BYTES and not is_tex):
+            return
         if base.endswith(SUFFIXES) or "." not in base or base.startswith("00readme"):
             self._read += size
             if self._read > _MAX_SOURCE_BYTES:

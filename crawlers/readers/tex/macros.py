@@ -111,8 +111,8 @@ class Macros:
         name = self._name()
         if "Document" in command:
             given = joined(self._stream.argument()).replace(" ", "")
-            number, default = given.count("m") + given.count("o") + given.count("O"), None
-            default = () if given[:1] in {"o", "O"} else None
+            number = given.count("m") + given.count("o") + given.count("O")
+            default: tuple[Token, ...] | None = () if given[:1] in {"o", "O"} else None
         else:
             number, default = self._signature()
         body = tuple(self._stream.argument())

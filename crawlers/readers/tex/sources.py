@@ -56,9 +56,9 @@ def main_file(files: Mapping[str, str]) -> str:
     listing = next((text for path, text in files.items() if path.upper().rpartition("/")[2].startswith("00README")), "")
     texts = {path: text for path, text in files.items() if not path.endswith((".sty", ".cls", ".bbl", ".def"))}
     texts = {path: text for path, text in texts.items() if not path.upper().rpartition("/")[2].startswith("00README")}
-    for path in _TOP.findall(listing):
-        if path in texts:
-            return path
+    for match in _TOP.finditer(listing):
+        if match[1] in texts:
+            return str(match[1])
     if all(is_withdrawn(text) for text in texts.values()) and texts:
         raise DataError("the paper was withdrawn by its authors", kind="no_text")
     candidates = {path: text for path, text in texts.items() if _TEX.search(text)}
