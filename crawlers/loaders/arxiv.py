@@ -8,7 +8,7 @@ import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import BinaryIO, ClassVar, Final, Literal
+from typing import Any, BinaryIO, ClassVar, Final, Literal
 
 from pydantic import Field, field_validator
 
@@ -205,7 +205,7 @@ class _Gunzip(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any, /) -> int:
         if self._decoder.eof:
             return 0
         try:
