@@ -37,6 +37,7 @@ LOADERS: Final = {
     "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
     "pdf": "corpusmill.crawlers.loaders.pdf:Pdf",
+    "arxiv": "corpusmill.crawlers.loaders.arxiv:Arxiv",
 }
 
 
