@@ -70,7 +70,7 @@ class Warc(Respecting):
         tried="Samples of Common Crawl, ClueWeb, warcio, jwarc and StormCrawler; ARC, WET and WAT files.",
     )
     suffixes: ClassVar[tuple[str, ...]] = packed(".warc", ".warc.wet", ".wet", ".arc")
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     depends: ClassVar[tuple[str, ...]] = ("FastWARC",)
     site_policy: ClassVar[str | None] = "corpusmill.crawlers.optouts.site:SitePolicy"
 
@@ -182,10 +182,16 @@ def _offer(record: Record) -> dict[str, Any]:
         "record_sha256": digest,
         "url": record.url or None,
         "fetched_at": _time(record.date),
-        "metadata": {"warc_truncated": record.cut} if record.cut else None,
+        "metadata": _metadata(record) or None,
         "offset": record.offset,
         "length": record.length,
     } | columns
+
+
+def _metadata(record: Record) -> dict[str, str]:
+    """Return why the record is cut, and the languages that the crawler identified, where *record* has them."""
+    known = {"language": record.languages.lower(), "warc_truncated": record.cut}
+    return {name: value for name, value in known.items() if value}
 
 
 def _license(record: Record) -> dict[str, str]:
