@@ -17,6 +17,7 @@ LOADERS: Final = {
     "markdown": "corpusmill.crawlers.loaders.markdown:Markdown",
     "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
     "notebook": "corpusmill.crawlers.loaders.notebook:Notebook",
+    "git": "corpusmill.crawlers.loaders.git:Git",
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
     "csv": "corpusmill.crawlers.loaders.csv_rows:Csv",
