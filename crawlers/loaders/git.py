@@ -34,8 +34,8 @@ class Git(Exporting, Streamed):
 
     Only commits are read, not files of the work tree. `load` exports the revision into the workspace, from which runs
     read; `refresh` exports it again. With several repositories (a pattern, a list, or a folder of them), ids begin with
-    the name of the repository. Generated, minified, vendored and binary files, links, submodules and pointers of LFS are
-    counted. `git` is called so that it runs no hook, filter or helper of the repository and fetches nothing.
+    the name of the repository. Generated, minified, vendored and binary files, links, submodules and pointers of LFS
+    are counted. `git` is called so that it runs no hook, filter or helper of the repository and fetches nothing.
     """
 
     depends: ClassVar[tuple[str, ...]] = ("markdown-it-py",)

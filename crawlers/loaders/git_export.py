@@ -69,7 +69,7 @@ def _context(entry: Entry, blobs: Blobs) -> str | None:
     """Return the text of a file that says something about others; None for other files."""
     if not (is_legal(entry.path) or entry.path.rpartition("/")[2] == ".gitattributes"):
         return None
-    if (entry.size or 0) > MAX_LEGAL_BYTES:
+    if entry.size > MAX_LEGAL_BYTES:
         return None
     found = blobs.read(entry.blob, max_bytes=MAX_LEGAL_BYTES)
     return None if found is None else found[0].decode(errors="replace")
@@ -80,11 +80,11 @@ def _parts(files: list[Entry]) -> Iterator[list[Entry]]:
     part: list[Entry] = []
     size = 0
     for entry in files:
-        if part and size + (entry.size or 0) > PART_BYTES:
+        if part and size + entry.size > PART_BYTES:
             yield part
             part, size = [], 0
         part.append(entry)
-        size += min(entry.size or 0, MAX_CONTENT_BYTES)
+        size += min(entry.size, MAX_CONTENT_BYTES)
     yield part
 
 

@@ -61,16 +61,16 @@ def pattern_of(glob: str) -> re.Pattern[str]:
     glob = glob.strip("/")
     pieces = re.split(r"(\*\*/|/\*\*$|\*|\?|\[!?[^\]]+\])", glob)
     special = {"**/": "(?:.*/)?", "/**": "/.*", "*": "[^/]*", "?": "[^/]"}
-    body = "".join(
-        special.get(piece)
-        or (piece.replace("[!", "[^") if piece.startswith("[") and piece.endswith("]") else re.escape(piece))
-        for piece in pieces
-        if piece
-    )
+    body = "".join(special.get(piece) or _literal(piece) for piece in pieces if piece)
     try:
         return re.compile(("" if is_anchored else "(?:.*/)?") + body, re.DOTALL)
     except re.error:
         return re.compile(re.escape(glob))
+
+
+def _literal(piece: str) -> str:
+    is_class = piece.startswith("[") and piece.endswith("]")
+    return piece.replace("[!", "[^") if is_class else re.escape(piece)
 
 
 def _line(line: str) -> tuple[re.Pattern[str], dict[str, Value]] | None:

@@ -27,6 +27,10 @@ _EXPRESSION: Final = re.compile(r"\(?[A-Za-z0-9.+-]+\)?(?: +(?:AND|OR|WITH) +\(?
 _HEAD_CHARACTERS: Final = 8_192
 MAX_LEGAL_BYTES: Final = 300_000
 """A larger file is not a license file."""
+_MIT: Final = "permission is hereby granted, free of charge, to any person obtaining a copy"
+_ISC: Final = "distribute this software for any purpose with or without fee is hereby granted"
+_BSD: Final = "redistribution and use in source and binary forms"
+_WHOLE: Final = re.compile(r"[a-z]+(?:\.(?:txt|md|rst))?", re.IGNORECASE)
 _TEXTS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("Apache-2.0", ("apache license", "version 2.0, january 2004"), ()),
     ("Apache-2.0", ("licensed under the apache license, version 2.0",), ("version 2.0, january 2004",)),
@@ -38,48 +42,14 @@ _TEXTS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
     ("GPL-2.0-only", ("gnu general public license version 2, june 1991",), ()),
     ("MPL-2.0", ("mozilla public license", "version 2.0", "incompatible with secondary licenses"), ()),
     ("MPL-1.1", ("mozilla public license version 1.1",), ()),
-    (
-        "MIT",
-        (
-            "permission is hereby granted, free of charge, to any person obtaining a copy",
-            "the above copyright notice and this",
-        ),
-        ("except as contained in this notice",),
-    ),
-    (
-        "MIT-0",
-        ("permission is hereby granted, free of charge, to any person obtaining a copy of this software",),
-        ("the above copyright notice and this",),
-    ),
-    ("X11", ("permission is hereby granted, free of charge", "except as contained in this notice"), ()),
-    ("BSD-4-Clause", ("redistribution and use in source and binary forms", "all advertising materials mentioning"), ()),
-    (
-        "BSD-3-Clause",
-        ("redistribution and use in source and binary forms", "to endorse or promote products"),
-        ("all advertising materials mentioning",),
-    ),
-    (
-        "BSD-2-Clause",
-        ("redistribution and use in source and binary forms", "in binary form must"),
-        ("to endorse or promote products",),
-    ),
-    (
-        "ISC",
-        (
-            "permission to use, copy, modify, and",
-            "distribute this software for any purpose with or without fee is hereby granted",
-            "provided that the above copyright notice",
-        ),
-        (),
-    ),
-    (
-        "0BSD",
-        (
-            "permission to use, copy, modify, and",
-            "distribute this software for any purpose with or without fee is hereby granted.",
-        ),
-        ("provided that the above copyright notice",),
-    ),
+    ("MIT", (_MIT, "the above copyright notice and this"), ("except as contained in this notice",)),
+    ("MIT-0", (f"{_MIT} of this software",), ("the above copyright notice and this",)),
+    ("X11", (_MIT, "except as contained in this notice"), ()),
+    ("BSD-4-Clause", (_BSD, "all advertising materials mentioning"), ()),
+    ("BSD-3-Clause", (_BSD, "to endorse or promote products"), ("all advertising materials mentioning",)),
+    ("BSD-2-Clause", (_BSD, "in binary form must"), ("to endorse or promote products",)),
+    ("ISC", (_ISC, "provided that the above copyright notice"), ()),
+    ("0BSD", (f"{_ISC}.",), ("provided that the above copyright notice",)),
     ("Unlicense", ("free and unencumbered software released into the public domain",), ()),
     ("CC0-1.0", ("cc0 1.0 universal",), ()),
     ("CC-BY-4.0", ("attribution 4.0 international",), ()),
@@ -109,8 +79,8 @@ of these licenses."""
 def is_legal(path: str) -> bool:
     """Return whether the file *path* says something about licenses of other files.
 
-    >>> [is_legal(path) for path in ("a/LICENSE-MIT", "COPYING.LESSER", "license.py", "LICENSES/MIT.txt", "a.c.license")]
-    [True, True, False, True, True]
+    >>> [is_legal(path) for path in ("a/LICENSE-MIT", "COPYING.LESSER", "license.py", "LICENSES/MIT.txt")]
+    [True, True, False, True]
     """
     name = PurePosixPath(path).name
     if path.startswith("LICENSES/") or path == ".reuse/dep5" or name == "REUSE.toml" or name.endswith(".license"):
@@ -228,11 +198,9 @@ class Licenses:
 def _of_files(entries: list[tuple[str, str]]) -> tuple[str, str]:
     """Return the license of a folder with the license files *entries*.
 
-    A file without a suffix is the license of the whole. Files such as `LICENSE-MIT` and `LICENSE-APACHE` leave the choice.
+    A file without a suffix is the license of the whole. `LICENSE-MIT` and `LICENSE-APACHE` together leave the choice.
     """
-    whole = [
-        entry for entry in entries if re.fullmatch(r"[a-z]+(?:\.(?:txt|md|rst))?", PurePosixPath(entry[1]).name, re.I)
-    ]
+    whole = [entry for entry in entries if _WHOLE.fullmatch(PurePosixPath(entry[1]).name)]
     lesser = [entry for entry in entries if "lesser" in entry[1].lower()]
     chosen = lesser[:1] or whole[:1]
     if chosen:

@@ -32,19 +32,22 @@ _COMMENT: Final = re.compile(
 )
 _SIGNED: Final = re.compile(
     r"code generated\b.*\bdo not edit|(?<![\w`'\"])@generated\b"
-    r"|^\W*(?:this (?:file|code|class|source) (?:was|is|has been) )?(?:auto-?generated|automatically generated|generated) "
-    r"(?:from \S+ )?by (?:the protocol buffer compiler|cython|antlr|thrift|swig|jflex|bison|flex|yacc|ragel|lemon"
+    r"|^\W*(?:this (?:file|code|class|source) (?:was|is|has been) )?"
+    r"(?:auto-?generated|automatically generated|generated) (?:from \S+ )?by "
+    r"(?:the protocol buffer compiler|cython|antlr|thrift|swig|jflex|bison|flex|yacc|ragel|lemon"
     r"|openapi generator|swagger|bindgen|gobject|cbindgen|xsd|jaxb|re2c|pigeon|sphinx-quickstart)\b"
     r"|^\W*<auto-?generated",
     re.IGNORECASE,
 )
 _MADE: Final = re.compile(
-    r"\b(?:auto-?|automatically |machine[- ])?generated\b(?: file| code| by| from| with| using| automatically|[.,!:;]|\s*$)"
+    r"\b(?:auto-?|automatically |machine[- ])?generated\b"
+    r"(?: file| code| by| from| with| using| automatically|[.,!:;]|\s*$)"
     r"|\bauto-?generated\b|\bautomatically generated\b",
     re.IGNORECASE,
 )
 _KEEP_OFF: Final = re.compile(
-    r"\b(?:do not|don't|never|not be|please do not) (?:manually |hand[- ]?|directly )?(?:edit|modif(?:y|ied)|change|touch)"
+    r"\b(?:do not|don't|never|not be|please do not) "
+    r"(?:manually |hand[- ]?|directly )?(?:edit|modif(?:y|ied)|change|touch)"
     r"|\bchanges (?:will|may) be (?:lost|overwritten)|\bshould not be edited",
     re.IGNORECASE,
 )

@@ -37,7 +37,7 @@ _ENVIRONMENT: Final = {
 }
 _SETTINGS: Final = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.devnull}", "-c", "protocol.allow=never")
 _COMMITTER: Final = re.compile(rb"^committer .*?(-?\d{1,15}) [+-]\d{4}$", re.MULTILINE)
-_ENTRY: Final = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(\d+|-)\t(.*)", re.DOTALL)
+_ENTRY: Final = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(\d+|-|BAD)\t(.*)", re.DOTALL)
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?([\w.-]+):(?!//)(.+)")
 _HINT: Final = "name a work tree, a bare repository, or a file that `git bundle` wrote"
 
@@ -53,12 +53,12 @@ class Commit:
 
 @dataclass(frozen=True)
 class Entry:
-    """A file, link or submodule of a tree; `size` in bytes is None for a submodule."""
+    """A file, link or submodule of a tree; `size` in bytes is 0 if it is unknown."""
 
     path: str
     mode: str
     blob: str
-    size: int | None
+    size: int
 
 
 @dataclass(frozen=True)
@@ -94,16 +94,15 @@ class Repository:
             SourceError: A tree is missing or damaged.
         """
         listing = self._checked("ls-tree", "-r", "-z", "-l", "--full-tree", commit.tree)
-        matches = [match for line in listing.split(b"\0") if (match := _ENTRY.fullmatch(line))]
-        return [
-            Entry(
-                path.decode(errors="backslashreplace"),
-                mode.decode(),
-                blob.decode(),
-                None if size == b"-" else int(size),
-            )
-            for mode, _, blob, size, path in (match.groups() for match in matches)
-        ]
+        return [self._entry(line) for line in listing.split(b"\0") if line]
+
+    def _entry(self, line: bytes) -> Entry:
+        match = _ENTRY.fullmatch(line)
+        if match is None:
+            raise self._damaged(f"no entry of a tree: {line[:200]!r}")
+        mode, _, blob, size, path = match.groups()
+        known_size = int(size) if size.isdigit() else 0
+        return Entry(path.decode(errors="backslashreplace"), mode.decode(), blob.decode(), known_size)
 
     @contextlib.contextmanager
     def blobs(self) -> Iterator[Blobs]:
@@ -216,8 +215,8 @@ def is_git_dir(path: Path) -> bool:
 def without_credentials(url: str) -> str:
     """Return the address of a remote without user and password; empty for a place on this machine.
 
-    >>> without_credentials("https://me:secret@git.example:8443/a/b.git"), without_credentials("git@git.example:a/b.git")
-    ('https://git.example:8443/a/b.git', 'ssh://git.example/a/b.git')
+    >>> without_credentials("https://me:secret@git.example:8443/b.git"), without_credentials("git@git.example:a/b.git")
+    ('https://git.example:8443/b.git', 'ssh://git.example/a/b.git')
     >>> without_credentials("/home/me/b"), without_credentials("file:///home/me/b")
     ('', '')
     """
@@ -267,9 +266,8 @@ def _unbundled(file: Path, folder: Path) -> Repository:
         raise SourceError(f"the bundle cannot be read: {_reason(result.stderr)}", file=str(file), hint=hint)
     refs = [line.split(" ", 1) for line in result.stdout.decode(errors="replace").splitlines() if " " in line]
     named = [(id, name) for id, name in refs if name.startswith("refs/")]
-    run_git(
-        f"--git-dir={folder}", "update-ref", "--stdin", text="".join(f"create {n} {i}\n" for i, n in named).encode()
-    )
+    created = "".join(f"create {name} {id}\n" for id, name in named)
+    run_git(f"--git-dir={folder}", "update-ref", "--stdin", text=created.encode())
     head = next((id for id, name in refs if name == "HEAD"), None) or _main_branch(named)
     if head is not None:
         (folder / "HEAD").write_text(head + "\n")
