@@ -55,7 +55,7 @@ def load(
     """
     store = open_store(raw)
     loader = loader_of(source)
-    if isinstance(loader, Exporting):
+    if isinstance(loader, Exporting) and loader.is_exporting:
         manifest = _manifest(source, _exports(source, loader, store, base=base), {})
         store.write(MANIFEST, manifest.model_dump_json(indent=2) + "\n")
         return manifest
@@ -77,7 +77,7 @@ def preview(source: LoadSource, *, base: Path) -> RawManifest:
         RecipeError, SourceError: As `load`.
     """
     loader = loader_of(source)
-    if isinstance(loader, Exporting):
+    if isinstance(loader, Exporting) and loader.is_exporting:
         return _manifest(source, (), {})  # the records are known when they have been exported
     matches = _matches(source, loader, base=base)
     files = [
@@ -94,7 +94,7 @@ def _exports(source: LoadSource, loader: Exporting, store: Store, *, base: Path)
     files = []
     places = [expanded(address) for address in source.paths]
     addresses = [place if is_url(place) else str(base / Path(place).expanduser()) for place in places]
-    for name, pieces_of in loader.exports_of(addresses):
+    for name, pieces_of in loader.exports_of(addresses, base=base):
         copy = store.write_hashed(pieces_of, lambda sha256: f"{COPIES}/{sha256}{loader.export_suffix}")
         path = store.path(copy.key)
         modified_ns = None if path is None else path.stat().st_mtime_ns
@@ -190,7 +190,8 @@ def new_files(source: LoadSource, manifest: RawManifest, *, base: Path) -> list[
         RecipeError, SourceError: As `load`.
     """
     known = {file.name for file in manifest.files}
-    if isinstance(loader := loader_of(source), Exporting):
+    loader = loader_of(source)
+    if isinstance(loader, Exporting) and loader.is_exporting:
         return []
     return [match.name for match in _matches(source, loader, base=base) if match.name not in known]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar, Final
 
 import zstandard
@@ -27,9 +28,17 @@ class Exporting(Loader):
 
     export_suffix: ClassVar[str] = EXPORT_SUFFIX
 
+    @property
+    def is_exporting(self) -> bool:
+        """Whether `load` writes files; otherwise it registers the files that `path` names."""
+        return True
+
     @abstractmethod
-    def exports_of(self, addresses: Sequence[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield the name and the bytes of each file to write for *addresses*, the items of `path`.
+
+        Args:
+            base: The recipe's folder, to which other paths are relative.
 
         Raises:
             SourceError: A place cannot be reached.
@@ -51,7 +60,7 @@ class Exported(Exporting, JsonLines):
             MissingExtraError: The library is not installed.
         """
 
-    def exports_of(self, addresses: Sequence[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield the name and the rows of each table."""
         for address in addresses:
             for name, rows in self.tables(address):

@@ -58,7 +58,7 @@ class Git(Exporting, Streamed):
         examples=[["vendored"]],
     )
 
-    def exports_of(self, addresses: Sequence[str]) -> Iterator[tuple[str, Iterator[bytes]]]:
+    def exports_of(self, addresses: Sequence[str], *, base: Path) -> Iterator[tuple[str, Iterator[bytes]]]:
         """Yield the files of the exports of all repositories at *addresses*, in the order of their names."""
         places = [place for address in addresses for place in _places(address)]
         places = sorted(dict.fromkeys(places), key=lambda place: (_name(place), place))
