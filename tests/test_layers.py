@@ -27,7 +27,7 @@ HEAVY = {
     "nltk": {"pipelines/stages/linguistics/"},
     "scrapy": {"crawlers/"},
     "twisted": {"crawlers/"},
-    "duckdb": {"pipelines/dataset/", "pipelines/reports/", "pipelines/web/"},
+    "duckdb": {"crawlers/loaders/cc_where", "pipelines/dataset/", "pipelines/reports/", "pipelines/web/"},
     "pyiceberg": {"pipelines/dataset/"},
     "pandas": set(),
     "scipy": set(),
@@ -212,13 +212,17 @@ TOUCHES_FILES = {
     },
     "logs that runs append to while others read them, on this machine": {"pipelines/scheduling/folders"},
     "files of the user": {
+        "crawlers/loaders/git",
         "crawlers/patterns",
         "pipelines/file_dedup/run",
         "pipelines/projects/init",
         "pipelines/recipes/paths",
         "schemas/located_yaml",
     },
-    "temporary files of a task, on this machine": {"crawlers/loaders/stackexchange"},
+    "temporary files of a task, on this machine": {
+        "crawlers/loaders/stackexchange",
+        "crawlers/readers/code/repository",
+    },
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",

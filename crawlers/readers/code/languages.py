@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-_TABLE: Final = Path(__file__).with_name("languages.tsv")
+_TABLE: Final = Path(__file__).with_name("languages.txt")
 _SHEBANG: Final = re.compile(r"#!\s*(?:\S*/)?(?:env(?:\s+(?:-\S+|\w+=\S+))*\s+)?(?:\S*/)?([\w+-]+?)[\d.]*(?:\s|$)")
 _MODELINE: Final = re.compile(r"-\*-\s*(?:.*mode:\s*)?([\w+#-]+?)\s*(?:;.*)?-\*-")
 _CPP: Final = re.compile(
