@@ -65,14 +65,14 @@ def _of_file(file: Input, where: str, columns: frozenset[str]) -> Iterator[Captu
     except (pa.ArrowInvalid, OSError) as error:
         hint = "name files of the columnar index, such as `cc-index/*.parquet`"
         raise SourceError(f"not a file of an index: {error}", file=place, field="index", hint=hint) from error
-    partitions = dict(_PARTITION.findall(place))
-    by_lower = {name.lower(): name for name in [*partitions, *table.schema_arrow.names]}
+    own = table.schema_arrow.names
+    partitions = {name: value for name, value in _PARTITION.findall(place) if name not in own}
+    by_lower = {name.lower(): name for name in [*partitions, *own]}
     if missing := sorted(name for name in {*columns, *PLACE} if name.lower() not in by_lower):
-        known = tuple(table.schema_arrow.names)
         field = "index" if missing[0] in PLACE else "where"
-        hint = hint_among(missing[0], known, noun="columns")
+        nearest = hint_among(missing[0], tuple(own), noun="columns")
         raise SourceError(
-            f"the index has no column `{missing[0]}`", file=place, field=field, value=missing[0], hint=hint
+            f"the index has no column `{missing[0]}`", file=place, field=field, value=missing[0], hint=nearest
         )
     wanted = sorted({by_lower[name.lower()] for name in {*columns, *PLACE}} - partitions.keys())
     query = selecting(", ".join(PLACE), where)

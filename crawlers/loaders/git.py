@@ -103,7 +103,7 @@ class _Revision:
     """A revision of a repository, with what its files say about each other."""
 
     def __init__(self, head: dict[str, Any], *, keep: frozenset[str]) -> None:
-        texts: dict[str, str] = head["texts"]
+        texts = {path: head["blobs"][blob] for path, blob in head["texts"].items()}
         self._head = head
         self._keep = keep
         self._licenses = Licenses(texts)

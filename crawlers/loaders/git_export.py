@@ -41,12 +41,14 @@ def exported(repository: Repository, revision: str, *, prefix: str) -> Iterator[
         "links" if entry.mode == _LINK else "submodules" for entry in entries if entry.mode in {_LINK, _SUBMODULE}
     )
     with repository.blobs() as blobs:
+        texts = _texts(files, blobs)
         head = {
+            "blobs": {blob: text for _, blob, text in texts},
             "commit": commit.id,
             "date": None if commit.date is None else commit.date.isoformat(),
             "prefix": prefix,
             "repository": repository.origin(),
-            "texts": {entry.path: text for entry in files if (text := _context(entry, blobs)) is not None},
+            "texts": {path: blob for path, blob, _ in texts},
         }
         for number, part in enumerate(_parts(files)):
             own = counts if number == 0 else {}
@@ -65,14 +67,16 @@ def content_of(line: dict[str, Any]) -> bytes | None:
     return data.encode("latin-1") if isinstance(data, str) else None
 
 
-def _context(entry: Entry, blobs: Blobs) -> str | None:
-    """Return the text of a file that says something about others; None for other files."""
-    if not (is_legal(entry.path) or entry.path.rpartition("/")[2] == ".gitattributes"):
-        return None
-    if entry.size > MAX_LEGAL_BYTES:
-        return None
-    found = blobs.read(entry.blob, max_bytes=MAX_LEGAL_BYTES)
-    return None if found is None else found[0].decode(errors="replace")
+def _texts(files: list[Entry], blobs: Blobs) -> list[tuple[str, str, str]]:
+    """Return path, blob and text of each file that says something about others. Copies have the same blob."""
+    found: list[tuple[str, str, str]] = []
+    for entry in files:
+        says = is_legal(entry.path) or entry.path.rpartition("/")[2] == ".gitattributes"
+        if says and entry.size <= MAX_LEGAL_BYTES:
+            content = blobs.read(entry.blob, max_bytes=MAX_LEGAL_BYTES)
+            if content is not None:
+                found.append((entry.path, entry.blob, content[0].decode(errors="replace")))
+    return found
 
 
 def _parts(files: list[Entry]) -> Iterator[list[Entry]]:

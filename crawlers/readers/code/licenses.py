@@ -1,7 +1,8 @@
 """The license of each file of a repository.
 
-In this order: `SPDX-License-Identifier` in the file or in a file `NAME.license` beside it, `REUSE.toml` and
-`.reuse/dep5` (REUSE specification 3.3), the license files of the nearest folder, and the only text in `LICENSES/`.
+In this order: `SPDX-License-Identifier` in the file or in a file `NAME.license` beside it, a usual notice at the top of
+the file, `REUSE.toml` and `.reuse/dep5` (REUSE specification 3.3), the license files of the nearest folder, and the
+only text in `LICENSES/`.
 """
 
 from __future__ import annotations
@@ -25,6 +26,17 @@ _MARK: Final = re.compile(r"SPDX-License-Identifier:[ \t]*([^\n\r]{1,200})")
 _END: Final = re.compile(r"[ \t]*(?:\*/|-->|\*\)|-\}|\"\"\"|'''|#}|%>|[\"';,*\\]+[ \t]*$).*")
 _EXPRESSION: Final = re.compile(r"\(?[A-Za-z0-9.+-]+\)?(?: +(?:AND|OR|WITH) +\(?[A-Za-z0-9.+-]+\)?)*")
 _HEAD_CHARACTERS: Final = 8_192
+_NOTICE_CHARACTERS: Final = 4_096
+_MARKS: Final = re.compile(r"^[\s#*/;%!-]+", re.MULTILINE)
+_GNU: Final = re.compile(
+    r"gnu (lesser |library |affero )?general public license,? as published by the free software foundation[;,:]? "
+    r"(?:either )?version (\d(?:\.\d)?) of the license(,? or \(at your option\) any later version)?"
+)
+_NOTICES: Final = (
+    ("Apache-2.0", "licensed under the apache license, version 2.0"),
+    ("MPL-2.0", "subject to the terms of the mozilla public license, v. 2.0"),
+    ("BSL-1.0", "distributed under the boost software license, version 1.0"),
+)
 MAX_LEGAL_BYTES: Final = 300_000
 """A larger file is not a license file."""
 _MIT: Final = "permission is hereby granted, free of charge, to any person obtaining a copy"
@@ -32,7 +44,8 @@ _ISC: Final = "distribute this software for any purpose with or without fee is h
 _BSD: Final = "redistribution and use in source and binary forms"
 _WHOLE: Final = re.compile(r"[a-z]+(?:\.(?:txt|md|rst))?", re.IGNORECASE)
 _TEXTS: Final[tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...]] = (
-    ("Apache-2.0", ("apache license", "version 2.0, january 2004"), ()),
+    ("Apache-2.0", ("version 2.0, january 2004", "apache.org/licenses"), ()),
+    ("Apache-2.0", ("apache license", "version 2.0, january 2004"), ("apache.org/licenses",)),
     ("Apache-2.0", ("licensed under the apache license, version 2.0",), ("version 2.0, january 2004",)),
     ("AGPL-3.0-only", ("gnu affero general public license version 3, 19 november 2007",), ()),
     ("LGPL-3.0-only", ("gnu lesser general public license version 3, 29 june 2007",), ()),
@@ -94,7 +107,7 @@ def license_of_text(text: str) -> str | None:
     >>> license_of_text("This is free and unencumbered software released into the public domain.")
     'Unlicense'
     """
-    words = " ".join(re.sub(r"^[\s#*/;]+", " ", text, flags=re.MULTILINE).lower().split())
+    words = _words(text)
     found = [
         name
         for name, present, absent in _TEXTS
@@ -104,6 +117,26 @@ def license_of_text(text: str) -> str | None:
     if names:
         return " AND ".join(names)
     return spdx(text) if len(text) < 100 else None
+
+
+def noticed(text: str) -> str | None:
+    """Return the license that a usual notice at the top of a file names; None if it has none.
+
+    >>> noticed("# This is free software under the terms of the GNU General Public License as published by the Free\\n"
+    ...         "# Software Foundation; either version 2 of the License, or (at your option) any later version.\\n")
+    'GPL-2.0-or-later'
+    """
+    words = _words(text[:_NOTICE_CHARACTERS])
+    if match := _GNU.search(words):
+        kind = {"lesser ": "LGPL", "library ": "LGPL", "affero ": "AGPL"}.get(match[1] or "", "GPL")
+        number = match[2] if "." in match[2] else f"{match[2]}.0"
+        return spdx(f"{kind}-{number}-{'or-later' if match[3] else 'only'}")
+    return next((name for name, phrase in _NOTICES if phrase in words), None)
+
+
+def _words(text: str) -> str:
+    """Return the words of *text* in lower case, without the marks of comments at the beginnings of lines."""
+    return " ".join(_MARKS.sub(" ", text).lower().split())
 
 
 def marked(text: str) -> str | None:
@@ -138,6 +171,8 @@ class Licenses:
             return name, "file:SPDX-License-Identifier"
         if (beside := f"{path}.license") in self._texts and (name := marked(self._texts[beside])):
             return name, f"file:{beside}"
+        if name := noticed(text):
+            return name, "file:notice"
         return self._annotated(path, precedence=None) or self._of_folder(path)
 
     def _annotated(self, path: str, *, precedence: str | None) -> tuple[str, str] | None:

@@ -39,6 +39,7 @@ _SETTINGS: Final = ("-c", "core.fsmonitor=false", "-c", f"core.hooksPath={os.dev
 _COMMITTER: Final = re.compile(rb"^committer .*?(-?\d{1,15}) [+-]\d{4}$", re.MULTILINE)
 _ENTRY: Final = re.compile(rb"(\d{6}) (\w+) ([0-9a-f]{40,64}) +(\d+|-|BAD)\t(.*)", re.DOTALL)
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?([\w.-]+):(?!//)(.+)")
+_HEAD_BYTES: Final = 256
 _HINT: Final = "name a work tree, a bare repository, or a file that `git bundle` wrote"
 
 
@@ -256,9 +257,11 @@ def _linked(file: Path) -> Path:
 def _unbundled(file: Path, folder: Path) -> Repository:
     """Unpack the bundle *file* into a bare repository in *folder*."""
     with file.open("rb") as stream:
-        if not stream.read(16).startswith(BUNDLE_MAGIC):
+        head = stream.read(_HEAD_BYTES)
+        if not head.startswith(BUNDLE_MAGIC):
             raise SourceError("not a bundle of Git", file=str(file), field="path", value=str(file), hint=_HINT)
-    run_git("init", "--quiet", "--bare", "--template=", str(folder))
+    object_format = "sha256" if b"\n@object-format=sha256\n" in head else "sha1"
+    run_git("init", "--quiet", "--bare", "--template=", f"--object-format={object_format}", str(folder))
     repository = Repository(folder, str(file))
     result = run_git(f"--git-dir={folder}", "bundle", "unbundle", str(file.absolute()))
     if result.returncode:

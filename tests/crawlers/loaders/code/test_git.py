@@ -135,6 +135,17 @@ def test_a_bare_repository_and_a_bundle_have_the_same_documents(repository: Path
     assert bare.files[0].name == one.files[0].name
 
 
+def test_a_repository_with_sha256_is_read(tmp_path: Path) -> None:
+    """Git can name objects by SHA-256."""
+    (tmp_path / "p").mkdir()
+    git(tmp_path / "p", "init", "-q", "--object-format=sha256")
+    commit(tmp_path / "p", {"a.py": "a = 1\n"})
+    git(tmp_path / "p", "bundle", "create", "-q", str(tmp_path / "x.bundle"), "--all")
+
+    for name in ("p", "x.bundle"):
+        assert list(documents(str(tmp_path / name), tmp_path / "raw")) == ["a.py"]
+
+
 def test_a_revision_is_a_branch_a_tag_or_a_commit(repository: Path, tmp_path: Path) -> None:
     """HEAD moves; a tag gives the same corpus tomorrow."""
     first = git(repository, "rev-parse", "HEAD").strip()
@@ -222,13 +233,14 @@ def test_the_nearest_license_counts(tmp_path: Path) -> None:
         "e.json": "{}\n",
         "e.json.license": "SPDX-License-Identifier: CC-BY-4.0\n",
         "f.rs": "// SPDX-License-Identifier: BlueOak-1.0.0\n",
+        "g.js": "/*\n * Licensed under the Apache License, Version 2.0 (the x)\n */\nvar g;\n",
     }
 
     found = documents(str(made(tmp_path / "p", files)), tmp_path / "raw")
 
     expected = {
         **{"a.py": "Apache-2.0 OR MIT", "part/deep/b.py": "BSD-2-Clause", "img/c/d.svg": "CC0-1.0", "a.csv": "CC0-1.0"},
-        **{"e.json": "CC-BY-4.0", "f.rs": "BlueOak-1.0.0"},
+        **{"e.json": "CC-BY-4.0", "f.rs": "BlueOak-1.0.0", "g.js": "Apache-2.0"},
     }
     assert {path: found[path]["license"] for path in expected} == expected
 
