@@ -151,18 +151,25 @@ class Blobs:
 
     def read(self, blob: str, *, max_bytes: int) -> tuple[bytes, int] | None:
         """Return the first *max_bytes* bytes of *blob*, and its size; None if it is missing or damaged."""
-        if self._process is None or self._process.poll() is not None:
+        is_fresh = self._process is None
+        try:
+            return self._read(blob, max_bytes)
+        except OSError:  # the process ended, at this blob or the one before
+            self.close()
+        return None if is_fresh else self.read(blob, max_bytes=max_bytes)
+
+    def _read(self, blob: str, max_bytes: int) -> tuple[bytes, int] | None:
+        if self._process is None:
             self._process = start_git(self._command)
         source, sink = self._process.stdout, self._process.stdin
         assert source is not None
         assert sink is not None
-        try:
-            sink.write(f"{blob}\n".encode())
-            sink.flush()
-        except BrokenPipeError:
-            self.close()
-            return None
-        head = source.readline().split()
+        sink.write(f"{blob}\n".encode())
+        sink.flush()
+        line = source.readline()
+        if not line:
+            raise BrokenPipeError
+        head = line.split()
         if len(head) != 3 or head[1] != b"blob":
             return None
         size = int(head[2])
@@ -171,15 +178,18 @@ class Blobs:
         while left > 0 and (piece := source.read(min(left, 1 << 20))):
             left -= len(piece)
         if left or source.read(1) != b"\n":
-            self.close()
-            return None
+            raise BrokenPipeError
         return data, size
 
     def close(self) -> None:
         """End the process."""
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            for stream in (self._process.stdin, self._process.stdout):
+                with contextlib.suppress(BrokenPipeError):
+                    if stream is not None:
+                        stream.close()
+            self._process.wait()
             self._process = None
 
 
@@ -271,9 +281,9 @@ def _unbundled(file: Path, folder: Path) -> Repository:
     named = [(id, name) for id, name in refs if name.startswith("refs/")]
     created = "".join(f"create {name} {id}\n" for id, name in named)
     run_git(f"--git-dir={folder}", "update-ref", "--stdin", text=created.encode())
-    head = next((id for id, name in refs if name == "HEAD"), None) or _main_branch(named)
-    if head is not None:
-        (folder / "HEAD").write_text(head + "\n")
+    commit = next((id for id, name in refs if name == "HEAD"), None) or _main_branch(named)
+    if commit is not None:
+        (folder / "HEAD").write_text(commit + "\n")
     return repository
 
 

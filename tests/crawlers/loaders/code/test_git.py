@@ -185,7 +185,10 @@ def test_a_missing_blob_is_set_aside_and_not_fetched(repository: Path, tmp_path:
     blob = git(repository, "rev-parse", "HEAD:src/main.py").strip()
     mark = tmp_path / "was-run"
     (repository / ".git" / "objects" / blob[:2] / blob[2:]).unlink()
-    git(repository, "config", "remote.origin.url", f"ext::sh -c 'touch {mark}'")
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {mark}\n")
+    program.chmod(0o755)
+    git(repository, "config", "remote.origin.url", f"ext::{program}")
     git(repository, "config", "remote.origin.promisor", "true")
     git(repository, "config", "protocol.ext.allow", "always")
     git(repository, "config", "extensions.partialClone", "origin")
@@ -278,3 +281,17 @@ def test_the_origin_is_named_without_credentials(repository: Path, tmp_path: Pat
     found = documents(str(repository), tmp_path / "raw")
 
     assert found["tool"]["metadata"]["repository"] == "https://git.example/a/b.git"
+
+
+def test_a_damaged_blob_does_not_take_its_neighbors_along(repository: Path, tmp_path: Path) -> None:
+    """`git cat-file` ends at a damaged object, and is started again for the next one."""
+    for name in ("src/main.py", "src/gen.go"):
+        blob = git(repository, "rev-parse", f"HEAD:{name}").strip()
+        path = repository / ".git" / "objects" / blob[:2] / blob[2:]
+        path.chmod(0o644)
+        path.write_bytes(path.read_bytes()[:12] + b"damage")
+
+    found = documents(str(repository), tmp_path / "raw")
+
+    assert sorted(found) == DOCUMENTS
+    assert [path for path in DOCUMENTS if found[path]["rule"]] == ["src/gen.go", "src/main.py"]
