@@ -219,10 +219,7 @@ TOUCHES_FILES = {
         "pipelines/recipes/paths",
         "schemas/located_yaml",
     },
-    "temporary files of a task, on this machine": {
-        "crawlers/loaders/stackexchange",
-        "crawlers/readers/code/repository",
-    },
+    "temporary files of a task, on this machine": {"crawlers/loaders/buckets", "crawlers/readers/code/repository"},
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",

@@ -104,17 +104,17 @@ def license_of(article: etree._Element) -> tuple[str, str] | None:
         if identifier := spdx(value):
             return identifier, source
     for place in places:
-        if identifier := _in_words(" ".join("".join(place.itertext()).split())):
+        if identifier := license_in_words(" ".join("".join(place.itertext()).split())):
             return identifier, "jats:license-p"
     return None
 
 
-def _in_words(text: str) -> str | None:
+def license_in_words(text: str) -> str | None:
     """Return the license that a sentence names; one without a version is a `LicenseRef-`.
 
-    >>> _in_words("under the terms of the Creative Commons Attribution License, which permits")
+    >>> license_in_words("under the terms of the Creative Commons Attribution License, which permits")
     'LicenseRef-CC-BY'
-    >>> _in_words("the Creative Commons Attribution-NonCommercial 4.0 International License")
+    >>> license_in_words("the Creative Commons Attribution-NonCommercial 4.0 International License")
     'CC-BY-NC-4.0'
     """
     match = _WORDS.search(text)
