@@ -11,10 +11,13 @@ ENTRY_POINTS: Final = "corpusmill.loaders"
 """The group of entry points with which other distributions add formats."""
 LOADERS: Final = {
     "warc": "corpusmill.crawlers.loaders.warc:Warc",
+    "wet": "corpusmill.crawlers.loaders.wet:Wet",
     "html": "corpusmill.crawlers.loaders.files:Html",
     "text": "corpusmill.crawlers.loaders.files:Text",
     "markdown": "corpusmill.crawlers.loaders.markdown:Markdown",
     "restructuredtext": "corpusmill.crawlers.loaders.restructuredtext:RestructuredText",
+    "notebook": "corpusmill.crawlers.loaders.notebook:Notebook",
+    "git": "corpusmill.crawlers.loaders.git:Git",
     "package_metadata": "corpusmill.crawlers.loaders.package_metadata:PackageMetadata",
     "jsonl": "corpusmill.crawlers.loaders.jsonl:JsonLines",
     "csv": "corpusmill.crawlers.loaders.csv_rows:Csv",

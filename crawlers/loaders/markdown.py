@@ -64,7 +64,7 @@ class Markdown(Encoded):
         text = decode_text(data, encoding=self.encoding).replace("\r\n", "\n")
         front, body = front_matter(text)
         tokens = parse(body)
-        title = front.pop("title", None) or _first_heading(tokens)
+        title = front.pop("title", None) or first_heading(tokens)
         return {"text": plain_text(tokens), "title": title, **described(front, place="front-matter", text=text)}
 
 
@@ -113,7 +113,8 @@ class _BoundedInline(ParserInline):
         super().skipToken(state)
 
 
-def _first_heading(tokens: Sequence[Token]) -> str | None:
+def first_heading(tokens: Sequence[Token]) -> str | None:
+    """Return the text of the first heading among *tokens*; None if there is none."""
     for opening, inline in pairwise(tokens):
         if opening.type == "heading_open":
             return " ".join(_words(inline.children or ()).split()) or None

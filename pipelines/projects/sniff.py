@@ -51,6 +51,8 @@ _ARRAY: Final = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*"[^"\\]*"\s*:\s*)?\[\s
 _TABLE: Final = re.compile(r"\.(xlsx?|ods|orc|avro)(\.[a-z0-9]+)?$")
 _BLANKS: Final = re.compile(r"\s*")
 _SEPARATOR: Final = re.compile(r"\s*,\s*")
+_GIT: Final = "git"
+_BUNDLE: Final = b"# v2 git bundle"
 _DECODER: Final = json.JSONDecoder()
 _TEXTS: Final = frozenset(("text", "html", "markdown", "restructuredtext"))
 
@@ -91,9 +93,14 @@ class Finding:
 def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
     """Return the kinds of files at *start*, a file or a folder with all its subfolders. Skips hidden files.
 
+    A repository of Git is one finding if it has no work tree, or most files in there have no other format.
+
     Args:
         loaders: Table of loaders, ``name -> "module:Class"``.
     """
+    repository = [Finding(_GIT, ".git", (start,), 0)] if _GIT in loaders and _is_repository(start) else []
+    if repository and not (start / ".git").exists():
+        return repository
     formats = _Formats(loaders)
     groups: dict[tuple[Any, ...], list[Path]] = {}
     ids = _Ids()
@@ -103,7 +110,19 @@ def look(start: Path, *, loaders: Mapping[str, str]) -> list[Finding]:
         Finding(name, suffix, tuple(paths), sum(path.stat().st_size for path in paths), ids.judged(name, records), note)
         for (name, suffix, records, note), paths in groups.items()
     ]
+    readable = sum(len(finding.files) for finding in findings if finding.format)
+    if repository and 2 * readable < sum(len(finding.files) for finding in findings):
+        return repository
     return sorted(findings, key=lambda finding: (finding.format is None, -len(finding.files), finding.suffix))
+
+
+def _is_repository(start: Path) -> bool:
+    """Return whether *start* is a work tree, a bare repository or a bundle of Git."""
+    if start.is_file():
+        with start.open("rb") as file:
+            return file.read(len(_BUNDLE)) == _BUNDLE
+    is_bare = (start / "HEAD").is_file() and (start / "objects").is_dir()
+    return is_bare or (start / ".git").exists()
 
 
 def _files(start: Path) -> Iterator[Path]:
