@@ -13,7 +13,16 @@ from pydantic import Field
 from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.streamed import Broken, Record, Streamed
 from corpusmill.crawlers.loaders.streams import packed
-from corpusmill.crawlers.readers.jats import LANG, ids_of, license_of, published, text_of, title_of, words_of
+from corpusmill.crawlers.readers.jats import (
+    LANG,
+    ids_of,
+    license_of,
+    published,
+    text_of,
+    title_of,
+    without_namespace,
+    words_of,
+)
 from corpusmill.crawlers.readers.xml import elements, local_name, parsed
 from corpusmill.crawlers.readers.xml_repair import repaired
 from corpusmill.schemas.decoding.labels import codec_of
@@ -61,9 +70,12 @@ class Jats(Streamed):
         """Yield the article, or the articles of a set.
 
         Raises:
-            DataError: ``wrong_format``: the file has no article; ``truncated``: it ends within one.
+            DataError: ``wrong_format``: the file has no article; ``truncated``: it ends within one; ``entities``: it
+                declares entities of its own.
         """
         head = stream.peek(_HEAD_BYTES) if hasattr(stream, "peek") else b""
+        if b"<!ENTITY" in head[: max(head.find(b"<article"), 0)]:
+            raise DataError("the file declares entities of its own", kind="entities")
         declared = _ENCODING.match(head)
         codec = codec_of(declared[1].decode()) if declared else None
         is_set = b"<pmc-articleset" in head[:4096]
@@ -75,7 +87,7 @@ class Jats(Streamed):
                 yield Broken(b"%d" % element.offset, "too_large", message, offset=element.offset)
                 continue
             try:
-                article = parsed(_utf8(element.data, codec))
+                article = without_namespace(parsed(_utf8(element.data, codec)))
             except DataError as error:
                 yield Broken(element.data, error.kind, error.message, offset=element.offset)
                 continue

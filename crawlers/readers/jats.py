@@ -45,9 +45,20 @@ _BLOCKS: Final = frozenset(
     "sec p title list list-item def-list def-item def term disp-quote boxed-text preformat code verse-group verse-line "
     "fig fig-group table-wrap table-wrap-group table-wrap-foot table caption label disp-formula disp-formula-group "
     "statement speech speaker app app-group ref-list ref fn fn-group ack abstract body floats-group question answer "
-    "glossary subtitle".split()
+    "glossary subtitle alternatives".split()
 )
 _NUMBERS: Final = re.compile(r"[\s\[\]().,;:&*†‡§#–—−-]*(?:\d+[a-z]?[\s\[\]().,;:&*†‡§#–—−-]*)*")
+_YEAR: Final = re.compile(r"\(?(?:1[5-9]|20)\d\d[a-z]?\)?")
+_FOOTNOTE: Final = re.compile(r"[\s,()\[\]]*(?:(?:[a-z]|[*†‡§¶#]+|\d{1,2})[\s,()\[\]]*)*")
+_MARK: Final = "\ue0f0"
+"""Stands where a mark of a citation was removed, so that the brackets and commas around it can go, too."""
+_MARKS: Final = re.compile(
+    rf" ?[\[(] ?{_MARK}(?:[ ,;–—−-]|and|[\])][ ,–—−-]*[\[(]|{_MARK})*(?:[\])]|(?=\Z))"
+    rf"|(?:[,;] ?)?{_MARK}(?:[ ,;–—−-]*{_MARK})*(?=[\])])"
+    rf"|(?<=[\[(]){_MARK}(?:[ ,;–—−-]*{_MARK})*[,;]? ?"
+    rf"|{_MARK}(?:[ ,;–—−-]*{_MARK})*"
+)
+_STRAY: Final = re.compile(r"(?<=[\[(])[,;] |[,;] ?(?=[\])])")
 _LEFT_OPEN: Final = re.compile(r" ?(?:\[[\s,;–—−-]*\]|\([\s,;–—−-]*\))")
 _BEFORE_MARK: Final = re.compile(r" +(?=[.,;:!?)\]](?:\s|$))")
 _APART: Final = (" .", " ,", " ;", " :", " !", " ?", " )", " ]")
@@ -58,6 +69,7 @@ _WORDS: Final = re.compile(
     r"(?:[ ,]*(?:\(cc[ -]by[^)]{0,12}\)))?[ ,]*(\d\.\d)?[^.]{0,30}?licen[cs]e",
     re.IGNORECASE,
 )
+_SHORT: Final = re.compile(r"\bCC[ -]?(BY(?:[ -](?:NC|SA|ND))*)\b[ -]*(?:v\.? ?)?(\d\.\d)?", re.IGNORECASE)
 _KINDS: Final = (("noncommercial", "NC"), ("noderiv", "ND"), ("sharealike", "SA"))
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
@@ -121,6 +133,12 @@ def _in_words(text: str) -> str | None:
     if match is None:
         if re.search(r"\bCC0\b|creative commons (?:CC0|zero)", text, re.IGNORECASE):
             return "CC0-1.0"
+        if short := _SHORT.search(text):
+            return (
+                spdx(f"CC-{short[1].replace(' ', '-')}-{short[2]}")
+                if short[2]
+                else f"LicenseRef-CC-{short[1].upper().replace(' ', '-')}"
+            )
         return "LicenseRef-Public-Domain" if "in the public domain" in text.lower() else None
     conditions = match[1].lower().replace("-", "").replace(" ", "")
     kind = "-".join(["CC-BY", *(name for word, name in _KINDS if word in conditions)])
@@ -163,6 +181,14 @@ def ids_of(article: etree._Element) -> dict[str, str]:
     if (pmc := found.get("pmc")) and pmc.isdecimal():
         found["pmc"] = f"PMC{pmc}"
     return found
+
+
+def without_namespace(article: etree._Element) -> etree._Element:
+    """Remove the namespace of JATS, which some services such as OAI-PMH add, from the names of *article*; in place."""
+    space = article.tag.rpartition("article")[0]
+    for element in article.iter(f"{space}*") if space else ():
+        element.tag = local_name(element)
+    return article
 
 
 def words_of(elements: Iterator[etree._Element] | list[etree._Element]) -> list[str]:
@@ -234,8 +260,10 @@ class _Writer:
 
     def _table(self, element: etree._Element) -> None:
         rows = []
-        for row in element.iter("tr"):
-            cells = [self.inline(cell) for cell in row if local_name(cell) in {"td", "th"}]
+        for row in element.iter():
+            if local_name(row) not in {"tr", "row"}:
+                continue
+            cells = [self.inline(cell) for cell in row if local_name(cell) in {"td", "th", "entry"}]
             if any(cells):
                 rows.append(" | ".join(cells))
         self._add("\n".join(rows), lines=True)
@@ -246,15 +274,24 @@ class _Writer:
     def _verse_group(self, element: etree._Element) -> None:
         self._add("\n".join(self.inline(line) for line in element.iter("verse-line", "title")), lines=True)
 
+    def _alternatives(self, element: etree._Element) -> None:
+        """Write the first form that gives text: a table or a formula rather than its picture."""
+        start = len(self._blocks)
+        for child in element:
+            self.block(child)
+            if len(self._blocks) > start:
+                return
+
     def _disp_formula(self, element: etree._Element) -> None:
         if formula := _formula(element):
             self._add(f"$${formula}$$")
 
     def _label(self, element: etree._Element) -> None:
-        """Write the label of a figure or a table before its caption; others are numbers of parts."""
+        """Write the label of a figure, a table, a theorem or a box; others are numbers of parts."""
         parent = element.getparent()
-        if parent is not None and local_name(parent) in {"fig", "table-wrap"} and "captions" in self._keep:
-            self._add("".join(element.itertext()))
+        kind = local_name(parent) if parent is not None else ""
+        if kind in {"statement", "boxed-text", "app"} or (kind in {"fig", "table-wrap"} and "captions" in self._keep):
+            self._add(self._inner(element))
 
     def inline(self, element: etree._Element) -> str:
         """Return the words of *element* in one line."""
@@ -266,19 +303,20 @@ class _Writer:
     def _words(self, element: etree._Element) -> str:
         """Return the words of *element* as they stand in a line, without its tail."""
         tag = local_name(element)
-        if tag in {"inline-formula", "tex-math", "math", "alternatives"}:
+        if tag == "alternatives":
+            return next((words for child in element if (words := self._words(child)).strip()), "")
+        if tag in {"inline-formula", "tex-math", "math"}:
             formula = _formula(element) if "formulas" in self._keep else ""
             return f"${formula}$" if formula else ""
         if tag == "xref":
             words = "".join(element.itertext())
-            is_mark = element.get("ref-type") in {"bibr", "fn", "table-fn", "aff", "corresp", None}
-            return "" if is_mark and _NUMBERS.fullmatch(words) else self._inner(element)
+            return _MARK if _is_mark(element.get("ref-type"), words) else self._inner(element)
         if tag in {"break", "hr"}:
             return " "
         if tag == "sup":
             words = self._inner(element)
-            if not words.strip(" ,;–-") or (_NUMBERS.fullmatch(words) and element.find(".//xref") is not None):
-                return ""
+            if not words.strip(f" ,;–-{_MARK}"):
+                return _MARK if _MARK in words else ""
             return f"^{words}" if re.fullmatch(r"[+−–-]?\d+(?:\.\d+)?", words.strip()) else words
         if self._is_left_out(tag) or tag == "label":
             return ""
@@ -289,13 +327,26 @@ class _Writer:
         return (element.text or "") + "".join(self._words(child) + (child.tail or "") for child in element)
 
 
-_SPECIAL: Final = frozenset(("list", "def-list", "table", "preformat", "code", "verse-group", "disp-formula", "label"))
+_SPECIAL: Final = frozenset("list def-list table preformat code verse-group disp-formula label alternatives".split())
 _Writer._code = _Writer._preformat  # type: ignore[attr-defined]
 
 
+def _is_mark(ref_type: str | None, words: str) -> bool:
+    """Return whether a reference is only a number or a sign. A year is read as a word: (Smith 2008, 2009)."""
+    if ref_type in {"fn", "table-fn", "aff", "corresp"}:
+        return _FOOTNOTE.fullmatch(words) is not None
+    return ref_type in {"bibr", None} and _NUMBERS.fullmatch(words) is not None and not _YEAR.fullmatch(words.strip())
+
+
 def _tidied(words: str) -> str:
-    """Return *words* in one line, without brackets from which the marks of citations were removed."""
+    """Return *words* in one line, without the brackets and commas around the marks of citations that were removed.
+
+    >>> _tidied(f"One [{_MARK}, {_MARK}].  Two [{_MARK}, p. 5] (three; {_MARK}) four{_MARK},{_MARK}")
+    'One. Two [p. 5] (three) four'
+    """
     line = " ".join(words.split())
+    if _MARK in line:
+        line = " ".join(_STRAY.sub("", _MARKS.sub("", line)).split())
     if "[" in line or "(" in line:
         line = _LEFT_OPEN.sub("", line)
     return _BEFORE_MARK.sub("", line) if any(mark in line for mark in _APART) else line
