@@ -32,6 +32,7 @@ LOADERS: Final = {
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
+    "medline": "corpusmill.crawlers.loaders.medline:Medline",
 }
 
 

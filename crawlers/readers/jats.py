@@ -13,6 +13,8 @@ from typing import Final
 
 from lxml import etree
 
+from corpusmill.crawlers.readers.citation_marks import MARK, is_mark, tidied
+from corpusmill.crawlers.readers.license_words import license_in_words
 from corpusmill.crawlers.readers.mathml import tex_of
 from corpusmill.crawlers.readers.xml import local_name
 from corpusmill.schemas.licenses import spdx
@@ -47,30 +49,8 @@ _BLOCKS: Final = frozenset(
     "statement speech speaker app app-group ref-list ref fn fn-group ack abstract body floats-group question answer "
     "glossary subtitle alternatives".split()
 )
-_NUMBERS: Final = re.compile(r"[\s\[\]().,;:&*†‡§#–—−-]*(?:\d+[a-z]?[\s\[\]().,;:&*†‡§#–—−-]*)*")
-_YEAR: Final = re.compile(r"\(?(?:1[5-9]|20)\d\d[a-z]?\)?")
-_FOOTNOTE: Final = re.compile(r"[\s,()\[\]]*(?:(?:[a-z]|[*†‡§¶#]+|\d{1,2})[\s,()\[\]]*)*")
-_MARK: Final = "\ue0f0"
-"""Stands where a mark of a citation was removed, so that the brackets and commas around it can go, too."""
-_MARKS: Final = re.compile(
-    rf" ?[\[(] ?{_MARK}(?:[ ,;–—−-]|and|[\])][ ,–—−-]*[\[(]|{_MARK})*(?:[\])]|(?=\Z))"
-    rf"|(?:[,;] ?)?{_MARK}(?:[ ,;–—−-]*{_MARK})*(?=[\])])"
-    rf"|(?<=[\[(]){_MARK}(?:[ ,;–—−-]*{_MARK})*[,;]? ?"
-    rf"|{_MARK}(?:[ ,;–—−-]*{_MARK})*"
-)
-_STRAY: Final = re.compile(r"(?<=[\[(])[,;] |[,;] ?(?=[\])])")
-_LEFT_OPEN: Final = re.compile(r" ?(?:\[[\s,;–—−-]*\]|\([\s,;–—−-]*\))")
-_BEFORE_MARK: Final = re.compile(r" +(?=[.,;:!?)\]](?:\s|$))")
-_APART: Final = (" .", " ,", " ;", " :", " !", " ?", " )", " ]")
 _PREAMBLE: Final = re.compile(r"\A.*?\\begin\{document\}|\\end\{document\}.*\Z", re.DOTALL)
 _DELIMITERS: Final = re.compile(r"\A(?:\$\$?|\\\[|\\\()|(?:\$\$?|\\\]|\\\))\Z")
-_WORDS: Final = re.compile(
-    r"creative commons attribution((?:[ -](?:non-?commercial|share-?alike|no-?deriv(?:ative)?s?(?: works)?))*)"
-    r"(?:[ ,]*(?:\(cc[ -]by[^)]{0,12}\)))?[ ,]*(\d\.\d)?[^.]{0,30}?licen[cs]e",
-    re.IGNORECASE,
-)
-_SHORT: Final = re.compile(r"\bCC[ -]?(BY(?:[ -](?:NC|SA|ND))*)\b[ -]*(?:v\.? ?)?(\d\.\d)?", re.IGNORECASE)
-_KINDS: Final = (("noncommercial", "NC"), ("noderiv", "ND"), ("sharealike", "SA"))
 _MONTHS: Final = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
 
@@ -116,33 +96,9 @@ def license_of(article: etree._Element) -> tuple[str, str] | None:
         if identifier := spdx(value):
             return identifier, source
     for place in places:
-        if identifier := _in_words(" ".join("".join(place.itertext()).split())):
+        if identifier := license_in_words(" ".join("".join(place.itertext()).split())):
             return identifier, "jats:license-p"
     return None
-
-
-def _in_words(text: str) -> str | None:
-    """Return the license that a sentence names; one without a version is a `LicenseRef-`.
-
-    >>> _in_words("under the terms of the Creative Commons Attribution License, which permits")
-    'LicenseRef-CC-BY'
-    >>> _in_words("the Creative Commons Attribution-NonCommercial 4.0 International License")
-    'CC-BY-NC-4.0'
-    """
-    match = _WORDS.search(text)
-    if match is None:
-        if re.search(r"\bCC0\b|creative commons (?:CC0|zero)", text, re.IGNORECASE):
-            return "CC0-1.0"
-        if short := _SHORT.search(text):
-            return (
-                spdx(f"CC-{short[1].replace(' ', '-')}-{short[2]}")
-                if short[2]
-                else f"LicenseRef-CC-{short[1].upper().replace(' ', '-')}"
-            )
-        return "LicenseRef-Public-Domain" if "in the public domain" in text.lower() else None
-    conditions = match[1].lower().replace("-", "").replace(" ", "")
-    kind = "-".join(["CC-BY", *(name for word, name in _KINDS if word in conditions)])
-    return spdx(f"{kind}-{match[2]}") if match[2] else f"LicenseRef-{kind}"
 
 
 def published(article: etree._Element) -> datetime | None:
@@ -232,7 +188,7 @@ class _Writer:
         self._add("".join(pieces))
 
     def _add(self, words: str, *, lines: bool = False) -> None:
-        text = words.strip("\n") if lines else _tidied(words)
+        text = words.strip("\n") if lines else tidied(words)
         if text.strip():
             self._blocks.append(self._mark + text)
             self._mark = " " * len(self._mark)
@@ -298,7 +254,7 @@ class _Writer:
         pieces = [element.text or ""]
         for child in element:
             pieces += (self._words(child), child.tail or "")
-        return _tidied("".join(pieces))
+        return tidied("".join(pieces))
 
     def _words(self, element: etree._Element) -> str:
         """Return the words of *element* as they stand in a line, without its tail."""
@@ -310,13 +266,13 @@ class _Writer:
             return f"${formula}$" if formula else ""
         if tag == "xref":
             words = "".join(element.itertext())
-            return _MARK if _is_mark(element.get("ref-type"), words) else self._inner(element)
+            return MARK if is_mark(element.get("ref-type"), words) else self._inner(element)
         if tag in {"break", "hr"}:
             return " "
         if tag == "sup":
             words = self._inner(element)
-            if not words.strip(f" ,;–-{_MARK}"):
-                return _MARK if _MARK in words else ""
+            if not words.strip(f" ,;–-{MARK}"):
+                return MARK if MARK in words else ""
             return f"^{words}" if re.fullmatch(r"[+−–-]?\d+(?:\.\d+)?", words.strip()) else words
         if self._is_left_out(tag) or tag == "label":
             return ""
@@ -329,27 +285,6 @@ class _Writer:
 
 _SPECIAL: Final = frozenset("list def-list table preformat code verse-group disp-formula label alternatives".split())
 _Writer._code = _Writer._preformat  # type: ignore[attr-defined]
-
-
-def _is_mark(ref_type: str | None, words: str) -> bool:
-    """Return whether a reference is only a number or a sign. A year is read as a word: (Smith 2008, 2009)."""
-    if ref_type in {"fn", "table-fn", "aff", "corresp"}:
-        return _FOOTNOTE.fullmatch(words) is not None
-    return ref_type in {"bibr", None} and _NUMBERS.fullmatch(words) is not None and not _YEAR.fullmatch(words.strip())
-
-
-def _tidied(words: str) -> str:
-    """Return *words* in one line, without the brackets and commas around the marks of citations that were removed.
-
-    >>> _tidied(f"One [{_MARK}, {_MARK}].  Two [{_MARK}, p. 5] (three; {_MARK}) four{_MARK},{_MARK}")
-    'One. Two [p. 5] (three) four'
-    """
-    line = " ".join(words.split())
-    if _MARK in line:
-        line = " ".join(_STRAY.sub("", _MARKS.sub("", line)).split())
-    if "[" in line or "(" in line:
-        line = _LEFT_OPEN.sub("", line)
-    return _BEFORE_MARK.sub("", line) if any(mark in line for mark in _APART) else line
 
 
 def _formula(element: etree._Element) -> str:
