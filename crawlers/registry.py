@@ -33,6 +33,7 @@ LOADERS: Final = {
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
     "medline": "corpusmill.crawlers.loaders.medline:Medline",
+    "tei": "corpusmill.crawlers.loaders.tei:Tei",
 }
 
 

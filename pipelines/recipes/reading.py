@@ -42,7 +42,7 @@ from corpusmill.schemas.storage import is_url
 
 PLANNED_STAGES: Final = ("augment", "parts_of_speech", "bias")
 PLANNED_FORMATS: Final = (
-    *("tei", "pdf", "docx", "epub", "latex"),
+    *("pdf", "docx", "epub", "latex"),
     *("sitemap", "xml"),
 )
 """Names that are planned but not implemented; the error says so."""
