@@ -14,15 +14,12 @@ _FOOTNOTE: Final = re.compile(r"[\s,()\[\]]*+(?:(?:[a-z]|[*†‡§¶#]++|\d{1,2
 MARK: Final = "\ue0f0"
 """Stands where a mark of a citation was removed, so that the brackets and commas around it can go, too."""
 _MARKS: Final = re.compile(
-    rf" ?[\[(] ?{MARK}(?:[ ,;–—−-]|and|[\])][ ,–—−-]*[\[(]|{MARK})*(?:[\])]|(?=\Z))"
-    rf"|(?:[,;] ?)?{MARK}(?:[ ,;–—−-]*{MARK})*(?=[\])])"
-    rf"|(?<=[\[(]){MARK}(?:[ ,;–—−-]*{MARK})*[,;]? ?"
-    rf"|{MARK}(?:[ ,;–—−-]*{MARK})*"
+    rf"[\[(] ?{MARK}(?:[ ,;–—−-]|and|[\])][ ,–—−-]*[\[(]|{MARK})*(?:[\])]|\Z)|{MARK}(?:[ ,;–—−-]*{MARK})*"
 )
-_STRAY: Final = re.compile(r"(?<=[\[(])[,;] |[,;] ?(?=[\])])")
+_STRAY: Final = re.compile(r"(?<=[\[(]) ?[,;] |[,;] ?(?=[\])])")
 _LEFT_OPEN: Final = re.compile(r" ?(?:\[[\s,;–—−-]*\]|\([\s,;–—−-]*\))")
 _BEFORE_MARK: Final = re.compile(r" +(?=[.,;:!?)\]](?:\s|$))")
-_APART: Final = (" .", " ,", " ;", " :", " !", " ?", " )", " ]")
+_APART: Final = re.compile(r" [.,;:!?)\]]")
 
 
 def is_mark(ref_type: str | None, words: str) -> bool:
@@ -41,6 +38,5 @@ def tidied(words: str) -> str:
     line = " ".join(words.split())
     if MARK in line:
         line = " ".join(_STRAY.sub("", _MARKS.sub("", line)).split())
-    if "[" in line or "(" in line:
         line = _LEFT_OPEN.sub("", line)
-    return _BEFORE_MARK.sub("", line) if any(mark in line for mark in _APART) else line
+    return _BEFORE_MARK.sub("", line) if _APART.search(line) else line

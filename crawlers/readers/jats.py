@@ -141,8 +141,8 @@ def ids_of(article: etree._Element) -> dict[str, str]:
 
 def without_namespace(article: etree._Element) -> etree._Element:
     """Remove the namespace of JATS, which some services such as OAI-PMH add, from the names of *article*; in place."""
-    space = article.tag.rpartition("article")[0]
-    for element in article.iter(f"{space}*") if space else ():
+    space = etree.QName(article).namespace
+    for element in article.iter(f"{{{space}}}*") if space else ():
         element.tag = local_name(element)
     return article
 
@@ -263,7 +263,7 @@ class _Writer:
             return next((words for child in element if (words := self._words(child)).strip()), "")
         if tag in {"inline-formula", "tex-math", "math"}:
             formula = _formula(element) if "formulas" in self._keep else ""
-            return f"${formula}$" if formula else ""
+            return f"${formula}$" if formula else MARK
         if tag == "xref":
             words = "".join(element.itertext())
             return MARK if is_mark(element.get("ref-type"), words) else self._inner(element)
@@ -275,7 +275,7 @@ class _Writer:
                 return MARK if MARK in words else ""
             return f"^{words}" if re.fullmatch(r"[+−–-]?\d+(?:\.\d+)?", words.strip()) else words
         if self._is_left_out(tag) or tag == "label":
-            return ""
+            return MARK if tag else ""
         inner = self._inner(element)
         return f" {inner} " if tag in _BLOCKS else inner
 

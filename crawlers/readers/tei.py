@@ -108,9 +108,9 @@ def _moment(date: etree._Element) -> datetime | None:
     match = _DATE.match(stated or "") or _DATE.fullmatch(words) or _YEAR.search(words)
     if match is None:
         return None
-    year, month, day = (*match.groups(), None, None)[:3]
+    numbers = [int(part) for part in match.groups() if part]
     try:
-        return datetime(int(year), int(month or 1), int(day or 1), tzinfo=UTC)
+        return datetime(*(*numbers, 1, 1)[:3], tzinfo=UTC)
     except ValueError:
         return None
 
