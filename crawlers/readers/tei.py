@@ -110,7 +110,8 @@ def _moment(date: etree._Element) -> datetime | None:
         return None
     numbers = [int(part) for part in match.groups() if part]
     try:
-        return datetime(*(*numbers, 1, 1)[:3], tzinfo=UTC)
+        year, month, day = (*numbers, 1, 1)[:3]
+        return datetime(year, month, day, tzinfo=UTC)
     except ValueError:
         return None
 

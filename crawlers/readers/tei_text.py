@@ -39,8 +39,7 @@ _BREAKS: Final = frozenset(("lb", "pb", "cb", "gb", "milestone"))
 _JOIN: Final = "\ue0f1"
 """Stands for a line break within a word; `_LINE` for another one."""
 _LINE: Final = "\ue0f2"
-_JOINED: Final = re.compile(rf"[-‐¬\u00ad]?\s*(?:{_LINE}\s*)*{_JOIN}[\s{_JOIN}{_LINE}]*")
-_HYPHEN: Final = re.compile(rf"(?<=[^\W\d_])[-‐¬\u00ad]\s*{_LINE}[\s{_LINE}]*(?=([^\W\d_]))")
+_BREAK: Final = re.compile(rf"([-‐¬\u00ad]?)([\s{_JOIN}{_LINE}]+)")
 _POWER: Final = re.compile(r"[+−–-]?\d+(?:\.\d+)?")
 _SUPERSCRIPT: Final = re.compile(r"\bsup(?:er(?:script)?)?\b", re.IGNORECASE)
 
@@ -256,8 +255,17 @@ def _joined(words: str) -> str:
     'important, Jean-Paul, ab, one two'
     """
     words = " ".join(words.split())
-    if _JOIN in words:
-        words = _JOINED.sub("", words)
-    if _LINE in words:
-        words = _HYPHEN.sub(lambda match: "" if match[1].islower() else "-", words).replace(_LINE, " ")
+    if _JOIN in words or _LINE in words:
+        words = _BREAK.sub(_between, words)
     return tidied(words)
+
+
+def _between(match: re.Match[str]) -> str:
+    """Return what a break leaves between the characters around it: nothing within a word."""
+    hyphen, breaks = match.groups()
+    if _JOIN in breaks:
+        return ""
+    before, after = match.string[max(match.start() - 1, 0) : match.start()], match.string[match.end() : match.end() + 1]
+    if _LINE in breaks and hyphen and before.isalpha() and after.isalpha():
+        return "" if after.islower() else "-"
+    return f"{hyphen} "

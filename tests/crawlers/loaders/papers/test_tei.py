@@ -184,6 +184,12 @@ def test_what_is_no_whole_text_is_set_aside(tmp_path: Path, content: str, rule: 
     assert row["message"].startswith("paper.tei.xml: ")
 
 
+def test_many_line_breaks_take_linear_time(tmp_path: Path) -> None:
+    breaks = "<lb/>" * 100_000
+
+    assert text(tmp_path, f"<p>a<lb break='no'/>b{breaks}c</p>") == "ab c"
+
+
 def test_a_text_without_words_is_set_aside(tmp_path: Path) -> None:
     (row,) = read(tmp_path, tei("<pb/>"))
 
