@@ -123,7 +123,7 @@ def _moment(year: str, month: str, day: str) -> datetime | None:
     number = str(_MONTHS.index(name) + 1) if name in _MONTHS else month
     try:
         return datetime(int(year), int(number or 1), int(day or 1), tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

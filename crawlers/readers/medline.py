@@ -117,7 +117,7 @@ def _moment(year: str, month: str, day: str) -> datetime | None:
     number = MONTHS.get(name) or MONTHS.get(name[:3]) or _SEASONS.get(name)
     try:
         return datetime(int(year), number or int(month or 1), int(day or 1), tzinfo=UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         return datetime(int(year), 1, 1, tzinfo=UTC) if year.strip().isdecimal() and 1 <= int(year) <= 9999 else None
 
 

@@ -57,11 +57,11 @@ class Writer:
         self._readings = _READINGS[readings]
         self._blocks: list[str] = []
         self._notes: list[str] = []
-        self._is_verse = False
+        self._lines: list[str] = []
 
     def text(self) -> str:
         """Return the blocks, divided by empty lines."""
-        self._add("")
+        self._end_verse()
         return "\n\n".join(self._blocks)
 
     def block(self, element: etree._Element) -> None:
@@ -93,16 +93,29 @@ class Writer:
         return not name or name in _NEVER or (name in _OPTIONAL and _OPTIONAL[name] not in self._keep)
 
     def _add(self, words: str) -> None:
-        if text := _joined(words):
-            self._blocks.append(text)
-            self._is_verse = False
+        text = _joined(words)
+        if text:
+            self._append(text)
+        elif self._lines:
+            return
         notes, self._notes = self._notes, []
         for note in notes:
             self._add(note)
 
+    def _append(self, block: str) -> None:
+        self._end_verse()
+        self._blocks.append(block)
+
+    def _end_verse(self) -> None:
+        """Write the lines of a stanza as one block, and the notes on them."""
+        if self._lines:
+            self._blocks.append("\n".join(self._lines))
+            self._lines = []
+            self._add("")
+
     def _mixed(self, element: etree._Element) -> None:
         if local_name(element) == "lg":
-            self._is_verse = False
+            self._end_verse()
         pieces = [element.text or ""]
         for child in element:
             if _is_block(child, element):
@@ -114,15 +127,11 @@ class Writer:
             pieces.append(child.tail or "")
         self._add("".join(pieces))
         if local_name(element) == "lg":
-            self._is_verse = False
+            self._end_verse()
 
     def _verse(self, element: etree._Element) -> None:
-        line = self.inline(element)
-        if line and self._is_verse:
-            self._blocks[-1] += f"\n{line}"
-        elif line:
-            self._add(line)
-        self._is_verse = bool(line) or self._is_verse
+        if line := self.inline(element):
+            self._lines.append(line)
 
     def _list(self, element: etree._Element) -> None:
         lines, label = [], ""
@@ -139,8 +148,7 @@ class Writer:
                 self._add(self.inline(child))
         lines = [line for line in lines if line != "- "]
         if lines:
-            self._blocks.append("\n".join(lines))
-            self._is_verse = False
+            self._append("\n".join(lines))
         self._add("")
 
     def _table(self, element: etree._Element) -> None:
@@ -153,8 +161,7 @@ class Writer:
                 if any(cells):
                     rows.append(" | ".join(cells))
         if rows:
-            self._blocks.append("\n".join(rows))
-            self._is_verse = False
+            self._append("\n".join(rows))
 
     def _figure(self, element: etree._Element) -> None:
         for child in element:

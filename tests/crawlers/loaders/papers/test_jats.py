@@ -107,6 +107,7 @@ def test_the_license_is_that_of_the_permissions(tmp_path: Path, permissions: str
         ("<pub-date><month>Mar</month><year>2010</year></pub-date>", (2010, 3, 1)),
         ('<pub-date pub-type="pmc-release"><day>1</day><month>1</month><year>2009</year></pub-date>'
          "<pub-date><season>Spring</season><year>2008</year></pub-date>", (2008, 1, 1)),
+        (f"<pub-date><year>{'9' * 20}</year></pub-date>", None),
         ("<pub-date><day>31</day><month>2</month><year>2008</year></pub-date>", None),
     ],
 )  # fmt: skip

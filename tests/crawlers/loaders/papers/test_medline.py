@@ -122,6 +122,7 @@ def test_the_brackets_of_a_translated_title_are_removed(
         ("<PubDate><MedlineDate>1975-1976</MedlineDate></PubDate>", (1975, 1, 1)),
         ("<PubDate><Year>1999</Year><Season>Fall</Season></PubDate>", (1999, 9, 1)),
         ("<PubDate><Year>1999</Year></PubDate>", (1999, 1, 1)),
+        (f"<PubDate><Year>{'9' * 20}</Year></PubDate>", None),
         ("<PubDate><MedlineDate>unknown</MedlineDate></PubDate>", None),
     ],
 )

@@ -184,6 +184,12 @@ def test_what_is_no_whole_text_is_set_aside(tmp_path: Path, content: str, rule: 
     assert row["message"].startswith("paper.tei.xml: ")
 
 
+def test_notes_on_verse_follow_their_stanza(tmp_path: Path) -> None:
+    body = "<lg><l>A<note>On A.</note></l>\n<l>B</l></lg><lg><l>C</l></lg>"
+
+    assert text(tmp_path, body, Tei(keep=["footnotes"])) == "A\nB\n\nOn A.\n\nC"
+
+
 def test_many_line_breaks_take_linear_time(tmp_path: Path) -> None:
     breaks = "<lb/>" * 100_000
 
