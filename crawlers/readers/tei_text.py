@@ -62,6 +62,7 @@ class Writer:
     def text(self) -> str:
         """Return the blocks, divided by empty lines."""
         self._end_verse()
+        self._add("")
         return "\n\n".join(self._blocks)
 
     def block(self, element: etree._Element) -> None:
