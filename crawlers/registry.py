@@ -29,11 +29,17 @@ LOADERS: Final = {
     "fhir": "corpusmill.crawlers.loaders.fhir:Fhir",
     "hl7": "corpusmill.crawlers.loaders.hl7:Hl7",
     "gutenberg": "corpusmill.crawlers.loaders.gutenberg:Gutenberg",
+    "epub": "corpusmill.crawlers.loaders.epub:Epub",
+    "docx": "corpusmill.crawlers.loaders.docx:Docx",
+    "odt": "corpusmill.crawlers.loaders.odt:Odt",
     "stackexchange": "corpusmill.crawlers.loaders.stackexchange:StackExchange",
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
+    "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
     "medline": "corpusmill.crawlers.loaders.medline:Medline",
     "tei": "corpusmill.crawlers.loaders.tei:Tei",
+    "pdf": "corpusmill.crawlers.loaders.pdf:Pdf",
+    "arxiv": "corpusmill.crawlers.loaders.arxiv:Arxiv",
 }
 
 

@@ -218,7 +218,7 @@ TOUCHES_FILES = {
         "pipelines/recipes/paths",
         "schemas/located_yaml",
     },
-    "temporary files of a task, on this machine": {"crawlers/loaders/stackexchange"},
+    "temporary files of a task, on this machine": {"crawlers/loaders/buckets"},
     "temporary files of an exchange, on this machine": {
         "pipelines/engines/beam",
         "pipelines/engines/driver",

@@ -161,23 +161,26 @@ class _Formats:
         """Return the format of the file at *path*, and the suffix by which such files are found.
 
         Of several formats with the suffix, one that recognizes the beginning of the file comes first. If none has the
-        suffix, or it is that of XML, any format may recognize it.
+        suffix, or it is that of XML or archives, any format may recognize it.
         """
         name = path.name.lower()
         ends = [(suffix, kind) for kind in self._loaders for suffix in self._loaders[kind].suffixes]
         fitting = [(suffix, kind) for suffix, kind in ends if name.endswith(suffix.lower())]
         longest = max((len(suffix) for suffix, _ in fitting), default=0)
         candidates = [(suffix, kind) for suffix, kind in fitting if len(suffix) == longest]
-        if len(candidates) == 1 and candidates[0][1] not in GENERAL and not _is_xml(candidates[0][0]):
+        if len(candidates) == 1 and candidates[0][1] not in GENERAL and not _is_shared(candidates[0][0]):
             return candidates[0][1], candidates[0][0]
         head = _head(path)
         ending = candidates[0][0] if candidates else path.suffix.lower() or path.name
         others = [(ending, kind) for kind in self._loaders if kind not in GENERAL]
-        for group in (candidates, others if all(kind in GENERAL for _, kind in candidates) or _is_xml(ending) else []):
+        for group in (
+            candidates,
+            others if all(kind in GENERAL for _, kind in candidates) or _is_shared(ending) else [],
+        ):
             for suffix, kind in group:
                 if kind not in GENERAL and self._recognizes(kind, head):
                     return kind, suffix
-        return (candidates[0][1], candidates[0][0]) if candidates and not _is_xml(ending) else None
+        return (candidates[0][1], candidates[0][0]) if candidates and not _is_shared(ending) else None
 
     def _recognizes(self, kind: str, head: bytes) -> bool:
         is_recognized: bool = self._loaders[kind].recognizes(head)
@@ -195,9 +198,9 @@ class _Formats:
         return rows
 
 
-def _is_xml(suffix: str) -> bool:
-    """Return whether *suffix* is that of XML, which says nothing about the format."""
-    return suffix.lower().startswith(".xml")
+def _is_shared(suffix: str) -> bool:
+    """Return whether *suffix* says nothing about the format: that of XML, or of archives."""
+    return suffix.lower().startswith(".xml") or suffix.lower() in {".gz", ".tar", ".tgz"}
 
 
 def _head(path: Path) -> bytes:
