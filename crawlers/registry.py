@@ -39,6 +39,8 @@ LOADERS: Final = {
     "mbox": "corpusmill.crawlers.loaders.mbox:Mbox",
     "reddit": "corpusmill.crawlers.loaders.reddit:Reddit",
     "jats": "corpusmill.crawlers.loaders.jats:Jats",
+    "medline": "corpusmill.crawlers.loaders.medline:Medline",
+    "tei": "corpusmill.crawlers.loaders.tei:Tei",
     "pdf": "corpusmill.crawlers.loaders.pdf:Pdf",
     "arxiv": "corpusmill.crawlers.loaders.arxiv:Arxiv",
 }

@@ -15,7 +15,7 @@ from corpusmill.crawlers.loaders.office import MAX_FILE_BYTES, bounded_text
 from corpusmill.crawlers.loaders.streamed import bounded
 from corpusmill.crawlers.readers.epub import Book, book_of
 from corpusmill.crawlers.readers.epub_chapter import chapter_text, first_heading
-from corpusmill.crawlers.readers.jats import license_in_words
+from corpusmill.crawlers.readers.license_words import license_in_words
 from corpusmill.crawlers.readers.zip_package import Package
 from corpusmill.schemas.dates import stated, written
 from corpusmill.schemas.errors import DataError

@@ -91,6 +91,7 @@ def zipped(*members: tuple[str, bytes]) -> bytes:
     ("name", "head"),
     [
         ("medline", b"<?xml version='1.0'?><!DOCTYPE PubmedArticleSet><PubmedArticleSet>"),
+        ("medline", b"<!DOCTYPE PubmedArticleSet PUBLIC '-//NLM//DTD PubMedArticle//EN'><PubmedArticleSet>"),
         ("jats", b"<!DOCTYPE article PUBLIC '-//NLM//DTD JATS v1.2//EN' 'x.dtd'>\n<article>"),
         ("tei", b'<?xml version="1.0"?><TEI xmlns="http://www.tei-c.org/ns/1.0">'),
         ("reuters", b'<!DOCTYPE lewis SYSTEM "lewis.dtd">\n<REUTERS TOPICS="YES">'),
