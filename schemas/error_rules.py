@@ -37,7 +37,8 @@ ERROR_RULES: Final[Mapping[str, str]] = {
     "error.too_deep": "The JSON of the record is nested too deeply.",
     "error.too_large": "The record, its text, its header or the links of the page exceed a size limit.",
     "error.truncated": "The record ends early: the file or the transfer was cut off.",
-    "error.unexpected": "A stage failed on this record: a bug in the stage. The message names the exception.",
+    "error.unexpected": "A stage or a loader failed on this record, or the rest of this file: a bug in corpusmill. The "
+    "message names the exception.",
     "error.unsafe_path": "The path of a member leads out of its archive.",
     "error.unreadable": "The file cannot be parsed.",
     "error.wrong_format": "The file is not of the `format` that the recipe names.",

@@ -53,7 +53,10 @@ class Arrow(RowLoader):
         with _stream(path) as rows:
             names = [field.name for field in rows.schema if is_text(field.type) or pa.types.is_integer(field.type)]
             batch = next(iter(rows), None)
-            return [] if batch is None else batch.slice(0, _SAMPLE_ROWS).select(names).to_pylist()
+            if batch is None:
+                return []
+            batch.validate(full=True)  # pyarrow crashes on damaged offsets
+            return batch.slice(0, _SAMPLE_ROWS).select(names).to_pylist()
 
     def check(self, path: str) -> None:
         """Check the columns; a damaged file is set aside when it is read."""
@@ -110,7 +113,7 @@ def _stream(path: str) -> Iterator[pa.RecordBatchReader]:
                 stream.read(8)
             with pa.ipc.open_stream(stream) as rows:
                 yield rows
-    except (pa.ArrowException, OSError, EOFError) as error:
+    except (pa.ArrowException, OSError, EOFError, UnicodeDecodeError, MemoryError) as error:
         reason = " ".join(str(error).split())[:300]
         raise DataError(f"not a readable Arrow file: {reason}", kind="damaged") from error
 

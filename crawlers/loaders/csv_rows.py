@@ -218,7 +218,9 @@ def _layout(path: str, loader: Csv) -> _Layout:
     if loader.columns is None:
         with _opened(path, _Layout(codec, dialect, (), 0, has_cr_lines, 0), 0) as lines:
             lines.read(skipped)
-            header = next(csv_records(lines, dialect, codec=encoded, start=skipped, end=-1))
+            header = next(csv_records(lines, dialect, codec=encoded, start=skipped, end=-1), None)
+        if header is None:
+            raise DataError("the header cannot be read", kind="not_csv")
         skipped = header.offset + header.length
     return _Layout(codec, dialect, columns, skipped, has_cr_lines, max(len(columns), len(rows[0])))
 

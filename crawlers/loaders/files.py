@@ -15,6 +15,7 @@ from corpusmill.crawlers.loaders.about import About
 from corpusmill.crawlers.loaders.base import Loader, Offers, Respecting
 from corpusmill.crawlers.loaders.media import MAX_CONTENT_BYTES
 from corpusmill.crawlers.loaders.streams import file_size, is_compressed, open_decompressed, packed, sha256_of
+from corpusmill.crawlers.loaders.unexpected import expected
 from corpusmill.crawlers.optouts.page import page_signals
 from corpusmill.schemas.decoding.binary import is_binary
 from corpusmill.schemas.decoding.labels import closest, codec_of
@@ -86,7 +87,8 @@ class OneDocument(Loader):
             digest = hashlib.sha256(data).hexdigest()
             if not data.strip():
                 raise DataError("the file is empty", kind="empty")
-            return {"record_sha256": digest} | self.offer_of(data, path)
+            with expected():
+                return {"record_sha256": digest} | self.offer_of(data, path)
         except DataError as error:
             return {"record_sha256": digest or sha256_of(path), "rule": error.rule, "message": error.message}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -19,6 +18,7 @@ from corpusmill.crawlers.loaders.files import Encoded
 from corpusmill.crawlers.loaders.front_matter import front_matter
 from corpusmill.crawlers.loaders.header_fields import described
 from corpusmill.crawlers.loaders.streams import packed
+from corpusmill.schemas.decoding.references import unescaped
 from corpusmill.schemas.decoding.texts import decode_text
 from corpusmill.schemas.errors import DataError
 
@@ -205,7 +205,7 @@ def _without_tags(markup: str) -> str:
     >>> _without_tags("a<!-- <b> -->b<script>c</script >d<i>e <!-- f> <script>g &amp; < h")
     'abde  g & < h'
     """
-    return html.unescape("".join(_between_tags(markup)))
+    return unescaped("".join(_between_tags(markup)))
 
 
 def _between_tags(markup: str) -> Iterator[str]:

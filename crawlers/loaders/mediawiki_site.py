@@ -120,7 +120,7 @@ def _namespaces(info: etree._Element) -> dict[str, int]:
     numbers = {}
     for element in info.iter("{*}namespace"):
         key = element.get("key", "")
-        if element.text and key.lstrip("-").isdecimal():
+        if element.text and re.fullmatch(r"-?\d{1,9}", key):
             numbers[element.text.strip().lower()] = int(key)
     return numbers
 

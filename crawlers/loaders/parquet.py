@@ -147,10 +147,13 @@ def _open(path: str, loader: Parquet) -> pq.ParquetFile:
     open_file(path).close()  # its errors are more precise than those of the Parquet reader
     try:
         file = pq.ParquetFile(random_access(path), pre_buffer=False)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise _broken_table("not a readable Parquet file", error, path) from error
     try:
         require_columns(file.schema_arrow, loader, path)
+    except UnicodeDecodeError as error:
+        file.close()
+        raise _broken_table("not a readable Parquet file", error, path) from error
     except SourceError:
         file.close()
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from corpusmill.crawlers.readers.xml import elements, local_name, parsed
 from corpusmill.crawlers.readers.xml_repair import repaired
 from corpusmill.schemas.dates import MONTHS, stated
 from corpusmill.schemas.decoding.pages import decode
+from corpusmill.schemas.decoding.references import unescaped
 from corpusmill.schemas.errors import DataError
 
 _OLD: Final = re.compile(rb"<REUTERS[\s>]")
@@ -149,7 +149,7 @@ def _inside(markup: str, name: str) -> str | None:
 
 def _clean(markup: str) -> str:
     """Return *markup* without tags and control characters, with its references resolved."""
-    return html.unescape(re.sub(r"</?[A-Z]+(?:\s[^>]*)?>", "", _CONTROLS.sub("", markup)))
+    return unescaped(re.sub(r"</?[A-Z]+(?:\s[^>]*)?>", "", _CONTROLS.sub("", markup)))
 
 
 def _paragraphs(body: str) -> str:

@@ -201,7 +201,7 @@ def _executed(connection: sqlite3.Connection, loader: Sqlite, path: str) -> sqli
     except sqlite3.OperationalError as error:
         if "interrupt" in str(error):
             raise DataError(f"the query takes too long: {error}", kind="too_complex") from error
-        if "disk" in str(error) or "malformed" in str(error):
+        if any(word in str(error) for word in ("disk", "malformed", "unsupported file format")):
             raise DataError(f"the database is damaged: {error}", kind="damaged") from error
         raise SourceError(
             f"the query fails: {error}", file=path, field="query", value=loader.query, hint="try it with `sqlite3`"

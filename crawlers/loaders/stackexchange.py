@@ -29,6 +29,9 @@ _LICENSES: Final = ((date(2018, 5, 2), "CC-BY-SA-4.0"), (date(2011, 4, 8), "CC-B
 """Licenses of posts by their first day, from the terms of service: https://stackoverflow.com/help/licensing."""
 _SITES: Final = "stackexchange|stackoverflow|superuser|serverfault|askubuntu|mathoverflow|stackapps"
 _SITE: Final = re.compile(rf"(?:^|/)((?:[a-z0-9-]+\.)*(?:{_SITES})\.(?:com|net))(?=[/-])")
+_ID: Final = re.compile(r"\d{1,18}")
+_HEAD_BYTES: Final = 1 << 12
+_ROOT: Final = re.compile(rb"<(?:posts|row)[\s/>]")
 _TAGS: Final = re.compile(r"[^<>|]+")
 
 
@@ -79,8 +82,9 @@ class StackExchange(Authored):
         Raises:
             DataError: ``wrong_format``: the file has no posts; ``truncated``: it ends within a post.
         """
-        if start == 0 and hasattr(stream, "peek") and b"<" not in stream.peek(64)[:64]:
-            raise DataError("not XML", kind="wrong_format")
+        if start == 0 and hasattr(stream, "peek") and not _ROOT.search(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]):
+            message = "not posts of Stack Exchange: no <posts> and no <row> at the beginning"
+            raise DataError(message, kind="wrong_format")
         site = self.site or (found[1] if (found := _SITE.search(name)) else None)
         if start:
             stream.seek(start)
@@ -116,7 +120,7 @@ def _attributes(data: bytes | None) -> dict[str, str]:
     if data is None:
         raise DataError("the post is larger than the limit", kind="too_large")
     row = {str(name): str(value) for name, value in parsed(data).attrib.items()}
-    if not row.get("Id", "").isdecimal():
+    if not _ID.fullmatch(row.get("Id", "")):
         raise DataError("a row without an `Id`", kind="wrong_format")
     return row
 
@@ -182,7 +186,7 @@ def _threads(rows: Iterator[Any], site: str | None, counts: Counter[str]) -> Ite
                 continue
             kind = row.get("PostTypeId")
             thread = row["Id"] if kind == QUESTION else row.get("ParentId", "") if kind == ANSWER else ""
-            if thread.isdecimal():
+            if _ID.fullmatch(thread):
                 buckets.add(Member(int(row["Id"]), int(thread), element.data, element.offset))
             else:
                 counts[f"posts.type_{kind if kind and kind.isdecimal() else 'unknown'}"] += 1

@@ -154,7 +154,7 @@ def _usual_record(frame: warc_frames.Frame) -> Record | None:
     lines = head[1].decode("ascii").splitlines()
     fields = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
     size = fields.get("content-length", "")
-    if len(fields) < len(lines) or not size.isdecimal() or int(size) > _MAX_BLOCK_BYTES:
+    if len(fields) < len(lines) or not size.isdecimal() or len(size) > 18 or int(size) > _MAX_BLOCK_BYTES:
         return None
     end = head.end() + int(size)
     if data[end:] not in _USUAL_ENDS:

@@ -159,7 +159,7 @@ def _style(id: str, nodes: dict[str, etree._Element]) -> Style:
                     list_id = list_id or own_list
                     level = own_level if level is None else level
         id = values.get("basedOn", "")
-    is_outlined = outline is not None and outline.isdigit() and int(outline) < 9
+    is_outlined = outline is not None and outline.isdecimal() and len(outline) < 10 and int(outline) < 9
     return style._replace(is_heading=style.is_heading or is_outlined, list=list_id, level=level or 0)
 
 
@@ -167,4 +167,4 @@ def numbers_of(properties: etree._Element) -> tuple[str, int | None]:
     """Return list and level in the properties `numPr`; empty and None where they do not say so."""
     values = {local_name(child): attribute(child, "val") for child in properties}
     level = values.get("ilvl", "")
-    return values.get("numId", ""), int(level) if level.isdigit() and len(level) < 3 else None
+    return values.get("numId", ""), int(level) if level.isdecimal() and len(level) < 3 else None

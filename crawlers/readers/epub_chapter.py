@@ -27,6 +27,7 @@ _OTHER_CHAPTER: Final = re.compile(r"(?!\w+:)[^#]+\.x?html?(?:#|$)", re.IGNORECA
 _MIN_LINKS: Final = 3
 _MIN_LINKED: Final = 0.8
 """Share of a chapter's characters that are in links to other chapters, from which on it is a table of contents."""
+_NOT_IN_XML: Final = re.compile("[\0-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _NUMBER: Final = re.compile(r"\s*[\[(]?\s*(\d{1,4}|[*†‡§¶]{1,3}|[a-z]|[ivxlc]{1,6})\s*[\])]?\s*")
 _BODY: Final = re.compile(r"<body[\s>]", re.IGNORECASE)
 
@@ -66,7 +67,7 @@ def _tree(data: bytes) -> etree._Element | None:
     except DataError as error:
         if error.kind == "too_large":
             raise
-        markup = re.sub(r"\A\s*<\?xml[^>]*\?>", "", decode(data, "text/html").replace("\0", ""), count=1)
+        markup = re.sub(r"\A\s*<\?xml[^>]*\?>", "", _NOT_IN_XML.sub("", decode(data, "text/html")), count=1)
         parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
         root = (
             etree.fromstring(markup.encode("utf-8", "replace")[:MAX_RECORD_BYTES], parser) if markup.strip() else None

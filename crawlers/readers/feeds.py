@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from lxml import etree
 from corpusmill.crawlers.readers.html_text import plain_text
 from corpusmill.crawlers.readers.xml import parsed
 from corpusmill.schemas.dates import stated
+from corpusmill.schemas.decoding.references import unescaped
 from corpusmill.schemas.licenses import spdx
 
 _BODIES: Final = (
@@ -177,7 +177,7 @@ def _first_line(fields: dict[str, list[etree._Element]], name: str) -> str | Non
 
 def _line(text: str) -> str | None:
     """Return *text*, which may be HTML, even escaped twice, in one line."""
-    return " ".join(_html_text(html.unescape(text)).split()) or None
+    return " ".join(_html_text(unescaped(text)).split()) or None
 
 
 def _html_text(text: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 from typing import Final
 
 from lxml import etree
+
+from corpusmill.schemas.decoding.references import unescaped
 
 _BLOCKS: Final = frozenset(
     "address article aside blockquote body center caption dd details dialog div dl dt fieldset figcaption figure "
@@ -47,7 +48,7 @@ def plain_text(markup: str) -> str:
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     root = etree.fromstring(f"<html><body><div>{markup}</div></body></html>".encode(), parser)
     if any(error.type_name == "ERR_RESOURCE_LIMIT" or "depth" in error.message for error in parser.error_log):
-        return _SPACES.sub(" ", unescape(_TAG.sub(" ", markup))).strip()
+        return _SPACES.sub(" ", unescaped(_TAG.sub(" ", markup))).strip()
     can_hide = _HIDDEN.search(markup) is not None
     return _Writer(_layouts(root) if "<table" in markup.lower() else set(), can_hide=can_hide).text_of(root)
 

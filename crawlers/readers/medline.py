@@ -118,7 +118,7 @@ def _moment(year: str, month: str, day: str) -> datetime | None:
     try:
         return datetime(int(year), number or int(month or 1), int(day or 1), tzinfo=UTC)
     except (ValueError, OverflowError):
-        return datetime(int(year), 1, 1, tzinfo=UTC) if year.strip().isdecimal() and 1 <= int(year) <= 9999 else None
+        return datetime(int(year), 1, 1, tzinfo=UTC) if re.fullmatch(r"\s*\d{1,4}\s*", year) and int(year) else None
 
 
 def headings_of(citation: etree._Element) -> str:

@@ -99,7 +99,7 @@ class Message:
         if command in (".br", ".ce"):
             return "\n"
         if command == ".sp":
-            return "\n" * min(max(int("".join(filter(str.isdigit, sequence)) or "1"), 1), 10)
+            return "\n" * min(max(int("".join(filter(str.isdecimal, sequence))[:9] or "1"), 1), 10)
         return "\n" if command in (".in", ".ti") and len(sequence) > 3 else ""
 
     def _from_hex(self, digits: str) -> str:

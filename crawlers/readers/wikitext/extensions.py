@@ -6,11 +6,12 @@ apart, and a mark of two NUL characters, which XML cannot contain, stands in its
 
 from __future__ import annotations
 
-import html
 import re
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Final
+
+from corpusmill.schemas.decoding.references import unescaped
 
 LINE: Final = "\x02"
 """A line break that paragraphs keep."""
@@ -113,7 +114,7 @@ def _math(tag: str, attributes: str, content: str, apart: Apart) -> str:
 
 
 def _raw(tag: str, attributes: str, content: str, apart: Apart) -> str:
-    content = html.unescape(content)
+    content = unescaped(content)
     if tag == "nowiki" or (tag != "pre" and re.search(r"\binline\b", attributes)):
         return apart.mark(content)
     return f"\n\n{apart.mark(content.strip(chr(10)))}\n\n" if content.strip() else ""

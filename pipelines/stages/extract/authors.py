@@ -9,9 +9,9 @@ from typing import Any, Final
 from corpusmill.pipelines.stages.extract.declared import Declared, marks_of
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData, kinds, text_of
-from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.titles import key
 from corpusmill.schemas.dates import MONTHS
+from corpusmill.schemas.decoding.references import unescaped
 
 _NAME_CHARS: Final = 80
 _NAME_WORDS: Final = 7

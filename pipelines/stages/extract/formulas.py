@@ -14,8 +14,8 @@ from typing import Final
 
 from corpusmill.pipelines.stages.extract import _reader, tex
 from corpusmill.pipelines.stages.extract.mathml import MAX_CHARS, Formula
-from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.tags import Tag, attributes, tags
+from corpusmill.schemas.decoding.references import unescaped
 
 MAX_WRAPPER_CHARS: Final = 500_000
 """Maximum size of one formula with all its representations; longer ones are left unchanged."""

@@ -25,11 +25,11 @@ from corpusmill.pipelines.stages.extract.publication import (
     modified_of,
     published_of,
 )
-from corpusmill.pipelines.stages.extract.references import unescaped
 from corpusmill.pipelines.stages.extract.terms import license_of
 from corpusmill.pipelines.stages.extract.titles import site_names, title_of
 from corpusmill.pipelines.stages.extract.visible import blocks_near, visible_authors, visible_days
 from corpusmill.schemas.dates import LAST_DAY, writes_month_first
+from corpusmill.schemas.decoding.references import unescaped
 
 _SITE_METAS: Final = ("og:site_name",)
 _PUBLISHER_METAS: Final = ("application-name", "citation_journal_title", "dc.publisher")

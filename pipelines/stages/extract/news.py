@@ -8,7 +8,7 @@ from typing import Any, Final
 from corpusmill.pipelines.stages.extract.declared import Declared
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData, text_of
-from corpusmill.pipelines.stages.extract.references import unescaped
+from corpusmill.schemas.decoding.references import unescaped
 
 METAS: Final = ("article:section", "og:article:section", "article:content_tier")
 _SECTIONS: Final = ("article:section", "og:article:section")

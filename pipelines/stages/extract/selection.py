@@ -11,7 +11,7 @@ from bs4 import BeautifulSoup, Tag
 from bs4.exceptions import ParserRejectedMarkup
 
 from corpusmill.pipelines.stages.extract.options import Selectors
-from corpusmill.pipelines.stages.extract.references import TOO_LONG
+from corpusmill.schemas.decoding.references import TOO_LONG
 from corpusmill.schemas.errors import DataError
 
 MAX_TAGS: Final = 60_000

@@ -9,7 +9,7 @@ from typing import Final
 from corpusmill.pipelines.stages.extract.declared import Declared
 from corpusmill.pipelines.stages.extract.found import Found
 from corpusmill.pipelines.stages.extract.linked_data import LinkedData
-from corpusmill.pipelines.stages.extract.references import unescaped
+from corpusmill.schemas.decoding.references import unescaped
 
 _TITLE_CHARS: Final = 500
 _SEPARATOR: Final = re.compile(r"\s+[-|–—―·•»«:~/\\]+\s+|\s*[|｜»]\s*|(?<=[^\W\d])_(?=[^\W\d])")
