@@ -40,10 +40,25 @@ def _as_python(column: pa.Array) -> list[Any]:
     try:
         values: list[Any] = column.to_pylist(maps_as_pydicts="lossy")
         return values
+    except OverflowError:
+        return (
+            [_as_python(column.slice(row, 1))[0] for row in range(len(column))] if len(column) > 1 else _counts(column)
+        )
     except UnicodeDecodeError:
         kind = _with_leaves(column.type, _without_dictionary)
         bytes_of_texts = column.cast(kind).cast(_with_leaves(kind, _as_bytes))
         return [_as_text(value, kind) for value in bytes_of_texts.to_pylist(maps_as_pydicts="lossy")]
+
+
+def _counts(column: pa.Array) -> list[Any]:
+    """As `_as_python`, with times as whole numbers: a table can hold years that Python does not have."""
+    return _as_python(column.cast(_with_leaves(column.type, _as_count), safe=False))
+
+
+def _as_count(kind: pa.DataType) -> pa.DataType:
+    if not pa.types.is_temporal(kind) or pa.types.is_interval(kind):
+        return kind
+    return pa.int32() if kind.bit_width == 32 else pa.int64()
 
 
 def _as_text(value: Any, kind: pa.DataType) -> Any:

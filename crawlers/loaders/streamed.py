@@ -97,20 +97,14 @@ class Streamed(Loader):
         counted: Counter[str] = Counter() if counts is None else counts
         offers = Offers()
         try:
-            for record in self._records(path, name=name, counts=counted, start=start, end=end):
-                yield from offers.add(**columns(record, counted))
+            with expected():
+                for record in self.records_in(path, name=name, counts=counted, start=start, end=end):
+                    yield from offers.add(**columns(record, counted))
         except DataError as error:
             digest = sha256_of(path)
             message = f"{name}: {error.message}"
             yield from offers.add(source_id=digest, record_sha256=digest, rule=error.rule, message=message)
         yield from offers.rest()
-
-    def _records(
-        self, path: str, *, name: str, counts: Counter[str], start: int, end: int
-    ) -> Iterator[Record | Broken]:
-        """As `records_in`; the rest of a slice in which a reader fails unexpectedly is one error."""
-        with expected():
-            yield from self.records_in(path, name=name, counts=counts, start=start, end=end)
 
 
 def columns(record: Record | Broken, counts: Counter[str]) -> dict[str, Any]:

@@ -183,3 +183,22 @@ def test_damaged_offsets_are_found_before_values_are_read(tmp_path: Path) -> Non
 
     with pytest.raises(DataError, match="not a readable Arrow file"):
         Arrow.sample(str(path))
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp("us"), pa.timestamp("us", "UTC"), pa.date64(), pa.list_(pa.timestamp("us"))]
+)
+def test_years_that_python_does_not_have_are_numbers(kind: pa.DataType, tmp_path: Path) -> None:
+    """Databases export infinity as such a date; the other rows keep theirs."""
+    days = pa.array([0, 2**62], pa.int64())
+    times = pa.array([[0], [2**62]], pa.list_(pa.int64())) if pa.types.is_list(kind) else days
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"text": ["some words", "more words"], "day": times.cast(kind)}), path)
+    reference = tmp_path / "one.parquet"
+    pq.write_table(pa.table({"text": ["some words"], "day": times.cast(kind).slice(0, 1)}), reference)
+    loader = loader_of(source("x", "parquet"))
+
+    offered = rows(loader, path)
+
+    assert offered[0] == rows(loader, reference)[0] | {"offset": offered[0]["offset"], "length": offered[0]["length"]}
+    assert str(2**62) in offered[1]["metadata"]["day"]
