@@ -7,6 +7,7 @@ wrong or missing encoding, control characters, names of HTML entities, a bare ``
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from io import BytesIO
@@ -67,7 +68,7 @@ def _xml_records(data: bytes) -> Iterator[Record | Broken]:
         found = f"its root element is <{root}>" if root else "it is neither XML nor JSON"
         raise DataError(f"not a feed: {found}", kind="wrong_format")
     feed: Feed | None = None
-    for element in elements(BytesIO(data), tag):
+    for element in elements(BytesIO(data), tag, root=_bare(root, data)):
         if feed is None:
             feed = feed_of(data[: element.offset])
         assert element.data is not None, "a feed is smaller than the limit of an element"
@@ -75,6 +76,12 @@ def _xml_records(data: bytes) -> Iterator[Record | Broken]:
             yield _record(xml_entry(element.data, feed), feed, element.data, element.offset)
         except DataError as error:
             yield Broken(element.data, error.kind, error.message, offset=element.offset)
+
+
+def _bare(root: str | None, data: bytes) -> str:
+    """Return *root* if its tags have no prefix, and it has content; else nothing."""
+    opening = re.search(rb"<%b(?=[\s>])[^>]*>" % re.escape((root or "").encode()), data)
+    return root or "" if opening is not None and not opening[0].endswith(b"/>") else ""
 
 
 def _json_records(data: bytes) -> Iterator[Record | Broken]:

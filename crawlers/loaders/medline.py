@@ -77,9 +77,10 @@ class Medline(Streamed):
             raise DataError("not MEDLINE: the file begins with no set of citations", kind="wrong_format")
         codec = codec_of_head(head, _ROOT)
         articles = ("MedlineCitation",) if _OLD_SET.search(head) else ("PubmedArticle", "PubmedBookArticle")
+        root = next((name for name in ("PubmedArticleSet", "MedlineCitationSet") if b"<" + name.encode() in head), "")
         if start:
             stream.seek(start)
-        for element in elements(stream, *articles, "DeleteCitation", "DeleteDocument", start=start, end=end):
+        for element in elements(stream, *articles, "DeleteCitation", "DeleteDocument", start=start, end=end, root=root):
             if element.data is not None and element.data.startswith(b"<Delete"):
                 counts["deletions"] += len(_DELETED.findall(element.data))
                 continue

@@ -82,13 +82,15 @@ class StackExchange(Authored):
         Raises:
             DataError: ``wrong_format``: the file has no posts; ``truncated``: it ends within a post.
         """
-        if start == 0 and hasattr(stream, "peek") and not _ROOT.search(stream.peek(_HEAD_BYTES)[:_HEAD_BYTES]):
+        head = stream.peek(_HEAD_BYTES)[:_HEAD_BYTES] if start == 0 and hasattr(stream, "peek") else b"<posts>"
+        root = "posts" if b"<posts" in head else ""
+        if not _ROOT.search(head):
             message = "not posts of Stack Exchange: no <posts> and no <row> at the beginning"
             raise DataError(message, kind="wrong_format")
         site = self.site or (found[1] if (found := _SITE.search(name)) else None)
         if start:
             stream.seek(start)
-        rows = elements(stream, "row", start=start, end=end)
+        rows = elements(stream, "row", start=start, end=end, root=root)
         if self.documents == "posts":
             for element in rows:
                 yield from self._with_authors(_read(element.data, element.offset, site, counts), site)

@@ -116,7 +116,7 @@ class Wikipedia(Streamed):
         if self._is_index(head, counts):
             return
         reader = _Reader(self, site_of(head), counts, name)
-        for element in elements(whole, "page", end=end):
+        for element in elements(whole, "page", end=end, root="mediawiki" if b"<mediawiki" in head else ""):
             yield from reader.read(element, offset=element.offset)
 
     def _packed_records(

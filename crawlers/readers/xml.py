@@ -33,7 +33,7 @@ class Element(NamedTuple):
 
 
 def elements(
-    stream: BinaryIO, *tags: str, start: int = 0, end: int = -1, max_bytes: int = MAX_RECORD_BYTES
+    stream: BinaryIO, *tags: str, start: int = 0, end: int = -1, max_bytes: int = MAX_RECORD_BYTES, root: str = ""
 ) -> Iterator[Element]:
     """Yield the elements *tags* that begin in ``[start, end)`` of *stream*, which must be at *start*, in UTF-8.
 
@@ -41,16 +41,20 @@ def elements(
     beginning.
     Tags in comments and CDATA sections do not count, except that *start* must not lie within such a section.
 
+    With *root*, a stream that is read from 0 to its end must have the end of this element, which contains all others.
+
     Raises:
-        DataError: ``truncated``: the last element has no end.
+        DataError: ``truncated``: the last element, or *root*, has no end.
 
     >>> import io
     >>> [element.data for element in elements(io.BytesIO(b"<a><b>1</b> <b x='2>'/></a>"), "b")]
     [b'<b>1</b>', b"<b x='2>'/>"]
     """
     names = b"|".join(re.escape(tag.encode()) for tag in tags)
-    token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)(?:" + names + rb")(?=[\s/>])")
-    margin = max(map(len, tags)) + 12
+    last = re.escape(root.encode()) if root and start == 0 else rb"(?!)"
+    token = re.compile(rb"<!--|<!\[CDATA\[|<(/?)(?:" + names + rb")(?=[\s/>])|(</" + last + rb")(?=[\s>])")
+    margin = max(map(len, (*tags, root))) + 12
+    is_complete = not root or start > 0
     window = _Window(stream, start)
     at, begin = start, None
     while True:
@@ -62,7 +66,9 @@ def elements(
                 break
             continue
         here, length, is_closing = window.start + match.start(), len(match[0]), match[1] == b"/"
-        if match[1] is None:
+        if match[2] is not None:
+            is_complete, at = True, here + length
+        elif match[1] is None:
             at = window.section_end(here, match[0], keep=here if begin is None else begin, max_bytes=max_bytes)
         elif is_closing:
             at = window.tag_end(here, length, keep=here if begin is None else begin)[0]
@@ -80,6 +86,8 @@ def elements(
                 yield window.element(here, at, max_bytes)
     if begin is not None:
         raise DataError("the file ends within a record", kind="truncated")
+    if not is_complete:
+        raise DataError(f"the file ends before </{root}>, so records are missing", kind="truncated")
 
 
 class _Window:

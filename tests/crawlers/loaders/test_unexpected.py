@@ -200,3 +200,28 @@ def test_years_that_python_does_not_have_are_numbers(kind: pa.DataType, tmp_path
 
     assert offered[0] == rows(loader, reference)[0] | {"offset": offered[0]["offset"], "length": offered[0]["length"]}
     assert str(2**62) in offered[1]["metadata"]["day"]
+
+
+WHOLE: dict[str, tuple[bytes, bytes]] = {
+    "wikipedia": (dumps.dump([dumps.page(1, "One."), dumps.page(2, "Two.")]).encode(), b"</page>"),
+    "stackexchange": (dump(post(1, "<p>One.</p>"), post(2, "<p>Two.</p>")), b"/>"),
+    "medline": (as_set(record(1), record(2)).encode(), b"</PubmedArticle>"),
+    "feed": (b"<rss><channel><item><title>a</title><description>One.</description></item></channel></rss>", b"</item>"),
+}
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_a_file_that_ends_between_two_records_is_truncated(form: str, tmp_path: Path) -> None:
+    """Otherwise the rest of an interrupted download is missing without an error."""
+    whole, closing = WHOLE[form]
+    path = tmp_path / "file"
+    loader = loader_of(source("x", form))
+    path.write_bytes(whole + b"\n<!-- made today -->\n")
+    complete = rows(loader, path)
+    path.write_bytes(whole[: whole.index(closing, whole.index(b"One." if b"One." in whole else b">1<")) + len(closing)])
+
+    offered = rows(loader, path)
+
+    assert [row["rule"] for row in complete] == [None] * len(complete)
+    assert [row["rule"] for row in offered] == [None, "error.truncated"]
+    assert offered[0]["text"] == complete[0]["text"]
